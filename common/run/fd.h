@@ -1,0 +1,46 @@
+/* File descriptors with an owner. */
+#ifndef CELL_COMMON_RUN_FD_H
+#define CELL_COMMON_RUN_FD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/base/err.h"
+#include "common/base/macros.h"
+
+/* Close *fd if it is open and set it to -1. Keeps errno. */
+void fd_close(int *fd);
+
+/* Close the descriptor when the variable leaves its scope; initialise it with -1. */
+#define AUTO_FD __attribute__((cleanup(fd_close)))
+
+/* Move a descriptor out of a variable that owns it. */
+static inline int fd_take(int *fd)
+{
+    int taken = *fd;
+    *fd = -1;
+    return taken;
+}
+
+/* Read until end of file or `size` bytes. *ret_len says how many; errors as errno says. */
+enum err fd_read_all(int fd, void *out, size_t size, size_t *ret_len) MUST_CHECK;
+
+/* Write everything, also after short writes and EINTR. */
+enum err fd_write_all(int fd, const void *data, size_t size) MUST_CHECK;
+
+/* Read a whole file of at most `max` bytes into fresh, terminated memory (free it). ERR_LIMIT when
+ * it is longer. dir_fd may be AT_FDCWD; symbolic links in the last component are refused. */
+enum err fd_read_file(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_len)
+    MUST_CHECK;
+
+/* Replace `name` in dir_fd in one step that survives a power cut: write a temporary file, fsync,
+ * rename, fsync the directory. `mode` as in open(2). */
+enum err fd_replace_file(int dir_fd, const char *name, const void *data, size_t size, mode_t mode)
+    MUST_CHECK;
+
+/* mkdir -p with `mode` for what is missing; existing directories are left as they are.
+ * ERR_MALFORMED when path is not absolute; ERR_EXISTS when a component is no directory. */
+enum err fd_make_dirs(const char *path, mode_t mode) MUST_CHECK;
+
+#endif

@@ -1,0 +1,56 @@
+/* The event loop: libuv behind the few words the project needs, so that nothing outside
+ * common/run depends on it. One loop a process, one thread. */
+#ifndef CELL_COMMON_RUN_LOOP_H
+#define CELL_COMMON_RUN_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/macros.h"
+
+struct loop;
+struct loop_timer;
+struct loop_watch;
+
+/* NULL without memory or descriptors. */
+struct loop *loop_new(void);
+
+/* Ends every timer and watch that is left. Not from inside a callback. */
+void loop_free(struct loop *loop);
+
+/* Run until loop_stop. `idle` (may be NULL) is called after each batch of events. */
+void loop_run(struct loop *loop, void (*idle)(void *context, uint64_t now_ms), void *context);
+void loop_stop(struct loop *loop);
+
+/* Monotonic time, read now. */
+uint64_t loop_now_us(void);
+uint64_t loop_now_ms(void);
+
+/* A timer: fires after delay_ms, then every period_ms if that is not 0. NULL without memory.
+ * loop_timer_free may be called from its own callback. */
+struct loop_timer *loop_timer_new(struct loop *loop, uint64_t delay_ms, uint64_t period_ms,
+                                  void (*fire)(void *context), void *context);
+void loop_timer_again(struct loop_timer *t, uint64_t delay_ms, uint64_t period_ms);
+void loop_timer_free(struct loop_timer *t); /* NULL is fine */
+
+enum loop_want {
+    LOOP_READ = 1,
+    LOOP_WRITE = 2, /* together with LOOP_READ: 3 */
+};
+
+/* Watch a descriptor (borrowed; must outlive the watch). `ready` gets the ready bits; a hang-up
+ * or error counts as readable. NULL without memory. loop_watch_free may be called from `ready`. */
+struct loop_watch *loop_watch_new(struct loop *loop, int fd, unsigned want,
+                                  void (*ready)(void *context, unsigned bits), void *context);
+void loop_watch_want(struct loop_watch *w, unsigned want);
+void loop_watch_free(struct loop_watch *w); /* NULL is fine */
+
+/* Call `fire` on the loop's thread when the process gets `signal_number`. ERR_LIMIT past 8. */
+enum err loop_signal(struct loop *loop, int signal_number, void (*fire)(void *context),
+                     void *context) MUST_CHECK;
+
+/* p99 of how late the loop noticed its own 100 ms timer, in microseconds, since start. */
+uint64_t loop_lag_us_p99(const struct loop *loop);
+
+#endif
