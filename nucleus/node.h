@@ -16,8 +16,9 @@
 #include "nucleus/manifest.h"
 
 enum {
-    NODE_INSTANCES_MAX = 4096, /* slots; each about 200 bytes */
-    NODE_REASON_SIZE = 96,
+    NODE_INSTANCES_MAX = 4096, /* slots of a node, each about 1 KiB, made as needed           */
+    NODE_REASON_SIZE = 96,     /* one line of a status table; longer text is cut              */
+    NODE_CRASHES_MAX = 32,     /* crash times kept of an instance: the largest give_up_count  */
 };
 
 enum node_state {
@@ -39,6 +40,7 @@ enum node_ending { /* of a draining instance: which signal has been sent so far 
     NODE_END_KILL,
 };
 
+/* One instance. Everything a successor needs to go on is in here: STORE hands out a copy. */
 struct node_instance {
     enum node_state state;
     uint32_t cell;           /* index into the manifest now in force; UINT32_MAX: being removed */
@@ -46,9 +48,14 @@ struct node_instance {
     char name[NAME_SIZE];
     uint32_t instance;
     uint64_t generation;     /* of the running or last process; node-wide increasing            */
+    uint64_t hash;           /* of the manifest entry that process was started from             */
+    bool is_spawning;        /* SPAWN was asked and is not answered yet                         */
     bool is_alive;           /* a process of ours exists (spawn done, exit not seen)            */
-    bool is_wanted;
+    bool is_wanted;          /* should run: in the manifest, not held, the node not going down  */
+    bool is_held;            /* a person stopped it: not wanted until a person starts it        */
     bool is_healthy;         /* READY and its heartbeat is in time                              */
+    bool is_blamed;          /* we end it for a fault: its exit counts as a crash               */
+    bool was_ready;          /* at least once since a person started it or the entry changed    */
     bool restart_after_exit; /* draining in order to be started again                           */
     enum node_ending ending;
     uint64_t deadline_ms;    /* of the state (ready, drain, term, back-off), 0: none            */
@@ -58,34 +65,51 @@ struct node_instance {
     uint64_t cpu_us;         /* at the last sample, see NODE_EV_SAMPLE                          */
     uint64_t delay_us;
     uint32_t backoff_ms;     /* the last one used                                               */
+    uint32_t fails;          /* crashes in a row, none of them after a stable run               */
     uint32_t restarts;       /* since the cell was started by a person                          */
-    uint64_t crash_ms[16];   /* ring of the last crash times, for give_up                       */
-    uint32_t crash_count;
+    uint64_t crash_ms[NODE_CRASHES_MAX]; /* ring of the last crash times, for give_up           */
+    uint32_t crash_count;    /* crashes written to the ring so far                              */
     char reason[NODE_REASON_SIZE];
+};
+
+/* A number of instances a person asked for; holds until a manifest changes `of`. */
+struct node_scale {
+    char space[NAME_SIZE];
+    char name[NAME_SIZE];
+    uint32_t count; /* instances wanted                        */
+    uint32_t of;    /* what the manifest said when it was asked */
 };
 
 struct node;
 
 enum node_event_kind {
     NODE_EV_CLOCK,        /* time passed                                                        */
-    NODE_EV_MANIFEST,     /* `manifest` is in force from now on; borrowed until replaced        */
-    NODE_EV_ADOPT,        /* recovery, before the first CLOCK: slot content in `adopt`          */
+    NODE_EV_MANIFEST,     /* `manifest` is in force from now on; copied, borrowed by the step   */
+    NODE_EV_ADOPT,        /* recovery: a stored record in `adopt`, with is_alive telling whether
+                           * that very process (that generation) still runs                     */
+    NODE_EV_ADOPT_SCALE,  /* recovery: a stored `scale`                                         */
     NODE_EV_SPAWNED,      /* slot, generation: the process runs                                 */
     NODE_EV_SPAWN_FAILED, /* slot, generation, text: it could not be started                    */
     NODE_EV_BOOTING,      /* slot, generation: the cell said so (likewise the next four)        */
     NODE_EV_LISTENING,
     NODE_EV_READY,
     NODE_EV_DRAINING,
-    NODE_EV_STOPPED,
+    NODE_EV_STOPPED,      /* text: why                                                          */
+    NODE_EV_REJOIN,       /* slot, generation, state: an adopted cell says where it stands
+                           * (BOOTING, LISTENING, READY or DRAINING)                            */
     NODE_EV_EXITED,       /* slot, generation, code or signal; by pidfd                         */
     NODE_EV_BEAT,         /* slot, generation: heartbeat                                        */
-    NODE_EV_SAMPLE,       /* slot, generation, cpu_us, delay_us, is_stopped: answer to SAMPLE   */
+    NODE_EV_SAMPLE,       /* slot, generation, the five values below: answer to SAMPLE          */
     NODE_EV_START,        /* cell (index) and instance (-1: all), likewise the next two         */
     NODE_EV_STOP,
     NODE_EV_RESTART,
     NODE_EV_SCALE,        /* cell, count                                                        */
     NODE_EV_DOWN,         /* stop everything in reverse order                                   */
 };
+
+/* Recovery is: node_new, ADOPT for each stored record, ADOPT_SCALE for each stored scale, DOWN if
+ * that had been asked (storing this wish is the shell's), then MANIFEST with the one in force. The
+ * machine acts from the first MANIFEST on; until then every other event is ERR_PRECONDITION. */
 
 struct node_event {
     enum node_event_kind kind;
@@ -97,45 +121,64 @@ struct node_event {
     uint32_t count;
     int32_t exit_code;   /* EXITED: >= 0 exit status, -1: unknown or killed by `signal` */
     int32_t signal;      /* 0: none */
-    uint64_t cpu_us;     /* SAMPLE: CPU time the process has used                       */
-    uint64_t delay_us;   /* SAMPLE: time it was runnable but had no CPU                 */
-    bool is_stopped;     /* SAMPLE: stopped by a signal or traced                       */
+    enum node_state state; /* REJOIN */
+    uint64_t cpu_us;       /* SAMPLE: CPU time the process has used, all its threads     */
+    uint64_t delay_us;     /* SAMPLE: time they were runnable but had no CPU             */
+    uint64_t own_delay_us; /* SAMPLE: the same of the supervisor's own threads: what it
+                            * could not receive is not held against a cell               */
+    bool is_stopped;       /* SAMPLE: stopped by a signal or traced (T, t)               */
+    bool is_blocked;       /* SAMPLE: in uninterruptible sleep (D): waits for a disk     */
     const char *text;
     const struct manifest *manifest;
     const struct node_instance *adopt;
+    const struct node_scale *scale;
 };
 
 enum node_effect_kind {
-    NODE_FX_STORE,     /* slot: write the record that lets a successor adopt it; comes before
-                        * anything that would make it wrong                                    */
-    NODE_FX_SPAWN,     /* slot, generation                                                     */
-    NODE_FX_DRAIN,     /* slot, deadline_ms (relative): say Drain on its junction              */
-    NODE_FX_TERM,      /* slot: SIGTERM                                                        */
-    NODE_FX_KILL,      /* slot: SIGKILL                                                        */
-    NODE_FX_PUBLISH,   /* slot: its sockets become reachable                                   */
-    NODE_FX_UNPUBLISH, /* slot: and are taken away                                             */
-    NODE_FX_SAMPLE,    /* slot: look at its CPU time and report it                             */
-    NODE_FX_CHANGED,   /* slot, state, reason: for events, log and status                      */
-    NODE_FX_FORGET,    /* slot: the instance is gone for good; the slot is free                */
-    NODE_FX_SPARE,     /* cell: an initialised twin should wait (spare: true)                  */
-    NODE_FX_DONE,      /* after DOWN: nothing runs any more                                    */
+    NODE_FX_STORE,       /* slot, record: keep it so that a successor can adopt it. All STOREs come
+                          * first in the list: what follows is true to them                     */
+    NODE_FX_STORE_SCALE, /* space, name, count, of: keep it; count == of: delete it             */
+    NODE_FX_SPAWN,       /* slot, generation: answer SPAWNED or SPAWN_FAILED                    */
+    NODE_FX_DRAIN,       /* slot, deadline_ms (relative): say Drain on its junction             */
+    NODE_FX_TERM,        /* slot: SIGTERM                                                       */
+    NODE_FX_KILL,        /* slot: SIGKILL                                                       */
+    NODE_FX_PUBLISH,     /* slot: its sockets become reachable: it is READY and healthy         */
+    NODE_FX_UNPUBLISH,   /* slot: and are taken away: it drains, ended or does not answer       */
+    NODE_FX_SAMPLE,      /* slot: look at its CPU time and report it                            */
+    NODE_FX_CHANGED,     /* slot, state, is_healthy, reason: for events, log and status         */
+    NODE_FX_FORGET,      /* slot: the instance is gone for good, and so is its record. The slot
+                          * is not used again before the next step                              */
+    NODE_FX_SPARE,       /* cell, count: 1: an initialised twin should wait (spare: true), again
+                          * after each SPAWN that may have used it; 0: it should not. On MANIFEST
+                          * the shell itself ends twins whose entry changed or is gone          */
+    NODE_FX_DONE,        /* after DOWN: nothing runs any more                                   */
 };
 
 struct node_effect {
     enum node_effect_kind kind;
-    uint32_t slot;
-    uint32_t cell;
+    uint32_t slot;     /* UINT32_MAX: it concerns no instance                            */
+    uint32_t cell;     /* index into the manifest in force; UINT32_MAX: being removed    */
+    uint32_t instance;
+    char space[NAME_SIZE];
+    char name[NAME_SIZE];
     uint64_t generation;
     uint32_t deadline_ms;
+    uint32_t count;
+    uint32_t of;
     enum node_state state;
+    bool is_healthy;
     char reason[NODE_REASON_SIZE];
+    const struct node_instance *record; /* STORE: lives as long as the list */
 };
 
-/* What the shell must do, in list order. An effect carries its data. Grows as needed. */
+/* What the shell must do, in list order. An effect carries its data. Grows as needed; zeroed is
+ * empty. */
 struct node_effects {
     struct node_effect *item;
     size_t count;
     size_t room;
+    struct node_instance *record; /* of the STOREs */
+    size_t record_room;
 };
 
 /* NULL without memory. first_generation: greater than any generation this node has used. */
@@ -144,16 +187,24 @@ void node_free(struct node *n);
 void node_effects_fini(struct node_effects *fx);
 
 /* Advance by one event; fills `fx` afresh. Returns ERR_OK, ERR_NOMEM (nothing changed), ERR_NOT_FOUND
- * (cell, instance or slot unknown), ERR_LIMIT (more instances than slots), ERR_PRECONDITION (the
- * state does not permit it: an illegal order on a junction, a start during DOWN). An event of a
- * stale generation is ERR_OK without effects. */
+ * (cell, instance or slot unknown), ERR_LIMIT (more instances than slots), ERR_INVALID (a value no
+ * checked manifest or record has), ERR_PRECONDITION (the state does not permit it: an illegal order
+ * on a junction, a start during DOWN). On every error nothing changed and `fx` is empty. An event of
+ * a stale generation is ERR_OK without effects. Cost: O(what it concerns); CLOCK and MANIFEST are
+ * O(instances). */
 enum err node_step(struct node *n, const struct node_event *ev, struct node_effects *fx) MUST_CHECK;
 
-/* When the next CLOCK is needed, or UINT64_MAX. */
+/* When the next CLOCK is needed, or UINT64_MAX. Feed it on time: what comes late is taken for a
+ * supervisor that did not get the CPU, and judged leniently. */
 uint64_t node_next_ms(const struct node *n);
 
 const struct node_instance *node_at(const struct node *n, uint32_t slot); /* NULL: free or out of range */
+uint32_t node_slots(const struct node *n); /* one past the highest slot in use */
 int32_t node_find(const struct node *n, const char *space, const char *cell, uint32_t instance);
+
+/* Instances wanted now of manifest entry `cell`: the person's number or the manifest's. */
+uint32_t node_wanted(const struct node *n, uint32_t cell);
+
 const char *node_state_name(enum node_state state);
 const char *node_event_name(enum node_event_kind kind);
 
