@@ -15,14 +15,15 @@ struct arena {
     size_t limit_bytes;        /* arena_alloc fails beyond  */
 };
 
-/* limit_bytes: most bytes handed out between two resets. Allocates nothing yet. */
+/* limit_bytes: most bytes handed out between two resets; each allocation counts rounded up to the
+ * alignment (16). Allocates nothing yet. */
 void arena_init(struct arena *a, size_t limit_bytes);
 
 /* `size` bytes, aligned for any type, uninitialised; NULL at the limit or without memory.
  * Valid until the next reset. */
 void *arena_alloc(struct arena *a, size_t size);
 
-/* Forget everything handed out; keeps one block for the next request. O(blocks). */
+/* Forget everything handed out; keeps one block of usual size for the next request. O(blocks). */
 void arena_reset(struct arena *a);
 
 /* Give all memory back; `a` may be initialised again. */

@@ -11,7 +11,7 @@
 #include "common/base/macros.h"
 
 enum {
-    NAME_MAX_LEN = 64,                  /* characters; fits a DNS label and a path component */
+    NAME_MAX_LEN = 64,                  /* characters; well inside a path component (255)    */
     NAME_SIZE = NAME_MAX_LEN + 1,       /* bytes with the terminator                          */
     NAME_INSTANCE_MAX = 9999,           /* highest instance number: four digits in a path     */
     NAME_REF_SIZE = 4 * NAME_SIZE + 16, /* bytes that hold any formatted reference            */

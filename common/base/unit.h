@@ -8,7 +8,8 @@
 #include "common/base/macros.h"
 
 enum {
-    UNIT_TEXT_MAX = 32 /* characters of a quantity; longer text is refused */
+    UNIT_TEXT_MAX = 32,   /* characters of a quantity; longer text is refused           */
+    UNIT_RATE_MAX = 1000, /* events of a rate: what a list of their times may reasonably hold */
 };
 
 /* Parse a duration: digits followed by us, ms, s, m, h or d, no space, no sign, no fraction.
@@ -20,7 +21,8 @@ enum err unit_duration_parse(const char *text, uint64_t *ret_us) MUST_CHECK;
  * GiB, TiB). *ret_bytes at most 2^50. Errors as above. */
 enum err unit_size_parse(const char *text, uint64_t *ret_bytes) MUST_CHECK;
 
-/* Parse a rate "N in DURATION": at most N events in that time. 1 <= N <= 1000. */
+/* Parse a rate "N in DURATION": at most N events in that time. ERR_RANGE: N is not in
+ * 1..UNIT_RATE_MAX, the duration is zero or too long. */
 enum err unit_rate_parse(const char *text, uint32_t *ret_count, uint64_t *ret_us) MUST_CHECK;
 
 /* Write a short human form ("1.5M", "12ms", "3m20s") into out; always terminated. */

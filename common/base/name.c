@@ -1,0 +1,171 @@
+#include "common/base/name.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Written out instead of isalnum(): the grammar must not depend on a locale. */
+static bool is_lower_or_digit(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+static bool is_upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+bool name_valid(const char *text, size_t len)
+{
+    if (len == 0 || len > NAME_MAX_LEN || text[0] == '-') {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (!is_lower_or_digit(text[i]) && text[i] != '_' && text[i] != '-') {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool name_valid_str(const char *text)
+{
+    /* strnlen: the text may come from a peer and be as long as it likes. */
+    return text != NULL && name_valid(text, strnlen(text, NAME_SIZE));
+}
+
+bool name_operation_valid(const char *text, size_t len)
+{
+    if (len == 0 || len > NAME_MAX_LEN || !is_upper(text[0])) {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        bool is_letter = is_upper(text[i]) || (text[i] >= 'a' && text[i] <= 'z');
+        if (!is_letter && !(text[i] >= '0' && text[i] <= '9')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Copy a part whose length a validator has already bounded. */
+static void copy_part(char out[NAME_SIZE], const char *text, size_t len)
+{
+    assert(len <= NAME_MAX_LEN);
+    memcpy(out, text, len);
+    out[len] = '\0';
+}
+
+static bool take_name(const char *text, size_t len, char out[NAME_SIZE])
+{
+    if (!name_valid(text, len)) {
+        return false;
+    }
+    copy_part(out, text, len);
+    return true;
+}
+
+/* One to four digits. "00" and "01" are refused: each instance has one spelling, or two paths and
+ * two log lines could mean the same process. */
+static bool take_instance(const char *text, size_t len, int32_t *ret)
+{
+    int32_t value = 0;
+
+    if (len == 0 || len > 4 || (text[0] == '0' && len > 1)) {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9') {
+            return false;
+        }
+        value = value * 10 + (text[i] - '0');
+    }
+    assert(value <= NAME_INSTANCE_MAX);
+    *ret = value;
+    return true;
+}
+
+enum err name_ref_parse(const char *text, struct name_ref *ret)
+{
+    struct name_ref ref = {.instance = -1};
+
+    if (text == NULL) {
+        return ERR_MALFORMED;
+    }
+    size_t len = strnlen(text, NAME_REF_SIZE);
+    if (len == NAME_REF_SIZE) {
+        return ERR_MALFORMED;
+    }
+    /* Separators are no name characters, so a second one makes the name around it invalid. */
+    const char *at = memchr(text, '@', len);
+    const char *end = at != NULL ? at : text + len;
+    if (at != NULL && !take_name(at + 1, len - (size_t)(at + 1 - text), ref.node)) {
+        return ERR_MALFORMED;
+    }
+    const char *slash = memchr(text, '/', (size_t)(end - text));
+    if (slash != NULL && !take_name(text, (size_t)(slash - text), ref.space)) {
+        return ERR_MALFORMED;
+    }
+    const char *cell = slash != NULL ? slash + 1 : text;
+    const char *dot = memchr(cell, '.', (size_t)(end - cell));
+    if (dot != NULL && !take_instance(dot + 1, (size_t)(end - dot - 1), &ref.instance)) {
+        return ERR_MALFORMED;
+    }
+    if (!take_name(cell, (size_t)((dot != NULL ? dot : end) - cell), ref.cell)) {
+        return ERR_MALFORMED;
+    }
+    *ret = ref;
+    return ERR_OK;
+}
+
+void name_ref_format(const struct name_ref *ref, char out[NAME_REF_SIZE])
+{
+    char instance[8] = "";
+
+    assert(ref->instance >= -1 && ref->instance <= NAME_INSTANCE_MAX);
+    assert(ref->cell[0] != '\0');
+    if (ref->instance >= 0) {
+        snprintf(instance, sizeof instance, ".%d", (int)ref->instance);
+    }
+    int len = snprintf(out, NAME_REF_SIZE, "%s%s%s%s%s%s", ref->space, ref->space[0] ? "/" : "",
+                       ref->cell, instance, ref->node[0] ? "@" : "", ref->node);
+    assert(len > 0 && len < NAME_REF_SIZE);
+}
+
+static bool is_star(const char *text, size_t len)
+{
+    return len == 1 && text[0] == '*';
+}
+
+enum err name_op_parse(const char *text, struct name_op *ret)
+{
+    struct name_op op;
+
+    if (text == NULL) {
+        return ERR_MALFORMED;
+    }
+    size_t len = strnlen(text, 2 * NAME_SIZE);
+    const char *dot = memchr(text, '.', len);
+    if (len == 2 * NAME_SIZE || dot == NULL) {
+        return ERR_MALFORMED;
+    }
+    size_t cell_len = (size_t)(dot - text);
+    size_t operation_len = len - cell_len - 1;
+    bool any_cell = is_star(text, cell_len);
+    bool any_operation = is_star(dot + 1, operation_len);
+    if ((any_cell && any_operation) || (!any_cell && !name_valid(text, cell_len)) ||
+        (!any_operation && !name_operation_valid(dot + 1, operation_len))) {
+        return ERR_MALFORMED;
+    }
+    copy_part(op.cell, text, cell_len);
+    copy_part(op.operation, dot + 1, operation_len);
+    *ret = op;
+    return ERR_OK;
+}
+
+bool name_op_covers(const struct name_op *pattern, const char *cell, const char *operation)
+{
+    assert(pattern->cell[0] != '\0' && pattern->operation[0] != '\0');
+    return (strcmp(pattern->cell, "*") == 0 || strcmp(pattern->cell, cell) == 0) &&
+           (strcmp(pattern->operation, "*") == 0 || strcmp(pattern->operation, operation) == 0);
+}
