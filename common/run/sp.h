@@ -48,4 +48,7 @@ enum err sp_ask_packed(int fd, uint32_t operation, uint64_t schema, const uint8_
 uint64_t sp_fingerprint(const char *service, const char *operation, uint32_t number,
                         const char *request, const char *reply);
 
+/* The same hash over any bytes: identifies a whole schema (Inspect.Schema). */
+uint64_t sp_fingerprint_bytes(const void *data, size_t size);
+
 #endif

@@ -1,0 +1,218 @@
+/* How a process learns who it is: from the gap junction, or from its command line when it runs
+ * without a supervisor. Nothing is read from the environment. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/run/fd.h"
+#include "common/run/host.h"
+
+enum {
+    BIRTH_CONFIG_MAX = 64 * 1024,
+    BIRTH_FILES = 256,
+    BIRTH_MESSAGE_BYTES = 1 << 20,
+    BIRTH_CALLS_WAITING = 1024,
+};
+
+static void set_defaults(struct host_birth *birth, const char *name)
+{
+    *birth = (struct host_birth){
+        .files = BIRTH_FILES,
+        .message_bytes = BIRTH_MESSAGE_BYTES,
+        .calls_waiting = BIRTH_CALLS_WAITING,
+        .log_level = LOG_INFO,
+    };
+    (void)snprintf(birth->name, sizeof birth->name, "%s", name);
+    (void)snprintf(birth->space, sizeof birth->space, "default");
+    (void)snprintf(birth->node, sizeof birth->node, "standalone");
+}
+
+/* Copy `text` into a fixed field; false when it does not fit. */
+static bool put(char *field, size_t size, const char *text)
+{
+    int len = snprintf(field, size, "%s", text);
+
+    return len >= 0 && (size_t)len < size;
+}
+
+static enum err take_genesis(struct cell *cell, const Cell__Gap__Genesis *g, int *fds,
+                             size_t fd_count)
+{
+    struct host_birth *b = &cell->birth;
+
+    set_defaults(b, g->cell);
+    if (!name_valid_str(g->cell) || !name_valid_str(g->namespace_) || !name_valid_str(g->node) ||
+        g->instance > NAME_INSTANCE_MAX || g->token.len != HOST_TOKEN_LEN || g->limits == NULL ||
+        g->n_descriptors != fd_count || !put(b->space, sizeof b->space, g->namespace_) ||
+        !put(b->node, sizeof b->node, g->node) || !put(b->run_dir, sizeof b->run_dir, g->run_dir) ||
+        !put(b->bind_dir, sizeof b->bind_dir, g->bind_dir) ||
+        !put(b->state_dir, sizeof b->state_dir, g->state_dir) ||
+        log_level_parse(g->log_level, &b->log_level) != ERR_OK) {
+        return ERR_MALFORMED;
+    }
+    b->instance = g->instance;
+    b->generation = g->generation;
+    memcpy(b->token, g->token.data, HOST_TOKEN_LEN);
+    b->has_token = true;
+    b->files = g->limits->files;
+    b->message_bytes = g->limits->message_bytes;
+    b->calls_waiting = g->limits->calls_waiting;
+    b->heartbeat_ms = g->heartbeat_ms;
+    b->heartbeat_misses = g->heartbeat_misses;
+    b->rejoin_grace_ms = g->rejoin_grace_ms;
+    b->network = g->network;
+    b->config = strdup(g->config);
+    for (size_t i = 0; i < fd_count; i++) {
+        if (!put(b->descriptor_name[i], NAME_SIZE, g->descriptors[i])) {
+            return ERR_MALFORMED;
+        }
+        b->descriptor[i] = fd_take(&fds[i]);
+        b->descriptor_count++;
+    }
+    return b->config == NULL ? ERR_NOMEM : ERR_OK;
+}
+
+/* Keep the grants: the doors are opened later. */
+static enum err take_grants(struct cell *cell, Cell__Gap__Genesis *g)
+{
+    cell->grants = g->callers;
+    cell->grant_count = g->n_callers;
+    g->callers = NULL;
+    g->n_callers = 0;
+    for (size_t i = 0; i < cell->grant_count; i++) {
+        if (!name_valid_str(cell->grants[i]->cell) || !name_valid_str(cell->grants[i]->namespace_)) {
+            return ERR_MALFORMED;
+        }
+    }
+    return ERR_OK;
+}
+
+enum err birth_from_gap(struct cell *cell)
+{
+    AUTO_FREE uint8_t *data = malloc(GAP_MESSAGE_MAX);
+    int fds[GAP_DESCRIPTORS_MAX];
+    size_t len, fd_count = 0;
+
+    if (data == NULL) {
+        return ERR_NOMEM;
+    }
+    cell->gap_fd = GAP_FD;
+    enum err e = gap_recv(GAP_FD, data, &len, fds, &fd_count);
+    if (e != ERR_OK) {
+        return e;
+    }
+    Cell__Gap__ToCell *message = cell__gap__to_cell__unpack(NULL, len, data);
+    e = message == NULL ? ERR_MALFORMED : gap_step_from_nucleus(&cell->gap_state, message);
+    if (e == ERR_OK && message->what_case != CELL__GAP__TO_CELL__WHAT_GENESIS) {
+        e = ERR_PRECONDITION;
+    }
+    if (e == ERR_OK) {
+        e = take_genesis(cell, message->genesis, fds, fd_count);
+    }
+    if (e == ERR_OK) {
+        e = take_grants(cell, message->genesis);
+    }
+    for (size_t i = 0; i < fd_count; i++) {
+        fd_close(&fds[i]); /* those not taken */
+    }
+    if (message != NULL && message->what_case == CELL__GAP__TO_CELL__WHAT_GENESIS) {
+        explicit_bzero(message->genesis->token.data, message->genesis->token.len);
+    }
+    cell__gap__to_cell__free_unpacked(message, NULL);
+    explicit_bzero(data, len);
+    if (e == ERR_OK && fcntl(GAP_FD, F_SETFL, O_NONBLOCK) != 0) {
+        e = ERR_IO;
+    }
+    return e;
+}
+
+/* ---- without a supervisor ---------------------------------------------------------------------- */
+
+static int usage(const char *name, const char *what)
+{
+    (void)fprintf(stderr,
+                  "cell-%s: %s\n"
+                  "usage: cell-%s --standalone [--config FILE] [--run DIR] [--state DIR] "
+                  "[--namespace NAME] [--instance N] [--log-level error|warn|info|debug]\n"
+                  "A cell is normally started by the nucleus; see cell(1).\n",
+                  name, what, name);
+    return ERR_INVALID;
+}
+
+static enum err take_option(struct cell *cell, const char *option, const char *value)
+{
+    struct host_birth *b = &cell->birth;
+    char *end;
+
+    if (strcmp(option, "--run") == 0 && value[0] == '/') {
+        return put(b->run_dir, sizeof b->run_dir, value) ? ERR_OK : ERR_LIMIT;
+    }
+    if (strcmp(option, "--state") == 0 && value[0] == '/') {
+        return put(b->state_dir, sizeof b->state_dir, value) ? ERR_OK : ERR_LIMIT;
+    }
+    if (strcmp(option, "--namespace") == 0 && name_valid_str(value)) {
+        return put(b->space, sizeof b->space, value) ? ERR_OK : ERR_LIMIT;
+    }
+    if (strcmp(option, "--log-level") == 0) {
+        return log_level_parse(value, &b->log_level);
+    }
+    if (strcmp(option, "--instance") == 0) {
+        unsigned long n = strtoul(value, &end, 10);
+        b->instance = (uint32_t)n;
+        return *value >= '0' && *value <= '9' && *end == '\0' && n <= NAME_INSTANCE_MAX
+                   ? ERR_OK : ERR_INVALID;
+    }
+    if (strcmp(option, "--config") == 0) {
+        size_t len;
+        free(b->config);
+        b->config = NULL;
+        return fd_read_file(AT_FDCWD, value, BIRTH_CONFIG_MAX, &b->config, &len);
+    }
+    return ERR_INVALID;
+}
+
+enum err birth_from_argv(struct cell *cell, int argc, char **argv)
+{
+    const char *name = cell->def->name;
+
+    set_defaults(&cell->birth, name);
+    cell->birth.network = true;
+    if (argc < 2 || strcmp(argv[1], "--standalone") != 0) {
+        return (enum err)usage(name, argc < 2 ? "no gap junction on fd 3" : "unknown argument");
+    }
+    for (int i = 2; i < argc; i += 2) {
+        if (i + 1 == argc) {
+            return (enum err)usage(name, "an option lacks its value");
+        }
+        enum err e = take_option(cell, argv[i], argv[i + 1]);
+        if (e != ERR_OK) {
+            (void)fprintf(stderr, "cell-%s: %s %s: %s\n", name, argv[i], argv[i + 1], err_text(e));
+            return (enum err)usage(name, "bad option or value");
+        }
+    }
+    if (cell->birth.run_dir[0] == '\0') {
+        const char *user = getuid() == 0 ? NULL : getenv("XDG_RUNTIME_DIR");
+        (void)snprintf(cell->birth.run_dir, HOST_PATH_SIZE, "%s%s", user != NULL ? user : "/run",
+                       "/cell");
+    }
+    char public_dir[HOST_PATH_SIZE + NAME_SIZE + 2];
+    (void)snprintf(public_dir, sizeof public_dir, "%s/%s", cell->birth.run_dir, cell->birth.space);
+    enum err e = fd_make_dirs(public_dir, 0700);
+    if (e != ERR_OK) {
+        (void)fprintf(stderr, "cell-%s: %s: %s; choose another with --run DIR\n", name, public_dir,
+                      err_text(e));
+    }
+    return e;
+}
+
+void birth_fini(struct host_birth *birth)
+{
+    for (size_t i = 0; i < birth->descriptor_count; i++) {
+        fd_close(&birth->descriptor[i]);
+    }
+    free(birth->config);
+    explicit_bzero(birth->token, sizeof birth->token);
+    *birth = (struct host_birth){0};
+}

@@ -1,0 +1,119 @@
+#include "common/run/call.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/bytes.h"
+
+static void *allocate(void *arena, size_t size)
+{
+    return arena_alloc(arena, size);
+}
+
+static void free_nothing(void *arena, void *pointer)
+{
+    (void)arena; /* the arena is reset as a whole when the call is answered */
+    (void)pointer;
+}
+
+ProtobufCAllocator call_allocator(struct arena *arena)
+{
+    return (ProtobufCAllocator){.alloc = allocate, .free = free_nothing, .allocator_data = arena};
+}
+
+const char *call_text_dup(struct arena *arena, const char *text)
+{
+    if (text == NULL || text[0] == '\0') {
+        return "";
+    }
+    size_t len = strlen(text);
+    size_t room = bytes_is_utf8((const uint8_t *)text, len) ? len + 1 : 4 * len + 1;
+    char *copy = arena_alloc(arena, room);
+    if (copy == NULL) {
+        return "";
+    }
+    struct bytes_text out;
+    bytes_text_init(&out, copy, room);
+    if (room == len + 1) {
+        memcpy(copy, text, room);
+    } else {
+        bytes_text_add_escaped(&out, text, len);
+    }
+    return copy;
+}
+
+void call_take_context(struct cell_call *call, const Cell__Envelope__Request *request)
+{
+    call->has_trace = request->trace.len == CALL_TRACE_LEN;
+    if (call->has_trace) {
+        memcpy(call->trace, request->trace.data, CALL_TRACE_LEN);
+    }
+    call->key_size = request->idempotency_key.len <= CALL_KEY_MAX ? request->idempotency_key.len : 0;
+    if (call->key_size > 0) {
+        memcpy(call->key, request->idempotency_key.data, call->key_size);
+    }
+}
+
+enum err cell_reply(struct cell_call *call, const void *message)
+{
+    if (call->is_expired) {
+        call_finish(call, ERR_TIMEOUT, NULL, NULL, NULL);
+        return ERR_TIMEOUT;
+    }
+    if (protobuf_c_message_get_packed_size(message) > call->batch->room) {
+        call_finish(call, ERR_LIMIT, "the answer is larger than limits.message allows", NULL, NULL);
+        return ERR_LIMIT;
+    }
+    call_finish(call, ERR_OK, NULL, NULL, message);
+    return ERR_OK;
+}
+
+void cell_reply_error(struct cell_call *call, enum err e, const char *text, const char *hint)
+{
+    assert(e != ERR_OK && e != ERR_LATER);
+    call_finish(call, e, text != NULL ? text : call->text, hint, NULL);
+}
+
+void cell_call_explain(struct cell_call *call, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(call->text, sizeof call->text, format, args);
+    va_end(args);
+}
+
+uint64_t cell_call_now_ms(const struct cell_call *call)
+{
+    return call->arrived_us / 1000u;
+}
+
+uint64_t cell_call_deadline_ms(const struct cell_call *call)
+{
+    return call->deadline_ms;
+}
+
+uint32_t cell_call_remaining_ms(const struct cell_call *call)
+{
+    uint64_t now_ms = loop_now_ms();
+
+    return call->deadline_ms <= now_ms ? 0 : (uint32_t)(call->deadline_ms - now_ms);
+}
+
+void cell_call_caller(const struct cell_call *call, struct cell_caller *ret)
+{
+    *ret = call->caller;
+}
+
+const uint8_t *cell_call_key(const struct cell_call *call, size_t *ret_size)
+{
+    *ret_size = call->key_size;
+    return call->key;
+}
+
+void *cell_call_alloc(struct cell_call *call, size_t size)
+{
+    return arena_alloc(&call->arena, size);
+}

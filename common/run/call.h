@@ -1,0 +1,69 @@
+/* One request while it is being served; shared by the runtime's rooms only. Not installed. */
+#ifndef CELL_COMMON_RUN_CALL_H
+#define CELL_COMMON_RUN_CALL_H
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "common/base/arena.h"
+#include "common/run/host.h"
+#include "proto/envelope.pb-c.h"
+
+enum {
+    CALL_ENVELOPE_VERSION = 1,
+    CALL_HEADER_MAX = 64,      /* pipe id and at most 8 hops and the request id: 40 bytes        */
+    CALL_TRACE_LEN = 25,       /* W3C trace context: 16 trace id, 8 span id, 1 flags             */
+    CALL_KEY_MAX = 32,         /* idempotency key                                                */
+    CALL_TEXT_SIZE = 256,
+    CALL_OVERFLOW_UID = 65534, /* what an unmapped user looks like inside a user namespace       */
+};
+
+/* The requests of one message: they are answered together. */
+struct call_batch {
+    struct cell *cell;
+    struct arena arena;         /* the parsed envelope and the packed answers                   */
+    uint32_t references;        /* calls not freed yet, and the dispatcher                      */
+    uint32_t waiting;           /* answers still missing                                        */
+    uint32_t count;
+    size_t room;                /* bytes of answers that still fit limits.message               */
+    Cell__Envelope__Reply *replies;
+    Cell__Envelope__Reply **slots;
+    size_t header_len;
+    uint8_t header[CALL_HEADER_MAX]; /* of the request: routes the answer back                   */
+};
+
+struct cell_call {
+    struct cell_call *next;
+    struct cell_call **back;
+    struct cell *cell;
+    struct host_op *op;
+    struct call_batch *batch;
+    uint32_t index;
+    struct arena arena;
+    struct cell_caller caller;
+    uint64_t arrived_us;
+    uint64_t deadline_ms;
+    uint8_t trace[CALL_TRACE_LEN];
+    bool has_trace;
+    uint8_t key[CALL_KEY_MAX];
+    size_t key_size;
+    bool in_handler;
+    bool is_answered;
+    bool is_expired;
+    char text[CALL_TEXT_SIZE];
+};
+
+/* End `call` with this answer; what is passed is copied. */
+void call_finish(struct cell_call *call, enum err e, const char *text, const char *hint,
+                 const struct ProtobufCMessage *body);
+
+/* Copy trace context and idempotency key from the request, dropping what has a wrong length. */
+void call_take_context(struct cell_call *call, const Cell__Envelope__Request *request);
+
+/* protobuf-c memory that comes from an arena and is never freed singly. */
+ProtobufCAllocator call_allocator(struct arena *arena);
+
+/* A copy in the arena with anything that is not UTF-8 replaced (protobuf strings must be);
+ * "" for NULL and when the arena is full. */
+const char *call_text_dup(struct arena *arena, const char *text);
+
+#endif

@@ -1,0 +1,261 @@
+#include "common/run/loop.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <time.h>
+#include <uv.h>
+
+#include "common/base/hist.h"
+
+enum {
+    LOOP_SIGNALS_MAX = 8,
+    LOOP_LAG_PERIOD_MS = 100,
+};
+
+struct loop_timer {
+    uv_timer_t handle; /* first: a handle is its timer */
+    void (*fire)(void *context);
+    void *context;
+};
+
+struct loop_watch {
+    uv_poll_t handle; /* first: a handle is its watch */
+    void (*ready)(void *context, unsigned bits);
+    void *context;
+};
+
+struct loop_signal_slot {
+    uv_signal_t handle; /* first: a handle is its slot */
+    void (*fire)(void *context);
+    void *context;
+};
+
+struct loop {
+    uv_loop_t uv;
+    uv_check_t check;
+    uv_timer_t lag_timer;
+    struct loop_signal_slot signal[LOOP_SIGNALS_MAX];
+    unsigned signal_count;
+    void (*idle)(void *context, uint64_t now_ms);
+    void *idle_context;
+    uint64_t lag_expected_us;
+    struct hist lag;
+};
+
+uint64_t loop_now_us(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
+uint64_t loop_now_ms(void)
+{
+    return loop_now_us() / 1000u;
+}
+
+static void on_check(uv_check_t *check)
+{
+    struct loop *loop = check->data;
+
+    if (loop->idle != NULL) {
+        loop->idle(loop->idle_context, loop_now_ms());
+    }
+}
+
+/* How late this timer is, is how long a request would have waited for its handler. */
+static void on_lag(uv_timer_t *timer)
+{
+    struct loop *loop = timer->data;
+    uint64_t now_us = loop_now_us();
+
+    hist_record(&loop->lag, now_us > loop->lag_expected_us ? now_us - loop->lag_expected_us : 0);
+    loop->lag_expected_us = now_us + LOOP_LAG_PERIOD_MS * 1000u;
+}
+
+struct loop *loop_new(void)
+{
+    struct loop *loop = calloc(1, sizeof *loop);
+
+    if (loop == NULL) {
+        return NULL;
+    }
+    if (uv_loop_init(&loop->uv) != 0) {
+        free(loop);
+        return NULL;
+    }
+    hist_init(&loop->lag);
+    (void)uv_check_init(&loop->uv, &loop->check); /* these three only fail on a NULL loop */
+    loop->check.data = loop;
+    (void)uv_check_start(&loop->check, on_check);
+    (void)uv_timer_init(&loop->uv, &loop->lag_timer);
+    loop->lag_timer.data = loop;
+    return loop;
+}
+
+static void close_any(uv_handle_t *handle, void *unused)
+{
+    (void)unused;
+    if (!uv_is_closing(handle)) {
+        /* Timers and watches that a careless owner left behind leak a few bytes; the process is
+         * about to end, and freeing what an owner still points to would be worse. */
+        uv_close(handle, NULL);
+    }
+}
+
+void loop_free(struct loop *loop)
+{
+    if (loop == NULL) {
+        return;
+    }
+    uv_walk(&loop->uv, close_any, NULL);
+    while (uv_run(&loop->uv, UV_RUN_DEFAULT) != 0) {
+    }
+    int left = uv_loop_close(&loop->uv);
+    assert(left == 0);
+    free(loop);
+}
+
+void loop_run(struct loop *loop, void (*idle)(void *context, uint64_t now_ms), void *context)
+{
+    loop->idle = idle;
+    loop->idle_context = context;
+    loop->lag_expected_us = loop_now_us() + LOOP_LAG_PERIOD_MS * 1000u;
+    (void)uv_timer_start(&loop->lag_timer, on_lag, LOOP_LAG_PERIOD_MS, LOOP_LAG_PERIOD_MS);
+    (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
+    (void)uv_timer_stop(&loop->lag_timer);
+    loop->idle = NULL;
+}
+
+void loop_stop(struct loop *loop)
+{
+    uv_stop(&loop->uv);
+}
+
+static void on_timer(uv_timer_t *handle)
+{
+    struct loop_timer *t = (struct loop_timer *)handle;
+
+    t->fire(t->context);
+}
+
+struct loop_timer *loop_timer_new(struct loop *loop, uint64_t delay_ms, uint64_t period_ms,
+                                  void (*fire)(void *context), void *context)
+{
+    struct loop_timer *t = calloc(1, sizeof *t);
+
+    if (t == NULL) {
+        return NULL;
+    }
+    t->fire = fire;
+    t->context = context;
+    (void)uv_timer_init(&loop->uv, &t->handle);
+    loop_timer_again(t, delay_ms, period_ms);
+    return t;
+}
+
+void loop_timer_again(struct loop_timer *t, uint64_t delay_ms, uint64_t period_ms)
+{
+    uv_update_time(t->handle.loop); /* a long handler must not shorten the delay */
+    (void)uv_timer_start(&t->handle, on_timer, delay_ms, period_ms);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle); /* the handle is the first member of what was allocated */
+}
+
+void loop_timer_free(struct loop_timer *t)
+{
+    if (t != NULL) {
+        uv_close((uv_handle_t *)&t->handle, on_closed);
+    }
+}
+
+static void on_poll(uv_poll_t *handle, int status, int events)
+{
+    struct loop_watch *w = (struct loop_watch *)handle;
+    unsigned bits = 0;
+
+    if (status < 0 || (events & (UV_READABLE | UV_DISCONNECT)) != 0) {
+        bits |= LOOP_READ;
+    }
+    if (status < 0 || (events & UV_WRITABLE) != 0) {
+        bits |= LOOP_WRITE;
+    }
+    w->ready(w->context, bits);
+}
+
+void loop_watch_want(struct loop_watch *w, unsigned want)
+{
+    int events = 0;
+
+    if ((want & LOOP_READ) != 0) {
+        events |= UV_READABLE | UV_DISCONNECT;
+    }
+    if ((want & LOOP_WRITE) != 0) {
+        events |= UV_WRITABLE;
+    }
+    if (events == 0) {
+        (void)uv_poll_stop(&w->handle);
+    } else {
+        (void)uv_poll_start(&w->handle, events, on_poll); /* fails only on a closing handle */
+    }
+}
+
+struct loop_watch *loop_watch_new(struct loop *loop, int fd, unsigned want,
+                                  void (*ready)(void *context, unsigned bits), void *context)
+{
+    struct loop_watch *w = calloc(1, sizeof *w);
+
+    if (w == NULL) {
+        return NULL;
+    }
+    w->ready = ready;
+    w->context = context;
+    if (uv_poll_init(&loop->uv, &w->handle, fd) != 0) {
+        free(w);
+        return NULL;
+    }
+    loop_watch_want(w, want);
+    return w;
+}
+
+void loop_watch_free(struct loop_watch *w)
+{
+    if (w != NULL) {
+        uv_close((uv_handle_t *)&w->handle, on_closed);
+    }
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct loop_signal_slot *slot = (struct loop_signal_slot *)handle;
+
+    (void)number;
+    slot->fire(slot->context);
+}
+
+enum err loop_signal(struct loop *loop, int signal_number, void (*fire)(void *context),
+                     void *context)
+{
+    if (loop->signal_count == LOOP_SIGNALS_MAX) {
+        return ERR_LIMIT;
+    }
+    struct loop_signal_slot *slot = &loop->signal[loop->signal_count];
+    slot->fire = fire;
+    slot->context = context;
+    if (uv_signal_init(&loop->uv, &slot->handle) != 0 ||
+        uv_signal_start(&slot->handle, on_signal, signal_number) != 0) {
+        return ERR_IO;
+    }
+    uv_unref((uv_handle_t *)&slot->handle);
+    loop->signal_count++;
+    return ERR_OK;
+}
+
+uint64_t loop_lag_us_p99(const struct loop *loop)
+{
+    return hist_permille(&loop->lag, 990);
+}
