@@ -30,12 +30,15 @@ enum err fd_read_all(int fd, void *out, size_t size, size_t *ret_len) MUST_CHECK
 enum err fd_write_all(int fd, const void *data, size_t size) MUST_CHECK;
 
 /* Read a whole file of at most `max` bytes into fresh, terminated memory (free it). ERR_LIMIT when
- * it is longer. dir_fd may be AT_FDCWD; symbolic links in the last component are refused. */
+ * it is longer; ERR_DENIED when the last component is a symbolic link, ERR_INVALID when it is no
+ * regular file. dir_fd may be AT_FDCWD. */
 enum err fd_read_file(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_len)
     MUST_CHECK;
 
 /* Replace `name` in dir_fd in one step that survives a power cut: write a temporary file, fsync,
- * rename, fsync the directory. `mode` as in open(2). */
+ * rename, fsync the directory. `mode` as in open(2). After an error the old content is in place,
+ * unless only the last fsync failed. ERR_INVALID: `name` is not one path component; ERR_LIMIT: it
+ * is too long. System calls: openat, unlinkat, write, fsync, close, renameat, gettid. */
 enum err fd_replace_file(int dir_fd, const char *name, const void *data, size_t size, mode_t mode)
     MUST_CHECK;
 

@@ -23,11 +23,12 @@ enum log_level {
 
 enum {
     LOG_LINE_MAX = 4096,   /* bytes; longer lines are cut and end in "…cut" */
-    LOG_IDS_MAX = 256,     /* distinct ids that are rate-limited separately */
+    LOG_IDS_MAX = 256,     /* distinct ids limited separately; further ones share a limit */
     LOG_RATE_PER_S = 100,  /* lines a second and id                         */
 };
 
-/* Who speaks; kept by copy. Before this call lines carry "-". */
+/* Who speaks; kept by copy. Before this call lines carry "-". Also ignores SIGXFSZ and SIGPIPE
+ * where nobody handles them: a full or closed log is counted, not deadly. */
 void log_init(const char *space, const char *cell, uint32_t instance);
 
 void log_set_level(enum log_level level);
@@ -37,7 +38,10 @@ enum log_level log_get_level(void);
 enum err log_level_parse(const char *text, enum log_level *ret) MUST_CHECK;
 const char *log_level_name(enum log_level level);
 
-/* Use the macros. Safe from any thread; not from a signal handler. */
+/* Use the macros. `id` is a literal (kept, not copied). Control characters, quotes and what is not
+ * UTF-8 in the message are escaped, so a line is always one line. Keeps errno. Safe from any
+ * thread; not from a signal handler. Never waits for a reader: what cannot be written at once is
+ * dropped and counted. */
 void log_write(enum log_level level, const char *id, const char *format, ...) PRINTF_LIKE(3, 4);
 
 #define log_error(id, ...) log_write(LOG_ERROR, id, __VA_ARGS__)
