@@ -176,13 +176,13 @@ void bytes_text_add(struct bytes_text *t, const char *format, ...)
     va_end(args);
 }
 
-/* Whether a well-formed character may stand in a one-line record as it is. Besides the C0 controls
- * those are kept out that terminals or log viewers obey: C1 controls (U+0080 to U+009F) and the
- * line and paragraph separators (U+2028, U+2029). */
-static bool is_plain(const uint8_t *at, size_t len)
+/* Whether a well-formed character may stand on one line as it is. Besides the C0 controls those
+ * are kept out that terminals or log viewers obey: C1 controls (U+0080 to U+009F) and the line and
+ * paragraph separators (U+2028, U+2029). */
+static bool is_printable(const uint8_t *at, size_t len)
 {
     if (len == 1) {
-        return at[0] >= 0x20 && at[0] != 0x7f && at[0] != '"' && at[0] != '\\';
+        return at[0] >= 0x20 && at[0] != 0x7f;
     }
     if (len == 2) {
         return !(at[0] == 0xc2 && at[1] < 0xa0);
@@ -190,7 +190,9 @@ static bool is_plain(const uint8_t *at, size_t len)
     return !(len == 3 && at[0] == 0xe2 && at[1] == 0x80 && (at[2] == 0xa8 || at[2] == 0xa9));
 }
 
-void bytes_text_add_escaped(struct bytes_text *t, const char *text, size_t len)
+/* Append text with the bytes of refused characters as \xNN. `refused`: ASCII characters that are
+ * escaped although they are printable. A piece that does not fit is not begun. */
+static void add_escaping(struct bytes_text *t, const char *text, size_t len, const char *refused)
 {
     static const char digit[] = "0123456789abcdef";
     const uint8_t *in = (const uint8_t *)text;
@@ -201,7 +203,8 @@ void bytes_text_add_escaped(struct bytes_text *t, const char *text, size_t len)
         size_t piece_len = sizeof piece;
 
         step = utf8_len(in + i, len - i);
-        if (step != 0 && is_plain(in + i, step)) {
+        bool is_refused = step == 1 && in[i] != '\0' && strchr(refused, in[i]) != NULL;
+        if (step != 0 && is_printable(in + i, step) && !is_refused) {
             memcpy(piece, in + i, step);
             piece_len = step;
         } else {
@@ -215,6 +218,16 @@ void bytes_text_add_escaped(struct bytes_text *t, const char *text, size_t len)
         t->len += piece_len;
     }
     t->at[t->len] = '\0';
+}
+
+void bytes_text_add_escaped(struct bytes_text *t, const char *text, size_t len)
+{
+    add_escaping(t, text, len, "\"\\");
+}
+
+void bytes_text_add_printable(struct bytes_text *t, const char *text, size_t len)
+{
+    add_escaping(t, text, len, "");
 }
 
 void bytes_to_hex(const uint8_t *data, size_t size, char *out)

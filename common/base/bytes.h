@@ -35,6 +35,9 @@ void bytes_text_addv(struct bytes_text *t, const char *format, va_list args);
  * control characters, '"', '\\' and bytes that are not UTF-8 become \xNN. */
 void bytes_text_add_escaped(struct bytes_text *t, const char *text, size_t len);
 
+/* The same for text that brings its own quotes, or for a person: '"' and '\\' stay as they are. */
+void bytes_text_add_printable(struct bytes_text *t, const char *text, size_t len);
+
 /* Whether data[0..size) is well-formed UTF-8 (RFC 3629) without NUL. */
 bool bytes_is_utf8(const uint8_t *data, size_t size);
 

@@ -198,7 +198,8 @@ static bool add_body(struct bytes_text *line, const struct record *r)
 {
     add_time(line, r->time_us);
     bytes_text_add(line, " %s %s %s ", level_names[r->level], r->id, r->who);
-    bytes_text_add_escaped(line, r->message, strlen(r->message));
+    /* The quotes of key="…" are the format's own and stay. */
+    bytes_text_add_printable(line, r->message, strlen(r->message));
     return !line->cut && !r->is_cut;
 }
 

@@ -38,10 +38,10 @@ enum log_level log_get_level(void);
 enum err log_level_parse(const char *text, enum log_level *ret) MUST_CHECK;
 const char *log_level_name(enum log_level level);
 
-/* Use the macros. `id` is a literal (kept, not copied). Control characters, quotes and what is not
- * UTF-8 in the message are escaped, so a line is always one line. Keeps errno. Safe from any
- * thread; not from a signal handler. Never waits for a reader: what cannot be written at once is
- * dropped and counted. */
+/* Use the macros. `id` is a literal (kept, not copied). Control characters and what is not UTF-8
+ * become \xNN, so a line is always one line; a stranger's text inside quotes goes through
+ * bytes_text_add_escaped first. Keeps errno. Safe from any thread; not from a signal handler. Never
+ * waits for a reader: what cannot be written at once is dropped and counted. */
 void log_write(enum log_level level, const char *id, const char *format, ...) PRINTF_LIKE(3, 4);
 
 #define log_error(id, ...) log_write(LOG_ERROR, id, __VA_ARGS__)

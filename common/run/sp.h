@@ -21,18 +21,23 @@ enum {
 
 /* Connect to the rep0 listener at `path` and shake hands, within timeout_ms. *ret_fd is the
  * caller's. ERR_NOT_FOUND: no socket there; ERR_UNAVAILABLE: nobody listens; ERR_DENIED: no right;
- * ERR_TIMEOUT; ERR_MALFORMED: not an SP REP peer, or the path is too long. */
+ * ERR_TIMEOUT; ERR_PEER_DEAD: closed before the header was there; ERR_MALFORMED: not an SP REP
+ * peer, or the path is empty or too long. */
 enum err sp_connect(const char *path, uint32_t timeout_ms, int *ret_fd) MUST_CHECK;
 
 /* Send one request message and wait for its reply: raw bytes on both sides. Replies to other ids
- * are skipped. *ret is fresh memory (free it). ERR_PEER_DEAD when the connection ends. After any
- * error but ERR_OK the connection is of no more use. */
+ * are skipped. *ret is fresh memory (free it), never NULL. ERR_LIMIT: the request or the announced
+ * reply is longer than SP_MESSAGE_MAX; ERR_MALFORMED: no SP frame; ERR_PEER_DEAD when the
+ * connection ends; ERR_TIMEOUT. After any error the connection is of no more use. */
 enum err sp_exchange(int fd, const uint8_t *data, size_t size, uint32_t timeout_ms, uint8_t **ret,
                      size_t *ret_size) MUST_CHECK;
 
 /* One enveloped request: packs `request`, sends it as `operation`, checks the reply's status and
- * unpacks it as `reply_type`. *ret is to be freed with protobuf_c_message_free_unpacked. On an
- * error status `text` holds the callee's explanation (possibly empty) and *ret is untouched. */
+ * unpacks it as `reply_type`. *ret is to be freed with protobuf_c_message_free_unpacked. `text` is
+ * always set: on an error status to the callee's explanation and hint, printable on one line
+ * (possibly empty), otherwise to "". On an error *ret is untouched. A status that is 0 or unknown
+ * is ERR_FAULT; a reply that unpacks to more than four times SP_MESSAGE_MAX is ERR_LIMIT. The
+ * connection may be used again after an error that the callee sent, and after no other. */
 enum err sp_ask(int fd, uint32_t operation, uint64_t schema, const struct ProtobufCMessage *request,
                 const struct ProtobufCMessageDescriptor *reply_type, uint32_t timeout_ms,
                 struct ProtobufCMessage **ret, char text[SP_TEXT_SIZE]) MUST_CHECK;
