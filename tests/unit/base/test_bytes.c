@@ -145,12 +145,15 @@ static void utf8_is_what_the_standard_says(void)
 /* Decode without asking, encode the shortest form, compare. */
 static bool utf8_model(const uint8_t *b, size_t size)
 {
-    size_t len = b[0] < 0x80 ? 1 : (b[0] & 0xe0) == 0xc0 ? 2 : (b[0] & 0xf0) == 0xe0 ? 3 : 4;
     uint8_t again[4];
     uint32_t c;
 
-    if (size == 0 || size < len) {
-        return size == 0;
+    if (size == 0) {
+        return true;
+    }
+    size_t len = b[0] < 0x80 ? 1 : (b[0] & 0xe0) == 0xc0 ? 2 : (b[0] & 0xf0) == 0xe0 ? 3 : 4;
+    if (size < len) {
+        return false;
     }
     if (len == 1) {
         return b[0] != 0 && utf8_model(b + 1, size - 1);
