@@ -1,0 +1,174 @@
+#!/usr/bin/env bash
+# Build with sanitizers and run every suite. The last line is "N passed, N failed, N skipped"; the exit
+# status is 0 only if nothing failed.
+#
+#   tests/run.sh [--fast] [--filter TEXT]
+#     --fast         leave out the thread sanitizer
+#     --filter TEXT  only tests whose name contains TEXT
+#   CELL_BUILD       build directory (default build-asan in the tree; -tsan beside it)
+#   CELL_JOBS        compilers at a time (default 2)
+set -euo pipefail
+exec </dev/null
+
+root=$(dirname "$(dirname "$(readlink -f "$0")")")
+fast=no
+filter=
+while [ $# -gt 0 ]; do
+    case $1 in
+    --fast) fast=yes ;;
+    --filter)
+        [ $# -gt 1 ] || { echo "run.sh: --filter needs a text" >&2; exit 2; }
+        filter=$2
+        shift
+        ;;
+    -h | --help)
+        sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"
+        exit 0
+        ;;
+    *)
+        echo "run.sh: unknown argument $1" >&2
+        exit 2
+        ;;
+    esac
+    shift
+done
+build=${CELL_BUILD:-$root/build-asan}
+tsan=${build%-asan}-tsan
+jobs=${CELL_JOBS:-2}
+results=()
+# Programs that are compiled with a sanitizer end at the first report; those that a supervisor starts
+# have no environment to read this from and are compiled so (-fno-sanitize-recover).
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=1
+export TSAN_OPTIONS=halt_on_error=1
+
+finish() {
+    python3 "$root/tests/summary.py" "${results[@]}"
+    exit
+}
+
+# Run a stage; when it fails, say so, count it and go on to the result line.
+must() {
+    local name=$1
+    shift
+    if ! "$@"; then
+        echo "run.sh: $name failed"
+        results+=(--stage-failed "$name")
+        finish
+    fi
+}
+
+say() { printf '\n== %s (%d s)\n' "$1" "$SECONDS"; }
+
+# setup DIR SANITIZER: a configured build directory; one that no longer configures is made afresh.
+setup() {
+    local options=(-Db_sanitize="$2" -Db_lundef=false -Dbench=false)
+    if [ -f "$1/build.ninja" ] && meson setup --reconfigure "$1" "$root" "${options[@]}" >"$1/setup.log" 2>&1; then
+        return
+    fi
+    mkdir -p "$1"
+    if [ -d "$1/meson-private" ]; then
+        options+=(--wipe)
+    fi
+    meson setup "$1" "$root" "${options[@]}" >"$1/../$(basename "$1").log" 2>&1 ||
+        { cat "$1/../$(basename "$1").log"; return 1; }
+}
+
+# meson_tests DIR NAME [option …]: run them, keep the results as NAME.json. Test failures are in the
+# results; only results that are missing fail the stage.
+meson_tests() {
+    local dir=$1 name=$2 chosen=()
+    shift 2
+    rm -f "$dir/meson-logs/testlog.json"
+    if [ -n "$filter" ]; then
+        mapfile -t chosen < <(meson test -C "$dir" --no-rebuild --list "$@" 2>/dev/null |
+            sed 's/.* \/ //' | grep -F -e "$filter" || true)
+        [ ${#chosen[@]} -gt 0 ] || return 0
+    fi
+    meson test -C "$dir" --no-rebuild --print-errorlogs --num-processes 2 "$@" "${chosen[@]}" || true
+    [ -s "$dir/meson-logs/testlog.json" ] || return 1
+    cp "$dir/meson-logs/testlog.json" "$dir/$name.json"
+    results+=("$dir/$name.json")
+}
+
+# The programs of the runtime's tests, for a build that has no use for the rest.
+runtime_targets() {
+    meson introspect --tests "$1" | python3 -c '
+import json, os, sys
+for test in json.load(sys.stdin):
+    if any(s.endswith(":run") for s in test["suite"]):
+        for word in test["cmd"]:
+            if os.path.isabs(word) and word.startswith(sys.argv[1] + "/"):
+                print(os.path.relpath(word, sys.argv[1]))' "$(readlink -f "$1")" | sort -u
+}
+
+# gcc 12's thread sanitizer wants addresses where kernels with much randomisation do not put them.
+tsan_works() {
+    local probe
+    probe=$(mktemp -d)
+    echo 'int main(void) { return 0; }' >"$probe/a.c"
+    gcc -fsanitize=thread -o "$probe/a" "$probe/a.c" 2>/dev/null &&
+        for prefix in "" "setarch -R"; do
+            if $prefix "$probe/a" >/dev/null 2>&1; then
+                rm -r "$probe"
+                tsan_prefix=$prefix
+                return 0
+            fi
+        done
+    rm -r "$probe"
+    return 1
+}
+
+run_tsan() {
+    local targets
+    setup "$tsan" thread || return 1
+    mapfile -t targets < <(runtime_targets "$tsan")
+    [ ${#targets[@]} -gt 0 ] || return 0
+    ninja -C "$tsan" -j"$jobs" --quiet "${targets[@]}" || return 1
+    if [ -n "$tsan_prefix" ]; then
+        meson_tests "$tsan" tsan --suite run --wrapper "$tsan_prefix"
+    else
+        meson_tests "$tsan" tsan --suite run
+    fi
+}
+
+run_pytest() {
+    local python=/usr/bin/python3 options=()
+    "$python" -c 'import pytest' 2>/dev/null || python=python3
+    [ -z "$filter" ] || options+=(-k "$filter")
+    rm -f "$build/system.xml"
+    # Status 1 is failed tests (counted from the results), 5 is "no test was chosen".
+    local status=0
+    CELL_TEST_BUILD=$build timeout --kill-after=30 900 "$python" -m pytest -p no:cacheprovider \
+        -o junit_family=xunit2 --junitxml="$build/system.xml" -q -ra "${options[@]}" \
+        "$root/tests/system" || status=$?
+    if [ "$status" = 5 ] && [ -n "$filter" ]; then
+        return 0
+    fi
+    results+=("$build/system.xml")
+    [ "$status" -le 1 ]
+}
+
+cd "$root"
+must packages "$root/deploy/packages.sh" build test
+say "build with address and undefined-behaviour sanitizers in $build"
+must setup setup "$build" address,undefined
+must build ninja -C "$build" -j"$jobs" --quiet
+say "unit, house and fuzz corpus tests"
+must "meson test" meson_tests "$build" asan
+if [ "$fast" = no ]; then
+    say "runtime tests with the thread sanitizer in $tsan"
+    tsan_prefix=
+    if tsan_works; then
+        must "thread sanitizer" run_tsan
+    else
+        echo "SKIPPED: the thread sanitizer does not run on this machine"
+        printf '{"name": "thread-sanitizer", "result": "SKIP", "stdout": "%s"}\n' \
+            "the thread sanitizer does not run on this machine" >"$build/tsan.json"
+        results+=("$build/tsan.json")
+    fi
+fi
+say "system tests"
+must "system tests" run_pytest
+say "result"
+finish
