@@ -288,11 +288,20 @@ static void on_asked_to_end(void *context)
     cell_stop(context, "signal");
 }
 
+/* The supervisor ends when its cells have: its drain hook leads there. */
+static void on_supervisor_asked(void *context)
+{
+    struct cell *cell = context;
+
+    cell->def->drain(cell->state);
+}
+
 static enum err catch_signals(struct cell *cell)
 {
-    enum err e = loop_signal(cell->loop, SIGTERM, on_asked_to_end, cell);
+    void (*fire)(void *context) = cell->is_supervisor ? on_supervisor_asked : on_asked_to_end;
+    enum err e = loop_signal(cell->loop, SIGTERM, fire, cell);
 
-    return e == ERR_OK ? loop_signal(cell->loop, SIGINT, on_asked_to_end, cell) : e;
+    return e == ERR_OK ? loop_signal(cell->loop, SIGINT, fire, cell) : e;
 }
 
 static void on_turn(void *context, uint64_t now_ms)

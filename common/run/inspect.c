@@ -118,6 +118,10 @@ static enum err drain(void *state, struct cell_call *call, const void *request)
 
     (void)state;
     (void)request;
+    if (call->cell->is_supervisor) {
+        cell_call_explain(call, "the supervisor does not drain; use Shutdown to take the node down");
+        return ERR_PRECONDITION;
+    }
     life_drain(call->cell, "asked to drain");
     reply.calls_in_flight = door_calls_in_flight(call->cell) - 1; /* without this one */
     return cell_reply(call, &reply);
@@ -127,9 +131,12 @@ static enum err shut_down(void *state, struct cell_call *call, const void *reque
 {
     Cell__Inspect__ShutdownReply reply = CELL__INSPECT__SHUTDOWN_REPLY__INIT;
 
-    (void)state;
     (void)request;
-    cell_stop(call->cell, "asked to shut down");
+    if (call->cell->is_supervisor) {
+        call->cell->def->drain(state); /* ends its cells first */
+    } else {
+        cell_stop(call->cell, "asked to shut down");
+    }
     return cell_reply(call, &reply);
 }
 

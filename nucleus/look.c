@@ -1,0 +1,103 @@
+/* What the kernel says about a process. Everything here is read from /proc at the moment. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "nucleus/shell.h"
+
+enum {
+    LOOK_TEXT = 1024
+};
+
+static ssize_t read_proc(const char *path, char text[LOOK_TEXT])
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return -1;
+    }
+    ssize_t len = read(fd, text, LOOK_TEXT - 1);
+    (void)close(fd);
+    text[len > 0 ? len : 0] = '\0';
+    return len;
+}
+
+enum err look_start_ticks(int32_t pid, uint64_t *ret_ticks, char *ret_state)
+{
+    char path[64];
+    char text[LOOK_TEXT];
+    uint64_t ticks;
+    char state;
+
+    (void)snprintf(path, sizeof path, "/proc/%" PRId32 "/stat", pid);
+    if (read_proc(path, text) <= 0) {
+        return ERR_NOT_FOUND;
+    }
+    /* The name may hold anything, parentheses too: fields count from the last one. */
+    const char *after = strrchr(text, ')');
+    if (after == NULL ||
+        sscanf(after + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
+               "%*d %*d %" SCNu64, &state, &ticks) != 2) {
+        return ERR_MALFORMED;
+    }
+    *ret_ticks = ticks;
+    *ret_state = state;
+    return ERR_OK;
+}
+
+/* The clock of a whole process, nanoseconds exact: see MAKE_PROCESS_CPUCLOCK in the kernel's
+ * posix-timers.h; the C library offers the same as clock_getcpuclockid(3). */
+uint64_t look_cpu_us(int32_t pid)
+{
+    clockid_t clock;
+    struct timespec t;
+
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0) {
+        return 0;
+    }
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
+/* Time spent runnable without a CPU, over all threads: second field of schedstat, nanoseconds. */
+uint64_t look_delay_us(int32_t pid)
+{
+    char path[320];
+    char text[LOOK_TEXT];
+    uint64_t total_ns = 0;
+
+    (void)snprintf(path, sizeof path, "/proc/%" PRId32 "/task", pid);
+    DIR *tasks = opendir(path);
+    if (tasks == NULL) {
+        return 0;
+    }
+    for (struct dirent *entry = readdir(tasks); entry != NULL; entry = readdir(tasks)) {
+        uint64_t delay_ns;
+        if (entry->d_name[0] == '.') {
+            continue;
+        }
+        (void)snprintf(path, sizeof path, "/proc/%" PRId32 "/task/%.32s/schedstat", pid,
+                       entry->d_name);
+        if (read_proc(path, text) > 0 && sscanf(text, "%*u %" SCNu64, &delay_ns) == 1) {
+            total_ns += delay_ns;
+        }
+    }
+    (void)closedir(tasks);
+    return total_ns / 1000u;
+}
+
+uint64_t look_rss_bytes(int32_t pid)
+{
+    char path[64];
+    char text[LOOK_TEXT];
+    uint64_t pages = 0;
+
+    (void)snprintf(path, sizeof path, "/proc/%" PRId32 "/statm", pid);
+    if (read_proc(path, text) <= 0 || sscanf(text, "%*u %" SCNu64, &pages) != 1) {
+        return 0;
+    }
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}

@@ -1,0 +1,237 @@
+/* After a nucleus crash: adopt every cell that lives, without restarting any, and end what nobody
+ * recorded. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/run/fd.h"
+#include "nucleus/shell.h"
+
+struct recovery {
+    struct shell *shell;
+    struct ledger_record *records; /* in slot order of the ledger */
+    size_t count;
+};
+
+static void keep(void *context, uint32_t slot, const struct ledger_record *record)
+{
+    struct recovery *r = context;
+
+    (void)slot; /* the core numbers slots anew, in this order: a record never moves up, so
+                 * rewriting the file overwrites none that is still needed … */
+    for (size_t i = 0; i < r->count; i++) {
+        struct node_instance *known = &r->records[i].instance;
+        if (known->instance == record->instance.instance &&
+            strcmp(known->name, record->instance.name) == 0 &&
+            strcmp(known->space, record->instance.space) == 0) {
+            /* … and a nucleus that died while it rewrote leaves one instance in two places. */
+            if (record->instance.generation > known->generation) {
+                r->records[i] = *record;
+            }
+            return;
+        }
+    }
+    if (r->count < NODE_INSTANCES_MAX) {
+        r->records[r->count++] = *record;
+    }
+}
+
+/* A pidfd of the recorded process, or -1: it is gone. The start time is compared after the pidfd
+ * is open: what it holds then can no longer be recycled. */
+static int open_recorded(const struct ledger_process *p)
+{
+    uint64_t ticks;
+    char state;
+    AUTO_FD int fd = p->pid <= 0 ? -1 : (int)syscall(SYS_pidfd_open, p->pid, 0);
+
+    if (fd < 0 || look_start_ticks(p->pid, &ticks, &state) != ERR_OK || ticks != p->start_ticks) {
+        return -1;
+    }
+    return fd_take(&fd);
+}
+
+static void fill_slot(struct shell *s, uint32_t index, const struct ledger_record *record, int pidfd)
+{
+    struct shell_slot *slot = calloc(1, sizeof *slot);
+    int fd = pidfd;
+
+    if (slot == NULL) {
+        fd_close(&fd);
+        return; /* the core believes it alive; its beats stay out and it is restarted */
+    }
+    *slot = (struct shell_slot){.shell = s, .slot = index, .process = record->process,
+                                .generation = record->instance.generation, .pidfd = pidfd,
+                                .gap_fd = -1, .log_fd = -1};
+    if (pidfd < 0) {
+        slot->process.pid = 0;
+    }
+    s->slots[index] = slot;
+    if (pidfd >= 0 && exits_watch(slot) != ERR_OK) {
+        log_error("NUCLEUS-ADOPT-WATCH", "pid=%" PRId32, slot->process.pid);
+    }
+}
+
+static void adopt_one(struct shell *s, struct ledger_record *record)
+{
+    struct node_event ev = {.kind = NODE_EV_ADOPT, .now_ms = loop_now_ms(),
+                            .adopt = &record->instance};
+    int pidfd = open_recorded(&record->process);
+
+    record->instance.is_alive = pidfd >= 0;
+    enum err e = node_step(s->node, &ev, &s->fx);
+    int32_t index = e != ERR_OK ? -1 : node_find(s->node, record->instance.space,
+                                                 record->instance.name, record->instance.instance);
+    if (index < 0) {
+        log_error("NUCLEUS-ADOPT", "cell=%s/%s.%" PRIu32 " error=%s action=ended",
+                  record->instance.space, record->instance.name, record->instance.instance,
+                  err_name(e));
+        if (pidfd >= 0) {
+            (void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+            fd_close(&pidfd);
+        }
+        return;
+    }
+    fill_slot(s, (uint32_t)index, record, pidfd);
+    log_info("NUCLEUS-ADOPT", "cell=%s/%s.%" PRIu32 " pid=%" PRId32 " alive=%d state=%s",
+             record->instance.space, record->instance.name, record->instance.instance,
+             record->process.pid, record->instance.is_alive,
+             node_state_name(record->instance.state));
+}
+
+static bool is_recorded(const struct recovery *r, int32_t pid)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->records[i].process.pid == pid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Parent of a process, from /proc/<pid>/stat; -1: gone. */
+static int32_t parent_of(int32_t pid)
+{
+    char path[64];
+    AUTO_FREE char *text = NULL;
+    size_t len;
+    int32_t parent = -1;
+
+    (void)snprintf(path, sizeof path, "/proc/%" PRId32 "/stat", pid);
+    if (fd_read_file(AT_FDCWD, path, 4096, &text, &len) != ERR_OK) {
+        return -1;
+    }
+    const char *after = strrchr(text, ')');
+    if (after == NULL || sscanf(after + 1, " %*c %" SCNd32, &parent) != 1) {
+        return -1;
+    }
+    return parent;
+}
+
+/* Children of the guard that no record names: started by a nucleus that died before it wrote the
+ * pid. They have no Genesis, so they serve nobody; what runs without a runtime must not run on. */
+static void end_unrecorded(struct shell *s, const struct recovery *r)
+{
+    DIR *proc = opendir("/proc");
+
+    if (proc == NULL) {
+        return;
+    }
+    for (struct dirent *entry = readdir(proc); entry != NULL; entry = readdir(proc)) {
+        int32_t pid = (int32_t)strtol(entry->d_name, NULL, 10);
+        if (pid <= 0 || pid == getpid() || parent_of(pid) != s->guard_pid || is_recorded(r, pid)) {
+            continue;
+        }
+        AUTO_FD int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+        if (fd >= 0 && parent_of(pid) == s->guard_pid) {
+            log_warn("NUCLEUS-UNRECORDED", "pid=%" PRId32 " action=killed", pid);
+            (void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+        }
+    }
+    (void)closedir(proc);
+}
+
+static enum err adopt_scales(struct shell *s)
+{
+    AUTO_FREE struct node_scale *list = NULL;
+    size_t count;
+    enum err e = ledger_get_scales(&s->ledger, &list, &count);
+
+    for (size_t i = 0; e == ERR_OK && i < count; i++) {
+        struct node_event ev = {.kind = NODE_EV_ADOPT_SCALE, .now_ms = loop_now_ms(),
+                                .scale = &list[i]};
+        e = node_step(s->node, &ev, &s->fx);
+    }
+    if (e != ERR_OK) { /* the manifest's own numbers are a safe answer */
+        log_error("NUCLEUS-SCALES", "error=%s action=manifest-numbers", err_name(e));
+    }
+    return ERR_OK;
+}
+
+/* Give the file the numbering of the new core. */
+static void rewrite_ledger(struct shell *s)
+{
+    for (uint32_t i = 0; i < NODE_INSTANCES_MAX; i++) {
+        const struct node_instance *instance = node_at(s->node, i);
+        enum err e = ERR_OK;
+        if (instance != NULL) {
+            struct ledger_record record = {.instance = *instance};
+            if (s->slots[i] != NULL) {
+                record.process = s->slots[i]->process;
+            }
+            e = ledger_put(&s->ledger, i, &record);
+        } else if (s->is_recovery && i < s->ledger.slots_seen) {
+            e = ledger_forget(&s->ledger, i);
+        }
+        if (e != ERR_OK) {
+            log_error("NUCLEUS-LEDGER", "slot=%" PRIu32 " error=%s", i, err_name(e));
+        }
+    }
+}
+
+enum err recover_adopt(struct shell *s)
+{
+    struct recovery r = {.shell = s};
+    uint32_t damaged = 0;
+    AUTO_FREE struct ledger_record *records = calloc(NODE_INSTANCES_MAX, sizeof *records);
+    uint64_t seed;
+
+    if (records == NULL) {
+        return ERR_NOMEM;
+    }
+    r.records = records;
+    enum err e = ledger_read(&s->ledger, keep, &r, &damaged);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (damaged > 0) {
+        log_error("NUCLEUS-LEDGER-DAMAGED", "records=%" PRIu32 " action=their-processes-are-ended",
+                  damaged);
+    }
+    randombytes_buf(&seed, sizeof seed);
+    s->node = node_new(s->ledger.generation + 1, seed);
+    if (s->node == NULL) {
+        return ERR_NOMEM;
+    }
+    if (!s->is_recovery) {
+        return ERR_OK;
+    }
+    for (size_t i = 0; i < r.count; i++) {
+        adopt_one(s, &r.records[i]);
+    }
+    end_unrecorded(s, &r);
+    rewrite_ledger(s);
+    explicit_bzero(records, NODE_INSTANCES_MAX * sizeof *records);
+    e = adopt_scales(s);
+    if (e == ERR_OK && ledger_is_down(&s->ledger)) {
+        struct node_event ev = {.kind = NODE_EV_DOWN, .now_ms = loop_now_ms()};
+        e = node_step(s->node, &ev, &s->fx);
+    }
+    return e;
+}

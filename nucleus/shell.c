@@ -1,0 +1,644 @@
+#include "nucleus/shell.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/run/fd.h"
+#include "common/run/jail.h"
+#include "nucleus/guard.h"
+#include "nucleus/yaml.h"
+
+/* ---- command line ------------------------------------------------------------------------------ */
+
+/* Parsed before the runtime gives us our state. */
+static struct {
+    const char *run;
+    const char *state;
+    const char *manifest;
+    const char *dirs[SHELL_DIRS_MAX];
+    size_t dir_count;
+    bool is_recovery;
+    struct host_birth birth;
+} args;
+
+static enum err usage(const char *what)
+{
+    (void)fprintf(stderr, "cell-nucleus: %s\nusage: cell-nucleus --run DIR --state DIR --manifest "
+                          "FILE [--cells DIR]… [--log-level LEVEL]\nIt is started by cell-guard, "
+                          "see cell-up(1).\n", what);
+    return ERR_INVALID;
+}
+
+static enum err take_arg(const char *option, const char *value)
+{
+    if (strcmp(option, "--run") == 0) {
+        args.run = value;
+    } else if (strcmp(option, "--state") == 0) {
+        args.state = value;
+    } else if (strcmp(option, "--manifest") == 0) {
+        args.manifest = value;
+    } else if (strcmp(option, "--recover") == 0) {
+        args.is_recovery = strcmp(value, "yes") == 0;
+    } else if (strcmp(option, "--cells") == 0 && args.dir_count < SHELL_DIRS_MAX) {
+        args.dirs[args.dir_count++] = value;
+    } else if (strcmp(option, "--log-level") == 0) {
+        return log_level_parse(value, &args.birth.log_level);
+    } else {
+        return ERR_INVALID;
+    }
+    return ERR_OK;
+}
+
+enum err shell_args(int argc, char **argv)
+{
+    args.birth = (struct host_birth){
+        .message_bytes = MANIFEST_BYTES_MAX * 2, /* Apply carries a whole manifest */
+        .calls_waiting = 4096,                   /* every cell may beat at once    */
+        .files = 65536,
+        .log_level = LOG_INFO,
+    };
+    for (int i = 1; i < argc; i += 2) {
+        if (i + 1 == argc) {
+            return usage("an option lacks its value");
+        }
+        if (take_arg(argv[i], argv[i + 1]) != ERR_OK) {
+            return usage("unknown option or bad value");
+        }
+    }
+    if (args.run == NULL || args.state == NULL || args.manifest == NULL || args.run[0] != '/' ||
+        args.state[0] != '/') {
+        return usage("--run, --state (absolute) and --manifest are needed");
+    }
+    (void)snprintf(args.birth.name, NAME_SIZE, "nucleus");
+    (void)snprintf(args.birth.space, NAME_SIZE, "cell");
+    (void)snprintf(args.birth.run_dir, HOST_PATH_SIZE, "%s", args.run);
+    return ERR_OK;
+}
+
+const struct host_birth *shell_birth(void)
+{
+    return &args.birth;
+}
+
+/* ---- the clock --------------------------------------------------------------------------------- */
+
+static void on_clock(void *context)
+{
+    struct shell *s = context;
+    struct node_event ev = {.kind = NODE_EV_CLOCK};
+
+    s->clock_ms = UINT64_MAX;
+    (void)shell_feed(s, &ev);
+}
+
+static void arm_clock(struct shell *s)
+{
+    uint64_t next_ms = node_next_ms(s->node);
+
+    if (next_ms != s->clock_ms && next_ms != UINT64_MAX) {
+        uint64_t now_ms = loop_now_ms();
+        s->clock_ms = next_ms;
+        loop_timer_again(s->clock, next_ms > now_ms ? next_ms - now_ms : 0, 0);
+    }
+}
+
+/* ---- effects ----------------------------------------------------------------------------------- */
+
+static void slot_free(struct shell *s, uint32_t index)
+{
+    struct shell_slot *slot = s->slots[index];
+
+    if (slot == NULL) {
+        return;
+    }
+    unpublish_slot(slot);
+    junction_end(slot);
+    loop_watch_free(slot->pid_watch);
+    loop_timer_free(slot->exit_timer);
+    fd_close(&slot->pidfd);
+    fd_close(&slot->log_fd);
+    free(slot->endpoints);
+    explicit_bzero(&slot->process, sizeof slot->process);
+    free(slot);
+    s->slots[index] = NULL;
+}
+
+static struct shell_slot *slot_get(struct shell *s, uint32_t index)
+{
+    if (s->slots[index] == NULL) {
+        struct shell_slot *slot = calloc(1, sizeof *slot);
+        if (slot != NULL) {
+            slot->shell = s;
+            slot->slot = index;
+            slot->pidfd = slot->gap_fd = slot->log_fd = -1;
+            s->slots[index] = slot;
+        }
+    }
+    return s->slots[index];
+}
+
+static void store(struct shell *s, const struct node_effect *fx)
+{
+    struct shell_slot *slot = slot_get(s, fx->slot);
+    struct ledger_record record = {.instance = *fx->record};
+
+    if (slot != NULL) {
+        record.process = slot->process;
+    }
+    enum err e = ledger_put(&s->ledger, fx->slot, &record);
+    explicit_bzero(&record.process, sizeof record.process);
+    if (e != ERR_OK) {
+        log_error("NUCLEUS-LEDGER", "slot=%" PRIu32 " error=%s action=a-crash-now-would-forget-it",
+                  fx->slot, err_name(e));
+    }
+}
+
+static void store_scale(struct shell *s, const struct node_effect *fx)
+{
+    struct node_scale scale = {.count = fx->count, .of = fx->of};
+
+    (void)snprintf(scale.space, sizeof scale.space, "%s", fx->space);
+    (void)snprintf(scale.name, sizeof scale.name, "%s", fx->name);
+    enum err e = ledger_put_scale(&s->ledger, &scale);
+    if (e != ERR_OK) {
+        log_error("NUCLEUS-SCALE-STORE", "cell=%s/%s error=%s", fx->space, fx->name, err_name(e));
+    }
+}
+
+static void tell_change(struct shell *s, const struct node_effect *fx)
+{
+    struct shell_slot *slot = s->slots[fx->slot];
+
+    if (slot != NULL && fx->state == NODE_READY && slot->process.ready_us == 0) {
+        slot->process.ready_us = loop_now_us() - slot->process.spawned_us;
+    }
+    log_info("NUCLEUS-STATE", "cell=%s/%s.%" PRIu32 " state=%s healthy=%d reason=\"%s\"", fx->space,
+             fx->name, fx->instance, node_state_name(fx->state), fx->is_healthy, fx->reason);
+    events_add(s, fx->space, fx->name, fx->instance, "state", "%s%s%s", node_state_name(fx->state),
+               fx->reason[0] != '\0' ? ": " : "", fx->reason);
+}
+
+static void sample(struct shell *s, uint32_t index)
+{
+    struct shell_slot *slot = s->slots[index];
+    struct node_event ev = {.kind = NODE_EV_SAMPLE, .slot = index};
+    uint64_t ticks;
+    char state = '?';
+
+    if (slot == NULL || slot->process.pid == 0 ||
+        look_start_ticks(slot->process.pid, &ticks, &state) != ERR_OK) {
+        return; /* it ended: the pidfd says so in a moment */
+    }
+    ev.generation = slot->generation;
+    ev.cpu_us = look_cpu_us(slot->process.pid);
+    ev.delay_us = look_delay_us(slot->process.pid);
+    ev.own_delay_us = look_delay_us(getpid());
+    ev.is_stopped = state == 'T' || state == 't';
+    ev.is_blocked = state == 'D';
+    (void)shell_feed(s, &ev);
+}
+
+static void all_done(struct shell *s)
+{
+    log_info("NUCLEUS-DOWN", "all cells are gone");
+    events_add(s, "", "", 0, "down", "all cells are gone");
+    s->is_down = true;
+    if (s->down_call != NULL) {
+        Cell__Nucleus__DownReply reply = CELL__NUCLEUS__DOWN_REPLY__INIT;
+        enum err e = cell_reply(s->down_call, &reply);
+        s->down_call = NULL;
+        if (e != ERR_OK) {
+            log_debug("NUCLEUS-DOWN-UNSAID", "error=%s", err_name(e));
+        }
+    }
+    cell_stop(s->cell, "down");
+}
+
+static void perform(struct shell *s, const struct node_effect *fx)
+{
+    struct shell_slot *slot = fx->slot == UINT32_MAX ? NULL : s->slots[fx->slot];
+
+    switch (fx->kind) {
+    case NODE_FX_STORE:
+        store(s, fx);
+        break;
+    case NODE_FX_STORE_SCALE:
+        store_scale(s, fx);
+        break;
+    case NODE_FX_SPAWN:
+        if (slot_get(s, fx->slot) != NULL) {
+            spawn_instance(s, fx->slot, fx->generation);
+        }
+        break;
+    case NODE_FX_DRAIN:
+        junction_drain(slot, fx->deadline_ms);
+        break;
+    case NODE_FX_TERM:
+        exits_signal(slot, SIGTERM);
+        break;
+    case NODE_FX_KILL:
+        exits_signal(slot, SIGKILL);
+        break;
+    case NODE_FX_PUBLISH:
+        publish_slot(slot);
+        break;
+    case NODE_FX_UNPUBLISH:
+        unpublish_slot(slot);
+        break;
+    case NODE_FX_SAMPLE:
+        sample(s, fx->slot);
+        break;
+    case NODE_FX_CHANGED:
+        tell_change(s, fx);
+        break;
+    case NODE_FX_FORGET: {
+        enum err e = ledger_forget(&s->ledger, fx->slot);
+        if (e != ERR_OK) {
+            log_error("NUCLEUS-LEDGER", "slot=%" PRIu32 " error=%s", fx->slot, err_name(e));
+        }
+        slot_free(s, fx->slot);
+        break;
+    }
+    case NODE_FX_SPARE:
+        spawn_spare(s, fx->cell, fx->count > 0);
+        break;
+    case NODE_FX_DONE:
+        all_done(s);
+        break;
+    }
+}
+
+/* ---- feeding ----------------------------------------------------------------------------------- */
+
+static enum err step(struct shell *s, const struct node_event *ev)
+{
+    enum err e = node_step(s->node, ev, &s->fx);
+
+    if (e != ERR_OK) {
+        log_warn("NUCLEUS-REFUSED", "event=%s slot=%" PRIu32 " error=%s", node_event_name(ev->kind),
+                 ev->slot, err_name(e));
+        return e;
+    }
+    /* Performing may queue events, never step: the list stays as it is. */
+    for (size_t i = 0; i < s->fx.count; i++) {
+        perform(s, &s->fx.item[i]);
+    }
+    return ERR_OK;
+}
+
+static enum err enqueue(struct shell *s, const struct node_event *ev)
+{
+    if (s->queue_count == s->queue_room) {
+        size_t room = s->queue_room == 0 ? 64 : s->queue_room * 2;
+        struct shell_queue *grown = calloc(room, sizeof *grown);
+        if (grown == NULL) {
+            log_error("NUCLEUS-NOMEM", "event=%s action=lost", node_event_name(ev->kind));
+            return ERR_NOMEM;
+        }
+        for (size_t i = 0; i < s->queue_count; i++) {
+            grown[i] = s->queue[(s->queue_first + i) % s->queue_room];
+        }
+        free(s->queue);
+        s->queue = grown;
+        s->queue_first = 0;
+        s->queue_room = room;
+    }
+    struct shell_queue *q = &s->queue[(s->queue_first + s->queue_count++) % s->queue_room];
+    q->event = *ev;
+    (void)snprintf(q->text, sizeof q->text, "%s", ev->text != NULL ? ev->text : "");
+    return ERR_OK;
+}
+
+enum err shell_feed(struct shell *s, const struct node_event *ev)
+{
+    struct node_event now = *ev;
+
+    now.now_ms = loop_now_ms();
+    if (s->is_feeding) {
+        return enqueue(s, &now);
+    }
+    s->is_feeding = true;
+    enum err e = step(s, &now);
+    while (s->queue_count > 0) {
+        struct shell_queue q = s->queue[s->queue_first];
+        s->queue_first = (s->queue_first + 1) % s->queue_room;
+        s->queue_count--;
+        q.event.text = q.text;
+        (void)step(s, &q.event); /* logged there */
+    }
+    s->is_feeding = false;
+    arm_clock(s);
+    return e;
+}
+
+/* ---- the manifest ------------------------------------------------------------------------------ */
+
+static enum err check_paths(const struct shell *s, const struct manifest *m, const char *file,
+                            char why[MANIFEST_WHY_SIZE])
+{
+    /* Names that the run directory itself uses. */
+    static const char *const reserved[] = {"nucleus", "doors", "bind", "root", "lock"};
+
+    for (size_t i = 0; i < m->cell_count; i++) {
+        const struct manifest_cell *c = &m->cells[i];
+        for (size_t k = 0; k < ARRAY_LEN(reserved); k++) {
+            if (strcmp(c->space, reserved[k]) == 0) {
+                (void)snprintf(why, MANIFEST_WHY_SIZE,
+                               "%.64s:%" PRIu32 ": cells[%zu].namespace: \"%s\" is reserved, "
+                               "expected another name", file, c->line, i, c->space);
+                return ERR_INVALID;
+            }
+        }
+        size_t len = strlen(s->run_dir) + strlen(c->space) + strlen(c->name) +
+                     sizeof "//.9999.sock";
+        if (len > SP_PATH_MAX) {
+            (void)snprintf(why, MANIFEST_WHY_SIZE,
+                           "%.64s:%" PRIu32 ": cells[%zu].name: its socket's path would have %zu "
+                           "characters, at most %d are possible; use a shorter name or --run "
+                           "directory", file, c->line, i, len, SP_PATH_MAX);
+            return ERR_INVALID;
+        }
+    }
+    return ERR_OK;
+}
+
+enum err shell_parse(struct shell *s, const char *text, size_t size, const char *path,
+                     struct manifest *ret, char why[MANIFEST_WHY_SIZE])
+{
+    struct manifest m;
+    enum err e = yaml_manifest_parse(text, size, path, &m, why);
+
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = yaml_manifest_find_binaries(&m, s->dirs, s->dir_count, path, why);
+    if (e == ERR_OK) {
+        e = check_paths(s, &m, path, why);
+    }
+    if (e != ERR_OK) {
+        manifest_fini(&m);
+        return e;
+    }
+    *ret = m;
+    return ERR_OK;
+}
+
+static enum err prepare_dirs(struct shell *s, const struct manifest *m, char *why)
+{
+    for (size_t i = 0; i < m->cell_count; i++) {
+        enum err e = publish_prepare(s, &m->cells[i], 0);
+        if (e != ERR_OK) {
+            (void)snprintf(why, MANIFEST_WHY_SIZE, "directories of cell %s: %s", m->cells[i].name,
+                           err_text(e));
+            return e;
+        }
+    }
+    return ERR_OK;
+}
+
+/* Make `next` the manifest in force; takes it over whatever happens. */
+static enum err enforce(struct shell *s, struct manifest *next, char why[MANIFEST_WHY_SIZE])
+{
+    struct manifest before = s->manifest;
+    struct node_event ev = {.kind = NODE_EV_MANIFEST, .manifest = next};
+
+    s->manifest = *next;
+    ev.manifest = &s->manifest;
+    enum err e = shell_feed(s, &ev);
+    if (e != ERR_OK) {
+        s->manifest = before;
+        manifest_fini(next);
+        (void)snprintf(why, MANIFEST_WHY_SIZE, "refused: %s", err_text(e));
+        return e;
+    }
+    for (uint32_t i = 0; i < before.cell_count; i++) {
+        /* Twins of the earlier entries: the core asks anew for those it wants. */
+        if (s->spares[i] != NULL && (i >= s->manifest.cell_count ||
+                                     s->spares[i]->hash != s->manifest.cells[i].hash)) {
+            spawn_end_spare(s, i);
+        }
+    }
+    manifest_fini(&before);
+    junction_regrant(s);
+    return ERR_OK;
+}
+
+enum err shell_apply(struct shell *s, const char *text, size_t size, const char *path,
+                     char why[MANIFEST_WHY_SIZE])
+{
+    struct manifest next;
+    enum err e = shell_parse(s, text, size, path, &next, why);
+
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = prepare_dirs(s, &next, why);
+    if (e == ERR_OK) {
+        /* Stored first: a nucleus that dies now is followed by one that wants the new state. */
+        e = ledger_put_manifest(&s->ledger, path, text, size);
+        if (e != ERR_OK) {
+            (void)snprintf(why, MANIFEST_WHY_SIZE, "the manifest cannot be stored: %s",
+                           err_text(e));
+        }
+    }
+    if (e != ERR_OK) {
+        manifest_fini(&next);
+        return e;
+    }
+    return enforce(s, &next, why);
+}
+
+static enum err load_manifest(struct shell *s)
+{
+    AUTO_FREE char *text = NULL;
+    AUTO_FREE char *path = NULL;
+    char why[MANIFEST_WHY_SIZE] = "";
+    size_t size;
+    enum err e = ERR_NOT_FOUND;
+
+    if (s->is_recovery) {
+        e = ledger_get_manifest(&s->ledger, &path, &text, &size);
+    }
+    if (e != ERR_OK) {
+        e = fd_read_file(AT_FDCWD, s->manifest_path, MANIFEST_BYTES_MAX, &text, &size);
+        if (e != ERR_OK) {
+            (void)fprintf(stderr, "cell-nucleus: %s: %s\n", s->manifest_path, err_text(e));
+            return e;
+        }
+    }
+    if (path != NULL) {
+        (void)snprintf(s->manifest_path, sizeof s->manifest_path, "%s", path);
+    }
+    e = shell_apply(s, text, size, s->manifest_path, why);
+    if (e != ERR_OK) {
+        (void)fprintf(stderr, "cell-nucleus: %s\n", why);
+    }
+    return e;
+}
+
+/* ---- phases ------------------------------------------------------------------------------------ */
+
+static void choose_user(struct shell *s)
+{
+    s->uid = getuid();
+    s->gid = getgid();
+    if (s->uid == 0) {
+        const struct passwd *user = getpwnam("cell"); /* made by the package */
+        s->uid = user != NULL ? user->pw_uid : SHELL_UID;
+        s->gid = user != NULL ? user->pw_gid : SHELL_UID;
+    }
+}
+
+/* Every cell needs about six descriptors here; the default soft limit of 1024 is for select(2). */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+            log_warn("NUCLEUS-FILES", "soft=%" PRIu64 " action=fewer-cells-fit",
+                     (uint64_t)limit.rlim_cur);
+        }
+    }
+}
+
+static enum err open_ledger(struct shell *s)
+{
+    char dir[SHELL_PATH_SIZE + 16];
+    const char *why;
+
+    (void)snprintf(dir, sizeof dir, "%s/nucleus", s->run_dir);
+    enum err e = ledger_open(&s->ledger, dir, !s->is_recovery, &why);
+    if (e != ERR_OK) {
+        (void)fprintf(stderr, "cell-nucleus: %s: %s\n", dir, err_text(e));
+    } else if (why[0] != '\0' && s->is_recovery) {
+        log_error("NUCLEUS-LEDGER-NEW", "why=\"%s\" action=running-cells-are-ended-and-restarted",
+                  why);
+    }
+    return e;
+}
+
+enum err shell_open(struct cell *cell, void *state)
+{
+    struct shell *s = state;
+    char why[MANIFEST_WHY_SIZE] = "";
+
+    s->cell = cell;
+    s->guard_fd = GUARD_REPORT_FD;
+    s->lock_fd = GUARD_LOCK_FD;
+    s->guard_pid = getppid();
+    s->gap_listen_fd = -1;
+    s->ledger = (struct ledger){.fd = -1, .dir_fd = -1};
+    s->clock_ms = UINT64_MAX;
+    s->is_recovery = args.is_recovery;
+    s->dir_count = args.dir_count;
+    memcpy(s->dirs, args.dirs, sizeof s->dirs);
+    (void)snprintf(s->run_dir, sizeof s->run_dir, "%s", args.run);
+    (void)snprintf(s->state_dir, sizeof s->state_dir, "%s", args.state);
+    (void)snprintf(s->manifest_path, sizeof s->manifest_path, "%s", args.manifest);
+    if (sodium_init() < 0) {
+        return ERR_IO;
+    }
+    raise_file_limit();
+    choose_user(s);
+    enum err e = spawn_open(s, why);
+    if (e != ERR_OK) {
+        (void)fprintf(stderr, "cell-nucleus: cells cannot be sandboxed here: %s\n", why);
+        return e;
+    }
+    e = open_ledger(s);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = events_open(s);
+    return e == ERR_OK ? publish_open(s) : e;
+}
+
+static void on_log_timer(void *context)
+{
+    logs_check(context);
+}
+
+enum err shell_start(struct cell *cell, void *state)
+{
+    enum {
+        LOG_CHECK_MS = 250 /* a log may outgrow its limit by what is written in this time */
+    };
+    struct shell *s = state;
+
+    s->clock = loop_timer_new(host_loop(cell), UINT32_MAX, 0, on_clock, s);
+    s->log_timer = loop_timer_new(host_loop(cell), LOG_CHECK_MS, LOG_CHECK_MS, on_log_timer, s);
+    if (s->clock == NULL || s->log_timer == NULL) {
+        return ERR_NOMEM;
+    }
+    enum err e = exits_open(s);
+    if (e == ERR_OK) {
+        e = junction_open(s);
+    }
+    if (e == ERR_OK) {
+        e = recover_adopt(s); /* makes s->node */
+    }
+    if (e == ERR_OK) {
+        e = load_manifest(s);
+    }
+    if (e == ERR_OK) {
+        events_add(s, "", "", 0, s->is_recovery ? "recover" : "up", "nucleus %" PRIu64 " pid %d",
+                   s->ledger.starts, (int)getpid());
+        exits_tell_guard(s, GUARD_SERVING);
+    }
+    return e;
+}
+
+void shell_drain(void *state)
+{
+    struct shell *s = state;
+    struct node_event ev = {.kind = NODE_EV_DOWN};
+
+    if (s->node == NULL) {
+        return;
+    }
+    exits_tell_guard(s, GUARD_ENDING);
+    enum err e = ledger_put_down(&s->ledger);
+    if (e == ERR_OK) {
+        e = shell_feed(s, &ev);
+    }
+    if (e != ERR_OK) {
+        log_error("NUCLEUS-DOWN-FAILED", "error=%s", err_name(e));
+    }
+}
+
+void shell_stop(void *state)
+{
+    struct shell *s = state;
+
+    for (uint32_t i = 0; i < MANIFEST_CELLS_MAX; i++) {
+        spawn_end_spare(s, i);
+    }
+    for (uint32_t i = 0; i < NODE_INSTANCES_MAX; i++) {
+        slot_free(s, i);
+    }
+    loop_timer_free(s->clock);
+    loop_timer_free(s->log_timer);
+    junction_close(s);
+    exits_close(s);
+    events_close(s);
+    if (s->is_down) {
+        publish_sweep(s);
+    }
+    node_free(s->node);
+    node_effects_fini(&s->fx);
+    manifest_fini(&s->manifest);
+    ledger_close(&s->ledger);
+    free(s->queue);
+}

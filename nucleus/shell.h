@@ -1,0 +1,247 @@
+/* The supervisor's hands: feeds the core (nucleus/node.h) with events and performs its effects. */
+#ifndef CELL_NUCLEUS_SHELL_H
+#define CELL_NUCLEUS_SHELL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/run/gap.h"
+#include "common/run/host.h"
+#include "nucleus/ledger.h"
+#include "nucleus/node.h"
+#include "proto/nucleus.pb-c.h"
+
+enum {
+    SHELL_PATH_SIZE = 512,
+    SHELL_DIRS_MAX = 16,        /* --cells directories                                       */
+    SHELL_EVENTS_MAX = 4096,    /* kept for `cell events`                                    */
+    SHELL_WAITERS_MAX = 64,     /* long polls on events at once                              */
+    SHELL_ENDPOINTS_MAX = 256,  /* doors of one instance                                     */
+    SHELL_REJOIN_GRACE_MS = 30000, /* how long cells live without any nucleus                */
+    SHELL_UID = 64930,          /* user and group of cells when the node runs as root and
+                                 * there is no user `cell`: owns nothing else                */
+};
+
+/* Paths inside every jail: the same for all, so that a warm spare needs no path of its own. */
+#define SHELL_JAIL_RUN "/run/cell"
+#define SHELL_JAIL_BIND "/run/bind"
+#define SHELL_JAIL_STATE "/state"
+
+struct shell_endpoint {
+    char file[SP_PATH_MAX + 1]; /* in the cell's bind directory */
+    char space[NAME_SIZE];      /* whose door; "": the operator's */
+    char cell[NAME_SIZE];
+};
+
+struct shell;
+
+/* The process behind one slot of the core. */
+struct shell_slot {
+    struct shell *shell;
+    uint32_t slot;
+    struct ledger_process process; /* as stored */
+    uint64_t generation;
+    int pidfd;
+    bool is_child;          /* ours to wait for; else the guard reaps it               */
+    bool has_report;        /* the guard has reported its end                          */
+    int report_status;
+    struct loop_watch *pid_watch;
+    struct loop_timer *exit_timer; /* waits for the guard's report                     */
+    uint32_t exit_tries;
+    int gap_fd;
+    enum gap_state gap_state;
+    struct loop_watch *gap_watch;
+    struct shell_endpoint *endpoints;
+    size_t endpoint_count;
+    bool is_published;
+    int log_fd;             /* the file offered last, until taken                      */
+    bool log_is_offered;
+    uint64_t log_failures;
+    uint64_t cpu_us;        /* at the last look, for cpu_percent                       */
+    uint64_t cpu_at_us;
+    double cpu_percent;
+    double load;            /* last heartbeat                                          */
+    uint32_t calls_waiting;
+    uint64_t latency_p50_us;
+    uint64_t latency_p99_us;
+    uint64_t requests;
+    uint64_t errors;
+    uint64_t beat_ms;
+};
+
+/* An initialised twin that waits for its Genesis. */
+struct shell_spare {
+    uint32_t cell;
+    uint64_t hash;
+    int32_t pid;
+    int pidfd;
+    int gap_fd;
+    uint64_t jail_us;
+    struct loop_watch *pid_watch;
+    struct shell *shell;
+};
+
+struct shell_event {
+    uint64_t sequence;
+    uint64_t time_ms; /* Unix epoch */
+    char cell[NAME_SIZE];
+    char space[NAME_SIZE];
+    uint32_t instance;
+    char kind[16];
+    char detail[160];
+};
+
+/* Not yet fed to the core: performing an effect may cause an event. */
+struct shell_queue {
+    struct node_event event;
+    char text[NODE_REASON_SIZE];
+};
+
+struct shell {
+    struct cell *cell;
+    char run_dir[SHELL_PATH_SIZE];
+    char state_dir[SHELL_PATH_SIZE];
+    char manifest_path[SHELL_PATH_SIZE];
+    const char *dirs[SHELL_DIRS_MAX];
+    size_t dir_count;
+    bool is_recovery;
+    int guard_fd;
+    int lock_fd;
+    struct loop_watch *guard_watch;
+    int32_t guard_pid;
+    uid_t uid; /* of the cells */
+    gid_t gid;
+    struct node *node;
+    struct node_effects fx;
+    struct manifest manifest;
+    struct ledger ledger;
+    struct shell_slot *slots[NODE_INSTANCES_MAX];
+    struct shell_spare *spares[MANIFEST_CELLS_MAX];
+    struct shell_queue *queue;
+    size_t queue_first, queue_count, queue_room;
+    bool is_feeding;
+    struct loop_timer *clock;
+    uint64_t clock_ms; /* when it fires; UINT64_MAX: not armed */
+    int gap_listen_fd;
+    struct loop_watch *gap_listen_watch;
+    struct shell_event *events;
+    uint64_t event_last;
+    uint64_t event_first; /* sequence of the first ever kept by this process */
+    struct cell_call *waiters[SHELL_WAITERS_MAX];
+    uint64_t waiter_after[SHELL_WAITERS_MAX];
+    struct loop_timer *waiter_timer;
+    struct loop_timer *log_timer;
+    struct cell_call *down_call;
+    bool is_down;
+};
+
+/* ---- shell.c ----------------------------------------------------------------------------------- */
+
+/* Command line to a birth; ERR_INVALID after telling stderr. */
+enum err shell_args(int argc, char **argv) MUST_CHECK;
+const struct host_birth *shell_birth(void);
+
+enum err shell_open(struct cell *cell, void *state);
+enum err shell_start(struct cell *cell, void *state);
+void shell_drain(void *state); /* a signal asked us to go: take the node down first */
+void shell_stop(void *state);
+
+/* Feed an event and everything that follows from it. `text` is copied. Returns what the core said
+ * to this event; what follows is logged where it fails. */
+enum err shell_feed(struct shell *s, const struct node_event *ev);
+
+/* Put new manifest text in force: parse, find binaries, store, feed. `why` as yaml.h says. */
+enum err shell_apply(struct shell *s, const char *text, size_t size, const char *path,
+                     char why[MANIFEST_WHY_SIZE]) MUST_CHECK;
+enum err shell_parse(struct shell *s, const char *text, size_t size, const char *path,
+                     struct manifest *ret, char why[MANIFEST_WHY_SIZE]) MUST_CHECK;
+
+/* ---- spawn.c ----------------------------------------------------------------------------------- */
+
+enum err spawn_open(struct shell *s, char why[MANIFEST_WHY_SIZE]) MUST_CHECK;
+void spawn_instance(struct shell *s, uint32_t slot, uint64_t generation);
+void spawn_spare(struct shell *s, uint32_t cell, bool is_wanted);
+void spawn_end_spare(struct shell *s, uint32_t cell);
+
+/* ---- junction.c -------------------------------------------------------------------------------- */
+
+enum err junction_open(struct shell *s) MUST_CHECK;
+void junction_close(struct shell *s);
+enum err junction_begin(struct shell_slot *slot, int fd, enum gap_state state) MUST_CHECK;
+void junction_end(struct shell_slot *slot);
+enum err junction_say(struct shell_slot *slot, Cell__Gap__ToCell *message, const int *fds,
+                      size_t fd_count) MUST_CHECK;
+void junction_drain(struct shell_slot *slot, uint32_t deadline_ms);
+
+/* Who may call manifest entry `cell`, as messages; free with junction_free_grants. */
+enum err junction_grants(const struct shell *s, uint32_t cell, Cell__Gap__CallerGrant ***ret,
+                         size_t *ret_count) MUST_CHECK;
+void junction_free_grants(Cell__Gap__CallerGrant **list, size_t count);
+void junction_regrant(struct shell *s); /* after a new manifest */
+
+/* ---- exits.c: pidfds and the guard ------------------------------------------------------------- */
+
+enum err exits_open(struct shell *s) MUST_CHECK;
+void exits_close(struct shell *s);
+enum err exits_watch(struct shell_slot *slot) MUST_CHECK;
+void exits_signal(struct shell_slot *slot, int signal_number);
+void exits_tell_guard(struct shell *s, uint32_t kind);
+
+/* ---- publish.c: sockets and directories of the run directory ----------------------------------- */
+
+enum err publish_open(struct shell *s) MUST_CHECK;
+/* Make the directories a cell needs: its doors, where it binds, its state, logs. */
+enum err publish_prepare(struct shell *s, const struct manifest_cell *cell, uint32_t instance)
+    MUST_CHECK;
+void publish_slot(struct shell_slot *slot);
+void unpublish_slot(struct shell_slot *slot);
+void publish_sweep(struct shell *s); /* at start: remove what an earlier node left */
+
+/* ---- logs.c ------------------------------------------------------------------------------------ */
+
+enum {
+    LOGS_PATH = SHELL_PATH_SIZE + 2 * NAME_SIZE + 64
+};
+void logs_path(const struct shell *s, const struct node_instance *i, char out[LOGS_PATH]);
+enum err logs_open_file(struct shell *s, const char *space, const char *cell, uint32_t instance,
+                        int *ret_fd) MUST_CHECK;
+void logs_check(struct shell *s); /* rotate what has grown too large */
+void logs_taken(struct shell_slot *slot, uint64_t sequence);
+/* The last `lines` lines, newest last; free *ret. */
+enum err logs_tail(const struct shell *s, const struct node_instance *i, size_t lines, char **ret)
+    MUST_CHECK;
+
+/* ---- look.c: what the kernel says about a process ---------------------------------------------- */
+
+enum err look_start_ticks(int32_t pid, uint64_t *ret_ticks, char *ret_state) MUST_CHECK;
+uint64_t look_cpu_us(int32_t pid);
+uint64_t look_delay_us(int32_t pid);
+uint64_t look_rss_bytes(int32_t pid);
+
+/* ---- recover.c --------------------------------------------------------------------------------- */
+
+/* Adopt what an earlier nucleus of this node left running; end what nobody recorded. */
+enum err recover_adopt(struct shell *s) MUST_CHECK;
+
+/* ---- events.c ---------------------------------------------------------------------------------- */
+
+enum err events_open(struct shell *s) MUST_CHECK;
+void events_close(struct shell *s);
+void events_add(struct shell *s, const char *space, const char *cell, uint32_t instance,
+                const char *kind, const char *format, ...) PRINTF_LIKE(6, 7);
+enum err events_serve(void *state, struct cell_call *call, const void *request);
+
+/* ---- service.c: handlers of nucleus.proto ------------------------------------------------------ */
+
+enum err service_status(void *state, struct cell_call *call, const void *request);
+enum err service_apply(void *state, struct cell_call *call, const void *request);
+enum err service_start(void *state, struct cell_call *call, const void *request);
+enum err service_stop(void *state, struct cell_call *call, const void *request);
+enum err service_restart(void *state, struct cell_call *call, const void *request);
+enum err service_scale(void *state, struct cell_call *call, const void *request);
+enum err service_resolve(void *state, struct cell_call *call, const void *request);
+enum err service_heartbeat(void *state, struct cell_call *call, const void *request);
+enum err service_down(void *state, struct cell_call *call, const void *request);
+
+#endif

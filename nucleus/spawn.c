@@ -1,0 +1,427 @@
+/* Starting processes: the jail around them, the junction to them, the Genesis they wait for. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/run/fd.h"
+#include "common/run/jail.h"
+#include "nucleus/shell.h"
+
+/* A process being born: what jail_start needs and what it gave. */
+struct birth {
+    const struct manifest_cell *cell;
+    uint32_t instance;
+    bool is_spare;        /* instance not known yet */
+    int gap_fd;           /* our end */
+    struct jail_started started;
+};
+
+enum err spawn_open(struct shell *s, char why[MANIFEST_WHY_SIZE])
+{
+    char missing[JAIL_WHY_SIZE] = "";
+    char dir[SHELL_PATH_SIZE + 16];
+    enum err e = jail_probe(missing);
+
+    (void)snprintf(why, MANIFEST_WHY_SIZE, "%s", missing);
+    if (e != ERR_OK) {
+        return e;
+    }
+    (void)snprintf(dir, sizeof dir, "%s/root", s->run_dir);
+    return fd_make_dirs(dir, 0711);
+}
+
+/* ---- directories as the host and as the cell sees them ------------------------------------------ */
+
+enum {
+    PLACE_SIZE = SHELL_PATH_SIZE + 2 * NAME_SIZE + 32
+};
+
+struct places {
+    char doors[PLACE_SIZE];
+    char bind[PLACE_SIZE];
+    char state[PLACE_SIZE];
+};
+
+static void find_places(const struct shell *s, const struct birth *b, struct places *ret)
+{
+    const struct manifest_cell *c = b->cell;
+
+    (void)snprintf(ret->doors, sizeof ret->doors, "%s/doors/%s.%s", s->run_dir, c->space, c->name);
+    (void)snprintf(ret->bind, sizeof ret->bind, "%s/bind/%s.%s", s->run_dir, c->space, c->name);
+    if (c->spare) {
+        /* Any instance may become this process: it sees its cell's states, its seal narrows it. */
+        (void)snprintf(ret->state, sizeof ret->state, "%s/cells/%s.%s", s->state_dir, c->space,
+                       c->name);
+    } else {
+        (void)snprintf(ret->state, sizeof ret->state, "%s/cells/%s.%s/%" PRIu32, s->state_dir,
+                       c->space, c->name, b->instance);
+    }
+}
+
+static bool writes_state(const struct manifest_cell *c)
+{
+    for (size_t i = 0; i < c->sandbox.write_count; i++) {
+        if (c->sandbox.write[i].is_state) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t list_paths(const struct manifest_cell *c, const struct places *at,
+                         struct jail_path *path)
+{
+    size_t count = 0;
+
+    path[count++] = (struct jail_path){.outside = at->doors, .inside = SHELL_JAIL_RUN};
+    path[count++] = (struct jail_path){.outside = at->bind, .inside = SHELL_JAIL_BIND,
+                                       .writable = true};
+    if (writes_state(c)) {
+        path[count++] = (struct jail_path){.outside = at->state, .inside = SHELL_JAIL_STATE,
+                                           .writable = true};
+    }
+    for (size_t i = 0; i < c->sandbox.read_count && count < JAIL_PATHS_MAX; i++) {
+        const char *p = c->sandbox.read[i].path;
+        path[count++] = (struct jail_path){.outside = p, .inside = p};
+    }
+    for (size_t i = 0; i < c->sandbox.write_count && count < JAIL_PATHS_MAX; i++) {
+        const char *p = c->sandbox.write[i].path;
+        if (!c->sandbox.write[i].is_state) {
+            path[count++] = (struct jail_path){.outside = p, .inside = p, .writable = true};
+        }
+    }
+    return count;
+}
+
+/* ---- the process ------------------------------------------------------------------------------- */
+
+static enum err start_process(struct shell *s, struct birth *b, int log_fd, int cell_fd,
+                              char why[JAIL_WHY_SIZE])
+{
+    const struct manifest_cell *c = b->cell;
+    struct jail_path path[JAIL_PATHS_MAX];
+    struct places at;
+    char title[4 * NAME_SIZE];
+    char root[SHELL_PATH_SIZE + 16];
+    const char *slash = strrchr(c->exec, '/');
+    const char *argv[] = {title, NULL};
+
+    find_places(s, b, &at);
+    (void)snprintf(root, sizeof root, "%s/root", s->run_dir);
+    if (b->is_spare) {
+        (void)snprintf(title, sizeof title, "%.64s: %s/%s spare", slash != NULL ? slash + 1 : c->exec,
+                       c->space, c->name);
+    } else {
+        (void)snprintf(title, sizeof title, "%.64s: %s/%s.%" PRIu32,
+                       slash != NULL ? slash + 1 : c->exec, c->space, c->name, b->instance);
+    }
+    struct jail_spec spec = {
+        .exec = c->exec,
+        .argv = argv,
+        .uid = s->uid,
+        .gid = s->gid,
+        .paths = path,
+        .path_count = list_paths(c, &at, path),
+        .network = c->sandbox.network,
+        .confined = !c->sandbox.none,
+        .memory_bytes = c->limits.memory_bytes,
+        .files = c->limits.files,
+        /* Bounds what a process that takes no new log file can write; one with state of its own
+         * cannot have the limit, it would bound its data too. */
+        .log_bytes = c->sandbox.write_count == 0 ? c->limits.log_bytes * c->limits.log_files : 0,
+        .gap_fd = cell_fd,
+        .log_fd = log_fd,
+        .root_dir = root,
+    };
+    return jail_start(&spec, &b->started, why);
+}
+
+static enum err open_pair(int *ret_ours, int *ret_theirs)
+{
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        return err_from_errno(errno);
+    }
+    *ret_ours = pair[0];
+    *ret_theirs = pair[1];
+    return ERR_OK;
+}
+
+static enum err bear(struct shell *s, struct birth *b, char why[JAIL_WHY_SIZE])
+{
+    AUTO_FD int log_fd = -1;
+    AUTO_FD int ours = -1;
+    AUTO_FD int theirs = -1;
+
+    (void)snprintf(why, JAIL_WHY_SIZE, "its log file or junction cannot be opened");
+    enum err e = publish_prepare(s, b->cell, b->instance);
+    if (e == ERR_OK) {
+        e = logs_open_file(s, b->cell->space, b->cell->name, b->instance, &log_fd);
+    }
+    if (e == ERR_OK) {
+        e = open_pair(&ours, &theirs);
+    }
+    if (e == ERR_OK) {
+        e = start_process(s, b, log_fd, theirs, why);
+    }
+    if (e == ERR_OK) {
+        b->gap_fd = fd_take(&ours);
+    }
+    return e;
+}
+
+/* ---- Genesis ----------------------------------------------------------------------------------- */
+
+static enum err say_genesis(struct shell_slot *slot, const struct birth *b)
+{
+    struct shell *s = slot->shell;
+    const struct manifest_cell *c = b->cell;
+    Cell__Gap__Genesis g = CELL__GAP__GENESIS__INIT;
+    Cell__Gap__Limits limits = CELL__GAP__LIMITS__INIT;
+    Cell__Gap__ToCell message = CELL__GAP__TO_CELL__INIT;
+    struct places at;
+    char state[PLACE_SIZE + 16] = "";
+    Cell__Gap__CallerGrant **grants = NULL;
+    size_t grant_count = 0;
+
+    find_places(s, b, &at);
+    enum err e = junction_grants(s, (uint32_t)(c - s->manifest.cells), &grants, &grant_count);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (writes_state(c)) {
+        const char *base = c->sandbox.none ? at.state : SHELL_JAIL_STATE;
+        if (c->spare) {
+            (void)snprintf(state, sizeof state, "%s/%" PRIu32, base, b->instance);
+        } else {
+            (void)snprintf(state, sizeof state, "%s", base);
+        }
+    }
+    limits.memory_bytes = c->limits.memory_bytes;
+    limits.files = c->limits.files;
+    limits.message_bytes = c->limits.message_bytes;
+    limits.calls_waiting = c->limits.calls_waiting;
+    g.cell = (char *)c->name;
+    g.namespace_ = (char *)c->space;
+    g.instance = b->instance;
+    g.generation = slot->generation;
+    g.node = s->manifest.node;
+    g.run_dir = c->sandbox.none ? at.doors : (char *)SHELL_JAIL_RUN;
+    g.bind_dir = c->sandbox.none ? at.bind : (char *)SHELL_JAIL_BIND;
+    g.state_dir = state;
+    g.log_level = (char *)log_level_name(log_get_level());
+    g.config = c->config != NULL ? c->config : (char *)"";
+    g.token.data = slot->process.token;
+    g.token.len = LEDGER_TOKEN_LEN;
+    g.limits = &limits;
+    g.callers = grants;
+    g.n_callers = grant_count;
+    g.heartbeat_ms = c->heartbeat.every_ms;
+    g.heartbeat_misses = c->heartbeat.dead_after;
+    g.rejoin_grace_ms = SHELL_REJOIN_GRACE_MS;
+    g.network = c->sandbox.network;
+    message.what_case = CELL__GAP__TO_CELL__WHAT_GENESIS;
+    message.genesis = &g;
+    e = junction_say(slot, &message, NULL, 0);
+    junction_free_grants(grants, grant_count);
+    return e;
+}
+
+/* ---- one instance ------------------------------------------------------------------------------ */
+
+static void refuse(struct shell *s, uint32_t slot, uint64_t generation, const char *why)
+{
+    struct node_event ev = {.kind = NODE_EV_SPAWN_FAILED, .slot = slot, .generation = generation,
+                            .text = why};
+
+    log_error("NUCLEUS-SPAWN", "slot=%" PRIu32 " why=\"%s\"", slot, why);
+    (void)shell_feed(s, &ev);
+}
+
+/* The record with the pid is written before the process learns who it is: a nucleus that dies in
+ * between leaves a process that nobody knows and that knows nothing, which ends by itself. */
+static enum err record_process(struct shell *s, struct shell_slot *slot)
+{
+    struct ledger_record record = {.instance = *node_at(s->node, slot->slot)};
+    uint64_t ticks = 0;
+    char state;
+
+    enum err e = look_start_ticks(slot->process.pid, &ticks, &state);
+    slot->process.start_ticks = ticks;
+    if (e == ERR_OK) {
+        record.process = slot->process;
+        record.instance.is_alive = true;
+        e = ledger_put(&s->ledger, slot->slot, &record);
+        explicit_bzero(&record.process, sizeof record.process);
+    }
+    return e;
+}
+
+static void feed_kind(struct shell *s, const struct shell_slot *slot, enum node_event_kind kind)
+{
+    struct node_event ev = {.kind = kind, .slot = slot->slot, .generation = slot->generation,
+                            .text = ""};
+
+    (void)shell_feed(s, &ev);
+}
+
+static void begin_life(struct shell *s, struct shell_slot *slot, struct birth *b)
+{
+    const struct manifest_cell *c = b->cell;
+
+    slot->process.pid = b->started.pid;
+    slot->process.jail_us = b->started.jail_us;
+    slot->process.spawned_us = loop_now_us() - b->started.jail_us;
+    slot->process.ready_us = 0;
+    slot->pidfd = b->started.pidfd;
+    slot->is_child = true;
+    slot->has_report = false;
+    slot->exit_tries = 0;
+    slot->cpu_us = slot->cpu_at_us = 0;
+    randombytes_buf(slot->process.token, LEDGER_TOKEN_LEN);
+    enum err e = record_process(s, slot);
+    feed_kind(s, slot, NODE_EV_SPAWNED);
+    if (e == ERR_OK) {
+        e = exits_watch(slot);
+    }
+    if (e == ERR_OK) {
+        e = junction_begin(slot, b->gap_fd, GAP_NEW);
+    } else {
+        fd_close(&b->gap_fd);
+    }
+    if (e == ERR_OK && !c->trivial) {
+        e = say_genesis(slot, b);
+    }
+    if (e != ERR_OK) {
+        /* It ended already (the pidfd tells), or we lack memory: then it must not linger. */
+        log_error("NUCLEUS-GENESIS", "cell=%s/%s.%" PRIu32 " error=%s action=killed", c->space,
+                  c->name, b->instance, err_name(e));
+        exits_signal(slot, SIGKILL);
+        return;
+    }
+    if (c->trivial) {
+        feed_kind(s, slot, NODE_EV_BOOTING);
+        feed_kind(s, slot, NODE_EV_LISTENING);
+        feed_kind(s, slot, NODE_EV_READY);
+    }
+}
+
+/* A twin that waits for this cell's entry as it is now; its process becomes the instance. */
+static bool use_spare(struct shell *s, struct birth *b, uint32_t cell)
+{
+    struct shell_spare *spare = s->spares[cell];
+
+    if (spare == NULL || spare->hash != b->cell->hash) {
+        return false;
+    }
+    b->started = (struct jail_started){.pid = spare->pid, .pidfd = spare->pidfd,
+                                       .jail_us = spare->jail_us};
+    b->gap_fd = spare->gap_fd;
+    loop_watch_free(spare->pid_watch);
+    free(spare);
+    s->spares[cell] = NULL;
+    return true;
+}
+
+/* A twin logs to its cell's instance 0 until it is somebody: give it the file of who it became. */
+static void hand_log(struct shell *s, struct shell_slot *slot, const struct birth *b)
+{
+    Cell__Gap__LogFile file = CELL__GAP__LOG_FILE__INIT;
+    Cell__Gap__ToCell message = CELL__GAP__TO_CELL__INIT;
+    AUTO_FD int fd = -1;
+
+    message.what_case = CELL__GAP__TO_CELL__WHAT_LOG_FILE;
+    message.log_file = &file;
+    if (logs_open_file(s, b->cell->space, b->cell->name, b->instance, &fd) != ERR_OK ||
+        junction_say(slot, &message, &fd, 1) != ERR_OK) {
+        log_warn("NUCLEUS-SPARE-LOG", "cell=%s/%s.%" PRIu32 " action=logs-to-instance-0",
+                 b->cell->space, b->cell->name, b->instance);
+    }
+}
+
+void spawn_instance(struct shell *s, uint32_t index, uint64_t generation)
+{
+    struct shell_slot *slot = s->slots[index];
+    const struct node_instance *i = node_at(s->node, index);
+    char why[JAIL_WHY_SIZE] = "";
+
+    if (i == NULL || i->cell >= s->manifest.cell_count) {
+        refuse(s, index, generation, "the cell is no longer in the manifest");
+        return;
+    }
+    struct birth b = {.cell = &s->manifest.cells[i->cell], .instance = i->instance, .gap_fd = -1};
+    slot->generation = generation;
+    bool is_twin = use_spare(s, &b, i->cell);
+    if (!is_twin && bear(s, &b, why) != ERR_OK) {
+        refuse(s, index, generation, why);
+        return;
+    }
+    begin_life(s, slot, &b);
+    if (is_twin && slot->gap_fd >= 0) {
+        hand_log(s, slot, &b);
+    }
+}
+
+/* ---- warm spares ------------------------------------------------------------------------------- */
+
+void spawn_end_spare(struct shell *s, uint32_t cell)
+{
+    struct shell_spare *spare = s->spares[cell];
+
+    if (spare == NULL) {
+        return;
+    }
+    loop_watch_free(spare->pid_watch);
+    fd_close(&spare->gap_fd); /* end of file instead of a Genesis: it leaves by itself */
+    fd_close(&spare->pidfd);
+    free(spare);
+    s->spares[cell] = NULL;
+}
+
+/* A twin ended while it waited. The next one is made when the core asks again, not at once: a
+ * program that cannot start would otherwise be started for ever. */
+static void on_spare_ended(void *context, unsigned bits)
+{
+    struct shell_spare *spare = context;
+    siginfo_t info;
+
+    (void)bits;
+    (void)waitid((idtype_t)P_PIDFD, (id_t)spare->pidfd, &info, WEXITED | WNOHANG);
+    log_warn("NUCLEUS-SPARE-ENDED", "cell=%" PRIu32 " pid=%d", spare->cell, spare->pid);
+    spawn_end_spare(spare->shell, spare->cell);
+}
+
+void spawn_spare(struct shell *s, uint32_t cell, bool is_wanted)
+{
+    char why[JAIL_WHY_SIZE] = "";
+
+    if (!is_wanted) {
+        spawn_end_spare(s, cell);
+        return;
+    }
+    if (cell >= s->manifest.cell_count || s->spares[cell] != NULL) {
+        return;
+    }
+    struct birth b = {.cell = &s->manifest.cells[cell], .is_spare = true, .gap_fd = -1};
+    struct shell_spare *spare = calloc(1, sizeof *spare);
+    enum err e = spare == NULL ? ERR_NOMEM : bear(s, &b, why);
+    if (e != ERR_OK) {
+        free(spare);
+        log_warn("NUCLEUS-SPARE", "cell=%s/%s error=%s why=\"%s\" action=restarts-are-cold",
+                 b.cell->space, b.cell->name, err_name(e), why);
+        return;
+    }
+    *spare = (struct shell_spare){.cell = cell, .hash = b.cell->hash, .pid = b.started.pid,
+                                  .pidfd = b.started.pidfd, .gap_fd = b.gap_fd,
+                                  .jail_us = b.started.jail_us, .shell = s};
+    spare->pid_watch = loop_watch_new(host_loop(s->cell), spare->pidfd, LOOP_READ, on_spare_ended,
+                                      spare);
+    s->spares[cell] = spare;
+}
