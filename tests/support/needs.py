@@ -1,0 +1,50 @@
+"""What a test needs of the machine. A missing need is a skip with its name, never a pass."""
+import ctypes
+import os
+import shutil
+import subprocess
+
+
+def root():
+    return None if os.geteuid() == 0 else "needs root"
+
+
+def unprivileged_user():
+    """root that can become another user."""
+    return None if os.geteuid() == 0 else "needs root to become another user"
+
+
+def user_namespaces():
+    made = subprocess.run(["unshare", "--user", "--map-root-user", "true"], capture_output=True, check=False)
+    return None if made.returncode == 0 else "needs user namespaces: " + made.stderr.decode().strip()
+
+
+def network_namespaces():
+    made = subprocess.run(["unshare", "--user", "--map-root-user", "--net", "ip", "link", "set", "lo", "up"],
+                          capture_output=True, check=False)
+    return None if made.returncode == 0 else "needs network namespaces: " + made.stderr.decode().strip()
+
+
+def landlock():
+    abi = ctypes.CDLL(None).syscall(444, None, 0, 1) # landlock_create_ruleset, its version query
+    return None if abi > 0 else "needs a kernel with landlock"
+
+
+def tool(name):
+    return None if shutil.which(name) else f"needs the program {name}"
+
+
+def cores(count):
+    here = len(os.sched_getaffinity(0))
+    return None if here >= count else f"needs {count} processors, has {here}"
+
+
+MARKS = {
+    "needs_root": ("runs as root", root),
+    "needs_other_user": ("can become another user", unprivileged_user),
+    "needs_userns": ("user namespaces", user_namespaces),
+    "needs_netns": ("network namespaces", network_namespaces),
+    "needs_landlock": ("landlock", landlock),
+    "needs_tool": ("needs_tool(name): a program", tool),
+    "needs_cores": ("needs_cores(count): processors", cores),
+}

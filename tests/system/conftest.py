@@ -1,0 +1,53 @@
+"""Fixtures of the system tests; the harness itself is tests/support."""
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+from support import build as build_module, needs, node as node_module # noqa: E402
+
+
+def pytest_configure(config):
+    for name, (text, _) in needs.MARKS.items():
+        config.addinivalue_line("markers", f"{name}: {text}" if "(" not in text else text)
+
+
+def pytest_runtest_setup(item):
+    for name, (_, check) in needs.MARKS.items():
+        for mark in item.iter_markers(name):
+            missing = check(*mark.args)
+            if missing:
+                pytest.skip(missing)
+
+
+@pytest.fixture(scope="session")
+def build():
+    return build_module.find()
+
+
+@pytest.fixture
+def make_node(build):
+    """make_node(manifest, name="node-1") -> Node; every node is closed and checked at the end."""
+    made = []
+
+    def make(manifest, name="node-1"):
+        made.append(node_module.Node(build, manifest, name))
+        return made[-1]
+
+    yield make
+    faults = []
+    for node in reversed(made):
+        try:
+            node.close()
+        except AssertionError as fault:
+            faults.append(str(fault))
+    assert not faults, "\n".join(faults)
+
+
+@pytest.fixture
+def node(make_node):
+    """A running node with two greeters."""
+    made = make_node([{"name": "greeter", "instances": 2, "serves": ["greeter.Greet"]}])
+    made.up()
+    return made

@@ -1,0 +1,198 @@
+"""The harness itself: the independent client against a server that is not ours, the codec, the
+keeper."""
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from support import node as node_module, pb, procs, sp, wait
+
+NNGCAT = pytest.mark.needs_tool("nngcat")
+
+
+@pytest.fixture
+def short_dir(tmp_path_factory):
+    """A directory whose path leaves room for a socket name."""
+    made = node_module.tempfile.mkdtemp(prefix="ct", dir="/tmp")
+    yield made
+    node_module.shutil.rmtree(made)
+
+
+@pytest.fixture
+def nng_server(short_dir):
+    """Path of an nng REP socket that answers every request with "pong"."""
+    path = os.path.join(short_dir, "rep.sock")
+    with subprocess.Popen(["nngcat", "--rep", "--listen", "ipc://" + path, "--data", "pong"],
+                          stdout=subprocess.DEVNULL) as server:
+        wait.until(lambda: os.path.exists(path), 10, "nngcat listens")
+        yield path
+        server.kill()
+
+
+@NNGCAT
+def test_client_calls_an_nng_server(nng_server):
+    with sp.Client(nng_server) as client:
+        assert client.exchange(b"ping") == b"pong"
+        assert client.exchange(b"") == b"pong"
+
+
+@NNGCAT
+def test_client_sends_large_messages(nng_server):
+    with sp.Client(nng_server) as client:
+        assert client.exchange(os.urandom(300_000)) == b"pong"
+
+
+@NNGCAT
+def test_answers_are_matched_by_id(nng_server):
+    """nngcat answers one after the other: both come back, asked for in the other order."""
+    with sp.Client(nng_server) as client:
+        first, second = client.send(b"a"), client.send(b"b")
+        assert first != second
+        assert client.receive(first) == b"pong"
+        assert client.receive(second) == b"pong"
+
+
+@NNGCAT
+def test_wrong_protocol_is_refused(nng_server):
+    """nng closes on a peer that says it is REP to a REP."""
+    with pytest.raises((ConnectionError, TimeoutError)):
+        with sp.Client(nng_server, timeout=3, header=sp.REP_HEADER) as client:
+            client.exchange(b"ping", timeout=3)
+
+
+@NNGCAT
+def test_nng_client_reaches_a_python_server(short_dir):
+    """The bytes are right in the other direction too: nng's own REQ against a server made by hand."""
+    path = os.path.join(short_dir, "own.sock")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+    seen = []
+
+    def serve():
+        peer, _ = listener.accept()
+        with peer:
+            peer.sendall(sp.REP_HEADER)
+            seen.append(peer.recv(8, socket.MSG_WAITALL))
+            _, size = struct.unpack(">BQ", peer.recv(9, socket.MSG_WAITALL))
+            body = peer.recv(size, socket.MSG_WAITALL)
+            seen.append(body[4:])
+            answer = body[:4] + b"answer"
+            peer.sendall(b"\x01" + struct.pack(">Q", len(answer)) + answer)
+            peer.recv(1)
+
+    server = threading.Thread(target=serve)
+    server.start()
+    out = subprocess.run(["nngcat", "--req", "--dial", "ipc://" + path, "--data", "question", "--ascii",
+                          "--count", "1", "--recv-timeout", "10"], capture_output=True, timeout=20, check=False)
+    listener.close()
+    server.join(10)
+    assert seen == [sp.REQ_HEADER, b"question"]
+    assert b"answer" in out.stdout
+
+
+def test_client_gives_up_at_its_deadline(short_dir):
+    """A peer that never says a word costs no more than the timeout."""
+    path = os.path.join(short_dir, "mute.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        with pytest.raises(TimeoutError):
+            sp.Client(path, timeout=0.2)
+
+
+@pytest.mark.parametrize("value", [0, 1, 127, 128, 300, 2**32 - 1, 2**63, 2**64 - 1])
+def test_varints_come_back(value):
+    assert pb.decode(pb.encode([(1, value)])) == {1: [value]}
+
+
+def test_codec_agrees_with_a_known_message():
+    """{1: 150} is 08 96 01, {2: "testing"} is 12 07 74 …: the examples of protobuf's own encoding guide."""
+    assert pb.encode([(1, 150)]) == bytes.fromhex("089601")
+    assert pb.encode([(2, "testing")]) == bytes.fromhex("120774657374696e67")
+    assert pb.decode(bytes.fromhex("089601120774657374696e67")) == {1: [150], 2: [b"testing"]}
+    assert pb.encode([(1, -1)]) == bytes.fromhex("08" + "ff" * 9 + "01"), "a negative int32 is ten bytes"
+    assert pb.double_of(pb.decode(pb.encode([(1, 2.5)]))[1][0]) == 2.5
+
+
+@pytest.mark.parametrize("cut", ["0a", "0a05616263", "09000000"])
+def test_cut_messages_are_errors(cut):
+    with pytest.raises((ValueError, IndexError, struct.error)):
+        pb.decode(bytes.fromhex(cut))
+
+
+def test_envelope_has_the_documented_fields():
+    data = sp.envelope([sp.request(10000, b"x", request_id=7, deadline_ms=9, key=b"k", schema=3)])
+    outer = pb.decode(data)
+    assert outer[1] == [1]
+    assert pb.decode(outer[2][0]) == {1: [7], 2: [10000], 3: [9], 5: [b"k"], 6: [b"x"], 7: [3]}
+
+
+class FakeBuild:
+    """A build whose `cell` is a shell script."""
+
+    def __init__(self, directory, script):
+        self.path = os.path.join(directory, "cell")
+        with open(self.path, "w", encoding="utf-8") as f:
+            f.write("#!/bin/sh\n" + script)
+        os.chmod(self.path, 0o755)
+
+    def binary(self, _):
+        return self.path
+
+
+def test_what_a_command_leaves_running_is_found_and_ended(short_dir):
+    """A command that detaches a process twice over: the harness names it, ends it and complains."""
+    fake = FakeBuild(short_dir, 'case $1 in up) setsid sh -c "sleep 600 & exit" >/dev/null 2>&1 ;; esac\n')
+    node = node_module.Node(fake, "cells: []\n")
+    node.cli("up", timeout=10)
+    [pid] = wait.until(node.processes, 5, "the orphan is found")
+    assert "sleep" in procs.name(pid)
+    with pytest.raises(AssertionError, match=f"process {pid}: sleep 600"):
+        node.close()
+    assert not procs.is_alive(pid)
+    assert not os.path.exists(node.directory)
+
+
+def test_a_socket_left_behind_is_a_fault(short_dir):
+    node = node_module.Node(FakeBuild(short_dir, "exit 0\n"), "cells: []\n")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.join(node.run, "left.sock"))
+    with pytest.raises(AssertionError, match="left.sock"):
+        node.close()
+
+
+def test_status_and_streams_of_a_command(short_dir):
+    node = node_module.Node(FakeBuild(short_dir, 'cat; echo "$CELL_RUN" >&2; exit 3\n'), "cells: []\n")
+    result = node.command("anything", stdin="in\n")
+    assert (result.status, result.out, result.err) == (3, "in\n", node.run + "\n")
+    with pytest.raises(AssertionError, match="expected status 0"):
+        node.cli("anything")
+    node.close()
+
+
+def test_a_hanging_command_is_ended(short_dir):
+    node = node_module.Node(FakeBuild(short_dir, "sleep 600\n"), "cells: []\n")
+    with pytest.raises(AssertionError, match="no end within"):
+        node.command("up", timeout=0.3)
+    assert node.processes() == []
+    node.close()
+
+
+def test_a_signal_hits_only_who_is_meant():
+    with subprocess.Popen(["sleep", "600"]) as child:
+        assert procs.kill(child.pid, signal.SIGKILL)
+        child.wait(10)
+        assert not procs.kill(child.pid), "gone and reaped: nobody is signalled"
+
+
+def test_waiting_fails_with_its_reason():
+    with pytest.raises(AssertionError, match="the moon is blue.*last value: 0"):
+        wait.until(lambda: 0, 0.05, "the moon is blue")
+    assert wait.until(lambda: 5, 0.05, "five") == 5
+    assert sys.version_info >= (3, 9), "pidfd_open and waitstatus_to_exitcode"
