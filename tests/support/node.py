@@ -8,12 +8,14 @@ command, with nothing left behind. See docs/TESTING.md.
 """
 import json as json_module
 import os
+import selectors
 import shutil
 import signal
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 
 from . import procs, sp, wait
 
@@ -36,6 +38,24 @@ class Result:
 
     def __repr__(self):
         return f"{' '.join(self.command)}\nstatus {self.status}\nstdout: {self.out}\nstderr: {self.err}"
+
+
+def read_all(streams, timeout):
+    """Read every stream of {file: bytes so far} to its end; False when that takes longer."""
+    end = time.monotonic() + timeout
+    with selectors.DefaultSelector() as waiting:
+        for stream in streams:
+            waiting.register(stream, selectors.EVENT_READ)
+        while waiting.get_map():
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            for key, _ in waiting.select(left):
+                data = os.read(key.fd, 65536)
+                streams[key.fileobj] += data
+                if not data:
+                    waiting.unregister(key.fileobj)
+    return True
 
 
 class Node:
@@ -79,23 +99,26 @@ class Node:
         found again at close()."""
         command = [self.build.binary("cell"), *map(str, arguments)]
         read_end, write_end = os.pipe()
-        keeper = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, "keeper.py"), str(write_end), *command],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            pass_fds=(write_end,), env=env if env is not None else self.environment(), cwd=self.directory)
+        with tempfile.TemporaryFile() as given:
+            given.write(stdin.encode())
+            given.seek(0)
+            keeper = subprocess.Popen(
+                [sys.executable, os.path.join(HERE, "keeper.py"), str(write_end), *command],
+                stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=(write_end,),
+                env=env if env is not None else self.environment(), cwd=self.directory)
         self.keepers.append(keeper)
         os.close(write_end)
-        try:
-            out, err = keeper.communicate(stdin, timeout=timeout)
-        except subprocess.TimeoutExpired:
-            os.close(read_end)
+        streams = {keeper.stdout: b"", keeper.stderr: b"", os.fdopen(read_end, "rb"): b""}
+        complete = read_all(streams, timeout)
+        out, err, status = (text.decode(errors="replace") for text in streams.values())
+        for stream in streams:
+            stream.close()
+        result = Result(command, int(status) if status.strip() else None, out, err)
+        if not complete:
             for pid in procs.descendants(keeper.pid):
                 procs.kill_and_wait(pid)
-            out, err = keeper.communicate(timeout=10)
-            raise AssertionError(f"no end within {timeout} s: {Result(command, None, out, err)}") from None
-        with os.fdopen(read_end) as status:
-            text = status.readline()
-        return Result(command, int(text) if text.strip() else None, out, err)
+            raise AssertionError(f"no end, or its output is held open, within {timeout} s: {result}")
+        return result
 
     def cli(self, *arguments, json=False, status=0, timeout=30.0, stdin=""):
         """Run `cell` and expect exit status `status`. Returns stdout, or with json=True what `--json`
@@ -232,8 +255,6 @@ class Node:
                 left.append(f"keeper {keeper.pid} still has children")
                 procs.kill_and_wait(keeper.pid)
                 keeper.wait(10)
-            for pipe in (keeper.stdin, keeper.stdout, keeper.stderr):
-                pipe.close()
         assert not left, "the node left behind:\n" + "\n".join(left)
 
     def _clean_files(self):

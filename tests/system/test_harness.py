@@ -178,8 +178,17 @@ def test_status_and_streams_of_a_command(short_dir):
 
 def test_a_hanging_command_is_ended(short_dir):
     node = node_module.Node(FakeBuild(short_dir, "sleep 600\n"), "cells: []\n")
-    with pytest.raises(AssertionError, match="no end within"):
+    with pytest.raises(AssertionError, match="no end"):
         node.command("up", timeout=0.3)
+    assert node.processes() == []
+    node.close()
+
+
+def test_a_detached_process_that_holds_the_output_is_a_fault(short_dir):
+    """$(cell up --detach) in a script would hang for ever."""
+    node = node_module.Node(FakeBuild(short_dir, "sleep 600 &\n"), "cells: []\n")
+    with pytest.raises(AssertionError, match="output is held open"):
+        node.command("up", timeout=0.5)
     assert node.processes() == []
     node.close()
 
