@@ -70,7 +70,7 @@ static enum err link_nucleus(const struct shell *s, const char *doors)
     return ERR_OK;
 }
 
-enum err publish_prepare(struct shell *s, const struct manifest_cell *c, uint32_t instance)
+enum err publish_prepare(struct shell *s, const struct manifest_cell *c)
 {
     char path[PUBLISH_PATH];
 
@@ -81,19 +81,24 @@ enum err publish_prepare(struct shell *s, const struct manifest_cell *c, uint32_
         e = make_owned(s, path, 0700);
     }
     if (e == ERR_OK) {
-        (void)snprintf(path, sizeof path, "%s/cells/%s.%s/%" PRIu32, s->state_dir, c->space,
-                       c->name, instance);
-        e = make_owned(s, path, 0700);
-    }
-    if (e == ERR_OK) {
-        (void)snprintf(path, sizeof path, "%s/cells/%s.%s", s->state_dir, c->space, c->name);
-        e = make_owned(s, path, 0700);
-    }
-    if (e == ERR_OK) {
         (void)snprintf(path, sizeof path, "%s/doors/%s.%s", s->run_dir, c->space, c->name);
         e = make_owned(s, path, 0700);
     }
     return e == ERR_OK ? link_nucleus(s, path) : e;
+}
+
+enum err publish_prepare_state(struct shell *s, const struct manifest_cell *c, uint32_t instance)
+{
+    char path[PUBLISH_PATH];
+
+    (void)snprintf(path, sizeof path, "%s/cells/%s.%s", s->state_dir, c->space, c->name);
+    enum err e = make_owned(s, path, 0700);
+    if (e == ERR_OK) {
+        (void)snprintf(path, sizeof path, "%s/cells/%s.%s/%" PRIu32, s->state_dir, c->space,
+                       c->name, instance);
+        e = make_owned(s, path, 0700);
+    }
+    return e;
 }
 
 enum err publish_open(struct shell *s)

@@ -396,7 +396,7 @@ enum err shell_parse(struct shell *s, const char *text, size_t size, const char 
 static enum err prepare_dirs(struct shell *s, const struct manifest *m, char *why)
 {
     for (size_t i = 0; i < m->cell_count; i++) {
-        enum err e = publish_prepare(s, &m->cells[i], 0);
+        enum err e = publish_prepare(s, &m->cells[i]);
         if (e != ERR_OK) {
             (void)snprintf(why, MANIFEST_WHY_SIZE, "directories of cell %s: %s", m->cells[i].name,
                            err_text(e));

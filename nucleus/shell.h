@@ -191,9 +191,11 @@ void exits_tell_guard(struct shell *s, uint32_t kind);
 /* ---- publish.c: sockets and directories of the run directory ----------------------------------- */
 
 enum err publish_open(struct shell *s) MUST_CHECK;
-/* Make the directories a cell needs: its doors, where it binds, its state, logs. */
-enum err publish_prepare(struct shell *s, const struct manifest_cell *cell, uint32_t instance)
-    MUST_CHECK;
+/* Make the directories of a cell: its doors, with the supervisor's in them, and where it binds. */
+enum err publish_prepare(struct shell *s, const struct manifest_cell *cell) MUST_CHECK;
+/* Make the state directory of one instance. */
+enum err publish_prepare_state(struct shell *s, const struct manifest_cell *cell,
+                               uint32_t instance) MUST_CHECK;
 void publish_slot(struct shell_slot *slot);
 void unpublish_slot(struct shell_slot *slot);
 void publish_sweep(struct shell *s); /* at start: remove what an earlier node left */
