@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "nucleus/shell.h"
+#include "nucleus/events.h"
 
 enum {
     EVENTS_REPLY_MAX = 512,  /* in one answer; the reader asks again           */

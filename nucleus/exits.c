@@ -15,7 +15,9 @@
 
 #include "common/run/fd.h"
 #include "nucleus/guard.h"
-#include "nucleus/shell.h"
+#include "nucleus/events.h"
+#include "nucleus/exits.h"
+#include "nucleus/junction.h"
 
 enum {
     EXITS_TRY_MS = 2,    /* between two looks for the status of an adopted process …     */
@@ -235,7 +237,7 @@ static void replace_guard(struct shell *s)
     fd_close(&pair[0]);
     s->guard_fd = pair[1];
     if (guard <= 0) {
-        log_error("NUCLEUS-GUARD-NONE", "action=unguarded");
+        log_error("NUCLEUS-GUARD-UNSTARTED", "action=unguarded");
         return;
     }
     s->guard_pid = guard;

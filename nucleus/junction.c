@@ -12,7 +12,11 @@
 #include <unistd.h>
 
 #include "common/run/fd.h"
-#include "nucleus/shell.h"
+#include "nucleus/events.h"
+#include "nucleus/exits.h"
+#include "nucleus/junction.h"
+#include "nucleus/logs.h"
+#include "nucleus/publish.h"
 
 enum {
     JUNCTION_STRANGERS_MAX = 256 /* connections that have not said who they are yet */

@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 #include "common/run/fd.h"
-#include "nucleus/shell.h"
+#include "nucleus/junction.h"
+#include "nucleus/logs.h"
 
 enum {
     LOGS_TAIL_BYTES = 8192 /* at most, of the end of a file */

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "nucleus/shell.h"
+#include "nucleus/look.h"
 
 enum {
     LOOK_TEXT = 1024

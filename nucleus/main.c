@@ -1,5 +1,7 @@
 /* cell-nucleus: supervisor and registrar of one node. Only wiring lives here. */
 #include "common/run/host.h"
+#include "nucleus/events.h"
+#include "nucleus/service.h"
 #include "nucleus/shell.h"
 #include "proto/nucleus.pb-c.h"
 #include "proto/nucleus.schema.h"

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "common/run/fd.h"
-#include "nucleus/shell.h"
+#include "nucleus/publish.h"
 
 enum {
     PUBLISH_PATH = SHELL_PATH_SIZE + 4 * NAME_SIZE + 64

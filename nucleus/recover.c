@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "common/run/fd.h"
-#include "nucleus/shell.h"
+#include "nucleus/exits.h"
+#include "nucleus/look.h"
+#include "nucleus/recover.h"
 
 struct recovery {
     struct shell *shell;
@@ -89,7 +91,7 @@ static void adopt_one(struct shell *s, struct ledger_record *record)
     int32_t index = e != ERR_OK ? -1 : node_find(s->node, record->instance.space,
                                                  record->instance.name, record->instance.instance);
     if (index < 0) {
-        log_error("NUCLEUS-ADOPT", "cell=%s/%s.%" PRIu32 " error=%s action=ended",
+        log_error("NUCLEUS-ADOPT-REFUSED", "cell=%s/%s.%" PRIu32 " error=%s action=ended",
                   record->instance.space, record->instance.name, record->instance.instance,
                   err_name(e));
         if (pidfd >= 0) {
@@ -190,7 +192,7 @@ static void rewrite_ledger(struct shell *s)
             e = ledger_forget(&s->ledger, i);
         }
         if (e != ERR_OK) {
-            log_error("NUCLEUS-LEDGER", "slot=%" PRIu32 " error=%s", i, err_name(e));
+            log_error("NUCLEUS-LEDGER-REWRITE", "slot=%" PRIu32 " error=%s", i, err_name(e));
         }
     }
 }

@@ -7,7 +7,10 @@
 #include <sodium.h>
 
 #include "common/run/call.h"
-#include "nucleus/shell.h"
+#include "nucleus/events.h"
+#include "nucleus/logs.h"
+#include "nucleus/look.h"
+#include "nucleus/service.h"
 
 enum {
     SERVICE_TAIL_LINES = 5 /* of the log of a failed instance */

@@ -15,7 +15,15 @@
 
 #include "common/run/fd.h"
 #include "common/run/jail.h"
+#include "nucleus/events.h"
+#include "nucleus/exits.h"
 #include "nucleus/guard.h"
+#include "nucleus/junction.h"
+#include "nucleus/logs.h"
+#include "nucleus/look.h"
+#include "nucleus/publish.h"
+#include "nucleus/recover.h"
+#include "nucleus/spawn.h"
 #include "nucleus/yaml.h"
 
 /* ---- command line ------------------------------------------------------------------------------ */
@@ -264,7 +272,7 @@ static void perform(struct shell *s, const struct node_effect *fx)
     case NODE_FX_FORGET: {
         enum err e = ledger_forget(&s->ledger, fx->slot);
         if (e != ERR_OK) {
-            log_error("NUCLEUS-LEDGER", "slot=%" PRIu32 " error=%s", fx->slot, err_name(e));
+            log_error("NUCLEUS-LEDGER-FORGET", "slot=%" PRIu32 " error=%s", fx->slot, err_name(e));
         }
         slot_free(s, fx->slot);
         break;

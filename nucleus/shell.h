@@ -136,8 +136,6 @@ struct shell {
     bool is_down;
 };
 
-/* ---- shell.c ----------------------------------------------------------------------------------- */
-
 /* Command line to a birth; ERR_INVALID after telling stderr. */
 enum err shell_args(int argc, char **argv) MUST_CHECK;
 const struct host_birth *shell_birth(void);
@@ -156,94 +154,5 @@ enum err shell_apply(struct shell *s, const char *text, size_t size, const char 
                      char why[MANIFEST_WHY_SIZE]) MUST_CHECK;
 enum err shell_parse(struct shell *s, const char *text, size_t size, const char *path,
                      struct manifest *ret, char why[MANIFEST_WHY_SIZE]) MUST_CHECK;
-
-/* ---- spawn.c ----------------------------------------------------------------------------------- */
-
-enum err spawn_open(struct shell *s, char why[MANIFEST_WHY_SIZE]) MUST_CHECK;
-void spawn_instance(struct shell *s, uint32_t slot, uint64_t generation);
-void spawn_spare(struct shell *s, uint32_t cell, bool is_wanted);
-void spawn_end_spare(struct shell *s, uint32_t cell);
-
-/* ---- junction.c -------------------------------------------------------------------------------- */
-
-enum err junction_open(struct shell *s) MUST_CHECK;
-void junction_close(struct shell *s);
-enum err junction_begin(struct shell_slot *slot, int fd, enum gap_state state) MUST_CHECK;
-void junction_end(struct shell_slot *slot);
-enum err junction_say(struct shell_slot *slot, Cell__Gap__ToCell *message, const int *fds,
-                      size_t fd_count) MUST_CHECK;
-void junction_drain(struct shell_slot *slot, uint32_t deadline_ms);
-
-/* Who may call manifest entry `cell`, as messages; free with junction_free_grants. */
-enum err junction_grants(const struct shell *s, uint32_t cell, Cell__Gap__CallerGrant ***ret,
-                         size_t *ret_count) MUST_CHECK;
-void junction_free_grants(Cell__Gap__CallerGrant **list, size_t count);
-void junction_regrant(struct shell *s); /* after a new manifest */
-
-/* ---- exits.c: pidfds and the guard ------------------------------------------------------------- */
-
-enum err exits_open(struct shell *s) MUST_CHECK;
-void exits_close(struct shell *s);
-enum err exits_watch(struct shell_slot *slot) MUST_CHECK;
-void exits_signal(struct shell_slot *slot, int signal_number);
-void exits_tell_guard(struct shell *s, uint32_t kind);
-
-/* ---- publish.c: sockets and directories of the run directory ----------------------------------- */
-
-enum err publish_open(struct shell *s) MUST_CHECK;
-/* Make the directories of a cell: its doors, with the supervisor's in them, and where it binds. */
-enum err publish_prepare(struct shell *s, const struct manifest_cell *cell) MUST_CHECK;
-/* Make the state directory of one instance. */
-enum err publish_prepare_state(struct shell *s, const struct manifest_cell *cell,
-                               uint32_t instance) MUST_CHECK;
-void publish_slot(struct shell_slot *slot);
-void unpublish_slot(struct shell_slot *slot);
-void publish_sweep(struct shell *s); /* at start: remove what an earlier node left */
-
-/* ---- logs.c ------------------------------------------------------------------------------------ */
-
-enum {
-    LOGS_PATH = SHELL_PATH_SIZE + 2 * NAME_SIZE + 64
-};
-void logs_path(const struct shell *s, const struct node_instance *i, char out[LOGS_PATH]);
-enum err logs_open_file(struct shell *s, const char *space, const char *cell, uint32_t instance,
-                        int *ret_fd) MUST_CHECK;
-void logs_check(struct shell *s); /* rotate what has grown too large */
-void logs_taken(struct shell_slot *slot, uint64_t sequence);
-/* The last `lines` lines, newest last; free *ret. */
-enum err logs_tail(const struct shell *s, const struct node_instance *i, size_t lines, char **ret)
-    MUST_CHECK;
-
-/* ---- look.c: what the kernel says about a process ---------------------------------------------- */
-
-enum err look_start_ticks(int32_t pid, uint64_t *ret_ticks, char *ret_state) MUST_CHECK;
-uint64_t look_cpu_us(int32_t pid);
-uint64_t look_delay_us(int32_t pid);
-uint64_t look_rss_bytes(int32_t pid);
-
-/* ---- recover.c --------------------------------------------------------------------------------- */
-
-/* Adopt what an earlier nucleus of this node left running; end what nobody recorded. */
-enum err recover_adopt(struct shell *s) MUST_CHECK;
-
-/* ---- events.c ---------------------------------------------------------------------------------- */
-
-enum err events_open(struct shell *s) MUST_CHECK;
-void events_close(struct shell *s);
-void events_add(struct shell *s, const char *space, const char *cell, uint32_t instance,
-                const char *kind, const char *format, ...) PRINTF_LIKE(6, 7);
-enum err events_serve(void *state, struct cell_call *call, const void *request);
-
-/* ---- service.c: handlers of nucleus.proto ------------------------------------------------------ */
-
-enum err service_status(void *state, struct cell_call *call, const void *request);
-enum err service_apply(void *state, struct cell_call *call, const void *request);
-enum err service_start(void *state, struct cell_call *call, const void *request);
-enum err service_stop(void *state, struct cell_call *call, const void *request);
-enum err service_restart(void *state, struct cell_call *call, const void *request);
-enum err service_scale(void *state, struct cell_call *call, const void *request);
-enum err service_resolve(void *state, struct cell_call *call, const void *request);
-enum err service_heartbeat(void *state, struct cell_call *call, const void *request);
-enum err service_down(void *state, struct cell_call *call, const void *request);
 
 #endif

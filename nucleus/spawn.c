@@ -11,7 +11,12 @@
 
 #include "common/run/fd.h"
 #include "common/run/jail.h"
-#include "nucleus/shell.h"
+#include "nucleus/exits.h"
+#include "nucleus/junction.h"
+#include "nucleus/logs.h"
+#include "nucleus/look.h"
+#include "nucleus/publish.h"
+#include "nucleus/spawn.h"
 
 /* A process being born: what jail_start needs and what it gave. */
 struct birth {

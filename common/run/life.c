@@ -331,7 +331,7 @@ static void on_rejoin(void *context)
         cell_stop(cell, "no supervisor");
         return;
     }
-    int fd;
+    int fd = -1;
     if (connect_gap(cell, &fd) == ERR_OK) {
         cell->gap_fd = fd;
         cell->gap_watch = loop_watch_new(cell->loop, fd, LOOP_READ, on_gap, cell);
@@ -397,7 +397,7 @@ static void on_gap(void *context, unsigned bits)
         }
         Cell__Gap__ToCell *message = cell__gap__to_cell__unpack(NULL, len, data);
         if (message == NULL) {
-            log_warn("CELL-GAP-BAD", "error=MALFORMED size=%zu action=ignored", len);
+            log_warn("CELL-GAP-UNPARSED", "error=MALFORMED size=%zu action=ignored", len);
         } else {
             hear(cell, message, fds, fd_count);
             cell__gap__to_cell__free_unpacked(message, NULL);

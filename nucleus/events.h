@@ -1,0 +1,13 @@
+/* What happened, kept for `cell events`. */
+#ifndef CELL_NUCLEUS_EVENTS_H
+#define CELL_NUCLEUS_EVENTS_H
+
+#include "nucleus/shell.h"
+
+enum err events_open(struct shell *s) MUST_CHECK;
+void events_close(struct shell *s);
+void events_add(struct shell *s, const char *space, const char *cell, uint32_t instance,
+                const char *kind, const char *format, ...) PRINTF_LIKE(6, 7);
+enum err events_serve(void *state, struct cell_call *call, const void *request);
+
+#endif
