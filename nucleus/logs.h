@@ -1,4 +1,4 @@
-/* Log files of instances and their rotation. */
+/* Log files of instances: opened here, written by the cells themselves, rotated over the junction. */
 #ifndef CELL_NUCLEUS_LOGS_H
 #define CELL_NUCLEUS_LOGS_H
 
@@ -7,12 +7,21 @@
 enum {
     LOGS_PATH = SHELL_PATH_SIZE + 2 * NAME_SIZE + 64
 };
+
+/* $STATE/logs/<namespace>.<cell>.<instance>.log; older ones have .1 (newest) to .N after it. */
 void logs_path(const struct shell *s, const struct node_instance *i, char out[LOGS_PATH]);
+
+/* Open (or create, 0640) an instance's file for appending. The caller owns *ret_fd. */
 enum err logs_open_file(struct shell *s, const char *space, const char *cell, uint32_t instance,
                         int *ret_fd) MUST_CHECK;
-void logs_check(struct shell *s); /* rotate what has grown too large */
+
+/* Rotate every file that has outgrown limits.log. Called every quarter of a second. */
+void logs_check(struct shell *s);
+
+/* The cell writes to the file offered as `sequence` from now on. */
 void logs_taken(struct shell_slot *slot, uint64_t sequence);
-/* The last `lines` lines, newest last; free *ret. */
+
+/* The last `lines` lines without the final newline, at most 8 KiB; free *ret. */
 enum err logs_tail(const struct shell *s, const struct node_instance *i, size_t lines, char **ret)
     MUST_CHECK;
 

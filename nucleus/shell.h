@@ -140,9 +140,10 @@ struct shell {
 enum err shell_args(int argc, char **argv) MUST_CHECK;
 const struct host_birth *shell_birth(void);
 
+/* Hooks of cell_def. drain takes the node down: every cell first, the supervisor last. */
 enum err shell_open(struct cell *cell, void *state);
 enum err shell_start(struct cell *cell, void *state);
-void shell_drain(void *state); /* a signal asked us to go: take the node down first */
+void shell_drain(void *state);
 void shell_stop(void *state);
 
 /* Feed an event and everything that follows from it. `text` is copied. Returns what the core said
