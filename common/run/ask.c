@@ -708,8 +708,8 @@ void asks_fill_describe(struct cell *cell, Cell__Inspect__DescribeReply *reply,
         if (one != NULL) {
             *one = (Cell__Inspect__Connection)CELL__INSPECT__CONNECTION__INIT;
             one->peer = (char *)link->path;
-            one->kind = "ipc";
-            one->reason = "nng over a Unix socket";
+            one->kind = (char *)"ipc";
+            one->reason = (char *)"nng over a Unix socket";
             one->requests = link->requests;
             slot[reply->n_connections++] = one;
         }
