@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Stop the node that deploy/up.sh started: every cell drains, then everything ends.
+set -euo pipefail
+exec </dev/null
+
+root=$(dirname "$(dirname "$(readlink -f "$0")")")
+cell=${CELL_BUILD:-$root/build}/cell
+
+if [ ! -x "$cell" ]; then
+    echo "down.sh: $cell is not built, so no node of this tree runs" >&2
+    exit 1
+fi
+if ! "$cell" status >/dev/null 2>&1; then
+    echo "no node runs"
+    exit 0
+fi
+"$cell" down

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# From a clone to a running node: install what is missing (Debian 12, as root), build, start the node of
+# deploy/node.yaml, wait until every cell is ready, call each once. The node keeps running;
+# deploy/down.sh stops it. Running it again says that the node runs.
+#
+#   CELL_BUILD         build directory (default build in the tree)
+#   CELL_RUN, CELL_STATE  where the node lives (default as `cell` says: /run/cell for root)
+#   CELL_JOBS          compilers at a time (default 2)
+set -euo pipefail
+exec </dev/null
+
+root=$(dirname "$(dirname "$(readlink -f "$0")")")
+build=${CELL_BUILD:-$root/build}
+cell=$build/cell
+manifest=$root/deploy/node.yaml
+
+say() { printf '\n== %s\n' "$1"; }
+
+# Set-up that goes well says nothing; one that fails says everything.
+quietly() {
+    local log
+    log=$(mktemp)
+    if ! "$@" >"$log" 2>&1; then
+        cat "$log"
+        rm "$log"
+        echo "up.sh: failed: $*" >&2
+        exit 1
+    fi
+    rm "$log"
+}
+
+if [ -x "$cell" ] && "$cell" status >/dev/null 2>&1; then
+    echo "the node already runs (deploy/down.sh stops it)"
+    "$cell" status
+    exit 0
+fi
+
+"$root/deploy/packages.sh" build
+say "build in $build"
+if [ ! -f "$build/build.ninja" ]; then
+    quietly meson setup "$build" "$root" --buildtype=debugoptimized
+fi
+ninja -C "$build" -j"${CELL_JOBS:-2}" --quiet
+
+say "start"
+"$cell" up "$manifest" --detach
+"$cell" status
+
+say "one call to each cell"
+while read -r name operation body; do
+    printf '%s: cell call %s '\''%s'\''\n' "$name" "$operation" "$body"
+    "$cell" call "$operation" "$body"
+done < <(grep -v -e '^#' -e '^$' "$root/deploy/first-calls.txt")
+
+say "the node runs"
+echo "status: $cell status"
+echo "stop:   $root/deploy/down.sh"
