@@ -32,9 +32,17 @@ class Build:
         return json.loads(out.stdout)
 
     @functools.cached_property
+    def _options(self):
+        return {o["name"]: o["value"] for o in self._introspect("--buildoptions")}
+
+    def option(self, name):
+        """A meson option as this build has it: "prefix", "libexecdir"."""
+        return self._options[name]
+
+    @property
     def sanitizers(self):
         """"none" or what was compiled in, for example "address,undefined"."""
-        return next(o["value"] for o in self._introspect("--buildoptions") if o["name"] == "b_sanitize")
+        return self.option("b_sanitize")
 
 
 def find():

@@ -1,6 +1,8 @@
 """Fixtures of the system tests; the harness itself is tests/support."""
 import os
+import shutil
 import sys
+import tempfile
 
 import pytest
 
@@ -24,6 +26,14 @@ def pytest_runtest_setup(item):
 @pytest.fixture(scope="session")
 def build():
     return build_module.find()
+
+
+@pytest.fixture
+def short_dir():
+    """A directory whose path leaves room for a socket's name (107 characters in all)."""
+    made = tempfile.mkdtemp(prefix="ct", dir="/tmp")
+    yield made
+    shutil.rmtree(made)
 
 
 @pytest.fixture

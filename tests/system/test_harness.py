@@ -16,14 +16,6 @@ NNGCAT = pytest.mark.needs_tool("nngcat")
 
 
 @pytest.fixture
-def short_dir(tmp_path_factory):
-    """A directory whose path leaves room for a socket name."""
-    made = node_module.tempfile.mkdtemp(prefix="ct", dir="/tmp")
-    yield made
-    node_module.shutil.rmtree(made)
-
-
-@pytest.fixture
 def nng_server(short_dir):
     """Path of an nng REP socket that answers every request with "pong"."""
     path = os.path.join(short_dir, "rep.sock")

@@ -1,0 +1,239 @@
+/* cell-probe: does what a test asks of it, good or bad. `config: never-ready` or `config: fail`
+ * decide how it starts. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/run/cell.h"
+#include "probe.pb-c.h"
+#include "probe.schema.h"
+
+struct probe {
+    struct cell *cell;
+};
+
+struct later {
+    struct cell_call *call;
+    struct cell_timer *timer;
+    uint32_t remaining_ms;
+};
+
+struct asked {
+    struct cell_call *call;
+};
+
+static enum err probe_open(struct cell *cell, void *state)
+{
+    ((struct probe *)state)->cell = cell;
+    return strstr(cell_config(cell), "fail") != NULL ? ERR_PRECONDITION : ERR_OK;
+}
+
+static enum err probe_start(struct cell *cell, void *state)
+{
+    (void)state;
+    if (strstr(cell_config(cell), "never-ready") != NULL) {
+        for (;;) {
+            (void)pause();
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err echo(void *state, struct cell_call *call, const void *request)
+{
+    struct probe *probe = state;
+    const Cell__Probe__EchoRequest *ask = request;
+    Cell__Probe__EchoReply reply = CELL__PROBE__ECHO_REPLY__INIT;
+    struct cell_caller caller;
+    char name[256];
+
+    cell_call_caller(call, &caller);
+    (void)snprintf(name, sizeof name, "%s/%s", caller.space, caller.cell);
+    reply.text = ask->text;
+    reply.caller = caller.is_operator ? "operator" : name;
+    reply.config = (char *)cell_config(probe->cell);
+    reply.state_dir = (char *)cell_state_dir(probe->cell);
+    return cell_reply(call, &reply);
+}
+
+static enum err leave(void *state, struct cell_call *call, const void *request)
+{
+    const Cell__Probe__ExitRequest *ask = request;
+
+    (void)state;
+    (void)call;
+    if (ask->signal != 0) {
+        (void)signal(ask->signal, SIG_DFL);
+        (void)raise(ask->signal);
+        abort(); /* pid 1 of a pid namespace ignores signals without a handler */
+    }
+    _exit(ask->status);
+}
+
+static enum err stall(void *state, struct cell_call *call, const void *request)
+{
+    const Cell__Probe__StallRequest *ask = request;
+
+    (void)state;
+    (void)call;
+    for (;;) {
+        if (!ask->burn) {
+            (void)pause();
+        }
+    }
+}
+
+static void on_later(void *context)
+{
+    struct later *later = context;
+    Cell__Probe__LaterReply reply = CELL__PROBE__LATER_REPLY__INIT;
+
+    reply.remaining_ms = later->remaining_ms;
+    if (cell_reply(later->call, &reply) != ERR_OK) {
+        (void)fprintf(stderr, "probe: late\n");
+    }
+    cell_timer_stop(later->timer);
+    free(later);
+}
+
+static enum err answer_later(void *state, struct cell_call *call, const void *request)
+{
+    struct probe *probe = state;
+    const Cell__Probe__LaterRequest *ask = request;
+    struct later *later = calloc(1, sizeof *later);
+
+    if (later == NULL) {
+        return ERR_NOMEM;
+    }
+    later->call = call;
+    later->remaining_ms = cell_call_remaining_ms(call);
+    later->timer = cell_timer_start(probe->cell, ask->ms, 0, on_later, later);
+    return ERR_LATER;
+}
+
+static enum err write_lines(void *state, struct cell_call *call, const void *request)
+{
+    const Cell__Probe__WriteRequest *ask = request;
+    Cell__Probe__WriteReply reply = CELL__PROBE__WRITE_REPLY__INIT;
+    char line[4096];
+
+    (void)state;
+    if (ask->bytes < 32 || ask->bytes >= sizeof line) {
+        return ERR_INVALID;
+    }
+    memset(line, '.', sizeof line);
+    for (uint32_t i = 0; i < ask->lines; i++) {
+        int len = snprintf(line, sizeof line, "probe line %u ", i);
+        line[len] = '.';
+        line[ask->bytes - 1] = '\n';
+        reply.written += write(STDERR_FILENO, line, ask->bytes) == (ssize_t)ask->bytes;
+    }
+    return cell_reply(call, &reply);
+}
+
+static void on_answered(void *context, enum err e, const struct ProtobufCMessage *message,
+                        const char *text)
+{
+    struct asked *asked = context;
+    Cell__Probe__AskReply reply = CELL__PROBE__ASK_REPLY__INIT;
+
+    reply.error = (char *)err_name(e);
+    reply.text = (char *)text;
+    if (e == ERR_OK && message->descriptor == &cell__probe__echo_reply__descriptor) {
+        const Cell__Probe__EchoReply *got = (const Cell__Probe__EchoReply *)message;
+        reply.text = got->text;
+        reply.caller = got->caller;
+    } else if (e == ERR_OK) {
+        reply.remaining_ms = ((const Cell__Probe__LaterReply *)message)->remaining_ms;
+    }
+    if (cell_reply(asked->call, &reply) != ERR_OK) {
+        (void)fprintf(stderr, "probe: nobody waits for the answer\n");
+    }
+    free(asked);
+}
+
+static enum err ask_other(void *state, struct cell_call *call, const void *request)
+{
+    struct probe *probe = state;
+    const Cell__Probe__AskRequest *ask = request;
+    Cell__Probe__EchoRequest echo_request = CELL__PROBE__ECHO_REQUEST__INIT;
+    Cell__Probe__LaterRequest later_request = CELL__PROBE__LATER_REQUEST__INIT;
+    struct asked *asked = calloc(1, sizeof *asked);
+
+    if (asked == NULL) {
+        return ERR_NOMEM;
+    }
+    asked->call = call;
+    echo_request.text = ask->text;
+    later_request.ms = ask->later_ms;
+    struct cell_ask out = {
+        .target = ask->target,
+        .operation = ask->later_ms > 0 ? CELL__PROBE__OP__OP_LATER : CELL__PROBE__OP__OP_ECHO,
+        .request = ask->later_ms > 0 ? &later_request.base : &echo_request.base,
+        .reply = ask->later_ms > 0 ? &cell__probe__later_reply__descriptor
+                                   : &cell__probe__echo_reply__descriptor,
+        .deadline_ms = ask->deadline_ms,
+        .on_behalf_of = call,
+        .done = on_answered,
+        .context = asked,
+    };
+    enum err e = cell_ask(probe->cell, &out);
+    if (e != ERR_OK) {
+        free(asked);
+        return e;
+    }
+    return ERR_LATER;
+}
+
+static enum err touch(void *state, struct cell_call *call, const void *request)
+{
+    const Cell__Probe__TouchRequest *ask = request;
+    Cell__Probe__TouchReply reply = CELL__PROBE__TOUCH_REPLY__INIT;
+    int fd = open(ask->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    (void)state;
+    reply.error_number = fd < 0 ? errno : 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return cell_reply(call, &reply);
+}
+
+static const struct cell_op ops[] = {
+    {CELL__PROBE__OP__OP_ECHO, &cell__probe__echo_request__descriptor, echo},
+    {CELL__PROBE__OP__OP_EXIT, &cell__probe__exit_request__descriptor, leave},
+    {CELL__PROBE__OP__OP_STALL, &cell__probe__stall_request__descriptor, stall},
+    {CELL__PROBE__OP__OP_LATER, &cell__probe__later_request__descriptor, answer_later},
+    {CELL__PROBE__OP__OP_WRITE, &cell__probe__write_request__descriptor, write_lines},
+    {CELL__PROBE__OP__OP_ASK, &cell__probe__ask_request__descriptor, ask_other},
+    {CELL__PROBE__OP__OP_TOUCH, &cell__probe__touch_request__descriptor, touch},
+};
+
+static const struct cell_syscall syscalls[] = {
+    {SYS_pause, "a test asks it to stall"},
+    {SYS_openat, "a test asks it to make a file"},
+};
+
+static const struct cell_def probe_cell = {
+    .name = "probe",
+    .state_size = sizeof(struct probe),
+    .open = probe_open,
+    .start = probe_start,
+    .ops = ops,
+    .op_count = ARRAY_LEN(ops),
+    .service = &cell__probe__probe__descriptor,
+    .schema = probe_schema,
+    .schema_size = sizeof probe_schema,
+    .syscalls = syscalls,
+    .syscall_count = ARRAY_LEN(syscalls),
+};
+
+int main(int argc, char **argv)
+{
+    return cell_main(&probe_cell, argc, argv);
+}
