@@ -1,0 +1,30 @@
+/* The JSON a command answers with: one document, or one line for each item of a stream. */
+#ifndef CELL_CLI_EMIT_H
+#define CELL_CLI_EMIT_H
+
+#include "cli/cli.h"
+#include "common/reflect/jsonout.h"
+
+struct ProtobufCMessage;
+
+/* Begin a document: indented for a terminal, on one line otherwise. */
+void cli_emit_begin(struct jsonout *out);
+
+/* Begin an item of a stream: always one line. */
+void cli_emit_begin_line(struct jsonout *out);
+
+/* Print it and free it. CLI_FAILED after saying why when it is incomplete. */
+int cli_emit_end(struct cli *cli, struct jsonout *out) MUST_CHECK;
+
+/* Every field of a message of ours under its .proto name, in the order of numbers, without the
+ * brackets: so --json has what the protocol has, and a new field needs no work here. Integers are
+ * numbers, fixed64 (fingerprints) 16 hex digits, bytes hex digits, a missing message null. */
+void cli_emit_members(struct jsonout *out, const struct ProtobufCMessage *message);
+
+/* "name": value in one call. */
+void cli_emit_string(struct jsonout *out, const char *name, const char *value);
+void cli_emit_u64(struct jsonout *out, const char *name, uint64_t value);
+void cli_emit_double(struct jsonout *out, const char *name, double value);
+void cli_emit_bool(struct jsonout *out, const char *name, bool value);
+
+#endif

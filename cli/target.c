@@ -1,0 +1,166 @@
+#include "cli/target.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/place.h"
+
+static void name_instance(struct cli_target *t, const char *space, const char *cell,
+                          uint32_t instance)
+{
+    struct name_ref ref = {.instance = (int32_t)instance};
+
+    if (strcmp(space, "default") != 0) {
+        snprintf(ref.space, sizeof ref.space, "%s", space);
+    }
+    snprintf(ref.cell, sizeof ref.cell, "%s", cell);
+    name_ref_format(&ref, t->who);
+}
+
+/* ---- without a nucleus ---------------------------------------------------------------------- */
+
+/* The lowest instance of the cell with a socket in one namespace's directory. */
+static bool lowest_socket(struct cli *cli, const char *space, const struct name_ref *ref,
+                          struct cli_target *ret)
+{
+    char path[CLI_PATH_SIZE];
+    DIR *d = cli_place_join(path, cli->run_dir, space) ? opendir(path) : NULL;
+    int32_t lowest = -1;
+
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
+        struct name_ref found;
+        size_t len = strlen(e->d_name);
+        char name[NAME_REF_SIZE];
+
+        if (len <= 5 || len >= sizeof name || strcmp(e->d_name + len - 5, ".sock") != 0) {
+            continue;
+        }
+        snprintf(name, sizeof name, "%.*s", (int)(len - 5), e->d_name);
+        if (name_ref_parse(name, &found) == ERR_OK && strcmp(found.cell, ref->cell) == 0 &&
+            found.instance >= 0 && (lowest < 0 || found.instance < lowest) &&
+            (ref->instance < 0 || found.instance == ref->instance)) {
+            lowest = found.instance;
+        }
+    }
+    if (d != NULL) {
+        closedir(d);
+    }
+    if (lowest < 0) {
+        return false;
+    }
+    snprintf(ret->endpoint, sizeof ret->endpoint, "%s/%s.%d.sock", space, ref->cell, (int)lowest);
+    name_instance(ret, space, ref->cell, (uint32_t)lowest);
+    return true;
+}
+
+static bool find_socket(struct cli *cli, const struct name_ref *ref, struct cli_target *ret)
+{
+    if (*ref->space != '\0') {
+        return lowest_socket(cli, ref->space, ref, ret);
+    }
+    return lowest_socket(cli, "default", ref, ret) || lowest_socket(cli, "global", ref, ret);
+}
+
+/* ---- by the nucleus ------------------------------------------------------------------------- */
+
+static int not_running(struct cli *cli, const struct name_ref *ref, const char *why)
+{
+    char name[NAME_REF_SIZE], hint[CLI_HINT_SIZE];
+
+    name_ref_format(ref, name);
+    snprintf(hint, sizeof hint, "see `cell status %s`, start it with `cell start %s`", name, name);
+    return cli_fail(cli, ERR_UNAVAILABLE, hint, "%s: %s", name, why);
+}
+
+/* The healthiest, then the least busy. */
+static const Cell__Nucleus__Resolved *best(const Cell__Nucleus__ResolveReply *reply)
+{
+    const Cell__Nucleus__Resolved *found = NULL;
+
+    for (size_t i = 0; i < reply->n_instances; i++) {
+        const Cell__Nucleus__Resolved *r = reply->instances[i];
+
+        if (*r->endpoint == '\0') {
+            continue;
+        }
+        if (found == NULL || r->healthy > found->healthy ||
+            (r->healthy == found->healthy &&
+             (r->score > found->score ||
+              (r->score == found->score && r->calls_waiting < found->calls_waiting)))) {
+            found = r;
+        }
+    }
+    return found;
+}
+
+static int resolve(struct cli *cli, struct cli_ask *ask, const struct name_ref *ref,
+                   struct cli_target *ret)
+{
+    Cell__Nucleus__ResolveRequest request = CELL__NUCLEUS__RESOLVE_REQUEST__INIT;
+    char name[NAME_REF_SIZE];
+    ProtobufCMessage *reply;
+
+    name_ref_format(ref, name);
+    request.target = name;
+    int status = cli_ask_nucleus_for(cli, ask, "Resolve", CELL__NUCLEUS__OP__OP_RESOLVE,
+                                     &request.base, CLI_DEADLINE_MS, &reply);
+    if (status != CLI_DONE) {
+        return status;
+    }
+    const Cell__Nucleus__Resolved *r = best((const Cell__Nucleus__ResolveReply *)reply);
+    if (r == NULL || strlen(r->endpoint) >= sizeof ret->endpoint) {
+        status = not_running(cli, ref, "no instance of it is running");
+    } else {
+        snprintf(ret->endpoint, sizeof ret->endpoint, "%s", r->endpoint);
+        name_instance(ret, r->namespace_, r->cell, r->instance);
+    }
+    cli_ask_free(reply);
+    return status;
+}
+
+int cli_target_find(struct cli *cli, const struct name_ref *ref, struct cli_target *ret)
+{
+    AUTO_ASK struct cli_ask ask = {.fd = -1};
+
+    *ret = (struct cli_target){.is_nucleus = strcmp(ref->cell, "nucleus") == 0};
+    if (*ref->node != '\0') {
+        return cli_fail(cli, ERR_UNSUPPORTED, "leave out \"@NODE\", or log in to that node",
+                        "%s@%s: this command reaches cells of its own node", ref->cell, ref->node);
+    }
+    int status = cli_place_need_run(cli);
+    if (status != CLI_DONE) {
+        return status;
+    }
+    if (ret->is_nucleus) {
+        snprintf(ret->who, sizeof ret->who, "nucleus");
+        snprintf(ret->endpoint, sizeof ret->endpoint, "nucleus.sock");
+        return CLI_DONE;
+    }
+    enum err e = cli_ask_connect(cli, "nucleus", "nucleus.sock", &ask);
+    if (e == ERR_OK) {
+        return resolve(cli, &ask, ref, ret);
+    }
+    return find_socket(cli, ref, ret) ? CLI_DONE : cli_ask_explain_connect(cli, &ask, e);
+}
+
+int cli_target_operation(struct cli *cli, const char *text, struct name_ref *ret_ref,
+                         char ret_operation[NAME_SIZE])
+{
+    const char *dot = strrchr(text, '.');
+    char cell[NAME_REF_SIZE];
+
+    if (dot == NULL || !name_operation_valid(dot + 1, strlen(dot + 1))) {
+        return cli_fail_usage(cli, "write CELL.Operation, e.g. greeter.Greet; `cell inspect CELL` "
+                              "lists the operations", "\"%s\" names no operation", text);
+    }
+    if ((size_t)(dot - text) >= sizeof cell) {
+        return cli_fail_usage(cli, NULL, "\"%s\" is too long", text);
+    }
+    snprintf(cell, sizeof cell, "%.*s", (int)(dot - text), text);
+    int status = cli_ask_reference(cli, cell, ret_ref);
+    if (status == CLI_DONE) {
+        snprintf(ret_operation, NAME_SIZE, "%s", dot + 1);
+    }
+    return status;
+}

@@ -1,0 +1,24 @@
+/* From a name a person typed to the socket of one running instance. */
+#ifndef CELL_CLI_TARGET_H
+#define CELL_CLI_TARGET_H
+
+#include "cli/ask.h"
+#include "common/base/name.h"
+
+/* One instance that answers. */
+struct cli_target {
+    char who[NAME_REF_SIZE];      /* "space/greeter.0", as messages name it   */
+    char endpoint[NAME_REF_SIZE]; /* relative to the run directory            */
+    bool is_nucleus;
+};
+
+/* Find a live instance for `ref`: the named one, or the best of the cell. Asks the nucleus; without
+ * one looks for socket files, so that cells can still be examined when the nucleus is gone.
+ * CLI_FAILED or CLI_USAGE after saying why. */
+int cli_target_find(struct cli *cli, const struct name_ref *ref, struct cli_target *ret) MUST_CHECK;
+
+/* Split "space/greeter.0.Greet" at the last dot. CLI_USAGE after saying why. */
+int cli_target_operation(struct cli *cli, const char *text, struct name_ref *ret_ref,
+                         char ret_operation[NAME_SIZE]) MUST_CHECK;
+
+#endif
