@@ -18,7 +18,7 @@
 enum {
     NODE_INSTANCES_MAX = 4096, /* slots of a node, each about 1 KiB, made as needed           */
     NODE_REASON_SIZE = 96,     /* one line of a status table; longer text is cut              */
-    NODE_CRASHES_MAX = 32,     /* crash times kept of an instance: the largest give_up_count  */
+    NODE_CRASHES_MAX = 16,     /* crash times kept of an instance: the largest give_up_count  */
 };
 
 enum node_state {
@@ -49,6 +49,9 @@ struct node_instance {
     uint32_t instance;
     uint64_t generation;     /* of the running or last process; node-wide increasing            */
     uint64_t hash;           /* of the manifest entry that process was started from             */
+    uint32_t every_ms;       /* heartbeat and protocol as that process was told …              */
+    uint32_t dead_after;
+    bool is_trivial;         /* … does not speak on its junction                               */
     bool is_spawning;        /* SPAWN was asked and is not answered yet                         */
     bool is_alive;           /* a process of ours exists (spawn done, exit not seen)            */
     bool is_wanted;          /* should run: in the manifest, not held, the node not going down  */
@@ -56,7 +59,7 @@ struct node_instance {
     bool is_healthy;         /* READY and its heartbeat is in time                              */
     bool is_blamed;          /* we end it for a fault: its exit counts as a crash               */
     bool was_ready;          /* at least once since a person started it or the entry changed    */
-    bool restart_after_exit; /* draining in order to be started again                           */
+    bool restart_after_exit; /* to be ended, now or in its turn, and started again              */
     enum node_ending ending;
     uint64_t deadline_ms;    /* of the state (ready, drain, term, back-off), 0: none            */
     uint64_t started_ms;     /* of the process                                                  */
@@ -85,8 +88,9 @@ struct node;
 enum node_event_kind {
     NODE_EV_CLOCK,        /* time passed                                                        */
     NODE_EV_MANIFEST,     /* `manifest` is in force from now on; copied, borrowed by the step   */
-    NODE_EV_ADOPT,        /* recovery: a stored record in `adopt`, with is_alive telling whether
-                           * that very process (that generation) still runs                     */
+    NODE_EV_ADOPT,        /* recovery: a stored record in `adopt` for the slot it was stored under,
+                           * with is_alive telling whether that very process (that generation)
+                           * still runs                                                         */
     NODE_EV_ADOPT_SCALE,  /* recovery: a stored `scale`                                         */
     NODE_EV_SPAWNED,      /* slot, generation: the process runs                                 */
     NODE_EV_SPAWN_FAILED, /* slot, generation, text: it could not be started                    */
@@ -101,8 +105,8 @@ enum node_event_kind {
     NODE_EV_BEAT,         /* slot, generation: heartbeat                                        */
     NODE_EV_SAMPLE,       /* slot, generation, the five values below: answer to SAMPLE          */
     NODE_EV_START,        /* cell (index) and instance (-1: all), likewise the next two         */
-    NODE_EV_STOP,
-    NODE_EV_RESTART,
+    NODE_EV_STOP,         /* holds it: it stays down, also over an apply, until START or RESTART */
+    NODE_EV_RESTART,      /* one instance: at once; all: one after the other                    */
     NODE_EV_SCALE,        /* cell, count                                                        */
     NODE_EV_DOWN,         /* stop everything in reverse order                                   */
 };
@@ -113,7 +117,7 @@ enum node_event_kind {
 
 struct node_event {
     enum node_event_kind kind;
-    uint64_t now_ms; /* monotonic */
+    uint64_t now_ms;     /* monotonic, > 0; an earlier one than the last is taken for the last */
     uint32_t slot;
     uint64_t generation; /* a stale one is ignored */
     uint32_t cell;

@@ -1,0 +1,113 @@
+#include <assert.h>
+#include <string.h>
+
+#include "nucleus/node_core.h"
+
+enum err node_effects_reserve(const struct node *n, struct node_effects *fx, uint32_t more)
+{
+    size_t slots = (size_t)node_table_used(n) + more;
+    size_t room = slots * NODE_EFFECTS_PER_SLOT + (size_t)n->cell_room * NODE_EFFECTS_PER_CELL + 1;
+
+    if (fx->room < room) {
+        struct node_effect *item = realloc(fx->item, room * sizeof *item);
+        if (item == NULL) {
+            return ERR_NOMEM;
+        }
+        fx->item = item;
+        fx->room = room;
+    }
+    if (fx->record_room < slots) {
+        struct node_instance *record = realloc(fx->record, slots * sizeof *record);
+        if (record == NULL) {
+            return ERR_NOMEM;
+        }
+        fx->record = record;
+        fx->record_room = slots;
+    }
+    return ERR_OK;
+}
+
+struct node_effect *node_effects_add(struct node *n, enum node_effect_kind kind)
+{
+    struct node_effects *fx = n->fx;
+
+    assert(fx != NULL && fx->count < fx->room);
+    struct node_effect *e = &fx->item[fx->count++];
+    *e = (struct node_effect){.kind = kind, .slot = UINT32_MAX, .cell = UINT32_MAX};
+    return e;
+}
+
+static void fill_slot(struct node_effect *e, const struct node_slot *s)
+{
+    const struct node_instance *i = &s->at;
+
+    e->slot = s->index;
+    e->cell = i->cell;
+    e->instance = i->instance;
+    e->generation = i->generation;
+    e->state = i->state;
+    e->is_healthy = i->is_healthy;
+    memcpy(e->space, i->space, sizeof e->space);
+    memcpy(e->name, i->name, sizeof e->name);
+    memcpy(e->reason, i->reason, sizeof e->reason);
+}
+
+struct node_effect *node_effects_slot(struct node *n, enum node_effect_kind kind,
+                                      const struct node_slot *s)
+{
+    struct node_effect *e = node_effects_add(n, kind);
+
+    fill_slot(e, s);
+    return e;
+}
+
+struct node_effect *node_effects_cell(struct node *n, enum node_effect_kind kind,
+                                      const struct node_cell *c)
+{
+    struct node_effect *e = node_effects_add(n, kind);
+
+    e->cell = c->entry == NODE_NONE ? UINT32_MAX : (uint32_t)c->entry;
+    memcpy(e->space, c->space, sizeof e->space);
+    memcpy(e->name, c->name, sizeof e->name);
+    return e;
+}
+
+void node_effects_dirty(struct node *n, struct node_slot *s)
+{
+    if (!s->is_dirty) {
+        s->is_dirty = true;
+        assert(n->dirty_count < NODE_INSTANCES_MAX);
+        n->dirty[n->dirty_count++] = s->index;
+    }
+}
+
+void node_effects_finish(struct node *n)
+{
+    struct node_effects *fx = n->fx;
+    uint32_t kept = 0;
+
+    for (uint32_t d = 0; d < n->dirty_count; d++) {
+        struct node_slot *s = n->slot[n->dirty[d]];
+        s->is_dirty = false;
+        if (node_table_is_used(n, s->index)) { /* a forgotten one has no record to keep */
+            n->dirty[kept++] = s->index;
+        }
+    }
+    n->dirty_count = 0;
+    assert(fx->count + kept <= fx->room && kept <= fx->record_room);
+    memmove(fx->item + kept, fx->item, fx->count * sizeof *fx->item);
+    fx->count += kept;
+    for (uint32_t d = 0; d < kept; d++) {
+        const struct node_slot *s = n->slot[n->dirty[d]];
+        fx->record[d] = s->at;
+        fx->item[d] = (struct node_effect){.kind = NODE_FX_STORE, .record = &fx->record[d]};
+        fill_slot(&fx->item[d], s);
+    }
+}
+
+void node_effects_fini(struct node_effects *fx)
+{
+    free(fx->item);
+    free(fx->record);
+    *fx = (struct node_effects){0};
+}

@@ -1,0 +1,157 @@
+#include "nucleus/node_health.h"
+
+#include <assert.h>
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t half_period(const struct node_health_policy *p)
+{
+    return p->every_ms / 2 + p->every_ms % 2; /* rounded up: never 0 */
+}
+
+/* A first look half a period after the beat was due leaves half a period to see what the process
+ * does: a sleeping hang is found two periods after the last beat. */
+static uint64_t first_look(const struct node_health *h, const struct node_health_policy *p)
+{
+    return h->since_ms + p->every_ms + half_period(p);
+}
+
+void node_health_begin(struct node_health *h, const struct node_health_policy *p, uint64_t now_ms,
+                       uint64_t pass_ms)
+{
+    assert(p->every_ms > 0 && p->dead_after > 0);
+    *h = (struct node_health){.since_ms = now_ms + pass_ms};
+    h->look_ms = first_look(h, p);
+}
+
+void node_health_beat(struct node_health *h, const struct node_health_policy *p, uint64_t now_ms)
+{
+    node_health_begin(h, p, now_ms, 0); /* a beat also ends a free pass */
+}
+
+void node_health_excuse(struct node_health *h, uint64_t ms)
+{
+    h->excused_ms += ms;
+}
+
+/* What the process did between two samples elapsed_us apart. */
+static enum node_health_view view_of(const struct node_event *ev, uint64_t elapsed_us,
+                                     uint64_t cpu_us, uint64_t delay_us, uint64_t own_us)
+{
+    if (ev->is_stopped) {
+        return NODE_HEALTH_STOPPED;
+    }
+    if (ev->is_blocked || delay_us >= elapsed_us / 2 || own_us >= elapsed_us / 2) {
+        return NODE_HEALTH_STARVED;
+    }
+    return cpu_us >= elapsed_us / 2 ? NODE_HEALTH_BUSY : NODE_HEALTH_SLEPT;
+}
+
+/* Counters of a process only grow; one that shrank (a thread ended between two reads) reads as 0. */
+static uint64_t growth(uint64_t before, uint64_t after)
+{
+    return after > before ? after - before : 0;
+}
+
+void node_health_sample(struct node_health *h, uint64_t now_ms, const struct node_event *ev)
+{
+    uint64_t elapsed_ms = now_ms - h->sample_ms;
+    uint64_t delay_us = growth(h->delay_us, ev->delay_us);
+    uint64_t own_us = growth(h->own_us, ev->own_delay_us);
+
+    assert(now_ms >= h->sample_ms);
+    if (h->sample_ms == 0) {
+        h->view = ev->is_stopped ? NODE_HEALTH_STOPPED : NODE_HEALTH_UNKNOWN;
+    } else if (elapsed_ms > 0) {
+        h->view = view_of(ev, elapsed_ms * 1000, growth(h->cpu_us, ev->cpu_us), delay_us, own_us);
+        if (h->view == NODE_HEALTH_STARVED) {
+            h->excused_ms += elapsed_ms;
+        } else if (h->view != NODE_HEALTH_STOPPED) {
+            h->excused_ms += less(elapsed_ms, (delay_us > own_us ? delay_us : own_us) / 1000);
+        }
+    }
+    h->sample_ms = now_ms;
+    h->cpu_us = ev->cpu_us;
+    h->delay_us = ev->delay_us;
+    h->own_us = ev->own_delay_us;
+}
+
+uint64_t node_health_age_ms(const struct node_health *h, const struct node_health_policy *p,
+                            uint64_t now_ms)
+{
+    uint64_t wall = growth(h->since_ms, now_ms);
+    uint64_t excused = less(h->excused_ms, (uint64_t)NODE_HEALTH_PATIENCE * p->every_ms);
+
+    return growth(excused, wall);
+}
+
+/* Ages from which a process seen like this is unhealthy, and dead.
+ *
+ * Slept: its timer was due and it did not wake, so two periods are certain and dead_after kill.
+ * Stopped: certain as well, but a person did it; systemd's watchdog would end it too, so it gets
+ * the misses twice. Busy: perhaps a long computation: twice as well. Starved: only the patience
+ * ran out. Unknown: no sample came, so all the patience is given. */
+static void limits(const struct node_health *h, const struct node_health_policy *p,
+                   uint64_t *ret_unhealthy_ms, uint64_t *ret_dead_ms)
+{
+    uint32_t misses = p->dead_after > NODE_HEALTH_MISSES_MIN ? p->dead_after : NODE_HEALTH_MISSES_MIN;
+    uint64_t least = (uint64_t)NODE_HEALTH_MISSES_MIN * p->every_ms;
+    uint64_t dead = (uint64_t)misses * p->every_ms;
+    uint64_t patience = (uint64_t)NODE_HEALTH_PATIENCE * p->every_ms;
+
+    switch (h->view) {
+    case NODE_HEALTH_SLEPT:
+        *ret_unhealthy_ms = least;
+        *ret_dead_ms = dead;
+        return;
+    case NODE_HEALTH_STOPPED:
+        *ret_unhealthy_ms = least;
+        *ret_dead_ms = 2 * dead;
+        return;
+    case NODE_HEALTH_BUSY:
+    case NODE_HEALTH_STARVED:
+        *ret_unhealthy_ms = dead;
+        *ret_dead_ms = 2 * dead;
+        return;
+    case NODE_HEALTH_UNKNOWN:
+        *ret_unhealthy_ms = dead + patience;
+        *ret_dead_ms = dead + patience;
+        return;
+    }
+}
+
+enum node_health_verdict node_health_clock(struct node_health *h,
+                                           const struct node_health_policy *p, uint64_t now_ms)
+{
+    /* The last sample tells nothing about the time since: a process seen asleep may have starved
+     * afterwards. Only when samples do not come does the clock decide, after all patience. */
+    if (now_ms >= h->look_ms) {
+        if (growth(h->sample_ms, now_ms) > p->every_ms) {
+            h->view = NODE_HEALTH_UNKNOWN;
+        }
+        h->look_ms = now_ms + half_period(p);
+        if (h->view != NODE_HEALTH_UNKNOWN ||
+            node_health_judge(h, p, now_ms) != NODE_HEALTH_DEAD) {
+            return NODE_HEALTH_LOOK;
+        }
+        return NODE_HEALTH_DEAD;
+    }
+    return NODE_HEALTH_FINE;
+}
+
+enum node_health_verdict node_health_judge(const struct node_health *h,
+                                           const struct node_health_policy *p, uint64_t now_ms)
+{
+    uint64_t age = node_health_age_ms(h, p, now_ms);
+    uint64_t unhealthy_ms = 0, dead_ms = 0;
+
+    limits(h, p, &unhealthy_ms, &dead_ms);
+    assert(unhealthy_ms <= dead_ms && unhealthy_ms > p->every_ms);
+    if (age >= dead_ms) {
+        return NODE_HEALTH_DEAD;
+    }
+    return age >= unhealthy_ms ? NODE_HEALTH_UNHEALTHY : NODE_HEALTH_FINE;
+}
