@@ -62,7 +62,7 @@ say() { printf '\n== %s (%d s)\n' "$1" "$SECONDS"; }
 
 # setup DIR SANITIZER: a configured build directory; one that no longer configures is made afresh.
 setup() {
-    local options=(-Db_sanitize="$2" -Db_lundef=false -Dbench=false)
+    local options=(-Db_sanitize="$2" -Db_lundef=false)
     if [ -f "$1/build.ninja" ] && meson setup --reconfigure "$1" "$root" "${options[@]}" >"$1/setup.log" 2>&1; then
         return
     fi

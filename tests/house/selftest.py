@@ -4,6 +4,7 @@ then once per planted violation, where it must say no and name the fault.
 
 selftest.py [CHECKER …]: only these.
 """
+import json
 import os
 import shutil
 import subprocess
@@ -52,6 +53,8 @@ KEPT = {
                         "    limits: {memory: 256M, files: 64}\n    config: |\n      a: [\n"
                         "  - name: watcher\n    requires: [raft]\n    may_call:\n      - raft.Put\n"
                         "      - nucleus.Resolve\n      - '*.Health'\n    limits:\n      memory: 1M\n",
+    "docs/A.md": "# A page\n\n[raft](../raft/README.md), [here](#a-page), [there](../raft/README.md#raft)\n"
+                 "`[not](a.link)` [world](https://example.org/)\n",
     "deploy/up.sh": "#!/usr/bin/env bash\nset -euo pipefail\necho up\n",
 }
 
@@ -152,6 +155,11 @@ PLANTED = [
     ("budgets", {"raft/long.h": lines(201)}, "201 lines, budget 200"),
     ("budgets", {"raft/main.c": lines(61)}, "61 lines, budget 60"),
     ("budgets", {"raft/f.c": long_functions(43, 10) + long_functions(1, 71)}, "1 of 49 are longer than 70"),
+    ("links", edit("docs/A.md", "../raft/README.md)", "../dht/README.md)"), "../dht/README.md leads nowhere"),
+    ("links", edit("docs/A.md", "(#a-page)", "(#b-page)"), "no heading #b-page"),
+    ("links", edit("docs/A.md", "README.md#raft", "README.md#dht"), "no heading #dht"),
+    ("all_built", {"raft/dead.c": "int raft_dead_x;\n"}, "raft/dead.c: is in no meson.build"),
+    ("all_built", {"tests/test_lost.py": ""}, "tests/test_lost.py: is not under tests/system"),
     ("forbidden", edit("raft/vote.c", "assert", "/* TO" "DO */ assert"), "marks unfinished work"),
     ("forbidden", edit("raft/README.md", "# raft", "# FIX" "ME"), "marks unfinished work"),
     ("forbidden", edit("raft/vote.c", "assert", "/* simpli" "fied */ assert"), "marks unfinished work"),
@@ -198,10 +206,22 @@ def write_tree(root, planted):
         os.chmod(os.path.join(root, planted["+x"]), 0o755)
 
 
+def write_build(root):
+    """A build directory that knows the files of KEPT."""
+    folder = os.path.join(root, "build")
+    os.mkdir(folder)
+    entries = [{"directory": folder, "file": "../" + path, "output": path + ".o", "command": ""}
+               for path in KEPT if path.endswith(".c")]
+    with open(os.path.join(folder, "compile_commands.json"), "w", encoding="utf-8") as f:
+        json.dump(entries, f)
+    return ["--build", folder]
+
+
 def verdict(checker, planted):
     with tempfile.TemporaryDirectory() as root:
         write_tree(root, planted)
-        run = subprocess.run([sys.executable, os.path.join(HERE, checker + ".py"), "--root", root],
+        more = write_build(root) if checker == "all_built" else []
+        run = subprocess.run([sys.executable, os.path.join(HERE, checker + ".py"), "--root", root, *more],
                              capture_output=True, text=True, check=False)
         return run.returncode, run.stdout + run.stderr
 
