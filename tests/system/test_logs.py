@@ -1,0 +1,50 @@
+"""Logs: NUC-23."""
+import os
+import re
+
+from support import pb
+
+WRITE = 20004
+
+
+def numbers(node):
+    found = []
+    for path in sorted(node.log_files()):
+        if ".probe." in path:
+            with open(path, encoding="utf-8", errors="replace") as f:
+                for line in f:
+                    m = re.fullmatch(r"probe line (\d+) \.+\n", line)
+                    if m:
+                        found.append(int(m.group(1)))
+                    assert m or not line.startswith("probe"), f"torn line {line[:80]!r} in {path}"
+    return found
+
+
+def test_rotation_loses_no_line(make_node, build):
+    """NUC-23: lines written as fast as a cell can, over several rotations: each is there once, whole."""
+    node = make_node([{"name": "probe", "exec": build.binary("cell-probe"),
+                       "limits": {"log": "1M", "log_files": 60}}])
+    node.up()
+    total = 0
+    with node.client("probe", timeout=60) as client:
+        for _ in range(20):
+            reply = client.call(WRITE, pb.encode([(1, 5000), (2, 200)]), timeout=30)
+            total += pb.first(pb.decode(reply.body), 1)
+    assert total == 100000
+    node.wait_until(lambda: len([p for p in node.log_files() if ".probe." in p]) > 3, 10, "it was rotated")
+    found = numbers(node)
+    assert len(found) == total
+    assert sorted(set(found)) == list(range(5000)) and all(found.count(n) == 20 for n in (0, 2500, 4999))
+
+
+def test_logs_command_reads_and_follows(node):
+    """`cell logs` works with the nucleus down, by name, glob and instance."""
+    assert "CELL-READY" in node.cli("logs", "greeter.0")
+    assert "CELL-READY" in node.cli("logs", "greet*", "-n", "1000")
+    assert node.command("logs", "nobody").status == 1
+
+
+def test_files_belong_to_the_operator(node):
+    for path in node.log_files():
+        if ".greeter." in path:
+            assert os.stat(path).st_mode & 0o027 == 0

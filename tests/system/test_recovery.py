@@ -1,0 +1,166 @@
+"""The supervisor may die: NUC-10, NUC-7 (no stranger is signalled), NUC-21."""
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from support import pb, procs, sp, wait
+
+GREET = 10000
+
+
+def nucleus(node):
+    return node.cli("status", json=True)["nucleus_pid"]
+
+
+def rows(node):
+    return {(r["namespace"], r["cell"], r["instance"]): (r["pid"], r["restarts"]) for r in node.status()}
+
+
+def wait_successor(node, pid):
+    return node.wait_until(lambda: nucleus(node) not in (0, pid) and nucleus(node), 10, "a new nucleus")
+
+
+def test_killed_nucleus_restarts_nothing(node):
+    """NUC-10: same pids, same restarts, calls go on in between; deaths afterwards are exact."""
+    before = rows(node)
+    old = nucleus(node)
+    with node.client("greeter", 0, timeout=30) as client:
+        procs.kill(old)
+        for i in range(200):
+            reply = client.call(GREET, pb.encode([(1, f"n{i}")]))
+            assert reply.status == 1
+    wait_successor(node, old)
+    assert rows(node) == before
+    node.kill("greeter", 0, number=signal.SIGSEGV)
+    node.wait_until(lambda: node.instance("greeter", 0)["state"] == "ready"
+                    and node.instance("greeter", 0)["restarts"] == 1, 10, "it is restarted")
+    assert "signal 11" in node.cli("events")
+
+
+def test_nucleus_killed_again_and_again(make_node):
+    """NUC-10: at random moments, also while instances are killed: no cell twice, none forgotten."""
+    node = make_node([{"name": "greeter", "instances": 4, "restart": {"give_up": "16 in 1s", "max": "100ms"}}])
+    node.up()
+    seed = int(os.environ.get("CELL_TEST_SEED", time.time_ns() % 1000000))
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    for _ in range(int(os.environ.get("CELL_TEST_ROUNDS", 25))):
+        status = node.wait_until(lambda: node.cli("status", json=True), 10, "the nucleus answers")
+        if rng.random() < 0.7:
+            victim = rng.choice(status["cells"])["pid"]
+            if victim:
+                procs.kill(victim)
+        time.sleep(rng.random() * 0.02) # not a wait for anything: draws the moment of the blow
+        procs.kill(status["nucleus_pid"])
+    node.wait_until(lambda: sorted(r["instance"] for r in node.status()) == [0, 1, 2, 3]
+                    and all(r["state"] == "ready" for r in node.status()), 30, "four are ready")
+    greeters = [p for p in node.processes() if procs.name(p).startswith("cell-greeter")]
+    assert sorted(greeters) == sorted(r["pid"] for r in node.status()), "no process beyond the recorded ones"
+
+
+def test_guard_may_die_too(make_node):
+    """NUC-10: kill -9 the guard: nothing restarts, another guard stands, and it guards."""
+    node = make_node([{"name": "greeter", "instances": 2}])
+    node.up()
+    node.damaged("the guard is killed")
+    before = rows(node)
+    status = node.cli("status", json=True)
+    procs.kill(status["guard_pid"])
+    node.wait_until(lambda: node.cli("status", json=True)["guard_pid"] not in (0, status["guard_pid"]), 10,
+                    "another guard")
+    assert rows(node) == before
+    procs.kill(status["nucleus_pid"])
+    wait_successor(node, status["nucleus_pid"])
+    assert rows(node) == before
+    node.cli("down")
+
+
+def test_both_killed_ends_the_cells(make_node):
+    """NUC-14: cells end when the node has ended: they look for a supervisor for a while, then leave."""
+    node = make_node([{"name": "greeter", "instances": 1}])
+    node.up()
+    node.damaged("guard and nucleus are killed")
+    pid = node.pid("greeter")
+    status = node.cli("status", json=True)
+    os.kill(status["guard_pid"], signal.SIGSTOP)
+    os.kill(status["nucleus_pid"], signal.SIGKILL)
+    procs.kill(status["guard_pid"])
+    with node.client("greeter") as client:
+        assert client.call(GREET, pb.encode([(1, "x")])).status == 1, "it serves on at first"
+    node.wait_until(lambda: not procs.is_alive(pid), 60, "it left")
+
+
+def test_foreign_process_cannot_beat_or_rejoin(node):
+    """NUC-21: neither with a guessed token nor over the junction's socket."""
+    with sp.Client(os.path.join(node.run, "nucleus.sock")) as client:
+        reply = client.call(107, pb.encode([(1, b"\0" * 32), (2, 1), (3, 1)]))
+        assert reply.status == 7, reply # FORGED
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+        s.connect(os.path.join(node.run, "nucleus", "gap.sock"))
+        rejoin = pb.encode([(1, "greeter"), (2, "default"), (3, 0), (4, 1), (5, b"\0" * 32), (6, "ready")])
+        s.send(pb.encode([(7, rejoin)]))
+        s.settimeout(5)
+        assert s.recv(100) == b"", "the nucleus hangs up"
+    assert all(r["state"] == "ready" for r in node.status())
+
+
+def test_other_user_reaches_nothing(node):
+    """NUC-21: mode 0600 and 0711: another uid can neither list nor connect."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become another user")
+    os.chmod(node.directory, 0o711)
+    for path in (os.path.join(node.run, "nucleus.sock"), node.socket_path("greeter")):
+        child = subprocess.run(["/usr/bin/python3", "-c",
+                                "import os, socket, sys\nos.setgid(12345); os.setuid(12345)\n"
+                                "s = socket.socket(socket.AF_UNIX)\n"
+                                "try:\n s.connect(sys.argv[1])\n"
+                                "except PermissionError:\n sys.exit(7)\n", path], check=False)
+        assert child.returncode == 7, path
+
+
+def test_no_secret_in_environment_arguments_or_logs(node):
+    """NUC-3: every process of the node starts with an empty environment; no token anywhere readable."""
+    for row in node.status():
+        with open(f"/proc/{row['pid']}/environ", "rb") as f:
+            assert f.read() == b""
+        with open(f"/proc/{row['pid']}/cmdline", "rb") as f:
+            assert re.fullmatch(rb"[a-z0-9_./: -]*\0", f.read())
+    with open(os.path.join(node.run, "nucleus", "ledger"), "rb") as f:
+        ledger = f.read()
+    assert len(ledger) > 4096
+    assert os.stat(os.path.join(node.run, "nucleus")).st_mode & 0o077 == 0
+    logs = node.log()
+    for at in range(0, len(ledger) - 32, 8):
+        part = ledger[at:at + 32]
+        if len(set(part)) > 20: # looks random: a token
+            assert part.hex() not in logs
+
+
+def test_ledger_damage_is_survived(make_node):
+    """Bit rot in the supervisor's memory: it says so, ends what it cannot know and starts it again."""
+    node = make_node([{"name": "greeter", "instances": 3}])
+    node.up()
+    pid = nucleus(node)
+    os.kill(node.cli("status", json=True)["guard_pid"], signal.SIGSTOP)
+    procs.kill(pid)
+    wait.until(lambda: not procs.is_alive(pid), 5, "the nucleus is dead")
+    path = os.path.join(node.run, "nucleus", "ledger")
+    with open(path, "r+b") as f:
+        data = bytearray(f.read())
+        for at in range(4096 + 100, len(data), 512):
+            data[at] ^= 0xFF
+        f.seek(0)
+        f.write(data)
+    guard = next(p for p in node.processes() if "cell-guard" in procs.name(p))
+    os.kill(guard, signal.SIGCONT)
+    wait_successor(node, pid)
+    node.wait_until(lambda: sorted(r["instance"] for r in node.status()) == [0, 1, 2]
+                    and all(r["state"] == "ready" for r in node.status()), 20, "three are ready")
+    greeters = [p for p in node.processes() if procs.name(p).startswith("cell-greeter")]
+    assert len(greeters) == 3
