@@ -46,9 +46,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     memcpy(text, data, size);
     text[size] = '\0';
-    must_answer(unit_duration_parse(text, &us), us, YEAR_US, text);
-    must_answer(unit_size_parse(text, &bytes), bytes, MOST_BYTES, text);
-    enum err e = unit_rate_parse(text, &count, &period_us);
+    enum err e = unit_duration_parse(text, &us);
+    must_answer(e, us, YEAR_US, text);
+    e = unit_size_parse(text, &bytes);
+    must_answer(e, bytes, MOST_BYTES, text);
+    e = unit_rate_parse(text, &count, &period_us);
     must_answer(e, period_us, YEAR_US, text);
     if (e == ERR_OK ? count < 1 || count > UNIT_RATE_MAX || period_us == 0 : count != 0) {
         abort();
