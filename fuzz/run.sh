@@ -14,11 +14,11 @@ if [ ! -f "$build/build.ninja" ]; then
     CC=clang meson setup "$build" "$root" -Dfuzz=true -Dwerror_own=false -Dbench=false \
         -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
 fi
-ninja -C "$build" -j"${CELL_JOBS:-2}" --quiet "fuzz-$name"
+ninja -C "$build" -j"${CELL_JOBS:-2}" --quiet "fuzz/fuzz-$name"
 mkdir -p "$build/corpus-$name" "$root/fuzz/corpus/$name"
 if [ "$2" = --merge ]; then
-    exec "$build/fuzz-$name" -merge=1 "$root/fuzz/corpus/$name" "$build/corpus-$name"
+    exec "$build/fuzz/fuzz-$name" -merge=1 "$root/fuzz/corpus/$name" "$build/corpus-$name"
 fi
-exec "$build/fuzz-$name" -max_total_time="$2" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \
+exec "$build/fuzz/fuzz-$name" -max_total_time="$2" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \
     -artifact_prefix="$build/crash-$name-" -print_final_stats=1 \
     "$build/corpus-$name" "$root/fuzz/corpus/$name"

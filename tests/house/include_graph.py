@@ -58,8 +58,14 @@ def check_path(graph, path, name, line):
     if name.endswith(GENERATED) and "/" in name:
         return True
     beside = os.path.join(os.path.dirname(path), name)
-    if path.startswith("examples/") and (beside in graph.paths or name.endswith(GENERATED)):
-        return True # an example is built as a user's own project would be
+    if path.split("/")[0] in house.OUTSIDE + ("examples",):
+        # An example is built as a user's own project would be, and so are the tests' own cells.
+        if beside in graph.paths or name.endswith(GENERATED):
+            return True
+    return missing(graph, path, name, line)
+
+
+def missing(graph, path, name, line):
     graph.tree.fault(path, line, f'"{name}" is not a file seen from the root of the tree')
     return False
 

@@ -112,6 +112,8 @@ PLANTED = [
     ("symbol_names", edit("common/base/err.c", "int err_text(int e)", "int text(int e);\nint text(int e)"),
      "text should begin with err_"),
     ("symbol_names", edit("raft/main.c", "int main", "int raft_main_x;\nint main"), "does not belong into main.c"),
+    ("symbol_names", {"raft/vote_count.c": "int raft_votes_x;\n"}, "raft_votes_x should begin with raft_vote_"),
+    ("include_graph", {"tests/cell/own.c": '#include "own.h"\n'}, '"own.h" is not a file'),
     ("headers_alone", edit("raft/vote.h", "int term", "uint64_t term"), "does not compile alone"),
     ("headers_alone", edit("raft/vote.h", "#ifndef CELL_RAFT_VOTE_H\n#define CELL_RAFT_VOTE_H\n",
                            "#if 1\n#define CELL_RAFT_VOTE_H\nstruct x { int y; };\n"), "does not compile alone"),
@@ -185,6 +187,8 @@ ACCEPTED = [
     ("include_graph", {"raft/wire.c": '#include "proto/raft.pb-c.h"\n#include "raft/vote.h"\n'}),
     ("include_graph", edit("raft/shell.c", '#include "raft/vote.h"',
                            '#include "raft/vote.h"\n/* #include <uv.h> */')),
+    ("include_graph", {"tests/cell/own.h": "", "tests/cell/own.c": '#include "own.h"\n#include "own.pb-c.h"\n'}),
+    ("symbol_names", {"raft/vote_count.c": "int raft_vote_x;\nint raft_vote_count_y;\n"}),
     ("op_numbers", edit("proto/raft.proto", "OP_PUT = 300", "OP_PUT = 399")),
     ("scripts", {"raft/README.md": lines(100)}),
 ]

@@ -2,6 +2,7 @@
 """A name is an address: every external symbol of <folder>/<file>.c is <folder>_<file>_<verb>, in
 common/ and in the supervisor's rooms <file>_<verb>; main.c defines nothing but main.
 
+A room too large for one file is split at a word: door_listen.c may define door_listen_… and door_….
 A file's symbols may also carry the name of the header that declares them (cell_reply of
 common/run/cell.h is defined in door.c), and the plural of the file (asks_open of ask.c). Examples are
 users' code and free.
@@ -56,7 +57,8 @@ def prefixes(source, name, declared):
     found = set()
     for file in files:
         stem = re.sub(r"\W", "_", os.path.basename(file))
-        stems = {stem, stem + "s"}
+        words = stem.split("_")
+        stems = {"_".join(words[:n]) for n in range(1, len(words) + 1)} | {stem + "s"}
         if room.split("/")[0] in SHORT:
             found |= {s + "_" for s in stems}
         else:
