@@ -95,9 +95,12 @@ class Node:
         return {**kept, "CELL_RUN": self.run, "CELL_STATE": self.state}
 
     def command(self, *arguments, timeout=30.0, stdin="", env=None):
-        """Run `cell ARGUMENTS` and return its Result, whatever its status. What it leaves running is
-        found again at close()."""
-        command = [self.build.binary("cell"), *map(str, arguments)]
+        """Run `cell ARGUMENTS` and return its Result, whatever its status."""
+        return self.execute([self.build.binary("cell"), *map(str, arguments)], timeout, stdin, env)
+
+    def execute(self, command, timeout=30.0, stdin="", env=None):
+        """Run any command in the node's environment and return its Result. What it leaves running is
+        found again at close(). command[0] is an absolute path."""
         read_end, write_end = os.pipe()
         with tempfile.TemporaryFile() as given:
             given.write(stdin.encode())

@@ -1,0 +1,72 @@
+"""The two scripts a newcomer runs: up.sh from a built tree to a running node, down.sh back."""
+import os
+import re
+
+import pytest
+
+from support import build as build_module, wait
+
+UP = os.path.join(build_module.ROOT, "deploy", "up.sh")
+DOWN = os.path.join(build_module.ROOT, "deploy", "down.sh")
+DEADLINE = 300.0
+
+
+@pytest.fixture
+def place(make_node, build):
+    """A node's directories and the environment of the scripts; nothing is started."""
+    node = make_node("cells: []\n")
+    environment = {**node.environment(), "CELL_BUILD": build.directory}
+    return lambda script: node.execute([script], timeout=DEADLINE, env=environment), node
+
+
+def names_in_manifest():
+    with open(os.path.join(build_module.ROOT, "deploy", "node.yaml"), encoding="utf-8") as f:
+        return re.findall(r"^  - name: (\S+)", f.read(), re.M)
+
+
+def test_up_twice_and_down_twice(place):
+    run, node = place
+    first = run(UP)
+    assert first.status == 0, first
+    assert {row["state"] for row in node.status()} == {"ready"}
+    assert {row["cell"] for row in node.status()} == set(names_in_manifest())
+    for name in names_in_manifest():
+        assert f"\n{name}: cell call {name}." in first.out, "each cell is called once"
+    pids = sorted(row["pid"] for row in node.status())
+
+    second = run(UP)
+    assert (second.status, "already runs" in second.out) == (0, True), second
+    assert sorted(row["pid"] for row in node.status()) == pids, "the second run changed nothing"
+
+    assert run(DOWN).status == 0
+    wait.until(lambda: not node.processes(), 10, "everything ended")
+    again = run(DOWN)
+    assert (again.status, "no node runs" in again.out) == (0, True), again
+
+
+def test_every_cell_of_the_manifest_has_a_first_call():
+    with open(os.path.join(build_module.ROOT, "deploy", "first-calls.txt"), encoding="utf-8") as f:
+        called = [line.split()[0] for line in f if line.strip() and not line.startswith("#")]
+    assert sorted(called) == sorted(names_in_manifest())
+
+
+def test_down_without_a_build_says_so(place, short_dir):
+    _, node = place
+    result = node.execute([DOWN], env={**node.environment(), "CELL_BUILD": short_dir})
+    assert (result.status, "is not built" in result.err) == (1, True), result
+
+
+def test_missing_packages_are_named_without_root(place, short_dir):
+    """packages.sh with a list of its own: what is missing is named, nothing is tried without root."""
+    _, node = place
+    script = os.path.join(short_dir, "packages.sh")
+    with open(os.path.join(build_module.ROOT, "deploy", "packages.sh"), encoding="utf-8") as f:
+        text = f.read().replace("$(id -u)", "1000")
+    with open(script, "w", encoding="utf-8") as f:
+        f.write(text)
+    os.chmod(script, 0o755)
+    with open(os.path.join(short_dir, "packages.txt"), "w", encoding="utf-8") as f:
+        f.write("# a list\ngcc build # here\nno-such-package-a build # not here\nno-such-b test # unasked\n")
+    result = node.execute([script, "build"])
+    assert result.status == 1
+    assert "missing: no-such-package-a\n" in result.err and "no-such-b" not in result.err, result
