@@ -426,6 +426,8 @@ static void welcome(struct stranger *x, struct shell_slot *slot, const Cell__Gap
                             .generation = slot->generation};
     enum gap_state state = parse_state(r->state, &ev.state);
 
+    loop_watch_free(x->watch); /* a descriptor has one watch at a time */
+    x->watch = NULL;
     enum err e = junction_begin(slot, fd_take(&x->fd), GAP_NEW);
     hello.generation = slot->generation;
     message.what_case = CELL__GAP__TO_CELL__WHAT_WELCOME;

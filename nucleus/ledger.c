@@ -252,7 +252,6 @@ enum err ledger_read(struct ledger *l,
         const struct ledger_place *newest =
             !has[1] || (has[0] && place[0].sequence > place[1].sequence) ? &place[0] : &place[1];
         l->parity[slot] = newest->sequence & 1;
-        l->slots_seen = slot + 1;
         if (newest->sequence >= l->sequence) {
             l->sequence = newest->sequence + 1;
         }

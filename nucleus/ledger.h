@@ -45,7 +45,6 @@ struct ledger {
     uint64_t sequence;    /* of the next write */
     uint64_t generation;  /* highest instance generation seen or used */
     uint64_t starts;      /* of a nucleus on this ledger: 1 for the first */
-    uint32_t slots_seen;  /* one past the highest slot in the file */
     uint8_t parity[NODE_INSTANCES_MAX]; /* place of each slot's newest record */
 };
 

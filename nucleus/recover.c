@@ -18,7 +18,8 @@
 
 struct recovery {
     struct shell *shell;
-    struct ledger_record *records; /* in slot order of the ledger */
+    struct ledger_record *records;
+    uint32_t *slots; /* of each record, in the ledger and in the core */
     size_t count;
 };
 
@@ -26,21 +27,8 @@ static void keep(void *context, uint32_t slot, const struct ledger_record *recor
 {
     struct recovery *r = context;
 
-    (void)slot; /* the core numbers slots anew, in this order: a record never moves up, so
-                 * rewriting the file overwrites none that is still needed … */
-    for (size_t i = 0; i < r->count; i++) {
-        struct node_instance *known = &r->records[i].instance;
-        if (known->instance == record->instance.instance &&
-            strcmp(known->name, record->instance.name) == 0 &&
-            strcmp(known->space, record->instance.space) == 0) {
-            /* … and a nucleus that died while it rewrote leaves one instance in two places. */
-            if (record->instance.generation > known->generation) {
-                r->records[i] = *record;
-            }
-            return;
-        }
-    }
     if (r->count < NODE_INSTANCES_MAX) {
+        r->slots[r->count] = slot;
         r->records[r->count++] = *record;
     }
 }
@@ -80,17 +68,15 @@ static void fill_slot(struct shell *s, uint32_t index, const struct ledger_recor
     }
 }
 
-static void adopt_one(struct shell *s, struct ledger_record *record)
+static void adopt_one(struct shell *s, uint32_t slot, struct ledger_record *record)
 {
-    struct node_event ev = {.kind = NODE_EV_ADOPT, .now_ms = loop_now_ms(),
+    struct node_event ev = {.kind = NODE_EV_ADOPT, .now_ms = loop_now_ms(), .slot = slot,
                             .adopt = &record->instance};
     int pidfd = open_recorded(&record->process);
 
     record->instance.is_alive = pidfd >= 0;
     enum err e = node_step(s->node, &ev, &s->fx);
-    int32_t index = e != ERR_OK ? -1 : node_find(s->node, record->instance.space,
-                                                 record->instance.name, record->instance.instance);
-    if (index < 0) {
+    if (e != ERR_OK) {
         log_error("NUCLEUS-ADOPT-REFUSED", "cell=%s/%s.%" PRIu32 " error=%s action=ended",
                   record->instance.space, record->instance.name, record->instance.instance,
                   err_name(e));
@@ -100,7 +86,7 @@ static void adopt_one(struct shell *s, struct ledger_record *record)
         }
         return;
     }
-    fill_slot(s, (uint32_t)index, record, pidfd);
+    fill_slot(s, slot, record, pidfd);
     log_info("NUCLEUS-ADOPT", "cell=%s/%s.%" PRIu32 " pid=%" PRId32 " alive=%d state=%s",
              record->instance.space, record->instance.name, record->instance.instance,
              record->process.pid, record->instance.is_alive,
@@ -176,38 +162,19 @@ static enum err adopt_scales(struct shell *s)
     return ERR_OK;
 }
 
-/* Give the file the numbering of the new core. */
-static void rewrite_ledger(struct shell *s)
-{
-    for (uint32_t i = 0; i < NODE_INSTANCES_MAX; i++) {
-        const struct node_instance *instance = node_at(s->node, i);
-        enum err e = ERR_OK;
-        if (instance != NULL) {
-            struct ledger_record record = {.instance = *instance};
-            if (s->slots[i] != NULL) {
-                record.process = s->slots[i]->process;
-            }
-            e = ledger_put(&s->ledger, i, &record);
-        } else if (s->is_recovery && i < s->ledger.slots_seen) {
-            e = ledger_forget(&s->ledger, i);
-        }
-        if (e != ERR_OK) {
-            log_error("NUCLEUS-LEDGER-REWRITE", "slot=%" PRIu32 " error=%s", i, err_name(e));
-        }
-    }
-}
-
 enum err recover_adopt(struct shell *s)
 {
     struct recovery r = {.shell = s};
     uint32_t damaged = 0;
     AUTO_FREE struct ledger_record *records = calloc(NODE_INSTANCES_MAX, sizeof *records);
+    AUTO_FREE uint32_t *slots = calloc(NODE_INSTANCES_MAX, sizeof *slots);
     uint64_t seed;
 
-    if (records == NULL) {
+    if (records == NULL || slots == NULL) {
         return ERR_NOMEM;
     }
     r.records = records;
+    r.slots = slots;
     enum err e = ledger_read(&s->ledger, keep, &r, &damaged);
     if (e != ERR_OK) {
         return e;
@@ -225,10 +192,9 @@ enum err recover_adopt(struct shell *s)
         return ERR_OK;
     }
     for (size_t i = 0; i < r.count; i++) {
-        adopt_one(s, &r.records[i]);
+        adopt_one(s, r.slots[i], &r.records[i]);
     }
     end_unrecorded(s, &r);
-    rewrite_ledger(s);
     explicit_bzero(records, NODE_INSTANCES_MAX * sizeof *records);
     e = adopt_scales(s);
     if (e == ERR_OK && ledger_is_down(&s->ledger)) {

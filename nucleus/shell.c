@@ -613,8 +613,8 @@ void shell_drain(void *state)
     struct shell *s = state;
     struct node_event ev = {.kind = NODE_EV_DOWN};
 
-    if (s->node == NULL) {
-        return;
+    if (s->node == NULL || s->is_down) {
+        return; /* nothing runs, or all has ended: the loop is about to */
     }
     exits_tell_guard(s, GUARD_ENDING);
     enum err e = ledger_put_down(&s->ledger);

@@ -469,9 +469,11 @@ static const struct door_peer *look_up_peer(struct door *door, nng_pipe pipe)
     peer->pipe = id;
     peer->uid = (uint32_t)uid;
     peer->pid = (int32_t)pid;
-    /* The socket's mode 0600 already keeps others out; root appears under its own number outside
-     * and as the overflow id inside a user namespace that does not map it. */
-    peer->is_allowed = peer->uid == geteuid() || peer->uid == 0 || peer->uid == CALL_OVERFLOW_UID;
+    /* The operator's socket: its mode 0600 already keeps others out; root appears under its own
+     * number outside and as the overflow id inside a user namespace that does not map it. A
+     * caller's own socket is visible to that caller alone. */
+    peer->is_allowed = !door->callers[peer->door].is_operator || peer->uid == geteuid() ||
+                       peer->uid == 0 || peer->uid == CALL_OVERFLOW_UID;
     return peer;
 }
 

@@ -32,7 +32,8 @@ struct loop_signal_slot {
 
 struct loop {
     uv_loop_t uv;
-    uv_check_t check;
+    uv_prepare_t prepare; /* runs right before the loop would sleep: what timers and
+                           * descriptors left to do is not delayed by that sleep */
     uv_timer_t lag_timer;
     struct loop_signal_slot signal[LOOP_SIGNALS_MAX];
     unsigned signal_count;
@@ -55,9 +56,9 @@ uint64_t loop_now_ms(void)
     return loop_now_us() / 1000u;
 }
 
-static void on_check(uv_check_t *check)
+static void on_prepare(uv_prepare_t *prepare)
 {
-    struct loop *loop = check->data;
+    struct loop *loop = prepare->data;
 
     if (loop->idle != NULL) {
         loop->idle(loop->idle_context, loop_now_ms());
@@ -86,9 +87,9 @@ struct loop *loop_new(void)
         return NULL;
     }
     hist_init(&loop->lag);
-    (void)uv_check_init(&loop->uv, &loop->check); /* these three only fail on a NULL loop */
-    loop->check.data = loop;
-    (void)uv_check_start(&loop->check, on_check);
+    (void)uv_prepare_init(&loop->uv, &loop->prepare); /* these only fail on a NULL loop */
+    loop->prepare.data = loop;
+    (void)uv_prepare_start(&loop->prepare, on_prepare);
     (void)uv_timer_init(&loop->uv, &loop->lag_timer);
     loop->lag_timer.data = loop;
     return loop;
