@@ -13,14 +13,66 @@
 
 enum {
     MANIFEST_CELLS_MAX = 1024,        /* entries; one process table and one screen a node       */
-    MANIFEST_INSTANCES_MAX = 1000,    /* of one cell                                            */
-    MANIFEST_LIST_MAX = 64,           /* entries of requires, serves, may_call, paths           */
+    MANIFEST_LIST_MAX = 64,           /* entries of requires, serves, may_call, paths, labels   */
     MANIFEST_BYTES_MAX = 1024 * 1024, /* of YAML text                                           */
     MANIFEST_CONFIG_MAX = 32 * 1024,  /* of one cell's config; must fit a gap message           */
-    MANIFEST_PATH_MAX = 1024,
-    MANIFEST_WHY_SIZE = 320,
+    MANIFEST_PATH_MAX = 1024,         /* with the terminator                                    */
+    MANIFEST_WHY_SIZE = 1024,         /* a cycle of some twenty cells in full, on one line      */
     MANIFEST_VERSION_LEN = 16,        /* hex digits of an entry's hash                          */
 };
+
+#define MANIFEST_SPACE_DEFAULT "default"
+#define MANIFEST_SPACE_SHARED "global" /* looked up after a cell's own namespace */
+
+/* Defaults and ranges of the quantities of an entry; docs/MANIFEST.md lists the same numbers. An
+ * upper end is where a larger value is surely a slip of the pen, unless another reason is given. */
+enum {
+    MANIFEST_INSTANCES_DEFAULT = 1,
+    MANIFEST_INSTANCES_MAX = 1000,
+    MANIFEST_FILES_DEFAULT = 256,
+    MANIFEST_FILES_MIN = 16, /* junction, log, loop and doors need about ten */
+    MANIFEST_FILES_MAX = 65536,
+    MANIFEST_MESSAGE_DEFAULT = 1024 * 1024,
+    MANIFEST_MESSAGE_MIN = 1024,
+    MANIFEST_MESSAGE_MAX = 16 * 1024 * 1024, /* the envelope's own limit */
+    MANIFEST_CALLS_WAITING_DEFAULT = 1024,
+    MANIFEST_CALLS_WAITING_MIN = 1,
+    MANIFEST_CALLS_WAITING_MAX = 65536,
+    MANIFEST_LOG_DEFAULT = 8 * 1024 * 1024,
+    MANIFEST_LOG_MIN = 64 * 1024, /* holds any single burst of lines between two rotations */
+    MANIFEST_LOG_MAX = 1024 * 1024 * 1024,
+    MANIFEST_LOG_FILES_DEFAULT = 4,
+    MANIFEST_LOG_FILES_MIN = 1,
+    MANIFEST_LOG_FILES_MAX = 64,
+    MANIFEST_MEMORY_MIN = 1024 * 1024, /* no program starts with less */
+    MANIFEST_CPU_MIN_MILLI = 10,       /* 1 ms of a 100 ms period: the kernel's smallest quota */
+    MANIFEST_CPU_MAX_MILLI = 1024 * 1000,
+    MANIFEST_EVERY_MS_DEFAULT = 1000,
+    MANIFEST_EVERY_MS_MIN = 10,
+    MANIFEST_EVERY_MS_MAX = 60 * 1000,
+    MANIFEST_DEAD_AFTER_DEFAULT = 3,
+    MANIFEST_DEAD_AFTER_MIN = 1,
+    MANIFEST_DEAD_AFTER_MAX = 100,
+    MANIFEST_FIRST_MS_DEFAULT = 0, /* at once */
+    MANIFEST_BACKOFF_MS_DEFAULT = 10 * 1000,
+    MANIFEST_BACKOFF_MS_MIN = 1,
+    MANIFEST_BACKOFF_MS_MAX = 3600 * 1000, /* of restart.first too */
+    MANIFEST_GIVE_UP_DEFAULT = 5,
+    MANIFEST_GIVE_UP_MIN = 1,
+    MANIFEST_GIVE_UP_MAX = 16, /* times of crashes the supervisor keeps of an instance */
+    MANIFEST_GIVE_UP_MS_DEFAULT = 60 * 1000,
+    MANIFEST_GIVE_UP_MS_MIN = 10,
+    MANIFEST_GIVE_UP_MS_MAX = 24 * 3600 * 1000,
+    MANIFEST_STABLE_MS_DEFAULT = 10 * 1000,
+    MANIFEST_STABLE_MS_MIN = 1,
+    MANIFEST_STABLE_MS_MAX = 24 * 3600 * 1000,
+    MANIFEST_READY_MS_DEFAULT = 10 * 1000,
+    MANIFEST_READY_MS_MIN = 10,
+    MANIFEST_DRAIN_MS_DEFAULT = 5 * 1000, /* 0: no time to finish */
+    MANIFEST_TERM_MS_DEFAULT = 2 * 1000,  /* 0: killed at once    */
+    MANIFEST_DEADLINE_MS_MAX = 3600 * 1000,
+};
+#define MANIFEST_MEMORY_MAX (UINT64_C(16) << 40) /* no node has more */
 
 enum manifest_strategy {
     MANIFEST_ONE_FOR_ONE,  /* restart only what died                                */
@@ -37,10 +89,10 @@ struct manifest_path {
 
 struct manifest_cell {
     char name[NAME_SIZE];
-    char space[NAME_SIZE];            /* default "default"                                     */
-    char exec[MANIFEST_PATH_MAX];     /* as written; default "cell-<name>"                     */
+    char space[NAME_SIZE];            /* namespace                                             */
+    char exec[MANIFEST_PATH_MAX];     /* file name or absolute path; default "cell-<name>"     */
     uint32_t line;                    /* of the entry in its file                              */
-    uint32_t instances;               /* 0..MANIFEST_INSTANCES_MAX, default 1                  */
+    uint32_t instances;               /* 0..MANIFEST_INSTANCES_MAX                             */
     bool is_root;                     /* `root: true`: prune never removes it                  */
     struct name_ref *requires;        /* cells that must be ready first                        */
     size_t requires_count;
@@ -59,35 +111,35 @@ struct manifest_cell {
     struct {
         uint64_t memory_bytes;        /* 0: no limit                                           */
         double cpu;                   /* cores; 0: no limit                                    */
-        uint32_t files;               /* default 256, 16..65536                                */
-        uint32_t message_bytes;       /* default 1 MiB, 1 KiB..16 MiB                          */
-        uint32_t calls_waiting;       /* default 1024, 1..65536                                */
-        uint64_t log_bytes;           /* rotation size, default 8 MiB, 64 KiB..1 GiB           */
-        uint32_t log_files;           /* kept, default 4, 1..64                                */
+        uint32_t files;               /* descriptors                                            */
+        uint32_t message_bytes;       /* of one request or answer                              */
+        uint32_t calls_waiting;
+        uint64_t log_bytes;           /* a log file this large is rotated                      */
+        uint32_t log_files;           /* kept                                                  */
     } limits;
     struct {
-        uint32_t every_ms;            /* default 1000, 10..60000                               */
-        uint32_t dead_after;          /* misses, default 3, 1..100                             */
+        uint32_t every_ms;            /* period                                                */
+        uint32_t dead_after;          /* periods missed                                        */
     } heartbeat;
     struct {
-        uint32_t first_ms;            /* first back-off, default 0: at once                    */
-        uint32_t max_ms;              /* cap, default 10 s                                     */
-        uint32_t give_up_count;       /* default 5 …                                           */
-        uint64_t give_up_ms;          /* … in 60 s: then crash-loop                            */
-        uint64_t stable_ms;           /* a run this long resets the back-off, default 10 s     */
+        uint32_t first_ms;            /* first back-off, 0: at once; never above max_ms        */
+        uint32_t max_ms;              /* doubling stops here                                   */
+        uint32_t give_up_count;       /* so many crashes …                                     */
+        uint64_t give_up_ms;          /* … in this time: crash-loop                            */
+        uint64_t stable_ms;           /* a run this long resets the back-off                   */
         enum manifest_strategy strategy;
     } restart;
     struct {
-        uint32_t ready_ms;            /* to say Ready after spawn, default 10 s                */
-        uint32_t drain_ms;            /* to finish calls in flight, default 5 s                */
-        uint32_t term_ms;             /* from SIGTERM to SIGKILL, default 2 s                  */
+        uint32_t ready_ms;            /* to say Ready after spawn                              */
+        uint32_t drain_ms;            /* to finish calls in flight                             */
+        uint32_t term_ms;             /* from SIGTERM to SIGKILL                               */
     } deadlines;
-    bool spare;                       /* keep an initialised twin waiting, default false       */
+    bool spare;                       /* keep an initialised twin waiting                      */
     bool trivial;                     /* `protocol: none`: the program does not speak on fd 3;
                                        * ready as soon as it runs                              */
     char *labels;                     /* "key=value,key=value", sorted; NULL: none             */
     char *config;                     /* YAML text, NULL: none                                 */
-    uint64_t hash;                    /* of the entry without instances: NUC-12                */
+    uint64_t hash;                    /* of the entry without instances and line               */
 };
 
 struct manifest {
@@ -96,6 +148,9 @@ struct manifest {
     size_t cell_count;
 };
 
+/* An entry with every default and without name, exec and lists. */
+void manifest_cell_init(struct manifest_cell *c);
+
 /* Free everything; a zeroed or half-filled manifest is fine. */
 void manifest_fini(struct manifest *m);
 
@@ -103,16 +158,20 @@ void manifest_fini(struct manifest *m);
 int manifest_find(const struct manifest *m, const char *space, const char *cell);
 
 /* Index of the cell that `ref` means when written in a cell of namespace `space`: own namespace
- * first, then "global", unless it names one. -1: none. */
+ * first, then "global", unless it names one. An instance does not matter here; another node's name
+ * finds nothing. -1: none. O(cells). */
 int manifest_resolve(const struct manifest *m, const char *space, const struct name_ref *ref);
 
-/* Check what concerns several entries: duplicate names, requirements that do not exist, cycles
- * (named in full), more than MANIFEST_CELLS_MAX cells. ERR_INVALID with one line in `why`
- * ("line 12: cells[2].requires: …, expected …"). */
+/* Check what concerns several entries. ERR_INVALID: a name is used twice in a namespace, a
+ * requirement that is not a cell of this manifest, a cell that requires itself, a cycle (named in
+ * full; one that no line can hold without its middle); ERR_LIMIT: more than MANIFEST_CELLS_MAX
+ * cells. `why` is then one line, "line 12: cells[2].requires[0]: …, expected …". About 140 KiB of
+ * stack; O(cells^2 + requirements * log cells). */
 enum err manifest_check(const struct manifest *m, char why[MANIFEST_WHY_SIZE]) MUST_CHECK;
 
 /* Start order: order[0..cell_count) is a permutation of the indices in which every cell comes
- * after all it requires; ties in manifest order. The manifest has passed manifest_check. */
+ * after all it requires; of those that may come next, the first in the manifest does. Read it
+ * backwards to stop. The manifest has passed manifest_check. Cost as there. */
 void manifest_order(const struct manifest *m, uint32_t *order);
 
 /* What applying `next` over `now` would do, for a person and for the reconciler. */
@@ -128,8 +187,8 @@ struct manifest_change {
     int after;  /* index in `next`, -1 for REMOVE */
 };
 
-/* Fill at most `max` changes, ADD and CHANGE in `next` order, then REMOVE; returns how many there
- * are. */
+/* Fill at most `max` changes: ADD, CHANGE and SCALE in `next` order, then REMOVE in `now` order;
+ * returns how many there are. Both hold every name once. */
 size_t manifest_diff(const struct manifest *now, const struct manifest *next,
                      struct manifest_change *ret, size_t max);
 

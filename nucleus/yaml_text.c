@@ -1,0 +1,186 @@
+#include "nucleus/yaml_text.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+struct writer {
+    const struct yaml_marks *m;
+    enum yaml_text_form form;
+    yaml_emitter_t emitter;
+    char *text;
+    size_t len;
+    size_t room;
+    size_t limit;
+    bool is_too_long;
+};
+
+static int append(void *context, unsigned char *bytes, size_t size)
+{
+    struct writer *w = context;
+
+    if (size > w->limit - w->len) {
+        w->is_too_long = true;
+        return 0;
+    }
+    if (w->len + size + 1 > w->room) {
+        size_t room = 2 * (w->len + size + 1);
+        char *bigger = realloc(w->text, room);
+        if (bigger == NULL) {
+            return 0;
+        }
+        w->text = bigger;
+        w->room = room;
+    }
+    memcpy(w->text + w->len, bytes, size);
+    w->len += size;
+    w->text[w->len] = '\0';
+    return 1;
+}
+
+/* The emitter takes the event over whatever happens. */
+static bool put(struct writer *w, yaml_event_t *event, int is_made)
+{
+    return is_made != 0 && yaml_emitter_emit(&w->emitter, event) != 0;
+}
+
+/* Whether the words are a text under every resolution of plain scalars that is in use (YAML 1.1's
+ * and 1.2's), so that quotes around them change nothing: a letter or slash first, and no word for
+ * true, false or nothing. */
+static bool is_surely_text(const char *text)
+{
+    static const char *const words[] = {"true", "false", "yes", "no", "on", "off",
+                                        "y",    "n",     "t",   "f",  "null"};
+
+    if (!((text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z') ||
+          text[0] == '/')) {
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (strcasecmp(text, words[i]) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool put_scalar(struct writer *w, const char *text, bool is_plain)
+{
+    yaml_event_t event;
+    yaml_scalar_style_t style = YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+
+    /* Line breaks only ever as escapes: the emitter's other ways to keep them are less plain. */
+    bool is_one_line = strpbrk(text, "\n\r\t") == NULL;
+    if (w->form == YAML_TEXT_CONFIG && is_one_line && (is_plain || is_surely_text(text))) {
+        style = YAML_PLAIN_SCALAR_STYLE; /* a wish: the emitter quotes what needs it */
+    }
+    return put(w, &event,
+               yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)text,
+                                            (int)strlen(text), 1, 1, style));
+}
+
+static int by_key(const void *a, const void *b, void *context)
+{
+    const struct yaml_marks *m = context;
+
+    return strcmp(yaml_marks_key(m, *(const uint32_t *)a), yaml_marks_key(m, *(const uint32_t *)b));
+}
+
+/* The children of `node`, sorted by key where the form says so; NULL without memory. */
+static uint32_t *children(const struct writer *w, uint32_t node)
+{
+    const struct yaml_marks_node *n = yaml_marks_at(w->m, node);
+    uint32_t *child = malloc((n->count + (size_t)1) * sizeof *child);
+    uint32_t i = 0;
+
+    if (child == NULL) {
+        return NULL;
+    }
+    for (uint32_t c = n->first; c != YAML_MARKS_NONE; c = yaml_marks_at(w->m, c)->next) {
+        child[i++] = c;
+    }
+    assert(i == n->count);
+    if (n->kind == YAML_MARKS_MAP && w->form == YAML_TEXT_CONFIG && i > 1) {
+        qsort_r(child, i, sizeof *child, by_key, (void *)w->m);
+    }
+    return child;
+}
+
+static bool put_node(struct writer *w, uint32_t node);
+
+static bool put_children(struct writer *w, uint32_t node)
+{
+    const struct yaml_marks_node *n = yaml_marks_at(w->m, node);
+    AUTO_FREE uint32_t *child = children(w, node);
+    bool is_good = child != NULL;
+
+    for (uint32_t i = 0; is_good && i < n->count; i++) {
+        if (n->kind == YAML_MARKS_MAP) {
+            is_good = put_scalar(w, yaml_marks_key(w->m, child[i]),
+                                 yaml_marks_at(w->m, child[i])->is_key_plain);
+        }
+        is_good = is_good && put_node(w, child[i]);
+    }
+    return is_good;
+}
+
+/* Calls itself at most YAML_MARKS_DEPTH_MAX deep. */
+static bool put_node(struct writer *w, uint32_t node)
+{
+    const struct yaml_marks_node *n = yaml_marks_at(w->m, node);
+    bool is_hidden = n->is_opaque && w->form == YAML_TEXT_QUOTED;
+    yaml_event_t event;
+
+    if (n->kind == YAML_MARKS_LIST && !is_hidden) {
+        return put(w, &event,
+                   yaml_sequence_start_event_initialize(&event, NULL, NULL, 1,
+                                                        YAML_BLOCK_SEQUENCE_STYLE)) &&
+               put_children(w, node) && put(w, &event, yaml_sequence_end_event_initialize(&event));
+    }
+    if (n->kind == YAML_MARKS_MAP || is_hidden) {
+        return put(w, &event,
+                   yaml_mapping_start_event_initialize(&event, NULL, NULL, 1,
+                                                       YAML_BLOCK_MAPPING_STYLE)) &&
+               (is_hidden || put_children(w, node)) &&
+               put(w, &event, yaml_mapping_end_event_initialize(&event));
+    }
+    if (yaml_marks_is_null(w->m, node) && w->form == YAML_TEXT_CONFIG) {
+        return put_scalar(w, "null", true);
+    }
+    return put_scalar(w, yaml_marks_text(w->m, node), n->is_plain);
+}
+
+static bool put_document(struct writer *w, uint32_t node)
+{
+    yaml_event_t event;
+
+    return put(w, &event, yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING)) &&
+           put(w, &event, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1)) &&
+           put_node(w, node) && put(w, &event, yaml_document_end_event_initialize(&event, 1)) &&
+           put(w, &event, yaml_stream_end_event_initialize(&event)) &&
+           yaml_emitter_flush(&w->emitter) != 0;
+}
+
+enum err yaml_text_emit(const struct yaml_marks *m, uint32_t node, enum yaml_text_form form,
+                        size_t limit, char **ret, size_t *ret_len)
+{
+    struct writer w = {.m = m, .form = form, .limit = limit};
+
+    if (yaml_emitter_initialize(&w.emitter) == 0) {
+        return ERR_NOMEM;
+    }
+    yaml_emitter_set_output(&w.emitter, append, &w);
+    yaml_emitter_set_unicode(&w.emitter, 1);
+    yaml_emitter_set_width(&w.emitter, -1); /* never fold a line */
+    bool is_good = put_document(&w, node);
+    yaml_emitter_delete(&w.emitter);
+    if (!is_good) {
+        free(w.text);
+        return w.is_too_long ? ERR_LIMIT : ERR_NOMEM;
+    }
+    assert(w.text != NULL && strlen(w.text) == w.len);
+    *ret = w.text;
+    *ret_len = w.len;
+    return ERR_OK;
+}
