@@ -32,6 +32,7 @@ struct ledger_process {
     uint64_t spawned_us;  /* monotonic */
     uint64_t ready_us;    /* spawn to ready; 0: not yet */
     uint64_t log_sequence;
+    uint64_t version;     /* of program and entry when it was started; 0: unknown               */
 };
 
 struct ledger_record {

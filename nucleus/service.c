@@ -11,6 +11,7 @@
 #include "nucleus/logs.h"
 #include "nucleus/look.h"
 #include "nucleus/service.h"
+#include "nucleus/version.h"
 
 enum {
     SERVICE_TAIL_LINES = 5 /* of the log of a failed instance */
@@ -177,6 +178,22 @@ static void fill_process(struct shell_slot *slot, const struct node_instance *i,
     one->latency_p99_us = slot->latency_p99_us;
 }
 
+static void fill_version(struct shell *s, uint32_t index, struct cell_call *call,
+                         Cell__Nucleus__InstanceStatus *one)
+{
+    const struct node_instance *i = node_at(s->node, index);
+    const struct shell_slot *slot = s->slots[index];
+    uint64_t running = slot == NULL ? 0 : slot->process.version;
+    uint64_t on_disk = 0;
+    char text[32];
+
+    enum err e = i->cell < s->manifest.cell_count
+                     ? version_now(&s->manifest.cells[i->cell], &on_disk) : ERR_NOT_FOUND;
+    (void)snprintf(text, sizeof text, "%016" PRIx64, i->is_alive ? running : on_disk);
+    one->version = (char *)sentence(call, text);
+    one->outdated = i->is_alive && (e != ERR_OK || running != on_disk);
+}
+
 static Cell__Nucleus__InstanceStatus *fill_status(struct shell *s, uint32_t index,
                                                   struct cell_call *call)
 {
@@ -202,10 +219,7 @@ static Cell__Nucleus__InstanceStatus *fill_status(struct shell *s, uint32_t inde
                        i->instance);
         one->endpoint = (char *)(slot->is_published ? sentence(call, text) : "");
     }
-    (void)snprintf(text, sizeof text, "%016" PRIx64, i->hash);
-    one->version = (char *)sentence(call, text);
-    one->outdated = i->cell < s->manifest.cell_count && i->is_alive &&
-                    i->hash != s->manifest.cells[i->cell].hash;
+    fill_version(s, index, call, one);
     logs_path(s, i, text);
     one->log_path = (char *)sentence(call, text);
     if (i->state == NODE_FAILED || i->state == NODE_CRASH_LOOP ||

@@ -16,6 +16,7 @@
 #include "nucleus/logs.h"
 #include "nucleus/look.h"
 #include "nucleus/publish.h"
+#include "nucleus/version.h"
 #include "nucleus/spawn.h"
 
 /* A process being born: what jail_start needs and what it gave. */
@@ -285,6 +286,9 @@ static void begin_life(struct shell *s, struct shell_slot *slot, struct birth *b
     slot->process.jail_us = b->started.jail_us;
     slot->process.spawned_us = loop_now_us() - b->started.jail_us;
     slot->process.ready_us = 0;
+    if (version_now(c, &slot->process.version) != ERR_OK) {
+        slot->process.version = 0; /* the program was removed under us: shown as outdated */
+    }
     slot->pidfd = b->started.pidfd;
     slot->is_child = true;
     slot->has_report = false;
