@@ -1,0 +1,5 @@
+/* A process that does nothing: the floor of everything a command does. */
+int main(void)
+{
+    return 0;
+}
