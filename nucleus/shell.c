@@ -15,6 +15,7 @@
 
 #include "common/run/fd.h"
 #include "common/run/jail.h"
+#include "nucleus/cgroup.h"
 #include "nucleus/events.h"
 #include "nucleus/exits.h"
 #include "nucleus/guard.h"
@@ -643,6 +644,7 @@ void shell_stop(void *state)
     events_close(s);
     if (s->is_down) {
         publish_sweep(s);
+        cgroup_close();
     }
     node_free(s->node);
     node_effects_fini(&s->fx);

@@ -11,6 +11,7 @@
 
 #include "common/run/fd.h"
 #include "common/run/jail.h"
+#include "nucleus/cgroup.h"
 #include "nucleus/exits.h"
 #include "nucleus/junction.h"
 #include "nucleus/logs.h"
@@ -39,6 +40,7 @@ enum err spawn_open(struct shell *s, char why[MANIFEST_WHY_SIZE])
         return e;
     }
     (void)snprintf(dir, sizeof dir, "%s/root", s->run_dir);
+    cgroup_open(s->run_dir);
     return fd_make_dirs(dir, 0711);
 }
 
@@ -136,7 +138,8 @@ static enum err start_process(struct shell *s, struct birth *b, int log_fd, int 
         .path_count = list_paths(c, &at, path),
         .network = c->sandbox.network,
         .confined = !c->sandbox.none,
-        .memory_bytes = c->limits.memory_bytes,
+        /* A control group counts what is used; without one the address space is bounded. */
+        .memory_bytes = cgroup_has_memory() ? 0 : c->limits.memory_bytes,
         .files = c->limits.files,
         /* Bounds what a process that takes no new log file can write; one with state of its own
          * cannot have the limit, it would bound its data too. */
@@ -270,6 +273,30 @@ static enum err record_process(struct shell *s, struct shell_slot *slot)
     return e;
 }
 
+/* Limits that a control group keeps. The process has no Genesis yet: it has done nothing that they
+ * should have counted. */
+static enum err limit_process(struct shell *s, const struct birth *b)
+{
+    const struct manifest_cell *c = b->cell;
+    char name[SPAWN_GROUP_SIZE];
+    uint64_t memory_bytes = cgroup_has_memory() ? c->limits.memory_bytes : 0;
+    double cpu = cgroup_has_cpu() ? c->limits.cpu : 0;
+
+    (void)s;
+    if (c->limits.cpu > 0 && !cgroup_has_cpu()) {
+        log_warn("NUCLEUS-CPU-LIMIT", "cell=%s/%s why=\"no writable cpu control group on this host\" "
+                 "action=runs-without-it", c->space, c->name);
+    }
+    spawn_group_name(c->space, c->name, b->instance, name);
+    return cgroup_enter(name, b->started.pid, memory_bytes, cpu);
+}
+
+void spawn_group_name(const char *space, const char *cell, uint32_t instance,
+                      char out[SPAWN_GROUP_SIZE])
+{
+    (void)snprintf(out, SPAWN_GROUP_SIZE, "%s.%s.%" PRIu32, space, cell, instance);
+}
+
 static void feed_kind(struct shell *s, const struct shell_slot *slot, enum node_event_kind kind)
 {
     struct node_event ev = {.kind = kind, .slot = slot->slot, .generation = slot->generation,
@@ -295,10 +322,13 @@ static void begin_life(struct shell *s, struct shell_slot *slot, struct birth *b
     slot->exit_tries = 0;
     slot->cpu_us = slot->cpu_at_us = 0;
     randombytes_buf(slot->process.token, LEDGER_TOKEN_LEN);
-    enum err e = record_process(s, slot);
+    enum err e = exits_watch(slot); /* first: whatever else fails, its end will be noticed */
+    if (e == ERR_OK) {
+        e = record_process(s, slot);
+    }
     feed_kind(s, slot, NODE_EV_SPAWNED);
     if (e == ERR_OK) {
-        e = exits_watch(slot);
+        e = limit_process(s, b);
     }
     if (e == ERR_OK) {
         e = junction_begin(slot, b->gap_fd, GAP_NEW);

@@ -4,6 +4,14 @@
 
 #include "nucleus/shell.h"
 
+enum {
+    SPAWN_GROUP_SIZE = 2 * NAME_SIZE + 16
+};
+
+/* Name of the control group of an instance, where it has one. */
+void spawn_group_name(const char *space, const char *cell, uint32_t instance,
+                      char out[SPAWN_GROUP_SIZE]);
+
 /* Check that this host can sandbox and make the directory that new roots are mounted on. ERR_UNSUPPORTED
  * names the missing primitive in `why`. */
 enum err spawn_open(struct shell *s, char why[MANIFEST_WHY_SIZE]) MUST_CHECK;
