@@ -37,21 +37,69 @@ static bool put(char *field, size_t size, const char *text)
     return len >= 0 && (size_t)len < size;
 }
 
+static bool is_absolute(const char *path)
+{
+    return path[0] == '/';
+}
+
+/* What is wrong with a Genesis, NULL when nothing is. It comes from our own supervisor; one that is
+ * wrong means that the two were built apart, and a cell with half an identity must not start. */
+static const char *judge_genesis(const Cell__Gap__Genesis *g, size_t fd_count)
+{
+    if (!name_valid_str(g->cell) || !name_valid_str(g->namespace_) || !name_valid_str(g->node) ||
+        g->instance > NAME_INSTANCE_MAX) {
+        return "cell, namespace, node or instance is no name";
+    }
+    if (g->token.len != HOST_TOKEN_LEN) {
+        return "the token has another length";
+    }
+    if (!is_absolute(g->run_dir) || !is_absolute(g->bind_dir) ||
+        (g->state_dir[0] != '\0' && !is_absolute(g->state_dir))) {
+        return "a directory is not absolute";
+    }
+    if (g->limits == NULL || g->limits->calls_waiting == 0 || g->limits->message_bytes == 0 ||
+        g->limits->message_bytes > SP_MESSAGE_MAX || g->heartbeat_ms == 0) {
+        return "a limit is missing or out of range";
+    }
+    if (g->n_descriptors != fd_count) {
+        return "descriptors and their names differ in number";
+    }
+    for (size_t i = 0; i < fd_count; i++) {
+        if (!name_valid_str(g->descriptors[i])) {
+            return "a descriptor's name is no name";
+        }
+    }
+    for (size_t i = 0; i < g->n_callers; i++) {
+        if (!name_valid_str(g->callers[i]->cell) || !name_valid_str(g->callers[i]->namespace_)) {
+            return "a caller's name is no name";
+        }
+    }
+    return NULL;
+}
+
+static enum err take_texts(struct host_birth *b, const Cell__Gap__Genesis *g)
+{
+    if (!put(b->space, sizeof b->space, g->namespace_) ||
+        !put(b->node, sizeof b->node, g->node) || !put(b->run_dir, sizeof b->run_dir, g->run_dir) ||
+        !put(b->bind_dir, sizeof b->bind_dir, g->bind_dir) ||
+        !put(b->state_dir, sizeof b->state_dir, g->state_dir)) {
+        return ERR_LIMIT;
+    }
+    b->config = strdup(g->config);
+    return b->config == NULL ? ERR_NOMEM : log_level_parse(g->log_level, &b->log_level);
+}
+
 static enum err take_genesis(struct cell *cell, const Cell__Gap__Genesis *g, int *fds,
                              size_t fd_count)
 {
     struct host_birth *b = &cell->birth;
+    const char *why = judge_genesis(g, fd_count);
 
-    set_defaults(b, g->cell);
-    if (!name_valid_str(g->cell) || !name_valid_str(g->namespace_) || !name_valid_str(g->node) ||
-        g->instance > NAME_INSTANCE_MAX || g->token.len != HOST_TOKEN_LEN || g->limits == NULL ||
-        g->n_descriptors != fd_count || !put(b->space, sizeof b->space, g->namespace_) ||
-        !put(b->node, sizeof b->node, g->node) || !put(b->run_dir, sizeof b->run_dir, g->run_dir) ||
-        !put(b->bind_dir, sizeof b->bind_dir, g->bind_dir) ||
-        !put(b->state_dir, sizeof b->state_dir, g->state_dir) ||
-        log_level_parse(g->log_level, &b->log_level) != ERR_OK) {
-        return ERR_MALFORMED;
+    if (why != NULL) {
+        log_error("CELL-GENESIS", "why=\"%s\" action=not-started", why);
+        return ERR_INVALID;
     }
+    set_defaults(b, g->cell);
     b->instance = g->instance;
     b->generation = g->generation;
     memcpy(b->token, g->token.data, HOST_TOKEN_LEN);
@@ -63,30 +111,21 @@ static enum err take_genesis(struct cell *cell, const Cell__Gap__Genesis *g, int
     b->heartbeat_misses = g->heartbeat_misses;
     b->rejoin_grace_ms = g->rejoin_grace_ms;
     b->network = g->network;
-    b->config = strdup(g->config);
     for (size_t i = 0; i < fd_count; i++) {
-        if (!put(b->descriptor_name[i], NAME_SIZE, g->descriptors[i])) {
-            return ERR_MALFORMED;
-        }
+        (void)put(b->descriptor_name[i], NAME_SIZE, g->descriptors[i]); /* a name fits */
         b->descriptor[i] = fd_take(&fds[i]);
         b->descriptor_count++;
     }
-    return b->config == NULL ? ERR_NOMEM : ERR_OK;
+    return take_texts(b, g);
 }
 
 /* Keep the grants: the doors are opened later. */
-static enum err take_grants(struct cell *cell, Cell__Gap__Genesis *g)
+static void take_grants(struct cell *cell, Cell__Gap__Genesis *g)
 {
     cell->grants = g->callers;
     cell->grant_count = g->n_callers;
     g->callers = NULL;
     g->n_callers = 0;
-    for (size_t i = 0; i < cell->grant_count; i++) {
-        if (!name_valid_str(cell->grants[i]->cell) || !name_valid_str(cell->grants[i]->namespace_)) {
-            return ERR_MALFORMED;
-        }
-    }
-    return ERR_OK;
 }
 
 enum err birth_from_gap(struct cell *cell)
@@ -112,7 +151,7 @@ enum err birth_from_gap(struct cell *cell)
         e = take_genesis(cell, message->genesis, fds, fd_count);
     }
     if (e == ERR_OK) {
-        e = take_grants(cell, message->genesis);
+        take_grants(cell, message->genesis);
     }
     for (size_t i = 0; i < fd_count; i++) {
         fd_close(&fds[i]); /* those not taken */

@@ -150,6 +150,10 @@ static enum err be_born(struct cell *cell, int argc, char **argv)
         }
     }
     if (e != ERR_OK) {
+        if (cell->is_supervised) { /* a wrong command line was explained already */
+            log_error("CELL-BIRTH", "error=%s text=\"%s\" action=not-started", err_name(e),
+                      err_text(e));
+        }
         return e;
     }
     log_init(cell->birth.space, cell->birth.name, cell->birth.instance);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -43,6 +44,8 @@ void fake_init(int argc, char **argv)
     REQUIRE(argc > 1, "usage: %s CELL-PROGRAM", argv[0]);
     (void)signal(SIGPIPE, SIG_IGN);
     program = argv[1];
+    /* What this test inherited is not the cell's. */
+    REQUIRE(close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) == 0, "descriptors stay here");
     int fd = scratch_open();
     (void)close(fd);
     (void)snprintf(run_dir, sizeof run_dir, "%s/r", scratch_dir);
@@ -453,4 +456,22 @@ size_t fake_fd_count(pid_t pid)
     }
     (void)closedir(dir);
     return count - 2; /* "." and ".." */
+}
+
+bool fake_sleeps_in(const struct fake *f, long number)
+{
+    uint64_t until_us = fake_now_us() + FAKE_PATIENCE_MS * UINT64_C(1000);
+    char path[64], text[128] = "";
+
+    (void)snprintf(path, sizeof path, "/proc/%d/syscall", (int)f->pid);
+    while (fake_now_us() < until_us) {
+        size_t len = 0;
+        AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0 && fd_read_all(fd, text, sizeof text - 1, &len) == ERR_OK && text[0] != 'r' &&
+            strtol(text, NULL, 10) == number) {
+            return true; /* "running" begins with r */
+        }
+        fake_nap_ms(1);
+    }
+    return false;
 }

@@ -112,6 +112,8 @@ bool fake_log_waits(const struct fake *f, const char *text); /* until it is ther
 size_t fake_log_count(const struct fake *f, const char *text);
 
 size_t fake_fd_count(pid_t pid);
+/* Wait until the process's first thread sleeps in this system call. */
+bool fake_sleeps_in(const struct fake *f, long number);
 uint64_t fake_now_us(void);
 
 /* A pause while waiting for a state, never a claim by itself. */

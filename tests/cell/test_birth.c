@@ -1,4 +1,6 @@
-/* How a cell comes to life, hears and ends: NUC-1, NUC-2, NUC-3, NUC-9. */
+/* How a cell comes to life, what it refuses to be born from, how it hears and ends: NUC-1, NUC-2,
+ * NUC-3, NUC-9. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -7,18 +9,15 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/run/fd.h"
 #include "fake.h"
+#include "raw.h"
 #include "tests/support/check.h"
 
-enum {
-    BAD_PACKETS = 1000,
-};
-
-/* NUC-2: Booting, Listening with every door, Ready; nothing else and nothing more. */
+/* NUC-2: Booting, Listening with every door, Ready; nothing before it knows who it is. */
 static void birth_is_reported_in_order(void)
 {
     static const struct fake_caller friend = {"default", "friend", {"testcell.Echo"}};
@@ -49,12 +48,335 @@ static void birth_is_reported_in_order(void)
     fake_heard_free(m);
     fake_expect(f.gap, CELL__GAP__TO_NUCLEUS__WHAT_READY);
     CHECK(fake_echo(fake_door(&f, "", ""), "hello") == ERR_OK, "it serves");
+    CHECK(fake_log_waits(&f, "CELL-READY"), "readiness is logged");
+    CHECK(fake_log_count(&f, "generation=7 took_ms=") == 1, "with the time it took");
     fake_finish(&f);
+}
+
+/* NUC-1: descriptors 0 to 3 and nothing else before Genesis; the granted ones arrive by name. */
+static void descriptors_are_those_granted(void)
+{
+    static const char *const names[] = {"one", "two"};
+    int fds[2] = {open("/dev/null", O_RDONLY | O_CLOEXEC), open("/dev/zero", O_RDONLY | O_CLOEXEC)};
+    const struct fake_spec spec = {.descriptors = names, .fds = fds, .fd_count = 2,
+                                   .config = "colour: blue\n"};
+    Cell__Testcell__WhoRequest request = CELL__TESTCELL__WHO_REQUEST__INIT;
+    ProtobufCMessage *reply = NULL;
+    char text[SP_TEXT_SIZE];
+    struct fake f;
+
+    fake_spawn(&f, &spec, NULL);
+    CHECK(fake_sleeps_in(&f, SYS_recvmsg), "it waits to be told who it is");
+    CHECK(fake_fd_count(f.pid) == 4, "four descriptors at birth: %zu", fake_fd_count(f.pid));
+    fake_say_genesis(&f, &spec);
+    fake_expect(f.gap, CELL__GAP__TO_NUCLEUS__WHAT_BOOTING);
+    fake_expect(f.gap, CELL__GAP__TO_NUCLEUS__WHAT_LISTENING);
+    fake_expect(f.gap, CELL__GAP__TO_NUCLEUS__WHAT_READY);
+    enum err e = fake_call(fake_door(&f, "", ""), CELL__TESTCELL__OP__OP_WHO, &request.base,
+                           &cell__testcell__who_reply__descriptor, FAKE_PATIENCE_MS, &reply, text);
+    REQUIRE(e == ERR_OK, "it serves: %s", err_name(e));
+    const Cell__Testcell__WhoReply *who = (const Cell__Testcell__WhoReply *)reply;
+    CHECK(who->descriptors == 2, "both descriptors came: %u", who->descriptors);
+    CHECK(strcmp(who->config, "colour: blue\n") == 0, "the configuration came: %s", who->config);
+    CHECK(strcmp(who->state_dir, f.state_dir) == 0, "the state directory came");
+    CHECK(who->is_operator && who->uid == geteuid() && who->pid == getpid(),
+          "the caller is known from the kernel: uid %u pid %d", who->uid, who->pid);
+    protobuf_c_message_free_unpacked(reply, NULL);
+    fd_close(&fds[0]);
+    fd_close(&fds[1]);
+    fake_finish(&f);
+}
+
+/* NUC-3: no environment; the token is nowhere that another process could read it. */
+static void the_token_stays_secret(void)
+{
+    static const char *const places[] = {"environ", "cmdline", "comm", "maps", "mountinfo"};
+    struct fake f;
+    char token[FAKE_TOKEN_LEN + 1] = "";
+
+    fake_start(&f, &(struct fake_spec){0});
+    memcpy(token, f.token, FAKE_TOKEN_LEN);
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        char path[64];
+        char data[65536];
+        size_t len = 0;
+        (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)f.pid, places[i]);
+        AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+        REQUIRE(fd >= 0 && fd_read_all(fd, data, sizeof data - 1, &len) == ERR_OK, "%s", path);
+        CHECK(memmem(data, len, token, FAKE_TOKEN_LEN) == NULL, "no token in %s", path);
+        CHECK(strcmp(places[i], "environ") != 0 || len == 0, "no environment: %zu bytes", len);
+    }
+    CHECK(fake_log_count(&f, token) == 0, "no token in the log");
+    fake_finish(&f);
+}
+
+/* ---- Genesis ----------------------------------------------------------------------------------- */
+
+#define LONG_64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+enum field { CELL_NAME, SPACE, NODE, CALLER, CALLER_SPACE, OPERATION, DESCRIPTOR, LEVEL, RUN_DIR,
+             INSTANCE, TOKEN_LEN, MESSAGE, WAITING, BEAT };
+
+/* One changed field each; NOD-8: the one grammar of names holds at this entry too. */
+static const struct {
+    enum field field;
+    const char *text;
+    uint32_t number;
+    bool is_born;
+    const char *why;
+} births[] = {
+    {CELL_NAME, "testcell", 0, true, "the usual"},
+    {CELL_NAME, "", 0, false, "a cell has a name"},
+    {CELL_NAME, "../etc", 0, false, "a name is no path"},
+    {CELL_NAME, "a/b", 0, false, "nor part of one"},
+    {CELL_NAME, "-rf", 0, false, "nor an option"},
+    {CELL_NAME, "a\nb", 0, false, "nor two lines"},
+    {CELL_NAME, "Greeter", 0, false, "upper case is outside the grammar"},
+    {CELL_NAME, LONG_64, 0, true, "64 characters are allowed"},
+    {CELL_NAME, LONG_64 "a", 0, false, "65 are not"},
+    {SPACE, "a..b", 0, false, "no dots in a namespace"},
+    {SPACE, LONG_64 "a", 0, false, "65 characters"},
+    {NODE, "node a", 0, false, "no spaces in a node's name"},
+    {CALLER, "../friend", 0, false, "a caller's name becomes a file name"},
+    {CALLER, LONG_64 "a", 0, false, "65 characters"},
+    {CALLER_SPACE, "/", 0, false, "and so does its namespace"},
+    {OPERATION, "testcell.Echo", 0, true, "an operation"},
+    {OPERATION, "testcell.*", 0, true, "all of a cell's"},
+    {OPERATION, "*.*", 0, false, "everything would be granted"},
+    {OPERATION, "Echo", 0, false, "an operation without its cell"},
+    {OPERATION, "testcell.Echo\n", 0, false, "a line end is no part of a name"},
+    {DESCRIPTOR, "one", 0, true, "a descriptor's name"},
+    {DESCRIPTOR, "../one", 0, false, "the grammar holds for descriptors too"},
+    {LEVEL, "loud", 0, false, "no such log level"},
+    {RUN_DIR, "relative/dir", 0, false, "a directory is given by its absolute path"},
+    {INSTANCE, NULL, 9999, true, "the highest instance"},
+    {INSTANCE, NULL, 10000, false, "one more"},
+    {TOKEN_LEN, NULL, 31, false, "a short token"},
+    {TOKEN_LEN, NULL, 33, false, "a long token"},
+    {TOKEN_LEN, NULL, 0, false, "no token"},
+    {MESSAGE, NULL, 16 << 20, true, "the envelope's own limit"},
+    {MESSAGE, NULL, (16 << 20) + 1, false, "past it no client could read the answer"},
+    {MESSAGE, NULL, 0, false, "no message would fit"},
+    {WAITING, NULL, 1, true, "one call at a time"},
+    {WAITING, NULL, 0, false, "no call could be served"},
+    {BEAT, NULL, 0, false, "a heartbeat has a period"},
+};
+
+struct genesis {
+    Cell__Gap__ToCell message;
+    Cell__Gap__Genesis genesis;
+    Cell__Gap__Limits limits;
+    Cell__Gap__CallerGrant caller, *slot;
+    char *operation;
+    char *descriptor;
+    uint8_t token[64];
+};
+
+static void fill(struct genesis *g, struct fake *f)
+{
+    *g = (struct genesis){.message = CELL__GAP__TO_CELL__INIT, .genesis = CELL__GAP__GENESIS__INIT,
+                          .limits = CELL__GAP__LIMITS__INIT,
+                          .caller = CELL__GAP__CALLER_GRANT__INIT};
+    g->message.what_case = CELL__GAP__TO_CELL__WHAT_GENESIS;
+    g->message.genesis = &g->genesis;
+    g->genesis.cell = "testcell";
+    g->genesis.namespace_ = "default";
+    g->genesis.node = "node-a";
+    g->genesis.run_dir = f->run_dir;
+    g->genesis.bind_dir = f->bind_dir;
+    g->genesis.state_dir = f->state_dir;
+    g->genesis.log_level = "info";
+    g->genesis.heartbeat_ms = 1000;
+    g->genesis.heartbeat_misses = 3;
+    g->genesis.rejoin_grace_ms = 1000;
+    g->genesis.token.data = g->token;
+    g->genesis.token.len = FAKE_TOKEN_LEN;
+    g->genesis.limits = &g->limits;
+    g->limits.files = 256;
+    g->limits.message_bytes = 65536;
+    g->limits.calls_waiting = 16;
+    g->slot = &g->caller;
+    g->genesis.callers = &g->slot;
+    g->genesis.n_callers = 1;
+    g->caller.namespace_ = "default";
+    g->caller.cell = "f";
+    g->operation = "testcell.Echo";
+    g->caller.operations = &g->operation;
+    g->caller.n_operations = 1;
+}
+
+static void change(struct genesis *g, enum field field, const char *text, uint32_t number)
+{
+    char *value = (char *)text;
+
+    switch (field) {
+    case CELL_NAME: g->genesis.cell = value; break;
+    case SPACE: g->genesis.namespace_ = value; break;
+    case NODE: g->genesis.node = value; break;
+    case CALLER: g->caller.cell = value; break;
+    case CALLER_SPACE: g->caller.namespace_ = value; break;
+    case OPERATION: g->operation = value; break;
+    case DESCRIPTOR:
+        g->descriptor = value;
+        g->genesis.descriptors = &g->descriptor;
+        g->genesis.n_descriptors = 1;
+        break;
+    case LEVEL: g->genesis.log_level = value; break;
+    case RUN_DIR: g->genesis.run_dir = value; break;
+    case INSTANCE: g->genesis.instance = number; break;
+    case TOKEN_LEN: g->genesis.token.len = number; break;
+    case MESSAGE: g->limits.message_bytes = number; break;
+    case WAITING: g->limits.calls_waiting = number; break;
+    case BEAT: g->genesis.heartbeat_ms = number; break;
+    }
+}
+
+/* Whether the process that was just told `data` gets ready; claims that one that does not ends with
+ * status 1, says why and leaves no socket behind. */
+static bool gets_ready(struct fake *f, const char *why)
+{
+    Cell__Gap__ToNucleus *m;
+    bool is_ready = false;
+
+    while (!is_ready && (m = fake_hear(f->gap, FAKE_PATIENCE_MS)) != NULL) {
+        is_ready = m->what_case == CELL__GAP__TO_NUCLEUS__WHAT_READY;
+        fake_heard_free(m);
+    }
+    if (is_ready) {
+        return true;
+    }
+    int status = fake_exit_status(f, FAKE_PATIENCE_MS);
+    CHECK(status == 1, "%s: the process ends with status 1, not %d", why, status);
+    CHECK(fake_log_count(f, " error ") > 0, "%s: and says why", why);
+    return false;
+}
+
+static void bad_genesis_is_refused(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(births); i++) {
+        struct genesis g;
+        struct fake f;
+        fake_spawn(&f, &(struct fake_spec){0}, NULL);
+        fill(&g, &f);
+        change(&g, births[i].field, births[i].text, births[i].number);
+        int fd = g.genesis.n_descriptors > 0 ? f.pidfd : -1;
+        enum err e = gap_send(f.gap, &g.message.base, &fd, g.genesis.n_descriptors);
+        REQUIRE(e == ERR_OK, "row %zu can be said: %s", i, err_name(e));
+        CHECK(gets_ready(&f, births[i].why) == births[i].is_born, "row %zu: %s", i, births[i].why);
+        fake_end(&f);
+    }
+}
+
+/* NUC-1: a Genesis of exactly 64 KiB is taken, one byte more is refused by both ends. */
+static void genesis_has_a_size(void)
+{
+    for (size_t more = 0; more < 2; more++) {
+        AUTO_FREE char *config = calloc(1, GAP_MESSAGE_MAX + 2);
+        AUTO_FREE uint8_t *data = calloc(1, GAP_MESSAGE_MAX + 2);
+        struct genesis g;
+        struct fake f;
+        fake_spawn(&f, &(struct fake_spec){0}, NULL);
+        fill(&g, &f);
+        g.genesis.config = config;
+        for (size_t n = 60000; cell__gap__to_cell__get_packed_size(&g.message) <
+                               GAP_MESSAGE_MAX + more; n++) {
+            memset(config, 'x', n);
+        }
+        size_t size = cell__gap__to_cell__pack(&g.message, data);
+        REQUIRE(size == GAP_MESSAGE_MAX + more, "the size is exact: %zu", size);
+        if (more > 0) {
+            CHECK(gap_send(f.gap, &g.message.base, NULL, 0) == ERR_LIMIT, "not even sent");
+        }
+        REQUIRE(send(f.gap, data, size, 0) == (ssize_t)size, "the kernel takes it");
+        CHECK(gets_ready(&f, "64 KiB") == (more == 0), "64 KiB and %zu", more);
+        fake_end(&f);
+    }
+}
+
+/* NUC-2: nothing but Genesis begins a life. */
+static void only_genesis_begins(void)
+{
+    static const Cell__Gap__ToCell__WhatCase first[] = {
+        CELL__GAP__TO_CELL__WHAT_GRANT,    CELL__GAP__TO_CELL__WHAT_DRAIN,
+        CELL__GAP__TO_CELL__WHAT_LOG_FILE, CELL__GAP__TO_CELL__WHAT_TERMINATE,
+        CELL__GAP__TO_CELL__WHAT_WELCOME,  CELL__GAP__TO_CELL__WHAT__NOT_SET,
+    };
+    for (size_t i = 0; i < ARRAY_LEN(first) + 1; i++) {
+        struct fake f;
+        fake_spawn(&f, &(struct fake_spec){0}, NULL);
+        if (i == ARRAY_LEN(first)) {
+            fd_close(&f.gap);
+            CHECK(fake_exit_status(&f, FAKE_PATIENCE_MS) == 1, "a nucleus that leaves without a word");
+        } else if (first[i] == CELL__GAP__TO_CELL__WHAT__NOT_SET) {
+            REQUIRE(send(f.gap, "\xff\xff", 2, 0) == 2, "garbage is said");
+            CHECK(!gets_ready(&f, "garbage"), "garbage is no birth");
+        } else {
+            /* Field number and an empty message: packs the same for every member. */
+            uint8_t data[16] = {(uint8_t)((unsigned)first[i] << 3 | 2), 0};
+            REQUIRE(send(f.gap, data, 2, 0) == 2, "message %d is said", (int)first[i]);
+            CHECK(!gets_ready(&f, "wrong order"), "message %d is no birth", (int)first[i]);
+        }
+        fake_end(&f);
+    }
+}
+
+/* Standalone: the command line is checked like Genesis is. */
+static void command_line_is_checked(void)
+{
+    static const struct {
+        const char *argv[6];
+        int status;
+        const char *why;
+    } rows[] = {
+        {{"--help"}, 64, "an unknown argument"},
+        {{"--standalone", "--run"}, 64, "an option without value"},
+        {{"--standalone", "--run", "relative"}, 64, "a relative directory"},
+        {{"--standalone", "--namespace", "../x"}, 64, "a namespace that is a path"},
+        {{"--standalone", "--namespace", "-x"}, 64, "a namespace that is an option"},
+        {{"--standalone", "--instance", "10000"}, 64, "an instance past the last"},
+        {{"--standalone", "--instance", "-1"}, 64, "a negative instance"},
+        {{"--standalone", "--instance", "1x"}, 64, "a number and more"},
+        {{"--standalone", "--log-level", "loud"}, 64, "an unknown level"},
+        {{"--standalone", "--config", "/nonexistent"}, 64, "a file that is not there"},
+        {{"--standalone", "--colour", "red"}, 64, "an unknown option"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct fake f;
+        fake_spawn(&f, &(struct fake_spec){0}, rows[i].argv);
+        int status = fake_exit_status(&f, FAKE_PATIENCE_MS);
+        CHECK(status == rows[i].status, "row %zu: %s: %d", i, rows[i].why, status);
+        CHECK(fake_log_count(&f, "usage:") == 1, "row %zu: the usage is shown", i);
+        fake_end(&f);
+    }
+}
+
+static void standalone_serves(void)
+{
+    const char *argv[] = {"--standalone", "--run", fake_run_dir(), "--instance", "9999", NULL};
+    char path[FAKE_PATH_SIZE + 64];
+    struct stat st;
+    struct fake f;
+
+    (void)snprintf(path, sizeof path, "%s/default/testcell.9999.sock", fake_run_dir());
+    fake_spawn(&f, &(struct fake_spec){0}, argv);
+    CHECK(fake_log_waits(&f, "CELL-READY"), "it gets ready without a nucleus");
+    CHECK(fake_echo(path, "alone") == ERR_OK, "and serves at its public path");
+    (void)kill(f.pid, SIGINT);
+    CHECK(fake_exit_status(&f, FAKE_PATIENCE_MS) == 0, "interrupted, it ends in order");
+    CHECK(stat(path, &st) != 0, "and takes its socket away");
+    fake_end(&f);
 }
 
 int main(int argc, char **argv)
 {
     fake_init(argc, argv);
     birth_is_reported_in_order();
+    descriptors_are_those_granted();
+    the_token_stays_secret();
+    bad_genesis_is_refused();
+    genesis_has_a_size();
+    only_genesis_begins();
+    command_line_is_checked();
+    standalone_serves();
     return CHECK_RESULT();
 }
