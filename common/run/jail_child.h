@@ -67,7 +67,11 @@ enum {
     JAIL_FILES_MIN = 8,        /* 0 to 3, and what the dynamic linker opens                      */
     JAIL_NOBODY = 65534,
     JAIL_DEVICES = 3,
+    JAIL_HOST_NOTE_SIZE = 256, /* 8 kinds with 10 digits each                                    */
 };
+
+/* A symbolic link in the new root whose text says which namespaces the supervisor has. */
+#define JAIL_HOST_NOTE "/.host"
 
 /* The devices a jail has; inside is relative to the new root. */
 struct jail_device {

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/run/fd.h"
+#include "common/base/bytes.h"
 #include "common/run/kernel.h"
 
 enum {
@@ -166,6 +166,44 @@ static enum err add_system_link(struct jail_plan *p, const char *path)
     return ERR_OK;
 }
 
+/* The numbers of our own namespaces, "user:4026531837 pid:…". They never change while we run. */
+static const char *own_namespaces(void)
+{
+    static const char *const kinds[] = {"user", "pid", "mnt", "net", "ipc", "uts", "cgroup", "time"};
+    static char text[JAIL_HOST_NOTE_SIZE];
+    struct bytes_text note;
+
+    if (text[0] != '\0') {
+        return text;
+    }
+    bytes_text_init(&note, text, sizeof text);
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        char path[32];
+        struct stat st;
+        (void)snprintf(path, sizeof path, "/proc/self/ns/%s", kinds[i]);
+        if (stat(path, &st) == 0) {
+            bytes_text_add(&note, "%s:%ju ", kinds[i], (uintmax_t)st.st_ino);
+        }
+    }
+    return text;
+}
+
+/* Leave a note for the program's runtime: a process in namespaces of its own cannot see the host's,
+ * so it could not tell that they differ. */
+static enum err add_host_note(struct jail_plan *p)
+{
+    const char *text = own_namespaces();
+
+    if (text[0] == '\0') {
+        return ERR_UNSUPPORTED; /* no /proc: nothing else would work either */
+    }
+    if (p->link_count == JAIL_LINKS_MAX) {
+        return ERR_LIMIT;
+    }
+    p->link[p->link_count++] = (struct jail_link){text, &JAIL_HOST_NOTE[1]};
+    return ERR_OK;
+}
+
 static enum err add_system(struct jail_plan *p)
 {
     static const char *const links[] = {"/bin", "/sbin", "/lib", "/lib64"};
@@ -185,7 +223,7 @@ static enum err add_system(struct jail_plan *p)
     if (e == ERR_OK && access(cache, R_OK) == 0) {
         e = add_bind(p, &(struct jail_path){cache, cache, false, false}, false);
     }
-    return e;
+    return e == ERR_OK ? add_host_note(p) : e;
 }
 
 /* ---- what the spec lists ---------------------------------------------------------------------- */

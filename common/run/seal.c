@@ -1,0 +1,196 @@
+#include "common/run/seal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/run/fd.h"
+#include "common/run/kernel.h"
+#include "common/run/seal_room.h"
+
+enum {
+    CAPS_MAX = 64, /* the kernel has 41; it says EINVAL past its last */
+};
+
+static struct seal_facts facts;
+
+const struct seal_facts *seal_facts(void)
+{
+    return &facts;
+}
+
+static enum err fail(char why[SEAL_WHY_SIZE], const char *step, int error)
+{
+    snprintf(why, SEAL_WHY_SIZE, "%s: %s", step, strerrordesc_np(error));
+    return error == ENOMEM ? ERR_NOMEM : ERR_UNSUPPORTED;
+}
+
+#if KERNEL_IS_SANITIZED
+/* The leak checker stops this process's threads with ptrace, which a sealed process cannot. It
+ * asks here before it tries. */
+static bool is_sealed;
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void)
+{
+    return is_sealed;
+}
+#endif
+
+/* ---- capabilities ----------------------------------------------------------------------------- */
+
+/* In a jail all of this is done already; a process started by hand may be root. The bounding set can
+ * only be emptied by who may; for all others no_new_privs makes it meaningless. */
+static enum err drop_capabilities(char why[SEAL_WHY_SIZE])
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[2] = {{0}, {0}};
+
+    for (unsigned long cap = 0; cap < CAPS_MAX; cap++) {
+        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0) {
+            if (errno == EINVAL || errno == EPERM) {
+                break; /* past the last one, or not ours to drop */
+            }
+            return fail(why, "drop the capability bounding set", errno);
+        }
+    }
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) {
+        return fail(why, "clear ambient capabilities", errno);
+    }
+    if (syscall(SYS_capset, &header, none) != 0) {
+        return fail(why, "capset", errno);
+    }
+    return ERR_OK;
+}
+
+/* ---- landlock --------------------------------------------------------------------------------- */
+
+static const uint64_t socket_rights = LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE;
+
+static const uint64_t state_rights =
+    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_WRITE_FILE |
+    LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |
+    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER |
+    LANDLOCK_ACCESS_FS_TRUNCATE;
+
+static enum err allow(int ruleset, const char *path, uint64_t rights, char why[SEAL_WHY_SIZE])
+{
+    if (path == NULL) {
+        return ERR_OK;
+    }
+    AUTO_FD int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct landlock_path_beneath_attr rule = {
+        .allowed_access = rights & kernel_landlock_fs_all((int)facts.landlock_abi),
+        .parent_fd = fd,
+    };
+    if (fd < 0 || syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0)) {
+        int error = errno;
+        snprintf(why, SEAL_WHY_SIZE, "landlock %.100s: %s", path, strerrordesc_np(error));
+        return err_from_errno(error);
+    }
+    return ERR_OK;
+}
+
+/* Connecting to a socket is a right landlock does not know: run_dir needs no rule, what is reachable
+ * there is decided by what the jail put in it. */
+static enum err fill_ruleset(int ruleset, const struct seal_spec *spec, char why[SEAL_WHY_SIZE])
+{
+    enum err e = allow(ruleset, spec->bind_dir, socket_rights, why);
+
+    if (e == ERR_OK) {
+        e = allow(ruleset, spec->state_dir, state_rights, why);
+    }
+    if (e == ERR_OK && KERNEL_IS_SANITIZED) {
+        e = allow(ruleset, "/proc", LANDLOCK_ACCESS_FS_READ_FILE, why);
+    }
+    return e;
+}
+
+/* Whether reading the root directory is refused although its mode permits it: nothing else than
+ * landlock does that. */
+static bool root_is_refused(void)
+{
+    AUTO_FD int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 && errno == EACCES;
+}
+
+static enum err enter_landlock(const struct seal_spec *spec, char why[SEAL_WHY_SIZE])
+{
+    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    if (abi < 1) {
+        return fail(why, "landlock", abi < 0 ? errno : ENOSYS);
+    }
+    facts = (struct seal_facts){.landlock_abi = (uint32_t)abi};
+    facts.landlock_layers = root_is_refused(); /* the jail's, if there is one */
+
+    struct kernel_landlock_attr attr = kernel_landlock_all((int)abi, spec->network);
+    AUTO_FD int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
+    if (ruleset < 0) {
+        return fail(why, "landlock_create_ruleset", errno);
+    }
+    enum err e = fill_ruleset(ruleset, spec, why);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) {
+        return fail(why, "landlock_restrict_self", errno);
+    }
+    facts.landlock_layers++;
+    facts.landlock_enforced = root_is_refused();
+    return facts.landlock_enforced ? ERR_OK : fail(why, "landlock does not refuse", EPROTO);
+}
+
+/* ---- doors ------------------------------------------------------------------------------------ */
+
+enum err seal_enter(const struct seal_spec *spec, char why[SEAL_WHY_SIZE])
+{
+    why[0] = '\0';
+    enum err e = seal_look_prepare();
+    if (e != ERR_OK) {
+        snprintf(why, SEAL_WHY_SIZE, "open /proc/self/status: %s", err_text(e));
+        return e;
+    }
+    e = drop_capabilities(why);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        return fail(why, "no_new_privs", errno);
+    }
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+        return fail(why, "dumpable", errno);
+    }
+    return enter_landlock(spec, why);
+}
+
+static enum err load(scmp_filter_ctx filter, const struct seal_spec *spec, char why[SEAL_WHY_SIZE])
+{
+    enum err e = seal_calls_fill(filter, spec, why);
+    if (e != ERR_OK) {
+        return e;
+    }
+    int rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    rc = rc != 0 ? rc : seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+    rc = rc != 0 ? rc : seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+    rc = rc != 0 ? rc : seccomp_load(filter);
+    return rc != 0 ? fail(why, "seccomp", -rc) : ERR_OK;
+}
+
+enum err seal_filter(const struct seal_spec *spec, char why[SEAL_WHY_SIZE])
+{
+    why[0] = '\0';
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    if (filter == NULL) {
+        return fail(why, "seccomp", ENOMEM);
+    }
+    enum err e = load(filter, spec, why);
+    seccomp_release(filter);
+#if KERNEL_IS_SANITIZED
+    is_sealed = e == ERR_OK;
+#endif
+    return e;
+}

@@ -1,0 +1,318 @@
+/* The system calls of a sealed process: each with its reason, some with a condition. Everything else
+ * fails with EPERM.
+ *
+ * Found by tracing an nng server on a libuv loop and by reading what libc falls back to. The hot
+ * calls (futex, epoll_wait, read, write, sendmsg, recvmsg) have no condition on purpose: the kernel
+ * caches a verdict that depends on the number alone, one that looks at arguments is computed again
+ * for each call. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/run/kernel.h"
+#include "common/run/seal_room.h"
+
+/* Who gets a row. */
+enum when {
+    ALWAYS,
+    NETWORK,   /* the manifest grants the network      */
+    STATE,     /* the process has a state directory    */
+    SANITIZED, /* only in builds with sanitizers       */
+};
+
+enum {
+    ARGUMENTS_MAX = 2,
+    NAMESPACE_FLAGS = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
+                      CLONE_NEWNET | CLONE_NEWCGROUP | 0x80 /* CLONE_NEWTIME */,
+    THREAD_FLAGS = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD,
+};
+
+struct rule {
+    const char *name;
+    enum when when;
+    const char *reason;
+    const char *condition; /* for people; NULL: none */
+    unsigned char count;   /* of arguments looked at */
+    bool is_own_pid;       /* the first argument must be our process id */
+    struct scmp_arg_cmp argument[ARGUMENTS_MAX];
+};
+
+#define EQUALS(index, value) {{index, SCMP_CMP_EQ, value, 0}}
+#define BOTH(i0, v0, i1, v1) {{i0, SCMP_CMP_EQ, v0, 0}, {i1, SCMP_CMP_EQ, v1, 0}}
+#define MASKED(index, mask, value) {{index, SCMP_CMP_MASKED_EQ, mask, value}}
+#define OPTION(value, reason) \
+    {"prctl", ALWAYS, reason, #value, 1, false, EQUALS(0, value)}
+#define COMMAND(value, when, reason) \
+    {"fcntl", when, reason, #value, 1, false, EQUALS(1, value)}
+#define SOCKOPT(level, name, when, reason) \
+    {"setsockopt", when, reason, #level " " #name, 2, false, BOTH(1, level, 2, name)}
+
+static const struct rule rules[] = {
+    /* the loop and nng's threads */
+    {"epoll_wait", ALWAYS, "the loop waits", NULL, 0, false, {{0}}},
+    {"epoll_pwait", ALWAYS, "the loop waits", NULL, 0, false, {{0}}},
+    {"epoll_pwait2", ALWAYS, "the loop waits", NULL, 0, false, {{0}}},
+    {"epoll_ctl", ALWAYS, "watch a descriptor", NULL, 0, false, {{0}}},
+    {"epoll_create1", ALWAYS, "nng polls in a thread of its own", NULL, 0, false, {{0}}},
+    {"eventfd2", ALWAYS, "wake another thread", NULL, 0, false, {{0}}},
+    {"pipe2", ALWAYS, "wake another thread", NULL, 0, false, {{0}}},
+    {"poll", ALWAYS, "wait for one descriptor", NULL, 0, false, {{0}}},
+    {"ppoll", ALWAYS, "wait for one descriptor", NULL, 0, false, {{0}}},
+    {"futex", ALWAYS, "locks and sleeping threads", NULL, 0, false, {{0}}},
+    {"sched_yield", ALWAYS, "a waiting thread lets others run", NULL, 0, false, {{0}}},
+    {"sched_getaffinity", ALWAYS, "how many processors nng may use", NULL, 0, false, {{0}}},
+    {"getcpu", ALWAYS, "which processor this is", NULL, 0, false, {{0}}},
+    {"restart_syscall", ALWAYS, "a wait goes on after a stop", NULL, 0, false, {{0}}},
+
+    /* threads; clone3 has its flags in memory and is refused as missing, libc then uses clone */
+    {"clone", ALWAYS, "nng starts threads", "threads of this process, no namespaces", 1, false,
+     MASKED(0, THREAD_FLAGS | NAMESPACE_FLAGS, THREAD_FLAGS)},
+    {"set_robust_list", ALWAYS, "a thread begins", NULL, 0, false, {{0}}},
+    {"rseq", ALWAYS, "a thread begins", NULL, 0, false, {{0}}},
+    {"exit", ALWAYS, "a thread ends", NULL, 0, false, {{0}}},
+    {"exit_group", ALWAYS, "the process ends", NULL, 0, false, {{0}}},
+    OPTION(PR_SET_NAME, "threads name themselves"),
+    OPTION(PR_GET_DUMPABLE, "report the sandbox"),
+    OPTION(PR_GET_NO_NEW_PRIVS, "report the sandbox"),
+    OPTION(PR_GET_SECCOMP, "report the sandbox"),
+
+    /* signals */
+    {"rt_sigaction", ALWAYS, "handlers of the loop", NULL, 0, false, {{0}}},
+    {"rt_sigprocmask", ALWAYS, "threads of nng take no signals", NULL, 0, false, {{0}}},
+    {"rt_sigreturn", ALWAYS, "a handler returns", NULL, 0, false, {{0}}},
+    {"sigaltstack", ALWAYS, "a handler on a stack of its own", NULL, 0, false, {{0}}},
+    {"tgkill", ALWAYS, "abort after a failed assertion", "this process", 1, true, EQUALS(0, 0)},
+    {"gettid", ALWAYS, "abort after a failed assertion", NULL, 0, false, {{0}}},
+
+    /* memory: never executable */
+    {"brk", ALWAYS, "allocate", NULL, 0, false, {{0}}},
+    {"mmap", ALWAYS, "allocate; thread stacks", "not executable", 1, false, MASKED(2, PROT_EXEC, 0)},
+    {"mprotect", ALWAYS, "thread stacks", "not executable", 1, false, MASKED(2, PROT_EXEC, 0)},
+    {"munmap", ALWAYS, "free", NULL, 0, false, {{0}}},
+    {"mremap", ALWAYS, "grow an allocation", NULL, 0, false, {{0}}},
+    {"madvise", ALWAYS, "give memory back", NULL, 0, false, {{0}}},
+
+    /* descriptors that are open */
+    {"read", ALWAYS, "receive", NULL, 0, false, {{0}}},
+    {"readv", ALWAYS, "receive", NULL, 0, false, {{0}}},
+    {"pread64", ALWAYS, "read the sandbox's state again", NULL, 0, false, {{0}}},
+    {"recvmsg", ALWAYS, "receive", NULL, 0, false, {{0}}},
+    {"recvfrom", ALWAYS, "receive", NULL, 0, false, {{0}}},
+    {"write", ALWAYS, "send; log", NULL, 0, false, {{0}}},
+    {"writev", ALWAYS, "send", NULL, 0, false, {{0}}},
+    {"sendmsg", ALWAYS, "send", NULL, 0, false, {{0}}},
+    {"sendto", ALWAYS, "send", NULL, 0, false, {{0}}},
+    {"close", ALWAYS, "a connection ends", NULL, 0, false, {{0}}},
+    {"shutdown", ALWAYS, "a connection ends", NULL, 0, false, {{0}}},
+    {"dup", ALWAYS, "keep a descriptor", NULL, 0, false, {{0}}},
+    {"dup2", ALWAYS, "a new log file takes the old one's number", NULL, 0, false, {{0}}},
+    {"dup3", ALWAYS, "a new log file takes the old one's number", NULL, 0, false, {{0}}},
+    {"fstat", ALWAYS, "what kind of file this is", NULL, 0, false, {{0}}},
+    {"newfstatat", ALWAYS, "what kind of file this is", "of a descriptor", 1, false,
+     EQUALS(3, AT_EMPTY_PATH)},
+    {"lseek", ALWAYS, "standard streams ask where they are", NULL, 0, false, {{0}}},
+    COMMAND(F_GETFD, ALWAYS, "count open descriptors"),
+    COMMAND(F_SETFD, ALWAYS, "close-on-exec"),
+    COMMAND(F_GETFL, ALWAYS, "do not block"),
+    COMMAND(F_SETFL, ALWAYS, "do not block"),
+    COMMAND(F_DUPFD_CLOEXEC, ALWAYS, "keep a descriptor"),
+    {"ioctl", ALWAYS, "do not block", "FIONBIO", 1, false, EQUALS(1, FIONBIO)},
+    {"ioctl", ALWAYS, "how much is there to read", "FIONREAD", 1, false, EQUALS(1, FIONREAD)},
+    {"ioctl", ALWAYS, "close-on-exec", "FIOCLEX", 1, false, EQUALS(1, FIOCLEX)},
+
+    /* sockets */
+    {"socket", ALWAYS, "call other cells", "AF_UNIX", 1, false, EQUALS(0, AF_UNIX)},
+    {"socketpair", ALWAYS, "wake another thread", "AF_UNIX", 1, false, EQUALS(0, AF_UNIX)},
+    {"connect", ALWAYS, "call other cells", NULL, 0, false, {{0}}},
+    {"bind", ALWAYS, "a door for a new caller", NULL, 0, false, {{0}}},
+    {"listen", ALWAYS, "a door for a new caller", NULL, 0, false, {{0}}},
+    {"accept", ALWAYS, "a caller connects", NULL, 0, false, {{0}}},
+    {"accept4", ALWAYS, "a caller connects", NULL, 0, false, {{0}}},
+    {"getsockopt", ALWAYS, "who connects, as the kernel knows it", NULL, 0, false, {{0}}},
+    {"getsockname", ALWAYS, "which door this is", NULL, 0, false, {{0}}},
+    {"getpeername", ALWAYS, "who connects", NULL, 0, false, {{0}}},
+    SOCKOPT(SOL_SOCKET, SO_SNDTIMEO, ALWAYS, "calls have deadlines"),
+    SOCKOPT(SOL_SOCKET, SO_RCVTIMEO, ALWAYS, "calls have deadlines"),
+    SOCKOPT(SOL_SOCKET, SO_PASSCRED, ALWAYS, "who sends, as the kernel knows it"),
+    SOCKOPT(SOL_SOCKET, SO_REUSEADDR, NETWORK, "listen again after a restart"),
+    SOCKOPT(SOL_SOCKET, SO_KEEPALIVE, NETWORK, "notice a dead peer"),
+    SOCKOPT(IPPROTO_TCP, 1 /* TCP_NODELAY */, NETWORK, "do not wait for more to send"),
+    SOCKOPT(IPPROTO_IPV6, IPV6_V6ONLY, NETWORK, "one listener for each family"),
+    {"socket", NETWORK, "talk to other nodes", "AF_INET", 1, false, EQUALS(0, AF_INET)},
+    {"socket", NETWORK, "talk to other nodes", "AF_INET6", 1, false, EQUALS(0, AF_INET6)},
+    {"socket", NETWORK, "libc asks which address families are up", "AF_NETLINK NETLINK_ROUTE", 2,
+     false, BOTH(0, AF_NETLINK, 2, 0)},
+    {"recvmmsg", NETWORK, "many datagrams at once", NULL, 0, false, {{0}}},
+    {"sendmmsg", NETWORK, "many datagrams at once", NULL, 0, false, {{0}}},
+
+    /* the names of sockets; landlock keeps these inside bind_dir and state_dir */
+    {"unlink", ALWAYS, "remove an own socket", NULL, 0, false, {{0}}},
+    {"unlinkat", ALWAYS, "remove an own socket", NULL, 0, false, {{0}}},
+    {"chmod", ALWAYS, "a socket is for its owner", NULL, 0, false, {{0}}},
+    {"fchmodat", ALWAYS, "a socket is for its owner", NULL, 0, false, {{0}}},
+    {"fchmod", ALWAYS, "a socket is for its owner", NULL, 0, false, {{0}}},
+    {"umask", ALWAYS, "a socket is for its owner from the first moment", NULL, 0, false, {{0}}},
+    {"rename", ALWAYS, "a socket takes an older one's place", NULL, 0, false, {{0}}},
+    {"renameat", ALWAYS, "a socket takes an older one's place", NULL, 0, false, {{0}}},
+    {"renameat2", ALWAYS, "a socket takes an older one's place", NULL, 0, false, {{0}}},
+
+    /* facts about this process and the time */
+    {"clock_gettime", ALWAYS, "the time, where the vDSO cannot tell it", NULL, 0, false, {{0}}},
+    {"gettimeofday", ALWAYS, "the time, where the vDSO cannot tell it", NULL, 0, false, {{0}}},
+    {"clock_getres", ALWAYS, "how exact the clock is", NULL, 0, false, {{0}}},
+    {"clock_nanosleep", ALWAYS, "nng's timers", NULL, 0, false, {{0}}},
+    {"nanosleep", ALWAYS, "nng's timers", NULL, 0, false, {{0}}},
+    {"getrandom", ALWAYS, "identifiers and jitter", NULL, 0, false, {{0}}},
+    {"getpid", ALWAYS, "own identity", NULL, 0, false, {{0}}},
+    {"getppid", ALWAYS, "own identity", NULL, 0, false, {{0}}},
+    {"getuid", ALWAYS, "own identity", NULL, 0, false, {{0}}},
+    {"geteuid", ALWAYS, "own identity", NULL, 0, false, {{0}}},
+    {"getgid", ALWAYS, "own identity", NULL, 0, false, {{0}}},
+    {"getegid", ALWAYS, "own identity", NULL, 0, false, {{0}}},
+    {"uname", ALWAYS, "the host's name", NULL, 0, false, {{0}}},
+    {"getrusage", ALWAYS, "processor time and memory, for the heartbeat", NULL, 0, false, {{0}}},
+    {"times", ALWAYS, "processor time", NULL, 0, false, {{0}}},
+    {"sysinfo", ALWAYS, "how much memory there is", NULL, 0, false, {{0}}},
+    {"prlimit64", ALWAYS, "report the limits", "reading", 1, false, EQUALS(2, 0)},
+    {"getrlimit", ALWAYS, "report the limits", NULL, 0, false, {{0}}},
+
+    /* files below the state directory; landlock refuses every other */
+    {"openat", STATE, "own state", NULL, 0, false, {{0}}},
+    {"open", STATE, "own state", NULL, 0, false, {{0}}},
+    {"pwrite64", STATE, "own state", NULL, 0, false, {{0}}},
+    {"ftruncate", STATE, "own state", NULL, 0, false, {{0}}},
+    {"fsync", STATE, "what was acknowledged is on disk", NULL, 0, false, {{0}}},
+    {"fdatasync", STATE, "what was acknowledged is on disk", NULL, 0, false, {{0}}},
+    {"mkdir", STATE, "own state", NULL, 0, false, {{0}}},
+    {"mkdirat", STATE, "own state", NULL, 0, false, {{0}}},
+    {"rmdir", STATE, "own state", NULL, 0, false, {{0}}},
+    {"getdents64", STATE, "list own state", NULL, 0, false, {{0}}},
+    {"stat", STATE, "look at own state", NULL, 0, false, {{0}}},
+    {"lstat", STATE, "look at own state", NULL, 0, false, {{0}}},
+    {"newfstatat", STATE, "look at own state", NULL, 0, false, {{0}}},
+    {"statx", STATE, "look at own state", NULL, 0, false, {{0}}},
+    {"access", STATE, "look at own state", NULL, 0, false, {{0}}},
+    {"faccessat2", STATE, "look at own state", NULL, 0, false, {{0}}},
+    COMMAND(F_SETLK, STATE, "one process writes at a time"),
+    COMMAND(F_GETLK, STATE, "one process writes at a time"),
+    COMMAND(F_OFD_SETLK, STATE, "one process writes at a time"),
+    {"flock", STATE, "one process writes at a time", NULL, 0, false, {{0}}},
+
+    /* a sanitizer reads the map of its own memory to write a report */
+    {"openat", SANITIZED, "sanitizer report", NULL, 0, false, {{0}}},
+    {"open", SANITIZED, "sanitizer report", NULL, 0, false, {{0}}},
+    {"readlink", SANITIZED, "sanitizer report", NULL, 0, false, {{0}}},
+    {"readlinkat", SANITIZED, "sanitizer report", NULL, 0, false, {{0}}},
+    {"stat", SANITIZED, "sanitizer report", NULL, 0, false, {{0}}},
+    {"newfstatat", SANITIZED, "sanitizer report", NULL, 0, false, {{0}}},
+};
+
+static struct seal_call calls[SEAL_CALLS_MAX];
+static size_t call_count;
+
+const struct seal_call *seal_calls_list(size_t *ret_count)
+{
+    *ret_count = call_count;
+    return calls;
+}
+
+static bool applies(const struct rule *r, const struct seal_spec *spec)
+{
+    switch (r->when) {
+    case ALWAYS:
+        return true;
+    case NETWORK:
+        return spec->network;
+    case STATE:
+        return spec->state_dir != NULL;
+    case SANITIZED:
+        return KERNEL_IS_SANITIZED;
+    }
+    return false;
+}
+
+static enum err note(int number, const char *name, const char *reason, const char *condition,
+                     char why[SEAL_WHY_SIZE])
+{
+    if (call_count == SEAL_CALLS_MAX) {
+        snprintf(why, SEAL_WHY_SIZE, "seccomp: more than %d system calls", SEAL_CALLS_MAX);
+        return ERR_LIMIT;
+    }
+    struct seal_call *call = &calls[call_count++];
+    *call = (struct seal_call){.number = number, .reason = reason, .condition = condition};
+    snprintf(call->name, sizeof call->name, "%s", name);
+    return ERR_OK;
+}
+
+static enum err fail_rule(const char *name, int rc, char why[SEAL_WHY_SIZE])
+{
+    snprintf(why, SEAL_WHY_SIZE, "seccomp: rule for %s: %s", name, strerrordesc_np(-rc));
+    return rc == -ENOMEM ? ERR_NOMEM : ERR_UNSUPPORTED;
+}
+
+static enum err add_rule(scmp_filter_ctx filter, const struct rule *r, char why[SEAL_WHY_SIZE])
+{
+    struct scmp_arg_cmp argument[ARGUMENTS_MAX];
+    int number = seccomp_syscall_resolve_name(r->name);
+
+    if (number < 0) {
+        return ERR_OK; /* this architecture never had it: its libc uses the newer one */
+    }
+    memcpy(argument, r->argument, sizeof argument);
+    if (r->is_own_pid) {
+        argument[0].datum_a = (scmp_datum_t)getpid();
+    }
+    int rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number, r->count, argument);
+    return rc != 0 ? fail_rule(r->name, rc, why)
+                   : note(number, r->name, r->reason, r->condition, why);
+}
+
+static enum err add_own(scmp_filter_ctx filter, const struct cell_syscall *own,
+                        char why[SEAL_WHY_SIZE])
+{
+    char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, own->number);
+    char number[32];
+
+    if (own->number < 0) {
+        snprintf(why, SEAL_WHY_SIZE, "seccomp: no system call has the number %d", own->number);
+        return ERR_INVALID;
+    }
+    snprintf(number, sizeof number, "call %d", own->number); /* newer than our libseccomp */
+    int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, own->number, 0);
+    enum err e = rc != 0 ? fail_rule(name != NULL ? name : number, rc, why)
+                         : note(own->number, name != NULL ? name : number, own->reason, NULL, why);
+    free(name);
+    return e;
+}
+
+enum err seal_calls_fill(scmp_filter_ctx filter, const struct seal_spec *spec,
+                         char why[SEAL_WHY_SIZE])
+{
+    enum err e = ERR_OK;
+
+    call_count = 0;
+    for (size_t i = 0; e == ERR_OK && i < ARRAY_LEN(rules); i++) {
+        if (applies(&rules[i], spec)) {
+            e = add_rule(filter, &rules[i], why);
+        }
+    }
+    for (size_t i = 0; e == ERR_OK && i < spec->call_count; i++) {
+        e = add_own(filter, &spec->calls[i], why);
+    }
+    if (e == ERR_OK) {
+        int rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+        e = rc != 0 ? fail_rule("clone3", rc, why) : ERR_OK;
+    }
+    if (e != ERR_OK) {
+        call_count = 0;
+    }
+    return e;
+}
