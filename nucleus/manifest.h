@@ -13,7 +13,9 @@
 
 enum {
     MANIFEST_CELLS_MAX = 1024,        /* entries; one process table and one screen a node       */
-    MANIFEST_LIST_MAX = 64,           /* entries of requires, serves, may_call, paths, labels   */
+    MANIFEST_LIST_MAX = 64,           /* entries of requires, serves, may_call and labels       */
+    MANIFEST_PATHS_MAX = 14,          /* of read and of write: with the cell's own directories
+                                       * they fit the 32 mounts of a jail                       */
     MANIFEST_BYTES_MAX = 1024 * 1024, /* of YAML text                                           */
     MANIFEST_CONFIG_MAX = 32 * 1024,  /* of one cell's config; must fit a gap message           */
     MANIFEST_PATH_MAX = 1024,         /* with the terminator                                    */

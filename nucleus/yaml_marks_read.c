@@ -297,10 +297,11 @@ static enum err refuse_syntax(struct reader *r, const char *text, size_t size)
         return REFUSE(r, line, ERR_MALFORMED, "a tab in the indentation, expected spaces");
     }
     if (p->context != NULL) {
-        return REFUSE(r, line, ERR_MALFORMED, "not YAML: %s, %s of line %" PRIu32
-                      ", expected a mapping with node and cells", p->problem, p->context, begun);
+        return REFUSE(r, line, ERR_MALFORMED,
+                      "not YAML: %s, %s of line %" PRIu32 ", expected e.g. name: value", p->problem,
+                      p->context, begun);
     }
-    return REFUSE(r, line, ERR_MALFORMED, "not YAML: %s, expected a mapping with node and cells",
+    return REFUSE(r, line, ERR_MALFORMED, "not YAML: %s, expected e.g. name: value",
                   p->problem != NULL ? p->problem : "unreadable");
 }
 

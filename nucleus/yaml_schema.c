@@ -15,8 +15,8 @@
 #define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
 /* No lengths here: yaml_value.h says what is wrong with a text, a schema only that it is long. */
 #define TEXT(type, key, member) CYAML_FIELD_STRING_PTR(key, OPTIONAL, type, member, 0, CYAML_UNLIMITED)
-#define LIST(type, member)                                                                         \
-    CYAML_FIELD_SEQUENCE(#member, OPTIONAL, type, member, &text_entry, 0, MANIFEST_LIST_MAX)
+#define LIST(type, member, most)                                                                   \
+    CYAML_FIELD_SEQUENCE(#member, OPTIONAL, type, member, &text_entry, 0, most)
 #define GROUP(member)                                                                              \
     CYAML_FIELD_MAPPING(#member, CYAML_FLAG_OPTIONAL, struct yaml_schema_cell, member, member##_fields)
 
@@ -33,8 +33,8 @@ static const cyaml_schema_value_t text_entry = {
 
 static const cyaml_schema_field_t sandbox_fields[] = {
     IN_SANDBOX(network),
-    LIST(struct yaml_schema_sandbox, read),
-    LIST(struct yaml_schema_sandbox, write),
+    LIST(struct yaml_schema_sandbox, read, MANIFEST_PATHS_MAX),
+    LIST(struct yaml_schema_sandbox, write, MANIFEST_PATHS_MAX),
     CYAML_FIELD_END,
 };
 
@@ -73,9 +73,9 @@ static const cyaml_schema_field_t cell_fields[] = {
     IN_CELL(exec),
     IN_CELL(instances),
     IN_CELL(root),
-    LIST(struct yaml_schema_cell, requires),
-    LIST(struct yaml_schema_cell, serves),
-    LIST(struct yaml_schema_cell, may_call),
+    LIST(struct yaml_schema_cell, requires, MANIFEST_LIST_MAX),
+    LIST(struct yaml_schema_cell, serves, MANIFEST_LIST_MAX),
+    LIST(struct yaml_schema_cell, may_call, MANIFEST_LIST_MAX),
     GROUP(sandbox),
     GROUP(limits),
     GROUP(heartbeat),

@@ -328,18 +328,22 @@ enum err yaml_value_name(const struct yaml_marks *m, uint32_t node, const char *
     return ERR_OK;
 }
 
-/* Names that mean the supervisor itself to every cell, or its own files in the run directory. */
+/* The name that means the supervisor to every cell, and those of its files in the run directory. */
 static enum err refuse_reserved(const struct yaml_marks *m, uint32_t entry,
                                 const struct manifest_cell *c)
 {
+    static const char *const files[] = {"nucleus", "lock", "doors", "bind", "root"};
+
     if (strcmp(c->name, "nucleus") == 0) {
         return yaml_marks_fault(m, yaml_marks_find(m, entry, "name"), ERR_INVALID,
                                 "\"nucleus\" is the supervisor, expected another name");
     }
-    if (strcmp(c->space, "nucleus") == 0 || strcmp(c->space, "lock") == 0) {
-        return yaml_marks_fault(m, yaml_marks_find(m, entry, "namespace"), ERR_INVALID,
-                                "\"%s\" is a file of the supervisor, expected another namespace",
-                                c->space);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        if (strcmp(c->space, files[i]) == 0) {
+            return yaml_marks_fault(m, yaml_marks_find(m, entry, "namespace"), ERR_INVALID,
+                                    "\"%s\" is a file of the supervisor, expected another namespace",
+                                    c->space);
+        }
     }
     return ERR_OK;
 }
