@@ -104,9 +104,10 @@ enum err publish_prepare_state(struct shell *s, const struct manifest_cell *c, u
 enum err publish_open(struct shell *s)
 {
     char path[PUBLISH_PATH];
-    static char *const for_cells[] = {"nucleus.Resolve", "nucleus.Heartbeat", "nucleus.Status",
-                                      "nucleus.Scale",   "nucleus.Events",    "nucleus.Start",
-                                      "nucleus.Stop",    "nucleus.Restart",   "nucleus.Apply"};
+    static const char *const for_cells[] = {
+        "nucleus.Resolve", "nucleus.Heartbeat", "nucleus.Status",  "nucleus.Scale", "nucleus.Events",
+        "nucleus.Start",   "nucleus.Stop",      "nucleus.Restart", "nucleus.Apply",
+    };
 
     (void)snprintf(path, sizeof path, "%s/logs", s->state_dir);
     enum err e = fd_make_dirs(path, 0750);
@@ -127,7 +128,7 @@ enum err publish_open(struct shell *s)
      * each may call beyond Resolve and Heartbeat is checked per request against its may_call. */
     (void)snprintf(path, sizeof path, "%s/nucleus/cells.sock", s->run_dir);
     (void)unlink(path);
-    e = door_listen(s->cell, path, "cell", "any", for_cells, ARRAY_LEN(for_cells));
+    e = door_listen(s->cell, path, "cell", "any", (char *const *)for_cells, ARRAY_LEN(for_cells));
     if (e == ERR_OK && getuid() == 0 && chown(path, s->uid, s->gid) != 0) {
         e = err_from_errno(errno);
     }

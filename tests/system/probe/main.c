@@ -55,7 +55,7 @@ static enum err echo(void *state, struct cell_call *call, const void *request)
     cell_call_caller(call, &caller);
     (void)snprintf(name, sizeof name, "%s/%s", caller.space, caller.cell);
     reply.text = ask->text;
-    reply.caller = caller.is_operator ? "operator" : name;
+    reply.caller = caller.is_operator ? (char *)"operator" : name;
     reply.config = (char *)cell_config(probe->cell);
     reply.state_dir = (char *)cell_state_dir(probe->cell);
     return cell_reply(call, &reply);
@@ -75,7 +75,7 @@ static enum err leave(void *state, struct cell_call *call, const void *request)
     _exit(ask->status);
 }
 
-static enum err stall(void *state, struct cell_call *call, const void *request)
+_Noreturn static enum err stall(void *state, struct cell_call *call, const void *request)
 {
     const Cell__Probe__StallRequest *ask = request;
 
