@@ -8,6 +8,7 @@ command, with nothing left behind. See docs/TESTING.md.
 """
 import json as json_module
 import os
+import re
 import selectors
 import shutil
 import signal
@@ -20,6 +21,7 @@ import time
 from . import procs, sp, wait
 
 HERE = os.path.dirname(os.path.realpath(__file__))
+REPORT = re.compile(r"ERROR: \w+Sanitizer|runtime error:|WARNING: ThreadSanitizer|Assertion .* failed")
 UP_DEADLINE = 60.0
 DOWN_DEADLINE = 30.0
 
@@ -69,6 +71,7 @@ class Node:
         self.manifest_path = os.path.join(self.directory, "node.yaml")
         self.keepers = []
         self.damage = None
+        self.expected_reports = [] # words of reports that a test provokes
         self.is_closed = False
         for folder in (self.run, self.state):
             os.mkdir(folder, 0o700)
@@ -194,6 +197,11 @@ class Node:
             return next((l for l in self.log(part).splitlines() if words in l), None)
         return wait.until(line, deadline, f'"{words}" is in the logs')
 
+    def reports(self):
+        """Lines of the logs that no test may pass with: a sanitizer's report, a failed assertion."""
+        return [line for line in self.log().splitlines()
+                if REPORT.search(line) and not any(words in line for words in self.expected_reports)]
+
     # ---- doing harm -----------------------------------------------------------------------------
 
     def kill(self, cell, instance=0, space="default", number=signal.SIGKILL):
@@ -250,6 +258,7 @@ class Node:
             for pid in alive:
                 procs.kill_and_wait(pid)
         left += [f"process {p} does not end: {procs.name(p)}" for p in self.processes()]
+        left += [f"report: {line}" for line in self.reports()]
         left += self._clean_files()
         for keeper in self.keepers:
             try:
@@ -258,7 +267,7 @@ class Node:
                 left.append(f"keeper {keeper.pid} still has children")
                 procs.kill_and_wait(keeper.pid)
                 keeper.wait(10)
-        assert not left, "the node left behind:\n" + "\n".join(left)
+        assert not left, "the node left behind or said:\n" + "\n".join(left)
 
     def _clean_files(self):
         left = [f"mount {m}" for m in self._mounts()]

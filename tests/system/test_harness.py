@@ -159,6 +159,16 @@ def test_a_socket_left_behind_is_a_fault(short_dir):
         node.close()
 
 
+@pytest.mark.parametrize("line", ["==7==ERROR: AddressSanitizer: heap-use-after-free", "x.c:1:2: runtime error: shift",
+                                  "cell-x: x.c:7: f: Assertion `a' failed."])
+def test_a_sanitizer_report_in_a_log_is_a_fault(short_dir, line):
+    node = node_module.Node(FakeBuild(short_dir, "exit 0\n"), "cells: []\n")
+    with open(os.path.join(node.state, "greeter.0.log"), "w", encoding="utf-8") as log:
+        log.write("fine\n" + line + "\n")
+    with pytest.raises(AssertionError, match="report: "):
+        node.close()
+
+
 def test_status_and_streams_of_a_command(short_dir):
     node = node_module.Node(FakeBuild(short_dir, 'cat; echo "$CELL_RUN" >&2; exit 3\n'), "cells: []\n")
     result = node.command("anything", stdin="in\n")
