@@ -133,6 +133,7 @@ static void call_free(struct cell_call *call)
         call->next->back = call->back;
     }
     door->live_count--;
+    door->expired_count -= call->is_expired;
     struct arena arena = call->arena;
     arena_reset(&arena);
     *call = (struct cell_call){.arena = arena, .next = door->spare};
@@ -234,6 +235,7 @@ void door_on_deadline(void *context)
             batch_answer(call->batch, call->index, ERR_TIMEOUT,
                          "the handler did not answer before the deadline", NULL, NULL);
             call->is_expired = true; /* freed when its handler answers after all */
+            door->expired_count++;
         } else if (call->deadline_ms < next_ms) {
             next_ms = call->deadline_ms;
         }

@@ -57,6 +57,7 @@ struct door {
     struct cell_call *live;      /* list of calls that wait for their answer */
     struct cell_call *spare;     /* freed ones, with their arena             */
     uint32_t live_count;
+    uint32_t expired_count;      /* of these: answered with TIMEOUT, their handler holds on */
     struct door_unsent *unsent_first;
     struct door_unsent *unsent_last;
     size_t unsent_count;

@@ -195,7 +195,7 @@ void door_close(struct cell *cell)
 
 uint32_t door_calls_in_flight(const struct cell *cell)
 {
-    return cell->door == NULL ? 0 : cell->door->live_count;
+    return cell->door == NULL ? 0 : cell->door->live_count - cell->door->expired_count;
 }
 
 void door_read(struct cell *cell, struct door_numbers *ret, bool reset_window)

@@ -227,6 +227,8 @@ static void hear_welcome(struct cell *cell, enum gap_state before)
     cell->gap_state = before;
     log_info("CELL-REJOINED", "after_ms=%" PRIu64, loop_now_ms() - cell->lost_ms);
     cell->lost_ms = 0;
+    loop_timer_free(cell->rejoin_timer);
+    cell->rejoin_timer = NULL;
     if (cell->is_draining && before < GAP_DRAINING) {
         say_draining(cell);
     }
@@ -238,7 +240,8 @@ static void hear(struct cell *cell, Cell__Gap__ToCell *message, int *fds, size_t
     enum gap_state before = cell->gap_state;
     enum gap_state state = cell->lost_ms != 0 ? GAP_NEW : before;
 
-    if (gap_step_from_nucleus(&state, message) != ERR_OK) {
+    if (gap_step_from_nucleus(&state, message) != ERR_OK ||
+        message->what_case == CELL__GAP__TO_CELL__WHAT_GENESIS) { /* it came at birth */
         log_warn("CELL-GAP-ORDER", "what=%d state=%s action=ignored", (int)message->what_case,
                  gap_state_name(before));
         return;
@@ -261,7 +264,7 @@ static void hear(struct cell *cell, Cell__Gap__ToCell *message, int *fds, size_t
     case CELL__GAP__TO_CELL__WHAT_WELCOME:
         hear_welcome(cell, before);
         break;
-    case CELL__GAP__TO_CELL__WHAT_GENESIS: /* refused by the order above: it came at birth */
+    case CELL__GAP__TO_CELL__WHAT_GENESIS: /* refused above */
     case CELL__GAP__TO_CELL__WHAT__NOT_SET:
     case _CELL__GAP__TO_CELL__WHAT__CASE_IS_INT_SIZE:
         break;
@@ -316,47 +319,66 @@ static enum err say_rejoin(struct cell *cell)
     return gap_send(cell->gap_fd, &message.base, NULL, 0);
 }
 
-static void plan_rejoin(struct cell *cell);
+static void on_rejoin(void *context);
 
-static void on_rejoin(void *context)
+static void try_later(struct cell *cell, uint64_t delay_ms)
 {
-    struct cell *cell = context;
-
     loop_timer_free(cell->rejoin_timer);
-    cell->rejoin_timer = NULL;
-    if (loop_now_ms() - cell->lost_ms > cell->birth.rejoin_grace_ms) {
-        log_error("CELL-ORPHANED", "grace_ms=%" PRIu32 " action=exit",
-                  cell->birth.rejoin_grace_ms);
-        cell->exit_status = 2;
-        cell_stop(cell, "no supervisor");
-        return;
+    cell->rejoin_timer = loop_timer_new(cell->loop, delay_ms, 0, on_rejoin, cell);
+    if (cell->rejoin_timer == NULL) {
+        cell_stop(cell, "out of memory while looking for the supervisor");
     }
-    int fd = -1;
-    if (connect_gap(cell, &fd) == ERR_OK) {
-        cell->gap_fd = fd;
-        cell->gap_watch = loop_watch_new(cell->loop, fd, LOOP_READ, on_gap, cell);
-        if (cell->gap_watch != NULL && say_rejoin(cell) == ERR_OK) {
-            return; /* Welcome, or the end of file that plans the next attempt */
-        }
-        loop_watch_free(cell->gap_watch);
-        cell->gap_watch = NULL;
-        fd_close(&cell->gap_fd);
-    }
-    plan_rejoin(cell);
 }
 
 static void plan_rejoin(struct cell *cell)
 {
-    if (cell->has_stopped) {
-        return;
-    }
-    cell->rejoin_timer = loop_timer_new(cell->loop, cell->rejoin_wait_ms, 0, on_rejoin, cell);
+    try_later(cell, cell->rejoin_wait_ms);
     cell->rejoin_wait_ms *= 2;
     if (cell->rejoin_wait_ms > LIFE_REJOIN_MAX_MS) {
         cell->rejoin_wait_ms = LIFE_REJOIN_MAX_MS;
     }
-    if (cell->rejoin_timer == NULL) {
-        cell_stop(cell, "out of memory while looking for the supervisor");
+}
+
+/* Connect and say who we are. False: there is nobody yet. */
+static bool rejoin(struct cell *cell)
+{
+    int fd = -1;
+
+    if (connect_gap(cell, &fd) != ERR_OK) {
+        return false;
+    }
+    cell->gap_fd = fd;
+    cell->gap_watch = loop_watch_new(cell->loop, fd, LOOP_READ, on_gap, cell);
+    if (cell->gap_watch != NULL && say_rejoin(cell) == ERR_OK) {
+        return true;
+    }
+    loop_watch_free(cell->gap_watch);
+    cell->gap_watch = NULL;
+    fd_close(&cell->gap_fd);
+    return false;
+}
+
+static void on_rejoin(void *context)
+{
+    struct cell *cell = context;
+    uint64_t lost_for_ms = loop_now_ms() - cell->lost_ms;
+    uint32_t grace_ms = cell->birth.rejoin_grace_ms;
+
+    loop_timer_free(cell->rejoin_timer);
+    cell->rejoin_timer = NULL;
+    if (lost_for_ms >= grace_ms && cell->has_stopped) {
+        return; /* it finishes its calls and ends by itself */
+    }
+    if (lost_for_ms >= grace_ms) {
+        log_error("CELL-ORPHANED", "grace_ms=%" PRIu32 " action=exit", grace_ms);
+        cell->exit_status = 2;
+        cell_stop(cell, "no supervisor");
+    } else if (cell->gap_fd >= 0 || rejoin(cell)) {
+        /* Until it says Welcome there is none: one that hangs must not keep us for ever. The end
+         * of file before that plans the next attempt. */
+        try_later(cell, grace_ms - lost_for_ms);
+    } else {
+        plan_rejoin(cell);
     }
 }
 

@@ -430,11 +430,27 @@ size_t fake_log_count(const struct fake *f, const char *text)
     return count;
 }
 
-bool fake_log_waits(const struct fake *f, const char *text)
+size_t fake_log_lines(const struct fake *f, const char *id, const char *text)
+{
+    AUTO_FREE char *log = fake_log(f);
+    size_t count = 0;
+    char *save = NULL;
+
+    for (char *line = strtok_r(log, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+        char *at = strstr(line, id);
+        size_t len = strlen(id);
+        if (at != NULL && at[len] == ' ' && (text == NULL || strstr(at + len, text) != NULL)) {
+            count++;
+        }
+    }
+    return count;
+}
+
+bool fake_log_waits(const struct fake *f, const char *id, const char *text)
 {
     uint64_t until_us = fake_now_us() + FAKE_PATIENCE_MS * UINT64_C(1000);
 
-    while (fake_log_count(f, text) == 0) {
+    while (fake_log_lines(f, id, text) == 0) {
         if (fake_now_us() > until_us) {
             return false;
         }

@@ -108,7 +108,9 @@ bool fake_metric_becomes(const struct fake *f, const char *name, double value);
 
 /* The log so far, fresh memory. */
 char *fake_log(const struct fake *f);
-bool fake_log_waits(const struct fake *f, const char *text); /* until it is there */
+/* Lines with this id, and this text after it when it is not NULL. */
+size_t fake_log_lines(const struct fake *f, const char *id, const char *text);
+bool fake_log_waits(const struct fake *f, const char *id, const char *text); /* for the first */
 size_t fake_log_count(const struct fake *f, const char *text);
 
 size_t fake_fd_count(pid_t pid);

@@ -48,7 +48,7 @@ static void birth_is_reported_in_order(void)
     fake_heard_free(m);
     fake_expect(f.gap, CELL__GAP__TO_NUCLEUS__WHAT_READY);
     CHECK(fake_echo(fake_door(&f, "", ""), "hello") == ERR_OK, "it serves");
-    CHECK(fake_log_waits(&f, "CELL-READY"), "readiness is logged");
+    CHECK(fake_log_waits(&f, "CELL-READY", NULL), "readiness is logged");
     CHECK(fake_log_count(&f, "generation=7 took_ms=") == 1, "with the time it took");
     fake_finish(&f);
 }
@@ -359,7 +359,7 @@ static void standalone_serves(void)
 
     (void)snprintf(path, sizeof path, "%s/default/testcell.9999.sock", fake_run_dir());
     fake_spawn(&f, &(struct fake_spec){0}, argv);
-    CHECK(fake_log_waits(&f, "CELL-READY"), "it gets ready without a nucleus");
+    CHECK(fake_log_waits(&f, "CELL-READY", NULL), "it gets ready without a nucleus");
     CHECK(fake_echo(path, "alone") == ERR_OK, "and serves at its public path");
     (void)kill(f.pid, SIGINT);
     CHECK(fake_exit_status(&f, FAKE_PATIENCE_MS) == 0, "interrupted, it ends in order");
