@@ -85,7 +85,8 @@ class Node:
         if not isinstance(manifest, str):
             cells = [dict(entry) for entry in manifest]
             for entry in cells:
-                entry.setdefault("exec", self.build.binary("cell-" + entry["name"]))
+                if "exec" not in entry:
+                    entry["exec"] = self.build.binary("cell-" + entry["name"])
             manifest = json_module.dumps({"node": self.name, "cells": cells}, indent=1) + "\n"
         with open(self.manifest_path, "w", encoding="utf-8") as f:
             f.write(manifest)

@@ -37,10 +37,27 @@ def test_killed_nucleus_restarts_nothing(node):
             assert reply.status == 1
     wait_successor(node, old)
     assert rows(node) == before
-    node.kill("greeter", 0, number=signal.SIGSEGV)
+    node.kill("greeter", 0)
     node.wait_until(lambda: node.instance("greeter", 0)["state"] == "ready"
                     and node.instance("greeter", 0)["restarts"] == 1, 10, "it is restarted")
-    assert "signal 11" in node.cli("events")
+    assert "signal 9" in node.cli("events")
+
+
+def test_exit_status_of_an_adopted_cell_is_exact(make_node, build):
+    """NUC-10: a process that is no child of the new nucleus ends with status 7: the event says 7."""
+    node = make_node([{"name": "probe", "exec": build.binary("cell-probe")}])
+    node.up()
+    old = nucleus(node)
+    procs.kill(old)
+    wait_successor(node, old)
+    for status in (7, 42):
+        with node.client("probe") as client:
+            client.send(sp.envelope([sp.request(20001, pb.encode([(1, status)]))]))
+            node.wait_until(lambda: f"ended with status {status}" in node.cli("events"), 10, f"status {status}")
+        node.wait_state("probe", "ready")
+        old = nucleus(node)
+        procs.kill(old)
+        wait_successor(node, old)
 
 
 def test_nucleus_killed_again_and_again(make_node):
