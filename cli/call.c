@@ -1,17 +1,13 @@
 #include "cli/call.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/emit.h"
-#include "cli/paint.h"
+#include "cli/file.h"
 #include "cli/target.h"
 #include "common/base/bytes.h"
 #include "common/reflect/near.h"
-#include "common/run/fd.h"
 #include "proto/inspect.schema.h"
 #include "proto/nucleus.schema.h"
 
@@ -128,41 +124,13 @@ void cli_call_fini(struct cli_call *call)
 
 /* ---- the request ---------------------------------------------------------------------------- */
 
-static int read_input(struct cli *cli, const char *text, char **ret, size_t *ret_len)
-{
-    const char *name = *text == '@' ? text + 1 : "standard input";
-    AUTO_FD int fd = -1;
-    AUTO_FREE char *data = malloc(JSONPB_BYTES_MAX + 1);
-    size_t len;
-
-    if (data == NULL) {
-        return cli_fail(cli, ERR_NOMEM, NULL, "%s: %s", name, err_text(ERR_NOMEM));
-    }
-    fd = *text == '@' ? open(name, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
-    if (fd < 0) {
-        return cli_fail(cli, err_from_errno(errno), NULL, "%s: %s", name, strerror(errno));
-    }
-    enum err e = fd_read_all(fd, data, JSONPB_BYTES_MAX + 1, &len);
-    if (e == ERR_OK && len > JSONPB_BYTES_MAX) {
-        e = ERR_LIMIT;
-    }
-    if (e != ERR_OK) {
-        return cli_fail(cli, e, NULL, "%s: %s", name,
-                        e == ERR_LIMIT ? "larger than 16 MiB" : strerror(errno));
-    }
-    data[len] = '\0';
-    *ret = take_ptr(&data);
-    *ret_len = len;
-    return CLI_DONE;
-}
-
 /* The request's text: given, in a file, or on standard input. */
 static int request_text(struct cli *cli, char **ret, size_t *ret_len)
 {
     const char *text = cli->arg_count > 1 ? cli->args[1] : "{}";
 
     if (*text == '@' || strcmp(text, "-") == 0) {
-        return read_input(cli, text, ret, ret_len);
+        return cli_file_read(cli, *text == '@' ? text + 1 : text, JSONPB_BYTES_MAX, ret, ret_len);
     }
     *ret = strdup(text);
     *ret_len = strlen(text);

@@ -4,10 +4,13 @@
 #include "cli/call.h"
 #include "cli/cli.h"
 #include "cli/complete.h"
+#include "cli/control.h"
 #include "cli/help.h"
 #include "cli/inspect.h"
+#include "cli/logs.h"
 #include "cli/man.h"
 #include "cli/status.h"
+#include "cli/up.h"
 
 const struct cli_option cli_commands_global[] = {
     {"run", 0, "DIR", "the node's run directory, instead of CELL_RUN or the default", CLI_DIR},
@@ -20,6 +23,52 @@ const struct cli_option cli_commands_global[] = {
 };
 
 const struct cli_command cli_commands[] = {
+    {
+        .name = "up",
+        .summary = "start a node",
+        .about = "Starts the guard and the nucleus, which starts every cell of the manifest. In the "
+                 "foreground the node lives until Ctrl-C and its supervisor's log goes to the "
+                 "terminal. With --detach it lives on its own; the command returns when every "
+                 "wanted instance is ready, or says which is not, why, and with which last "
+                 "words.\nThe default manifest is deploy/node.yaml of the source tree when run "
+                 "from a build directory, /etc/cell/node.yaml when installed. One node has one run "
+                 "directory: a second start in it is refused.",
+        .params = {{"MANIFEST", "what to run: a YAML file", CLI_FILE, true, false}},
+        .options = {{"detach", 'd', NULL, "return when every instance is ready", CLI_ANY},
+                    {"cells", 0, "DIR", "look for cell binaries here first; may be repeated", CLI_DIR},
+                    {"deadline", 0, "DURATION", "with --detach: wait this long, default 30s", CLI_ANY}},
+        .examples = "start the default node and wait until it is ready\ncell up --detach\n"
+                    "a second node beside it\n"
+                    "cell --run /tmp/n2/run --state /tmp/n2/state up my-node.yaml --detach",
+        .prints_json = true,
+        .run = cli_up_run,
+    },
+    {
+        .name = "down",
+        .summary = "stop the node and everything on it",
+        .about = "Drains and stops the cells in reverse order of their requirements, then the "
+                 "nucleus and its guard, and returns when the last process is gone. Without a "
+                 "running node there is nothing to do, which is no error.",
+        .options = {{"deadline", 0, "DURATION", "wait this long, default 60s", CLI_ANY}},
+        .examples = "stop the node\ncell down",
+        .prints_json = true,
+        .run = cli_up_down,
+    },
+    {
+        .name = "apply",
+        .summary = "change the running node to a manifest",
+        .about = "Sends the manifest to the nucleus, which checks it as a whole, adds, removes, "
+                 "scales and replaces cells, and refuses it with file, line and reason otherwise: "
+                 "then nothing changes. Returns when every added or changed cell is ready.",
+        .params = {{"FILE", "the manifest, or - for standard input", CLI_FILE, false, false}},
+        .options = {{"dry-run", 'n', NULL, "only show what would change", CLI_ANY},
+                    {"no-wait", 0, NULL, "return at once", CLI_ANY},
+                    {"deadline", 0, "DURATION", "wait this long, default 30s", CLI_ANY}},
+        .examples = "what would change\ncell apply node.yaml --dry-run\n"
+                    "change it\ncell apply node.yaml",
+        .prints_json = true,
+        .run = cli_control_apply,
+    },
     {
         .name = "status",
         .summary = "what runs on this node and how it is",
@@ -34,6 +83,54 @@ const struct cli_command cli_commands[] = {
                     "the states, for a program\ncell status --json | jq -r '.cells[].state'",
         .prints_json = true,
         .run = cli_status_run,
+    },
+    {
+        .name = "start",
+        .summary = "start a cell or an instance",
+        .about = "Starts what was stopped or gave up (crash-loop) and returns when it is ready.",
+        .params = {{"TARGET", "[NAMESPACE/]CELL[.INSTANCE]", CLI_CELL, false, false}},
+        .options = {{"no-wait", 0, NULL, "return at once", CLI_ANY},
+                    {"deadline", 0, "DURATION", "wait this long, default 30s", CLI_ANY}},
+        .examples = "start all instances of a cell\ncell start greeter",
+        .prints_json = true,
+        .run = cli_control_start,
+    },
+    {
+        .name = "stop",
+        .summary = "stop a cell or an instance",
+        .about = "Drains it, then ends it; returns when it is stopped. It stays stopped until it is "
+                 "started again.",
+        .params = {{"TARGET", "[NAMESPACE/]CELL[.INSTANCE]", CLI_CELL, false, false}},
+        .options = {{"no-wait", 0, NULL, "return at once", CLI_ANY},
+                    {"deadline", 0, "DURATION", "wait this long, default 30s", CLI_ANY}},
+        .examples = "stop one instance\ncell stop greeter.2",
+        .prints_json = true,
+        .run = cli_control_stop,
+    },
+    {
+        .name = "restart",
+        .summary = "restart a cell or an instance, and nothing else",
+        .about = "Replaces the processes and returns when their successors are ready. Calls of "
+                 "other cells are retried meanwhile.",
+        .params = {{"TARGET", "[NAMESPACE/]CELL[.INSTANCE]", CLI_CELL, false, false}},
+        .options = {{"no-wait", 0, NULL, "return at once", CLI_ANY},
+                    {"deadline", 0, "DURATION", "wait this long, default 30s", CLI_ANY}},
+        .examples = "restart a cell\ncell restart dht",
+        .prints_json = true,
+        .run = cli_control_restart,
+    },
+    {
+        .name = "scale",
+        .summary = "set how many instances of a cell run",
+        .about = "Starts or drains instances until there are as many as asked for and returns when "
+                 "they are ready. Kept until the next apply.",
+        .params = {{"TARGET", "a cell: [NAMESPACE/]CELL", CLI_CELL, false, false},
+                   {"INSTANCES", "how many, from 0 to 1000", CLI_ANY, false, false}},
+        .options = {{"no-wait", 0, NULL, "return at once", CLI_ANY},
+                    {"deadline", 0, "DURATION", "wait this long, default 30s", CLI_ANY}},
+        .examples = "three instances\ncell scale greeter 3",
+        .prints_json = true,
+        .run = cli_control_scale,
     },
     {
         .name = "inspect",
@@ -68,6 +165,28 @@ const struct cli_command cli_commands[] = {
                     "raise the log level of a running cell\ncell call greeter.Log '{\"level\":\"debug\"}'",
         .prints_json = true,
         .run = cli_call_run,
+    },
+    {
+        .name = "logs",
+        .summary = "show and follow logs",
+        .about = "Prints the kept log of every instance that TARGET means, merged by time, each "
+                 "line with its instance in front when there are several. Reads the log files "
+                 "themselves: works without a running node.\nWith --follow goes on as lines are "
+                 "written, across rotations and new instances, and ends with the reason when every "
+                 "followed instance has ended for good.",
+        .params = {{"TARGET", "[NAMESPACE/]CELL[.INSTANCE], nucleus, or a pattern like 'dht*'; "
+                    "none: all", CLI_LOG, true, true}},
+        .options = {{"follow", 'f', NULL, "go on with what is written from now on", CLI_ANY},
+                    {"lines", 'n', "N", "only the last N lines; default all, with --follow 10",
+                     CLI_ANY},
+                    {"since", 0, "DURATION", "only lines at most this old, e.g. 5m", CLI_ANY},
+                    {"grep", 0, "REGEX", "only lines that match this extended regular expression",
+                     CLI_ANY}},
+        .examples = "what a cell said last\ncell logs greeter -n 20\n"
+                    "follow several cells\ncell logs -f greeter 'dht*'\n"
+                    "errors of the last five minutes\ncell logs --since 5m --grep ' error '",
+        .prints_json = true,
+        .run = cli_logs_run,
     },
     {
         .name = "help",
