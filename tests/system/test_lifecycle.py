@@ -101,7 +101,7 @@ def test_never_ready_is_killed_at_the_deadline(make_node, build):
 
 
 def test_stubborn_program_is_gone_in_time(make_node, build):
-    """NUC-9: drain, SIGTERM and SIGKILL each have their deadline."""
+    """NUC-9: SIGTERM, then SIGKILL at its deadline (nothing speaks on the junction: there is no drain)."""
     node = make_node([{"name": "mule", "exec": build.binary("cell-stubborn"), "protocol": "none",
                        "deadlines": {"drain": "200ms", "term": "200ms"}}])
     node.up()
@@ -109,7 +109,7 @@ def test_stubborn_program_is_gone_in_time(make_node, build):
     start = time.monotonic()
     node.cli("stop", "mule")
     node.wait_until(lambda: not procs.is_alive(pid), 10, "it is gone")
-    assert 0.3 < time.monotonic() - start < 5
+    assert 0.15 < time.monotonic() - start < 5
     node.wait_state("mule", "stopped")
 
 
