@@ -489,6 +489,10 @@ enum err service_down(void *state, struct cell_call *call, const void *request)
         return ERR_EXISTS;
     }
     s->down_call = call;
+    for (uint32_t i = 0; i < node_slots(s->node); i++) {
+        const struct node_instance *instance = node_at(s->node, i);
+        s->down_count += instance != NULL && instance->is_alive;
+    }
     shell_drain(s);
     return ERR_LATER;
 }

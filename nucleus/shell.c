@@ -224,6 +224,7 @@ static void all_done(struct shell *s)
     s->is_down = true;
     if (s->down_call != NULL) {
         Cell__Nucleus__DownReply reply = CELL__NUCLEUS__DOWN_REPLY__INIT;
+        reply.instances = s->down_count;
         enum err e = cell_reply(s->down_call, &reply);
         s->down_call = NULL;
         if (e != ERR_OK) {

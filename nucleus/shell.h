@@ -133,6 +133,7 @@ struct shell {
     struct loop_timer *waiter_timer;
     struct loop_timer *log_timer;
     struct cell_call *down_call;
+    uint32_t down_count; /* instances that ran when it was asked for */
     bool is_down;
 };
 
