@@ -5,11 +5,15 @@
 #include "cli/cli.h"
 #include "cli/complete.h"
 #include "cli/control.h"
+#include "cli/doctor.h"
+#include "cli/events.h"
+#include "cli/health.h"
 #include "cli/help.h"
 #include "cli/inspect.h"
 #include "cli/logs.h"
 #include "cli/man.h"
 #include "cli/status.h"
+#include "cli/top.h"
 #include "cli/up.h"
 
 const struct cli_option cli_commands_global[] = {
@@ -83,6 +87,20 @@ const struct cli_command cli_commands[] = {
                     "the states, for a program\ncell status --json | jq -r '.cells[].state'",
         .prints_json = true,
         .run = cli_status_run,
+    },
+    {
+        .name = "top",
+        .summary = "the status, refreshed",
+        .about = "Shows what `cell status` shows, once a second, until q or Ctrl-C. With --json "
+                 "one document a line.",
+        .params = {{"TARGET", "a cell or instance: [NAMESPACE/]CELL[.INSTANCE]", CLI_CELL, true,
+                    false}},
+        .options = {{"count", 'n', "N", "look N times, then end", CLI_ANY},
+                    {"every", 0, "DURATION", "time between two looks, default 1s", CLI_ANY}},
+        .examples = "watch the node\ncell top\n"
+                    "ten samples of a cell, for a program\ncell top greeter -n 10 --json",
+        .prints_json = true,
+        .run = cli_top_run,
     },
     {
         .name = "start",
@@ -187,6 +205,42 @@ const struct cli_command cli_commands[] = {
                     "errors of the last five minutes\ncell logs --since 5m --grep ' error '",
         .prints_json = true,
         .run = cli_logs_run,
+    },
+    {
+        .name = "events",
+        .summary = "what happened on the node",
+        .about = "Prints starts, state changes, exits, orders and refusals in the order they "
+                 "happened. With --follow goes on; a crash of the nucleus is survived, and events "
+                 "that were lost with it are counted.",
+        .options = {{"follow", 'f', NULL, "go on with what happens from now on", CLI_ANY},
+                    {"lines", 'n', "N", "only the last N of those kept", CLI_ANY}},
+        .examples = "the last ten events\ncell events -n 10\n"
+                    "follow, for a program\ncell events -f --json",
+        .prints_json = true,
+        .run = cli_events_run,
+    },
+    {
+        .name = "health",
+        .summary = "whether every instance is healthy, as itself and the nucleus see it",
+        .about = "Asks each running instance how it is and puts the nucleus's view beside it: "
+                 "process, socket, answer and heartbeat are four different things. Exit status 1 "
+                 "when something is unhealthy.",
+        .params = {{"TARGET", "a cell or instance: [NAMESPACE/]CELL[.INSTANCE]", CLI_CELL, true,
+                    false}},
+        .examples = "all\ncell health\nin a script\ncell health greeter >/dev/null || echo sick",
+        .prints_json = true,
+        .run = cli_health_run,
+    },
+    {
+        .name = "doctor",
+        .summary = "whether this host can run a node, and what to mend",
+        .about = "Checks the kernel's features, directories, sockets, limits, disk and clock. Each "
+                 "finding says what is wrong, why it matters and how to fix it. Exit status 1 when "
+                 "a check fails; a warning is no failure.",
+        .examples = "check this host\ncell doctor\n"
+                    "only what is wrong\ncell doctor --json | jq '.checks[] | select(.result != \"ok\")'",
+        .prints_json = true,
+        .run = cli_doctor_run,
     },
     {
         .name = "help",
