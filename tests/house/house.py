@@ -86,6 +86,13 @@ def without_comments(text):
     return _TOKEN.sub(lambda m: _blank(m[0]) if m[0].startswith(("//", "/*")) else m[0], text)
 
 
+def without_strings(text):
+    """The same text with the contents of strings blanked, comments kept."""
+    def swap(match):
+        return match[0] if match[0].startswith(("//", "/*")) else match[0][0] + _blank(match[0][1:-1]) + match[0][-1]
+    return _TOKEN.sub(swap, text)
+
+
 def code_only(text):
     """Comments, string contents and preprocessor lines blanked, line numbers kept."""
     def swap(match):

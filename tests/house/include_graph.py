@@ -22,6 +22,15 @@ CORE_SYSTEM = {
     "stdlib.h", "string.h", "sodium.h", "blake2.h",
 }
 MEETING = re.compile(r"^(main|wire|service|shell)(_\w+)?\.[ch]$")
+# The supervisor speaks two languages, its own operations and the junction's, and its shell is several
+# rooms large: these translate too.
+MEETING_ALSO = {
+    "nucleus/events": "answers long polls",
+    "nucleus/junction": "speaks with cells on fd 3",
+    "nucleus/logs": "hands a new log file to a cell",
+    "nucleus/spawn": "writes a cell's Genesis",
+}
+MESSAGE_TYPE = re.compile(r"\b(Cell__\w+|cell__\w+__\w+)\b")
 
 
 def includes_of(tree, path):
@@ -95,12 +104,15 @@ def check_meeting(graph, path):
     room = house.room_of(path)
     if room.split("/")[0] in house.OUTSIDE or room.startswith("common/"):
         return
-    seen = graph.reach(path, room)
-    core = sorted(n for n in seen if graph.is_core_header(n) and house.room_of(n) == room)
-    messages = sorted(n for n in seen if n.endswith(".pb-c.h"))
-    if core and messages and not MEETING.match(os.path.basename(path)):
-        graph.tree.fault(path, 0, f'sees protobuf types ("{messages[0]}") together with core types '
-                                  f'("{core[0]}"): only main, wire, service and shell files do')
+    if MEETING.match(os.path.basename(path)) or path[:-2] in MEETING_ALSO:
+        return
+    core = sorted(n for n in graph.reach(path, room) if graph.is_core_header(n) and house.room_of(n) == room)
+    text = house.code_only(graph.tree.read(path))
+    message = MESSAGE_TYPE.search(text)
+    if core and message:
+        graph.tree.fault(path, house.line_of(text, message.start()),
+                         f'names the protobuf type {message[0]} and sees core types ("{core[0]}"): '
+                         "only main, wire, service and shell files translate")
 
 
 def main():
