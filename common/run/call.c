@@ -50,7 +50,8 @@ void call_take_context(struct cell_call *call, const Cell__Envelope__Request *re
     if (call->has_trace) {
         memcpy(call->trace, request->trace.data, CALL_TRACE_LEN);
     }
-    call->key_size = request->idempotency_key.len <= CALL_KEY_MAX ? request->idempotency_key.len : 0;
+    call->key_size = request->idempotency_key.len;
+    assert(call->key_size <= CALL_KEY_MAX); /* longer ones were refused */
     if (call->key_size > 0) {
         memcpy(call->key, request->idempotency_key.data, call->key_size);
     }

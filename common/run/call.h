@@ -14,6 +14,7 @@ enum {
     CALL_TRACE_LEN = 25,       /* W3C trace context: 16 trace id, 8 span id, 1 flags             */
     CALL_KEY_MAX = 32,         /* idempotency key                                                */
     CALL_TEXT_SIZE = 256,
+    CALL_REPLY_OVERHEAD = 48,  /* bytes of a reply around body and texts: tags, lengths, id      */
     CALL_OVERFLOW_UID = 65534, /* what an unmapped user looks like inside a user namespace       */
 };
 
@@ -56,7 +57,7 @@ struct cell_call {
 void call_finish(struct cell_call *call, enum err e, const char *text, const char *hint,
                  const struct ProtobufCMessage *body);
 
-/* Copy trace context and idempotency key from the request, dropping what has a wrong length. */
+/* Copy trace context and idempotency key from the request; a trace of a wrong length is dropped. */
 void call_take_context(struct cell_call *call, const Cell__Envelope__Request *request);
 
 /* protobuf-c memory that comes from an arena and is never freed singly. */

@@ -166,9 +166,23 @@ static void count_answer(struct cell *cell, struct host_op *op, enum err e, uint
     }
 }
 
-/* Put one answer into its place and send all when it was the last. Strings and body are copied. */
-static void batch_answer(struct call_batch *batch, uint32_t index, enum err e, const char *text,
-                         const char *hint, const struct ProtobufCMessage *body)
+/* A copy of an explanation; none when the answers are at their limit already. */
+static const char *batch_text(struct call_batch *batch, const char *text)
+{
+    const char *copy = call_text_dup(&batch->arena, text);
+    size_t size = strlen(copy);
+
+    if (size > batch->room) {
+        return "";
+    }
+    batch->room -= size;
+    return copy;
+}
+
+/* Put one answer into its place and send all when it was the last. Strings and body are copied.
+ * Returns what the caller is told: LIMIT or NOMEM when the answer does not fit. */
+static enum err batch_answer(struct call_batch *batch, uint32_t index, enum err e, const char *text,
+                             const char *hint, const struct ProtobufCMessage *body)
 {
     Cell__Envelope__Reply *reply = &batch->replies[index];
     size_t size = body == NULL ? 0 : protobuf_c_message_get_packed_size(body);
@@ -189,25 +203,33 @@ static void batch_answer(struct call_batch *batch, uint32_t index, enum err e, c
         }
     }
     reply->status = err_to_wire(e);
-    reply->message = (char *)call_text_dup(&batch->arena, text);
-    reply->hint = (char *)call_text_dup(&batch->arena, hint);
+    reply->message = (char *)batch_text(batch, text);
+    reply->hint = (char *)batch_text(batch, hint);
     assert(batch->waiting > 0);
     if (--batch->waiting > 0) {
-        return;
+        return e;
     }
     Cell__Envelope__Replies replies = CELL__ENVELOPE__REPLIES__INIT;
     replies.version = CALL_ENVELOPE_VERSION;
     replies.n_replies = batch->count;
     replies.replies = batch->slots;
     send_replies(batch->cell, batch->header, batch->header_len, &replies);
+    return e;
+}
+
+/* Answer and count what the caller was told. */
+static void conclude(struct cell_call *call, enum err e, const char *text, const char *hint,
+                     const struct ProtobufCMessage *body)
+{
+    e = batch_answer(call->batch, call->index, e, text, hint, body);
+    count_answer(call->cell, call->op, e, call->arrived_us);
 }
 
 void call_finish(struct cell_call *call, enum err e, const char *text, const char *hint,
                  const struct ProtobufCMessage *body)
 {
     if (!call->is_expired) {
-        count_answer(call->cell, call->op, e, call->arrived_us);
-        batch_answer(call->batch, call->index, e, text, hint, body);
+        conclude(call, e, text, hint, body);
     }
     if (call->in_handler) {
         call->is_answered = true; /* the dispatcher still looks at it */
@@ -231,9 +253,8 @@ void door_on_deadline(void *context)
             continue;
         }
         if (call->deadline_ms <= now_ms) {
-            count_answer(cell, call->op, ERR_TIMEOUT, call->arrived_us);
-            batch_answer(call->batch, call->index, ERR_TIMEOUT,
-                         "the handler did not answer before the deadline", NULL, NULL);
+            conclude(call, ERR_TIMEOUT, "the handler did not answer before the deadline", NULL,
+                     NULL);
             call->is_expired = true; /* freed when its handler answers after all */
             door->expired_count++;
         } else if (call->deadline_ms < next_ms) {
@@ -296,6 +317,10 @@ static enum err judge(struct cell *cell, const struct door_peer *peer, const str
         *ret_text = "the operation has other types here; generate the client again";
         return ERR_INCOMPATIBLE;
     }
+    if (request->idempotency_key.len > CALL_KEY_MAX) {
+        *ret_text = "an idempotency key has at most 32 bytes";
+        return ERR_INVALID; /* without it a retry could run twice: not cut, not dropped */
+    }
     if (cell->is_draining && !op->is_inspect) {
         *ret_text = "draining";
         return ERR_UNAVAILABLE;
@@ -348,8 +373,8 @@ static void dispatch(struct call_batch *batch, uint32_t index, const struct door
         e = ERR_NOMEM;
     }
     if (e != ERR_OK) {
+        e = batch_answer(batch, index, e, text, NULL, NULL);
         count_answer(cell, op, e, now_us);
-        batch_answer(batch, index, e, text, NULL, NULL);
         return;
     }
     struct door_caller *caller = &cell->door->callers[peer->door];
@@ -413,6 +438,9 @@ static bool batch_alloc_replies(struct call_batch *batch, size_t count)
         batch->slots[i] = &batch->replies[i];
     }
     batch->count = batch->waiting = (uint32_t)count;
+    /* A client reads SP_MESSAGE_MAX bytes and not one more. */
+    size_t most = SP_MESSAGE_MAX - count * CALL_REPLY_OVERHEAD - CALL_REPLY_OVERHEAD;
+    batch->room = batch->room > most ? most : batch->room;
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -285,6 +286,9 @@ static long connect_abstract(void)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
     size_t len = strlen(target.abstract);
+    if (len == 0) {
+        return denied(EOPNOTSUPP); /* the caller knows that this kernel cannot refuse it */
+    }
     memcpy(to.sun_path + 1, target.abstract, len);
     return connecting(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), &to,
                       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len));
@@ -292,7 +296,7 @@ static long connect_abstract(void)
 static long connect_outside(void)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
-    (void)snprintf(to.sun_path, sizeof to.sun_path, "%s", below(target.outside, "socket"));
+    (void)snprintf(to.sun_path, sizeof to.sun_path, "%.90s/socket", target.outside);
     return connecting(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), &to, sizeof to);
 }
 
