@@ -156,9 +156,10 @@ static const struct rule rules[] = {
     /* the names of sockets; landlock keeps these inside bind_dir and state_dir */
     {"unlink", ALWAYS, "remove an own socket", NULL, 0, false, {{0}}},
     {"unlinkat", ALWAYS, "remove an own socket", NULL, 0, false, {{0}}},
-    {"chmod", ALWAYS, "a socket is for its owner", NULL, 0, false, {{0}}},
-    {"fchmodat", ALWAYS, "a socket is for its owner", NULL, 0, false, {{0}}},
-    {"fchmod", ALWAYS, "a socket is for its owner", NULL, 0, false, {{0}}},
+    /* landlock does not watch modes: only the one that opens nothing to anybody */
+    {"chmod", ALWAYS, "a socket is for its owner", "mode 0600", 1, false, EQUALS(1, 0600)},
+    {"fchmodat", ALWAYS, "a socket is for its owner", "mode 0600", 1, false, EQUALS(2, 0600)},
+    {"fchmod", ALWAYS, "a socket is for its owner", "mode 0600", 1, false, EQUALS(1, 0600)},
     {"umask", ALWAYS, "a socket is for its owner from the first moment", NULL, 0, false, {{0}}},
     {"rename", ALWAYS, "a socket takes an older one's place", NULL, 0, false, {{0}}},
     {"renameat", ALWAYS, "a socket takes an older one's place", NULL, 0, false, {{0}}},
