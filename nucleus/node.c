@@ -127,6 +127,7 @@ static void step_spawn_failed(struct node *n, struct node_slot *s, const struct 
     if (ev->text != NULL) {
         strncat(why, ev->text, sizeof why - sizeof lead);
     }
+    s->at.restart_after_exit = false; /* not our doing, even if we wanted it to end meanwhile */
     node_exit_handle(n, s, why);
 }
 

@@ -49,6 +49,7 @@ struct node_instance {
     uint32_t instance;
     uint64_t generation;     /* of the running or last process; node-wide increasing            */
     uint64_t hash;           /* of the manifest entry that process was started from             */
+    uint32_t level;          /* longest chain of requirements below: the higher ends first      */
     uint32_t every_ms;       /* heartbeat and protocol as that process was told …              */
     uint32_t dead_after;
     bool is_trivial;         /* … does not speak on its junction                               */

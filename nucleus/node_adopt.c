@@ -36,6 +36,7 @@ static enum err find_cell(struct node *n, const char space[NAME_SIZE], const cha
             (c = node_table_new_cell(space, name)) == NULL) {
             return ERR_NOMEM;
         }
+        c->is_orphan = true; /* until a manifest has it */
         n->cell[n->cell_count++] = c;
     }
     *ret = c;
@@ -79,6 +80,7 @@ enum err node_adopt_record(struct node *n, const struct node_event *ev)
     for (uint32_t k = 0; k < NODE_CRASHES_MAX; k++) {
         no_later_than(&s->at.crash_ms[k], n->now_ms);
     }
+    c->level = r->level > c->level ? r->level : c->level;
     node_table_attach(s, c);
     n->live += s->at.is_alive;
     n->generation = r->generation >= n->generation ? r->generation + 1 : n->generation;
@@ -148,7 +150,7 @@ static void resume_dead(struct node *n, struct node_slot *s)
 
     if (ran && i->is_spawning && i->state != NODE_DRAINING) {
         /* Stored, and then the supervisor died: perhaps nothing was started. No crash. */
-        i->is_spawning = false;
+        i->is_spawning = i->restart_after_exit = i->is_healthy = false;
         i->deadline_ms = 0;
         node_instance_move(n, s, NODE_WAITING, "its start was interrupted");
     } else if (ran) {

@@ -64,6 +64,9 @@ struct node_cell {
     uint32_t of;               /* instances in the manifest                               */
     uint32_t scale;            /* a person's number …                                     */
     bool is_scaled;            /* … if there is one                                       */
+    bool is_orphan;            /* adopted and in no manifest since: what it requires is not
+                                * known, so it is taken to require all of a lower level   */
+    uint32_t level;            /* longest chain of requirements below                     */
     bool is_trivial;
     bool has_spare;
     bool spare_is_asked; /* since the last spawn                                       */

@@ -56,6 +56,7 @@ void node_instance_spawn(struct node *n, struct node_slot *s)
 
     /* Two processes of one instance would fight over its sockets and its state directory. */
     assert(!node_instance_is_live(s) && i->is_wanted && n->generation > i->generation);
+    assert(!i->restart_after_exit && !i->is_blamed && !i->is_healthy);
     i->generation = n->generation++;
     i->hash = s->cell->hash;
     i->every_ms = s->cell->heartbeat.every_ms;

@@ -12,6 +12,7 @@ struct draft {
     struct node_cell **fresh;     /* cells this manifest brings, until taken       */
     uint32_t fresh_count;
     struct node_cell **edges;
+    uint32_t *order, *level;      /* by place in the order; by manifest index      */
     uint32_t new_slots;
 };
 
@@ -27,6 +28,8 @@ static void draft_fini(struct draft *d)
     free(d->requires);
     free(d->fresh);
     free(d->edges);
+    free(d->order);
+    free(d->level);
 }
 
 /* Values manifest_check has refused already: checked again because a machine that supervises with
@@ -108,6 +111,28 @@ static enum err draft_edges(const struct node *n, struct draft *d)
     return d->edges != NULL ? ERR_OK : ERR_NOMEM;
 }
 
+/* How deep the requirements below each entry go. manifest_check has refused cycles; should one get
+ * this far it is refused here, because its cells would wait for each other for ever. */
+static enum err draft_levels(struct draft *d)
+{
+    const struct manifest *m = d->manifest;
+
+    manifest_order(m, d->order);
+    for (size_t i = 0; i < m->cell_count; i++) {
+        const struct manifest_cell *e = &m->cells[d->order[i]];
+        uint32_t level = 1;
+        for (size_t r = 0; r < e->requires_count; r++) {
+            int other = manifest_resolve(m, e->space, &e->requires[r]);
+            if (other < 0 || d->level[other] == 0) {
+                return ERR_INVALID;
+            }
+            level = d->level[other] >= level ? d->level[other] + 1 : level;
+        }
+        d->level[d->order[i]] = level;
+    }
+    return ERR_OK;
+}
+
 static enum err draft_make(const struct node *n, struct draft *d)
 {
     size_t count = d->manifest->cell_count;
@@ -116,7 +141,10 @@ static enum err draft_make(const struct node *n, struct draft *d)
     d->entry = calloc(count + 1, sizeof *d->entry);
     d->requires = calloc(count + 1, sizeof *d->requires);
     d->fresh = calloc(count + 1, sizeof *d->fresh);
-    if (d->entry == NULL || d->requires == NULL || d->fresh == NULL) {
+    d->order = calloc(count + 1, sizeof *d->order);
+    d->level = calloc(count + 1, sizeof *d->level);
+    if (d->entry == NULL || d->requires == NULL || d->fresh == NULL || d->order == NULL ||
+        d->level == NULL) {
         return ERR_NOMEM;
     }
     for (size_t i = 0; i < count && e == ERR_OK; i++) {
@@ -124,6 +152,9 @@ static enum err draft_make(const struct node *n, struct draft *d)
     }
     for (size_t i = 0; i < count && e == ERR_OK; i++) {
         e = draft_requires(d, i);
+    }
+    if (e == ERR_OK) {
+        e = draft_levels(d);
     }
     return e == ERR_OK ? draft_edges(n, d) : e;
 }
@@ -177,6 +208,8 @@ static void take_entry(struct node *n, struct draft *d, size_t index)
     bool is_changed = c->hash != e->hash;
 
     c->entry = (int32_t)index;
+    c->is_orphan = false;
+    c->level = d->level[index];
     if (c->is_scaled && c->of != e->instances) {
         c->is_scaled = false;
         struct node_effect *x = node_effects_cell(n, NODE_FX_STORE_SCALE, c);
@@ -192,6 +225,7 @@ static void take_entry(struct node *n, struct draft *d, size_t index)
     for (uint32_t k = 0; k < c->slot_room; k++) {
         if (c->slot[k] != NULL) {
             c->slot[k]->at.cell = (uint32_t)index;
+            c->slot[k]->at.level = c->level;
             if (n->has_manifest) { /* a recovery is no apply */
                 take_instance(n, c->slot[k], is_changed);
             }

@@ -65,8 +65,13 @@ void node_plan_touch_around(struct node *n, const struct node_slot *s)
     for (uint32_t i = 0; i < c->dependents_count; i++) {
         node_plan_touch(n, c->dependents[i]);
     }
-    if (!node_instance_is_live(s)) {
-        node_plan_touch_below(n, c); /* what it required may now end */
+    if (node_instance_is_live(s)) {
+        return;
+    }
+    if (c->is_orphan) { /* what it required may now end */
+        node_plan_touch_all(n);
+    } else {
+        node_plan_touch_below(n, c);
     }
 }
 
@@ -167,6 +172,11 @@ static bool any_going(const struct node_cell *c)
 /* Whether something that requires c, directly or not, is alive and going away. */
 static bool above_is_going(struct node *n, struct node_cell *c)
 {
+    for (uint32_t i = 0; i < n->cell_count; i++) {
+        if (n->cell[i]->is_orphan && n->cell[i]->level > c->level && any_going(n->cell[i])) {
+            return true;
+        }
+    }
     n->mark++;
     uint32_t count = walk_on(n, c->dependents, c->dependents_count, 0);
 
@@ -226,8 +236,8 @@ static void rest(struct node *n, struct node_slot *s)
 
 static bool is_in_roll(const struct node_slot *s)
 {
-    return s->at.restart_after_exit && s->turn == NODE_TURN_ROLL && s->at.state != NODE_DRAINING &&
-           node_instance_is_live(s);
+    return s->at.restart_after_exit && s->at.is_wanted && s->turn == NODE_TURN_ROLL &&
+           s->at.state != NODE_DRAINING && node_instance_is_live(s);
 }
 
 /* Whether `s` holds up the roll. A new version that fails must not replace the old one that serves;

@@ -140,6 +140,7 @@ void node_table_attach(struct node_slot *s, struct node_cell *c)
     assert(instance < c->slot_room && c->slot[instance] == NULL);
     s->cell = c;
     s->at.cell = c->entry == NODE_NONE ? UINT32_MAX : (uint32_t)c->entry;
+    s->at.level = c->level;
     c->slot[instance] = s;
     c->slot_count++;
 }

@@ -1,0 +1,66 @@
+/* Claims about giving up: a crash-loop only after the drawn number of ends in the drawn time, and
+ * no further start after as many certain crashes. */
+#include "tests/sim/nucleus/world.h"
+
+void check_restart_ended(struct world *w, int proc, bool is_sure)
+{
+    const struct proc *p = &w->proc[proc];
+    struct seat *s = &w->place[p->cell].seat[p->seat];
+
+    w->place[p->cell].crash_ms = w->now_ms;
+    s->end_ms[s->ends++ % WORLD_CRASHES] = w->now_ms;
+    if (is_sure) {
+        s->sure_ms[s->sures++ % WORLD_CRASHES] = w->now_ms;
+    }
+}
+
+/* How many of the newest `of` times lie at or after since_ms and within period_ms of the newest. */
+static uint32_t count_recent(const uint64_t *time_ms, uint32_t count, uint64_t since_ms,
+                             uint64_t period_ms)
+{
+    uint32_t recent = 0;
+
+    for (uint32_t k = 0; k < count && k < WORLD_CRASHES; k++) {
+        uint64_t at_ms = time_ms[(count - 1 - k) % WORLD_CRASHES];
+        uint64_t newest_ms = time_ms[(count - 1) % WORLD_CRASHES];
+        recent += at_ms >= since_ms && newest_ms - at_ms <= period_ms;
+    }
+    return recent;
+}
+
+void check_restart_loop(struct world *w, int cell, int seat)
+{
+    const struct place *p = &w->place[cell];
+    const struct seat *s = &p->seat[seat];
+    uint32_t recent =
+        count_recent(s->end_ms, s->ends, s->surely_anew_ms, p->entry.restart.give_up_ms);
+
+    if (recent < p->entry.restart.give_up_count) {
+        world_fail(w, "c%02d.%d is given up after %u of %u ends", cell, seat, recent,
+                   p->entry.restart.give_up_count);
+    }
+}
+
+void check_restart_spawn(struct world *w, int cell, int seat)
+{
+    const struct place *p = &w->place[cell];
+    const struct seat *s = &p->seat[seat];
+
+    if (s->sures == 0) {
+        return;
+    }
+    uint64_t last_ms = s->sure_ms[(s->sures - 1) % WORLD_CRASHES];
+    uint32_t recent = count_recent(s->sure_ms, s->sures, s->maybe_anew_ms + 1,
+                                   p->entry.restart.give_up_ms);
+    if (recent >= p->entry.restart.give_up_count) {
+        world_fail(w, "c%02d.%d is started again after %u crashes", cell, seat, recent);
+    }
+    bool is_last = s->ends > 0 && s->end_ms[(s->ends - 1) % WORLD_CRASHES] == last_ms;
+    uint32_t first_ms = p->entry.restart.first_ms;
+    uint32_t least_ms = first_ms - first_ms / 10;
+    if (is_last && last_ms > s->maybe_anew_ms && w->now_ms < last_ms + least_ms &&
+        least_ms <= p->entry.restart.max_ms) {
+        world_fail(w, "c%02d.%d is started %lu ms after its crash, not %u", cell, seat,
+                   (unsigned long)(w->now_ms - last_ms), least_ms);
+    }
+}
