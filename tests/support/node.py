@@ -218,7 +218,8 @@ class Node:
 
     def processes(self):
         """Pids of everything that commands of this node left running."""
-        return sorted({p for k in self.keepers for p in procs.descendants(k.pid)})
+        self.keepers = [k for k in self.keepers if k.poll() is None] # an ended one has no children
+        return sorted(set(procs.descendants(*(k.pid for k in self.keepers))))
 
     # ---- the end --------------------------------------------------------------------------------
 

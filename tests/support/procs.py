@@ -14,13 +14,13 @@ def stat(pid):
     return int(rest[1]), rest[0], int(rest[19])
 
 
-def descendants(root_pid):
-    """Living (not zombie) processes below root_pid, itself not included."""
+def descendants(*root_pids):
+    """Living (not zombie) processes below any of root_pids, those not included. One look at /proc."""
     children = {}
     for name in os.listdir("/proc"):
         if name.isdigit() and (seen := stat(int(name))):
             children.setdefault(seen[0], []).append((int(name), seen[1]))
-    found, todo = [], [root_pid]
+    found, todo = [], list(root_pids)
     while todo:
         for pid, state in children.get(todo.pop(), ()):
             todo.append(pid)
