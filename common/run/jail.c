@@ -270,6 +270,7 @@ static enum err start_locked(const struct jail_spec *spec, struct jail_started *
         return bury(pid, &pidfd, why);
     }
     *ret = (struct jail_started){pid, pidfd, (ended_ns - began_ns) / 1000};
+    why[0] = '\0';
     return ERR_OK;
 }
 

@@ -17,7 +17,7 @@
 /* X(name, what a person reads, what the host must have for it). In the order they are taken; the
  * identity is taken before the mounts by an unprivileged parent. */
 #define JAIL_STEP_MAP(X)                                                                           \
-    X(CLONE, "clone3", "user and pid, mount, ipc, uts, cgroup and network namespaces")             \
+    X(CLONE, "clone", "user and pid, mount, ipc, uts, cgroup and network namespaces")             \
     X(SESSION, "setsid", "")                                                                       \
     X(OOM, "write oom_score_adj", "/proc on the host")                                             \
     X(NAME, "sethostname", "a uts namespace")                                                      \
