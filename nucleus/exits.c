@@ -101,6 +101,13 @@ static void on_try(void *context)
     }
 }
 
+enum err exits_expect(struct shell_slot *slot)
+{
+    slot->exit_timer = loop_timer_new(host_loop(slot->shell->cell), EXITS_TRY_MS, EXITS_TRY_MS,
+                                      on_try, slot);
+    return slot->exit_timer == NULL ? ERR_NOMEM : ERR_OK;
+}
+
 static void on_pidfd(void *context, unsigned bits)
 {
     struct shell_slot *slot = context;
@@ -121,9 +128,7 @@ static void on_pidfd(void *context, unsigned bits)
     } else if (slot->exit_timer == NULL) {
         /* The guard has yet to reap it. The pidfd stays readable: do not spin on it. */
         loop_watch_want(slot->pid_watch, 0);
-        slot->exit_timer = loop_timer_new(host_loop(slot->shell->cell), EXITS_TRY_MS, EXITS_TRY_MS,
-                                          on_try, slot);
-        if (slot->exit_timer == NULL) {
+        if (exits_expect(slot) != ERR_OK) {
             ended(slot, false, 0);
         }
     }

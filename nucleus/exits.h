@@ -12,6 +12,10 @@ void exits_close(struct shell *s);
  * knows it. ERR_NOMEM. */
 enum err exits_watch(struct shell_slot *slot) MUST_CHECK;
 
+/* The slot's recorded process ended while no supervisor ran: wait a moment for the guard to say how,
+ * then feed its end as EXITED. ERR_NOMEM. */
+enum err exits_expect(struct shell_slot *slot) MUST_CHECK;
+
 /* Signal the slot's process, by pidfd: never another one. NULL or no process is fine. */
 void exits_signal(struct shell_slot *slot, int signal_number);
 

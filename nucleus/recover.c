@@ -59,12 +59,15 @@ static void fill_slot(struct shell *s, uint32_t index, const struct ledger_recor
     *slot = (struct shell_slot){.shell = s, .slot = index, .process = record->process,
                                 .generation = record->instance.generation, .pidfd = pidfd,
                                 .gap_fd = -1, .log_fd = -1};
-    if (pidfd < 0) {
-        slot->process.pid = 0;
-    }
     s->slots[index] = slot;
-    if (pidfd >= 0 && exits_watch(slot) != ERR_OK) {
-        log_error("NUCLEUS-ADOPT-WATCH", "pid=%" PRId32, slot->process.pid);
+    if (slot->process.pid <= 0) {
+        return;
+    }
+    /* What ended while nobody watched is adopted too: how it ended is told by the guard that reaped
+     * it, in a moment, and judged like any other end. */
+    enum err e = pidfd >= 0 ? exits_watch(slot) : exits_expect(slot);
+    if (e != ERR_OK) {
+        log_error("NUCLEUS-ADOPT-WATCH", "pid=%" PRId32 " error=%s", slot->process.pid, err_name(e));
     }
 }
 
@@ -74,7 +77,7 @@ static void adopt_one(struct shell *s, uint32_t slot, struct ledger_record *reco
                             .adopt = &record->instance};
     int pidfd = open_recorded(&record->process);
 
-    record->instance.is_alive = pidfd >= 0;
+    record->instance.is_alive = record->process.pid > 0;
     enum err e = node_step(s->node, &ev, &s->fx);
     if (e != ERR_OK) {
         log_error("NUCLEUS-ADOPT-REFUSED", "cell=%s/%s.%" PRIu32 " error=%s action=ended",
@@ -89,8 +92,7 @@ static void adopt_one(struct shell *s, uint32_t slot, struct ledger_record *reco
     fill_slot(s, slot, record, pidfd);
     log_info("NUCLEUS-ADOPT", "cell=%s/%s.%" PRIu32 " pid=%" PRId32 " alive=%d state=%s",
              record->instance.space, record->instance.name, record->instance.instance,
-             record->process.pid, record->instance.is_alive,
-             node_state_name(record->instance.state));
+             record->process.pid, pidfd >= 0, node_state_name(record->instance.state));
 }
 
 static bool is_recorded(const struct recovery *r, int32_t pid)
