@@ -45,39 +45,61 @@ static bool put(struct writer *w, yaml_event_t *event, int is_made)
     return is_made != 0 && yaml_emitter_emit(&w->emitter, event) != 0;
 }
 
-/* Whether the words are a text under every resolution of plain scalars that is in use (YAML 1.1's
- * and 1.2's), so that quotes around them change nothing: a letter or slash first, and no word for
- * true, false or nothing. */
-static bool is_surely_text(const char *text)
+static bool is_one_of(const char *text, const char *const *words, size_t count)
 {
-    static const char *const words[] = {"true", "false", "yes", "no", "on", "off",
-                                        "y",    "n",     "t",   "f",  "null"};
-
-    if (!((text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z') ||
-          text[0] == '/')) {
-        return false;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+    for (size_t i = 0; i < count; i++) {
         if (strcasecmp(text, words[i]) == 0) {
-            return false;
+            return true;
         }
     }
-    return true;
+    return false;
+}
+
+/* Whether a scalar without quotes may be something else than a text to some reader (YAML 1.1 and 1.2:
+ * truth, nothing, numbers, times, merge keys). Wide on purpose: what is taken for typed keeps its
+ * form. The emitter never quotes any of these, so the form is kept. */
+static bool is_typed(const char *text)
+{
+    static const char *const words[] = {"true", "false", "yes", "no", "on", "off",   "y",     "n",
+                                        "t",    "f",     "~",   "<<", "=",  ".inf",  "+.inf", "-.inf",
+                                        ".nan", "null"};
+    static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_+-.: ";
+    const char *digit = text + (text[0] == '+' || text[0] == '-');
+
+    digit += digit[0] == '.';
+    return is_one_of(text, words, ARRAY_LEN(words)) ||
+           (digit[0] >= '0' && digit[0] <= '9' && text[strspn(text, letters)] == '\0' &&
+            text[strlen(text) - 1] != ':'); /* of a key in brackets, [1:: x]: a text */
+}
+
+/* Line breaks of YAML 1.1, tabs too. */
+static bool has_break(const char *text)
+{
+    return strpbrk(text, "\n\r\t") != NULL || strstr(text, "\xc2\x85") != NULL ||
+           strstr(text, "\xe2\x80\xa8") != NULL || strstr(text, "\xe2\x80\xa9") != NULL;
+}
+
+/* Whether a text looks like one without quotes: then it goes without, where the emitter agrees. Line
+ * breaks only ever go as escapes: the emitter's other ways to keep them are less plain. */
+static bool is_plain_text(const char *text)
+{
+    bool is_letter = (text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z') ||
+                     (unsigned char)text[0] >= 0x80;
+
+    return (is_letter || text[0] == '/') && !is_typed(text) && !has_break(text);
 }
 
 static bool put_scalar(struct writer *w, const char *text, bool is_plain)
 {
+    bool is_bare = w->form == YAML_TEXT_CONFIG &&
+                   ((is_plain && is_typed(text)) || is_plain_text(text));
     yaml_event_t event;
-    yaml_scalar_style_t style = YAML_DOUBLE_QUOTED_SCALAR_STYLE;
 
-    /* Line breaks only ever as escapes: the emitter's other ways to keep them are less plain. */
-    bool is_one_line = strpbrk(text, "\n\r\t") == NULL;
-    if (w->form == YAML_TEXT_CONFIG && is_one_line && (is_plain || is_surely_text(text))) {
-        style = YAML_PLAIN_SCALAR_STYLE; /* a wish: the emitter quotes what needs it */
-    }
     return put(w, &event,
                yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)text,
-                                            (int)strlen(text), 1, 1, style));
+                                            (int)strlen(text), 1, 1,
+                                            is_bare ? YAML_PLAIN_SCALAR_STYLE
+                                                    : YAML_DOUBLE_QUOTED_SCALAR_STYLE));
 }
 
 static int by_key(const void *a, const void *b, void *context)
