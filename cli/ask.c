@@ -71,6 +71,11 @@ int cli_ask_explain_connect(struct cli *cli, const struct cli_ask *ask, enum err
     }
     snprintf(hint, sizeof hint, "see `cell status %s` and `cell logs %s`",
              is_nucleus ? "" : ask->who, ask->who);
+    if (e == ERR_NOT_FOUND || e == ERR_UNAVAILABLE || e == ERR_PEER_DEAD) {
+        /* The nucleus takes the socket of an instance away while it is not to be called. */
+        return cli_fail(cli, ERR_UNAVAILABLE, hint, "%s is not ready, or does not answer its heartbeat",
+                        ask->who);
+    }
     return cli_fail(cli, e, hint, "%s: cannot connect to %s: %s", ask->who, ask->path, err_text(e));
 }
 
