@@ -12,7 +12,9 @@
 #include "cli/inspect.h"
 #include "cli/logs.h"
 #include "cli/man.h"
+#include "cli/new.h"
 #include "cli/status.h"
+#include "cli/test.h"
 #include "cli/top.h"
 #include "cli/up.h"
 
@@ -241,6 +243,36 @@ const struct cli_command cli_commands[] = {
                     "only what is wrong\ncell doctor --json | jq '.checks[] | select(.result != \"ok\")'",
         .prints_json = true,
         .run = cli_doctor_run,
+    },
+    {
+        .name = "new",
+        .summary = "make the folder of a new cell",
+        .about = "Writes a cell that builds, runs and passes its own test: schema, handlers, "
+                 "manifest, cases, meson.build. It is built against the installed SDK (pkg-config "
+                 "cell), or against a source tree of Cell. No existing file is touched.",
+        .params = {{"NAME", "of the cell: a-z, 0-9, _ and -", CLI_ANY, false, false},
+                   {"DIR", "where; default NAME", CLI_DIR, true, false}},
+        .options = {{"cell-source", 0, "DIR", "build against this source tree of Cell", CLI_DIR},
+                    {"cell-build", 0, "DIR", "its build directory; default DIR/build", CLI_DIR}},
+        .examples = "from nothing to a tested cell\ncell new counter && cell test counter",
+        .prints_json = true,
+        .run = cli_new_run,
+    },
+    {
+        .name = "test",
+        .summary = "build a cell and run its cases on a private node",
+        .about = "Builds the folder when it has a meson project of its own, starts a node of its "
+                 "own in fresh directories and a random namespace with the cells of cell.yaml, and "
+                 "runs tests/cases.yaml: each case calls one operation (call, with) and says what "
+                 "must come back (expect, the members that matter, or expect_error, an error's "
+                 "name) within deadline. Results are printed as they come, a failing case with "
+                 "what the cell logged meanwhile. Nothing is left behind.",
+        .params = {{"CELL", "the folder of a cell, or a cell of this source tree; default here",
+                    CLI_DIR, true, false}},
+        .examples = "the cell in this folder\ncell test\nanother one, for a program\n"
+                    "cell test ./counter --json",
+        .prints_json = true,
+        .run = cli_test_run,
     },
     {
         .name = "help",

@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -127,6 +129,10 @@ static int open_log(struct cli *cli, const char *path, int *ret_fd)
 static void become_guard(const struct cli_up_plan *plan, const char *const *argv, int null_fd,
                          int log_fd)
 {
+    /* The guard takes SIGTERM as an order to take the node down. */
+    if (plan->dies_with_us && (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() == 1)) {
+        _exit(127);
+    }
     if (setsid() >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 && dup2(log_fd, STDOUT_FILENO) >= 0 &&
         dup2(log_fd, STDERR_FILENO) >= 0) {
         (void)execv(plan->guard, (char *const *)argv);

@@ -16,6 +16,7 @@ struct cli_up_plan {
     char manifest[CLI_PATH_SIZE];
     char cells[CLI_PATH_SIZE];      /* where the project's cell binaries are */
     const char *more_cells[8];      /* searched first; NULL ends the list    */
+    bool dies_with_us;              /* the node is taken down when this process ends */
 };
 
 /* Find cell-guard and its companions. CLI_FAILED after saying where was looked. */
