@@ -1,6 +1,6 @@
 /* Runs the attempts and tells one line each: "name denied|ALLOWED errno".
  *
- *   escape VICTIM OUTSIDE INSIDE ABSTRACT SETUID PORT NETWORK [MODE]
+ *   escape [VICTIM OUTSIDE INSIDE ABSTRACT SETUID PORT NETWORK [MODE]]
  *
  * MODE: all (default), control (only what an unconfined root can do, in namespaces of its own so that
  * nothing stays), or the name of an attempt that the kernel answers with death: int80, x32.
@@ -27,6 +27,17 @@ enum {
 };
 
 struct escape_target target;
+
+/* As a cell of a node it is given no arguments: what every Linux host has. The first process of the
+ * host's second number is a kernel thread; su is the setuid program of every Debian. */
+static const struct escape_target as_cell = {
+    .victim = 2,
+    .outside = "/root",
+    .inside = "/run/bind",
+    .abstract = "cell-escape",
+    .setuid = "/usr/bin/su",
+    .port = 22,
+};
 
 /* These say that somebody looked at the arguments: the call was not refused, only misused. */
 static bool is_refusal(int error)
@@ -148,18 +159,21 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "--am-i-root") == 0) {
         return geteuid() == 0 ? 0 : 1;
     }
-    if (argc < ARGUMENTS) {
+    if (argc == 1) {
+        target = as_cell;
+    } else if (argc < ARGUMENTS) {
         return USAGE;
+    } else {
+        target = (struct escape_target){
+            .victim = atoi(argv[1]),
+            .outside = argv[2],
+            .inside = argv[3],
+            .abstract = argv[4],
+            .setuid = argv[5],
+            .port = atoi(argv[6]),
+            .has_network = argv[7][0] == '1',
+        };
     }
-    target = (struct escape_target){
-        .victim = atoi(argv[1]),
-        .outside = argv[2],
-        .inside = argv[3],
-        .abstract = argv[4],
-        .setuid = argv[5],
-        .port = atoi(argv[6]),
-        .has_network = argv[7][0] == '1',
-    };
     const char *mode = argc > ARGUMENTS ? argv[ARGUMENTS] : "all";
     bool is_control = strcmp(mode, "control") == 0;
     enter();
