@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "common/run/fd.h"
-#include "common/run/kernel.h"
 
 /* Refused whatever the arguments. By name: a name that this architecture lacks is skipped. */
 static const char *const refused[] = {
@@ -24,7 +23,7 @@ static const char *const refused[] = {
     "unshare", "setns",
     /* other processes' memory, and what is found by number instead of by right */
     "process_vm_readv", "process_vm_writev", "process_madvise", "kcmp", "pidfd_getfd",
-    "open_by_handle_at", "name_to_handle_at", "lookup_dcookie",
+    "open_by_handle_at", "name_to_handle_at", "lookup_dcookie", "ptrace",
     /* large kernel interfaces with a history of holes */
     "bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter",
     "io_uring_register", "add_key", "request_key", "keyctl", "fanotify_init", "fanotify_mark",
@@ -36,9 +35,6 @@ static const char *const refused[] = {
     /* the clock is everybody's */
     "settimeofday", "clock_settime", "clock_settime64", "clock_adjtime", "clock_adjtime64",
     "adjtimex", "stime",
-#if !KERNEL_IS_SANITIZED /* the leak checker stops its own threads with it */
-    "ptrace",
-#endif
 };
 
 /* Namespaces that clone could make; a set bit refuses. */

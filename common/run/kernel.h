@@ -87,8 +87,8 @@ static inline struct kernel_landlock_attr kernel_landlock_all(int abi, int has_n
 #define AT_RECURSIVE 0x8000
 #endif
 
-/* Sanitizer builds reserve terabytes of address space, read /proc/self/maps and stop their own
- * threads with ptrace: a few limits cannot hold for them. */
+/* Sanitizer builds reserve terabytes of address space and read /proc/self/maps for a report: that much
+ * is open in them and in no other. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define KERNEL_IS_SANITIZED 1
 #else

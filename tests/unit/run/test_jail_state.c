@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -89,16 +90,19 @@ static const char *line_of(const char *text, const char *key)
     return line;
 }
 
-/* The kernel lets the starter go on before the new program is complete: its command line is among
- * the last things to appear. */
-static void await_program(pid_t pid)
+/* The kernel lets the starter go on before the new program is complete, and then the dynamic linker
+ * opens files. It has settled when it does what it was started for: sleep. */
+static void await_sleep(pid_t pid)
 {
-    char text[64];
+    char text[256], asleep[16];
     uint64_t deadline_ms = loop_now_ms() + JAILING_DEADLINE_MS;
 
-    while (read_proc(pid, "cmdline", text, sizeof text) == 0 && loop_now_ms() < deadline_ms) {
+    (void)snprintf(asleep, sizeof asleep, "%d ", SYS_clock_nanosleep);
+    do {
         sched_yield();
-    }
+        read_proc(pid, "syscall", text, sizeof text);
+    } while (strncmp(text, asleep, strlen(asleep)) != 0 && loop_now_ms() < deadline_ms);
+    jailing_claim(loop_now_ms() < deadline_ms, "the program never sleeps: %s", text);
 }
 
 /* ---- claims about a running program ----------------------------------------------------------- */
@@ -223,7 +227,7 @@ static void started_program_is_as_promised(const char *which, bool confined, boo
     if (e != ERR_OK) {
         return;
     }
-    await_program(started.pid);
+    await_sleep(started.pid);
     descriptors_are_four(started.pid, which);
     environment_is_empty(started.pid, which);
     status_holds(started.pid, which, confined);
