@@ -256,7 +256,6 @@ void log_write(enum log_level level, const char *id, const char *format, ...)
     assert((unsigned)level < ARRAY_LEN(level_names));
     assert(id != NULL && id[0] != '\0');
     if (level > log_get_level() || !take_turn(id, who, &held)) {
-        errno = kept;
         return;
     }
     struct bytes_text text;

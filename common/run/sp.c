@@ -45,11 +45,9 @@ static enum err wait_for(int fd, short events, uint64_t deadline_us)
 {
     struct pollfd p = {.fd = fd, .events = events};
 
-    for (;;) {
-        uint64_t now = now_us();
-        uint64_t left_us = now < deadline_us ? deadline_us - now : 0;
+    for (uint64_t now = now_us(); now < deadline_us; now = now_us()) {
         /* Rounded up: a wait of 0 ms with some time left would spin. */
-        uint64_t left_ms = (left_us + 999) / 1000;
+        uint64_t left_ms = (deadline_us - now + 999) / 1000;
         int n = poll(&p, 1, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
         if (n > 0) {
             return ERR_OK;
@@ -57,10 +55,8 @@ static enum err wait_for(int fd, short events, uint64_t deadline_us)
         if (n < 0 && errno != EINTR) {
             return err_from_errno(errno);
         }
-        if (n == 0 && now_us() >= deadline_us) {
-            return ERR_TIMEOUT;
-        }
     }
+    return ERR_TIMEOUT;
 }
 
 /* ---- bytes ------------------------------------------------------------------------------------- */

@@ -32,6 +32,9 @@ static void closing_keeps_errno_and_forgets(void)
     errno = EXDEV;
     fd_close(&fd);
     CHECK(errno == EXDEV, "a second close does nothing");
+    fd = number;
+    fd_close(&fd);
+    CHECK(errno == EXDEV && fd == -1, "a close that fails keeps errno too");
     {
         AUTO_FD int scoped = open("/dev/null", O_RDONLY | O_CLOEXEC);
         number = scoped;
@@ -247,6 +250,11 @@ static void a_file_is_replaced_whole(void)
     REQUIRE(symlinkat("five", dir, "s") == 0, "a link");
     CHECK(fd_replace_file(dir, "s", "x", 1, 0600) == ERR_OK && holds("s", "x", 1) &&
               holds("five", "ab\0de", 5), "a link is replaced, not followed");
+    char left[64];
+    snprintf(left, sizeof left, ".r.%d.new", (int)gettid());
+    put_file(left, "half", 4);
+    CHECK(fd_replace_file(dir, "r", "three", 5, 0600) == ERR_OK && holds("r", "three", 5),
+          "what a crash left is in nobody's way");
     CHECK(count_files(".new") == 0, "nothing temporary is left");
 }
 

@@ -19,6 +19,7 @@
 
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
+#include <sodium.h>
 
 #include "common/base/bytes.h"
 #include "common/run/fd.h"
@@ -492,9 +493,12 @@ static void answer_foreign_then_right(struct peer *peer, int fd)
     wait_for_end(fd);
 }
 
+/* Faster than the client reads: it never has to wait. */
 static void answer_foreign_for_ever(struct peer *peer, int fd)
 {
-    uint8_t id[4], frame[17] = {1, 0, 0, 0, 0, 0, 0, 0, 8};
+    enum { FRAME_LEN = 17, FRAMES = 4000 };
+    static uint8_t much[FRAMES * FRAME_LEN];
+    uint8_t id[4], frame[FRAME_LEN] = {1, 0, 0, 0, 0, 0, 0, 0, 8};
 
     (void)peer;
     if (!get_request(fd, id)) {
@@ -502,23 +506,43 @@ static void answer_foreign_for_ever(struct peer *peer, int fd)
     }
     memcpy(frame + 9, id, 4);
     frame[12] ^= 1;
-    while (send(fd, frame, sizeof frame, MSG_NOSIGNAL) > 0) {
+    for (size_t i = 0; i < FRAMES; i++) {
+        memcpy(much + i * FRAME_LEN, frame, FRAME_LEN);
+    }
+    for (ssize_t n = 1; n > 0;) {
+        for (size_t at = 0; n > 0 && at < sizeof much; at += n > 0 ? (size_t)n : 0) {
+            n = send(fd, much + at, sizeof much - at, MSG_NOSIGNAL);
+        }
     }
 }
 
-static void answer_byte_by_byte_for_ever(struct peer *peer, int fd)
+static void answer_byte_by_byte(int fd, int pause_ms)
 {
     uint8_t id[4];
 
-    (void)peer;
     if (!get_request(fd, id)) {
         return;
     }
-    put_reply(fd, id, 1000000, "", 0);
+    put_reply(fd, id, SP_MESSAGE_MAX, "", 0);
     while (send(fd, "x", 1, MSG_NOSIGNAL) > 0) {
         struct pollfd p = {.fd = fd, .events = POLLRDHUP};
-        (void)poll(&p, 1, 5);
+        if (pause_ms > 0) {
+            (void)poll(&p, 1, pause_ms);
+        }
     }
+}
+
+static void answer_slowly_for_ever(struct peer *peer, int fd)
+{
+    (void)peer;
+    answer_byte_by_byte(fd, 5);
+}
+
+/* There is always a byte, but the whole takes far longer than the client waits. */
+static void answer_busily_for_ever(struct peer *peer, int fd)
+{
+    (void)peer;
+    answer_byte_by_byte(fd, 0);
 }
 
 static void answer_half_and_close(struct peer *peer, int fd)
@@ -602,7 +626,8 @@ static const struct reply_row {
     {answer_foreign_then_right, {0}, 0, 5, ERR_OK, "answers of others come first"},
     {answer_with_bytes, {0}, 0, 5, ERR_TIMEOUT, "no answer"},
     {answer_foreign_for_ever, {0}, 0, 5, ERR_TIMEOUT, "a flood of foreign answers"},
-    {answer_byte_by_byte_for_ever, {0}, 0, 5, ERR_TIMEOUT, "a trickle"},
+    {answer_slowly_for_ever, {0}, 0, 5, ERR_TIMEOUT, "a trickle"},
+    {answer_busily_for_ever, {0}, 0, 5, ERR_TIMEOUT, "one byte after the other"},
     {read_nothing, {0}, 0, SP_MESSAGE_MAX, ERR_TIMEOUT, "the request is not read"},
     {close_while_it_sends, {0}, 0, SP_MESSAGE_MAX, ERR_PEER_DEAD, "closes while we send"},
 };
@@ -646,6 +671,56 @@ static void hostile_replies_are_errors_in_bounded_time(void)
     free(request);
 }
 
+/* ---- ids and the deadline, with an id known beforehand ------------------------------------------ */
+
+enum {
+    KNOWN_ID = 0x01020304
+};
+
+static const char *known_name(void)
+{
+    return "known";
+}
+
+static uint32_t known_random(void)
+{
+    return KNOWN_ID;
+}
+
+static struct randombytes_implementation known = {.implementation_name = known_name,
+                                                  .random = known_random};
+
+/* The reply is there before it is asked for, behind `foreign` others. */
+static enum err exchange_prepared(unsigned foreign, uint32_t timeout_ms)
+{
+    static const uint8_t id[4] = {0x81, 2, 3, 4}, other[4] = {0x81, 2, 3, 5};
+    int ends[2];
+    uint8_t *reply = NULL;
+    size_t size = 0;
+
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "a connection");
+    while (foreign-- > 0) {
+        put_reply(ends[1], other, 1, "x", 1);
+    }
+    put_reply(ends[1], id, 1, "y", 1);
+    enum err e = sp_exchange(ends[0], (const uint8_t *)"ask", 3, timeout_ms, &reply, &size);
+    CHECK(e != ERR_OK || (size == 1 && reply[0] == 'y'), "the right one");
+    free(reply);
+    close(ends[0]);
+    close(ends[1]);
+    return e;
+}
+
+static void the_deadline_holds_even_when_nothing_blocks(void)
+{
+    CHECK(randombytes_set_implementation(&known) == 0, "known ids");
+    CHECK(exchange_prepared(0, 0) == ERR_OK, "no time is enough for a reply that is there");
+    CHECK(exchange_prepared(1, PATIENCE_MS) == ERR_OK, "behind another, with time");
+    CHECK(exchange_prepared(1, 0) == ERR_TIMEOUT, "behind another, without time");
+    CHECK(exchange_prepared(40, 0) == ERR_TIMEOUT, "behind many, without time");
+    CHECK(randombytes_set_implementation(&randombytes_sysrandom_implementation) == 0, "as before");
+}
+
 /* ---- fingerprints ------------------------------------------------------------------------------- */
 
 /* Computed with another implementation of BLAKE2b (Python's hashlib). */
@@ -672,6 +747,7 @@ int main(void)
     a_socket_of_another_user_is_denied();
     a_full_queue_ends_at_the_deadline();
     hostile_replies_are_errors_in_bounded_time();
+    the_deadline_holds_even_when_nothing_blocks();
     a_fingerprint_is_what_any_language_computes();
     return CHECK_RESULT();
 }
