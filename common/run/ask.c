@@ -1,383 +1,99 @@
-/* Requests out: one raw req0 socket per endpoint, opened when first needed, closed when idle.
- *
- * What waits for the same endpoint in one turn of the loop travels in one envelope: a message
- * costs nng 5 to 12 us, a request inside it a tenth of one. */
+/* Requests out: names become sockets, every request ends at its deadline at the latest. The
+ * connections themselves are in ask_link.c. */
 #include <assert.h>
 #include <inttypes.h>
-#include <nng/nng.h>
-#include <nng/protocol/reqrep0/req.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-#include "common/base/bytes.h"
-#include "common/run/call.h"
-#include "common/run/fd.h"
+#include "common/run/ask_core.h"
 #include "proto/nucleus.pb-c.h"
 
-enum {
-    ASK_OUTSTANDING_MAX = 8192, /* requests of one cell without answer                          */
-    ASK_LINKS_MAX = 256,        /* endpoints at once                                            */
-    ASK_WINDOW = 32,            /* messages in flight on one link: nng's rep side holds 64
-                                 * answers per connection and drops the next                    */
-    ASK_IDLE_MS = 60000,        /* an unused link is closed                                     */
-    ASK_RECONNECT_MIN_MS = 2,
-    ASK_RECONNECT_MAX_MS = 100,
-    ASK_RESOLVED_MAX = 64,      /* instances of one name that are balanced over                 */
-    ASK_NAMES_MAX = 64,
-    ASK_FRESH_MS = 1000,        /* how long a resolved list is believed without asking again    */
-    ASK_REQUEST_ID = 1u << 31,  /* SP: the last word of the backtrace has the top bit           */
-};
+/* ---- lists ------------------------------------------------------------------------------------- */
 
-struct ask_link;
+void ask_list_add(struct ask_list *list, struct ask_request *r)
+{
+    r->next = NULL;
+    if (list->first == NULL) {
+        list->first = r;
+    } else {
+        list->last->next = r;
+    }
+    list->last = r;
+}
 
-struct ask_request {
-    struct ask_request *next;
-    struct ask_link *link;
-    uint32_t message_id; /* 0: not sent yet */
-    uint32_t index;      /* id within the envelope */
-    uint32_t operation;
-    uint64_t deadline_ms;
-    const ProtobufCMessageDescriptor *reply;
-    cell_answer done;
-    void *context;
-    uint8_t *body;
-    size_t body_size;
-    uint8_t trace[CALL_TRACE_LEN];
-    bool has_trace;
-};
+static struct ask_request *list_take(struct ask_list *list)
+{
+    struct ask_request *r = list->first;
 
-struct ask_link {
-    struct cell *cell;
-    char path[HOST_PATH_SIZE];
-    nng_socket socket;
-    struct loop_watch *watch;
-    struct loop_watch *gone_watch;
-    int gone_fd;                  /* eventfd: nng's thread says that a connection ended */
-    struct ask_request *waiting;  /* not sent yet, oldest first */
-    struct ask_request **waiting_tail;
-    struct ask_request *sent;
-    uint32_t sent_messages;
-    uint64_t used_ms;
-    uint64_t requests;
-    bool is_used;
-};
+    list->first = r->next;
+    return r;
+}
 
-/* A name without instance number, and what the supervisor said it stands for. */
-struct ask_name {
-    char target[NAME_REF_SIZE];
-    char path[ASK_RESOLVED_MAX][HOST_PATH_SIZE];
-    size_t count;
-    size_t turn;           /* round robin */
-    uint64_t fresh_until_ms;
-    bool is_resolving;
-    struct ask_request *waiting; /* until the first answer of the supervisor */
-};
+void ask_list_due(struct ask_list *list, uint64_t now_ms, struct ask_list *due, uint64_t *next_ms)
+{
+    struct ask_list kept = {0};
 
-struct asks {
-    struct ask_link *links[ASK_LINKS_MAX];
-    struct ask_name *names[ASK_NAMES_MAX];
-    struct loop_timer *deadline_timer;
-    uint64_t deadline_armed_ms;
-    uint32_t next_message_id;
-    struct asks_numbers numbers;
-};
+    while (list->first != NULL) {
+        struct ask_request *r = list_take(list);
+        if (r->deadline_ms <= now_ms) {
+            ask_list_add(due, r);
+        } else {
+            *next_ms = r->deadline_ms < *next_ms ? r->deadline_ms : *next_ms;
+            ask_list_add(&kept, r);
+        }
+    }
+    *list = kept;
+}
 
 /* ---- ending a request -------------------------------------------------------------------------- */
 
-static void finish(struct cell *cell, struct ask_request *r, enum err e,
-                   const ProtobufCMessage *reply, const char *text)
+static void request_free(struct ask_request *r)
 {
-    cell->asks->numbers.outstanding--;
-    if (e == ERR_OK) {
-        cell->asks->numbers.answered++;
-    } else {
-        cell->asks->numbers.failed++;
-    }
-    r->done(r->context, e, reply, text);
     free(r->body);
     free(r);
 }
 
-static void finish_list(struct cell *cell, struct ask_request *list, enum err e, const char *text)
+void ask_finish(struct cell *cell, struct ask_request *r, enum err e, const ProtobufCMessage *reply,
+                const char *text)
 {
-    while (list != NULL) {
-        struct ask_request *next = list->next;
-        finish(cell, list, e, NULL, text);
-        list = next;
-    }
-}
+    struct asks_numbers *numbers = &cell->asks->numbers;
 
-/* ---- links ------------------------------------------------------------------------------------- */
-
-/* On a thread of nng: only the eventfd. */
-static void on_pipe_gone(nng_pipe pipe, nng_pipe_ev event, void *context)
-{
-    uint64_t one = 1;
-    struct ask_link *link = context;
-
-    (void)pipe;
-    (void)event;
-    ssize_t put = write(link->gone_fd, &one, sizeof one);
-    (void)put; /* a full counter is a set counter */
-}
-
-/* The connection ended: what had been sent over it will not be answered. */
-static void on_gone(void *context, unsigned bits)
-{
-    struct ask_link *link = context;
-    uint64_t count;
-
-    (void)bits;
-    if (read(link->gone_fd, &count, sizeof count) != sizeof count) {
-        return;
-    }
-    struct ask_request *lost = link->sent;
-    link->sent = NULL;
-    link->sent_messages = 0;
-    finish_list(link->cell, lost, ERR_PEER_DEAD, "the connection ended before the answer");
-}
-
-static void on_answers(void *context, unsigned bits);
-
-static void link_close(struct ask_link *link)
-{
-    loop_watch_free(link->watch);
-    loop_watch_free(link->gone_watch);
-    if (link->is_used) {
-        (void)nng_close(link->socket); /* waits for nng's callbacks: the eventfd is ours again */
-    }
-    fd_close(&link->gone_fd);
-    free(link);
-}
-
-static enum err link_dial(struct ask_link *link)
-{
-    char url[HOST_PATH_SIZE + 8];
-    nng_dialer dialer;
-    int fd;
-
-    if (nng_req0_open_raw(&link->socket) != 0) {
-        return ERR_NOMEM;
-    }
-    link->is_used = true;
-    (void)snprintf(url, sizeof url, "ipc://%s", link->path);
-    if (nng_socket_set_size(link->socket, NNG_OPT_RECVMAXSZ, SP_MESSAGE_MAX) != 0 ||
-        nng_socket_set_int(link->socket, NNG_OPT_SENDBUF, ASK_WINDOW) != 0 ||
-        nng_socket_set_ms(link->socket, NNG_OPT_RECONNMINT, ASK_RECONNECT_MIN_MS) != 0 ||
-        nng_socket_set_ms(link->socket, NNG_OPT_RECONNMAXT, ASK_RECONNECT_MAX_MS) != 0 ||
-        nng_pipe_notify(link->socket, NNG_PIPE_EV_REM_POST, on_pipe_gone, link) != 0 ||
-        nng_dialer_create(&dialer, link->socket, url) != 0 ||
-        nng_dialer_start(dialer, NNG_FLAG_NONBLOCK) != 0 ||
-        nng_socket_get_int(link->socket, NNG_OPT_RECVFD, &fd) != 0) {
-        return ERR_IO;
-    }
-    link->watch = loop_watch_new(link->cell->loop, fd, LOOP_READ, on_answers, link);
-    link->gone_watch = loop_watch_new(link->cell->loop, link->gone_fd, LOOP_READ, on_gone, link);
-    return link->watch == NULL || link->gone_watch == NULL ? ERR_NOMEM : ERR_OK;
-}
-
-static enum err link_get(struct cell *cell, const char *path, struct ask_link **ret)
-{
-    struct asks *asks = cell->asks;
-    size_t free_slot = ASK_LINKS_MAX;
-
-    for (size_t i = 0; i < ASK_LINKS_MAX; i++) {
-        if (asks->links[i] == NULL) {
-            free_slot = i;
-        } else if (strcmp(asks->links[i]->path, path) == 0) {
-            *ret = asks->links[i];
-            return ERR_OK;
-        }
-    }
-    if (free_slot == ASK_LINKS_MAX) {
-        return ERR_LIMIT;
-    }
-    if (strlen(path) > SP_PATH_MAX) {
-        return ERR_INVALID;
-    }
-    struct ask_link *link = calloc(1, sizeof *link);
-    if (link == NULL) {
-        return ERR_NOMEM;
-    }
-    link->cell = cell;
-    link->waiting_tail = &link->waiting;
-    (void)snprintf(link->path, sizeof link->path, "%s", path);
-    link->gone_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    enum err e = link->gone_fd < 0 ? ERR_LIMIT : link_dial(link);
-    if (e != ERR_OK) {
-        link_close(link);
-        return e;
-    }
-    asks->links[free_slot] = link;
-    *ret = link;
-    return ERR_OK;
-}
-
-/* Send what waits, as few messages as possible. */
-static void link_flush(struct ask_link *link, uint64_t now_ms)
-{
-    while (link->waiting != NULL && link->sent_messages < ASK_WINDOW) {
-        Cell__Envelope__Request item[HOST_BATCH_MAX];
-        Cell__Envelope__Request *slot[HOST_BATCH_MAX];
-        Cell__Envelope__Requests requests = CELL__ENVELOPE__REQUESTS__INIT;
-        struct asks *asks = link->cell->asks;
-        uint32_t id = ++asks->next_message_id & ~ASK_REQUEST_ID;
-        size_t count = 0;
-        size_t bytes = 0;
-
-        id = id == 0 ? ++asks->next_message_id : id;
-        while (link->waiting != NULL && count < HOST_BATCH_MAX &&
-               (count == 0 || bytes + link->waiting->body_size < link->cell->birth.message_bytes / 2)) {
-            struct ask_request *r = link->waiting;
-            link->waiting = r->next;
-            item[count] = (Cell__Envelope__Request)CELL__ENVELOPE__REQUEST__INIT;
-            item[count].id = r->index = (uint32_t)count;
-            item[count].operation = r->operation;
-            item[count].deadline_ms = r->deadline_ms > now_ms ? (uint32_t)(r->deadline_ms - now_ms)
-                                                              : 1;
-            item[count].body.data = r->body;
-            item[count].body.len = r->body_size;
-            item[count].trace.data = r->trace;
-            item[count].trace.len = r->has_trace ? CALL_TRACE_LEN : 0;
-            slot[count] = &item[count];
-            bytes += r->body_size;
-            count++;
-            r->message_id = id;
-            r->next = link->sent;
-            link->sent = r;
-        }
-        if (link->waiting == NULL) {
-            link->waiting_tail = &link->waiting;
-        }
-        requests.version = CALL_ENVELOPE_VERSION;
-        requests.requests = slot;
-        requests.n_requests = count;
-
-        nng_msg *message = NULL;
-        if (nng_msg_alloc(&message, cell__envelope__requests__get_packed_size(&requests)) != 0 ||
-            nng_msg_header_append_u32(message, id | ASK_REQUEST_ID) != 0) {
-            nng_msg_free(message);
-            log_error("ASK-NOMEM", "path=%s requests=%zu action=time-out", link->path, count);
-            return; /* their deadline ends them */
-        }
-        (void)cell__envelope__requests__pack(&requests, nng_msg_body(message));
-        link->sent_messages++;
-        link->used_ms = now_ms;
-        link->requests += count;
-        asks->numbers.sent += count;
-        if (nng_sendmsg(link->socket, message, NNG_FLAG_NONBLOCK) != 0) {
-            nng_msg_free(message);
-            log_debug("ASK-FULL", "path=%s requests=%zu action=time-out", link->path, count);
-        }
-    }
-}
-
-/* Remove the request that `message_id` and `index` name from the sent ones; NULL: not there (its
- * deadline passed). */
-static struct ask_request *take_sent(struct ask_link *link, uint32_t message_id, uint64_t index)
-{
-    for (struct ask_request **at = &link->sent; *at != NULL; at = &(*at)->next) {
-        struct ask_request *r = *at;
-        if (r->message_id == message_id && (r->index == index || index == UINT64_MAX)) {
-            *at = r->next;
-            return r;
-        }
-    }
-    return NULL;
-}
-
-static void answer_one(struct ask_link *link, struct ask_request *r,
-                       const Cell__Envelope__Reply *reply)
-{
-    enum err e = err_from_wire(reply->status);
-    ProtobufCMessage *body = NULL;
-
+    assert(numbers->outstanding > 0);
+    numbers->outstanding--;
     if (e == ERR_OK) {
-        body = protobuf_c_message_unpack(r->reply, NULL, reply->body.len, reply->body.data);
-        e = body == NULL ? ERR_INCOMPATIBLE : ERR_OK;
+        numbers->answered++;
+    } else {
+        numbers->failed++;
     }
-    finish(link->cell, r, e, body, reply->message);
-    if (body != NULL) {
-        protobuf_c_message_free_unpacked(body, NULL);
-    }
+    r->done(r->context, e, reply, text);
+    request_free(r);
 }
 
-static void take_answer(struct ask_link *link, nng_msg *message)
+void ask_finish_list(struct cell *cell, struct ask_list *list, enum err e, const char *text)
 {
-    uint32_t id;
+    struct ask_list mine = *list; /* a callback may ask again, and so add to *list */
 
-    if (nng_msg_header_len(message) < sizeof id) {
-        return;
-    }
-    id = bytes_get_be32((uint8_t *)nng_msg_header(message) + nng_msg_header_len(message) -
-                        sizeof id) & ~ASK_REQUEST_ID;
-    if (link->sent_messages > 0) {
-        link->sent_messages--;
-    }
-    Cell__Envelope__Replies *replies =
-        cell__envelope__replies__unpack(NULL, nng_msg_len(message), nng_msg_body(message));
-    if (replies == NULL || replies->version != CALL_ENVELOPE_VERSION) {
-        log_warn("ASK-MALFORMED", "path=%s size=%zu", link->path, nng_msg_len(message));
-    }
-    for (size_t i = 0; replies != NULL && i < replies->n_replies; i++) {
-        const Cell__Envelope__Reply *reply = replies->replies[i];
-        /* One reply to several requests: the whole message was refused, they all share it. */
-        struct ask_request *r;
-        bool is_whole = replies->n_replies == 1 && err_from_wire(reply->status) != ERR_OK;
-        while ((r = take_sent(link, id, is_whole ? UINT64_MAX : reply->id)) != NULL) {
-            answer_one(link, r, reply);
-            if (!is_whole) {
-                break;
-            }
-        }
-    }
-    cell__envelope__replies__free_unpacked(replies, NULL);
-}
-
-static void on_answers(void *context, unsigned bits)
-{
-    struct ask_link *link = context;
-    nng_msg *message;
-
-    (void)bits;
-    while (nng_recvmsg(link->socket, &message, NNG_FLAG_NONBLOCK) == 0) {
-        take_answer(link, message);
-        nng_msg_free(message);
+    *list = (struct ask_list){0};
+    while (mine.first != NULL) {
+        ask_finish(cell, list_take(&mine), e, NULL, text);
     }
 }
 
 /* ---- deadlines --------------------------------------------------------------------------------- */
 
-/* Take what is due out of a list; *next_ms shrinks to the earliest deadline that is left. */
-static struct ask_request *take_due(struct ask_request **list, uint64_t now_ms, uint64_t *next_ms)
-{
-    struct ask_request *due = NULL;
-
-    while (*list != NULL) {
-        struct ask_request *r = *list;
-        if (r->deadline_ms <= now_ms) {
-            *list = r->next;
-            r->next = due;
-            due = r;
-        } else {
-            *next_ms = r->deadline_ms < *next_ms ? r->deadline_ms : *next_ms;
-            list = &r->next;
-        }
-    }
-    return due;
-}
-
-static void close_idle(struct asks *asks, uint64_t now_ms)
+/* Close links that nobody has used for long; *next_ms shrinks to when the next one is due. */
+static void close_idle(struct asks *asks, uint64_t now_ms, uint64_t *next_ms)
 {
     for (size_t i = 0; i < ASK_LINKS_MAX; i++) {
         struct ask_link *link = asks->links[i];
-        if (link != NULL && link->waiting == NULL && link->sent == NULL &&
-            now_ms > link->used_ms + ASK_IDLE_MS) {
+        if (link == NULL || link->waiting.first != NULL || link->sent_count > 0) {
+            continue;
+        }
+        if (now_ms >= link->used_ms + ASK_IDLE_MS) {
             asks->links[i] = NULL;
-            link_close(link);
+            ask_link_close(link);
+        } else if (link->used_ms + ASK_IDLE_MS < *next_ms) {
+            *next_ms = link->used_ms + ASK_IDLE_MS;
         }
     }
 }
@@ -388,35 +104,27 @@ static void on_deadline(void *context)
     struct asks *asks = cell->asks;
     uint64_t now_ms = loop_now_ms();
     uint64_t next_ms = UINT64_MAX;
+    struct ask_list sent = {0}, unsent = {0}, unnamed = {0};
 
     for (size_t i = 0; i < ASK_LINKS_MAX; i++) {
-        struct ask_link *link = asks->links[i];
-        if (link == NULL) {
-            continue;
+        if (asks->links[i] != NULL) {
+            ask_link_due(asks->links[i], now_ms, &sent, &unsent, &next_ms);
         }
-        struct ask_request *due = take_due(&link->sent, now_ms, &next_ms);
-        struct ask_request *unsent = take_due(&link->waiting, now_ms, &next_ms);
-        link->waiting_tail = &link->waiting;
-        while (*link->waiting_tail != NULL) {
-            link->waiting_tail = &(*link->waiting_tail)->next;
-        }
-        if (link->sent == NULL) {
-            link->sent_messages = 0; /* what was lost no longer fills the window */
-        }
-        finish_list(cell, due, ERR_TIMEOUT, "no answer before the deadline");
-        finish_list(cell, unsent, ERR_TIMEOUT, "not connected before the deadline");
     }
     for (size_t i = 0; i < ASK_NAMES_MAX; i++) {
         if (asks->names[i] != NULL) {
-            finish_list(cell, take_due(&asks->names[i]->waiting, now_ms, &next_ms), ERR_TIMEOUT,
-                        "the name was not resolved before the deadline");
+            ask_list_due(&asks->names[i]->waiting, now_ms, &unnamed, &next_ms);
         }
     }
-    close_idle(asks, now_ms);
+    close_idle(asks, now_ms, &next_ms);
     asks->deadline_armed_ms = next_ms;
     if (next_ms != UINT64_MAX) {
         loop_timer_again(asks->deadline_timer, next_ms - now_ms, 0);
     }
+    /* Only now: a callback that asks again arms the timer for its new request. */
+    ask_finish_list(cell, &sent, ERR_TIMEOUT, "no answer before the deadline");
+    ask_finish_list(cell, &unsent, ERR_TIMEOUT, "not connected before the deadline");
+    ask_finish_list(cell, &unnamed, ERR_TIMEOUT, "the name was not resolved before the deadline");
 }
 
 static void arm(struct asks *asks, uint64_t deadline_ms, uint64_t now_ms)
@@ -432,25 +140,19 @@ static void arm(struct asks *asks, uint64_t deadline_ms, uint64_t now_ms)
 static enum err enqueue(struct cell *cell, const char *path, struct ask_request *r)
 {
     struct ask_link *link;
-    enum err e = link_get(cell, path, &link);
+    enum err e = ask_link_get(cell, path, &link);
 
-    if (e != ERR_OK) {
-        return e;
+    if (e == ERR_OK) {
+        ask_link_enqueue(link, r);
     }
-    r->link = link;
-    r->next = NULL;
-    *link->waiting_tail = r;
-    link->waiting_tail = &r->next;
-    return ERR_OK;
+    return e;
 }
 
-static void enqueue_or_fail(struct cell *cell, const char *path, struct ask_request *r)
+/* To the next instance of a name that has some. */
+static enum err enqueue_in_turn(struct cell *cell, struct ask_name *name, struct ask_request *r)
 {
-    enum err e = enqueue(cell, path, r);
-
-    if (e != ERR_OK) {
-        finish(cell, r, e, NULL, "no connection can be opened");
-    }
+    assert(name->count > 0);
+    return enqueue(cell, name->path[name->turn++ % name->count], r);
 }
 
 static void learn(struct cell *cell, struct ask_name *name,
@@ -473,32 +175,48 @@ struct resolving {
     struct ask_name *name;
 };
 
+static enum err resolve(struct cell *cell, struct ask_name *name);
+
+/* The supervisor did not answer at all. */
+static bool is_silent(enum err e)
+{
+    return e == ERR_TIMEOUT || e == ERR_PEER_DEAD;
+}
+
 static void on_resolved(void *context, enum err e, const struct ProtobufCMessage *reply,
                         const char *text)
 {
     struct resolving *resolving = context;
     struct cell *cell = resolving->cell;
     struct ask_name *name = resolving->name;
-    struct ask_request *waiting = name->waiting;
 
     free(resolving);
     name->is_resolving = false;
-    name->waiting = NULL;
     if (e == ERR_OK) {
         learn(cell, name, (const Cell__Nucleus__ResolveReply *)reply);
         text = "no healthy instance";
-        e = ERR_UNAVAILABLE;
+        e = ERR_UNAVAILABLE; /* of those who wait, should there be none */
+    } else if (!is_silent(e) && !err_is_transient(e)) {
+        name->count = 0; /* it knows better than we remember */
     }
-    /* With the supervisor away the last known instances are as good as ever. */
-    while (waiting != NULL) {
-        struct ask_request *next = waiting->next;
-        if (name->count > 0) {
-            enqueue_or_fail(cell, name->path[name->turn++ % name->count], waiting);
-        } else {
-            finish(cell, waiting, e, NULL, text);
+    if (name->count == 0 && is_silent(e) && name->waiting.first != NULL &&
+        resolve(cell, name) == ERR_OK) {
+        return; /* those who wait have time left; a supervisor that restarts takes a moment */
+    }
+    struct ask_list waiting = name->waiting, failed = {0};
+    enum err why = ERR_OK;
+    name->waiting = (struct ask_list){0};
+    while (name->count > 0 && waiting.first != NULL) {
+        struct ask_request *r = list_take(&waiting);
+        enum err one = enqueue_in_turn(cell, name, r);
+        if (one != ERR_OK) {
+            why = one;
+            ask_list_add(&failed, r);
         }
-        waiting = next;
     }
+    /* From here on callbacks run: one may ask for so many names that this one makes room. */
+    ask_finish_list(cell, &failed, why, "no connection can be opened");
+    ask_finish_list(cell, &waiting, e, text);
 }
 
 static enum err resolve(struct cell *cell, struct ask_name *name)
@@ -529,22 +247,38 @@ static enum err resolve(struct cell *cell, struct ask_name *name)
     return ERR_OK;
 }
 
+/* The name's slot; a new name takes a free one or that of the name used longest ago for which
+ * nobody waits. ERR_LIMIT: there is none. */
 static enum err name_get(struct asks *asks, const char *target, struct ask_name **ret)
 {
+    size_t place = ASK_NAMES_MAX;
+
     for (size_t i = 0; i < ASK_NAMES_MAX; i++) {
-        if (asks->names[i] == NULL) {
-            asks->names[i] = calloc(1, sizeof **ret);
-            if (asks->names[i] == NULL) {
-                return ERR_NOMEM;
-            }
-            (void)snprintf(asks->names[i]->target, NAME_REF_SIZE, "%s", target);
+        struct ask_name *name = asks->names[i];
+        if (name == NULL) {
+            place = i;
+            break; /* slots fill from the left and are only reused */
         }
-        if (strcmp(asks->names[i]->target, target) == 0) {
-            *ret = asks->names[i];
+        if (strcmp(name->target, target) == 0) {
+            *ret = name;
             return ERR_OK;
         }
+        if (!name->is_resolving && name->waiting.first == NULL &&
+            (place == ASK_NAMES_MAX || name->used_ms < asks->names[place]->used_ms)) {
+            place = i;
+        }
     }
-    return ERR_LIMIT;
+    if (place == ASK_NAMES_MAX) {
+        return ERR_LIMIT;
+    }
+    struct ask_name *fresh = calloc(1, sizeof *fresh);
+    if (fresh == NULL) {
+        return ERR_NOMEM;
+    }
+    (void)snprintf(fresh->target, sizeof fresh->target, "%s", target);
+    free(asks->names[place]);
+    asks->names[place] = *ret = fresh;
+    return ERR_OK;
 }
 
 /* Send to any instance of a name: the known ones in turn, the supervisor asked when the list is
@@ -555,18 +289,20 @@ static enum err route_by_name(struct cell *cell, const char *target, struct ask_
     struct ask_name *name;
     enum err e = name_get(cell->asks, target, &name);
 
-    if (e == ERR_OK && now_ms >= name->fresh_until_ms && !name->is_resolving) {
-        e = resolve(cell, name);
-    }
     if (e != ERR_OK) {
         return e;
     }
-    if (name->count > 0) {
-        return enqueue(cell, name->path[name->turn++ % name->count], r);
+    name->used_ms = now_ms;
+    if (!name->is_resolving && (name->count == 0 || now_ms >= name->fresh_until_ms)) {
+        e = resolve(cell, name);
     }
-    r->next = name->waiting;
-    name->waiting = r;
-    return ERR_OK;
+    if (name->count > 0) {
+        return enqueue_in_turn(cell, name, r); /* old knowledge is better than none */
+    }
+    if (e == ERR_OK) {
+        ask_list_add(&name->waiting, r);
+    }
+    return e;
 }
 
 static enum err route(struct cell *cell, const char *target, struct ask_request *r, uint64_t now_ms)
@@ -595,32 +331,27 @@ static enum err route(struct cell *cell, const char *target, struct ask_request 
 
 static uint64_t deadline_of(const struct cell_ask *ask, uint64_t now_ms)
 {
-    uint64_t deadline_ms = now_ms + (ask->deadline_ms != 0 ? ask->deadline_ms
-                                                           : HOST_DEADLINE_DEFAULT_MS);
+    uint64_t given_ms = ask->deadline_ms != 0 ? ask->deadline_ms : HOST_DEADLINE_DEFAULT_MS;
 
-    if (ask->on_behalf_of != NULL && ask->on_behalf_of->deadline_ms < deadline_ms) {
-        deadline_ms = ask->on_behalf_of->deadline_ms; /* never longer than our own caller waits */
+    if (ask->on_behalf_of == NULL) {
+        return now_ms + given_ms;
     }
-    return deadline_ms;
+    uint64_t left_ms = ask->on_behalf_of->deadline_ms;
+    /* Never longer than our own caller waits. */
+    return ask->deadline_ms == 0 || left_ms < now_ms + given_ms ? left_ms : now_ms + given_ms;
 }
 
-enum err cell_ask(struct cell *cell, const struct cell_ask *ask)
+static struct ask_request *request_new(const struct cell_ask *ask, size_t size, uint64_t now_ms)
 {
-    struct asks *asks = cell->asks;
-    uint64_t now_ms = loop_now_ms();
-    size_t size = protobuf_c_message_get_packed_size(ask->request);
-
-    if (asks->numbers.outstanding >= ASK_OUTSTANDING_MAX || size > cell->birth.message_bytes) {
-        return ERR_LIMIT;
-    }
     struct ask_request *r = calloc(1, sizeof *r);
+
     if (r == NULL) {
-        return ERR_NOMEM;
+        return NULL;
     }
-    r->body = malloc(size + 1);
+    r->body = malloc(size + 1); /* + 1: an empty request is a request */
     if (r->body == NULL) {
         free(r);
-        return ERR_NOMEM;
+        return NULL;
     }
     r->body_size = protobuf_c_message_pack(ask->request, r->body);
     r->operation = ask->operation;
@@ -632,13 +363,33 @@ enum err cell_ask(struct cell *cell, const struct cell_ask *ask)
         memcpy(r->trace, ask->on_behalf_of->trace, CALL_TRACE_LEN);
         r->has_trace = true;
     }
+    return r;
+}
+
+enum err cell_ask(struct cell *cell, const struct cell_ask *ask)
+{
+    struct asks *asks = cell->asks;
+    uint64_t now_ms = loop_now_ms();
+    size_t size = protobuf_c_message_get_packed_size(ask->request);
+
+    assert(asks != NULL); /* not before `start` */
+    if (asks->is_closing) {
+        return ERR_CANCELLED;
+    }
+    if (asks->numbers.outstanding >= ASK_OUTSTANDING_MAX || size > cell->birth.message_bytes) {
+        return ERR_LIMIT;
+    }
+    struct ask_request *r = request_new(ask, size, now_ms);
+    if (r == NULL) {
+        return ERR_NOMEM;
+    }
+    asks->numbers.outstanding++; /* before route: it may ask the supervisor for itself */
     enum err e = route(cell, ask->target, r, now_ms);
     if (e != ERR_OK) {
-        free(r->body);
-        free(r);
+        asks->numbers.outstanding--;
+        request_free(r);
         return e;
     }
-    asks->numbers.outstanding++;
     arm(asks, r->deadline_ms > now_ms ? r->deadline_ms : now_ms, now_ms);
     return ERR_OK;
 }
@@ -646,8 +397,8 @@ enum err cell_ask(struct cell *cell, const struct cell_ask *ask)
 void asks_flush(struct cell *cell, uint64_t now_ms)
 {
     for (size_t i = 0; i < ASK_LINKS_MAX; i++) {
-        if (cell->asks->links[i] != NULL && cell->asks->links[i]->waiting != NULL) {
-            link_flush(cell->asks->links[i], now_ms);
+        if (cell->asks->links[i] != NULL) {
+            ask_link_flush(cell->asks->links[i], now_ms);
         }
     }
 }
@@ -665,6 +416,27 @@ enum err asks_open(struct cell *cell)
     return asks->deadline_timer == NULL ? ERR_NOMEM : ERR_OK;
 }
 
+void asks_cancel(struct cell *cell)
+{
+    struct asks *asks = cell->asks;
+
+    if (asks == NULL) {
+        return;
+    }
+    asks->is_closing = true;
+    for (size_t i = 0; i < ASK_LINKS_MAX; i++) {
+        if (asks->links[i] != NULL) {
+            ask_link_cancel(asks->links[i]);
+        }
+    }
+    for (size_t i = 0; i < ASK_NAMES_MAX; i++) {
+        if (asks->names[i] != NULL) {
+            ask_finish_list(cell, &asks->names[i]->waiting, ERR_CANCELLED, "the cell is stopping");
+        }
+    }
+    assert(asks->numbers.outstanding == 0);
+}
+
 void asks_close(struct cell *cell)
 {
     struct asks *asks = cell->asks;
@@ -672,20 +444,14 @@ void asks_close(struct cell *cell)
     if (asks == NULL) {
         return;
     }
+    assert(asks->is_closing);
     for (size_t i = 0; i < ASK_LINKS_MAX; i++) {
-        struct ask_link *link = asks->links[i];
-        if (link != NULL) {
-            asks->links[i] = NULL;
-            finish_list(cell, link->sent, ERR_CANCELLED, "the cell is stopping");
-            finish_list(cell, link->waiting, ERR_CANCELLED, "the cell is stopping");
-            link_close(link);
+        if (asks->links[i] != NULL) {
+            ask_link_close(asks->links[i]);
         }
     }
     for (size_t i = 0; i < ASK_NAMES_MAX; i++) {
-        if (asks->names[i] != NULL) {
-            finish_list(cell, asks->names[i]->waiting, ERR_CANCELLED, "the cell is stopping");
-            free(asks->names[i]);
-        }
+        free(asks->names[i]);
     }
     loop_timer_free(asks->deadline_timer);
     free(asks);

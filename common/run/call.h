@@ -18,13 +18,16 @@ enum {
     CALL_OVERFLOW_UID = 65534, /* what an unmapped user looks like inside a user namespace       */
 };
 
-/* The requests of one message: they are answered together. */
+/* The requests of one message. They are answered together, or each when it is ready if the caller
+ * takes that (Requests.apart). */
 struct call_batch {
     struct cell *cell;
     struct arena arena;         /* the parsed envelope and the packed answers                   */
     uint32_t references;        /* calls not freed yet, and the dispatcher                      */
     uint32_t waiting;           /* answers still missing                                        */
     uint32_t count;
+    bool is_apart;
+    bool is_dispatching;        /* its requests are being handed out                            */
     size_t room;                /* bytes of answers that still fit limits.message               */
     Cell__Envelope__Reply *replies;
     Cell__Envelope__Reply **slots;

@@ -334,6 +334,7 @@ static void say_stopped(struct cell *cell, const char *reason)
 
 static void close_phase(struct cell *cell)
 {
+    asks_cancel(cell); /* before `stop`: the callbacks use what it frees */
     if (cell->def->stop != NULL && cell->state != NULL) {
         cell->def->stop(cell->state);
     }

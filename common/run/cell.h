@@ -121,8 +121,9 @@ struct cell_ask {
 };
 
 /* Send one request. ERR_OK: `done` will be called exactly once, at the deadline at the latest.
- * ERR_LIMIT: too many requests are outstanding or it is too large; ERR_INVALID: bad target. Then
- * `done` is not called. Never blocks. */
+ * ERR_LIMIT: too many requests are outstanding or it is too large; ERR_INVALID: bad target;
+ * ERR_CANCELLED: the cell is stopping. Then `done` is not called. Never blocks. What a stopping cell
+ * still waits for ends with ERR_CANCELLED before its `stop` hook runs. */
 enum err cell_ask(struct cell *cell, const struct cell_ask *ask) MUST_CHECK;
 
 /* ---- this process --------------------------------------------------------------------------- */

@@ -166,6 +166,16 @@ static void count_answer(struct cell *cell, struct host_op *op, enum err e, uint
     }
 }
 
+static void batch_send(struct call_batch *batch, Cell__Envelope__Reply **slots, size_t count)
+{
+    Cell__Envelope__Replies replies = CELL__ENVELOPE__REPLIES__INIT;
+
+    replies.version = CALL_ENVELOPE_VERSION;
+    replies.replies = slots;
+    replies.n_replies = count;
+    send_replies(batch->cell, batch->header, batch->header_len, &replies);
+}
+
 /* A copy of an explanation; none when the answers are at their limit already. */
 static const char *batch_text(struct call_batch *batch, const char *text)
 {
@@ -206,15 +216,36 @@ static enum err batch_answer(struct call_batch *batch, uint32_t index, enum err 
     reply->message = (char *)batch_text(batch, text);
     reply->hint = (char *)batch_text(batch, hint);
     assert(batch->waiting > 0);
-    if (--batch->waiting > 0) {
-        return e;
+    batch->waiting--;
+    if (batch->is_apart && !batch->is_dispatching) {
+        batch_send(batch, &batch->slots[index], 1);
+    } else if (!batch->is_apart && batch->waiting == 0) {
+        batch_send(batch, batch->slots, batch->count);
     }
-    Cell__Envelope__Replies replies = CELL__ENVELOPE__REPLIES__INIT;
-    replies.version = CALL_ENVELOPE_VERSION;
-    replies.n_replies = batch->count;
-    replies.replies = batch->slots;
-    send_replies(batch->cell, batch->header, batch->header_len, &replies);
     return e;
+}
+
+/* All requests of a message are handed out: send the answers that are there already, if they may
+ * travel without the others. */
+static void batch_dispatched(struct call_batch *batch)
+{
+    size_t ready = 0;
+
+    batch->is_dispatching = false;
+    if (!batch->is_apart) {
+        return;
+    }
+    for (uint32_t i = 0; i < batch->count; i++) {
+        if (batch->replies[i].status != 0) {
+            batch->slots[ready++] = &batch->replies[i];
+        }
+    }
+    if (ready > 0) {
+        batch_send(batch, batch->slots, ready);
+    }
+    for (uint32_t i = 0; i < batch->count; i++) {
+        batch->slots[i] = &batch->replies[i];
+    }
 }
 
 /* Answer and count what the caller was told. */
@@ -467,9 +498,12 @@ static void take_message(struct cell *cell, const struct door_peer *peer, nng_ms
     } else if (!batch_alloc_replies(batch, requests->n_requests)) {
         refuse_message(cell, message, ERR_NOMEM, "out of memory");
     } else {
+        batch->is_apart = requests->apart;
+        batch->is_dispatching = true;
         for (size_t i = 0; i < requests->n_requests; i++) {
             dispatch(batch, (uint32_t)i, peer, requests->requests[i]);
         }
+        batch_dispatched(batch);
     }
     door_batch_put(batch);
 }

@@ -140,7 +140,9 @@ void door_read(struct cell *cell, struct door_numbers *ret, bool reset_window);
 /* ---- ask.c: requests out ----------------------------------------------------------------------- */
 
 enum err asks_open(struct cell *cell) MUST_CHECK;
-void asks_close(struct cell *cell);
+/* End every request with CANCELLED and take no more; the cell is still whole then. */
+void asks_cancel(struct cell *cell);
+void asks_close(struct cell *cell); /* after asks_cancel */
 void asks_flush(struct cell *cell, uint64_t now_ms);
 void asks_fill_describe(struct cell *cell, Cell__Inspect__DescribeReply *reply,
                         struct cell_call *call);

@@ -19,7 +19,8 @@ struct loop *loop_new(void);
 /* Ends every timer and watch that is left. Not from inside a callback. */
 void loop_free(struct loop *loop);
 
-/* Run until loop_stop. `idle` (may be NULL) is called after each batch of events. */
+/* Run until loop_stop. `idle` (may be NULL) is called after each batch of events and timers, before
+ * the loop sleeps. */
 void loop_run(struct loop *loop, void (*idle)(void *context, uint64_t now_ms), void *context);
 void loop_stop(struct loop *loop);
 

@@ -362,17 +362,14 @@ enum err testcell_ask(void *state, struct cell_call *call, const void *request)
     *a = (struct asking){.cell = state, .call = call, .operation = ask->operation,
                          .deadline_ms = ask->deadline_ms, .delay_ms = ask->delay_ms,
                          .count = ask->count, .again = ask->again, .on_behalf = ask->on_behalf,
-                         .size = ask->data.len};
+                         .size = ask->fill};
     a->target = strdup(ask->target);
-    a->data = malloc(ask->data.len + 1);
+    a->data = calloc(1, (size_t)ask->fill + 1);
     a->outcome = calloc(a->count + 1, sizeof *a->outcome);
     a->slot = calloc(a->count + 1, sizeof *a->slot);
     if (a->target == NULL || a->data == NULL || a->outcome == NULL || a->slot == NULL) {
         asking_free(a);
         return ERR_NOMEM;
-    }
-    if (ask->data.len > 0) {
-        memcpy(a->data, ask->data.data, ask->data.len);
     }
     for (uint32_t i = 0; i < a->count; i++) {
         a->outcome[i] = (Cell__Testcell__Outcome)CELL__TESTCELL__OUTCOME__INIT;
