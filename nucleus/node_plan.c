@@ -81,6 +81,7 @@ struct tally {
     uint32_t wanted;
     uint32_t serving;
     uint32_t awaited; /* wanted, not serving, not yet set aside */
+    uint32_t starting; /* alive and on its way to serve             */
 };
 
 static struct tally tally_of(const struct node_cell *c)
@@ -93,6 +94,7 @@ static struct tally tally_of(const struct node_cell *c)
             continue;
         }
         t.wanted++;
+        t.starting += node_instance_is_live(s) && s->at.state != NODE_READY;
         if (node_instance_is_serving(s)) {
             t.serving++;
         } else if (s->at.state != NODE_CRASH_LOOP && s->at.fails < NODE_FAILS_SET_ASIDE) {
@@ -355,7 +357,9 @@ static void plan_spare(struct node *n, struct node_cell *c)
 {
     struct tally t = c->has_spare ? tally_of(c) : (struct tally){0};
 
-    if (t.serving > 0 && !c->spare_is_asked) {
+    /* Starting a twin takes the supervisor milliseconds: not while somebody waits for it to hear that
+     * an instance is ready, for one least of all that was a twin itself. */
+    if (t.serving > 0 && t.starting == 0 && !c->spare_is_asked) {
         c->spare_is_asked = c->spare_may_exist = true;
         node_effects_cell(n, NODE_FX_SPARE, c)->count = 1;
     } else if (t.wanted == 0 && c->spare_may_exist) {
