@@ -1,6 +1,5 @@
 /* What the running kernel offers, found out by trying it and not by its version. */
 #include <errno.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 
 enum {
     LANDLOCK_VERSION_FLAG = 1,     /* landlock_create_ruleset(2)                       */
+    SECCOMP_ACTION_AVAILABLE = 2,  /* seccomp(2), SECCOMP_GET_ACTION_AVAIL             */
     PIDFD_INFO_IOCTL_SIZE = 64,    /* struct pidfd_info as first published             */
     FILES_SOFT_MIN = 1024,         /* nucleus: two descriptors an instance and its own */
     FILES_HARD_MIN = 4096,
@@ -87,10 +87,10 @@ static enum cli_doctor_result look_landlock(struct cli *cli, char what[CLI_DOCTO
 
 static enum cli_doctor_result look_seccomp(struct cli *cli, char what[CLI_DOCTOR_WHAT_SIZE])
 {
-    uint32_t action = SECCOMP_RET_KILL_PROCESS;
+    uint32_t action = 0x80000000u; /* end the process (seccomp(2)) */
 
     (void)cli;
-    if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) != 0) {
+    if (syscall(SYS_seccomp, SECCOMP_ACTION_AVAILABLE, 0, &action) != 0) {
         snprintf(what, CLI_DOCTOR_WHAT_SIZE, "filters are not available: %s", strerror(errno));
         return CLI_DOCTOR_FAIL;
     }

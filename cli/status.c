@@ -191,7 +191,7 @@ int cli_status_print(struct cli *cli, Cell__Nucleus__StatusReply *reply)
     for (size_t i = 0; i < reply->n_cells; i++) {
         enum cli_view_rank rank = cli_view_rank(reply->cells[i]);
 
-        if (rank != CLI_VIEW_READY && (rank != CLI_VIEW_STOPPED || *reply->cells[i]->reason)) {
+        if (rank != CLI_VIEW_READY && rank != CLI_VIEW_STOPPED) {
             printf("%s", is_first ? "\n" : "");
             explain(cli->is_colored, reply->cells[i]);
             is_first = false;

@@ -216,8 +216,13 @@ static void write_real(struct jsonout *out, enum schema_type type, uint64_t bits
 /* Decimal text of an integer's wire bits. */
 static void integer_text(enum schema_type type, uint64_t bits, char out[JSONOUT_NUMBER_SIZE])
 {
-    bool is_zigzag = type == SCHEMA_SINT32 || type == SCHEMA_SINT64;
-    uint64_t plain = is_zigzag ? (uint64_t)pbwire_unzigzag(bits) : bits;
+    uint64_t plain = bits;
+
+    if (type == SCHEMA_SINT64) {
+        plain = (uint64_t)pbwire_unzigzag(bits);
+    } else if (type == SCHEMA_SINT32) {
+        plain = (uint64_t)pbwire_unzigzag((uint32_t)bits); /* cut first: the sign is the lowest bit */
+    }
 
     if (type == SCHEMA_UINT64 || type == SCHEMA_FIXED64) {
         snprintf(out, JSONOUT_NUMBER_SIZE, "%" PRIu64, plain);
