@@ -40,6 +40,9 @@ static enum err link_over(const char *from, const char *to)
 {
     char fresh[2 * PUBLISH_PATH + 8];
 
+    if (link(from, to) == 0) {
+        return ERR_OK; /* it named nothing */
+    }
     (void)snprintf(fresh, sizeof fresh, "%s.new", to);
     (void)unlink(fresh); /* of a nucleus that died right here */
     if (link(from, fresh) != 0) {
@@ -190,7 +193,7 @@ void publish_slot(struct shell_slot *slot)
     }
 }
 
-void unpublish_slot(struct shell_slot *slot)
+void publish_undo(struct shell_slot *slot)
 {
     struct shell *s = slot == NULL ? NULL : slot->shell;
     const struct node_instance *i =

@@ -17,7 +17,7 @@ enum err publish_prepare_state(struct shell *s, const struct manifest_cell *cell
 /* Let the instance's sockets be found, each replacing what had its name in one step; and take them
  * away. Both may be repeated; NULL is fine. */
 void publish_slot(struct shell_slot *slot);
-void unpublish_slot(struct shell_slot *slot);
+void publish_undo(struct shell_slot *slot);
 
 /* Remove the sockets and directories of this node; what is not ours stays. */
 void publish_sweep(struct shell *s);

@@ -58,6 +58,7 @@ struct shell_slot {
     int log_fd;             /* the file offered last, until taken                      */
     bool log_is_offered;
     uint64_t log_failures;
+    uint64_t log_from;      /* size of the log file when this process was started      */
     uint64_t cpu_us;        /* at the last look, for cpu_percent                       */
     uint64_t cpu_at_us;
     double cpu_percent;

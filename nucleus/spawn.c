@@ -26,6 +26,7 @@ struct birth {
     uint32_t instance;
     bool is_spare;        /* instance not known yet */
     int gap_fd;           /* our end */
+    uint64_t log_from;    /* size of its log file so far */
     struct jail_started started;
 };
 
@@ -175,6 +176,8 @@ static enum err bear(struct shell *s, struct birth *b, char why[JAIL_WHY_SIZE])
         e = logs_open_file(s, b->cell->space, b->cell->name, b->instance, &log_fd);
     }
     if (e == ERR_OK) {
+        off_t end = lseek(log_fd, 0, SEEK_END);
+        b->log_from = end > 0 ? (uint64_t)end : 0;
         e = open_pair(&ours, &theirs);
     }
     if (e == ERR_OK) {
@@ -319,6 +322,7 @@ static void begin_life(struct shell *s, struct shell_slot *slot, struct birth *b
     slot->pidfd = b->started.pidfd;
     slot->is_child = true;
     slot->has_report = false;
+    slot->log_from = b->log_from;
     slot->exit_tries = 0;
     slot->cpu_us = slot->cpu_at_us = 0;
     randombytes_buf(slot->process.token, LEDGER_TOKEN_LEN);

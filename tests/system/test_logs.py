@@ -1,6 +1,7 @@
 """Logs: NUC-23."""
 import os
 import re
+import socket
 
 from support import pb
 
@@ -50,3 +51,27 @@ def test_files_belong_to_the_operator(node):
     for path in node.log_files():
         if ".greeter." in path:
             assert os.stat(path).st_mode & 0o027 == 0
+
+
+def test_journal_gets_a_copy(make_node, build):
+    """NUC-23: with a journal on the host each line arrives there with its fields, once, over rotations."""
+    node = make_node([{"name": "probe", "exec": build.binary("cell-probe"), "limits": {"log": "64K"}}])
+    path = os.path.join(node.directory, "journal")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.bind(path)
+        journal.settimeout(10)
+        node.guard("--journal", path)
+        node.wait_until(lambda: node.instance("probe")["state"] == "ready", 20, "it is ready")
+        node.wait_until(lambda: "NUCLEUS-JOURNAL" in node.log("nucleus"), 5, "the journal was found")
+        seen = []
+        with node.client("probe", timeout=60) as client:
+            for batch in range(1, 7):
+                client.call(WRITE, pb.encode([(1, 300), (2, 100)]), timeout=30)
+                while len(seen) < 300 * batch: # the socket holds few: what did not fit is sent later
+                    text = journal.recv(65536).decode()
+                    if "probe line" in text:
+                        seen.append(text)
+    os.unlink(path)
+    assert "SYSLOG_IDENTIFIER=cell-probe\n" in seen[0] and "CELL_INSTANCE=0\n" in seen[0]
+    counted = [int(re.search(r"probe line (\d+) ", t).group(1)) for t in seen]
+    assert counted == list(range(300)) * 6
