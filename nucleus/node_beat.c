@@ -95,6 +95,10 @@ void node_beat_sampled(struct node *n, struct node_slot *s, const struct node_ev
     s->at.cpu_us = ev->cpu_us;
     s->at.delay_us = ev->delay_us;
     act(n, s, node_health_judge(&s->health, &policy, n->now_ms));
+    node_health_plan_look(&s->health, &policy, n->now_ms);
+    if (s->health.look_ms < n->next_ms) {
+        n->next_ms = s->health.look_ms;
+    }
 }
 
 void node_beat_clock(struct node *n, struct node_slot *s)

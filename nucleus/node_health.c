@@ -34,7 +34,7 @@ void node_health_beat(struct node_health *h, const struct node_health_policy *p,
 
 void node_health_excuse(struct node_health *h, uint64_t ms)
 {
-    h->excused_ms += ms;
+    h->since_ms += ms; /* without limit: our absence says nothing, however long it was */
 }
 
 /* What the process did between two samples elapsed_us apart. */
@@ -154,4 +154,19 @@ enum node_health_verdict node_health_judge(const struct node_health *h,
         return NODE_HEALTH_DEAD;
     }
     return age >= unhealthy_ms ? NODE_HEALTH_UNHEALTHY : NODE_HEALTH_FINE;
+}
+
+void node_health_plan_look(struct node_health *h, const struct node_health_policy *p, uint64_t now_ms)
+{
+    uint64_t age = node_health_age_ms(h, p, now_ms);
+    uint64_t wait = half_period(p);
+    uint64_t unhealthy_ms = 0, dead_ms = 0;
+
+    limits(h, p, &unhealthy_ms, &dead_ms);
+    uint64_t next_ms = age < unhealthy_ms ? unhealthy_ms : dead_ms;
+    if (age < next_ms && next_ms - age < wait) {
+        uint64_t least = half_period(p) / NODE_HEALTH_LOOKS + 1;
+        wait = next_ms - age > least ? next_ms - age : least;
+    }
+    h->look_ms = now_ms + wait;
 }

@@ -15,6 +15,7 @@
 enum {
     NODE_HEALTH_PATIENCE = 30, /* periods excused in a row at most: starved for longer is as useless
                                 * to its callers as hung, and a restart may land on a free core    */
+    NODE_HEALTH_LOOKS = 16,    /* in half a period at most: each sample reads /proc                 */
     NODE_HEALTH_MISSES_MIN = 2, /* a beat is missed when the next is due as well: with one period a
                                  * jitter of a millisecond would be a death sentence              */
 };
@@ -67,6 +68,11 @@ enum node_health_verdict node_health_clock(struct node_health *h,
 /* What a sample taken at now_ms means: FINE, UNHEALTHY or DEAD. */
 enum node_health_verdict node_health_judge(const struct node_health *h,
                                            const struct node_health_policy *p, uint64_t now_ms);
+
+/* After a sample was judged: when to take the next. Half a period later, or sooner when it reaches a
+ * limit before: a busy one lost a few ms to others, so it is found a few ms after the second period
+ * and not half a period. */
+void node_health_plan_look(struct node_health *h, const struct node_health_policy *p, uint64_t now_ms);
 
 uint64_t node_health_age_ms(const struct node_health *h, const struct node_health_policy *p,
                             uint64_t now_ms);
