@@ -103,17 +103,18 @@ all_meson() {
 # that has no use for the rest. Not the jail's: it starts programs by a vfork whose child works in the
 # parent's memory, which the sanitizer's runtime does not survive, and it has no threads.
 runtime_tests() {
-    meson introspect --tests "$1" | python3 -c '
+    meson introspect --tests --targets "$1" | python3 -c '
 import json, os, sys
 directory, what = sys.argv[1:]
-for test in json.load(sys.stdin):
+known = json.load(sys.stdin)
+built = {os.path.relpath(f, directory) for t in known["targets"] for f in t["filename"]}
+for test in known["tests"]:
     if any(s.endswith(":run") for s in test["suite"]) and not test["name"].startswith("run_jail"):
         if what == "names":
             print(test["name"])
         else:
-            for word in test["cmd"]:
-                if os.path.isabs(word) and word.startswith(directory + "/"):
-                    print(os.path.relpath(word, directory))' "$(readlink -f "$1")" "$2" | sort -u
+            words = [os.path.relpath(os.path.join(directory, w), directory) for w in test["cmd"]]
+            print("\n".join(w for w in words if w in built))' "$(readlink -f "$1")" "$2" | sort -u
 }
 
 # gcc 12's thread sanitizer wants addresses where kernels with much randomisation do not put them.

@@ -16,15 +16,17 @@ def reason_of(output):
 
 
 def read_meson(path):
-    """[(name, "passed" | "failed" | "skipped", reason)]"""
+    """[(name, "passed" | "failed" | "skipped", reason)]; the file's name says which build it was."""
     found = []
+    build = os.path.splitext(os.path.basename(path))[0]
     with open(path, encoding="utf-8") as f:
         for line in f:
             entry = json.loads(line)
             result = entry["result"]
             verdict = "passed" if result in PASSED else "skipped" if result == "SKIP" else "failed"
-            why = reason_of(entry.get("stdout")) if result == "SKIP" else result
-            found.append((entry["name"], verdict, why))
+            said = (entry.get("stdout") or "") + (entry.get("stderr") or "")
+            why = reason_of(said) if result == "SKIP" else result
+            found.append((f"{entry['name']} ({build})", verdict, why))
     return found
 
 

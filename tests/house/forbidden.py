@@ -13,7 +13,7 @@ UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 # Prose, also in a string, may use these words of other things (an attribute in HTML); code and
 # comments that do are unfinished.
 HALF_DONE = re.compile(r"\b(st" r"ub(bed)?|place" r"holder|simpli" r"fied|not imple" r"mented|for n" r"ow)\b", re.I)
-MACHINE = re.compile(r"(?<![\w.])/(wo" r"rk|ro" r"ot/\.|ho" r"me/\w)[/\w.]*|/tmp/(bu" r"ild-|ba" r"sh_)")
+MACHINE = re.compile(r"(?<![\w.])/(wo" r"rk|ro" r"ot/\.)[/\w.]*|/tmp/(bu" r"ild-|ba" r"sh_)")
 HOSTS = re.compile(r"\b(py" r"pi\.org|files\.python" r"hosted|npm" r"js\.(org|com)|crates" r"\.io|ruby" r"gems\.org"
                    r"|docker" r"\.io|gh" r"cr\.io|quay" r"\.io|deb\.deb" r"ian\.org|archive\.ub" r"untu|proxy\.go" r"lang"
                    r"|repo1?\.mav" r"en|registry\.ya" r"rn)", re.I)
