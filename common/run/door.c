@@ -12,72 +12,7 @@
 #include "common/run/door_core.h"
 #include "proto/envelope.pb-c.h"
 
-/* ---- sending answers --------------------------------------------------------------------------- */
-
-static void on_sendable(void *context, unsigned bits)
-{
-    struct cell *cell = context;
-    struct door *door = cell->door;
-
-    (void)bits;
-    while (door->unsent_first != NULL) {
-        struct door_unsent *u = door->unsent_first;
-        if (nng_sendmsg(door->socket, u->message, NNG_FLAG_NONBLOCK) != 0) {
-            return;
-        }
-        door->unsent_first = u->next;
-        door->unsent_count--;
-        free(u);
-    }
-    loop_watch_free(door->send_watch);
-    door->send_watch = NULL;
-}
-
-static void keep_unsent(struct cell *cell, nng_msg *message)
-{
-    struct door *door = cell->door;
-    struct door_unsent *u = door->unsent_count < DOOR_UNSENT_MAX ? calloc(1, sizeof *u) : NULL;
-
-    if (u == NULL) {
-        door->numbers.dropped++;
-        log_warn("DOOR-DROPPED", "answers_waiting=%zu action=dropped", door->unsent_count);
-        nng_msg_free(message);
-        return;
-    }
-    u->message = message;
-    if (door->unsent_first == NULL) {
-        door->unsent_first = u;
-    } else {
-        door->unsent_last->next = u;
-    }
-    door->unsent_last = u;
-    door->unsent_count++;
-    int fd;
-    if (door->send_watch == NULL && nng_socket_get_int(door->socket, NNG_OPT_SENDFD, &fd) == 0) {
-        door->send_watch = loop_watch_new(cell->loop, fd, LOOP_READ, on_sendable, cell);
-    }
-}
-
-static void send_replies(struct cell *cell, const uint8_t *header, size_t header_len,
-                         const Cell__Envelope__Replies *replies)
-{
-    struct door *door = cell->door;
-    size_t size = cell__envelope__replies__get_packed_size(replies);
-    nng_msg *message = NULL;
-
-    if (nng_msg_alloc(&message, size) != 0 ||
-        nng_msg_header_append(message, header, header_len) != 0) {
-        nng_msg_free(message);
-        door->numbers.dropped++;
-        log_error("DOOR-NOMEM", "size=%zu action=dropped", size);
-        return;
-    }
-    (void)cell__envelope__replies__pack(replies, nng_msg_body(message));
-    if (door->unsent_first != NULL ||
-        nng_sendmsg(door->socket, message, NNG_FLAG_NONBLOCK) != 0) {
-        keep_unsent(cell, message); /* after those that wait already */
-    }
-}
+/* ---- refusing a message ------------------------------------------------------------------------ */
 
 /* Answer a message that cannot be taken apart: one reply with id 0. */
 static void refuse_message(struct cell *cell, nng_msg *message, enum err e, const char *text)
@@ -94,7 +29,7 @@ static void refuse_message(struct cell *cell, nng_msg *message, enum err e, cons
     replies.version = CALL_ENVELOPE_VERSION;
     replies.replies = &slot;
     replies.n_replies = 1;
-    send_replies(cell, nng_msg_header(message), nng_msg_header_len(message), &replies);
+    door_send(cell, nng_msg_header(message), nng_msg_header_len(message), &replies);
 }
 
 /* ---- calls and their batch --------------------------------------------------------------------- */
@@ -173,7 +108,7 @@ static void batch_send(struct call_batch *batch, Cell__Envelope__Reply **slots, 
     replies.version = CALL_ENVELOPE_VERSION;
     replies.replies = slots;
     replies.n_replies = count;
-    send_replies(batch->cell, batch->header, batch->header_len, &replies);
+    door_send(batch->cell, batch->header, batch->header_len, &replies);
 }
 
 /* A copy of an explanation; none when the answers are at their limit already. */
@@ -319,6 +254,10 @@ static bool is_granted(const struct cell *cell, const struct door_caller *caller
         return true;
     }
     for (size_t i = 0; i < caller->granted_count; i++) {
+        /* "greeter.*" is what greeter serves, not the right to shut it down. */
+        if (op->is_inspect && caller->granted[i].operation[0] == '*') {
+            continue;
+        }
         if (name_op_covers(&caller->granted[i], cell->birth.name, op->name)) {
             return true;
         }
@@ -508,39 +447,6 @@ static void take_message(struct cell *cell, const struct door_peer *peer, nng_ms
     door_batch_put(batch);
 }
 
-/* Credentials of a connection, asked from the kernel once and remembered by pipe. */
-static const struct door_peer *look_up_peer(struct door *door, nng_pipe pipe)
-{
-    uint32_t id = (uint32_t)nng_pipe_id(pipe);
-    struct door_peer *peer = &door->peers[id % DOOR_PEERS];
-
-    if (peer->pipe == id) {
-        return peer;
-    }
-    uint64_t uid = UINT64_MAX;
-    uint64_t pid = 0;
-    int listener = nng_listener_id(nng_pipe_listener(pipe));
-    *peer = (struct door_peer){.door = -1};
-    for (size_t i = 0; i < door->caller_count; i++) {
-        if (door->callers[i].listener_id == listener) {
-            peer->door = (int)i;
-        }
-    }
-    if (peer->door < 0 || nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) != 0) {
-        return NULL; /* the connection is gone already */
-    }
-    (void)nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_PID, &pid); /* 0 when not visible from here */
-    peer->pipe = id;
-    peer->uid = (uint32_t)uid;
-    peer->pid = (int32_t)pid;
-    /* The operator's socket: its mode 0600 already keeps others out; root appears under its own
-     * number outside and as the overflow id inside a user namespace that does not map it. A
-     * caller's own socket is visible to that caller alone. */
-    peer->is_allowed = !door->callers[peer->door].is_operator || peer->uid == geteuid() ||
-                       peer->uid == 0 || peer->uid == CALL_OVERFLOW_UID;
-    return peer;
-}
-
 void door_on_readable(void *context, unsigned bits)
 {
     struct cell *cell = context;
@@ -552,9 +458,11 @@ void door_on_readable(void *context, unsigned bits)
         if (nng_recvmsg(door->socket, &message, NNG_FLAG_NONBLOCK) != 0) {
             return;
         }
-        const struct door_peer *peer = look_up_peer(door, nng_msg_get_pipe(message));
+        const struct door_peer *peer = door_peer_get(door, nng_msg_get_pipe(message));
         if (peer != NULL) {
             take_message(cell, peer, message);
+        } else {
+            door->numbers.dropped++; /* nobody is left to answer */
         }
         nng_msg_free(message);
     }

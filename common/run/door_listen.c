@@ -149,7 +149,7 @@ enum err door_start(struct cell *cell)
     }
     door->watch = loop_watch_new(cell->loop, fd, LOOP_READ, door_on_readable, cell);
     door->deadline_timer = loop_timer_new(cell->loop, UINT32_MAX, 0, door_on_deadline, cell);
-    return door->watch == NULL || door->deadline_timer == NULL ? ERR_NOMEM : ERR_OK;
+    return door->watch == NULL || door->deadline_timer == NULL ? ERR_NOMEM : door_send_open(cell);
 }
 
 static void free_calls(struct cell_call *list)
@@ -170,7 +170,6 @@ void door_close(struct cell *cell)
         return;
     }
     loop_watch_free(door->watch);
-    loop_watch_free(door->send_watch);
     loop_timer_free(door->deadline_timer);
     (void)nng_close(door->socket);
     for (struct cell_call *call = door->live; call != NULL; call = call->next) {
@@ -178,12 +177,7 @@ void door_close(struct cell *cell)
     }
     free_calls(door->live);
     free_calls(door->spare);
-    while (door->unsent_first != NULL) {
-        struct door_unsent *u = door->unsent_first;
-        door->unsent_first = u->next;
-        nng_msg_free(u->message);
-        free(u);
-    }
+    door_send_close(door);
     for (size_t i = 0; i < door->caller_count; i++) {
         free(door->callers[i].granted);
     }
