@@ -155,7 +155,7 @@ static const struct {
     {"18ffffffff0f", "\"an_int32\":-1,", "int32 are cut to 32 bits"},
     {"30ffffffffffffffffff01", "\"a_uint64\":\"18446744073709551615\"", "64 bits are text"},
     {"3803", "\"a_sint32\":-2", "zigzag"},
-    {"389eb8f5903f", "\"a_sint32\":420392463", "sint32 are cut to 32 bits before the sign is read"},
+    {"389eb8f5903f", "\"a_sint32\":2031005199", "sint32 are cut to 32 bits before the sign is read"},
     {"09000000000000f87f", "\"a_double\":\"NaN\"", "not a number"},
     {"15000080ff", "\"a_float\":\"-Infinity\"", "infinity"},
     {"15cdcccc3d", "\"a_float\":0.1,", "the shortest text of a float"},
