@@ -136,6 +136,7 @@ static enum err step_process(struct node *n, struct node_slot *s, const struct n
     bool is_known = ev->kind == NODE_EV_SPAWNED || ev->kind == NODE_EV_SPAWN_FAILED
                         ? s->at.is_spawning
                         : s->at.is_alive;
+    bool is_over = !node_instance_is_live(s); /* its death was heard before its last words */
 
     switch (ev->kind) {
     case NODE_EV_SPAWNED:
@@ -161,9 +162,9 @@ static enum err step_process(struct node *n, struct node_slot *s, const struct n
     case NODE_EV_READY:
     case NODE_EV_DRAINING:
     case NODE_EV_STOPPED:
-        return node_instance_said(n, s, ev);
+        return is_over ? ERR_OK : node_instance_said(n, s, ev);
     case NODE_EV_REJOIN:
-        return node_instance_rejoin(n, s, ev->state);
+        return is_over ? ERR_OK : node_instance_rejoin(n, s, ev->state);
     case NODE_EV_BEAT:
         node_beat_heard(n, s);
         return ERR_OK;

@@ -49,7 +49,8 @@ struct node_instance {
     uint32_t instance;
     uint64_t generation;     /* of the running or last process; node-wide increasing            */
     uint64_t hash;           /* of the manifest entry that process was started from             */
-    uint32_t level;          /* longest chain of requirements below: the higher ends first      */
+    uint32_t level;          /* longest chain of requirements below: the higher ends first, …  */
+    uint32_t epoch;          /* … by the last manifest that had it: of an earlier one, earlier */
     uint32_t every_ms;       /* heartbeat and protocol as that process was told …              */
     uint32_t dead_after;
     bool is_trivial;         /* … does not speak on its junction                               */
@@ -140,9 +141,10 @@ struct node_event {
 };
 
 enum node_effect_kind {
+    NODE_FX_STORE_SCALE, /* space, name, count, of: keep it; count == of: delete it. First in the
+                          * list                                                                */
     NODE_FX_STORE,       /* slot, record: keep it so that a successor can adopt it. All STOREs come
-                          * first in the list: what follows is true to them                     */
-    NODE_FX_STORE_SCALE, /* space, name, count, of: keep it; count == of: delete it             */
+                          * before what follows from them                                       */
     NODE_FX_SPAWN,       /* slot, generation: answer SPAWNED or SPAWN_FAILED                    */
     NODE_FX_DRAIN,       /* slot, deadline_ms (relative): say Drain on its junction             */
     NODE_FX_TERM,        /* slot: SIGTERM                                                       */

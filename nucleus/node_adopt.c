@@ -80,7 +80,11 @@ enum err node_adopt_record(struct node *n, const struct node_event *ev)
     for (uint32_t k = 0; k < NODE_CRASHES_MAX; k++) {
         no_later_than(&s->at.crash_ms[k], n->now_ms);
     }
-    c->level = r->level > c->level ? r->level : c->level;
+    if (r->epoch >= c->epoch) { /* a step that was cut stored the newer one for some only */
+        c->level = r->level;
+        c->epoch = r->epoch;
+    }
+    n->epoch = r->epoch > n->epoch ? r->epoch : n->epoch;
     node_table_attach(s, c);
     n->live += s->at.is_alive;
     n->generation = r->generation >= n->generation ? r->generation + 1 : n->generation;

@@ -67,6 +67,7 @@ struct node_cell {
     bool is_orphan;            /* adopted and in no manifest since: what it requires is not
                                 * known, so it is taken to require all of a lower level   */
     uint32_t level;            /* longest chain of requirements below                     */
+    uint32_t epoch;            /* of the last manifest that had it                        */
     bool is_trivial;
     bool has_spare;
     bool spare_is_asked; /* since the last spawn                                       */
@@ -92,6 +93,7 @@ struct node {
     uint64_t next_ms;
     struct rng rng;
     bool has_manifest;
+    uint32_t epoch;      /* counts manifests, over recoveries too           */
     bool is_down;
     bool is_done;        /* DONE was said                                   */
     struct node_cell **cell;

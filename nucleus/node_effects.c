@@ -81,10 +81,26 @@ void node_effects_dirty(struct node *n, struct node_slot *s)
     }
 }
 
+/* Numbers a person asked for come first of all: a successor that knows a record made for the new
+ * number, but not the number, would bring back what was sent away. */
+static uint32_t scales_first(struct node_effects *fx)
+{
+    uint32_t scales = 0;
+
+    for (size_t i = 0; i < fx->count; i++) {
+        if (fx->item[i].kind == NODE_FX_STORE_SCALE) {
+            struct node_effect scale = fx->item[i];
+            memmove(&fx->item[scales + 1], &fx->item[scales], (i - scales) * sizeof scale);
+            fx->item[scales++] = scale;
+        }
+    }
+    return scales;
+}
+
 void node_effects_finish(struct node *n)
 {
     struct node_effects *fx = n->fx;
-    uint32_t kept = 0;
+    uint32_t kept = 0, scales = scales_first(fx);
 
     for (uint32_t d = 0; d < n->dirty_count; d++) {
         struct node_slot *s = n->slot[n->dirty[d]];
@@ -95,13 +111,14 @@ void node_effects_finish(struct node *n)
     }
     n->dirty_count = 0;
     assert(fx->count + kept <= fx->room && kept <= fx->record_room);
-    memmove(fx->item + kept, fx->item, fx->count * sizeof *fx->item);
+    struct node_effect *store = fx->item + scales;
+    memmove(store + kept, store, (fx->count - scales) * sizeof *store);
     fx->count += kept;
     for (uint32_t d = 0; d < kept; d++) {
         const struct node_slot *s = n->slot[n->dirty[d]];
         fx->record[d] = s->at;
-        fx->item[d] = (struct node_effect){.kind = NODE_FX_STORE, .record = &fx->record[d]};
-        fill_slot(&fx->item[d], s);
+        store[d] = (struct node_effect){.kind = NODE_FX_STORE, .record = &fx->record[d]};
+        fill_slot(&store[d], s);
     }
 }
 

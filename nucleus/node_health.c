@@ -63,8 +63,11 @@ void node_health_sample(struct node_health *h, uint64_t now_ms, const struct nod
     uint64_t own_us = growth(h->own_us, ev->own_delay_us);
 
     assert(now_ms >= h->sample_ms);
-    if (h->sample_ms == 0) {
-        h->view = ev->is_stopped ? NODE_HEALTH_STOPPED : NODE_HEALTH_UNKNOWN;
+    bool has_no_past = h->sample_ms == 0 || h->view == NODE_HEALTH_STOPPED;
+    if (has_no_past && !ev->is_stopped) {
+        h->view = NODE_HEALTH_UNKNOWN; /* seen for the first time, or continued just now */
+    } else if (has_no_past) {
+        h->view = NODE_HEALTH_STOPPED;
     } else if (elapsed_ms > 0) {
         h->view = view_of(ev, elapsed_ms * 1000, growth(h->cpu_us, ev->cpu_us), delay_us, own_us);
         if (h->view == NODE_HEALTH_STARVED) {
@@ -73,6 +76,7 @@ void node_health_sample(struct node_health *h, uint64_t now_ms, const struct nod
             h->excused_ms += less(elapsed_ms, (delay_us > own_us ? delay_us : own_us) / 1000);
         }
     }
+    h->slept = h->view == NODE_HEALTH_SLEPT ? h->slept + 1 : 0;
     h->sample_ms = now_ms;
     h->cpu_us = ev->cpu_us;
     h->delay_us = ev->delay_us;
@@ -150,7 +154,8 @@ enum node_health_verdict node_health_judge(const struct node_health *h,
 
     limits(h, p, &unhealthy_ms, &dead_ms);
     assert(unhealthy_ms <= dead_ms && unhealthy_ms > p->every_ms);
-    if (age >= dead_ms) {
+    bool is_sure = h->view != NODE_HEALTH_SLEPT || h->slept >= NODE_HEALTH_SLEPT_MIN;
+    if (age >= dead_ms && is_sure) {
         return NODE_HEALTH_DEAD;
     }
     return age >= unhealthy_ms ? NODE_HEALTH_UNHEALTHY : NODE_HEALTH_FINE;

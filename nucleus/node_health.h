@@ -18,6 +18,8 @@ enum {
     NODE_HEALTH_LOOKS = 16,    /* in half a period at most: each sample reads /proc                 */
     NODE_HEALTH_MISSES_MIN = 2, /* a beat is missed when the next is due as well: with one period a
                                  * jitter of a millisecond would be a death sentence              */
+    NODE_HEALTH_SLEPT_MIN = 2, /* looks in a row before sleep is death: one may fall between the end
+                                 * of other work and the beat that follows it                     */
 };
 
 struct node_health_policy {
@@ -47,6 +49,7 @@ struct node_health {
     uint64_t sample_ms;  /* of the last sample; 0: none since the last beat       */
     uint64_t cpu_us, delay_us, own_us;
     enum node_health_view view;
+    uint32_t slept; /* looks in a row that saw it asleep */
 };
 
 /* Start to expect beats, the first by now_ms + pass_ms + one period. */

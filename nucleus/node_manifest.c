@@ -210,6 +210,7 @@ static void take_entry(struct node *n, struct draft *d, size_t index)
     c->entry = (int32_t)index;
     c->is_orphan = false;
     c->level = d->level[index];
+    c->epoch = n->epoch;
     if (c->is_scaled && c->of != e->instances) {
         c->is_scaled = false;
         struct node_effect *x = node_effects_cell(n, NODE_FX_STORE_SCALE, c);
@@ -226,6 +227,7 @@ static void take_entry(struct node *n, struct draft *d, size_t index)
         if (c->slot[k] != NULL) {
             c->slot[k]->at.cell = (uint32_t)index;
             c->slot[k]->at.level = c->level;
+            c->slot[k]->at.epoch = c->epoch;
             if (n->has_manifest) { /* a recovery is no apply */
                 take_instance(n, c->slot[k], is_changed);
             }
@@ -304,6 +306,7 @@ static void commit(struct node *n, struct draft *d)
 {
     size_t count = d->manifest->cell_count;
 
+    n->epoch++;
     for (uint32_t c = 0; c < n->cell_count; c++) {
         if (!is_in(d, n->cell[c])) {
             let_go(n->cell[c]);

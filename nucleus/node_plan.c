@@ -171,11 +171,22 @@ static bool any_going(const struct node_cell *c)
     return false;
 }
 
+/* An orphan may require anything that was there with it: of the same manifest what has a lower
+ * level, and all that later manifests brought or kept. */
+static bool orphan_is_above(const struct node_cell *orphan, const struct node_cell *c)
+{
+    if (!orphan->is_orphan || orphan == c) {
+        return false;
+    }
+    return c->entry != NODE_NONE || orphan->epoch < c->epoch ||
+           (orphan->epoch == c->epoch && orphan->level > c->level);
+}
+
 /* Whether something that requires c, directly or not, is alive and going away. */
 static bool above_is_going(struct node *n, struct node_cell *c)
 {
     for (uint32_t i = 0; i < n->cell_count; i++) {
-        if (n->cell[i]->is_orphan && n->cell[i]->level > c->level && any_going(n->cell[i])) {
+        if (orphan_is_above(n->cell[i], c) && any_going(n->cell[i])) {
             return true;
         }
     }

@@ -141,6 +141,7 @@ void node_table_attach(struct node_slot *s, struct node_cell *c)
     s->cell = c;
     s->at.cell = c->entry == NODE_NONE ? UINT32_MAX : (uint32_t)c->entry;
     s->at.level = c->level;
+    s->at.epoch = c->epoch;
     c->slot[instance] = s;
     c->slot_count++;
 }

@@ -2,14 +2,11 @@
  * supervisor died; the starved are spared. */
 #include "tests/sim/nucleus/world.h"
 
-static bool group_crashed(const struct world *w, int cell, uint64_t since_ms)
+bool check_cause_group(const struct world *w, int cell, uint64_t since_ms)
 {
-    const struct place *p = &w->place[cell];
-
-    for (int r = 0; r < p->requires_count; r++) {
-        int below = p->requires[r];
+    for (int below = 0; below < cell; below++) { /* requirements have lower numbers */
         /* The strategy may have been changed since: any crash below excuses. */
-        if (w->place[below].crash_ms >= since_ms || group_crashed(w, below, since_ms)) {
+        if (w->place[below].crash_ms >= since_ms && world_is_above(w, cell, below)) {
             return true;
         }
     }
@@ -23,7 +20,7 @@ static bool was_asked(const struct world *w, int cell, int seat, const struct pr
     return !world_is_wanted(w, cell, seat) || p->hash != place->entry.hash || p->is_ended ||
            place->seat[seat].asked_ms >= p->born_ms ||
            (place->entry.restart.strategy != MANIFEST_ONE_FOR_ONE && place->crash_ms >= p->born_ms) ||
-           group_crashed(w, cell, p->born_ms);
+           check_cause_group(w, cell, p->born_ms);
 }
 
 static bool is_late(const struct world *w, const struct proc *p)

@@ -48,18 +48,6 @@ void check_order_spawn(struct world *w, int cell, int seat)
     }
 }
 
-static bool is_above(const struct world *w, int above, int below)
-{
-    const struct place *p = &w->place[above];
-
-    for (int r = 0; r < p->requires_count; r++) {
-        if (p->requires[r] == below || is_above(w, p->requires[r], below)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool any_wanted(const struct world *w, int cell)
 {
     for (int s = 0; s < WORLD_SEATS; s++) {
@@ -74,7 +62,7 @@ static bool any_wanted(const struct world *w, int cell)
 static void check_reverse(struct world *w, int cell, int seat)
 {
     for (int c = 0; c < WORLD_CELLS; c++) {
-        if (c == cell || !is_above(w, c, cell)) {
+        if (c == cell || !world_is_above(w, c, cell)) {
             continue;
         }
         for (int s = 0; s < WORLD_SEATS; s++) {
@@ -91,9 +79,10 @@ static void check_reverse(struct world *w, int cell, int seat)
 static void check_roll(struct world *w, int cell, int seat, const struct proc *p)
 {
     const struct place *place = &w->place[cell];
-    bool is_roll = p->hash != place->entry.hash && place->crash_ms < p->born_ms;
+    bool is_roll = p->hash != place->entry.hash && place->crash_ms < p->born_ms &&
+                   !check_cause_group(w, cell, p->born_ms);
 
-    if (!is_roll || !p->is_published || place->entry.restart.strategy != MANIFEST_ONE_FOR_ONE) {
+    if (!is_roll || p->is_doubted || p->unpublished_ms != w->now_ms || place->entry.restart.strategy != MANIFEST_ONE_FOR_ONE) {
         return;
     }
     for (int s = 0; s < WORLD_SEATS; s++) {

@@ -62,6 +62,10 @@ static bool wanted_is_up(struct world *w, int cell, int seat, char why[256])
                  i == NULL ? "missing" : node_state_name(i->state), i == NULL ? "" : i->reason);
         return false;
     }
+    if (w->proc[live].must_restart) {
+        snprintf(why, 256, "c%02d.%d was not restarted with its group", cell, seat);
+        return false;
+    }
     /* A roll halts when the new version fails; otherwise everyone gets the new entry. */
     if (w->proc[live].hash != p->entry.hash && !any_given_up(w, cell)) {
         snprintf(why, 256, "c%02d.%d still runs an old version", cell, seat);

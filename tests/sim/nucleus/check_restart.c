@@ -28,10 +28,53 @@ static uint32_t count_recent(const uint64_t *time_ms, uint32_t count, uint64_t s
     return recent;
 }
 
+static void mark(struct world *w, int cell)
+{
+    for (int s = 0; s < WORLD_SEATS; s++) {
+        int live = w->place[cell].seat[s].live;
+        if (live != WORLD_NOBODY && world_is_wanted(w, cell, s) &&
+            w->proc[live].born_ms < w->now_ms) { /* and not just the one that follows */
+            w->proc[live].must_restart = true;
+        }
+    }
+}
+
+static void mark_above(struct world *w, int cell)
+{
+    for (int c = 0; c < WORLD_CELLS; c++) {
+        if (w->place[c].is_listed && world_is_above(w, c, cell)) {
+            mark(w, c);
+        }
+    }
+}
+
+/* After a crash that is to be followed by a restart, those who share its fate restart too. */
+void check_restart_group(struct world *w, int crashed)
+{
+    const struct proc *p = &w->proc[crashed];
+    const struct seat *s = &w->place[p->cell].seat[p->seat];
+
+    if (s->gave_up_ms == w->now_ms) {
+        return;
+    }
+    switch (w->place[p->cell].entry.restart.strategy) {
+    case MANIFEST_ONE_FOR_ONE:
+        return;
+    case MANIFEST_ONE_FOR_ALL:
+        mark(w, p->cell);
+        return;
+    case MANIFEST_REST_FOR_ONE:
+        mark_above(w, p->cell);
+        return;
+    }
+}
+
 void check_restart_loop(struct world *w, int cell, int seat)
 {
     const struct place *p = &w->place[cell];
-    const struct seat *s = &p->seat[seat];
+    struct seat *s = &w->place[cell].seat[seat];
+
+    s->gave_up_ms = w->now_ms;
     uint32_t recent =
         count_recent(s->end_ms, s->ends, s->surely_anew_ms, p->entry.restart.give_up_ms);
 

@@ -126,14 +126,22 @@ static void tell(struct world *w, const struct happening *h)
     if (is_ready && w->proc[h->proc].ready_told_ms == 0) {
         w->proc[h->proc].ready_told_ms = w->now_ms;
     }
+    bool is_sure = false;
     if (ev.kind == NODE_EV_EXITED || ev.kind == NODE_EV_SPAWN_FAILED) {
         const struct proc *p = &w->proc[h->proc];
-        bool is_sure = !p->is_ended && !p->ends_itself && world_is_wanted(w, p->cell, p->seat);
+        is_sure = !p->is_ended && !p->ends_itself && world_is_wanted(w, p->cell, p->seat);
         if (p->died_ms == 0 || p->died_ms >= w->incarnation_ms) { /* else recovery has seen it */
             check_restart_ended(w, h->proc, is_sure);
         }
     }
-    world_shell_must(w, ev);
+    bool is_dead = h->proc != WORLD_NOBODY && !w->proc[h->proc].lives;
+    enum err e = world_shell_feed(w, ev);
+    if (e != ERR_OK && !(e == ERR_NOT_FOUND && is_dead)) { /* last words of what is forgotten */
+        world_fail(w, "%s is refused: %s", node_event_name(ev.kind), err_name(e));
+    }
+    if (is_sure && w->node != NULL) {
+        check_restart_group(w, h->proc);
+    }
 }
 
 static void stall(struct world *w)

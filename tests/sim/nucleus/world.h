@@ -51,7 +51,11 @@ struct proc {
     bool ends_itself;        /* began to end without being told */
     bool is_published;
     bool is_ended;           /* the machine told it to end */
+    bool must_restart;       /* its group crashed */
+    uint64_t unpublished_ms;
+    bool is_doubted;         /* found unhealthy, rightly or for a beat that was lost */
     bool lost_a_beat;
+    uint64_t spawned_ms;     /* its start is confirmed: nothing is heard before */
     uint64_t told_ms;        /* its last message arrives: later ones not before */
     uint64_t beat_ms;        /* it last sent one */
     uint64_t ready_told_ms;  /* Ready was delivered; 0: no */
@@ -70,6 +74,7 @@ struct seat {
     uint32_t ends;
     uint64_t sure_ms[WORLD_CRASHES]; /* those that are surely crashes */
     uint32_t sures;
+    uint64_t gave_up_ms;
 };
 
 struct place {
@@ -138,7 +143,7 @@ struct world {
     uint64_t incarnation_ms;
     bool is_recovering;      /* records go in, nothing is decided yet */
     uint64_t stall_until_ms, last_stall_ms;
-    uint64_t own_delay_us;
+    uint64_t own_delay_us, lost_sample_ms;
     struct record record[NODE_INSTANCES_MAX];
     uint32_t records;        /* one past the highest kept */
     struct node_scale scale[WORLD_CELLS];
@@ -189,11 +194,13 @@ void world_process_tell(struct world *w, int proc, enum node_event_kind kind, ui
 /* ---- world_shell.c: the supervisor's hands ----------------------------------------------------- */
 
 /* Feed what the machine must accept. */
+enum err world_shell_feed(struct world *w, struct node_event ev);
 void world_shell_must(struct world *w, struct node_event ev);
 void world_shell_crash(struct world *w);
 void world_shell_recover(struct world *w);
 int world_cell_of(const struct world *w, const char *name);
 uint32_t world_wanted(const struct world *w, int cell);
+bool world_is_above(const struct world *w, int above, int below); /* requires it, directly or not */
 bool world_is_wanted(const struct world *w, int cell, int seat);
 
 /* ---- checkers: called by the shell before an effect happens, and at the end -------------------- */
@@ -203,10 +210,12 @@ void check_process_effect(struct world *w, int cell, int seat, const struct node
 void check_process_step(struct world *w);
 void check_order_spawn(struct world *w, int cell, int seat);
 void check_order_end(struct world *w, int cell, int seat, const struct node_effect *e);
+bool check_cause_group(const struct world *w, int cell, uint64_t since_ms); /* crashed below */
 void check_cause_end(struct world *w, int cell, int seat, const struct node_effect *e);
 void check_restart_spawn(struct world *w, int cell, int seat);
 void check_restart_loop(struct world *w, int cell, int seat);
 void check_restart_ended(struct world *w, int proc, bool is_sure);
+void check_restart_group(struct world *w, int crashed);
 void check_health_look(struct world *w, int proc);
 bool check_progress_reached(struct world *w, char why[256]);
 

@@ -44,8 +44,14 @@ void world_process_tell(struct world *w, int proc, enum node_event_kind kind, ui
     if (by_junction && p->heard_by != w->incarnation) {
         return; /* the junction is broken */
     }
-    at_ms = at_ms > p->told_ms ? at_ms : p->told_ms;
-    p->told_ms = at_ms;
+    /* A junction keeps its order; deaths come by pidfd and beats by a socket of their own. */
+    bool is_ordered = kind != NODE_EV_BEAT && (kind != NODE_EV_EXITED || world_chance(w, 2));
+    if (is_ordered) {
+        at_ms = at_ms > p->told_ms ? at_ms : p->told_ms;
+        p->told_ms = at_ms;
+    }
+    at_ms = at_ms > p->spawned_ms ? at_ms : p->spawned_ms;
+    p->spawned_ms = kind == NODE_EV_SPAWNED ? at_ms : p->spawned_ms;
     world_later(w, at_ms - w->now_ms,
                 (struct happening){.kind = HAPPEN_TELL,
                                    .proc = proc,

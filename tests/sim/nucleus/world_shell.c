@@ -21,6 +21,26 @@ uint32_t world_wanted(const struct world *w, int cell)
     return !p->is_listed ? 0 : p->is_scaled ? p->scale : p->entry.instances;
 }
 
+bool world_is_above(const struct world *w, int above, int below)
+{
+    int queue[WORLD_CELLS] = {above}, count = 1;
+    bool seen[WORLD_CELLS] = {false};
+
+    for (int i = 0; i < count; i++) {
+        const struct place *p = &w->place[queue[i]];
+        for (int r = 0; r < p->requires_count; r++) {
+            if (p->requires[r] == below) {
+                return true;
+            }
+            if (!seen[p->requires[r]]) {
+                seen[p->requires[r]] = true;
+                queue[count++] = p->requires[r];
+            }
+        }
+    }
+    return false;
+}
+
 bool world_is_wanted(const struct world *w, int cell, int seat)
 {
     return !w->is_down && (uint32_t)seat < world_wanted(w, cell) && !w->place[cell].seat[seat].is_held;
@@ -125,10 +145,21 @@ static void changed(struct world *w, int cell, int seat, const struct node_effec
     world_tell_loud(w, "c%02d.%d #%lu %s%s (%s)", cell, seat, (unsigned long)e->generation,
                     node_state_name(e->state),
                     e->state == NODE_READY && !e->is_healthy ? " unhealthy" : "", e->reason);
+    if (e->state == NODE_READY) {
+        find_generation(w, e->generation)->is_doubted = !e->is_healthy;
+    }
     if (e->state == NODE_CRASH_LOOP) {
         w->loops++;
         check_restart_loop(w, cell, seat);
     }
+}
+
+static void publish(struct world *w, struct proc *p, bool is_published)
+{
+    if (p->is_published && !is_published) {
+        p->unpublished_ms = w->now_ms;
+    }
+    p->is_published = is_published;
 }
 
 static void perform_one(struct world *w, const struct node_effect *e)
@@ -156,7 +187,7 @@ static void perform_one(struct world *w, const struct node_effect *e)
         return;
     case NODE_FX_PUBLISH:
     case NODE_FX_UNPUBLISH:
-        find_generation(w, e->generation)->is_published = e->kind == NODE_FX_PUBLISH;
+        publish(w, find_generation(w, e->generation), e->kind == NODE_FX_PUBLISH);
         return;
     case NODE_FX_CHANGED:
         changed(w, cell, seat, e);
@@ -209,7 +240,9 @@ static bool perform(struct world *w, struct node_event **ret_asked, size_t *ret_
         }
         const struct node_effect *e = &w->fx.item[i];
         perform_one(w, e);
-        if (e->kind == NODE_FX_SAMPLE && !world_chance(w, world_is_calm(w) ? 0 : 100)) {
+        if (e->kind == NODE_FX_SAMPLE && world_chance(w, world_is_calm(w) ? 0 : 100)) {
+            w->lost_sample_ms = w->now_ms; /* the kernel had no answer */
+        } else if (e->kind == NODE_FX_SAMPLE) {
             *ret_asked = realloc(*ret_asked, (asked + 1) * sizeof **ret_asked);
             assert(*ret_asked != NULL);
             (*ret_asked)[asked++] = (struct node_event){
@@ -220,25 +253,31 @@ static bool perform(struct world *w, struct node_event **ret_asked, size_t *ret_
     return true;
 }
 
-void world_shell_must(struct world *w, struct node_event ev)
+enum err world_shell_feed(struct world *w, struct node_event ev)
 {
     AUTO_FREE struct node_event *asked = NULL;
     size_t count = 0;
 
     if (w->has_failed || w->node == NULL) {
-        return;
+        return ERR_OK;
     }
     ev.now_ms = w->now_ms;
     w->steps++;
     w->events[ev.kind]++;
     enum err e = node_step(w->node, &ev, &w->fx);
-    if (e != ERR_OK) {
-        world_fail(w, "%s is refused: %s", node_event_name(ev.kind), err_name(e));
-        return;
-    }
-    if (perform(w, &asked, &count) && !w->is_recovering) {
+    if (e == ERR_OK && perform(w, &asked, &count) && !w->is_recovering) {
         check_process_step(w);
         answer_samples(w, asked, count);
+    }
+    return e;
+}
+
+void world_shell_must(struct world *w, struct node_event ev)
+{
+    enum err e = world_shell_feed(w, ev);
+
+    if (e != ERR_OK) {
+        world_fail(w, "%s is refused: %s", node_event_name(ev.kind), err_name(e));
     }
 }
 

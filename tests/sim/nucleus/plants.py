@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+"""Planted bugs: each is put into a copy of the supervisor's core, and the simulated world must find
+it within a bounded number of worlds. A bug that escapes, or whose place is no longer in the source,
+fails the test. The shipped sources know nothing of this.
+
+Usage: plants.py --root DIR --cc COMPILER [--worlds N] [--jobs N] [NAME ...]
+"""
+import argparse
+import concurrent.futures
+import glob
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+# name: (file, what goes wrong, [(text that is there once, what the bug makes of it)])
+PLANTS = {
+    "store-after": ("node_effects.c", "a process is started before its record is stored", [
+        ("struct node_effect *store = fx->item + scales;",
+         "struct node_effect *store = fx->item + fx->count;"),
+        ("memmove(store + kept, store, (fx->count - scales) * sizeof *store);", "")]),
+    "scale-after": ("node_effects.c", "a person's number is stored after what follows from it", [
+        ("scales = scales_first(fx);", "scales = ((void)scales_first, 0);")]),
+    "start-early": ("node_plan.c", "an instance starts before what it requires serves", [
+        ("ret->serving == 0 || (!s->at.was_ready && ret->awaited > 0)",
+         "!s->at.was_ready && ret->awaited > 0")]),
+    "first-early": ("node_plan.c", "a first start does not wait for all instances below", [
+        ("ret->serving == 0 || (!s->at.was_ready && ret->awaited > 0)", "ret->serving == 0")]),
+    "stop-direct": ("node_plan.c", "the stop order looks at direct dependents only", [
+        ("            return true;\n        }\n        count = walk_on(n, n->walk[i]->dependents, n->walk[i]->dependents_count, count);",
+         "            return true;\n        }")]),
+    "stop-any": ("node_plan.c", "cells stop in any order", [
+        ("return has_wanted(s->cell) || !above_is_going(n, s->cell);", "return true;")]),
+    "stop-orphan": ("node_plan.c", "the stop order is lost with the supervisor", [
+        ("if (orphan_is_above(n->cell[i], c) && any_going(n->cell[i])) {", "if (false) {")]),
+    "roll-all": ("node_plan.c", "a change takes all instances down at once", [
+        ("if (c->slot[k] != NULL && holds_up(c->slot[k], next->at.hash != c->hash)) {", "if (false) {"),
+        ("    node_instance_end(n, next, \"restarts\");\n",
+         "    node_instance_end(n, next, \"restarts\");\n    roll(n, c);\n")]),
+    "roll-unwanted": ("node_plan.c", "a roll ends what is to stop in order", [
+        ("s->at.restart_after_exit && s->at.is_wanted && s->turn", "s->at.restart_after_exit && s->turn")]),
+    "no-below": ("node_plan.c", "an exit does not wake what waits to stop below", [
+        ("    if (c->is_orphan) { /* what it required may now end */\n        node_plan_touch_all(n);\n    } else {\n        node_plan_touch_below(n, c);\n    }", "")]),
+    "no-group": ("node_plan.c", "one-for-all restarts one", [
+        ("    case MANIFEST_ONE_FOR_ALL:\n        join_group(n, c, crashed);", "    case MANIFEST_ONE_FOR_ALL:")]),
+    "short-group": ("node_plan.c", "rest-for-one stops at the direct dependents", [
+        ("            count = walk_on(n, n->walk[i]->dependents, n->walk[i]->dependents_count, count);\n        }\n        return;",
+         "        }\n        return;")]),
+    "no-backoff": ("node_plan.c", "the back-off is not waited for", [
+        ("(s->at.state == NODE_FAILED && n->now_ms < s->at.deadline_ms)", "false")]),
+    "early-done": ("node_plan.c", "DONE is said while something lives", [
+        ("n->is_down && n->live == 0 && !n->is_done", "n->is_down && !n->is_done")]),
+    "no-term": ("node_instance.c", "SIGTERM has no deadline", [
+        ("    s->at.ending = NODE_END_TERM;\n    node_instance_arm(n, s, s->cell->term_ms);",
+         "    s->at.ending = NODE_END_TERM;\n    s->at.deadline_ms = 0;")]),
+    "no-ready-limit": ("node_instance.c", "a cell that is never ready is never ended", [
+        ("    node_instance_arm(n, s, s->cell->ready_ms);\n    (void)node_effects_slot(n, NODE_FX_SPAWN, s);",
+         "    (void)node_effects_slot(n, NODE_FX_SPAWN, s);")]),
+    "open-door": ("node_instance.c", "an instance is drained with its sockets open", [
+        ("    node_instance_publish(n, s); /* no new calls before it is told to finish the old ones */\n", "")]),
+    "late-end": ("node_instance.c", "told to end before it was there, it stays", [
+        ("        node_instance_resume_end(n, s); /* it was told to end before it was there */", "        ;")]),
+    "same-generation": ("node_instance.c", "generations do not grow", [
+        ("i->generation = n->generation++;", "i->generation = n->generation;")]),
+    "drain-once": ("node_instance.c", "a drain that was lost with the supervisor is not said again", [
+        ("    case NODE_END_NONE:\n    case NODE_END_DRAIN:\n        send_drain(n, s);", "    case NODE_END_NONE:\n    case NODE_END_DRAIN:\n        s->at.deadline_ms = 0;")]),
+    "blame-lost": ("node_exit.c", "an instance ended for a fault of its own is not counted", [
+        ("bool is_ours = i->state == NODE_DRAINING && i->restart_after_exit && !i->is_blamed;",
+         "bool is_ours = i->state == NODE_DRAINING;")]),
+    "soon-given-up": ("node_backoff.c", "it is given up one crash too early", [
+        ("uint32_t count = policy->give_up_count;", "uint32_t count = policy->give_up_count - (policy->give_up_count > 1);")]),
+    "late-given-up": ("node_backoff.c", "it is given up one crash too late", [
+        ("uint32_t count = policy->give_up_count;", "uint32_t count = policy->give_up_count + 1;")]),
+    "long-memory": ("node_order.c", "a person's start does not forget the crashes", [
+        ("    node_backoff_reset(i);\n", "")]),
+    "starved-killed": ("node_health.c", "waiting for the CPU counts as hanging", [
+        ("if (ev->is_blocked || delay_us >= elapsed_us / 2 || own_us >= elapsed_us / 2) {", "if (ev->is_blocked) {"),
+        ("h->excused_ms += less(elapsed_ms, (delay_us > own_us ? delay_us : own_us) / 1000);", "")]),
+    "hang-missed": ("node_health.c", "a hang is found a period late", [
+        ("return h->since_ms + p->every_ms + half_period(p);", "return h->since_ms + 3 * p->every_ms;")]),
+    "hang-kept": ("node_health.c", "who hangs is never ended", [
+        ("    if (age >= dead_ms && is_sure) {\n        return NODE_HEALTH_DEAD;\n    }\n    return", "    (void)is_sure;\n    return")]),
+    "no-grace": ("node.c", "the supervisor's own lateness is held against the cells", [
+        ("        excuse(n, now_ms - expected);", "        ;")]),
+    "stale-heard": ("node.c", "a dead process is heard as its successor", [
+        ("if (ev->generation != s->at.generation) {", "if (ev->generation > s->at.generation) {")]),
+    "clock-lost": ("node.c", "the clock is not set for an instance that backs off", [
+        ("        uint64_t due = due_ms(s);\n", "        uint64_t due = s->at.state == NODE_FAILED ? UINT64_MAX : due_ms(s);\n")]),
+    "no-pass": ("node_adopt.c", "an adopted cell gets no time to find the new supervisor", [
+        ("node_beat_begin(n, s, s->cell->ready_ms); /* it has to find us first */", "node_beat_begin(n, s, 0);")]),
+    "adopt-restarts": ("node_adopt.c", "what the supervisor's death outlived is restarted", [
+        ("    case NODE_READY:\n        s->said = NODE_SAID_READY;", "    case NODE_READY:\n        s->at.restart_after_exit = true;\n        s->said = NODE_SAID_READY;")]),
+    "old-wish": ("node_adopt.c", "an interrupted start keeps an old wish to restart", [
+        ("i->is_spawning = i->restart_after_exit = i->is_healthy = false;", "i->is_spawning = false;")]),
+    "interrupted-crash": ("node_adopt.c", "an interrupted start counts as a crash", [
+        ("if (ran && i->is_spawning && i->state != NODE_DRAINING) {", "if (false) {")]),
+    "hold-forgotten": ("node_manifest.c", "an apply starts what a person stopped", [
+        ("    struct node_instance *i = &s->at;\n\n    if (is_changed ||", "    struct node_instance *i = &s->at;\n\n    i->is_held = false;\n    if (is_changed ||")]),
+    "change-ignored": ("node_manifest.c", "a changed entry restarts nothing", [
+        ("i->restart_after_exit = i->hash != s->cell->hash;", "i->restart_after_exit = false;")]),
+    "scale-forever": ("node_manifest.c", "a person's number outlives the manifest's change", [
+        ("    return c->is_scaled && c->of == e->instances ? c->scale : e->instances;",
+         "    return c->is_scaled ? c->scale : e->instances;"),
+        ("if (c->is_scaled && c->of != e->instances) {", "if (false) {")]),
+}
+
+FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-O1", "-w"]
+BASE = ["arena", "bytes", "err", "name", "rng", "unit"]
+
+
+def compile_one(args, source, output):
+    subprocess.run([*args.cc, *FLAGS, "-I", args.root, "-c", source, "-o", output], check=True)
+    return output
+
+
+def plant(args, name, scratch):
+    """The bug's source, or None when its place is gone."""
+    file, _, changes = PLANTS[name]
+    with open(os.path.join(args.root, "nucleus", file), encoding="utf-8") as f:
+        text = f.read()
+    for old, new in changes:
+        if text.count(old) != 1:
+            return None
+        text = text.replace(old, new)
+    path = os.path.join(scratch, f"{name}.c")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+def try_plant(args, name, objects, scratch):
+    """(caught, one line that says how)"""
+    file, _, _ = PLANTS[name]
+    source = plant(args, name, scratch)
+    if source is None:
+        return False, "its place in the source is gone or not the only one"
+    try:
+        variant = compile_one(args, source, os.path.join(scratch, f"{name}.o"))
+    except subprocess.CalledProcessError:
+        return False, "does not compile"
+    others = [o for s, o in objects.items() if os.path.basename(s) != file]
+    program = os.path.join(scratch, name)
+    subprocess.run([*args.cc, "-o", program, variant, *others, "-lm"], check=True)
+    run = subprocess.run([program, "--worlds", str(args.worlds)], capture_output=True, text=True,
+                         check=False)
+    last = (run.stderr.strip().splitlines() or [""])[-1]
+    if run.returncode == 0:
+        return False, f"escaped {args.worlds} worlds"
+    if run.returncode != 1 and "Assertion" not in last:
+        return False, f"ended with {run.returncode}: {last}"
+    return True, re.sub(r"^\S*/", "", last)[:100]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--root", required=True)
+    parser.add_argument("--cc", required=True, type=str.split)
+    parser.add_argument("--worlds", type=int, default=3000)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("names", nargs="*")
+    args = parser.parse_args()
+    names = args.names or list(PLANTS)
+    sources = (sorted(glob.glob(os.path.join(args.root, "nucleus/node*.c")))
+               + [os.path.join(args.root, "nucleus/manifest.c")]
+               + sorted(glob.glob(os.path.join(args.root, "tests/sim/nucleus/*.c")))
+               + [os.path.join(args.root, f"common/base/{b}.c") for b in BASE])
+    escaped = 0
+    with tempfile.TemporaryDirectory() as scratch, \
+            concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        made = pool.map(lambda s: (s, compile_one(args, s, os.path.join(
+            scratch, s.replace("/", "_") + ".o"))), sources)
+        objects = dict(made)
+        for name, (caught, how) in zip(names, pool.map(
+                lambda n: try_plant(args, n, objects, scratch), names)):
+            print(f"{'caught ' if caught else 'ESCAPED'} {name}: {PLANTS[name][1]}: {how}", flush=True)
+            escaped += not caught
+    print(f"{len(names) - escaped} of {len(names)} planted bugs caught")
+    return 1 if escaped else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
