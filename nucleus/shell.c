@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
 #include <sodium.h>
@@ -80,6 +81,8 @@ enum err shell_args(int argc, char **argv)
         .files = 65536,
         .log_level = LOG_INFO,
     };
+    /* Before nng starts its threads: an arena for each of them would hold most of our memory. */
+    (void)mallopt(M_ARENA_MAX, 1);
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 == argc) {
             return usage("an option lacks its value");
@@ -334,6 +337,23 @@ static enum err enqueue(struct shell *s, const struct node_event *ev)
     return ERR_OK;
 }
 
+/* A step that concerned the whole node needed room for all of it; the next ones concern one. */
+static void give_back(struct shell *s)
+{
+    enum {
+        ROOM_KEPT = 64
+    };
+    if (s->fx.room <= ROOM_KEPT && s->queue_room <= ROOM_KEPT) {
+        return;
+    }
+    node_effects_fini(&s->fx);
+    s->fx = (struct node_effects){0};
+    free(s->queue);
+    s->queue = NULL;
+    s->queue_room = s->queue_first = 0;
+    (void)malloc_trim(0);
+}
+
 enum err shell_feed(struct shell *s, const struct node_event *ev)
 {
     struct node_event now = *ev;
@@ -352,6 +372,7 @@ enum err shell_feed(struct shell *s, const struct node_event *ev)
         (void)step(s, &q.event); /* logged there */
     }
     s->is_feeding = false;
+    give_back(s);
     arm_clock(s);
     return e;
 }

@@ -11,7 +11,7 @@
 
 enum {
     VERSION_CACHE = 64,     /* programs remembered: a node has a dozen or two */
-    VERSION_CHUNK = 1 << 16
+    VERSION_CHUNK = 1 << 13
 };
 
 struct version_known {
@@ -34,7 +34,7 @@ static bool is_same(const struct version_known *k, const struct stat *facts)
 
 static enum err hash_file(int fd, uint8_t out[crypto_generichash_BYTES])
 {
-    static uint8_t chunk[VERSION_CHUNK]; /* one thread */
+    uint8_t chunk[VERSION_CHUNK];
     crypto_generichash_state state;
     ssize_t got;
 
