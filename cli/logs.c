@@ -23,6 +23,7 @@ enum {
     TAIL_MAX = 1000000,     /* lines kept for -n; each costs its length and a pointer             */
     FOLLOW_TAIL = 10,       /* lines shown before following, like tail(1)                         */
     LOOK_MS = 1000,         /* between two questions whether the cells still live                 */
+    GATHER_MS = 10,         /* after an event: a busy cell makes one a line, a person reads slower */
     TIME_SIZE = 40,
 };
 
@@ -321,7 +322,9 @@ static int follow(struct logs *l, int watch)
             }
             look_ms = cli_clock_ms() + LOOK_MS;
         }
-        (void)poll(&wait, 1, LOOK_MS); /* an error looks like a time-out: look again */
+        if (poll(&wait, 1, LOOK_MS) > 0) { /* an error looks like a time-out: look again */
+            cli_clock_pause(GATHER_MS);
+        }
         if (drain_events(watch)) {
             status = cli_logset_scan(l->cli, &l->set);
         }
