@@ -10,8 +10,4 @@ if [ ! -x "$cell" ]; then
     echo "down.sh: $cell is not built, so no node of this tree runs" >&2
     exit 1
 fi
-if ! "$cell" status >/dev/null 2>&1; then
-    echo "no node runs"
-    exit 0
-fi
-"$cell" down
+exec "$cell" down

@@ -50,6 +50,16 @@ def test_every_cell_of_the_manifest_has_a_first_call():
     assert sorted(called) == sorted(names_in_manifest())
 
 
+@pytest.mark.needs_other_user
+def test_a_node_needs_a_place_before_anything_is_built(place, short_dir):
+    """Without root, XDG_RUNTIME_DIR and CELL_RUN: said at once, not after a build."""
+    _, node = place
+    nobody = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    result = node.execute([*nobody, UP], env={"PATH": os.environ["PATH"], "CELL_BUILD": short_dir})
+    assert (result.status, "XDG_RUNTIME_DIR is not set" in result.err) == (1, True), result
+    assert os.listdir(short_dir) == []
+
+
 def test_down_without_a_build_says_so(place, short_dir):
     _, node = place
     result = node.execute([DOWN], env={**node.environment(), "CELL_BUILD": short_dir})
