@@ -19,6 +19,8 @@
 #include "common/run/jail_child.h"
 #include "common/run/jail_filter.h"
 #include "common/run/jail_plan.h"
+#include "common/run/jail_spare.h"
+#include "common/run/jail_template.h"
 #include "common/run/kernel.h"
 
 static const struct {
@@ -91,8 +93,9 @@ static int clone_flags(const struct jail_plan *p)
     int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
 
     if (p->spec->confined) {
-        flags |= CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-        flags |= p->spec->network ? 0 : CLONE_NEWNET;
+        flags |= CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+        flags |= p->template_fd >= 0 ? 0 : CLONE_NEWNS;
+        flags |= p->spec->network || p->network_fd >= 0 ? 0 : CLONE_NEWNET;
         flags |= p->is_root ? 0 : CLONE_NEWUSER;
     }
     return flags;
@@ -101,19 +104,21 @@ static int clone_flags(const struct jail_plan *p)
 /* Until it has exec'd, the child is this process's memory under another user's name. As root that
  * memory must not be dumpable meanwhile, or that user could trace the child and write into us.
  * Without root the two users are the same, and the child must own its /proc/self files. */
-static pid_t spawn(struct jail_birth *birth, void *stack, int *pidfd)
+pid_t jail_spawn(int (*child)(void *), struct jail_birth *birth, int flags, int *ret_pidfd)
 {
-    bool is_root = birth->plan->is_root;
     int was_dumpable = prctl(PR_GET_DUMPABLE);
     uint64_t every = ~UINT64_C(0), before;
+    void *stack = child_stack();
 
-    prctl(PR_SET_DUMPABLE, is_root ? 0 : 1);
+    if (stack == NULL) {
+        errno = ENOMEM;
+        return -1;
+    }
+    prctl(PR_SET_DUMPABLE, birth->plan->is_root ? 0 : 1);
     /* Raw: libc's own would leave its internal signals out. No handler may run in the child. */
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &every, &before, sizeof every);
-    began_ns = now_ns();
-    pid_t pid = clone(jail_child_main, stack, clone_flags(birth->plan), birth, pidfd);
+    pid_t pid = clone(child, stack, flags, birth, ret_pidfd);
     int error = errno;
-    ended_ns = now_ns();
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof every);
     prctl(PR_SET_DUMPABLE, was_dumpable == 1);
     errno = error;
@@ -147,17 +152,22 @@ static enum err explain(enum jail_step step, const char *what, int error, char w
     return judge(step, error);
 }
 
+static enum err explain_report(char why[JAIL_WHY_SIZE])
+{
+    if (report.error != 0) {
+        return explain(report.step, report.what, report.error, why);
+    }
+    snprintf(why, JAIL_WHY_SIZE, "%s: killed", step_map[report.step].text);
+    return ERR_UNSUPPORTED;
+}
+
 /* The child ended before it became the program. */
 static enum err bury(pid_t pid, int *pidfd, char why[JAIL_WHY_SIZE])
 {
     while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR) {
     }
     fd_close(pidfd);
-    if (report.error != 0) {
-        return explain(report.step, report.what, report.error, why);
-    }
-    snprintf(why, JAIL_WHY_SIZE, "%s: killed", step_map[report.step].text);
-    return ERR_UNSUPPORTED;
+    return explain_report(why);
 }
 
 /* ---- start ------------------------------------------------------------------------------------ */
@@ -178,6 +188,11 @@ static enum err check_spec(const struct jail_spec *spec, char why[JAIL_WHY_SIZE]
     }
     if (spec->confined && (spec->root_dir == NULL || spec->root_dir[0] != '/')) {
         return refuse(why, "root_dir: not an absolute path");
+    }
+    struct stat st;
+    if (spec->confined && (stat(spec->root_dir, &st) != 0 || !S_ISDIR(st.st_mode))) {
+        snprintf(why, JAIL_WHY_SIZE, "root_dir %.100s: not a directory", spec->root_dir);
+        return ERR_NOT_FOUND;
     }
     if (spec->files < JAIL_FILES_MIN) {
         return refuse(why, "files: fewer than a program needs to start");
@@ -224,6 +239,8 @@ static enum err prepare(const struct jail_spec *spec, int exec_fd, int null_fd,
     memset(&plan, 0, offsetof(struct jail_plan, text));
     plan.text_used = 0;
     memset(&report, 0, sizeof report);
+    plan.template_fd = -1;
+    plan.network_fd = -1;
     plan.spec = spec;
     plan.is_root = geteuid() == 0;
     plan.exec_fd = exec_fd;
@@ -242,6 +259,58 @@ static enum err prepare(const struct jail_spec *spec, int exec_fd, int null_fd,
     return jail_plan_fill(&plan, spec, why);
 }
 
+/* Root can have the slow parts ready before anybody asks, and opens the granted paths with all its
+ * rights: a state directory may lie where the program's user cannot look. */
+static enum err take_prepared(char why[JAIL_WHY_SIZE])
+{
+    struct jail_birth birth = {.plan = &plan, .report = &report};
+
+    if (!plan.is_root || !plan.spec->confined) {
+        return ERR_OK;
+    }
+    if (!plan.spec->network) {
+        plan.network_fd = jail_spare_take();
+    }
+    if (jail_template_get(&birth, &plan.template_fd) != 0) {
+        return explain_report(why);
+    }
+    for (size_t i = plan.system_count; i < plan.bind_count; i++) {
+        struct jail_bind *bind = &plan.bind[i];
+        bind->tree_fd = (int)syscall(SYS_open_tree, AT_FDCWD, bind->outside,
+                                     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+        if (bind->tree_fd < 0) {
+            return explain(JAIL_STEP_BIND, bind->outside, errno, why);
+        }
+    }
+    return ERR_OK;
+}
+
+static void drop_prepared(void)
+{
+    fd_close(&plan.network_fd);
+    for (size_t i = 0; i < plan.bind_count; i++) {
+        fd_close(&plan.bind[i].tree_fd);
+    }
+}
+
+static enum err run_child(struct jail_started *ret, char why[JAIL_WHY_SIZE])
+{
+    struct jail_birth birth = {.plan = &plan, .report = &report};
+    int pidfd = -1;
+
+    pid_t pid = jail_spawn(jail_child_main, &birth, clone_flags(&plan), &pidfd);
+    ended_ns = now_ns();
+    if (pid < 0) {
+        return explain(JAIL_STEP_CLONE, NULL, errno, why);
+    }
+    if (report.error != 0 || report.step != JAIL_STEP_EXEC) {
+        return bury(pid, &pidfd, why);
+    }
+    *ret = (struct jail_started){pid, pidfd, (ended_ns - began_ns) / 1000};
+    why[0] = '\0';
+    return ERR_OK;
+}
+
 static enum err start_locked(const struct jail_spec *spec, struct jail_started *ret,
                              char why[JAIL_WHY_SIZE])
 {
@@ -256,22 +325,13 @@ static enum err start_locked(const struct jail_spec *spec, struct jail_started *
     if (e != ERR_OK) {
         return e;
     }
-    void *stack = child_stack();
-    if (stack == NULL) {
-        return explain(JAIL_STEP_CLONE, NULL, ENOMEM, why);
+    began_ns = now_ns();
+    e = take_prepared(why);
+    if (e == ERR_OK) {
+        e = run_child(ret, why);
     }
-    struct jail_birth birth = {.plan = &plan, .report = &report};
-    int pidfd = -1;
-    pid_t pid = spawn(&birth, stack, &pidfd);
-    if (pid < 0) {
-        return explain(JAIL_STEP_CLONE, NULL, errno, why);
-    }
-    if (report.error != 0 || report.step != JAIL_STEP_EXEC) {
-        return bury(pid, &pidfd, why);
-    }
-    *ret = (struct jail_started){pid, pidfd, (ended_ns - began_ns) / 1000};
-    why[0] = '\0';
-    return ERR_OK;
+    drop_prepared();
+    return e;
 }
 
 enum err jail_start(const struct jail_spec *spec, struct jail_started *ret, char why[JAIL_WHY_SIZE])

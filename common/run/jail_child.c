@@ -138,13 +138,22 @@ JAIL_RAW static void bind_path(const struct jail_birth *b, const struct jail_bin
 {
     struct mount_attr attr = {.attr_set = bind->attributes, .propagation = MS_PRIVATE};
     unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
-    int tree = (int)must(b, syscall(SYS_open_tree, AT_FDCWD, bind->outside, flags), bind->outside);
+    const char *what = bind->outside;
+    int tree = bind->tree_fd;
 
-    must(b, syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr),
-         bind->outside);
-    must(b, syscall(SYS_move_mount, tree, "", AT_FDCWD, bind->inside, MOVE_MOUNT_F_EMPTY_PATH),
-         bind->inside);
-    syscall(SYS_close, tree);
+    step(b, JAIL_STEP_BIND);
+    if (tree < 0) {
+        tree = (int)must(b, syscall(SYS_open_tree, AT_FDCWD, bind->outside, flags), what);
+    }
+    long rc = syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr);
+    if (rc == 0) {
+        what = bind->inside;
+        rc = syscall(SYS_move_mount, tree, "", AT_FDCWD, bind->inside, MOVE_MOUNT_F_EMPTY_PATH);
+    }
+    int error = errno;
+    syscall(SYS_close, tree); /* also on failure: a template's child has the parent's descriptors */
+    errno = error;
+    must(b, rc, what);
 }
 
 const struct jail_device jail_device[JAIL_DEVICES] = {
@@ -153,12 +162,18 @@ const struct jail_device jail_device[JAIL_DEVICES] = {
     {"/dev/urandom", "dev/urandom"},
 };
 
-JAIL_RAW static void mount_all(const struct jail_birth *b)
+/* What is the same in every jail with this layout. */
+JAIL_RAW static void mount_base(const struct jail_birth *b)
 {
     const struct jail_plan *p = b->plan;
+    const char *root = p->spec->root_dir;
 
-    for (size_t i = 0; i < p->bind_count; i++) {
-        step(b, JAIL_STEP_BIND);
+    step(b, JAIL_STEP_ROOT);
+    must(b, syscall(SYS_mount, "cell", root, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                    "size=64k,nr_inodes=1k,mode=0755"), root);
+    must(b, syscall(SYS_chdir, root), root);
+    make_skeleton(b);
+    for (size_t i = 0; i < p->system_count; i++) {
         bind_path(b, &p->bind[i]);
     }
     step(b, JAIL_STEP_DEVICE);
@@ -166,23 +181,26 @@ JAIL_RAW static void mount_all(const struct jail_birth *b)
         must(b, syscall(SYS_mount, jail_device[i].outside, jail_device[i].inside, NULL, MS_BIND, NULL),
              jail_device[i].outside);
     }
+}
+
+/* What belongs to this program. Standing in the new root. */
+JAIL_RAW static void mount_own(const struct jail_birth *b)
+{
+    const struct jail_plan *p = b->plan;
+
+    for (size_t i = p->system_count; i < p->bind_count; i++) {
+        bind_path(b, &p->bind[i]);
+    }
     /* Its own processes and nothing else of the kernel: no /proc/sys, no /proc/kcore. */
     step(b, JAIL_STEP_PROC);
     must(b, syscall(SYS_mount, "proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
                     "subset=pid,hidepid=invisible"), NULL);
 }
 
-JAIL_RAW static void build_root(const struct jail_birth *b)
+JAIL_RAW static void change_root(const struct jail_birth *b)
 {
-    const char *root = b->plan->spec->root_dir;
     struct mount_attr frozen = {.attr_set = MOUNT_ATTR_RDONLY};
 
-    step(b, JAIL_STEP_ROOT);
-    must(b, syscall(SYS_mount, "cell", root, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                    "size=64k,nr_inodes=1k,mode=0755"), root);
-    must(b, syscall(SYS_chdir, root), root);
-    make_skeleton(b);
-    mount_all(b);
     step(b, JAIL_STEP_PIVOT);
     /* The old root ends up on top of the new one, at the same place, from where it is unmounted
      * without needing a directory for it. */
@@ -192,6 +210,42 @@ JAIL_RAW static void build_root(const struct jail_birth *b)
     must(b, syscall(SYS_chdir, "/"), NULL);
     step(b, JAIL_STEP_FREEZE);
     must(b, syscall(SYS_mount_setattr, AT_FDCWD, "/", 0, &frozen, sizeof frozen), NULL);
+}
+
+/* A private copy of the prepared namespace: joining makes its root ours, unsharing makes it our own. */
+JAIL_RAW static void enter_template(const struct jail_birth *b)
+{
+    step(b, JAIL_STEP_TEMPLATE);
+    must(b, syscall(SYS_setns, b->plan->template_fd, CLONE_NEWNS), NULL);
+    must(b, syscall(SYS_unshare, CLONE_NEWNS), NULL);
+}
+
+JAIL_RAW static void build_root(const struct jail_birth *b)
+{
+    if (b->plan->template_fd >= 0) {
+        enter_template(b);
+        mount_own(b);
+    } else {
+        mount_base(b);
+        mount_own(b);
+        change_root(b);
+    }
+}
+
+JAIL_RAW int jail_child_template(void *birth)
+{
+    const struct jail_birth *b = birth;
+
+    mount_base(b);
+    step(b, JAIL_STEP_TEMPLATE);
+    /* Before the change of root: afterwards there is no /proc to open it in. */
+    int made = (int)must(b, syscall(SYS_openat, AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC),
+                         "/proc/self/ns/mnt");
+    b->report->made_fd = made;
+    change_root(b);
+    for (;;) {
+        syscall(SYS_exit_group, 0);
+    }
 }
 
 /* ---- giving up -------------------------------------------------------------------------------- */
@@ -326,6 +380,10 @@ JAIL_RAW static void confine(const struct jail_birth *b)
 
     if (!p->is_root) {
         map_self(b);
+    }
+    if (p->network_fd >= 0) {
+        step(b, JAIL_STEP_NETWORK);
+        must(b, syscall(SYS_setns, p->network_fd, CLONE_NEWNET), NULL);
     }
     step(b, JAIL_STEP_NAME);
     must(b, syscall(SYS_sethostname, p->name, length(p->name)), NULL);

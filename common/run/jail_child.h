@@ -20,7 +20,9 @@
     X(CLONE, "clone", "user and pid, mount, ipc, uts, cgroup and network namespaces")             \
     X(SESSION, "setsid", "")                                                                       \
     X(OOM, "write oom_score_adj", "/proc on the host")                                             \
+    X(NETWORK, "enter network namespace", "")                                                      \
     X(NAME, "sethostname", "a uts namespace")                                                      \
+    X(TEMPLATE, "enter the prepared root", "setns and unshare of a mount namespace")               \
     X(ROOT, "mount tmpfs", "tmpfs in a mount namespace")                                           \
     X(SKELETON, "make directories in the new root", "")                                            \
     X(BIND, "bind", "open_tree and mount_setattr")                                                 \
@@ -84,7 +86,8 @@ struct jail_bind {
     const char *outside; /* absolute, on the host        */
     const char *inside;  /* relative to the new root     */
     uint64_t attributes; /* MOUNT_ATTR_* to set          */
-    uint64_t rights;     /* LANDLOCK_ACCESS_FS_*, 0: none */
+    uint64_t rights;     /* LANDLOCK_ACCESS_FS_*         */
+    int tree_fd;         /* a detached copy of it, opened by the parent; -1: the child does it */
 };
 
 struct jail_link {
@@ -104,6 +107,8 @@ struct jail_plan {
     int landlock_abi;
     int exec_fd;
     int null_fd;
+    int network_fd;    /* a network namespace made in advance, -1: none            */
+    int template_fd;   /* a mount namespace with the new root in it, -1: none      */
     const char *exec_path; /* NULL: by descriptor; else a script, run by its path inside */
     const char *name;      /* host name inside */
     const struct sock_fprog *filter;
@@ -113,8 +118,9 @@ struct jail_plan {
     size_t file_count;
     struct jail_link link[JAIL_LINKS_MAX];
     size_t link_count;
-    struct jail_bind bind[JAIL_BINDS_MAX];
+    struct jail_bind bind[JAIL_BINDS_MAX]; /* the system's, then the spec's */
     size_t bind_count;
+    size_t system_count; /* how many are the system's: the same in every jail */
     struct jail_limit limit[JAIL_LIMITS_MAX];
     size_t limit_count;
     char uid_map[48];
@@ -128,6 +134,7 @@ struct jail_report {
     volatile uint32_t step;   /* enum jail_step it is in                        */
     volatile int error;       /* errno of the step that failed, 0: none did     */
     const char *volatile what;/* path it concerned, NULL: none                  */
+    volatile int made_fd;     /* of jail_child_template: the mount namespace    */
     volatile uint64_t at_ns[JAIL_STEPS]; /* when each step began, 0: not taken  */
 };
 
@@ -136,8 +143,15 @@ struct jail_birth {
     struct jail_report *report;
 };
 
-/* Entry point of the child, on its own stack; never returns. */
+/* Entry points of a child, on its own stack; they never return. The first becomes the program. The
+ * second shares the parent's descriptors, builds the part of a root that does not depend on the
+ * program in a mount namespace of its own, leaves a descriptor of that in the report, and ends. */
 _Noreturn int jail_child_main(void *birth);
+_Noreturn int jail_child_template(void *birth);
+
+/* Run one of them to its exec or end, with all signals blocked. The report was zeroed. Returns the
+ * pid, *ret_pidfd when `flags` has CLONE_PIDFD; -1 with errno. */
+pid_t jail_spawn(int (*child)(void *), struct jail_birth *birth, int flags, int *ret_pidfd);
 
 /* Where the last program's time went, in ns by step (a step that was not taken is 0): for the
  * test that prints it and for the bench. */

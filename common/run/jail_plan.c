@@ -134,6 +134,7 @@ static enum err add_bind(struct jail_plan *p, const struct jail_path *path, bool
         .inside = inside,
         .attributes = attributes,
         .rights = rights & kernel_landlock_fs_all(p->landlock_abi),
+        .tree_fd = -1,
     };
     return ERR_OK;
 }
@@ -362,6 +363,7 @@ enum err jail_plan_fill(struct jail_plan *p, const struct jail_spec *spec, char 
         return e;
     }
     e = add_system(p);
+    p->system_count = p->bind_count;
     if (e == ERR_OK) {
         e = add_paths(p, spec, why);
     }

@@ -63,8 +63,8 @@ void jailing_kill(struct jail_started *started);
 void jailing_claim(bool holds, const char *format, ...) PRINTF_LIKE(2, 3);
 int jailing_failed(void);
 
-/* Whether this process has no child, open descriptors as counted before, default signal mask and
- * dumpable flag as before: call before and after something that must leave nothing. */
+/* Whether this process has children, and its open descriptors (but for what the jail keeps ready),
+ * signal mask and dumpable flag: call before and after something that must leave nothing. */
 struct jailing_trace {
     int descriptors;
     int dumpable;

@@ -37,7 +37,9 @@ static const struct {
     {"clone", 0, CLONE_NEWNET, ENOSPC, ERR_UNSUPPORTED, "namespaces", false},
     {"clone", 0, CLONE_VFORK, EAGAIN, ERR_LIMIT, "clone", false},
     {"clone", 0, CLONE_VFORK, ENOMEM, ERR_NOMEM, "clone", false},
-    {"unshare", 0, 0, EPERM, ERR_UNSUPPORTED, "user namespace", true},
+    {"unshare", 0, CLONE_NEWUSER, EPERM, ERR_UNSUPPORTED, "user namespace", true},
+    {"unshare", 0, CLONE_NEWNS, EPERM, ERR_UNSUPPORTED, "prepared root", true},
+    {"setns", 0, 0, EPERM, ERR_UNSUPPORTED, "enter ", true}, /* root or network, whichever is first */
     {"setsid", 0, 0, EPERM, ERR_UNSUPPORTED, "setsid", false},
     {"sethostname", 0, 0, EPERM, ERR_UNSUPPORTED, "uts", false},
     {"mount", 0, 0, EPERM, ERR_UNSUPPORTED, "mount tmpfs", false},
@@ -70,7 +72,8 @@ static int deny(scmp_filter_ctx filter, size_t i)
     uint32_t action = rows[i].error != 0 ? SCMP_ACT_ERRNO((uint16_t)rows[i].error)
                                          : SCMP_ACT_KILL_PROCESS;
     int call = seccomp_syscall_resolve_name(rows[i].call);
-    bool is_flag = strcmp(rows[i].call, "clone") == 0 || strcmp(rows[i].call, "mount") == 0;
+    bool is_flag = strcmp(rows[i].call, "clone") == 0 || strcmp(rows[i].call, "mount") == 0 ||
+                   strcmp(rows[i].call, "unshare") == 0;
     struct scmp_arg_cmp compare = {(unsigned)rows[i].argument,
                                    is_flag ? SCMP_CMP_MASKED_EQ : SCMP_CMP_EQ, rows[i].bits,
                                    is_flag ? rows[i].bits : 0};

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -19,6 +20,7 @@
 
 #include "common/run/fd.h"
 #include "common/run/jail_child.h"
+#include "common/run/jail_template.h"
 #include "common/run/kernel.h"
 #include "common/run/loop.h"
 #include "tests/unit/run/jailing.h"
@@ -373,6 +375,8 @@ static void bad_values_are_refused(void)
     refuse(&spec, ERR_INVALID, "root_dir", "a relative root");
     spec.root_dir = "/nonexistent/root";
     refuse(&spec, ERR_NOT_FOUND, "/nonexistent/root", "a root that is missing");
+    spec.root_dir = "/etc/passwd";
+    refuse(&spec, ERR_NOT_FOUND, "/etc/passwd", "a root that is a file");
     if (geteuid() != 0) {
         spec = jailing_spec(&host, sleeper);
         spec.uid = 0;
@@ -511,6 +515,112 @@ static void program_outlives_its_starter(void)
     close(pipes[1]);
 }
 
+/* ---- prepared roots --------------------------------------------------------------------------- */
+
+static void write_as(const char *path, const char *text)
+{
+    char fresh[128];
+
+    (void)snprintf(fresh, sizeof fresh, "%s.new", path);
+    AUTO_FD int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    jailing_claim(fd >= 0 && fd_write_all(fd, text, strlen(text)) == ERR_OK &&
+                      rename(fresh, path) == 0, "write %s: %s", path, strerror(errno));
+}
+
+static void expect_output(const char *line, const char *expected, const char *why)
+{
+    static struct jailing_end end;
+    const char *argv[] = {"/usr/bin/sh", "-c", line, NULL};
+    struct jail_spec spec = jailing_spec(&host, argv);
+
+    jailing_run(&spec, &end);
+    jailing_claim(end.e == ERR_OK && strcmp(end.output, expected) == 0, "%s: %s\"%s\", not \"%s\"",
+                  why, end.why, end.output, expected);
+}
+
+/* What is kept from one start to the next must not outlive the truth. In a child with mounts of its
+ * own: the host's stay as they are. */
+static void prepared_roots_follow_the_host(void)
+{
+    static const char list[] = "cd /usr/local && for f in *; do echo $f; done";
+    static const char cache[] = "read l < /etc/ld.so.cache; echo $l";
+
+    jailing_claim(unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+                      mount("none", "/usr/local", "tmpfs", 0, NULL) == 0, "own mounts");
+    write_as("/usr/local/before", "");
+    expect_output(list, "before\n", "the first start");
+    jailing_claim(mount("none", "/usr/local", "tmpfs", 0, NULL) == 0, "mount");
+    write_as("/usr/local/after", "");
+    expect_output(list, "after\n", "a mount of the host that came later");
+    jailing_claim(umount("/usr/local") == 0, "umount");
+    expect_output(list, "before\n", "a mount that is gone again");
+
+    jailing_claim(mount("none", "/etc", "tmpfs", 0, NULL) == 0, "mount");
+    write_as("/etc/ld.so.cache", "one\n");
+    expect_output(cache, "one\n", "the cache of libraries");
+    write_as("/etc/ld.so.cache", "two\n");
+    expect_output(cache, "two\n", "the cache of libraries after it was replaced");
+}
+
+/* More layouts than are kept: the oldest is made again. */
+static void any_number_of_layouts_works(void)
+{
+    static struct jailing_end end;
+    char inside[32], line[64];
+
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i <= JAIL_TEMPLATES_MAX; i++) {
+            (void)snprintf(inside, sizeof inside, "/layout-%d", i);
+            (void)snprintf(line, sizeof line, "test -e %s/secret", inside);
+            const char *argv[] = {"/usr/bin/sh", "-c", line, NULL};
+            struct jail_path path = {host.outside, inside, false, false};
+            struct jail_spec spec = jailing_spec(&host, argv);
+            spec.paths = &path;
+            spec.path_count = 1;
+            jailing_run(&spec, &end);
+            jailing_claim(end.e == ERR_OK && end.status == 0, "layout %d: %s status %d", i, end.why,
+                          end.status);
+        }
+    }
+}
+
+/* A jail must not see another one's paths, prepared together or not. */
+static void grants_are_not_shared(void)
+{
+    static struct jailing_end end;
+    static const char *const argv[] = {"/usr/bin/sh", "-c", "test ! -e /granted/secret", NULL};
+    struct jail_path path = {host.outside, "/granted", false, false};
+    struct jail_spec spec = jailing_spec(&host, sleeper);
+    struct jail_started started;
+    char why[JAIL_WHY_SIZE];
+    AUTO_FD int log = -1;
+
+    spec.paths = &path;
+    spec.path_count = 1;
+    jailing_claim(jailing_start(&spec, &started, &log, why) == ERR_OK, "first: %s", why);
+    path.outside = host.inside; /* the same layout, another directory */
+    struct jail_spec other = jailing_spec(&host, argv);
+    other.paths = &path;
+    other.path_count = 1;
+    jailing_run(&other, &end);
+    jailing_claim(end.e == ERR_OK && end.status == 0, "the second sees the first one's grant: %s",
+                  end.output);
+    jailing_kill(&started);
+}
+
+static void in_child(void (*claim)(void))
+{
+    int status = -1;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        claim();
+        _exit(jailing_failed() > 0);
+    }
+    (void)waitpid(pid, &status, 0);
+    jailing_claim(status == 0, "in a child: status %x", status);
+}
+
 static void probe_finds_everything(void)
 {
     char why[JAIL_WHY_SIZE];
@@ -545,6 +655,11 @@ int main(int argc, char **argv)
     number_of_paths_is_limited();
     threads_may_start_at_the_same_time();
     program_outlives_its_starter();
+    any_number_of_layouts_works();
+    grants_are_not_shared();
+    if (geteuid() == 0) {
+        in_child(prepared_roots_follow_the_host);
+    }
     probe_finds_everything();
     jailing_close(&host);
     return jailing_failed() > 0;
