@@ -124,27 +124,75 @@ static int32_t parent_of(int32_t pid)
     return parent;
 }
 
+static void end_if_unrecorded(struct shell *s, const struct recovery *r, int32_t pid)
+{
+    if (pid <= 0 || pid == getpid() || is_recorded(r, pid) || parent_of(pid) != s->guard_pid) {
+        return;
+    }
+    AUTO_FD int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd >= 0 && parent_of(pid) == s->guard_pid) {
+        log_warn("NUCLEUS-UNRECORDED", "pid=%" PRId32 " action=killed", pid);
+        (void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+    }
+}
+
+/* The guard's children as the kernel lists them. Fails where it has no such list. */
+static enum err read_children(const struct shell *s, char **ret)
+{
+    enum {
+        LIST_MAX = NODE_INSTANCES_MAX * 12 + 4096, /* bytes: a pid and a blank each, orphans of cells */
+        READINGS = 16
+    };
+    AUTO_FREE char *before = NULL;
+    char path[64];
+    size_t len;
+
+    (void)snprintf(path, sizeof path, "/proc/%" PRId32 "/task/%" PRId32 "/children", s->guard_pid,
+                   s->guard_pid);
+    for (int i = 0; i < READINGS; i++) {
+        char *now = NULL;
+        enum err e = fd_read_file(AT_FDCWD, path, LIST_MAX, &now, &len);
+        if (e != ERR_OK) {
+            return e;
+        }
+        /* The list may skip one whose neighbour ends while it is read: believe it when it stays. */
+        if (before != NULL && strcmp(before, now) == 0) {
+            *ret = now;
+            return ERR_OK;
+        }
+        free(before);
+        before = now;
+    }
+    return ERR_UNAVAILABLE;
+}
+
+static void scan_everything(struct shell *s, const struct recovery *r)
+{
+    DIR *proc = opendir("/proc");
+
+    for (struct dirent *entry = proc == NULL ? NULL : readdir(proc); entry != NULL;
+         entry = readdir(proc)) {
+        end_if_unrecorded(s, r, (int32_t)strtol(entry->d_name, NULL, 10));
+    }
+    if (proc != NULL) {
+        (void)closedir(proc);
+    }
+}
+
 /* Children of the guard that no record names: started by a nucleus that died before it wrote the
  * pid. They have no Genesis, so they serve nobody; what runs without a runtime must not run on. */
 static void end_unrecorded(struct shell *s, const struct recovery *r)
 {
-    DIR *proc = opendir("/proc");
+    AUTO_FREE char *list = NULL;
+    char *save = NULL;
 
-    if (proc == NULL) {
+    if (read_children(s, &list) != ERR_OK) {
+        scan_everything(s, r);
         return;
     }
-    for (struct dirent *entry = readdir(proc); entry != NULL; entry = readdir(proc)) {
-        int32_t pid = (int32_t)strtol(entry->d_name, NULL, 10);
-        if (pid <= 0 || pid == getpid() || parent_of(pid) != s->guard_pid || is_recorded(r, pid)) {
-            continue;
-        }
-        AUTO_FD int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-        if (fd >= 0 && parent_of(pid) == s->guard_pid) {
-            log_warn("NUCLEUS-UNRECORDED", "pid=%" PRId32 " action=killed", pid);
-            (void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
-        }
+    for (char *pid = strtok_r(list, " \n", &save); pid != NULL; pid = strtok_r(NULL, " \n", &save)) {
+        end_if_unrecorded(s, r, (int32_t)strtol(pid, NULL, 10));
     }
-    (void)closedir(proc);
 }
 
 static enum err adopt_scales(struct shell *s)
