@@ -168,6 +168,14 @@ int cli_up_spawn(struct cli *cli, const struct cli_up_plan *plan, const char *lo
     return CLI_DONE;
 }
 
+/* Length of `prefix` when `line` begins with it, else 0. */
+static size_t said_by(const char *line, const char *prefix)
+{
+    size_t len = strlen(prefix);
+
+    return strncmp(line, prefix, len) == 0 ? len : 0;
+}
+
 /* The reason a guard gave before it ended: its last line that is its own, or the last line. */
 static void find_refusal(const char *log_path, off_t offset, char *out, size_t size)
 {
@@ -179,12 +187,11 @@ static void find_refusal(const char *log_path, off_t offset, char *out, size_t s
     snprintf(out, size, "it left no reason");
     text[len > 0 ? len : 0] = '\0';
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        static const char prefix[] = "cell-guard: ";
-        bool matches = strncmp(line, prefix, sizeof prefix - 1) == 0;
+        size_t skip = said_by(line, "cell-guard: ") + said_by(line, "cell-nucleus: ");
 
-        if (matches || !is_own) {
-            snprintf(out, size, "%s", matches ? line + sizeof prefix - 1 : line);
-            is_own = matches;
+        if (skip > 0 || !is_own) {
+            snprintf(out, size, "%s", line + skip);
+            is_own = skip > 0;
         }
     }
 }
