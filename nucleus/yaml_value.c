@@ -76,16 +76,14 @@ static const struct quantity quantities[] = {
 
 /* ---- quantities -------------------------------------------------------------------------------- */
 
-/* Digits only, without a leading zero, which other readers take for base eight. */
+/* Digits only, without a leading zero, which other readers take for base eight. More than 64 bits
+ * stick at UINT64_MAX, which is past every range here. */
 static enum err parse_count(const char *text, uint64_t *ret)
 {
     size_t len = strspn(text, "0123456789");
 
     if (len == 0 || text[len] != '\0' || (len > 1 && text[0] == '0')) {
         return ERR_MALFORMED;
-    }
-    if (len > 10) {
-        return ERR_RANGE;
     }
     *ret = strtoull(text, NULL, 10);
     return ERR_OK;

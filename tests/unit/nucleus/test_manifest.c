@@ -97,6 +97,9 @@ static const struct {
     {"e:a a:b b:c c:b d",
      "line 30: cells[2].requires: a cycle: b -> c -> b, expected an order in which each cell can start "
      "after what it requires", "what only leads to a cycle is not named"},
+    {"e:c b:c c:b",
+     "line 20: cells[1].requires: a cycle: b -> c -> b, expected an order in which each cell can start "
+     "after what it requires", "from its first entry on, wherever it was entered"},
     {"x/a:y/a y/a:x/a a",
      "line 10: cells[0].requires: a cycle: x/a -> y/a -> x/a, expected an order in which each cell can "
      "start after what it requires", "namespaces are named"},

@@ -159,6 +159,10 @@ static const struct row quantities[] = {
     {A "    limits: {cpu: nan}\n", ERR_INVALID, 3, "\"nan\"", "cores", "no number"},
     {A "    limits: {cpu: 99999999999999999999}\n", ERR_INVALID, 3, "limits.cpu", "1024", "past 64 bits"},
     {A "    limits: {cpu: 1000000}\n", ERR_INVALID, 3, "limits.cpu", "1024", "seven digits"},
+    {A "    limits: {cpu: 18446744073709552}\n", ERR_INVALID, 3, "limits.cpu", "1024",
+     "times a thousand it would be 0.384 again"},
+    {A "    limits:\n      log_files: 5\n      log: 1\n", ERR_INVALID, 5, "limits.log:", "64K",
+     "the line of the field, not of one whose name begins alike"},
     {A "    limits: {files: 15}\n", ERR_INVALID, 3, "files: \"15\" is out", "16 to 65536", "one too few"},
     {A "    limits: {files: 65537}\n", ERR_INVALID, 3, "files: \"65537\"", "65536", "one too many"},
     {A "    limits: {files: 0x100}\n", ERR_INVALID, 3, "\"0x100\" is not a whole number", "3", "base 16"},
@@ -242,8 +246,10 @@ static const struct row words[] = {
 
 static const struct row lists[] = {
     {A "    requires: [../b]\n", ERR_INVALID, 3, "requires[0]: \"../b\"", "name", "a path"},
-    {A "    requires: [b.0]\n", ERR_INVALID, 3, "requires[0]: \"b.0\"", "name", "an instance"},
-    {A "    requires: [b@n]\n", ERR_INVALID, 3, "requires[0]: \"b@n\"", "name", "another node"},
+    {A "    requires: [b.0]\n  - name: b\n", ERR_INVALID, 3, "requires[0]: \"b.0\" is not a cell of this node",
+     "name", "an instance"},
+    {"node: n\n" A "    requires: [b@n]\n  - name: b\n", ERR_INVALID, 4,
+     "requires[0]: \"b@n\" is not a cell of this node", "name", "a node, even this one"},
     {A "    requires: [\"\"]\n", ERR_INVALID, 3, "requires[0]: \"\"", "name", "empty"},
     {A "    requires: [-b]\n", ERR_INVALID, 3, "requires[0]: \"-b\"", "name", "an option"},
     {A "    requires: [" N64 "4]\n", ERR_INVALID, 3, "requires[0]: \"aa", "name", "65 characters"},

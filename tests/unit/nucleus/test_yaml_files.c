@@ -150,6 +150,39 @@ static void the_edges_of_the_search_hold(void)
     manifest_fini(&m);
 }
 
+/* "<deep>/cell-both" has four bytes too many; cut off they would leave "<deep>/cell-", which is there. */
+static void a_path_that_does_not_fit_is_not_cut(void)
+{
+    char deep[MANIFEST_PATH_MAX], path[MANIFEST_PATH_MAX + 64], why[MANIFEST_WHY_SIZE];
+    size_t len = (size_t)snprintf(deep, sizeof deep, "%s", top);
+    size_t wanted = MANIFEST_PATH_MAX - 1 - strlen("/cell-");
+
+    while (len < wanted) { /* parts of at most 200 bytes, none empty */
+        size_t part = wanted - len > 202 ? 200 : wanted - len - 1;
+        deep[len] = '/';
+        memset(deep + len + 1, 'd', part);
+        len += part + 1;
+        deep[len] = '\0';
+        if (mkdir(deep, 0700) != 0) {
+            perror(deep);
+            exit(1);
+        }
+    }
+    (void)snprintf(path, sizeof path, "%s/cell-", deep);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+    KIT_CHECK(fd >= 0 && strlen(path) == MANIFEST_PATH_MAX - 1, "%zu bytes", strlen(path));
+    close(fd);
+    const char *const dirs[] = {deep};
+    struct manifest m = manifest_of("cell-both");
+    KIT_CHECK(yaml_manifest_find_binaries(&m, dirs, 1, "n.yaml", why) == ERR_NOT_FOUND, "cut: %s",
+              m.cells[0].exec);
+    manifest_fini(&m);
+    (void)unlink(path);
+    for (; strcmp(deep, top) != 0; *strrchr(deep, '/') = '\0') {
+        (void)rmdir(deep);
+    }
+}
+
 /* ---- the node's own directories ---------------------------------------------------------------- */
 
 static const struct {
@@ -163,14 +196,14 @@ static const struct {
     {"{read: [/srv/run]}", "read[0]: \"/srv/run\"", "the directory itself"},
     {"{read: [/x, /srv/run/blue]}", "read[1]: \"/srv/run/blue\"", "below it"},
     {"{read: [/srv]}", "read[0]: \"/srv\"", "above it"},
-    {"{write: [state, /home/u/.local/state/cell/raft]}", "write[1]: \"/home/u/.local/state/cell/raft\"",
+    {"{write: [state, /opt/own/state/cell/raft]}", "write[1]: \"/opt/own/state/cell/raft\"",
      "the second directory"},
-    {"{write: [/home]}", "write[0]: \"/home\"", "above the second"},
+    {"{write: [/opt/own]}", "write[0]: \"/opt/own\"", "above the second"},
 };
 
 static void no_path_leads_to_the_nodes_own_directories(void)
 {
-    static const char *const own[] = {"/srv/run", "/home/u/.local/state/cell"};
+    static const char *const own[] = {"/srv/run", "/opt/own/state/cell"};
 
     for (size_t i = 0; i < ARRAY_LEN(roots); i++) {
         struct kit_text t = {0};
@@ -195,6 +228,7 @@ int main(void)
     make_tree();
     a_program_is_found_or_named();
     the_edges_of_the_search_hold();
+    a_path_that_does_not_fit_is_not_cut();
     remove_tree();
     no_path_leads_to_the_nodes_own_directories();
     return kit_failed;

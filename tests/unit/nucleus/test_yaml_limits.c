@@ -139,6 +139,38 @@ static void labels_have_a_limit(void)
     }
 }
 
+/* "/xx…": an absolute path of that many bytes. */
+static void add_path(struct kit_text *t, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        kit_fill(t, i % 200 == 0 ? "/" : "x", 1);
+    }
+}
+
+static void paths_and_programs_have_a_length(void)
+{
+    for (size_t more = 0; more <= 1; more++) {
+        enum { NAME_LEN = 255 }; /* of a file: the kernel's own limit */
+        struct kit_text path = {0}, exec = {0}, name = {0};
+        kit_add(&path, A "  sandbox:\n    read: [");
+        add_path(&path, MANIFEST_PATH_MAX - 1 + more);
+        kit_add(&path, "]\n");
+        kit_add(&exec, A "  exec: ");
+        add_path(&exec, MANIFEST_PATH_MAX - 1 + more);
+        kit_add(&name, A "  exec: ");
+        kit_fill(&name, "x", NAME_LEN + more);
+        if (more == 0) {
+            accept(&path, "a path of 1023 bytes");
+            accept(&exec, "a program's path of 1023 bytes");
+            accept(&name, "a program's name of 255 bytes");
+        } else {
+            refuse(&path, ERR_INVALID, 4, "sandbox.read[0]: \"/xxx", "is too long", "one byte more");
+            refuse(&exec, ERR_INVALID, 3, "exec: \"/xxx", "is too long", "one byte more");
+            refuse(&name, ERR_INVALID, 3, "exec: \"xxx", "is too long", "one byte more");
+        }
+    }
+}
+
 /* A config whose text, newline included, is `size` bytes long. */
 static struct kit_text text_of_config(size_t size)
 {
@@ -271,6 +303,7 @@ int main(void)
     lists_have_a_limit();
     requirements_have_a_limit();
     labels_have_a_limit();
+    paths_and_programs_have_a_length();
     a_config_has_a_limit();
     values_have_a_limit();
     nesting_has_a_limit();
