@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/run/fd.h"
+#include "nucleus/exits.h"
 #include "nucleus/junction.h"
 #include "nucleus/logs.h"
 
@@ -94,6 +96,24 @@ static void rotate(struct shell_slot *slot, const struct node_instance *i,
     }
 }
 
+/* A cell that was offered a new file and writes on into the old one, past everything it may keep,
+ * fills the disk: it is ended. (One that is only hung is found by its heartbeat.) */
+static void check_refusal(struct shell_slot *slot, const struct node_instance *i,
+                          const struct manifest_cell *c)
+{
+    char path[LOGS_PATH + 8];
+    struct stat facts;
+
+    logs_path(slot->shell, i, path);
+    (void)strcat(path, ".1");
+    if (stat(path, &facts) == 0 &&
+        (uint64_t)facts.st_size > c->limits.log_bytes * (c->limits.log_files + 1)) {
+        log_error("NUCLEUS-LOG-REFUSED", "cell=%s/%s.%" PRIu32 " bytes=%" PRIu64 " action=killed",
+                  i->space, i->name, i->instance, (uint64_t)facts.st_size);
+        exits_signal(slot, SIGKILL);
+    }
+}
+
 void logs_check(struct shell *s)
 {
     for (uint32_t k = 0; k < node_slots(s->node); k++) {
@@ -102,8 +122,11 @@ void logs_check(struct shell *s)
         char path[LOGS_PATH];
         struct stat facts;
         if (i == NULL || slot == NULL || slot->gap_fd < 0 || slot->gap_state < GAP_BOOTING ||
-            slot->log_is_offered || i->cell >= s->manifest.cell_count ||
-            s->manifest.cells[i->cell].trivial) {
+            i->cell >= s->manifest.cell_count || s->manifest.cells[i->cell].trivial) {
+            continue;
+        }
+        if (slot->log_is_offered) {
+            check_refusal(slot, i, &s->manifest.cells[i->cell]);
             continue;
         }
         path_of(s, i->space, i->name, i->instance, path);

@@ -35,20 +35,43 @@ static enum err make_owned(const struct shell *s, const char *path, mode_t mode)
     return e;
 }
 
+/* Open what `path` names without following it, and only if it is a socket: a cell may put anything
+ * into the directory it binds in, and what is linked from there others connect to. */
+static enum err open_socket_file(const char *path, int *ret_fd)
+{
+    struct stat facts;
+    AUTO_FD int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0 || fstat(fd, &facts) != 0) {
+        return err_from_errno(errno);
+    }
+    if (!S_ISSOCK(facts.st_mode)) {
+        return ERR_DENIED;
+    }
+    *ret_fd = fd_take(&fd);
+    return ERR_OK;
+}
+
 /* Let `to` name the socket `from`, replacing what it named, in one step. */
 static enum err link_over(const char *from, const char *to)
 {
     char fresh[2 * PUBLISH_PATH + 8];
+    char held[64];
+    AUTO_FD int fd = -1;
+    enum err e = open_socket_file(from, &fd);
 
-    if (link(from, to) == 0) {
+    if (e != ERR_OK) {
+        return e;
+    }
+    /* By descriptor: it is the very file that was looked at, whatever has its name by now. */
+    (void)snprintf(held, sizeof held, "/proc/self/fd/%d", fd);
+    if (linkat(AT_FDCWD, held, AT_FDCWD, to, AT_SYMLINK_FOLLOW) == 0) {
         return ERR_OK; /* it named nothing */
     }
     (void)snprintf(fresh, sizeof fresh, "%s.new", to);
     (void)unlink(fresh); /* of a nucleus that died right here */
-    if (link(from, fresh) != 0) {
-        return err_from_errno(errno);
-    }
-    if (rename(fresh, to) != 0) {
+    if (linkat(AT_FDCWD, held, AT_FDCWD, fresh, AT_SYMLINK_FOLLOW) != 0 ||
+        rename(fresh, to) != 0) {
         return err_from_errno(errno);
     }
     (void)unlink(fresh); /* rename does nothing when both already name one socket */
