@@ -75,10 +75,14 @@ def test_nucleus_killed_again_and_again(make_node):
                 procs.kill(victim)
         time.sleep(rng.random() * 0.02) # not a wait for anything: draws the moment of the blow
         procs.kill(status["nucleus_pid"])
-    node.wait_until(lambda: sorted(r["instance"] for r in node.status()) == [0, 1, 2, 3]
-                    and all(r["state"] == "ready" for r in node.status()), 30, "four are ready")
-    greeters = [p for p in node.processes() if procs.name(p).startswith("cell-greeter")]
-    assert sorted(greeters) == sorted(r["pid"] for r in node.status()), "no process beyond the recorded ones"
+
+    def settled():
+        cells = node.status()
+        greeters = [p for p in node.processes() if procs.name(p).startswith("cell-greeter")]
+        return ([r["instance"] for r in cells] == [0, 1, 2, 3] and all(r["state"] == "ready" for r in cells)
+                and sorted(greeters) == sorted(r["pid"] for r in cells))
+
+    node.wait_until(settled, 30, "four are ready and there is no process beyond the recorded ones")
 
 
 def test_guard_may_die_too(make_node):
