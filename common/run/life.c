@@ -179,7 +179,8 @@ static void hear_grant(struct cell *cell, Cell__Gap__Grant *grant)
 
     for (size_t i = 0; i < grant->n_callers; i++) {
         Cell__Gap__CallerGrant *one = grant->callers[i];
-        if (door_regrant(cell, one->namespace_, one->cell, one->operations, one->n_operations)) {
+        if (door_regrant(cell, one->namespace_, one->cell, one->operations, one->n_operations) ||
+            one->n_operations == 0) { /* nothing granted, or taken back from a stranger: no door */
             continue;
         }
         void *grown = realloc(cell->grants, (cell->grant_count + 1) * sizeof *cell->grants);

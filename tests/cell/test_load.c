@@ -358,6 +358,33 @@ static void running_out_of_descriptors_passes(void)
     fake_finish(&f);
 }
 
+/* Callers that hang up in the middle of the first words: the next one is served, and soon. */
+static void hanging_up_at_once_harms_nobody(void)
+{
+    static const char *const words[] = {"", "\0SP", "\0SP\0\0\x30\0"};
+    static const size_t sizes[] = {0, 3, 7};
+    struct fake f;
+
+    fake_start(&f, &(struct fake_spec){.log_level = "info"});
+    uint64_t began_us = fake_now_us();
+    for (size_t i = 0; i < 300; i++) {
+        struct sockaddr_un at = {.sun_family = AF_UNIX};
+        (void)snprintf(at.sun_path, sizeof at.sun_path, "%.*s", (int)sizeof at.sun_path - 1,
+                       fake_door(&f, "", ""));
+        AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        REQUIRE(fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof at) == 0, "connected");
+        if (i % 3 > 0) {
+            REQUIRE(send(fd, words[i % 3], sizes[i % 3], MSG_NOSIGNAL) == (ssize_t)sizes[i % 3],
+                    "some words");
+        }
+    }
+    CHECK(fake_echo(fake_door(&f, "", ""), "next") == ERR_OK, "the next caller is served");
+    uint64_t took_ms = (fake_now_us() - began_us) / 1000;
+    printf("300 callers hang up at once: the next is served after %" PRIu64 " ms\n", took_ms);
+    CHECK(took_ms < 5000, "without a pause for each: %" PRIu64 " ms", took_ms);
+    fake_finish(&f);
+}
+
 int main(int argc, char **argv)
 {
     fake_init(argc, argv);
@@ -368,5 +395,6 @@ int main(int argc, char **argv)
     everything_sent_is_answered_once();
     connections_are_limited();
     running_out_of_descriptors_passes();
+    hanging_up_at_once_harms_nobody();
     return CHECK_RESULT();
 }
