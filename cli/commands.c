@@ -304,7 +304,7 @@ const struct cli_command cli_commands[] = {
         .name = "man",
         .summary = "write the manual pages",
         .about = "Writes cell.1 and a page for each command into DIR. Packages install them.",
-        .params = {{"DIR", "an existing directory", CLI_DIR, false, false}},
+        .params = {{"DIR", "where; made when it is missing", CLI_DIR, false, false}},
         .examples = "read a page without installing it\ncell man /tmp && man /tmp/cell-logs.1",
         .run = cli_man_run,
     },

@@ -42,7 +42,8 @@ static const char zsh_script[] =
     "    done < <(\"${words[1]}\" __complete \"${(@)words[2,CURRENT]}\" 2>/dev/null)\n"
     "    (( ${#names} )) && compadd $extra -l -d found -a names\n"
     "}\n"
-    "compdef _cell cell\n";
+    "# Loaded by compinit this file is the body of _cell; sourced, it registers itself.\n"
+    "if [ \"$funcstack[1]\" = _cell ]; then _cell \"$@\"; else compdef _cell cell; fi\n";
 
 static const char fish_script[] =
     "# fish completion for cell, made by `cell completion fish`\n"

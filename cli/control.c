@@ -367,7 +367,10 @@ int cli_control_apply(struct cli *cli)
     if (status != CLI_DONE) {
         return status;
     }
-    if (!cli_place_absolute(path, cli->args[0])) {
+    bool is_stdin = strcmp(cli->args[0], "-") == 0;
+    if (is_stdin) {
+        strcpy(path, "-");
+    } else if (!cli_place_absolute(path, cli->args[0])) {
         return cli_fail(cli, ERR_LIMIT, NULL, "%s: the path is too long", cli->args[0]);
     }
     status = cli_file_read(cli, path, MANIFEST_MAX, &text, &len);
@@ -378,7 +381,7 @@ int cli_control_apply(struct cli *cli)
         return cli_fail(cli, ERR_MALFORMED, NULL, "%s: not text: it holds a NUL byte", path);
     }
     request.manifest = text;
-    request.path = path;
+    request.path = is_stdin ? (char *)"standard input" : path;
     request.dry_run = cli_args_has(cli, "dry-run");
     status = give(cli, "Apply", CELL__NUCLEUS__OP__OP_APPLY, &request.base, &reply);
     if (status == CLI_DONE) {

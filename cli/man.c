@@ -6,6 +6,7 @@
 
 #include "cli/help.h"
 #include "cli/place.h"
+#include "common/run/fd.h"
 
 /* Text that troff must take literally: a minus that can be copied, no requests, no escapes. */
 static void put_text(FILE *out, const char *text, size_t len)
@@ -213,8 +214,14 @@ static int write_page(struct cli *cli, const char *dir, const struct cli_command
 
 int cli_man_run(struct cli *cli)
 {
-    const char *dir = cli->args[0];
-    int status = write_page(cli, dir, NULL);
+    char dir[CLI_PATH_SIZE];
+
+    if (!cli_place_absolute(dir, cli->args[0])) {
+        return cli_fail(cli, ERR_LIMIT, NULL, "%s: the path is too long", cli->args[0]);
+    }
+    enum err e = fd_make_dirs(dir, 0777); /* the umask decides, as for any new directory */
+    int status = e == ERR_OK ? write_page(cli, dir, NULL)
+                             : cli_fail(cli, e, NULL, "%s: %s", dir, err_text(e));
 
     for (const struct cli_command *c = cli_commands; c->name != NULL && status == CLI_DONE; c++) {
         if (!c->is_hidden) {

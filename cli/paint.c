@@ -186,29 +186,32 @@ static void measure(const struct cli_paint_table *t, size_t width[CLI_PAINT_COLU
     }
 }
 
-/* One entry, padded by hand: printf would count bytes and colour codes as columns. */
+/* One entry, padded by hand: printf would count bytes and colour codes as columns. *blanks are owed
+ * to the line and only printed when something follows, so no line ends in them. */
 static void print_cell(const struct cli_paint_table *t, size_t column, size_t width,
-                       enum cli_paint_style style, const char *text, bool is_colored)
+                       enum cli_paint_style style, const char *text, bool is_colored, int *blanks)
 {
     int pad = (int)(width - cli_paint_width(text));
-    bool is_last = column + 1 == t->columns;
+    bool pads_left = is_right(t->heads[column]);
 
-    if (is_right(t->heads[column])) {
-        printf("%*s", pad, "");
+    if (*text != '\0') {
+        printf("%*s%s%s%s", *blanks + (pads_left ? pad : 0), "", cli_paint_on(is_colored, style), text,
+               cli_paint_off(is_colored, style));
+        *blanks = pads_left ? 0 : pad;
+    } else {
+        *blanks += pad;
     }
-    printf("%s%s%s", cli_paint_on(is_colored, style), text, cli_paint_off(is_colored, style));
-    if (!is_right(t->heads[column]) && !is_last) {
-        printf("%*s", pad, "");
-    }
-    printf("%*s", is_last ? 0 : GAP, "");
-    if (is_last) {
+    *blanks += GAP;
+    if (column + 1 == t->columns) {
         putchar('\n');
+        *blanks = 0;
     }
 }
 
 bool cli_paint_table_print(struct cli_paint_table *t, bool is_colored)
 {
     size_t width[CLI_PAINT_COLUMNS_MAX];
+    int blanks = 0;
 
     if (t->failed) {
         return false;
@@ -216,12 +219,12 @@ bool cli_paint_table_print(struct cli_paint_table *t, bool is_colored)
     assert(t->count % t->columns == 0);
     measure(t, width);
     for (size_t c = 0; c < t->columns; c++) {
-        print_cell(t, c, width[c], CLI_PAINT_BOLD, head_text(t->heads[c]), is_colored);
+        print_cell(t, c, width[c], CLI_PAINT_BOLD, head_text(t->heads[c]), is_colored, &blanks);
     }
     for (size_t i = 0; i < t->count; i++) {
         size_t c = i % t->columns;
 
-        print_cell(t, c, width[c], t->cells[i].style, t->cells[i].text, is_colored);
+        print_cell(t, c, width[c], t->cells[i].style, t->cells[i].text, is_colored, &blanks);
     }
     return true;
 }

@@ -18,7 +18,7 @@
 
 enum {
     DOORS_MAX = 64,
-    WORDS_MAX = 64,
+    WORDS_MAX = 128,
 };
 
 int fake_failed;
