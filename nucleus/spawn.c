@@ -351,11 +351,6 @@ static void begin_life(struct shell *s, struct shell_slot *slot, struct birth *b
         exits_signal(slot, SIGKILL);
         return;
     }
-    if (c->trivial) {
-        feed_kind(s, slot, NODE_EV_BOOTING);
-        feed_kind(s, slot, NODE_EV_LISTENING);
-        feed_kind(s, slot, NODE_EV_READY);
-    }
 }
 
 /* A twin that waits for this cell's entry as it is now; its process becomes the instance. */
