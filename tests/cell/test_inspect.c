@@ -12,6 +12,7 @@
 #include "tests/support/check.h"
 
 static struct fake f;
+static const char *source_root; /* where this was built from */
 
 static const char *door(void)
 {
@@ -214,7 +215,7 @@ static void nothing_is_given_away(void)
         CELL__INSPECT__OP__OP_DESCRIBE, CELL__INSPECT__OP__OP_HEALTH, CELL__INSPECT__OP__OP_METRICS,
         CELL__INSPECT__OP__OP_SCHEMA, CELL__INSPECT__OP__OP_LOG,
     };
-    static const char *const words[] = {"/work/", "/home/", "/build", ".c:", "/tests/cell"};
+    const char *const words[] = {source_root, fake_program(), ".c:", "/tests/cell"};
 
     for (size_t i = 0; i < ARRAY_LEN(operations); i++) {
         AUTO_FD int fd = raw_open(door());
@@ -270,6 +271,8 @@ int main(int argc, char **argv)
     static const struct fake_caller friend = {"default", "friend", {"testcell.Echo"}};
 
     fake_init(argc, argv);
+    REQUIRE(argc > 2, "usage: %s CELL-PROGRAM SOURCE-ROOT", argv[0]);
+    source_root = argv[2];
     fake_start(&f, &(struct fake_spec){.instance = 6, .callers = &friend, .caller_count = 1});
     metrics_count_what_happened();
     describe_says_what_it_is();
