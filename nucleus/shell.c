@@ -307,6 +307,7 @@ static enum err step(struct shell *s, const struct node_event *ev)
                  ev->slot, err_name(e));
         return e;
     }
+    s->fx_used = s->fx.count > s->fx_used ? s->fx.count : s->fx_used;
     /* Performing may queue events, never step: the list stays as it is. */
     for (size_t i = 0; i < s->fx.count; i++) {
         perform(s, &s->fx.item[i]);
@@ -337,15 +338,17 @@ static enum err enqueue(struct shell *s, const struct node_event *ev)
     return ERR_OK;
 }
 
-/* A step that concerned the whole node needed room for all of it; the next ones concern one. */
+/* A step that concerned the whole node used room for all of it; the next ones concern one. What is
+ * only reserved for the worst case was never touched and costs nothing. */
 static void give_back(struct shell *s)
 {
     enum {
-        ROOM_KEPT = 64
+        USED_KEPT = 64
     };
-    if (s->fx.room <= ROOM_KEPT && s->queue_room <= ROOM_KEPT) {
+    if (s->fx_used <= USED_KEPT && s->queue_room <= USED_KEPT) {
         return;
     }
+    s->fx_used = 0;
     node_effects_fini(&s->fx);
     s->fx = (struct node_effects){0};
     free(s->queue);

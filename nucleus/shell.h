@@ -115,6 +115,7 @@ struct shell {
     gid_t gid;
     struct node *node;
     struct node_effects fx;
+    size_t fx_used; /* most of it, since its memory was given back */
     struct manifest manifest;
     struct ledger ledger;
     struct shell_slot *slots[NODE_INSTANCES_MAX];
