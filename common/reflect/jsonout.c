@@ -289,8 +289,21 @@ void jsonout_i64(struct jsonout *w, int64_t value)
     jsonout_raw(w, text);
 }
 
+/* "-0" would be read as the integer 0: the sign needs a fraction to survive. */
+static bool format_minus_zero(double value, char out[JSONOUT_NUMBER_SIZE])
+{
+    if (value < 0 || value > 0 || !signbit(value)) {
+        return false;
+    }
+    memcpy(out, "-0.0", sizeof "-0.0");
+    return true;
+}
+
 void jsonout_double_format(double value, char out[JSONOUT_NUMBER_SIZE])
 {
+    if (format_minus_zero(value, out)) {
+        return;
+    }
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(out, JSONOUT_NUMBER_SIZE, "%.*g", digits, value);
         if (strtod(out, NULL) == value) {
@@ -301,6 +314,9 @@ void jsonout_double_format(double value, char out[JSONOUT_NUMBER_SIZE])
 
 void jsonout_float_format(float value, char out[JSONOUT_NUMBER_SIZE])
 {
+    if (format_minus_zero((double)value, out)) {
+        return;
+    }
     for (int digits = 6; digits <= 9; digits++) {
         snprintf(out, JSONOUT_NUMBER_SIZE, "%.*g", digits, (double)value);
         if (strtof(out, NULL) == value) {

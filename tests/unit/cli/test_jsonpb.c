@@ -157,6 +157,7 @@ static const struct {
     {"3803", "\"a_sint32\":-2", "zigzag"},
     {"389eb8f5903f", "\"a_sint32\":2031005199", "sint32 are cut to 32 bits before the sign is read"},
     {"09000000000000f87f", "\"a_double\":\"NaN\"", "not a number"},
+    {"090000000000000080", "\"a_double\":-0.0,", "minus zero keeps its sign"},
     {"15000080ff", "\"a_float\":\"-Infinity\"", "infinity"},
     {"15cdcccc3d", "\"a_float\":0.1,", "the shortest text of a float"},
     {"099a9999999999b93f", "\"a_double\":0.1,", "the shortest text of a double"},
