@@ -1,5 +1,5 @@
-/* NUC-4, NOD-8: any bytes as a manifest. What is refused is refused in one line; what is accepted keeps
- * every promise that the supervisor builds on. */
+/* NUC-4, NOD-8: any bytes as a manifest. What is refused is refused in one line; what is accepted
+ * keeps every promise that the supervisor builds on. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +38,8 @@ static void check_paths(const struct manifest_path *path, size_t count, bool is_
         }
         must(path[i].path[0] == '/' && path[i].path[1] != '\0');
         must(strstr(path[i].path, "/../") == NULL && strstr(path[i].path, "//") == NULL);
-        must(strncmp(path[i].path, "/proc/", 6) != 0 && strncmp(path[i].path, "/run/cell", 10) != 0);
+        must(strncmp(path[i].path, "/proc/", 6) != 0 &&
+             strncmp(path[i].path, "/run/cell", 10) != 0);
     }
 }
 
@@ -84,7 +85,8 @@ static void check_numbers(const struct manifest_cell *c)
 static void check_cell(const struct manifest_cell *c)
 {
     must(name_valid_str(c->name) && name_valid_str(c->space) && strcmp(c->name, "nucleus") != 0);
-    must(c->exec[0] == '/' || (c->exec[0] != '\0' && c->exec[0] != '-' && strchr(c->exec, '/') == NULL));
+    must(c->exec[0] == '/' ||
+         (c->exec[0] != '\0' && c->exec[0] != '-' && strchr(c->exec, '/') == NULL));
     must(c->line > 0);
     must(c->requires_count <= MANIFEST_LIST_MAX);
     check_operations(c->serves, c->serves_count);
@@ -93,7 +95,8 @@ static void check_cell(const struct manifest_cell *c)
     check_paths(c->sandbox.write, c->sandbox.write_count, true);
     check_numbers(c);
     must(!(c->spare && c->trivial));
-    must(!c->sandbox.none || (!c->sandbox.network && c->sandbox.read_count + c->sandbox.write_count == 0));
+    must(!c->sandbox.none ||
+         (!c->sandbox.network && c->sandbox.read_count + c->sandbox.write_count == 0));
     must(c->labels == NULL || c->labels[0] != '\0');
     must(c->config == NULL || (strlen(c->config) <= MANIFEST_CONFIG_MAX &&
                                bytes_is_utf8((const uint8_t *)c->config, strlen(c->config))));

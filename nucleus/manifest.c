@@ -1,3 +1,7 @@
+/* The whole of a manifest is one graph: names are its vertices, requirements its edges. What is
+ * asked of it here (does it hold together, in which order does it start, what changed) is decided
+ * with plain arrays of indices, as a node has at most MANIFEST_CELLS_MAX cells and a manifest is
+ * looked at when a person applies one, not while requests are served. */
 #include "nucleus/manifest.h"
 
 #include <assert.h>
@@ -49,8 +53,10 @@ void manifest_cell_init(struct manifest_cell *c)
     };
 }
 
+/* Every pointer of an entry is its own: entries share nothing. */
 static void cell_fini(struct manifest_cell *c)
 {
+    assert(c->requires_count == 0 || c->requires != NULL);
     free(c->requires);
     free(c->serves);
     free(c->may_call);
@@ -94,14 +100,16 @@ int manifest_resolve(const struct manifest *m, const char *space, const struct n
     return own >= 0 ? own : manifest_find(m, MANIFEST_SPACE_SHARED, ref->cell);
 }
 
-/* ---- the graph --------------------------------------------------------------------------------- */
+/* ---- the graph ---- */
 
-/* Where in by_name the cell stands, or would have to. */
+/* Where in by_name the cell stands, or would have to: a binary search, because checking 1024 cells
+ * with 64 requirements each by manifest_find would compare 67 million names. */
 static uint32_t search(const struct manifest *m, const struct graph *g, const char *space,
                        const char *cell, bool *ret_found)
 {
     uint32_t low = 0, high = g->count;
 
+    assert(g->count <= m->cell_count);
     *ret_found = false;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
@@ -118,10 +126,11 @@ static uint32_t search(const struct manifest *m, const struct graph *g, const ch
             high = middle;
         }
     }
+    assert(low == high && low <= g->count);
     return low;
 }
 
-/* manifest_resolve in O(log cells). */
+/* manifest_resolve in O(log cells); the two agree by test. */
 static int resolve(const struct manifest *m, const struct graph *g, const char *space,
                    const struct name_ref *ref)
 {
@@ -139,8 +148,10 @@ static int resolve(const struct manifest *m, const struct graph *g, const char *
     return is_found ? g->by_name[at] : -1;
 }
 
+/* "line 12: cells[2].": the reader of the file knows the entry by its line and the path. */
 static void begin_fault(struct bytes_text *t, const struct manifest *m, size_t cell, char *why)
 {
+    assert(cell < m->cell_count);
     bytes_text_init(t, why, MANIFEST_WHY_SIZE);
     bytes_text_add(t, "line %" PRIu32 ": cells[%zu].", m->cells[cell].line, cell);
 }
@@ -154,8 +165,11 @@ static void add_cell(struct bytes_text *t, const struct manifest_cell *c)
     bytes_text_add(t, "%s", c->name);
 }
 
+/* Insert name by name where it belongs: at most half a million moves of two bytes in all, and a
+ * name that is there already shows at once. */
 static enum err index_names(const struct manifest *m, struct graph *g, char *why)
 {
+    assert(m->cell_count <= MANIFEST_CELLS_MAX);
     g->count = 0;
     for (uint16_t i = 0; i < m->cell_count; i++) {
         bool is_found;
@@ -178,12 +192,15 @@ static enum err index_names(const struct manifest *m, struct graph *g, char *why
     return ERR_OK;
 }
 
+/* target: what the requirement means, -1: nothing. */
 static enum err refuse_requirement(const struct manifest *m, size_t cell, size_t at, int target,
                                    char *why)
 {
     char name[NAME_REF_SIZE];
     struct bytes_text t;
 
+    assert(target < 0 || (size_t)target == cell);
+    assert(at < m->cells[cell].requires_count);
     name_ref_format(&m->cells[cell].requires[at], name);
     begin_fault(&t, m, cell, why);
     if (target < 0) {
@@ -198,6 +215,8 @@ static enum err refuse_requirement(const struct manifest *m, size_t cell, size_t
     return ERR_INVALID;
 }
 
+/* Turn every requirement into the index of its cell. A cell that requires itself is refused here,
+ * so that a cycle has at least two members and is worth naming. */
 static enum err link_requirements(const struct manifest *m, struct graph *g, char *why)
 {
     uint32_t used = 0;
@@ -219,16 +238,20 @@ static enum err link_requirements(const struct manifest *m, struct graph *g, cha
     return ERR_OK;
 }
 
-/* Whether all that cell i requires is placed. */
+/* Whether all that cell i requires is placed. Over a whole placing the cursors move once over every
+ * edge, however often this is asked. */
 static bool is_free(const struct graph *g, struct placing *p, uint32_t i)
 {
+    assert(p->cursor[i] >= g->first[i] && p->cursor[i] <= g->first[i + 1]);
     while (p->cursor[i] < g->first[i + 1] && p->is_placed[g->edge[p->cursor[i]]]) {
         p->cursor[i]++;
     }
     return p->cursor[i] == g->first[i + 1];
 }
 
-/* Place as many cells as possible, always the first that may come next. */
+/* Place as many cells as possible, always the first that may come next (Kahn, "Topological sorting
+ * of large networks", 1962, with the choice among free vertices made definite). Cells that are left
+ * over lie on a cycle or wait for one. */
 static void place(const struct graph *g, struct placing *p)
 {
     uint32_t i = 0;
@@ -241,6 +264,7 @@ static void place(const struct graph *g, struct placing *p)
             i++;
             continue;
         }
+        assert(p->count < g->count);
         p->is_placed[i] = true;
         p->order[p->count++] = i;
         i = 0; /* an earlier entry may have waited for just this one */
@@ -266,11 +290,14 @@ static uint32_t find_cycle(const struct graph *g, const struct placing *p, uint1
         seen[at] = steps;
         at = g->edge[p->cursor[at]];
     }
+    /* What was walked before `begin` only leads to the cycle. */
     uint32_t begin = seen[at] - 1, len = steps - begin;
+    assert(begin < steps && len <= g->count);
     lowest = begin;
     for (uint32_t i = begin; i < steps; i++) {
         lowest = walk[i] < walk[lowest] ? i : lowest;
     }
+    assert(walk[begin] == at);
     for (uint32_t i = 0; i < len; i++) {
         cycle[i] = walk[begin + (lowest - begin + i) % len];
     }
@@ -281,7 +308,9 @@ static uint32_t find_cycle(const struct graph *g, const struct placing *p, uint1
 static enum err refuse_cycle(const struct manifest *m, const struct graph *g,
                              const struct placing *p, char *why)
 {
-    enum { TAIL = 2 * NAME_SIZE + 160 }; /* the longest rest: a count, the first again, the advice */
+    enum {
+        TAIL = 2 * NAME_SIZE + 160
+    }; /* the longest rest: a count, the first again, the advice */
     uint16_t cycle[MANIFEST_CELLS_MAX];
     uint32_t len = find_cycle(g, p, cycle), i;
     struct bytes_text t;
@@ -315,6 +344,7 @@ enum err manifest_check(const struct manifest *m, char why[MANIFEST_WHY_SIZE])
                        MANIFEST_CELLS_MAX);
         return ERR_LIMIT;
     }
+    /* Names before requirements: which cell is meant is only clear when each name is there once. */
     enum err e = index_names(m, &g, why);
     if (e == ERR_OK) {
         e = link_requirements(m, &g, why);
@@ -337,19 +367,22 @@ void manifest_order(const struct manifest *m, uint32_t *order)
     if (e == ERR_OK) {
         e = link_requirements(m, &g, why);
     }
+    /* It has passed manifest_check, and nobody changes a manifest after that. */
     assert(e == ERR_OK);
     place(&g, &p);
     assert(p.count == g.count);
     memcpy(order, p.order, p.count * sizeof order[0]);
 }
 
-/* ---- the difference ---------------------------------------------------------------------------- */
+/* ---- the difference ---- */
 
 /* One more change, remembered while there is room. */
 static size_t note(struct manifest_change *ret, size_t max, size_t count,
                    enum manifest_change_kind kind, int before, int after)
 {
     assert(before >= 0 || after >= 0);
+    assert((before < 0) == (kind == MANIFEST_ADD) && (after < 0) == (kind == MANIFEST_REMOVE));
+    assert(ret != NULL || max == 0);
     if (count < max) {
         ret[count] = (struct manifest_change){.kind = kind, .before = before, .after = after};
     }
@@ -367,6 +400,7 @@ size_t manifest_diff(const struct manifest *now, const struct manifest *next,
         if (before < 0) {
             count = note(ret, max, count, MANIFEST_ADD, -1, (int)i);
         } else if (now->cells[before].hash != c->hash) {
+            /* The instances may differ too: they are all replaced, in the new number. */
             count = note(ret, max, count, MANIFEST_CHANGE, before, (int)i);
         } else if (now->cells[before].instances != c->instances) {
             count = note(ret, max, count, MANIFEST_SCALE, before, (int)i);

@@ -113,7 +113,7 @@ struct manifest_cell {
     struct {
         uint64_t memory_bytes;        /* 0: no limit                                           */
         double cpu;                   /* cores; 0: no limit                                    */
-        uint32_t files;               /* descriptors                                            */
+        uint32_t files;               /* descriptors                                           */
         uint32_t message_bytes;       /* of one request or answer                              */
         uint32_t calls_waiting;
         uint64_t log_bytes;           /* a log file this large is rotated                      */

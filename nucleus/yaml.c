@@ -1,3 +1,9 @@
+/* From text to manifest in five steps, each of which may only assume what the one before has made
+ * sure: marks     text to a tree with lines; nothing that YAML offers beyond plain data gets
+ * further schema    the tree has the manifest's shape libcyaml  loads the tree, written anew and
+ * all in quotes, into structs of texts value     texts to names, quantities, paths, operations
+ *   check     the entries together: names, requirements, cycles
+ * The first fault ends it, with a message that points at a line. */
 #include "nucleus/yaml.h"
 
 #include <assert.h>
@@ -31,7 +37,7 @@ void yaml_manifest_node_name(const char *host, char out[NAME_SIZE])
     assert(name_valid_str(out));
 }
 
-/* ---- parsing ----------------------------------------------------------------------------------- */
+/* ---- parsing ---- */
 
 /* Tell the schema what it cannot say itself: `sandbox` is a mapping or the word none, `config` is
  * anything, `labels` have any keys. */
@@ -57,6 +63,7 @@ static void mark_opaque(struct yaml_marks *m)
     }
 }
 
+/* A node needs a name that others can call it by; most people have named the host already. */
 static enum err read_node(const struct yaml_marks *m, const char *text, struct manifest *ret)
 {
     char host[HOST_NAME_MAX + 1] = "";
@@ -89,7 +96,7 @@ static enum err read_document(const struct yaml_marks *m, const struct yaml_sche
     for (unsigned i = 0; e == ERR_OK && i < doc->cells_count; i++) {
         struct manifest_cell *c = &ret->cells[i];
         manifest_cell_init(c);
-        ret->cell_count = i + 1;
+        ret->cell_count = i + 1; /* from here on manifest_fini frees what this entry gets */
         c->line = yaml_marks_at(m, entry)->line;
         e = yaml_value_cell(m, entry, &doc->cells[i], c);
         if (e == ERR_OK) {
@@ -110,6 +117,7 @@ static enum err check_whole(const struct yaml_marks *m, const struct manifest *m
     if (e == ERR_OK) {
         return e;
     }
+    /* Three parts: line, path, text; only the last may hold ": " itself. */
     char *path = strstr(said, ": ");
     assert(path != NULL);
     path += 2;
@@ -119,6 +127,7 @@ static enum err check_whole(const struct yaml_marks *m, const struct manifest *m
     return yaml_marks_fault(m, yaml_marks_find(m, YAML_MARKS_ROOT, path), e, "%s", rest + 2);
 }
 
+/* The structs of libcyaml live only here: what is kept of them has been copied. */
 static enum err read_tree(struct yaml_marks *m, struct manifest *ret)
 {
     struct yaml_schema_doc *doc = NULL;
@@ -151,7 +160,7 @@ enum err yaml_manifest_parse(const char *text, size_t size, const char *file, st
     }
     yaml_marks_fini(&marks);
     if (e != ERR_OK) {
-        manifest_fini(&manifest);
+        manifest_fini(&manifest); /* half of it may be filled */
         return e;
     }
     *ret = manifest;

@@ -1,4 +1,5 @@
-/* What a manifest says about files, held against the file system of this host. */
+/* What a manifest says about files, held against the file system of this host. Apart from parsing,
+ * which must not depend on what is installed: `cell apply --dry-run` may run on another machine. */
 #include <assert.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,6 +13,7 @@
 #include "nucleus/yaml.h"
 #include "nucleus/yaml_path.h"
 
+/* The tree with its lines is gone by now: the entry's own line has to do. */
 static void begin_fault(struct bytes_text *t, char *why, const char *file, const struct manifest *m,
                         size_t cell)
 {
@@ -20,7 +22,8 @@ static void begin_fault(struct bytes_text *t, char *why, const char *file, const
     bytes_text_add(t, ":%" PRIu32 ": cells[%zu].", m->cells[cell].line, cell);
 }
 
-/* A directory is "executable" too, so the kind is asked as well. */
+/* A directory is "executable" too, so the kind is asked as well. The answer is for the message's
+ * sake: between it and the start of the program the file may still go, and then the start fails. */
 static bool is_program(const char *path)
 {
     struct stat st;
@@ -39,6 +42,7 @@ static bool find_program(const char *exec, const char *const *dirs, size_t dir_c
     for (size_t i = 0; i < dir_count; i++) {
         assert(dirs[i][0] == '/');
         int len = snprintf(out, MANIFEST_PATH_MAX, "%s/%s", dirs[i], exec);
+        /* Cut off it would be another file's path. */
         if (len < MANIFEST_PATH_MAX && is_program(out)) {
             return true;
         }
@@ -46,6 +50,7 @@ static bool find_program(const char *exec, const char *const *dirs, size_t dir_c
     return false;
 }
 
+/* Say where it was looked for: the commonest cause is a directory that is not among them. */
 static enum err refuse_exec(const struct manifest *m, size_t cell, const char *const *dirs,
                             size_t dir_count, const char *file, char *why)
 {
@@ -105,6 +110,7 @@ static size_t find_overlap(const struct manifest_path *path, size_t count, const
     return count;
 }
 
+/* Both ways: a cell that sees what holds the directory sees the directory. */
 enum err yaml_manifest_check_roots(const struct manifest *m, const char *const *roots, size_t count,
                                    const char *file, char why[MANIFEST_WHY_SIZE])
 {
@@ -113,8 +119,9 @@ enum err yaml_manifest_check_roots(const struct manifest *m, const char *const *
         size_t root = 0;
         size_t read = find_overlap(c->sandbox.read, c->sandbox.read_count, roots, count, &root);
         bool is_read = read < c->sandbox.read_count;
-        size_t write = is_read ? 0 : find_overlap(c->sandbox.write, c->sandbox.write_count, roots,
-                                                  count, &root);
+        size_t write = is_read ? 0
+                               : find_overlap(c->sandbox.write, c->sandbox.write_count, roots,
+                                              count, &root);
         if (is_read || write < c->sandbox.write_count) {
             const char *path = is_read ? c->sandbox.read[read].path : c->sandbox.write[write].path;
             struct bytes_text t;

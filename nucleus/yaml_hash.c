@@ -1,3 +1,7 @@
+/* The sequence that is hashed is the meaning of an entry, not its text: numbers after their units
+ * are resolved, defaults filled in, lists sorted. A change of this file that changes any hash makes
+ * every running cell look outdated once; the leading text then counts up, and the_hash_is_stable in
+ * the tests says so. */
 #include "nucleus/yaml_hash.h"
 
 #include <assert.h>
@@ -15,6 +19,7 @@ enum {
 
 _Static_assert(ITEM_SIZE >= 2 * NAME_SIZE, "an operation must fit");
 
+/* All numbers have one width, so none needs its length. */
 static void put_number(crypto_generichash_state *s, uint64_t value)
 {
     uint8_t bytes[8];
@@ -47,6 +52,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* Sorts item[] in place. */
 static void put_set(crypto_generichash_state *s, const char **item, size_t count)
 {
     assert(count <= MANIFEST_LIST_MAX);
@@ -57,6 +63,8 @@ static void put_set(crypto_generichash_state *s, const char **item, size_t count
     }
 }
 
+/* As written: "raft" and "default/raft" are different entries, though they may mean the same cell
+ * today; which one is meant depends on the other entries, and those are not part of this one. */
 static void put_requires(crypto_generichash_state *s, const struct manifest_cell *c)
 {
     char text[MANIFEST_LIST_MAX][ITEM_SIZE];
@@ -107,9 +115,11 @@ static void put_rights(crypto_generichash_state *s, const struct manifest_cell *
     put_paths(s, c->sandbox.write, c->sandbox.write_count);
 }
 
+/* Enumerations and booleans by their value: their order in the headers is part of the format. */
 static void put_numbers(crypto_generichash_state *s, const struct manifest_cell *c)
 {
     put_number(s, c->limits.memory_bytes);
+    /* Read with three decimals at most, so thousandths are exact whatever the double does. */
     put_number(s, (uint64_t)(c->limits.cpu * MILLI + 0.5));
     put_number(s, c->limits.files);
     put_number(s, c->limits.message_bytes);

@@ -1,3 +1,6 @@
+/* Lists are authority: who may be called, what may be seen. So an item is either understood or
+ * refused, in the line where it stands, and nothing is taken for granted because a list is empty.
+ */
 #include "nucleus/yaml_list.h"
 
 #include <assert.h>
@@ -33,7 +36,8 @@ static enum err refuse_item(const struct list *l, size_t at, const char *what, c
                             expected);
 }
 
-/* Every item once, and room for what they mean: *ret is NULL for an empty list. */
+/* Every item once, and room for what they mean: *ret is NULL for an empty list. Twice is harmless
+ * to a machine, but the person who wrote it meant something else the second time. */
 static enum err begin(const struct list *l, size_t item_size, void **ret)
 {
     assert(l->count <= MANIFEST_LIST_MAX); /* by the schema */
@@ -51,6 +55,8 @@ static enum err begin(const struct list *l, size_t item_size, void **ret)
     return ERR_OK;
 }
 
+/* An instance or another node has no place here: what is required is that a cell serves, whichever
+ * of its instances does, and this node cannot start a cell of another. */
 static enum err read_requires(const struct list *l, struct manifest_cell *c)
 {
     void *room = NULL;
@@ -61,14 +67,17 @@ static enum err read_requires(const struct list *l, struct manifest_cell *c)
         struct name_ref *ref = &c->requires[i];
         if (name_ref_parse(l->text[i], ref) != ERR_OK || ref->instance >= 0 ||
             ref->node[0] != '\0') {
-            return refuse_item(l, i, "is not a cell of this node",
-                               "a cell's name, if need be with its namespace: nodosum, global/raft");
+            return refuse_item(
+                l, i, "is not a cell of this node",
+                "a cell's name, if need be with its namespace: nodosum, global/raft");
         }
-        c->requires_count = i + 1;
+        c->requires_count = i + 1; /* counts what is valid: the caller frees on any error */
     }
     return e;
 }
 
+/* any_cell: whether "*.Get" may stand there. It may be called for (an inspector reads every cell's
+ * status), but nobody serves in every cell's name. */
 static enum err read_operations(const struct list *l, bool any_cell, struct name_op **ret,
                                 size_t *ret_count)
 {
@@ -80,7 +89,8 @@ static enum err read_operations(const struct list *l, bool any_cell, struct name
         struct name_op *op = &(*ret)[i];
         if (name_op_parse(l->text[i], op) != ERR_OK || (!any_cell && op->cell[0] == '*')) {
             return refuse_item(l, i, "is not an operation",
-                               any_cell ? "e.g. raft.Put, raft.* or *.Get" : "e.g. raft.Put or raft.*");
+                               any_cell ? "e.g. raft.Put, raft.* or *.Get"
+                                        : "e.g. raft.Put or raft.*");
         }
         *ret_count = i + 1;
     }
@@ -126,11 +136,13 @@ static enum err check_grants(const struct list *l, const struct manifest_cell *c
     return ERR_OK;
 }
 
-/* ---- labels ------------------------------------------------------------------------------------ */
+/* ---- labels ---- */
 
+/* Without ',' and '=', which separate labels in their one text. */
 static bool is_label_value(const char *text)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     size_t len = strnlen(text, LABEL_VALUE_MAX + 1);
 
     return len > 0 && len <= LABEL_VALUE_MAX && strspn(text, letters) == len;
@@ -141,13 +153,15 @@ static enum err check_label(const struct yaml_marks *m, uint32_t node)
     char quote[YAML_MARKS_QUOTE_SIZE];
 
     if (!name_valid_str(yaml_marks_key(m, node))) {
-        return yaml_marks_fault(m, node, ERR_INVALID,
-                                "%s is not a label, expected 1 to %d of a-z, 0-9, _ and -, the first "
-                                "not -",
-                                yaml_marks_quote(yaml_marks_key(m, node), quote), NAME_MAX_LEN);
+        return yaml_marks_fault(
+            m, node, ERR_INVALID,
+            "%s is not a label, expected 1 to %d of a-z, 0-9, _ and -, the first "
+            "not -",
+            yaml_marks_quote(yaml_marks_key(m, node), quote), NAME_MAX_LEN);
     }
     if (yaml_marks_at(m, node)->kind != YAML_MARKS_SCALAR) {
-        return yaml_marks_fault(m, node, ERR_MALFORMED, "a list or mapping, expected a single value");
+        return yaml_marks_fault(m, node, ERR_MALFORMED,
+                                "a list or mapping, expected a single value");
     }
     if (!is_label_value(yaml_marks_text(m, node))) {
         return yaml_marks_fault(m, node, ERR_INVALID,
@@ -165,6 +179,7 @@ static int by_key(const void *a, const void *b, void *context)
     return strcmp(yaml_marks_key(m, *(const uint32_t *)a), yaml_marks_key(m, *(const uint32_t *)b));
 }
 
+/* "disk=nvme,zone=a": sorted, so that equal labels are equal texts. Sorts child[]. */
 static enum err format_labels(const struct yaml_marks *m, uint32_t labels, uint32_t *child,
                               uint32_t count, char **ret)
 {
@@ -186,6 +201,7 @@ static enum err format_labels(const struct yaml_marks *m, uint32_t labels, uint3
     return ERR_OK;
 }
 
+/* From the tree, as a schema has no word for "any keys". */
 static enum err read_labels(const struct yaml_marks *m, uint32_t entry, struct manifest_cell *c)
 {
     uint32_t labels = yaml_marks_child(m, yaml_marks_child(m, entry, "placement"), "labels");

@@ -1,3 +1,5 @@
+/* Looking things up in the tree, and pointing at them. Nodes refer to each other by index, as the
+ * array moves while it grows. */
 #include "nucleus/yaml_marks.h"
 
 #include <assert.h>
@@ -33,8 +35,10 @@ void yaml_marks_fini(struct yaml_marks *m)
     *m = (struct yaml_marks){0};
 }
 
-/* ---- looking up -------------------------------------------------------------------------------- */
+/* ---- looking up ---- */
 
+/* Linear: mappings that pass the schema have at most 17 keys, and the larger ones of a config are
+ * never looked up. key[0..len) need not be terminated. */
 static uint32_t child_named(const struct yaml_marks *m, uint32_t node, const char *key, size_t len)
 {
     if (node == YAML_MARKS_NONE || yaml_marks_at(m, node)->kind != YAML_MARKS_MAP) {
@@ -67,6 +71,8 @@ static uint32_t child_at(const struct yaml_marks *m, uint32_t node, unsigned lon
     return c;
 }
 
+/* Paths come from this room's own tables and from manifest_check, so a path that leads nowhere is
+ * one of a field that was not written: the innermost node there is answers for it. */
 uint32_t yaml_marks_find(const struct yaml_marks *m, uint32_t node, const char *path)
 {
     const char *at = path;
@@ -105,7 +111,7 @@ bool yaml_marks_is_null(const struct yaml_marks *m, uint32_t node)
     return false;
 }
 
-/* ---- messages ---------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 /* Text of any origin and length, fit for one line. */
 static void add_cut(struct bytes_text *t, const char *text, size_t most)
@@ -132,6 +138,7 @@ const char *yaml_marks_quote(const char *text, char out[YAML_MARKS_QUOTE_SIZE])
     return out;
 }
 
+/* Keys are foreign text as well, unlike the paths of yaml_marks_find. */
 static void add_path(struct bytes_text *t, const struct yaml_marks *m, uint32_t node)
 {
     uint32_t up[YAML_MARKS_DEPTH_MAX + 1];
@@ -152,7 +159,8 @@ static void add_path(struct bytes_text *t, const struct yaml_marks *m, uint32_t 
     }
 }
 
-/* "FILE:LINE: ", of a long file name its end. */
+/* "FILE:LINE: ", of a long file name its end, which tells files apart better than their beginning.
+ */
 static void begin_fault(struct bytes_text *t, const struct yaml_marks *m, uint32_t line)
 {
     size_t len = strlen(m->file);

@@ -2,8 +2,8 @@
  * and the only form in which the rest of this room sees text that came from outside.
  *
  * Refused while reading, before anything else looks at the text: what is not UTF-8, NUL, anchors,
- * aliases, tags, directives, a second document, keys that are not plain text, keys given twice, more
- * nodes or a deeper nesting than the limits. */
+ * aliases, tags, directives, a second document, keys that are not plain text, keys given twice,
+ * more nodes or a deeper nesting than the limits. */
 #ifndef CELL_NUCLEUS_YAML_MARKS_H
 #define CELL_NUCLEUS_YAML_MARKS_H
 
@@ -15,11 +15,13 @@
 #include "common/base/macros.h"
 
 enum {
-    YAML_MARKS_NODES_MAX = 200000, /* about 10 MiB of tree; a manifest of 1024 full entries has 100,000 */
-    YAML_MARKS_DEPTH_MAX = 32,     /* lists and mappings inside each other: the manifest has four levels */
-    YAML_MARKS_QUOTE_MAX = 48,     /* bytes shown of an offending text                          */
+    YAML_MARKS_NODES_MAX =
+        200000, /* about 10 MiB of tree; a manifest of 1024 full entries has 100,000 */
+    YAML_MARKS_DEPTH_MAX =
+        32, /* lists and mappings inside each other: the manifest has four levels */
+    YAML_MARKS_QUOTE_MAX = 48, /* bytes shown of an offending text                          */
     YAML_MARKS_QUOTE_SIZE = YAML_MARKS_QUOTE_MAX + 8,
-    YAML_MARKS_FILE_MAX = 96,      /* bytes shown of the file's name, its end                   */
+    YAML_MARKS_FILE_MAX = 96, /* bytes shown of the file's name, its end                   */
     YAML_MARKS_ROOT = 0,
 };
 #define YAML_MARKS_NONE UINT32_MAX
@@ -32,17 +34,17 @@ enum yaml_marks_kind {
 
 struct yaml_marks_node {
     enum yaml_marks_kind kind;
-    bool is_plain;     /* a scalar without quotes: 7 may be a number, "7" may not               */
+    bool is_plain; /* a scalar without quotes: 7 may be a number, "7" may not               */
     bool is_key_plain;
-    bool is_opaque;    /* set by the reader: yaml_text_emit writes {} instead of it             */
-    uint32_t line;     /* from 1; of the key when there is one                                  */
-    uint32_t parent;   /* YAML_MARKS_NONE: the root                                             */
-    uint32_t first;    /* child, YAML_MARKS_NONE: none                                          */
-    uint32_t next;     /* sibling                                                               */
-    uint32_t place;    /* among its siblings, from 0                                            */
-    uint32_t count;    /* of children                                                           */
-    uint32_t key;      /* of a mapping's child: where its key begins in the pool                */
-    uint32_t text;     /* of a scalar: likewise                                                 */
+    bool is_opaque;  /* set by the reader: yaml_text_emit writes {} instead of it             */
+    uint32_t line;   /* from 1; of the key when there is one                                  */
+    uint32_t parent; /* YAML_MARKS_NONE: the root                                             */
+    uint32_t first;  /* child, YAML_MARKS_NONE: none                                          */
+    uint32_t next;   /* sibling                                                               */
+    uint32_t place;  /* among its siblings, from 0                                            */
+    uint32_t count;  /* of children                                                           */
+    uint32_t key;    /* of a mapping's child: where its key begins in the pool                */
+    uint32_t text;   /* of a scalar: likewise                                                 */
 };
 
 /* Zero-initialised is empty. */
@@ -59,10 +61,11 @@ struct yaml_marks {
 };
 
 /* Read text[0..size), size below 2^30. `file` and why[why_size] are borrowed until fini. On error
- * `why` is one line and *ret is empty: ERR_MALFORMED (not YAML, or refused as said above), ERR_LIMIT
- * (nodes, depth), ERR_NOMEM. A text without a document is ERR_MALFORMED. O(size log size). */
-enum err yaml_marks_read(const char *text, size_t size, const char *file, char *why, size_t why_size,
-                         struct yaml_marks *ret) MUST_CHECK;
+ * `why` is one line and *ret is empty: ERR_MALFORMED (not YAML, or refused as said above),
+ * ERR_LIMIT (nodes, depth), ERR_NOMEM. A text without a document is ERR_MALFORMED. O(size log
+ * size). */
+enum err yaml_marks_read(const char *text, size_t size, const char *file, char *why,
+                         size_t why_size, struct yaml_marks *ret) MUST_CHECK;
 void yaml_marks_fini(struct yaml_marks *m);
 
 const struct yaml_marks_node *yaml_marks_at(const struct yaml_marks *m, uint32_t node);
@@ -84,8 +87,8 @@ bool yaml_marks_is_null(const struct yaml_marks *m, uint32_t node);
 enum err yaml_marks_fault(const struct yaml_marks *m, uint32_t node, enum err e, const char *format,
                           ...) PRINTF_LIKE(4, 5);
 
-/* The same where there is no node yet: at `line`, below `node` (YAML_MARKS_NONE: the file as a whole)
- * and `key` (NULL: none). */
+/* The same where there is no node yet: at `line`, below `node` (YAML_MARKS_NONE: the file as a
+ * whole) and `key` (NULL: none). */
 enum err yaml_marks_fault_line(const struct yaml_marks *m, uint32_t line, uint32_t node,
                                const char *key, enum err e, const char *format, ...)
     PRINTF_LIKE(6, 7);

@@ -1,4 +1,6 @@
-/* The one place where libyaml meets text that came from outside. */
+/* The one place where libyaml meets text that came from outside. It is pulled event by event, so
+ * what is refused here (depth, number, anchors) costs no more than the text up to that point.
+ * libcyaml sees none of this text: it gets what yaml_text.h writes of the accepted tree. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -22,10 +24,11 @@ struct reader {
 
 /* Refuse what stands in `line`, below the innermost open node and the pending key. */
 #define REFUSE(r, line, e, ...)                                                                    \
-    yaml_marks_fault_line((r)->m, line, (r)->depth > 0 ? (r)->open[(r)->depth - 1] : YAML_MARKS_NONE, \
-                          (r)->key != YAML_MARKS_NONE ? (r)->m->pool + (r)->key : NULL, e,         \
-                          __VA_ARGS__)
+    yaml_marks_fault_line(                                                                         \
+        (r)->m, line, (r)->depth > 0 ? (r)->open[(r)->depth - 1] : YAML_MARKS_NONE,                \
+        (r)->key != YAML_MARKS_NONE ? (r)->m->pool + (r)->key : NULL, e, __VA_ARGS__)
 
+/* No line is to blame. */
 static enum err no_memory(struct yaml_marks *m)
 {
     return yaml_marks_fault_line(m, 1, YAML_MARKS_NONE, NULL, ERR_NOMEM, "out of memory");
@@ -106,12 +109,14 @@ static enum err add_node(struct reader *r, enum yaml_marks_kind kind, uint32_t l
     return ERR_OK;
 }
 
+/* Mappings alternate: a scalar is a key when no key is pending. */
 static bool wants_key(const struct reader *r)
 {
     return r->depth > 0 && r->key == YAML_MARKS_NONE &&
            r->m->nodes[r->open[r->depth - 1]].kind == YAML_MARKS_MAP;
 }
 
+/* A key is kept until its value comes and then goes into the value's node: keys have none. */
 static enum err on_scalar(struct reader *r, const yaml_event_t *event)
 {
     uint32_t line = (uint32_t)event->start_mark.line + 1;
@@ -139,6 +144,7 @@ static enum err on_scalar(struct reader *r, const yaml_event_t *event)
     return e;
 }
 
+/* The depth is bounded before the node exists: `open` and every walk over the tree rely on it. */
 static enum err on_open(struct reader *r, const yaml_event_t *event, enum yaml_marks_kind kind)
 {
     uint32_t line = (uint32_t)event->start_mark.line + 1;
@@ -159,6 +165,7 @@ static enum err on_open(struct reader *r, const yaml_event_t *event, enum yaml_m
     return e;
 }
 
+/* Ties by place in the file, so that it is the later twin that is blamed. */
 static int by_key(const void *a, const void *b, void *context)
 {
     const struct yaml_marks *m = context;
@@ -195,6 +202,8 @@ static enum err refuse_twins(struct yaml_marks *m, uint32_t mapping)
     return ERR_OK;
 }
 
+/* YAML says that keys are unique; libyaml leaves it to its caller, and most callers silently take
+ * the last one. A limit that stands twice is a mistake, not a choice. */
 static enum err on_close(struct reader *r)
 {
     assert(r->depth > 0 && r->key == YAML_MARKS_NONE);
@@ -203,6 +212,8 @@ static enum err on_close(struct reader *r)
     return r->m->nodes[node].kind == YAML_MARKS_MAP ? refuse_twins(r->m, node) : ERR_OK;
 }
 
+/* A directive could change what the rest means (tags), and a version asks for what may not be kept.
+ */
 static enum err on_document(struct reader *r, const yaml_event_t *event)
 {
     uint32_t line = (uint32_t)event->start_mark.line + 1;
@@ -231,6 +242,7 @@ static enum err check_plain(struct reader *r, const yaml_event_t *event, const y
     return tag == NULL ? ERR_OK : REFUSE(r, line, ERR_MALFORMED, "a tag (!), expected none");
 }
 
+/* No default: libyaml's next kind of event would be a warning here. */
 static enum err on_event(struct reader *r, const yaml_event_t *event)
 {
     enum err e;
@@ -305,6 +317,8 @@ static enum err refuse_syntax(struct reader *r, const char *text, size_t size)
                   p->problem != NULL ? p->problem : "unreadable");
 }
 
+/* The parser's queue may end in the middle of everything; only STREAM-END says that the text is
+ * whole. */
 static enum err read_events(struct reader *r, const char *text, size_t size)
 {
     bool is_done = false;
@@ -349,8 +363,8 @@ static enum err check_bytes(struct yaml_marks *m, const char *text, size_t size)
     return ERR_OK;
 }
 
-enum err yaml_marks_read(const char *text, size_t size, const char *file, char *why, size_t why_size,
-                         struct yaml_marks *ret)
+enum err yaml_marks_read(const char *text, size_t size, const char *file, char *why,
+                         size_t why_size, struct yaml_marks *ret)
 {
     *ret = (struct yaml_marks){.file = file, .why = why, .why_size = why_size};
     struct reader r = {.m = ret, .key = YAML_MARKS_NONE};

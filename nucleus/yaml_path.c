@@ -1,3 +1,6 @@
+/* Only paths of one spelling are let in: then equal means equal, and "lies in" is a matter of text.
+ * Links on the host can still lead elsewhere; the jail mounts what a path leads to when the cell
+ * starts, and the owner of the manifest decides what is on the host. */
 #include "nucleus/yaml_path.h"
 
 #include <assert.h>
@@ -7,6 +10,7 @@
 #include "common/base/macros.h"
 #include "nucleus/manifest.h"
 
+/* The shorter one must be a prefix that ends where a part ends: /srv/a does not hold /srv/ab. */
 bool yaml_path_overlap(const char *a, const char *b)
 {
     size_t a_len = strlen(a), b_len = strlen(b);
@@ -34,6 +38,7 @@ static const char *judge_part(const char *part, size_t len)
     return NULL;
 }
 
+/* What can be seen without knowing any directory. */
 static const char *judge_form(const char *path)
 {
     if (path[0] != '/') {
@@ -58,6 +63,7 @@ static const char *judge_form(const char *path)
 
 const char *yaml_path_judge(const char *path)
 {
+    /* A jail makes its own, with less in them: the host's would show and move other processes. */
     static const char *const kernels[] = {"/proc", "/sys", "/dev"};
     /* /var/run is a link to /run. Directories chosen at start are yaml_manifest_check_roots'. */
     static const char *const nodes[] = {"/run/cell", "/var/run/cell", "/var/lib/cell"};

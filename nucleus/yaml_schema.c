@@ -1,3 +1,6 @@
+/* libcyaml would check all this itself while it loads, but it reports in its own terms (and numbers
+ * of lines of what we hand it) and is strict in fewer places. So the same table serves twice: first
+ * the tree is checked against it, with lines and advice, then libcyaml fills the structs by it. */
 #include "nucleus/yaml_schema.h"
 
 #include <assert.h>
@@ -10,15 +13,17 @@
 #include "nucleus/manifest.h"
 #include "nucleus/yaml_text.h"
 
-/* ---- the schema -------------------------------------------------------------------------------- */
+/* ---- the schema ---- */
 
 #define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
 /* No lengths here: yaml_value.h says what is wrong with a text, a schema only that it is long. */
-#define TEXT(type, key, member) CYAML_FIELD_STRING_PTR(key, OPTIONAL, type, member, 0, CYAML_UNLIMITED)
+#define TEXT(type, key, member)                                                                    \
+    CYAML_FIELD_STRING_PTR(key, OPTIONAL, type, member, 0, CYAML_UNLIMITED)
 #define LIST(type, member, most)                                                                   \
     CYAML_FIELD_SEQUENCE(#member, OPTIONAL, type, member, &text_entry, 0, most)
 #define GROUP(member)                                                                              \
-    CYAML_FIELD_MAPPING(#member, CYAML_FLAG_OPTIONAL, struct yaml_schema_cell, member, member##_fields)
+    CYAML_FIELD_MAPPING(#member, CYAML_FLAG_OPTIONAL, struct yaml_schema_cell, member,             \
+                        member##_fields)
 
 #define IN_CELL(member) TEXT(struct yaml_schema_cell, #member, member)
 #define IN_SANDBOX(member) TEXT(struct yaml_schema_sandbox, #member, member)
@@ -103,8 +108,9 @@ static const cyaml_schema_value_t doc_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct yaml_schema_doc, doc_fields),
 };
 
-/* ---- the tree against the schema --------------------------------------------------------------- */
+/* ---- the tree against the schema ---- */
 
+/* In the words of somebody who writes YAML. */
 static const char *kind_found(const struct yaml_marks *m, uint32_t node)
 {
     if (yaml_marks_is_null(m, node)) {
@@ -136,6 +142,7 @@ static const char *kind_wanted(const cyaml_schema_value_t *schema, enum yaml_mar
     return schema->type == CYAML_IGNORE ? NULL : "a single value";
 }
 
+/* All fields that would have been right, as the right one is usually one letter away. */
 static enum err refuse_field(const struct yaml_marks *m, uint32_t node,
                              const cyaml_schema_field_t *fields)
 {
@@ -153,6 +160,8 @@ static enum err refuse_field(const struct yaml_marks *m, uint32_t node,
 static enum err check_value(const struct yaml_marks *m, uint32_t node,
                             const cyaml_schema_value_t *schema);
 
+/* In the order of the file, so that the first message is about the first mistake; what is missing
+ * has no place and comes last. */
 static enum err check_fields(const struct yaml_marks *m, uint32_t node,
                              const cyaml_schema_field_t *fields)
 {
@@ -170,12 +179,14 @@ static enum err check_fields(const struct yaml_marks *m, uint32_t node,
     for (const cyaml_schema_field_t *f = fields; f->key != NULL; f++) {
         if ((f->value.flags & CYAML_FLAG_OPTIONAL) == 0 &&
             yaml_marks_child(m, node, f->key) == YAML_MARKS_NONE) {
-            return yaml_marks_fault(m, node, ERR_MALFORMED, "no field \"%s\", expected one", f->key);
+            return yaml_marks_fault(m, node, ERR_MALFORMED, "no field \"%s\", expected one",
+                                    f->key);
         }
     }
     return ERR_OK;
 }
 
+/* What stands before the first one too many is still checked: a fault there is told first. */
 static enum err check_entries(const struct yaml_marks *m, uint32_t node,
                               const cyaml_schema_value_t *schema)
 {
@@ -225,7 +236,7 @@ enum err yaml_schema_check(const struct yaml_marks *m)
     return check_value(m, YAML_MARKS_ROOT, &doc_schema);
 }
 
-/* ---- loading ----------------------------------------------------------------------------------- */
+/* ---- loading ---- */
 
 struct complaint {
     char text[200];
@@ -256,6 +267,9 @@ static cyaml_config_t make_config(struct complaint *c)
     };
 }
 
+/* The tree has been checked against this very schema and is written without anything a parser could
+ * stumble over, so a refusal means want of memory or a fault of ours: it is told in libcyaml's
+ * words. */
 enum err yaml_schema_load(const struct yaml_marks *m, struct yaml_schema_doc **ret)
 {
     struct complaint said = {.text = ""};
@@ -266,12 +280,13 @@ enum err yaml_schema_load(const struct yaml_marks *m, struct yaml_schema_doc **r
     size_t len;
 
     /* Quotes, escapes and indentation of at most eight per value: well below the number. */
-    enum err e = yaml_text_emit(m, YAML_MARKS_ROOT, YAML_TEXT_QUOTED, 16 * MANIFEST_BYTES_MAX, &text,
-                                &len);
+    enum err e = yaml_text_emit(m, YAML_MARKS_ROOT, YAML_TEXT_QUOTED, 16 * MANIFEST_BYTES_MAX,
+                                &text, &len);
     if (e != ERR_OK) {
         return yaml_marks_fault(m, YAML_MARKS_ROOT, e, "cannot be loaded: %s", err_text(e));
     }
-    cyaml_err_t status = cyaml_load_data((const uint8_t *)text, len, &config, &doc_schema, &doc, NULL);
+    cyaml_err_t status = cyaml_load_data((const uint8_t *)text, len, &config, &doc_schema, &doc,
+                                         NULL);
     if (status == CYAML_ERR_OOM) {
         return yaml_marks_fault(m, YAML_MARKS_ROOT, ERR_NOMEM, "cannot be loaded: out of memory");
     }

@@ -1,5 +1,5 @@
-/* The shape of a manifest: which fields there are, which are lists or mappings. libcyaml fills these
- * structs from it; what the texts mean is decided afterwards (yaml_value.h). */
+/* The shape of a manifest: which fields there are, which are lists or mappings. libcyaml fills
+ * these structs from it; what the texts mean is decided afterwards (yaml_value.h). */
 #ifndef CELL_NUCLEUS_YAML_SCHEMA_H
 #define CELL_NUCLEUS_YAML_SCHEMA_H
 
@@ -77,9 +77,9 @@ struct yaml_schema_doc {
     unsigned cells_count;
 };
 
-/* Check the tree against the schema: unknown or missing fields, a list where a text is expected, too
- * many entries. The first violation in the file is told. ERR_MALFORMED, ERR_LIMIT. Opaque nodes are
- * not looked into. */
+/* Check the tree against the schema: unknown or missing fields, a list where a text is expected,
+ * too many entries. The first violation in the file is told. ERR_MALFORMED, ERR_LIMIT. Opaque nodes
+ * are not looked into. */
 enum err yaml_schema_check(const struct yaml_marks *m) MUST_CHECK;
 
 /* Load a checked tree. Free *ret with yaml_schema_free. ERR_NOMEM; ERR_INTERNAL with libcyaml's own

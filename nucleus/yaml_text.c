@@ -1,3 +1,6 @@
+/* One form for every value. What a YAML reader may distinguish is kept (7 and "7"), what none does
+ * goes (order of keys, comments, quotes around words). The test of it: what is written here, read
+ * and written again, is the same text; the fuzzer tries that with everything it can think of. */
 #include "nucleus/yaml_text.h"
 
 #include <assert.h>
@@ -16,6 +19,7 @@ struct writer {
     bool is_too_long;
 };
 
+/* libyaml's write handler: 1 goes on, 0 ends the writing at once. */
 static int append(void *context, unsigned char *bytes, size_t size)
 {
     struct writer *w = context;
@@ -45,6 +49,7 @@ static bool put(struct writer *w, yaml_event_t *event, int is_made)
     return is_made != 0 && yaml_emitter_emit(&w->emitter, event) != 0;
 }
 
+/* Readers differ in which spellings of case they accept; all are taken for typed. */
 static bool is_one_of(const char *text, const char *const *words, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -55,15 +60,16 @@ static bool is_one_of(const char *text, const char *const *words, size_t count)
     return false;
 }
 
-/* Whether a scalar without quotes may be something else than a text to some reader (YAML 1.1 and 1.2:
- * truth, nothing, numbers, times, merge keys). Wide on purpose: what is taken for typed keeps its
- * form. The emitter never quotes any of these, so the form is kept. */
+/* Whether a scalar without quotes may be something else than a text to some reader (YAML 1.1
+ * and 1.2: truth, nothing, numbers, times, merge keys). Wide on purpose: what is taken for typed
+ * keeps its form. The emitter never quotes any of these, so the form is kept. */
 static bool is_typed(const char *text)
 {
-    static const char *const words[] = {"true", "false", "yes", "no", "on", "off",   "y",     "n",
-                                        "t",    "f",     "~",   "<<", "=",  ".inf",  "+.inf", "-.inf",
-                                        ".nan", "null"};
-    static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_+-.: ";
+    static const char *const words[] = {"true", "false", "yes",   "no",    "on",   "off",
+                                        "y",    "n",     "t",     "f",     "~",    "<<",
+                                        "=",    ".inf",  "+.inf", "-.inf", ".nan", "null"};
+    static const char letters[] =
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_+-.: ";
     const char *digit = text + (text[0] == '+' || text[0] == '-');
 
     digit += digit[0] == '.';
@@ -79,8 +85,8 @@ static bool has_break(const char *text)
            strstr(text, "\xe2\x80\xa8") != NULL || strstr(text, "\xe2\x80\xa9") != NULL;
 }
 
-/* Whether a text looks like one without quotes: then it goes without, where the emitter agrees. Line
- * breaks only ever go as escapes: the emitter's other ways to keep them are less plain. */
+/* Whether a text looks like one without quotes: then it goes without, where the emitter agrees.
+ * Line breaks only ever go as escapes: the emitter's other ways to keep them are less plain. */
 static bool is_plain_text(const char *text)
 {
     bool is_letter = (text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z') ||
@@ -89,6 +95,8 @@ static bool is_plain_text(const char *text)
     return (is_letter || text[0] == '/') && !is_typed(text) && !has_break(text);
 }
 
+/* Plain or in double quotes. Asked for plain, the emitter may still choose single quotes (": " or "
+ * #" inside); that choice depends on the text alone. */
 static bool put_scalar(struct writer *w, const char *text, bool is_plain)
 {
     bool is_bare = w->form == YAML_TEXT_CONFIG &&
@@ -96,10 +104,9 @@ static bool put_scalar(struct writer *w, const char *text, bool is_plain)
     yaml_event_t event;
 
     return put(w, &event,
-               yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)text,
-                                            (int)strlen(text), 1, 1,
-                                            is_bare ? YAML_PLAIN_SCALAR_STYLE
-                                                    : YAML_DOUBLE_QUOTED_SCALAR_STYLE));
+               yaml_scalar_event_initialize(
+                   &event, NULL, NULL, (const yaml_char_t *)text, (int)strlen(text), 1, 1,
+                   is_bare ? YAML_PLAIN_SCALAR_STYLE : YAML_DOUBLE_QUOTED_SCALAR_STYLE));
 }
 
 static int by_key(const void *a, const void *b, void *context)
@@ -131,6 +138,7 @@ static uint32_t *children(const struct writer *w, uint32_t node)
 
 static bool put_node(struct writer *w, uint32_t node);
 
+/* Children come from one array, not from the list, because of their order. */
 static bool put_children(struct writer *w, uint32_t node)
 {
     const struct yaml_marks_node *n = yaml_marks_at(w->m, node);
@@ -173,6 +181,7 @@ static bool put_node(struct writer *w, uint32_t node)
     return put_scalar(w, yaml_marks_text(w->m, node), n->is_plain);
 }
 
+/* Without markers and version: the text stands alone. */
 static bool put_document(struct writer *w, uint32_t node)
 {
     yaml_event_t event;

@@ -11,8 +11,8 @@ enum yaml_text_form {
                        * nodes as {}: nothing is left in it that a parser could misunderstand     */
 };
 
-/* Write `node` and what is below it as a document of at most `limit` bytes. *ret is terminated; free
- * it. ERR_LIMIT: longer; ERR_NOMEM. */
+/* Write `node` and what is below it as a document of at most `limit` bytes. *ret is terminated;
+ * free it. ERR_LIMIT: longer; ERR_NOMEM. */
 enum err yaml_text_emit(const struct yaml_marks *m, uint32_t node, enum yaml_text_form form,
                         size_t limit, char **ret, size_t *ret_len) MUST_CHECK;
 

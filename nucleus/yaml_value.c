@@ -1,3 +1,7 @@
+/* What a text means, and what is said when it means nothing. Quantities are one table: a field, how
+ * it is written, where it goes and its range, so that no check can be forgotten for one of them.
+ * Everything is strict: a sign, a space or a unit that is almost right is refused with an example,
+ * as a guess would be a limit that nobody chose. */
 #include "nucleus/yaml_value.h"
 
 #include <assert.h>
@@ -36,13 +40,11 @@ struct quantity {
 };
 
 #define QUANTITY(path, measure, from, to, min, max)                                                \
-    {path,                                                                                         \
-     measure,                                                                                      \
-     offsetof(struct yaml_schema_cell, from),                                                      \
-     offsetof(struct manifest_cell, to),                                                           \
-     sizeof(((struct manifest_cell *)NULL)->to),                                                   \
-     min,                                                                                          \
-     max}
+    {                                                                                              \
+        path, measure, offsetof(struct yaml_schema_cell, from),                                    \
+            offsetof(struct manifest_cell, to), sizeof(((struct manifest_cell *)NULL)->to), min,   \
+            max                                                                                    \
+    }
 
 static const struct quantity quantities[] = {
     QUANTITY("instances", COUNT, instances, instances, 0, MANIFEST_INSTANCES_MAX),
@@ -57,24 +59,25 @@ static const struct quantity quantities[] = {
     QUANTITY("limits.log", SIZE, limits.log, limits.log_bytes, MANIFEST_LOG_MIN, MANIFEST_LOG_MAX),
     QUANTITY("limits.log_files", COUNT, limits.log_files, limits.log_files, MANIFEST_LOG_FILES_MIN,
              MANIFEST_LOG_FILES_MAX),
-    QUANTITY("heartbeat.every", DURATION, heartbeat.every, heartbeat.every_ms, MANIFEST_EVERY_MS_MIN,
-             MANIFEST_EVERY_MS_MAX),
+    QUANTITY("heartbeat.every", DURATION, heartbeat.every, heartbeat.every_ms,
+             MANIFEST_EVERY_MS_MIN, MANIFEST_EVERY_MS_MAX),
     QUANTITY("heartbeat.dead_after", COUNT, heartbeat.dead_after, heartbeat.dead_after,
              MANIFEST_DEAD_AFTER_MIN, MANIFEST_DEAD_AFTER_MAX),
-    QUANTITY("restart.first", DURATION, restart.first, restart.first_ms, 0, MANIFEST_BACKOFF_MS_MAX),
+    QUANTITY("restart.first", DURATION, restart.first, restart.first_ms, 0,
+             MANIFEST_BACKOFF_MS_MAX),
     QUANTITY("restart.max", DURATION, restart.max, restart.max_ms, MANIFEST_BACKOFF_MS_MIN,
              MANIFEST_BACKOFF_MS_MAX),
     QUANTITY("restart.stable", DURATION, restart.stable, restart.stable_ms, MANIFEST_STABLE_MS_MIN,
              MANIFEST_STABLE_MS_MAX),
-    QUANTITY("deadlines.ready", DURATION, deadlines.ready, deadlines.ready_ms, MANIFEST_READY_MS_MIN,
-             MANIFEST_DEADLINE_MS_MAX),
+    QUANTITY("deadlines.ready", DURATION, deadlines.ready, deadlines.ready_ms,
+             MANIFEST_READY_MS_MIN, MANIFEST_DEADLINE_MS_MAX),
     QUANTITY("deadlines.drain", DURATION, deadlines.drain, deadlines.drain_ms, 0,
              MANIFEST_DEADLINE_MS_MAX),
     QUANTITY("deadlines.term", DURATION, deadlines.term, deadlines.term_ms, 0,
              MANIFEST_DEADLINE_MS_MAX),
 };
 
-/* ---- quantities -------------------------------------------------------------------------------- */
+/* ---- quantities ---- */
 
 /* Digits only, without a leading zero, which other readers take for base eight. More than 64 bits
  * stick at UINT64_MAX, which is past every range here. */
@@ -89,6 +92,7 @@ static enum err parse_count(const char *text, uint64_t *ret)
     return ERR_OK;
 }
 
+/* ERR_MALFORMED: not of that kind; ERR_RANGE: too large for any range here. */
 static enum err parse_measure(enum measure measure, const char *text, uint64_t *ret)
 {
     enum err e = ERR_INTERNAL;
@@ -110,6 +114,7 @@ static enum err parse_measure(enum measure measure, const char *text, uint64_t *
     return e;
 }
 
+/* The way a person would write it in the manifest. */
 static void format_measure(enum measure measure, uint64_t value, char out[UNIT_TEXT_MAX])
 {
     switch (measure) {
@@ -125,6 +130,7 @@ static void format_measure(enum measure measure, uint64_t value, char out[UNIT_T
     }
 }
 
+/* Two faults need two kinds of advice: an example of the notation, or the range. */
 static enum err refuse_quantity(const struct yaml_marks *m, uint32_t entry,
                                 const struct quantity *q, const char *text, bool is_quantity)
 {
@@ -142,10 +148,11 @@ static enum err refuse_quantity(const struct yaml_marks *m, uint32_t entry,
     }
     format_measure(q->measure, q->min, min);
     format_measure(q->measure, q->max, max);
-    return yaml_marks_fault(m, node, ERR_INVALID, "%s is out of range, expected %s to %s", quote, min,
-                            max);
+    return yaml_marks_fault(m, node, ERR_INVALID, "%s is out of range, expected %s to %s", quote,
+                            min, max);
 }
 
+/* Offsets and widths are of the table above, made by the compiler. */
 static enum err read_quantity(const struct yaml_marks *m, uint32_t entry, const struct quantity *q,
                               const struct yaml_schema_cell *raw, struct manifest_cell *c)
 {
@@ -192,6 +199,7 @@ static enum err parse_milli(const char *text, uint64_t *ret)
     return ERR_OK;
 }
 
+/* Apart from the table: the only quantity with decimals. */
 static enum err read_cpu(const struct yaml_marks *m, uint32_t entry, const char *text,
                          struct manifest_cell *c)
 {
@@ -212,6 +220,7 @@ static enum err read_cpu(const struct yaml_marks *m, uint32_t entry, const char 
     return ERR_OK;
 }
 
+/* Apart from the table: two quantities in one text. */
 static enum err read_give_up(const struct yaml_marks *m, uint32_t entry, const char *text,
                              struct manifest_cell *c)
 {
@@ -231,8 +240,7 @@ static enum err read_give_up(const struct yaml_marks *m, uint32_t entry, const c
                                 quote);
     }
     if (e != ERR_OK || count < MANIFEST_GIVE_UP_MIN || count > MANIFEST_GIVE_UP_MAX ||
-        us < MANIFEST_GIVE_UP_MS_MIN * US_PER_MS ||
-        us > MANIFEST_GIVE_UP_MS_MAX * UINT64_C(1000)) {
+        us < MANIFEST_GIVE_UP_MS_MIN * US_PER_MS || us > MANIFEST_GIVE_UP_MS_MAX * UINT64_C(1000)) {
         format_measure(DURATION, MANIFEST_GIVE_UP_MS_MIN, min);
         format_measure(DURATION, MANIFEST_GIVE_UP_MS_MAX, max);
         return yaml_marks_fault(m, node, ERR_INVALID,
@@ -244,7 +252,7 @@ static enum err read_give_up(const struct yaml_marks *m, uint32_t entry, const c
     return ERR_OK;
 }
 
-/* ---- words ------------------------------------------------------------------------------------- */
+/* ---- words ---- */
 
 /* Store which of `words` the text is. NULL text leaves *ret as it is. */
 static enum err read_word(const struct yaml_marks *m, uint32_t entry, const char *path,
@@ -268,6 +276,8 @@ static enum err read_word(const struct yaml_marks *m, uint32_t entry, const char
                             words[count - 1]);
 }
 
+/* true and false alone: YAML 1.1 knows 22 spellings and 1.2 six, and "no" as a country is a known
+ * trap. */
 static enum err read_bool(const struct yaml_marks *m, uint32_t entry, const char *path,
                           const char *text, bool *ret)
 {
@@ -302,14 +312,15 @@ static enum err read_words(const struct yaml_marks *m, uint32_t entry,
                       ARRAY_LEN(strategies), &strategy);
     }
     if (e == ERR_OK) {
-        e = read_word(m, entry, "protocol", raw->protocol, protocols, ARRAY_LEN(protocols), &protocol);
+        e = read_word(m, entry, "protocol", raw->protocol, protocols, ARRAY_LEN(protocols),
+                      &protocol);
     }
     c->restart.strategy = (enum manifest_strategy)strategy;
     c->trivial = protocol != 0;
     return e;
 }
 
-/* ---- names ------------------------------------------------------------------------------------- */
+/* ---- names ---- */
 
 enum err yaml_value_name(const struct yaml_marks *m, uint32_t node, const char *path,
                          const char *text, char *out)
@@ -317,10 +328,11 @@ enum err yaml_value_name(const struct yaml_marks *m, uint32_t node, const char *
     char quote[YAML_MARKS_QUOTE_SIZE];
 
     if (!name_valid_str(text)) {
-        return yaml_marks_fault(m, yaml_marks_find(m, node, path), ERR_INVALID,
-                                "%s is not a name, expected 1 to %d of a-z, 0-9, _ and -, the first "
-                                "not -",
-                                yaml_marks_quote(text, quote), NAME_MAX_LEN);
+        return yaml_marks_fault(
+            m, yaml_marks_find(m, node, path), ERR_INVALID,
+            "%s is not a name, expected 1 to %d of a-z, 0-9, _ and -, the first "
+            "not -",
+            yaml_marks_quote(text, quote), NAME_MAX_LEN);
     }
     memcpy(out, text, strlen(text) + 1);
     return ERR_OK;
@@ -338,19 +350,20 @@ static enum err refuse_reserved(const struct yaml_marks *m, uint32_t entry,
     }
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         if (strcmp(c->space, files[i]) == 0) {
-            return yaml_marks_fault(m, yaml_marks_find(m, entry, "namespace"), ERR_INVALID,
-                                    "\"%s\" is a file of the supervisor, expected another namespace",
-                                    c->space);
+            return yaml_marks_fault(
+                m, yaml_marks_find(m, entry, "namespace"), ERR_INVALID,
+                "\"%s\" is a file of the supervisor, expected another namespace", c->space);
         }
     }
     return ERR_OK;
 }
 
-/* NULL when the text may stand in `exec`, else what is wrong. A bare name becomes a path below one of
- * the program directories, and an argument of nothing. */
+/* NULL when the text may stand in `exec`, else what is wrong. A bare name becomes a path below one
+ * of the program directories, and an argument of nothing. */
 static const char *judge_exec(const char *text)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+-";
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+-";
 
     if (text[0] == '/') {
         return yaml_path_judge(text);
@@ -362,6 +375,7 @@ static const char *judge_exec(const char *text)
     return strlen(text) > EXEC_NAME_MAX ? "is too long" : NULL;
 }
 
+/* Whether the program is there is asked later (yaml_manifest_find_binaries). */
 static enum err read_exec(const struct yaml_marks *m, uint32_t entry, const char *text,
                           struct manifest_cell *c)
 {
@@ -396,8 +410,9 @@ static enum err read_names(const struct yaml_marks *m, uint32_t entry,
     return e == ERR_OK ? read_exec(m, entry, raw->exec, c) : e;
 }
 
-/* ---- the entry --------------------------------------------------------------------------------- */
+/* ---- the entry ---- */
 
+/* Opaque to the node, but not unread: it has passed the same rules of YAML as the rest. */
 static enum err read_config(const struct yaml_marks *m, uint32_t entry, struct manifest_cell *c)
 {
     uint32_t node = yaml_marks_child(m, entry, "config");
@@ -415,13 +430,14 @@ static enum err read_config(const struct yaml_marks *m, uint32_t entry, struct m
 }
 
 /* What only two fields together can be wrong about. */
-static enum err check_pairs(const struct yaml_marks *m, uint32_t entry, const struct manifest_cell *c)
+static enum err check_pairs(const struct yaml_marks *m, uint32_t entry,
+                            const struct manifest_cell *c)
 {
     if (c->restart.first_ms > c->restart.max_ms) {
-        return yaml_marks_fault(m, yaml_marks_find(m, entry, "restart.first"), ERR_INVALID,
-                                "%" PRIu32 " ms is longer than restart.max, expected at most its %"
-                                PRIu32 " ms",
-                                c->restart.first_ms, c->restart.max_ms);
+        return yaml_marks_fault(
+            m, yaml_marks_find(m, entry, "restart.first"), ERR_INVALID,
+            "%" PRIu32 " ms is longer than restart.max, expected at most its %" PRIu32 " ms",
+            c->restart.first_ms, c->restart.max_ms);
     }
     if (c->spare && c->trivial) {
         return yaml_marks_fault(m, yaml_marks_find(m, entry, "spare"), ERR_INVALID,

@@ -7,8 +7,8 @@
 #include "nucleus/yaml_marks.h"
 #include "nucleus/yaml_schema.h"
 
-/* Fill *c, which manifest_cell_init has been at, from `raw` and (for what the schema leaves open) the
- * tree below `entry`; all but line, hash. On error what is in *c is freed by manifest_fini.
+/* Fill *c, which manifest_cell_init has been at, from `raw` and (for what the schema leaves open)
+ * the tree below `entry`; all but line, hash. On error what is in *c is freed by manifest_fini.
  * ERR_INVALID, ERR_LIMIT (a list, the config), ERR_NOMEM; `why` of the tree is filled. */
 enum err yaml_value_cell(const struct yaml_marks *m, uint32_t entry,
                          const struct yaml_schema_cell *raw, struct manifest_cell *c) MUST_CHECK;

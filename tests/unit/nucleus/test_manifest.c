@@ -52,7 +52,7 @@ static struct manifest make(const char *spec)
     return m;
 }
 
-/* ---- check ------------------------------------------------------------------------------------- */
+/* ---- check ---- */
 
 static const struct {
     const char *spec;
@@ -73,36 +73,54 @@ static const struct {
     {"a:b@here b", NULL, "this node by its name"},
     {"a:b@there b",
      "line 10: cells[0].requires[0]: \"b@there\" is not a cell of this manifest, expected one in "
-     "namespace \"default\" or \"global\", or another namespace before a slash", "another node"},
+     "namespace \"default\" or \"global\", or another namespace before a slash",
+     "another node"},
     {"a b a",
      "line 30: cells[2].name: \"a\" is the name of cells[0] (line 10) too, expected one entry of a "
-     "name in namespace \"default\"", "a name twice"},
+     "name in namespace \"default\"",
+     "a name twice"},
     {"x/a x/b:a x/a",
      "line 30: cells[2].name: \"a\" is the name of cells[0] (line 10) too, expected one entry of a "
-     "name in namespace \"x\"", "twice in another namespace"},
+     "name in namespace \"x\"",
+     "twice in another namespace"},
     {"a b:a,c",
-     "line 20: cells[1].requires[1]: \"c\" is not a cell of this manifest, expected one in namespace "
-     "\"default\" or \"global\", or another namespace before a slash", "no such cell"},
+     "line 20: cells[1].requires[1]: \"c\" is not a cell of this manifest, expected one in "
+     "namespace "
+     "\"default\" or \"global\", or another namespace before a slash",
+     "no such cell"},
     {"x/a:b b",
-     "line 10: cells[0].requires[0]: \"b\" is not a cell of this manifest, expected one in namespace "
-     "\"x\" or \"global\", or another namespace before a slash", "default is not shared"},
-    {"a:a", "line 10: cells[0].requires[0]: \"a\" is the cell itself, expected another one", "itself"},
-    {"global/a:a",
-     "line 10: cells[0].requires[0]: \"a\" is the cell itself, expected another one", "itself, shared"},
-    {"a:b b:a", "line 10: cells[0].requires: a cycle: a -> b -> a, expected an order in which each "
-                "cell can start after what it requires", "a cycle of two"},
+     "line 10: cells[0].requires[0]: \"b\" is not a cell of this manifest, expected one in "
+     "namespace "
+     "\"x\" or \"global\", or another namespace before a slash",
+     "default is not shared"},
+    {"a:a", "line 10: cells[0].requires[0]: \"a\" is the cell itself, expected another one",
+     "itself"},
+    {"global/a:a", "line 10: cells[0].requires[0]: \"a\" is the cell itself, expected another one",
+     "itself, shared"},
+    {"a:b b:a",
+     "line 10: cells[0].requires: a cycle: a -> b -> a, expected an order in which each "
+     "cell can start after what it requires",
+     "a cycle of two"},
     {"d c:b b:a a:d,c",
-     "line 20: cells[1].requires: a cycle: c -> b -> a -> c, expected an order in which each cell can "
-     "start after what it requires", "a cycle of three, from its first entry on"},
+     "line 20: cells[1].requires: a cycle: c -> b -> a -> c, expected an order in which each cell "
+     "can "
+     "start after what it requires",
+     "a cycle of three, from its first entry on"},
     {"e:a a:b b:c c:b d",
-     "line 30: cells[2].requires: a cycle: b -> c -> b, expected an order in which each cell can start "
-     "after what it requires", "what only leads to a cycle is not named"},
+     "line 30: cells[2].requires: a cycle: b -> c -> b, expected an order in which each cell can "
+     "start "
+     "after what it requires",
+     "what only leads to a cycle is not named"},
     {"e:c b:c c:b",
-     "line 20: cells[1].requires: a cycle: b -> c -> b, expected an order in which each cell can start "
-     "after what it requires", "from its first entry on, wherever it was entered"},
+     "line 20: cells[1].requires: a cycle: b -> c -> b, expected an order in which each cell can "
+     "start "
+     "after what it requires",
+     "from its first entry on, wherever it was entered"},
     {"x/a:y/a y/a:x/a a",
-     "line 10: cells[0].requires: a cycle: x/a -> y/a -> x/a, expected an order in which each cell can "
-     "start after what it requires", "namespaces are named"},
+     "line 10: cells[0].requires: a cycle: x/a -> y/a -> x/a, expected an order in which each cell "
+     "can "
+     "start after what it requires",
+     "namespaces are named"},
 };
 
 static void what_entries_say_together_is_checked(void)
@@ -175,13 +193,14 @@ static void there_is_a_limit_of_cells(void)
         m.cells[i].line = (uint32_t)i + 1;
     }
     CHECK(manifest_check(&m, why) == ERR_LIMIT, "1025 cells");
-    CHECK(strcmp(why, "line 1025: cells[1024]: 1025 entries, expected at most 1024") == 0, "%s", why);
+    CHECK(strcmp(why, "line 1025: cells[1024]: 1025 entries, expected at most 1024") == 0, "%s",
+          why);
     struct manifest fewer = {.cells = m.cells, .cell_count = MANIFEST_CELLS_MAX};
     CHECK(manifest_check(&fewer, why) == ERR_OK, "1024 cells: %s", why);
     manifest_fini(&m);
 }
 
-/* ---- looking up -------------------------------------------------------------------------------- */
+/* ---- looking up ---- */
 
 static const struct {
     const char *space;
@@ -220,7 +239,7 @@ static void a_reference_means_ones_own_cell_first(void)
     manifest_fini(&m);
 }
 
-/* ---- the difference ---------------------------------------------------------------------------- */
+/* ---- the difference ---- */
 
 /* "a b2 c!": entries with that many instances; ! for another hash. */
 static struct manifest make_counts(const char *spec)
@@ -263,8 +282,10 @@ static const struct {
 
 static void differences_are_told_in_order(void)
 {
-    static const char sign[] = {
-        [MANIFEST_ADD] = '+', [MANIFEST_REMOVE] = '-', [MANIFEST_CHANGE] = '~', [MANIFEST_SCALE] = '*'};
+    static const char sign[] = {[MANIFEST_ADD] = '+',
+                                [MANIFEST_REMOVE] = '-',
+                                [MANIFEST_CHANGE] = '~',
+                                [MANIFEST_SCALE] = '*'};
 
     for (size_t i = 0; i < ARRAY_LEN(diffs); i++) {
         struct manifest now = make_counts(diffs[i].now), next = make_counts(diffs[i].next);
@@ -275,7 +296,8 @@ static void differences_are_told_in_order(void)
             const struct manifest_change *c = &change[k];
             char one[8];
             (void)snprintf(one, sizeof one, "%s%c%c", k > 0 ? " " : "", sign[c->kind],
-                           c->after >= 0 ? next.cells[c->after].name[0] : now.cells[c->before].name[0]);
+                           c->after >= 0 ? next.cells[c->after].name[0]
+                                         : now.cells[c->before].name[0]);
             strcat(said, one);
             CHECK((c->kind == MANIFEST_ADD) == (c->before < 0), "%s", diffs[i].why);
             CHECK((c->kind == MANIFEST_REMOVE) == (c->after < 0), "%s", diffs[i].why);

@@ -172,7 +172,8 @@ int main(void)
         char why[MANIFEST_WHY_SIZE];
         draw(&w, seed);
         enum err e = manifest_check(&w.m, why);
-        must(&w, e == (has_cycle(&w) ? ERR_INVALID : ERR_OK), "a cycle is seen exactly when there is one");
+        must(&w, e == (has_cycle(&w) ? ERR_INVALID : ERR_OK),
+             "a cycle is seen exactly when there is one");
         if (e == ERR_OK) {
             check_order(&w);
         } else {

@@ -75,7 +75,7 @@ static const struct row *find_row(const char *field)
     return NULL;
 }
 
-/* ---- the fields -------------------------------------------------------------------------------- */
+/* ---- the fields ---- */
 
 /* Ask the parser itself which fields it knows: it lists them when it meets a stranger. Groups are
  * fields whose own fields are in the table. */
@@ -92,7 +92,8 @@ static size_t check_level(const char *text, const char *prefix)
         return 0;
     }
     (void)snprintf(list, sizeof list, "%s", names + strlen("an unknown field, expected "));
-    for (char *name = strtok_r(list, ", ", &save); name != NULL; name = strtok_r(NULL, ", ", &save)) {
+    for (char *name = strtok_r(list, ", ", &save); name != NULL;
+         name = strtok_r(NULL, ", ", &save)) {
         char field[128], below[128];
         bool is_documented = false;
         if (strcmp(name, "or") == 0) {
@@ -111,7 +112,7 @@ static size_t check_level(const char *text, const char *prefix)
 
 static void every_field_is_documented(void)
 {
-    static const char *const groups[] = {"sandbox",  "limits",    "heartbeat",
+    static const char *const groups[] = {"sandbox", "limits",    "heartbeat",
                                          "restart", "deadlines", "placement"};
     size_t count = check_level("x: 1\n", "") + check_level("cells: [{x: 1}]\n", "");
 
@@ -124,7 +125,7 @@ static void every_field_is_documented(void)
     KIT_CHECK(count == row_count, "%zu fields in the code, %zu in the document", count, row_count);
 }
 
-/* ---- the values -------------------------------------------------------------------------------- */
+/* ---- the values ---- */
 
 /* An entry (the file, for the two outermost fields) in which `field` has this value. */
 static void write_field(struct kit_text *t, const char *field, const char *value)
@@ -140,12 +141,14 @@ static void write_field(struct kit_text *t, const char *field, const char *value
     } else if (dot == NULL) {
         kit_add(t, "cells:\n- name: a\n  %s: %s\n", field, value);
     } else {
-        kit_add(t, "cells:\n- name: a\n  %.*s:\n    %s: %s\n", (int)(dot - field), field, dot + 1, value);
+        kit_add(t, "cells:\n- name: a\n  %.*s:\n    %s: %s\n", (int)(dot - field), field, dot + 1,
+                value);
         /* The first wait is also bounded by the longest one, whose default is short. */
         kit_add(t, "%s", strcmp(field, "restart.first") == 0 ? "    max: 1h\n" : "");
     }
-    kit_add(t, "%s", strcmp(field, "requires") == 0
-                         ? "- name: nodosum\n- {name: raft, namespace: global}\n" : "");
+    kit_add(t, "%s",
+            strcmp(field, "requires") == 0 ? "- name: nodosum\n- {name: raft, namespace: global}\n"
+                                           : "");
 }
 
 static void try_value(const char *field, const char *value, enum err expected)
@@ -163,8 +166,8 @@ static void try_value(const char *field, const char *value, enum err expected)
     free(t.at);
 }
 
-/* One step beyond an end of a range: `text` and `step` more, in the smallest unit; false: there is no
- * such value. */
+/* One step beyond an end of a range: `text` and `step` more, in the smallest unit; false: there is
+ * no such value. */
 static bool step_over(const char *type, const char *text, int step, char out[64])
 {
     uint64_t value = 0;
@@ -180,7 +183,8 @@ static bool step_over(const char *type, const char *text, int step, char out[64]
         value /= 1000;
         unit = "ms";
     } else {
-        (void)sscanf(text, "%u.%u", &whole, &milli); /* of cores; the ends have two decimals or none */
+        (void)sscanf(text, "%u.%u", &whole,
+                     &milli); /* of cores; the ends have two decimals or none */
         value = whole * 1000 + milli * 10;
     }
     if (value == 0 && step < 0) {
@@ -218,7 +222,8 @@ static void check_words(const struct row *row)
     char list[COLUMN_SIZE], *save = NULL;
 
     memcpy(list, row->column[RANGE], sizeof list);
-    for (char *word = strtok_r(list, ", ", &save); word != NULL; word = strtok_r(NULL, ", ", &save)) {
+    for (char *word = strtok_r(list, ", ", &save); word != NULL;
+         word = strtok_r(NULL, ", ", &save)) {
         try_value(row->column[FIELD], word, ERR_OK);
         KIT_CHECK(strlen(word) > 2, "%s", row->column[FIELD]);
     }
@@ -230,7 +235,8 @@ static void check_default(const struct row *row)
     const char *value = row->column[DEFAULT];
     struct kit_text said = {0}, unsaid = {0};
 
-    if (strcmp(value, "none") == 0 || strcmp(value, "required") == 0 || strchr(value, '\'') != NULL) {
+    if (strcmp(value, "none") == 0 || strcmp(value, "required") == 0 ||
+        strchr(value, '\'') != NULL) {
         return;
     }
     if (strcmp(row->column[FIELD], "exec") == 0) {
@@ -289,12 +295,14 @@ static void the_example_is_a_manifest(const char *doc)
 /* The message that the document quotes is the one that is given. */
 static void the_quoted_message_is_given(const char *doc)
 {
-    static const char text[] = "node: n\ncells:\n- name: a\n- name: b\n\n\n\n- name: c\n\n  limits:\n"
-                               "    files: 16\n    memory: 10 parsecs\n";
+    static const char text[] =
+        "node: n\ncells:\n- name: a\n- name: b\n\n\n\n- name: c\n\n  limits:\n"
+        "    files: 16\n    memory: 10 parsecs\n";
     char why[MANIFEST_WHY_SIZE];
     struct manifest m;
 
-    KIT_CHECK(yaml_manifest_parse(text, sizeof text - 1, "node.yaml", &m, why) == ERR_INVALID, "good?");
+    KIT_CHECK(yaml_manifest_parse(text, sizeof text - 1, "node.yaml", &m, why) == ERR_INVALID,
+              "good?");
     KIT_CHECK(strstr(doc, why) != NULL, "%s", why);
 }
 

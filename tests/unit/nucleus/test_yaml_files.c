@@ -56,9 +56,17 @@ static void make_tree(void)
 
 static void remove_tree(void)
 {
-    static const char *const names[] = {"one/cell-dir", "one/cell-both", "two/cell-both",
-                                        "two/cell-late", "one/cell-shadow", "two/cell-shadow",
-                                        "one/cell-plain", "two/cell-dir", "one", "two", "."};
+    static const char *const names[] = {"one/cell-dir",
+                                        "one/cell-both",
+                                        "two/cell-both",
+                                        "two/cell-late",
+                                        "one/cell-shadow",
+                                        "two/cell-shadow",
+                                        "one/cell-plain",
+                                        "two/cell-dir",
+                                        "one",
+                                        "two",
+                                        "."};
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         char path[256];
@@ -69,7 +77,7 @@ static void remove_tree(void)
     }
 }
 
-/* ---- programs ---------------------------------------------------------------------------------- */
+/* ---- programs ---- */
 
 static const struct {
     const char *exec;  /* %s: the tree */
@@ -118,8 +126,8 @@ static void a_program_is_found_or_named(void)
                       programs[i].why, m.cells[1].exec);
             KIT_CHECK(m.cells[1].hash == hash, "where it stands is not part of the entry");
         } else {
-            (void)snprintf(expected, sizeof expected, "n.yaml:3: cells[1].exec: \"%s\" is not there",
-                           m.cells[1].exec);
+            (void)snprintf(expected, sizeof expected,
+                           "n.yaml:3: cells[1].exec: \"%s\" is not there", m.cells[1].exec);
             KIT_CHECK(e == ERR_NOT_FOUND && strncmp(why, expected, strlen(expected)) == 0, "%s: %s",
                       programs[i].why, why);
             KIT_CHECK(programs[i].exec[0] == '%' || (strstr(why, one) && strstr(why, two)),
@@ -136,7 +144,8 @@ static void the_edges_of_the_search_hold(void)
     struct manifest m = manifest_of("cell-both");
 
     KIT_CHECK(yaml_manifest_find_binaries(&m, NULL, 0, "n.yaml", why) == ERR_NOT_FOUND &&
-                  strstr(why, "in no directory at all") != NULL, "%s", why);
+                  strstr(why, "in no directory at all") != NULL,
+              "%s", why);
     /* A directory so long that the program's path does not fit: not found, never cut. */
     memset(longest, 'x', sizeof longest);
     memcpy(longest, "/tmp/", 5);
@@ -150,7 +159,8 @@ static void the_edges_of_the_search_hold(void)
     manifest_fini(&m);
 }
 
-/* "<deep>/cell-both" has four bytes too many; cut off they would leave "<deep>/cell-", which is there. */
+/* "<deep>/cell-both" has four bytes too many; cut off they would leave "<deep>/cell-", which is
+ * there. */
 static void a_path_that_does_not_fit_is_not_cut(void)
 {
     char deep[MANIFEST_PATH_MAX], path[MANIFEST_PATH_MAX + 64], why[MANIFEST_WHY_SIZE];
@@ -183,7 +193,7 @@ static void a_path_that_does_not_fit_is_not_cut(void)
     }
 }
 
-/* ---- the node's own directories ---------------------------------------------------------------- */
+/* ---- the node's own directories ---- */
 
 static const struct {
     const char *sandbox;
@@ -215,8 +225,8 @@ static void no_path_leads_to_the_nodes_own_directories(void)
             KIT_CHECK(e == ERR_OK, "%s: %s", roots[i].why, why);
         } else {
             KIT_CHECK(e == ERR_INVALID && strstr(why, roots[i].said) != NULL &&
-                          strncmp(why, "n.yaml:3: cells[1].sandbox.", 27) == 0, "%s: %s",
-                      roots[i].why, why);
+                          strncmp(why, "n.yaml:3: cells[1].sandbox.", 27) == 0,
+                      "%s: %s", roots[i].why, why);
         }
         manifest_fini(&m);
         free(t.at);

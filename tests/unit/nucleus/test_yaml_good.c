@@ -14,7 +14,8 @@
 
 #define NUMBER(field, value)                                                                       \
     KIT_CHECK((field) == (value), "%s is %g, not %g", #field, (double)(field), (double)(value))
-#define STRING(field, value) KIT_CHECK(strcmp(field, value) == 0, "%s is %s, not %s", #field, field, value)
+#define STRING(field, value)                                                                       \
+    KIT_CHECK(strcmp(field, value) == 0, "%s is %s, not %s", #field, field, value)
 
 static void what_is_not_said_has_a_default(void)
 {
@@ -132,7 +133,8 @@ static void these_are_accepted(void)
         "cells: []\n",
         "node: " N64 "\ncells: [{name: " N64 ", namespace: " N64 ", exec: " N64 "}]\n",
         "node: a\ncells: []\n...\n",
-        "\xef\xbb\xbf" "cells: []\n",
+        "\xef\xbb\xbf"
+        "cells: []\n",
         "cells:\r\n- name: a\r\n  instances: 2\r\n",
         "{\"node\": \"n\", \"cells\": [{\"name\": \"a\", \"instances\": 2, \"root\": true}]}",
         "cells:\n-\n  name: a\n",
@@ -142,8 +144,10 @@ static void these_are_accepted(void)
         A "  requires: [b, x/b, global/c]\n- name: b\n- {name: b, namespace: x}\n"
           "- {name: c, namespace: global}\n",
         A "  namespace: x\n  requires: [c]\n- {name: c, namespace: global}\n",
-        A "  limits: {memory: 1M, cpu: 0.01, files: 16, message: 1K, calls_waiting: 1, log: 64K, log_files: 1}\n",
-        A "  limits: {memory: 16T, cpu: 1024, files: 65536, message: 16M, calls_waiting: 65536, log: 1G, "
+        A "  limits: {memory: 1M, cpu: 0.01, files: 16, message: 1K, calls_waiting: 1, log: 64K, "
+          "log_files: 1}\n",
+        A "  limits: {memory: 16T, cpu: 1024, files: 65536, message: 16M, calls_waiting: 65536, "
+          "log: 1G, "
           "log_files: 64}\n",
         A "  instances: 1000\n  heartbeat: {every: 10ms, dead_after: 1}\n",
         A "  heartbeat: {every: 60s, dead_after: 100}\n",
@@ -164,7 +168,7 @@ static void these_are_accepted(void)
     }
 }
 
-/* ---- config ------------------------------------------------------------------------------------ */
+/* ---- config ---- */
 
 /* What stands in `config`, and the one text a cell gets of it. */
 static const struct {
@@ -191,11 +195,12 @@ static const struct {
     {"config: {a: , b: ~, c: Null}\n", "a: null\nb: null\nc: null\n", "nothing has one spelling"},
     {"config: {a: '-1', b: \".5\", c: '~', d: '2001-01-01'}\n",
      "a: \"-1\"\nb: \".5\"\nc: \"~\"\nd: \"2001-01-01\"\n", "texts that look like something else"},
-    {"config: {a: 'x: y', b: 'x #y', c: '[x]', d: '*x'}\n", "a: 'x: y'\nb: 'x #y'\nc: \"[x]\"\nd: \"*x\"\n",
-     "texts that need their quotes"},
+    {"config: {a: 'x: y', b: 'x #y', c: '[x]', d: '*x'}\n",
+     "a: 'x: y'\nb: 'x #y'\nc: \"[x]\"\nd: \"*x\"\n", "texts that need their quotes"},
     {"config:\n    a: |\n      one\n       two\n    b: >\n      one\n      two\n",
      "a: \"one\\n two\\n\"\nb: \"one two\\n\"\n", "block texts become escapes"},
-    {"config: {a: \"\\t\\e\\u263a\", b: \xe2\x98\xba}\n", "a: \"\\t\\e\xe2\x98\xba\"\nb: \xe2\x98\xba\n",
+    {"config: {a: \"\\t\\e\\u263a\", b: \xe2\x98\xba}\n",
+     "a: \"\\t\\e\xe2\x98\xba\"\nb: \xe2\x98\xba\n",
      "characters as themselves, controls as escapes"},
     {"config: [-, 1, -1, '-1', .5, \"-\", +x, '?']\n",
      "- \"-\"\n- 1\n- -1\n- \"-1\"\n- .5\n- \"-\"\n- \"+x\"\n- \"?\"\n",
@@ -203,9 +208,10 @@ static const struct {
     {"config: [12:30:45, 2001-12-14 21:59:43.10 -5, 1_000, 0o7, <<, =, .inf, -.NaN]\n",
      "- 12:30:45\n- 2001-12-14 21:59:43.10 -5\n- 1_000\n- 0o7\n- <<\n- =\n- .inf\n- \"-.NaN\"\n",
      "what some readers take for a number, a time or a merge keeps its form"},
-    {"config: [\"a\\Lb\", \"a\\Nb\", \"a\\tb\"]\n",
-     "- \"a\\Lb\"\n- \"a\\Nb\"\n- \"a\\tb\"\n", "unusual line breaks stay escapes"},
-    {"config: {1: a, '1x': b, ~: c, true: d}\n", "1: a\n\"1x\": b\ntrue: d\n~: c\n", "keys of all kinds"},
+    {"config: [\"a\\Lb\", \"a\\Nb\", \"a\\tb\"]\n", "- \"a\\Lb\"\n- \"a\\Nb\"\n- \"a\\tb\"\n",
+     "unusual line breaks stay escapes"},
+    {"config: {1: a, '1x': b, ~: c, true: d}\n", "1: a\n\"1x\": b\ntrue: d\n~: c\n",
+     "keys of all kinds"},
     {"config: plain words\n", "plain words\n", "a text alone"},
     {"config: {a: {b: {c: [[], {}, [1, {d: e}]]}}}\n",
      "a:\n  b:\n    c:\n    - []\n    - {}\n    - - 1\n      - d: e\n", "nested"},
@@ -220,7 +226,8 @@ static void a_config_has_one_text(void)
         const char *got = m.cells[0].config;
         KIT_CHECK((got == NULL) == (configs[i].config == NULL) &&
                       (got == NULL || strcmp(got, configs[i].config) == 0),
-                  "%s: <<%s>> became <<%s>>", configs[i].why, configs[i].text, got ? got : "(none)");
+                  "%s: <<%s>> became <<%s>>", configs[i].why, configs[i].text,
+                  got ? got : "(none)");
         manifest_fini(&m);
         free(t.at);
     }
@@ -246,7 +253,7 @@ static void a_config_read_again_is_the_same(void)
     }
 }
 
-/* ---- the hash ---------------------------------------------------------------------------------- */
+/* ---- the hash ---- */
 
 /* Pairs that say the same. */
 static const struct {
@@ -254,8 +261,10 @@ static const struct {
     const char *other;
     const char *why;
 } same[] = {
-    {"cells: [{name: a}]\n", "# x\ncells:\n\n  - # y\n    name: 'a'\n", "comments, quotes and layout"},
-    {"cells: [{name: a, exec: x, root: true}]\n", "cells: [{root: true, exec: x, name: a}]\n", "order"},
+    {"cells: [{name: a}]\n", "# x\ncells:\n\n  - # y\n    name: 'a'\n",
+     "comments, quotes and layout"},
+    {"cells: [{name: a, exec: x, root: true}]\n", "cells: [{root: true, exec: x, name: a}]\n",
+     "order"},
     {A "  limits: {memory: 1M}\n", A "  limits: {memory: 1024K}\n", "units of size"},
     {A "  limits: {memory: 1M}\n", A "  limits: {memory: 1048576}\n", "bytes"},
     {A "  limits: {memory: 1M}\n", A "  limits: {memory: 1MiB}\n", "the unit's long name"},
@@ -268,27 +277,42 @@ static const struct {
     {A "  serves: [a.X, a.Y]\n", A "  serves:\n  - a.Y\n  - a.X\n", "likewise"},
     {A "  may_call: [b.X, b.Y]\n", A "  may_call: [b.Y, b.X]\n", "likewise"},
     {A "  sandbox: {read: [/a, /b]}\n", A "  sandbox: {read: [/b, /a]}\n", "likewise"},
-    {A "  placement: {labels: {a: x, b: y}}\n", A "  placement: {labels: {b: y, a: x}}\n", "labels"},
-    {A "  config: {a: 1, b: [x, y]}\n", A "  config:\n    b:\n    - 'x'\n    - y # z\n    a: 1\n", "config"},
+    {A "  placement: {labels: {a: x, b: y}}\n", A "  placement: {labels: {b: y, a: x}}\n",
+     "labels"},
+    {A "  config: {a: 1, b: [x, y]}\n", A "  config:\n    b:\n    - 'x'\n    - y # z\n    a: 1\n",
+     "config"},
     {A "  config: {a: ~}\n", A "  config: {a: null}\n", "words for nothing"},
     {A, A "  config: null\n", "no config"},
     {A, A "  instances: 7\n", "the number of instances is not part of it"},
     {"node: x\n" A, "node: y\n\n\n" A, "neither are node and line"},
     /* Every default, said. */
-    {A, A "  namespace: default\n", "default"}, {A, A "  exec: cell-a\n", "default"},
-    {A, A "  instances: 1\n", "default"}, {A, A "  root: false\n", "default"},
-    {A, A "  requires: []\n", "default"}, {A, A "  serves: []\n", "default"},
-    {A, A "  may_call: []\n", "default"}, {A, A "  sandbox: {network: false}\n", "default"},
-    {A, A "  sandbox: {read: [], write: []}\n", "default"}, {A, A "  sandbox: {}\n", "default"},
-    {A, A "  limits: {files: 256}\n", "default"}, {A, A "  limits: {message: 1M}\n", "default"},
-    {A, A "  limits: {calls_waiting: 1024}\n", "default"}, {A, A "  limits: {log: 8M}\n", "default"},
-    {A, A "  limits: {log_files: 4}\n", "default"}, {A, A "  heartbeat: {every: 1s}\n", "default"},
-    {A, A "  heartbeat: {dead_after: 3}\n", "default"}, {A, A "  restart: {first: 0}\n", "default"},
-    {A, A "  restart: {max: 10s}\n", "default"}, {A, A "  restart: {give_up: 5 in 60s}\n", "default"},
-    {A, A "  restart: {stable: 10s}\n", "default"}, {A, A "  deadlines: {ready: 10s}\n", "default"},
+    {A, A "  namespace: default\n", "default"},
+    {A, A "  exec: cell-a\n", "default"},
+    {A, A "  instances: 1\n", "default"},
+    {A, A "  root: false\n", "default"},
+    {A, A "  requires: []\n", "default"},
+    {A, A "  serves: []\n", "default"},
+    {A, A "  may_call: []\n", "default"},
+    {A, A "  sandbox: {network: false}\n", "default"},
+    {A, A "  sandbox: {read: [], write: []}\n", "default"},
+    {A, A "  sandbox: {}\n", "default"},
+    {A, A "  limits: {files: 256}\n", "default"},
+    {A, A "  limits: {message: 1M}\n", "default"},
+    {A, A "  limits: {calls_waiting: 1024}\n", "default"},
+    {A, A "  limits: {log: 8M}\n", "default"},
+    {A, A "  limits: {log_files: 4}\n", "default"},
+    {A, A "  heartbeat: {every: 1s}\n", "default"},
+    {A, A "  heartbeat: {dead_after: 3}\n", "default"},
+    {A, A "  restart: {first: 0}\n", "default"},
+    {A, A "  restart: {max: 10s}\n", "default"},
+    {A, A "  restart: {give_up: 5 in 60s}\n", "default"},
+    {A, A "  restart: {stable: 10s}\n", "default"},
+    {A, A "  deadlines: {ready: 10s}\n", "default"},
     {A, A "  restart: {strategy: one-for-one}\n", "default"},
-    {A, A "  deadlines: {drain: 5s}\n", "default"}, {A, A "  deadlines: {term: 2s}\n", "default"},
-    {A, A "  placement: {labels: {}}\n", "default"}, {A, A "  spare: false\n", "default"},
+    {A, A "  deadlines: {drain: 5s}\n", "default"},
+    {A, A "  deadlines: {term: 2s}\n", "default"},
+    {A, A "  placement: {labels: {}}\n", "default"},
+    {A, A "  spare: false\n", "default"},
     {A, A "  protocol: gap\n", "default"},
 };
 
@@ -387,8 +411,8 @@ static void different_entries_have_different_hashes(void)
     }
 }
 
-/* A record of the supervisor outlives its binary: the same entry keeps its hash from build to build.
- * Computed apart from this code, with Python's hashlib.blake2b(digest_size=32). */
+/* A record of the supervisor outlives its binary: the same entry keeps its hash from build to
+ * build. Computed apart from this code, with Python's hashlib.blake2b(digest_size=32). */
 static void the_hash_is_stable(void)
 {
     uint64_t hash = kit_hash("cells: [{name: a}]\n");
@@ -396,7 +420,7 @@ static void the_hash_is_stable(void)
     KIT_CHECK(hash == UINT64_C(0x0caee182c56164d5), "%016" PRIx64, hash);
 }
 
-/* ---- the node ---------------------------------------------------------------------------------- */
+/* ---- the node ---- */
 
 static void a_host_name_becomes_a_node_name(void)
 {

@@ -1,4 +1,5 @@
-/* NUC-4: every limit of a manifest at its end and one past it, and hostile text of the full size. */
+/* NUC-4: every limit of a manifest at its end and one past it, and hostile text of the full size.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,7 +165,8 @@ static void paths_and_programs_have_a_length(void)
             accept(&exec, "a program's path of 1023 bytes");
             accept(&name, "a program's name of 255 bytes");
         } else {
-            refuse(&path, ERR_INVALID, 4, "sandbox.read[0]: \"/xxx", "is too long", "one byte more");
+            refuse(&path, ERR_INVALID, 4, "sandbox.read[0]: \"/xxx", "is too long",
+                   "one byte more");
             refuse(&exec, ERR_INVALID, 3, "exec: \"/xxx", "is too long", "one byte more");
             refuse(&name, ERR_INVALID, 3, "exec: \"xxx", "is too long", "one byte more");
         }
@@ -205,7 +207,8 @@ static void values_have_a_limit(void)
         kit_fill(&t, "1,", YAML_MARKS_NODES_MAX - AROUND + more);
         kit_add(&t, "]\n");
         if (more == 0) {
-            refuse(&t, ERR_LIMIT, 3, "config: longer than", "less", "200000 values: read, too long");
+            refuse(&t, ERR_LIMIT, 3, "config: longer than", "less",
+                   "200000 values: read, too long");
         } else {
             refuse(&t, ERR_LIMIT, 3, "config: more than 200000 values", "fewer", "one value more");
         }
@@ -237,9 +240,18 @@ static void nesting_has_a_limit(void)
 static void hostile_text_is_refused_in_time(void)
 {
     static const char *const pieces[] = {
-        "[",  "{",  "- ", "? ", "a: ", "\"", "'",    "#",       "%",     "!",  "&a ", "*a ", "|\n ",
-        ">",  ",",  ":",  "@",  "\n",  " ",  "\r",   "\xc2\x85", "---\n", "a,", "a:\n", "[a: ", "[{",
-        "- - ", "? a\n: ", "\"\\n\" : ", "x\n\n", "!!a ", "a\n", "\xef\xbb\xbf", "k: {",
+        "[",       "{",          "- ",
+        "? ",      "a: ",        "\"",
+        "'",       "#",          "%",
+        "!",       "&a ",        "*a ",
+        "|\n ",    ">",          ",",
+        ":",       "@",          "\n",
+        " ",       "\r",         "\xc2\x85",
+        "---\n",   "a,",         "a:\n",
+        "[a: ",    "[{",         "- - ",
+        "? a\n: ", "\"\\n\" : ", "x\n\n",
+        "!!a ",    "a\n",        "\xef\xbb\xbf",
+        "k: {",
     };
     enum { SECONDS_MAX = 60 }; /* of CPU for all, sanitizers included; a square would take hours */
     clock_t begin = clock();
@@ -293,7 +305,8 @@ static void twins_are_found_among_many(void)
         kit_add(&t, "    k%u: x\n", i);
     }
     kit_add(&t, "    k0: x\n");
-    refuse(&t, ERR_MALFORMED, 60004, "config.k0: given twice (before in line 4)", "once", "60000 keys");
+    refuse(&t, ERR_MALFORMED, 60004, "config.k0: given twice (before in line 4)", "once",
+           "60000 keys");
 }
 
 int main(void)

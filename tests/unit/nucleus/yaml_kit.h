@@ -20,8 +20,9 @@ extern int kit_failed; /* claims that did not hold: the test's exit status */
 void kit_fault(const char *file, int line, const char *claim, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
-/* Parse as file "t.yaml" from a block of exactly this size (sanitizers see a read past it). Checks what
- * holds for every input: a message is one printable line that fits, *ret is untouched on error. */
+/* Parse as file "t.yaml" from a block of exactly this size (sanitizers see a read past it). Checks
+ * what holds for every input: a message is one printable line that fits, *ret is untouched on
+ * error. */
 enum err kit_parse(const char *text, size_t size, struct manifest *ret, char *why);
 
 /* Parse text that must be good; exits the test when it is not. */
