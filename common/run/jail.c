@@ -194,6 +194,9 @@ static enum err check_spec(const struct jail_spec *spec, char why[JAIL_WHY_SIZE]
         snprintf(why, JAIL_WHY_SIZE, "root_dir %.100s: not a directory", spec->root_dir);
         return ERR_NOT_FOUND;
     }
+    if (spec->memory_bytes > JAIL_MEMORY_MAX) {
+        return refuse(why, "memory: more than any machine has");
+    }
     if (spec->files < JAIL_FILES_MIN) {
         return refuse(why, "files: fewer than a program needs to start");
     }

@@ -39,7 +39,8 @@ struct jail_spec {
     bool network;            /* true: keep the host's network namespace */
     bool confined;           /* false: the manifest says `sandbox: none`: no namespaces, no
                               * landlock, no filter; rlimits, no_new_privs and fds still apply  */
-    uint64_t memory_bytes;   /* RLIMIT_AS when > 0, and the cgroup's memory limit where writable */
+    uint64_t memory_bytes;   /* > 0: bounds a runaway by RLIMIT_DATA and RLIMIT_AS, with room for
+                              * what is reserved and not used; exact limits need a cgroup       */
     uint32_t files;          /* RLIMIT_NOFILE           */
     uint64_t log_bytes;      /* RLIMIT_FSIZE when > 0: bounds a runaway stderr                  */
     int gap_fd;              /* becomes fd 3            */

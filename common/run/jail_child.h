@@ -64,6 +64,7 @@ enum {
     JAIL_LIMITS_MAX = 8,
     JAIL_PROCESSES_MAX = 256,  /* RLIMIT_NPROC: nng runs about 14 threads on 2 cores, 60 on 64   */
     JAIL_STACK_BYTES = 8 * 1024 * 1024,
+    JAIL_STACKS_MAX = 32,      /* thread stacks a runtime may reserve: nng makes 13 to 31        */
     JAIL_CHILD_STACK = 64 * 1024, /* the child's own until exec: frames of a few hundred bytes   */
     JAIL_HOST_NAME_MAX = 64,   /* the kernel's __NEW_UTS_LEN                                     */
     JAIL_FILES_MIN = 8,        /* 0 to 3, and what the dynamic linker opens                      */
@@ -74,6 +75,13 @@ enum {
 
 /* A symbolic link in the new root whose text says which namespaces the supervisor has. */
 #define JAIL_HOST_NOTE "/.host"
+
+/* Of a limit: 1 EiB. What is added to it must not wrap. */
+#define JAIL_MEMORY_MAX (UINT64_C(1) << 60)
+
+/* Address space that a program reserves without using it: malloc takes 64 MiB for each of up to 8
+ * arenas a processor. */
+#define JAIL_RESERVED_BYTES (UINT64_C(4) << 30)
 
 /* The devices a jail has; inside is relative to the new root. */
 struct jail_device {

@@ -1,5 +1,6 @@
 #include "common/run/jail_plan.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
@@ -324,6 +325,7 @@ static enum err add_script(struct jail_plan *p, const struct jail_spec *spec,
 
 static void add_limit(struct jail_plan *p, int resource, uint64_t value)
 {
+    assert(p->limit_count < JAIL_LIMITS_MAX);
     p->limit[p->limit_count++] = (struct jail_limit){resource, {value, value}};
 }
 
@@ -337,9 +339,13 @@ static void add_limits(struct jail_plan *p, const struct jail_spec *spec)
     if (spec->log_bytes > 0) {
         add_limit(p, RLIMIT_FSIZE, spec->log_bytes);
     }
-    /* The address sanitizer reserves 20 TB of address space: in such a build there is no limit. */
+    /* Data is what a program has of its own: heap and private memory, but also its thread stacks,
+     * which are reserved whole. Address space counts everything else as well. The address sanitizer
+     * reserves 20 TB of both: in such a build there is no limit. */
     if (spec->memory_bytes > 0 && !KERNEL_IS_SANITIZED) {
-        add_limit(p, RLIMIT_AS, spec->memory_bytes);
+        uint64_t stacks = (uint64_t)JAIL_STACKS_MAX * JAIL_STACK_BYTES;
+        add_limit(p, RLIMIT_DATA, spec->memory_bytes + stacks);
+        add_limit(p, RLIMIT_AS, spec->memory_bytes + stacks + JAIL_RESERVED_BYTES);
     }
 }
 

@@ -34,8 +34,9 @@ static const struct {
     const char *name;
     __rlimit_resource_t resource;
 } limits[] = {
-    {"files", RLIMIT_NOFILE}, {"address space", RLIMIT_AS}, {"file size", RLIMIT_FSIZE},
-    {"processes", RLIMIT_NPROC}, {"core", RLIMIT_CORE},     {"stack", RLIMIT_STACK},
+    {"files", RLIMIT_NOFILE}, {"data", RLIMIT_DATA},   {"address space", RLIMIT_AS},
+    {"file size", RLIMIT_FSIZE}, {"processes", RLIMIT_NPROC}, {"core", RLIMIT_CORE},
+    {"stack", RLIMIT_STACK},
 };
 
 static int status_fd = -1;

@@ -203,7 +203,11 @@ static void limits_hold(pid_t pid, const char *which)
                   line_of(text, "Max processes"));
     jailing_claim(strstr(line_of(text, "Max file size"), "  1048576  ") != NULL, "%s: %s", which,
                   line_of(text, "Max file size"));
-    (void)snprintf(memory, sizeof memory, "  %s  ", KERNEL_IS_SANITIZED ? "unlimited" : "268435456");
+    /* 256 MiB for the program and as much for the stacks of 32 threads. */
+    (void)snprintf(memory, sizeof memory, "  %s  ", KERNEL_IS_SANITIZED ? "unlimited" : "536870912");
+    jailing_claim(strstr(line_of(text, "Max data size"), memory) != NULL, "%s: %s", which,
+                  line_of(text, "Max data size"));
+    (void)snprintf(memory, sizeof memory, "  %s  ", KERNEL_IS_SANITIZED ? "unlimited" : "4831838208");
     jailing_claim(strstr(line_of(text, "Max address space"), memory) != NULL, "%s: %s", which,
                   line_of(text, "Max address space"));
     read_proc(pid, "oom_score_adj", score, sizeof score);
@@ -377,6 +381,9 @@ static void bad_values_are_refused(void)
     refuse(&spec, ERR_NOT_FOUND, "/nonexistent/root", "a root that is missing");
     spec.root_dir = "/etc/passwd";
     refuse(&spec, ERR_NOT_FOUND, "/etc/passwd", "a root that is a file");
+    spec = jailing_spec(&host, sleeper);
+    spec.memory_bytes = JAIL_MEMORY_MAX + 1;
+    refuse(&spec, ERR_INVALID, "memory", "too much memory");
     if (geteuid() != 0) {
         spec = jailing_spec(&host, sleeper);
         spec.uid = 0;
@@ -386,8 +393,9 @@ static void bad_values_are_refused(void)
     static const char *const quick[] = {"/usr/bin/true", NULL};
     spec = jailing_spec(&host, quick);
     spec.files = JAIL_FILES_MIN;
+    spec.memory_bytes = JAIL_MEMORY_MAX;
     jailing_run(&spec, &end);
-    jailing_claim(end.e == ERR_OK && end.status == 0, "as few descriptors as may be: %s%s", end.why,
+    jailing_claim(end.e == ERR_OK && end.status == 0, "as few descriptors and as much memory as may be: %s%s", end.why,
                   end.output);
 }
 
