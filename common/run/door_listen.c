@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "common/run/door_core.h"
+#include "common/run/epipe.h"
 
 /* ---- opening and closing ----------------------------------------------------------------------- */
 
@@ -33,6 +34,9 @@ enum err door_open(struct cell *cell)
     hist_init(&door->window);
     door->deadline_armed_ms = UINT64_MAX;
     cell->door = door;
+    if (!epipe_is_in_force()) { /* this program has been linked in an unusual way */
+        log_warn("DOOR-EPIPE", "why=\"nng was found before our sendmsg\" action=serving-on");
+    }
     if (nng_rep0_open_raw(&door->socket) != 0) {
         return ERR_IO;
     }

@@ -8,6 +8,9 @@
  * means the same to everybody else.
  *
  * libnng.so finds these definitions because the dynamic linker looks in the program first. */
+#include "common/run/epipe.h"
+
+#include <dlfcn.h>
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -36,4 +39,10 @@ ssize_t readv(int fd, const struct iovec *parts, int count)
         return -1;
     }
     return got;
+}
+
+bool epipe_is_in_force(void)
+{
+    return dlsym(RTLD_DEFAULT, "sendmsg") == (void *)sendmsg &&
+           dlsym(RTLD_DEFAULT, "readv") == (void *)readv;
 }

@@ -382,6 +382,7 @@ static void hanging_up_at_once_harms_nobody(void)
     uint64_t took_ms = (fake_now_us() - began_us) / 1000;
     printf("300 callers hang up at once: the next is served after %" PRIu64 " ms\n", took_ms);
     CHECK(took_ms < 5000, "without a pause for each: %" PRIu64 " ms", took_ms);
+    CHECK(fake_log_lines(&f, "DOOR-EPIPE", NULL) == 0, "what it takes is in force");
     fake_finish(&f);
 }
 
