@@ -89,7 +89,7 @@ static bool type_matches(const struct schema_field *f, enum pbwire_type type)
 static enum err collect_piece(struct decoder *dec, const struct schema_message *type,
                               const struct record *piece, struct records *r)
 {
-    struct pbwire w = {piece->data, piece->data + piece->size};
+    struct pbwire w = pbwire_over(piece->data, piece->size);
     struct pbwire_field got;
 
     while (w.at < w.end) {
@@ -326,7 +326,7 @@ static enum err write_one(struct decoder *dec, const struct schema_field *f, str
 static enum err write_packed(struct decoder *dec, const struct schema_field *f,
                              const struct record *record)
 {
-    struct pbwire w = {record->data, record->data + record->size};
+    struct pbwire w = pbwire_over(record->data, record->size);
     enum pbwire_type type = jsonnum_wire_type(f->type);
 
     while (w.at < w.end) {
@@ -407,7 +407,7 @@ static uint64_t key_bits(enum schema_type type, uint64_t bits)
 static enum err read_key(struct decoder *dec, const struct schema_field *key,
                          const struct record *record, struct map_entry *ret)
 {
-    struct pbwire w = {record->data, record->data + record->size};
+    struct pbwire w = pbwire_over(record->data, record->size);
     struct pbwire_field got;
 
     *ret = (struct map_entry){.record = record};
@@ -451,7 +451,8 @@ static enum err write_entry(struct decoder *dec, const struct schema_message *ty
     while (first < records.count && records.at[first].field != value->index) {
         first++;
     }
-    return write_one(dec, value, (struct run){records.at + first, records.count - first});
+    const struct record *at = first < records.count ? &records.at[first] : NULL;
+    return write_one(dec, value, (struct run){at, records.count - first});
 }
 
 static enum err write_map(struct decoder *dec, const struct schema_field *f, struct run run)
@@ -520,7 +521,7 @@ static enum err decode_message(struct decoder *dec, const struct schema_message 
     jsonout_object(dec->out);
     for (size_t i = 0; i < type->field_count; i++) {
         const struct schema_field *f = &type->fields[i];
-        struct run run = {records.at + at, 0};
+        struct run run = {at < records.count ? &records.at[at] : NULL, 0};
 
         while (at < records.count && records.at[at].field == i) {
             run.count++;

@@ -27,6 +27,13 @@ struct pbwire {
     const uint8_t *end;
 };
 
+/* To read data[0..size); NULL is fine for nothing. */
+static inline struct pbwire pbwire_over(const uint8_t *data, size_t size)
+{
+    /* Not data + 0 for NULL: undefined, though no compiler minds. */
+    return (struct pbwire){data, size > 0 ? data + size : data};
+}
+
 struct pbwire_field {
     uint32_t number; /* 1 .. 2^29 - 1 */
     enum pbwire_type type;

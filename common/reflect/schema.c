@@ -76,7 +76,7 @@ struct schema {
 /* protobuf-c unpacks by recursion without a limit: the depth is looked at first. */
 static bool nesting_fits(const uint8_t *data, size_t size, uint32_t follow, int depth)
 {
-    struct pbwire w = {data, data + size};
+    struct pbwire w = pbwire_over(data, size);
     struct pbwire_field f;
 
     if (depth > SCHEMA_DEPTH_MAX + 2) { /* set and file are two levels of their own */
