@@ -18,6 +18,7 @@
 enum {
     RUNS_MAX = 10000,
     PROGRAM_UID = 64930, /* owns nothing */
+    PAUSE_US = 3000,     /* as restarts come one by one: what the jail keeps in reserve is there again */
 };
 
 static uint64_t part[JAIL_STEPS][RUNS_MAX];
@@ -77,6 +78,7 @@ int main(int argc, char **argv)
             part[s][i] = step[s];
         }
         none[i] = start_once(&spec, false) * 1000u;
+        (void)usleep(PAUSE_US);
     }
     for (int s = 0; s < JAIL_STEPS; s++) {
         (void)printf("%s\t%" PRIu64 "\n", jail_step_name((enum jail_step)s), median(part[s], runs));

@@ -12,6 +12,7 @@ from tests.support import pb, procs, sp
 
 LOAD_STATS, LOAD_HANG, HANG_BUSY, HANG_SLEEP = 19900, 19901, 1, 2
 RECOVER_DEADLINE_S = 20
+GUARD_STABLE_S = 5.2 # a nucleus that lived shorter is restarted with a back-off, rightly
 PERIOD_MS = 500 # heartbeat of cells that will hang
 
 
@@ -124,12 +125,13 @@ def nucleus(w):
     processes = len(n.supervised())
     calls = stats(n)[0]
     took = rows.Sample("recovery")
+    world.quiet(GUARD_STABLE_S)
     restarts, copies, failures = [], [], []
     for _ in range(w.runs):
         ms, now = kill_nucleus(n, before)
         took.add([ms])
         restarts.append(sum(a != b for a, b in zip(sorted(before.items()), sorted(now.items()))))
-        world.quiet(0.3)
+        world.quiet(GUARD_STABLE_S)
         copies.append(len(n.supervised()) - processes)
         failures.append(stats(n)[1])
     went_on = stats(n)
@@ -191,7 +193,8 @@ def calm(w):
     n = node.Node(w)
     n.up([greeters(n, 10, heartbeat={"every": "100ms", "dead_after": 2}),
           load_entry(n, 4, heartbeat={"every": "100ms", "dead_after": 2})])
-    hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(load)]
+    hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+            for _ in range(load)] # each with a share of its own of the CPU
     time.sleep(seconds)
     restarts = sum(r.restarts for r in n.status(timeout=30))
     unhealthy = sum(1 for e in n.events() if "unhealthy" in e[4])

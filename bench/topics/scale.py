@@ -28,7 +28,8 @@ class Graph(node.Node):
 
     def launch(self, count):
         self.begin(self.entries(count))
-        self.wait_ready(count, poll_s=0.02)
+        world.quiet(0.2) # answering for all its cells is work: ask when it is most likely done
+        self.wait_ready(count, poll_s=0.1)
 
     def times(self, count, which):
         """Of every cell, when it was in main() (0) or had said Ready (1)."""
@@ -77,6 +78,19 @@ def launch(w):
                    note="full sandbox")
 
 
+def with_real_cells(w, count):
+    """PSS of guard and nucleus when the cells are what cells are: programs on the same runtime."""
+    n = node.Node(w, "-real")
+    n.up([n.cell("greeter", "cell-greeter", instances=count, serves=["greeter.Greet"])])
+    world.quiet(1)
+    sample = rows.Sample("greeters")
+    for _ in range(w.runs):
+        sample.add([world.pss_kb(n.pids()) / 1000])
+        world.quiet(0.2)
+    n.stop()
+    return sample, count
+
+
 def memory(w):
     count = w.parameters["cells"]
     subjects = []
@@ -99,6 +113,7 @@ def memory(w):
     guard, nucleus = (world.pss_kb([p]) / 1000 for p in ours.pids())
     for s in subjects:
         s.stop()
+    real, real_count = with_real_cells(w, count)
     mb = pss["jailed"].median
     for name in ("runit", "s6", "daemontools"):
         is_main = name == "runit"
@@ -106,6 +121,8 @@ def memory(w):
                        "MB", pss["floor"], pss[name], "<= 1.5 MB" if is_main else "",
                        mb <= 1.5 if is_main else None,
                        f"PSS with {count} cells: guard {guard:.2f} + nucleus {nucleus:.2f}" if is_main else "")
+    yield rows.row("supervision.memory.greeters", real, "MB", pss["floor"],
+                   note=f"PSS with {real_count} cells on the runtime, which shares its libraries with them")
     yield rows.row("supervision.idle", cpu["jailed"], "ms/s", cpu["floor"], cpu["s6"],
                    note=f"CPU of guard and nucleus, {IDLE_S} s idle, reading its status {w.runs} times; runit "
                         f"{cpu['runit'].median:.3g}, daemontools {cpu['daemontools'].median:.3g}")

@@ -31,9 +31,10 @@ def sandbox(w):
     extra = rows.sample("extra", [r["whole"] - r["none"] for r in runs])
     none = samples["none"]
     none.name = "no sandbox"
-    yield rows.row("start.sandbox", extra, "ms", floor, goal="<= 1 x floor", met=extra.median <= floor.median,
+    yield rows.row("start.sandbox", extra, "ms", floor,
                    note=f"clone to exec in the jail ({samples['whole'].median:.3g}) less the same without one "
-                        f"({none.median:.3g}); floor: a static process from vfork to exit")
+                        f"({none.median:.3g}); floor: a static process from vfork to "
+                        "exit; the goal is judged at supervision.restart.sandbox")
     for name in sorted(names, key=lambda n: -samples[n].median):
         if name not in ("whole", "none"):
             yield rows.row(f"start.sandbox.{name.replace(' ', '_')}", samples[name], "ms", floor)
