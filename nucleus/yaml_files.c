@@ -1,5 +1,5 @@
 /* What a manifest says about files, held against the file system of this host. Apart from parsing,
- * which must not depend on what is installed: `cell apply --dry-run` may run on another machine. */
+ * which must not depend on what is installed: the same text always gives the same manifest. */
 #include <assert.h>
 #include <fcntl.h>
 #include <inttypes.h>
