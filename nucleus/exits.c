@@ -50,9 +50,11 @@ static void ended(struct shell_slot *slot, bool is_known, int status)
     }
     const struct node_instance *i = node_at(s->node, slot->slot);
     if (i != NULL) {
-        char group[SPAWN_GROUP_SIZE];
-        spawn_group_name(i->space, i->name, i->instance, group);
-        cgroup_remove(group);
+        if (slot->has_group) {
+            char group[SPAWN_GROUP_SIZE];
+            spawn_group_name(i->space, i->name, i->instance, group);
+            cgroup_remove(group);
+        }
         log_info("NUCLEUS-EXIT", "cell=%s/%s.%" PRIu32 " pid=%" PRId32 " code=%" PRId32
                  " signal=%" PRId32 " known=%d", i->space, i->name, i->instance, slot->process.pid,
                  ev.exit_code, ev.signal, is_known);

@@ -385,19 +385,8 @@ enum err shell_feed(struct shell *s, const struct node_event *ev)
 static enum err check_paths(const struct shell *s, const struct manifest *m, const char *file,
                             char why[MANIFEST_WHY_SIZE])
 {
-    /* Names that the run directory itself uses. */
-    static const char *const reserved[] = {"nucleus", "doors", "bind", "root", "lock"};
-
     for (size_t i = 0; i < m->cell_count; i++) {
         const struct manifest_cell *c = &m->cells[i];
-        for (size_t k = 0; k < ARRAY_LEN(reserved); k++) {
-            if (strcmp(c->space, reserved[k]) == 0) {
-                (void)snprintf(why, MANIFEST_WHY_SIZE,
-                               "%.64s:%" PRIu32 ": cells[%zu].namespace: \"%s\" is reserved, "
-                               "expected another name", file, c->line, i, c->space);
-                return ERR_INVALID;
-            }
-        }
         size_t len = strlen(s->run_dir) + strlen(c->space) + strlen(c->name) +
                      sizeof "//.9999.sock";
         if (len > SP_PATH_MAX) {
@@ -421,6 +410,10 @@ enum err shell_parse(struct shell *s, const char *text, size_t size, const char 
         return e;
     }
     e = yaml_manifest_find_binaries(&m, s->dirs, s->dir_count, path, why);
+    if (e == ERR_OK) {
+        const char *const roots[] = {s->run_dir, s->state_dir};
+        e = yaml_manifest_check_roots(&m, roots, ARRAY_LEN(roots), path, why);
+    }
     if (e == ERR_OK) {
         e = check_paths(s, &m, path, why);
     }

@@ -55,6 +55,7 @@ struct shell_slot {
     struct shell_endpoint *endpoints;
     size_t endpoint_count;
     bool is_published;
+    bool has_group;         /* a control group holds it                                */
     int log_fd;             /* the file offered last, until taken                      */
     bool log_is_offered;
     uint64_t log_failures;

@@ -85,6 +85,8 @@ static bool writes_state(const struct manifest_cell *c)
     return false;
 }
 
+_Static_assert(2 * MANIFEST_PATHS_MAX + 3 <= JAIL_PATHS_MAX, "a manifest may grant more paths than fit");
+
 static size_t list_paths(const struct manifest_cell *c, const struct places *at,
                          struct jail_path *path)
 {
@@ -280,14 +282,14 @@ static enum err record_process(struct shell *s, struct shell_slot *slot)
 
 /* Limits that a control group keeps. The process has no Genesis yet: it has done nothing that they
  * should have counted. */
-static enum err limit_process(struct shell *s, const struct birth *b)
+static enum err limit_process(struct shell_slot *slot, const struct birth *b)
 {
     const struct manifest_cell *c = b->cell;
     char name[SPAWN_GROUP_SIZE];
     uint64_t memory_bytes = cgroup_has_memory() ? c->limits.memory_bytes : 0;
     double cpu = cgroup_has_cpu() ? c->limits.cpu : 0;
 
-    (void)s;
+    slot->has_group = memory_bytes > 0 || cpu > 0;
     if (c->limits.cpu > 0 && !cgroup_has_cpu()) {
         log_warn("NUCLEUS-CPU-LIMIT", "cell=%s/%s why=\"no writable cpu control group on this host\" "
                  "action=runs-without-it", c->space, c->name);
@@ -334,7 +336,7 @@ static void begin_life(struct shell *s, struct shell_slot *slot, struct birth *b
     }
     feed_kind(s, slot, NODE_EV_SPAWNED);
     if (e == ERR_OK) {
-        e = limit_process(s, b);
+        e = limit_process(slot, b);
     }
     if (e == ERR_OK) {
         e = junction_begin(slot, b->gap_fd, GAP_NEW);
