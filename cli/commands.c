@@ -253,7 +253,7 @@ const struct cli_command cli_commands[] = {
         .params = {{"NAME", "of the cell: a-z, 0-9, _ and -", CLI_ANY, false, false},
                    {"DIR", "where; default NAME", CLI_DIR, true, false}},
         .options = {{"cell-source", 0, "DIR", "build against this source tree of Cell", CLI_DIR},
-                    {"cell-build", 0, "DIR", "its build directory; default DIR/build", CLI_DIR}},
+                    {"cell-build", 0, "DIR", "its build directory; default this program's, or build below it", CLI_DIR}},
         .examples = "from nothing to a tested cell\ncell new counter && cell test counter",
         .prints_json = true,
         .run = cli_new_run,

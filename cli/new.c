@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -86,9 +87,20 @@ static int find_source(struct cli *cli, struct words *w)
         }
         return CLI_DONE;
     }
-    if (!cli_place_absolute(w->source, source) ||
-        !(build != NULL ? cli_place_absolute(w->build, build)
-                        : cli_place_join(w->build, w->source, "build"))) {
+    char path[CLI_PATH_SIZE], own[CLI_PATH_SIZE];
+    if (!cli_place_absolute(path, source) || realpath(path, w->source) == NULL) {
+        return cli_fail(cli, ERR_NOT_FOUND, NULL, "%s: %s", source, strerror(errno));
+    }
+    bool fits = true;
+    if (build != NULL) {
+        fits = cli_place_absolute(w->build, build);
+    } else if (cli_place_source_dir(own) && realpath(own, path) != NULL &&
+               strcmp(path, w->source) == 0) {
+        cli_place_binary_dir(w->build); /* this program was built from that very tree */
+    } else {
+        fits = cli_place_join(w->build, w->source, "build");
+    }
+    if (!fits) {
         return cli_fail(cli, ERR_LIMIT, NULL, "%s: the path is too long", source);
     }
     if (!cli_place_join(header, w->source, "common/run/cell.h") || access(header, R_OK) != 0) {

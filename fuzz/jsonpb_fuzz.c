@@ -72,7 +72,10 @@ static void must_be_stable(const char *text)
     size_t size;
     AUTO_FREE uint8_t *wire = encode(text, strlen(text), &size);
 
-    assert(wire != NULL);
+    if (wire == NULL) {
+        assert(strstr(text, "\\u0000") != NULL); /* a map key with NUL: see jsonpb_parse */
+        return;
+    }
     AUTO_FREE char *again = decode(wire, size);
     assert(again != NULL && strcmp(again, text) == 0);
 }

@@ -36,8 +36,9 @@ enum err jsonpb_encode(const struct schema_message *type, const json_t *value, u
 enum err jsonpb_decode(const struct schema_message *type, const uint8_t *data, size_t size,
                        struct jsonout *out, char why[JSONPB_WHY_SIZE]) MUST_CHECK;
 
-/* Parse one JSON document for jsonpb_encode: no duplicate names, at most JSONPB_BYTES_MAX bytes.
- * json_decref(*ret). ERR_MALFORMED with line and column in `why`; ERR_LIMIT. */
+/* Parse one JSON document for jsonpb_encode: no duplicate names, at most JSONPB_BYTES_MAX bytes. Text
+ * may hold NUL, the name of a member may not (jansson), so of all that jsonpb_decode writes only a
+ * map key with NUL cannot be read back. json_decref(*ret). ERR_MALFORMED with line and column in `why`; ERR_LIMIT. */
 enum err jsonpb_parse(const char *text, size_t size, json_t **ret, char why[JSONPB_WHY_SIZE])
     MUST_CHECK;
 
