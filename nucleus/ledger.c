@@ -1,5 +1,6 @@
 #include "nucleus/ledger.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@ struct ledger_place {
     uint32_t magic;
     uint32_t crc; /* of what follows */
     uint64_t sequence;
+    uint64_t generation; /* highest used on this node by then: outlives records that are forgotten */
     uint32_t slot;
     uint32_t is_used;
     struct ledger_record record;
@@ -79,7 +81,7 @@ static const char *judge_head(const struct ledger_head *head, ssize_t len, const
     if (len != (ssize_t)sizeof *head || head->magic != LEDGER_MAGIC || head->crc != head_crc(head)) {
         return "the ledger's head is damaged";
     }
-    if (head->version != LEDGER_VERSION || head->record_size != sizeof(struct ledger_record)) {
+    if (head->version != LEDGER_VERSION || head->record_size != sizeof(struct ledger_place)) {
         return "the ledger was written by another version";
     }
     if (strcmp(head->boot_id, boot_id) != 0) {
@@ -95,7 +97,7 @@ static enum err write_head(struct ledger *l, const char *boot_id)
     memset(&head, 0, sizeof head); /* padding too: the CRC covers it */
     head.magic = LEDGER_MAGIC;
     head.version = LEDGER_VERSION;
-    head.record_size = sizeof(struct ledger_record);
+    head.record_size = sizeof(struct ledger_place);
     head.starts = l->starts;
     memcpy(head.boot_id, boot_id, LEDGER_BOOT_ID_LEN + 1);
     head.crc = head_crc(&head);
@@ -145,6 +147,7 @@ enum err ledger_open(struct ledger *l, const char *dir, bool fresh, const char *
     if (fresh || len == 0 || (*ret_why)[0] != '\0') {
         e = forget_everything(l);
         head.starts = 0;
+        l->is_read = true; /* there is nothing to know */
     }
     l->starts = head.starts + 1;
     if (e == ERR_OK) {
@@ -172,32 +175,45 @@ static off_t place_of(uint32_t slot, uint64_t sequence)
     return LEDGER_HEAD + ((off_t)slot * 2 + (off_t)(sequence & 1)) * LEDGER_BLOCK;
 }
 
+static void fill_place(const struct ledger *l, uint32_t slot, const struct ledger_record *record,
+                       struct ledger_place *place)
+{
+    memset(place, 0, sizeof *place); /* padding too: the CRC covers it */
+    place->magic = LEDGER_MAGIC;
+    place->sequence = l->sequence + ((l->sequence & 1) == l->parity[slot] ? 1 : 2);
+    place->generation = l->generation;
+    place->slot = slot;
+    place->is_used = record != NULL;
+    if (record != NULL) {
+        place->record = *record;
+        if (record->instance.generation > l->generation) {
+            place->generation = record->instance.generation;
+        }
+    }
+    place->crc = place_crc(place);
+}
+
 /* The newest record of a slot is never overwritten: sequence numbers of one slot alternate in
- * parity, and the parity chooses the place. */
+ * parity, and the parity chooses the place. After a write that failed the newest is where it was. */
 static enum err put_place(struct ledger *l, uint32_t slot, const struct ledger_record *record)
 {
     static struct ledger_place place; /* static: 2 KiB, one thread */
 
+    assert(l->is_read); /* else nobody knows which place holds the newest */
     if (slot >= NODE_INSTANCES_MAX) {
         return ERR_LIMIT;
     }
-    memset(&place, 0, sizeof place);
-    l->parity[slot] ^= 1;
-    l->sequence += (l->sequence & 1) == l->parity[slot] ? 2 : 1;
-    place.magic = LEDGER_MAGIC;
-    place.sequence = l->sequence;
-    place.slot = slot;
-    place.is_used = record != NULL;
-    if (record != NULL) {
-        place.record = *record;
-        if (record->instance.generation > l->generation) {
-            l->generation = record->instance.generation;
-        }
-    }
-    place.crc = place_crc(&place);
+    fill_place(l, slot, record, &place);
+    assert((place.sequence & 1) != l->parity[slot]);
     ssize_t put = pwrite(l->fd, &place, sizeof place, place_of(slot, place.sequence));
     explicit_bzero(place.record.process.token, LEDGER_TOKEN_LEN);
-    return put == (ssize_t)sizeof place ? ERR_OK : err_from_errno(put < 0 ? errno : ENOSPC);
+    if (put != (ssize_t)sizeof place) {
+        return err_from_errno(put < 0 ? errno : ENOSPC);
+    }
+    l->sequence = place.sequence;
+    l->generation = place.generation;
+    l->parity[slot] = place.sequence & 1;
+    return ERR_OK;
 }
 
 enum err ledger_put(struct ledger *l, uint32_t slot, const struct ledger_record *record)
@@ -255,14 +271,15 @@ enum err ledger_read(struct ledger *l,
         if (newest->sequence >= l->sequence) {
             l->sequence = newest->sequence + 1;
         }
-        if (newest->record.instance.generation > l->generation) {
-            l->generation = newest->record.instance.generation;
+        if (newest->generation > l->generation) {
+            l->generation = newest->generation;
         }
         if (newest->is_used != 0) {
             each(context, slot, &newest->record);
         }
     }
     explicit_bzero(place, 2 * sizeof *place);
+    l->is_read = true;
     return ERR_OK;
 }
 
@@ -344,7 +361,7 @@ enum err ledger_put_scale(struct ledger *l, const struct node_scale *scale)
     AUTO_FREE struct node_scale *list = NULL;
     AUTO_FREE char *text = malloc(LEDGER_SCALES_BYTES);
     struct bytes_text out;
-    size_t count;
+    size_t count, kept = 0;
     enum err e = ledger_get_scales(l, &list, &count);
 
     if (e != ERR_OK || text == NULL) {
@@ -355,7 +372,11 @@ enum err ledger_put_scale(struct ledger *l, const struct node_scale *scale)
         if (strcmp(list[i].space, scale->space) != 0 || strcmp(list[i].name, scale->name) != 0) {
             bytes_text_add(&out, "%s %s %u %u\n", list[i].space, list[i].name, list[i].count,
                            list[i].of);
+            kept++;
         }
+    }
+    if (scale->count != scale->of && kept == LEDGER_SCALES_MAX) {
+        return ERR_LIMIT; /* what no reader would see is not written */
     }
     if (scale->count != scale->of) {
         bytes_text_add(&out, "%s %s %u %u\n", scale->space, scale->name, scale->count, scale->of);

@@ -47,6 +47,7 @@ struct ledger {
     uint64_t generation;  /* highest instance generation seen or used */
     uint64_t starts;      /* of a nucleus on this ledger: 1 for the first */
     uint8_t parity[NODE_INSTANCES_MAX]; /* place of each slot's newest record */
+    bool is_read;         /* the above is known */
 };
 
 /* Open the ledger in `dir` (created 0700). fresh: forget what is there. When it is of another boot,
@@ -55,7 +56,9 @@ struct ledger {
 enum err ledger_open(struct ledger *l, const char *dir, bool fresh, const char **ret_why) MUST_CHECK;
 void ledger_close(struct ledger *l);
 
-/* Keep or remove the record of a slot. O(1), one write, about 2 us. */
+/* Keep or remove the record of a slot; after ledger_read, unless the ledger was started anew. On an
+ * error (ERR_LIMIT: no such slot, or no space; ERR_IO …) the slot has the record it had. O(1), one
+ * write, about 2 us. */
 enum err ledger_put(struct ledger *l, uint32_t slot, const struct ledger_record *record) MUST_CHECK;
 enum err ledger_forget(struct ledger *l, uint32_t slot) MUST_CHECK;
 
@@ -71,7 +74,7 @@ enum err ledger_put_manifest(struct ledger *l, const char *path, const char *tex
 enum err ledger_get_manifest(struct ledger *l, char **ret_path, char **ret_text, size_t *ret_size)
     MUST_CHECK;
 
-/* Scales: count == of removes the entry. */
+/* Scales: count == of removes the entry. ERR_LIMIT: more than LEDGER_SCALES_MAX; ERR_DATA_LOSS. */
 enum err ledger_put_scale(struct ledger *l, const struct node_scale *scale) MUST_CHECK;
 enum err ledger_get_scales(struct ledger *l, struct node_scale **ret, size_t *ret_count) MUST_CHECK;
 
