@@ -39,14 +39,32 @@ def test_client_sends_large_messages(nng_server):
         assert client.exchange(os.urandom(300_000)) == b"pong"
 
 
-@NNGCAT
-def test_answers_are_matched_by_id(nng_server):
-    """nngcat answers one after the other: both come back, asked for in the other order."""
-    with sp.Client(nng_server) as client:
-        first, second = client.send(b"a"), client.send(b"b")
-        assert first != second
-        assert client.receive(first) == b"pong"
-        assert client.receive(second) == b"pong"
+def test_answers_are_matched_by_id(short_dir):
+    """A peer that answers the second request first, after one to an id nobody asked with."""
+    path = os.path.join(short_dir, "own.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+
+        def serve():
+            peer, _ = listener.accept()
+            with peer:
+                peer.sendall(sp.REP_HEADER)
+                peer.recv(8, socket.MSG_WAITALL)
+                asked = [peer.recv(9 + 5, socket.MSG_WAITALL)[9:] for _ in range(2)]
+                stray = struct.pack(">I", 1 << 31) + b"stray"
+                for body in (stray, asked[1] + b"2", asked[0] + b"1"):
+                    peer.sendall(b"\x01" + struct.pack(">Q", len(body)) + body)
+                peer.recv(1)
+
+        server = threading.Thread(target=serve)
+        server.start()
+        with sp.Client(path) as client:
+            first, second = client.send(b"a"), client.send(b"b")
+            assert first != second
+            assert client.receive(second) == b"b2"
+            assert client.receive(first) == b"a1"
+        server.join(10)
 
 
 @NNGCAT
