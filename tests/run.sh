@@ -64,16 +64,19 @@ say() { printf '\n== %s (%d s)\n' "$1" "$SECONDS"; }
 
 # setup DIR SANITIZER: a configured build directory; one that no longer configures is made afresh.
 setup() {
-    local options=(-Db_sanitize="$2" -Db_lundef=false)
-    if [ -f "$1/build.ninja" ] && meson setup --reconfigure "$1" "$root" "${options[@]}" >"$1/setup.log" 2>&1; then
+    local options=(-Db_sanitize="$2" -Db_lundef=false) log status=0
+    log=$(mktemp)
+    if [ -f "$1/build.ninja" ] && meson setup --reconfigure "$1" "$root" "${options[@]}" >"$log" 2>&1; then
+        rm "$log"
         return
     fi
-    mkdir -p "$1"
     if [ -d "$1/meson-private" ]; then
         options+=(--wipe)
     fi
-    meson setup "$1" "$root" "${options[@]}" >"$1/../$(basename "$1").log" 2>&1 ||
-        { cat "$1/../$(basename "$1").log"; return 1; }
+    meson setup "$1" "$root" "${options[@]}" >"$log" 2>&1 || status=1
+    [ "$status" = 0 ] || cat "$log"
+    rm "$log"
+    return "$status"
 }
 
 # run_meson DIR NAME [argument …]: run tests of a build and keep the results as NAME.json. Failures of
