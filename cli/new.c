@@ -60,8 +60,8 @@ static int make_words(struct cli *cli, const char *name, struct words *w)
             continue;
         }
         bool is_capital = begins && islower((unsigned char)c) != 0;
-        /* protoc-c writes '_' before each capital but the first. */
-        if (is_capital && camel > 0) {
+        /* protoc-c writes '_' before a capital that follows no other: MyCell, my_cell; XY, xy. */
+        if (is_capital && camel > 0 && isupper((unsigned char)w->camel[camel - 1]) == 0) {
             w->service[service++] = '_';
         }
         w->service[service++] = c;

@@ -1,0 +1,242 @@
+"""The command line against a real node: what only processes, terminals and clocks can show. Its texts
+and refusals are tested against a fake node in tests/unit/cli."""
+import glob
+import json
+import os
+import pty
+import re
+import signal
+import statistics
+import subprocess
+import time
+
+import pytest
+
+from support import procs
+
+GREETER = {"name": "greeter", "serves": ["greeter.Greet"]}
+# A program that does not speak on fd 3 and ends at once.
+CRASHER = {"name": "crasher", "exec": "/bin/false", "protocol": "none",
+           "restart": {"first": "1ms", "max": "1ms", "give_up": "2 in 60s"}}
+LABS = "/tmp/cell-lab-*"
+
+
+def processes_with(word):
+    """Living processes whose command line has this word."""
+    pids = [int(p) for p in os.listdir("/proc") if p.isdigit()]
+    return [p for p in pids if p != os.getpid() and procs.is_alive(p) and word in procs.name(p)]
+
+
+def configure(build, folder):
+    """A cell that links an instrumented library must be instrumented itself."""
+    if build.sanitizers != "none":
+        subprocess.run(["meson", "setup", os.path.join(folder, "build"), folder,
+                        f"-Db_sanitize={build.sanitizers}", "-Db_lundef=false"],
+                       check=True, stdout=subprocess.DEVNULL)
+
+
+def test_detached_start_names_what_is_not_ready(make_node):
+    node = make_node([GREETER, CRASHER])
+    result = node.command("up", node.manifest_path, "--detach")
+    assert result.status == 1, result
+    assert re.match(r"cell: not ready: crasher\.0 is crash-loop: .+; the node keeps running; see ", result.err)
+    assert "node" in node.cli("status"), "the node keeps running, to be looked at"
+    assert node.instance("greeter")["state"] == "ready"
+
+
+def test_second_start_names_the_holder(node):
+    guard = node.cli("status", json=True)["guard_pid"]
+    result = node.command("up", node.manifest_path, "--detach")
+    assert result.status == 1 and f"guard pid {guard}" in result.err, result
+    assert result.err.count("\n") == 1
+
+
+def test_broken_manifest_says_where(make_node):
+    node = make_node("cells:\n  - name: greeter\n    instances: many\n")
+    result = node.command("up", node.manifest_path, "--detach")
+    assert result.status == 1 and "node.yaml:3" in result.err, result
+
+
+def test_status_has_the_documented_members(node):
+    answer = node.cli("status", json=True)
+    assert list(answer)[:2] == ["node", "cells"]
+    assert list(answer["cells"][0])[:14] == [
+        "cell", "namespace", "instance", "state", "pid", "uptime_s", "restarts", "rss_bytes", "cpu_percent",
+        "heartbeat_age_ms", "endpoint", "version", "outdated", "reason"]
+    assert {"operations", "sandbox", "connections", "metrics"} <= set(node.cli("inspect", "greeter", json=True))
+
+
+def test_stopped_process_is_unhealthy(make_node):
+    node = make_node([{**GREETER, "heartbeat": {"every": "20s", "dead_after": 3}}])
+    node.up()
+    assert node.cli("health", "greeter", json=True)["healthy"] is True
+    node.kill("greeter", number=signal.SIGSTOP)
+    result = node.command("health")
+    assert result.status == 1 and "does not answer: TIMEOUT" in result.out, result
+    assert "greeter.0" in result.err
+    node.kill("greeter", number=signal.SIGCONT)
+
+
+def test_operations_are_completed_from_the_cell(node):
+    out = node.cli("__complete", "call", "greeter.G")
+    assert out.splitlines()[0] == "greeter.Greet\toperation"
+
+
+def test_start_is_as_cheap_as_three_processes(node, build):
+    """`cell status`, its question to the nucleus included, against a bare process: interleaved, best of
+    many, because a shared machine only ever adds; a busy one gets more turns."""
+    environment = {**os.environ, "CELL_RUN": node.run, "CELL_STATE": node.state}
+    if build.sanitizers != "none":
+        pytest.skip("SKIPPED: a sanitizer multiplies the cost of starting a process")
+
+    def took(*command):
+        begun = time.perf_counter()
+        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
+        return time.perf_counter() - begun
+
+    bare, status, ratio = [], [], 99.0
+    end = time.monotonic() + 20
+    while ratio > 3.0 and time.monotonic() < end:
+        for _ in range(60):
+            bare.append(took("/bin/true"))
+            status.append(took(build.binary("cell"), "status"))
+        ratio = min(status) / min(bare)
+    print(f"bare {min(bare) * 1e3:.2f} ms, status {min(status) * 1e3:.2f} ms, ratio {ratio:.2f}, "
+          f"of medians {statistics.median(status) / statistics.median(bare):.2f}")
+    assert ratio <= 3.0
+
+
+def test_terminal_gets_colours_and_no_escapes_of_others(node, build):
+    """On a terminal: colours, unless NO_COLOR or TERM=dumb; a log line cannot move the cursor."""
+    path = os.path.join(node.state, "logs", "default.greeter.0.log")
+    with open(path, "a", encoding="utf-8") as f:
+        f.write("\x1b[2Jevil\n")
+
+    def on_terminal(*words, **variables):
+        leader, follower = pty.openpty()
+        environment = {"TERM": "xterm", **node.environment(), **variables}
+        process = subprocess.Popen([build.binary("cell"), *words], env=environment, stdout=follower,
+                                   stdin=subprocess.DEVNULL)
+        os.close(follower)
+        text = b""
+        try:
+            while chunk := os.read(leader, 65536):
+                text += chunk
+        except OSError: # the last writer is gone
+            pass
+        os.close(leader)
+        assert process.wait() == 0
+        return text
+
+    assert b"\x1b[32mready\x1b[0m" in on_terminal("status", TERM="xterm")
+    assert b"\x1b" not in on_terminal("status", TERM="xterm", NO_COLOR="1")
+    assert b"\x1b" not in on_terminal("status", TERM="dumb")
+    assert b"\\x1b[2Jevil" in on_terminal("logs", "greeter.0", TERM="dumb")
+    assert "\x1b[2Jevil" in node.cli("logs", "greeter.0"), "a file gets the bytes as they are"
+
+
+# ---- cells of one's own ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def counter(node, build, short_dir):
+    """A new cell that logs what it echoes, built once by its own first test."""
+    folder = os.path.join(short_dir, "counter")
+    node.cli("new", "counter", folder)
+    path = os.path.join(folder, "service.c")
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    text = text.replace('#include <string.h>', '#include <string.h>\n\n#include "common/run/log.h"', 1)
+    text = text.replace("    reply.text = text;", '    log_info("ECHOED", "len=%zu", len);\n    reply.text = text;')
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    configure(build, folder)
+    yield folder
+    assert not glob.glob(LABS), "a private node leaves nothing behind"
+
+
+def test_new_cell_builds_and_passes_its_own_test(node, counter):
+    out = node.cli("test", counter, timeout=120)
+    assert out.splitlines()[-1] == "counter: 4 passed, 0 failed", out
+
+
+def test_failing_case_is_reported_with_its_log(node, counter):
+    path = os.path.join(counter, "tests", "cases.yaml")
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text.replace("expect: {text: ababab}", "expect: {text: ab}"))
+    result = node.command("test", counter, timeout=120)
+    assert result.status == 1, result
+    failing = [line for line in result.out.splitlines() if line.startswith("FAIL")]
+    assert len(failing) == 1 and "repeats it" in failing[0], result
+    assert 'text: expected "ab", got "ababab"' in result.out
+    assert len(re.findall(r"\| .* ECHOED .* len=2", result.out)) == 1, "its log, and no other case's"
+    assert "3 passed, 1 failed" in result.out
+    lines = [json.loads(line) for line in node.command("--json", "test", counter, timeout=120).out.splitlines()]
+    assert [l["passed"] for l in lines[:-1]] == [True, False, True, True]
+    assert lines[-1] == {"cell": "counter", "passed": 3, "failed": 1, "not_run": 0}
+
+
+def test_broken_source_fails_with_the_compiler_s_words(node, counter):
+    with open(os.path.join(counter, "service.c"), "a", encoding="utf-8") as f:
+        f.write("int broken(\n")
+    result = node.command("test", counter, timeout=120)
+    assert result.status == 1 and "ninja failed" in result.err and "error:" in result.err, result
+
+
+def test_interrupted_test_cleans_up(node, build, counter):
+    path = os.path.join(counter, "tests", "cases.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("cases:\n" + "".join(f"  - {{name: case {i}, call: Echo, with: {{text: a}}}}\n"
+                                     for i in range(9999)))
+    process = subprocess.Popen([build.binary("cell"), "test", counter], env=node.environment(),
+                               stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if line.startswith("ok"):
+            process.send_signal(signal.SIGINT)
+            break
+    out = process.stdout.read()
+    assert process.wait(60) == 1 and "not run" in out
+    assert not processes_with("/cell-lab-")
+
+
+def test_killed_test_takes_its_node_along(node, build, counter):
+    node.cli("test", counter, timeout=120)
+    path = os.path.join(counter, "tests", "cases.yaml")
+    with open(path, "a", encoding="utf-8") as f:
+        f.writelines(f"  - {{name: case {i}, call: Echo, with: {{text: a}}}}\n" for i in range(9990))
+    process = subprocess.Popen([build.binary("cell"), "test", counter], env=node.environment(),
+                               stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline().startswith("ok")
+    lab = glob.glob(LABS)[0]
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    node.wait_until(lambda: not processes_with(lab), 20.0,
+                    "the guard ends with the process it was started for")
+    subprocess.run(["rm", "-rf", lab], check=True) # nobody was left to do it
+
+
+def test_new_touches_no_existing_file(node, short_dir):
+    folder = os.path.join(short_dir, "mine")
+    os.mkdir(folder)
+    with open(os.path.join(folder, "main.c"), "w", encoding="utf-8") as f:
+        f.write("mine\n")
+    result = node.command("new", "mine", folder)
+    assert result.status == 1 and "main.c: is there already" in result.err, result
+    with open(os.path.join(folder, "main.c"), encoding="utf-8") as f:
+        assert f.read() == "mine\n"
+    for name in ("../x", "-x", "a b", "1a", "A", "x" * 65, "nucleus", ""):
+        assert node.command("new", "--", name, os.path.join(short_dir, "other")).status == 2, name
+    assert not os.path.exists(os.path.join(short_dir, "other"))
+
+
+@pytest.mark.parametrize("name", ["a", "my-cell", "a1_b2-c3", "x--y", "z_"])
+def test_any_good_name_builds(node, build, short_dir, name):
+    """The name becomes C identifiers, protobuf packages and services."""
+    folder = os.path.join(short_dir, "folder")
+    node.cli("new", name, folder)
+    configure(build, folder)
+    out = node.cli("test", folder, timeout=120)
+    assert "4 passed, 0 failed" in out
