@@ -77,7 +77,7 @@ static void say_resolved(const Cell__Envelope__Request *request, struct fake_rep
     r.instances = list;
     r.n_instances = ARRAY_LEN(list);
     if (strcmp(ask->target, "escape") == 0) {
-        good.endpoint = (char *)"../../etc/passwd.sock";
+        good.endpoint = (char *)"../outside.sock"; /* somebody listens there */
     }
     if (strcmp(ask->target, "none") == 0) {
         r.n_instances = 0;
@@ -344,7 +344,8 @@ static void after_a_crash(const struct fake_door *doors)
 int main(void)
 {
     static const struct fake_door doors[] = {{"nucleus.sock", nucleus},
-                                             {"default/greeter.0.sock", greeter}};
+                                             {"default/greeter.0.sock", greeter},
+                                             {"../outside.sock", greeter}};
     struct fake_node node;
 
     fake_start(&node, doors, ARRAY_LEN(doors));
