@@ -23,6 +23,33 @@ ProtobufCAllocator call_allocator(struct arena *arena)
     return (ProtobufCAllocator){.alloc = allocate, .free = free_nothing, .allocator_data = arena};
 }
 
+enum err call_open_envelope(struct arena *arena, const uint8_t *data, size_t size, size_t limit,
+                            Cell__Envelope__Requests **ret, const char **ret_text)
+{
+    ProtobufCAllocator allocator = call_allocator(arena);
+
+    if (size > limit) {
+        *ret_text = "the message is larger than limits.message";
+        return ERR_LIMIT;
+    }
+    /* A bomb (many empty requests) meets the arena's limit and parses as little as garbage does. */
+    Cell__Envelope__Requests *requests = cell__envelope__requests__unpack(&allocator, size, data);
+    if (requests == NULL) {
+        *ret_text = "not an envelope";
+        return ERR_MALFORMED;
+    }
+    if (requests->version != CALL_ENVELOPE_VERSION) {
+        *ret_text = "envelope version 1 is spoken here";
+        return ERR_INCOMPATIBLE;
+    }
+    if (requests->n_requests == 0 || requests->n_requests > HOST_BATCH_MAX) {
+        *ret_text = "an envelope holds 1 to 1024 requests";
+        return ERR_MALFORMED;
+    }
+    *ret = requests;
+    return ERR_OK;
+}
+
 const char *call_text_dup(struct arena *arena, const char *text)
 {
     if (text == NULL || text[0] == '\0') {

@@ -56,6 +56,12 @@ struct cell_call {
     char text[CALL_TEXT_SIZE];
 };
 
+/* Take a message apart, in memory of `arena`. ERR_LIMIT: longer than `limit` bytes; ERR_MALFORMED: no
+ * envelope, or not 1 to HOST_BATCH_MAX requests; ERR_INCOMPATIBLE: another version. *ret_text then
+ * says so to a person. */
+enum err call_open_envelope(struct arena *arena, const uint8_t *data, size_t size, size_t limit,
+                            Cell__Envelope__Requests **ret, const char **ret_text) MUST_CHECK;
+
 /* End `call` with this answer; what is passed is copied. */
 void call_finish(struct cell_call *call, enum err e, const char *text, const char *hint,
                  const struct ProtobufCMessage *body);

@@ -416,26 +416,22 @@ static bool batch_alloc_replies(struct call_batch *batch, size_t count)
 
 static void take_message(struct cell *cell, const struct door_peer *peer, nng_msg *message)
 {
-    if (nng_msg_len(message) > cell->birth.message_bytes) {
-        refuse_message(cell, message, ERR_LIMIT, "the message is larger than limits.message");
-        return;
-    }
     struct call_batch *batch = batch_new(cell, message);
+    Cell__Envelope__Requests *requests = NULL;
+    const char *text = "out of memory";
+
     if (batch == NULL) {
-        refuse_message(cell, message, ERR_NOMEM, "out of memory");
+        refuse_message(cell, message, ERR_NOMEM, text);
         return;
     }
-    ProtobufCAllocator allocator = call_allocator(&batch->arena);
-    Cell__Envelope__Requests *requests = cell__envelope__requests__unpack(
-        &allocator, nng_msg_len(message), nng_msg_body(message));
-    if (requests == NULL) {
-        refuse_message(cell, message, ERR_MALFORMED, "not an envelope");
-    } else if (requests->version != CALL_ENVELOPE_VERSION) {
-        refuse_message(cell, message, ERR_INCOMPATIBLE, "envelope version 1 is spoken here");
-    } else if (requests->n_requests == 0 || requests->n_requests > HOST_BATCH_MAX) {
-        refuse_message(cell, message, ERR_MALFORMED, "an envelope holds 1 to 1024 requests");
-    } else if (!batch_alloc_replies(batch, requests->n_requests)) {
-        refuse_message(cell, message, ERR_NOMEM, "out of memory");
+    enum err e = call_open_envelope(&batch->arena, nng_msg_body(message), nng_msg_len(message),
+                                    cell->birth.message_bytes, &requests, &text);
+    if (e == ERR_OK && !batch_alloc_replies(batch, requests->n_requests)) {
+        e = ERR_NOMEM;
+        text = "out of memory";
+    }
+    if (e != ERR_OK) {
+        refuse_message(cell, message, e, text);
     } else {
         batch->is_apart = requests->apart;
         batch->is_dispatching = true;

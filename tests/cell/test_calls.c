@@ -284,6 +284,26 @@ static void garbage_is_answered(void)
     (void)close(fd);
 }
 
+/* Two bytes a request: as many as fit into a message would take a hundred times its size. */
+static void a_bomb_is_refused(void)
+{
+    static char bomb[MESSAGE];
+    size_t count, size = 2;
+    uint64_t id = 99;
+    int fd = raw_open(door());
+
+    memcpy(bomb, "\x08\x01", 2);
+    while (size + 2 <= sizeof bomb) {
+        memcpy(bomb + size, "\x12\x00", 2);
+        size += 2;
+    }
+    for (int i = 0; i < 50; i++) {
+        CHECK(exchange(fd, bomb, size, &id, &count) == ERR_MALFORMED && id == 0 && count == 1,
+              "%zu requests are refused as a whole", size / 2);
+    }
+    (void)close(fd);
+}
+
 /* What is not even SP: the connection ends, nobody else notices. */
 static void broken_frames_end_the_connection(void)
 {
@@ -573,6 +593,7 @@ int main(int argc, char **argv)
     envelopes_are_judged();
     ids_come_back();
     garbage_is_answered();
+    a_bomb_is_refused();
     broken_frames_end_the_connection();
     messages_have_a_size();
     answers_have_a_size();
