@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
@@ -20,6 +21,7 @@
 
 #include "common/run/fd.h"
 #include "common/run/jail_child.h"
+#include "common/run/jail_plan.h"
 #include "common/run/jail_template.h"
 #include "common/run/kernel.h"
 #include "common/run/loop.h"
@@ -245,6 +247,100 @@ static void started_program_is_as_promised(const char *which, bool confined, boo
     jailing_claim(jailing_same(&before, &after), "%s: the start left something behind", which);
 }
 
+/* Each row: a mount of the jail and the options it must have, whatever else protects it. */
+static const struct {
+    const char *at;
+    const char *options;
+} mount_rows[] = {
+    {"/", "ro,nosuid,nodev,noexec"},
+    {"/usr", "ro,nosuid,nodev"},
+    {"/proc", "rw,nosuid,nodev,noexec"},
+    {"/readable", "ro,nosuid,nodev,noexec"},
+    {"/programs", "ro,nosuid,nodev"},
+    {"/state", "rw,nosuid,nodev,noexec"},
+};
+
+static void mounts_have_their_options(void)
+{
+    const struct jail_path paths[] = {
+        {host.inside, "/state", true, false},
+        {host.outside, "/readable", false, false},
+        {host.bin, "/programs", false, true},
+    };
+    struct jail_spec spec = jailing_spec(&host, sleeper);
+    struct jail_started started;
+    char why[JAIL_WHY_SIZE], mounts[8192], expected[96];
+    AUTO_FD int log = -1;
+
+    spec.paths = paths;
+    spec.path_count = ARRAY_LEN(paths);
+    if (jailing_start(&spec, &started, &log, why) != ERR_OK) {
+        jailing_claim(false, "mounts: %s", why);
+        return;
+    }
+    read_proc(started.pid, "mountinfo", mounts, sizeof mounts);
+    for (size_t i = 0; i < ARRAY_LEN(mount_rows); i++) {
+        (void)snprintf(expected, sizeof expected, " %s %s,", mount_rows[i].at,
+                       mount_rows[i].options);
+        jailing_claim(strstr(mounts, expected) != NULL, "no%s in\n%s", expected, mounts);
+    }
+    jailing_kill(&started);
+}
+
+/* Each row: what is granted, and the rights and mount options that come of it. Landlock and mounts
+ * refuse the same things, so that running a program cannot tell which of them works. */
+static const struct {
+    bool writable, executable, is_dir;
+    uint64_t has, lacks; /* LANDLOCK_ACCESS_FS_ */
+    uint64_t attributes; /* MOUNT_ATTR_         */
+} plan_rows[] = {
+    {false, false, true, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
+     LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_EXECUTE |
+         LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_SOCK,
+     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV},
+    {true, false, true,
+     LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_SOCK,
+     LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+         LANDLOCK_ACCESS_FS_IOCTL_DEV,
+     MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV},
+    {false, true, true, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE,
+     LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE,
+     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV},
+    {false, false, false, LANDLOCK_ACCESS_FS_READ_FILE,
+     LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_WRITE_FILE,
+     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV},
+};
+
+static void grants_become_rights(void)
+{
+    static struct jail_plan plan;
+    char why[JAIL_WHY_SIZE];
+
+    for (size_t i = 0; i < ARRAY_LEN(plan_rows); i++) {
+        struct jail_spec spec = jailing_spec(&host, sleeper);
+        struct jail_path path = {plan_rows[i].is_dir ? host.outside : "/etc/passwd", "/granted",
+                                 plan_rows[i].writable, plan_rows[i].executable};
+        spec.paths = &path;
+        spec.path_count = 1;
+        memset(&plan, 0, sizeof plan);
+        plan.landlock_abi = KERNEL_LANDLOCK_ABI_SCOPE;
+        plan.exec_fd = -1;
+        jailing_claim(jail_plan_fill(&plan, &spec, why) == ERR_OK, "plan %zu: %s", i, why);
+        const struct jail_bind *bind = &plan.bind[plan.bind_count - 1];
+        jailing_claim((bind->rights & plan_rows[i].has) == plan_rows[i].has &&
+                          (bind->rights & plan_rows[i].lacks) == 0 &&
+                          bind->attributes == plan_rows[i].attributes,
+                      "plan %zu: rights %" PRIx64 ", attributes %" PRIx64, i, bind->rights,
+                      bind->attributes);
+        memset(&plan, 0, sizeof plan);
+        plan.landlock_abi = 1; /* Linux 5.13: an unknown right would be refused */
+        plan.exec_fd = -1;
+        jailing_claim(jail_plan_fill(&plan, &spec, why) == ERR_OK &&
+                          (bind->rights & ~kernel_landlock_fs_all(1)) == 0,
+                      "plan %zu: rights %" PRIx64 " with ABI 1", i, bind->rights);
+    }
+}
+
 /* ---- scripts of a shell ----------------------------------------------------------------------- */
 
 /* Each row: a line for a jailed shell, and its exit status. Paths: /state writable, /readable not,
@@ -290,7 +386,8 @@ static void shell_lines_end_as_expected(void)
 
     (void)snprintf(below, sizeof below, "%s/below", host.inside);
     (void)snprintf(secret, sizeof secret, "%s/secret", host.outside);
-    jailing_claim(mkdir(below, 0777) == 0, "%s: %s", below, strerror(errno));
+    jailing_claim(mkdir(below, 0777) == 0 && chmod(below, 0777) == 0, "%s: %s", below,
+                  strerror(errno));
     const struct jail_path paths[] = {
         {host.outside, "/state/below", false, false}, /* before the one it lies in, on purpose */
         {host.inside, "/state", true, false},
@@ -613,6 +710,11 @@ static void grants_are_not_shared(void)
     jailing_run(&other, &end);
     jailing_claim(end.e == ERR_OK && end.status == 0, "the second sees the first one's grant: %s",
                   end.output);
+    char mounts[8192];
+    read_proc(started.pid, "mountinfo", mounts, sizeof mounts);
+    const char *granted = strstr(mounts, " /granted ");
+    jailing_claim(granted != NULL && strstr(granted + 1, " /granted ") == NULL,
+                  "the first sees the second one's grant: %s", mounts);
     jailing_kill(&started);
 }
 
@@ -645,6 +747,8 @@ int main(int argc, char **argv)
     }
     jailing_open(&host, argv[1], (char *[]){argv[2]}, 1);
     /* What the program must not inherit. */
+    gid_t groups[] = {4, 24};
+    jailing_claim(geteuid() != 0 || setgroups(ARRAY_LEN(groups), groups) == 0, "setgroups");
     setenv("CELL_SECRET", "do not tell", 1);
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&blocked);
@@ -655,6 +759,8 @@ int main(int argc, char **argv)
     started_program_is_as_promised("jail", true, false);
     started_program_is_as_promised("jail with network", true, true);
     started_program_is_as_promised("no confinement", false, true);
+    mounts_have_their_options();
+    grants_become_rights();
     shell_lines_end_as_expected();
     a_script_runs();
     bad_programs_are_refused();
