@@ -68,10 +68,10 @@ static void table_text(struct cli_paint_table *t, bool is_colored, char *out, si
 static void tables_are_as_wide_as_their_names(void)
 {
     static const char *const heads[] = {"NAME", ">N", "WHAT"};
-    static const char wanted[] = "NAME              N  WHAT\n"
-                                 "a                10\n"
-                                 "\xc3\xa9                 7  \\x1b[2J\n"
-                                 "a-very-long-name  1  x\n";
+    static const char wanted[] = "NAME               N  WHAT\n"
+                                 "a                 10\n"
+                                 "\xc3\xa9                  7  \\x1b[2J\n"
+                                 "a-very-long-name   1  x\n";
     char long_name[201], text[1024];
     struct cli_paint_table t;
 
