@@ -1,5 +1,6 @@
 /* The bench's own cell. With `callers: N` in its config it keeps N calls to the greeter going and asks
- * again when one fails, as long as a caller's patience lasts; told to, it hangs in a handler. */
+ * again when one fails, as long as a caller's patience lasts; `pause_ms: M` lets each caller rest between
+ * two calls. Told to, it hangs in a handler. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -30,6 +31,7 @@ struct load {
     struct cell *cell;
     struct caller caller[CALLERS_MAX];
     int callers;
+    int pause_ms;
     uint64_t calls, failed, retries, slowest_us;
     char last_error[128];
 };
@@ -54,6 +56,11 @@ static void begin(struct caller *c)
 static void on_retry(void *context)
 {
     attempt(context);
+}
+
+static void on_rested(void *context)
+{
+    begin(context);
 }
 
 /* A failed attempt: try again in a moment, or give the call up and begin the next. */
@@ -89,7 +96,11 @@ static void on_answer(void *context, enum err e, const struct ProtobufCMessage *
     if (took_us > c->load->slowest_us) {
         c->load->slowest_us = took_us;
     }
-    begin(c);
+    if (c->load->pause_ms == 0) {
+        begin(c);
+    } else if (cell_timer_start(c->load->cell, (uint64_t)c->load->pause_ms, 0, on_rested, c) == NULL) {
+        c->load->failed++; /* this caller has ended */
+    }
 }
 
 static void attempt(struct caller *c)
@@ -111,11 +122,12 @@ static enum err load_open(struct cell *cell, void *state)
     struct load *l = state;
 
     l->cell = cell;
-    if (sscanf(cell_config(cell), "callers: %d", &l->callers) == 1 &&
-        (l->callers < 1 || l->callers > CALLERS_MAX)) {
-        return ERR_INVALID;
-    }
-    return ERR_OK;
+    const char *callers = strstr(cell_config(cell), "callers:");
+    const char *pause = strstr(cell_config(cell), "pause_ms:");
+    bool is_good = (callers == NULL || sscanf(callers, "callers: %d", &l->callers) == 1) &&
+                   (pause == NULL || sscanf(pause, "pause_ms: %d", &l->pause_ms) == 1);
+    return is_good && l->callers >= 0 && l->callers <= CALLERS_MAX && l->pause_ms >= 0 ? ERR_OK
+                                                                                     : ERR_INVALID;
 }
 
 static enum err load_start(struct cell *cell, void *state)
