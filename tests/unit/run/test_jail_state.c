@@ -556,6 +556,29 @@ static void number_of_paths_is_limited(void)
     refuse(&spec, ERR_LIMIT, "paths", "one path too many");
 }
 
+/* Where the time goes is told step by step, and nothing of it is lost. */
+static void parts_add_up(void)
+{
+    static struct jailing_end end;
+    static const char *const quick[] = {"/usr/bin/true", NULL};
+    struct jail_spec spec = jailing_spec(&host, quick);
+    uint64_t part[JAIL_STEPS], sum = 0;
+
+    jailing_run(&spec, &end); /* what is made once is made now */
+    jailing_run(&spec, &end);
+    jail_steps_ns(part);
+    for (int i = 0; i < JAIL_STEPS; i++) {
+        sum += part[i];
+        if (part[i] > 0) {
+            fprintf(stderr, "%8.1f us  %s\n", (double)part[i] / 1000,
+                    jail_step_name((enum jail_step)i));
+        }
+    }
+    fprintf(stderr, "%8.1f us  from clone to exec\n", (double)sum / 1000);
+    jailing_claim(sum / 1000 == end.jail_us && part[JAIL_STEP_CLONE] > 0 && part[JAIL_STEP_EXEC] > 0,
+                  "parts make %" PRIu64 " ns, the whole took %" PRIu64 " us", sum, end.jail_us);
+}
+
 /* ---- together --------------------------------------------------------------------------------- */
 
 static void *start_some(void *failures)
@@ -767,6 +790,7 @@ int main(int argc, char **argv)
     bad_values_are_refused();
     bad_paths_are_refused();
     number_of_paths_is_limited();
+    parts_add_up();
     threads_may_start_at_the_same_time();
     program_outlives_its_starter();
     any_number_of_layouts_works();
