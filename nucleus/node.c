@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "nucleus/node_core.h"
+#include "nucleus/node_rooms.h"
 
 struct node *node_new(uint64_t first_generation, uint64_t seed)
 {

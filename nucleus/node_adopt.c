@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "nucleus/node_core.h"
+#include "nucleus/node_rooms.h"
 
 static bool is_text(const char *text, size_t size)
 {

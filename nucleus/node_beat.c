@@ -3,7 +3,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/unit.h"
-#include "nucleus/node_core.h"
+#include "nucleus/node_rooms.h"
 
 /* As its process was told, not as a newer manifest has it. */
 static struct node_health_policy policy_of(const struct node_slot *s)
@@ -16,6 +16,14 @@ static bool owes_beats(const struct node_slot *s)
     return s->at.state == NODE_READY && s->at.is_alive && !s->at.is_trivial;
 }
 
+/* A beat moves the next look on, but nearer when it ends a free pass. */
+static void wake_for(struct node *n, const struct node_slot *s)
+{
+    if (s->health.look_ms < n->next_ms) {
+        n->next_ms = s->health.look_ms;
+    }
+}
+
 void node_beat_begin(struct node *n, struct node_slot *s, uint64_t pass_ms)
 {
     struct node_health_policy policy = policy_of(s);
@@ -24,9 +32,7 @@ void node_beat_begin(struct node *n, struct node_slot *s, uint64_t pass_ms)
         return;
     }
     node_health_begin(&s->health, &policy, n->now_ms, pass_ms);
-    if (s->health.look_ms < n->next_ms) {
-        n->next_ms = s->health.look_ms;
-    }
+    wake_for(n, s);
 }
 
 void node_beat_heard(struct node *n, struct node_slot *s)
@@ -41,6 +47,7 @@ void node_beat_heard(struct node *n, struct node_slot *s)
         return; /* while it boots or drains, that deadline rules */
     }
     node_health_beat(&s->health, &policy, n->now_ms);
+    wake_for(n, s);
     if (!s->at.is_healthy) {
         s->at.is_healthy = true;
         node_instance_publish(n, s);
@@ -96,9 +103,7 @@ void node_beat_sampled(struct node *n, struct node_slot *s, const struct node_ev
     s->at.delay_us = ev->delay_us;
     act(n, s, node_health_judge(&s->health, &policy, n->now_ms));
     node_health_plan_look(&s->health, &policy, n->now_ms);
-    if (s->health.look_ms < n->next_ms) {
-        n->next_ms = s->health.look_ms;
-    }
+    wake_for(n, s);
 }
 
 void node_beat_clock(struct node *n, struct node_slot *s)

@@ -1,7 +1,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "nucleus/node_core.h"
+#include "nucleus/node_rooms.h"
 
 enum err node_effects_reserve(const struct node *n, struct node_effects *fx, uint32_t more)
 {

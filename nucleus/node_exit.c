@@ -4,7 +4,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/unit.h"
-#include "nucleus/node_core.h"
+#include "nucleus/node_rooms.h"
 
 static void give_up(struct node *n, struct node_slot *s, const char *reason)
 {

@@ -4,7 +4,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/unit.h"
-#include "nucleus/node_core.h"
+#include "nucleus/node_rooms.h"
 
 bool node_instance_is_live(const struct node_slot *s)
 {

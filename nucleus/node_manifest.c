@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "nucleus/node_core.h"
+#include "nucleus/node_rooms.h"
 
 struct draft {
     const struct manifest *manifest;

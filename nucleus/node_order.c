@@ -1,7 +1,7 @@
 /* What a person asks for: start, stop, restart, scale, down. */
 #include <assert.h>
 
-#include "nucleus/node_core.h"
+#include "nucleus/node_rooms.h"
 
 /* A person starts it: nothing of its past counts. */
 static void fresh_start(struct node *n, struct node_slot *s)

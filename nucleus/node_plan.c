@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "common/base/bytes.h"
-#include "nucleus/node_core.h"
+#include "nucleus/node_rooms.h"
 
 /* ---- what to look at ---------------------------------------------------------------------------- */
 

@@ -2,7 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "nucleus/node_core.h"
+#include "nucleus/node_rooms.h"
 
 static uint64_t bit(uint32_t index)
 {

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "common/base/bytes.h"
-#include "nucleus/node_core.h"
+#include "nucleus/node_rooms.h"
 
 const char *node_state_name(enum node_state state)
 {

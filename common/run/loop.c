@@ -159,7 +159,8 @@ struct loop_timer *loop_timer_new(struct loop *loop, uint64_t delay_ms, uint64_t
 void loop_timer_again(struct loop_timer *t, uint64_t delay_ms, uint64_t period_ms)
 {
     uv_update_time(t->handle.loop); /* a long handler must not shorten the delay */
-    (void)uv_timer_start(&t->handle, on_timer, delay_ms, period_ms);
+    /* libuv counts whole milliseconds from a rounded-down now: one more, or it would fire early. */
+    (void)uv_timer_start(&t->handle, on_timer, delay_ms > 0 ? delay_ms + 1 : 0, period_ms);
 }
 
 static void on_closed(uv_handle_t *handle)
