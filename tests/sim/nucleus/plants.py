@@ -87,6 +87,9 @@ PLANTS = {
         ("if (ev->generation != s->at.generation) {", "if (ev->generation > s->at.generation) {")]),
     "clock-lost": ("node.c", "the clock is not set for an instance that backs off", [
         ("        uint64_t due = due_ms(s);\n", "        uint64_t due = s->at.state == NODE_FAILED ? UINT64_MAX : due_ms(s);\n")]),
+    "pass-kept": ("node_beat.c", "a beat that ends a free pass does not set the clock", [
+        ("    node_health_beat(&s->health, &policy, n->now_ms);\n    wake_for(n, s);\n",
+         "    node_health_beat(&s->health, &policy, n->now_ms);\n")]),
     "no-pass": ("node_adopt.c", "an adopted cell gets no time to find the new supervisor", [
         ("node_beat_begin(n, s, s->cell->ready_ms); /* it has to find us first */", "node_beat_begin(n, s, 0);")]),
     "adopt-restarts": ("node_adopt.c", "what the supervisor's death outlived is restarted", [
