@@ -120,6 +120,9 @@ static void tell(struct world *w, const struct happening *h)
         return;
     }
     struct node_event ev = h->tell;
+    if (ev.kind == NODE_EV_REJOIN || ev.kind == NODE_EV_SPAWNED) {
+        w->proc[h->proc].joined_ms = w->now_ms;
+    }
     bool is_ready = ev.kind == NODE_EV_READY ||
                     (ev.kind == NODE_EV_REJOIN && ev.state == NODE_READY) ||
                     (ev.kind == NODE_EV_SPAWNED && w->proc[h->proc].is_trivial);

@@ -55,6 +55,7 @@ struct proc {
     uint64_t unpublished_ms;
     bool is_doubted;         /* found unhealthy, rightly or for a beat that was lost */
     bool lost_a_beat;
+    uint64_t joined_ms;      /* the present supervisor heard of it */
     uint64_t spawned_ms;     /* its start is confirmed: nothing is heard before */
     uint64_t told_ms;        /* its last message arrives: later ones not before */
     uint64_t beat_ms;        /* it last sent one */
@@ -180,6 +181,7 @@ void world_tell_loud(struct world *w, const char *format, ...) PRINTF_LIKE(2, 3)
 void world_draw_settings(struct world *w);
 void world_draw_manifest(struct world *w, bool is_first);
 void world_draw_character(struct world *w, struct proc *p);
+void world_hold_new_seats(struct world *w, int cell);
 void world_order(struct world *w);
 void world_manifest_free(struct manifest *m);
 

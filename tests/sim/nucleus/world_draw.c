@@ -177,7 +177,7 @@ static void write_manifest(struct world *w)
 }
 
 /* A cell that a person stopped as a whole stays stopped when it grows. */
-static void hold_new_seats(struct world *w, int cell)
+void world_hold_new_seats(struct world *w, int cell)
 {
     struct place *p = &w->place[cell];
     uint32_t wanted = world_wanted(w, cell);
@@ -215,7 +215,7 @@ static void settle_manifest(struct world *w, const struct place *before)
                 p->seat[s].asked_ms = w->now_ms;
             }
         }
-        hold_new_seats(w, c);
+        world_hold_new_seats(w, c);
     }
     write_manifest(w);
 }
@@ -381,7 +381,7 @@ static void order_scale(struct world *w)
     p->is_scaled = ev.count != p->entry.instances;
     p->scale = ev.count;
     p->scale_of = p->entry.instances;
-    hold_new_seats(w, cell);
+    world_hold_new_seats(w, cell);
     world_shell_must(w, ev);
 }
 

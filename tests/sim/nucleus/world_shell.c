@@ -410,6 +410,11 @@ void world_shell_recover(struct world *w)
         world_shell_must(w, (struct node_event){.kind = NODE_EV_DOWN});
     }
     w->is_recovering = false;
+    for (int c = 0; c < WORLD_CELLS; c++) {
+        if (w->place[c].is_listed) {
+            world_hold_new_seats(w, c); /* what an apply added and nobody stored */
+        }
+    }
     world_shell_must(w, (struct node_event){.kind = NODE_EV_MANIFEST, .manifest = &w->manifest});
     for (int i = 0; i < w->procs && w->node != NULL; i++) {
         const struct proc *p = &w->proc[i];

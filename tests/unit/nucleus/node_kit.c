@@ -13,6 +13,24 @@ void kit_init(struct kit *k)
     assert(k->node != NULL);
 }
 
+int kit_main(const struct kit_test *tests, size_t count)
+{
+    static struct kit k;
+    int failed = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        kit_init(&k);
+        tests[i].run(&k);
+        if (k.failed) {
+            fprintf(stderr, "FAILED: %s\n", tests[i].claim);
+            failed = 1;
+        }
+        kit_fini(&k);
+    }
+    printf("%zu claims\n", count);
+    return failed;
+}
+
 void kit_fini(struct kit *k)
 {
     for (size_t i = 0; i < k->manifest.cell_count; i++) {
@@ -66,7 +84,7 @@ void kit_remove(struct kit *k, const char *name)
 
 static const char *effect_name(enum node_effect_kind kind)
 {
-    static const char *const name[] = {"STORE",  "STORE_SCALE", "SPAWN",   "DRAIN",  "TERM",
+    static const char *const name[] = {"STORE_SCALE", "STORE", "SPAWN",   "DRAIN",  "TERM",
                                        "KILL",   "PUBLISH",     "UNPUBLISH", "SAMPLE", "CHANGED",
                                        "FORGET", "SPARE",       "DONE"};
     return name[kind];

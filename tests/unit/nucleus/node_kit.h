@@ -9,7 +9,7 @@
 
 enum {
     KIT_CELLS_MAX = 64,
-    KIT_TEXT_SIZE = 16384,
+    KIT_TEXT_SIZE = 256 * 1024,
 };
 
 struct kit {
@@ -21,6 +21,16 @@ struct kit {
     char said[KIT_TEXT_SIZE]; /* effects of the last step: "SPAWN a.0, CHANGED a.0 booting" */
     int failed;
 };
+
+/* A test with its claim for a name. */
+struct kit_test {
+    const char *claim;
+    void (*run)(struct kit *k);
+};
+#define KIT_TEST(function) {#function, function}
+
+/* Run each test on a kit of its own; the exit status of the program. */
+int kit_main(const struct kit_test *tests, size_t count);
 
 void kit_init(struct kit *k);
 void kit_fini(struct kit *k);
