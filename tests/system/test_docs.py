@@ -33,6 +33,8 @@ def test_five_minutes(make_node, build, short_dir):
     os.mkdir(home)
     environment = {**node.environment(), "HOME": home,
                    "PATH": f"{short_dir}:{build.directory}:{os.environ['PATH']}"}
+    if build.sanitizers != "none": # what is built against a sanitized libcell is sanitized too
+        environment["CFLAGS"] = environment["LDFLAGS"] = f"-fsanitize={build.sanitizers}"
     said = ""
     for block in blocks("README.md", SECTION):
         script = "cd " + build_module.ROOT + "\n" + block.replace("/run/cell", node.run)
