@@ -272,6 +272,9 @@ static void all_events_are_shown_once(const struct fake_node *node)
     }
     fake_claim(*at == '\0' && expected == EVENTS + 1, "every event once, in order", at);
     fake_result_fini(&r);
+    fake_cell(node, FAKE_WORDS("events", "-n", "2", "--json"), NULL, &r);
+    fake_claim(strncmp(r.out, "{\"sequence\":599,", 16) == 0, "the last two and no more", r.out);
+    fake_result_fini(&r);
 }
 
 int main(void)

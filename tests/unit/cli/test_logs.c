@@ -322,9 +322,18 @@ static void each_step_of_a_rotation(void)
     expect(&f, "seven", "the one between");
     expect(&f, "eight", "the newest");
     fake_claim(!f.lost, "nothing was lost", "");
+    append(&node, "x.log", "torn"); /* by a cell that was killed */
+    move(&node, "x.log", "x.log.3");
+    append(&node, "x.log", "after\n");
+    move(&node, "x.log.2", "x.log.5");
+    move(&node, "x.log.1", "x.log.4");
+    move(&node, "x.log.3", "x.log.1");
+    expect(&f, "torn", "what was never finished is shown when its file is left");
+    expect(&f, "after", "and what comes after it");
     move(&node, "x.log", "gone"); /* rotated off the end, all that we know of */
     move(&node, "x.log.1", "gone.1");
-    move(&node, "x.log.2", "gone.2");
+    move(&node, "x.log.4", "gone.4");
+    move(&node, "x.log.5", "gone.5");
     append(&node, "x.log", "nine\n");
     expect(&f, "nine", "a new file with no trace of the old");
     fake_claim(f.lost, "a gap is noticed", "");
