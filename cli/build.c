@@ -95,6 +95,15 @@ static int step(struct cli *cli, const char *const *argv, const char *dir)
     return failed;
 }
 
+/* A sanitized build of Cell has a sanitized library: what links it must bring the same runtime. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED "-Db_sanitize=address,undefined", "-Db_lundef=false",
+#elif defined(__SANITIZE_THREAD__)
+#define SANITIZED "-Db_sanitize=thread", "-Db_lundef=false",
+#else
+#define SANITIZED
+#endif
+
 int cli_build_dir(struct cli *cli, const char *dir)
 {
     char build[CLI_PATH_SIZE], ninja[CLI_PATH_SIZE];
@@ -102,7 +111,7 @@ int cli_build_dir(struct cli *cli, const char *dir)
     if (!cli_place_join(build, dir, "build") || !cli_place_join(ninja, build, "build.ninja")) {
         return cli_fail(cli, ERR_LIMIT, NULL, "%s: the path is too long", dir);
     }
-    const char *configure[] = {"meson", "setup", build, dir, NULL};
+    const char *configure[] = {"meson", "setup", build, dir, SANITIZED NULL};
     const char *compile[] = {"ninja", "-C", build, NULL};
     int status = access(ninja, F_OK) == 0 ? CLI_DONE : step(cli, configure, dir);
 
