@@ -36,6 +36,8 @@ struct ledger_place {
     uint32_t slot;
     uint32_t is_used;
     struct ledger_record record;
+    uint32_t end; /* the magic again, last and not zero: a record that was cut at the end of the file
+                   * does not become whole when the file grows */
 };
 
 _Static_assert(sizeof(struct ledger_place) <= LEDGER_BLOCK, "a record outgrew its place");
@@ -184,6 +186,7 @@ static void fill_place(const struct ledger *l, uint32_t slot, const struct ledge
     place->generation = l->generation;
     place->slot = slot;
     place->is_used = record != NULL;
+    place->end = LEDGER_MAGIC;
     if (record != NULL) {
         place->record = *record;
         if (record->instance.generation > l->generation) {
@@ -235,8 +238,8 @@ static bool get_place(struct ledger *l, uint32_t slot, uint64_t parity, struct l
     if (len == 0 || (len > 0 && ret->magic == 0)) {
         return false; /* never written: a hole */
     }
-    if (len != (ssize_t)sizeof *ret || ret->magic != LEDGER_MAGIC || ret->slot != slot ||
-        ret->crc != place_crc(ret)) {
+    if (len != (ssize_t)sizeof *ret || ret->magic != LEDGER_MAGIC || ret->end != LEDGER_MAGIC ||
+        ret->slot != slot || ret->crc != place_crc(ret)) {
         *ret_is_damaged = true;
         return false;
     }

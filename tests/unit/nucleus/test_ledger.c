@@ -372,6 +372,35 @@ static void a_torn_write_keeps_what_was_there(void)
     }
 }
 
+/* A record that was cut at the end of the file stays cut when another makes the file longer, though
+ * the missing end was all zeros and zeros fill the gap. */
+static void a_cut_record_does_not_come_back(void)
+{
+    struct ledger l;
+    uint32_t damaged;
+    size_t size;
+
+    open_ledger(&l, true, "");
+    put(&l, 0, 1);
+    put(&l, 0, 2);
+    size_t end = PLACES_AT + PLACE_BYTES;
+    REQUIRE(ledger_forget(&l, 0) == ERR_OK, "its record is zeros"); /* into the place of mark 1 */
+    ledger_close(&l);
+    AUTO_FREE uint8_t *image = read_image(&size);
+    for (size_t cut = 16; cut < 300; cut += 4) { /* off the end of whichever place comes last */
+        write_image(image, size);
+        REQUIRE(truncate(scratch_path("l/ledger"), (off_t)(size - cut)) == 0, "cut");
+        uint64_t before = reopen(&l, &damaged)->mark[0];
+        put(&l, 5, 9); /* the file grows */
+        ledger_close(&l);
+        const struct found *f = reopen(&l, &damaged);
+        CHECK(f->mark[0] == before && f->mark[5] == 9, "cut by %zu: %" PRIu64 " becomes %" PRIu64, cut,
+              before, f->mark[0]);
+        ledger_close(&l);
+    }
+    CHECK(size > end, "both places were in the file");
+}
+
 /* A write that the kernel refused half-way, and then one that is cut: still nothing is lost. */
 static void a_failed_write_costs_nothing(void)
 {
@@ -700,6 +729,7 @@ int main(void)
     it_is_an_array_that_survives();
     slots_have_an_end();
     a_torn_write_keeps_what_was_there();
+    a_cut_record_does_not_come_back();
     a_failed_write_costs_nothing();
     flipped_bits_never_make_a_record();
     the_manifest_is_kept();
