@@ -1,6 +1,6 @@
 /* Claims about causes: nothing that is wanted and well is ended, least of all because the
  * supervisor died; the starved are spared. */
-#include "tests/sim/nucleus/world.h"
+#include "tests/sim/nucleus/check.h"
 
 bool check_cause_group(const struct world *w, int cell, uint64_t since_ms)
 {

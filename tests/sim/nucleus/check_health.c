@@ -1,5 +1,5 @@
 /* Claims about health: whoever sleeps or is stopped is found within two periods. */
-#include "tests/sim/nucleus/world.h"
+#include "tests/sim/nucleus/check.h"
 
 void check_health_look(struct world *w, int proc)
 {

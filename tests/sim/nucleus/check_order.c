@@ -2,7 +2,7 @@
  * requires it has ended, and a roll takes one at a time. */
 #include <stddef.h>
 
-#include "tests/sim/nucleus/world.h"
+#include "tests/sim/nucleus/check.h"
 
 static bool serves(const struct world *w, int cell, int seat)
 {
@@ -20,7 +20,8 @@ static bool may_serve(const struct world *w, int cell, int seat)
     for (int i = w->procs - 1; i >= 0; i--) {
         const struct proc *p = &w->proc[i];
         if (p->cell == cell && p->seat == seat) {
-            return !p->lives && p->is_published && w->now_ms - p->died_ms <= 600 + WORLD_SLACK_MS;
+            return p->is_posthumous ||
+                   (!p->lives && p->is_published && w->now_ms - p->died_ms <= 600 + WORLD_SLACK_MS);
         }
     }
     return false;

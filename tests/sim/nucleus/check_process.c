@@ -1,6 +1,6 @@
 /* Claims about processes: at most one lives in a place, nobody is started who is not wanted, every
  * start is on record first, and the disk says what the machine thinks. */
-#include "tests/sim/nucleus/world.h"
+#include "tests/sim/nucleus/check.h"
 
 void check_process_spawn(struct world *w, int cell, int seat, const struct node_effect *e)
 {

@@ -2,7 +2,7 @@
  * not wanted is gone, and nobody is forgotten. */
 #include <stdio.h>
 
-#include "tests/sim/nucleus/world.h"
+#include "tests/sim/nucleus/check.h"
 
 static const struct node_instance *at(struct world *w, int cell, int seat)
 {

@@ -1,6 +1,6 @@
 /* Claims about giving up: a crash-loop only after the drawn number of ends in the drawn time, and
  * no further start after as many certain crashes. */
-#include "tests/sim/nucleus/world.h"
+#include "tests/sim/nucleus/check.h"
 
 void check_restart_ended(struct world *w, int proc, bool is_sure)
 {

@@ -6,7 +6,7 @@
 
 #include "tests/sim/nucleus/world.h"
 
-enum { WORLDS = 300 };
+enum { WORLDS = 1500 };
 
 struct totals {
     uint64_t worlds, steps, spawns, crashes, kills, loops;

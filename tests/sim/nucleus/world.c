@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/sim/nucleus/check.h"
+
 enum {
     START_MS = 1000 * 1000,
     CALM_LIMIT_MS = 1800 * 1000, /* of virtual time, to come to rest after the last fault: fifty
@@ -133,9 +135,11 @@ static void tell(struct world *w, const struct happening *h)
     if (ev.kind == NODE_EV_EXITED || ev.kind == NODE_EV_SPAWN_FAILED) {
         const struct proc *p = &w->proc[h->proc];
         is_sure = !p->is_ended && !p->ends_itself && world_is_wanted(w, p->cell, p->seat);
-        if (p->died_ms == 0 || p->died_ms >= w->incarnation_ms) { /* else recovery has seen it */
-            check_restart_ended(w, h->proc, is_sure);
+        if (p->is_posthumous || p->died_ms == 0 || p->died_ms >= w->incarnation_ms) {
+            is_sure = is_sure && !p->is_posthumous;
+            check_restart_ended(w, h->proc, is_sure); /* else recovery has seen it */
         }
+        w->proc[h->proc].is_posthumous = false;
     }
     bool is_dead = h->proc != WORLD_NOBODY && !w->proc[h->proc].lives;
     enum err e = world_shell_feed(w, ev);

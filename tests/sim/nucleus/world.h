@@ -37,9 +37,8 @@ struct proc {
     uint64_t crash_ms;       /* UINT64_MAX: never */
     int exit_code, signal;
     bool obeys_drain, obeys_term;
-    uint64_t drain_takes_ms, term_takes_ms;
+    uint64_t drain_takes_ms, term_takes_ms, mood_ms, mood_lasts_ms;
     enum mood mood_drawn;
-    uint64_t mood_ms, mood_lasts_ms;
     /* its life */
     uint64_t born_ms, died_ms;
     enum node_state said;    /* EMPTY: nothing yet */
@@ -47,12 +46,11 @@ struct proc {
     enum mood mood;
     uint64_t mood_since_ms, mood_until_ms;
     uint64_t counted_ms, cpu_us, delay_us;
-    bool drains;             /* does as told */
-    bool ends_itself;        /* began to end without being told */
+    bool drains, ends_itself; /* as told; without being told */
     bool is_published;
-    bool is_ended;           /* the machine told it to end */
-    bool must_restart;       /* its group crashed */
     uint64_t unpublished_ms;
+    bool is_ended, must_restart; /* the machine told it to end; its group crashed */
+    bool is_posthumous;      /* adopted though dead: the guard will tell how it ended */
     bool is_doubted;         /* found unhealthy, rightly or for a beat that was lost */
     bool lost_a_beat;
     uint64_t joined_ms;      /* the present supervisor heard of it */
@@ -69,12 +67,10 @@ struct seat {
     bool was_spawned;
     int live;                /* process or WORLD_NOBODY */
     uint64_t asked_ms;       /* a person asked for its restart */
-    uint64_t maybe_anew_ms;  /* crashes before perhaps do not count … */
-    uint64_t surely_anew_ms; /* … surely do not */
-    uint64_t end_ms[WORLD_CRASHES]; /* every end the machine heard of */
-    uint32_t ends;
-    uint64_t sure_ms[WORLD_CRASHES]; /* those that are surely crashes */
-    uint32_t sures;
+    uint64_t maybe_anew_ms, surely_anew_ms; /* crashes before perhaps, surely do not count */
+    uint64_t end_ms[WORLD_CRASHES];  /* every end the machine heard of */
+    uint64_t sure_ms[WORLD_CRASHES]; /* those that are surely crashes  */
+    uint32_t ends, sures;
     uint64_t gave_up_ms;
 };
 
@@ -82,8 +78,7 @@ struct place {
     char name[NAME_SIZE];
     bool is_listed;          /* in the manifest in force */
     struct manifest_cell entry; /* latest; requires owned by the manifest */
-    int requires[WORLD_CELLS];
-    int requires_count;
+    int requires[WORLD_CELLS], requires_count;
     bool is_scaled;
     uint32_t scale, scale_of;
     struct seat seat[WORLD_SEATS];
@@ -128,8 +123,7 @@ struct world {
     uint64_t seed;
     struct rng rng;
     uint64_t now_ms;
-    bool has_failed;
-    bool is_loud;
+    bool has_failed, is_loud;
     char why[256];
     /* drawn */
     uint64_t crash_one_in, spawn_fails_one_in, stall_one_in, bad_one_in, lose_one_in;
@@ -151,8 +145,7 @@ struct world {
     bool scale_is_kept[WORLD_CELLS];
     uint64_t generation_max;
     struct manifest manifest;
-    bool is_down;
-    bool is_done;
+    bool is_down, is_done;
     /* truth */
     struct place place[WORLD_CELLS];
     struct proc *proc;
@@ -160,9 +153,8 @@ struct world {
     struct happening *heap;
     uint32_t heap_count, heap_room;
     uint64_t seq;
-    uint64_t steps, spawns, crashes;
-    uint64_t events[NODE_EV_DOWN + 1]; /* coverage */
-    uint64_t loops, kills;
+    /* coverage */
+    uint64_t steps, spawns, crashes, loops, kills, events[NODE_EV_DOWN + 1];
 };
 
 /* ---- world.c: time ------------------------------------------------------------------------- */
@@ -204,21 +196,5 @@ int world_cell_of(const struct world *w, const char *name);
 uint32_t world_wanted(const struct world *w, int cell);
 bool world_is_above(const struct world *w, int above, int below); /* requires it, directly or not */
 bool world_is_wanted(const struct world *w, int cell, int seat);
-
-/* ---- checkers: called by the shell before an effect happens, and at the end -------------------- */
-
-void check_process_spawn(struct world *w, int cell, int seat, const struct node_effect *e);
-void check_process_effect(struct world *w, int cell, int seat, const struct node_effect *e);
-void check_process_step(struct world *w);
-void check_order_spawn(struct world *w, int cell, int seat);
-void check_order_end(struct world *w, int cell, int seat, const struct node_effect *e);
-bool check_cause_group(const struct world *w, int cell, uint64_t since_ms); /* crashed below */
-void check_cause_end(struct world *w, int cell, int seat, const struct node_effect *e);
-void check_restart_spawn(struct world *w, int cell, int seat);
-void check_restart_loop(struct world *w, int cell, int seat);
-void check_restart_ended(struct world *w, int proc, bool is_sure);
-void check_restart_group(struct world *w, int crashed);
-void check_health_look(struct world *w, int proc);
-bool check_progress_reached(struct world *w, char why[256]);
 
 #endif

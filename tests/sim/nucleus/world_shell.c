@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/sim/nucleus/world.h"
+#include "tests/sim/nucleus/check.h"
 
 int world_cell_of(const struct world *w, const char *name)
 {
@@ -371,7 +371,11 @@ static void adopt(struct world *w)
         struct node_instance r = w->record[slot].at;
         bool ran = r.is_alive;
         r.is_alive = find_living(w, &r) != WORLD_NOBODY;
-        if (ran && !r.is_alive) {
+        if (ran && !r.is_alive && world_chance(w, 2)) {
+            struct proc *dead = find_generation(w, r.generation);
+            r.is_alive = dead->is_posthumous = true;
+            world_process_tell(w, (int)(dead - w->proc), NODE_EV_EXITED, world_draw(w, 100));
+        } else if (ran && !r.is_alive) {
             struct seat *s = &w->place[world_cell_of(w, r.name)].seat[r.instance];
             s->end_ms[s->ends++ % WORLD_CRASHES] = w->now_ms;
             w->place[world_cell_of(w, r.name)].crash_ms = w->now_ms;
