@@ -8,6 +8,7 @@ import re
 import signal
 import statistics
 import subprocess
+import termios
 import time
 
 import pytest
@@ -133,6 +134,35 @@ def test_terminal_gets_colours_and_no_escapes_of_others(node, build):
     assert b"\x1b" not in on_terminal("status", TERM="dumb")
     assert b"\\x1b[2Jevil" in on_terminal("logs", "greeter.0", TERM="dumb")
     assert "\x1b[2Jevil" in node.cli("logs", "greeter.0"), "a file gets the bytes as they are"
+
+
+def test_top_gives_the_terminal_back(node, build):
+    """q ends it, and so does Ctrl-C; the terminal is as it was."""
+    for key in (b"q", b"\x03"):
+        leader, follower = pty.openpty()
+        before = termios.tcgetattr(follower)
+        process = subprocess.Popen([build.binary("cell"), "top", "--every", "50ms"],
+                                   env={**node.environment(), "TERM": "xterm"}, stdin=follower,
+                                   stdout=follower, stderr=follower)
+        text = b""
+        while text.count(b"\x1b[H\x1b[J") < 3: # three looks
+            text += os.read(leader, 65536)
+        os.write(leader, key)
+        assert process.wait(10) == 0
+        assert termios.tcgetattr(follower) == before
+        os.close(follower)
+        try:
+            while chunk := os.read(leader, 65536):
+                text += chunk
+        except OSError: # the last writer is gone
+            pass
+        os.close(leader)
+        assert text.endswith(b"\x1b[?25h\x1b[?1049l"), "the cursor and the first screen are back"
+
+
+def test_cell_of_the_tree_is_tested_by_name(node):
+    out = node.cli("test", "greeter", timeout=60)
+    assert re.search(r"^greeter: \d+ passed, 0 failed$", out, re.M), out
 
 
 # ---- cells of one's own ------------------------------------------------------------------------------
