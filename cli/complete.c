@@ -7,6 +7,7 @@
 
 #include "cli/ask.h"
 #include "cli/place.h"
+#include "cli/target.h"
 
 enum {
     ANSWER_MS = 300, /* a TAB must not wait for a hung cell */
@@ -158,31 +159,17 @@ static void offer_names(struct cli *cli, const struct line *l, enum cli_kind kin
 
 /* ---- operations ----------------------------------------------------------------------------- */
 
-/* A socket of the cell that `name` means, relative to the run directory. */
-static bool find_endpoint(struct cli *cli, const struct name_ref *ref, char out[NAME_REF_SIZE])
-{
-    const char *space = *ref->space != '\0' ? ref->space : "default";
-
-    if (strcmp(ref->cell, "nucleus") == 0) {
-        snprintf(out, NAME_REF_SIZE, "nucleus.sock");
-        return true;
-    }
-    (void)cli;
-    snprintf(out, NAME_REF_SIZE, "%s/%s.%d.sock", space, ref->cell,
-             ref->instance >= 0 ? ref->instance : 0);
-    return true;
-}
-
 static void offer_operations_of(struct cli *cli, const struct line *l, const char *cell)
 {
     Cell__Inspect__DescribeRequest request = CELL__INSPECT__DESCRIBE_REQUEST__INIT;
-    char endpoint[NAME_REF_SIZE], text[SP_TEXT_SIZE], candidate[2 * NAME_REF_SIZE];
+    char text[SP_TEXT_SIZE], candidate[2 * NAME_REF_SIZE];
+    struct cli_target target;
     struct name_ref ref;
     AUTO_ASK struct cli_ask ask = {.fd = -1};
     ProtobufCMessage *reply;
 
-    if (name_ref_parse(cell, &ref) != ERR_OK || !find_endpoint(cli, &ref, endpoint) ||
-        cli_ask_connect(cli, cell, endpoint, &ask) != ERR_OK ||
+    if (name_ref_parse(cell, &ref) != ERR_OK || !cli_target_socket(cli, &ref, &target) ||
+        cli_ask_connect(cli, cell, target.endpoint, &ask) != ERR_OK ||
         cli_ask_try(&ask, &cell__inspect__inspect__descriptor, "Describe",
                     CELL__INSPECT__OP__OP_DESCRIBE, &request.base, ANSWER_MS, &reply,
                     text) != ERR_OK) {

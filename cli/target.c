@@ -54,8 +54,20 @@ static bool lowest_socket(struct cli *cli, const char *space, const struct name_
     return true;
 }
 
-static bool find_socket(struct cli *cli, const struct name_ref *ref, struct cli_target *ret)
+static void name_nucleus(struct cli_target *t)
 {
+    *t = (struct cli_target){.is_nucleus = true};
+    snprintf(t->who, sizeof t->who, "nucleus");
+    snprintf(t->endpoint, sizeof t->endpoint, "nucleus.sock");
+}
+
+bool cli_target_socket(struct cli *cli, const struct name_ref *ref, struct cli_target *ret)
+{
+    *ret = (struct cli_target){.is_nucleus = false};
+    if (strcmp(ref->cell, "nucleus") == 0) {
+        name_nucleus(ret);
+        return true;
+    }
     if (*ref->space != '\0') {
         return lowest_socket(cli, ref->space, ref, ret);
     }
@@ -123,7 +135,7 @@ int cli_target_find(struct cli *cli, const struct name_ref *ref, struct cli_targ
 {
     AUTO_ASK struct cli_ask ask = {.fd = -1};
 
-    *ret = (struct cli_target){.is_nucleus = strcmp(ref->cell, "nucleus") == 0};
+    *ret = (struct cli_target){.is_nucleus = false};
     if (*ref->node != '\0') {
         return cli_fail(cli, ERR_UNSUPPORTED, "leave out \"@NODE\", or log in to that node",
                         "%s@%s: this command reaches cells of its own node", ref->cell, ref->node);
@@ -132,16 +144,15 @@ int cli_target_find(struct cli *cli, const struct name_ref *ref, struct cli_targ
     if (status != CLI_DONE) {
         return status;
     }
-    if (ret->is_nucleus) {
-        snprintf(ret->who, sizeof ret->who, "nucleus");
-        snprintf(ret->endpoint, sizeof ret->endpoint, "nucleus.sock");
+    if (strcmp(ref->cell, "nucleus") == 0) {
+        name_nucleus(ret);
         return CLI_DONE;
     }
     enum err e = cli_ask_connect(cli, "nucleus", "nucleus.sock", &ask);
     if (e == ERR_OK) {
         return resolve(cli, &ask, ref, ret);
     }
-    return find_socket(cli, ref, ret) ? CLI_DONE : cli_ask_explain_connect(cli, &ask, e);
+    return cli_target_socket(cli, ref, ret) ? CLI_DONE : cli_ask_explain_connect(cli, &ask, e);
 }
 
 int cli_target_operation(struct cli *cli, const char *text, struct name_ref *ret_ref,

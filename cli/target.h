@@ -17,6 +17,10 @@ struct cli_target {
  * CLI_FAILED or CLI_USAGE after saying why. */
 int cli_target_find(struct cli *cli, const struct name_ref *ref, struct cli_target *ret) MUST_CHECK;
 
+/* The same by socket files alone: no question to anybody, so for completion too. false: there is none;
+ * then *ret is unspecified. */
+bool cli_target_socket(struct cli *cli, const struct name_ref *ref, struct cli_target *ret);
+
 /* Split "space/greeter.0.Greet" at the last dot. CLI_USAGE after saying why. */
 int cli_target_operation(struct cli *cli, const char *text, struct name_ref *ret_ref,
                          char ret_operation[NAME_SIZE]) MUST_CHECK;

@@ -16,6 +16,7 @@
 #include "common/run/fd.h"
 #include "nucleus/cgroup.h"
 #include "nucleus/guard.h"
+#include "nucleus/mounts.h"
 #include "nucleus/events.h"
 #include "nucleus/exits.h"
 #include "nucleus/spawn.h"
@@ -64,14 +65,18 @@ static void ended(struct shell_slot *slot, bool is_known, int status)
                                   : "pid %" PRId32 " ended, status unknown (%" PRId32 ")",
                    slot->process.pid, ev.signal != 0 ? ev.signal : ev.exit_code);
     }
-    loop_watch_free(slot->pid_watch);
-    slot->pid_watch = NULL;
     loop_timer_free(slot->exit_timer);
     slot->exit_timer = NULL;
-    fd_close(&slot->pidfd);
     slot->process.pid = 0;
     junction_end(slot);
+    /* What is left of it goes after its successor has been started; by then the slot may have another
+     * process, or be gone. */
+    struct loop_watch *watch = take_ptr(&slot->pid_watch);
+    AUTO_FD int pidfd = fd_take(&slot->pidfd);
+    int mounts_fd = fd_take(&slot->mounts_fd);
     (void)shell_feed(s, &ev);
+    loop_watch_free(watch);
+    mounts_leave(s, mounts_fd);
 }
 
 /* The status of a process that is not our child; false: not known yet. */
@@ -140,6 +145,7 @@ enum err exits_watch(struct shell_slot *slot)
 {
     slot->pid_watch = loop_watch_new(host_loop(slot->shell->cell), slot->pidfd, LOOP_READ, on_pidfd,
                                      slot);
+    mounts_hold(slot);
     return slot->pid_watch == NULL ? ERR_NOMEM : ERR_OK;
 }
 

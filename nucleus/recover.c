@@ -58,7 +58,7 @@ static void fill_slot(struct shell *s, uint32_t index, const struct ledger_recor
     }
     *slot = (struct shell_slot){.shell = s, .slot = index, .process = record->process,
                                 .generation = record->instance.generation, .pidfd = pidfd,
-                                .gap_fd = -1, .log_fd = -1,
+                                .gap_fd = -1, .log_fd = -1, .mounts_fd = -1,
                                 .has_group = true /* perhaps: removing none does no harm */};
     s->slots[index] = slot;
     if (slot->process.pid <= 0) {

@@ -24,6 +24,7 @@
 #include "nucleus/junction.h"
 #include "nucleus/logs.h"
 #include "nucleus/look.h"
+#include "nucleus/mounts.h"
 #include "nucleus/publish.h"
 #include "nucleus/recover.h"
 #include "nucleus/spawn.h"
@@ -144,6 +145,7 @@ static void slot_free(struct shell *s, uint32_t index)
     loop_timer_free(slot->exit_timer);
     fd_close(&slot->pidfd);
     fd_close(&slot->log_fd);
+    mounts_leave(s, fd_take(&slot->mounts_fd));
     free(slot->endpoints);
     explicit_bzero(&slot->process, sizeof slot->process);
     free(slot);
@@ -157,7 +159,7 @@ static struct shell_slot *slot_get(struct shell *s, uint32_t index)
         if (slot != NULL) {
             slot->shell = s;
             slot->slot = index;
-            slot->pidfd = slot->gap_fd = slot->log_fd = -1;
+            slot->pidfd = slot->gap_fd = slot->log_fd = slot->mounts_fd = -1;
             s->slots[index] = slot;
         }
     }
@@ -633,6 +635,9 @@ enum err shell_start(struct cell *cell, void *state)
     journal_open(s, args.journal != NULL ? args.journal : JOURNAL_SOCKET);
     enum err e = exits_open(s);
     if (e == ERR_OK) {
+        e = mounts_open(s);
+    }
+    if (e == ERR_OK) {
         e = junction_open(s);
     }
     if (e == ERR_OK) {
@@ -645,6 +650,7 @@ enum err shell_start(struct cell *cell, void *state)
         events_add(s, "", "", 0, s->is_recovery ? "recover" : "up", "nucleus %" PRIu64 " pid %d",
                    s->ledger.starts, (int)getpid());
         exits_tell_guard(s, GUARD_SERVING);
+        s->has_started = true;
     }
     return e;
 }
@@ -682,8 +688,9 @@ void shell_stop(void *state)
     junction_close(s);
     journal_close();
     exits_close(s);
+    mounts_close(s);
     events_close(s);
-    if (s->is_down) {
+    if (s->is_down || (!s->has_started && !s->is_recovery)) { /* refused: nothing of ours runs */
         publish_sweep(s);
         cgroup_close();
     }

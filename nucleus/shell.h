@@ -16,6 +16,7 @@ enum {
     SHELL_PATH_SIZE = 512,
     SHELL_DIRS_MAX = 16,        /* --cells directories                                       */
     SHELL_EVENTS_MAX = 4096,    /* kept for `cell events`                                    */
+    SHELL_MOUNTS_MAX = 64,      /* namespaces of the dead not yet let go: see mounts.h       */
     SHELL_WAITERS_MAX = 64,     /* long polls on events at once                              */
     SHELL_ENDPOINTS_MAX = 256,  /* doors of one instance                                     */
     SHELL_REJOIN_GRACE_MS = 30000, /* how long cells live without any nucleus                */
@@ -46,6 +47,7 @@ struct shell_slot {
     bool is_child;          /* ours to wait for; else the guard reaps it               */
     bool has_report;        /* the guard has reported its end                          */
     int report_status;
+    int mounts_fd;          /* its mount namespace, held; -1: not                      */
     struct loop_watch *pid_watch;
     struct loop_timer *exit_timer; /* waits for the guard's report                     */
     uint32_t exit_tries;
@@ -80,6 +82,7 @@ struct shell_spare {
     int pidfd;
     int gap_fd;
     uint64_t jail_us;
+    uint64_t start_ticks;
     struct loop_watch *pid_watch;
     struct shell *shell;
 };
@@ -108,6 +111,7 @@ struct shell {
     const char *dirs[SHELL_DIRS_MAX];
     size_t dir_count;
     bool is_recovery;
+    bool has_started;
     int guard_fd;
     int lock_fd;
     struct loop_watch *guard_watch;
@@ -134,6 +138,9 @@ struct shell {
     struct cell_call *waiters[SHELL_WAITERS_MAX];
     uint64_t waiter_after[SHELL_WAITERS_MAX];
     struct loop_timer *waiter_timer;
+    struct loop_timer *mounts_timer;
+    int mounts_left[SHELL_MOUNTS_MAX];
+    size_t mounts_count;
     struct loop_timer *log_timer;
     struct cell_call *down_call;
     uint32_t down_count; /* instances that ran when it was asked for */

@@ -27,6 +27,7 @@ struct birth {
     bool is_spare;        /* instance not known yet */
     int gap_fd;           /* our end */
     uint64_t log_from;    /* size of its log file so far */
+    uint64_t start_ticks; /* 0: not looked at yet */
     struct jail_started started;
 };
 
@@ -263,13 +264,13 @@ static void refuse(struct shell *s, uint32_t slot, uint64_t generation, const ch
 
 /* The record with the pid is written before the process learns who it is: a nucleus that dies in
  * between leaves a process that nobody knows and that knows nothing, which ends by itself. */
-static enum err record_process(struct shell *s, struct shell_slot *slot)
+static enum err record_process(struct shell *s, struct shell_slot *slot, uint64_t start_ticks)
 {
     struct ledger_record record = {.instance = *node_at(s->node, slot->slot)};
-    uint64_t ticks = 0;
+    uint64_t ticks = start_ticks;
     char state;
 
-    enum err e = look_start_ticks(slot->process.pid, &ticks, &state);
+    enum err e = ticks != 0 ? ERR_OK : look_start_ticks(slot->process.pid, &ticks, &state);
     slot->process.start_ticks = ticks;
     if (e == ERR_OK) {
         record.process = slot->process;
@@ -332,7 +333,7 @@ static void begin_life(struct shell *s, struct shell_slot *slot, struct birth *b
     randombytes_buf(slot->process.token, LEDGER_TOKEN_LEN);
     enum err e = exits_watch(slot); /* first: whatever else fails, its end will be noticed */
     if (e == ERR_OK) {
-        e = record_process(s, slot);
+        e = record_process(s, slot, b->start_ticks);
     }
     feed_kind(s, slot, NODE_EV_SPAWNED);
     if (e == ERR_OK) {
@@ -366,6 +367,7 @@ static bool use_spare(struct shell *s, struct birth *b, uint32_t cell)
     b->started = (struct jail_started){.pid = spare->pid, .pidfd = spare->pidfd,
                                        .jail_us = spare->jail_us};
     b->gap_fd = spare->gap_fd;
+    b->start_ticks = spare->start_ticks;
     loop_watch_free(spare->pid_watch);
     free(spare);
     s->spares[cell] = NULL;
@@ -453,6 +455,7 @@ void spawn_spare(struct shell *s, uint32_t cell, bool is_wanted)
     }
     struct birth b = {.cell = &s->manifest.cells[cell], .is_spare = true, .gap_fd = -1};
     struct shell_spare *spare = calloc(1, sizeof *spare);
+    char state;
     enum err e = spare == NULL ? ERR_NOMEM : bear(s, &b, why);
     if (e != ERR_OK) {
         free(spare);
@@ -463,6 +466,10 @@ void spawn_spare(struct shell *s, uint32_t cell, bool is_wanted)
     *spare = (struct shell_spare){.cell = cell, .hash = b.cell->hash, .pid = b.started.pid,
                                   .pidfd = b.started.pidfd, .gap_fd = b.gap_fd,
                                   .jail_us = b.started.jail_us, .shell = s};
+    /* Looked at while there is time; should it fail, it is looked at again when the twin is needed. */
+    if (look_start_ticks(spare->pid, &spare->start_ticks, &state) != ERR_OK) {
+        spare->start_ticks = 0;
+    }
     spare->pid_watch = loop_watch_new(host_loop(s->cell), spare->pidfd, LOOP_READ, on_spare_ended,
                                       spare);
     s->spares[cell] = spare;

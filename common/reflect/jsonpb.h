@@ -3,6 +3,8 @@
  * Mapping: protobuf.dev, "ProtoJSON Format". Where it leaves a choice: members are written under
  * their .proto names and read under both names; fields without presence are written even when they
  * have their default; an enum number nobody named is written as a number.
+ * Not covered: the special forms of google.protobuf's own types (Timestamp, Duration, Any, wrappers,
+ * Struct); they are read and written field by field like any other message.
  * Both directions take hostile input: the schema from another process, the message from the wire,
  * the JSON from a user. */
 #ifndef CELL_COMMON_REFLECT_JSONPB_H

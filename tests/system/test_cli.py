@@ -52,10 +52,21 @@ def test_second_start_names_the_holder(node):
     assert result.err.count("\n") == 1
 
 
+BROKEN = "cells:\n  - name: greeter\n    instances: many\n"
+
+
 def test_broken_manifest_says_where(make_node):
-    node = make_node("cells:\n  - name: greeter\n    instances: many\n")
+    node = make_node(BROKEN)
+    node.damaged("what a refused start leaves behind is the next test's claim")
     result = node.command("up", node.manifest_path, "--detach")
     assert result.status == 1 and "node.yaml:3" in result.err, result
+
+
+def test_refused_start_leaves_no_socket(make_node):
+    node = make_node(BROKEN)
+    node.damaged("the claim is made here, not at the end")
+    assert node.command("up", node.manifest_path, "--detach").status == 1
+    assert not os.path.exists(os.path.join(node.run, "nucleus", "gap.sock"))
 
 
 def test_status_has_the_documented_members(node):
@@ -81,6 +92,9 @@ def test_stopped_process_is_unhealthy(make_node):
 def test_operations_are_completed_from_the_cell(node):
     out = node.cli("__complete", "call", "greeter.G")
     assert out.splitlines()[0] == "greeter.Greet\toperation"
+    node.cli("stop", "greeter.0")
+    out = node.cli("__complete", "call", "greeter.G")
+    assert out.splitlines()[0] == "greeter.Greet\toperation", "any instance that runs can be asked"
 
 
 def test_start_is_as_cheap_as_three_processes(node, build):
