@@ -14,6 +14,8 @@
 
 enum {
     HUB_SMALL_MAX = 2000,
+    HUB_BUFFER = 4096, /* answers: more than any test lets wait */
+    HUB_TURN_MS = 100, /* how often the thread looks whether it is closed */
 };
 
 static void send_replies(struct hub *h, nng_msg *to, Cell__Envelope__Reply **slots, size_t count)
@@ -29,7 +31,8 @@ static void send_replies(struct hub *h, nng_msg *to, Cell__Envelope__Reply **slo
     REQUIRE(nng_msg_alloc(&message, 0) == 0 && nng_msg_append(message, data, size) == 0 &&
             nng_msg_header_append(message, nng_msg_header(to), nng_msg_header_len(to)) == 0,
             "an answer");
-    if (nng_sendmsg(h->socket, message, 0) != 0) {
+    /* Without waiting: nng may not wake a sender that waits while the socket is closed. */
+    if (nng_sendmsg(h->socket, message, NNG_FLAG_NONBLOCK) != 0) {
         nng_msg_free(message);
     }
 }
@@ -136,7 +139,7 @@ static void lie(struct hub *h, const Cell__Envelope__Requests *requests, nng_msg
     REQUIRE(nng_msg_alloc(&noise, 0) == 0 && nng_msg_append(noise, "\xff\xff\xff", 3) == 0 &&
             nng_msg_header_append(noise, nng_msg_header(message), nng_msg_header_len(message)) == 0,
             "noise");
-    if (nng_sendmsg(h->socket, noise, 0) != 0) {
+    if (nng_sendmsg(h->socket, noise, NNG_FLAG_NONBLOCK) != 0) {
         nng_msg_free(noise);
     }
     stray.id = UINT64_MAX;
@@ -198,9 +201,15 @@ static void *run(void *context)
     struct hub *h = context;
     nng_msg *message;
 
-    while (nng_recvmsg(h->socket, &message, 0) == 0) {
-        serve(h, message);
-        nng_msg_free(message);
+    for (;;) {
+        int failed = nng_recvmsg(h->socket, &message, 0);
+        if (failed != 0 && failed != NNG_ETIMEDOUT) {
+            break; /* closed */
+        }
+        if (failed == 0) {
+            serve(h, message);
+            nng_msg_free(message);
+        }
     }
     return NULL;
 }
@@ -231,7 +240,10 @@ void hub_open(struct hub *h, const char *name, enum hub_mode mode, uint32_t inst
     h->instance = instance;
     REQUIRE(pthread_mutex_init(&h->lock, NULL) == 0, "a lock");
     (void)snprintf(url, sizeof url, "ipc://%s/%s", fake_run_dir(), name);
-    REQUIRE(nng_rep0_open_raw(&h->socket) == 0 && nng_listen(h->socket, url, NULL, 0) == 0,
+    REQUIRE(nng_rep0_open_raw(&h->socket) == 0 &&
+            nng_socket_set_int(h->socket, NNG_OPT_SENDBUF, HUB_BUFFER) == 0 &&
+            nng_socket_set_ms(h->socket, NNG_OPT_RECVTIMEO, HUB_TURN_MS) == 0, "a socket");
+    REQUIRE(nng_listen(h->socket, url, NULL, 0) == 0,
             "%s can be served", url);
     REQUIRE(pthread_create(&h->thread, NULL, run, h) == 0, "a thread");
 }

@@ -16,7 +16,6 @@ enum {
     CALLER = 20,           /* instance that asks                                        */
     SLACK_MS = 60,         /* of a deadline, on a loaded machine with sanitizers        */
     OUTSTANDING_MAX = 8192,
-    HUB = 30,              /* first instance number of the servers that the test plays  */
 };
 
 static struct fake f;
@@ -73,6 +72,8 @@ static enum err ask_once(const Cell__Testcell__AskRequest *request, uint64_t *re
     return e;
 }
 
+/* Socket of a callee that the test plays. Every test has instance numbers of its own: a connection
+ * that an earlier one ended may still be being noticed. */
 static const char *hub_name(uint32_t instance)
 {
     static char name[64];
@@ -89,7 +90,7 @@ static void a_silent_callee_costs_the_deadline(void)
     struct hub silent;
     uint64_t took_ms;
 
-    hub_open(&silent, hub_name(HUB), HUB_SILENT, HUB);
+    hub_open(&silent, hub_name(30), HUB_SILENT, 30);
     for (size_t i = 0; i < ARRAY_LEN(deadlines); i++) {
         Cell__Testcell__AskRequest request = to("testcell.30", 1, deadlines[i]);
         enum err e = ask_once(&request, &took_ms);
@@ -104,7 +105,7 @@ static void a_silent_callee_costs_the_deadline(void)
 
 static void a_callee_that_is_not_there_costs_the_deadline(void)
 {
-    Cell__Testcell__AskRequest request = to("testcell.31", 1, 100);
+    Cell__Testcell__AskRequest request = to("testcell.41", 1, 100);
     uint64_t took_ms;
     enum err e = ask_once(&request, &took_ms);
 
@@ -160,9 +161,9 @@ static void deadlines_are_passed_on(void)
     };
     struct hub echo;
 
-    hub_open(&echo, hub_name(HUB), HUB_ECHO, HUB);
+    hub_open(&echo, hub_name(50), HUB_ECHO, 50);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        Cell__Testcell__AskRequest request = to("testcell.30", 1, rows[i].given_ms);
+        Cell__Testcell__AskRequest request = to("testcell.50", 1, rows[i].given_ms);
         request.on_behalf = rows[i].on_behalf;
         Cell__Testcell__AskReply *r = ask(&request, rows[i].own_ms);
         uint32_t seen_ms = r->outcomes[0]->remaining_ms;
@@ -180,9 +181,9 @@ static void a_timer_may_ask(void)
     struct hub echo;
     uint64_t took_ms, sum_ms = 0;
 
-    hub_open(&echo, hub_name(HUB), HUB_ECHO, HUB);
+    hub_open(&echo, hub_name(60), HUB_ECHO, 60);
     for (int i = 0; i < 20; i++) {
-        Cell__Testcell__AskRequest request = to("testcell.30", 1, 5000);
+        Cell__Testcell__AskRequest request = to("testcell.60", 1, 5000);
         request.from_timer = true;
         CHECK(ask_once(&request, &took_ms) == ERR_OK, "asked from a timer");
         sum_ms += took_ms;
@@ -198,9 +199,9 @@ static void asking_again_has_a_deadline(void)
 {
     struct hub silent;
     uint64_t took_ms;
-    Cell__Testcell__AskRequest request = to("testcell.30", 1, 50);
+    Cell__Testcell__AskRequest request = to("testcell.70", 1, 50);
 
-    hub_open(&silent, hub_name(HUB), HUB_SILENT, HUB);
+    hub_open(&silent, hub_name(70), HUB_SILENT, 70);
     request.again = 4;
     enum err e = ask_once(&request, &took_ms);
     CHECK(e == ERR_TIMEOUT && took_ms >= 245 && took_ms < 250 + 5 * SLACK_MS,
@@ -243,14 +244,14 @@ static void a_dead_callee_is_noticed_at_once(void)
 static void a_late_callee_is_waited_for(void)
 {
     struct hub echo;
-    Cell__Testcell__AskRequest request = to("testcell.32", 40, 100);
+    Cell__Testcell__AskRequest request = to("testcell.82", 40, 100);
     uint64_t took_ms;
 
     Cell__Testcell__AskReply *r = ask(&request, FAKE_PATIENCE_MS);
     CHECK(count_status(r, ERR_TIMEOUT) == 40, "nobody there: all time out");
     cell__testcell__ask_reply__free_unpacked(r, NULL);
-    hub_open(&echo, hub_name(32), HUB_ECHO, 32);
-    request = to("testcell.32", 1, 5000);
+    hub_open(&echo, hub_name(82), HUB_ECHO, 82);
+    request = to("testcell.82", 1, 5000);
     CHECK(ask_once(&request, &took_ms) == ERR_OK, "now it is there");
     CHECK(atomic_load(&echo.requests) == 1, "what had timed out is not sent after all: %u requests",
           atomic_load(&echo.requests));
@@ -266,15 +267,15 @@ static void instances_take_turns(void)
     size_t got[SERVERS] = {0};
 
     for (uint32_t i = 0; i < SERVERS; i++) {
-        hub_open(&echo[i], hub_name(HUB + i), HUB_ECHO, HUB + i);
+        hub_open(&echo[i], hub_name(90 + i), HUB_ECHO, 90 + i);
     }
-    hub_resolves(&nucleus, HUB, SERVERS);
+    hub_resolves(&nucleus, 90, SERVERS);
     Cell__Testcell__AskRequest request = to("testcell", 9, 5000);
     for (int k = 0; k < 10; k++) {
         Cell__Testcell__AskReply *r = ask(&request, FAKE_PATIENCE_MS);
         CHECK(count_status(r, ERR_OK) == 9, "all are answered: %zu", count_status(r, ERR_OK));
         for (size_t i = 0; i < r->n_outcomes; i++) {
-            got[r->outcomes[i]->instance - HUB]++;
+            got[r->outcomes[i]->instance - 90]++;
         }
         cell__testcell__ask_reply__free_unpacked(r, NULL);
     }
@@ -295,19 +296,19 @@ static void names_are_judged(void)
         const char *why;
     } rows[] = {
         {"", ERR_INVALID, "no name"},
-        {"../testcell.30", ERR_INVALID, "a path"},
-        {"testcell.30/../x", ERR_INVALID, "a path behind a name"},
+        {"../testcell.100", ERR_INVALID, "a path"},
+        {"testcell.100/../x", ERR_INVALID, "a path behind a name"},
         {"-testcell", ERR_INVALID, "an option"},
         {"test\ncell", ERR_INVALID, "two lines"},
         {"testcell.10000", ERR_INVALID, "an instance past the last"},
         {"testcell@other", ERR_INVALID, "another node's"},
         {"nucleus", ERR_OK, "the nucleus"},
-        {"default/testcell.30", ERR_OK, "an instance with its namespace"},
-        {"testcell.30", ERR_OK, "an instance"},
+        {"default/testcell.100", ERR_OK, "an instance with its namespace"},
+        {"testcell.100", ERR_OK, "an instance"},
     };
     struct hub echo;
 
-    hub_open(&echo, hub_name(HUB), HUB_ECHO, HUB);
+    hub_open(&echo, hub_name(100), HUB_ECHO, 100);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         Cell__Testcell__AskRequest request = to(rows[i].target, 1, 2000);
         uint64_t took_ms;
@@ -324,8 +325,8 @@ static void nobody_healthy_is_said_at_once(void)
     struct hub echo;
     uint64_t took_ms;
 
-    hub_open(&echo, hub_name(HUB), HUB_ECHO, HUB);
-    hub_resolves(&nucleus, HUB, 1);
+    hub_open(&echo, hub_name(110), HUB_ECHO, 110);
+    hub_resolves(&nucleus, 110, 1);
     hub_heal(&nucleus, 0, false);
     for (int k = 0; k < 3; k++) {
         Cell__Testcell__AskReply *r = ask(&request, FAKE_PATIENCE_MS);
@@ -347,8 +348,8 @@ static void a_nucleus_that_is_away_stops_nobody(void)
     struct hub echo;
     uint64_t took_ms;
 
-    hub_open(&echo, hub_name(HUB), HUB_ECHO, HUB);
-    hub_resolves(&nucleus, HUB, 1);
+    hub_open(&echo, hub_name(120), HUB_ECHO, 120);
+    hub_resolves(&nucleus, 120, 1);
     fake_nap_ms(1100); /* until what was known is old: the claim is about old knowledge */
     CHECK(ask_once(&request, &took_ms) == ERR_OK, "known");
     hub_close(&nucleus);
@@ -369,9 +370,9 @@ static void a_nucleus_that_is_away_stops_nobody(void)
 static void requests_of_one_turn_travel_together(void)
 {
     struct hub echo;
-    Cell__Testcell__AskRequest request = to("testcell.30", 1000, 5000);
+    Cell__Testcell__AskRequest request = to("testcell.130", 1000, 5000);
 
-    hub_open(&echo, hub_name(HUB), HUB_ECHO, HUB);
+    hub_open(&echo, hub_name(130), HUB_ECHO, 130);
     Cell__Testcell__AskReply *r = ask(&request, FAKE_PATIENCE_MS);
     CHECK(count_status(r, ERR_OK) == 1000, "all are answered");
     CHECK(atomic_load(&echo.messages) <= 4, "1000 requests in %u messages",
@@ -458,9 +459,9 @@ static void waiting_calls_do_not_fill_the_link(void)
 static void a_batch_that_is_too_large_is_taken_apart(void)
 {
     struct hub small;
-    Cell__Testcell__AskRequest request = to("testcell.30", 50, 5000);
+    Cell__Testcell__AskRequest request = to("testcell.140", 50, 5000);
 
-    hub_open(&small, hub_name(HUB), HUB_SMALL, HUB);
+    hub_open(&small, hub_name(140), HUB_SMALL, 140);
     request.fill = 300;
     Cell__Testcell__AskReply *r = ask(&request, FAKE_PATIENCE_MS);
     CHECK(count_status(r, ERR_OK) == 50, "each would fit: %zu answered", count_status(r, ERR_OK));
@@ -475,9 +476,9 @@ static void a_batch_that_is_too_large_is_taken_apart(void)
 static void outstanding_requests_are_limited(void)
 {
     struct hub silent;
-    Cell__Testcell__AskRequest request = to("testcell.30", OUTSTANDING_MAX + 10, 1500);
+    Cell__Testcell__AskRequest request = to("testcell.150", OUTSTANDING_MAX + 10, 1500);
 
-    hub_open(&silent, hub_name(HUB), HUB_SILENT, HUB);
+    hub_open(&silent, hub_name(150), HUB_SILENT, 150);
     Cell__Testcell__AskReply *r = ask(&request, FAKE_PATIENCE_MS);
     size_t limit = count_status(r, ERR_LIMIT), timeout = count_status(r, ERR_TIMEOUT);
     /* A heartbeat of its own may be outstanding just then. */
@@ -503,10 +504,10 @@ static void a_request_has_a_size(void)
     struct hub echo;
     struct fake other;
 
-    hub_open(&echo, hub_name(HUB), HUB_ECHO, HUB);
+    hub_open(&echo, hub_name(160), HUB_ECHO, 160);
     fake_start(&other, &(struct fake_spec){.instance = 22, .message_bytes = 8192});
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        Cell__Testcell__AskRequest request = to("testcell.30", 1, 2000);
+        Cell__Testcell__AskRequest request = to("testcell.160", 1, 2000);
         ProtobufCMessage *reply = NULL;
         char text[SP_TEXT_SIZE];
         request.fill = (uint32_t)rows[i].size; /* the question itself must fit, too */
@@ -527,9 +528,9 @@ static void a_request_has_a_size(void)
 static void answers_nobody_asked_for_are_dropped(void)
 {
     struct hub lying, swapped;
-    Cell__Testcell__AskRequest request = to("testcell.30", 20, 3000);
+    Cell__Testcell__AskRequest request = to("testcell.170", 20, 3000);
 
-    hub_open(&lying, hub_name(HUB), HUB_LYING, HUB);
+    hub_open(&lying, hub_name(170), HUB_LYING, 170);
     for (int k = 0; k < 5; k++) {
         Cell__Testcell__AskReply *r = ask(&request, FAKE_PATIENCE_MS);
         CHECK(count_status(r, ERR_OK) == 20, "the right answers count: %zu", count_status(r, ERR_OK));
@@ -537,8 +538,8 @@ static void answers_nobody_asked_for_are_dropped(void)
     }
     CHECK(fake_log_lines(&f, "ASK-MALFORMED", NULL) > 0, "noise is logged");
     hub_close(&lying);
-    hub_open(&swapped, hub_name(HUB + 1), HUB_SWAPPED, HUB + 1);
-    request.target = "testcell.31";
+    hub_open(&swapped, hub_name(171), HUB_SWAPPED, 171);
+    request.target = "testcell.171";
     Cell__Testcell__AskReply *r = ask(&request, FAKE_PATIENCE_MS);
     CHECK(count_status(r, ERR_OK) == 20, "answers may come one by one in any order: %zu",
           count_status(r, ERR_OK));
@@ -577,11 +578,11 @@ static void the_end_cancels_what_is_asked(void)
 {
     struct hub silent;
     struct fake other;
-    Cell__Testcell__AskRequest request = to("testcell.30", 5, 60000);
+    Cell__Testcell__AskRequest request = to("testcell.180", 5, 60000);
     Cell__Gap__ToCell message = CELL__GAP__TO_CELL__INIT;
     Cell__Gap__Terminate terminate = CELL__GAP__TERMINATE__INIT;
 
-    hub_open(&silent, hub_name(HUB), HUB_SILENT, HUB);
+    hub_open(&silent, hub_name(180), HUB_SILENT, 180);
     fake_start(&other, &(struct fake_spec){.instance = 24});
     AUTO_FD int fd = raw_open(fake_door(&other, "", ""));
     request.again = 3; /* a callback that asks again is told so as well */

@@ -195,6 +195,32 @@ static void an_orphan_goes_away(struct kit *k)
     CLAIM(k, kit_has(k, "FORGET gone.0"), "and so is it");
 }
 
+/* Requirements of entries that are gone are not on record; the level is. */
+static void orphans_end_from_the_top(struct kit *k)
+{
+    struct node_instance low = record(NODE_READY, true), high = low;
+    memcpy(low.name, "low", 4);
+    memcpy(high.name, "high", 5);
+    high.generation = 10;
+    high.level = 2;
+    CLAIM(k, adopt(k, 1, &low) == ERR_OK && adopt(k, 2, &high) == ERR_OK, "two orphans to be");
+    kit_apply(k);
+    CLAIM(k, kit_has(k, "DRAIN high.0") && !kit_has(k, "DRAIN low.0"), "the higher one first");
+    kit_exit(k, "high.0", 0, 0);
+    CLAIM(k, kit_has(k, "DRAIN low.0"), "then the lower");
+}
+
+static void an_interrupted_start_keeps_no_old_wish(struct kit *k)
+{
+    struct node_instance r = record(NODE_BOOTING, false);
+    r.is_spawning = true;
+    r.restart_after_exit = true; /* it was to be restarted when the supervisor died */
+    recover(k, &r);
+    kit_tell(k, NODE_EV_SPAWNED, "a.0");
+    CLAIM(k, !kit_has(k, "DRAIN a.0") && !kit_at(k, "a.0")->restart_after_exit,
+          "its new process is the restart");
+}
+
 static void an_apply_under_way_is_finished(struct kit *k)
 {
     struct node_instance r = record(NODE_READY, true);
@@ -294,6 +320,8 @@ int main(void)
         KIT_TEST(times_of_a_confused_clock_are_bounded),
         KIT_TEST(who_gave_up_stays_so_and_who_is_held_too),
         KIT_TEST(an_orphan_goes_away),
+        KIT_TEST(orphans_end_from_the_top),
+        KIT_TEST(an_interrupted_start_keeps_no_old_wish),
         KIT_TEST(an_apply_under_way_is_finished),
         KIT_TEST(down_and_scales_are_remembered),
         KIT_TEST(a_scale_of_another_number_is_void),

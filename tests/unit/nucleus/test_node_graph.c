@@ -204,6 +204,25 @@ static void a_change_rolls_one_at_a_time(struct kit *k)
     CLAIM(k, !kit_has(k, "DRAIN a.2"), "what never changed is left alone");
 }
 
+static void a_roll_does_not_jump_the_stop_order(struct kit *k)
+{
+    kit_cell(k, "a", 2, "");
+    kit_cell(k, "b", 1, "a");
+    kit_apply(k);
+    kit_up(k, "a.0");
+    kit_up(k, "a.1");
+    kit_up(k, "b.0");
+    kit_entry(k, "a")->hash = 2;
+    kit_apply(k);
+    CLAIM(k, kit_has(k, "DRAIN a.0"), "a roll has begun");
+    kit_order(k, NODE_EV_DOWN, NULL, 0, 0);
+    CLAIM(k, kit_has(k, "DRAIN b.0") && !kit_has(k, "DRAIN a.1"), "the rest of it stops in order");
+    kit_exit(k, "a.0", 0, 0);
+    CLAIM(k, !kit_has(k, "DRAIN a.1") && !kit_has(k, "SPAWN a.0"), "b still requires it");
+    kit_exit(k, "b.0", 0, 0);
+    CLAIM(k, kit_has(k, "DRAIN a.1"), "now nobody does");
+}
+
 static void a_new_version_that_fails_halts_the_roll(struct kit *k)
 {
     kit_cell(k, "a", 2, "")->restart.give_up_count = 1;
@@ -400,6 +419,7 @@ int main(void)
         KIT_TEST(a_persons_number_holds_until_the_manifests_changes),
         KIT_TEST(a_cell_stopped_as_a_whole_does_not_grow_into_running),
         KIT_TEST(a_change_rolls_one_at_a_time),
+        KIT_TEST(a_roll_does_not_jump_the_stop_order),
         KIT_TEST(a_new_version_that_fails_halts_the_roll),
         KIT_TEST(a_change_restarts_at_once_who_does_not_serve),
         KIT_TEST(a_persons_restart_of_one_is_at_once),
