@@ -40,7 +40,7 @@ results=()
 # have no environment to read this from and are compiled so (-fno-sanitize-recover).
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=1
-export TSAN_OPTIONS=halt_on_error=1
+export TSAN_OPTIONS=halt_on_error=1:suppressions=$root/tests/support/tsan.supp
 
 finish() {
     python3 "$root/tests/summary.py" "${results[@]}"

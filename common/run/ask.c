@@ -148,11 +148,22 @@ static enum err enqueue(struct cell *cell, const char *path, struct ask_request 
     return e;
 }
 
-/* To the next instance of a name that has some. */
+/* To the next instance of a name that has some; one that was lost makes the list old. */
 static enum err enqueue_in_turn(struct cell *cell, struct ask_name *name, struct ask_request *r)
 {
+    struct ask_link *link;
+
     assert(name->count > 0);
-    return enqueue(cell, name->path[name->turn++ % name->count], r);
+    enum err e = ask_link_get(cell, name->path[name->turn++ % name->count], &link);
+    if (e != ERR_OK) {
+        return e;
+    }
+    r->name_id = name->id;
+    ask_link_enqueue(link, r);
+    if (ask_link_is_lost(link)) {
+        name->fresh_until_ms = 0;
+    }
+    return ERR_OK;
 }
 
 static void learn(struct cell *cell, struct ask_name *name,
@@ -168,6 +179,28 @@ static void learn(struct cell *cell, struct ask_name *name,
         }
     }
     name->fresh_until_ms = loop_now_ms() + ASK_FRESH_MS;
+}
+
+static bool has_path(const struct ask_name *name, const char *path)
+{
+    for (size_t i = 0; i < name->count; i++) {
+        if (strcmp(name->path[i], path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What waits for an instance that the name no longer stands for goes to one of those it does. With
+ * none at all it stays: an instance that is restarted comes back where it was. */
+static void reroute(struct cell *cell, struct ask_name *name)
+{
+    for (size_t i = 0; name->count > 0 && i < ASK_LINKS_MAX; i++) {
+        struct ask_link *link = cell->asks->links[i];
+        if (link != NULL && !has_path(name, link->path)) {
+            ask_link_take_back(link, name->id, &name->waiting);
+        }
+    }
 }
 
 struct resolving {
@@ -194,6 +227,7 @@ static void on_resolved(void *context, enum err e, const struct ProtobufCMessage
     name->is_resolving = false;
     if (e == ERR_OK) {
         learn(cell, name, (const Cell__Nucleus__ResolveReply *)reply);
+        reroute(cell, name);
         text = "no healthy instance";
         e = ERR_UNAVAILABLE; /* of those who wait, should there be none */
     } else if (!is_silent(e) && !err_is_transient(e)) {
@@ -276,6 +310,7 @@ static enum err name_get(struct asks *asks, const char *target, struct ask_name 
         return ERR_NOMEM;
     }
     (void)snprintf(fresh->target, sizeof fresh->target, "%s", target);
+    fresh->id = ++asks->next_name_id;
     free(asks->names[place]);
     asks->names[place] = *ret = fresh;
     return ERR_OK;
@@ -293,12 +328,14 @@ static enum err route_by_name(struct cell *cell, const char *target, struct ask_
         return e;
     }
     name->used_ms = now_ms;
-    if (!name->is_resolving && (name->count == 0 || now_ms >= name->fresh_until_ms)) {
-        e = resolve(cell, name);
-    }
     if (name->count > 0) {
-        return enqueue_in_turn(cell, name, r); /* old knowledge is better than none */
+        e = enqueue_in_turn(cell, name, r); /* old knowledge is better than none */
+        if (e == ERR_OK && !name->is_resolving && now_ms >= name->fresh_until_ms) {
+            (void)resolve(cell, name); /* too many requests just now: the next one tries again */
+        }
+        return e;
     }
+    e = name->is_resolving ? ERR_OK : resolve(cell, name);
     if (e == ERR_OK) {
         ask_list_add(&name->waiting, r);
     }

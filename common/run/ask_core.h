@@ -30,6 +30,7 @@ enum {
 struct ask_request {
     struct ask_request *next;
     uint32_t operation;
+    uint32_t name_id; /* of the name it was asked by; 0: by instance, it goes there or nowhere */
     uint64_t deadline_ms;
     const ProtobufCMessageDescriptor *reply;
     cell_answer done;
@@ -78,6 +79,7 @@ struct ask_link {
 
 /* A name without instance number, and what the supervisor said it stands for. */
 struct ask_name {
+    uint32_t id;
     char target[NAME_REF_SIZE];
     char path[ASK_RESOLVED_MAX][HOST_PATH_SIZE];
     size_t count;
@@ -94,6 +96,7 @@ struct asks {
     struct loop_timer *deadline_timer;
     uint64_t deadline_armed_ms;
     uint32_t next_message_id;
+    uint32_t next_name_id;
     bool is_closing;
     struct asks_numbers numbers;
 };
@@ -113,6 +116,10 @@ void ask_finish_list(struct cell *cell, struct ask_list *list, enum err e, const
  * ERR_INVALID: the path is too long for a socket. */
 enum err ask_link_get(struct cell *cell, const char *path, struct ask_link **ret) MUST_CHECK;
 void ask_link_enqueue(struct ask_link *link, struct ask_request *r);
+/* Whether it had a connection and lost it: whoever listened there may be gone for good. */
+bool ask_link_is_lost(struct ask_link *link);
+/* Move what was asked by this name and is not sent yet to `list`. */
+void ask_link_take_back(struct ask_link *link, uint32_t name_id, struct ask_list *list);
 /* Send what waits, as few messages as possible, if somebody is connected. */
 void ask_link_flush(struct ask_link *link, uint64_t now_ms);
 /* Take due requests out, sent or not, into the two lists. */

@@ -213,6 +213,23 @@ void ask_link_flush(struct ask_link *link, uint64_t now_ms)
     }
 }
 
+bool ask_link_is_lost(struct ask_link *link)
+{
+    return atomic_load(&link->opened) > 0 && !is_connected(link);
+}
+
+void ask_link_take_back(struct ask_link *link, uint32_t name_id, struct ask_list *list)
+{
+    struct ask_list kept = {0};
+    struct ask_request *next;
+
+    for (struct ask_request *r = link->waiting.first; r != NULL; r = next) {
+        next = r->next;
+        ask_list_add(r->name_id == name_id ? list : &kept, r);
+    }
+    link->waiting = kept;
+}
+
 void ask_link_enqueue(struct ask_link *link, struct ask_request *r)
 {
     ask_list_add(&link->waiting, r);

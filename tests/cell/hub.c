@@ -15,7 +15,7 @@
 enum {
     HUB_SMALL_MAX = 2000,
     HUB_BUFFER = 4096, /* answers: more than any test lets wait */
-    HUB_TURN_MS = 100, /* how often the thread looks whether it is closed */
+    HUB_TURN_MS = 20,  /* how often the thread looks whether it is closed */
 };
 
 static void send_replies(struct hub *h, nng_msg *to, Cell__Envelope__Reply **slots, size_t count)
@@ -201,11 +201,9 @@ static void *run(void *context)
     struct hub *h = context;
     nng_msg *message;
 
-    for (;;) {
+    while (!atomic_load(&h->is_closing)) {
         int failed = nng_recvmsg(h->socket, &message, 0);
-        if (failed != 0 && failed != NNG_ETIMEDOUT) {
-            break; /* closed */
-        }
+        REQUIRE(failed == 0 || failed == NNG_ETIMEDOUT, "receiving: %s", nng_strerror(failed));
         if (failed == 0) {
             serve(h, message);
             nng_msg_free(message);
@@ -250,8 +248,9 @@ void hub_open(struct hub *h, const char *name, enum hub_mode mode, uint32_t inst
 
 void hub_close(struct hub *h)
 {
+    atomic_store(&h->is_closing, true);
+    (void)pthread_join(h->thread, NULL); /* first: nng does not take a close under a receiver well */
     (void)nng_close(h->socket);
-    (void)pthread_join(h->thread, NULL);
     for (size_t i = 0; i < h->kept_count; i++) {
         nng_msg_free(h->kept[i]);
     }

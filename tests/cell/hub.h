@@ -30,6 +30,7 @@ struct hub {
     nng_socket socket;
     pthread_t thread;
     atomic_int mode;
+    atomic_bool is_closing;
     uint32_t instance;
     atomic_uint messages;
     atomic_uint requests;

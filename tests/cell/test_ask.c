@@ -341,6 +341,31 @@ static void nobody_healthy_is_said_at_once(void)
     hub_close(&echo);
 }
 
+/* The instance a name stood for is gone: the call goes to the one that took its place, soon. */
+static void a_call_follows_its_name(void)
+{
+    Cell__Testcell__AskRequest request = to("default/testcell", 1, 5000);
+    struct hub before, after;
+    uint64_t took_ms;
+
+    hub_open(&before, hub_name(200), HUB_ECHO, 200);
+    hub_open(&after, hub_name(201), HUB_ECHO, 201);
+    hub_resolves(&nucleus, 200, 1);
+    fake_nap_ms(1100); /* until what an earlier test taught is old */
+    for (int k = 0; k < 2; k++) {
+        CHECK(ask_once(&request, &took_ms) == ERR_OK, "the first instance answers");
+    }
+    CHECK(atomic_load(&before.requests) > 0, "it was the one");
+    hub_resolves(&nucleus, 201, 1);
+    hub_close(&before);
+    fake_nap_ms(50); /* the connection's end is noticed: what is sent into it is PEER_DEAD */
+    enum err e = ask_once(&request, &took_ms);
+    CHECK(e == ERR_OK && took_ms < 1000, "the second does: %s after %" PRIu64 " ms", err_name(e),
+          took_ms);
+    CHECK(atomic_load(&after.requests) == 1, "once");
+    hub_close(&after);
+}
+
 /* With the nucleus away the last known instances are used, and a name never heard of fails. */
 static void a_nucleus_that_is_away_stops_nobody(void)
 {
@@ -613,6 +638,7 @@ int main(int argc, char **argv)
     instances_take_turns();
     names_are_judged();
     nobody_healthy_is_said_at_once();
+    a_call_follows_its_name();
     a_nucleus_that_is_away_stops_nobody();
     requests_of_one_turn_travel_together();
     a_slow_answer_holds_nobody_up();
