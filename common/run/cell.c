@@ -1,4 +1,4 @@
-/* The frame of every process: be born, open, close the doors, start, serve, stop. */
+/* The life of a cell: be born, open, close the doors, start, serve, stop. */
 #include "common/run/cell.h"
 
 #include <assert.h>
@@ -13,108 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/run/call.h"
-#include "common/run/fd.h"
-#include "common/run/host.h"
-
-struct cell_timer {
-    struct loop_timer *timer;
-    void (*fire)(void *context);
-    void *context;
-    bool is_once;
-};
-
-/* ---- small public facts ------------------------------------------------------------------------ */
-
-uint64_t cell_now_ms(const struct cell *cell)
-{
-    (void)cell;
-    return loop_now_ms();
-}
-
-const char *cell_name(const struct cell *cell)
-{
-    return cell->birth.name;
-}
-
-const char *cell_space(const struct cell *cell)
-{
-    return cell->birth.space;
-}
-
-uint32_t cell_instance(const struct cell *cell)
-{
-    return cell->birth.instance;
-}
-
-const char *cell_config(const struct cell *cell)
-{
-    return cell->birth.config != NULL ? cell->birth.config : "";
-}
-
-const char *cell_run_dir(const struct cell *cell)
-{
-    return cell->birth.run_dir;
-}
-
-const char *cell_state_dir(const struct cell *cell)
-{
-    return cell->birth.state_dir;
-}
-
-struct loop *host_loop(struct cell *cell)
-{
-    return cell->loop;
-}
-
-int cell_take_descriptor(struct cell *cell, const char *name)
-{
-    for (size_t i = 0; i < cell->birth.descriptor_count; i++) {
-        if (strcmp(cell->birth.descriptor_name[i], name) == 0) {
-            return fd_take(&cell->birth.descriptor[i]);
-        }
-    }
-    return -1;
-}
-
-static void on_cell_timer(void *context)
-{
-    struct cell_timer *t = context;
-
-    if (t->is_once) {
-        /* Free first: `fire` may start it anew, and the owner must not stop a dead one. */
-        loop_timer_free(t->timer);
-        t->timer = NULL;
-    }
-    t->fire(t->context);
-}
-
-struct cell_timer *cell_timer_start(struct cell *cell, uint64_t delay_ms, uint64_t period_ms,
-                                    void (*fire)(void *context), void *context)
-{
-    struct cell_timer *t = calloc(1, sizeof *t);
-
-    if (t == NULL) {
-        return NULL;
-    }
-    t->fire = fire;
-    t->context = context;
-    t->is_once = period_ms == 0;
-    t->timer = loop_timer_new(cell->loop, delay_ms, period_ms, on_cell_timer, t);
-    if (t->timer == NULL) {
-        free(t);
-        return NULL;
-    }
-    return t;
-}
-
-void cell_timer_stop(struct cell_timer *timer)
-{
-    if (timer != NULL) {
-        loop_timer_free(timer->timer);
-        free(timer);
-    }
-}
+#include "common/run/door_core.h"
+#include "common/run/frame.h"
 
 /* ---- birth ------------------------------------------------------------------------------------- */
 
@@ -241,33 +141,10 @@ static enum err say_ready(struct cell *cell)
 
 /* ---- phases ------------------------------------------------------------------------------------ */
 
-static enum err refuse(const char *phase, enum err e)
-{
-    if (e != ERR_OK) {
-        log_error("CELL-START", "phase=%s error=%s text=\"%s\" action=not-started", phase,
-                  err_name(e), err_text(e));
-    }
-    return e;
-}
-
-static enum err open_phase(struct cell *cell)
-{
-    cell->loop = loop_new();
-    cell->state = calloc(1, cell->def->state_size + 1);
-    if (cell->loop == NULL || cell->state == NULL) {
-        return ERR_NOMEM;
-    }
-    enum err e = host_ops_build(cell);
-    if (e == ERR_OK && cell->def->open != NULL) {
-        e = cell->def->open(cell, cell->state);
-    }
-    return e;
-}
-
 /* Sockets, junction and hooks, in the order the junction's protocol asks for. */
 static enum err start_phase(struct cell *cell)
 {
-    enum err e = asks_open(cell);
+    enum err e = cell->outlet->open(cell);
 
     if (e == ERR_OK) {
         e = listen_everywhere(cell);
@@ -282,132 +159,34 @@ static enum err start_phase(struct cell *cell)
         e = cell->def->start(cell, cell->state);
     }
     if (e == ERR_OK) {
-        e = life_begin(cell);
+        e = hear_begin(cell);
+    }
+    if (e == ERR_OK) {
+        e = beat_begin(cell);
     }
     return e == ERR_OK ? say_ready(cell) : e;
 }
 
-static void on_asked_to_end(void *context)
-{
-    cell_stop(context, "signal");
-}
-
-/* The supervisor ends when its cells have: its drain hook leads there. */
-static void on_supervisor_asked(void *context)
-{
-    struct cell *cell = context;
-
-    cell->def->drain(cell->state);
-}
-
-static enum err catch_signals(struct cell *cell)
-{
-    void (*fire)(void *context) = cell->is_supervisor ? on_supervisor_asked : on_asked_to_end;
-    enum err e = loop_signal(cell->loop, SIGTERM, fire, cell);
-
-    return e == ERR_OK ? loop_signal(cell->loop, SIGINT, fire, cell) : e;
-}
-
-static void on_turn(void *context, uint64_t now_ms)
-{
-    struct cell *cell = context;
-
-    if (cell->def->tick != NULL) {
-        cell->def->tick(cell->state, now_ms);
-    }
-    asks_flush(cell, now_ms);
-    life_end(cell);
-}
-
-static void say_stopped(struct cell *cell, const char *reason)
-{
-    Cell__Gap__Stopped stopped = CELL__GAP__STOPPED__INIT;
-    Cell__Gap__ToNucleus message = CELL__GAP__TO_NUCLEUS__INIT;
-
-    if (cell->gap_fd >= 0 && cell->gap_state >= GAP_GENESIS && cell->gap_state < GAP_STOPPED) {
-        stopped.reason = (char *)reason;
-        message.what_case = CELL__GAP__TO_NUCLEUS__WHAT_STOPPED;
-        message.stopped = &stopped;
-        life_tell(cell, &message); /* the exit status says the same a moment later */
-    }
-}
-
-static void close_phase(struct cell *cell)
-{
-    asks_cancel(cell); /* before `stop`: the callbacks use what it frees */
-    if (cell->def->stop != NULL && cell->state != NULL) {
-        cell->def->stop(cell->state);
-    }
-    if (cell->loop != NULL) {
-        loop_watch_free(cell->gap_watch);
-        loop_timer_free(cell->beat_timer);
-        loop_timer_free(cell->rejoin_timer);
-        loop_timer_free(cell->end_timer);
-        asks_close(cell);
-        door_close(cell);
-        loop_free(cell->loop);
-    }
-    for (size_t i = 0; i < cell->grant_count; i++) {
-        cell__gap__caller_grant__free_unpacked(cell->grants[i], NULL);
-    }
-    free(cell->grants);
-    host_metrics_free(cell);
-    free(cell->ops);
-    free(cell->state);
-    fd_close(&cell->gap_fd);
-    birth_fini(&cell->birth);
-}
-
-static int serve(struct cell *cell)
-{
-    log_info("CELL-READY", "generation=%" PRIu64 " took_ms=%" PRIu64, cell->birth.generation,
-             loop_now_ms() - cell->started_ms);
-    loop_run(cell->loop, on_turn, cell);
-    say_stopped(cell, cell->stop_reason);
-    log_info("CELL-STOPPED", "why=\"%s\"", cell->stop_reason);
-    return cell->exit_status;
-}
-
 int cell_main(const struct cell_def *def, int argc, char **argv)
 {
-    struct cell cell = {.def = def, .gap_fd = -1, .started_ms = loop_now_ms()};
+    struct cell cell = {.def = def, .gap_fd = -1, .started_ms = loop_now_ms(),
+                        .wire = def->has_own_wire ? &door_sp_wire : &door_nng_wire, .outlet = &outlet_asks};
     struct seal_spec spec;
     int status = 1;
 
     (void)signal(SIGPIPE, SIG_IGN); /* a caller that went away is an error code, not our end */
     enum err e = be_born(&cell, argc, argv);
-    if (e == ERR_OK && refuse("booting", say_booting(&cell)) == ERR_OK &&
-        refuse("open", open_phase(&cell)) == ERR_OK && close_doors(&cell, &spec) == ERR_OK &&
-        refuse("signals", catch_signals(&cell)) == ERR_OK &&
-        refuse("start", start_phase(&cell)) == ERR_OK) {
-        status = serve(&cell);
+    if (e == ERR_OK && frame_refuse("booting", say_booting(&cell)) == ERR_OK &&
+        frame_refuse("open", frame_open(&cell)) == ERR_OK && close_doors(&cell, &spec) == ERR_OK &&
+        frame_refuse("signals", frame_catch_signals(&cell)) == ERR_OK &&
+        frame_refuse("start", start_phase(&cell)) == ERR_OK) {
+        status = frame_serve(&cell);
     } else {
-        say_stopped(&cell, "could not start");
+        frame_say_stopped(&cell, "could not start");
         if (e == ERR_INVALID && !cell.is_supervised) {
             status = 64; /* EX_USAGE of sysexits(3) */
         }
     }
-    close_phase(&cell);
-    return status;
-}
-
-int host_supervisor_main(const struct cell_def *def, const struct host_birth *birth)
-{
-    struct cell cell = {.def = def, .gap_fd = -1, .started_ms = loop_now_ms(),
-                        .is_supervisor = true, .birth = *birth};
-    int status = 1;
-
-    (void)signal(SIGPIPE, SIG_IGN);
-    log_init(cell.birth.space, cell.birth.name, cell.birth.instance);
-    log_set_level(cell.birth.log_level);
-    enum err e = door_open(&cell);
-    if (refuse("door", e) == ERR_OK && refuse("open", open_phase(&cell)) == ERR_OK &&
-        refuse("signals", catch_signals(&cell)) == ERR_OK &&
-        refuse("asks", asks_open(&cell)) == ERR_OK &&
-        refuse("receive", door_start(&cell)) == ERR_OK &&
-        (def->start == NULL || refuse("start", def->start(&cell, cell.state)) == ERR_OK)) {
-        status = serve(&cell);
-    }
-    close_phase(&cell);
+    frame_close(&cell);
     return status;
 }

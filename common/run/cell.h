@@ -57,6 +57,9 @@ struct cell_def {
     const struct ProtobufCServiceDescriptor *service;
     const unsigned char *schema; /* serialized FileDescriptorSet, for `cell call`; may be NULL */
     size_t schema_size;
+    /* Its doors are served by the loop itself instead of nng's threads: for a cell with many callers or
+     * hot ones. The bytes on the wire are the same. */
+    bool has_own_wire;
     const struct cell_syscall *syscalls; /* beyond those the loop itself needs */
     size_t syscall_count;
 };

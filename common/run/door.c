@@ -1,4 +1,4 @@
-/* Requests in: one raw rep0 socket, any number of doors (listeners), one thread.
+/* Requests in: any number of doors (listeners), one thread; nng or our own loop carries the bytes.
  *
  * Whose request it is follows from the door it came through: every caller has a socket file of its
  * own that only it can see (its mount namespace holds no other), so the kernel vouches for the
@@ -15,21 +15,21 @@
 /* ---- refusing a message ------------------------------------------------------------------------ */
 
 /* Answer a message that cannot be taken apart: one reply with id 0. */
-static void refuse_message(struct cell *cell, nng_msg *message, enum err e, const char *text)
+static void refuse_message(struct cell *cell, const struct door_message *message, enum err e,
+                           const char *text)
 {
     Cell__Envelope__Reply reply = CELL__ENVELOPE__REPLY__INIT;
     Cell__Envelope__Reply *slot = &reply;
     Cell__Envelope__Replies replies = CELL__ENVELOPE__REPLIES__INIT;
 
     cell->door->numbers.malformed++;
-    log_warn("DOOR-REFUSED", "error=%s why=\"%s\" size=%zu", err_name(e), text,
-             nng_msg_len(message));
+    log_warn("DOOR-REFUSED", "error=%s why=\"%s\" size=%zu", err_name(e), text, message->size);
     reply.status = err_to_wire(e);
     reply.message = (char *)text;
     replies.version = CALL_ENVELOPE_VERSION;
     replies.replies = &slot;
     replies.n_replies = 1;
-    door_send(cell, nng_msg_header(message), nng_msg_header_len(message), &replies);
+    cell->wire->send(cell, message->header, message->header_len, &replies);
 }
 
 /* ---- calls and their batch --------------------------------------------------------------------- */
@@ -94,7 +94,12 @@ static void count_answer(struct cell *cell, struct host_op *op, enum err e, uint
     if (op != NULL) {
         uint64_t took_us = loop_now_us() - arrived_us;
         op->count[e]++;
-        hist_record(&op->duration_us, took_us);
+        if (op->duration_us == NULL && (op->duration_us = calloc(1, sizeof *op->duration_us)) != NULL) {
+            hist_init(op->duration_us);
+        }
+        if (op->duration_us != NULL) { /* without memory it is counted without its time */
+            hist_record(op->duration_us, took_us);
+        }
         if (!op->is_inspect) {
             hist_record(&door->window, took_us);
         }
@@ -108,7 +113,7 @@ static void batch_send(struct call_batch *batch, Cell__Envelope__Reply **slots, 
     replies.version = CALL_ENVELOPE_VERSION;
     replies.replies = slots;
     replies.n_replies = count;
-    door_send(batch->cell, batch->header, batch->header_len, &replies);
+    batch->cell->wire->send(batch->cell, batch->header, batch->header_len, &replies);
 }
 
 /* A copy of an explanation; none when the answers are at their limit already. */
@@ -374,25 +379,21 @@ static void dispatch(struct call_batch *batch, uint32_t index, const struct door
     run_handler(call, message);
 }
 
-static struct call_batch *batch_new(struct cell *cell, nng_msg *message)
+static struct call_batch *batch_new(struct cell *cell, const struct door_message *message)
 {
     struct call_batch *batch = calloc(1, sizeof *batch);
-    size_t header_len = nng_msg_header_len(message);
 
     if (batch == NULL) {
         return NULL;
     }
-    if (header_len > sizeof batch->header) { /* nng drops more than 8 hops itself */
-        free(batch);
-        return NULL;
-    }
+    assert(message->header_len <= sizeof batch->header); /* a wire drops more than 8 hops */
     size_t room = (size_t)cell->birth.message_bytes * DOOR_ARENA_FACTOR;
     arena_init(&batch->arena, room < DOOR_ARENA_MIN ? DOOR_ARENA_MIN : room);
     batch->cell = cell;
     batch->references = 1;
     batch->room = cell->birth.message_bytes;
-    batch->header_len = header_len;
-    memcpy(batch->header, nng_msg_header(message), header_len);
+    batch->header_len = message->header_len;
+    memcpy(batch->header, message->header, message->header_len);
     return batch;
 }
 
@@ -414,7 +415,7 @@ static bool batch_alloc_replies(struct call_batch *batch, size_t count)
     return true;
 }
 
-static void take_message(struct cell *cell, const struct door_peer *peer, nng_msg *message)
+void door_take(struct cell *cell, const struct door_peer *peer, const struct door_message *message)
 {
     struct call_batch *batch = batch_new(cell, message);
     Cell__Envelope__Requests *requests = NULL;
@@ -424,7 +425,7 @@ static void take_message(struct cell *cell, const struct door_peer *peer, nng_ms
         refuse_message(cell, message, ERR_NOMEM, text);
         return;
     }
-    enum err e = call_open_envelope(&batch->arena, nng_msg_body(message), nng_msg_len(message),
+    enum err e = call_open_envelope(&batch->arena, message->body, message->size,
                                     cell->birth.message_bytes, &requests, &text);
     if (e == ERR_OK && !batch_alloc_replies(batch, requests->n_requests)) {
         e = ERR_NOMEM;
@@ -441,25 +442,4 @@ static void take_message(struct cell *cell, const struct door_peer *peer, nng_ms
         batch_dispatched(batch);
     }
     door_batch_put(batch);
-}
-
-void door_on_readable(void *context, unsigned bits)
-{
-    struct cell *cell = context;
-    struct door *door = cell->door;
-
-    (void)bits;
-    for (int turn = 0; turn < DOOR_PER_TURN; turn++) {
-        nng_msg *message;
-        if (nng_recvmsg(door->socket, &message, NNG_FLAG_NONBLOCK) != 0) {
-            return;
-        }
-        const struct door_peer *peer = door_peer_get(door, nng_msg_get_pipe(message));
-        if (peer != NULL) {
-            take_message(cell, peer, message);
-        } else {
-            door->numbers.dropped++; /* nobody is left to answer */
-        }
-        nng_msg_free(message);
-    }
 }

@@ -1,28 +1,18 @@
-/* The inside of the doors, shared by door.c (requests), door_send.c (answers, connections) and
- * door_listen.c (sockets and rights). */
+/* The inside of the doors, shared by door.c (requests), door_listen.c (sockets and rights) and the
+ * wires, which carry the messages: door_nng.c (nng) and door_sp.c (the same bytes on our own loop). */
 #ifndef CELL_COMMON_RUN_DOOR_CORE_H
 #define CELL_COMMON_RUN_DOOR_CORE_H
 
-#include <nng/nng.h>
-#include <stdatomic.h>
-
 #include "common/run/call.h"
-#include "common/run/host.h"
+#include "common/run/door.h"
 
 enum {
     DOOR_MAX = 256,               /* callers of one cell, the operator included               */
     DOOR_CONNECTIONS_MAX = 1024,  /* at once; each costs nng about 10 KiB                     */
-    DOOR_BUCKETS = 256,           /* of connections by pipe                                   */
-    DOOR_PEERS_MAX = DOOR_CONNECTIONS_MAX + 64, /* remembered; those that are gone go when full */
-    DOOR_PER_TURN = 64,           /* messages taken before timers and others get their turn   */
-    DOOR_SEND_BUFFER = 1024,      /* messages nng holds for all connections                   */
-    DOOR_WINDOW = 64,             /* answers nng holds for one: it would drop the next        */
-    DOOR_HELD_MAX = 8192,         /* answers we hold for one: what a cell may have asked      */
+    DOOR_HELD_MAX = 8192,         /* answers kept for a connection that does not read: what a
+                                   * cell may have asked                                      */
     DOOR_HELD_BYTES = 1 << 20,    /* of them; or this many times limits.message:              */
     DOOR_HELD_MESSAGES = 4,
-    DOOR_LOOK_US = 1000,          /* nng's statistics are not read more often than this       */
-    DOOR_PACE_MIN_MS = 1,
-    DOOR_PACE_MAX_MS = 50,
     DOOR_INSPECT_RESERVE = 16,    /* calls that only inspection may use when a cell is full   */
     DOOR_ARENA_FACTOR = 16,       /* memory of a parsed request over its size on the wire     */
     DOOR_ARENA_MIN = 1 << 20,
@@ -39,65 +29,73 @@ struct door_caller {
     uint64_t requests;
 };
 
-/* An answer that waits until its caller has read others. */
-struct door_answer {
-    struct door_answer *next;
-    nng_msg *message;
-};
-
-/* One connection. */
+/* One connection, as far as its requests are concerned; a wire keeps what else it knows behind it. */
 struct door_peer {
-    struct door_peer *next; /* in its bucket                                  */
-    uint32_t pipe;
+    uint32_t id;            /* first word of the header of its messages       */
     uint32_t uid;
     int32_t pid;
-    int door;
+    int door;               /* index of its caller                            */
     bool is_allowed;
-    bool is_cut;            /* disconnected by us                             */
-    uint64_t handed;        /* answers given to nng                           */
-    uint64_t written;       /* of these, to the socket, when last looked      */
-    struct door_answer *first;
-    struct door_answer *last;
-    size_t held_count;
-    size_t held_bytes;
 };
 
+/* A message as it arrived; borrowed until door_take returns. */
+struct door_message {
+    const uint8_t *header;  /* id of the connection and the request's backtrace: routes the answer */
+    size_t header_len;
+    const uint8_t *body;
+    size_t size;
+};
+
+/* What carries messages. Everything is called from the loop. */
+struct door_wire {
+    /* Make door->carrier. ERR_NOMEM, ERR_IO; close is called all the same. */
+    enum err (*open)(struct door *door);
+    /* Listen at `path` (checked) with mode 0600 from the first instant on, or on `fd` (>= 0, taken
+     * over whatever happens), which listens there already. What is announced as longer than `most`
+     * bytes ends its connection. ERR_EXISTS, ERR_NOMEM, ERR_IO; ERR_UNIMPLEMENTED: not on an fd. */
+    enum err (*listen)(struct door *door, const char *path, int fd, size_t most, int *ret_listener);
+    /* Begin to call door_take. */
+    enum err (*start)(struct cell *cell);
+    /* Send `replies` to where `header` says. What cannot be sent is counted as dropped. */
+    void (*send)(struct cell *cell, const uint8_t *header, size_t header_len,
+                 const Cell__Envelope__Replies *replies);
+    void (*count)(const struct door *door, struct door_numbers *ret); /* connections, now and refused */
+    void (*close)(struct door *door); /* accepts a half-open carrier; no message is carried afterwards */
+};
+extern const struct door_wire door_nng_wire;
+extern const struct door_wire door_sp_wire;
+
 struct door {
-    nng_socket socket;
-    struct loop_watch *watch;
+    const struct door_wire *wire;
+    void *carrier;               /* the wire's */
     struct loop_timer *deadline_timer;
     uint64_t deadline_armed_ms;
     struct door_caller callers[DOOR_MAX];
     size_t caller_count;
-    struct door_peer *peers[DOOR_BUCKETS];
-    size_t peer_count;
-    size_t held_count;           /* answers that wait, of all connections */
-    struct loop_timer *pace_timer;
-    uint32_t pace_ms;            /* 0: not armed */
-    uint64_t looked_us;
     struct cell_call *live;      /* list of calls that wait for their answer */
     struct cell_call *spare;     /* freed ones, with their arena             */
     uint32_t live_count;
     uint32_t expired_count;      /* of these: answered with TIMEOUT, their handler holds on */
     struct hist window;
     struct door_numbers numbers;
-    atomic_uint connections;
-    atomic_ullong refused;
 };
 
-/* On the loop: take what has arrived; and end calls whose deadline has passed. */
-void door_on_readable(void *context, unsigned bits);
+/* Take a message apart and hand its requests out. `peer` and `message` are borrowed. */
+void door_take(struct cell *cell, const struct door_peer *peer, const struct door_message *message);
+
+/* On the loop: end calls whose deadline has passed. */
 void door_on_deadline(void *context);
 void door_batch_put(struct call_batch *batch);
 
-/* The connection a message came over; NULL when it is gone already, or without memory. Lives until
- * the next call at least. */
-struct door_peer *door_peer_get(struct door *door, nng_pipe pipe);
+/* Who connected through `listener`, as the kernel says. False: it is no door of ours. */
+bool door_admit(const struct door *door, int listener, uint32_t uid, int32_t pid,
+                struct door_peer *ret);
 
-/* Send answers to where `header`, the header of their request, says. */
-void door_send(struct cell *cell, const uint8_t *header, size_t header_len,
-               const Cell__Envelope__Replies *replies);
-enum err door_send_open(struct cell *cell) MUST_CHECK;
-void door_send_close(struct door *door); /* accepts a half-open door; nng's socket is closed */
+/* Say that a connection is ended because its caller does not read: `answers` are kept for it. */
+void door_tell_unread(const struct door *door, const struct door_peer *peer, size_t answers,
+                      size_t bytes);
+
+/* Bytes of answers that are kept for one connection that does not read them. */
+size_t door_held_bytes(const struct cell *cell);
 
 #endif

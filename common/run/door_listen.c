@@ -1,28 +1,13 @@
 /* The sockets of the doors: listening, whose door each is and what its caller may call. */
-#include <nng/nng.h>
-#include <nng/protocol/reqrep0/rep.h>
-#include <stdatomic.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/run/door_core.h"
-#include "common/run/epipe.h"
+#include "common/run/fd.h"
 
 /* ---- opening and closing ----------------------------------------------------------------------- */
-
-/* Runs on a thread of nng: touches nothing but the two counters. */
-static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
-{
-    struct door *door = context;
-
-    if (event == NNG_PIPE_EV_REM_POST) {
-        atomic_fetch_sub(&door->connections, 1);
-    } else if (atomic_fetch_add(&door->connections, 1) >= DOOR_CONNECTIONS_MAX) {
-        atomic_fetch_add(&door->refused, 1);
-        (void)nng_pipe_close(pipe);
-    }
-}
 
 enum err door_open(struct cell *cell)
 {
@@ -33,19 +18,9 @@ enum err door_open(struct cell *cell)
     }
     hist_init(&door->window);
     door->deadline_armed_ms = UINT64_MAX;
+    door->wire = cell->wire;
     cell->door = door;
-    if (!epipe_is_in_force()) { /* this program has been linked in an unusual way */
-        log_warn("DOOR-EPIPE", "why=\"nng was found before our sendmsg\" action=serving-on");
-    }
-    if (nng_rep0_open_raw(&door->socket) != 0) {
-        return ERR_IO;
-    }
-    (void)nng_pipe_notify(door->socket, NNG_PIPE_EV_ADD_PRE, on_pipe, door);
-    (void)nng_pipe_notify(door->socket, NNG_PIPE_EV_REM_POST, on_pipe, door);
-    if (nng_socket_set_int(door->socket, NNG_OPT_SENDBUF, DOOR_SEND_BUFFER) != 0) {
-        return ERR_IO;
-    }
-    return ERR_OK;
+    return door->wire->open(door);
 }
 
 static enum err grant(struct door_caller *caller, char *const *operations, size_t count)
@@ -67,43 +42,33 @@ static enum err grant(struct door_caller *caller, char *const *operations, size_
     return ERR_OK;
 }
 
-/* Listen at `path` with mode 0600 from the first instant on. */
-static enum err listen_at(struct cell *cell, const char *path, int *ret_id)
+static enum err listen_at(struct cell *cell, const char *path, int fd, int *ret_id)
 {
-    char url[HOST_PATH_SIZE + 8];
-    nng_listener listener;
+    /* Twice the limit: what is a little too large gets an answer that says so, what is far too
+     * large costs no memory. */
+    size_t most = (size_t)cell->birth.message_bytes * 2 + 4096;
 
     if (strlen(path) > SP_PATH_MAX) {
         log_error("DOOR-PATH", "path=%s limit=%d", path, SP_PATH_MAX);
+        fd_close(&fd);
         return ERR_LIMIT;
     }
-    (void)snprintf(url, sizeof url, "ipc://%s", path);
-    if (nng_listener_create(&listener, cell->door->socket, url) != 0) {
-        return ERR_NOMEM;
-    }
-    /* Twice the limit: what is a little too large gets an answer that says so, what is far too
-     * large costs no memory. nng's own default is unlimited. */
-    (void)nng_listener_set_size(listener, NNG_OPT_RECVMAXSZ,
-                                (size_t)cell->birth.message_bytes * 2 + 4096);
-    (void)nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, S_IRUSR | S_IWUSR);
-    mode_t before = umask(S_IRWXG | S_IRWXO | S_IXUSR);
-    int failed = nng_listener_start(listener, 0);
-    (void)umask(before);
-    if (failed != 0) {
-        log_error("DOOR-LISTEN", "path=%s why=\"%s\"", path, nng_strerror(failed));
-        (void)nng_listener_close(listener);
-        return failed == NNG_EADDRINUSE ? ERR_EXISTS : ERR_IO;
-    }
-    *ret_id = nng_listener_id(listener);
-    return ERR_OK;
+    return cell->door->wire->listen(cell->door, path, fd, most, ret_id);
 }
 
 enum err door_listen(struct cell *cell, const char *path, const char *space, const char *name,
                      char *const *operations, size_t operation_count)
 {
+    return door_listen_on(cell, -1, path, space, name, operations, operation_count);
+}
+
+enum err door_listen_on(struct cell *cell, int fd, const char *path, const char *space,
+                        const char *name, char *const *operations, size_t operation_count)
+{
     struct door *door = cell->door;
 
     if (door->caller_count == DOOR_MAX) {
+        fd_close(&fd);
         return ERR_LIMIT;
     }
     struct door_caller *caller = &door->callers[door->caller_count];
@@ -113,10 +78,11 @@ enum err door_listen(struct cell *cell, const char *path, const char *space, con
     (void)snprintf(caller->path, sizeof caller->path, "%s", path);
     enum err e = grant(caller, operations, operation_count);
     if (e == ERR_OK) {
-        e = listen_at(cell, path, &caller->listener_id);
+        e = listen_at(cell, path, fd_take(&fd), &caller->listener_id);
     }
     if (e != ERR_OK) {
         free(caller->granted);
+        fd_close(&fd);
         return e;
     }
     door->caller_count++;
@@ -146,14 +112,45 @@ bool door_regrant(struct cell *cell, const char *space, const char *name, char *
 enum err door_start(struct cell *cell)
 {
     struct door *door = cell->door;
-    int fd;
 
-    if (nng_socket_get_int(door->socket, NNG_OPT_RECVFD, &fd) != 0) {
-        return ERR_IO;
-    }
-    door->watch = loop_watch_new(cell->loop, fd, LOOP_READ, door_on_readable, cell);
     door->deadline_timer = loop_timer_new(cell->loop, UINT32_MAX, 0, door_on_deadline, cell);
-    return door->watch == NULL || door->deadline_timer == NULL ? ERR_NOMEM : door_send_open(cell);
+    return door->deadline_timer == NULL ? ERR_NOMEM : door->wire->start(cell);
+}
+
+/* ---- who connects ------------------------------------------------------------------------------ */
+
+bool door_admit(const struct door *door, int listener, uint32_t uid, int32_t pid,
+                struct door_peer *ret)
+{
+    for (size_t i = 0; i < door->caller_count; i++) {
+        if (door->callers[i].listener_id == listener) {
+            /* The operator's socket: its mode 0600 already keeps others out; root appears under its
+             * own number outside and as the overflow id inside a user namespace that does not map
+             * it. A caller's own socket is visible to that caller alone. */
+            *ret = (struct door_peer){.uid = uid, .pid = pid, .door = (int)i,
+                                      .is_allowed = !door->callers[i].is_operator ||
+                                                    uid == geteuid() || uid == 0 ||
+                                                    uid == CALL_OVERFLOW_UID};
+            return true;
+        }
+    }
+    return false;
+}
+
+void door_tell_unread(const struct door *door, const struct door_peer *peer, size_t answers,
+                      size_t bytes)
+{
+    const struct door_caller *caller = &door->callers[peer->door];
+
+    log_warn("DOOR-UNREAD", "caller=%s/%s pid=%" PRId32 " answers=%zu bytes=%zu "
+             "action=disconnected", caller->space, caller->cell, peer->pid, answers, bytes);
+}
+
+size_t door_held_bytes(const struct cell *cell)
+{
+    size_t most = (size_t)cell->birth.message_bytes * DOOR_HELD_MESSAGES;
+
+    return most < DOOR_HELD_BYTES ? DOOR_HELD_BYTES : most;
 }
 
 static void free_calls(struct cell_call *list)
@@ -173,15 +170,13 @@ void door_close(struct cell *cell)
     if (door == NULL) {
         return;
     }
-    loop_watch_free(door->watch);
     loop_timer_free(door->deadline_timer);
-    (void)nng_close(door->socket);
+    door->wire->close(door);
     for (struct cell_call *call = door->live; call != NULL; call = call->next) {
         door_batch_put(call->batch);
     }
     free_calls(door->live);
     free_calls(door->spare);
-    door_send_close(door);
     for (size_t i = 0; i < door->caller_count; i++) {
         free(door->callers[i].granted);
     }
@@ -201,8 +196,7 @@ void door_read(struct cell *cell, struct door_numbers *ret, bool reset_window)
     struct door *door = cell->door;
 
     *ret = door->numbers;
-    ret->connections = atomic_load(&door->connections);
-    ret->refused_connections = atomic_load(&door->refused);
+    door->wire->count(door, ret);
     ret->window_p50_us = hist_permille(&door->window, 500);
     ret->window_p99_us = hist_permille(&door->window, 990);
     ret->window_count = door->window.count;

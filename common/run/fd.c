@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -224,5 +226,32 @@ enum err fd_make_dirs(const char *path, mode_t mode)
             }
         }
     }
+    return ERR_OK;
+}
+
+enum err fd_listen_unix(const char *path, int type, int backlog, int *ret_fd)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    AUTO_FD int fd = -1;
+
+    if (strlen(path) >= sizeof address.sun_path) {
+        return ERR_LIMIT;
+    }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return err_from_errno(errno);
+    }
+    mode_t before = umask(S_IRWXG | S_IRWXO | S_IXUSR);
+    int failed = bind(fd, (struct sockaddr *)&address, sizeof address);
+    int why = errno;
+    (void)umask(before);
+    if (failed != 0) {
+        return why == EADDRINUSE ? ERR_EXISTS : err_from_errno(why);
+    }
+    if (listen(fd, backlog) != 0) {
+        return err_from_errno(errno);
+    }
+    *ret_fd = fd_take(&fd);
     return ERR_OK;
 }

@@ -46,4 +46,9 @@ enum err fd_replace_file(int dir_fd, const char *name, const void *data, size_t 
  * ERR_MALFORMED when path is not absolute; ERR_EXISTS when a component is no directory. */
 enum err fd_make_dirs(const char *path, mode_t mode) MUST_CHECK;
 
+/* Listen at the Unix socket `path`, mode 0600 from the first instant on, close-on-exec and
+ * non-blocking. type: SOCK_STREAM or SOCK_SEQPACKET. ERR_LIMIT: the path is longer than sun_path;
+ * ERR_EXISTS: the name is taken; ERR_DENIED, ERR_IO … */
+enum err fd_listen_unix(const char *path, int type, int backlog, int *ret_fd) MUST_CHECK;
+
 #endif

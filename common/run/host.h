@@ -27,7 +27,21 @@ enum {
 };
 
 struct door;
+struct door_wire;
 struct asks;
+struct asks_numbers;
+
+/* Requests to other cells, as the frame of a process uses them. The supervisor calls nobody: it has
+ * none, and its program then needs neither nng nor nng's threads. */
+struct host_outlet {
+    enum err (*open)(struct cell *cell);
+    void (*cancel)(struct cell *cell);
+    void (*close)(struct cell *cell);
+    void (*flush)(struct cell *cell, uint64_t now_ms);
+    void (*describe)(struct cell *cell, Cell__Inspect__DescribeReply *reply, struct cell_call *call);
+    void (*read)(const struct cell *cell, struct asks_numbers *ret);
+};
+extern const struct host_outlet outlet_asks;
 
 /* Everything a process learned at birth. */
 struct host_birth {
@@ -63,7 +77,7 @@ struct host_op {
     uint64_t fingerprint;
     bool is_inspect;
     uint64_t count[ERR_COUNT];
-    struct hist duration_us;
+    struct hist *duration_us; /* owned; NULL until the first answer: 5 KiB each */
 };
 
 struct host_metric;
@@ -73,7 +87,9 @@ struct cell {
     struct host_birth birth;
     struct loop *loop;
     void *state;
+    const struct door_wire *wire;
     struct door *door;
+    const struct host_outlet *outlet; /* NULL: calls nobody */
     struct asks *asks;
     struct host_op *ops;
     size_t op_count;
@@ -98,44 +114,6 @@ struct cell {
     int exit_status;
     char stop_reason[96];
 };
-
-/* ---- door.c: requests in ---------------------------------------------------------------------- */
-
-/* Open the nng socket (starts nng's threads). ERR_NOMEM, ERR_IO. */
-enum err door_open(struct cell *cell) MUST_CHECK;
-
-/* Add a listener at `path` (at most SP_PATH_MAX characters). space and name: the cell whose door it
- * is; both "" for the operator's. `operations` say what it may call ("greeter.Greet", "greeter.*");
- * ignored for the operator. ERR_LIMIT, ERR_EXISTS (somebody listens there), ERR_IO. */
-enum err door_listen(struct cell *cell, const char *path, const char *space, const char *name,
-                     char *const *operations, size_t operation_count) MUST_CHECK;
-
-/* Change what an existing door's caller may call; false: there is no such door. */
-bool door_regrant(struct cell *cell, const char *space, const char *name, char *const *operations,
-                  size_t operation_count);
-
-/* Start receiving on the loop. */
-enum err door_start(struct cell *cell) MUST_CHECK;
-void door_close(struct cell *cell);
-
-uint32_t door_calls_in_flight(const struct cell *cell);
-void door_fill_describe(struct cell *cell, Cell__Inspect__DescribeReply *reply,
-                        struct cell_call *call);
-
-struct door_numbers {
-    uint64_t requests;    /* since start, inspect included                     */
-    uint64_t errors;      /* of these, answered with an error                  */
-    uint64_t denied;
-    uint64_t shed;        /* refused because too many were waiting             */
-    uint64_t malformed;
-    uint64_t dropped;     /* answers that could not be sent                    */
-    uint32_t connections;
-    uint64_t refused_connections;
-    uint64_t window_p50_us; /* of the cell's own operations since the last reset */
-    uint64_t window_p99_us;
-    uint64_t window_count;
-};
-void door_read(struct cell *cell, struct door_numbers *ret, bool reset_window);
 
 /* ---- ask.c: requests out ----------------------------------------------------------------------- */
 
@@ -167,7 +145,7 @@ void host_metrics_fill(struct cell *cell, Cell__Inspect__MetricsReply *reply,
                        struct cell_call *call);
 void host_metrics_free(struct cell *cell);
 
-/* ---- birth.c, life.c --------------------------------------------------------------------------- */
+/* ---- birth.c, life.c, hear.c, beat.c ---------------------------------------------------------------- */
 
 /* Read Genesis from fd 3; blocks until it is there. ERR_PEER_DEAD: the nucleus went away first. */
 enum err birth_from_gap(struct cell *cell) MUST_CHECK;
@@ -179,10 +157,19 @@ enum err life_say(struct cell *cell, Cell__Gap__ToNucleus *message) MUST_CHECK;
 /* The same where nothing depends on its being heard: a failure is a debug line. */
 void life_tell(struct cell *cell, Cell__Gap__ToNucleus *message);
 enum err life_say_listening(struct cell *cell) MUST_CHECK;
-enum err life_begin(struct cell *cell) MUST_CHECK; /* watch the junction, start the heartbeat */
+/* The endpoints as Listening and Rejoin report them, in three lists to free. ERR_NOMEM. */
+enum err life_list_endpoints(const struct cell *cell, Cell__Gap__Endpoint **ret_item,
+                             Cell__Gap__Endpoint ***ret_slot,
+                             char (**ret_file)[HOST_PATH_SIZE]) MUST_CHECK;
+void life_say_draining(struct cell *cell);
 void life_drain(struct cell *cell, const char *reason);
 void life_end(struct cell *cell);
 const char *life_state_name(const struct cell *cell);
+
+/* Watch the junction of a supervised cell; look for the next supervisor when this one is lost. */
+enum err hear_begin(struct cell *cell) MUST_CHECK;
+/* Start the heartbeat of a supervised cell. */
+enum err beat_begin(struct cell *cell) MUST_CHECK;
 
 /* Name of the socket file that is caller's door; empty names: the operator's. */
 void life_door_file(const struct cell *cell, const char *space, const char *name,

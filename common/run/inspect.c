@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/run/call.h"
+#include "common/run/door.h"
 
 static enum err describe(void *state, struct cell_call *call, const void *request)
 {
@@ -41,7 +42,9 @@ static enum err describe(void *state, struct cell_call *call, const void *reques
         reply.sandbox = &sandbox;
     }
     door_fill_describe(cell, &reply, call);
-    asks_fill_describe(cell, &reply, call);
+    if (cell->outlet != NULL) {
+        cell->outlet->describe(cell, &reply, call);
+    }
     return cell_reply(call, &reply);
 }
 

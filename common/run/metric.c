@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/run/call.h"
+#include "common/run/door.h"
 
 enum metric_kind {
     METRIC_COUNTER,
@@ -194,13 +195,13 @@ static void report_operations(struct report *r, const struct cell *cell)
                 label(r, m, "status", err_name((enum err)e));
             }
         }
-        if (op->duration_us.count > 0) {
+        if (op->duration_us != NULL) {
             Cell__Inspect__Metric *m = next(r, "cell_request_duration_seconds",
                                             "arrival to answer (values here in microseconds)",
                                             "histogram");
             if (m != NULL) {
                 label(r, m, "operation", op->name);
-                histogram(r, m, &op->duration_us);
+                histogram(r, m, op->duration_us);
             }
         }
     }
@@ -229,10 +230,12 @@ static void report_process(struct report *r, const struct cell *cell)
 static void report_doors(struct report *r, struct cell *cell)
 {
     struct door_numbers in;
-    struct asks_numbers out;
+    struct asks_numbers out = {0};
 
     door_read(cell, &in, false);
-    asks_read(cell, &out);
+    if (cell->outlet != NULL) {
+        cell->outlet->read(cell, &out);
+    }
     number(r, "cell_inflight_requests", "calls that wait for their answer", "gauge",
            door_calls_in_flight(cell));
     number(r, "cell_queue_capacity", "limits.calls_waiting", "gauge", cell->birth.calls_waiting);

@@ -41,7 +41,6 @@ static enum err add(struct cell *cell, const struct cell_op *op,
     slot->method = method;
     slot->is_inspect = is_inspect;
     (void)snprintf(slot->name, sizeof slot->name, "%s", method->name);
-    hist_init(&slot->duration_us);
     slot->fingerprint = sp_fingerprint(service->name, method->name, op->number,
                                        method->input->name, method->output->name);
     return ERR_OK;
