@@ -1,9 +1,11 @@
 /* What happened, for `cell events`: a ring in memory with a sequence number, read by long polls
  * from a revision. Sequences start at the nucleus's start count in the upper bits, so that they
  * grow across a crash and a reader sees that it lost the ring. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -19,7 +21,7 @@ static void on_waiters_due(void *context);
 
 enum err events_open(struct shell *s)
 {
-    s->events = calloc(SHELL_EVENTS_MAX, sizeof *s->events);
+    s->events = calloc(SHELL_EVENTS_MAX, sizeof(struct shell_event *));
     if (s->events == NULL) {
         return ERR_NOMEM;
     }
@@ -39,6 +41,9 @@ void events_close(struct shell *s)
     }
     loop_timer_free(s->waiter_timer);
     s->waiter_timer = NULL;
+    for (size_t i = 0; s->events != NULL && i < SHELL_EVENTS_MAX; i++) {
+        free(s->events[i]);
+    }
     free(s->events);
     s->events = NULL;
 }
@@ -49,6 +54,19 @@ static uint64_t wall_ms(void)
 
     (void)clock_gettime(CLOCK_REALTIME, &t);
     return (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
+}
+
+/* `e` is borrowed until the answer is packed. */
+static void fill(struct shell_event *e, Cell__Nucleus__Event *out)
+{
+    *out = (Cell__Nucleus__Event)CELL__NUCLEUS__EVENT__INIT;
+    out->sequence = e->sequence;
+    out->time_ms = e->time_ms;
+    out->instance = e->instance;
+    out->cell = e->text;
+    out->namespace_ = e->text + e->space_at;
+    out->kind = e->text + e->kind_at;
+    out->detail = e->text + e->detail_at;
 }
 
 /* Answer with what came after `after`. */
@@ -69,19 +87,14 @@ static enum err answer(struct shell *s, struct cell_call *call, uint64_t after)
         return ERR_NOMEM;
     }
     for (size_t i = 0; i < count; i++) {
-        struct shell_event *e = &s->events[(from + i) % SHELL_EVENTS_MAX];
-        item[i] = (Cell__Nucleus__Event)CELL__NUCLEUS__EVENT__INIT;
-        item[i].sequence = e->sequence;
-        item[i].time_ms = e->time_ms;
-        item[i].cell = e->cell;
-        item[i].namespace_ = e->space;
-        item[i].instance = e->instance;
-        item[i].kind = e->kind;
-        item[i].detail = e->detail;
-        slot[i] = &item[i];
+        struct shell_event *e = s->events[(from + i) % SHELL_EVENTS_MAX];
+        if (e != NULL) { /* else it was lost for want of memory, as its number shows */
+            fill(e, &item[reply.n_events]);
+            slot[reply.n_events] = &item[reply.n_events];
+            reply.n_events++;
+        }
     }
     reply.events = slot;
-    reply.n_events = count;
     reply.last = count > 0 ? from + count - 1 : s->event_last;
     reply.lost = after != 0 && after + 1 < oldest ? oldest - after - 1 : 0;
     return cell_reply(call, &reply);
@@ -122,20 +135,35 @@ static void on_waiters_due(void *context)
 void events_add(struct shell *s, const char *space, const char *cell, uint32_t instance,
                 const char *kind, const char *format, ...)
 {
+    char detail[SHELL_EVENT_DETAIL_SIZE];
+    size_t cell_size = strlen(cell) + 1, space_size = strlen(space) + 1;
+    size_t kind_size = strlen(kind) + 1;
     va_list args;
 
     if (s->events == NULL) {
         return;
     }
-    struct shell_event *e = &s->events[++s->event_last % SHELL_EVENTS_MAX];
-    *e = (struct shell_event){.sequence = s->event_last, .time_ms = wall_ms(),
-                              .instance = instance};
-    (void)snprintf(e->cell, sizeof e->cell, "%s", cell);
-    (void)snprintf(e->space, sizeof e->space, "%s", space);
-    (void)snprintf(e->kind, sizeof e->kind, "%s", kind);
+    assert(cell_size <= NAME_SIZE && space_size <= NAME_SIZE && kind_size <= SHELL_EVENT_KIND_MAX + 1);
     va_start(args, format);
-    (void)vsnprintf(e->detail, sizeof e->detail, format, args);
+    (void)vsnprintf(detail, sizeof detail, format, args);
     va_end(args);
+    size_t detail_at = cell_size + space_size + kind_size;
+    struct shell_event *e = malloc(sizeof *e + detail_at + strlen(detail) + 1);
+    if (e == NULL) {
+        log_error("NUCLEUS-EVENT-NOMEM", "kind=%s action=lost", kind);
+    } else {
+        *e = (struct shell_event){.sequence = s->event_last + 1, .time_ms = wall_ms(),
+                                  .instance = instance, .space_at = (uint8_t)cell_size,
+                                  .kind_at = (uint8_t)(cell_size + space_size),
+                                  .detail_at = (uint8_t)detail_at};
+        memcpy(e->text, cell, cell_size);
+        memcpy(e->text + e->space_at, space, space_size);
+        memcpy(e->text + e->kind_at, kind, kind_size);
+        memcpy(e->text + e->detail_at, detail, strlen(detail) + 1);
+    }
+    struct shell_event **place = &s->events[++s->event_last % SHELL_EVENTS_MAX];
+    free(*place);
+    *place = e;
     wake_waiters(s, false);
 }
 

@@ -260,6 +260,9 @@ static void replace_guard(struct shell *s)
     }
     s->guard_pid = guard;
     enum err e = exits_open(s);
+    if (e == ERR_OK) {
+        e = exits_keep_doors(s, s->door_fd);
+    }
     log_info("NUCLEUS-GUARD-NEW", "pid=%d error=%s", (int)guard, err_name(e));
 }
 
@@ -291,6 +294,26 @@ void exits_close(struct shell *s)
 {
     loop_watch_free(s->guard_watch);
     s->guard_watch = NULL;
+}
+
+enum err exits_keep_doors(const struct shell *s, const int fd[GUARD_DOORS])
+{
+    struct guard_report report = {.kind = GUARD_KEEP};
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(GUARD_DOORS * sizeof(int))];
+    } control = {0};
+    struct iovec part = {.iov_base = &report, .iov_len = sizeof report};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+                             .msg_controllen = sizeof control};
+    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(GUARD_DOORS * sizeof(int));
+    memcpy(CMSG_DATA(head), fd, GUARD_DOORS * sizeof(int));
+    return sendmsg(s->guard_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? err_from_errno(errno)
+                                                                           : ERR_OK;
 }
 
 void exits_tell_guard(struct shell *s, uint32_t kind)

@@ -19,6 +19,10 @@ enum err exits_expect(struct shell_slot *slot) MUST_CHECK;
 /* Signal the slot's process, by pidfd: never another one. NULL or no process is fine. */
 void exits_signal(struct shell_slot *slot, int signal_number);
 
+/* Let the guard hold these listening sockets for a successor of ours. ERR_PEER_DEAD, ERR_IO …: then
+ * a successor makes its own. */
+enum err exits_keep_doors(const struct shell *s, const int fd[GUARD_DOORS]) MUST_CHECK;
+
 /* Tell the guard a GUARD_… kind. Unheard is logged. */
 void exits_tell_guard(struct shell *s, uint32_t kind);
 

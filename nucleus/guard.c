@@ -40,6 +40,7 @@ struct guard {
     int report_fd;       /* our end   */
     int nucleus_fd;      /* its end: kept open so that reports outlive a nucleus */
     int signal_fd;
+    int door_fd[GUARD_DOORS]; /* the nucleus's listening sockets; -1: none yet */
     bool was_serving;    /* a nucleus got so far that it is worth restarting     */
     bool is_ending;
     uint64_t started_ms;
@@ -119,9 +120,14 @@ static void become_nucleus(const struct guard *g, char *const *argv)
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)signal(SIGPIPE, SIG_DFL);
-    /* Both targets are below what the sources can be: 3 and 4 were taken before they were made. */
+    /* All targets are below what the sources can be: they were taken before those were made. */
     if (dup2(g->nucleus_fd, GUARD_REPORT_FD) < 0 || dup2(g->lock_fd, GUARD_LOCK_FD) < 0) {
         _exit(1);
+    }
+    for (int i = 0; i < GUARD_DOORS; i++) {
+        if (g->door_fd[i] >= 0 && dup2(g->door_fd[i], GUARD_DOORS_FD + i) < 0) {
+            _exit(1);
+        }
     }
     (void)execv(g->nucleus_path, argv);
     _exit(127);
@@ -207,15 +213,54 @@ static int reap(struct guard *g)
     return -1;
 }
 
+/* One packet from the nucleus with the descriptors that ride along; false: there is none. */
+static bool receive(struct guard *g, struct guard_report *report, int fd[GUARD_DOORS])
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(GUARD_DOORS * sizeof(int))];
+    } control;
+    struct iovec part = {.iov_base = report, .iov_len = sizeof *report};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+                             .msg_controllen = sizeof control};
+
+    for (int i = 0; i < GUARD_DOORS; i++) {
+        fd[i] = -1;
+    }
+    if (recvmsg(g->report_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != (ssize_t)sizeof *report) {
+        return false;
+    }
+    const struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+    if (head != NULL && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS) {
+        /* More than fit the kernel has closed already; fewer leave the rest at -1. */
+        memcpy(fd, CMSG_DATA(head), head->cmsg_len - CMSG_LEN(0));
+    }
+    return true;
+}
+
+static void keep_doors(struct guard *g, int fd[GUARD_DOORS])
+{
+    for (int i = 0; i < GUARD_DOORS; i++) {
+        fd_close(&g->door_fd[i]);
+        g->door_fd[i] = fd_take(&fd[i]);
+    }
+}
+
 static void hear_nucleus(struct guard *g)
 {
     struct guard_report report;
+    int fd[GUARD_DOORS];
 
-    while (recv(g->report_fd, &report, sizeof report, MSG_DONTWAIT) == (ssize_t)sizeof report) {
+    while (receive(g, &report, fd)) {
         if (report.kind == GUARD_SERVING) {
             g->was_serving = true;
         } else if (report.kind == GUARD_ENDING) {
             g->is_ending = true;
+        } else if (report.kind == GUARD_KEEP) {
+            keep_doors(g, fd);
+        }
+        for (int i = 0; i < GUARD_DOORS; i++) {
+            fd_close(&fd[i]);
         }
     }
 }
@@ -273,14 +318,14 @@ static bool open_signals(struct guard *g)
     return g->signal_fd >= 0;
 }
 
-/* Descriptors 3 and 4 must be free for the nucleus: take them with placeholders first. */
+/* The descriptors that the nucleus finds things at must be free for it: placeholders take them. */
 static void reserve_low_descriptors(void)
 {
     int fd;
 
     do {
         fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    } while (fd >= 0 && fd < GUARD_LOCK_FD);
+    } while (fd >= 0 && fd < GUARD_LAST_FD);
 }
 
 static bool open_reports(struct guard *g)
@@ -319,9 +364,9 @@ static bool adopt(struct guard *g, const char *pid_text)
 {
     pid_t pid = (pid_t)strtol(pid_text, NULL, 10);
 
-    g->report_fd = fcntl(GUARD_REPORT_FD, F_DUPFD_CLOEXEC, GUARD_LOCK_FD + 1);
-    g->lock_fd = fcntl(GUARD_LOCK_FD, F_DUPFD_CLOEXEC, GUARD_LOCK_FD + 1);
-    g->nucleus_fd = fcntl(GUARD_LOCK_FD + 1, F_DUPFD_CLOEXEC, GUARD_LOCK_FD + 1);
+    g->report_fd = fcntl(GUARD_REPORT_FD, F_DUPFD_CLOEXEC, GUARD_LAST_FD + 1);
+    g->lock_fd = fcntl(GUARD_LOCK_FD, F_DUPFD_CLOEXEC, GUARD_LAST_FD + 1);
+    g->nucleus_fd = fcntl(GUARD_LOCK_FD + 1, F_DUPFD_CLOEXEC, GUARD_LAST_FD + 1);
     g->nucleus_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     g->was_serving = true;
     return pid == getppid() && g->report_fd >= 0 && g->lock_fd >= 0 && g->nucleus_pidfd >= 0;
@@ -346,7 +391,7 @@ static int usage(void)
 int guard_run(int argc, char **argv)
 {
     struct guard g = {.nucleus_pidfd = -1, .lock_fd = -1, .report_fd = -1, .nucleus_fd = -1,
-                      .signal_fd = -1, .argc = argc - 1, .argv = argv + 1};
+                      .signal_fd = -1, .door_fd = {-1, -1, -1}, .argc = argc - 1, .argv = argv + 1};
     const char *adopted = option(&g, "--adopt");
 
     if ((argc - 1) % 2 != 0 || argc > GUARD_ARGS_MAX - 4 || option(&g, "--run") == NULL ||

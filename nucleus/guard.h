@@ -9,6 +9,16 @@
 enum {
     GUARD_REPORT_FD = 3, /* where the nucleus finds its end of the report channel   */
     GUARD_LOCK_FD = 4,   /* the node's lock: held as long as guard or nucleus lives */
+    GUARD_DOORS_FD = 5,  /* its listening sockets, GUARD_DOORS of them: a successor's only */
+    GUARD_DOORS = 3,
+    GUARD_LAST_FD = GUARD_DOORS_FD + GUARD_DOORS - 1,
+};
+
+/* The listening sockets, in the order they are handed over. */
+enum guard_door {
+    GUARD_DOOR_OPERATOR,
+    GUARD_DOOR_CELLS,
+    GUARD_DOOR_GAP,
 };
 
 /* What guard and nucleus tell each other, one packet each. */
@@ -16,6 +26,9 @@ enum guard_report_kind {
     GUARD_REAPED = 1, /* to the nucleus: pid ended with `status` as waitpid gives it */
     GUARD_SERVING,    /* to the guard: the first start succeeded, so restart me      */
     GUARD_ENDING,     /* to the guard: going down on request, do not restart me      */
+    GUARD_KEEP,       /* to the guard, with GUARD_DOORS descriptors: hold these for my
+                       * successor. Who connects meanwhile waits instead of being refused,
+                       * and the sockets keep their names in every cell's view            */
 };
 
 struct guard_report {

@@ -501,22 +501,7 @@ static void on_connect(void *context, unsigned bits)
 
 enum err junction_open(struct shell *s)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    AUTO_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    int len = snprintf(address.sun_path, sizeof address.sun_path, "%s/nucleus/gap.sock", s->run_dir);
-    if (fd < 0 || len < 0 || (size_t)len >= sizeof address.sun_path) {
-        return fd < 0 ? err_from_errno(errno) : ERR_LIMIT;
-    }
-    (void)unlink(address.sun_path); /* an earlier nucleus's: the lock says that it is gone */
-    mode_t before = umask(S_IRWXG | S_IRWXO | S_IXUSR);
-    int failed = bind(fd, (struct sockaddr *)&address, sizeof address);
-    (void)umask(before);
-    if (failed != 0 || listen(fd, JUNCTION_STRANGERS_MAX) != 0 ||
-        (getuid() == 0 && chown(address.sun_path, s->uid, s->gid) != 0)) {
-        return err_from_errno(errno);
-    }
-    s->gap_listen_fd = fd_take(&fd);
+    s->gap_listen_fd = s->door_fd[GUARD_DOOR_GAP];
     s->gap_listen_watch = loop_watch_new(host_loop(s->cell), s->gap_listen_fd, LOOP_READ, on_connect,
                                          s);
     return s->gap_listen_watch == NULL ? ERR_NOMEM : ERR_OK;

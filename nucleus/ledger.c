@@ -229,59 +229,79 @@ enum err ledger_forget(struct ledger *l, uint32_t slot)
     return put_place(l, slot, NULL);
 }
 
-/* Read one place; false when nothing valid is there. *ret_is_damaged: there was something. */
-static bool get_place(struct ledger *l, uint32_t slot, uint64_t parity, struct ledger_place *ret,
-                      bool *ret_is_damaged)
+/* Look at one place, of which `size` bytes could be read; false when nothing valid is there.
+ * *ret_is_damaged: there was something. */
+static bool judge_place(const struct ledger_place *place, size_t size, uint32_t slot,
+                        bool *ret_is_damaged)
 {
-    ssize_t len = pread(l->fd, ret, sizeof *ret, place_of(slot, parity));
-
-    if (len == 0 || (len > 0 && ret->magic == 0)) {
+    if (size == 0 || (size >= sizeof place->magic && place->magic == 0)) {
         return false; /* never written: a hole */
     }
-    if (len != (ssize_t)sizeof *ret || ret->magic != LEDGER_MAGIC || ret->end != LEDGER_MAGIC ||
-        ret->slot != slot || ret->crc != place_crc(ret)) {
+    if (size < sizeof *place || place->magic != LEDGER_MAGIC || place->end != LEDGER_MAGIC ||
+        place->slot != slot || place->crc != place_crc(place)) {
         *ret_is_damaged = true;
         return false;
     }
     return true;
 }
 
+/* Both places of a slot as they stand in the file, `size` bytes from the first one on. */
+static void take_slot(struct ledger *l, uint32_t slot, const uint8_t *block, size_t size,
+                      void (*each)(void *context, uint32_t slot, const struct ledger_record *record),
+                      void *context, uint32_t *ret_damaged)
+{
+    struct ledger_place place[2] = {0};
+    bool has[2], is_damaged = false;
+
+    for (size_t i = 0; i < 2; i++) {
+        size_t at = i * LEDGER_BLOCK;
+        size_t here = size <= at ? 0 : size - at < sizeof place[i] ? size - at : sizeof place[i];
+        memcpy(&place[i], block + (here == 0 ? 0 : at), here);
+        has[i] = judge_place(&place[i], here, slot, &is_damaged);
+    }
+    const struct ledger_place *newest =
+        !has[1] || (has[0] && place[0].sequence > place[1].sequence) ? &place[0] : &place[1];
+    if (!has[0] && !has[1]) {
+        *ret_damaged += is_damaged;
+        return;
+    }
+    l->parity[slot] = newest->sequence & 1;
+    if (newest->sequence >= l->sequence) {
+        l->sequence = newest->sequence + 1;
+    }
+    if (newest->generation > l->generation) {
+        l->generation = newest->generation;
+    }
+    if (newest->is_used != 0) {
+        each(context, slot, &newest->record);
+    }
+    explicit_bzero(place, sizeof place);
+}
+
 enum err ledger_read(struct ledger *l,
                      void (*each)(void *context, uint32_t slot, const struct ledger_record *record),
                      void *context, uint32_t *ret_damaged)
 {
-    AUTO_FREE struct ledger_place *place = calloc(2, sizeof *place);
-    struct stat facts;
+    enum {
+        SLOT = 2 * LEDGER_BLOCK,
+        AT_ONCE = 32 /* slots: a read each would be most of what a successor does */
+    };
+    AUTO_FREE uint8_t *block = malloc(AT_ONCE * SLOT);
+    ssize_t got = block == NULL ? 0 : 1;
 
-    if (place == NULL) {
-        return ERR_NOMEM;
-    }
-    if (fstat(l->fd, &facts) != 0) {
-        return err_from_errno(errno);
-    }
     *ret_damaged = 0;
-    for (uint32_t slot = 0; slot < NODE_INSTANCES_MAX && place_of(slot, 0) < facts.st_size; slot++) {
-        bool is_damaged = false;
-        bool has[2] = {get_place(l, slot, 0, &place[0], &is_damaged),
-                       get_place(l, slot, 1, &place[1], &is_damaged)};
-        if (!has[0] && !has[1]) {
-            *ret_damaged += is_damaged;
-            continue;
-        }
-        const struct ledger_place *newest =
-            !has[1] || (has[0] && place[0].sequence > place[1].sequence) ? &place[0] : &place[1];
-        l->parity[slot] = newest->sequence & 1;
-        if (newest->sequence >= l->sequence) {
-            l->sequence = newest->sequence + 1;
-        }
-        if (newest->generation > l->generation) {
-            l->generation = newest->generation;
-        }
-        if (newest->is_used != 0) {
-            each(context, slot, &newest->record);
+    for (uint32_t slot = 0; slot < NODE_INSTANCES_MAX && got > 0; slot += AT_ONCE) {
+        got = pread(l->fd, block, AT_ONCE * SLOT, place_of(slot, 0));
+        for (uint32_t i = 0; i < AT_ONCE && got > (ssize_t)(i * SLOT); i++) {
+            size_t left = (size_t)got - i * SLOT;
+            take_slot(l, slot + i, block + i * SLOT, left < SLOT ? left : SLOT, each, context,
+                      ret_damaged);
         }
     }
-    explicit_bzero(place, 2 * sizeof *place);
+    if (block == NULL || got < 0) {
+        return block == NULL ? ERR_NOMEM : err_from_errno(errno);
+    }
+    explicit_bzero(block, AT_ONCE * SLOT); /* tokens */
     l->is_read = true;
     return ERR_OK;
 }

@@ -92,7 +92,8 @@ struct manifest_path {
 struct manifest_cell {
     char name[NAME_SIZE];
     char space[NAME_SIZE];            /* namespace                                             */
-    char exec[MANIFEST_PATH_MAX];     /* file name or absolute path; default "cell-<name>"     */
+    char *exec;                       /* owned: file name or absolute path, shorter than
+                                       * MANIFEST_PATH_MAX; default "cell-<name>"              */
     uint32_t line;                    /* of the entry in its file                              */
     uint32_t instances;               /* 0..MANIFEST_INSTANCES_MAX                             */
     bool is_root;                     /* `root: true`: prune never removes it                  */

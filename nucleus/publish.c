@@ -17,7 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/run/door.h"
 #include "common/run/fd.h"
+#include "nucleus/doors.h"
 #include "nucleus/publish.h"
 
 enum {
@@ -57,11 +59,16 @@ static enum err link_over(const char *from, const char *to)
 {
     char fresh[2 * PUBLISH_PATH + 8];
     char held[64];
+    struct stat source, target;
     AUTO_FD int fd = -1;
     enum err e = open_socket_file(from, &fd);
 
     if (e != ERR_OK) {
         return e;
+    }
+    if (fstat(fd, &source) == 0 && lstat(to, &target) == 0 && source.st_ino == target.st_ino &&
+        source.st_dev == target.st_dev) {
+        return ERR_OK; /* it does already: a cell that rejoined is where it was */
     }
     /* By descriptor: it is the very file that was looked at, whatever has its name by now. */
     (void)snprintf(held, sizeof held, "/proc/self/fd/%d", fd);
@@ -144,21 +151,20 @@ enum err publish_open(struct shell *s)
         (void)fprintf(stderr, "cell-nucleus: %s: %s\n", path, err_text(e));
         return e;
     }
-    (void)snprintf(path, sizeof path, "%s/nucleus.sock", s->run_dir);
-    (void)unlink(path); /* an earlier nucleus's: the lock says that it is gone */
-    e = door_listen(s->cell, path, "", "", NULL, 0);
+    e = doors_open(s);
+    if (e != ERR_OK) {
+        return e;
+    }
+    doors_path(s, GUARD_DOOR_OPERATOR, path);
+    e = door_listen_on(s->cell, s->door_fd[GUARD_DOOR_OPERATOR], path, "", "", NULL, 0);
     if (e != ERR_OK) {
         return e;
     }
     /* Cells come through a door of their own; which of them it is, the kernel says by pid. What
      * each may call beyond Resolve and Heartbeat is checked per request against its may_call. */
-    (void)snprintf(path, sizeof path, "%s/nucleus/cells.sock", s->run_dir);
-    (void)unlink(path);
-    e = door_listen(s->cell, path, "cell", "any", (char *const *)for_cells, ARRAY_LEN(for_cells));
-    if (e == ERR_OK && getuid() == 0 && chown(path, s->uid, s->gid) != 0) {
-        e = err_from_errno(errno);
-    }
-    return e;
+    doors_path(s, GUARD_DOOR_CELLS, path);
+    return door_listen_on(s->cell, s->door_fd[GUARD_DOOR_CELLS], path, "cell", "any",
+                          (char *const *)for_cells, ARRAY_LEN(for_cells));
 }
 
 /* Where `endpoint` of this instance is reachable. */

@@ -28,6 +28,7 @@
 #include "nucleus/publish.h"
 #include "nucleus/recover.h"
 #include "nucleus/spawn.h"
+#include "nucleus/tidy.h"
 #include "nucleus/yaml.h"
 
 /* ---- command line ------------------------------------------------------------------------------ */
@@ -82,8 +83,10 @@ enum err shell_args(int argc, char **argv)
         .files = 65536,
         .log_level = LOG_INFO,
     };
-    /* Before nng starts its threads: an arena for each of them would hold most of our memory. */
-    (void)mallopt(M_ARENA_MAX, 1);
+    /* What a whole node's step reserves (hundreds of KiB, hardly touched) comes as pages of its own
+     * and goes back as such; malloc's moving threshold would cut it out of the heap instead. */
+    (void)mallopt(M_MMAP_THRESHOLD, 32 * 1024);
+    (void)mallopt(M_TOP_PAD, 8 * 1024); /* room at the end of the heap would be used before that */
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 == argc) {
             return usage("an option lacks its value");
@@ -356,7 +359,7 @@ static void give_back(struct shell *s)
     free(s->queue);
     s->queue = NULL;
     s->queue_room = s->queue_first = 0;
-    (void)malloc_trim(0);
+    s->untidy_looks = SHELL_TIDY_LOOKS;
 }
 
 enum err shell_feed(struct shell *s, const struct node_event *ev)
@@ -412,6 +415,11 @@ enum err shell_parse(struct shell *s, const char *text, size_t size, const char 
         return e;
     }
     e = yaml_manifest_find_binaries(&m, s->dirs, s->dir_count, path, why);
+    if (e == ERR_NOT_FOUND && s->is_recovery && !s->has_started) {
+        log_error("NUCLEUS-BINARY-GONE", "why=\"%s\" action=going-on", why);
+        yaml_manifest_find_some(&m, s->dirs, s->dir_count);
+        e = ERR_OK;
+    }
     if (e == ERR_OK) {
         const char *const roots[] = {s->run_dir, s->state_dir};
         e = yaml_manifest_check_roots(&m, roots, ARRAY_LEN(roots), path, why);
@@ -429,8 +437,13 @@ enum err shell_parse(struct shell *s, const char *text, size_t size, const char 
 
 static enum err prepare_dirs(struct shell *s, const struct manifest *m, char *why)
 {
+    memset(s->prepared, 0, sizeof s->prepared);
+    if (s->has_doors && !s->has_started) {
+        return ERR_OK; /* our predecessor's work stands; spawn_instance looks again at what it needs */
+    }
     for (size_t i = 0; i < m->cell_count; i++) {
         enum err e = publish_prepare(s, &m->cells[i]);
+        s->prepared[i] = e == ERR_OK;
         if (e != ERR_OK) {
             (void)snprintf(why, MANIFEST_WHY_SIZE, "directories of cell %s: %s", m->cells[i].name,
                            err_text(e));
@@ -467,8 +480,9 @@ static enum err enforce(struct shell *s, struct manifest *next, char why[MANIFES
     return ERR_OK;
 }
 
-enum err shell_apply(struct shell *s, const char *text, size_t size, const char *path,
-                     char why[MANIFEST_WHY_SIZE])
+/* Put `text` in force. is_stored: it comes from the ledger. */
+static enum err put_in_force(struct shell *s, const char *text, size_t size, const char *path,
+                             bool is_stored, char why[MANIFEST_WHY_SIZE])
 {
     struct manifest next;
     enum err e = shell_parse(s, text, size, path, &next, why);
@@ -477,7 +491,7 @@ enum err shell_apply(struct shell *s, const char *text, size_t size, const char 
         return e;
     }
     e = prepare_dirs(s, &next, why);
-    if (e == ERR_OK) {
+    if (e == ERR_OK && !is_stored) {
         /* Stored first: a nucleus that dies now is followed by one that wants the new state. */
         e = ledger_put_manifest(&s->ledger, path, text, size);
         if (e != ERR_OK) {
@@ -490,6 +504,12 @@ enum err shell_apply(struct shell *s, const char *text, size_t size, const char 
         return e;
     }
     return enforce(s, &next, why);
+}
+
+enum err shell_apply(struct shell *s, const char *text, size_t size, const char *path,
+                     char why[MANIFEST_WHY_SIZE])
+{
+    return put_in_force(s, text, size, path, false, why);
 }
 
 static enum err load_manifest(struct shell *s)
@@ -513,7 +533,7 @@ static enum err load_manifest(struct shell *s)
     if (path != NULL) {
         (void)snprintf(s->manifest_path, sizeof s->manifest_path, "%s", path);
     }
-    e = shell_apply(s, text, size, s->manifest_path, why);
+    e = put_in_force(s, text, size, s->manifest_path, path != NULL, why);
     if (e != ERR_OK) {
         (void)fprintf(stderr, "cell-nucleus: %s\n", why);
     }
@@ -588,6 +608,9 @@ enum err shell_open(struct cell *cell, void *state)
     s->lock_fd = GUARD_LOCK_FD;
     s->guard_pid = getppid();
     s->gap_listen_fd = -1;
+    for (int i = 0; i < GUARD_DOORS; i++) {
+        s->door_fd[i] = -1;
+    }
     s->ledger = (struct ledger){.fd = -1, .dir_fd = -1};
     s->clock_ms = UINT64_MAX;
     s->is_recovery = args.is_recovery;
@@ -616,8 +639,13 @@ enum err shell_open(struct cell *cell, void *state)
 
 static void on_log_timer(void *context)
 {
-    logs_check(context);
-    journal_check(context);
+    struct shell *s = context;
+
+    logs_check(s);
+    journal_check(s);
+    if (s->untidy_looks > 0 && --s->untidy_looks == 0) {
+        tidy_memory();
+    }
 }
 
 enum err shell_start(struct cell *cell, void *state)
@@ -650,6 +678,9 @@ enum err shell_start(struct cell *cell, void *state)
         events_add(s, "", "", 0, s->is_recovery ? "recover" : "up", "nucleus %" PRIu64 " pid %d",
                    s->ledger.starts, (int)getpid());
         exits_tell_guard(s, GUARD_SERVING);
+        if (!s->has_doors && exits_keep_doors(s, s->door_fd) != ERR_OK) {
+            log_warn("NUCLEUS-DOORS-UNKEPT", "action=a-successor-makes-its-own");
+        }
         s->has_started = true;
     }
     return e;

@@ -8,6 +8,7 @@
 
 #include "common/run/gap.h"
 #include "common/run/host.h"
+#include "nucleus/guard.h"
 #include "nucleus/ledger.h"
 #include "nucleus/node.h"
 #include "proto/nucleus.pb-c.h"
@@ -17,9 +18,12 @@ enum {
     SHELL_DIRS_MAX = 16,        /* --cells directories                                       */
     SHELL_EVENTS_MAX = 4096,    /* kept for `cell events`                                    */
     SHELL_MOUNTS_MAX = 64,      /* namespaces of the dead not yet let go: see mounts.h       */
+    SHELL_EVENT_KIND_MAX = 15,
+    SHELL_EVENT_DETAIL_SIZE = 160,
     SHELL_WAITERS_MAX = 64,     /* long polls on events at once                              */
     SHELL_ENDPOINTS_MAX = 256,  /* doors of one instance                                     */
     SHELL_REJOIN_GRACE_MS = 30000, /* how long cells live without any nucleus                */
+    SHELL_TIDY_LOOKS = 4,       /* looks of the log timer after a change of the whole node   */
     SHELL_UID = 64930,          /* user and group of cells when the node runs as root and
                                  * there is no user `cell`: owns nothing else                */
 };
@@ -87,14 +91,15 @@ struct shell_spare {
     struct shell *shell;
 };
 
+/* Its texts stand one after the other: room for the longest ones would take four times as much. */
 struct shell_event {
     uint64_t sequence;
     uint64_t time_ms; /* Unix epoch */
-    char cell[NAME_SIZE];
-    char space[NAME_SIZE];
     uint32_t instance;
-    char kind[16];
-    char detail[160];
+    uint8_t space_at; /* where in `text`; the cell's name is at 0 */
+    uint8_t kind_at;
+    uint8_t detail_at;
+    char text[];      /* cell, namespace, kind, detail, each with its NUL */
 };
 
 /* Not yet fed to the core: performing an effect may cause an event. */
@@ -114,6 +119,8 @@ struct shell {
     bool has_started;
     int guard_fd;
     int lock_fd;
+    int door_fd[GUARD_DOORS]; /* the listening sockets; borrowed from door and junction */
+    bool has_doors;           /* they are our predecessor's: every cell's view has them */
     struct loop_watch *guard_watch;
     int32_t guard_pid;
     uid_t uid; /* of the cells */
@@ -122,6 +129,7 @@ struct shell {
     struct node_effects fx;
     size_t fx_used; /* most of it, since its memory was given back */
     struct manifest manifest;
+    uint8_t prepared[MANIFEST_CELLS_MAX]; /* entries whose directories this process has made sure of */
     struct ledger ledger;
     struct shell_slot *slots[NODE_INSTANCES_MAX];
     struct shell_spare *spares[MANIFEST_CELLS_MAX];
@@ -132,7 +140,7 @@ struct shell {
     uint64_t clock_ms; /* when it fires; UINT64_MAX: not armed */
     int gap_listen_fd;
     struct loop_watch *gap_listen_watch;
-    struct shell_event *events;
+    struct shell_event **events; /* ring; NULL: none yet, or lost for want of memory */
     uint64_t event_last;
     uint64_t event_first; /* sequence of the first ever kept by this process */
     struct cell_call *waiters[SHELL_WAITERS_MAX];
@@ -142,6 +150,7 @@ struct shell {
     int mounts_left[SHELL_MOUNTS_MAX];
     size_t mounts_count;
     struct loop_timer *log_timer;
+    uint32_t untidy_looks; /* of the log timer, until memory is tidied; 0: it is */
     struct cell_call *down_call;
     uint32_t down_count; /* instances that ran when it was asked for */
     bool is_down;

@@ -402,6 +402,11 @@ void spawn_instance(struct shell *s, uint32_t index, uint64_t generation)
     }
     struct birth b = {.cell = &s->manifest.cells[i->cell], .instance = i->instance, .gap_fd = -1};
     slot->generation = generation;
+    if (!s->prepared[i->cell] && publish_prepare(s, b.cell) != ERR_OK) {
+        refuse(s, index, generation, "its directories cannot be made");
+        return;
+    }
+    s->prepared[i->cell] = true;
     bool is_twin = use_spare(s, &b, i->cell);
     if (!is_twin && bear(s, &b, why) != ERR_OK) {
         refuse(s, index, generation, why);

@@ -76,23 +76,45 @@ static enum err refuse_exec(const struct manifest *m, size_t cell, const char *c
 enum err yaml_manifest_find_binaries(struct manifest *m, const char *const *dirs, size_t dir_count,
                                      const char *file, char why[MANIFEST_WHY_SIZE])
 {
-    typedef char path[MANIFEST_PATH_MAX];
-    AUTO_FREE path *found = calloc(m->cell_count + 1, sizeof *found);
+    AUTO_FREE char **found = calloc(m->cell_count + 1, sizeof *found);
+    enum err e = found == NULL ? ERR_NOMEM : ERR_OK;
 
-    if (found == NULL) {
-        (void)snprintf(why, MANIFEST_WHY_SIZE, "%s", err_text(ERR_NOMEM));
-        return ERR_NOMEM;
-    }
     /* All of them first: a manifest is taken whole or not at all. */
-    for (size_t i = 0; i < m->cell_count; i++) {
-        if (!find_program(m->cells[i].exec, dirs, dir_count, found[i])) {
-            return refuse_exec(m, i, dirs, dir_count, file, why);
+    for (size_t i = 0; e == ERR_OK && i < m->cell_count; i++) {
+        char path[MANIFEST_PATH_MAX];
+        if (!find_program(m->cells[i].exec, dirs, dir_count, path)) {
+            e = refuse_exec(m, i, dirs, dir_count, file, why);
+        } else {
+            found[i] = strdup(path);
+            e = found[i] == NULL ? ERR_NOMEM : ERR_OK;
         }
     }
-    for (size_t i = 0; i < m->cell_count; i++) {
-        memcpy(m->cells[i].exec, found[i], sizeof found[i]);
+    if (e == ERR_NOMEM) {
+        (void)snprintf(why, MANIFEST_WHY_SIZE, "%s", err_text(ERR_NOMEM));
     }
-    return ERR_OK;
+    for (size_t i = 0; found != NULL && i < m->cell_count; i++) {
+        if (e == ERR_OK) {
+            free(m->cells[i].exec);
+            m->cells[i].exec = take_ptr(&found[i]);
+        }
+        free(found[i]);
+    }
+    return e;
+}
+
+void yaml_manifest_find_some(struct manifest *m, const char *const *dirs, size_t dir_count)
+{
+    char path[MANIFEST_PATH_MAX];
+
+    for (size_t i = 0; i < m->cell_count; i++) {
+        if (find_program(m->cells[i].exec, dirs, dir_count, path)) {
+            char *found = strdup(path);
+            if (found != NULL) {
+                free(m->cells[i].exec);
+                m->cells[i].exec = found;
+            }
+        }
+    }
 }
 
 /* Index of the first path that overlaps a root, or `count`. */

@@ -382,8 +382,10 @@ static enum err read_exec(const struct yaml_marks *m, uint32_t entry, const char
     char quote[YAML_MARKS_QUOTE_SIZE];
 
     if (text == NULL) {
-        (void)snprintf(c->exec, sizeof c->exec, "cell-%s", c->name);
-        return ERR_OK;
+        char name[sizeof "cell-" + NAME_SIZE];
+        (void)snprintf(name, sizeof name, "cell-%s", c->name);
+        c->exec = strdup(name);
+        return c->exec == NULL ? ERR_NOMEM : ERR_OK;
     }
     const char *wrong = judge_exec(text);
     if (wrong != NULL) {
@@ -392,8 +394,8 @@ static enum err read_exec(const struct yaml_marks *m, uint32_t entry, const char
                                 "an absolute path without . and ..",
                                 yaml_marks_quote(text, quote), wrong);
     }
-    memcpy(c->exec, text, strlen(text) + 1);
-    return ERR_OK;
+    c->exec = strdup(text);
+    return c->exec == NULL ? ERR_NOMEM : ERR_OK;
 }
 
 static enum err read_names(const struct yaml_marks *m, uint32_t entry,

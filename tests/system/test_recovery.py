@@ -2,6 +2,7 @@
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -100,6 +101,77 @@ def test_guard_may_die_too(make_node):
     wait_successor(node, status["nucleus_pid"])
     assert rows(node) == before
     node.cli("down")
+
+
+DOORS = ("nucleus.sock", "nucleus/cells.sock", "nucleus/gap.sock")
+
+
+def doors(node):
+    return [os.stat(os.path.join(node.run, file)).st_ino for file in DOORS]
+
+
+def test_nobody_is_refused_while_there_is_no_nucleus(make_node):
+    """NUC-10: the guard holds the listening sockets: who connects meanwhile waits and is answered."""
+    node = make_node([{"name": "greeter", "instances": 2}])
+    node.up()
+    before = doors(node)
+    for _ in range(5):
+        old = nucleus(node)
+        procs.kill(old)
+        with sp.Client(os.path.join(node.run, "nucleus.sock"), 10) as client: # never ECONNREFUSED, never ENOENT
+            reply = client.call(100, b"", timeout=10)
+        assert reply.status == 1
+        wait_successor(node, old)
+    assert doors(node) == before, "the very same sockets"
+
+
+def test_another_guard_holds_the_sockets_too(make_node):
+    node = make_node([{"name": "greeter", "instances": 1}])
+    node.up()
+    node.damaged("the guard is killed")
+    before = doors(node)
+    status = node.cli("status", json=True)
+    procs.kill(status["guard_pid"])
+    node.wait_until(lambda: node.cli("status", json=True)["guard_pid"] not in (0, status["guard_pid"]), 10,
+                    "another guard")
+    old = nucleus(node)
+    procs.kill(old)
+    wait_successor(node, old)
+    assert doors(node) == before
+
+
+def test_a_door_that_was_removed_is_made_anew(make_node):
+    """A socket whose file somebody unlinked is reachable for nobody: a successor makes all three again, and
+    the cells find them."""
+    node = make_node([{"name": "greeter", "instances": 2}])
+    node.up()
+    before = rows(node)
+    old = nucleus(node)
+    os.unlink(os.path.join(node.run, "nucleus/gap.sock"))
+    procs.kill(old)
+    wait_successor(node, old)
+    node.wait_until(lambda: "NUCLEUS-REJOIN" in node.log() or rows(node) == before, 10, "the cells are owned")
+    assert rows(node) == before
+    node.kill("greeter", 0)
+    node.wait_until(lambda: node.instance("greeter", 0)["restarts"] == 1
+                    and node.instance("greeter", 0)["state"] == "ready", 10, "it is looked after")
+
+
+def test_a_binary_that_was_removed_does_not_stop_the_successor(make_node, build, tmp_path):
+    """NUC-10: the manifest in force names a program that is gone: the others are looked after all the same."""
+    program = tmp_path / "cell-gone"
+    shutil.copy(build.binary("cell-probe"), program)
+    node = make_node([{"name": "greeter", "instances": 1}, {"name": "gone", "exec": str(program)}])
+    node.up()
+    before = rows(node)
+    program.unlink()
+    old = nucleus(node)
+    procs.kill(old)
+    wait_successor(node, old)
+    assert rows(node) == before
+    node.kill("greeter", 0)
+    node.wait_until(lambda: node.instance("greeter", 0)["restarts"] == 1
+                    and node.instance("greeter", 0)["state"] == "ready", 10, "the greeter is restarted")
 
 
 def test_both_killed_ends_the_cells(make_node):
