@@ -9,11 +9,11 @@
 
 enum {
     LOOP_SIGNALS_MAX = 8,
-    LOOP_LAG_PERIOD_MS = 100,
 };
 
 struct loop_timer {
     uv_timer_t handle; /* first: a handle is its timer */
+    uint64_t due_us;
     void (*fire)(void *context);
     void *context;
 };
@@ -34,12 +34,12 @@ struct loop {
     uv_loop_t uv;
     uv_prepare_t prepare; /* runs right before the loop would sleep: what timers and
                            * descriptors left to do is not delayed by that sleep */
-    uv_timer_t lag_timer;
     struct loop_signal_slot signal[LOOP_SIGNALS_MAX];
     unsigned signal_count;
     void (*idle)(void *context, uint64_t now_ms);
     void *idle_context;
-    uint64_t lag_expected_us;
+    uint64_t turn_us;  /* when this turn began; 0: none yet   */
+    uint64_t slept_ns; /* all sleep before it, as libuv counts */
     struct hist lag;
 };
 
@@ -63,16 +63,15 @@ static void on_prepare(uv_prepare_t *prepare)
     if (loop->idle != NULL) {
         loop->idle(loop->idle_context, loop_now_ms());
     }
-}
-
-/* How late this timer is, is how long a request would have waited for its handler. */
-static void on_lag(uv_timer_t *timer)
-{
-    struct loop *loop = timer->data;
     uint64_t now_us = loop_now_us();
-
-    hist_record(&loop->lag, now_us > loop->lag_expected_us ? now_us - loop->lag_expected_us : 0);
-    loop->lag_expected_us = now_us + LOOP_LAG_PERIOD_MS * 1000u;
+    uint64_t slept_ns = uv_metrics_idle_time(&loop->uv);
+    if (loop->turn_us != 0) { /* so long did the last turn keep waiting whatever came meanwhile */
+        uint64_t turn_us = now_us - loop->turn_us;
+        uint64_t slept_us = (slept_ns - loop->slept_ns) / 1000u;
+        hist_record(&loop->lag, turn_us > slept_us ? turn_us - slept_us : 0);
+    }
+    loop->turn_us = now_us;
+    loop->slept_ns = slept_ns;
 }
 
 struct loop *loop_new(void)
@@ -87,11 +86,11 @@ struct loop *loop_new(void)
         return NULL;
     }
     hist_init(&loop->lag);
+    loop->uv.data = loop;
     (void)uv_prepare_init(&loop->uv, &loop->prepare); /* these only fail on a NULL loop */
     loop->prepare.data = loop;
     (void)uv_prepare_start(&loop->prepare, on_prepare);
-    (void)uv_timer_init(&loop->uv, &loop->lag_timer);
-    loop->lag_timer.data = loop;
+    (void)uv_loop_configure(&loop->uv, UV_METRICS_IDLE_TIME); /* without it all sleep counts as work */
     return loop;
 }
 
@@ -122,10 +121,8 @@ void loop_run(struct loop *loop, void (*idle)(void *context, uint64_t now_ms), v
 {
     loop->idle = idle;
     loop->idle_context = context;
-    loop->lag_expected_us = loop_now_us() + LOOP_LAG_PERIOD_MS * 1000u;
-    (void)uv_timer_start(&loop->lag_timer, on_lag, LOOP_LAG_PERIOD_MS, LOOP_LAG_PERIOD_MS);
+    loop->turn_us = 0;
     (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
-    (void)uv_timer_stop(&loop->lag_timer);
     loop->idle = NULL;
 }
 
@@ -137,7 +134,13 @@ void loop_stop(struct loop *loop)
 static void on_timer(uv_timer_t *handle)
 {
     struct loop_timer *t = (struct loop_timer *)handle;
+    struct loop *loop = handle->loop->data;
+    uint64_t now_us = loop_now_us();
 
+    /* How late a timer is, is how long a request would have waited: also when we did not get the CPU,
+     * which the length of our turns does not show. */
+    hist_record(&loop->lag, now_us > t->due_us ? now_us - t->due_us : 0);
+    t->due_us = now_us + uv_timer_get_repeat(handle) * 1000u;
     t->fire(t->context);
 }
 
@@ -160,6 +163,7 @@ void loop_timer_again(struct loop_timer *t, uint64_t delay_ms, uint64_t period_m
 {
     uv_update_time(t->handle.loop); /* a long handler must not shorten the delay */
     /* libuv counts whole milliseconds from a rounded-down now: one more, or it would fire early. */
+    t->due_us = loop_now_us() + (delay_ms > 0 ? delay_ms + 1 : 0) * 1000u;
     (void)uv_timer_start(&t->handle, on_timer, delay_ms > 0 ? delay_ms + 1 : 0, period_ms);
 }
 

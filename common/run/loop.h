@@ -51,7 +51,8 @@ void loop_watch_free(struct loop_watch *w); /* NULL is fine */
 enum err loop_signal(struct loop *loop, int signal_number, void (*fire)(void *context),
                      void *context) MUST_CHECK;
 
-/* p99 of how late the loop noticed its own 100 ms timer, in microseconds, since start. */
+/* p99 of how long the loop kept waiting what was due, in microseconds, since start: how late its timers
+ * fired and how long its turns took. Costs no timer: an idle loop sleeps. */
 uint64_t loop_lag_us_p99(const struct loop *loop);
 
 #endif
