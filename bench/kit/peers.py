@@ -159,12 +159,24 @@ class Daemontools(Directory):
 
 
 class S6(Directory):
-    """With readiness: the program writes a newline to descriptor 3."""
+    """With readiness: the program writes a newline to descriptor 3. The script is execline, as s6's manual
+    writes them (standard error follows standard output, then the program)."""
     name, scanner, package = "s6", "s6-svscan", "s6"
+
+    def script(self):
+        return f"#!{self.world.tool('execlineb', 'execline')} -P\nfdmove -c 2 1\n"
 
     def fill(self, folder, index):
         self.write(folder, "notification-fd", "3\n")
-        self.write(folder, "run", f"#!/bin/sh\nexec {self.world.binary('trivial')} notify s.{index}\n", 0o755)
+        self.write(folder, "run", f"{self.script()}{self.world.binary('trivial')} notify s.{index}\n", 0o755)
 
 
-PEERS = (Runit, S6, Daemontools)
+class S6Shell(S6):
+    """The same from the fastest script there is."""
+    name = "s6-sh"
+
+    def script(self):
+        return "#!/bin/sh\nexec "
+
+
+PEERS = (Runit, S6, S6Shell, Daemontools)

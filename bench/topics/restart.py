@@ -64,7 +64,9 @@ def restart(w):
                    f"sandbox: none; p99 {bare.quantile(.99):.3g}, floor {floor.quantile(.99):.3g}")
     yield rows.row("supervision.restart.s6", bare, "ms", floor, samples["s6"],
                    ">= 5 x faster than s6 with readiness", samples["s6"].median / bare.median >= 5,
-                   "s6 runs a sh script; sandbox: none")
+                   "s6 runs an execline script as its manual writes them; sandbox: none")
+    yield rows.row("supervision.restart.s6-sh", bare, "ms", floor, samples["s6-sh"],
+                   note="the same with a shell script; sandbox: none")
     yield rows.row("supervision.restart.daemontools", bare, "ms", floor, samples["daemontools"],
                    note="sandbox: none")
     yield rows.row("supervision.restart.jailed", jailed, "ms", floor, samples["runit"],
