@@ -41,7 +41,7 @@ static enum err describe(void *state, struct cell_call *call, const void *reques
         reply.sandbox = &sandbox;
     }
     door_fill_describe(cell, &reply, call);
-    asks_fill_describe(cell, &reply, call);
+    ask_endpoint_describe(cell, &reply, call);
     return cell_reply(call, &reply);
 }
 

@@ -158,8 +158,16 @@ static void serve(struct hub *h, nng_msg *message)
     Cell__Envelope__Requests *requests =
         cell__envelope__requests__unpack(NULL, nng_msg_len(message), nng_msg_body(message));
 
-    REQUIRE(requests != NULL && requests->version == 1 && requests->n_requests > 0,
+    REQUIRE(requests != NULL && requests->version == 1 && requests->n_requests + requests->n_notes > 0,
             "what a cell sends is an envelope");
+    for (size_t i = 0; i < requests->n_notes; i++) {
+        atomic_fetch_add(requests->notes[i]->what_case == CELL__ENVELOPE__NOTE__WHAT_CANCEL ? &h->cancels
+                                                                                   : &h->credits, 1);
+    }
+    if (requests->n_requests == 0) {
+        cell__envelope__requests__free_unpacked(requests, NULL);
+        return; /* notes alone are not answered */
+    }
     atomic_fetch_add(&h->messages, 1);
     atomic_fetch_add(&h->requests, (unsigned)requests->n_requests);
     if (requests->n_requests > atomic_load(&h->most)) {

@@ -38,6 +38,8 @@ struct hub {
     atomic_uint beats;
     atomic_uint bad_beats; /* whose token is not `token` */
     atomic_uint resolves;
+    atomic_uint cancels; /* notes */
+    atomic_uint credits;
     pthread_mutex_t lock; /* covers what follows */
     uint8_t token[32];
     char endpoints[HUB_INSTANCES_MAX][64];
