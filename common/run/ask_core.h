@@ -18,7 +18,7 @@ enum {
     ASK_FRESH_MS = 1000,        /* how long a resolved list is believed without asking again    */
     ASK_BUCKETS = 64,           /* of messages by id                                            */
     ASK_ID_BUCKETS = 1024,      /* of requests by id                                            */
-    ASK_NOTES_MAX = 1024,       /* words about earlier requests in one message; the rest waits  */
+    ASK_NOTES_MAX = 256,        /* words about earlier requests in one message; the rest waits  */
     ASK_CREDIT_DEFAULT = 16,    /* parts a callee may be ahead                                  */
     ASK_MESSAGE_ID_MAX = 0x7fffffff, /* SP: 31 bits are the sender's                            */
 };

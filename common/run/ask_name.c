@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/run/ask_core.h"
+#include "proto/nucleus.ops.h"
 #include "proto/nucleus.pb-c.h"
 
 /* A name without instance number, and what the supervisor said it stands for. */
@@ -227,7 +228,7 @@ static enum err resolve(struct cell *cell, struct ask_name *name)
         .deadline_ms = ASK_FRESH_MS,
         .done = on_resolved,
         .context = resolving,
-        .is_idempotent = true,
+        .is_idempotent = CELL__NUCLEUS__RESOLVE__IS_IDEMPOTENT,
     };
     enum err e = cell_ask(cell, &ask);
     if (e != ERR_OK) {

@@ -21,8 +21,9 @@ typedef void (*cell_answer_one)(void *context, uint32_t instance, enum err e,
                                 const struct ProtobufCMessage *reply, const char *text);
 
 struct cell_ask_all {
-    struct cell_ask ask;   /* target without instance number; done, part and ret_id are not used; the
-                            * deadline covers finding the instances, too. is_hasty is implied      */
+    struct cell_ask ask;   /* target without instance number; `context` is given to both functions;
+                            * done, part and ret_id are not used; the deadline covers finding the
+                            * instances, too. is_hasty is implied                                 */
     cell_answer_one each;  /* once for every instance the supervisor knows, ready or not          */
     /* After the last of them; e: ERR_OK (count results were told, 0 to 64), or why the instances
      * could not be found (count is 0). */
@@ -62,8 +63,8 @@ struct cell_watch_def {
 struct cell_watch;
 
 /* NULL without memory. `def` is copied, what it points to is borrowed until the stop. A callee whose
- * revisions go backwards has lost them: `trouble` is told ERR_DATA_LOSS and the watch goes on from
- * what the callee has. */
+ * revisions go backwards has lost them: `trouble` is told ERR_DATA_LOSS and the watch begins anew
+ * at revision 0. */
 struct cell_watch *cell_watch_start(struct cell *cell, const struct cell_watch_def *def);
 void cell_watch_stop(struct cell_watch *watch); /* NULL is fine; also from the callbacks */
 uint64_t cell_watch_last(const struct cell_watch *watch); /* revision dealt with */

@@ -24,6 +24,7 @@ enum {
     DOOR_PACE_MIN_MS = 1,
     DOOR_PACE_MAX_MS = 50,
     DOOR_INSPECT_RESERVE = 16,    /* calls that only inspection may use when a cell is full   */
+    DOOR_SHED_MS = 20,            /* a refused caller is asked to come back after             */
     DOOR_ARENA_FACTOR = 16,       /* memory of a parsed request over its size on the wire     */
     DOOR_ARENA_MIN = 1 << 20,
 };
@@ -89,6 +90,8 @@ struct door {
 void door_on_readable(void *context, unsigned bits);
 void door_on_deadline(void *context);
 void door_batch_put(struct call_batch *batch);
+/* Answer for the handler, which holds on to a call that nobody waits for. */
+void door_void(struct cell_call *call, enum err e, const char *text);
 
 /* The connection a message came over; NULL when it is gone already, or without memory. Lives until
  * the next call at least. */

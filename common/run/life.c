@@ -13,6 +13,7 @@
 
 #include "common/run/fd.h"
 #include "common/run/host.h"
+#include "proto/nucleus.ops.h"
 #include "proto/nucleus.pb-c.h"
 
 enum {
@@ -473,6 +474,7 @@ static void on_beat(void *context)
         .request = &beat.base,
         .reply = &cell__nucleus__heartbeat_reply__descriptor,
         .deadline_ms = cell->birth.heartbeat_ms,
+        .is_idempotent = CELL__NUCLEUS__HEARTBEAT__IS_IDEMPOTENT,
         .done = on_beat_answered,
     };
     enum err e = cell_ask(cell, &ask);
