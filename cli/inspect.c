@@ -381,7 +381,8 @@ static int print_callers(struct cli *cli, const Cell__Inspect__DescribeReply *d)
 
 static int print_connections(struct cli *cli, const Cell__Inspect__DescribeReply *d)
 {
-    static const char *const heads[] = {"PEER", "KIND", ">REQUESTS", "WHY"};
+    static const char *const heads[] = {"PEER", "KIND", "STATE", ">REQUESTS", ">WAITING", "BREAKER",
+                                        "WHY"};
     struct cli_paint_table t;
 
     head(cli, "connections");
@@ -395,7 +396,10 @@ static int print_connections(struct cli *cli, const Cell__Inspect__DescribeReply
 
         cli_paint_table_add(&t, CLI_PAINT_PLAIN, c->peer);
         cli_paint_table_add(&t, CLI_PAINT_PLAIN, c->kind);
+        cli_paint_table_add(&t, CLI_PAINT_PLAIN, c->state);
         cli_paint_table_addf(&t, CLI_PAINT_PLAIN, "%" PRIu64, c->requests);
+        cli_paint_table_addf(&t, CLI_PAINT_PLAIN, "%" PRIu32, c->outstanding);
+        cli_paint_table_add(&t, CLI_PAINT_PLAIN, c->breaker);
         cli_paint_table_add(&t, CLI_PAINT_PLAIN, c->reason);
     }
     return show(cli, &t);

@@ -1,19 +1,26 @@
-/* Requests out: names become sockets, every request ends at its deadline at the latest. The
- * connections themselves are in ask_link.c. */
+/* Requests out: what common/client decides is done here. A request ends at its deadline at the
+ * latest; names are in ask_name.c, envelopes in ask_link.c. */
 #include <assert.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/run/ask_core.h"
-#include "proto/nucleus.pb-c.h"
+#include "common/run/cell_ask.h"
+
+_Static_assert((int)CELL_BALANCE_TURNS == (int)BALANCE_TURNS &&
+               (int)CELL_BALANCE_WEIGHTED == (int)BALANCE_WEIGHTED &&
+               (int)CELL_BALANCE_LEAST == (int)BALANCE_LEAST &&
+               (int)CELL_BALANCE_NEAREST == (int)BALANCE_NEAREST, "the public names are the core's");
 
 /* ---- lists ------------------------------------------------------------------------------------- */
 
 void ask_list_add(struct ask_list *list, struct ask_request *r)
 {
+    assert(r->list == NULL && r->message == NULL);
+    r->list = list;
     r->next = NULL;
-    if (list->first == NULL) {
+    r->before = list->last;
+    if (list->last == NULL) {
         list->first = r;
     } else {
         list->last->next = r;
@@ -21,350 +28,228 @@ void ask_list_add(struct ask_list *list, struct ask_request *r)
     list->last = r;
 }
 
-static struct ask_request *list_take(struct ask_list *list)
+void ask_list_remove(struct ask_request *r)
 {
-    struct ask_request *r = list->first;
+    struct ask_list *list = r->list;
 
-    list->first = r->next;
-    return r;
-}
-
-void ask_list_due(struct ask_list *list, uint64_t now_ms, struct ask_list *due, uint64_t *next_ms)
-{
-    struct ask_list kept = {0};
-
-    while (list->first != NULL) {
-        struct ask_request *r = list_take(list);
-        if (r->deadline_ms <= now_ms) {
-            ask_list_add(due, r);
-        } else {
-            *next_ms = r->deadline_ms < *next_ms ? r->deadline_ms : *next_ms;
-            ask_list_add(&kept, r);
-        }
+    if (r->before == NULL) {
+        list->first = r->next;
+    } else {
+        r->before->next = r->next;
     }
-    *list = kept;
+    if (r->next == NULL) {
+        list->last = r->before;
+    } else {
+        r->next->before = r->before;
+    }
+    r->list = NULL;
 }
 
-/* ---- ending a request -------------------------------------------------------------------------- */
+/* ---- requests by id ---------------------------------------------------------------------------- */
+
+static struct ask_request **id_slot(struct asks *asks, uint64_t id)
+{
+    struct ask_request **at = &asks->by_id[id % ASK_ID_BUCKETS];
+
+    while (*at != NULL && (*at)->id != id) {
+        at = &(*at)->id_next;
+    }
+    return at;
+}
+
+struct ask_request *ask_find(struct cell *cell, uint64_t id)
+{
+    return *id_slot(cell->asks, id);
+}
+
+/* ---- the end of a request ---------------------------------------------------------------------- */
 
 static void request_free(struct ask_request *r)
 {
+    if (r->answer != NULL) {
+        protobuf_c_message_free_unpacked(r->answer, NULL);
+    }
     free(r->body);
     free(r);
 }
 
-void ask_finish(struct cell *cell, struct ask_request *r, enum err e, const ProtobufCMessage *reply,
-                const char *text)
+static void finish(struct cell *cell, struct ask_request *r)
 {
     struct asks_numbers *numbers = &cell->asks->numbers;
 
     assert(numbers->outstanding > 0);
     numbers->outstanding--;
-    if (e == ERR_OK) {
+    if (r->e == ERR_OK) {
         numbers->answered++;
     } else {
         numbers->failed++;
     }
-    r->done(r->context, e, reply, text);
+    r->done(r->context, r->e, r->e == ERR_OK ? r->answer : NULL, r->text);
     request_free(r);
 }
 
-void ask_finish_list(struct cell *cell, struct ask_list *list, enum err e, const char *text)
+void ask_settle(struct cell *cell)
 {
-    struct ask_list mine = *list; /* a callback may ask again, and so add to *list */
+    struct ask_list mine = cell->asks->ended; /* a callback may ask again, and fail at once */
 
-    *list = (struct ask_list){0};
+    cell->asks->ended = (struct ask_list){0};
     while (mine.first != NULL) {
-        ask_finish(cell, list_take(&mine), e, NULL, text);
+        struct ask_request *r = mine.first;
+        r->list = &mine;
+        ask_list_remove(r);
+        finish(cell, r);
     }
 }
 
-/* ---- deadlines --------------------------------------------------------------------------------- */
+/* ---- effects ----------------------------------------------------------------------------------- */
 
-/* Close links that nobody has used for long; *next_ms shrinks to when the next one is due. */
-static void close_idle(struct asks *asks, uint64_t now_ms, uint64_t *next_ms)
+static void arm(struct asks *asks, uint64_t due_ms)
 {
-    for (size_t i = 0; i < ASK_LINKS_MAX; i++) {
-        struct ask_link *link = asks->links[i];
-        if (link == NULL || link->waiting.first != NULL || link->sent_count > 0) {
-            continue;
-        }
-        if (now_ms >= link->used_ms + ASK_IDLE_MS) {
-            asks->links[i] = NULL;
-            ask_link_close(link);
-        } else if (link->used_ms + ASK_IDLE_MS < *next_ms) {
-            *next_ms = link->used_ms + ASK_IDLE_MS;
-        }
+    if (due_ms < asks->armed_ms) {
+        uint64_t now_ms = loop_now_ms();
+        asks->armed_ms = due_ms;
+        loop_timer_again(asks->timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
     }
 }
 
-static void on_deadline(void *context)
+static void leave_list(struct ask_request *r)
+{
+    if (r->list != NULL) {
+        ask_list_remove(r);
+    }
+}
+
+static void give(struct ask_request *r, struct ask_endpoint *e)
+{
+    leave_list(r);
+    ask_list_add(&e->waiting, r);
+    ask_endpoint_open(e);
+}
+
+static void recall(struct ask_request *r, struct ask_endpoint *e, bool was_sent, uint64_t now_ms)
+{
+    if (!was_sent) {
+        ask_list_remove(r);
+        return;
+    }
+    if (r->core.deadline_ms > now_ms) { /* past it the callee stops by itself */
+        ask_link_note(e, r, 0);
+    }
+    ask_link_detach(r);
+}
+
+static void end(struct cell *cell, struct ask_request *r, const struct client_effect *fx)
+{
+    struct ask_request **at = id_slot(cell->asks, r->id);
+
+    r->e = fx->e;
+    if (fx->why != NULL || r->text == NULL) {
+        r->text = fx->why != NULL ? fx->why : "";
+    }
+    *at = r->id_next;
+    leave_list(r);
+    ask_name_left(r);
+    ask_list_add(&cell->asks->ended, r);
+}
+
+/* Everybody who waits for it goes elsewhere or ends. */
+static void shut(struct cell *cell, struct ask_endpoint *e)
+{
+    log_warn("ASK-BREAKER", "path=%s state=%s action=left-alone", e->path,
+             breaker_name(&e->core.breaker));
+    while (e->waiting.first != NULL) {
+        ask_step_kind(cell, e->waiting.first, CLIENT_EV_SHUT);
+    }
+}
+
+static void perform(struct cell *cell, const struct client_effect *fx, uint64_t now_ms)
+{
+    struct ask_request *r = (struct ask_request *)fx->ask;
+    struct ask_endpoint *e = (struct ask_endpoint *)fx->endpoint;
+
+    switch (fx->kind) {
+    case CLIENT_FX_PARK:
+        ask_name_park(cell, r);
+        break;
+    case CLIENT_FX_GIVE:
+        give(r, e);
+        break;
+    case CLIENT_FX_WAIT:
+        ask_list_add(&cell->asks->resting, r);
+        cell->asks->numbers.retried++;
+        break;
+    case CLIENT_FX_RECALL:
+        recall(r, e, fx->was_sent, now_ms);
+        break;
+    case CLIENT_FX_END:
+        end(cell, r, fx);
+        break;
+    case CLIENT_FX_SHUT:
+        shut(cell, e);
+        break;
+    }
+}
+
+void ask_step(struct cell *cell, struct ask_request *r, struct client_event ev)
+{
+    struct client_effects fx;
+
+    ev.ask = &r->core;
+    ev.now_ms = loop_now_ms();
+    client_step(r->target, &ev, &fx);
+    for (uint32_t i = 0; i < fx.count; i++) {
+        perform(cell, &fx.item[i], ev.now_ms);
+    }
+    arm(cell->asks, r->core.due_ms); /* an ended one is never due */
+}
+
+void ask_step_kind(struct cell *cell, struct ask_request *r, enum client_event_kind kind)
+{
+    ask_step(cell, r, (struct client_event){.kind = kind});
+}
+
+/* ---- time -------------------------------------------------------------------------------------- */
+
+/* What is due, chained; *next_ms: when something else is. */
+static struct ask_request *collect_due(struct asks *asks, uint64_t now_ms, uint64_t *next_ms)
+{
+    struct ask_request *due = NULL;
+
+    for (size_t i = 0; i < ASK_ID_BUCKETS; i++) {
+        for (struct ask_request *r = asks->by_id[i]; r != NULL; r = r->id_next) {
+            if (r->core.due_ms <= now_ms) {
+                r->due_next = due;
+                due = r;
+            } else if (r->core.due_ms < *next_ms) {
+                *next_ms = r->core.due_ms;
+            }
+        }
+    }
+    return due;
+}
+
+static void on_time(void *context)
 {
     struct cell *cell = context;
     struct asks *asks = cell->asks;
     uint64_t now_ms = loop_now_ms();
     uint64_t next_ms = UINT64_MAX;
-    struct ask_list sent = {0}, unsent = {0}, unnamed = {0};
+    struct ask_request *due = collect_due(asks, now_ms, &next_ms);
 
-    for (size_t i = 0; i < ASK_LINKS_MAX; i++) {
-        if (asks->links[i] != NULL) {
-            ask_link_due(asks->links[i], now_ms, &sent, &unsent, &next_ms);
+    asks->armed_ms = UINT64_MAX;
+    for (struct ask_request *r = due; r != NULL; r = r->due_next) {
+        if (r->core.due_ms <= now_ms) { /* another one's end may have been its end as well */
+            ask_step_kind(cell, r, CLIENT_EV_DUE);
         }
     }
-    for (size_t i = 0; i < ASK_NAMES_MAX; i++) {
-        if (asks->names[i] != NULL) {
-            ask_list_due(&asks->names[i]->waiting, now_ms, &unnamed, &next_ms);
-        }
-    }
-    close_idle(asks, now_ms, &next_ms);
-    asks->deadline_armed_ms = next_ms;
+    ask_endpoint_idle(asks, now_ms, &next_ms);
     if (next_ms != UINT64_MAX) {
-        loop_timer_again(asks->deadline_timer, next_ms - now_ms, 0);
+        arm(asks, next_ms);
     }
-    /* Only now: a callback that asks again arms the timer for its new request. */
-    ask_finish_list(cell, &sent, ERR_TIMEOUT, "no answer before the deadline");
-    ask_finish_list(cell, &unsent, ERR_TIMEOUT, "not connected before the deadline");
-    ask_finish_list(cell, &unnamed, ERR_TIMEOUT, "the name was not resolved before the deadline");
+    ask_settle(cell);
 }
 
-static void arm(struct asks *asks, uint64_t deadline_ms, uint64_t now_ms)
-{
-    if (deadline_ms < asks->deadline_armed_ms) {
-        asks->deadline_armed_ms = deadline_ms;
-        loop_timer_again(asks->deadline_timer, deadline_ms - now_ms, 0);
-    }
-}
-
-/* ---- names ------------------------------------------------------------------------------------- */
-
-static enum err enqueue(struct cell *cell, const char *path, struct ask_request *r)
-{
-    struct ask_link *link;
-    enum err e = ask_link_get(cell, path, &link);
-
-    if (e == ERR_OK) {
-        ask_link_enqueue(link, r);
-    }
-    return e;
-}
-
-/* To the next instance of a name that has some; one that was lost makes the list old. */
-static enum err enqueue_in_turn(struct cell *cell, struct ask_name *name, struct ask_request *r)
-{
-    struct ask_link *link;
-
-    assert(name->count > 0);
-    enum err e = ask_link_get(cell, name->path[name->turn++ % name->count], &link);
-    if (e != ERR_OK) {
-        return e;
-    }
-    r->name_id = name->id;
-    ask_link_enqueue(link, r);
-    if (ask_link_is_lost(link)) {
-        name->fresh_until_ms = 0;
-    }
-    return ERR_OK;
-}
-
-static void learn(struct cell *cell, struct ask_name *name,
-                  const Cell__Nucleus__ResolveReply *reply)
-{
-    name->count = 0;
-    for (size_t i = 0; i < reply->n_instances && name->count < ASK_RESOLVED_MAX; i++) {
-        const Cell__Nucleus__Resolved *one = reply->instances[i];
-        if (one->healthy && strstr(one->endpoint, "..") == NULL) {
-            int len = snprintf(name->path[name->count], HOST_PATH_SIZE, "%s/%s",
-                               cell->birth.run_dir, one->endpoint);
-            name->count += len > 0 && len <= SP_PATH_MAX; /* a longer one cannot be dialled */
-        }
-    }
-    name->fresh_until_ms = loop_now_ms() + ASK_FRESH_MS;
-}
-
-static bool has_path(const struct ask_name *name, const char *path)
-{
-    for (size_t i = 0; i < name->count; i++) {
-        if (strcmp(name->path[i], path) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* What waits for an instance that the name no longer stands for goes to one of those it does. With
- * none at all it stays: an instance that is restarted comes back where it was. */
-static void reroute(struct cell *cell, struct ask_name *name)
-{
-    for (size_t i = 0; name->count > 0 && i < ASK_LINKS_MAX; i++) {
-        struct ask_link *link = cell->asks->links[i];
-        if (link != NULL && !has_path(name, link->path)) {
-            ask_link_take_back(link, name->id, &name->waiting);
-        }
-    }
-}
-
-struct resolving {
-    struct cell *cell;
-    struct ask_name *name;
-};
-
-static enum err resolve(struct cell *cell, struct ask_name *name);
-
-/* The supervisor did not answer at all. */
-static bool is_silent(enum err e)
-{
-    return e == ERR_TIMEOUT || e == ERR_PEER_DEAD;
-}
-
-static void on_resolved(void *context, enum err e, const struct ProtobufCMessage *reply,
-                        const char *text)
-{
-    struct resolving *resolving = context;
-    struct cell *cell = resolving->cell;
-    struct ask_name *name = resolving->name;
-
-    free(resolving);
-    name->is_resolving = false;
-    if (e == ERR_OK) {
-        learn(cell, name, (const Cell__Nucleus__ResolveReply *)reply);
-        reroute(cell, name);
-        text = "no healthy instance";
-        e = ERR_UNAVAILABLE; /* of those who wait, should there be none */
-    } else if (!is_silent(e) && !err_is_transient(e)) {
-        name->count = 0; /* it knows better than we remember */
-    }
-    if (name->count == 0 && is_silent(e) && name->waiting.first != NULL &&
-        resolve(cell, name) == ERR_OK) {
-        return; /* those who wait have time left; a supervisor that restarts takes a moment */
-    }
-    struct ask_list waiting = name->waiting, failed = {0};
-    enum err why = ERR_OK;
-    name->waiting = (struct ask_list){0};
-    while (name->count > 0 && waiting.first != NULL) {
-        struct ask_request *r = list_take(&waiting);
-        enum err one = enqueue_in_turn(cell, name, r);
-        if (one != ERR_OK) {
-            why = one;
-            ask_list_add(&failed, r);
-        }
-    }
-    /* From here on callbacks run: one may ask for so many names that this one makes room. */
-    ask_finish_list(cell, &failed, why, "no connection can be opened");
-    ask_finish_list(cell, &waiting, e, text);
-}
-
-static enum err resolve(struct cell *cell, struct ask_name *name)
-{
-    Cell__Nucleus__ResolveRequest request = CELL__NUCLEUS__RESOLVE_REQUEST__INIT;
-    struct resolving *resolving = malloc(sizeof *resolving);
-
-    if (resolving == NULL) {
-        return ERR_NOMEM;
-    }
-    *resolving = (struct resolving){.cell = cell, .name = name};
-    request.target = name->target;
-    struct cell_ask ask = {
-        .target = "nucleus",
-        .operation = CELL__NUCLEUS__OP__OP_RESOLVE,
-        .request = &request.base,
-        .reply = &cell__nucleus__resolve_reply__descriptor,
-        .deadline_ms = ASK_FRESH_MS,
-        .done = on_resolved,
-        .context = resolving,
-    };
-    enum err e = cell_ask(cell, &ask);
-    if (e != ERR_OK) {
-        free(resolving);
-        return e;
-    }
-    name->is_resolving = true;
-    return ERR_OK;
-}
-
-/* The name's slot; a new name takes a free one or that of the name used longest ago for which
- * nobody waits. ERR_LIMIT: there is none. */
-static enum err name_get(struct asks *asks, const char *target, struct ask_name **ret)
-{
-    size_t place = ASK_NAMES_MAX;
-
-    for (size_t i = 0; i < ASK_NAMES_MAX; i++) {
-        struct ask_name *name = asks->names[i];
-        if (name == NULL) {
-            place = i;
-            break; /* slots fill from the left and are only reused */
-        }
-        if (strcmp(name->target, target) == 0) {
-            *ret = name;
-            return ERR_OK;
-        }
-        if (!name->is_resolving && name->waiting.first == NULL &&
-            (place == ASK_NAMES_MAX || name->used_ms < asks->names[place]->used_ms)) {
-            place = i;
-        }
-    }
-    if (place == ASK_NAMES_MAX) {
-        return ERR_LIMIT;
-    }
-    struct ask_name *fresh = calloc(1, sizeof *fresh);
-    if (fresh == NULL) {
-        return ERR_NOMEM;
-    }
-    (void)snprintf(fresh->target, sizeof fresh->target, "%s", target);
-    fresh->id = ++asks->next_name_id;
-    free(asks->names[place]);
-    asks->names[place] = *ret = fresh;
-    return ERR_OK;
-}
-
-/* Send to any instance of a name: the known ones in turn, the supervisor asked when the list is
- * old or empty. */
-static enum err route_by_name(struct cell *cell, const char *target, struct ask_request *r,
-                              uint64_t now_ms)
-{
-    struct ask_name *name;
-    enum err e = name_get(cell->asks, target, &name);
-
-    if (e != ERR_OK) {
-        return e;
-    }
-    name->used_ms = now_ms;
-    if (name->count > 0) {
-        e = enqueue_in_turn(cell, name, r); /* old knowledge is better than none */
-        if (e == ERR_OK && !name->is_resolving && now_ms >= name->fresh_until_ms) {
-            (void)resolve(cell, name); /* too many requests just now: the next one tries again */
-        }
-        return e;
-    }
-    e = name->is_resolving ? ERR_OK : resolve(cell, name);
-    if (e == ERR_OK) {
-        ask_list_add(&name->waiting, r);
-    }
-    return e;
-}
-
-static enum err route(struct cell *cell, const char *target, struct ask_request *r, uint64_t now_ms)
-{
-    char path[HOST_PATH_SIZE + 3 * NAME_SIZE];
-    struct name_ref ref;
-
-    if (strcmp(target, "nucleus") == 0) {
-        (void)snprintf(path, sizeof path, "%s/nucleus.sock", cell->birth.run_dir);
-        return enqueue(cell, path, r);
-    }
-    enum err e = name_ref_parse(target, &ref);
-    if (e != ERR_OK || ref.node[0] != '\0') {
-        return ERR_INVALID;
-    }
-    if (ref.instance < 0) {
-        return route_by_name(cell, target, r, now_ms);
-    }
-    const char *space = ref.space[0] != '\0' ? ref.space : cell->birth.space;
-    int len = snprintf(path, sizeof path, "%s/%s/%s.%" PRId32 ".sock", cell->birth.run_dir, space,
-                       ref.cell, ref.instance);
-    return len < 0 || len > SP_PATH_MAX ? ERR_INVALID : enqueue(cell, path, r);
-}
-
-/* ---- the public call --------------------------------------------------------------------------- */
+/* ---- the public calls -------------------------------------------------------------------------- */
 
 static uint64_t deadline_of(const struct cell_ask *ask, uint64_t now_ms)
 {
@@ -391,11 +276,17 @@ static struct ask_request *request_new(const struct cell_ask *ask, size_t size, 
         return NULL;
     }
     r->body_size = protobuf_c_message_pack(ask->request, r->body);
+    r->core.deadline_ms = deadline_of(ask, now_ms);
+    r->core.is_idempotent = ask->is_idempotent;
+    r->core.is_hasty = ask->is_hasty;
+    r->core.way = (enum balance)ask->balance;
     r->operation = ask->operation;
     r->reply = ask->reply;
     r->done = ask->done;
+    r->part = ask->part;
+    r->holds_credit = ask->holds_credit;
+    r->credit = ask->part == NULL ? 0 : ask->credit != 0 ? ask->credit : ASK_CREDIT_DEFAULT;
     r->context = ask->context;
-    r->deadline_ms = deadline_of(ask, now_ms);
     if (ask->on_behalf_of != NULL && ask->on_behalf_of->has_trace) {
         memcpy(r->trace, ask->on_behalf_of->trace, CALL_TRACE_LEN);
         r->has_trace = true;
@@ -406,7 +297,6 @@ static struct ask_request *request_new(const struct cell_ask *ask, size_t size, 
 enum err cell_ask(struct cell *cell, const struct cell_ask *ask)
 {
     struct asks *asks = cell->asks;
-    uint64_t now_ms = loop_now_ms();
     size_t size = protobuf_c_message_get_packed_size(ask->request);
 
     assert(asks != NULL); /* not before `start` */
@@ -416,41 +306,87 @@ enum err cell_ask(struct cell *cell, const struct cell_ask *ask)
     if (asks->numbers.outstanding >= ASK_OUTSTANDING_MAX || size > cell->birth.message_bytes) {
         return ERR_LIMIT;
     }
-    struct ask_request *r = request_new(ask, size, now_ms);
+    struct ask_request *r = request_new(ask, size, loop_now_ms());
     if (r == NULL) {
         return ERR_NOMEM;
     }
-    asks->numbers.outstanding++; /* before route: it may ask the supervisor for itself */
-    enum err e = route(cell, ask->target, r, now_ms);
+    r->id = ++asks->next_id;
+    struct ask_request **bucket = &asks->by_id[r->id % ASK_ID_BUCKETS];
+    r->id_next = *bucket;
+    *bucket = r;
+    asks->numbers.outstanding++; /* before the route: it may ask the supervisor for itself */
+    if (ask->ret_id != NULL) {
+        *ask->ret_id = r->id;
+    }
+    enum err e = ask_name_route(cell, ask->target, r);
     if (e != ERR_OK) {
         asks->numbers.outstanding--;
+        *id_slot(asks, r->id) = r->id_next;
         request_free(r);
-        return e;
     }
-    arm(asks, r->deadline_ms > now_ms ? r->deadline_ms : now_ms, now_ms);
+    return e;
+}
+
+enum err cell_ask_cancel(struct cell *cell, uint64_t id)
+{
+    struct ask_request *r = ask_find(cell, id);
+
+    if (r == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    ask_step_kind(cell, r, CLIENT_EV_CANCELLED);
     return ERR_OK;
 }
 
+enum err cell_ask_credit(struct cell *cell, uint64_t id, uint32_t parts)
+{
+    struct ask_request *r = ask_find(cell, id);
+
+    assert(parts > 0 && parts <= INT32_MAX);
+    if (r == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    if (r->message == NULL || r->part == NULL || !r->holds_credit) {
+        return ERR_PRECONDITION;
+    }
+    ask_link_note(r->message->endpoint, r, parts);
+    return ERR_OK;
+}
+
+/* ---- the runtime's side ------------------------------------------------------------------------ */
+
 void asks_flush(struct cell *cell, uint64_t now_ms)
 {
-    for (size_t i = 0; i < ASK_LINKS_MAX; i++) {
-        if (cell->asks->links[i] != NULL) {
-            ask_link_flush(cell->asks->links[i], now_ms);
+    struct asks *asks = cell->asks;
+
+    ask_settle(cell);
+    for (size_t i = 0; i < ASK_ENDPOINTS_MAX; i++) {
+        struct ask_endpoint *e = asks->endpoints[i];
+        if (e != NULL && e->wire != NULL) {
+            ask_link_flush(e, now_ms);
         }
+    }
+    if (asks->ended.first != NULL) {
+        arm(asks, 0); /* asked by a callback and over at once: the next turn tells it */
     }
 }
 
 enum err asks_open(struct cell *cell)
 {
     struct asks *asks = calloc(1, sizeof *asks);
+    uint64_t seed = loop_now_us() ^ cell->birth.generation << 32;
 
     if (asks == NULL) {
         return ERR_NOMEM;
     }
+    for (size_t i = 0; i < HOST_TOKEN_LEN; i++) {
+        seed = seed * 31 + cell->birth.token[i]; /* one of a kind: callers must not move in step */
+    }
+    rng_init(&asks->rng, seed);
     cell->asks = asks;
-    asks->deadline_armed_ms = UINT64_MAX;
-    asks->deadline_timer = loop_timer_new(cell->loop, UINT32_MAX, 0, on_deadline, cell);
-    return asks->deadline_timer == NULL ? ERR_NOMEM : ERR_OK;
+    asks->armed_ms = UINT64_MAX;
+    asks->timer = loop_timer_new(cell->loop, UINT32_MAX, 0, on_time, cell);
+    return asks->timer == NULL ? ERR_NOMEM : ERR_OK;
 }
 
 void asks_cancel(struct cell *cell)
@@ -461,16 +397,12 @@ void asks_cancel(struct cell *cell)
         return;
     }
     asks->is_closing = true;
-    for (size_t i = 0; i < ASK_LINKS_MAX; i++) {
-        if (asks->links[i] != NULL) {
-            ask_link_cancel(asks->links[i]);
+    for (size_t i = 0; i < ASK_ID_BUCKETS; i++) {
+        while (asks->by_id[i] != NULL) {
+            ask_step_kind(cell, asks->by_id[i], CLIENT_EV_CANCELLED);
         }
     }
-    for (size_t i = 0; i < ASK_NAMES_MAX; i++) {
-        if (asks->names[i] != NULL) {
-            ask_finish_list(cell, &asks->names[i]->waiting, ERR_CANCELLED, "the cell is stopping");
-        }
-    }
+    asks_flush(cell, loop_now_ms()); /* the callees are told, too */
     assert(asks->numbers.outstanding == 0);
 }
 
@@ -482,15 +414,13 @@ void asks_close(struct cell *cell)
         return;
     }
     assert(asks->is_closing);
-    for (size_t i = 0; i < ASK_LINKS_MAX; i++) {
-        if (asks->links[i] != NULL) {
-            ask_link_close(asks->links[i]);
-        }
-    }
     for (size_t i = 0; i < ASK_NAMES_MAX; i++) {
-        free(asks->names[i]);
+        ask_name_free(asks->names[i]);
     }
-    loop_timer_free(asks->deadline_timer);
+    for (size_t i = 0; i < ASK_ENDPOINTS_MAX; i++) {
+        ask_endpoint_free(asks->endpoints[i]);
+    }
+    loop_timer_free(asks->timer);
     free(asks);
     cell->asks = NULL;
 }
@@ -498,24 +428,4 @@ void asks_close(struct cell *cell)
 void asks_read(const struct cell *cell, struct asks_numbers *ret)
 {
     *ret = cell->asks->numbers;
-}
-
-void asks_fill_describe(struct cell *cell, Cell__Inspect__DescribeReply *reply,
-                        struct cell_call *call)
-{
-    Cell__Inspect__Connection **slot = cell_call_alloc(call, ASK_LINKS_MAX * sizeof *slot);
-
-    for (size_t i = 0; slot != NULL && i < ASK_LINKS_MAX; i++) {
-        const struct ask_link *link = cell->asks->links[i];
-        Cell__Inspect__Connection *one = link == NULL ? NULL : cell_call_alloc(call, sizeof *one);
-        if (one != NULL) {
-            *one = (Cell__Inspect__Connection)CELL__INSPECT__CONNECTION__INIT;
-            one->peer = (char *)link->path;
-            one->kind = (char *)"ipc";
-            one->reason = (char *)"nng over a Unix socket";
-            one->requests = link->requests;
-            slot[reply->n_connections++] = one;
-        }
-    }
-    reply->connections = slot;
 }

@@ -1,131 +1,186 @@
-/* The inside of requests to other cells, shared by ask.c (names, deadlines) and ask_link.c
- * (connections). */
+/* The inside of requests to other cells. ask.c performs what common/client decides; ask_name.c turns
+ * names into endpoints; ask_endpoint.c keeps those; ask_link.c puts requests into envelopes and takes
+ * answers out; a transport (ask_ipc.c) carries envelopes. */
 #ifndef CELL_COMMON_RUN_ASK_CORE_H
 #define CELL_COMMON_RUN_ASK_CORE_H
 
-#include <nng/nng.h>
-#include <stdatomic.h>
-
+#include "common/client/client.h"
 #include "common/run/call.h"
 #include "common/run/host.h"
 
 enum {
     ASK_OUTSTANDING_MAX = 8192, /* requests of one cell without answer                          */
-    ASK_LINKS_MAX = 256,        /* endpoints at once                                            */
-    ASK_SEND_BUFFER = 32,       /* messages nng holds for a busy callee; the rest waits here,
-                                 * where its deadline can take it back                          */
+    ASK_ENDPOINTS_MAX = 256,    /* at once; one that nobody uses makes room                     */
     ASK_BATCH_BYTES = 64 * 1024, /* of one message: beyond it nng's cost no longer shows        */
     ASK_REQUEST_OVERHEAD = 64,  /* bytes of a request around its body: numbers, trace           */
-    ASK_IDLE_MS = 60000,        /* an unused link is closed                                     */
-    ASK_RECONNECT_MIN_MS = 2,
-    ASK_RECONNECT_MAX_MS = 100,
-    ASK_RESOLVED_MAX = 64,      /* instances of one name that are balanced over                 */
+    ASK_IDLE_MS = 60000,        /* an unused connection is closed                               */
     ASK_NAMES_MAX = 64,         /* names remembered; the one used longest ago makes room        */
     ASK_FRESH_MS = 1000,        /* how long a resolved list is believed without asking again    */
     ASK_BUCKETS = 64,           /* of messages by id                                            */
-    ASK_REQUEST_ID = 1u << 31,  /* SP: the last word of the backtrace has the top bit           */
+    ASK_ID_BUCKETS = 1024,      /* of requests by id                                            */
+    ASK_NOTES_MAX = 256,        /* words about earlier requests in one message; the rest waits  */
+    ASK_CREDIT_DEFAULT = 16,    /* parts a callee may be ahead                                  */
+    ASK_MESSAGE_ID_MAX = 0x7fffffff, /* SP: 31 bits are the sender's                            */
 };
 
-/* One request. It waits in a name's list, then in a link's, then belongs to a message. */
-struct ask_request {
-    struct ask_request *next;
-    uint32_t operation;
-    uint32_t name_id; /* of the name it was asked by; 0: by instance, it goes there or nowhere */
-    uint64_t deadline_ms;
-    const ProtobufCMessageDescriptor *reply;
-    cell_answer done;
-    void *context;
-    uint8_t *body;
-    size_t body_size;
-    uint8_t trace[CALL_TRACE_LEN];
-    bool has_trace;
-};
+struct ask_endpoint;
+struct ask_name;
 
-/* First in, first out. Zero-initialised is empty. */
+/* Requests in order. Zero-initialised is empty. */
 struct ask_list {
     struct ask_request *first;
     struct ask_request *last;
 };
 
+/* One request. It is in exactly one place: its name's list (parked), an endpoint's (queued), a
+ * message (sent), the resting ones (between two tries) or the ended ones (`done` is due). */
+struct ask_request {
+    struct client_ask core; /* first: effects name it */
+    struct ask_request *next, *before;
+    struct ask_list *list;  /* it is in; NULL while a message has it */
+    struct ask_message *message;
+    uint32_t index;         /* in the message */
+    struct ask_request *id_next;
+    struct ask_request *due_next;
+    uint64_t id;
+    struct client_target *target;
+    struct ask_name *name;  /* it was asked by; NULL: by instance */
+    struct ask_endpoint *own; /* of the target, when asked by instance */
+    uint32_t operation;
+    const ProtobufCMessageDescriptor *reply;
+    cell_answer done;
+    cell_part part;
+    void *context;
+    uint8_t *body;
+    size_t body_size;
+    uint8_t trace[CALL_TRACE_LEN];
+    bool has_trace;
+    bool holds_credit;
+    uint32_t credit;        /* granted at first                                */
+    uint32_t taken;         /* parts since credit was last given               */
+    enum err e;             /* of the end                                      */
+    const char *text;       /* borrowed until ask_settle                       */
+    ProtobufCMessage *answer;
+};
+
 /* One envelope on its way. Request i has the id i + 1: id 0 names the message as a whole. */
 struct ask_message {
     struct ask_message *next;
+    struct ask_endpoint *endpoint;
     uint32_t id;
-    uint32_t epoch; /* which connection of the link took it */
+    uint32_t epoch; /* which connection took it     */
     uint32_t count;
-    uint32_t left;  /* requests that have not ended         */
+    uint32_t left;  /* requests that have not ended */
     size_t bytes;
-    struct ask_request *request[]; /* NULL: ended */
+    struct ask_request *request[]; /* NULL: ended   */
 };
 
-struct ask_link {
+/* A word about a request that was sent. */
+struct ask_note {
+    uint32_t message;
+    uint32_t id;
+    uint32_t credit; /* 0: cancelled */
+};
+
+/* A connection of some kind. It connects by itself, again and again, and says so with ask_link_up,
+ * ask_link_lost, ask_link_take. All functions run on the loop. */
+struct ask_wire;
+struct ask_transport {
+    const char *kind;   /* "ipc" */
+    const char *reason; /* for a person: why this one */
+    enum err (*open)(struct ask_endpoint *e, struct ask_wire **ret);
+    void (*close)(struct ask_wire *wire);
+    /* Whether somebody is connected and takes a message; ask_flush comes again every turn. */
+    bool (*is_ready)(struct ask_wire *wire);
+    /* Room for one message; NULL without memory. Then commit: false: not now, the room is gone. */
+    uint8_t *(*reserve)(struct ask_wire *wire, size_t size);
+    bool (*commit)(struct ask_wire *wire, uint32_t id);
+    /* Number of the present connection, for ask_link_lost. */
+    uint32_t (*epoch)(const struct ask_wire *wire);
+};
+extern const struct ask_transport ask_ipc_transport;
+
+/* Whoever listens at one path. */
+struct ask_endpoint {
+    struct balance_endpoint core; /* first: effects name it */
+    struct client_target own;     /* of requests by instance: this one or nobody */
     struct cell *cell;
     char path[HOST_PATH_SIZE];
-    nng_socket socket;
-    struct loop_watch *watch;
-    struct loop_watch *event_watch;
-    struct loop_watch *send_watch; /* while nng's buffer is full                            */
-    int event_fd;                  /* nng's threads say that a connection came or went      */
-    atomic_uint opened;            /* connections so far: only the newest can be alive      */
-    atomic_uint gone;
-    struct ask_list waiting;       /* not sent yet                                          */
+    const struct ask_transport *transport;
+    struct ask_wire *wire;        /* NULL: none is kept open */
+    struct ask_list waiting;      /* queued */
     struct ask_message *sent[ASK_BUCKETS];
-    uint32_t sent_count;           /* requests in them that have not ended                  */
-    size_t batch_bytes;            /* shrinks when the callee takes less                    */
+    struct ask_note *notes;
+    size_t note_count, note_room;
+    size_t batch_bytes;           /* shrinks when the callee takes less */
+    uint32_t uses;                /* requests by instance, and names it is listed under */
     uint64_t used_ms;
     uint64_t requests;
-    bool is_open;
-};
-
-/* A name without instance number, and what the supervisor said it stands for. */
-struct ask_name {
-    uint32_t id;
-    char target[NAME_REF_SIZE];
-    char path[ASK_RESOLVED_MAX][HOST_PATH_SIZE];
-    size_t count;
-    size_t turn;             /* round robin */
-    uint64_t fresh_until_ms;
-    uint64_t used_ms;
-    bool is_resolving;
-    struct ask_list waiting; /* until the supervisor has answered */
 };
 
 struct asks {
-    struct ask_link *links[ASK_LINKS_MAX];
+    struct ask_endpoint *endpoints[ASK_ENDPOINTS_MAX];
     struct ask_name *names[ASK_NAMES_MAX];
-    struct loop_timer *deadline_timer;
-    uint64_t deadline_armed_ms;
+    struct ask_request *by_id[ASK_ID_BUCKETS];
+    struct ask_list resting;
+    struct ask_list ended;
+    struct loop_timer *timer;
+    uint64_t armed_ms;
+    uint64_t next_id;
     uint32_t next_message_id;
-    uint32_t next_name_id;
     bool is_closing;
+    struct rng rng; /* seeds targets */
     struct asks_numbers numbers;
 };
 
+/* ---- ask.c ------------------------------------------------------------------------------------- */
+
 void ask_list_add(struct ask_list *list, struct ask_request *r);
+void ask_list_remove(struct ask_request *r);
 
-/* Move every request that is due from `list` to `due`; *next_ms shrinks to the earliest deadline
- * that is left. */
-void ask_list_due(struct ask_list *list, uint64_t now_ms, struct ask_list *due, uint64_t *next_ms);
+/* Tell the core, do what it says. */
+void ask_step(struct cell *cell, struct ask_request *r, struct client_event ev);
+void ask_step_kind(struct cell *cell, struct ask_request *r, enum client_event_kind kind);
 
-/* End requests: `done` is called and they are gone. The callback may ask again. */
-void ask_finish(struct cell *cell, struct ask_request *r, enum err e, const ProtobufCMessage *reply,
-                const char *text);
-void ask_finish_list(struct cell *cell, struct ask_list *list, enum err e, const char *text);
+/* Call `done` of what has ended; it may ask again. Whoever lent a text to a request calls this before
+ * the text goes. */
+void ask_settle(struct cell *cell);
+struct ask_request *ask_find(struct cell *cell, uint64_t id);
 
-/* The link to the socket at `path`, made when there is none. ERR_LIMIT, ERR_NOMEM, ERR_IO;
- * ERR_INVALID: the path is too long for a socket. */
-enum err ask_link_get(struct cell *cell, const char *path, struct ask_link **ret) MUST_CHECK;
-void ask_link_enqueue(struct ask_link *link, struct ask_request *r);
-/* Whether it had a connection and lost it: whoever listened there may be gone for good. */
-bool ask_link_is_lost(struct ask_link *link);
-/* Move what was asked by this name and is not sent yet to `list`. */
-void ask_link_take_back(struct ask_link *link, uint32_t name_id, struct ask_list *list);
-/* Send what waits, as few messages as possible, if somebody is connected. */
-void ask_link_flush(struct ask_link *link, uint64_t now_ms);
-/* Take due requests out, sent or not, into the two lists. */
-void ask_link_due(struct ask_link *link, uint64_t now_ms, struct ask_list *sent,
-                  struct ask_list *unsent, uint64_t *next_ms);
-void ask_link_cancel(struct ask_link *link);
-void ask_link_close(struct ask_link *link);
+/* ---- ask_name.c -------------------------------------------------------------------------------- */
+
+/* Find out whom a request is for and say ASKED. ERR_INVALID, ERR_LIMIT, ERR_NOMEM: nothing happened. */
+enum err ask_name_route(struct cell *cell, const char *target, struct ask_request *r) MUST_CHECK;
+/* It parks: find out whom its name stands for. */
+void ask_name_park(struct cell *cell, struct ask_request *r);
+void ask_name_left(struct ask_request *r); /* it has ended */
+/* The endpoint a callee's hint names, if it is another instance of what was asked; else NULL. */
+struct ask_endpoint *ask_name_hint(struct cell *cell, const struct ask_request *r, const char *hint);
+/* Path of what the supervisor calls `endpoint`; ERR_INVALID: it leads elsewhere or is too long. */
+enum err ask_name_path(struct cell *cell, const char *endpoint, char out[HOST_PATH_SIZE]) MUST_CHECK;
+void ask_name_free(struct ask_name *name);
+
+/* ---- ask_endpoint.c ---------------------------------------------------------------------------- */
+
+/* The endpoint at `path`, made when there is none. ERR_LIMIT, ERR_NOMEM. */
+enum err ask_endpoint_get(struct cell *cell, const char *path, struct ask_endpoint **ret) MUST_CHECK;
+/* Something waits for it: see that it has a connection, or will. */
+void ask_endpoint_open(struct ask_endpoint *e);
+/* Close connections that nobody has used for long; *next_ms shrinks to when the next one is due. */
+void ask_endpoint_idle(struct asks *asks, uint64_t now_ms, uint64_t *next_ms);
+void ask_endpoint_free(struct ask_endpoint *e);
+
+/* ---- ask_link.c -------------------------------------------------------------------------------- */
+
+/* Send what waits, as few messages as possible. */
+void ask_link_flush(struct ask_endpoint *e, uint64_t now_ms);
+/* Take a sent request out of its message. */
+void ask_link_detach(struct ask_request *r);
+/* Say something about a sent request; credit 0: it is cancelled. */
+void ask_link_note(struct ask_endpoint *e, const struct ask_request *r, uint32_t credit);
+/* From the transport: somebody is connected; connections up to number `epoch` are gone; a message. */
+void ask_link_up(struct ask_endpoint *e);
+void ask_link_lost(struct ask_endpoint *e, uint32_t epoch);
+void ask_link_take(struct ask_endpoint *e, uint32_t id, const uint8_t *data, size_t size);
 
 #endif

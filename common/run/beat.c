@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 
 #include "common/run/door.h"
+#include "proto/nucleus.ops.h"
 #include "proto/nucleus.pb-c.h"
 
 static void on_beat_answered(void *context, enum err e, const struct ProtobufCMessage *reply,
@@ -44,6 +45,7 @@ static void on_beat(void *context)
         .request = &beat.base,
         .reply = &cell__nucleus__heartbeat_reply__descriptor,
         .deadline_ms = cell->birth.heartbeat_ms,
+        .is_idempotent = CELL__NUCLEUS__HEARTBEAT__IS_IDEMPOTENT,
         .done = on_beat_answered,
     };
     enum err e = cell_ask(cell, &ask);

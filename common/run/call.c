@@ -42,7 +42,8 @@ enum err call_open_envelope(struct arena *arena, const uint8_t *data, size_t siz
         *ret_text = "envelope version 1 is spoken here";
         return ERR_INCOMPATIBLE;
     }
-    if (requests->n_requests == 0 || requests->n_requests > HOST_BATCH_MAX) {
+    if (requests->n_requests > HOST_BATCH_MAX || requests->n_notes > CALL_NOTES_MAX ||
+        requests->n_requests + requests->n_notes == 0) {
         *ret_text = "an envelope holds 1 to 1024 requests";
         return ERR_MALFORMED;
     }
@@ -82,13 +83,17 @@ void call_take_context(struct cell_call *call, const Cell__Envelope__Request *re
     if (call->key_size > 0) {
         memcpy(call->key, request->idempotency_key.data, call->key_size);
     }
+    /* A caller that takes one message as the answer cannot take parts of it. */
+    call->credit = call->batch->is_apart && request->credit <= INT32_MAX ? request->credit : 0;
+    call->takes_parts = call->credit > 0;
 }
 
 enum err cell_reply(struct cell_call *call, const void *message)
 {
     if (call->is_expired) {
-        call_finish(call, ERR_TIMEOUT, NULL, NULL, NULL);
-        return ERR_TIMEOUT;
+        enum err e = call_void_error(call);
+        call_finish(call, e, NULL, NULL, NULL);
+        return e;
     }
     if (protobuf_c_message_get_packed_size(message) > call->batch->room) {
         call_finish(call, ERR_LIMIT, "the answer is larger than limits.message allows", NULL, NULL);

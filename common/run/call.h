@@ -14,6 +14,7 @@ enum {
     CALL_TRACE_LEN = 25,       /* W3C trace context: 16 trace id, 8 span id, 1 flags             */
     CALL_KEY_MAX = 32,         /* idempotency key                                                */
     CALL_TEXT_SIZE = 256,
+    CALL_NOTES_MAX = 256,      /* words about earlier requests in one envelope                   */
     CALL_REPLY_OVERHEAD = 48,  /* bytes of a reply around body and texts: tags, lengths, id      */
     CALL_OVERFLOW_UID = 65534, /* what an unmapped user looks like inside a user namespace       */
 };
@@ -52,12 +53,19 @@ struct cell_call {
     size_t key_size;
     bool in_handler;
     bool is_answered;
-    bool is_expired;
+    bool is_expired;   /* answered for its handler: nobody waits */
+    bool is_cancelled; /* … because the caller gave up           */
+    bool takes_parts;
+    uint32_t credit;   /* parts that may be sent                 */
+    void (*on_cancel)(void *context, enum err e);
+    void *cancel_context;
+    void (*on_credit)(void *context);
+    void *credit_context;
     char text[CALL_TEXT_SIZE];
 };
 
 /* Take a message apart, in memory of `arena`. ERR_LIMIT: longer than `limit` bytes; ERR_MALFORMED: no
- * envelope, or not 1 to HOST_BATCH_MAX requests; ERR_INCOMPATIBLE: another version. *ret_text then
+ * envelope, not 1 to HOST_BATCH_MAX requests (or none and notes), too many notes; ERR_INCOMPATIBLE: another version. *ret_text then
  * says so to a person. */
 enum err call_open_envelope(struct arena *arena, const uint8_t *data, size_t size, size_t limit,
                             Cell__Envelope__Requests **ret, const char **ret_text) MUST_CHECK;
@@ -68,6 +76,16 @@ void call_finish(struct cell_call *call, enum err e, const char *text, const cha
 
 /* Copy trace context and idempotency key from the request; a trace of a wrong length is dropped. */
 void call_take_context(struct cell_call *call, const Cell__Envelope__Request *request);
+
+/* What cell_reply returns for a call that nobody waits for: ERR_CANCELLED or ERR_TIMEOUT. */
+enum err call_void_error(const struct cell_call *call);
+
+/* Tell the handlers of calls that nobody waits for. */
+struct door;
+void call_tell_void(struct door *door);
+
+/* A word from the caller of `from` about one of its earlier requests. */
+void call_take_note(const struct call_batch *from, const Cell__Envelope__Note *note);
 
 /* protobuf-c memory that comes from an arena and is never freed singly. */
 ProtobufCAllocator call_allocator(struct arena *arena);

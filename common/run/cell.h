@@ -102,6 +102,8 @@ void cell_call_caller(const struct cell_call *call, struct cell_caller *ret);
 /* The caller's idempotency key, at most 32 bytes; *ret_size 0 when there is none. Borrowed. */
 const uint8_t *cell_call_key(const struct cell_call *call, size_t *ret_size);
 
+/* Answers in parts, and callers that give up: cell_call.h. */
+
 /* Bytes that live until the call is answered; NULL at the request's memory limit. */
 void *cell_call_alloc(struct cell_call *call, size_t size);
 
@@ -112,6 +114,17 @@ void *cell_call_alloc(struct cell_call *call, size_t size);
 typedef void (*cell_answer)(void *context, enum err e, const struct ProtobufCMessage *reply,
                             const char *text);
 
+/* A part of an answer that comes in several; dies on return. May cancel. */
+typedef void (*cell_part)(void *context, const struct ProtobufCMessage *part);
+
+/* Which of a name's instances gets a request. */
+enum cell_balance {
+    CELL_BALANCE_TURNS,    /* one after the other                                              */
+    CELL_BALANCE_WEIGHTED, /* in proportion to their health                                    */
+    CELL_BALANCE_LEAST,    /* whoever has the fewest of our requests: slow ones get few        */
+    CELL_BALANCE_NEAREST,  /* whoever has the lowest latency                                   */
+};
+
 struct cell_ask {
     const char *target;    /* "greeter", "greeter.2", "space/greeter", "nucleus"             */
     uint32_t operation;
@@ -121,12 +134,24 @@ struct cell_ask {
     struct cell_call *on_behalf_of; /* passes its deadline and trace on; may be NULL         */
     cell_answer done;
     void *context;
+    /* The rest may stay zero. */
+    bool is_idempotent;    /* as the .proto marks it (X.ops.h): tried again up to 3 times after a
+                            * lost connection or UNAVAILABLE; otherwise it is sent once          */
+    bool is_hasty;         /* UNAVAILABLE when there is no connection within 250 ms, rather than
+                            * waiting for an instance that restarts                              */
+    enum cell_balance balance;
+    cell_part part;        /* takes the parts of a streamed answer; `done` gets the last          */
+    uint32_t credit;       /* parts the callee may be ahead; 0: 16                                */
+    bool holds_credit;     /* more than these come only by cell_ask_credit()                      */
+    uint64_t *ret_id;      /* set on ERR_OK: names the request to cell_ask.h; never used again    */
 };
 
 /* Send one request. ERR_OK: `done` will be called exactly once, at the deadline at the latest.
  * ERR_LIMIT: too many requests are outstanding or it is too large; ERR_INVALID: bad target;
  * ERR_CANCELLED: the cell is stopping. Then `done` is not called. Never blocks. What a stopping cell
- * still waits for ends with ERR_CANCELLED before its `stop` hook runs. */
+ * still waits for ends with ERR_CANCELLED before its `stop` hook runs. An instance that failed five
+ * times in a row is left alone for a while: UNAVAILABLE at once, unless another can be asked.
+ * Cancelling, asking all instances and watching: cell_ask.h. */
 enum err cell_ask(struct cell *cell, const struct cell_ask *ask) MUST_CHECK;
 
 /* ---- this process --------------------------------------------------------------------------- */

@@ -212,6 +212,14 @@ void call_finish(struct cell_call *call, enum err e, const char *text, const cha
 
 /* ---- deadlines of calls that are answered later ------------------------------------------------ */
 
+void door_void(struct cell_call *call, enum err e, const char *text)
+{
+    assert(!call->is_expired && !call->in_handler);
+    conclude(call, e, text, NULL, NULL);
+    call->is_expired = true; /* freed when its handler answers after all */
+    call->cell->door->expired_count++;
+}
+
 void door_on_deadline(void *context)
 {
     struct cell *cell = context;
@@ -224,10 +232,7 @@ void door_on_deadline(void *context)
             continue;
         }
         if (call->deadline_ms <= now_ms) {
-            conclude(call, ERR_TIMEOUT, "the handler did not answer before the deadline", NULL,
-                     NULL);
-            call->is_expired = true; /* freed when its handler answers after all */
-            door->expired_count++;
+            door_void(call, ERR_TIMEOUT, "the handler did not answer before the deadline");
         } else if (call->deadline_ms < next_ms) {
             next_ms = call->deadline_ms;
         }
@@ -236,6 +241,7 @@ void door_on_deadline(void *context)
     if (next_ms != UINT64_MAX) {
         loop_timer_again(door->deadline_timer, next_ms - now_ms, 0);
     }
+    call_tell_void(door);
 }
 
 static void arm_deadline(struct cell *cell, const struct cell_call *call)
@@ -348,6 +354,7 @@ static void dispatch(struct call_batch *batch, uint32_t index, const struct door
         e = ERR_NOMEM;
     }
     if (e != ERR_OK) {
+        batch->replies[index].retry_after_ms = e == ERR_LIMIT ? DOOR_SHED_MS : 0;
         e = batch_answer(batch, index, e, text, NULL, NULL);
         count_answer(cell, op, e, now_us);
         return;
@@ -427,6 +434,13 @@ void door_take(struct cell *cell, const struct door_peer *peer, const struct doo
     }
     enum err e = call_open_envelope(&batch->arena, message->body, message->size,
                                     cell->birth.message_bytes, &requests, &text);
+    for (size_t i = 0; e == ERR_OK && i < requests->n_notes; i++) {
+        call_take_note(batch, requests->notes[i]);
+    }
+    if (e == ERR_OK && requests->n_requests == 0) {
+        door_batch_put(batch); /* notes alone are not answered */
+        return;
+    }
     if (e == ERR_OK && !batch_alloc_replies(batch, requests->n_requests)) {
         e = ERR_NOMEM;
         text = "out of memory";

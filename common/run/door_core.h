@@ -14,6 +14,7 @@ enum {
     DOOR_HELD_BYTES = 1 << 20,    /* of them; or this many times limits.message:              */
     DOOR_HELD_MESSAGES = 4,
     DOOR_INSPECT_RESERVE = 16,    /* calls that only inspection may use when a cell is full   */
+    DOOR_SHED_MS = 20,            /* a refused caller is asked to come back after             */
     DOOR_ARENA_FACTOR = 16,       /* memory of a parsed request over its size on the wire     */
     DOOR_ARENA_MIN = 1 << 20,
 };
@@ -86,6 +87,8 @@ void door_take(struct cell *cell, const struct door_peer *peer, const struct doo
 /* On the loop: end calls whose deadline has passed. */
 void door_on_deadline(void *context);
 void door_batch_put(struct call_batch *batch);
+/* Answer for the handler, which holds on to a call that nobody waits for. */
+void door_void(struct cell_call *call, enum err e, const char *text);
 
 /* Who connected through `listener`, as the kernel says. False: it is no door of ours. */
 bool door_admit(const struct door *door, int listener, uint32_t uid, int32_t pid,

@@ -122,10 +122,11 @@ enum err asks_open(struct cell *cell) MUST_CHECK;
 void asks_cancel(struct cell *cell);
 void asks_close(struct cell *cell); /* after asks_cancel */
 void asks_flush(struct cell *cell, uint64_t now_ms);
-void asks_fill_describe(struct cell *cell, Cell__Inspect__DescribeReply *reply,
-                        struct cell_call *call);
+void ask_endpoint_describe(struct cell *cell, Cell__Inspect__DescribeReply *reply,
+                           struct cell_call *call);
 struct asks_numbers {
-    uint64_t sent;
+    uint64_t sent;     /* every try counts */
+    uint64_t retried;
     uint64_t answered;
     uint64_t failed;
     uint32_t outstanding;

@@ -251,6 +251,8 @@ static void report_doors(struct report *r, struct cell *cell)
     number(r, "cell_replies_dropped_total", "answers that could not be sent", "counter",
            (double)in.dropped);
     number(r, "cell_calls_sent_total", "requests to other cells", "counter", (double)out.sent);
+    number(r, "cell_calls_retried_total", "of these, tries after the first", "counter",
+           (double)out.retried);
     number(r, "cell_calls_failed_total", "of these, ended with an error", "counter",
            (double)out.failed);
     number(r, "cell_calls_outstanding", "requests to other cells without answer yet", "gauge",

@@ -7,6 +7,6 @@ const struct host_outlet outlet_asks = {
     .cancel = asks_cancel,
     .close = asks_close,
     .flush = asks_flush,
-    .describe = asks_fill_describe,
+    .describe = ask_endpoint_describe,
     .read = asks_read,
 };

@@ -2,6 +2,7 @@
 
 #include <nng/protocol/reqrep0/rep.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -89,6 +90,9 @@ static void answer_resolve(struct hub *h, const Cell__Envelope__Request *request
         item[i] = (Cell__Nucleus__Resolved)CELL__NUCLEUS__RESOLVED__INIT;
         item[i].endpoint = h->endpoints[i];
         item[i].healthy = h->is_healthy[i];
+        item[i].instance = h->number[i];
+        item[i].score = h->score[i];
+        item[i].latency_us = h->latency_us[i];
         slot[i] = &item[i];
     }
     reply.instances = slot;
@@ -153,17 +157,56 @@ static void lie(struct hub *h, const Cell__Envelope__Requests *requests, nng_msg
     echo(h, requests, message, false); /* and all of it again */
 }
 
+static void carry_out(struct hub *h, const Cell__Envelope__Requests *requests)
+{
+    for (size_t i = 0; i < requests->n_requests; i++) {
+        const Cell__Envelope__Request *r = requests->requests[i];
+        Cell__Testcell__EchoRequest *echo_request = cell__testcell__echo_request__unpack(
+            NULL, r->body.len, r->body.data);
+        REQUIRE(echo_request != NULL, "an Echo");
+        unsigned long number = strtoul(echo_request->text, NULL, 10);
+        REQUIRE(number < HUB_NUMBERS_MAX, "a number");
+        atomic_fetch_add(&h->carried_out[number], 1);
+        cell__testcell__echo_request__free_unpacked(echo_request, NULL);
+    }
+}
+
+/* The same error for every request. */
+static void refuse(struct hub *h, const Cell__Envelope__Requests *requests, nng_msg *message, enum err e)
+{
+    Cell__Envelope__Reply reply = CELL__ENVELOPE__REPLY__INIT, *slot = &reply;
+
+    for (size_t i = 0; i < requests->n_requests; i++) {
+        reply.id = requests->requests[i]->id;
+        reply.status = err_to_wire(e);
+        reply.hint = h->hint;
+        reply.retry_after_ms = e == ERR_UNAVAILABLE ? HUB_BUSY_MS : 0;
+        send_replies(h, message, &slot, 1);
+    }
+}
+
 static void serve(struct hub *h, nng_msg *message)
 {
     Cell__Envelope__Requests *requests =
         cell__envelope__requests__unpack(NULL, nng_msg_len(message), nng_msg_body(message));
 
-    REQUIRE(requests != NULL && requests->version == 1 && requests->n_requests > 0,
+    REQUIRE(requests != NULL && requests->version == 1 && requests->n_requests + requests->n_notes > 0,
             "what a cell sends is an envelope");
+    for (size_t i = 0; i < requests->n_notes; i++) {
+        atomic_fetch_add(requests->notes[i]->what_case == CELL__ENVELOPE__NOTE__WHAT_CANCEL ? &h->cancels
+                                                                                   : &h->credits, 1);
+    }
+    if (requests->n_requests == 0) {
+        cell__envelope__requests__free_unpacked(requests, NULL);
+        return; /* notes alone are not answered */
+    }
     atomic_fetch_add(&h->messages, 1);
     atomic_fetch_add(&h->requests, (unsigned)requests->n_requests);
     if (requests->n_requests > atomic_load(&h->most)) {
         atomic_store(&h->most, (unsigned)requests->n_requests);
+    }
+    if (atomic_load(&h->delay_ms) > 0) {
+        fake_nap_ms(atomic_load(&h->delay_ms));
     }
     switch ((enum hub_mode)atomic_load(&h->mode)) {
     case HUB_NUCLEUS:
@@ -189,6 +232,24 @@ static void serve(struct hub *h, nng_msg *message)
                 "room to keep a message");
         h->kept_count++;
         pthread_mutex_unlock(&h->lock);
+        break;
+    case HUB_DROPPING:
+        carry_out(h, requests);
+        if (atomic_load(&h->messages) % 2 == 0) {
+            (void)nng_pipe_close(nng_msg_get_pipe(message));
+        } else {
+            echo(h, requests, message, false);
+        }
+        break;
+    case HUB_BUSY:
+        if (atomic_fetch_sub(&h->patience, 1) > 0) {
+            refuse(h, requests, message, ERR_UNAVAILABLE);
+        } else {
+            echo(h, requests, message, false);
+        }
+        break;
+    case HUB_FOLLOWER:
+        refuse(h, requests, message, ERR_NOT_LEADER);
         break;
     case HUB_SILENT:
         break;
@@ -265,8 +326,19 @@ void hub_resolves(struct hub *h, uint32_t first, uint32_t count)
         (void)snprintf(h->endpoints[i], sizeof h->endpoints[i], "default/testcell.%u.sock",
                        first + i);
         h->is_healthy[i] = true;
+        h->number[i] = first + i;
+        h->score[i] = 1;
+        h->latency_us[i] = 0;
     }
     h->endpoint_count = count;
+    pthread_mutex_unlock(&h->lock);
+}
+
+void hub_rate(struct hub *h, size_t index, double score, uint64_t latency_us)
+{
+    pthread_mutex_lock(&h->lock);
+    h->score[index] = score;
+    h->latency_us[index] = latency_us;
     pthread_mutex_unlock(&h->lock);
 }
 

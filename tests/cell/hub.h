@@ -14,6 +14,8 @@
 enum {
     HUB_INSTANCES_MAX = 80,
     HUB_KEPT_MAX = 64,
+    HUB_NUMBERS_MAX = 50000,
+    HUB_BUSY_MS = 100,
 };
 
 enum hub_mode {
@@ -24,6 +26,9 @@ enum hub_mode {
     HUB_LYING,   /* answers with what is no envelope, ids nobody chose, and then the right answer */
     HUB_SWAPPED, /* echoes, the answers of one message one by one and the last first */
     HUB_HOLDING, /* keeps messages; hub_release answers them */
+    HUB_DROPPING, /* carries requests out; every other message costs the connection, not an answer */
+    HUB_BUSY,    /* UNAVAILABLE, come back in HUB_BUSY_MS, `patience` times; then as HUB_ECHO */
+    HUB_FOLLOWER, /* NOT_LEADER, and `hint` */
 };
 
 struct hub {
@@ -32,16 +37,25 @@ struct hub {
     atomic_int mode;
     atomic_bool is_closing;
     uint32_t instance;
+    atomic_uint delay_ms; /* a slow one: this long over each message */
+    atomic_int patience;
+    char hint[64];
+    atomic_uchar carried_out[HUB_NUMBERS_MAX]; /* Echo requests with this number as text */
     atomic_uint messages;
     atomic_uint requests;
     atomic_uint most; /* requests in one message */
     atomic_uint beats;
     atomic_uint bad_beats; /* whose token is not `token` */
     atomic_uint resolves;
+    atomic_uint cancels; /* notes */
+    atomic_uint credits;
     pthread_mutex_t lock; /* covers what follows */
     uint8_t token[32];
     char endpoints[HUB_INSTANCES_MAX][64];
     bool is_healthy[HUB_INSTANCES_MAX];
+    uint32_t number[HUB_INSTANCES_MAX];
+    double score[HUB_INSTANCES_MAX];
+    uint64_t latency_us[HUB_INSTANCES_MAX];
     size_t endpoint_count;
     nng_msg *kept[HUB_KEPT_MAX];
     size_t kept_count;
@@ -55,6 +69,9 @@ void hub_close(struct hub *h);
 /* What the nucleus answers to Resolve: healthy instances first..first+count-1 of testcell. */
 void hub_resolves(struct hub *h, uint32_t first, uint32_t count);
 void hub_heal(struct hub *h, size_t index, bool is_healthy);
+
+/* How it fares, as the nucleus tells callers. */
+void hub_rate(struct hub *h, size_t index, double score, uint64_t latency_us);
 
 /* Answer what HUB_HOLDING kept, as HUB_ECHO does. */
 void hub_release(struct hub *h);

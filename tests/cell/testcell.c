@@ -1,6 +1,5 @@
 #include "testcell.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,7 +28,7 @@ enum err testcell_open(struct cell *cell, void *state)
     t->cell = cell;
     t->echoes = cell_metric_counter(cell, "cell_testcell_echoes_total", "echoes given");
     t->delays = cell_metric_histogram(cell, "cell_testcell_delay_seconds", "delays asked for");
-    return ERR_OK;
+    return testcell_stream_open(t);
 }
 
 void testcell_drain(void *state)
@@ -47,6 +46,7 @@ enum err testcell_echo(void *state, struct cell_call *call, const void *request)
     Cell__Testcell__EchoReply reply = CELL__TESTCELL__ECHO_REPLY__INIT;
 
     cell_metric_add(t->echoes, 1);
+    t->echo_count++;
     reply.text = ask->text;
     reply.data = ask->data;
     reply.remaining_ms = cell_call_remaining_ms(call);
@@ -207,178 +207,7 @@ void testcell_stop(void *state)
     while (t->later != NULL) {
         later_free(t->later);
     }
+    testcell_stream_stop(t);
+    testcell_client_stop(t);
     t->has_stopped = true;
-}
-
-/* ---- calls to another cell --------------------------------------------------------------------- */
-
-struct asking {
-    struct testcell *cell;
-    struct cell_call *call;
-    struct cell_timer *timer;
-    char *target;
-    uint8_t *data;
-    size_t size;
-    uint32_t operation;
-    uint32_t deadline_ms;
-    uint32_t delay_ms;
-    uint32_t count;
-    uint32_t left;
-    uint32_t again;
-    bool on_behalf;
-    uint64_t began_us;
-    Cell__Testcell__Outcome *outcome;
-    Cell__Testcell__Outcome **slot;
-};
-
-struct one {
-    struct asking *asking;
-    uint32_t index;
-    uint32_t again;
-};
-
-static void asking_free(struct asking *a)
-{
-    for (uint32_t i = 0; a->outcome != NULL && i < a->count; i++) {
-        if (a->outcome[i].text != NULL && a->outcome[i].text[0] != '\0') {
-            free(a->outcome[i].text);
-        }
-    }
-    cell_timer_stop(a->timer);
-    free(a->outcome);
-    free(a->slot);
-    free(a->target);
-    free(a->data);
-    free(a);
-}
-
-static void asking_done(struct asking *a)
-{
-    Cell__Testcell__AskReply reply = CELL__TESTCELL__ASK_REPLY__INIT;
-
-    reply.outcomes = a->slot;
-    reply.n_outcomes = a->count;
-    enum err e = cell_reply(a->call, &reply);
-    if (e != ERR_OK) {
-        log_info("TESTCELL-ASK-LATE", "error=%s", err_name(e));
-    }
-    asking_free(a);
-}
-
-static enum err ask_one(struct asking *a, struct one *one);
-
-static void on_answer(void *context, enum err e, const struct ProtobufCMessage *reply,
-                      const char *text)
-{
-    struct one *one = context;
-    struct asking *a = one->asking;
-    Cell__Testcell__Outcome *o = &a->outcome[one->index];
-
-    assert(!a->cell->has_stopped); /* what a cell waits for ends before the cell does */
-    if (e != ERR_OK && one->again > 0) {
-        one->again--;
-        if (ask_one(a, one) == ERR_OK) {
-            return;
-        }
-    }
-    o->status = err_to_wire(e);
-    o->took_us = loop_now_us() - a->began_us;
-    o->text = text[0] != '\0' ? strdup(text) : (char *)"";
-    if (e == ERR_OK && a->operation == CELL__TESTCELL__OP__OP_ECHO) {
-        o->remaining_ms = ((const Cell__Testcell__EchoReply *)reply)->remaining_ms;
-        o->instance = ((const Cell__Testcell__EchoReply *)reply)->instance;
-    } else if (e == ERR_OK && a->operation == CELL__TESTCELL__OP__OP_SLOW) {
-        o->remaining_ms = ((const Cell__Testcell__SlowReply *)reply)->remaining_ms;
-    }
-    free(one);
-    if (--a->left == 0) {
-        asking_done(a);
-    }
-}
-
-static enum err ask_one(struct asking *a, struct one *one)
-{
-    Cell__Testcell__EchoRequest echo = CELL__TESTCELL__ECHO_REQUEST__INIT;
-    Cell__Testcell__SlowRequest slow = CELL__TESTCELL__SLOW_REQUEST__INIT;
-    Cell__Testcell__NeverRequest never = CELL__TESTCELL__NEVER_REQUEST__INIT;
-    struct cell_ask ask = {
-        .target = a->target,
-        .operation = a->operation,
-        .deadline_ms = a->deadline_ms,
-        .on_behalf_of = a->on_behalf ? a->call : NULL,
-        .done = on_answer,
-        .context = one,
-    };
-
-    echo.data.data = a->data;
-    echo.data.len = a->size;
-    slow.delay_ms = a->delay_ms;
-    if (a->operation == CELL__TESTCELL__OP__OP_SLOW) {
-        ask.request = &slow.base;
-        ask.reply = &cell__testcell__slow_reply__descriptor;
-    } else if (a->operation == CELL__TESTCELL__OP__OP_NEVER) {
-        ask.request = &never.base;
-        ask.reply = &cell__testcell__never_reply__descriptor;
-    } else {
-        ask.request = &echo.base;
-        ask.reply = &cell__testcell__echo_reply__descriptor;
-    }
-    return cell_ask(a->cell->cell, &ask);
-}
-
-static void ask_all(void *context)
-{
-    struct asking *a = context;
-    uint32_t count = a->count;
-
-    a->began_us = loop_now_us();
-    a->left = count + 1; /* one more: an ask that fails at once must not end it inside the loop */
-    for (uint32_t i = 0; i < count; i++) {
-        struct one *one = calloc(1, sizeof *one);
-        if (one == NULL) {
-            abort();
-        }
-        *one = (struct one){.asking = a, .index = i, .again = a->again};
-        enum err e = ask_one(a, one);
-        if (e != ERR_OK) {
-            a->outcome[i].status = err_to_wire(e);
-            a->left--;
-            free(one);
-        }
-    }
-    if (--a->left == 0) {
-        asking_done(a);
-    }
-}
-
-enum err testcell_ask(void *state, struct cell_call *call, const void *request)
-{
-    const Cell__Testcell__AskRequest *ask = request;
-    struct asking *a = calloc(1, sizeof *a);
-
-    if (a == NULL) {
-        return ERR_NOMEM;
-    }
-    *a = (struct asking){.cell = state, .call = call, .operation = ask->operation,
-                         .deadline_ms = ask->deadline_ms, .delay_ms = ask->delay_ms,
-                         .count = ask->count, .again = ask->again, .on_behalf = ask->on_behalf,
-                         .size = ask->fill};
-    a->target = strdup(ask->target);
-    a->data = calloc(1, (size_t)ask->fill + 1);
-    a->outcome = calloc(a->count + 1, sizeof *a->outcome);
-    a->slot = calloc(a->count + 1, sizeof *a->slot);
-    if (a->target == NULL || a->data == NULL || a->outcome == NULL || a->slot == NULL) {
-        asking_free(a);
-        return ERR_NOMEM;
-    }
-    for (uint32_t i = 0; i < a->count; i++) {
-        a->outcome[i] = (Cell__Testcell__Outcome)CELL__TESTCELL__OUTCOME__INIT;
-        a->slot[i] = &a->outcome[i];
-    }
-    if (ask->from_timer) {
-        a->timer = cell_timer_start(a->cell->cell, 1, 0, ask_all, a);
-        return a->timer == NULL ? ERR_NOMEM : ERR_LATER;
-    }
-    ask_all(a);
-    return ERR_LATER;
 }

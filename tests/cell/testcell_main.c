@@ -13,6 +13,12 @@ static const struct cell_op ops[] = {
      testcell_forgetful},
     {CELL__TESTCELL__OP__OP_ASK, &cell__testcell__ask_request__descriptor, testcell_ask},
     {CELL__TESTCELL__OP__OP_WHO, &cell__testcell__who_request__descriptor, testcell_who},
+    {CELL__TESTCELL__OP__OP_STREAM, &cell__testcell__stream_request__descriptor, testcell_stream},
+    {CELL__TESTCELL__OP__OP_COUNTS, &cell__testcell__counts_request__descriptor, testcell_counts},
+    {CELL__TESTCELL__OP__OP_PUSH, &cell__testcell__push_request__descriptor, testcell_push},
+    {CELL__TESTCELL__OP__OP_WATCH, &cell__testcell__watch_request__descriptor, testcell_watch},
+    {CELL__TESTCELL__OP__OP_ALL, &cell__testcell__all_request__descriptor, testcell_all},
+    {CELL__TESTCELL__OP__OP_FOLLOW, &cell__testcell__follow_request__descriptor, testcell_follow},
 };
 
 static const struct cell_def testcell = {

@@ -12,7 +12,7 @@ import re
 import house
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
-GENERATED = (".pb-c.h", ".schema.h", ".skel.h")
+GENERATED = (".pb-c.h", ".schema.h", ".ops.h", ".skel.h")
 RUNTIME_ONLY = re.compile(r"^(nng/|seccomp\.h$|linux/(landlock|seccomp)\.h$|uv\.h$|uv/|event|ev\.h$)")
 # What a core may take from the system: types, memory, strings, mathematics, and cryptography that is
 # a pure function of its arguments. core_purity.py looks at the symbols it really uses.

@@ -1,0 +1,64 @@
+/* A circuit breaker: after a row of transport failures an endpoint is left alone for a while, then
+ * one request tries whether it is back. Pure: time and randomness come in as arguments.
+ *
+ * What counts as a failure is the caller's to say (client.c: connections, not answers that are
+ * errors). Requests that were under way when a failure was counted say nothing new: a thousand that
+ * are lost with one connection are one failure, or one crash would look like a dead server.
+ *
+ * Source: Nygard, "Release It!", 2nd edition, section 5.2 (Circuit Breaker). */
+#ifndef CELL_COMMON_CLIENT_BREAKER_H
+#define CELL_COMMON_CLIENT_BREAKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/rng.h"
+
+enum {
+    BREAKER_FAILURES = 5,     /* in a row; then it opens                                       */
+    BREAKER_FIRST_MS = 500,   /* it stays open between half of this and this, then twice …     */
+    BREAKER_MAX_MS = 10000,   /* … up to this                                                  */
+};
+
+enum breaker_state {
+    BREAKER_CLOSED,    /* everything passes                                              */
+    BREAKER_OPEN,      /* nothing passes before until_ms                                 */
+    BREAKER_HALF_OPEN, /* one request passes; how it fares decides                       */
+};
+
+/* Zero-initialised: closed, never failed. */
+struct breaker {
+    enum breaker_state state;
+    uint32_t failures; /* in a row                                                 */
+    uint32_t epoch;    /* counts failures: tells old requests from new ones        */
+    uint32_t trips;    /* times it opened without an answer in between             */
+    uint64_t until_ms;
+    bool is_probing;   /* the one request is under way                             */
+};
+
+/* Whether a request may pass now. */
+bool breaker_admits(const struct breaker *b, uint64_t now_ms);
+
+/* A request passes (breaker_admits said so). True: it is the probe, and breaker_answered,
+ * breaker_failed or breaker_left must follow for it. Remember b->epoch with it. */
+bool breaker_enter(struct breaker *b, uint64_t now_ms);
+
+/* The endpoint answered: it lives. */
+void breaker_answered(struct breaker *b, bool is_probe);
+
+/* The transport failed a request that entered at `epoch`. True: this opened the breaker. */
+bool breaker_failed(struct breaker *b, uint32_t epoch, bool is_probe, uint64_t now_ms,
+                    struct rng *rng);
+
+/* The probe ended without telling anything (cancelled, or no answer in time): the next request
+ * takes its place. */
+void breaker_left(struct breaker *b);
+
+/* A connection came up. After a first trip that is reason enough to try; when probes have failed
+ * too, only time is: a server that dies of every request connects again at once. */
+void breaker_connected(struct breaker *b);
+
+/* "closed", "open" or "half-open". */
+const char *breaker_name(const struct breaker *b);
+
+#endif

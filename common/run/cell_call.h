@@ -1,0 +1,31 @@
+/* More about one request while it is served: callers that give up, answers in several parts. Public;
+ * cell.h has the plain answer. */
+#ifndef CELL_COMMON_RUN_CELL_CALL_H
+#define CELL_COMMON_RUN_CELL_CALL_H
+
+#include "common/run/cell.h"
+
+/* Call `fire` once when nobody waits for the answer any more: e is ERR_CANCELLED (the caller took it
+ * back) or ERR_TIMEOUT (its deadline has passed). The call must still be ended, there or later, with
+ * cell_reply_error(); what it says goes nowhere. A later registration replaces an earlier one. */
+void cell_call_on_cancel(struct cell_call *call, void (*fire)(void *context, enum err e),
+                         void *context);
+
+/* Send `message`, of the operation's reply type, as one part of the answer. The call goes on: more
+ * parts may follow, and cell_reply() or cell_reply_error() ends it.
+ * ERR_UNAVAILABLE: the caller has no use for more yet (cell_call_on_credit); ERR_UNSUPPORTED:
+ * it takes no parts at all; ERR_LIMIT: larger than limits.message; ERR_CANCELLED, ERR_TIMEOUT: nobody
+ * waits any more; ERR_NOMEM. */
+enum err cell_reply_part(struct cell_call *call, const void *message) MUST_CHECK;
+
+/* Parts that may be sent now. */
+uint32_t cell_call_credit(const struct cell_call *call);
+
+/* Call `fire` whenever the caller wants more parts. */
+void cell_call_on_credit(struct cell_call *call, void (*fire)(void *context), void *context);
+
+/* With the error this call will end with, tell the caller to come back after so many ms (UNAVAILABLE,
+ * LIMIT): callers keep to it. */
+void cell_call_retry_after(struct cell_call *call, uint32_t after_ms);
+
+#endif
