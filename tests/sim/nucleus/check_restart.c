@@ -7,7 +7,9 @@ void check_restart_ended(struct world *w, int proc, bool is_sure)
     const struct proc *p = &w->proc[proc];
     struct seat *s = &w->place[p->cell].seat[p->seat];
 
-    w->place[p->cell].crash_ms = w->now_ms;
+    if (!p->is_ended || p->is_blamed || p->ends_itself) { /* else its exit is what was asked for */
+        check_cause_crash(w, p->cell);
+    }
     s->end_ms[s->ends++ % WORLD_CRASHES] = w->now_ms;
     if (is_sure) {
         s->sure_ms[s->sures++ % WORLD_CRASHES] = w->now_ms;

@@ -78,9 +78,23 @@ PLANTS = {
         ("if (ev->is_blocked || delay_us >= elapsed_us / 2 || own_us >= elapsed_us / 2) {", "if (ev->is_blocked) {"),
         ("h->excused_ms += less(elapsed_ms, (delay_us > own_us ? delay_us : own_us) / 1000);", "")]),
     "hang-missed": ("node_health.c", "a hang is found a period late", [
-        ("return h->since_ms + p->every_ms + half_period(p);", "return h->since_ms + 3 * p->every_ms;")]),
+        ("return h->since_ms + silence_ms(p) - half_period(p);", "return h->since_ms + 3 * p->every_ms;")]),
+    "hang-late": ("node_health.c", "a hang is found when two periods are over, and not before", [
+        ("return misses_ms(p, NODE_HEALTH_MISSES_MIN) - p->every_ms / NODE_HEALTH_EARLY;",
+         "return misses_ms(p, NODE_HEALTH_MISSES_MIN);")]),
+    "busy-late": ("node_health.c", "a busy hang is found when dead_after is over, and not before", [
+        ("*ret_unhealthy_ms = dead - p->every_ms / NODE_HEALTH_EARLY;", "*ret_unhealthy_ms = dead;")]),
     "hang-kept": ("node_health.c", "who hangs is never ended", [
-        ("    if (age >= dead_ms && is_sure) {\n        return NODE_HEALTH_DEAD;\n    }\n    return", "    (void)is_sure;\n    return")]),
+        ("    if (until_dead_ms(h, p, now_ms) == 0) {\n        return NODE_HEALTH_DEAD;\n    }\n    return until",
+         "    (void)until_dead_ms;\n    return until")]),
+    "continued-killed": ("node_health.c", "the time it was stopped counts as sleep once it is continued", [
+        ("h->had_reason = h->had_reason || h->view != NODE_HEALTH_UNKNOWN;", "")]),
+    "doze-killed": ("node_health.c", "one look asleep is death", [
+        ("return h->had_reason ? dead_after_ms(p) : misses_ms(p, 1) + half_period(p);", "return 0;")]),
+    "wait-unseen": ("node_health.c", "who waits for a CPU at the look seems to sleep", [
+        ("return ev->is_runnable ? NODE_HEALTH_STARVED : NODE_HEALTH_SLEPT;", "return NODE_HEALTH_SLEPT;")]),
+    "absence-slept": ("node_health.c", "time the supervisor was away counts as sleep", [
+        ("    h->asleep_ms += ms;\n", "")]),
     "no-grace": ("node.c", "the supervisor's own lateness is held against the cells", [
         ("        excuse(n, now_ms - expected);", "        ;")]),
     "stale-heard": ("node.c", "a dead process is heard as its successor", [

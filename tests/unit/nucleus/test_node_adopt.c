@@ -48,7 +48,7 @@ static void an_adopted_cell_has_the_ready_limit_to_find_us(struct kit *k)
 {
     struct node_instance r = record(NODE_READY, true);
     recover(k, &r);
-    kit_run(k, k->now_ms + 10000 + 1499);
+    kit_run(k, k->now_ms + 10000 + 1374);
     CLAIM(k, kit_has(k, ""), "not looked at before its pass is over");
     kit_run(k, k->now_ms + 1);
     CLAIM(k, kit_has(k, "SAMPLE a.0"), "then as always");
@@ -59,7 +59,7 @@ static void a_first_beat_ends_the_pass(struct kit *k)
     struct node_instance r = record(NODE_READY, true);
     recover(k, &r);
     kit_tell(k, NODE_EV_BEAT, "a.0");
-    kit_run(k, k->now_ms + 1499);
+    kit_run(k, k->now_ms + 1374);
     CLAIM(k, kit_has(k, ""), "one before");
     kit_run(k, k->now_ms + 1);
     CLAIM(k, kit_has(k, "SAMPLE a.0"), "looked at as always");
