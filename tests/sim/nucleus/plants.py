@@ -22,6 +22,9 @@ PLANTS = {
         ("memmove(store + kept, store, (fx->count - scales) * sizeof *store);", "")]),
     "scale-after": ("node_effects.c", "a person's number is stored after what follows from it", [
         ("scales = scales_first(fx);", "scales = ((void)scales_first, 0);")]),
+    "crash-first": ("node_effects.c", "a crash is on record before what it means to its group", [
+        ("fill_stores(n, store, kept, false, fill_stores(n, store, kept, true, 0))",
+         "fill_stores(n, store, kept, true, fill_stores(n, store, kept, false, 0))")]),
     "start-early": ("node_plan.c", "an instance starts before what it requires serves", [
         ("ret->serving == 0 || (!s->at.was_ready && ret->awaited > 0)",
          "!s->at.was_ready && ret->awaited > 0")]),
@@ -110,6 +113,8 @@ PLANTS = {
         ("    case NODE_READY:\n        s->said = NODE_SAID_READY;", "    case NODE_READY:\n        s->at.restart_after_exit = true;\n        s->said = NODE_SAID_READY;")]),
     "old-wish": ("node_adopt.c", "an interrupted start keeps an old wish to restart", [
         ("i->is_spawning = i->restart_after_exit = i->is_healthy = false;", "i->is_spawning = false;")]),
+    "turn-lost": ("node_adopt.c", "after the supervisor's death a group's restart is a roll", [
+        ("    s->is_adopted = true;\n", "    s->is_adopted = true;\n    s->at.turn = NODE_TURN_ROLL;\n")]),
     "interrupted-crash": ("node_adopt.c", "an interrupted start counts as a crash", [
         ("if (ran && i->is_spawning && i->state != NODE_DRAINING) {", "if (false) {")]),
     "hold-forgotten": ("node_manifest.c", "an apply starts what a person stopped", [

@@ -39,6 +39,7 @@ struct proc {
     bool is_involved;        /* a crash it shares the fate of was heard: a cause to end it … */
     bool must_restart;       /* … and the machine surely has to */
     bool is_posthumous;      /* adopted though dead: its end is told in a moment */
+    bool is_found_dead;      /* recovery was told that it does not live, and it surely crashed */
     bool is_doubted;         /* found unhealthy, rightly or for a beat that was lost */
     uint32_t lost_beats;     /* in a row */
     uint64_t joined_ms;      /* the present supervisor heard of it */

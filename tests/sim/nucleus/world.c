@@ -139,7 +139,6 @@ static void tell(struct world *w, const struct happening *h)
         const struct proc *p = &w->proc[h->proc];
         is_sure = !p->is_ended && !p->ends_itself && world_is_wanted(w, p->cell, p->seat);
         if (p->is_posthumous || p->died_ms == 0 || p->died_ms >= w->incarnation_ms) {
-            is_sure = is_sure && !p->is_posthumous;
             check_restart_ended(w, h->proc, is_sure); /* else recovery has seen it */
         }
         w->proc[h->proc].is_posthumous = false;
@@ -149,7 +148,7 @@ static void tell(struct world *w, const struct happening *h)
     if (e != ERR_OK && !(e == ERR_NOT_FOUND && is_dead)) { /* last words of what is forgotten */
         world_fail(w, "%s is refused: %s", node_event_name(ev.kind), err_name(e));
     }
-    if (is_sure && w->node != NULL) {
+    if (is_sure) {
         check_restart_group(w, h->proc);
     }
 }

@@ -382,6 +382,24 @@ static int find_living(struct world *w, const struct node_instance *r)
     return live;
 }
 
+/* A process that was recorded and is gone. Either its end is told in a moment, or recovery is told at
+ * once that it does not live. */
+static void find_dead(struct world *w, struct node_instance *r)
+{
+    struct proc *dead = find_generation(w, r->generation);
+    struct seat *s = &w->place[world_cell_of(w, r->name)].seat[r->instance];
+
+    if (world_chance(w, 2)) {
+        r->is_alive = dead->is_posthumous = true;
+        world_process_tell(w, (int)(dead - w->proc), NODE_EV_EXITED, world_draw(w, 100));
+        return;
+    }
+    s->end_ms[s->ends++ % WORLD_CRASHES] = w->now_ms;
+    check_cause_crash(w, world_cell_of(w, r->name));
+    dead->is_found_dead = !dead->is_ended && !dead->ends_itself && !r->is_spawning &&
+                          r->state != NODE_DRAINING && world_is_wanted(w, dead->cell, dead->seat);
+}
+
 static void adopt(struct world *w)
 {
     for (uint32_t slot = 0; slot < w->records && w->node != NULL; slot++) {
@@ -391,20 +409,25 @@ static void adopt(struct world *w)
         struct node_instance r = w->record[slot].at;
         bool ran = r.is_alive;
         r.is_alive = find_living(w, &r) != WORLD_NOBODY;
-        if (ran && !r.is_alive && world_chance(w, 2)) {
-            struct proc *dead = find_generation(w, r.generation);
-            r.is_alive = dead->is_posthumous = true;
-            world_process_tell(w, (int)(dead - w->proc), NODE_EV_EXITED, world_draw(w, 100));
-        } else if (ran && !r.is_alive) {
-            struct seat *s = &w->place[world_cell_of(w, r.name)].seat[r.instance];
-            s->end_ms[s->ends++ % WORLD_CRASHES] = w->now_ms;
-            check_cause_crash(w, world_cell_of(w, r.name));
+        if (ran && !r.is_alive) {
+            find_dead(w, &r);
         }
         world_shell_must(w, (struct node_event){.kind = NODE_EV_ADOPT, .slot = slot, .adopt = &r});
     }
     for (int c = 0; c < WORLD_CELLS && w->node != NULL; c++) {
         if (w->scale_is_kept[c]) {
             world_shell_must(w, (struct node_event){.kind = NODE_EV_ADOPT_SCALE, .scale = &w->scale[c]});
+        }
+    }
+}
+
+/* Crashes of which recovery was told at once have been heard of with the manifest. */
+static void settle_dead(struct world *w)
+{
+    for (int i = 0; i < w->procs; i++) {
+        if (w->proc[i].is_found_dead) {
+            w->proc[i].is_found_dead = false;
+            check_restart_group(w, i);
         }
     }
 }
@@ -440,6 +463,7 @@ void world_shell_recover(struct world *w)
         }
     }
     world_shell_must(w, (struct node_event){.kind = NODE_EV_MANIFEST, .manifest = &w->manifest});
+    settle_dead(w);
     for (int i = 0; i < w->procs && w->node != NULL; i++) {
         const struct proc *p = &w->proc[i];
         if (p->lives && p->heard_by != w->incarnation) {
