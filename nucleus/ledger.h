@@ -17,7 +17,7 @@
 #include "nucleus/node.h"
 
 enum {
-    LEDGER_VERSION = 1,
+    LEDGER_VERSION = 2,
     LEDGER_TOKEN_LEN = 32,
     LEDGER_BOOT_ID_LEN = 36,
     LEDGER_SCALES_MAX = MANIFEST_CELLS_MAX,

@@ -89,6 +89,36 @@ uint64_t look_delay_us(int32_t pid)
     return total_ns / 1000u;
 }
 
+/* The state letter in a stat file: the first field after the name, which may hold anything. */
+static char read_state(const char *path)
+{
+    char text[LOOK_TEXT];
+    const char *after = read_proc(path, text) > 0 ? strrchr(text, ')') : NULL;
+
+    return after != NULL && after[1] == ' ' ? after[2] : '?';
+}
+
+bool look_is_runnable(int32_t pid)
+{
+    char path[320];
+    bool any = false;
+
+    (void)snprintf(path, sizeof path, "/proc/%" PRId32 "/task", pid);
+    DIR *tasks = opendir(path);
+    if (tasks == NULL) {
+        return false;
+    }
+    for (struct dirent *entry = readdir(tasks); entry != NULL && !any; entry = readdir(tasks)) {
+        if (entry->d_name[0] != '.') {
+            (void)snprintf(path, sizeof path, "/proc/%" PRId32 "/task/%.32s/stat", pid,
+                           entry->d_name);
+            any = read_state(path) == 'R';
+        }
+    }
+    (void)closedir(tasks);
+    return any;
+}
+
 uint64_t look_rss_bytes(int32_t pid)
 {
     char path[64];

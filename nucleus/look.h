@@ -13,6 +13,9 @@ enum err look_start_ticks(int32_t pid, uint64_t *ret_ticks, char *ret_state) MUS
 uint64_t look_cpu_us(int32_t pid);
 uint64_t look_delay_us(int32_t pid);
 
+/* Whether a thread of it runs or waits for a CPU now: a wait is in look_delay_us when it is over. */
+bool look_is_runnable(int32_t pid);
+
 /* Resident memory; 0 when it is gone. */
 uint64_t look_rss_bytes(int32_t pid);
 

@@ -36,7 +36,7 @@ enum node_event_kind {
                            * (BOOTING, LISTENING, READY or DRAINING)                            */
     NODE_EV_EXITED,       /* slot, generation, code or signal; by pidfd                         */
     NODE_EV_BEAT,         /* slot, generation: heartbeat                                        */
-    NODE_EV_SAMPLE,       /* slot, generation, the five values below: answer to SAMPLE          */
+    NODE_EV_SAMPLE,       /* slot, generation, the six values below: answer to SAMPLE           */
     NODE_EV_START,        /* cell (index) and instance (-1: all), likewise the next two         */
     NODE_EV_STOP,         /* holds it: it stays down, also over an apply, until START or RESTART */
     NODE_EV_RESTART,      /* one instance: at once; all: one after the other                    */
@@ -65,6 +65,9 @@ struct node_event {
                             * could not receive is not held against a cell               */
     bool is_stopped;       /* SAMPLE: stopped by a signal or traced (T, t)               */
     bool is_blocked;       /* SAMPLE: in uninterruptible sleep (D): waits for a disk     */
+    bool is_runnable;      /* SAMPLE: a thread of it is runnable (R). Linux adds a wait to
+                            * delay_us only when it ends, so one that lasts shows in
+                            * nothing else                                               */
     const char *text;
     const struct manifest *manifest;
     const struct node_instance *adopt;

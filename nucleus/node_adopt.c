@@ -20,7 +20,8 @@ static bool is_sane(const struct node_instance *r)
     return is_text(r->space, sizeof r->space) && is_text(r->name, sizeof r->name) &&
            is_text(r->reason, sizeof r->reason) && r->state > NODE_EMPTY &&
            r->state <= NODE_CRASH_LOOP && r->ending >= NODE_END_NONE &&
-           r->ending <= NODE_END_KILL && r->instance <= NAME_INSTANCE_MAX &&
+           r->ending <= NODE_END_KILL && r->turn >= NODE_TURN_ROLL && r->turn <= NODE_TURN_GROUP &&
+           r->instance <= NAME_INSTANCE_MAX &&
            (!r->is_alive || (runs && r->generation > 0 && r->generation < UINT64_MAX)) &&
            (r->is_trivial || !r->is_alive || (r->every_ms > 0 && r->dead_after > 0));
 }

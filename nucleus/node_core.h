@@ -35,19 +35,11 @@ enum node_said {
     NODE_SAID_STOPPED,
 };
 
-/* When an instance with restart_after_exit is ended. */
-enum node_turn {
-    NODE_TURN_ROLL,  /* one at a time, while the others serve      */
-    NODE_TURN_NOW,   /* a person named this very instance          */
-    NODE_TURN_GROUP, /* with its strategy's group, dependents first */
-};
-
 struct node_slot {
     struct node_instance at;
     uint32_t index;
     struct node_cell *cell; /* never NULL while the slot is used */
     enum node_said said;
-    enum node_turn turn;
     bool is_adopted;      /* not yet gone on with: waits for the manifest */
     bool is_dirty;        /* a STORE is due at the end of this step       */
     bool is_published;

@@ -97,6 +97,21 @@ static uint32_t scales_first(struct node_effects *fx)
     return scales;
 }
 
+/* Append the STOREs of dirty slots that are, or are not, live. Returns how many there are then. */
+static uint32_t fill_stores(struct node *n, struct node_effect *store, uint32_t kept, bool is_live,
+                            uint32_t count)
+{
+    for (uint32_t d = 0; d < kept; d++) {
+        const struct node_slot *s = n->slot[n->dirty[d]];
+        if (node_instance_is_live(s) == is_live) {
+            n->fx->record[count] = s->at;
+            store[count] = (struct node_effect){.kind = NODE_FX_STORE, .record = &n->fx->record[count]};
+            fill_slot(&store[count++], s);
+        }
+    }
+    return count;
+}
+
 void node_effects_finish(struct node *n)
 {
     struct node_effects *fx = n->fx;
@@ -114,12 +129,10 @@ void node_effects_finish(struct node *n)
     struct node_effect *store = fx->item + scales;
     memmove(store + kept, store, (fx->count - scales) * sizeof *store);
     fx->count += kept;
-    for (uint32_t d = 0; d < kept; d++) {
-        const struct node_slot *s = n->slot[n->dirty[d]];
-        fx->record[d] = s->at;
-        store[d] = (struct node_effect){.kind = NODE_FX_STORE, .record = &fx->record[d]};
-        fill_slot(&store[d], s);
-    }
+    /* The living first: a successor that finds the crash on record, but not what it decided about
+     * the others, would leave its group as it is. The other way round it finds the crash anew. */
+    uint32_t stored = fill_stores(n, store, kept, false, fill_stores(n, store, kept, true, 0));
+    assert(stored == kept);
 }
 
 void node_effects_fini(struct node_effects *fx)

@@ -28,9 +28,9 @@ static void crashed(struct node *n, struct node_slot *s, const char *reason)
         return;
     }
     s->at.restarts++;
+    node_plan_group(n, s);
     node_instance_arm(n, s, wait_ms);
     node_instance_move(n, s, NODE_FAILED, reason);
-    node_plan_group(n, s);
 }
 
 void node_exit_handle(struct node *n, struct node_slot *s, const char *reason)
@@ -53,12 +53,12 @@ void node_exit_handle(struct node *n, struct node_slot *s, const char *reason)
     if (i->is_wanted && !is_ours) {
         crashed(n, s, why);
     } else if (i->is_wanted) {
-        i->restarts += s->turn == NODE_TURN_GROUP;
+        i->restarts += s->at.turn == NODE_TURN_GROUP;
         node_instance_move(n, s, NODE_WAITING, "restarts");
     } else {
         node_instance_move(n, s, NODE_STOPPED, before == NODE_DRAINING ? "stopped" : why);
     }
-    s->turn = NODE_TURN_ROLL;
+    s->at.turn = NODE_TURN_ROLL;
     i->ready_at_ms = 0;
     assert(!node_instance_is_live(s));
 }

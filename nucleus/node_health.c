@@ -12,11 +12,29 @@ static uint64_t half_period(const struct node_health_policy *p)
     return p->every_ms / 2 + p->every_ms % 2; /* rounded up: never 0 */
 }
 
-/* A first look half a period after the beat was due leaves half a period to see what the process
- * does: a sleeping hang is found two periods after the last beat. */
+static uint64_t misses_ms(const struct node_health_policy *p, uint32_t misses)
+{
+    return (uint64_t)misses * p->every_ms;
+}
+
+/* Dead after so long; unhealthy a little before. */
+static uint64_t dead_after_ms(const struct node_health_policy *p)
+{
+    return misses_ms(p, p->dead_after > NODE_HEALTH_MISSES_MIN ? p->dead_after
+                                                                : NODE_HEALTH_MISSES_MIN);
+}
+
+/* The shortest silence that is called unhealthy. */
+static uint64_t silence_ms(const struct node_health_policy *p)
+{
+    return misses_ms(p, NODE_HEALTH_MISSES_MIN) - p->every_ms / NODE_HEALTH_EARLY;
+}
+
+/* A first look half a period before leaves half a period to see what the process does: a sleeping
+ * hang is found within two periods of the last beat. */
 static uint64_t first_look(const struct node_health *h, const struct node_health_policy *p)
 {
-    return h->since_ms + p->every_ms + half_period(p);
+    return h->since_ms + silence_ms(p) - half_period(p);
 }
 
 void node_health_begin(struct node_health *h, const struct node_health_policy *p, uint64_t now_ms,
@@ -35,6 +53,7 @@ void node_health_beat(struct node_health *h, const struct node_health_policy *p,
 void node_health_excuse(struct node_health *h, uint64_t ms)
 {
     h->since_ms += ms; /* without limit: our absence says nothing, however long it was */
+    h->asleep_ms += ms;
 }
 
 /* What the process did between two samples elapsed_us apart. */
@@ -47,7 +66,11 @@ static enum node_health_view view_of(const struct node_event *ev, uint64_t elaps
     if (ev->is_blocked || delay_us >= elapsed_us / 2 || own_us >= elapsed_us / 2) {
         return NODE_HEALTH_STARVED;
     }
-    return cpu_us >= elapsed_us / 2 ? NODE_HEALTH_BUSY : NODE_HEALTH_SLEPT;
+    if (cpu_us >= elapsed_us / 2) {
+        return NODE_HEALTH_BUSY;
+    }
+    /* Runnable and hardly run: it waits now, or its control group has used up its share. */
+    return ev->is_runnable ? NODE_HEALTH_STARVED : NODE_HEALTH_SLEPT;
 }
 
 /* Counters of a process only grow; one that shrank (a thread ended between two reads) reads as 0. */
@@ -76,7 +99,10 @@ void node_health_sample(struct node_health *h, uint64_t now_ms, const struct nod
             h->excused_ms += less(elapsed_ms, (delay_us > own_us ? delay_us : own_us) / 1000);
         }
     }
-    h->slept = h->view == NODE_HEALTH_SLEPT ? h->slept + 1 : 0;
+    if (h->view != NODE_HEALTH_SLEPT) {
+        h->asleep_ms = now_ms;
+        h->had_reason = h->had_reason || h->view != NODE_HEALTH_UNKNOWN;
+    }
     h->sample_ms = now_ms;
     h->cpu_us = ev->cpu_us;
     h->delay_us = ev->delay_us;
@@ -101,30 +127,58 @@ uint64_t node_health_age_ms(const struct node_health *h, const struct node_healt
 static void limits(const struct node_health *h, const struct node_health_policy *p,
                    uint64_t *ret_unhealthy_ms, uint64_t *ret_dead_ms)
 {
-    uint32_t misses = p->dead_after > NODE_HEALTH_MISSES_MIN ? p->dead_after : NODE_HEALTH_MISSES_MIN;
-    uint64_t least = (uint64_t)NODE_HEALTH_MISSES_MIN * p->every_ms;
-    uint64_t dead = (uint64_t)misses * p->every_ms;
-    uint64_t patience = (uint64_t)NODE_HEALTH_PATIENCE * p->every_ms;
+    uint64_t dead = dead_after_ms(p);
 
     switch (h->view) {
     case NODE_HEALTH_SLEPT:
-        *ret_unhealthy_ms = least;
+        *ret_unhealthy_ms = silence_ms(p);
         *ret_dead_ms = dead;
         return;
     case NODE_HEALTH_STOPPED:
-        *ret_unhealthy_ms = least;
+        *ret_unhealthy_ms = silence_ms(p);
         *ret_dead_ms = 2 * dead;
         return;
     case NODE_HEALTH_BUSY:
     case NODE_HEALTH_STARVED:
-        *ret_unhealthy_ms = dead;
+        *ret_unhealthy_ms = dead - p->every_ms / NODE_HEALTH_EARLY;
         *ret_dead_ms = 2 * dead;
         return;
     case NODE_HEALTH_UNKNOWN:
-        *ret_unhealthy_ms = dead + patience;
-        *ret_dead_ms = dead + patience;
+        *ret_unhealthy_ms = dead + misses_ms(p, NODE_HEALTH_PATIENCE);
+        *ret_dead_ms = *ret_unhealthy_ms;
         return;
     }
+}
+
+/* How long it must have been asleep at every look before sleep is death. A period and a half: a beat
+ * was due in it, and one that was lost would have had a successor. Who was stopped, busy or starved
+ * since its last beat could not help its silence until then: its misses count anew. */
+static uint64_t certain_ms(const struct node_health *h, const struct node_health_policy *p)
+{
+    return h->had_reason ? dead_after_ms(p) : misses_ms(p, 1) + half_period(p);
+}
+
+/* What is left until it is unhealthy, and dead, if nothing changes; 0: it is. */
+static uint64_t until_unhealthy_ms(const struct node_health *h, const struct node_health_policy *p,
+                                   uint64_t now_ms)
+{
+    uint64_t unhealthy_ms = 0, dead_ms = 0;
+
+    limits(h, p, &unhealthy_ms, &dead_ms);
+    assert(unhealthy_ms <= dead_ms && unhealthy_ms > p->every_ms);
+    return growth(node_health_age_ms(h, p, now_ms), unhealthy_ms);
+}
+
+static uint64_t until_dead_ms(const struct node_health *h, const struct node_health_policy *p,
+                              uint64_t now_ms)
+{
+    uint64_t unhealthy_ms = 0, dead_ms = 0;
+
+    limits(h, p, &unhealthy_ms, &dead_ms);
+    uint64_t by_age = growth(node_health_age_ms(h, p, now_ms), dead_ms);
+    uint64_t asleep = h->view == NODE_HEALTH_SLEPT ? growth(h->asleep_ms, now_ms) : UINT64_MAX;
+    uint64_t by_sleep = growth(asleep, certain_ms(h, p));
+    return by_age > by_sleep ? by_age : by_sleep;
 }
 
 enum node_health_verdict node_health_clock(struct node_health *h,
@@ -149,29 +203,23 @@ enum node_health_verdict node_health_clock(struct node_health *h,
 enum node_health_verdict node_health_judge(const struct node_health *h,
                                            const struct node_health_policy *p, uint64_t now_ms)
 {
-    uint64_t age = node_health_age_ms(h, p, now_ms);
-    uint64_t unhealthy_ms = 0, dead_ms = 0;
-
-    limits(h, p, &unhealthy_ms, &dead_ms);
-    assert(unhealthy_ms <= dead_ms && unhealthy_ms > p->every_ms);
-    bool is_sure = h->view != NODE_HEALTH_SLEPT || h->slept >= NODE_HEALTH_SLEPT_MIN;
-    if (age >= dead_ms && is_sure) {
+    if (until_dead_ms(h, p, now_ms) == 0) {
         return NODE_HEALTH_DEAD;
     }
-    return age >= unhealthy_ms ? NODE_HEALTH_UNHEALTHY : NODE_HEALTH_FINE;
+    return until_unhealthy_ms(h, p, now_ms) == 0 ? NODE_HEALTH_UNHEALTHY : NODE_HEALTH_FINE;
 }
 
 void node_health_plan_look(struct node_health *h, const struct node_health_policy *p, uint64_t now_ms)
 {
-    uint64_t age = node_health_age_ms(h, p, now_ms);
     uint64_t wait = half_period(p);
-    uint64_t unhealthy_ms = 0, dead_ms = 0;
+    uint64_t left = until_unhealthy_ms(h, p, now_ms);
 
-    limits(h, p, &unhealthy_ms, &dead_ms);
-    uint64_t next_ms = age < unhealthy_ms ? unhealthy_ms : dead_ms;
-    if (age < next_ms && next_ms - age < wait) {
+    if (left == 0) {
+        left = until_dead_ms(h, p, now_ms);
+    }
+    if (left > 0 && left < wait) {
         uint64_t least = half_period(p) / NODE_HEALTH_LOOKS + 1;
-        wait = next_ms - age > least ? next_ms - age : least;
+        wait = left > least ? left : least;
     }
     h->look_ms = now_ms + wait;
 }

@@ -18,8 +18,10 @@ enum {
     NODE_HEALTH_LOOKS = 16,    /* in half a period at most: each sample reads /proc                 */
     NODE_HEALTH_MISSES_MIN = 2, /* a beat is missed when the next is due as well: with one period a
                                  * jitter of a millisecond would be a death sentence              */
-    NODE_HEALTH_SLEPT_MIN = 2, /* looks in a row before sleep is death: one may fall between the end
-                                 * of other work and the beat that follows it                     */
+    NODE_HEALTH_EARLY = 8, /* an eighth of a period before a count of periods is full, its last beat
+                            * counts as missed: then late timers, the way and the telling still fit
+                            * into "within two periods". Only who missed a beat notices: the next of
+                            * one in time comes no more than its delay after a period             */
 };
 
 struct node_health_policy {
@@ -49,7 +51,8 @@ struct node_health {
     uint64_t sample_ms;  /* of the last sample; 0: none since the last beat       */
     uint64_t cpu_us, delay_us, own_us;
     enum node_health_view view;
-    uint32_t slept; /* looks in a row that saw it asleep */
+    uint64_t asleep_ms; /* every look after this one found it asleep              */
+    bool had_reason;    /* a look since the last beat found it stopped, busy or starved */
 };
 
 /* Start to expect beats, the first by now_ms + pass_ms + one period. */
@@ -60,7 +63,7 @@ void node_health_beat(struct node_health *h, const struct node_health_policy *p,
 /* Time in which the supervisor did not run is not held against anyone. */
 void node_health_excuse(struct node_health *h, uint64_t ms);
 
-/* Take in a sample (cpu_us, delay_us, own_delay_us, is_stopped, is_blocked of `ev`). */
+/* Take in a sample (cpu_us, delay_us, own_delay_us, is_stopped, is_blocked, is_runnable of `ev`). */
 void node_health_sample(struct node_health *h, uint64_t now_ms, const struct node_event *ev);
 
 /* What to do as time passes: FINE, LOOK (now and half a period later again), or DEAD when nobody

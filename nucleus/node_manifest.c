@@ -196,7 +196,7 @@ static void take_instance(struct node *n, struct node_slot *s, bool is_changed)
     }
     if (node_instance_is_live(s) && (is_changed || i->hash != s->cell->hash)) {
         i->restart_after_exit = i->hash != s->cell->hash; /* a change taken back needs nothing */
-        s->turn = NODE_TURN_ROLL;
+        s->at.turn = NODE_TURN_ROLL;
     }
     node_effects_dirty(n, s);
 }

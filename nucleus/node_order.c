@@ -33,7 +33,7 @@ static void order_slot(struct node *n, struct node_slot *s, const struct node_ev
     fresh_start(n, s);
     if (ev->kind == NODE_EV_RESTART && node_instance_is_live(s)) {
         s->at.restart_after_exit = true;
-        s->turn = one ? NODE_TURN_NOW : NODE_TURN_ROLL;
+        s->at.turn = one ? NODE_TURN_NOW : NODE_TURN_ROLL;
     }
 }
 

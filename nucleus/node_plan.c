@@ -156,7 +156,7 @@ static void start(struct node *n, struct node_slot *s)
 
 static bool is_going(const struct node_slot *s)
 {
-    bool in_group = s->at.restart_after_exit && s->turn == NODE_TURN_GROUP;
+    bool in_group = s->at.restart_after_exit && s->at.turn == NODE_TURN_GROUP;
 
     return node_instance_is_live(s) && (!s->at.is_wanted || in_group);
 }
@@ -221,7 +221,7 @@ static bool must_end(struct node *n, struct node_slot *s)
     if (!s->at.restart_after_exit) {
         return false;
     }
-    switch (s->turn) {
+    switch (s->at.turn) {
     case NODE_TURN_ROLL:
         return !node_instance_is_serving(s); /* it serves nobody: no turn to wait for */
     case NODE_TURN_NOW:
@@ -249,7 +249,7 @@ static void rest(struct node *n, struct node_slot *s)
 
 static bool is_in_roll(const struct node_slot *s)
 {
-    return s->at.restart_after_exit && s->at.is_wanted && s->turn == NODE_TURN_ROLL &&
+    return s->at.restart_after_exit && s->at.is_wanted && s->at.turn == NODE_TURN_ROLL &&
            s->at.state != NODE_DRAINING && node_instance_is_live(s);
 }
 
@@ -296,7 +296,7 @@ static void join_group(struct node *n, struct node_cell *c, const struct node_sl
         s->at.was_ready = c == crashed->cell && s->at.was_ready; /* those above wait for all below */
         if (node_instance_is_live(s) && s->at.state != NODE_DRAINING) {
             s->at.restart_after_exit = true;
-            s->turn = NODE_TURN_GROUP;
+            s->at.turn = NODE_TURN_GROUP;
         }
         node_effects_dirty(n, s);
         node_plan_touch(n, c);

@@ -33,6 +33,12 @@ enum node_ending { /* of a draining instance: which signal has been sent so far 
     NODE_END_KILL,
 };
 
+enum node_turn { /* when an instance with restart_after_exit is ended */
+    NODE_TURN_ROLL,  /* one at a time, while the others serve       */
+    NODE_TURN_NOW,   /* a person named this very instance           */
+    NODE_TURN_GROUP, /* with its strategy's group, dependents first */
+};
+
 /* One instance. Everything a successor needs to go on is in here: STORE hands out a copy. */
 struct node_instance {
     enum node_state state;
@@ -55,6 +61,7 @@ struct node_instance {
     bool is_blamed;          /* we end it for a fault: its exit counts as a crash               */
     bool was_ready;          /* at least once since a person started it or the entry changed    */
     bool restart_after_exit; /* to be ended, now or in its turn, and started again              */
+    enum node_turn turn;
     enum node_ending ending;
     uint64_t deadline_ms;    /* of the state (ready, drain, term, back-off), 0: none            */
     uint64_t started_ms;     /* of the process                                                  */

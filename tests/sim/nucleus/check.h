@@ -10,13 +10,15 @@ void check_process_effect(struct world *w, int cell, int seat, const struct node
 void check_process_step(struct world *w);
 void check_order_spawn(struct world *w, int cell, int seat);
 void check_order_end(struct world *w, int cell, int seat, const struct node_effect *e);
-bool check_cause_group(const struct world *w, int cell, uint64_t since_ms); /* crashed below */
+void check_cause_crash(struct world *w, int cell);
 void check_cause_end(struct world *w, int cell, int seat, const struct node_effect *e);
 void check_restart_spawn(struct world *w, int cell, int seat);
 void check_restart_loop(struct world *w, int cell, int seat);
 void check_restart_ended(struct world *w, int proc, bool is_sure);
 void check_restart_group(struct world *w, int crashed);
+uint64_t check_health_limit_ms(const struct world *w, const struct proc *p); /* to find its hang */
 void check_health_look(struct world *w, int proc);
+bool check_health_may_kill(const struct world *w, const struct proc *p);
 bool check_progress_reached(struct world *w, char why[256]);
 
 #endif

@@ -80,8 +80,7 @@ static void check_reverse(struct world *w, int cell, int seat)
 static void check_roll(struct world *w, int cell, int seat, const struct proc *p)
 {
     const struct place *place = &w->place[cell];
-    bool is_roll = p->hash != place->entry.hash && place->crash_ms < p->born_ms &&
-                   !check_cause_group(w, cell, p->born_ms);
+    bool is_roll = p->hash != place->entry.hash && place->crash_ms < p->born_ms && !p->is_involved;
 
     if (!is_roll || p->is_doubted || p->unpublished_ms != w->now_ms || place->entry.restart.strategy != MANIFEST_ONE_FOR_ONE) {
         return;

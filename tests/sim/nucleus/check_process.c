@@ -75,7 +75,7 @@ void check_process_step(struct world *w)
             i->is_wanted != r->is_wanted || i->ending != r->ending || i->fails != r->fails ||
             i->restart_after_exit != r->restart_after_exit || i->is_spawning != r->is_spawning ||
             i->crash_count != r->crash_count || i->is_blamed != r->is_blamed ||
-            i->is_alive != r->is_alive || i->was_ready != r->was_ready) {
+            i->is_alive != r->is_alive || i->was_ready != r->was_ready || i->turn != r->turn) {
             world_fail(w, "%s.%u: the record differs from the machine (%s, %s)", i->name, i->instance,
                        node_state_name(i->state), node_state_name(r->state));
         }

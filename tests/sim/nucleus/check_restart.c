@@ -7,7 +7,9 @@ void check_restart_ended(struct world *w, int proc, bool is_sure)
     const struct proc *p = &w->proc[proc];
     struct seat *s = &w->place[p->cell].seat[p->seat];
 
-    w->place[p->cell].crash_ms = w->now_ms;
+    if (!p->is_ended || p->is_blamed || p->ends_itself) { /* else its exit is what was asked for */
+        check_cause_crash(w, p->cell);
+    }
     s->end_ms[s->ends++ % WORLD_CRASHES] = w->now_ms;
     if (is_sure) {
         s->sure_ms[s->sures++ % WORLD_CRASHES] = w->now_ms;
@@ -48,13 +50,23 @@ static void mark_above(struct world *w, int cell)
     }
 }
 
+/* Whether the crash is settled: the supervisor that heard of it lives, or left it on record. Else its
+ * successor finds it anew. */
+static bool is_settled(const struct world *w, const struct proc *p)
+{
+    const struct record *r = &w->record[p->slot];
+
+    return w->node != NULL ||
+           (r->is_kept && r->at.generation == p->generation && r->at.state == NODE_FAILED);
+}
+
 /* After a crash that is to be followed by a restart, those who share its fate restart too. */
 void check_restart_group(struct world *w, int crashed)
 {
     const struct proc *p = &w->proc[crashed];
     const struct seat *s = &w->place[p->cell].seat[p->seat];
 
-    if (s->gave_up_ms == w->now_ms) {
+    if (s->gave_up_ms == w->now_ms || !is_settled(w, p)) {
         return;
     }
     switch (w->place[p->cell].entry.restart.strategy) {

@@ -22,6 +22,9 @@ PLANTS = {
         ("memmove(store + kept, store, (fx->count - scales) * sizeof *store);", "")]),
     "scale-after": ("node_effects.c", "a person's number is stored after what follows from it", [
         ("scales = scales_first(fx);", "scales = ((void)scales_first, 0);")]),
+    "crash-first": ("node_effects.c", "a crash is on record before what it means to its group", [
+        ("fill_stores(n, store, kept, false, fill_stores(n, store, kept, true, 0))",
+         "fill_stores(n, store, kept, true, fill_stores(n, store, kept, false, 0))")]),
     "start-early": ("node_plan.c", "an instance starts before what it requires serves", [
         ("ret->serving == 0 || (!s->at.was_ready && ret->awaited > 0)",
          "!s->at.was_ready && ret->awaited > 0")]),
@@ -78,9 +81,23 @@ PLANTS = {
         ("if (ev->is_blocked || delay_us >= elapsed_us / 2 || own_us >= elapsed_us / 2) {", "if (ev->is_blocked) {"),
         ("h->excused_ms += less(elapsed_ms, (delay_us > own_us ? delay_us : own_us) / 1000);", "")]),
     "hang-missed": ("node_health.c", "a hang is found a period late", [
-        ("return h->since_ms + p->every_ms + half_period(p);", "return h->since_ms + 3 * p->every_ms;")]),
+        ("return h->since_ms + silence_ms(p) - half_period(p);", "return h->since_ms + 3 * p->every_ms;")]),
+    "hang-late": ("node_health.c", "a hang is found when two periods are over, and not before", [
+        ("return misses_ms(p, NODE_HEALTH_MISSES_MIN) - p->every_ms / NODE_HEALTH_EARLY;",
+         "return misses_ms(p, NODE_HEALTH_MISSES_MIN);")]),
+    "busy-late": ("node_health.c", "a busy hang is found when dead_after is over, and not before", [
+        ("*ret_unhealthy_ms = dead - p->every_ms / NODE_HEALTH_EARLY;", "*ret_unhealthy_ms = dead;")]),
     "hang-kept": ("node_health.c", "who hangs is never ended", [
-        ("    if (age >= dead_ms && is_sure) {\n        return NODE_HEALTH_DEAD;\n    }\n    return", "    (void)is_sure;\n    return")]),
+        ("    if (until_dead_ms(h, p, now_ms) == 0) {\n        return NODE_HEALTH_DEAD;\n    }\n    return until",
+         "    (void)until_dead_ms;\n    return until")]),
+    "continued-killed": ("node_health.c", "the time it was stopped counts as sleep once it is continued", [
+        ("h->had_reason = h->had_reason || h->view != NODE_HEALTH_UNKNOWN;", "")]),
+    "doze-killed": ("node_health.c", "one look asleep is death", [
+        ("return h->had_reason ? dead_after_ms(p) : misses_ms(p, 1) + half_period(p);", "return 0;")]),
+    "wait-unseen": ("node_health.c", "who waits for a CPU at the look seems to sleep", [
+        ("return ev->is_runnable ? NODE_HEALTH_STARVED : NODE_HEALTH_SLEPT;", "return NODE_HEALTH_SLEPT;")]),
+    "absence-slept": ("node_health.c", "time the supervisor was away counts as sleep", [
+        ("    h->asleep_ms += ms;\n", "")]),
     "no-grace": ("node.c", "the supervisor's own lateness is held against the cells", [
         ("        excuse(n, now_ms - expected);", "        ;")]),
     "stale-heard": ("node.c", "a dead process is heard as its successor", [
@@ -96,6 +113,8 @@ PLANTS = {
         ("    case NODE_READY:\n        s->said = NODE_SAID_READY;", "    case NODE_READY:\n        s->at.restart_after_exit = true;\n        s->said = NODE_SAID_READY;")]),
     "old-wish": ("node_adopt.c", "an interrupted start keeps an old wish to restart", [
         ("i->is_spawning = i->restart_after_exit = i->is_healthy = false;", "i->is_spawning = false;")]),
+    "turn-lost": ("node_adopt.c", "after the supervisor's death a group's restart is a roll", [
+        ("    s->is_adopted = true;\n", "    s->is_adopted = true;\n    s->at.turn = NODE_TURN_ROLL;\n")]),
     "interrupted-crash": ("node_adopt.c", "an interrupted start counts as a crash", [
         ("if (ran && i->is_spawning && i->state != NODE_DRAINING) {", "if (false) {")]),
     "hold-forgotten": ("node_manifest.c", "an apply starts what a person stopped", [

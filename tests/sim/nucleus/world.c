@@ -131,12 +131,14 @@ static void tell(struct world *w, const struct happening *h)
     if (is_ready && w->proc[h->proc].ready_told_ms == 0) {
         w->proc[h->proc].ready_told_ms = w->now_ms;
     }
+    if (is_ready || ev.kind == NODE_EV_BEAT || ev.kind == NODE_EV_REJOIN) {
+        w->proc[h->proc].heard_ms = w->now_ms;
+    }
     bool is_sure = false;
     if (ev.kind == NODE_EV_EXITED || ev.kind == NODE_EV_SPAWN_FAILED) {
         const struct proc *p = &w->proc[h->proc];
         is_sure = !p->is_ended && !p->ends_itself && world_is_wanted(w, p->cell, p->seat);
         if (p->is_posthumous || p->died_ms == 0 || p->died_ms >= w->incarnation_ms) {
-            is_sure = is_sure && !p->is_posthumous;
             check_restart_ended(w, h->proc, is_sure); /* else recovery has seen it */
         }
         w->proc[h->proc].is_posthumous = false;
@@ -146,18 +148,21 @@ static void tell(struct world *w, const struct happening *h)
     if (e != ERR_OK && !(e == ERR_NOT_FOUND && is_dead)) { /* last words of what is forgotten */
         world_fail(w, "%s is refused: %s", node_event_name(ev.kind), err_name(e));
     }
-    if (is_sure && w->node != NULL) {
+    if (is_sure) {
         check_restart_group(w, h->proc);
     }
 }
 
 static void stall(struct world *w)
 {
-    uint64_t lasts_ms = 10 + world_draw(w, 1) + world_draw(w, world_chance(w, 4) ? 8000 : 400);
+    bool is_long = world_chance(w, w->is_moody ? 2 : 4);
+    uint64_t lasts_ms = 10 + world_draw(w, is_long ? 8000 : 400);
 
     w->stall_until_ms = w->now_ms + lasts_ms;
     w->last_stall_ms = w->stall_until_ms;
-    w->own_delay_us += lasts_ms * 1000;
+    if (!world_chance(w, 3)) { /* else its counters stood still too: stopped, or the host was */
+        w->own_delay_us += lasts_ms * 1000;
+    }
     world_tell_loud(w, "the supervisor stalls for %lu ms", (unsigned long)lasts_ms);
 }
 
@@ -185,7 +190,7 @@ static void happen(struct world *w, const struct happening *h)
         if (w->node != NULL && w->stall_one_in != 0 && w->now_ms >= w->stall_until_ms) {
             stall(w);
         }
-        again(w, HAPPEN_STALL, 20000);
+        again(w, HAPPEN_STALL, w->is_moody ? 5000 : 20000);
         return;
     case HAPPEN_SUDDEN:
         if (w->node != NULL && w->crash_one_in != 0) {

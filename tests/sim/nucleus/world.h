@@ -13,6 +13,7 @@
 #include "common/base/macros.h"
 #include "common/base/rng.h"
 #include "nucleus/node.h"
+#include "tests/sim/nucleus/proc.h"
 
 enum {
     WORLD_CELLS = 50,
@@ -20,44 +21,6 @@ enum {
     WORLD_CRASHES = 64,   /* remembered per seat                                 */
     WORLD_NOBODY = -1,
     WORLD_SLACK_MS = 30,  /* of deliveries and clocks, where a checker times     */
-};
-
-enum mood { MOOD_WELL, MOOD_ASLEEP, MOOD_BUSY, MOOD_STOPPED, MOOD_STARVED };
-
-/* A process. What it will do is drawn when it is born. */
-struct proc {
-    bool lives;
-    int cell, seat;
-    uint32_t slot;
-    uint64_t generation, hash;
-    uint32_t every_ms, dead_after, ready_limit_ms;
-    bool is_trivial;
-    /* its character */
-    uint64_t stage_ms[3];    /* Booting, Listening, Ready; UINT64_MAX: never */
-    uint64_t crash_ms;       /* UINT64_MAX: never */
-    int exit_code, signal;
-    bool obeys_drain, obeys_term;
-    uint64_t drain_takes_ms, term_takes_ms, mood_ms, mood_lasts_ms;
-    enum mood mood_drawn;
-    /* its life */
-    uint64_t born_ms, died_ms;
-    enum node_state said;    /* EMPTY: nothing yet */
-    uint32_t heard_by;       /* incarnation of the supervisor its junction leads to */
-    enum mood mood;
-    uint64_t mood_since_ms, mood_until_ms;
-    uint64_t counted_ms, cpu_us, delay_us;
-    bool drains, ends_itself; /* as told; without being told */
-    bool is_published;
-    uint64_t unpublished_ms;
-    bool is_ended, must_restart; /* the machine told it to end; its group crashed */
-    bool is_posthumous;      /* adopted though dead: the guard will tell how it ended */
-    bool is_doubted;         /* found unhealthy, rightly or for a beat that was lost */
-    bool lost_a_beat;
-    uint64_t joined_ms;      /* the present supervisor heard of it */
-    uint64_t spawned_ms;     /* its start is confirmed: nothing is heard before */
-    uint64_t told_ms;        /* its last message arrives: later ones not before */
-    uint64_t beat_ms;        /* it last sent one */
-    uint64_t ready_told_ms;  /* Ready was delivered; 0: no */
 };
 
 /* The place of one instance: what a person wants of it and how it fared. */
@@ -102,7 +65,7 @@ enum happening_kind {
     HAPPEN_RECOVER,
     HAPPEN_STALL,    /* the supervisor gets no CPU for a while */
     HAPPEN_SUDDEN,   /* the supervisor is killed between two steps */
-    HAPPEN_LOOK,     /* a checker looks at a hung process */
+    HAPPEN_LOOK,     /* a checker looks at a hung process: by now it is found */
 };
 
 struct happening {
@@ -129,7 +92,7 @@ struct world {
     uint64_t crash_one_in, spawn_fails_one_in, stall_one_in, bad_one_in, lose_one_in;
     uint32_t cells_max;
     uint64_t storm_ms;       /* until then faults happen */
-    bool ends_with_down;
+    bool ends_with_down, is_moody;
     uint32_t delay_ms_max;
     /* the machine and its disk */
     struct node *node;       /* NULL: dead */
@@ -182,6 +145,7 @@ void world_manifest_free(struct manifest *m);
 int world_process_born(struct world *w, int cell, int seat, const struct node_effect *e);
 void world_process_happen(struct world *w, const struct happening *h);
 void world_process_count(struct world *w, struct proc *p);
+uint32_t world_process_losses_max(const struct proc *p); /* beats lost in a row */
 void world_process_die(struct world *w, int proc, int exit_code, int signal);
 void world_process_tell(struct world *w, int proc, enum node_event_kind kind, uint64_t in_ms);
 

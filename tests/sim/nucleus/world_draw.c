@@ -24,6 +24,7 @@ void world_draw_settings(struct world *w)
     w->delay_ms_max = (uint32_t)(world_chance(w, 2) ? 2 : between(w, 0, 100));
     w->storm_ms = w->now_ms + between(w, 5000, 90000);
     w->ends_with_down = world_chance(w, 3);
+    w->is_moody = world_chance(w, 4);
     for (int c = 0; c < WORLD_CELLS; c++) {
         snprintf(w->place[c].name, sizeof w->place[c].name, "c%02d", c);
         w->place[c].is_rotten = world_chance(w, 12);
@@ -240,9 +241,26 @@ void world_draw_manifest(struct world *w, bool is_first)
 
 /* ---- characters -------------------------------------------------------------------------------------- */
 
+static void draw_starvation(struct world *w, struct proc *p)
+{
+    p->mood_drawn = MOOD_STARVED;
+    p->mood_lasts_ms = between(w, 1, (world_chance(w, 4) ? 45 : 20) * (uint64_t)p->every_ms);
+    p->slice_ms = between(w, 1, world_chance(w, 2) ? 100 : 5000);
+}
+
+/* In a moody world it comes back about when it would be ended. */
+static void draw_hang(struct world *w, struct proc *p)
+{
+    uint64_t longest_ms = w->is_moody ? 3 * (uint64_t)p->every_ms * p->dead_after : 20000;
+
+    p->mood_drawn = (enum mood[]){MOOD_ASLEEP, MOOD_BUSY, MOOD_STOPPED}[world_draw(w, 3)];
+    p->mood_lasts_ms = world_chance(w, w->is_moody ? 4 : 2) ? UINT64_MAX : between(w, 1, longest_ms);
+    p->hangs_after_beat = world_chance(w, 2);
+}
+
 static void draw_fault(struct world *w, struct proc *p)
 {
-    switch (world_draw(w, 9)) {
+    switch (world_draw(w, w->is_moody ? 30 : 9)) {
     case 0:
         p->stage_ms[world_draw(w, 3)] = UINT64_MAX; /* never ready, or never speaks */
         return;
@@ -262,12 +280,10 @@ static void draw_fault(struct world *w, struct proc *p)
         p->stage_ms[2] = p->ready_limit_ms; /* too late, or nearly */
         return;
     case 6:
-        p->mood_drawn = MOOD_STARVED;
-        p->mood_lasts_ms = between(w, 1, 20 * (uint64_t)p->every_ms);
+        draw_starvation(w, p);
         return;
     default:
-        p->mood_drawn = (enum mood[]){MOOD_ASLEEP, MOOD_BUSY, MOOD_STOPPED}[world_draw(w, 3)];
-        p->mood_lasts_ms = world_chance(w, 2) ? UINT64_MAX : between(w, 1, 20000);
+        draw_hang(w, p);
         return;
     }
 }

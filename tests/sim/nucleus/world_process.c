@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/sim/nucleus/world.h"
+#include "tests/sim/nucleus/check.h"
 
 static void after(struct world *w, int proc, enum happening_kind kind, uint64_t in_ms)
 {
@@ -24,9 +24,12 @@ void world_process_count(struct world *w, struct proc *p)
     case MOOD_BUSY:
         p->cpu_us += elapsed_us - elapsed_us / 20;
         break;
-    case MOOD_STARVED:
-        p->delay_us += elapsed_us - elapsed_us / 20;
+    case MOOD_STARVED: {
+        uint64_t waited_ms = (w->now_ms - p->mood_since_ms) / p->slice_ms * p->slice_ms;
+        p->delay_us += (waited_ms - p->waited_ms) * 1000;
+        p->waited_ms = waited_ms;
         break;
+    }
     case MOOD_ASLEEP:
     case MOOD_STOPPED:
         break;
@@ -124,6 +127,15 @@ void world_process_die(struct world *w, int proc, int exit_code, int signal)
 
 /* ---- up ------------------------------------------------------------------------------------------ */
 
+/* Its timer for the next beat; what was set before is void. */
+static void set_beat(struct world *w, int proc, uint64_t in_ms)
+{
+    struct proc *p = &w->proc[proc];
+
+    p->next_beat_ms = w->now_ms + in_ms;
+    world_later(w, in_ms, (struct happening){.kind = HAPPEN_BEAT, .proc = proc, .value = ++p->beats});
+}
+
 static void say_stage(struct world *w, int proc)
 {
     static const enum node_state stage[] = {NODE_BOOTING, NODE_LISTENING, NODE_READY};
@@ -137,24 +149,42 @@ static void say_stage(struct world *w, int proc)
     p->said = stage[next];
     world_process_tell(w, proc, kind[next], delay(w));
     if (next == 2) {
-        after(w, proc, HAPPEN_BEAT, p->every_ms);
+        set_beat(w, proc, p->every_ms);
     } else if (p->stage_ms[next + 1] != UINT64_MAX) {
         after(w, proc, HAPPEN_STAGE, p->stage_ms[next + 1]);
     }
 }
 
-static void beat(struct world *w, int proc)
+uint32_t world_process_losses_max(const struct proc *p)
 {
-    struct proc *p = &w->proc[proc];
-    bool may_lose = !world_is_calm(w) && p->dead_after >= 3 && !p->lost_a_beat;
+    return p->dead_after > 3 ? p->dead_after - 2 : 1;
+}
 
-    p->beat_ms = w->now_ms;
-    p->lost_a_beat = may_lose && world_chance(w, w->lose_one_in);
-    if (!p->lost_a_beat) {
-        uint64_t late_ms = delay(w);
-        world_process_tell(w, proc, NODE_EV_BEAT, late_ms < p->every_ms / 4 ? late_ms : 0);
+/* One may be lost on the way, often the first after a mood; so many in a row that the next is still in
+ * time. */
+static bool is_lost(struct world *w, const struct proc *p)
+{
+    bool is_first = p->mood_until_ms == w->now_ms && w->lose_one_in != 0;
+
+    if (world_is_calm(w) || p->lost_beats == world_process_losses_max(p)) {
+        return false;
     }
-    after(w, proc, HAPPEN_BEAT, p->every_ms);
+    return world_chance(w, is_first ? 3 : p->lost_beats > 0 ? 2 : w->lose_one_in);
+}
+
+static void beat(struct world *w, const struct happening *h)
+{
+    struct proc *p = &w->proc[h->proc];
+
+    if (h->value != p->beats) {
+        return;
+    }
+    p->lost_beats = is_lost(w, p) ? p->lost_beats + 1 : 0;
+    if (p->lost_beats == 0) {
+        uint64_t late_ms = delay(w);
+        world_process_tell(w, h->proc, NODE_EV_BEAT, late_ms < p->every_ms / 4 ? late_ms : 0);
+    }
+    set_beat(w, h->proc, p->every_ms);
 }
 
 /* ---- moods --------------------------------------------------------------------------------------- */
@@ -166,6 +196,11 @@ static void into_mood(struct world *w, int proc)
     if (p->mood != MOOD_WELL || world_is_calm(w)) {
         return;
     }
+    if (p->hangs_after_beat && p->said == NODE_READY) { /* the worst moment to be found in time */
+        p->hangs_after_beat = false;
+        after(w, proc, HAPPEN_MOOD, p->next_beat_ms - w->now_ms + world_draw(w, 3));
+        return;
+    }
     world_process_count(w, p);
     p->mood = p->mood_drawn;
     p->mood_since_ms = w->now_ms;
@@ -175,8 +210,9 @@ static void into_mood(struct world *w, int proc)
     if (p->mood_lasts_ms != UINT64_MAX) {
         after(w, proc, HAPPEN_WELL, p->mood_lasts_ms);
     }
-    if (p->said == NODE_READY && (p->mood == MOOD_ASLEEP || p->mood == MOOD_STOPPED)) {
-        after(w, proc, HAPPEN_LOOK, 2 * (uint64_t)p->every_ms + w->delay_ms_max + WORLD_SLACK_MS);
+    p->waited_ms = 0;
+    if (p->said == NODE_READY && p->mood != MOOD_STARVED) {
+        after(w, proc, HAPPEN_LOOK, check_health_limit_ms(w, p));
     }
 }
 
@@ -185,10 +221,13 @@ static void get_well(struct world *w, int proc)
     struct proc *p = &w->proc[proc];
 
     world_process_count(w, p);
+    if (p->mood == MOOD_STARVED) { /* the last wait is over */
+        p->delay_us += (w->now_ms - p->mood_since_ms - p->waited_ms) * 1000;
+    }
     p->mood = MOOD_WELL;
     /* What it would have done meanwhile comes at once. */
     if (p->said == NODE_READY) {
-        after(w, proc, HAPPEN_BEAT, 0);
+        set_beat(w, proc, p->next_beat_ms > w->now_ms ? p->next_beat_ms - w->now_ms : 0);
     } else if (!p->is_trivial) {
         after(w, proc, HAPPEN_STAGE, 0);
     }
@@ -284,7 +323,7 @@ void world_process_happen(struct world *w, const struct happening *h)
         say_stage(w, h->proc);
         return;
     case HAPPEN_BEAT:
-        beat(w, h->proc);
+        beat(w, h);
         return;
     case HAPPEN_MOOD:
         into_mood(w, h->proc);

@@ -126,6 +126,7 @@ static void end(struct world *w, int cell, int seat, const struct node_effect *e
     }
     struct proc *p = &w->proc[index];
     check_cause_end(w, cell, seat, e);
+    p->is_blamed = p->is_blamed || (!p->is_ended && e->kind == NODE_FX_KILL);
     p->is_ended = true;
     struct happening h = {.proc = index, .incarnation = w->incarnation};
     if (e->kind == NODE_FX_DRAIN && p->heard_by == w->incarnation) {
@@ -204,6 +205,23 @@ static void perform_one(struct world *w, const struct node_effect *e)
     }
 }
 
+/* Who waits often and briefly may be between two waits. */
+static bool is_runnable(struct world *w, const struct proc *p)
+{
+    switch (p->mood) {
+    case MOOD_WELL:
+        return world_chance(w, 50);
+    case MOOD_BUSY:
+        return true;
+    case MOOD_STARVED:
+        return p->slice_ms > 100 || world_chance(w, 2);
+    case MOOD_ASLEEP:
+    case MOOD_STOPPED:
+        return false;
+    }
+    return false;
+}
+
 /* Look at the processes the machine asked about, as the real shell does: at once. */
 static void answer_samples(struct world *w, const struct node_event *asked, size_t count)
 {
@@ -217,6 +235,7 @@ static void answer_samples(struct world *w, const struct node_event *asked, size
                 ev.delay_us = p->delay_us;
                 ev.own_delay_us = w->own_delay_us;
                 ev.is_stopped = p->mood == MOOD_STOPPED;
+                ev.is_runnable = is_runnable(w, p);
                 world_shell_must(w, ev);
                 break;
             }
@@ -293,6 +312,7 @@ static void judge_decided(struct world *w, const struct node_instance *r)
     if (r->state == NODE_DRAINING && live != WORLD_NOBODY &&
         w->proc[live].generation == r->generation) {
         check_cause_end(w, cell, seat, &(struct node_effect){.kind = kind});
+        w->proc[live].is_blamed = w->proc[live].is_blamed || r->is_blamed;
         w->proc[live].is_ended = true;
     }
 }
@@ -362,6 +382,24 @@ static int find_living(struct world *w, const struct node_instance *r)
     return live;
 }
 
+/* A process that was recorded and is gone. Either its end is told in a moment, or recovery is told at
+ * once that it does not live. */
+static void find_dead(struct world *w, struct node_instance *r)
+{
+    struct proc *dead = find_generation(w, r->generation);
+    struct seat *s = &w->place[world_cell_of(w, r->name)].seat[r->instance];
+
+    if (world_chance(w, 2)) {
+        r->is_alive = dead->is_posthumous = true;
+        world_process_tell(w, (int)(dead - w->proc), NODE_EV_EXITED, world_draw(w, 100));
+        return;
+    }
+    s->end_ms[s->ends++ % WORLD_CRASHES] = w->now_ms;
+    check_cause_crash(w, world_cell_of(w, r->name));
+    dead->is_found_dead = !dead->is_ended && !dead->ends_itself && !r->is_spawning &&
+                          r->state != NODE_DRAINING && world_is_wanted(w, dead->cell, dead->seat);
+}
+
 static void adopt(struct world *w)
 {
     for (uint32_t slot = 0; slot < w->records && w->node != NULL; slot++) {
@@ -371,20 +409,25 @@ static void adopt(struct world *w)
         struct node_instance r = w->record[slot].at;
         bool ran = r.is_alive;
         r.is_alive = find_living(w, &r) != WORLD_NOBODY;
-        if (ran && !r.is_alive && world_chance(w, 2)) {
-            struct proc *dead = find_generation(w, r.generation);
-            r.is_alive = dead->is_posthumous = true;
-            world_process_tell(w, (int)(dead - w->proc), NODE_EV_EXITED, world_draw(w, 100));
-        } else if (ran && !r.is_alive) {
-            struct seat *s = &w->place[world_cell_of(w, r.name)].seat[r.instance];
-            s->end_ms[s->ends++ % WORLD_CRASHES] = w->now_ms;
-            w->place[world_cell_of(w, r.name)].crash_ms = w->now_ms;
+        if (ran && !r.is_alive) {
+            find_dead(w, &r);
         }
         world_shell_must(w, (struct node_event){.kind = NODE_EV_ADOPT, .slot = slot, .adopt = &r});
     }
     for (int c = 0; c < WORLD_CELLS && w->node != NULL; c++) {
         if (w->scale_is_kept[c]) {
             world_shell_must(w, (struct node_event){.kind = NODE_EV_ADOPT_SCALE, .scale = &w->scale[c]});
+        }
+    }
+}
+
+/* Crashes of which recovery was told at once have been heard of with the manifest. */
+static void settle_dead(struct world *w)
+{
+    for (int i = 0; i < w->procs; i++) {
+        if (w->proc[i].is_found_dead) {
+            w->proc[i].is_found_dead = false;
+            check_restart_group(w, i);
         }
     }
 }
@@ -420,6 +463,7 @@ void world_shell_recover(struct world *w)
         }
     }
     world_shell_must(w, (struct node_event){.kind = NODE_EV_MANIFEST, .manifest = &w->manifest});
+    settle_dead(w);
     for (int i = 0; i < w->procs && w->node != NULL; i++) {
         const struct proc *p = &w->proc[i];
         if (p->lives && p->heard_by != w->incarnation) {

@@ -48,7 +48,7 @@ static void an_adopted_cell_has_the_ready_limit_to_find_us(struct kit *k)
 {
     struct node_instance r = record(NODE_READY, true);
     recover(k, &r);
-    kit_run(k, k->now_ms + 10000 + 1499);
+    kit_run(k, k->now_ms + 10000 + 1374);
     CLAIM(k, kit_has(k, ""), "not looked at before its pass is over");
     kit_run(k, k->now_ms + 1);
     CLAIM(k, kit_has(k, "SAMPLE a.0"), "then as always");
@@ -59,7 +59,7 @@ static void a_first_beat_ends_the_pass(struct kit *k)
     struct node_instance r = record(NODE_READY, true);
     recover(k, &r);
     kit_tell(k, NODE_EV_BEAT, "a.0");
-    kit_run(k, k->now_ms + 1499);
+    kit_run(k, k->now_ms + 1374);
     CLAIM(k, kit_has(k, ""), "one before");
     kit_run(k, k->now_ms + 1);
     CLAIM(k, kit_has(k, "SAMPLE a.0"), "looked at as always");
@@ -229,6 +229,37 @@ static void an_apply_under_way_is_finished(struct kit *k)
     CLAIM(k, kit_has(k, "DRAIN a.0"), "it runs an old version");
 }
 
+/* Two instances that serve and are to be restarted: by turns when they roll, together in a group. */
+static void a_restart_keeps_its_turn(struct kit *k)
+{
+    static const struct {
+        enum node_turn turn;
+        bool first, second;
+        const char *why;
+    } rows[] = {{NODE_TURN_ROLL, true, false, "one after the other"},
+                {NODE_TURN_NOW, true, true, "a person named each of them"},
+                {NODE_TURN_GROUP, true, true, "all together"}};
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct kit own;
+        kit_init(&own);
+        own.now_ms = 100000;
+        struct node_instance r = record(NODE_READY, true);
+        r.restart_after_exit = true;
+        r.turn = rows[i].turn;
+        CLAIM(&own, adopt(&own, 1, &r) == ERR_OK, "the first");
+        r.instance = 1;
+        r.generation = 10;
+        CLAIM(&own, adopt(&own, 2, &r) == ERR_OK, "and the second");
+        kit_cell(&own, "a", 2, "")->restart.strategy = MANIFEST_ONE_FOR_ALL;
+        kit_apply(&own);
+        CLAIM(&own, kit_has(&own, "DRAIN a.0") == rows[i].first, rows[i].why);
+        CLAIM(&own, kit_has(&own, "DRAIN a.1") == rows[i].second, rows[i].why);
+        k->failed |= own.failed;
+        kit_fini(&own);
+    }
+}
+
 static void down_and_scales_are_remembered(struct kit *k)
 {
     struct node_instance r = record(NODE_READY, true);
@@ -264,7 +295,7 @@ static void bad_records_are_refused(struct kit *k)
     static const char *const why[] = {
         "no state", "unknown state", "unknown ending", "instance out of range", "alive and stopped",
         "alive without a generation", "no heartbeat period", "no misses", "name without an end",
-        "reason without an end", "last generation", "a list, not a record"};
+        "reason without an end", "last generation", "unknown turn", "no record at all"};
 
     for (size_t i = 0; i < ARRAY_LEN(why); i++) {
         r = good;
@@ -280,8 +311,9 @@ static void bad_records_are_refused(struct kit *k)
         case 8: memset(r.name, 'x', sizeof r.name); break;
         case 9: memset(r.reason, 'x', sizeof r.reason); break;
         case 10: r.generation = UINT64_MAX; break;
+        case 11: r.turn = (enum node_turn)99; break;
         }
-        CLAIM(k, adopt(k, 1, i == 11 ? NULL : &r) == ERR_INVALID, why[i]);
+        CLAIM(k, adopt(k, 1, i == 12 ? NULL : &r) == ERR_INVALID, why[i]);
     }
     good.instance = NAME_INSTANCE_MAX;
     CLAIM(k, adopt(k, NODE_INSTANCES_MAX - 1, &good) == ERR_OK, "the last instance in the last slot");
@@ -323,6 +355,7 @@ int main(void)
         KIT_TEST(orphans_end_from_the_top),
         KIT_TEST(an_interrupted_start_keeps_no_old_wish),
         KIT_TEST(an_apply_under_way_is_finished),
+        KIT_TEST(a_restart_keeps_its_turn),
         KIT_TEST(down_and_scales_are_remembered),
         KIT_TEST(a_scale_of_another_number_is_void),
         KIT_TEST(bad_records_are_refused),

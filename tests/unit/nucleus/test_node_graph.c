@@ -287,6 +287,31 @@ static void one_for_all_restarts_its_siblings(struct kit *k)
           "a restart, not a crash of its own");
 }
 
+/* A successor finds a crash that is not on record anew, with all that follows from it; one that is on
+ * record it takes for settled. */
+static void what_a_crash_decides_is_stored_before_it(struct kit *k)
+{
+    uint32_t crashed = 0, others = 0;
+
+    kit_cell(k, "a", 3, "")->restart.strategy = MANIFEST_ONE_FOR_ALL;
+    kit_apply(k);
+    kit_up(k, "a.0");
+    kit_up(k, "a.1");
+    kit_up(k, "a.2");
+    kit_exit(k, "a.0", 1, 0);
+    for (size_t i = 0; i < k->fx.count && k->fx.item[i].kind == NODE_FX_STORE; i++) {
+        const struct node_instance *r = k->fx.item[i].record;
+        if (r->instance == 0) {
+            crashed++;
+            CLAIM(k, others == 2, "the crash last");
+        } else {
+            others++;
+            CLAIM(k, r->restart_after_exit && r->turn == NODE_TURN_GROUP, "each with its turn");
+        }
+    }
+    CLAIM(k, crashed == 1 && others == 2, "and each once");
+}
+
 static void rest_for_one_restarts_what_is_above_in_order(struct kit *k)
 {
     kit_cell(k, "a", 1, "")->restart.strategy = MANIFEST_REST_FOR_ONE;
@@ -424,6 +449,7 @@ int main(void)
         KIT_TEST(a_change_restarts_at_once_who_does_not_serve),
         KIT_TEST(a_persons_restart_of_one_is_at_once),
         KIT_TEST(one_for_all_restarts_its_siblings),
+        KIT_TEST(what_a_crash_decides_is_stored_before_it),
         KIT_TEST(rest_for_one_restarts_what_is_above_in_order),
         KIT_TEST(who_gives_up_takes_nobody_along),
         KIT_TEST(random_graphs_start_and_stop_in_order),
