@@ -17,8 +17,8 @@
 #include "common/run/shm_serve.h"
 
 enum {
-    BELL_SLICE_NS = 4000000,  /* on the futex without a look at the peer's life: under the 10 ms that
-                               * a caller may be left in the dark, seldom enough to cost nothing   */
+    BELL_SLICE_NS = 8000000,  /* on the futex for those who find the socket taken: under the 10 ms
+                               * that a caller may be left in the dark                           */
     BELL_DRAIN_MAX = 16,      /* bytes taken off the socket at once; what is left wakes us again   */
     BELL_TURN_ROUNDS = 5,     /* of the calibration; the best counts                               */
     BELL_TURN_COUNT = 256,    /* turns of a round                                                  */
@@ -154,9 +154,9 @@ static void sleep_on_futex(struct shm *c, struct shm_bell_nap *nap,
     (void)__atomic_fetch_add(&c->bell->sleepers, 1, __ATOMIC_SEQ_CST);
     (void)__atomic_fetch_add(&c->bell->naps, 1, __ATOMIC_SEQ_CST);
     if (peek(context) != SHM_CORE_READY && !__atomic_load_n(&c->peer_bell->closed, __ATOMIC_SEQ_CST)) {
-        struct timespec most = left(nap->deadline_ns, BELL_SLICE_NS);
+        struct timespec most = left(nap->deadline_ns, nap->is_deep ? BELL_SLICE_NS : c->slice_ns);
         long slept = syscall(SYS_futex, &c->peer_bell->kick, FUTEX_WAIT, seen, &most, NULL, 0);
-        nap->is_deep = slept != 0 && errno == ETIMEDOUT;
+        nap->is_deep = nap->is_deep || (slept != 0 && errno == ETIMEDOUT);
     }
     (void)__atomic_fetch_sub(&c->bell->sleepers, 1, __ATOMIC_SEQ_CST);
 }
@@ -203,9 +203,8 @@ void shm_bell_sleep(struct shm *c, struct shm_bell_nap *nap,
         atomic_store(&c->has_socket, 0);
         return;
     }
-    bool was_deep = nap->is_deep;
     sleep_on_futex(c, nap, peek, context);
-    if (nap->is_deep || was_deep) {
+    if (nap->is_deep) {
         (void)shm_bell_check(c);
     }
 }

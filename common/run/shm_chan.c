@@ -32,6 +32,7 @@ enum err shm_chan_new(const struct shm_chan_parts *parts, struct shm **ret)
     c->peer_pid = parts->peer_pid;
     c->peer_uid = parts->peer_uid;
     c->poll_fd = -1;
+    c->slice_ns = SHM_CORE_SLICE_NS;
     atomic_store(&c->over, ERR_OK);
     shm_wait_init(&c->serve_wait, shm_bell_turn_ps());
     for (uint32_t i = 0; i < c->shape.slots; i++) {

@@ -10,6 +10,8 @@
 #include "common/run/shm_wait.h"
 
 enum {
+    SHM_CORE_SLICE_NS = 1000000, /* on the futex without a look at the peer's life: what a caller may
+                                  * be left in the dark; longer waits have a dearer wake to spare   */
     SHM_CORE_LOOK_EVERY = 64,  /* turns between two looks at what changes seldom; a power of two  */
 };
 
@@ -65,6 +67,7 @@ struct shm {
     atomic_uint kicked_socket;
     _Atomic(const void *) server; /* the thread that serves, by an address of its own        */
     int poll_fd;                  /* epoll of socket and pidfd, made when asked for          */
+    uint64_t slice_ns;            /* first sleep on the futex; tests make it longer or none  */
 
     /* the serving thread */
     uint32_t depth;

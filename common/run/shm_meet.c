@@ -12,8 +12,8 @@
 
 #include "common/run/fd.h"
 #include "common/run/shm_auth.h"
-#include "common/run/shm_chan.h"
 #include "common/run/shm_bell.h"
+#include "common/run/shm_chan.h"
 #include "common/run/shm_half.h"
 
 #ifndef SO_PASSPIDFD

@@ -35,7 +35,7 @@ static uint32_t begin_together(struct shm_wait *w)
         return 0;
     }
     w->together = 0;
-    w->part_after = w->part_after < SHM_WAIT_PART_LAST ? w->part_after * 4 : SHM_WAIT_PART_LAST;
+    w->part_after = w->part_after < SHM_WAIT_PART_LAST / 4 ? w->part_after * 4 : SHM_WAIT_PART_LAST;
     w->kind = SHM_WAIT_PART;
     return turns_of(w, SHM_WAIT_PART_NS);
 }

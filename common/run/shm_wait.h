@@ -33,9 +33,9 @@ enum {
     SHM_WAIT_BUSY_MAX = 6,         /* 2^this times SHM_WAIT_BUSY_WAITS without spinning            */
     SHM_WAIT_BUSY_WAITS = 4,
     SHM_WAIT_PART_NS = 5000000,    /* a tick of any usual kernel                                  */
-    SHM_WAIT_PART_FIRST = 1024,    /* quick waits on one processor before the first try           */
+    SHM_WAIT_PART_FIRST = 1 << 14,  /* quick waits on one processor before the first try           */
     SHM_WAIT_PART_LAST = 1 << 18,  /* and at most: 5 ms in more than a second                     */
-    SHM_WAIT_QUICK_NS = 100000,    /* a sleep as short as this is one of a hot pair               */
+    SHM_WAIT_QUICK_NS = 20000,     /* a sleep as short as this is one of a hot pair               */
 };
 
 enum shm_wait_kind {
