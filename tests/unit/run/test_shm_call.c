@@ -345,6 +345,48 @@ static void too_few_slots_are_an_error_not_a_deadlock(void)
     shm_pair_close(ends);
 }
 
+struct caller {
+    struct shm *c;
+    uint32_t first;
+};
+
+static void *call_often(void *context)
+{
+    const struct caller *caller = context;
+    enum { CALLS = 300 };
+
+    for (uint32_t i = 0; i < CALLS; i++) {
+        uint32_t number = caller->first + i, got = 0;
+        size_t size = sizeof got;
+        enum err e = shm_call(caller->c, ECHO, &number, sizeof number, PATIENT_MS, &got, &size);
+        CHECK(e == ERR_OK && got == number, "call %u: %s, answer %u", number, err_name(e), got);
+    }
+    return NULL;
+}
+
+static void threads_get_their_own_answers(void)
+{
+    struct shm *ends[2];
+    pthread_t thread, callers[4];
+    struct caller caller[4];
+    char none;
+    size_t size = 0;
+
+    shm_pair_open(ends, &shm_pair_shape);
+    shm_handler(ends[1], handle, NULL);
+    REQUIRE(pthread_create(&thread, NULL, server, ends[1]) == 0, "a server");
+    for (uint32_t i = 0; i < 4; i++) {
+        caller[i] = (struct caller){ends[0], 1000000 * i};
+        REQUIRE(pthread_create(&callers[i], NULL, call_often, &caller[i]) == 0, "caller %u", i);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(callers[i], NULL);
+    }
+    CHECK(shm_call(ends[0], STOP, NULL, 0, PATIENT_MS, &none, &size) == ERR_OK, "stopped");
+    pthread_join(thread, NULL);
+    shm_pair_close(ends);
+}
+
 static void busy_rounds_make_no_system_call(void)
 {
     struct shm *ends[2];
@@ -428,6 +470,7 @@ int main(void)
     a_closed_session_takes_its_request_back();
     calls_reach_into_one_another();
     too_few_slots_are_an_error_not_a_deadlock();
+    threads_get_their_own_answers();
     busy_rounds_make_no_system_call();
     a_closed_end_is_told();
     a_loop_is_told_by_a_descriptor();
