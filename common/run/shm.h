@@ -100,7 +100,7 @@ void shm_session_close(struct shm_session *s);
  * the last request is still out. Valid until shm_ask_send. */
 void *shm_ask_room(struct shm_session *s, size_t size) MUST_CHECK;
 
-/* Before a large payload is written into the room: the peer, if it is about to sleep, waits a little
+/* Before a large payload (16 KiB and more) is written into the room: the peer, if it is about to sleep, waits a little
  * longer, and if it sleeps, it wakes meanwhile. */
 void shm_ask_filling(struct shm_session *s);
 
