@@ -17,6 +17,7 @@ enum {
     STOP = 2,
     PATIENT_MS = 20000,
     PAUSES_MAX = 400,
+    TURNS_MAX = 1500,
 };
 
 static struct rng rng;
@@ -26,6 +27,14 @@ static void pauses(uint64_t most)
     for (uint64_t i = rng_below(&rng, most + 1); i > 0; i--) {
         __builtin_ia32_pause();
     }
+}
+
+/* Lie down at any moment: the wake that is to be lost arrives some microseconds after the wait began, and
+ * a waiter that always slept at once would always be asleep by then. */
+static void draw_patience(struct shm_wait *w)
+{
+    w->misses = w->resting = w->busy = 0;
+    w->budget = (uint32_t)rng_below(&rng, TURNS_MAX);
 }
 
 static enum err handle(void *context, const struct shm_request *r)
@@ -39,6 +48,7 @@ static enum err handle(void *context, const struct shm_request *r)
         return shm_answer(r, ERR_OK, 0);
     }
     memcpy(&number, r->data, size);
+    draw_patience(&r->channel->serve_wait);
     pauses(*most);
     uint64_t *room = shm_answer_room(r, sizeof *room);
     if (room == NULL) {
@@ -49,17 +59,33 @@ static enum err handle(void *context, const struct shm_request *r)
     return e == ERR_CANCELLED ? ERR_OK : e;
 }
 
-/* Nobody spins, and whoever misses a wake sleeps until the deadline. */
-static void sleep_always(struct shm *c, bool is_socket)
+/* Whoever misses a wake sleeps until the deadline. */
+static void sleep_long(struct shm *c, bool is_socket)
 {
-    c->serve_wait.resting = UINT32_MAX;
-    for (uint32_t i = 0; i < c->shape.slots; i++) {
-        c->asker[i].wait.resting = UINT32_MAX;
-    }
     c->slice_ns = is_socket ? 0 : (uint64_t)2 * PATIENT_MS * 1000000;
 }
 
 enum kind { TIMEOUTS, WAKES, SOCKET };
+
+/* The two on processors of their own, where there are two: on one they meet only when one is stopped in
+ * the middle. */
+static void pin(int side)
+{
+    static cpu_set_t all; /* before the first pinning; a child inherits it */
+    cpu_set_t one;
+    int seen = 0;
+
+    CPU_ZERO(&one);
+    if (CPU_COUNT(&all) == 0 && sched_getaffinity(0, sizeof all, &all) != 0) {
+        return;
+    }
+    for (int cpu = 0; cpu < CPU_SETSIZE && seen <= side; cpu++) {
+        if (CPU_ISSET(cpu, &all) && seen++ == side) {
+            CPU_SET(cpu, &one);
+            (void)sched_setaffinity(0, sizeof one, &one); /* a race less likely is no failure */
+        }
+    }
+}
 
 static pid_t start(enum kind kind, uint64_t most, struct shm **ret)
 {
@@ -73,11 +99,12 @@ static pid_t start(enum kind kind, uint64_t most, struct shm **ret)
     if (child == 0) {
         struct shm *c = NULL;
         fd_close(&at[0]);
+        pin(1);
         rng_init(&rng, rng_next(&rng));
         REQUIRE(shm_meet_accept(&at[1], &config, PATIENT_MS, &c) == ERR_OK, "met");
         shm_handler(c, handle, &most);
         if (kind != TIMEOUTS) {
-            sleep_always(c, kind == SOCKET);
+            sleep_long(c, kind == SOCKET);
         }
         CHECK(shm_serve(c, UINT32_MAX) == ERR_OK, "stopped");
         shm_close(c);
@@ -86,7 +113,7 @@ static pid_t start(enum kind kind, uint64_t most, struct shm **ret)
     fd_close(&at[1]);
     REQUIRE(shm_meet_connect(&at[0], &config, PATIENT_MS, ret) == ERR_OK, "met");
     if (kind != TIMEOUTS) {
-        sleep_always(*ret, kind == SOCKET);
+        sleep_long(*ret, kind == SOCKET);
     }
     return child;
 }
@@ -170,6 +197,7 @@ static void no_wake_is_lost(enum kind kind, uint64_t count)
 
     REQUIRE(shm_session_open(c, &s) == ERR_OK, "a slot");
     for (uint64_t i = 0; i < count && lost == 0; i++) {
+        draw_patience(&c->asker[s.slot].wait);
         lost += shm_ask(&s, CHECKED, &i, sizeof i, PATIENT_MS, &reply) != ERR_OK;
         pauses(PAUSES_MAX); /* sometimes the server sleeps by now, sometimes not yet */
     }
@@ -213,6 +241,7 @@ int main(int argc, char **argv)
     const char *only = argc > 1 ? argv[1] : "";
     uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
 
+    pin(0);
     rng_init(&rng, argc > 3 ? strtoull(argv[3], NULL, 10) : 1);
     if (only[0] == '\0' || strcmp(only, "timeouts") == 0) {
         late_answers_never_cross(count > 0 ? count : 20000);
