@@ -138,7 +138,7 @@ enum err shm_call(struct shm *c, uint32_t operation, const void *data, size_t da
 /* ---- serving -------------------------------------------------------------------------------------- */
 
 /* Serve until shm_stop or timeout_ms are over (UINT32_MAX: for ever). ERR_OK: stopped; ERR_TIMEOUT;
- * ERR_PEER_DEAD; ERR_UNAVAILABLE: the peer has closed; ERR_PRECONDITION: another thread serves. */
+ * ERR_PEER_DEAD; ERR_UNAVAILABLE: the peer has closed; ERR_PRECONDITION: a thread is in here already. */
 enum err shm_serve(struct shm *c, uint32_t timeout_ms) MUST_CHECK;
 
 /* From a handler: shm_serve returns after it. */
@@ -172,7 +172,7 @@ enum err shm_request_copy(const struct shm_request *r, void *out) MUST_CHECK;
 int shm_fd(struct shm *c);
 
 /* Before the loop sleeps: ask the peer for a sign. True: nothing is pending, sleep. False: something
- * arrived meanwhile, take it and arm again. */
+ * arrived meanwhile, take it and arm again. No other thread may wait on the channel then. */
 bool shm_arm(struct shm *c);
 
 /* After the loop woke. ERR_OK, or why the channel is over: ERR_PEER_DEAD, ERR_UNAVAILABLE. */

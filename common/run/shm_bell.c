@@ -218,7 +218,11 @@ bool shm_arm(struct shm *c)
     if (atomic_load(&c->over) != ERR_OK) {
         return false;
     }
-    if (atomic_compare_exchange_strong(&c->has_socket, &none, 1)) {
+    if (!c->is_armed && !atomic_compare_exchange_strong(&c->has_socket, &none, 1)) {
+        return false; /* another thread sleeps there and would take our byte */
+    }
+    if (!c->is_armed) {
+        c->is_armed = true;
         (void)__atomic_fetch_add(&c->bell->socket_naps, 1, __ATOMIC_SEQ_CST);
     }
     return !shm_serve_pending(c) && !shm_ask_pending(c);
@@ -226,10 +230,11 @@ bool shm_arm(struct shm *c)
 
 enum err shm_disarm(struct shm *c)
 {
-    if (__atomic_load_n(&c->bell->socket_naps, __ATOMIC_RELAXED) % 2 == 1) {
+    if (c->is_armed) {
+        c->is_armed = false;
         (void)__atomic_fetch_add(&c->bell->socket_naps, 1, __ATOMIC_SEQ_CST);
+        drain(c);
         atomic_store(&c->has_socket, 0);
     }
-    drain(c);
     return shm_bell_check(c);
 }

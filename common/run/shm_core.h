@@ -68,7 +68,9 @@ struct shm {
     atomic_uint kicked_naps;      /* the peer's nap that we have woken last                  */
     atomic_uint kicked_socket;
     _Atomic(const void *) server; /* the thread that serves, by an address of its own        */
+    atomic_uint is_serving;       /* a thread is in shm_serve                                */
     int poll_fd;                  /* epoll of socket and pidfd, made when asked for          */
+    bool is_armed;                /* the loop's thread holds has_socket                      */
     uint64_t slice_ns;            /* first sleep on the futex; tests make it longer or none  */
 
     /* the serving thread */

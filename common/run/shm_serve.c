@@ -1,12 +1,15 @@
 /* Serving: requests in, answers out. */
 #include <assert.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/run/shm_loop.h"
 
 enum {
     SERVE_CLOCK_EVERY = 256, /* busy waits between two looks at the deadline; a power of two */
     SERVE_FILL_MIN = 16384,  /* as for requests                                              */
+    SERVE_RETRY_US = 200,    /* between two tries to get the right to serve                  */
+    SERVE_NS_PER_MS = 1000000,
 };
 
 static struct shm_server_slot *held(const struct shm_request *r)
@@ -264,19 +267,37 @@ static enum err serve(struct shm *c, uint32_t timeout_ms)
     }
 }
 
-enum err shm_serve(struct shm *c, uint32_t timeout_ms)
+/* Become the thread that serves. A thread that waits for an answer may have the right: it serves
+ * meanwhile, and gives it back when it has its answer. */
+static enum err take_over(struct shm *c, uint32_t timeout_ms)
 {
+    uint64_t begun_ns = shm_bell_now_ns();
     bool is_new;
 
-    if (!shm_serve_begin(c, &is_new) || !is_new) {
-        if (is_new) {
-            shm_serve_end(c);
+    while (!shm_serve_begin(c, &is_new)) {
+        if (timeout_ms != UINT32_MAX &&
+            shm_bell_now_ns() - begun_ns >= (uint64_t)timeout_ms * SERVE_NS_PER_MS) {
+            return ERR_TIMEOUT;
         }
+        (void)usleep(SERVE_RETRY_US);
+    }
+    return is_new ? ERR_OK : ERR_PRECONDITION; /* not new: from inside a handler */
+}
+
+enum err shm_serve(struct shm *c, uint32_t timeout_ms)
+{
+    unsigned none = 0;
+
+    if (!atomic_compare_exchange_strong(&c->is_serving, &none, 1)) {
         return ERR_PRECONDITION;
     }
-    c->must_stop = false;
-    enum err e = serve(c, timeout_ms);
-    shm_serve_end(c);
+    enum err e = take_over(c, timeout_ms);
+    if (e == ERR_OK) {
+        c->must_stop = false;
+        e = serve(c, timeout_ms);
+        shm_serve_end(c);
+    }
+    atomic_store(&c->is_serving, 0);
     return e;
 }
 

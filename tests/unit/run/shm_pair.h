@@ -4,7 +4,9 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +25,21 @@ static inline struct shm_meet_config shm_pair_config(const struct shm_shape *sha
 
     memset(config.key, 0x5a, sizeof config.key);
     return config;
+}
+
+/* A child that ends with the test, also when that crashes. */
+static inline pid_t shm_pair_fork(void)
+{
+    pid_t parent = getpid(), child = fork();
+
+    REQUIRE(child >= 0, "a child");
+    if (child == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent) {
+            _exit(1);
+        }
+    }
+    return child;
 }
 
 static inline void shm_pair_sockets(int ends[2])

@@ -1,6 +1,7 @@
 /* Calls over a channel, both ends in one thread or two: payloads at every edge, loans in place, refusals
  * with their own codes, timeouts, reverse and nested calls, slots that run out. */
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "tests/unit/run/shm_pair.h"
@@ -345,6 +346,43 @@ static void too_few_slots_are_an_error_not_a_deadlock(void)
     shm_pair_close(ends);
 }
 
+static void *ask_in_vain(void *context)
+{
+    struct shm_session s;
+    struct shm_reply reply;
+    enum { SHORT_MS = 30 };
+
+    REQUIRE(shm_session_open(context, &s) == ERR_OK, "a slot");
+    CHECK(shm_ask(&s, ECHO, NULL, 0, SHORT_MS, &reply) == ERR_TIMEOUT, "nobody serves there");
+    shm_session_close(&s);
+    return NULL;
+}
+
+/* Whoever waits for an answer has the right to serve, and gives it back. */
+static void a_server_starts_beside_a_waiting_caller(void)
+{
+    struct shm *ends[2];
+    pthread_t thread;
+    char none;
+    size_t size = 0;
+
+    shm_pair_open(ends, &shm_pair_shape);
+    shm_handler(ends[0], handle, NULL);
+    REQUIRE(pthread_create(&thread, NULL, ask_in_vain, ends[0]) == 0, "a caller");
+    struct shm_counters mine = {0}, theirs;
+    while (mine.calls == 0) { /* it ends by itself after SHORT_MS at the latest */
+        (void)sched_yield();
+        shm_chan_counters(ends[0], &mine, &theirs);
+    }
+    CHECK(shm_serve(ends[0], 60) == ERR_TIMEOUT, "the server waits its turn, then serves");
+    pthread_join(thread, NULL);
+    REQUIRE(pthread_create(&thread, NULL, server, ends[0]) == 0, "a server");
+    enum err e = shm_call(ends[1], STOP, NULL, 0, PATIENT_MS, &none, &size);
+    CHECK(e == ERR_OK, "and answers: %s", err_name(e));
+    pthread_join(thread, NULL);
+    shm_pair_close(ends);
+}
+
 struct caller {
     struct shm *c;
     uint32_t first;
@@ -470,6 +508,7 @@ int main(void)
     a_closed_session_takes_its_request_back();
     calls_reach_into_one_another();
     too_few_slots_are_an_error_not_a_deadlock();
+    a_server_starts_beside_a_waiting_caller();
     threads_get_their_own_answers();
     busy_rounds_make_no_system_call();
     a_closed_end_is_told();

@@ -68,8 +68,7 @@ static pid_t start(struct shm **ret)
     int at[2];
 
     shm_pair_sockets(at);
-    pid_t child = fork();
-    REQUIRE(child >= 0, "a child");
+    pid_t child = shm_pair_fork();
     if (child == 0) {
         struct shm *c = NULL;
         fd_close(&at[0]);

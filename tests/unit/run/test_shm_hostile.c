@@ -184,8 +184,7 @@ static void one_channel(struct rng *rng)
 
     shm_pair_sockets(at);
     uint64_t seed = rng_next(rng);
-    pid_t child = fork();
-    REQUIRE(child >= 0, "a child");
+    pid_t child = shm_pair_fork();
     if (child == 0) {
         fd_close(&at[0]);
         be_hostile(at[1], seed);

@@ -94,8 +94,7 @@ static pid_t start(enum kind kind, uint64_t most, struct shm **ret)
     int at[2];
 
     shm_pair_sockets(at);
-    pid_t child = fork();
-    REQUIRE(child >= 0, "a child");
+    pid_t child = shm_pair_fork();
     if (child == 0) {
         struct shm *c = NULL;
         fd_close(&at[0]);
