@@ -1,0 +1,30 @@
+/* A channel is put together from what a handshake has agreed and exchanged. */
+#ifndef CELL_COMMON_RUN_SHM_CHAN_H
+#define CELL_COMMON_RUN_SHM_CHAN_H
+
+#include "common/run/shm.h"
+
+/* Everything a channel owns. */
+struct shm_chan_parts {
+    struct shm_shape shape;
+    enum shm_role role;
+    void *mine;         /* shm_half_make; mapped, writable */
+    const void *theirs; /* shm_half_take; mapped, readable */
+    int socket;
+    int pidfd; /* -1: none */
+    pid_t peer_pid;
+    uid_t peer_uid;
+};
+
+/* Takes all of *parts on success, nothing on error: NOMEM. */
+enum err shm_chan_new(const struct shm_chan_parts *parts, struct shm **ret) MUST_CHECK;
+
+/* Who the peer is, as the kernel said at the handshake. */
+pid_t shm_chan_peer_pid(const struct shm *c);
+uid_t shm_chan_peer_uid(const struct shm *c);
+
+/* The pages for people: what this side has counted, and what the peer says it has. Copies. */
+void shm_chan_counters(const struct shm *c, struct shm_counters *ret_mine,
+                       struct shm_counters *ret_theirs);
+
+#endif
