@@ -60,7 +60,7 @@ inline forget()
     }
 }
 
-/* shm_bell_publish, shm_bell_wake */
+/* shm_bell_publish, shm_bell_look, shm_bell_wake */
 inline publish(me, side, cell, value)
 {
 #ifdef NO_FENCE_PUBLISH
