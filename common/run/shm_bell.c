@@ -74,7 +74,7 @@ void shm_bell_wake(struct shm *c, struct shm_wait *wait, uint32_t naps, bool is_
         uint64_t begin_ns = shm_bell_now_ns();
         long woken = wake_futex(&c->bell->kick);
         atomic_store(&c->kicked_naps, naps);
-        if (woken > 0 && !shm_core_is_same_cpu(c)) {
+        if (woken > 0 && wait != NULL && !shm_core_is_same_cpu(c)) {
             shm_wait_woke(wait, shm_bell_now_ns() - begin_ns);
         }
         is_woken = true;

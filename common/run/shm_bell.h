@@ -31,21 +31,25 @@ static inline bool shm_core_is_same_cpu(const struct shm *c)
     return cpu != 0 && __atomic_load_n(&c->peer_bell->cpu, __ATOMIC_RELAXED) == cpu;
 }
 
-/* The peer sleeps, as the words just read say: wake it unless it is being woken already. */
+/* The peer sleeps, as the words just read say: wake it unless it is being woken already. `wait` learns
+ * what that costs; NULL: nobody does. */
 void shm_bell_wake(struct shm *c, struct shm_wait *wait, uint32_t naps, bool is_on_futex,
                    uint32_t socket_naps);
 
-/* Publish `word` in a slot of ours and see to it that the peer notices. The exchange orders the
- * publication before the look at the peer's doorbell; a sleeper orders them the other way round. */
-static inline void shm_bell_publish(struct shm *c, struct shm_slot_mem *slot, uint64_t word,
-                                    struct shm_wait *wait)
+/* Let the peer know which processor we speak from, before we publish something. */
+static inline void shm_bell_here(struct shm *c)
 {
     uint32_t cpu = shm_core_cpu();
 
     if (cpu != __atomic_load_n(&c->bell->cpu, __ATOMIC_RELAXED)) {
         __atomic_store_n(&c->bell->cpu, cpu, __ATOMIC_RELAXED);
     }
-    (void)__atomic_exchange_n(&slot->word, word, __ATOMIC_SEQ_CST);
+}
+
+/* Something was published, by a sequentially consistent store: see to it that the peer notices. The
+ * store comes before this look at the doorbell; a sleeper orders them the other way round. */
+static inline void shm_bell_look(struct shm *c, struct shm_wait *wait)
+{
     uint32_t sleepers = __atomic_load_n(&c->peer_bell->sleepers, __ATOMIC_SEQ_CST);
     uint32_t socket_naps = __atomic_load_n(&c->peer_bell->socket_naps, __ATOMIC_SEQ_CST);
     if (__builtin_expect(sleepers == 0 && socket_naps % 2 == 0, 1)) {
@@ -54,6 +58,15 @@ static inline void shm_bell_publish(struct shm *c, struct shm_slot_mem *slot, ui
     }
     uint32_t naps = __atomic_load_n(&c->peer_bell->naps, __ATOMIC_SEQ_CST);
     shm_bell_wake(c, wait, naps, sleepers != 0, socket_naps);
+}
+
+/* Publish `word` in a slot of ours and see to it that the peer notices. */
+static inline void shm_bell_publish(struct shm *c, struct shm_slot_mem *slot, uint64_t word,
+                                    struct shm_wait *wait)
+{
+    shm_bell_here(c);
+    (void)__atomic_exchange_n(&slot->word, word, __ATOMIC_SEQ_CST);
+    shm_bell_look(c, wait);
 }
 
 /* How far a wait has gone into the kernel. */
