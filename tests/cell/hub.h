@@ -14,7 +14,7 @@
 enum {
     HUB_INSTANCES_MAX = 80,
     HUB_KEPT_MAX = 64,
-    HUB_NUMBERS_MAX = 50000,
+    HUB_NUMBERS_MAX = 20000,
     HUB_BUSY_MS = 100,
 };
 

@@ -407,10 +407,10 @@ static void refusals_differ(void)
         {CELL__TESTCELL__OP__OP_ECHO, 1, "", 0, ERR_INCOMPATIBLE, "quite other types"},
         {CELL__TESTCELL__OP__OP_ECHO, right, "\xff", 1, ERR_MALFORMED, "no EchoRequest"},
         {CELL__TESTCELL__OP__OP_ECHO, 0, "\x0a\x05" "ab", 4, ERR_MALFORMED, "a cut one"},
-        {CELL__TESTCELL__OP__OP_WHO + 1, 0, "", 0, ERR_UNIMPLEMENTED, "the next number"},
+        {CELL__TESTCELL__OP__OP_FOLLOW + 1, 0, "", 0, ERR_UNIMPLEMENTED, "the next number"},
         {0, 0, "", 0, ERR_UNIMPLEMENTED, "a number that was forgotten"},
         {UINT32_MAX, 0, "", 0, ERR_UNIMPLEMENTED, "the highest number"},
-        {CELL__TESTCELL__OP__OP_WHO + 1, 1, "\xff", 1, ERR_UNIMPLEMENTED,
+        {CELL__TESTCELL__OP__OP_FOLLOW + 1, 1, "\xff", 1, ERR_UNIMPLEMENTED,
          "what is not there has no types"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

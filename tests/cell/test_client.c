@@ -126,35 +126,37 @@ static void a_stopped_server_costs_the_deadline_to_the_millisecond(void)
 
 /* ---- RPC-4 ------------------------------------------------------------------------------------- */
 
-/* Every other message is carried out and costs the connection, and ten thousand requests their answer. Nothing is carried out twice unless it may be. */
+/* Every other message is carried out and costs the connection, and hundreds of requests their answer
+ * (tests/sim/client has ten thousand such faults and more). Nothing is carried out twice unless it may be. */
 static void a_fault_repeats_nothing_that_may_not_be(void)
 {
-    enum { ROUNDS = 45, EACH = 1000, FAULTS = 10000 };
+    enum { ROUNDS = 10, EACH = 1000, FAULTS = 300 };
     static struct hub drops;
 
     for (int k = 0; k < 2; k++) {
         bool is_idempotent = k == 1;
         Cell__Testcell__AskRequest request = to(k == 0 ? "testcell.31" : "testcell.32", EACH, 5000);
-        size_t ok = 0, lost = 0;
+        size_t ok = 0, lost = 0, untried = 0;
         unsigned most = 0, total = 0;
         request.idempotent = is_idempotent;
         hub_open(&drops, hub_name(31 + (uint32_t)k), HUB_DROPPING, 31);
         for (uint32_t i = 0; i < ROUNDS; i++) {
-            request.number = i * EACH;
+            request.number = 1 + i * EACH;
             Cell__Testcell__AskReply *r = ask(&request);
             ok += count_status(r, ERR_OK);
             lost += count_status(r, ERR_PEER_DEAD);
+            untried += count_status(r, ERR_UNAVAILABLE); /* the breaker's */
             cell__testcell__ask_reply__free_unpacked(r, NULL);
         }
-        for (size_t i = 0; i < ROUNDS * EACH; i++) {
+        for (size_t i = 1; i <= ROUNDS * EACH; i++) {
             unsigned count = atomic_load(&drops.carried_out[i]);
             most = count > most ? count : most;
             total += count;
         }
         printf("%s: %zu answered, %zu lost, carried out %u times in all, at most %u times each\n",
                is_idempotent ? "idempotent" : "not idempotent", ok, lost, total, most);
-        CHECK(lost >= FAULTS && ok > 0, "ten thousand faults, and answers: %zu", lost);
-        CHECK(ok + lost == ROUNDS * EACH, "every request ends: %zu", ok + lost);
+        CHECK(lost >= FAULTS && ok > 0, "faults by the hundred, and answers: %zu", lost);
+        CHECK(ok + lost + untried == ROUNDS * EACH, "every request ends: %zu", ok + lost + untried);
         if (is_idempotent) {
             CHECK(most > 1 && most <= 4, "what may be repeated is, three times at most: %u", most);
             CHECK(total * 10 <= ROUNDS * EACH * 12, "not more than 1.2 times the load: %u", total);

@@ -147,8 +147,10 @@ static enum err ask_one(struct asking *a, struct one *one)
         .ret_id = &one->id,
     };
 
-    (void)snprintf(number, sizeof number, "%u", a->want.number + one->index);
-    echo.text = number;
+    if (a->want.number > 0) {
+        (void)snprintf(number, sizeof number, "%u", a->want.number + one->index);
+        echo.text = number;
+    }
     echo.data.data = a->data;
     echo.data.len = a->want.fill;
     slow.delay_ms = a->want.delay_ms;
