@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
+#include "common/run/shm_core.h"
 #include "tests/unit/run/shm_pair.h"
 
 enum {
@@ -175,6 +176,40 @@ static void every_refusal_has_its_own_code(void)
     CHECK(ask(ends, &s, ECHO, NULL, 0, &reply) == ERR_UNIMPLEMENTED, "nobody serves at all");
     shm_session_close(&s);
     shm_pair_close(ends);
+}
+
+/* Numbers on the wire that no honest peer writes: each is an error, and none an empty success. */
+static void a_status_that_nobody_set_is_a_fault(void)
+{
+    static const struct {
+        uint32_t tag, size;
+        enum err e;
+        const char *why;
+    } rows[] = {
+        {0, 0, ERR_FAULT, "the status was forgotten"},
+        {12345, 0, ERR_FAULT, "a status of the future"},
+        {11, 0, ERR_FAULT, "LATER is never sent"},
+        {1, 0x80000000u, ERR_MALFORMED, "INT_MIN bytes"},
+        {1, 241, ERR_MALFORMED, "one byte more than the slot has"},
+        {1, 0x80100001u, ERR_LIMIT, "one byte more than the loan has"},
+        {1, 0x80100000u, ERR_OK, "all of the loan"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct shm *ends[2];
+        struct shm_session s;
+        struct shm_reply reply;
+        shm_pair_open(ends, &shm_pair_shape);
+        shm_handler(ends[1], handle, NULL);
+        REQUIRE(shm_session_open(ends[0], &s) == ERR_OK && shm_ask_room(&s, 0) != NULL &&
+                    shm_ask_send(&s, ECHO, 0) == ERR_OK && shm_turn(ends[1]) == 1, "asked and answered");
+        shm_core_response(ends[1], s.slot)->tag = rows[i].tag;
+        shm_core_response(ends[1], s.slot)->size = rows[i].size;
+        enum err e = shm_reply_poll(&s, &reply);
+        CHECK(e == rows[i].e, "row %zu: %s: %s", i, rows[i].why, err_name(e));
+        shm_session_close(&s);
+        shm_pair_close(ends);
+    }
 }
 
 /* SHM-14: what is built is what is read: the other process's address differs, the bytes do not move. */
@@ -502,6 +537,7 @@ int main(void)
 {
     payloads_of_every_size_come_back();
     every_refusal_has_its_own_code();
+    a_status_that_nobody_set_is_a_fault();
     loans_are_built_and_read_in_place();
     use_after_release_is_refused();
     a_late_answer_completes_nothing();
