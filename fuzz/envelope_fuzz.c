@@ -43,14 +43,19 @@ static void open_body(const ProtobufCBinaryData *body)
 }
 
 /* Trace and key as a call keeps them. */
-static void take_context(const Cell__Envelope__Request *request)
+static void take_context(const Cell__Envelope__Request *request, bool is_apart)
 {
+    static struct call_batch batch;
     static struct cell_call call;
+
+    batch.is_apart = is_apart;
+    call.batch = &batch;
 
     if (request->idempotency_key.len <= CALL_KEY_MAX) { /* the door refuses longer ones */
         call_take_context(&call, request);
         must(call.has_trace == (request->trace.len == CALL_TRACE_LEN));
         must(call.key_size == request->idempotency_key.len);
+        must(call.takes_parts == (is_apart && request->credit > 0 && request->credit <= INT32_MAX));
     }
 }
 
@@ -109,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
              requests->n_requests <= HOST_BATCH_MAX && size <= LIMIT);
         for (size_t i = 0; i < requests->n_requests; i++) {
             open_body(&requests->requests[i]->body);
-            take_context(requests->requests[i]);
+            take_context(requests->requests[i], requests->apart);
         }
         answer(&arena, requests);
     } else {

@@ -9,6 +9,9 @@
 enum {
     DOOR_MAX = 256,               /* callers of one cell, the operator included               */
     DOOR_CONNECTIONS_MAX = 1024,  /* at once; each costs nng about 10 KiB                     */
+    DOOR_SUPERVISED_MAX = 8192,   /* the same of the supervisor: every instance of the largest
+                                   * node beats and asks                                      */
+    DOOR_PER_PID_MAX = 32,        /* of them, of one cell's process: the rest is for others   */
     DOOR_HELD_MAX = 8192,         /* answers kept for a connection that does not read: what a
                                    * cell may have asked                                      */
     DOOR_HELD_BYTES = 1 << 20,    /* of them; or this many times limits.message:              */

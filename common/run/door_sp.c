@@ -19,9 +19,7 @@
 
 enum {
     SP_BUCKETS = 256,             /* of connections by id                                           */
-    SP_SUPERVISED_MAX = 8192,     /* to the supervisor: every instance of the largest node asks     */
     SP_OPERATOR_RESERVE = 16,     /* of all: however many cells there are, a person gets in         */
-    SP_PER_PID_MAX = 32,          /* of one cell to the supervisor: the rest is for the others      */
     SP_READ_SIZE = 64 * 1024,     /* bytes taken from one connection before others get their turn   */
     SP_ACCEPTS = 64,              /* connections taken in one turn                                  */
     SP_PAUSE_MS = 100,            /* without descriptors: until the next attempt to accept          */
@@ -123,12 +121,12 @@ static uint32_t count_of_pid(const struct carrier *c, int32_t pid)
 static bool has_place(const struct carrier *c, const struct sp_listener *l, int32_t pid)
 {
     bool is_supervisor = c->cell->is_supervisor;
-    uint32_t most = is_supervisor ? SP_SUPERVISED_MAX : DOOR_CONNECTIONS_MAX;
+    uint32_t most = is_supervisor ? DOOR_SUPERVISED_MAX : DOOR_CONNECTIONS_MAX;
 
     if (c->peer_count >= most - (l->is_operators ? 0 : SP_OPERATOR_RESERVE)) {
         return false;
     }
-    return !is_supervisor || l->is_operators || count_of_pid(c, pid) < SP_PER_PID_MAX;
+    return !is_supervisor || l->is_operators || count_of_pid(c, pid) < DOOR_PER_PID_MAX;
 }
 
 /* ---- answers out ------------------------------------------------------------------------------- */

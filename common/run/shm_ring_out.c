@@ -11,6 +11,9 @@
 enum {
     LOCK_TURNS = 200,        /* some microseconds: the lock is held for some nanoseconds        */
     LOCK_NAP_NS = 50 * 1000, /* then its holder has lost its processor, and must get one back   */
+    LINE = 64,
+    AHEAD = 256,             /* bytes: 128 and 512 were slower by 12 % and by more than half    */
+    AHEAD_SPAN_MAX = 512,    /* of larger records the processor sees by itself what comes next  */
 };
 
 _Static_assert(sizeof(struct shm_ring_ends) == SHM_RING_ENDS, "the ends are one page");
@@ -142,6 +145,25 @@ static uint64_t bytes_for(const struct shm_ring_out *out, uint64_t span)
     return skip_for(out, span) + span + SHM_RING_WORD;
 }
 
+/* Ask for the line at `position`, to write to it. gcc's builtin only reads without -mprfchw. */
+static void fetch(const struct shm_ring_out *out, uint64_t position)
+{
+    __asm__ volatile("prefetchw %0" : : "m"(*shm_ring_at(out->data, out->capacity, position)));
+}
+
+/* The consumer's processor has the lines that it read a turn ago, and a commit waits until they are
+ * ours. So the lines of later records are asked for here: 64-byte messages a second went from 9 to 20
+ * million. Not beyond the free part: those lines are being read. */
+static void fetch_ahead(const struct shm_ring_out *out, uint64_t end, uint64_t span)
+{
+    if (span > AHEAD_SPAN_MAX || end + AHEAD + span > out->head + out->capacity) {
+        return;
+    }
+    for (uint64_t at = 0; at < span; at += LINE) {
+        fetch(out, end + AHEAD + at);
+    }
+}
+
 enum err shm_ring_reserve(struct shm_ring_out *out, uint32_t size, struct shm_ring_room *ret)
 {
     uint64_t span = shm_ring_span(size);
@@ -171,6 +193,7 @@ enum err shm_ring_reserve(struct shm_ring_out *out, uint32_t size, struct shm_ri
         atomic_store_explicit(shm_ring_at(out->data, out->capacity, out->tail),
                               shm_ring_word(SHM_RING_SKIP, (uint32_t)skip, 0), memory_order_release);
     }
+    fetch_ahead(out, start + span, span);
     out->tail = start + span;
     atomic_store_explicit(&out->own->tail, out->tail, memory_order_relaxed);
     atomic_store_explicit(&out->own->records, ++out->records, memory_order_relaxed);
