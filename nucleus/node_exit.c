@@ -15,6 +15,7 @@ static void give_up(struct node *n, struct node_slot *s, const char *reason)
     bytes_text_init(&t, why, sizeof why);
     bytes_text_add(&t, "%u crashes in %s, last: %s", s->cell->backoff.give_up_count, period, reason);
     s->at.deadline_ms = 0;
+    s->at.turn = NODE_TURN_ROLL;
     node_instance_move(n, s, NODE_CRASH_LOOP, why);
 }
 
@@ -28,7 +29,9 @@ static void crashed(struct node *n, struct node_slot *s, const char *reason)
         return;
     }
     s->at.restarts++;
-    node_plan_group(n, s);
+    if (node_plan_group(n, s)) {
+        s->at.turn = NODE_TURN_GROUP;
+    }
     node_instance_arm(n, s, wait_ms);
     node_instance_move(n, s, NODE_FAILED, reason);
 }
@@ -50,15 +53,17 @@ void node_exit_handle(struct node *n, struct node_slot *s, const char *reason)
     enum node_state before = i->state;
     i->state = NODE_STOPPED;
     node_instance_publish(n, s);
+    if (!i->is_wanted || i->turn != NODE_TURN_GROUP) { /* a group's turn is over when all have ended */
+        i->turn = NODE_TURN_ROLL;
+    }
     if (i->is_wanted && !is_ours) {
         crashed(n, s, why);
     } else if (i->is_wanted) {
-        i->restarts += s->at.turn == NODE_TURN_GROUP;
+        i->restarts += i->turn == NODE_TURN_GROUP;
         node_instance_move(n, s, NODE_WAITING, "restarts");
     } else {
         node_instance_move(n, s, NODE_STOPPED, before == NODE_DRAINING ? "stopped" : why);
     }
-    s->at.turn = NODE_TURN_ROLL;
     i->ready_at_ms = 0;
     assert(!node_instance_is_live(s));
 }

@@ -97,7 +97,8 @@ void node_plan_touch_all(struct node *n);
 /* What is wanted of this cell may have changed. All refreshes of a step come before its pass:
  * whether one may end depends on whether others stay. */
 void node_plan_refresh(struct node *n, struct node_cell *c);
-void node_plan_group(struct node *n, struct node_slot *crashed);
+bool node_plan_is_in_group(const struct node_slot *s); /* alive, and to end with its group */
+bool node_plan_group(struct node *n, struct node_slot *crashed); /* false: it restarts alone */
 void node_plan_run(struct node *n);
 
 /* ---- node_text.c --------------------------------------------------------------------------- */

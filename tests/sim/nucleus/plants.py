@@ -48,8 +48,15 @@ PLANTS = {
     "no-group": ("node_plan.c", "one-for-all restarts one", [
         ("    case MANIFEST_ONE_FOR_ALL:\n        join_group(n, c, crashed);", "    case MANIFEST_ONE_FOR_ALL:")]),
     "short-group": ("node_plan.c", "rest-for-one stops at the direct dependents", [
-        ("            count = walk_on(n, n->walk[i]->dependents, n->walk[i]->dependents_count, count);\n        }\n        return;",
-         "        }\n        return;")]),
+        ("            count = walk_on(n, n->walk[i]->dependents, n->walk[i]->dependents_count, count);\n        }\n        return true;",
+         "        }\n        return true;")]),
+    "group-mixed": ("node_plan.c", "one of a group starts while others of it have yet to end", [
+        ("    if (group_is_ending(n, s)) {\n", "    (void)group_is_ending;\n    if (false) {\n")]),
+    "group-short": ("node_plan.c", "who crashed below waits for its own cell, not for those above", [
+        ("    if (s->at.turn != NODE_TURN_GROUP) {\n        return any_in_group(c);",
+         "    if (true) {\n        return any_in_group(c);")]),
+    "group-applied": ("node_manifest.c", "an apply takes a member out of its group", [
+        (" &&\n        !node_plan_is_in_group(s)) {", ") {")]),
     "no-backoff": ("node_plan.c", "the back-off is not waited for", [
         ("(s->at.state == NODE_FAILED && n->now_ms < s->at.deadline_ms)", "false")]),
     "early-done": ("node_plan.c", "DONE is said while something lives", [

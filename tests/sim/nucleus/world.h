@@ -28,6 +28,8 @@ struct seat {
     bool is_known;           /* the machine has a slot for it */
     bool is_held;
     bool was_spawned;
+    bool in_group;           /* it starts again when its group has ended */
+    uint64_t generation;     /* of its last start */
     int live;                /* process or WORLD_NOBODY */
     uint64_t asked_ms;       /* a person asked for its restart */
     uint64_t maybe_anew_ms, surely_anew_ms; /* crashes before perhaps, surely do not count */

@@ -343,6 +343,7 @@ static void order_seats(struct world *w, enum node_event_kind kind, int cell, in
         seat->is_held = kind == NODE_EV_STOP;
         if (kind != NODE_EV_STOP) {
             seat->maybe_anew_ms = w->now_ms;
+            seat->in_group = false; /* a person does not wait for the others */
         }
         if (kind == NODE_EV_RESTART) {
             seat->asked_ms = w->now_ms;

@@ -92,6 +92,7 @@ static void spawn(struct world *w, int cell, int seat, const struct node_effect 
     check_restart_spawn(w, cell, seat);
     w->spawns++;
     w->place[cell].seat[seat].was_spawned = true;
+    w->place[cell].seat[seat].generation = e->generation;
     int proc = world_process_born(w, cell, seat, e);
     uint64_t late_ms = world_chance(w, 3) ? world_draw(w, 50) : 0;
     if (fails) {
