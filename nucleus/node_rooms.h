@@ -71,8 +71,11 @@ void node_instance_deadline(struct node *n, struct node_slot *s);
 
 /* ---- node_exit.c: an instance has ended ---------------------------------------------------- */
 
+/* Whether its end says that another attempt would end the same way. */
+bool node_exit_is_hopeless(const struct node_slot *s, const struct node_event *ev);
+
 /* reason: what it died of; used unless we ended it for a fault of its own. */
-void node_exit_handle(struct node *n, struct node_slot *s, const char *reason);
+void node_exit_handle(struct node *n, struct node_slot *s, const char *reason, bool is_hopeless);
 
 /* ---- node_beat.c: heartbeats --------------------------------------------------------------- */
 

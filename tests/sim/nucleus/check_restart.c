@@ -13,6 +13,10 @@ void check_restart_ended(struct world *w, int proc, bool is_sure)
     s->end_ms[s->ends++ % WORLD_CRASHES] = w->now_ms;
     if (is_sure) {
         s->sure_ms[s->sures++ % WORLD_CRASHES] = w->now_ms;
+        bool is_told = p->died_ms != 0 && p->signal == 0 &&
+                       (p->exit_code == 64 || p->exit_code == 78);
+        bool has_served = p->ready_told_ms != 0 && !p->is_trivial;
+        s->hopeless_ms = is_told && !has_served ? w->now_ms : s->hopeless_ms;
     }
 }
 
@@ -117,6 +121,9 @@ void check_restart_loop(struct world *w, int cell, int seat)
 
     s->gave_up_ms = w->now_ms;
     s->in_group = false;
+    if (s->hopeless_ms == w->now_ms) {
+        return;
+    }
     uint32_t recent =
         count_recent(s->end_ms, s->ends, s->surely_anew_ms, p->entry.restart.give_up_ms);
 
@@ -133,6 +140,9 @@ void check_restart_spawn(struct world *w, int cell, int seat)
 
     check_group_ended(w, cell, seat);
     s->in_group = false;
+    if (s->hopeless_ms > s->maybe_anew_ms) {
+        world_fail(w, "c%02d.%d is started again though its end said that it is of no use", cell, seat);
+    }
     if (s->sures == 0) {
         return;
     }

@@ -78,6 +78,10 @@ PLANTS = {
     "blame-lost": ("node_exit.c", "an instance ended for a fault of its own is not counted", [
         ("bool is_ours = i->state == NODE_DRAINING && i->restart_after_exit && !i->is_blamed;",
          "bool is_ours = i->state == NODE_DRAINING;")]),
+    "hopeless-tried": ("node_exit.c", "a wrong configuration is tried again and again", [
+        ("    bool is_given_up = is_hopeless && !i->is_blamed;", "    (void)is_hopeless;\n    bool is_given_up = false;")]),
+    "served-given-up": ("node_exit.c", "who served is given up for what it said at its end", [
+        ("return !has_served && ev->signal == 0 &&", "(void)has_served;\n    return ev->signal == 0 &&")]),
     "soon-given-up": ("node_backoff.c", "it is given up one crash too early", [
         ("uint32_t count = policy->give_up_count;", "uint32_t count = policy->give_up_count - (policy->give_up_count > 1);")]),
     "late-given-up": ("node_backoff.c", "it is given up one crash too late", [

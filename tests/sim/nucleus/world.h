@@ -36,7 +36,7 @@ struct seat {
     uint64_t end_ms[WORLD_CRASHES];  /* every end the machine heard of */
     uint64_t sure_ms[WORLD_CRASHES]; /* those that are surely crashes  */
     uint32_t ends, sures;
-    uint64_t gave_up_ms;
+    uint64_t gave_up_ms, hopeless_ms; /* its end said that there is no use in another start */
 };
 
 struct place {

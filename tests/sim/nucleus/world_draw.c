@@ -300,7 +300,7 @@ void world_draw_character(struct world *w, struct proc *p)
     p->drain_takes_ms = between(w, 0, 1500);
     p->term_takes_ms = between(w, 0, 50);
     p->mood_ms = between(w, 1, 15000);
-    p->exit_code = (int[]){0, 1, 1, 64, 139}[world_draw(w, 5)];
+    p->exit_code = (int[]){0, 1, 1, 1, 2, 64, 78, 139}[world_draw(w, 8)];
     p->signal = world_chance(w, 3) ? 11 : 0;
     p->exit_code = p->signal != 0 ? -1 : p->exit_code;
     if (world_is_calm(w)) {
