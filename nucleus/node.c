@@ -115,7 +115,7 @@ static void step_exited(struct node *n, struct node_slot *s, const struct node_e
     char why[NODE_REASON_SIZE];
 
     node_text_exit(ev, s->at.ready_at_ms != 0, why);
-    node_exit_handle(n, s, why);
+    node_exit_handle(n, s, why, node_exit_is_hopeless(s, ev));
 }
 
 static void step_spawn_failed(struct node *n, struct node_slot *s, const struct node_event *ev)
@@ -128,7 +128,7 @@ static void step_spawn_failed(struct node *n, struct node_slot *s, const struct 
         strncat(why, ev->text, sizeof why - sizeof lead);
     }
     s->at.restart_after_exit = false; /* not our doing, even if we wanted it to end meanwhile */
-    node_exit_handle(n, s, why);
+    node_exit_handle(n, s, why, false); /* a file that is replaced just now is there in a moment */
 }
 
 static enum err step_process(struct node *n, struct node_slot *s, const struct node_event *ev)

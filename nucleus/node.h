@@ -18,6 +18,14 @@
 
 struct node;
 
+/* What a program says with its exit status (sysexits(3)). Every end that nobody asked for is followed
+ * by a restart, with one exception: one of these before it was ready (of a trivial one: ever). The next
+ * attempt would get the same command line and configuration, so the instance is given up at once. */
+enum {
+    NODE_EXIT_USAGE = 64,  /* EX_USAGE  */
+    NODE_EXIT_CONFIG = 78, /* EX_CONFIG */
+};
+
 enum node_event_kind {
     NODE_EV_CLOCK,        /* time passed                                                        */
     NODE_EV_MANIFEST,     /* `manifest` is in force from now on; copied, borrowed by the step   */

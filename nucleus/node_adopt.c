@@ -162,7 +162,7 @@ static void resume_dead(struct node *n, struct node_slot *s)
         n->live++; /* as if its exit came now */
         i->is_alive = true;
         s->is_published = true; /* by the dead supervisor, as far as we know: taken back */
-        node_exit_handle(n, s, "ended while nobody supervised it");
+        node_exit_handle(n, s, "ended while nobody supervised it", false);
     } else if (i->state == NODE_FAILED) {
         uint64_t latest_ms = n->now_ms + s->cell->backoff.max_ms;
         no_later_than(&i->deadline_ms, latest_ms);

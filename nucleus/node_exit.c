@@ -6,37 +6,54 @@
 #include "common/base/unit.h"
 #include "nucleus/node_rooms.h"
 
-static void give_up(struct node *n, struct node_slot *s, const char *reason)
+static void give_up(struct node *n, struct node_slot *s, const char *reason, bool is_hopeless)
 {
     char period[UNIT_TEXT_MAX], why[NODE_REASON_SIZE];
     struct bytes_text t;
 
     unit_duration_format(s->cell->backoff.give_up_ms * 1000, period);
     bytes_text_init(&t, why, sizeof why);
-    bytes_text_add(&t, "%u crashes in %s, last: %s", s->cell->backoff.give_up_count, period, reason);
+    if (is_hopeless) {
+        bytes_text_add(&t, "not tried again: %s", reason);
+    } else {
+        bytes_text_add(&t, "%u crashes in %s, last: %s", s->cell->backoff.give_up_count, period,
+                       reason);
+    }
     s->at.deadline_ms = 0;
+    s->at.turn = NODE_TURN_ROLL;
     node_instance_move(n, s, NODE_CRASH_LOOP, why);
 }
 
-static void crashed(struct node *n, struct node_slot *s, const char *reason)
+static void crashed(struct node *n, struct node_slot *s, const char *reason, bool is_hopeless)
 {
     uint32_t wait_ms = 0;
 
-    if (!node_backoff_crash(&s->cell->backoff, &s->at, n->now_ms, &n->rng, &wait_ms)) {
+    if (!node_backoff_crash(&s->cell->backoff, &s->at, n->now_ms, &n->rng, &wait_ms) || is_hopeless) {
         /* Nothing comes back, so its group has nothing to restart for. */
-        give_up(n, s, reason);
+        give_up(n, s, reason, is_hopeless);
         return;
     }
     s->at.restarts++;
-    node_plan_group(n, s);
+    if (node_plan_group(n, s)) {
+        s->at.turn = NODE_TURN_GROUP;
+    }
     node_instance_arm(n, s, wait_ms);
     node_instance_move(n, s, NODE_FAILED, reason);
 }
 
-void node_exit_handle(struct node *n, struct node_slot *s, const char *reason)
+bool node_exit_is_hopeless(const struct node_slot *s, const struct node_event *ev)
+{
+    bool has_served = s->at.ready_at_ms != 0 && !s->at.is_trivial; /* which never says that it is */
+
+    return !has_served && ev->signal == 0 &&
+           (ev->exit_code == NODE_EXIT_USAGE || ev->exit_code == NODE_EXIT_CONFIG);
+}
+
+void node_exit_handle(struct node *n, struct node_slot *s, const char *reason, bool is_hopeless)
 {
     struct node_instance *i = &s->at;
     bool is_ours = i->state == NODE_DRAINING && i->restart_after_exit && !i->is_blamed;
+    bool is_given_up = is_hopeless && !i->is_blamed; /* else the status is of our making */
     char why[NODE_REASON_SIZE];
 
     assert(node_instance_is_live(s) && n->live > 0);
@@ -50,15 +67,17 @@ void node_exit_handle(struct node *n, struct node_slot *s, const char *reason)
     enum node_state before = i->state;
     i->state = NODE_STOPPED;
     node_instance_publish(n, s);
+    if (!i->is_wanted || i->turn != NODE_TURN_GROUP) { /* a group's turn is over when all have ended */
+        i->turn = NODE_TURN_ROLL;
+    }
     if (i->is_wanted && !is_ours) {
-        crashed(n, s, why);
+        crashed(n, s, why, is_given_up);
     } else if (i->is_wanted) {
-        i->restarts += s->at.turn == NODE_TURN_GROUP;
+        i->restarts += i->turn == NODE_TURN_GROUP;
         node_instance_move(n, s, NODE_WAITING, "restarts");
     } else {
         node_instance_move(n, s, NODE_STOPPED, before == NODE_DRAINING ? "stopped" : why);
     }
-    s->at.turn = NODE_TURN_ROLL;
     i->ready_at_ms = 0;
     assert(!node_instance_is_live(s));
 }

@@ -62,6 +62,7 @@ void node_instance_spawn(struct node *n, struct node_slot *s)
     i->every_ms = s->cell->heartbeat.every_ms;
     i->dead_after = s->cell->heartbeat.dead_after;
     i->is_trivial = s->cell->is_trivial;
+    i->turn = NODE_TURN_ROLL;
     i->is_spawning = true;
     i->started_ms = n->now_ms;
     i->ready_at_ms = 0;

@@ -194,7 +194,8 @@ static void take_instance(struct node *n, struct node_slot *s, bool is_changed)
     if (is_changed) {
         i->was_ready = false;
     }
-    if (node_instance_is_live(s) && (is_changed || i->hash != s->cell->hash)) {
+    if (node_instance_is_live(s) && (is_changed || i->hash != s->cell->hash) &&
+        !node_plan_is_in_group(s)) { /* which restarts it anyway */
         i->restart_after_exit = i->hash != s->cell->hash; /* a change taken back needs nothing */
         s->at.turn = NODE_TURN_ROLL;
     }

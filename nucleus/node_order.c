@@ -14,6 +14,7 @@ static void fresh_start(struct node *n, struct node_slot *s)
     if (!node_instance_is_live(s)) {
         i->was_ready = false;
         i->deadline_ms = 0;
+        i->turn = NODE_TURN_ROLL; /* she does not wait for a group either */
         if (i->state != NODE_WAITING) {
             node_instance_move(n, s, NODE_WAITING, "started by a person");
         }
@@ -31,7 +32,7 @@ static void order_slot(struct node *n, struct node_slot *s, const struct node_ev
         return;
     }
     fresh_start(n, s);
-    if (ev->kind == NODE_EV_RESTART && node_instance_is_live(s)) {
+    if (ev->kind == NODE_EV_RESTART && node_instance_is_live(s) && !node_plan_is_in_group(s)) {
         s->at.restart_after_exit = true;
         s->at.turn = one ? NODE_TURN_NOW : NODE_TURN_ROLL;
     }

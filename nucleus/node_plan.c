@@ -75,6 +75,85 @@ void node_plan_touch_around(struct node *n, const struct node_slot *s)
     }
 }
 
+/* ---- groups, whose strategy makes them share a restart -------------------------------------------- */
+
+bool node_plan_is_in_group(const struct node_slot *s)
+{
+    return node_instance_is_live(s) && s->at.turn == NODE_TURN_GROUP;
+}
+
+static bool any_in_group(const struct node_cell *c)
+{
+    for (uint32_t k = 0; k < c->slot_room; k++) {
+        if (c->slot[k] != NULL && node_plan_is_in_group(c->slot[k])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether one that shares a restart with `s` has yet to end: a sibling, or of what requires them. All
+ * end before the first starts (OTP): the new ones shall not meet the old, of their own cell at least
+ * not even when they start for another reason. */
+static bool group_is_ending(struct node *n, const struct node_slot *s)
+{
+    struct node_cell *c = s->cell;
+
+    if (s->at.turn != NODE_TURN_GROUP) {
+        return any_in_group(c);
+    }
+    n->mark++;
+    uint32_t count = walk_on(n, &c, 1, 0);
+    for (uint32_t i = 0; i < count; i++) {
+        if (any_in_group(n->walk[i])) {
+            return true;
+        }
+        count = walk_on(n, n->walk[i]->dependents, n->walk[i]->dependents_count, count);
+    }
+    return false;
+}
+
+static void join_group(struct node *n, struct node_cell *c, const struct node_slot *crashed)
+{
+    for (uint32_t k = 0; k < c->slot_room; k++) {
+        struct node_slot *s = c->slot[k];
+        if (s == NULL || s == crashed || !s->at.is_wanted) {
+            continue;
+        }
+        s->at.was_ready = c == crashed->cell && s->at.was_ready; /* those above wait for all below */
+        if (node_instance_is_live(s)) {
+            /* One that ends already needs no telling, but is waited for like the others. */
+            s->at.restart_after_exit = s->at.restart_after_exit || s->at.state != NODE_DRAINING;
+            s->at.turn = NODE_TURN_GROUP;
+        }
+        node_effects_dirty(n, s);
+        node_plan_touch(n, c);
+    }
+}
+
+bool node_plan_group(struct node *n, struct node_slot *crashed)
+{
+    struct node_cell *c = crashed->cell;
+    uint32_t count;
+
+    switch (c->strategy) {
+    case MANIFEST_ONE_FOR_ONE:
+        return false;
+    case MANIFEST_ONE_FOR_ALL:
+        join_group(n, c, crashed);
+        return true;
+    case MANIFEST_REST_FOR_ONE:
+        n->mark++;
+        count = walk_on(n, c->dependents, c->dependents_count, 0);
+        for (uint32_t i = 0; i < count; i++) {
+            join_group(n, n->walk[i], crashed);
+            count = walk_on(n, n->walk[i]->dependents, n->walk[i]->dependents_count, count);
+        }
+        return true;
+    }
+    return false;
+}
+
 /* ---- up ------------------------------------------------------------------------------------------ */
 
 struct tally {
@@ -117,6 +196,16 @@ static const struct node_cell *unmet(const struct node_slot *s, struct tally *re
     return NULL;
 }
 
+static void hold(struct node *n, struct node_slot *s, const char *why)
+{
+    s->at.deadline_ms = 0;
+    if (s->at.state != NODE_WAITING) {
+        node_instance_move(n, s, NODE_WAITING, why);
+    } else {
+        node_text_printable(why, s->at.reason); /* a number in a status line is not a change */
+    }
+}
+
 static void wait_for(struct node *n, struct node_slot *s, const struct node_cell *c, struct tally t)
 {
     char why[NODE_REASON_SIZE];
@@ -128,12 +217,7 @@ static void wait_for(struct node *n, struct node_slot *s, const struct node_cell
     } else {
         bytes_text_add(&text, "requires %s: %u of %u ready", c->name, t.serving, t.wanted);
     }
-    s->at.deadline_ms = 0;
-    if (s->at.state != NODE_WAITING) {
-        node_instance_move(n, s, NODE_WAITING, why);
-    } else {
-        memcpy(s->at.reason, why, sizeof why); /* a number in a status line is not a change */
-    }
+    hold(n, s, why);
 }
 
 static void start(struct node *n, struct node_slot *s)
@@ -142,6 +226,10 @@ static void start(struct node *n, struct node_slot *s)
 
     if (s->at.state == NODE_CRASH_LOOP ||
         (s->at.state == NODE_FAILED && n->now_ms < s->at.deadline_ms)) {
+        return;
+    }
+    if (group_is_ending(n, s)) {
+        hold(n, s, "starts when all of its group have ended");
         return;
     }
     const struct node_cell *c = unmet(s, &t);
@@ -156,9 +244,7 @@ static void start(struct node *n, struct node_slot *s)
 
 static bool is_going(const struct node_slot *s)
 {
-    bool in_group = s->at.restart_after_exit && s->at.turn == NODE_TURN_GROUP;
-
-    return node_instance_is_live(s) && (!s->at.is_wanted || in_group);
+    return node_instance_is_live(s) && (!s->at.is_wanted || node_plan_is_in_group(s));
 }
 
 static bool any_going(const struct node_cell *c)
@@ -282,47 +368,6 @@ static void roll(struct node *n, struct node_cell *c)
         }
     }
     node_instance_end(n, next, "restarts");
-}
-
-/* ---- groups -------------------------------------------------------------------------------------- */
-
-static void join_group(struct node *n, struct node_cell *c, const struct node_slot *crashed)
-{
-    for (uint32_t k = 0; k < c->slot_room; k++) {
-        struct node_slot *s = c->slot[k];
-        if (s == NULL || s == crashed || !s->at.is_wanted) {
-            continue;
-        }
-        s->at.was_ready = c == crashed->cell && s->at.was_ready; /* those above wait for all below */
-        if (node_instance_is_live(s) && s->at.state != NODE_DRAINING) {
-            s->at.restart_after_exit = true;
-            s->at.turn = NODE_TURN_GROUP;
-        }
-        node_effects_dirty(n, s);
-        node_plan_touch(n, c);
-    }
-}
-
-void node_plan_group(struct node *n, struct node_slot *crashed)
-{
-    struct node_cell *c = crashed->cell;
-    uint32_t count;
-
-    switch (c->strategy) {
-    case MANIFEST_ONE_FOR_ONE:
-        return;
-    case MANIFEST_ONE_FOR_ALL:
-        join_group(n, c, crashed);
-        return;
-    case MANIFEST_REST_FOR_ONE:
-        n->mark++;
-        count = walk_on(n, c->dependents, c->dependents_count, 0);
-        for (uint32_t i = 0; i < count; i++) {
-            join_group(n, n->walk[i], crashed);
-            count = walk_on(n, n->walk[i]->dependents, n->walk[i]->dependents_count, count);
-        }
-        return;
-    }
 }
 
 /* ---- the pass ------------------------------------------------------------------------------------ */

@@ -33,10 +33,11 @@ enum node_ending { /* of a draining instance: which signal has been sent so far 
     NODE_END_KILL,
 };
 
-enum node_turn { /* when an instance with restart_after_exit is ended */
+enum node_turn { /* when an instance with restart_after_exit is ended, or started again */
     NODE_TURN_ROLL,  /* one at a time, while the others serve       */
     NODE_TURN_NOW,   /* a person named this very instance           */
-    NODE_TURN_GROUP, /* with its strategy's group, dependents first */
+    NODE_TURN_GROUP, /* with its strategy's group, dependents first; one that ended waits for the
+                      * others before it starts again               */
 };
 
 /* One instance. Everything a successor needs to go on is in here: STORE hands out a copy. */

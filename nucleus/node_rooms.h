@@ -71,8 +71,11 @@ void node_instance_deadline(struct node *n, struct node_slot *s);
 
 /* ---- node_exit.c: an instance has ended ---------------------------------------------------- */
 
+/* Whether its end says that another attempt would end the same way. */
+bool node_exit_is_hopeless(const struct node_slot *s, const struct node_event *ev);
+
 /* reason: what it died of; used unless we ended it for a fault of its own. */
-void node_exit_handle(struct node *n, struct node_slot *s, const char *reason);
+void node_exit_handle(struct node *n, struct node_slot *s, const char *reason, bool is_hopeless);
 
 /* ---- node_beat.c: heartbeats --------------------------------------------------------------- */
 
@@ -97,7 +100,8 @@ void node_plan_touch_all(struct node *n);
 /* What is wanted of this cell may have changed. All refreshes of a step come before its pass:
  * whether one may end depends on whether others stay. */
 void node_plan_refresh(struct node *n, struct node_cell *c);
-void node_plan_group(struct node *n, struct node_slot *crashed);
+bool node_plan_is_in_group(const struct node_slot *s); /* alive, and to end with its group */
+bool node_plan_group(struct node *n, struct node_slot *crashed); /* false: it restarts alone */
 void node_plan_run(struct node *n);
 
 /* ---- node_text.c --------------------------------------------------------------------------- */

@@ -56,8 +56,10 @@ void node_text_exit(const struct node_event *ev, bool was_ready, char out[NODE_R
                        *name ? ")" : "", when);
     } else if (ev->exit_code == 0) {
         bytes_text_add(&t, "ended by itself with exit status 0%s", when);
-    } else if (ev->exit_code == 64) {
-        bytes_text_add(&t, "exit status 64 (wrong usage)%s", when);
+    } else if (ev->exit_code == NODE_EXIT_USAGE) {
+        bytes_text_add(&t, "exit status %d (wrong usage)%s", ev->exit_code, when);
+    } else if (ev->exit_code == NODE_EXIT_CONFIG) {
+        bytes_text_add(&t, "exit status %d (wrong configuration)%s", ev->exit_code, when);
     } else if (ev->exit_code > 0) {
         bytes_text_add(&t, "exit status %d%s", ev->exit_code, when);
     } else {

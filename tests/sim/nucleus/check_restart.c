@@ -13,6 +13,10 @@ void check_restart_ended(struct world *w, int proc, bool is_sure)
     s->end_ms[s->ends++ % WORLD_CRASHES] = w->now_ms;
     if (is_sure) {
         s->sure_ms[s->sures++ % WORLD_CRASHES] = w->now_ms;
+        bool is_told = p->died_ms != 0 && p->signal == 0 &&
+                       (p->exit_code == 64 || p->exit_code == 78);
+        bool has_served = p->ready_told_ms != 0 && !p->is_trivial;
+        s->hopeless_ms = is_told && !has_served ? w->now_ms : s->hopeless_ms;
     }
 }
 
@@ -37,6 +41,7 @@ static void mark(struct world *w, int cell)
         if (live != WORLD_NOBODY && world_is_wanted(w, cell, s) &&
             w->proc[live].born_ms < w->now_ms) { /* and not just the one that follows */
             w->proc[live].must_restart = true;
+            w->place[cell].seat[s].in_group = true;
         }
     }
 }
@@ -46,6 +51,22 @@ static void mark_above(struct world *w, int cell)
     for (int c = 0; c < WORLD_CELLS; c++) {
         if (w->place[c].is_listed && world_is_above(w, c, cell)) {
             mark(w, c);
+        }
+    }
+}
+
+/* The new ones do not meet the old: all of a group have ended before the first starts. */
+static void check_group_ended(struct world *w, int cell, int seat)
+{
+    bool with_above = w->place[cell].seat[seat].in_group;
+
+    for (int c = cell; c < (with_above ? WORLD_CELLS : cell + 1); c++) {
+        for (int s = 0; s < WORLD_SEATS && (c == cell || world_is_above(w, c, cell)); s++) {
+            int live = w->place[c].seat[s].live;
+            if (live != WORLD_NOBODY && w->proc[live].must_restart && world_is_wanted(w, c, s)) {
+                world_fail(w, "c%02d.%d is started before c%02d.%d of its group has ended", cell, seat,
+                           c, s);
+            }
         }
     }
 }
@@ -60,24 +81,36 @@ static bool is_settled(const struct world *w, const struct proc *p)
            (r->is_kept && r->at.generation == p->generation && r->at.state == NODE_FAILED);
 }
 
+static void mark_group(struct world *w, int cell, enum manifest_strategy strategy)
+{
+    switch (strategy) {
+    case MANIFEST_ONE_FOR_ONE:
+        return;
+    case MANIFEST_ONE_FOR_ALL:
+        mark(w, cell);
+        return;
+    case MANIFEST_REST_FOR_ONE:
+        mark_above(w, cell);
+        return;
+    }
+}
+
 /* After a crash that is to be followed by a restart, those who share its fate restart too. */
 void check_restart_group(struct world *w, int crashed)
 {
     const struct proc *p = &w->proc[crashed];
-    const struct seat *s = &w->place[p->cell].seat[p->seat];
+    struct seat *s = &w->place[p->cell].seat[p->seat];
+    enum manifest_strategy strategy = w->place[p->cell].entry.restart.strategy;
 
     if (s->gave_up_ms == w->now_ms || !is_settled(w, p)) {
+        s->in_group = false;
         return;
     }
-    switch (w->place[p->cell].entry.restart.strategy) {
-    case MANIFEST_ONE_FOR_ONE:
-        return;
-    case MANIFEST_ONE_FOR_ALL:
-        mark(w, p->cell);
-        return;
-    case MANIFEST_REST_FOR_ONE:
-        mark_above(w, p->cell);
-        return;
+    mark_group(w, p->cell, strategy);
+    s->in_group = strategy != MANIFEST_ONE_FOR_ONE;
+    if (s->generation != p->generation) { /* it was started again in the same step */
+        check_group_ended(w, p->cell, p->seat);
+        s->in_group = false;
     }
 }
 
@@ -87,6 +120,10 @@ void check_restart_loop(struct world *w, int cell, int seat)
     struct seat *s = &w->place[cell].seat[seat];
 
     s->gave_up_ms = w->now_ms;
+    s->in_group = false;
+    if (s->hopeless_ms == w->now_ms) {
+        return;
+    }
     uint32_t recent =
         count_recent(s->end_ms, s->ends, s->surely_anew_ms, p->entry.restart.give_up_ms);
 
@@ -99,8 +136,13 @@ void check_restart_loop(struct world *w, int cell, int seat)
 void check_restart_spawn(struct world *w, int cell, int seat)
 {
     const struct place *p = &w->place[cell];
-    const struct seat *s = &p->seat[seat];
+    struct seat *s = &w->place[cell].seat[seat];
 
+    check_group_ended(w, cell, seat);
+    s->in_group = false;
+    if (s->hopeless_ms > s->maybe_anew_ms) {
+        world_fail(w, "c%02d.%d is started again though its end said that it is of no use", cell, seat);
+    }
     if (s->sures == 0) {
         return;
     }

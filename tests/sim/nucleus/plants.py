@@ -48,8 +48,15 @@ PLANTS = {
     "no-group": ("node_plan.c", "one-for-all restarts one", [
         ("    case MANIFEST_ONE_FOR_ALL:\n        join_group(n, c, crashed);", "    case MANIFEST_ONE_FOR_ALL:")]),
     "short-group": ("node_plan.c", "rest-for-one stops at the direct dependents", [
-        ("            count = walk_on(n, n->walk[i]->dependents, n->walk[i]->dependents_count, count);\n        }\n        return;",
-         "        }\n        return;")]),
+        ("            count = walk_on(n, n->walk[i]->dependents, n->walk[i]->dependents_count, count);\n        }\n        return true;",
+         "        }\n        return true;")]),
+    "group-mixed": ("node_plan.c", "one of a group starts while others of it have yet to end", [
+        ("    if (group_is_ending(n, s)) {\n", "    (void)group_is_ending;\n    if (false) {\n")]),
+    "group-short": ("node_plan.c", "who crashed below waits for its own cell, not for those above", [
+        ("    if (s->at.turn != NODE_TURN_GROUP) {\n        return any_in_group(c);",
+         "    if (true) {\n        return any_in_group(c);")]),
+    "group-applied": ("node_manifest.c", "an apply takes a member out of its group", [
+        (" &&\n        !node_plan_is_in_group(s)) {", ") {")]),
     "no-backoff": ("node_plan.c", "the back-off is not waited for", [
         ("(s->at.state == NODE_FAILED && n->now_ms < s->at.deadline_ms)", "false")]),
     "early-done": ("node_plan.c", "DONE is said while something lives", [
@@ -71,6 +78,10 @@ PLANTS = {
     "blame-lost": ("node_exit.c", "an instance ended for a fault of its own is not counted", [
         ("bool is_ours = i->state == NODE_DRAINING && i->restart_after_exit && !i->is_blamed;",
          "bool is_ours = i->state == NODE_DRAINING;")]),
+    "hopeless-tried": ("node_exit.c", "a wrong configuration is tried again and again", [
+        ("    bool is_given_up = is_hopeless && !i->is_blamed;", "    (void)is_hopeless;\n    bool is_given_up = false;")]),
+    "served-given-up": ("node_exit.c", "who served is given up for what it said at its end", [
+        ("return !has_served && ev->signal == 0 &&", "(void)has_served;\n    return ev->signal == 0 &&")]),
     "soon-given-up": ("node_backoff.c", "it is given up one crash too early", [
         ("uint32_t count = policy->give_up_count;", "uint32_t count = policy->give_up_count - (policy->give_up_count > 1);")]),
     "late-given-up": ("node_backoff.c", "it is given up one crash too late", [

@@ -28,13 +28,15 @@ struct seat {
     bool is_known;           /* the machine has a slot for it */
     bool is_held;
     bool was_spawned;
+    bool in_group;           /* it starts again when its group has ended */
+    uint64_t generation;     /* of its last start */
     int live;                /* process or WORLD_NOBODY */
     uint64_t asked_ms;       /* a person asked for its restart */
     uint64_t maybe_anew_ms, surely_anew_ms; /* crashes before perhaps, surely do not count */
     uint64_t end_ms[WORLD_CRASHES];  /* every end the machine heard of */
     uint64_t sure_ms[WORLD_CRASHES]; /* those that are surely crashes  */
     uint32_t ends, sures;
-    uint64_t gave_up_ms;
+    uint64_t gave_up_ms, hopeless_ms; /* its end said that there is no use in another start */
 };
 
 struct place {

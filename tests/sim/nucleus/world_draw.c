@@ -300,7 +300,7 @@ void world_draw_character(struct world *w, struct proc *p)
     p->drain_takes_ms = between(w, 0, 1500);
     p->term_takes_ms = between(w, 0, 50);
     p->mood_ms = between(w, 1, 15000);
-    p->exit_code = (int[]){0, 1, 1, 64, 139}[world_draw(w, 5)];
+    p->exit_code = (int[]){0, 1, 1, 1, 2, 64, 78, 139}[world_draw(w, 8)];
     p->signal = world_chance(w, 3) ? 11 : 0;
     p->exit_code = p->signal != 0 ? -1 : p->exit_code;
     if (world_is_calm(w)) {
@@ -343,6 +343,7 @@ static void order_seats(struct world *w, enum node_event_kind kind, int cell, in
         seat->is_held = kind == NODE_EV_STOP;
         if (kind != NODE_EV_STOP) {
             seat->maybe_anew_ms = w->now_ms;
+            seat->in_group = false; /* a person does not wait for the others */
         }
         if (kind == NODE_EV_RESTART) {
             seat->asked_ms = w->now_ms;

@@ -78,6 +78,7 @@ static void forget(struct world *w, const struct node_effect *e)
     }
     s->is_known = s->is_held = s->was_spawned = false;
     s->ends = s->sures = 0;
+    s->hopeless_ms = 0;
     w->record[e->slot].is_kept = false;
 }
 
@@ -92,6 +93,7 @@ static void spawn(struct world *w, int cell, int seat, const struct node_effect 
     check_restart_spawn(w, cell, seat);
     w->spawns++;
     w->place[cell].seat[seat].was_spawned = true;
+    w->place[cell].seat[seat].generation = e->generation;
     int proc = world_process_born(w, cell, seat, e);
     uint64_t late_ms = world_chance(w, 3) ? world_draw(w, 50) : 0;
     if (fails) {
@@ -328,6 +330,7 @@ static void forget_the_last_step(struct world *w)
                 seat->sures--;
             }
             seat->is_known = seat->is_held = false;
+            seat->hopeless_ms = seat->hopeless_ms == w->now_ms ? 0 : seat->hopeless_ms;
             if (seat->surely_anew_ms == w->now_ms) {
                 seat->surely_anew_ms = 0;
             }
@@ -337,7 +340,10 @@ static void forget_the_last_step(struct world *w)
         p->scale_of = w->scale[c].of;
     }
     for (int i = 0; i < w->procs; i++) {
-        if (w->proc[i].ready_told_ms == w->now_ms) {
+        const struct record *r = &w->record[w->proc[i].slot];
+        bool is_stored = r->is_kept && r->at.generation == w->proc[i].generation &&
+                         r->at.ready_at_ms != 0;
+        if (w->proc[i].ready_told_ms == w->now_ms && !is_stored) {
             w->proc[i].ready_told_ms = 0;
         }
     }

@@ -261,6 +261,63 @@ static void a_stable_run_resets_in_the_machine(struct kit *k)
     CLAIM(k, kit_at(k, "a.0")->fails == 1 && kit_has(k, "SPAWN a.0"), "at once again, as the first time");
 }
 
+static void an_exit_status_may_say_that_there_is_no_use(struct kit *k)
+{
+    static const struct {
+        int code, signal;
+        bool was_ready, is_trivial;
+        const char *state, *why;
+    } rows[] = {
+        {NODE_EXIT_USAGE, 0, false, false, "crash-loop", "wrong usage stays wrong"},
+        {NODE_EXIT_CONFIG, 0, false, false, "crash-loop", "so does a wrong configuration"},
+        {NODE_EXIT_USAGE - 1, 0, false, false, "failed", "one below"},
+        {NODE_EXIT_CONFIG + 1, 0, false, false, "failed", "one above"},
+        {0, 0, false, false, "failed", "an end that nobody asked for is a crash, whatever it says"},
+        {1, 0, false, false, "failed", "any other"},
+        {-1, 0, false, false, "failed", "nobody knows: tried again"},
+        {-1, 9, false, false, "failed", "killed from outside"},
+        {NODE_EXIT_CONFIG, 0, true, false, "failed", "it has served with this configuration"},
+        {NODE_EXIT_CONFIG, 0, false, true, "crash-loop", "who does not speak never said that it served"},
+    };
+
+    (void)k;
+    for (size_t r = 0; r < ARRAY_LEN(rows); r++) {
+        struct kit own;
+        kit_init(&own);
+        struct manifest_cell *c = kit_cell(&own, "a", 1, "");
+        c->trivial = rows[r].is_trivial;
+        c->restart.first_ms = 1000;
+        kit_apply(&own);
+        if (rows[r].was_ready) {
+            kit_up(&own, "a.0");
+        } else {
+            kit_tell(&own, NODE_EV_SPAWNED, "a.0");
+        }
+        kit_exit(&own, "a.0", rows[r].code, rows[r].signal);
+        CLAIM(&own, strcmp(kit_state(&own, "a.0"), rows[r].state) == 0, rows[r].why);
+        k->failed |= own.failed;
+        kit_fini(&own);
+    }
+}
+
+static void who_is_of_no_use_takes_nobody_along_and_is_tried_by_a_person(struct kit *k)
+{
+    kit_cell(k, "a", 2, "")->restart.strategy = MANIFEST_ONE_FOR_ALL;
+    kit_apply(k);
+    kit_up(k, "a.0");
+    kit_tell(k, NODE_EV_SPAWNED, "a.1");
+    kit_exit(k, "a.1", NODE_EXIT_CONFIG, 0);
+    CLAIM(k, strcmp(k->said, "CHANGED a.1 crash-loop") == 0, "its sibling goes on");
+    CLAIM(k, strcmp(kit_at(k, "a.1")->reason, "not tried again: exit status 78 (wrong configuration) "
+                                              "before it was ready") == 0, "and it is said why");
+    kit_order(k, NODE_EV_START, "a", 1, 0);
+    CLAIM(k, kit_has(k, "SPAWN a.1"), "a person has mended it");
+    kit_tell(k, NODE_EV_SPAWNED, "a.1");
+    kit_exit(k, "a.1", NODE_EXIT_CONFIG, 0);
+    kit_apply(k);
+    CLAIM(k, kit_has(k, "SPAWN a.1"), "or applies again");
+}
+
 int main(int argc, char **argv)
 {
     static const struct kit_test tests[] = {
@@ -272,6 +329,8 @@ int main(int argc, char **argv)
         KIT_TEST(jitter_spreads_over_ten_percent_both_ways),
         KIT_TEST(a_scripted_crasher_shows_the_intervals),
         KIT_TEST(a_stable_run_resets_in_the_machine),
+        KIT_TEST(an_exit_status_may_say_that_there_is_no_use),
+        KIT_TEST(who_is_of_no_use_takes_nobody_along_and_is_tried_by_a_person),
     };
     uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 10) : TRACES;
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;

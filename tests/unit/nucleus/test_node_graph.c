@@ -1,4 +1,4 @@
-/* Order over the graph of requirements, rolls, groups, numbers. */
+/* Order over the graph of requirements, rolls, numbers. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -270,85 +270,6 @@ static void a_persons_restart_of_one_is_at_once(struct kit *k)
     CLAIM(k, kit_has(k, "SPAWN a.1") && kit_at(k, "a.1")->restarts == 0, "a back-off is cut short");
 }
 
-static void one_for_all_restarts_its_siblings(struct kit *k)
-{
-    kit_cell(k, "a", 3, "")->restart.strategy = MANIFEST_ONE_FOR_ALL;
-    kit_cell(k, "b", 1, "a");
-    kit_apply(k);
-    kit_up(k, "a.0");
-    kit_up(k, "a.1");
-    kit_up(k, "a.2");
-    kit_up(k, "b.0");
-    kit_exit(k, "a.1", 1, 0);
-    CLAIM(k, kit_has(k, "SPAWN a.1") && kit_has(k, "DRAIN a.0") && kit_has(k, "DRAIN a.2"), "all");
-    CLAIM(k, is(k, "b.0", "ready"), "and nobody else");
-    kit_exit(k, "a.0", 1, 0);
-    CLAIM(k, kit_has(k, "SPAWN a.0") && kit_at(k, "a.0")->fails == 0 && kit_at(k, "a.0")->restarts == 1,
-          "a restart, not a crash of its own");
-}
-
-/* A successor finds a crash that is not on record anew, with all that follows from it; one that is on
- * record it takes for settled. */
-static void what_a_crash_decides_is_stored_before_it(struct kit *k)
-{
-    uint32_t crashed = 0, others = 0;
-
-    kit_cell(k, "a", 3, "")->restart.strategy = MANIFEST_ONE_FOR_ALL;
-    kit_apply(k);
-    kit_up(k, "a.0");
-    kit_up(k, "a.1");
-    kit_up(k, "a.2");
-    kit_exit(k, "a.0", 1, 0);
-    for (size_t i = 0; i < k->fx.count && k->fx.item[i].kind == NODE_FX_STORE; i++) {
-        const struct node_instance *r = k->fx.item[i].record;
-        if (r->instance == 0) {
-            crashed++;
-            CLAIM(k, others == 2, "the crash last");
-        } else {
-            others++;
-            CLAIM(k, r->restart_after_exit && r->turn == NODE_TURN_GROUP, "each with its turn");
-        }
-    }
-    CLAIM(k, crashed == 1 && others == 2, "and each once");
-}
-
-static void rest_for_one_restarts_what_is_above_in_order(struct kit *k)
-{
-    kit_cell(k, "a", 1, "")->restart.strategy = MANIFEST_REST_FOR_ONE;
-    kit_cell(k, "b", 1, "a");
-    kit_cell(k, "c", 1, "b");
-    kit_cell(k, "other", 1, "");
-    kit_apply(k);
-    kit_up(k, "a.0");
-    kit_up(k, "b.0");
-    kit_up(k, "c.0");
-    kit_up(k, "other.0");
-    kit_exit(k, "a.0", 1, 0);
-    CLAIM(k, kit_has(k, "SPAWN a.0") && kit_has(k, "DRAIN c.0") && !kit_has(k, "DRAIN b.0"),
-          "from the top");
-    kit_exit(k, "c.0", 0, 0);
-    CLAIM(k, kit_has(k, "DRAIN b.0") && is(k, "c.0", "waiting"), "downwards");
-    kit_exit(k, "b.0", 0, 0);
-    CLAIM(k, is(k, "b.0", "waiting"), "and up again");
-    kit_up(k, "a.0");
-    CLAIM(k, kit_has(k, "SPAWN b.0") && !kit_has(k, "SPAWN c.0"), "after what is below …");
-    kit_up(k, "b.0");
-    CLAIM(k, kit_has(k, "SPAWN c.0"), "… is ready");
-    CLAIM(k, is(k, "other.0", "ready"), "others are not concerned");
-}
-
-static void who_gives_up_takes_nobody_along(struct kit *k)
-{
-    struct manifest_cell *c = kit_cell(k, "a", 2, "");
-    c->restart.strategy = MANIFEST_ONE_FOR_ALL;
-    c->restart.give_up_count = 1;
-    kit_apply(k);
-    kit_up(k, "a.0");
-    kit_up(k, "a.1");
-    kit_exit(k, "a.0", 1, 0);
-    CLAIM(k, is(k, "a.0", "crash-loop") && is(k, "a.1", "ready"), "there is no restart to share");
-}
-
 /* ---- random graphs --------------------------------------------------------------------------------- */
 
 enum { GRAPH_CELLS = 50 };
@@ -448,10 +369,6 @@ int main(void)
         KIT_TEST(a_new_version_that_fails_halts_the_roll),
         KIT_TEST(a_change_restarts_at_once_who_does_not_serve),
         KIT_TEST(a_persons_restart_of_one_is_at_once),
-        KIT_TEST(one_for_all_restarts_its_siblings),
-        KIT_TEST(what_a_crash_decides_is_stored_before_it),
-        KIT_TEST(rest_for_one_restarts_what_is_above_in_order),
-        KIT_TEST(who_gives_up_takes_nobody_along),
         KIT_TEST(random_graphs_start_and_stop_in_order),
     };
 
