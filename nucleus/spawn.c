@@ -175,9 +175,11 @@ static enum err bear(struct shell *s, struct birth *b, char why[JAIL_WHY_SIZE])
     AUTO_FD int ours = -1;
     AUTO_FD int theirs = -1;
 
-    (void)snprintf(why, JAIL_WHY_SIZE, "its log file or junction cannot be opened");
     enum err e = writes_state(b->cell) ? publish_prepare_state(s, b->cell, b->instance) : ERR_OK;
-    if (e == ERR_OK) {
+    if (e != ERR_OK) {
+        (void)snprintf(why, JAIL_WHY_SIZE, "its state directory: %s", err_text(e));
+    } else {
+        (void)snprintf(why, JAIL_WHY_SIZE, "its log file or junction cannot be opened");
         e = logs_open_file(s, b->cell->space, b->cell->name, b->instance, &log_fd);
     }
     if (e == ERR_OK) {
