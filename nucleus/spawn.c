@@ -198,6 +198,28 @@ static enum err bear(struct shell *s, struct birth *b, char why[JAIL_WHY_SIZE])
 
 /* ---- Genesis ----------------------------------------------------------------------------------- */
 
+_Static_assert((int)MANIFEST_PATHS_MAX <= (int)GAP_PATHS_MAX &&
+                   (int)MANIFEST_PATH_MAX <= (int)GAP_PATH_SIZE,
+               "Genesis carries every path a manifest may grant");
+
+/* What the manifest grants, as the cell sees it: every path is in the jail where it is outside. All
+ * of them together fit, with the longest config, into one message: the jail has refused more than
+ * JAIL_TEXT_MAX bytes of them. */
+static void fill_paths(const struct manifest_cell *c, char *path[2 * MANIFEST_PATHS_MAX],
+                       Cell__Gap__Genesis *g)
+{
+    g->read = path;
+    for (size_t i = 0; i < c->sandbox.read_count; i++) {
+        g->read[g->n_read++] = c->sandbox.read[i].path;
+    }
+    g->write = path + g->n_read;
+    for (size_t i = 0; i < c->sandbox.write_count; i++) {
+        if (!c->sandbox.write[i].is_state) {
+            g->write[g->n_write++] = c->sandbox.write[i].path;
+        }
+    }
+}
+
 static enum err say_genesis(struct shell_slot *slot, const struct birth *b)
 {
     struct shell *s = slot->shell;
@@ -207,6 +229,7 @@ static enum err say_genesis(struct shell_slot *slot, const struct birth *b)
     Cell__Gap__ToCell message = CELL__GAP__TO_CELL__INIT;
     struct places at;
     char state[PLACE_SIZE + 16] = "";
+    char *paths[2 * MANIFEST_PATHS_MAX];
     Cell__Gap__CallerGrant **grants = NULL;
     size_t grant_count = 0;
 
@@ -246,6 +269,7 @@ static enum err say_genesis(struct shell_slot *slot, const struct birth *b)
     g.heartbeat_misses = c->heartbeat.dead_after;
     g.rejoin_grace_ms = SHELL_REJOIN_GRACE_MS;
     g.network = c->sandbox.network;
+    fill_paths(c, paths, &g);
     message.what_case = CELL__GAP__TO_CELL__WHAT_GENESIS;
     message.genesis = &g;
     e = junction_say(slot, &message, NULL, 0);
