@@ -55,6 +55,10 @@ struct rule {
     {"prctl", ALWAYS, reason, #value, 1, false, EQUALS(0, value)}
 #define COMMAND(value, when, reason) \
     {"fcntl", when, reason, #value, 1, false, EQUALS(1, value)}
+/* Both calls that open, when `flags` & mask is value. */
+#define OPENS(when, condition, mask, value)                                                        \
+    {"openat", when, "a file it was granted", condition, 1, false, MASKED(2, mask, value)},        \
+    {"open", when, "a file it was granted", condition, 1, false, MASKED(1, mask, value)}
 #define SOCKOPT(level, name, when, reason) \
     {"setsockopt", when, reason, #level " " #name, 2, false, BOTH(1, level, 2, name)}
 
@@ -189,14 +193,13 @@ static const struct rule rules[] = {
     {"getrlimit", ALWAYS, "report the limits", NULL, 0, false, {{0}}},
 
     /* Files: landlock says which. A process that was granted nothing to write opens for reading
-     * only: the second lock on what it may read (where landlock is older than its right to truncate,
-     * Linux before 6.2, the mount's read-only flag is the other one). */
-    {"openat", READS_ONLY, "a file it was granted", "for reading", 1, false,
-     MASKED(2, CHANGING_FLAGS, 0)},
-    {"open", READS_ONLY, "a file it was granted", "for reading", 1, false,
-     MASKED(1, CHANGING_FLAGS, 0)},
-    {"openat", WRITES, "a file it was granted, own state", NULL, 0, false, {{0}}},
-    {"open", WRITES, "a file it was granted, own state", NULL, 0, false, {{0}}},
+     * only: a second lock on what it may read. Before Linux 6.2 landlock knows no right to cut a file,
+     * so cutting must need a descriptor for writing, which it does watch: truncate(2) is not here, and
+     * O_TRUNC is nothing for a reader. */
+    OPENS(READS_ONLY, "for reading", CHANGING_FLAGS, O_RDONLY),
+    OPENS(WRITES, "for reading, not cutting it", O_ACCMODE | O_TRUNC, O_RDONLY),
+    OPENS(WRITES, "for writing", O_ACCMODE, O_WRONLY),
+    OPENS(WRITES, "for both", O_ACCMODE, O_RDWR),
     {"getdents64", READS, "list a directory", NULL, 0, false, {{0}}},
     {"stat", READS, "look at a file", NULL, 0, false, {{0}}},
     {"lstat", READS, "look at a file", NULL, 0, false, {{0}}},
@@ -214,7 +217,6 @@ static const struct rule rules[] = {
     {"pwritev", WRITES, "write at a place", NULL, 0, false, {{0}}},
     {"pwritev2", WRITES, "write at a place", NULL, 0, false, {{0}}},
     {"ftruncate", WRITES, "cut or grow a file", NULL, 0, false, {{0}}},
-    {"truncate", WRITES, "cut or grow a file", NULL, 0, false, {{0}}},
     {"fallocate", WRITES, "have the room before it is needed", NULL, 0, false, {{0}}},
     {"statfs", WRITES, "how much room is left", NULL, 0, false, {{0}}},
     {"fstatfs", WRITES, "how much room is left", NULL, 0, false, {{0}}},

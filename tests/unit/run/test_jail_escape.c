@@ -69,13 +69,15 @@ static void run_row(const char *program, size_t i, struct jailing_end *end)
         {host.inside, "/state", true, false},
         {host.bin, "/bin-outside", false, true},
     };
-    const bool has_scope = landlock_abi() >= KERNEL_LANDLOCK_ABI_SCOPE;
     bool confined = rows[i].confined;
+    /* Abstract sockets are refused by a network namespace of one's own or by landlock's scopes. */
+    bool hides_abstract = landlock_abi() >= KERNEL_LANDLOCK_ABI_SCOPE ||
+                          (confined && !rows[i].network);
     (void)snprintf(victim, sizeof victim, "%d", host.victim);
     (void)snprintf(port, sizeof port, "%d", host.port);
     const char *argv[] = {
         program, victim, host.outside, confined ? "/state" : host.inside,
-        has_scope || !rows[i].network ? host.abstract : "",
+        hides_abstract ? host.abstract : "",
         confined ? "/bin-outside/setuid" : host.setuid, port, rows[i].network ? "1" : "0",
         rows[i].mode, NULL};
     struct jail_spec spec = jailing_spec(&host, argv);
