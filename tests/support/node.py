@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-from . import procs, sp, wait
+from . import groups, procs, sp, wait
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 REPORT = re.compile(r"ERROR: \w+Sanitizer|runtime error:|WARNING: ThreadSanitizer|Assertion .* failed")
@@ -273,6 +273,7 @@ class Node:
                 procs.kill_and_wait(pid)
         left += [f"process {p} does not end: {procs.name(p)}" for p in self.processes()]
         left += [f"report: {line}" for line in self.reports()]
+        left += [f"control group {g}" for g in groups.left_of(self.run)] if not self.damage else []
         left += self._clean_files()
         for keeper in self.keepers:
             try:

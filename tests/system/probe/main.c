@@ -253,6 +253,21 @@ static enum err file(void *state, struct cell_call *call, const void *request)
     return cell_reply(call, &reply);
 }
 
+static enum err eat(void *state, struct cell_call *call, const void *request)
+{
+    const Cell__Probe__EatRequest *ask = request;
+    Cell__Probe__EatReply reply = CELL__PROBE__EAT_REPLY__INIT;
+    char *food = malloc(ask->bytes);
+
+    (void)state;
+    if (food == NULL) {
+        return ERR_NOMEM;
+    }
+    memset(food, 'x', ask->bytes);
+    (void)fprintf(stderr, "probe: ate %c\n", food[ask->bytes / 2]);
+    return cell_reply(call, &reply); /* never freed: that is the point */
+}
+
 static const struct cell_op ops[] = {
     {CELL__PROBE__OP__OP_ECHO, &cell__probe__echo_request__descriptor, echo},
     {CELL__PROBE__OP__OP_EXIT, &cell__probe__exit_request__descriptor, leave},
@@ -262,6 +277,7 @@ static const struct cell_op ops[] = {
     {CELL__PROBE__OP__OP_ASK, &cell__probe__ask_request__descriptor, ask_other},
     {CELL__PROBE__OP__OP_TOUCH, &cell__probe__touch_request__descriptor, touch},
     {CELL__PROBE__OP__OP_FILE, &cell__probe__file_request__descriptor, file},
+    {CELL__PROBE__OP__OP_EAT, &cell__probe__eat_request__descriptor, eat},
 };
 
 static const struct cell_syscall syscalls[] = {
