@@ -324,6 +324,26 @@ static int print_limits(struct cli *cli, const Cell__Inspect__Sandbox *s)
     return show(cli, &t);
 }
 
+static int print_places(struct cli *cli, const Cell__Inspect__Sandbox *s)
+{
+    static const char *const heads[] = {"PATH", "MAY"};
+    struct cli_paint_table t;
+
+    if (s->n_places == 0) {
+        return CLI_DONE;
+    }
+    putchar('\n');
+    cli_paint_table_init(&t, heads, ARRAY_LEN(heads));
+    for (size_t i = 0; i < s->n_places; i++) {
+        const Cell__Inspect__Place *p = s->places[i];
+
+        cli_paint_table_add(&t, CLI_PAINT_PLAIN, p->path);
+        cli_paint_table_addf(&t, CLI_PAINT_PLAIN, "%s%s%s", p->read ? "read " : "",
+                             p->write ? "write " : "", p->bind ? "bind" : "");
+    }
+    return show(cli, &t);
+}
+
 static int print_syscalls(struct cli *cli, const Cell__Inspect__Sandbox *s)
 {
     static const char *const heads[] = {"SYSTEM CALL", "WHY IT IS ALLOWED", "ONLY WHEN"};
@@ -351,6 +371,9 @@ static int print_sandbox(struct cli *cli, const Cell__Inspect__Sandbox *s)
     }
     print_doors(cli, s);
     int status = print_limits(cli, s);
+    if (status == CLI_DONE) {
+        status = print_places(cli, s);
+    }
     return status == CLI_DONE ? print_syscalls(cli, s) : status;
 }
 

@@ -1,89 +1,71 @@
 #include "nucleus/cgroup.h"
 
+#include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/run/fd.h"
+#include "common/run/log.h"
+#include "nucleus/cgroup_tree.h"
 
 enum {
-    CGROUP_PATH = 1024,
-    CGROUP_PERIOD_US = 100000, /* of CPU bandwidth control: the kernel's default */
-    CGROUP_TEXT = 64 * 1024
+    PERIOD_US = 100000, /* of CPU bandwidth control: the kernel's default                        */
+    TRIES_MAX = 4096,   /* numbers of a name that an earlier nucleus's groups may still have     */
+    PENDING_MAX = 64,   /* groups that were not empty when they should go; later ones are swept
+                         * by the next nucleus                                                   */
+    DIR_SIZE = CGROUP_TREE_PATH + CGROUP_NAME_SIZE,
 };
 
-/* A hierarchy we may make groups in; empty path: none. */
-struct hierarchy {
-    char path[CGROUP_PATH]; /* our own directory in it */
-    bool is_unified;
-};
+static struct cgroup_tree memory, cpu;
+static char pending[PENDING_MAX][CGROUP_NAME_SIZE];
+static size_t pending_count;
 
-static struct hierarchy memory, cpu;
+/* ---- all of them ------------------------------------------------------------------------------- */
 
-static enum err put(const char *dir, const char *file, const char *text)
+/* The directories we have: one or two, since version 2 keeps both limits in one. */
+static size_t list_trees(const struct cgroup_tree *ret[2])
 {
-    char path[CGROUP_PATH + 64];
+    size_t count = 0;
 
-    (void)snprintf(path, sizeof path, "%s/%s", dir, file);
-    AUTO_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return err_from_errno(errno);
+    if (memory.path[0] != '\0') {
+        ret[count++] = &memory;
     }
-    return fd_write_all(fd, text, strlen(text));
+    if (cpu.path[0] != '\0' && strcmp(cpu.path, memory.path) != 0) {
+        ret[count++] = &cpu;
+    }
+    return count;
 }
 
-/* The path of this process in the hierarchy that /proc/self/cgroup lists with `controller`
- * ("memory"), or the unified one (""). */
-static bool own_path(const char *controller, char out[CGROUP_PATH])
+/* Remove what is empty below ours: of processes that ended while no nucleus looked. What is not empty
+ * refuses. */
+static void sweep(void)
 {
-    AUTO_FREE char *text = NULL;
-    size_t len;
-    char *save = NULL;
+    const struct cgroup_tree *tree[2];
+    size_t count = list_trees(tree);
 
-    if (fd_read_file(AT_FDCWD, "/proc/self/cgroup", CGROUP_TEXT, &text, &len) != ERR_OK) {
-        return false;
-    }
-    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
-        char *names = strchr(line, ':');
-        char *path = names == NULL ? NULL : strchr(names + 1, ':');
-        if (path == NULL) {
-            continue;
+    for (size_t i = 0; i < count; i++) {
+        DIR *dir = opendir(tree[i]->path);
+        for (struct dirent *e = dir == NULL ? NULL : readdir(dir); e != NULL; e = readdir(dir)) {
+            if (e->d_type == DT_DIR && e->d_name[0] != '.') {
+                (void)unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR);
+            }
         }
-        *path++ = '\0';
-        if (strcmp(names + 1, controller) == 0) {
-            return snprintf(out, CGROUP_PATH, "%s", path) < CGROUP_PATH;
+        if (dir != NULL) {
+            (void)closedir(dir);
         }
     }
-    return false;
+    pending_count = 0;
 }
 
-/* Try to have a directory of our own under `mount`; leaves h empty when that is not possible. */
-static void try_hierarchy(struct hierarchy *h, const char *mount, const char *controller,
-                          const char *file, const char *name, bool is_unified)
+static const char *tree_text(const struct cgroup_tree *t)
 {
-    char own[CGROUP_PATH];
-    char path[3 * CGROUP_PATH];
-    char probe[3 * CGROUP_PATH + 64];
-
-    if (h->path[0] != '\0' || !own_path(controller, own)) {
-        return;
-    }
-    int len = snprintf(path, sizeof path, "%s%s/%s", mount, strcmp(own, "/") == 0 ? "" : own, name);
-    if (len < 0 || len >= CGROUP_PATH - 128 || (mkdir(path, 0755) != 0 && errno != EEXIST)) {
-        return;
-    }
-    (void)snprintf(probe, sizeof probe, "%s/%s", path, file);
-    if (access(probe, W_OK) != 0) { /* the controller is not delegated to us */
-        (void)rmdir(path);
-        return;
-    }
-    memcpy(h->path, path, (size_t)len + 1);
-    h->is_unified = is_unified;
+    return t->path[0] == '\0' ? "none" : t->is_unified ? "v2" : "v1";
 }
 
 void cgroup_open(const char *run_dir)
@@ -96,16 +78,21 @@ void cgroup_open(const char *run_dir)
         name[len++] = *p == '/' ? '-' : *p;
     }
     name[len] = '\0';
-    memory = cpu = (struct hierarchy){0};
-    try_hierarchy(&memory, "/sys/fs/cgroup", "", "memory.max", name, true);
-    try_hierarchy(&cpu, "/sys/fs/cgroup", "", "cpu.max", name, true);
-    try_hierarchy(&memory, "/sys/fs/cgroup/memory", "memory", "memory.limit_in_bytes", name, false);
-    try_hierarchy(&cpu, "/sys/fs/cgroup/cpu", "cpu", "cpu.cfs_quota_us", name, false);
-    try_hierarchy(&cpu, "/sys/fs/cgroup/cpu,cpuacct", "cpu,cpuacct", "cpu.cfs_quota_us", name,
-                  false);
-    if (memory.is_unified && memory.path[0] != '\0') {
-        (void)put(memory.path, "cgroup.subtree_control", "+memory +cpu"); /* seen by access below */
+    cgroup_tree_find(name, &memory, &cpu);
+    sweep();
+    log_info("NUCLEUS-GROUPS", "memory=%s cpu=%s", tree_text(&memory), tree_text(&cpu));
+}
+
+void cgroup_close(void)
+{
+    const struct cgroup_tree *tree[2];
+    size_t count = list_trees(tree);
+
+    sweep();
+    for (size_t i = 0; i < count; i++) {
+        (void)rmdir(tree[i]->path);
     }
+    cgroup_tree_leave();
 }
 
 bool cgroup_has_memory(void)
@@ -118,66 +105,189 @@ bool cgroup_has_cpu(void)
     return cpu.path[0] != '\0';
 }
 
-/* Make the group, set one limit, move the process. */
-static enum err enter(const struct hierarchy *h, const char *name, int32_t pid, const char *file,
-                      const char *value)
+/* ---- one --------------------------------------------------------------------------------------- */
+
+/* Of the limit and what belongs to it. Only the limit must be accepted: the rest is not in every
+ * kernel. */
+static enum err limit_memory(const char *dir, uint64_t bytes)
 {
-    char dir[CGROUP_PATH + 160];
     char text[24];
 
-    if (h->path[0] == '\0') {
-        return ERR_UNSUPPORTED;
+    (void)snprintf(text, sizeof text, "%" PRIu64, bytes);
+    if (!memory.is_unified) {
+        enum err e = cgroup_tree_put(dir, "memory.limit_in_bytes", text);
+        cgroup_tree_try(dir, "memory.memsw.limit_in_bytes", text); /* with swap: no more */
+        return e;
     }
-    (void)snprintf(dir, sizeof dir, "%s/%s", h->path, name);
-    if (mkdir(dir, 0755) != 0 && errno != EEXIST) {
-        return err_from_errno(errno);
-    }
-    enum err e = put(dir, file, value);
-    (void)snprintf(text, sizeof text, "%" PRId32, pid);
-    return e == ERR_OK ? put(dir, "cgroup.procs", text) : e;
+    cgroup_tree_try(dir, "memory.swap.max", "0");
+    cgroup_tree_try(dir, "memory.oom.group", "1"); /* an instance dies whole, then restarts */
+    return cgroup_tree_put(dir, "memory.max", text);
 }
 
-enum err cgroup_enter(const char *name, int32_t pid, uint64_t memory_bytes, double cores)
+static enum err limit_cpu(const char *dir, double cores)
 {
-    char value[64];
+    char text[64];
+    long quota_us = (long)(cores * PERIOD_US);
+
+    if (cpu.is_unified) {
+        (void)snprintf(text, sizeof text, "%ld %d", quota_us, PERIOD_US);
+        return cgroup_tree_put(dir, "cpu.max", text);
+    }
+    (void)snprintf(text, sizeof text, "%ld", quota_us);
+    enum err e = cgroup_tree_put(dir, "cpu.cfs_quota_us", text);
+    /* Version 1 refuses more than the group above has, which holds anyway. */
+    return e == ERR_INVALID ? ERR_OK : e;
+}
+
+/* A descriptor through which a process gets in: see jail.h. */
+static enum err open_seat(const struct cgroup_tree *tree, const char *dir, struct cgroup_seat *seat)
+{
+    char tasks[DIR_SIZE + 16];
+    int fd;
+
+    assert(seat->group_count < JAIL_GROUPS_MAX);
+    (void)snprintf(tasks, sizeof tasks, "%s/tasks", dir);
+    fd = tree->is_unified ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                          : open(tasks, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return err_from_errno(errno);
+    }
+    seat->group[seat->group_count++] = (struct jail_group){fd, tree->is_unified};
+    return ERR_OK;
+}
+
+/* The group in one hierarchy, with the limits it keeps. ERR_EXISTS: the name is taken. */
+static enum err make_in(const struct cgroup_tree *tree, uint64_t memory_bytes, double cores,
+                        struct cgroup_seat *seat)
+{
+    char dir[DIR_SIZE];
     enum err e = ERR_OK;
 
-    if (memory_bytes > 0) {
-        (void)snprintf(value, sizeof value, "%" PRIu64, memory_bytes);
-        e = enter(&memory, name, pid, memory.is_unified ? "memory.max" : "memory.limit_in_bytes",
-                  value);
+    (void)snprintf(dir, sizeof dir, "%s/%s", tree->path, seat->name);
+    if (mkdir(dir, 0755) != 0) {
+        return err_from_errno(errno);
     }
-    if (e == ERR_OK && cores > 0) {
-        long quota_us = (long)(cores * CGROUP_PERIOD_US);
-        if (cpu.is_unified) {
-            (void)snprintf(value, sizeof value, "%ld %d", quota_us, CGROUP_PERIOD_US);
-        } else {
-            (void)snprintf(value, sizeof value, "%ld", quota_us);
+    if (memory_bytes > 0 && strcmp(tree->path, memory.path) == 0) {
+        e = limit_memory(dir, memory_bytes);
+    }
+    if (e == ERR_OK && cores > 0 && strcmp(tree->path, cpu.path) == 0) {
+        e = limit_cpu(dir, cores);
+    }
+    return e == ERR_OK ? open_seat(tree, dir, seat) : e;
+}
+
+/* Whether nothing is left of a group. */
+static bool remove_now(const char *name)
+{
+    const struct cgroup_tree *tree[2];
+    size_t count = list_trees(tree);
+    bool is_gone = true;
+
+    for (size_t i = 0; i < count; i++) {
+        char dir[DIR_SIZE];
+        (void)snprintf(dir, sizeof dir, "%s/%s", tree[i]->path, name);
+        is_gone &= rmdir(dir) == 0 || errno == ENOENT;
+    }
+    return is_gone;
+}
+
+static enum err make_named(uint64_t memory_bytes, double cores, struct cgroup_seat *seat)
+{
+    const struct cgroup_tree *tree[2];
+    size_t count = list_trees(tree);
+
+    for (size_t i = 0; i < count; i++) {
+        bool is_needed = (memory_bytes > 0 && strcmp(tree[i]->path, memory.path) == 0) ||
+                         (cores > 0 && strcmp(tree[i]->path, cpu.path) == 0);
+        enum err e = is_needed ? make_in(tree[i], memory_bytes, cores, seat) : ERR_OK;
+        if (e != ERR_OK) {
+            cgroup_seat_close(seat);
+            if (e != ERR_EXISTS) { /* what exists is somebody's */
+                (void)remove_now(seat->name);
+            }
+            return e;
         }
-        e = enter(&cpu, name, pid, cpu.is_unified ? "cpu.max" : "cpu.cfs_quota_us", value);
+    }
+    return ERR_OK;
+}
+
+enum err cgroup_make(const char *label, uint64_t memory_bytes, double cores, struct cgroup_seat *ret)
+{
+    static unsigned number;
+    struct cgroup_seat seat = {0};
+    enum err e = ERR_EXISTS;
+
+    if ((memory_bytes > 0 && !cgroup_has_memory()) || (cores > 0 && !cgroup_has_cpu())) {
+        return ERR_UNSUPPORTED;
+    }
+    if (memory_bytes == 0 && cores <= 0) {
+        *ret = seat;
+        return ERR_OK;
+    }
+    for (int i = 0; e == ERR_EXISTS && i < TRIES_MAX; i++) {
+        seat = (struct cgroup_seat){0};
+        (void)snprintf(seat.name, sizeof seat.name, "%.*s-%u", 2 * NAME_SIZE + 16, label, number++);
+        e = make_named(memory_bytes, cores, &seat);
+    }
+    if (e == ERR_OK) {
+        *ret = seat;
     }
     return e;
 }
 
-void cgroup_remove(const char *name)
+void cgroup_seat_close(struct cgroup_seat *seat)
 {
-    const struct hierarchy *const all[] = {&memory, &cpu};
+    for (size_t i = 0; i < seat->group_count; i++) {
+        fd_close(&seat->group[i].fd);
+    }
+    seat->group_count = 0;
+}
 
-    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-        char dir[CGROUP_PATH + 160];
-        if (all[i]->path[0] != '\0') {
-            (void)snprintf(dir, sizeof dir, "%s/%s", all[i]->path, name);
-            (void)rmdir(dir); /* not empty or not there: both leave nothing to do */
+void cgroup_of(int32_t pid, char ret[CGROUP_NAME_SIZE])
+{
+    static const char *const controllers[] = {"", "memory", "cpu", "cpu,cpuacct"};
+    const struct cgroup_tree *tree[2];
+    size_t count = list_trees(tree);
+    char path[CGROUP_TREE_PATH];
+
+    ret[0] = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(controllers); i++) {
+        char *slash = cgroup_tree_of(pid, controllers[i], path) ? strrchr(path, '/') : NULL;
+        for (size_t k = 0; slash != NULL && k < count; k++) {
+            /* Its directory must be ours: the last part of the path is, and the part before it. */
+            size_t above = (size_t)(slash - path), len = strlen(tree[k]->path);
+            if (above > 0 && len > above && strncmp(tree[k]->path + len - above, path, above) == 0 &&
+                strlen(slash + 1) < CGROUP_NAME_SIZE) {
+                (void)snprintf(ret, CGROUP_NAME_SIZE, "%s", slash + 1);
+                return;
+            }
         }
     }
 }
 
-void cgroup_close(void)
+bool cgroup_ran_out(const char *name)
 {
-    if (memory.path[0] != '\0') {
-        (void)rmdir(memory.path);
+    char dir[DIR_SIZE];
+
+    if (name[0] == '\0' || !cgroup_has_memory()) {
+        return false;
     }
-    if (cpu.path[0] != '\0') {
-        (void)rmdir(cpu.path);
+    (void)snprintf(dir, sizeof dir, "%s/%s", memory.path, name);
+    return cgroup_tree_number(dir, memory.is_unified ? "memory.events" : "memory.oom_control",
+                              "oom_kill") > 0;
+}
+
+void cgroup_remove(const char *name)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < pending_count; i++) {
+        if (!remove_now(pending[i])) {
+            memmove(pending[kept++], pending[i], CGROUP_NAME_SIZE);
+        }
+    }
+    pending_count = kept;
+    if (name[0] != '\0' && !remove_now(name) && pending_count < PENDING_MAX) {
+        (void)snprintf(pending[pending_count++], CGROUP_NAME_SIZE, "%s", name);
     }
 }

@@ -19,7 +19,6 @@
 #include "nucleus/mounts.h"
 #include "nucleus/events.h"
 #include "nucleus/exits.h"
-#include "nucleus/spawn.h"
 #include "nucleus/junction.h"
 
 enum {
@@ -49,13 +48,13 @@ static void ended(struct shell_slot *slot, bool is_known, int status)
     } else if (is_known && WIFSIGNALED(status)) {
         ev.signal = WTERMSIG(status);
     }
+    if (ev.signal == SIGKILL && cgroup_ran_out(slot->group)) {
+        ev.text = "out of memory, it reached limits.memory";
+    }
+    cgroup_remove(slot->group);
+    slot->group[0] = '\0';
     const struct node_instance *i = node_at(s->node, slot->slot);
     if (i != NULL) {
-        if (slot->has_group) {
-            char group[SPAWN_GROUP_SIZE];
-            spawn_group_name(i->space, i->name, i->instance, group);
-            cgroup_remove(group);
-        }
         log_info("NUCLEUS-EXIT", "cell=%s/%s.%" PRIu32 " pid=%" PRId32 " code=%" PRId32
                  " signal=%" PRId32 " known=%d", i->space, i->name, i->instance, slot->process.pid,
                  ev.exit_code, ev.signal, is_known);

@@ -42,7 +42,8 @@ enum node_event_kind {
     NODE_EV_STOPPED,      /* text: why                                                          */
     NODE_EV_REJOIN,       /* slot, generation, state: an adopted cell says where it stands
                            * (BOOTING, LISTENING, READY or DRAINING)                            */
-    NODE_EV_EXITED,       /* slot, generation, code or signal; by pidfd                         */
+    NODE_EV_EXITED,       /* slot, generation, code or signal, by pidfd; text: why, where the kernel
+                           * told, or NULL                                                      */
     NODE_EV_BEAT,         /* slot, generation: heartbeat                                        */
     NODE_EV_SAMPLE,       /* slot, generation, the six values below: answer to SAMPLE           */
     NODE_EV_START,        /* cell (index) and instance (-1: all), likewise the next two         */

@@ -65,6 +65,9 @@ void node_text_exit(const struct node_event *ev, bool was_ready, char out[NODE_R
     } else {
         bytes_text_add(&t, "ended, nobody knows how%s", when);
     }
+    if (ev->text != NULL && ev->text[0] != '\0') {
+        bytes_text_add(&t, ": %s", ev->text);
+    }
 }
 
 void node_text_printable(const char *text, char out[NODE_REASON_SIZE])

@@ -26,15 +26,24 @@ enum {
     PUBLISH_PATH = SHELL_PATH_SIZE + 4 * NAME_SIZE + 64
 };
 
-/* Make a directory that belongs to the cells' user. */
+/* Make a directory that belongs to the cells' user. By descriptor, and never through a link: a twin of
+ * a cell may write where the states of all its instances are, and what it puts there in place of one
+ * would be given to its user, whatever it names. */
 static enum err make_owned(const struct shell *s, const char *path, mode_t mode)
 {
     enum err e = fd_make_dirs(path, mode);
 
-    if (e == ERR_OK && getuid() == 0 && s->uid != 0 && chown(path, s->uid, s->gid) != 0) {
-        e = err_from_errno(errno);
+    if (e != ERR_OK) {
+        return e;
     }
-    return e;
+    AUTO_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOTDIR || errno == ELOOP ? ERR_EXISTS : err_from_errno(errno);
+    }
+    if (getuid() == 0 && s->uid != 0 && fchown(fd, s->uid, s->gid) != 0) {
+        return err_from_errno(errno);
+    }
+    return ERR_OK;
 }
 
 /* Open what `path` names without following it, and only if it is a socket: a cell may put anything

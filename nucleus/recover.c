@@ -58,11 +58,13 @@ static void fill_slot(struct shell *s, uint32_t index, const struct ledger_recor
     }
     *slot = (struct shell_slot){.shell = s, .slot = index, .process = record->process,
                                 .generation = record->instance.generation, .pidfd = pidfd,
-                                .gap_fd = -1, .log_fd = -1, .mounts_fd = -1,
-                                .has_group = true /* perhaps: removing none does no harm */};
+                                .gap_fd = -1, .log_fd = -1, .mounts_fd = -1};
     s->slots[index] = slot;
     if (slot->process.pid <= 0) {
         return;
+    }
+    if (pidfd >= 0) {
+        cgroup_of(slot->process.pid, slot->group);
     }
     /* What ended while nobody watched is adopted too: how it ended is told by the guard that reaped
      * it, in a moment, and judged like any other end. */

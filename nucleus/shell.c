@@ -294,7 +294,7 @@ static void perform(struct shell *s, const struct node_effect *fx)
         break;
     }
     case NODE_FX_SPARE:
-        spawn_spare(s, fx->cell, fx->count > 0);
+        spawn_spare_keep(s, fx->cell, fx->count > 0);
         break;
     case NODE_FX_DONE:
         all_done(s);
@@ -473,7 +473,7 @@ static enum err enforce(struct shell *s, struct manifest *next, char why[MANIFES
         /* Twins of the earlier entries: the core asks anew for those it wants. */
         if (s->spares[i] != NULL && (i >= s->manifest.cell_count ||
                                      s->spares[i]->hash != s->manifest.cells[i].hash)) {
-            spawn_end_spare(s, i);
+            spawn_spare_end(s, i);
         }
     }
     manifest_fini(&before);
@@ -709,9 +709,7 @@ void shell_stop(void *state)
 {
     struct shell *s = state;
 
-    for (uint32_t i = 0; i < MANIFEST_CELLS_MAX; i++) {
-        spawn_end_spare(s, i);
-    }
+    spawn_spare_close(s);
     for (uint32_t i = 0; i < NODE_INSTANCES_MAX; i++) {
         slot_free(s, i);
     }

@@ -8,6 +8,7 @@
 
 #include "common/run/gap.h"
 #include "common/run/host.h"
+#include "nucleus/cgroup.h"
 #include "nucleus/guard.h"
 #include "nucleus/ledger.h"
 #include "nucleus/node.h"
@@ -61,7 +62,7 @@ struct shell_slot {
     struct shell_endpoint *endpoints;
     size_t endpoint_count;
     bool is_published;
-    bool has_group;         /* a control group holds it                                */
+    char group[CGROUP_NAME_SIZE]; /* the control group that holds it; "": none         */
     int log_fd;             /* the file offered last, until taken                      */
     bool log_is_offered;
     uint64_t log_failures;
@@ -81,6 +82,7 @@ struct shell_slot {
 /* An initialised twin that waits for its Genesis. */
 struct shell_spare {
     uint32_t cell;
+    char group[CGROUP_NAME_SIZE]; /* "": none */
     uint64_t hash;
     int32_t pid;
     int pidfd;
@@ -89,6 +91,7 @@ struct shell_spare {
     uint64_t start_ticks;
     struct loop_watch *pid_watch;
     struct shell *shell;
+    struct shell_spare *next; /* of those that were let go */
 };
 
 /* Its texts stand one after the other: room for the longest ones would take four times as much. */

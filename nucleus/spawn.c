@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/run/fd.h"
@@ -19,17 +18,7 @@
 #include "nucleus/publish.h"
 #include "nucleus/version.h"
 #include "nucleus/spawn.h"
-
-/* A process being born: what jail_start needs and what it gave. */
-struct birth {
-    const struct manifest_cell *cell;
-    uint32_t instance;
-    bool is_spare;        /* instance not known yet */
-    int gap_fd;           /* our end */
-    uint64_t log_from;    /* size of its log file so far */
-    uint64_t start_ticks; /* 0: not looked at yet */
-    struct jail_started started;
-};
+#include "nucleus/spawn_room.h"
 
 enum err spawn_open(struct shell *s, char why[MANIFEST_WHY_SIZE])
 {
@@ -60,7 +49,7 @@ struct places {
     char state[PLACE_SIZE];
 };
 
-static void find_places(const struct shell *s, const struct birth *b, struct places *ret)
+static void find_places(const struct shell *s, const struct spawn_birth *b, struct places *ret)
 {
     const struct manifest_cell *c = b->cell;
 
@@ -115,7 +104,7 @@ static size_t list_paths(const struct manifest_cell *c, const struct places *at,
 
 /* ---- the process ------------------------------------------------------------------------------- */
 
-static enum err start_process(struct shell *s, struct birth *b, int log_fd, int cell_fd,
+static enum err start_process(struct shell *s, struct spawn_birth *b, int log_fd, int cell_fd,
                               char why[JAIL_WHY_SIZE])
 {
     const struct manifest_cell *c = b->cell;
@@ -152,6 +141,8 @@ static enum err start_process(struct shell *s, struct birth *b, int log_fd, int 
         .log_bytes = c->sandbox.write_count == 0 ? c->limits.log_bytes * c->limits.log_files : 0,
         .gap_fd = cell_fd,
         .log_fd = log_fd,
+        .groups = b->seat.group,
+        .group_count = b->seat.group_count,
         .root_dir = root,
     };
     return jail_start(&spec, &b->started, why);
@@ -169,15 +160,58 @@ static enum err open_pair(int *ret_ours, int *ret_theirs)
     return ERR_OK;
 }
 
-static enum err bear(struct shell *s, struct birth *b, char why[JAIL_WHY_SIZE])
+/* Limits that a control group keeps: a group for it to be born in. */
+static enum err take_seat(struct spawn_birth *b, char why[JAIL_WHY_SIZE])
+{
+    const struct manifest_cell *c = b->cell;
+    char label[CGROUP_NAME_SIZE];
+    uint64_t memory_bytes = cgroup_has_memory() ? c->limits.memory_bytes : 0;
+    double cpu = cgroup_has_cpu() ? c->limits.cpu : 0;
+
+    if (c->limits.cpu > 0 && !cgroup_has_cpu()) {
+        log_warn("NUCLEUS-CPU-LIMIT", "cell=%s/%s why=\"no writable cpu control group on this host\" "
+                 "action=runs-without-it", c->space, c->name);
+    }
+    if (b->is_spare) {
+        (void)snprintf(label, sizeof label, "%s.%s.spare", c->space, c->name);
+    } else {
+        (void)snprintf(label, sizeof label, "%s.%s.%" PRIu32, c->space, c->name, b->instance);
+    }
+    enum err e = cgroup_make(label, memory_bytes, cpu, &b->seat);
+    if (e != ERR_OK) {
+        (void)snprintf(why, JAIL_WHY_SIZE, "its control group: %s", err_text(e));
+    }
+    return e;
+}
+
+/* Start the process in a group of its own. */
+static enum err start_limited(struct shell *s, struct spawn_birth *b, int log_fd, int cell_fd,
+                              char why[JAIL_WHY_SIZE])
+{
+    enum err e = take_seat(b, why);
+
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = start_process(s, b, log_fd, cell_fd, why);
+    cgroup_seat_close(&b->seat);
+    if (e != ERR_OK) {
+        cgroup_remove(b->seat.name);
+    }
+    return e;
+}
+
+enum err spawn_bear(struct shell *s, struct spawn_birth *b, char why[JAIL_WHY_SIZE])
 {
     AUTO_FD int log_fd = -1;
     AUTO_FD int ours = -1;
     AUTO_FD int theirs = -1;
 
-    (void)snprintf(why, JAIL_WHY_SIZE, "its log file or junction cannot be opened");
     enum err e = writes_state(b->cell) ? publish_prepare_state(s, b->cell, b->instance) : ERR_OK;
-    if (e == ERR_OK) {
+    if (e != ERR_OK) {
+        (void)snprintf(why, JAIL_WHY_SIZE, "its state directory: %s", err_text(e));
+    } else {
+        (void)snprintf(why, JAIL_WHY_SIZE, "its log file or junction cannot be opened");
         e = logs_open_file(s, b->cell->space, b->cell->name, b->instance, &log_fd);
     }
     if (e == ERR_OK) {
@@ -186,7 +220,7 @@ static enum err bear(struct shell *s, struct birth *b, char why[JAIL_WHY_SIZE])
         e = open_pair(&ours, &theirs);
     }
     if (e == ERR_OK) {
-        e = start_process(s, b, log_fd, theirs, why);
+        e = start_limited(s, b, log_fd, theirs, why);
     }
     if (e == ERR_OK) {
         b->gap_fd = fd_take(&ours);
@@ -196,7 +230,29 @@ static enum err bear(struct shell *s, struct birth *b, char why[JAIL_WHY_SIZE])
 
 /* ---- Genesis ----------------------------------------------------------------------------------- */
 
-static enum err say_genesis(struct shell_slot *slot, const struct birth *b)
+_Static_assert((int)MANIFEST_PATHS_MAX <= (int)GAP_PATHS_MAX &&
+                   (int)MANIFEST_PATH_MAX <= (int)GAP_PATH_SIZE,
+               "Genesis carries every path a manifest may grant");
+
+/* What the manifest grants, as the cell sees it: every path is in the jail where it is outside. All
+ * of them together fit, with the longest config, into one message: the jail has refused more than
+ * JAIL_TEXT_MAX bytes of them. */
+static void fill_paths(const struct manifest_cell *c, char *path[2 * MANIFEST_PATHS_MAX],
+                       Cell__Gap__Genesis *g)
+{
+    g->read = path;
+    for (size_t i = 0; i < c->sandbox.read_count; i++) {
+        g->read[g->n_read++] = c->sandbox.read[i].path;
+    }
+    g->write = path + g->n_read;
+    for (size_t i = 0; i < c->sandbox.write_count; i++) {
+        if (!c->sandbox.write[i].is_state) {
+            g->write[g->n_write++] = c->sandbox.write[i].path;
+        }
+    }
+}
+
+static enum err say_genesis(struct shell_slot *slot, const struct spawn_birth *b)
 {
     struct shell *s = slot->shell;
     const struct manifest_cell *c = b->cell;
@@ -205,6 +261,7 @@ static enum err say_genesis(struct shell_slot *slot, const struct birth *b)
     Cell__Gap__ToCell message = CELL__GAP__TO_CELL__INIT;
     struct places at;
     char state[PLACE_SIZE + 16] = "";
+    char *paths[2 * MANIFEST_PATHS_MAX];
     Cell__Gap__CallerGrant **grants = NULL;
     size_t grant_count = 0;
 
@@ -244,6 +301,7 @@ static enum err say_genesis(struct shell_slot *slot, const struct birth *b)
     g.heartbeat_misses = c->heartbeat.dead_after;
     g.rejoin_grace_ms = SHELL_REJOIN_GRACE_MS;
     g.network = c->sandbox.network;
+    fill_paths(c, paths, &g);
     message.what_case = CELL__GAP__TO_CELL__WHAT_GENESIS;
     message.genesis = &g;
     e = junction_say(slot, &message, NULL, 0);
@@ -281,30 +339,6 @@ static enum err record_process(struct shell *s, struct shell_slot *slot, uint64_
     return e;
 }
 
-/* Limits that a control group keeps. The process has no Genesis yet: it has done nothing that they
- * should have counted. */
-static enum err limit_process(struct shell_slot *slot, const struct birth *b)
-{
-    const struct manifest_cell *c = b->cell;
-    char name[SPAWN_GROUP_SIZE];
-    uint64_t memory_bytes = cgroup_has_memory() ? c->limits.memory_bytes : 0;
-    double cpu = cgroup_has_cpu() ? c->limits.cpu : 0;
-
-    slot->has_group = memory_bytes > 0 || cpu > 0;
-    if (c->limits.cpu > 0 && !cgroup_has_cpu()) {
-        log_warn("NUCLEUS-CPU-LIMIT", "cell=%s/%s why=\"no writable cpu control group on this host\" "
-                 "action=runs-without-it", c->space, c->name);
-    }
-    spawn_group_name(c->space, c->name, b->instance, name);
-    return cgroup_enter(name, b->started.pid, memory_bytes, cpu);
-}
-
-void spawn_group_name(const char *space, const char *cell, uint32_t instance,
-                      char out[SPAWN_GROUP_SIZE])
-{
-    (void)snprintf(out, SPAWN_GROUP_SIZE, "%s.%s.%" PRIu32, space, cell, instance);
-}
-
 static void feed_kind(struct shell *s, const struct shell_slot *slot, enum node_event_kind kind)
 {
     struct node_event ev = {.kind = kind, .slot = slot->slot, .generation = slot->generation,
@@ -313,7 +347,7 @@ static void feed_kind(struct shell *s, const struct shell_slot *slot, enum node_
     (void)shell_feed(s, &ev);
 }
 
-static void begin_life(struct shell *s, struct shell_slot *slot, struct birth *b)
+static void begin_life(struct shell *s, struct shell_slot *slot, struct spawn_birth *b)
 {
     const struct manifest_cell *c = b->cell;
 
@@ -330,15 +364,13 @@ static void begin_life(struct shell *s, struct shell_slot *slot, struct birth *b
     slot->log_from = b->log_from;
     slot->exit_tries = 0;
     slot->cpu_us = slot->cpu_at_us = 0;
+    memcpy(slot->group, b->seat.name, sizeof slot->group);
     randombytes_buf(slot->process.token, LEDGER_TOKEN_LEN);
     enum err e = exits_watch(slot); /* first: whatever else fails, its end will be noticed */
     if (e == ERR_OK) {
         e = record_process(s, slot, b->start_ticks);
     }
     feed_kind(s, slot, NODE_EV_SPAWNED);
-    if (e == ERR_OK) {
-        e = limit_process(slot, b);
-    }
     if (e == ERR_OK) {
         e = junction_begin(slot, b->gap_fd, GAP_NEW);
     } else {
@@ -356,26 +388,8 @@ static void begin_life(struct shell *s, struct shell_slot *slot, struct birth *b
     }
 }
 
-/* A twin that waits for this cell's entry as it is now; its process becomes the instance. */
-static bool use_spare(struct shell *s, struct birth *b, uint32_t cell)
-{
-    struct shell_spare *spare = s->spares[cell];
-
-    if (spare == NULL || spare->hash != b->cell->hash) {
-        return false;
-    }
-    b->started = (struct jail_started){.pid = spare->pid, .pidfd = spare->pidfd,
-                                       .jail_us = spare->jail_us};
-    b->gap_fd = spare->gap_fd;
-    b->start_ticks = spare->start_ticks;
-    loop_watch_free(spare->pid_watch);
-    free(spare);
-    s->spares[cell] = NULL;
-    return true;
-}
-
 /* A twin logs to its cell's instance 0 until it is somebody: give it the file of who it became. */
-static void hand_log(struct shell *s, struct shell_slot *slot, const struct birth *b)
+static void hand_log(struct shell *s, struct shell_slot *slot, const struct spawn_birth *b)
 {
     Cell__Gap__LogFile file = CELL__GAP__LOG_FILE__INIT;
     Cell__Gap__ToCell message = CELL__GAP__TO_CELL__INIT;
@@ -400,15 +414,15 @@ void spawn_instance(struct shell *s, uint32_t index, uint64_t generation)
         refuse(s, index, generation, "the cell is no longer in the manifest");
         return;
     }
-    struct birth b = {.cell = &s->manifest.cells[i->cell], .instance = i->instance, .gap_fd = -1};
+    struct spawn_birth b = {.cell = &s->manifest.cells[i->cell], .instance = i->instance, .gap_fd = -1};
     slot->generation = generation;
     if (!s->prepared[i->cell] && publish_prepare(s, b.cell) != ERR_OK) {
         refuse(s, index, generation, "its directories cannot be made");
         return;
     }
     s->prepared[i->cell] = true;
-    bool is_twin = use_spare(s, &b, i->cell);
-    if (!is_twin && bear(s, &b, why) != ERR_OK) {
+    bool is_twin = spawn_spare_take(s, &b, i->cell);
+    if (!is_twin && spawn_bear(s, &b, why) != ERR_OK) {
         refuse(s, index, generation, why);
         return;
     }
@@ -416,66 +430,4 @@ void spawn_instance(struct shell *s, uint32_t index, uint64_t generation)
     if (is_twin && slot->gap_fd >= 0) {
         hand_log(s, slot, &b);
     }
-}
-
-/* ---- warm spares ------------------------------------------------------------------------------- */
-
-void spawn_end_spare(struct shell *s, uint32_t cell)
-{
-    struct shell_spare *spare = s->spares[cell];
-
-    if (spare == NULL) {
-        return;
-    }
-    loop_watch_free(spare->pid_watch);
-    fd_close(&spare->gap_fd); /* end of file instead of a Genesis: it leaves by itself */
-    fd_close(&spare->pidfd);
-    free(spare);
-    s->spares[cell] = NULL;
-}
-
-/* A twin ended while it waited. The next one is made when the core asks again, not at once: a
- * program that cannot start would otherwise be started for ever. */
-static void on_spare_ended(void *context, unsigned bits)
-{
-    struct shell_spare *spare = context;
-    siginfo_t info;
-
-    (void)bits;
-    (void)waitid((idtype_t)P_PIDFD, (id_t)spare->pidfd, &info, WEXITED | WNOHANG);
-    log_warn("NUCLEUS-SPARE-ENDED", "cell=%" PRIu32 " pid=%d", spare->cell, spare->pid);
-    spawn_end_spare(spare->shell, spare->cell);
-}
-
-void spawn_spare(struct shell *s, uint32_t cell, bool is_wanted)
-{
-    char why[JAIL_WHY_SIZE] = "";
-
-    if (!is_wanted) {
-        spawn_end_spare(s, cell);
-        return;
-    }
-    if (cell >= s->manifest.cell_count || s->spares[cell] != NULL) {
-        return;
-    }
-    struct birth b = {.cell = &s->manifest.cells[cell], .is_spare = true, .gap_fd = -1};
-    struct shell_spare *spare = calloc(1, sizeof *spare);
-    char state;
-    enum err e = spare == NULL ? ERR_NOMEM : bear(s, &b, why);
-    if (e != ERR_OK) {
-        free(spare);
-        log_warn("NUCLEUS-SPARE", "cell=%s/%s error=%s why=\"%s\" action=restarts-are-cold",
-                 b.cell->space, b.cell->name, err_name(e), why);
-        return;
-    }
-    *spare = (struct shell_spare){.cell = cell, .hash = b.cell->hash, .pid = b.started.pid,
-                                  .pidfd = b.started.pidfd, .gap_fd = b.gap_fd,
-                                  .jail_us = b.started.jail_us, .shell = s};
-    /* Looked at while there is time; should it fail, it is looked at again when the twin is needed. */
-    if (look_start_ticks(spare->pid, &spare->start_ticks, &state) != ERR_OK) {
-        spare->start_ticks = 0;
-    }
-    spare->pid_watch = loop_watch_new(host_loop(s->cell), spare->pidfd, LOOP_READ, on_spare_ended,
-                                      spare);
-    s->spares[cell] = spare;
 }

@@ -42,6 +42,16 @@ static bool is_absolute(const char *path)
     return path[0] == '/';
 }
 
+static bool paths_valid(char *const *path, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!is_absolute(path[i]) || path[i][1] == '\0' || strlen(path[i]) >= GAP_PATH_SIZE) {
+            return false;
+        }
+    }
+    return count <= GAP_PATHS_MAX;
+}
+
 /* What is wrong with a Genesis, NULL when nothing is. It comes from our own supervisor; one that is
  * wrong means that the two were built apart, and a cell with half an identity must not start. */
 static const char *judge_genesis(const Cell__Gap__Genesis *g, size_t fd_count)
@@ -56,6 +66,9 @@ static const char *judge_genesis(const Cell__Gap__Genesis *g, size_t fd_count)
     if (!is_absolute(g->run_dir) || !is_absolute(g->bind_dir) ||
         (g->state_dir[0] != '\0' && !is_absolute(g->state_dir))) {
         return "a directory is not absolute";
+    }
+    if (!paths_valid(g->read, g->n_read) || !paths_valid(g->write, g->n_write)) {
+        return "too many paths are granted, or one is not absolute, everything, or too long";
     }
     if (g->limits == NULL || g->limits->calls_waiting == 0 || g->limits->message_bytes == 0 ||
         g->limits->message_bytes > SP_MESSAGE_MAX || g->heartbeat_ms == 0) {
@@ -119,13 +132,19 @@ static enum err take_genesis(struct cell *cell, const Cell__Gap__Genesis *g, int
     return take_texts(b, g);
 }
 
-/* Keep the grants: the doors are opened later. */
+/* Keep the grants: the doors are opened, and the others closed, later. */
 static void take_grants(struct cell *cell, Cell__Gap__Genesis *g)
 {
     cell->grants = g->callers;
     cell->grant_count = g->n_callers;
     g->callers = NULL;
     g->n_callers = 0;
+    cell->birth.read = g->read;
+    cell->birth.read_count = g->n_read;
+    cell->birth.write = g->write;
+    cell->birth.write_count = g->n_write;
+    g->read = g->write = NULL;
+    g->n_read = g->n_write = 0;
 }
 
 enum err birth_from_gap(struct cell *cell)
@@ -174,10 +193,28 @@ static int usage(const char *name, const char *what)
     (void)fprintf(stderr,
                   "cell-%s: %s\n"
                   "usage: cell-%s --standalone [--config FILE] [--run DIR] [--state DIR] "
-                  "[--namespace NAME] [--instance N] [--log-level error|warn|info|debug]\n"
+                  "[--read PATH …] [--write PATH …] [--namespace NAME] [--instance N] "
+                  "[--log-level error|warn|info|debug]\n"
                   "A cell is normally started by the nucleus; see cell(1).\n",
                   name, what, name);
     return ERR_INVALID;
+}
+
+/* The same grants as a manifest's `sandbox: {read, write}`, one a time. */
+static enum err add_path(char ***paths, size_t *count, const char *path)
+{
+    char *kept = strdup(path);
+    char **more = reallocarray(*paths, *count + 1, sizeof *more);
+
+    if (more != NULL) {
+        *paths = more;
+    }
+    if (more == NULL || kept == NULL) {
+        free(kept);
+        return ERR_NOMEM;
+    }
+    more[(*count)++] = kept;
+    return paths_valid(more, *count) ? ERR_OK : ERR_INVALID;
 }
 
 static enum err take_option(struct cell *cell, const char *option, const char *value)
@@ -190,6 +227,12 @@ static enum err take_option(struct cell *cell, const char *option, const char *v
     }
     if (strcmp(option, "--state") == 0 && value[0] == '/') {
         return put(b->state_dir, sizeof b->state_dir, value) ? ERR_OK : ERR_LIMIT;
+    }
+    if (strcmp(option, "--read") == 0) {
+        return add_path(&b->read, &b->read_count, value);
+    }
+    if (strcmp(option, "--write") == 0) {
+        return add_path(&b->write, &b->write_count, value);
     }
     if (strcmp(option, "--namespace") == 0 && name_valid_str(value)) {
         return put(b->space, sizeof b->space, value) ? ERR_OK : ERR_LIMIT;
@@ -246,8 +289,18 @@ enum err birth_from_argv(struct cell *cell, int argc, char **argv)
     return e;
 }
 
+static void free_paths(char **path, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(path[i]);
+    }
+    free(path);
+}
+
 void birth_fini(struct host_birth *birth)
 {
+    free_paths(birth->read, birth->read_count);
+    free_paths(birth->write, birth->write_count);
     for (size_t i = 0; i < birth->descriptor_count; i++) {
         fd_close(&birth->descriptor[i]);
     }

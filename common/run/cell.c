@@ -74,6 +74,10 @@ static enum err close_doors(struct cell *cell, struct seal_spec *spec)
         .bind_dir = b->bind_dir[0] != '\0' ? b->bind_dir : b->run_dir,
         .run_dir = b->run_dir,
         .state_dir = b->state_dir[0] != '\0' ? b->state_dir : NULL,
+        .read = (const char *const *)b->read,
+        .read_count = b->read_count,
+        .write = (const char *const *)b->write,
+        .write_count = b->write_count,
         .network = b->network,
     };
     enum err e = seal_enter(spec, why);

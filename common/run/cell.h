@@ -36,7 +36,8 @@ struct cell_syscall {
 };
 
 /* What a cell is. The hooks run in this order, each once:
- *   open    doors open: files, sockets, BPF programs; the only place privilege is used
+ *   open    doors open: files, sockets, BPF programs; the only place privilege is used. What the
+ *           manifest grants (sandbox.read, sandbox.write, state) can be opened later too, nothing else
  *   start   doors closed: seccomp is on, the heartbeat runs, calls to other cells are possible
  *   tick    whenever the loop wakes; now_ms is monotonic
  *   drain   told to finish: no new calls arrive, those in flight go on (optional)
@@ -67,7 +68,8 @@ struct cell_def {
 /* Be this cell until told to stop. Returns the process exit status: 0 asked to stop, 1 could not
  * start, 2 lost the nucleus for longer than the grace time, 64 wrong usage.
  * argv: nothing (fd 3 is the gap junction), or
- *   --standalone [--config FILE] [--run DIR] [--state DIR] [--instance N] [--log-level LEVEL]. */
+ *   --standalone [--config FILE] [--run DIR] [--state DIR] [--read PATH …] [--write PATH …]
+ *   [--namespace NAME] [--instance N] [--log-level LEVEL]. */
 int cell_main(const struct cell_def *def, int argc, char **argv);
 
 /* ---- answering ------------------------------------------------------------------------------ */

@@ -17,6 +17,8 @@ enum {
     GAP_FD = 3,                  /* where a cell finds its end                            */
     GAP_MESSAGE_MAX = 64 * 1024, /* bytes of one packet                                   */
     GAP_DESCRIPTORS_MAX = 16,    /* descriptors with one packet (kernel allows 253)       */
+    GAP_PATHS_MAX = 16,          /* paths in Genesis.read, and as many in Genesis.write   */
+    GAP_PATH_SIZE = 1024,        /* one of them, with its terminator                      */
     GAP_PROTOCOL = 1,            /* Booting.protocol                                      */
 };
 

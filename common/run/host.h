@@ -51,6 +51,8 @@ struct host_birth {
     char run_dir[HOST_PATH_SIZE];
     char bind_dir[HOST_PATH_SIZE]; /* "": listen at the public path itself (no supervisor) */
     char state_dir[HOST_PATH_SIZE];
+    char **read, **write; /* granted by the manifest, at most GAP_PATHS_MAX each; owned */
+    size_t read_count, write_count;
     char *config;
     uint32_t instance;
     uint64_t generation;

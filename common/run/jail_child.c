@@ -313,6 +313,27 @@ JAIL_RAW static void set_limits(const struct jail_birth *b)
     }
 }
 
+/* ---- control groups ---------------------------------------------------------------------------- */
+
+/* "0" is the writer itself. Of version 2 the kernel has mostly seen to already. */
+JAIL_RAW static void enter_groups(const struct jail_birth *b)
+{
+    const struct jail_plan *p = b->plan;
+    static const char procs[] = "cgroup.procs";
+
+    step(b, JAIL_STEP_GROUP);
+    for (size_t i = 0; i < p->spec->group_count; i++) {
+        const struct jail_group *g = &p->spec->groups[i];
+        if (!g->is_unified) {
+            must(b, syscall(SYS_write, g->fd, "0", 1), NULL);
+        } else if (p->joins_by_write) {
+            int fd = (int)must(b, syscall(SYS_openat, g->fd, procs, O_WRONLY | O_CLOEXEC), procs);
+            must(b, syscall(SYS_write, fd, "0", 1), procs);
+            syscall(SYS_close, fd);
+        }
+    }
+}
+
 /* ---- the last things -------------------------------------------------------------------------- */
 
 /* First out of the way, then into place: a descriptor given to us may have any number. */
@@ -398,6 +419,7 @@ JAIL_RAW int jail_child_main(void *birth)
     const struct jail_birth *b = birth;
     const struct jail_plan *p = b->plan;
 
+    enter_groups(b); /* first: what it uses from now on is counted */
     step(b, JAIL_STEP_SESSION);
     must(b, syscall(SYS_setsid), NULL);
     adjust_oom(b);

@@ -18,6 +18,7 @@
  * identity is taken before the mounts by an unprivileged parent. */
 #define JAIL_STEP_MAP(X)                                                                           \
     X(CLONE, "clone", "user and pid, mount, ipc, uts, cgroup and network namespaces")             \
+    X(GROUP, "enter control group", "a control group that may be entered")                         \
     X(SESSION, "setsid", "")                                                                       \
     X(OOM, "write oom_score_adj", "/proc on the host")                                             \
     X(NETWORK, "enter network namespace", "")                                                      \
@@ -117,6 +118,7 @@ struct jail_plan {
     int null_fd;
     int network_fd;    /* a network namespace made in advance, -1: none            */
     int template_fd;   /* a mount namespace with the new root in it, -1: none      */
+    bool joins_by_write;   /* the kernel could not put the child into its group    */
     const char *exec_path; /* NULL: by descriptor; else a script, run by its path inside */
     const char *name;      /* host name inside */
     const struct sock_fprog *filter;
@@ -158,8 +160,10 @@ _Noreturn int jail_child_main(void *birth);
 _Noreturn int jail_child_template(void *birth);
 
 /* Run one of them to its exec or end, with all signals blocked. The report was zeroed. Returns the
- * pid, *ret_pidfd when `flags` has CLONE_PIDFD; -1 with errno. */
-pid_t jail_spawn(int (*child)(void *), struct jail_birth *birth, int flags, int *ret_pidfd);
+ * pid, *ret_pidfd when `flags` has CLONE_PIDFD; -1 with errno. group_fd: directory of the control group
+ * of version 2 it begins in, -1: that of this process. ENOSYS: that cannot be done here. */
+pid_t jail_spawn(int (*child)(void *), struct jail_birth *birth, int flags, int group_fd,
+                 int *ret_pidfd);
 
 /* Where the last program's time went, in ns by step (a step that was not taken is 0): for the
  * test that prints it and for the bench. */

@@ -17,15 +17,6 @@ enum {
     COMPONENTS_MAX = 32, /* of one path: /var/lib/cell/<space>/<cell> has six */
 };
 
-static const uint64_t read_rights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
-
-/* Everything that changes files, devices excepted: no cell makes device nodes. */
-static const uint64_t write_rights =
-    LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
-    LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
-    LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM |
-    LANDLOCK_ACCESS_FS_REFER | LANDLOCK_ACCESS_FS_TRUNCATE;
-
 /* ---- text ------------------------------------------------------------------------------------- */
 
 /* Bytes that live as long as the plan; NULL when it is full. */
@@ -122,7 +113,8 @@ static enum err add_bind(struct jail_plan *p, const struct jail_path *path, bool
     if (e != ERR_OK) {
         return e;
     }
-    uint64_t rights = read_rights | (path->writable ? write_rights : 0) |
+    uint64_t rights = kernel_landlock_fs_read() |
+                      (path->writable ? kernel_landlock_fs_write() : 0) |
                       (path->executable ? LANDLOCK_ACCESS_FS_EXECUTE : 0);
     if (!is_dir) {
         rights &= kernel_landlock_fs_file();

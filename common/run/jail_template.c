@@ -104,7 +104,7 @@ static int build(struct jail_birth *birth, int *ret_fd)
 
     report->made_fd = -1;
     pid_t pid = jail_spawn(jail_child_template, birth,
-                           CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_NEWNS | SIGCHLD, NULL);
+                           CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_NEWNS | SIGCHLD, -1, NULL);
     if (pid < 0) {
         int error = errno;
         report->step = JAIL_STEP_CLONE;

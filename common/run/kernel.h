@@ -70,6 +70,23 @@ static inline uint64_t kernel_landlock_fs_file(void)
            LANDLOCK_ACCESS_FS_IOCTL_DEV;
 }
 
+/* What a granted path is good for, in the jail and behind the inner doors alike. Reading does not mean
+ * executing: what a program may start is the jail's list alone. */
+static inline uint64_t kernel_landlock_fs_read(void)
+{
+    return LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+}
+
+/* Everything that changes files, devices excepted: no cell makes device nodes. */
+static inline uint64_t kernel_landlock_fs_write(void)
+{
+    return LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
+           LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |
+           LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |
+           LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER |
+           LANDLOCK_ACCESS_FS_TRUNCATE;
+}
+
 /* What a new domain handles: everything of the file system, and what else this ABI can shut. */
 static inline struct kernel_landlock_attr kernel_landlock_all(int abi, int has_network)
 {

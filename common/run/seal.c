@@ -1,5 +1,6 @@
 #include "common/run/seal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -7,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -77,20 +80,65 @@ static const uint64_t state_rights =
     LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER |
     LANDLOCK_ACCESS_FS_TRUNCATE;
 
+/* Remember a rule for seal_look: what it allows, less what the mount refuses. */
+static void note_place(const char *path, int fd, uint64_t rights)
+{
+    struct statvfs mount;
+    bool is_frozen = fstatvfs(fd, &mount) == 0 && (mount.f_flag & ST_RDONLY) != 0;
+
+    assert(facts.place_count < SEAL_PLACES_MAX);
+    facts.place[facts.place_count++] = (struct seal_place){
+        .path = path,
+        .can_read = (rights & LANDLOCK_ACCESS_FS_READ_FILE) != 0,
+        .can_write = (rights & LANDLOCK_ACCESS_FS_WRITE_FILE) != 0 && !is_frozen,
+        .can_bind = (rights & LANDLOCK_ACCESS_FS_MAKE_SOCK) != 0 && !is_frozen,
+    };
+}
+
+/* A file takes fewer rights than a directory: more would be refused as senseless. */
+static enum err add_rule(int ruleset, int fd, uint64_t rights)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0) {
+        return err_from_errno(errno);
+    }
+    struct landlock_path_beneath_attr rule = {
+        .allowed_access = rights & kernel_landlock_fs_all((int)facts.landlock_abi) &
+                          (S_ISDIR(st.st_mode) ? ~UINT64_C(0) : kernel_landlock_fs_file()),
+        .parent_fd = fd,
+    };
+    return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0
+               ? ERR_OK : err_from_errno(errno);
+}
+
 static enum err allow(int ruleset, const char *path, uint64_t rights, char why[SEAL_WHY_SIZE])
 {
     if (path == NULL) {
         return ERR_OK;
     }
-    AUTO_FD int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    struct landlock_path_beneath_attr rule = {
-        .allowed_access = rights & kernel_landlock_fs_all((int)facts.landlock_abi),
-        .parent_fd = fd,
-    };
-    if (fd < 0 || syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0)) {
-        int error = errno;
-        snprintf(why, SEAL_WHY_SIZE, "landlock %.100s: %s", path, strerrordesc_np(error));
-        return err_from_errno(error);
+    AUTO_FD int fd = open(path, O_PATH | O_CLOEXEC);
+    enum err e = fd < 0 ? err_from_errno(errno) : add_rule(ruleset, fd, rights);
+    if (e != ERR_OK) {
+        snprintf(why, SEAL_WHY_SIZE, "landlock %.100s: %s", path, err_text(e));
+        return e;
+    }
+    note_place(path, fd, rights);
+    return ERR_OK;
+}
+
+static enum err allow_all(int ruleset, const char *const *paths, size_t count, uint64_t rights,
+                          char why[SEAL_WHY_SIZE])
+{
+    if (count > SEAL_PATHS_MAX) {
+        snprintf(why, SEAL_WHY_SIZE, "landlock: %zu paths, at most %d", count, SEAL_PATHS_MAX);
+        return ERR_LIMIT;
+    }
+    for (size_t i = 0; i < count; i++) {
+        enum err e = allow(ruleset, paths[i], rights, why);
+        if (e != ERR_OK) {
+            return e;
+        }
     }
     return ERR_OK;
 }
@@ -99,10 +147,18 @@ static enum err allow(int ruleset, const char *path, uint64_t rights, char why[S
  * there is decided by what the jail put in it. */
 static enum err fill_ruleset(int ruleset, const struct seal_spec *spec, char why[SEAL_WHY_SIZE])
 {
+    const uint64_t read = kernel_landlock_fs_read();
     enum err e = allow(ruleset, spec->bind_dir, socket_rights, why);
 
     if (e == ERR_OK) {
         e = allow(ruleset, spec->state_dir, state_rights, why);
+    }
+    if (e == ERR_OK) {
+        e = allow_all(ruleset, spec->read, spec->read_count, read, why);
+    }
+    if (e == ERR_OK) {
+        e = allow_all(ruleset, spec->write, spec->write_count, read | kernel_landlock_fs_write(),
+                      why);
     }
     if (e == ERR_OK && KERNEL_IS_SANITIZED) {
         e = allow(ruleset, "/proc/self", LANDLOCK_ACCESS_FS_READ_FILE, why);

@@ -23,9 +23,11 @@
 /* Who gets a row. */
 enum when {
     ALWAYS,
-    NETWORK,   /* the manifest grants the network      */
-    STATE,     /* the process has a state directory    */
-    SANITIZED, /* only in builds with sanitizers       */
+    NETWORK,    /* the manifest grants the network      */
+    READS,      /* any file is granted, or own state    */
+    READS_ONLY, /* and none of them to write            */
+    WRITES,     /* files to write are granted, or state */
+    SANITIZED,  /* only in builds with sanitizers       */
 };
 
 enum {
@@ -33,6 +35,7 @@ enum {
     NAMESPACE_FLAGS = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
                       CLONE_NEWNET | CLONE_NEWCGROUP | 0x80 /* CLONE_NEWTIME */,
     THREAD_FLAGS = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD,
+    CHANGING_FLAGS = O_ACCMODE | O_CREAT | O_TRUNC, /* of open; none set: for reading */
 };
 
 struct rule {
@@ -52,6 +55,10 @@ struct rule {
     {"prctl", ALWAYS, reason, #value, 1, false, EQUALS(0, value)}
 #define COMMAND(value, when, reason) \
     {"fcntl", when, reason, #value, 1, false, EQUALS(1, value)}
+/* Both calls that open, when `flags` & mask is value. */
+#define OPENS(when, condition, mask, value)                                                        \
+    {"openat", when, "a file it was granted", condition, 1, false, MASKED(2, mask, value)},        \
+    {"open", when, "a file it was granted", condition, 1, false, MASKED(1, mask, value)}
 #define SOCKOPT(level, name, when, reason) \
     {"setsockopt", when, reason, #level " " #name, 2, false, BOTH(1, level, 2, name)}
 
@@ -153,7 +160,7 @@ static const struct rule rules[] = {
     {"recvmmsg", NETWORK, "many datagrams at once", NULL, 0, false, {{0}}},
     {"sendmmsg", NETWORK, "many datagrams at once", NULL, 0, false, {{0}}},
 
-    /* the names of sockets; landlock keeps these inside bind_dir and state_dir */
+    /* the names of sockets; landlock keeps these inside bind_dir and what may be written */
     {"unlink", ALWAYS, "remove an own socket", NULL, 0, false, {{0}}},
     {"unlinkat", ALWAYS, "remove an own socket", NULL, 0, false, {{0}}},
     /* landlock does not watch modes: only the one that opens nothing to anybody */
@@ -185,27 +192,50 @@ static const struct rule rules[] = {
     {"prlimit64", ALWAYS, "report the limits", "reading", 1, false, EQUALS(2, 0)},
     {"getrlimit", ALWAYS, "report the limits", NULL, 0, false, {{0}}},
 
-    /* files below the state directory; landlock refuses every other */
-    {"openat", STATE, "own state", NULL, 0, false, {{0}}},
-    {"open", STATE, "own state", NULL, 0, false, {{0}}},
-    {"pwrite64", STATE, "own state", NULL, 0, false, {{0}}},
-    {"ftruncate", STATE, "own state", NULL, 0, false, {{0}}},
-    {"fsync", STATE, "what was acknowledged is on disk", NULL, 0, false, {{0}}},
-    {"fdatasync", STATE, "what was acknowledged is on disk", NULL, 0, false, {{0}}},
-    {"mkdir", STATE, "own state", NULL, 0, false, {{0}}},
-    {"mkdirat", STATE, "own state", NULL, 0, false, {{0}}},
-    {"rmdir", STATE, "own state", NULL, 0, false, {{0}}},
-    {"getdents64", STATE, "list own state", NULL, 0, false, {{0}}},
-    {"stat", STATE, "look at own state", NULL, 0, false, {{0}}},
-    {"lstat", STATE, "look at own state", NULL, 0, false, {{0}}},
-    {"newfstatat", STATE, "look at own state", NULL, 0, false, {{0}}},
-    {"statx", STATE, "look at own state", NULL, 0, false, {{0}}},
-    {"access", STATE, "look at own state", NULL, 0, false, {{0}}},
-    {"faccessat2", STATE, "look at own state", NULL, 0, false, {{0}}},
-    COMMAND(F_SETLK, STATE, "one process writes at a time"),
-    COMMAND(F_GETLK, STATE, "one process writes at a time"),
-    COMMAND(F_OFD_SETLK, STATE, "one process writes at a time"),
-    {"flock", STATE, "one process writes at a time", NULL, 0, false, {{0}}},
+    /* Files: landlock says which. A process that was granted nothing to write opens for reading
+     * only: a second lock on what it may read. Before Linux 6.2 landlock knows no right to cut a file,
+     * so cutting must need a descriptor for writing, which it does watch: truncate(2) is not here, and
+     * O_TRUNC is nothing for a reader. */
+    OPENS(READS_ONLY, "for reading", CHANGING_FLAGS, O_RDONLY),
+    OPENS(WRITES, "for reading, not cutting it", O_ACCMODE | O_TRUNC, O_RDONLY),
+    OPENS(WRITES, "for writing", O_ACCMODE, O_WRONLY),
+    OPENS(WRITES, "for both", O_ACCMODE, O_RDWR),
+    {"getdents64", READS, "list a directory", NULL, 0, false, {{0}}},
+    {"stat", READS, "look at a file", NULL, 0, false, {{0}}},
+    {"lstat", READS, "look at a file", NULL, 0, false, {{0}}},
+    {"newfstatat", READS, "look at a file", NULL, 0, false, {{0}}},
+    {"statx", READS, "look at a file", NULL, 0, false, {{0}}},
+    {"access", READS, "look at a file", NULL, 0, false, {{0}}},
+    {"faccessat", READS, "look at a file", NULL, 0, false, {{0}}},
+    {"faccessat2", READS, "look at a file", NULL, 0, false, {{0}}},
+    {"readlink", READS, "where a link leads", NULL, 0, false, {{0}}},
+    {"readlinkat", READS, "where a link leads", NULL, 0, false, {{0}}},
+    {"preadv", READS, "read at a place", NULL, 0, false, {{0}}},
+    {"preadv2", READS, "read at a place", NULL, 0, false, {{0}}},
+    {"fadvise64", READS, "read ahead, or not", NULL, 0, false, {{0}}},
+    {"pwrite64", WRITES, "write at a place", NULL, 0, false, {{0}}},
+    {"pwritev", WRITES, "write at a place", NULL, 0, false, {{0}}},
+    {"pwritev2", WRITES, "write at a place", NULL, 0, false, {{0}}},
+    {"ftruncate", WRITES, "cut or grow a file", NULL, 0, false, {{0}}},
+    {"fallocate", WRITES, "have the room before it is needed", NULL, 0, false, {{0}}},
+    {"statfs", WRITES, "how much room is left", NULL, 0, false, {{0}}},
+    {"fstatfs", WRITES, "how much room is left", NULL, 0, false, {{0}}},
+    {"fsync", WRITES, "what was acknowledged is on disk", NULL, 0, false, {{0}}},
+    {"fdatasync", WRITES, "what was acknowledged is on disk", NULL, 0, false, {{0}}},
+    {"msync", WRITES, "what was acknowledged is on disk", NULL, 0, false, {{0}}},
+    {"mkdir", WRITES, "a new directory", NULL, 0, false, {{0}}},
+    {"mkdirat", WRITES, "a new directory", NULL, 0, false, {{0}}},
+    {"rmdir", WRITES, "a directory is no longer needed", NULL, 0, false, {{0}}},
+    {"link", WRITES, "a file appears whole, or not", NULL, 0, false, {{0}}},
+    {"linkat", WRITES, "a file appears whole, or not", NULL, 0, false, {{0}}},
+    {"symlink", WRITES, "a name for another name", NULL, 0, false, {{0}}},
+    {"symlinkat", WRITES, "a name for another name", NULL, 0, false, {{0}}},
+    COMMAND(F_GETLK, WRITES, "one process writes at a time"),
+    COMMAND(F_SETLK, WRITES, "one process writes at a time"),
+    COMMAND(F_SETLKW, WRITES, "one process writes at a time"),
+    COMMAND(F_OFD_GETLK, WRITES, "one process writes at a time"),
+    COMMAND(F_OFD_SETLK, WRITES, "one process writes at a time"),
+    {"flock", WRITES, "one process writes at a time", NULL, 0, false, {{0}}},
 
     /* a sanitizer reads the map of its own memory to write a report */
     {"openat", SANITIZED, "sanitizer report", NULL, 0, false, {{0}}},
@@ -227,13 +257,20 @@ const struct seal_call *seal_calls_list(size_t *ret_count)
 
 static bool applies(const struct rule *r, const struct seal_spec *spec)
 {
+    bool can_write = spec->state_dir != NULL || spec->write_count > 0;
+    bool can_read = can_write || spec->read_count > 0;
+
     switch (r->when) {
     case ALWAYS:
         return true;
     case NETWORK:
         return spec->network;
-    case STATE:
-        return spec->state_dir != NULL;
+    case READS:
+        return can_read;
+    case READS_ONLY:
+        return can_read && !can_write;
+    case WRITES:
+        return can_write;
     case SANITIZED:
         return KERNEL_IS_SANITIZED;
     }

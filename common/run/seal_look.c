@@ -200,6 +200,24 @@ static void look_calls(Cell__Inspect__Sandbox *ret)
     }
 }
 
+static void look_places(Cell__Inspect__Sandbox *ret)
+{
+    static Cell__Inspect__Place place[SEAL_PLACES_MAX];
+    static Cell__Inspect__Place *slot[SEAL_PLACES_MAX];
+    const struct seal_facts *facts = seal_facts();
+
+    ret->places = slot;
+    for (size_t i = 0; i < facts->place_count; i++) {
+        const struct seal_place *from = &facts->place[i];
+        cell__inspect__place__init(&place[i]);
+        place[i].path = (char *)(uintptr_t)from->path;
+        place[i].read = from->can_read;
+        place[i].write = from->can_write;
+        place[i].bind = from->can_bind;
+        slot[ret->n_places++] = &place[i];
+    }
+}
+
 void seal_look(Cell__Inspect__Sandbox *ret)
 {
     static Cell__Inspect__Namespace *slot[ARRAY_LEN(kinds)];
@@ -224,4 +242,5 @@ void seal_look(Cell__Inspect__Sandbox *ret)
     ret->syscalls_known = count_known();
     look_limits(ret);
     look_calls(ret);
+    look_places(ret);
 }

@@ -26,11 +26,25 @@ enum err seal_calls_fill(scmp_filter_ctx filter, const struct seal_spec *spec,
 /* Open what seal_look reads; before landlock. May be called again. */
 enum err seal_look_prepare(void) MUST_CHECK;
 
+enum {
+    SEAL_PLACES_MAX = 2 * SEAL_PATHS_MAX + 3, /* and bind_dir, state_dir, a sanitizer's own */
+};
+
+/* A rule the kernel took. */
+struct seal_place {
+    const char *path;
+    bool can_read;
+    bool can_write; /* by the rule and by the mount */
+    bool can_bind;
+};
+
 /* What seal.c found out, for seal_look.c to report. */
 struct seal_facts {
     uint32_t landlock_abi;
     uint32_t landlock_layers;
     bool landlock_enforced; /* an open that only landlock can have refused was refused */
+    struct seal_place place[SEAL_PLACES_MAX];
+    size_t place_count;
 };
 const struct seal_facts *seal_facts(void);
 

@@ -114,8 +114,8 @@ static void the_token_stays_secret(void)
 
 #define LONG_64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
-enum field { CELL_NAME, SPACE, NODE, CALLER, CALLER_SPACE, OPERATION, DESCRIPTOR, LEVEL, RUN_DIR,
-             INSTANCE, TOKEN_LEN, MESSAGE, WAITING, BEAT };
+enum field { CELL_NAME, SPACE, NODE, CALLER, CALLER_SPACE, OPERATION, DESCRIPTOR, LEVEL, RUN_DIR, READ,
+             WRITE, WRITE_LONG, READS, INSTANCE, TOKEN_LEN, MESSAGE, WAITING, BEAT };
 
 /* One changed field each; NOD-8: the one grammar of names holds at this entry too. */
 static const struct {
@@ -149,6 +149,17 @@ static const struct {
     {DESCRIPTOR, "../one", 0, false, "the grammar holds for descriptors too"},
     {LEVEL, "loud", 0, false, "no such log level"},
     {RUN_DIR, "relative/dir", 0, false, "a directory is given by its absolute path"},
+    {READ, "/usr", 0, true, "a directory to read"},
+    {READ, "/usr/bin/env", 0, true, "a file to read"},
+    {READ, "usr", 0, false, "a path that depends on where one stands"},
+    {READ, "/", 0, false, "everything: then landlock could not be seen to refuse"},
+    {READ, "/nonexistent/granted", 0, false, "what is not there cannot be granted"},
+    {WRITE, "/tmp", 0, true, "a directory to write"},
+    {WRITE, "", 0, false, "no path"},
+    {WRITE_LONG, NULL, GAP_PATH_SIZE - 1, true, "the longest path"},
+    {WRITE_LONG, NULL, GAP_PATH_SIZE, false, "one character more"},
+    {READS, NULL, GAP_PATHS_MAX, true, "as many paths as may be"},
+    {READS, NULL, GAP_PATHS_MAX + 1, false, "one more"},
     {INSTANCE, NULL, 9999, true, "the highest instance"},
     {INSTANCE, NULL, 10000, false, "one more"},
     {TOKEN_LEN, NULL, 31, false, "a short token"},
@@ -169,6 +180,7 @@ struct genesis {
     Cell__Gap__CallerGrant caller, *slot;
     char *operation;
     char *descriptor;
+    char *path[GAP_PATHS_MAX + 1];
     uint8_t token[64];
 };
 
@@ -205,6 +217,16 @@ static void fill(struct genesis *g, struct fake *f)
     g->caller.n_operations = 1;
 }
 
+/* "////…/tmp" with so many characters. */
+static char *long_path(size_t len)
+{
+    static char path[GAP_PATH_SIZE + 1];
+
+    memset(path, '/', len);
+    memcpy(path + len - 3, "tmp", 4);
+    return path;
+}
+
 static void change(struct genesis *g, enum field field, const char *text, uint32_t number)
 {
     char *value = (char *)text;
@@ -223,6 +245,25 @@ static void change(struct genesis *g, enum field field, const char *text, uint32
         break;
     case LEVEL: g->genesis.log_level = value; break;
     case RUN_DIR: g->genesis.run_dir = value; break;
+    case READ:
+    case WRITE:
+        g->path[0] = value;
+        g->genesis.read = g->genesis.write = g->path;
+        g->genesis.n_read = field == READ;
+        g->genesis.n_write = field == WRITE;
+        break;
+    case WRITE_LONG:
+        g->path[0] = long_path(number);
+        g->genesis.write = g->path;
+        g->genesis.n_write = 1;
+        break;
+    case READS:
+        for (size_t i = 0; i < number; i++) {
+            g->path[i] = "/usr";
+        }
+        g->genesis.read = g->path;
+        g->genesis.n_read = number;
+        break;
     case INSTANCE: g->genesis.instance = number; break;
     case TOKEN_LEN: g->genesis.token.len = number; break;
     case MESSAGE: g->limits.message_bytes = number; break;
@@ -339,6 +380,8 @@ static void command_line_is_checked(void)
         {{"--standalone", "--log-level", "loud"}, 64, "an unknown level"},
         {{"--standalone", "--config", "/nonexistent"}, 64, "a file that is not there"},
         {{"--standalone", "--colour", "red"}, 64, "an unknown option"},
+        {{"--standalone", "--read", "etc"}, 64, "a path that depends on where one stands"},
+        {{"--standalone", "--write", "/"}, 64, "everything"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct fake f;
@@ -350,9 +393,30 @@ static void command_line_is_checked(void)
     }
 }
 
+/* Whether the process at `door` reports this place, to read and perhaps to write. */
+static bool reaches(const char *door, const char *path, bool can_write)
+{
+    Cell__Inspect__DescribeRequest request = CELL__INSPECT__DESCRIBE_REQUEST__INIT;
+    ProtobufCMessage *reply = NULL;
+    char text[SP_TEXT_SIZE];
+    bool found = false;
+
+    enum err e = fake_call(door, CELL__INSPECT__OP__OP_DESCRIBE, &request.base,
+                           &cell__inspect__describe_reply__descriptor, FAKE_PATIENCE_MS, &reply, text);
+    REQUIRE(e == ERR_OK, "it describes itself: %s", err_name(e));
+    const Cell__Inspect__Sandbox *s = ((const Cell__Inspect__DescribeReply *)reply)->sandbox;
+    for (size_t i = 0; i < s->n_places; i++) {
+        const Cell__Inspect__Place *p = s->places[i];
+        found = found || (strcmp(p->path, path) == 0 && p->read && p->write == can_write);
+    }
+    protobuf_c_message_free_unpacked(reply, NULL);
+    return found;
+}
+
 static void standalone_serves(void)
 {
-    const char *argv[] = {"--standalone", "--run", fake_run_dir(), "--instance", "9999", NULL};
+    const char *argv[] = {"--standalone", "--run", fake_run_dir(), "--instance", "9999", "--read",
+                          "/usr", "--read", "/bin", "--write", "/tmp", NULL};
     char path[FAKE_PATH_SIZE + 64];
     struct stat st;
     struct fake f;
@@ -361,6 +425,9 @@ static void standalone_serves(void)
     fake_spawn(&f, &(struct fake_spec){0}, argv);
     CHECK(fake_log_waits(&f, "CELL-READY", NULL), "it gets ready without a nucleus");
     CHECK(fake_echo(path, "alone") == ERR_OK, "and serves at its public path");
+    CHECK(reaches(path, "/usr", false) && reaches(path, "/bin", false), "it reads what it was given");
+    CHECK(reaches(path, "/tmp", true), "and writes");
+    CHECK(!reaches(path, "/etc", false), "and no more");
     (void)kill(f.pid, SIGINT);
     CHECK(fake_exit_status(&f, FAKE_PATIENCE_MS) == 0, "interrupted, it ends in order");
     CHECK(stat(path, &st) != 0, "and takes its socket away");

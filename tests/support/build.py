@@ -22,6 +22,11 @@ class Build:
                 return entry
         raise FileNotFoundError(f"{name} is not built in {self.directory}: run ninja -C {self.directory}")
 
+    def is_readable_for_others(self):
+        """Whether another user can run what was built."""
+        return subprocess.run(["test", "-x", self.binary("cell")], user=65534, group=65534, extra_groups=[],
+                              check=False).returncode == 0
+
     @functools.cached_property
     def _targets(self):
         return [f for t in self._introspect("--targets") for f in t["filename"]]

@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 
+from . import groups
+
 
 def root():
     return None if os.geteuid() == 0 else "needs root"
@@ -34,6 +36,10 @@ def tool(name):
     return None if shutil.which(name) else f"needs the program {name}"
 
 
+def group(controller):
+    return groups.missing(controller)
+
+
 def cores(count):
     here = len(os.sched_getaffinity(0))
     return None if here >= count else f"needs {count} processors, has {here}"
@@ -46,5 +52,6 @@ MARKS = {
     "needs_netns": ("network namespaces", network_namespaces),
     "needs_landlock": ("landlock", landlock),
     "needs_tool": ("needs_tool(name): a program", tool),
+    "needs_group": ("needs_group(controller): a control group that can be made", group),
     "needs_cores": ("needs_cores(count): processors", cores),
 }

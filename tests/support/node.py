@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-from . import procs, sp, wait
+from . import groups, procs, sp, wait
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 REPORT = re.compile(r"ERROR: \w+Sanitizer|runtime error:|WARNING: ThreadSanitizer|Assertion .* failed")
@@ -61,9 +61,11 @@ def read_all(streams, timeout):
 
 
 class Node:
-    def __init__(self, build, manifest, name="node-1"):
+    def __init__(self, build, manifest, name="node-1", user=None):
+        """user: the uid that runs the commands, and so the node; None: whoever runs the tests."""
         self.build = build
         self.name = name
+        self.user = user
         # Unix socket paths end at 107 characters: a short directory of our own, private to this user.
         self.directory = tempfile.mkdtemp(prefix="ct", dir="/tmp")
         self.run = os.path.join(self.directory, "r")
@@ -75,6 +77,8 @@ class Node:
         self.is_closed = False
         for folder in (self.run, self.state):
             os.mkdir(folder, 0o700)
+        for folder in (self.run, self.state, self.directory) if user is not None else ():
+            os.chown(folder, user, user)
         self.write_manifest(manifest)
 
     # ---- manifest -------------------------------------------------------------------------------
@@ -109,10 +113,11 @@ class Node:
         with tempfile.TemporaryFile() as given:
             given.write(stdin.encode())
             given.seek(0)
+            identity = {} if self.user is None else {"user": self.user, "group": self.user, "extra_groups": []}
             keeper = subprocess.Popen(
                 [sys.executable, os.path.join(HERE, "keeper.py"), str(write_end), *command],
                 stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=(write_end,),
-                env=env if env is not None else self.environment(), cwd=self.directory)
+                env=env if env is not None else self.environment(), cwd=self.directory, **identity)
         self.keepers.append(keeper)
         os.close(write_end)
         streams = {keeper.stdout: b"", keeper.stderr: b"", os.fdopen(read_end, "rb"): b""}
@@ -268,6 +273,7 @@ class Node:
                 procs.kill_and_wait(pid)
         left += [f"process {p} does not end: {procs.name(p)}" for p in self.processes()]
         left += [f"report: {line}" for line in self.reports()]
+        left += [f"control group {g}" for g in groups.left_of(self.run)] if not self.damage else []
         left += self._clean_files()
         for keeper in self.keepers:
             try:

@@ -38,11 +38,11 @@ def short_dir():
 
 @pytest.fixture
 def make_node(build):
-    """make_node(manifest, name="node-1") -> Node; every node is closed and checked at the end."""
+    """make_node(manifest, name="node-1", user=None) -> Node; every node is closed and checked at the end."""
     made = []
 
-    def make(manifest, name="node-1"):
-        made.append(node_module.Node(build, manifest, name))
+    def make(manifest, name="node-1", user=None):
+        made.append(node_module.Node(build, manifest, name, user))
         return made[-1]
 
     yield make

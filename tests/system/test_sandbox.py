@@ -54,6 +54,27 @@ def test_state_is_the_only_place_to_write(make_node, build):
         assert pb.first(pb.decode(c.call(ECHO).body), 4, b"") == b""
 
 
+def test_state_is_never_made_through_a_link(make_node, build, short_dir):
+    """NUC-14: a twin sees the states of all instances of its cell. One that puts a link in the place of a
+    state gets neither what it names nor another process."""
+    os.chmod(short_dir, 0o755)
+    victim, program = os.path.join(short_dir, "victim"), os.path.join(short_dir, "link.sh")
+    os.mkdir(victim, 0o700)
+    with open(program, "w", encoding="utf-8") as f:
+        f.write(f"#!/bin/sh\nrmdir /state/0 && ln -s {victim} /state/0\nexit 1\n")
+    os.chmod(program, 0o755)
+    before = os.stat(victim)
+    node = make_node([{"name": "twin", "exec": program, "spare": True, "sandbox": {"write": ["state"]},
+                       "restart": {"give_up": "3 in 60s"}}])
+    node.command("up", node.manifest_path, "--detach", timeout=60)
+    row = node.wait_state("twin", "crash-loop", 30)
+    assert os.path.islink(os.path.join(node.state, "cells", "default.twin", "0")), "the link was made"
+    assert "state directory" in row["reason"], row
+    after = os.stat(victim)
+    assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+    assert os.listdir(victim) == []
+
+
 def test_hostile_program_is_denied_everything(make_node, build):
     """NUC-14: the escape suite, run as a cell of a real node."""
     node = make_node([{"name": "escape", "exec": build.binary("escape"), "protocol": "none",

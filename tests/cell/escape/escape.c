@@ -72,9 +72,16 @@ static int run(const struct escape_attempt *a, bool is_control)
 static void enter(void)
 {
     char why[SEAL_WHY_SIZE];
-    struct seal_spec spec = {.bind_dir = target.inside, .run_dir = target.inside,
-                             .state_dir = target.has_network ? target.inside : NULL,
-                             .network = target.has_network};
+    const char *read = "/usr", *write = target.inside;
+    struct seal_spec spec = {.bind_dir = target.inside, .run_dir = target.inside};
+
+    if (target.has_network) { /* with it, everything else that can be granted */
+        spec.network = true;
+        spec.state_dir = target.inside;
+        spec.read = &read;
+        spec.write = &write;
+        spec.read_count = spec.write_count = 1;
+    }
 
     if (seal_enter(&spec, why) != ERR_OK || seal_look_open() != ERR_OK ||
         seal_filter(&spec, why) != ERR_OK) {

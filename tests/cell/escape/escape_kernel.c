@@ -282,14 +282,15 @@ static long fanotify(void)
 {
     return syscall(SYS_fanotify_init, 0, O_RDONLY);
 }
-static long handle_of_usr(void)
+/* Of a file in memory: not every file system of a disk has handles. */
+static long handle_of_null(void)
 {
     struct {
         struct file_handle head;
         char bytes[MAX_HANDLE_SZ];
     } handle = {.head = {.handle_bytes = MAX_HANDLE_SZ}};
     int mount_id;
-    return name_to_handle_at(AT_FDCWD, "/usr", &handle.head, &mount_id, 0);
+    return name_to_handle_at(AT_FDCWD, "/dev/null", &handle.head, &mount_id, 0);
 }
 static long open_by_handle(void)
 {
@@ -418,7 +419,7 @@ const struct escape_attempt escape_kernel[] = {
     {"io-uring", uring, false, false},
     {"io-uring-arguments", uring_arguments, false, false},
     {"fanotify", fanotify, false, false},
-    {"name-to-handle", handle_of_usr, true, false},
+    {"name-to-handle", handle_of_null, true, false},
     {"open-by-handle", open_by_handle, false, false},
     {"personality", no_randomization, true, false},
     {"tiocsti", type_into_terminal, true, false},

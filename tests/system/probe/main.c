@@ -1,15 +1,18 @@
 /* cell-probe: does what a test asks of it, good or bad. `config: never-ready` or `config: fail`
  * decide how it starts. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/run/cell.h"
+#include "common/run/fd.h"
 #include "probe.pb-c.h"
 #include "probe.schema.h"
 
@@ -204,6 +207,67 @@ static enum err touch(void *state, struct cell_call *call, const void *request)
     return cell_reply(call, &reply);
 }
 
+/* What came of a file and what was read of it. `text` has room for one line. */
+static long use_file(const Cell__Probe__FileRequest *ask, char *text, size_t size)
+{
+    int flags = strcmp(ask->verb, "write") == 0 ? O_WRONLY | O_CREAT | O_APPEND
+              : strcmp(ask->verb, "cut") == 0   ? O_RDONLY | O_TRUNC
+                                                : O_RDONLY;
+
+    if (strcmp(ask->verb, "remove") == 0) {
+        return unlink(ask->path);
+    }
+    if (strcmp(ask->verb, "make") == 0) {
+        return mkdir(ask->path, 0700);
+    }
+    if (strcmp(ask->verb, "move") == 0) {
+        return rename(ask->path, ask->to);
+    }
+    AUTO_FD int fd = open(ask->path, flags | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return -1;
+    }
+    if (strcmp(ask->verb, "write") == 0) {
+        return write(fd, "line\n", 5) == 5 ? fdatasync(fd) : -1;
+    }
+    if (strcmp(ask->verb, "list") == 0) {
+        DIR *dir = fdopendir(fd_take(&fd));
+        size_t count = 0;
+        while (dir != NULL && readdir(dir) != NULL) {
+            count++;
+        }
+        (void)snprintf(text, size, "%zu", count);
+        return dir == NULL ? -1 : closedir(dir);
+    }
+    return read(fd, text, size - 1);
+}
+
+static enum err file(void *state, struct cell_call *call, const void *request)
+{
+    Cell__Probe__FileReply reply = CELL__PROBE__FILE_REPLY__INIT;
+    char text[64] = "";
+
+    (void)state;
+    reply.error_number = use_file(request, text, sizeof text) < 0 ? errno : 0;
+    reply.text = text;
+    return cell_reply(call, &reply);
+}
+
+static enum err eat(void *state, struct cell_call *call, const void *request)
+{
+    const Cell__Probe__EatRequest *ask = request;
+    Cell__Probe__EatReply reply = CELL__PROBE__EAT_REPLY__INIT;
+    char *food = malloc(ask->bytes);
+
+    (void)state;
+    if (food == NULL) {
+        return ERR_NOMEM;
+    }
+    memset(food, 'x', ask->bytes);
+    (void)fprintf(stderr, "probe: ate %c\n", food[ask->bytes / 2]);
+    return cell_reply(call, &reply); /* never freed: that is the point */
+}
+
 static const struct cell_op ops[] = {
     {CELL__PROBE__OP__OP_ECHO, &cell__probe__echo_request__descriptor, echo},
     {CELL__PROBE__OP__OP_EXIT, &cell__probe__exit_request__descriptor, leave},
@@ -212,11 +276,12 @@ static const struct cell_op ops[] = {
     {CELL__PROBE__OP__OP_WRITE, &cell__probe__write_request__descriptor, write_lines},
     {CELL__PROBE__OP__OP_ASK, &cell__probe__ask_request__descriptor, ask_other},
     {CELL__PROBE__OP__OP_TOUCH, &cell__probe__touch_request__descriptor, touch},
+    {CELL__PROBE__OP__OP_FILE, &cell__probe__file_request__descriptor, file},
+    {CELL__PROBE__OP__OP_EAT, &cell__probe__eat_request__descriptor, eat},
 };
 
 static const struct cell_syscall syscalls[] = {
     {SYS_pause, "a test asks it to stall"},
-    {SYS_openat, "a test asks it to make a file"},
 };
 
 static const struct cell_def probe_cell = {

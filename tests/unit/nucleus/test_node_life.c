@@ -206,15 +206,18 @@ static void exits_are_told_in_words(struct kit *k)
         int code, signal;
         bool is_ready;
         const char *reason;
+        const char *told; /* by the kernel, beyond the status */
     } rows[] = {
-        {0, 0, true, "ended by itself with exit status 0"},
-        {1, 0, false, "exit status 1 before it was ready"},
-        {64, 0, true, "exit status 64 (wrong usage)"},
-        {7, 0, true, "exit status 7"},
-        {-1, 11, true, "killed by signal 11 (SIGSEGV)"},
-        {-1, 31, false, "killed by signal 31 (SIGSYS) before it was ready"},
-        {-1, 40, true, "killed by signal 40"},
-        {-1, 0, true, "ended, nobody knows how"},
+        {0, 0, true, "ended by itself with exit status 0", NULL},
+        {1, 0, false, "exit status 1 before it was ready", NULL},
+        {64, 0, true, "exit status 64 (wrong usage)", NULL},
+        {7, 0, true, "exit status 7", NULL},
+        {-1, 11, true, "killed by signal 11 (SIGSEGV)", NULL},
+        {-1, 31, false, "killed by signal 31 (SIGSYS) before it was ready", NULL},
+        {-1, 40, true, "killed by signal 40", NULL},
+        {-1, 0, true, "ended, nobody knows how", ""},
+        {-1, 9, true, "killed by signal 9 (SIGKILL): out of memory", "out of memory"},
+        {1, 0, false, "exit status 1 before it was ready: why", "why"},
     };
     struct manifest_cell *c = kit_cell(k, "a", 1, "");
 
@@ -231,7 +234,11 @@ static void exits_are_told_in_words(struct kit *k)
         if (rows[i].is_ready) {
             kit_tell(k, NODE_EV_READY, "a.0");
         }
-        kit_exit(k, "a.0", rows[i].code, rows[i].signal);
+        int32_t slot = node_find(k->node, "default", "a", 0);
+        kit_feed(k, (struct node_event){.kind = NODE_EV_EXITED, .slot = (uint32_t)slot,
+                                        .generation = kit_at(k, "a.0")->generation,
+                                        .exit_code = rows[i].code, .signal = rows[i].signal,
+                                        .text = rows[i].told});
         CLAIM(k, strcmp(kit_at(k, "a.0")->reason, rows[i].reason) == 0, rows[i].reason);
     }
 }

@@ -274,6 +274,35 @@ void jailing_run(const struct jail_spec *spec, struct jailing_end *ret)
     ret->output[len > 0 ? len : 0] = '\0';
 }
 
+/* ---- seals ------------------------------------------------------------------------------------ */
+
+void jailing_in_child(void (*claim)(void), const char *name)
+{
+    int status = -1;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        failed = 0; /* what failed before is not this claim's fault */
+        claim();
+        _exit(jailing_failed() > 0);
+    }
+    (void)waitpid(pid, &status, 0);
+    jailing_claim(status == 0, "%s: status %x", name, status);
+}
+
+struct seal_spec jailing_seal_spec(const struct jailing *j)
+{
+    return (struct seal_spec){.bind_dir = j->inside, .run_dir = j->inside};
+}
+
+void jailing_seal(const struct seal_spec *spec)
+{
+    char why[SEAL_WHY_SIZE] = "";
+
+    jailing_claim(seal_enter(spec, why) == ERR_OK && seal_look_open() == ERR_OK, "enter: %s", why);
+    jailing_claim(seal_filter(spec, why) == ERR_OK, "filter: %s", why);
+}
+
 /* ---- traces ----------------------------------------------------------------------------------- */
 
 /* What the jail keeps ready on purpose comes and goes: namespaces, and the news about mounts. */

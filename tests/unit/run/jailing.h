@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "common/run/jail.h"
+#include "common/run/seal.h"
 
 enum {
     JAILING_OUTPUT_MAX = 64 * 1024,
@@ -58,6 +59,13 @@ void jailing_run(const struct jail_spec *spec, struct jailing_end *ret);
 enum err jailing_start(const struct jail_spec *spec, struct jail_started *ret, int *ret_log,
                        char why[JAIL_WHY_SIZE]);
 void jailing_kill(struct jail_started *started);
+
+/* Run a claim in a process of its own, since sealing is for ever; it must not fail there. */
+void jailing_in_child(void (*claim)(void), const char *name);
+
+/* A spec that grants nothing but to bind in host->inside; and close the doors of this process by one. */
+struct seal_spec jailing_seal_spec(const struct jailing *j);
+void jailing_seal(const struct seal_spec *spec);
 
 /* Report a claim that does not hold; jailing_failed counts them. */
 void jailing_claim(bool holds, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -50,9 +50,9 @@ static const struct {
     {"jail", false, true, false, "all", 0, NULL},
     {"jail with network", false, true, true, "all", 0, NULL},
     {"jail and seal", true, true, false, "all", 0, NULL},
-    {"jail and seal with network and state", true, true, true, "all", 0, NULL},
+    {"jail and seal with network, state and paths", true, true, true, "all", 0, NULL},
     {"seal alone", true, false, false, "all", 0, "connect-outside"},
-    {"seal alone with network and state", true, false, true, "all", 0, "connect-outside"},
+    {"seal alone with network, state and paths", true, false, true, "all", 0, "connect-outside"},
 #ifdef __x86_64__
     {"jail, i386 calls", false, true, false, "int80", SIGSYS, NULL},
     {"jail, x32 calls", false, true, false, "x32", SIGSYS, NULL},
@@ -69,13 +69,15 @@ static void run_row(const char *program, size_t i, struct jailing_end *end)
         {host.inside, "/state", true, false},
         {host.bin, "/bin-outside", false, true},
     };
-    const bool has_scope = landlock_abi() >= KERNEL_LANDLOCK_ABI_SCOPE;
     bool confined = rows[i].confined;
+    /* Abstract sockets are refused by a network namespace of one's own or by landlock's scopes. */
+    bool hides_abstract = landlock_abi() >= KERNEL_LANDLOCK_ABI_SCOPE ||
+                          (confined && !rows[i].network);
     (void)snprintf(victim, sizeof victim, "%d", host.victim);
     (void)snprintf(port, sizeof port, "%d", host.port);
     const char *argv[] = {
         program, victim, host.outside, confined ? "/state" : host.inside,
-        has_scope || !rows[i].network ? host.abstract : "",
+        hides_abstract ? host.abstract : "",
         confined ? "/bin-outside/setuid" : host.setuid, port, rows[i].network ? "1" : "0",
         rows[i].mode, NULL};
     struct jail_spec spec = jailing_spec(&host, argv);
@@ -90,10 +92,32 @@ static void run_row(const char *program, size_t i, struct jailing_end *end)
     jailing_run(&spec, end);
 }
 
+/* A machine without the table of i386 calls (some virtual ones) answers the gate itself with SIGSEGV,
+ * jail or not: then there is nothing for a filter to close. */
+static bool has_i386_calls(void)
+{
+    int status = 0;
+#ifdef __x86_64__
+    pid_t pid = fork();
+    if (pid == 0) {
+        long rc = 20; /* getpid of i386 */
+        signal(SIGSEGV, SIG_DFL); /* a sanitizer would report it */
+        __asm__ volatile("int $0x80" : "+a"(rc) : : "memory", "r8", "r9", "r10", "r11");
+        _exit(0);
+    }
+    (void)waitpid(pid, &status, 0);
+#endif
+    return !(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+}
+
 static void every_attempt_is_denied(size_t i, const char *program)
 {
     static struct jailing_end end;
 
+    if (strcmp(rows[i].mode, "int80") == 0 && !has_i386_calls()) {
+        fprintf(stderr, "%s: SKIPPED: this machine has none\n", rows[i].name);
+        return;
+    }
     run_row(program, i, &end);
     jailing_claim(end.e == ERR_OK, "%s: not started: %s", rows[i].name, end.why);
     if (end.e != ERR_OK) {

@@ -1,0 +1,32 @@
+/* Inside of spawn: what its two rooms share. spawn.c starts processes and tells them who they are,
+ * spawn_spare.c has some started before anybody needs them. */
+#ifndef CELL_NUCLEUS_SPAWN_ROOM_H
+#define CELL_NUCLEUS_SPAWN_ROOM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/run/jail.h"
+#include "nucleus/shell.h"
+
+/* A process being born: what jail_start needs and what it gave. */
+struct spawn_birth {
+    const struct manifest_cell *cell;
+    uint32_t instance;
+    bool is_spare;        /* instance not known yet */
+    int gap_fd;           /* our end */
+    struct cgroup_seat seat;
+    uint64_t log_from;    /* size of its log file so far */
+    uint64_t start_ticks; /* 0: not looked at yet */
+    struct jail_started started;
+};
+
+/* Start a process of b->cell, in a control group where it has limits: fills the rest of `b`, whose
+ * descriptors are the caller's then. `why` is one line. Blocks until exec. */
+enum err spawn_bear(struct shell *s, struct spawn_birth *b, char why[JAIL_WHY_SIZE]) MUST_CHECK;
+
+/* Take the twin that waits for this cell's entry as it is now: its process becomes the instance. false:
+ * none does. */
+bool spawn_spare_take(struct shell *s, struct spawn_birth *b, uint32_t cell);
+
+#endif
