@@ -188,7 +188,7 @@ static void fill_version(struct shell *s, uint32_t index, struct cell_call *call
     char text[32];
 
     enum err e = i->cell < s->manifest.cell_count
-                     ? version_now(&s->manifest.cells[i->cell], &on_disk) : ERR_NOT_FOUND;
+                     ? version_now(&s->manifest.cells[i->cell], NULL, &on_disk) : ERR_NOT_FOUND;
     (void)snprintf(text, sizeof text, "%016" PRIx64, i->is_alive ? running : on_disk);
     one->version = (char *)sentence(call, text);
     one->outdated = i->is_alive && (e != ERR_OK || running != on_disk);

@@ -83,7 +83,8 @@ struct shell_slot {
 struct shell_spare {
     uint32_t cell;
     char group[CGROUP_NAME_SIZE]; /* "": none */
-    uint64_t hash;
+    uint64_t hash;    /* of its entry                     */
+    uint64_t version; /* of its program too, 0: unknown   */
     int32_t pid;
     int pidfd;
     int gap_fd;

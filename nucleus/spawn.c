@@ -193,6 +193,9 @@ static enum err start_limited(struct shell *s, struct spawn_birth *b, int log_fd
     if (e != ERR_OK) {
         return e;
     }
+    if (version_look(b->cell, &b->program) != ERR_OK) {
+        b->program = (struct version_file){0}; /* no file: the start will say why */
+    }
     e = start_process(s, b, log_fd, cell_fd, why);
     cgroup_seat_close(&b->seat);
     if (e != ERR_OK) {
@@ -347,6 +350,15 @@ static void feed_kind(struct shell *s, const struct shell_slot *slot, enum node_
     (void)shell_feed(s, &ev);
 }
 
+/* Asked while the process starts: hashing a program that is new takes some milliseconds. 0, and so
+ * outdated, when the program was replaced or removed meanwhile. */
+uint64_t spawn_version(const struct spawn_birth *b)
+{
+    uint64_t version;
+
+    return version_now(b->cell, &b->program, &version) == ERR_OK ? version : 0;
+}
+
 static void begin_life(struct shell *s, struct shell_slot *slot, struct spawn_birth *b)
 {
     const struct manifest_cell *c = b->cell;
@@ -355,9 +367,7 @@ static void begin_life(struct shell *s, struct shell_slot *slot, struct spawn_bi
     slot->process.jail_us = b->started.jail_us;
     slot->process.spawned_us = loop_now_us() - b->started.jail_us;
     slot->process.ready_us = 0;
-    if (version_now(c, &slot->process.version) != ERR_OK) {
-        slot->process.version = 0; /* the program was removed under us: shown as outdated */
-    }
+    slot->process.version = b->version != 0 ? b->version : spawn_version(b);
     slot->pidfd = b->started.pidfd;
     slot->is_child = true;
     slot->has_report = false;

@@ -8,6 +8,7 @@
 
 #include "common/run/jail.h"
 #include "nucleus/shell.h"
+#include "nucleus/version.h"
 
 /* A process being born: what jail_start needs and what it gave. */
 struct spawn_birth {
@@ -16,6 +17,8 @@ struct spawn_birth {
     bool is_spare;        /* instance not known yet */
     int gap_fd;           /* our end */
     struct cgroup_seat seat;
+    struct version_file program; /* as it was right before the start */
+    uint64_t version;     /* of a twin; 0: not looked at yet */
     uint64_t log_from;    /* size of its log file so far */
     uint64_t start_ticks; /* 0: not looked at yet */
     struct jail_started started;
@@ -25,8 +28,11 @@ struct spawn_birth {
  * descriptors are the caller's then. `why` is one line. Blocks until exec. */
 enum err spawn_bear(struct shell *s, struct spawn_birth *b, char why[JAIL_WHY_SIZE]) MUST_CHECK;
 
-/* Take the twin that waits for this cell's entry as it is now: its process becomes the instance. false:
- * none does. */
+/* Version of the program that was started and of its entry; 0: not to be told. */
+uint64_t spawn_version(const struct spawn_birth *b);
+
+/* Take the twin that waits for this cell's entry and program as they are now: its process becomes the
+ * instance. false: none does. */
 bool spawn_spare_take(struct shell *s, struct spawn_birth *b, uint32_t cell);
 
 #endif

@@ -10,6 +10,7 @@
 #include "nucleus/look.h"
 #include "nucleus/spawn.h"
 #include "nucleus/spawn_room.h"
+#include "nucleus/version.h"
 
 /* Those that were let go and have not ended yet: each is waited for, or it would stay a zombie for as
  * long as we run, and its group with it. */
@@ -99,7 +100,7 @@ void spawn_spare_keep(struct shell *s, uint32_t cell, bool is_wanted)
     }
     *spare = (struct shell_spare){.cell = cell, .hash = b.cell->hash, .pid = b.started.pid,
                                   .pidfd = b.started.pidfd, .gap_fd = b.gap_fd,
-                                  .jail_us = b.started.jail_us, .shell = s};
+                                  .jail_us = b.started.jail_us, .version = spawn_version(&b), .shell = s};
     memcpy(spare->group, b.seat.name, sizeof spare->group);
     /* Looked at while there is time; should it fail, it is looked at again when the twin is needed. */
     if (look_start_ticks(spare->pid, &spare->start_ticks, &state) != ERR_OK) {
@@ -113,10 +114,17 @@ void spawn_spare_keep(struct shell *s, uint32_t cell, bool is_wanted)
 bool spawn_spare_take(struct shell *s, struct spawn_birth *b, uint32_t cell)
 {
     struct shell_spare *spare = s->spares[cell];
+    uint64_t now;
 
     if (spare == NULL || spare->hash != b->cell->hash) {
         return false;
     }
+    if (version_now(b->cell, NULL, &now) != ERR_OK || spare->version != now) {
+        /* Started from a program that is no longer there: a restart runs what is. */
+        spawn_spare_end(s, cell);
+        return false;
+    }
+    b->version = spare->version;
     b->started = (struct jail_started){.pid = spare->pid, .pidfd = spare->pidfd,
                                        .jail_us = spare->jail_us};
     b->gap_fd = spare->gap_fd;

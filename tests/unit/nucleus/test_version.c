@@ -1,0 +1,132 @@
+/* Versions of programs and entries (NUC-12): the same bytes are the same version wherever they are, and
+ * every change is another, however soon it comes. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/run/fd.h"
+#include "nucleus/version.h"
+#include "tests/support/check.h"
+#include "tests/support/scratch.h"
+
+enum {
+    SIZE = 20000, /* more than one read of the hash */
+    ROUNDS = 500, /* writes in a row: many of them within one tick of the clock of change times */
+    PROGRAMS = 100, /* more than are remembered */
+};
+
+static char bytes[SIZE];
+
+static struct manifest_cell cell_of(const char *name, uint64_t hash)
+{
+    struct manifest_cell c = {.hash = hash};
+
+    (void)snprintf(c.exec, sizeof c.exec, "%s", scratch_path(name));
+    return c;
+}
+
+static void write_program(const char *name)
+{
+    AUTO_FD int fd = open(scratch_path(name), O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+
+    REQUIRE(fd >= 0 && pwrite(fd, bytes, sizeof bytes, 0) == sizeof bytes, "%s is written", name);
+}
+
+static uint64_t version_of(const struct manifest_cell *c)
+{
+    uint64_t version = 0;
+    enum err e = version_now(c, NULL, &version);
+
+    REQUIRE(e == ERR_OK, "%s has a version: %s", c->exec, err_name(e));
+    return version;
+}
+
+static void bytes_and_entry_make_the_version(void)
+{
+    struct manifest_cell a = cell_of("a", 1), b = cell_of("b", 1), other = cell_of("a", 2);
+
+    write_program("a");
+    write_program("b");
+    CHECK(version_of(&a) == version_of(&b), "the same bytes elsewhere");
+    CHECK(version_of(&a) == version_of(&a), "asked twice");
+    CHECK(version_of(&a) != version_of(&other), "another entry");
+    bytes[SIZE - 1] ^= 1;
+    write_program("b");
+    CHECK(version_of(&a) != version_of(&b), "the last byte");
+    bytes[SIZE - 1] ^= 1;
+    write_program("b");
+    CHECK(version_of(&a) == version_of(&b), "changed back");
+}
+
+/* In place and of one length, so that only the change time could tell. */
+static void a_change_is_seen_however_soon(void)
+{
+    struct manifest_cell c = cell_of("c", 1);
+    uint64_t before = 0;
+    int missed = 0;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        bytes[0]++;
+        write_program("c");
+        uint64_t now = version_of(&c);
+        missed += now == before;
+        before = now;
+    }
+    CHECK(missed == 0, "%d of %d changes were not seen", missed, ROUNDS);
+}
+
+static void a_program_that_is_replaced_is_told(void)
+{
+    struct manifest_cell c = cell_of("d", 1);
+    struct version_file started;
+    uint64_t version = 7;
+
+    write_program("d");
+    REQUIRE(version_look(&c, &started) == ERR_OK, "it is there");
+    CHECK(version_now(&c, &started, &version) == ERR_OK && version != 7, "it is what was started");
+    version = 7;
+    REQUIRE(rename(scratch_path("d"), scratch_path("e")) == 0, "moved away");
+    write_program("d");
+    CHECK(version_now(&c, &started, &version) == ERR_ABORTED && version == 7,
+          "the same bytes in another file: which one runs is not known");
+    CHECK(unlink(scratch_path("d")) == 0 && version_now(&c, &started, &version) == ERR_NOT_FOUND &&
+              version_look(&c, &started) == ERR_NOT_FOUND && version == 7, "no file");
+}
+
+static void more_programs_than_are_remembered(void)
+{
+    uint64_t first[PROGRAMS];
+    char name[16];
+
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < PROGRAMS; i++) {
+            (void)snprintf(name, sizeof name, "p%d", i);
+            struct manifest_cell c = cell_of(name, 1);
+            if (round == 0) {
+                (void)snprintf(bytes, sizeof bytes, "%s", name);
+                write_program(name);
+                first[i] = version_of(&c);
+            } else {
+                CHECK(version_of(&c) == first[i], "%s is as it was", name);
+            }
+        }
+    }
+    for (int i = 1; i < PROGRAMS; i++) {
+        CHECK(first[i] != first[i - 1], "program %d is another", i);
+    }
+}
+
+int main(void)
+{
+    int fd = scratch_open();
+
+    bytes_and_entry_make_the_version();
+    a_change_is_seen_however_soon();
+    a_program_that_is_replaced_is_told();
+    more_programs_than_are_remembered();
+    fd_close(&fd);
+    return CHECK_RESULT();
+}
