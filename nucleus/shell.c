@@ -227,7 +227,7 @@ static void sample(struct shell *s, uint32_t index)
     ev.own_delay_us = look_delay_us(getpid());
     ev.is_stopped = state == 'T' || state == 't';
     ev.is_blocked = state == 'D';
-    ev.is_runnable = look_is_runnable(slot->process.pid);
+    ev.is_runnable = state == 'R' || look_is_runnable(slot->process.pid);
     (void)shell_feed(s, &ev);
 }
 

@@ -13,7 +13,7 @@ void check_restart_ended(struct world *w, int proc, bool is_sure)
     s->end_ms[s->ends++ % WORLD_CRASHES] = w->now_ms;
     if (is_sure) {
         s->sure_ms[s->sures++ % WORLD_CRASHES] = w->now_ms;
-        bool is_told = p->died_ms != 0 && p->signal == 0 &&
+        bool is_told = p->died_ms != 0 && p->is_end_known && p->signal == 0 &&
                        (p->exit_code == 64 || p->exit_code == 78);
         bool has_served = p->ready_told_ms != 0 && !p->is_trivial;
         s->hopeless_ms = is_told && !has_served ? w->now_ms : s->hopeless_ms;

@@ -31,8 +31,8 @@ PLANTS = {
     "first-early": ("node_plan.c", "a first start does not wait for all instances below", [
         ("ret->serving == 0 || (!s->at.was_ready && ret->awaited > 0)", "ret->serving == 0")]),
     "stop-direct": ("node_plan.c", "the stop order looks at direct dependents only", [
-        ("            return true;\n        }\n        count = walk_on(n, n->walk[i]->dependents, n->walk[i]->dependents_count, count);",
-         "            return true;\n        }")]),
+        ("        if (any_going(n->walk[i])) {\n            return true;\n        }\n        count = walk_on(n, n->walk[i]->dependents, n->walk[i]->dependents_count, count);",
+         "        if (any_going(n->walk[i])) {\n            return true;\n        }")]),
     "stop-any": ("node_plan.c", "cells stop in any order", [
         ("return has_wanted(s->cell) || !above_is_going(n, s->cell);", "return true;")]),
     "stop-orphan": ("node_plan.c", "the stop order is lost with the supervisor", [
@@ -42,7 +42,7 @@ PLANTS = {
         ("    node_instance_end(n, next, \"restarts\");\n",
          "    node_instance_end(n, next, \"restarts\");\n    roll(n, c);\n")]),
     "roll-unwanted": ("node_plan.c", "a roll ends what is to stop in order", [
-        ("s->at.restart_after_exit && s->at.is_wanted && s->turn", "s->at.restart_after_exit && s->turn")]),
+        ("s->at.restart_after_exit && s->at.is_wanted && s->at.turn", "s->at.restart_after_exit && s->at.turn")]),
     "no-below": ("node_plan.c", "an exit does not wake what waits to stop below", [
         ("    if (c->is_orphan) { /* what it required may now end */\n        node_plan_touch_all(n);\n    } else {\n        node_plan_touch_below(n, c);\n    }", "")]),
     "no-group": ("node_plan.c", "one-for-all restarts one", [
@@ -82,6 +82,8 @@ PLANTS = {
         ("    bool is_given_up = is_hopeless && !i->is_blamed;", "    (void)is_hopeless;\n    bool is_given_up = false;")]),
     "served-given-up": ("node_exit.c", "who served is given up for what it said at its end", [
         ("return !has_served && ev->signal == 0 &&", "(void)has_served;\n    return ev->signal == 0 &&")]),
+    "unknown-hopeless": ("node_exit.c", "who ended unseen is taken for one that is of no use", [
+        ("(ev->exit_code == NODE_EXIT_USAGE ||", "(ev->exit_code < 0 || ev->exit_code == NODE_EXIT_USAGE ||")]),
     "soon-given-up": ("node_backoff.c", "it is given up one crash too early", [
         ("uint32_t count = policy->give_up_count;", "uint32_t count = policy->give_up_count - (policy->give_up_count > 1);")]),
     "late-given-up": ("node_backoff.c", "it is given up one crash too late", [
@@ -118,6 +120,9 @@ PLANTS = {
     "pass-kept": ("node_beat.c", "a beat that ends a free pass does not set the clock", [
         ("    node_health_beat(&s->health, &policy, n->now_ms);\n    wake_for(n, s);\n",
          "    node_health_beat(&s->health, &policy, n->now_ms);\n")]),
+    "no-free-pass": ("node_beat.c", "who initialises owes beats already", [
+        ("    return s->at.state == NODE_READY && s->at.is_alive", "    return s->at.state >= NODE_BOOTING && s->at.is_alive"),
+        ]),
     "no-pass": ("node_adopt.c", "an adopted cell gets no time to find the new supervisor", [
         ("node_beat_begin(n, s, s->cell->ready_ms); /* it has to find us first */", "node_beat_begin(n, s, 0);")]),
     "adopt-restarts": ("node_adopt.c", "what the supervisor's death outlived is restarted", [

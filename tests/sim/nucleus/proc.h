@@ -38,6 +38,9 @@ struct proc {
     bool is_ended, is_blamed; /* the machine told it to end; for a fault of its own */
     bool is_involved;        /* a crash it shares the fate of was heard: a cause to end it … */
     bool must_restart;       /* … and the machine surely has to */
+    bool is_child;           /* of the present supervisor */
+    uint32_t reaped_by;      /* else: the guard that is its parent; 0: init */
+    bool is_end_known;       /* somebody could tell how it ended */
     bool is_posthumous;      /* adopted though dead: its end is told in a moment */
     bool is_found_dead;      /* recovery was told that it does not live, and it surely crashed */
     bool is_doubted;         /* found unhealthy, rightly or for a beat that was lost */

@@ -8,8 +8,22 @@
 
 enum { WORLDS = 1500 };
 
+/* Worlds that are always run. The first two have failed as they were drawn then; the others find each
+ * fault as the worlds are drawn now, when it is put back. */
+static const struct {
+    uint64_t seed;
+    const char *fault;
+} once[] = {
+    {127486, "a cell that was stopped and continued is killed when its first beat is lost"},
+    {130711, "a drain decided by a crash seems to have no cause after an apply changed the graph"},
+    {1062, "the first of them"},
+    {19063, "the second"},
+    {19, "a group's restart becomes a roll when the supervisor dies"},
+    {346, "a crash is on record before its group's restart is"},
+};
+
 struct totals {
-    uint64_t worlds, steps, spawns, crashes, kills, loops;
+    uint64_t worlds, steps, spawns, crashes, kills, loops, guard_deaths, unknown_ends;
     uint64_t events[NODE_EV_DOWN + 1];
 };
 
@@ -21,6 +35,8 @@ static void add(struct totals *t, const struct world *w)
     t->crashes += w->crashes;
     t->kills += w->kills;
     t->loops += w->loops;
+    t->guard_deaths += w->guard_deaths;
+    t->unknown_ends += w->unknown_ends;
     for (int k = 0; k <= NODE_EV_DOWN; k++) {
         t->events[k] += w->events[k];
     }
@@ -29,7 +45,8 @@ static void add(struct totals *t, const struct world *w)
 /* A simulation in which something never happens has not tested it. */
 static int check_coverage(const struct totals *t)
 {
-    int failed = t->crashes == 0 || t->kills == 0 || t->loops == 0;
+    int failed = t->crashes == 0 || t->kills == 0 || t->loops == 0 || t->guard_deaths == 0 ||
+                 t->unknown_ends == 0;
 
     for (int k = 0; k <= NODE_EV_DOWN; k++) {
         if (t->events[k] == 0) {
@@ -57,10 +74,24 @@ static int run(uint64_t from, uint64_t worlds, bool is_loud)
         world_fini(&w);
     }
     printf("%" PRIu64 " worlds from seed %" PRIu64 ": %" PRIu64 " steps, %" PRIu64 " starts, %" PRIu64
-           " deaths of the supervisor, %" PRIu64 " kills, %" PRIu64 " crash-loops\n",
-           totals.worlds, from, totals.steps, totals.spawns, totals.crashes, totals.kills,
-           totals.loops);
+           " deaths of the supervisor, %" PRIu64 " of the guard, %" PRIu64 " ends unknown, %" PRIu64
+           " kills, %" PRIu64 " crash-loops\n",
+           totals.worlds, from, totals.steps, totals.spawns, totals.crashes, totals.guard_deaths,
+           totals.unknown_ends, totals.kills, totals.loops);
     return failed != 0 || (worlds >= WORLDS && check_coverage(&totals) != 0);
+}
+
+static int run_all(uint64_t from, uint64_t worlds)
+{
+    int failed = run(from, worlds, false);
+
+    for (size_t i = 0; i < ARRAY_LEN(once) && !failed; i++) {
+        failed = run(once[i].seed, 1, false);
+        if (failed) {
+            fprintf(stderr, "it once found this: %s\n", once[i].fault);
+        }
+    }
+    return failed;
 }
 
 int main(int argc, char **argv)
@@ -84,5 +115,5 @@ int main(int argc, char **argv)
             return 64;
         }
     }
-    return run(from, worlds, is_loud);
+    return worlds == 1 ? run(from, worlds, is_loud) : run_all(from, worlds);
 }

@@ -137,6 +137,7 @@ static void tell(struct world *w, const struct happening *h)
     bool is_sure = false;
     if (ev.kind == NODE_EV_EXITED || ev.kind == NODE_EV_SPAWN_FAILED) {
         const struct proc *p = &w->proc[h->proc];
+        w->unknown_ends += p->died_ms != 0 && !p->is_end_known;
         is_sure = !p->is_ended && !p->ends_itself && world_is_wanted(w, p->cell, p->seat);
         if (p->is_posthumous || p->died_ms == 0 || p->died_ms >= w->incarnation_ms) {
             check_restart_ended(w, h->proc, is_sure); /* else recovery has seen it */
@@ -201,6 +202,10 @@ static void happen(struct world *w, const struct happening *h)
     case HAPPEN_LOOK:
         check_health_look(w, h->proc);
         return;
+    case HAPPEN_GUARD_DIES:
+    case HAPPEN_GUARD_NEW:
+        world_guard_happen(w, h);
+        return;
     case HAPPEN_STAGE:
     case HAPPEN_BEAT:
     case HAPPEN_MOOD:
@@ -253,7 +258,7 @@ static bool turn(struct world *w, uint64_t limit_ms)
 
 static void run_until(struct world *w, uint64_t limit_ms)
 {
-    while (!w->has_failed && turn(w, limit_ms)) {
+    while (!w->has_failed && !w->has_ended && turn(w, limit_ms)) {
     }
 }
 
@@ -263,15 +268,15 @@ static void calm_down(struct world *w)
     char why[256] = "";
     uint64_t until_ms = w->now_ms + CALM_LIMIT_MS;
 
-    while (w->node == NULL && !w->has_failed) {
+    while (w->node == NULL && !w->has_failed && !w->has_ended) {
         run_until(w, w->now_ms + CALM_LOOK_MS);
     }
-    if (w->ends_with_down && !w->has_failed) {
+    if (w->ends_with_down && !w->has_failed && !w->has_ended) {
         w->is_down = true;
         world_tell_loud(w, "order: down");
         world_shell_must(w, (struct node_event){.kind = NODE_EV_DOWN});
     }
-    while (!w->has_failed && !check_progress_reached(w, why)) {
+    while (!w->has_failed && !w->has_ended && !check_progress_reached(w, why)) {
         if (w->now_ms > until_ms) {
             world_fail(w, "never comes to rest: %s", why);
         }
@@ -295,6 +300,7 @@ void world_run(struct world *w, uint64_t seed, bool is_loud)
     again(w, HAPPEN_ORDER, 20000);
     again(w, HAPPEN_STALL, 20000);
     again(w, HAPPEN_SUDDEN, 30000);
+    world_guard_begin(w);
     world_shell_must(w, (struct node_event){.kind = NODE_EV_MANIFEST, .manifest = &w->manifest});
     run_until(w, w->storm_ms);
     calm_down(w);

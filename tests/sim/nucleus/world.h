@@ -67,6 +67,8 @@ enum happening_kind {
     HAPPEN_RECOVER,
     HAPPEN_STALL,    /* the supervisor gets no CPU for a while */
     HAPPEN_SUDDEN,   /* the supervisor is killed between two steps */
+    HAPPEN_GUARD_DIES,
+    HAPPEN_GUARD_NEW,
     HAPPEN_LOOK,     /* a checker looks at a hung process: by now it is found */
 };
 
@@ -88,14 +90,18 @@ struct world {
     uint64_t seed;
     struct rng rng;
     uint64_t now_ms;
-    bool has_failed, is_loud;
+    bool has_failed, has_ended, is_loud;
     char why[256];
     /* drawn */
     uint64_t crash_one_in, spawn_fails_one_in, stall_one_in, bad_one_in, lose_one_in;
     uint32_t cells_max;
     uint64_t storm_ms;       /* until then faults happen */
-    bool ends_with_down, is_moody;
+    bool ends_with_down, is_moody, guard_dies;
+    bool kernel_keeps;       /* the exit status of a process for whoever watched it (Linux 6.15) */
     uint32_t delay_ms_max;
+    /* the guard */
+    uint32_t guard;          /* counts them */
+    bool guard_lives, guard_is_above; /* … the supervisor: orphans come to it */
     /* the machine and its disk */
     struct node *node;       /* NULL: dead */
     struct node_effects fx;
@@ -119,7 +125,7 @@ struct world {
     uint32_t heap_count, heap_room;
     uint64_t seq;
     /* coverage */
-    uint64_t steps, spawns, crashes, loops, kills, events[NODE_EV_DOWN + 1];
+    uint64_t steps, spawns, crashes, loops, kills, guard_deaths, unknown_ends, events[NODE_EV_DOWN + 1];
 };
 
 /* ---- world.c: time ------------------------------------------------------------------------- */
@@ -150,6 +156,13 @@ void world_process_count(struct world *w, struct proc *p);
 uint32_t world_process_losses_max(const struct proc *p); /* beats lost in a row */
 void world_process_die(struct world *w, int proc, int exit_code, int signal);
 void world_process_tell(struct world *w, int proc, enum node_event_kind kind, uint64_t in_ms);
+
+/* ---- world_guard.c: the guard ------------------------------------------------------------------- */
+
+void world_guard_begin(struct world *w);
+void world_guard_happen(struct world *w, const struct happening *h);
+void world_guard_orphans(struct world *w); /* the supervisor has died */
+bool world_guard_knows(const struct world *w, const struct proc *p); /* how it ends, or ended */
 
 /* ---- world_shell.c: the supervisor's hands ----------------------------------------------------- */
 

@@ -24,7 +24,9 @@ void world_draw_settings(struct world *w)
     w->delay_ms_max = (uint32_t)(world_chance(w, 2) ? 2 : between(w, 0, 100));
     w->storm_ms = w->now_ms + between(w, 5000, 90000);
     w->ends_with_down = world_chance(w, 3);
-    w->is_moody = world_chance(w, 4);
+    w->is_moody = world_chance(w, 3);
+    w->guard_dies = world_chance(w, 2);
+    w->kernel_keeps = world_chance(w, 2);
     for (int c = 0; c < WORLD_CELLS; c++) {
         snprintf(w->place[c].name, sizeof w->place[c].name, "c%02d", c);
         w->place[c].is_rotten = world_chance(w, 12);
@@ -251,7 +253,7 @@ static void draw_starvation(struct world *w, struct proc *p)
 /* In a moody world it comes back about when it would be ended. */
 static void draw_hang(struct world *w, struct proc *p)
 {
-    uint64_t longest_ms = w->is_moody ? 3 * (uint64_t)p->every_ms * p->dead_after : 20000;
+    uint64_t longest_ms = w->is_moody ? 2 * (uint64_t)p->every_ms * (p->dead_after + 1) : 20000;
 
     p->mood_drawn = (enum mood[]){MOOD_ASLEEP, MOOD_BUSY, MOOD_STOPPED}[world_draw(w, 3)];
     p->mood_lasts_ms = world_chance(w, w->is_moody ? 4 : 2) ? UINT64_MAX : between(w, 1, longest_ms);

@@ -62,8 +62,8 @@ void world_process_tell(struct world *w, int proc, enum node_event_kind kind, ui
                                    .tell = {.kind = kind,
                                             .slot = p->slot,
                                             .generation = p->generation,
-                                            .exit_code = p->exit_code,
-                                            .signal = p->signal,
+                                            .exit_code = p->is_end_known ? p->exit_code : -1,
+                                            .signal = p->is_end_known ? p->signal : 0,
                                             .state = p->said,
                                             .text = "drawn"}});
 }
@@ -88,7 +88,8 @@ int world_process_born(struct world *w, int cell, int seat, const struct node_ef
                        .generation = e->generation, .hash = c->hash,
                        .every_ms = c->heartbeat.every_ms, .dead_after = c->heartbeat.dead_after,
                        .ready_limit_ms = c->deadlines.ready_ms, .is_trivial = c->trivial,
-                       .born_ms = w->now_ms, .counted_ms = w->now_ms, .heard_by = w->incarnation};
+                       .born_ms = w->now_ms, .counted_ms = w->now_ms, .heard_by = w->incarnation,
+                       .is_child = true};
     world_draw_character(w, p);
     if (!p->is_trivial && p->stage_ms[0] != UINT64_MAX) {
         after(w, index, HAPPEN_STAGE, p->stage_ms[0]);
@@ -121,6 +122,7 @@ void world_process_die(struct world *w, int proc, int exit_code, int signal)
         w->place[p->cell].crash_ms = w->now_ms;
     }
     if (w->node != NULL && !w->is_recovering) { /* else recovery finds it dead */
+        p->is_end_known = world_guard_knows(w, p) || w->kernel_keeps;
         world_process_tell(w, proc, NODE_EV_EXITED, late_ms);
     }
 }
@@ -169,7 +171,10 @@ static bool is_lost(struct world *w, const struct proc *p)
     if (world_is_calm(w) || p->lost_beats == world_process_losses_max(p)) {
         return false;
     }
-    return world_chance(w, is_first ? 3 : p->lost_beats > 0 ? 2 : w->lose_one_in);
+    if (is_first || p->lost_beats > 0) {
+        return !world_chance(w, 3);
+    }
+    return world_chance(w, w->lose_one_in);
 }
 
 static void beat(struct world *w, const struct happening *h)
@@ -351,6 +356,8 @@ void world_process_happen(struct world *w, const struct happening *h)
     case HAPPEN_RECOVER:
     case HAPPEN_STALL:
     case HAPPEN_SUDDEN:
+    case HAPPEN_GUARD_DIES:
+    case HAPPEN_GUARD_NEW:
     case HAPPEN_LOOK:
         assert(!"not of a process");
     }

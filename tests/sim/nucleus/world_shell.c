@@ -353,6 +353,8 @@ static void forget_the_last_step(struct world *w)
             struct seat *seat = &w->place[world_cell_of(w, r->name)].seat[r->instance];
             seat->is_known = true;
             seat->is_held = r->is_held;
+            /* A start that was decided and not performed: its group had ended by then. */
+            seat->in_group = seat->in_group && r->generation == seat->generation;
             judge_decided(w, r);
         }
     }
@@ -366,6 +368,7 @@ void world_shell_crash(struct world *w)
     w->incarnation++;
     w->crashes++;
     w->stall_until_ms = 0;
+    world_guard_orphans(w);
     forget_the_last_step(w);
     world_later(w, 1 + world_draw(w, world_chance(w, 4) ? 3000 : 100),
                 (struct happening){.kind = HAPPEN_RECOVER, .proc = WORLD_NOBODY});
@@ -397,6 +400,7 @@ static void find_dead(struct world *w, struct node_instance *r)
 
     if (world_chance(w, 2)) {
         r->is_alive = dead->is_posthumous = true;
+        dead->is_end_known = world_guard_knows(w, dead);
         world_process_tell(w, (int)(dead - w->proc), NODE_EV_EXITED, world_draw(w, 100));
         return;
     }

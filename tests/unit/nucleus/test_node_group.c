@@ -87,6 +87,32 @@ static void an_apply_or_a_restart_leaves_a_group_together(struct kit *k)
     CLAIM(k, kit_at(k, "a.1")->hash == 2, "with the new entry");
 }
 
+/* c requires a by way of b. The restart is decided when a crashes; that b lets go of a afterwards does
+ * not concern c, whose entry is the same as before: it is restarted, once, and by b's new version. */
+static void what_was_decided_outlives_the_requirement(struct kit *k)
+{
+    kit_cell(k, "a", 1, "")->restart.strategy = MANIFEST_REST_FOR_ONE;
+    kit_cell(k, "b", 1, "a");
+    kit_cell(k, "c", 1, "b");
+    kit_apply(k);
+    kit_up(k, "a.0");
+    kit_up(k, "b.0");
+    kit_up(k, "c.0");
+    kit_exit(k, "a.0", 1, 0);
+    kit_entry(k, "b")->requires_count = 0;
+    kit_entry(k, "b")->hash = 2;
+    kit_apply(k);
+    CLAIM(k, kit_has(k, "SPAWN a.0"), "nothing above a is left to wait for");
+    kit_exit(k, "c.0", 0, 0);
+    CLAIM(k, kit_has(k, "DRAIN b.0") && is(k, "c.0", "waiting"), "b goes after c as before");
+    kit_exit(k, "b.0", 0, 0);
+    CLAIM(k, kit_has(k, "SPAWN b.0") && kit_at(k, "b.0")->hash == 2, "b comes back as it is now");
+    kit_up(k, "b.0");
+    CLAIM(k, kit_has(k, "SPAWN c.0"), "and c after it");
+    kit_up(k, "c.0");
+    CLAIM(k, is(k, "c.0", "ready") && kit_at(k, "c.0")->restarts == 1, "once");
+}
+
 static void who_joins_a_cell_waits_for_its_group(struct kit *k)
 {
     kit_cell(k, "a", 2, "")->restart.strategy = MANIFEST_ONE_FOR_ALL;
@@ -169,6 +195,7 @@ int main(void)
         KIT_TEST(a_group_waits_for_those_that_end_already),
         KIT_TEST(a_group_waits_out_the_back_off_of_who_crashed),
         KIT_TEST(an_apply_or_a_restart_leaves_a_group_together),
+        KIT_TEST(what_was_decided_outlives_the_requirement),
         KIT_TEST(who_joins_a_cell_waits_for_its_group),
         KIT_TEST(what_a_crash_decides_is_stored_before_it),
         KIT_TEST(rest_for_one_restarts_what_is_above_in_order),
