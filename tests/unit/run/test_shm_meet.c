@@ -306,9 +306,9 @@ static void a_race_of_names_wins_nothing(int dir)
     if (child == 0) {
         for (;;) {
             (void)unlink(scratch_path("race"));
-            (void)link(scratch_path("evil"), scratch_path("race"));
+            (void)!link(scratch_path("evil"), scratch_path("race"));
             (void)unlink(scratch_path("race"));
-            (void)symlink("target", scratch_path("race"));
+            (void)!symlink("target", scratch_path("race"));
             (void)unlink(scratch_path("race"));
             int fd = open(scratch_path("race"), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
             (void)!write(fd, "goodgoodgoodgoodgoodgoodgoodgood", 32);
