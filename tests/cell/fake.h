@@ -113,7 +113,8 @@ size_t fake_log_lines(const struct fake *f, const char *id, const char *text);
 bool fake_log_waits(const struct fake *f, const char *id, const char *text); /* for the first */
 size_t fake_log_count(const struct fake *f, const char *text);
 
-size_t fake_fd_count(pid_t pid);
+/* Open descriptors of the process. */
+size_t fake_fd_count(const struct fake *f);
 /* Wait until the process's first thread sleeps in this system call. */
 bool fake_sleeps_in(const struct fake *f, long number);
 uint64_t fake_now_us(void);

@@ -149,7 +149,7 @@ static void bad_packets_leave_nothing_behind(void)
     settle(&f, f.gap, &friend);
     REQUIRE(fake_metric_becomes(&f, "cell_connections", 1), "only this question is connected");
     fake_nap_ms(20); /* and that connection goes, too */
-    size_t before = fake_fd_count(f.pid);
+    size_t before = fake_fd_count(&f);
     for (int i = 0; i < BAD_PACKETS; i++) {
         size_t size = i % 50 == 0 ? sizeof data : 1 + rng_below(&rng, 200);
         for (size_t k = 0; k < size && k < 256; k++) {
@@ -169,10 +169,10 @@ static void bad_packets_leave_nothing_behind(void)
     CHECK(meant < BAD_PACKETS / 2, "most packets were bad: %zu", meant);
     bool is_clean = false;
     for (int i = 0; i < FAKE_PATIENCE_MS / 2 && !is_clean; i++) { /* its callers hang up just now */
-        is_clean = fake_fd_count(f.pid) == before + 1;
+        is_clean = fake_fd_count(&f) == before + 1;
         fake_nap_ms(is_clean ? 0 : 2);
     }
-    CHECK(is_clean, "descriptors before %zu, after %zu", before, fake_fd_count(f.pid));
+    CHECK(is_clean, "descriptors before %zu, after %zu", before, fake_fd_count(&f));
     CHECK(fake_log_lines(&f, "CELL-GAP-BAD", "error=LIMIT") > 0 &&
           fake_log_lines(&f, "CELL-GAP-BAD", "error=MALFORMED") > 0 &&
           fake_log_lines(&f, "CELL-GAP-UNPARSED", NULL) > 0, "each kind is logged");

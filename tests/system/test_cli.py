@@ -16,8 +16,9 @@ import pytest
 from support import procs
 
 GREETER = {"name": "greeter", "serves": ["greeter.Greet"]}
-# A program that does not speak on fd 3 and ends at once.
-CRASHER = {"name": "crasher", "exec": "/bin/false", "protocol": "none",
+# A program that ends at once. It does not speak on fd 3 either, but must, so that it is never ready, not
+# even for a moment.
+CRASHER = {"name": "crasher", "exec": "/bin/false",
            "restart": {"first": "1ms", "max": "1ms", "give_up": "2 in 60s"}}
 LABS = "/tmp/cell-lab-*"
 

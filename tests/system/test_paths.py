@@ -68,7 +68,7 @@ def test_granted_paths_stay_open(make_node, build, host, user):
     assert use(node, "reader", "list", ro) == (0, "4") # ".", "..", data, sub
     assert use(node, "writer", "read", ro + "/data") == (0, "host\n")
     for cell in ("reader", "writer"):
-        for verb in ("write", "cut", "remove"):
+        for verb in ("write", "cut", "cut-reading", "remove"):
             assert use(node, cell, verb, ro + "/data")[0] != 0, (cell, verb)
         assert use(node, cell, "make", ro + "/new")[0] != 0
         for path in (beside + "/data", beside, host, "/etc/passwd", "/usr/bin/env"):
@@ -91,7 +91,9 @@ def test_granted_paths_stay_open(make_node, build, host, user):
         assert f.read() == "line\nline\n", "the host sees what the cell wrote"
     with open(os.path.join(ro, "data"), encoding="utf-8") as f:
         assert f.read() == "host\n", "and what it may only read is as it was"
+    assert use(node, "writer", "cut-reading", rw + "/old/log")[0] != 0 or build.sanitizers != "none"
     assert use(node, "writer", "cut", rw + "/old/log") == (0, "")
+    assert os.path.getsize(os.path.join(rw, "old", "log")) == 0
     assert use(node, "writer", "remove", rw + "/old/log") == (0, "")
     assert os.listdir(os.path.join(rw, "old")) == []
 

@@ -210,9 +210,10 @@ static enum err touch(void *state, struct cell_call *call, const void *request)
 /* What came of a file and what was read of it. `text` has room for one line. */
 static long use_file(const Cell__Probe__FileRequest *ask, char *text, size_t size)
 {
-    int flags = strcmp(ask->verb, "write") == 0 ? O_WRONLY | O_CREAT | O_APPEND
-              : strcmp(ask->verb, "cut") == 0   ? O_RDONLY | O_TRUNC
-                                                : O_RDONLY;
+    int flags = strcmp(ask->verb, "write") == 0         ? O_WRONLY | O_CREAT | O_APPEND
+              : strcmp(ask->verb, "cut") == 0         ? O_RDWR | O_TRUNC
+              : strcmp(ask->verb, "cut-reading") == 0 ? O_RDONLY | O_TRUNC
+                                                      : O_RDONLY;
 
     if (strcmp(ask->verb, "remove") == 0) {
         return unlink(ask->path);

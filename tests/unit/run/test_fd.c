@@ -418,8 +418,9 @@ int main(void)
     a_full_disk_leaves_the_old_content();
     a_directory_without_right_leaves_the_old_content();
     missing_directories_are_made();
-    REQUIRE(fchmod(dir, 0755) == 0, "others may look in");
+    REQUIRE(fchmod(dir, 0755) == 0 && chmod(scratch_path("m"), 0555) == 0, "others may look in");
     CHECK(as_nobody(make_without_right) == ERR_DENIED, "no right to make a directory");
+    REQUIRE(chmod(scratch_path("m"), 0700) == 0, "as before");
     fd_close(&dir);
     return CHECK_RESULT();
 }
