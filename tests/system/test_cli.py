@@ -38,11 +38,8 @@ def configure(build, folder):
 
 
 def test_detached_start_names_what_is_not_ready(make_node):
-    # It never says Ready, so it is not taken for ready between two crashes; and it waits for the greeter, so
-    # that whoever is slow to start on a busy host is not named beside it.
-    crasher = {**CRASHER, "requires": ["greeter"]}
-    del crasher["protocol"]
-    node = make_node([GREETER, crasher])
+    # It waits for the greeter, so that whoever is slow to start on a busy host is not named beside it.
+    node = make_node([GREETER, {**CRASHER, "requires": ["greeter"]}])
     result = node.command("up", node.manifest_path, "--detach")
     assert result.status == 1, result
     assert re.match(r"cell: not ready: crasher\.0 is crash-loop: .+; the node keeps running; see ", result.err)
