@@ -1,5 +1,4 @@
 /* Asking: slots, sessions, requests out, answers in. */
-#include <assert.h>
 #include <string.h>
 
 #include "common/run/shm_loop.h"
@@ -229,23 +228,26 @@ static inline __attribute__((always_inline)) enum shm_core_sight peek(const void
     return sight == SHM_SLOT_FILLING ? SHM_CORE_FILLING : SHM_CORE_NOTHING;
 }
 
-/* Wait and serve until the answer is there. */
-static enum err wait_for(const struct shm_session *s, uint32_t timeout_ms)
+/* Wait and serve until the answer is there: *ret is what stood there then, which may since have changed. A
+ * peer that asks without end, or shows answers and takes them back, does not move the deadline. */
+static enum err wait_for(const struct shm_session *s, uint32_t timeout_ms, enum shm_slot_sight *ret)
 {
     struct shm *c = s->channel;
     struct shm_asker *a = asker_of(s);
     struct shm_loop l = shm_loop_begin(c, &a->wait, timeout_ms);
-    bool is_new = false;
+    bool is_new = false, is_late = false;
     struct ask_view v = {c, shm_core_peer_response(c, s->slot), word_of(a), false};
     enum err e;
 
     v.may_serve = shm_serve_begin(c, &is_new);
     for (;;) {
-        e = shm_loop_wait(&l, peek, &v);
-        if (e != ERR_OK || shm_slot_see(v.mine, shm_core_word(v.response)) >= SHM_SLOT_ANSWERED) {
+        e = is_late ? ERR_TIMEOUT : shm_loop_wait(&l, peek, &v);
+        *ret = shm_slot_see(v.mine, shm_core_word(v.response));
+        if (e != ERR_OK || *ret >= SHM_SLOT_ANSWERED) {
             break;
         }
         (void)shm_serve_turn(c);
+        is_late = shm_loop_is_late(&l, shm_bell_now_ns());
     }
     if (is_new) {
         shm_serve_end(c);
@@ -253,39 +255,47 @@ static enum err wait_for(const struct shm_session *s, uint32_t timeout_ms)
     return e;
 }
 
+/* What was asked is settled: by the answer that `sight` is, or because the channel is `over`. */
+static enum err settle(struct shm_session *s, enum shm_slot_sight sight, enum err over,
+                       struct shm_reply *reply)
+{
+    if (sight >= SHM_SLOT_ANSWERED) {
+        take(s, sight, reply);
+    } else {
+        *reply = (struct shm_reply){.status = over, .fault = SHM_FAULT_CLOSED};
+    }
+    atomic_store_explicit(&asker_of(s)->is_out, false, memory_order_relaxed);
+    return reply->status;
+}
+
 enum err shm_reply_poll(struct shm_session *s, struct shm_reply *reply)
 {
-    struct shm_asker *a = asker_of(s);
-    int over = atomic_load_explicit(&s->channel->over, memory_order_relaxed);
+    enum err over = (enum err)atomic_load_explicit(&s->channel->over, memory_order_relaxed);
 
-    if (!atomic_load_explicit(&a->is_out, memory_order_relaxed)) {
+    if (!atomic_load_explicit(&asker_of(s)->is_out, memory_order_relaxed)) {
         return ERR_PRECONDITION;
     }
     enum shm_slot_sight sight = see(s->channel, s->slot);
-    if (sight >= SHM_SLOT_ANSWERED) {
-        take(s, sight, reply);
-    } else if (over != ERR_OK) {
-        *reply = (struct shm_reply){.status = (enum err)over, .fault = SHM_FAULT_CLOSED};
-    } else {
+    if (sight < SHM_SLOT_ANSWERED && over == ERR_OK) {
         return ERR_LATER;
     }
-    atomic_store_explicit(&a->is_out, false, memory_order_relaxed);
-    return reply->status;
+    return settle(s, sight, over, reply);
 }
 
 enum err shm_reply_wait(struct shm_session *s, uint32_t timeout_ms, struct shm_reply *reply)
 {
+    enum shm_slot_sight sight;
+
     if (!atomic_load_explicit(&asker_of(s)->is_out, memory_order_relaxed)) {
         return ERR_PRECONDITION;
     }
-    if (wait_for(s, timeout_ms) == ERR_TIMEOUT) {
+    enum err e = wait_for(s, timeout_ms, &sight);
+    if (e == ERR_TIMEOUT && sight < SHM_SLOT_ANSWERED) {
         disown(s);
         *reply = (struct shm_reply){.status = ERR_TIMEOUT};
         return ERR_TIMEOUT;
     }
-    enum err e = shm_reply_poll(s, reply);
-    assert(e != ERR_LATER); /* answered, or over */
-    return e;
+    return settle(s, sight, e, reply);
 }
 
 enum err shm_ask(struct shm_session *s, uint32_t operation, const void *data, size_t size,

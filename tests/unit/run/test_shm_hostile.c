@@ -15,6 +15,7 @@ enum {
     TIMEOUT_MS = 2,
     SLACK_MS = 2000, /* what a loaded host takes from anybody */
     PATIENT_MS = 20000,
+    ATTACKS = 8, /* one in so many channels each: answers taken back; requests without end */
     ROUNDS_MAX = 200, /* calls on one channel, then a fresh one */
 };
 
@@ -90,6 +91,31 @@ static void pretend(struct attack *a)
     __atomic_store_n(&c->bell->used, c->shape.slots, __ATOMIC_RELEASE);
 }
 
+/* Answers shown and taken back at once, for as long as the caller looks. */
+static void waver(struct shm *c)
+{
+    for (;;) {
+        for (uint32_t slot = 0; slot < c->shape.slots; slot++) {
+            uint64_t *word = &shm_core_response(c, slot)->word;
+            uint64_t theirs = shm_core_word(shm_core_peer_request(c, slot));
+            __atomic_store_n(word, shm_slot_with(theirs, SHM_SLOT_ANSWER), __ATOMIC_RELEASE);
+            __atomic_store_n(word, shm_slot_with(theirs, SHM_SLOT_DONE), __ATOMIC_RELEASE);
+        }
+    }
+}
+
+/* Requests without end, and no answer ever. */
+static void pester(struct shm *c)
+{
+    for (;;) {
+        struct shm_slot_mem *mine = shm_core_request(c, 1);
+        mine->size = 0;
+        mine->tag = 2;
+        __atomic_store_n(&mine->word, shm_slot_ask(shm_slot_with(mine->word, SHM_SLOT_REST)), __ATOMIC_RELEASE);
+        __atomic_store_n(&c->bell->used, 2, __ATOMIC_RELEASE);
+    }
+}
+
 static void be_hostile(int socket, uint64_t seed)
 {
     struct shm_meet_config config = shm_pair_config(&shm_pair_shape);
@@ -98,6 +124,16 @@ static void be_hostile(int socket, uint64_t seed)
     rng_init(&a.rng, seed);
     if (shm_meet_accept(&socket, &config, PATIENT_MS, &a.c) != ERR_OK) {
         _exit(1);
+    }
+    switch (seed % ATTACKS) {
+    case 0:
+        waver(a.c);
+        break;
+    case 1:
+        pester(a.c);
+        break;
+    default:
+        break;
     }
     for (;;) {
         for (uint64_t i = rng_below(&a.rng, 64); i > 0; i--) {
