@@ -30,8 +30,16 @@ enum when {
     SANITIZED,  /* only in builds with sanitizers       */
 };
 
+#ifndef SO_PASSPIDFD
+#define SO_PASSPIDFD 76 /* Linux 6.5 */
+#endif
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
+#endif
+
 enum {
     ARGUMENTS_MAX = 2,
+    MEMORY_FLAGS = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL,
     NAMESPACE_FLAGS = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
                       CLONE_NEWNET | CLONE_NEWCGROUP | 0x80 /* CLONE_NEWTIME */,
     THREAD_FLAGS = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD,
@@ -106,6 +114,10 @@ static const struct rule rules[] = {
     {"munmap", ALWAYS, "free", NULL, 0, false, {{0}}},
     {"mremap", ALWAYS, "grow an allocation", NULL, 0, false, {{0}}},
     {"madvise", ALWAYS, "give memory back", NULL, 0, false, {{0}}},
+    {"memfd_create", ALWAYS, "our half of a channel", "sealable, no huge pages", 1, false,
+     MASKED(1, ~(scmp_datum_t)MEMORY_FLAGS, 0)},
+    COMMAND(F_ADD_SEALS, ALWAYS, "nobody else writes to our half of a channel"),
+    COMMAND(F_GET_SEALS, ALWAYS, "the peer can neither cut nor grow its half"),
 
     /* descriptors that are open */
     {"read", ALWAYS, "receive", NULL, 0, false, {{0}}},
@@ -149,6 +161,7 @@ static const struct rule rules[] = {
     SOCKOPT(SOL_SOCKET, SO_SNDTIMEO, ALWAYS, "calls have deadlines"),
     SOCKOPT(SOL_SOCKET, SO_RCVTIMEO, ALWAYS, "calls have deadlines"),
     SOCKOPT(SOL_SOCKET, SO_PASSCRED, ALWAYS, "who sends, as the kernel knows it"),
+    SOCKOPT(SOL_SOCKET, SO_PASSPIDFD, ALWAYS, "whose end is the end of a channel"),
     SOCKOPT(SOL_SOCKET, SO_REUSEADDR, NETWORK, "listen again after a restart"),
     SOCKOPT(SOL_SOCKET, SO_KEEPALIVE, NETWORK, "notice a dead peer"),
     SOCKOPT(IPPROTO_TCP, 1 /* TCP_NODELAY */, NETWORK, "do not wait for more to send"),

@@ -175,7 +175,11 @@ int shm_fd(struct shm *c);
  * arrived meanwhile, take it and arm again. No other thread may wait on the channel then. */
 bool shm_arm(struct shm *c);
 
-/* After the loop woke. ERR_OK, or why the channel is over: ERR_PEER_DEAD, ERR_UNAVAILABLE. */
+/* After the loop woke, whatever woke it: the peer need not make signs any more. No system call; what it has
+ * already sent makes shm_fd readable. */
+void shm_rouse(struct shm *c);
+
+/* After shm_fd was readable. ERR_OK, or why the channel is over: ERR_PEER_DEAD, ERR_UNAVAILABLE. */
 enum err shm_disarm(struct shm *c) MUST_CHECK;
 
 #endif

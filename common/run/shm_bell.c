@@ -218,9 +218,10 @@ bool shm_arm(struct shm *c)
     if (atomic_load(&c->over) != ERR_OK) {
         return false;
     }
-    if (!c->is_armed && !atomic_compare_exchange_strong(&c->has_socket, &none, 1)) {
+    if (!c->has_loop && !atomic_compare_exchange_strong(&c->has_socket, &none, 1)) {
         return false; /* another thread sleeps there and would take our byte */
     }
+    c->has_loop = true;
     if (!c->is_armed) {
         c->is_armed = true;
         (void)__atomic_fetch_add(&c->bell->socket_naps, 1, __ATOMIC_SEQ_CST);
@@ -228,11 +229,19 @@ bool shm_arm(struct shm *c)
     return !shm_serve_pending(c) && !shm_ask_pending(c);
 }
 
-enum err shm_disarm(struct shm *c)
+void shm_rouse(struct shm *c)
 {
     if (c->is_armed) {
         c->is_armed = false;
         (void)__atomic_fetch_add(&c->bell->socket_naps, 1, __ATOMIC_SEQ_CST);
+    }
+}
+
+enum err shm_disarm(struct shm *c)
+{
+    shm_rouse(c);
+    if (c->has_loop) {
+        c->has_loop = false;
         drain(c);
         atomic_store(&c->has_socket, 0);
     }

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -114,6 +115,18 @@ pid_t shm_chan_peer_pid(const struct shm *c)
 uid_t shm_chan_peer_uid(const struct shm *c)
 {
     return c->peer_uid;
+}
+
+bool shm_chan_peer_has_ended(const struct shm *c)
+{
+    struct pollfd at = {.fd = c->pidfd, .events = POLLIN};
+
+    return c->pidfd >= 0 && poll(&at, 1, 0) == 1;
+}
+
+bool shm_chan_is_near(const struct shm *c)
+{
+    return shm_core_is_same_cpu(c);
 }
 
 static void copy_counters(const void *page, struct shm_counters *ret)

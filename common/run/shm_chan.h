@@ -23,6 +23,12 @@ enum err shm_chan_new(const struct shm_chan_parts *parts, struct shm **ret) MUST
 pid_t shm_chan_peer_pid(const struct shm *c);
 uid_t shm_chan_peer_uid(const struct shm *c);
 
+/* Whether the peer's process has ended, as its pidfd says; false where there is none. */
+bool shm_chan_peer_has_ended(const struct shm *c);
+
+/* Whether the peer last spoke from the processor that this thread runs on. */
+bool shm_chan_is_near(const struct shm *c);
+
 /* The pages for people: what this side has counted, and what the peer says it has. Copies. */
 void shm_chan_counters(const struct shm *c, struct shm_counters *ret_mine,
                        struct shm_counters *ret_theirs);

@@ -70,7 +70,8 @@ struct shm {
     _Atomic(const void *) server; /* the thread that serves, by an address of its own        */
     atomic_uint is_serving;       /* a thread is in shm_serve                                */
     int poll_fd;                  /* epoll of socket and pidfd, made when asked for          */
-    bool is_armed;                /* the loop's thread holds has_socket                      */
+    bool has_loop;                /* a loop's thread holds has_socket                        */
+    bool is_armed;                /* and has asked for a sign                                */
     uint64_t slice_ns;            /* first sleep on the futex; tests make it longer or none  */
 
     /* the serving thread */

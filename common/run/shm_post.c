@@ -170,6 +170,16 @@ enum err shm_post_take(struct shm_post *p, uint32_t timeout_ms, struct shm_ring_
     }
 }
 
+bool shm_post_has_data(const struct shm_post *p)
+{
+    return shm_ring_has_data(&p->in);
+}
+
+bool shm_post_has_room(struct shm_post *p, uint32_t size)
+{
+    return shm_ring_has_room(&p->out, size);
+}
+
 enum err shm_post_release(struct shm_post *p, const struct shm_ring_loan *loan)
 {
     bool is_awaited = false;

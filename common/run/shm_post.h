@@ -43,6 +43,12 @@ enum err shm_post_send(struct shm_post *p, uint32_t tag, const void *data, uint3
  * taken; ERR_MALFORMED. */
 enum err shm_post_take(struct shm_post *p, uint32_t timeout_ms, struct shm_ring_loan *ret) MUST_CHECK;
 
+/* Whether shm_post_take would find something or know of an end, and whether shm_post_reserve would find
+ * room for `size` bytes: looks without a system call. The latter tells the peer when there is none, which
+ * then makes a sign as soon as there is. */
+bool shm_post_has_data(const struct shm_post *p);
+bool shm_post_has_room(struct shm_post *p, uint32_t size);
+
 /* In any order. ERR_INVALID: not on loan (any more). */
 enum err shm_post_release(struct shm_post *p, const struct shm_ring_loan *loan) MUST_CHECK;
 
