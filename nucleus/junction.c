@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/run/fd.h"
+#include "nucleus/connect.h"
 #include "nucleus/events.h"
 #include "nucleus/exits.h"
 #include "nucleus/junction.h"
@@ -142,6 +143,9 @@ static void hear(struct shell_slot *slot, const Cell__Gap__ToNucleus *message)
         break;
     case CELL__GAP__TO_NUCLEUS__WHAT_LOG_FILE_TAKEN:
         logs_taken(slot, message->log_file_taken->sequence);
+        break;
+    case CELL__GAP__TO_NUCLEUS__WHAT_CONNECT:
+        connect_ask(slot, message->connect);
         break;
     case CELL__GAP__TO_NUCLEUS__WHAT_REJOIN: /* only as the first message: see on_stranger */
     case CELL__GAP__TO_NUCLEUS__WHAT__NOT_SET:

@@ -77,6 +77,8 @@ struct shell_slot {
     uint64_t requests;
     uint64_t errors;
     uint64_t beat_ms;
+    uint64_t connect_ms;    /* when it first asked for a channel in this burst         */
+    uint32_t connect_count; /* how often since                                         */
 };
 
 /* An initialised twin that waits for its Genesis. */

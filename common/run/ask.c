@@ -103,7 +103,7 @@ void ask_settle(struct cell *cell)
 
 /* ---- effects ----------------------------------------------------------------------------------- */
 
-static void arm(struct asks *asks, uint64_t due_ms)
+void ask_arm(struct asks *asks, uint64_t due_ms)
 {
     if (due_ms < asks->armed_ms) {
         uint64_t now_ms = loop_now_ms();
@@ -200,7 +200,7 @@ void ask_step(struct cell *cell, struct ask_request *r, struct client_event ev)
     for (uint32_t i = 0; i < fx.count; i++) {
         perform(cell, &fx.item[i], ev.now_ms);
     }
-    arm(cell->asks, r->core.due_ms); /* an ended one is never due */
+    ask_arm(cell->asks, r->core.due_ms); /* an ended one is never due */
 }
 
 void ask_step_kind(struct cell *cell, struct ask_request *r, enum client_event_kind kind)
@@ -244,7 +244,7 @@ static void on_time(void *context)
     }
     ask_endpoint_idle(asks, now_ms, &next_ms);
     if (next_ms != UINT64_MAX) {
-        arm(asks, next_ms);
+        ask_arm(asks, next_ms);
     }
     ask_settle(cell);
 }
@@ -362,12 +362,12 @@ void asks_flush(struct cell *cell, uint64_t now_ms)
     ask_settle(cell);
     for (size_t i = 0; i < ASK_ENDPOINTS_MAX; i++) {
         struct ask_endpoint *e = asks->endpoints[i];
-        if (e != NULL && e->wire != NULL) {
+        if (e != NULL && e->line[ASK_IPC].wire != NULL) {
             ask_link_flush(e, now_ms);
         }
     }
     if (asks->ended.first != NULL) {
-        arm(asks, 0); /* asked by a callback and over at once: the next turn tells it */
+        ask_arm(asks, 0); /* asked by a callback and over at once: the next turn tells it */
     }
 }
 

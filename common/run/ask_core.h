@@ -1,12 +1,12 @@
 /* The inside of requests to other cells. ask.c performs what common/client decides; ask_name.c turns
  * names into endpoints; ask_endpoint.c keeps those; ask_link.c puts requests into envelopes and takes
- * answers out; a transport (ask_ipc.c) carries envelopes. */
+ * answers out; a transport carries envelopes (ask_ipc.c over a socket, ask_channel.c through shared
+ * memory). */
 #ifndef CELL_COMMON_RUN_ASK_CORE_H
 #define CELL_COMMON_RUN_ASK_CORE_H
 
 #include "common/client/client.h"
-#include "common/run/call.h"
-#include "common/run/host.h"
+#include "common/run/ask_line.h"
 
 enum {
     ASK_OUTSTANDING_MAX = 8192, /* requests of one cell without answer                          */
@@ -20,10 +20,14 @@ enum {
     ASK_ID_BUCKETS = 1024,      /* of requests by id                                            */
     ASK_NOTES_MAX = 256,        /* words about earlier requests in one message; the rest waits  */
     ASK_CREDIT_DEFAULT = 16,    /* parts a callee may be ahead                                  */
+    ASK_CHANNEL_AFTER = 8,      /* requests to an endpoint until it is worth a channel          */
+    ASK_CHANNEL_PATIENCE_MS = 5000, /* until the supervisor is asked for one again              */
+    ASK_CHANNEL_WAIT_MS = 50,   /* after one has ended; doubles:                                */
+    ASK_CHANNEL_WAIT_MAX_MS = 10000,
+    ASK_MOVE_MS = 20,           /* what was sent over the socket gets a start of, when a channel is up */
     ASK_MESSAGE_ID_MAX = 0x7fffffff, /* SP: 31 bits are the sender's                            */
 };
 
-struct ask_endpoint;
 struct ask_name;
 
 /* Requests in order. Zero-initialised is empty. */
@@ -63,55 +67,16 @@ struct ask_request {
     ProtobufCMessage *answer;
 };
 
-/* One envelope on its way. Request i has the id i + 1: id 0 names the message as a whole. */
-struct ask_message {
-    struct ask_message *next;
-    struct ask_endpoint *endpoint;
-    uint32_t id;
-    uint32_t epoch; /* which connection took it     */
-    uint32_t count;
-    uint32_t left;  /* requests that have not ended */
-    size_t bytes;
-    struct ask_request *request[]; /* NULL: ended   */
-};
-
-/* A word about a request that was sent. */
-struct ask_note {
-    uint32_t message;
-    uint32_t id;
-    uint32_t credit; /* 0: cancelled */
-};
-
-/* A connection of some kind. It connects by itself, again and again, and says so with ask_link_up,
- * ask_link_lost, ask_link_take. All functions run on the loop. */
-struct ask_wire;
-struct ask_transport {
-    const char *kind;   /* "ipc" */
-    const char *reason; /* for a person: why this one */
-    enum err (*open)(struct ask_endpoint *e, struct ask_wire **ret);
-    void (*close)(struct ask_wire *wire);
-    /* Whether somebody is connected and takes a message; ask_flush comes again every turn. */
-    bool (*is_ready)(struct ask_wire *wire);
-    /* Room for one message; NULL without memory. Then commit: false: not now, the room is gone. */
-    uint8_t *(*reserve)(struct ask_wire *wire, size_t size);
-    bool (*commit)(struct ask_wire *wire, uint32_t id);
-    /* Number of the present connection, for ask_link_lost. */
-    uint32_t (*epoch)(const struct ask_wire *wire);
-};
-extern const struct ask_transport ask_ipc_transport;
-
 /* Whoever listens at one path. */
 struct ask_endpoint {
     struct balance_endpoint core; /* first: effects name it */
     struct client_target own;     /* of requests by instance: this one or nobody */
     struct cell *cell;
     char path[HOST_PATH_SIZE];
-    const struct ask_transport *transport;
-    struct ask_wire *wire;        /* NULL: none is kept open */
+    struct ask_line line[ASK_WAYS];
+    struct ask_upgrade upgrade;
     struct ask_list waiting;      /* queued */
     struct ask_message *sent[ASK_BUCKETS];
-    struct ask_note *notes;
-    size_t note_count, note_room;
     size_t batch_bytes;           /* shrinks when the callee takes less */
     uint32_t uses;                /* requests by instance, and names it is listed under */
     uint64_t used_ms;
@@ -128,6 +93,7 @@ struct asks {
     uint64_t armed_ms;
     uint64_t next_id;
     uint32_t next_message_id;
+    uint32_t next_connect_id;
     bool is_closing;
     struct rng rng; /* seeds targets */
     struct asks_numbers numbers;
@@ -141,6 +107,8 @@ void ask_list_remove(struct ask_request *r);
 /* Tell the core, do what it says. */
 void ask_step(struct cell *cell, struct ask_request *r, struct client_event ev);
 void ask_step_kind(struct cell *cell, struct ask_request *r, enum client_event_kind kind);
+/* Come back at due_ms at the latest. */
+void ask_arm(struct asks *asks, uint64_t due_ms);
 
 /* Call `done` of what has ended; it may ask again. Whoever lent a text to a request calls this before
  * the text goes. */
@@ -158,6 +126,8 @@ void ask_name_left(struct ask_request *r); /* it has ended */
 struct ask_endpoint *ask_name_hint(struct cell *cell, const struct ask_request *r, const char *hint);
 /* Path of what the supervisor calls `endpoint`; ERR_INVALID: it leads elsewhere or is too long. */
 enum err ask_name_path(struct cell *cell, const char *endpoint, char out[HOST_PATH_SIZE]) MUST_CHECK;
+/* The way back; NULL: the supervisor's own. */
+const char *ask_name_endpoint(const struct cell *cell, const char *path);
 void ask_name_free(struct ask_name *name);
 
 /* ---- ask_endpoint.c ---------------------------------------------------------------------------- */
@@ -169,18 +139,5 @@ void ask_endpoint_open(struct ask_endpoint *e);
 /* Close connections that nobody has used for long; *next_ms shrinks to when the next one is due. */
 void ask_endpoint_idle(struct asks *asks, uint64_t now_ms, uint64_t *next_ms);
 void ask_endpoint_free(struct ask_endpoint *e);
-
-/* ---- ask_link.c -------------------------------------------------------------------------------- */
-
-/* Send what waits, as few messages as possible. */
-void ask_link_flush(struct ask_endpoint *e, uint64_t now_ms);
-/* Take a sent request out of its message. */
-void ask_link_detach(struct ask_request *r);
-/* Say something about a sent request; credit 0: it is cancelled. */
-void ask_link_note(struct ask_endpoint *e, const struct ask_request *r, uint32_t credit);
-/* From the transport: somebody is connected; connections up to number `epoch` are gone; a message. */
-void ask_link_up(struct ask_endpoint *e);
-void ask_link_lost(struct ask_endpoint *e, uint32_t epoch);
-void ask_link_take(struct ask_endpoint *e, uint32_t id, const uint8_t *data, size_t size);
 
 #endif

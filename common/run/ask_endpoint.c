@@ -15,7 +15,9 @@ static enum err endpoint_new(struct cell *cell, const char *path, struct ask_end
         return ERR_NOMEM;
     }
     e->cell = cell;
-    e->transport = &ask_ipc_transport;
+    e->line[ASK_IPC].transport = &ask_ipc_transport;
+    e->line[ASK_SHM].transport = &ask_shm_transport;
+    e->upgrade.wait_ms = ASK_CHANNEL_WAIT_MS;
     e->batch_bytes = ASK_BATCH_BYTES;
     e->core.weight = BALANCE_WEIGHT_ONE;
     e->used_ms = loop_now_ms();
@@ -66,11 +68,13 @@ enum err ask_endpoint_get(struct cell *cell, const char *path, struct ask_endpoi
 
 void ask_endpoint_open(struct ask_endpoint *e)
 {
+    struct ask_line *ipc = &e->line[ASK_IPC];
+
     e->used_ms = loop_now_ms();
-    if (e->wire != NULL) {
+    if (ipc->wire != NULL) {
         return;
     }
-    enum err failed = e->transport->open(e, &e->wire);
+    enum err failed = ipc->transport->open(e, &ipc->wire);
     if (failed != ERR_OK) {
         /* Who waits loses patience in time, goes elsewhere or tries again. */
         log_warn("ASK-OPEN", "path=%s error=%s action=later", e->path, err_name(failed));
@@ -80,11 +84,17 @@ void ask_endpoint_open(struct ask_endpoint *e)
     client_line(&e->core, BALANCE_LINE_CONNECTING);
 }
 
-static void close_wire(struct ask_endpoint *e)
+static void close_lines(struct ask_endpoint *e)
 {
-    e->transport->close(e->wire);
-    e->wire = NULL;
-    e->note_count = 0; /* about requests of a connection that is no more */
+    for (size_t way = 0; way < ASK_WAYS; way++) {
+        struct ask_line *line = &e->line[way];
+        if (line->wire != NULL) {
+            line->transport->close(line->wire);
+            line->wire = NULL;
+        }
+        line->note_count = 0; /* about requests of a connection that is no more */
+    }
+    e->upgrade.id = 0;
     client_line(&e->core, BALANCE_LINE_IDLE);
 }
 
@@ -92,11 +102,11 @@ void ask_endpoint_idle(struct asks *asks, uint64_t now_ms, uint64_t *next_ms)
 {
     for (size_t i = 0; i < ASK_ENDPOINTS_MAX; i++) {
         struct ask_endpoint *e = asks->endpoints[i];
-        if (e == NULL || e->wire == NULL || e->core.outstanding > 0) {
+        if (e == NULL || e->line[ASK_IPC].wire == NULL || e->core.outstanding > 0) {
             continue;
         }
         if (now_ms >= e->used_ms + ASK_IDLE_MS) {
-            close_wire(e);
+            close_lines(e);
         } else if (e->used_ms + ASK_IDLE_MS < *next_ms) {
             *next_ms = e->used_ms + ASK_IDLE_MS;
         }
@@ -109,10 +119,10 @@ void ask_endpoint_free(struct ask_endpoint *e)
         return;
     }
     assert(e->core.outstanding == 0 && e->waiting.first == NULL);
-    if (e->wire != NULL) {
-        close_wire(e);
+    close_lines(e);
+    for (size_t way = 0; way < ASK_WAYS; way++) {
+        free(e->line[way].notes);
     }
-    free(e->notes);
     free(e);
 }
 
@@ -142,13 +152,13 @@ void ask_endpoint_describe(struct cell *cell, Cell__Inspect__DescribeReply *repl
     for (size_t i = 0; slot != NULL && i < ASK_ENDPOINTS_MAX; i++) {
         const struct ask_endpoint *e = cell->asks->endpoints[i];
         /* What is known of an instance that was never asked is not a connection. */
-        bool is_shown = e != NULL && (e->requests > 0 || e->core.outstanding > 0 || e->wire != NULL);
+        bool is_shown = e != NULL && (e->requests > 0 || e->core.outstanding > 0 ||
+                                      e->line[ASK_IPC].wire != NULL);
         Cell__Inspect__Connection *one = is_shown ? cell_call_alloc(call, sizeof *one) : NULL;
         if (one != NULL) {
             *one = (Cell__Inspect__Connection)CELL__INSPECT__CONNECTION__INIT;
             one->peer = (char *)e->path;
-            one->kind = (char *)e->transport->kind;
-            one->reason = (char *)e->transport->reason;
+            ask_channel_describe(e, call, one);
             one->requests = e->requests;
             one->outstanding = e->core.outstanding;
             one->breaker = (char *)breaker_name(&e->core.breaker);

@@ -35,7 +35,7 @@ struct ask_wire {
 
 /* ---- messages ---------------------------------------------------------------------------------- */
 
-static bool is_connected(const struct ask_wire *w)
+static bool ipc_is_up(const struct ask_wire *w)
 {
     /* `gone` first: a connection that comes in between makes this too careful, not too bold. */
     unsigned gone = atomic_load(&w->gone);
@@ -45,7 +45,7 @@ static bool is_connected(const struct ask_wire *w)
 
 static bool ipc_is_ready(struct ask_wire *w)
 {
-    return w->send_watch == NULL && is_connected(w);
+    return w->send_watch == NULL && ipc_is_up(w);
 }
 
 static void on_sendable(void *context, unsigned bits)
@@ -57,8 +57,9 @@ static void on_sendable(void *context, unsigned bits)
     w->send_watch = NULL;
 }
 
-static uint8_t *ipc_reserve(struct ask_wire *w, size_t size)
+static uint8_t *ipc_reserve(struct ask_wire *w, uint32_t id, size_t size)
 {
+    (void)id; /* in the header, which commit writes */
     return nng_msg_alloc(&w->reserved, size) != 0 ? NULL : nng_msg_body(w->reserved);
 }
 
@@ -126,10 +127,10 @@ static void on_event(void *context, unsigned bits)
     uint32_t gone = atomic_load(&w->gone);
     if (gone != w->gone_told) {
         w->gone_told = gone;
-        ask_link_lost(w->endpoint, gone);
+        ask_link_lost(w->endpoint, ASK_IPC, gone, false);
     }
-    if (is_connected(w)) {
-        ask_link_up(w->endpoint); /* the turn's flush uses it */
+    if (ipc_is_up(w)) {
+        ask_link_up(w->endpoint, ASK_IPC); /* the turn's flush uses it */
     }
     w->endpoint->uses--;
 }
@@ -200,9 +201,9 @@ static enum err ipc_open(struct ask_endpoint *e, struct ask_wire **ret)
 
 const struct ask_transport ask_ipc_transport = {
     .kind = "ipc",
-    .reason = "nng over a Unix socket",
     .open = ipc_open,
     .close = ipc_close,
+    .is_up = ipc_is_up,
     .is_ready = ipc_is_ready,
     .reserve = ipc_reserve,
     .commit = ipc_commit,

@@ -31,6 +31,7 @@ void ask_link_detach(struct ask_request *r)
     r->message = NULL;
     if (--m->left == 0) {
         *find_message(m->endpoint, m->id) = m->next;
+        m->endpoint->line[m->way].out--;
         free(m);
     }
 }
@@ -54,18 +55,20 @@ static void take_message(struct ask_message *m, struct ask_list *list)
 
 void ask_link_note(struct ask_endpoint *e, const struct ask_request *r, uint32_t credit)
 {
-    if (e->note_count == e->note_room) {
-        size_t room = e->note_room == 0 ? 16 : 2 * e->note_room;
-        struct ask_note *more = realloc(e->notes, room * sizeof *more);
+    assert(r->message != NULL);
+    struct ask_line *line = &e->line[r->message->way]; /* the callee knows it from there */
+
+    if (line->note_count == line->note_room) {
+        size_t room = line->note_room == 0 ? 16 : 2 * line->note_room;
+        struct ask_note *more = realloc(line->notes, room * sizeof *more);
         if (more == NULL) {
             log_error("ASK-NOTE-NOMEM", "path=%s action=dropped", e->path);
             return; /* the callee's own deadline ends it */
         }
-        e->notes = more;
-        e->note_room = room;
+        line->notes = more;
+        line->note_room = room;
     }
-    assert(r->message != NULL);
-    e->notes[e->note_count++] = (struct ask_note){.message = r->message->id, .id = r->index + 1,
+    line->notes[line->note_count++] = (struct ask_note){.message = r->message->id, .id = r->index + 1,
                                                   .credit = credit};
 }
 
@@ -110,13 +113,13 @@ static void fill_requests(struct ask_endpoint *e, uint32_t count, uint64_t now_m
     }
 }
 
-static size_t fill_notes(const struct ask_endpoint *e, Cell__Envelope__Note *item,
+static size_t fill_notes(const struct ask_line *line, Cell__Envelope__Note *item,
                          Cell__Envelope__Note **slot)
 {
-    size_t count = e->note_count < ASK_NOTES_MAX ? e->note_count : ASK_NOTES_MAX;
+    size_t count = line->note_count < ASK_NOTES_MAX ? line->note_count : ASK_NOTES_MAX;
 
     for (size_t i = 0; i < count; i++) {
-        const struct ask_note *n = &e->notes[i];
+        const struct ask_note *n = &line->notes[i];
         item[i] = (Cell__Envelope__Note)CELL__ENVELOPE__NOTE__INIT;
         item[i].message = n->message;
         item[i].id = n->id;
@@ -133,7 +136,8 @@ static size_t fill_notes(const struct ask_endpoint *e, Cell__Envelope__Note *ite
 }
 
 /* Pack and hand over; false: not now. */
-static bool transmit(struct ask_endpoint *e, uint32_t id, uint32_t count, uint64_t now_ms)
+static bool transmit(struct ask_endpoint *e, struct ask_line *line, uint32_t id, uint32_t count,
+                     uint64_t now_ms)
 {
     static Cell__Envelope__Request item[HOST_BATCH_MAX]; /* one thread, one message at a time */
     static Cell__Envelope__Request *slot[HOST_BATCH_MAX];
@@ -141,51 +145,40 @@ static bool transmit(struct ask_endpoint *e, uint32_t id, uint32_t count, uint64
     Cell__Envelope__Requests requests = CELL__ENVELOPE__REQUESTS__INIT;
 
     fill_requests(e, count, now_ms, item, slot);
-    size_t notes = fill_notes(e, note, note_slot);
+    size_t notes = fill_notes(line, note, note_slot);
     requests.version = CALL_ENVELOPE_VERSION;
     requests.requests = slot;
     requests.n_requests = count;
     requests.notes = note_slot;
     requests.n_notes = notes;
     requests.apart = true; /* a slow answer must not hold up those that travelled with it */
-    uint8_t *room = e->transport->reserve(e->wire, cell__envelope__requests__get_packed_size(&requests));
+    uint8_t *room = line->transport->reserve(line->wire, id,
+                                             cell__envelope__requests__get_packed_size(&requests));
     if (room == NULL) {
         return false;
     }
     (void)cell__envelope__requests__pack(&requests, room);
-    if (!e->transport->commit(e->wire, id)) {
+    if (!line->transport->commit(line->wire, id)) {
         return false;
     }
-    e->note_count -= notes;
-    if (e->note_count > 0) {
-        memmove(e->notes, e->notes + notes, e->note_count * sizeof *e->notes);
+    line->note_count -= notes;
+    if (line->note_count > 0) {
+        memmove(line->notes, line->notes + notes, line->note_count * sizeof *line->notes);
     }
     return true;
 }
 
-/* Send one message; false: not now. */
-static bool send_one(struct ask_endpoint *e, uint64_t now_ms)
+/* Everything that was put into the message is on its way. */
+static void put_out(struct ask_endpoint *e, struct ask_message *m)
 {
-    struct asks *asks = e->cell->asks;
-    size_t bytes;
-    uint32_t count = count_batch(e, &bytes);
-    struct ask_message *m = calloc(1, sizeof *m + count * sizeof m->request[0]);
-
-    if (m == NULL) {
-        log_error("ASK-NOMEM", "path=%s action=later", e->path);
-        return false;
-    }
-    asks->next_message_id = (asks->next_message_id + 1) & ASK_MESSAGE_ID_MAX;
-    *m = (struct ask_message){.endpoint = e, .id = asks->next_message_id, .count = count,
-                              .left = count, .bytes = bytes, .epoch = e->transport->epoch(e->wire)};
-    if (!transmit(e, m->id, count, now_ms) || count == 0) {
-        free(m);
-        return count == 0 && e->note_count == 0;
-    }
     struct ask_message **bucket = &e->sent[m->id % ASK_BUCKETS];
+
     m->next = *bucket;
     *bucket = m;
-    for (uint32_t i = 0; i < count; i++) {
+    e->line[m->way].out++;
+    e->cell->asks->numbers.sent += m->count;
+    e->requests += m->count;
+    for (uint32_t i = 0, count = m->count; i < count; i++) { /* the last step may free m */
         struct ask_request *r = e->waiting.first;
         ask_list_remove(r);
         m->request[i] = r;
@@ -193,17 +186,66 @@ static bool send_one(struct ask_endpoint *e, uint64_t now_ms)
         r->index = i;
         ask_step_kind(e->cell, r, CLIENT_EV_SENT);
     }
-    asks->numbers.sent += count;
-    e->requests += count;
+}
+
+/* Send one message this way, with what waits if has_requests; false: not now. */
+static bool send_one(struct ask_endpoint *e, enum ask_way way, bool has_requests, uint64_t now_ms)
+{
+    struct asks *asks = e->cell->asks;
+    struct ask_line *line = &e->line[way];
+    size_t bytes = 0;
+    uint32_t count = has_requests ? count_batch(e, &bytes) : 0;
+    struct ask_message *m = calloc(1, sizeof *m + count * sizeof m->request[0]);
+
+    if (m == NULL) {
+        log_error("ASK-NOMEM", "path=%s action=later", e->path);
+        return false;
+    }
+    asks->next_message_id = (asks->next_message_id + 1) & ASK_MESSAGE_ID_MAX;
+    *m = (struct ask_message){.endpoint = e, .id = asks->next_message_id, .way = way, .count = count,
+                              .left = count, .bytes = bytes,
+                              .epoch = line->transport->epoch(line->wire)};
+    if (!transmit(e, line, m->id, count, now_ms) || count == 0) {
+        free(m);
+        return count == 0 && line->note_count == 0;
+    }
+    put_out(e, m);
     return true;
+}
+
+/* Which way requests go now. When a channel comes up, those that went over the socket get a start: what
+ * was asked first begins first. */
+static enum ask_way choose(struct ask_endpoint *e, uint64_t now_ms)
+{
+    const struct ask_line *shm = &e->line[ASK_SHM];
+
+    if (shm->wire == NULL || !shm->transport->is_up(shm->wire)) {
+        return ASK_IPC;
+    }
+    if (e->upgrade.move_ms != 0 && e->line[ASK_IPC].out > 0 && now_ms < e->upgrade.move_ms) {
+        ask_arm(e->cell->asks, e->upgrade.move_ms);
+        return ASK_NOWAY;
+    }
+    e->upgrade.move_ms = 0;
+    return ASK_SHM;
 }
 
 void ask_link_flush(struct ask_endpoint *e, uint64_t now_ms)
 {
-    while ((e->waiting.first != NULL || e->note_count > 0) && e->transport->is_ready(e->wire)) {
-        e->used_ms = now_ms;
-        if (!send_one(e, now_ms)) {
-            return; /* the next turn goes on */
+    if (e->waiting.first != NULL) {
+        ask_channel_consider(e, now_ms);
+    }
+    enum ask_way chosen = choose(e, now_ms);
+    for (enum ask_way way = ASK_IPC; way < ASK_WAYS; way++) {
+        struct ask_line *line = &e->line[way];
+        bool has_requests = way == chosen;
+        while (line->wire != NULL &&
+               ((has_requests && e->waiting.first != NULL) || line->note_count > 0) &&
+               line->transport->is_ready(line->wire)) {
+            e->used_ms = now_ms;
+            if (!send_one(e, way, has_requests, now_ms)) {
+                break; /* the next turn goes on */
+            }
         }
     }
 }
@@ -332,9 +374,19 @@ void ask_link_take(struct ask_endpoint *e, uint32_t id, const uint8_t *data, siz
 
 /* ---- connections ------------------------------------------------------------------------------- */
 
-void ask_link_up(struct ask_endpoint *e)
+void ask_link_up(struct ask_endpoint *e, enum ask_way way)
 {
+    if (way == ASK_SHM) {
+        e->upgrade.move_ms = loop_now_ms() + ASK_MOVE_MS;
+    }
     client_line(&e->core, BALANCE_LINE_UP);
+}
+
+static bool is_up(const struct ask_endpoint *e, enum ask_way way)
+{
+    const struct ask_line *line = &e->line[way];
+
+    return line->wire != NULL && line->transport->is_up(line->wire);
 }
 
 static void lose_list(struct ask_endpoint *e, struct ask_list *list)
@@ -346,24 +398,28 @@ static void lose_list(struct ask_endpoint *e, struct ask_list *list)
     }
 }
 
-/* What the connection had taken will not be answered; what waits for the next one may go elsewhere. */
-void ask_link_lost(struct ask_endpoint *e, uint32_t epoch)
+/* What the connection had taken will not be answered. When there is no other way to the callee, or no
+ * callee, what waits may go elsewhere. */
+void ask_link_lost(struct ask_endpoint *e, enum ask_way way, uint32_t epoch, bool is_dead)
 {
     struct ask_list lost = {0};
     struct ask_request *next;
+    bool is_down = is_dead || !is_up(e, way == ASK_IPC ? ASK_SHM : ASK_IPC);
 
-    client_line(&e->core, BALANCE_LINE_DOWN);
-    e->note_count = 0;
+    if (is_down) {
+        client_line(&e->core, BALANCE_LINE_DOWN);
+    }
+    e->line[way].note_count = 0;
     for (size_t i = 0; i < ASK_BUCKETS; i++) {
         struct ask_message *m = e->sent[i], *after;
         for (; m != NULL; m = after) {
             after = m->next;
-            if (m->epoch <= epoch) { /* connections of one endpoint follow one another */
+            if (m->way == way && m->epoch <= epoch) { /* connections of one way follow one another */
                 take_message(m, &lost);
             }
         }
     }
-    for (struct ask_request *r = e->waiting.first; r != NULL; r = next) {
+    for (struct ask_request *r = is_down ? e->waiting.first : NULL; r != NULL; r = next) {
         next = r->next;
         ask_step_kind(e->cell, r, CLIENT_EV_LOST);
     }

@@ -31,6 +31,13 @@ enum err ask_name_path(struct cell *cell, const char *endpoint, char out[HOST_PA
     return strstr(endpoint, "..") == NULL && len > 0 && len <= SP_PATH_MAX ? ERR_OK : ERR_INVALID;
 }
 
+const char *ask_name_endpoint(const struct cell *cell, const char *path)
+{
+    const char *endpoint = path + strlen(cell->birth.run_dir) + 1;
+
+    return strcmp(endpoint, "nucleus.sock") == 0 ? NULL : endpoint;
+}
+
 static enum err instance_path(struct cell *cell, const struct name_ref *ref, char out[HOST_PATH_SIZE])
 {
     char endpoint[3 * NAME_SIZE];

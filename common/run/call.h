@@ -32,6 +32,8 @@ struct call_batch {
     size_t room;                /* bytes of answers that still fit limits.message               */
     Cell__Envelope__Reply *replies;
     Cell__Envelope__Reply **slots;
+    void (*send)(struct cell *cell, const uint8_t *header, size_t header_len,
+                 const Cell__Envelope__Replies *replies); /* never NULL                          */
     size_t header_len;
     uint8_t header[CALL_HEADER_MAX]; /* of the request: routes the answer back                   */
 };

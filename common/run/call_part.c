@@ -133,7 +133,7 @@ enum err cell_reply_part(struct cell_call *call, const void *message)
     replies.replies = &slot;
     replies.n_replies = 1;
     call->credit--;
-    call->cell->wire->send(call->cell, batch->header, batch->header_len, &replies);
+    batch->send(call->cell, batch->header, batch->header_len, &replies);
     return ERR_OK;
 }
 

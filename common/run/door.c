@@ -29,7 +29,11 @@ static void refuse_message(struct cell *cell, const struct door_message *message
     replies.version = CALL_ENVELOPE_VERSION;
     replies.replies = &slot;
     replies.n_replies = 1;
-    cell->wire->send(cell, message->header, message->header_len, &replies);
+    if (message->send != NULL) {
+        message->send(cell, message->header, message->header_len, &replies);
+    } else {
+        cell->wire->send(cell, message->header, message->header_len, &replies);
+    }
 }
 
 /* ---- calls and their batch --------------------------------------------------------------------- */
@@ -113,7 +117,7 @@ static void batch_send(struct call_batch *batch, Cell__Envelope__Reply **slots, 
     replies.version = CALL_ENVELOPE_VERSION;
     replies.replies = slots;
     replies.n_replies = count;
-    batch->cell->wire->send(batch->cell, batch->header, batch->header_len, &replies);
+    batch->send(batch->cell, batch->header, batch->header_len, &replies);
 }
 
 /* A copy of an explanation; none when the answers are at their limit already. */
@@ -399,6 +403,7 @@ static struct call_batch *batch_new(struct cell *cell, const struct door_message
     batch->cell = cell;
     batch->references = 1;
     batch->room = cell->birth.message_bytes;
+    batch->send = message->send != NULL ? message->send : cell->wire->send;
     batch->header_len = message->header_len;
     memcpy(batch->header, message->header, message->header_len);
     return batch;

@@ -23,6 +23,12 @@ enum err door_listen_on(struct cell *cell, int fd, const char *path, const char 
 bool door_regrant(struct cell *cell, const char *space, const char *name, char *const *operations,
                   size_t operation_count);
 
+/* The supervisor has made a channel for one of this cell's callers: meet it over `*socket` (taken). What
+ * cannot be is logged; the caller goes on over its socket. */
+void door_channel_offer(struct cell *cell, const char *space, const char *name, int *socket,
+                        const uint8_t *key, size_t key_size);
+void door_channels_close(struct cell *cell);
+
 /* Start receiving on the loop. */
 enum err door_start(struct cell *cell) MUST_CHECK;
 void door_close(struct cell *cell);

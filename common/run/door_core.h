@@ -4,6 +4,7 @@
 #define CELL_COMMON_RUN_DOOR_CORE_H
 
 #include "common/run/call.h"
+#include "common/run/channel.h"
 #include "common/run/door.h"
 
 enum {
@@ -31,6 +32,8 @@ struct door_caller {
     struct name_op *granted;
     size_t granted_count;
     uint64_t requests;
+    uint32_t channel_count;    /* of its processes, connected through shared memory */
+    uint64_t channel_messages; /* that came that way                                */
 };
 
 /* One connection, as far as its requests are concerned; a wire keeps what else it knows behind it. */
@@ -44,6 +47,9 @@ struct door_peer {
 
 /* A message as it arrived; borrowed until door_take returns. */
 struct door_message {
+    /* Sends answers to where `header` says; NULL: the wire does. */
+    void (*send)(struct cell *cell, const uint8_t *header, size_t header_len,
+                 const Cell__Envelope__Replies *replies);
     const uint8_t *header;  /* id of the connection and the request's backtrace: routes the answer */
     size_t header_len;
     const uint8_t *body;
@@ -69,9 +75,13 @@ struct door_wire {
 extern const struct door_wire door_nng_wire;
 extern const struct door_wire door_sp_wire;
 
+struct door_channel;
+
 struct door {
     const struct door_wire *wire;
     void *carrier;               /* the wire's */
+    struct door_channel *channels[CHANNEL_MAX]; /* of callers, through shared memory */
+    uint32_t channel_last;       /* number of the latest                             */
     struct loop_timer *deadline_timer;
     uint64_t deadline_armed_ms;
     struct door_caller callers[DOOR_MAX];

@@ -163,6 +163,9 @@ static void on_turn(void *context, uint64_t now_ms)
     }
     if (cell->outlet != NULL) {
         cell->outlet->flush(cell, now_ms);
+        for (bool is_first = true; cell->outlet->linger(cell, is_first); is_first = false) {
+            cell->outlet->flush(cell, loop_now_ms());
+        }
     }
     life_end(cell);
 }

@@ -35,12 +35,12 @@ enum gap_state {
 
 /* Whether the cell may say this now; returns the state after it, or ERR_PRECONDITION and *state
  * unchanged. Booting once after Genesis; Listening from booting on (again whenever a door is
- * added); Ready once, after Listening; Draining from booting on; Stopped always; Rejoin only as the
- * first message of a junction made by connect. */
+ * added); Ready once, after Listening; Draining from booting on; Stopped and Connect always; Rejoin only
+ * as the first message of a junction made by connect. */
 enum err gap_step_from_cell(enum gap_state *state, const Cell__Gap__ToNucleus *message) MUST_CHECK;
 
-/* The same for what the nucleus says: Genesis first and once; Grant, LogFile from Genesis on;
- * Drain, Terminate any time after Genesis; Welcome only to answer Rejoin. */
+/* The same for what the nucleus says: Genesis first and once; Grant, LogFile, Channel from
+ * Genesis on; Drain, Terminate any time after Genesis; Welcome only to answer Rejoin. */
 enum err gap_step_from_nucleus(enum gap_state *state, const Cell__Gap__ToCell *message) MUST_CHECK;
 
 const char *gap_state_name(enum gap_state state);

@@ -33,6 +33,7 @@ enum err gap_step_from_cell(enum gap_state *state, const Cell__Gap__ToNucleus *m
     case CELL__GAP__TO_NUCLEUS__WHAT_STOPPED:
         return move(state, is_born, GAP_STOPPED);
     case CELL__GAP__TO_NUCLEUS__WHAT_LOG_FILE_TAKEN:
+    case CELL__GAP__TO_NUCLEUS__WHAT_CONNECT:
         return move(state, is_born, now);
     case CELL__GAP__TO_NUCLEUS__WHAT_REJOIN:
         return move(state, now == GAP_NEW, GAP_NEW);
@@ -59,6 +60,7 @@ enum err gap_step_from_nucleus(enum gap_state *state, const Cell__Gap__ToCell *m
     case CELL__GAP__TO_CELL__WHAT_DRAIN:
     case CELL__GAP__TO_CELL__WHAT_TERMINATE:
     case CELL__GAP__TO_CELL__WHAT_LOG_FILE:
+    case CELL__GAP__TO_CELL__WHAT_CHANNEL:
         return move(state, is_born, now);
     case CELL__GAP__TO_CELL__WHAT__NOT_SET:
     case _CELL__GAP__TO_CELL__WHAT__CASE_IS_INT_SIZE:

@@ -123,6 +123,10 @@ static void hear(struct cell *cell, Cell__Gap__ToCell *message, int *fds, size_t
     case CELL__GAP__TO_CELL__WHAT_WELCOME:
         hear_welcome(cell, before);
         break;
+    case CELL__GAP__TO_CELL__WHAT_CHANNEL:
+        cell->outlet->hear_channel(cell, message->channel, fd_count > 0 ? &fds[0] : NULL);
+        explicit_bzero(message->channel->key.data, message->channel->key.len);
+        break;
     case CELL__GAP__TO_CELL__WHAT_GENESIS: /* refused above */
     case CELL__GAP__TO_CELL__WHAT__NOT_SET:
     case _CELL__GAP__TO_CELL__WHAT__CASE_IS_INT_SIZE:
@@ -283,6 +287,7 @@ static void on_gap(void *context, unsigned bits)
             hear(cell, message, fds, fd_count);
             cell__gap__to_cell__free_unpacked(message, NULL);
         }
+        explicit_bzero(data, len); /* a Channel holds its key */
         for (size_t i = 0; i < fd_count; i++) {
             fd_close(&fds[i]);
         }

@@ -30,6 +30,7 @@ struct door;
 struct door_wire;
 struct asks;
 struct asks_numbers;
+struct channels;
 
 /* Requests to other cells, as the frame of a process uses them. The supervisor calls nobody: it has
  * none, and its program then needs neither nng nor nng's threads. */
@@ -38,6 +39,10 @@ struct host_outlet {
     void (*cancel)(struct cell *cell);
     void (*close)(struct cell *cell);
     void (*flush)(struct cell *cell, uint64_t now_ms);
+    /* As channels_linger. */
+    bool (*linger)(struct cell *cell, bool is_first);
+    /* What the supervisor says about a channel; *fd is taken, NULL: none came along. */
+    void (*hear_channel)(struct cell *cell, const Cell__Gap__Channel *channel, int *fd);
     void (*describe)(struct cell *cell, Cell__Inspect__DescribeReply *reply, struct cell_call *call);
     void (*read)(const struct cell *cell, struct asks_numbers *ret);
 };
@@ -93,6 +98,7 @@ struct cell {
     struct door *door;
     const struct host_outlet *outlet; /* NULL: calls nobody */
     struct asks *asks;
+    struct channels *channels; /* NULL: there was none so far */
     struct host_op *ops;
     size_t op_count;
     struct host_metric *metrics;

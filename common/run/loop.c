@@ -34,6 +34,7 @@ struct loop {
     uv_loop_t uv;
     uv_prepare_t prepare; /* runs right before the loop would sleep: what timers and
                            * descriptors left to do is not delayed by that sleep */
+    uv_idle_t hot;        /* while it runs the loop does not sleep */
     struct loop_signal_slot signal[LOOP_SIGNALS_MAX];
     unsigned signal_count;
     void (*idle)(void *context, uint64_t now_ms);
@@ -62,6 +63,7 @@ static void on_prepare(uv_prepare_t *prepare)
 
     if (loop->idle != NULL) {
         loop->idle(loop->idle_context, loop_now_ms());
+        uv_update_time(&loop->uv); /* it may have taken a while: the sleep counts from now */
     }
     uint64_t now_us = loop_now_us();
     uint64_t slept_ns = uv_metrics_idle_time(&loop->uv);
@@ -90,6 +92,7 @@ struct loop *loop_new(void)
     (void)uv_prepare_init(&loop->uv, &loop->prepare); /* these only fail on a NULL loop */
     loop->prepare.data = loop;
     (void)uv_prepare_start(&loop->prepare, on_prepare);
+    (void)uv_idle_init(&loop->uv, &loop->hot);
     (void)uv_loop_configure(&loop->uv, UV_METRICS_IDLE_TIME); /* without it all sleep counts as work */
     return loop;
 }
@@ -124,6 +127,20 @@ void loop_run(struct loop *loop, void (*idle)(void *context, uint64_t now_ms), v
     loop->turn_us = 0;
     (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
     loop->idle = NULL;
+}
+
+static void on_hot(uv_idle_t *hot)
+{
+    (void)hot; /* that it is there is what counts */
+}
+
+void loop_hot(struct loop *loop, bool is_hot)
+{
+    if (is_hot) {
+        (void)uv_idle_start(&loop->hot, on_hot); /* again is nothing; fails only without a function */
+    } else {
+        (void)uv_idle_stop(&loop->hot);
+    }
 }
 
 void loop_stop(struct loop *loop)

@@ -24,6 +24,9 @@ void loop_free(struct loop *loop);
 void loop_run(struct loop *loop, void (*idle)(void *context, uint64_t now_ms), void *context);
 void loop_stop(struct loop *loop);
 
+/* Whether the loop only looks at what is ready and comes back, instead of sleeping until something is. */
+void loop_hot(struct loop *loop, bool is_hot);
+
 /* Monotonic time, read now. */
 uint64_t loop_now_us(void);
 uint64_t loop_now_ms(void);

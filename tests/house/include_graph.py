@@ -26,6 +26,7 @@ MEETING = re.compile(r"^(main|wire|service|shell)(_\w+)?\.[ch]$")
 # rooms large: these translate too.
 MEETING_ALSO = {
     "nucleus/events": "answers long polls",
+    "nucleus/connect": "brings two of them together for a channel, on fd 3 of both",
     "nucleus/junction": "speaks with cells on fd 3",
     "nucleus/logs": "hands a new log file to a cell",
     "nucleus/spawn": "writes a cell's Genesis",
