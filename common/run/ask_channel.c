@@ -136,8 +136,12 @@ void ask_channel_consider(struct ask_endpoint *e, uint64_t now_ms)
         return;
     }
     const char *endpoint = ask_name_endpoint(cell, e->path);
-    if (endpoint == NULL || !cell->is_supervised || cell->lost_ms != 0) {
-        say_why(e, endpoint == NULL ? "the supervisor has no channels" : "there is no supervisor to ask");
+    if (endpoint == NULL) {
+        u->next_ms = UINT64_MAX;
+        return;
+    }
+    if (!cell->is_supervised || cell->lost_ms != 0) {
+        say_why(e, "there is no supervisor to ask");
         u->next_ms = now_ms + ASK_CHANNEL_WAIT_MS;
         return;
     }
@@ -216,6 +220,8 @@ void ask_channel_describe(const struct ask_endpoint *e, struct cell_call *call,
                        PRIu64 " wakes, %" PRIu64 " sends without", n.out, n.in, n.wakes, n.elided);
     } else if (w != NULL) {
         (void)snprintf(text, sizeof text, "a channel is being made");
+    } else if (ask_name_endpoint(e->cell, e->path) == NULL) {
+        (void)snprintf(text, sizeof text, "the supervisor has no channels");
     } else if (e->requests < ASK_CHANNEL_AFTER && e->upgrade.why[0] == '\0') {
         (void)snprintf(text, sizeof text, "a channel is made after %d requests", ASK_CHANNEL_AFTER);
     } else {

@@ -23,7 +23,8 @@ struct channel {
     struct loop_timer *meet_timer;
     struct shm *shm;       /* from then on                            */
     struct shm_mail *mail;
-    struct loop_watch *watch; /* of the handshake's socket, then of shm_fd */
+    struct loop_watch *watch; /* of the handshake's socket            */
+    struct loop_watch *death_watch; /* of the peer's pidfd; NULL: none */
     enum err broken;       /* why it is to end                        */
     uint64_t in, out;
     bool is_armed;
@@ -41,7 +42,8 @@ struct channels {
     bool is_warm;         /* messages went through since it last slept    */
 };
 
-static void on_shm(void *context, unsigned bits);
+static void on_sign(void *context, unsigned bits);
+static void on_death(void *context, unsigned bits);
 
 /* ---- the set ------------------------------------------------------------------------------------ */
 
@@ -97,17 +99,17 @@ static enum err open_mail(struct channel *ch)
         .held_count = CHANNEL_HELD_MAX,
     };
     enum err e = shm_mail_open(ch->shm, &limits, &ch->mail);
-    int fd = e == ERR_OK ? shm_fd(ch->shm) : -1;
 
     if (e != ERR_OK) {
         return e;
     }
-    if (fd < 0) {
-        return ERR_LIMIT;
-    }
     loop_watch_free(ch->watch);
-    ch->watch = loop_watch_new(ch->cell->loop, fd, LOOP_READ, on_shm, ch);
-    return ch->watch == NULL ? ERR_NOMEM : ERR_OK;
+    ch->watch = loop_watch_new(ch->cell->loop, shm_chan_socket(ch->shm), LOOP_READ, on_sign, ch);
+    if (shm_chan_pidfd(ch->shm) >= 0) {
+        ch->death_watch = loop_watch_new(ch->cell->loop, shm_chan_pidfd(ch->shm), LOOP_READ, on_death, ch);
+    }
+    bool has_both = ch->watch != NULL && (ch->death_watch != NULL || shm_chan_pidfd(ch->shm) < 0);
+    return has_both ? ERR_OK : ERR_NOMEM;
 }
 
 static void on_handshake(void *context, unsigned bits)
@@ -138,18 +140,39 @@ static void on_meet_late(void *context)
     end(context, ERR_TIMEOUT);
 }
 
+static void end_after_the_rest(struct channel *ch, enum err why)
+{
+    if (shm_mail_has(ch->mail)) {
+        channel_break(ch, why); /* after what it had sent */
+    } else {
+        end(ch, why);
+    }
+}
+
 /* The peer made a sign, which has done its work by waking us; or it is over. */
-static void on_shm(void *context, unsigned bits)
+static void on_sign(void *context, unsigned bits)
+{
+    struct channel *ch = context;
+
+    (void)bits;
+    ch->is_armed = false;
+    enum err e = shm_hear(ch->shm);
+    if (e != ERR_OK) {
+        loop_watch_want(ch->watch, 0); /* a hang-up stays readable */
+        end_after_the_rest(ch, e);
+    }
+}
+
+static void on_death(void *context, unsigned bits)
 {
     struct channel *ch = context;
 
     (void)bits;
     ch->is_armed = false;
     enum err e = shm_disarm(ch->shm);
-    if (e != ERR_OK && !shm_mail_has(ch->mail)) {
-        end(ch, e);
-    } else if (e != ERR_OK) {
-        channel_break(ch, e); /* after what it had sent */
+    if (e != ERR_OK) {
+        loop_watch_want(ch->death_watch, 0);
+        end_after_the_rest(ch, e);
     }
 }
 
@@ -208,6 +231,7 @@ void channel_free(struct channel *ch)
     }
     leave_set(ch);
     loop_watch_free(ch->watch);
+    loop_watch_free(ch->death_watch);
     loop_timer_free(ch->meet_timer);
     shm_meet_end(ch->meet);
     shm_mail_close(ch->mail);

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/run/shm_chan.h"
 #include "common/run/shm_serve.h"
 
 enum {
@@ -235,6 +236,17 @@ void shm_rouse(struct shm *c)
         c->is_armed = false;
         (void)__atomic_fetch_add(&c->bell->socket_naps, 1, __ATOMIC_SEQ_CST);
     }
+}
+
+enum err shm_hear(struct shm *c)
+{
+    char bytes[BELL_DRAIN_MAX];
+
+    shm_rouse(c);
+    if (c->has_loop && recv(c->socket, bytes, sizeof bytes, MSG_DONTWAIT) > 0) {
+        return (enum err)atomic_load(&c->over); /* it lives */
+    }
+    return shm_bell_check(c);
 }
 
 enum err shm_disarm(struct shm *c)

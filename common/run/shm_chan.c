@@ -117,6 +117,16 @@ uid_t shm_chan_peer_uid(const struct shm *c)
     return c->peer_uid;
 }
 
+int shm_chan_socket(const struct shm *c)
+{
+    return c->socket;
+}
+
+int shm_chan_pidfd(const struct shm *c)
+{
+    return c->pidfd;
+}
+
 bool shm_chan_peer_has_ended(const struct shm *c)
 {
     struct pollfd at = {.fd = c->pidfd, .events = POLLIN};

@@ -23,6 +23,16 @@ enum err shm_chan_new(const struct shm_chan_parts *parts, struct shm **ret) MUST
 pid_t shm_chan_peer_pid(const struct shm *c);
 uid_t shm_chan_peer_uid(const struct shm *c);
 
+/* The two descriptors behind shm_fd, for a loop that watches each: the socket of the handshake, readable
+ * when the peer makes a sign or is gone (shm_hear), and its pidfd, readable when its process has ended;
+ * -1: none. Borrowed. */
+int shm_chan_socket(const struct shm *c);
+int shm_chan_pidfd(const struct shm *c);
+
+/* The socket was readable while the channel was armed: take one sign. ERR_OK, or why the channel is over. A
+ * system call less or two than shm_disarm, which must follow before another thread waits. */
+enum err shm_hear(struct shm *c) MUST_CHECK;
+
 /* Whether the peer's process has ended, as its pidfd says; false where there is none. */
 bool shm_chan_peer_has_ended(const struct shm *c);
 
