@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/counters.h"
 #include "cli/emit.h"
 #include "cli/target.h"
 #include "cli/view.h"
@@ -21,6 +22,8 @@ struct report {
     Cell__Inspect__MetricsReply *metrics;
     Cell__Nucleus__StatusReply *status; /* NULL: no nucleus, or the nucleus itself is meant */
     const cli_view_instance *instance;  /* in `status`, or NULL                             */
+    struct counters_page page;
+    bool has_page;
 };
 
 static void report_fini(struct report *r)
@@ -143,6 +146,7 @@ static int print_json(struct cli *cli, const struct report *r)
     emit_list(&out, "connections", d->connections, d->n_connections);
     emit_list(&out, "metrics", r->metrics->metrics, r->metrics->n_metrics);
     emit_message(&out, "health", r->health);
+    cli_counters_emit(&out, r->has_page ? &r->page : NULL);
     jsonout_object_end(&out);
     return cli_emit_end(cli, &out);
 }
@@ -487,28 +491,61 @@ static int print_report(struct cli *cli, const struct report *r)
     if (status == CLI_DONE) {
         status = print_connections(cli, r->describe);
     }
+    if (status == CLI_DONE && r->has_page) {
+        status = cli_counters_print(cli, &r->page);
+    }
     return status == CLI_DONE ? print_metrics(cli, r->metrics) : status;
+}
+
+/* Why there is no answer was said; what the cell counted is there all the same. */
+static int print_page(struct cli *cli, const struct counters_page *page)
+{
+    struct jsonout out;
+
+    if (!cli->json) {
+        return cli_counters_print(cli, page);
+    }
+    cli_emit_begin(&out);
+    jsonout_object(&out);
+    cli_emit_string(&out, "cell", page->cell);
+    cli_emit_string(&out, "namespace", page->space);
+    cli_emit_u64(&out, "instance", page->instance);
+    cli_counters_emit(&out, page);
+    jsonout_object_end(&out);
+    return cli_emit_end(cli, &out);
+}
+
+static int ask_instance(struct cli *cli, const struct name_ref *ref, struct report *r)
+{
+    AUTO_ASK struct cli_ask ask = {.fd = -1};
+    struct name_ref found = *ref;
+    int status = cli_target_find(cli, ref, &r->target);
+
+    if (status == CLI_DONE && name_ref_parse(r->target.who, &found) == ERR_OK) {
+        r->has_page = cli_counters_find(cli, &found, &r->page); /* of the instance that is asked */
+    } else if (status == CLI_FAILED) {
+        r->has_page = cli_counters_find(cli, ref, &r->page);
+    }
+    if (status == CLI_DONE) {
+        status = cli_ask_cell(cli, r->target.who, r->target.endpoint, &ask);
+    }
+    return status == CLI_DONE ? ask_all(cli, &ask, r) : status;
 }
 
 int cli_inspect_run(struct cli *cli)
 {
-    AUTO_ASK struct cli_ask ask = {.fd = -1};
     struct report r = {0};
     struct name_ref ref;
     int status = cli_ask_reference(cli, cli->args[0], &ref);
 
     if (status == CLI_DONE) {
-        status = cli_target_find(cli, &ref, &r.target);
-    }
-    if (status == CLI_DONE) {
-        status = cli_ask_cell(cli, r.target.who, r.target.endpoint, &ask);
-    }
-    if (status == CLI_DONE) {
-        status = ask_all(cli, &ask, &r);
+        status = ask_instance(cli, &ref, &r);
     }
     if (status == CLI_DONE) {
         ask_nucleus(cli, &r);
         status = cli->json ? print_json(cli, &r) : print_report(cli, &r);
+    } else if (status == CLI_FAILED && r.has_page) {
+        status = print_page(cli, &r.page);
     }
     report_fini(&r);
     return status;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/ask.h"
+#include "cli/counters.h"
 #include "cli/emit.h"
 #include "cli/view.h"
 
@@ -200,7 +201,8 @@ int cli_status_print(struct cli *cli, Cell__Nucleus__StatusReply *reply)
     return CLI_DONE;
 }
 
-int cli_status_emit(struct cli *cli, const Cell__Nucleus__StatusReply *reply, bool is_line)
+int cli_status_emit(struct cli *cli, const Cell__Nucleus__StatusReply *reply, bool is_line,
+                    const struct cli_counters_rates *rates)
 {
     struct jsonout out;
 
@@ -223,6 +225,9 @@ int cli_status_emit(struct cli *cli, const Cell__Nucleus__StatusReply *reply, bo
     cli_emit_u64(&out, "nucleus_generation", reply->nucleus_generation);
     cli_emit_u64(&out, "nucleus_pid", reply->nucleus_pid);
     cli_emit_u64(&out, "guard_pid", reply->guard_pid);
+    if (rates != NULL) {
+        cli_counters_emit_rates(&out, rates);
+    }
     jsonout_object_end(&out);
     return cli_emit_end(cli, &out);
 }
@@ -241,7 +246,7 @@ int cli_status_run(struct cli *cli)
         return status;
     }
     cli_view_sort(reply->cells, reply->n_cells);
-    status = cli->json ? cli_status_emit(cli, reply, false) : cli_status_print(cli, reply);
+    status = cli->json ? cli_status_emit(cli, reply, false, NULL) : cli_status_print(cli, reply);
     cli_ask_free(&reply->base);
     return status;
 }

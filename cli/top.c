@@ -7,6 +7,7 @@
 
 #include "cli/ask.h"
 #include "cli/clock.h"
+#include "cli/counters.h"
 #include "cli/status.h"
 
 enum {
@@ -66,7 +67,8 @@ static bool wait_or_quit(const struct screen *s, uint32_t every_ms)
     return read(STDIN_FILENO, &key, 1) == 1 && key != 'q' && key != 3 && key != 27;
 }
 
-static int look(struct cli *cli, const struct screen *s, const char *target)
+static int look(struct cli *cli, const struct screen *s, const char *target,
+                struct cli_counters_rates *rates)
 {
     Cell__Nucleus__StatusReply *reply;
     int status = cli_ask_status(cli, target, &reply);
@@ -74,10 +76,18 @@ static int look(struct cli *cli, const struct screen *s, const char *target)
     if (status != CLI_DONE) {
         return status;
     }
+    status = cli_counters_look(cli, rates);
+    if (status != CLI_DONE) {
+        cli_ask_free(&reply->base);
+        return status;
+    }
     if (s->is_on) {
         fputs(home_and_clear, stdout);
     }
-    status = cli->json ? cli_status_emit(cli, reply, true) : cli_status_print(cli, reply);
+    status = cli->json ? cli_status_emit(cli, reply, true, rates) : cli_status_print(cli, reply);
+    if (status == CLI_DONE && !cli->json) {
+        status = cli_counters_print_rates(cli, rates);
+    }
     cli_ask_free(&reply->base);
     fflush(stdout);
     return status;
@@ -86,6 +96,7 @@ static int look(struct cli *cli, const struct screen *s, const char *target)
 int cli_top_run(struct cli *cli)
 {
     struct screen s = {.is_on = false};
+    struct cli_counters_rates rates = {0};
     struct name_ref ref;
     const char *target = cli->arg_count > 0 ? cli->args[0] : "";
     uint32_t count = UINT32_MAX, every_ms = EVERY_MS;
@@ -101,12 +112,13 @@ int cli_top_run(struct cli *cli)
         screen_on(&s);
     }
     while (status == CLI_DONE) {
-        status = look(cli, &s, target);
+        status = look(cli, &s, target, &rates);
         if (status != CLI_DONE || --count == 0 || ferror(stdout) != 0 ||
             !wait_or_quit(&s, every_ms)) {
             break;
         }
     }
     screen_off(&s);
+    cli_counters_fini(&rates);
     return status;
 }

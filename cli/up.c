@@ -265,7 +265,7 @@ static int report_up(struct cli *cli, Cell__Nucleus__StatusReply *s)
     size_t ready = 0;
 
     if (cli->json) {
-        return cli_status_emit(cli, s, false);
+        return cli_status_emit(cli, s, false, NULL);
     }
     for (size_t i = 0; i < s->n_cells; i++) {
         ready += cli_view_rank(s->cells[i]) != CLI_VIEW_STOPPED;

@@ -20,6 +20,7 @@
 #include "common/run/door.h"
 #include "common/run/fd.h"
 #include "nucleus/doors.h"
+#include "nucleus/pages.h"
 #include "nucleus/publish.h"
 
 enum {
@@ -290,6 +291,7 @@ void publish_sweep(struct shell *s)
     for (size_t i = 0; i < s->manifest.cell_count; i++) {
         remove_sockets(run, s->manifest.cells[i].space, 0);
     }
+    pages_remove(s);
     (void)unlinkat(run, "nucleus.sock", 0);
     (void)unlinkat(run, "nucleus/cells.sock", 0);
     (void)unlinkat(run, "nucleus/gap.sock", 0);

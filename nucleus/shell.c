@@ -25,6 +25,7 @@
 #include "nucleus/logs.h"
 #include "nucleus/look.h"
 #include "nucleus/mounts.h"
+#include "nucleus/pages.h"
 #include "nucleus/publish.h"
 #include "nucleus/recover.h"
 #include "nucleus/spawn.h"
@@ -291,6 +292,7 @@ static void perform(struct shell *s, const struct node_effect *fx)
             log_error("NUCLEUS-LEDGER-FORGET", "slot=%" PRIu32 " error=%s", fx->slot, err_name(e));
         }
         slot_free(s, fx->slot);
+        s->has_stale_pages = true;
         break;
     }
     case NODE_FX_SPARE:
@@ -646,6 +648,10 @@ static void on_log_timer(void *context)
     journal_check(s);
     if (s->untidy_looks > 0 && --s->untidy_looks == 0) {
         tidy_memory();
+    }
+    if (s->has_stale_pages) {
+        s->has_stale_pages = false;
+        pages_sweep(s);
     }
 }
 

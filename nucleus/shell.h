@@ -156,6 +156,7 @@ struct shell {
     int mounts_left[SHELL_MOUNTS_MAX];
     size_t mounts_count;
     struct loop_timer *log_timer;
+    bool has_stale_pages;  /* an instance is no more: see to its page, when there is time */
     uint32_t untidy_looks; /* of the log timer, until memory is tidied; 0: it is */
     struct cell_call *down_call;
     uint32_t down_count; /* instances that ran when it was asked for */

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/run/counters.h"
 #include "common/run/fd.h"
 #include "common/run/jail.h"
 #include "nucleus/cgroup.h"
@@ -15,6 +16,7 @@
 #include "nucleus/junction.h"
 #include "nucleus/logs.h"
 #include "nucleus/look.h"
+#include "nucleus/pages.h"
 #include "nucleus/publish.h"
 #include "nucleus/version.h"
 #include "nucleus/spawn.h"
@@ -265,6 +267,7 @@ static enum err say_genesis(struct shell_slot *slot, const struct spawn_birth *b
     struct places at;
     char state[PLACE_SIZE + 16] = "";
     char *paths[2 * MANIFEST_PATHS_MAX];
+    char *descriptors[] = {(char *)COUNTERS_DESCRIPTOR};
     Cell__Gap__CallerGrant **grants = NULL;
     size_t grant_count = 0;
 
@@ -305,9 +308,12 @@ static enum err say_genesis(struct shell_slot *slot, const struct spawn_birth *b
     g.rejoin_grace_ms = SHELL_REJOIN_GRACE_MS;
     g.network = c->sandbox.network;
     fill_paths(c, paths, &g);
+    AUTO_FD int page = pages_make(s, c, b->instance, slot->generation);
+    g.descriptors = descriptors;
+    g.n_descriptors = page >= 0;
     message.what_case = CELL__GAP__TO_CELL__WHAT_GENESIS;
     message.genesis = &g;
-    e = junction_say(slot, &message, NULL, 0);
+    e = junction_say(slot, &message, &page, g.n_descriptors);
     junction_free_grants(grants, grant_count);
     return e;
 }

@@ -173,7 +173,8 @@ static enum err begin(struct ask_endpoint *e, const Cell__Gap__Channel *channel,
         return ERR_NOMEM;
     }
     w->endpoint = e;
-    enum err err = channel_new(e->cell, SHM_CONNECTOR, fd, channel->key.data, &hooks, w, &w->channel);
+    enum err err = channel_new(e->cell, SHM_CONNECTOR, fd, channel->key.data,
+                               ask_name_endpoint(e->cell, e->path), &hooks, w, &w->channel);
     if (err != ERR_OK) {
         free(w);
         return err;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/run/counters.h"
 #include "common/run/fd.h"
 #include "common/run/host.h"
 
@@ -147,6 +148,17 @@ static void take_grants(struct cell *cell, Cell__Gap__Genesis *g)
     g->n_read = g->n_write = 0;
 }
 
+/* The page of counters comes among the descriptors; without one nothing is counted there. */
+static void take_page(struct cell *cell)
+{
+    int fd = cell_take_descriptor(cell, COUNTERS_DESCRIPTOR);
+
+    if (fd >= 0) {
+        cell->page = counters_map(fd);
+        fd_close(&fd);
+    }
+}
+
 enum err birth_from_gap(struct cell *cell)
 {
     AUTO_FREE uint8_t *data = malloc(GAP_MESSAGE_MAX);
@@ -171,6 +183,7 @@ enum err birth_from_gap(struct cell *cell)
     }
     if (e == ERR_OK) {
         take_grants(cell, message->genesis);
+        take_page(cell);
     }
     for (size_t i = 0; i < fd_count; i++) {
         fd_close(&fds[i]); /* those not taken */

@@ -1,6 +1,7 @@
 #include "common/run/channel.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,8 +12,10 @@
 
 enum {
     LOOK_EVERY = 64, /* turns of a spin between two looks at the clock; a power of two */
-    NS_PER_US = 1000,
     PS_PER_NS = 1000,
+    ROW_FREE = 0, /* counters_row.state */
+    ROW_USED = 1,
+    ROW_ENDED = 2,
 };
 
 struct channel {
@@ -27,6 +30,9 @@ struct channel {
     struct loop_watch *death_watch; /* of the peer's pidfd; NULL: none */
     enum err broken;       /* why it is to end                        */
     uint64_t in, out;
+    uint64_t spins;        /* waits that ended with its message, while looking */
+    uint64_t counted;      /* in + out when its row was written               */
+    struct counters_row *row; /* NULL: it has none                            */
     bool is_armed;
 };
 
@@ -176,6 +182,64 @@ static void on_death(void *context, unsigned bits)
     }
 }
 
+/* ---- the page of counters ----------------------------------------------------------------------- */
+
+/* A row nobody uses; else that of a channel that has ended. */
+static struct counters_row *find_row(struct counters_page *page)
+{
+    struct counters_row *ended = NULL;
+
+    for (size_t i = 0; i < COUNTERS_ROWS; i++) {
+        if (page->row[i].state == ROW_FREE) {
+            return &page->row[i];
+        }
+        if (page->row[i].state == ROW_ENDED && ended == NULL) {
+            ended = &page->row[i];
+        }
+    }
+    return ended;
+}
+
+static void take_row(struct channel *ch, enum shm_role role, const char *peer)
+{
+    struct counters_row *row = ch->cell->page == NULL ? NULL : find_row(ch->cell->page);
+
+    if (row != NULL) {
+        __atomic_store_n(&row->state, ROW_FREE, __ATOMIC_RELAXED);
+        *row = (struct counters_row){.role = role};
+        (void)snprintf(row->peer, sizeof row->peer, "%s", peer);
+        __atomic_store_n(&row->state, ROW_USED, __ATOMIC_RELEASE);
+    }
+    ch->row = row;
+}
+
+static void count_one(struct channel *ch)
+{
+    struct channel_numbers n;
+
+    channel_read(ch, &n);
+    counters_set(&ch->row->in, n.in);
+    counters_set(&ch->row->out, n.out);
+    counters_set(&ch->row->wakes, n.wakes);
+    counters_set(&ch->row->elided, n.elided);
+    counters_set(&ch->row->spins, ch->spins);
+    counters_set(&ch->row->held, n.held);
+    ch->counted = ch->in + ch->out;
+}
+
+void channels_count(struct cell *cell, struct counters_page *page)
+{
+    struct channels *set = cell->channels;
+
+    (void)page;
+    for (size_t i = 0; set != NULL && i < set->count; i++) {
+        struct channel *ch = set->at[i];
+        if (ch->row != NULL && ch->counted != ch->in + ch->out) {
+            count_one(ch);
+        }
+    }
+}
+
 static struct shm_meet_config config_of(const uint8_t key[SHM_KEY_LEN])
 {
     /* Slots and loans are for those who use channels by hand: messages need rings only. */
@@ -190,8 +254,8 @@ static struct shm_meet_config config_of(const uint8_t key[SHM_KEY_LEN])
 }
 
 enum err channel_new(struct cell *cell, enum shm_role role, int *socket,
-                     const uint8_t key[SHM_KEY_LEN], const struct channel_hooks *hooks, void *context,
-                     struct channel **ret)
+                     const uint8_t key[SHM_KEY_LEN], const char *peer,
+                     const struct channel_hooks *hooks, void *context, struct channel **ret)
 {
     AUTO_FD int taken = fd_take(socket);
     struct channels *set = set_of(cell);
@@ -209,6 +273,7 @@ enum err channel_new(struct cell *cell, enum shm_role role, int *socket,
     }
     *ch = (struct channel){.cell = cell, .hooks = hooks, .context = context, .broken = ERR_OK};
     set->at[set->count++] = ch;
+    take_row(ch, role, peer);
     enum err e = shm_meet_begin(role, &taken, &config, &ch->meet);
     explicit_bzero(&config, sizeof config);
     if (e == ERR_OK) {
@@ -230,6 +295,10 @@ void channel_free(struct channel *ch)
         return;
     }
     leave_set(ch);
+    if (ch->row != NULL) {
+        count_one(ch);
+        __atomic_store_n(&ch->row->state, ROW_ENDED, __ATOMIC_RELEASE);
+    }
     loop_watch_free(ch->watch);
     loop_watch_free(ch->death_watch);
     loop_timer_free(ch->meet_timer);
@@ -341,14 +410,14 @@ static bool take_all(struct channels *set)
 
 /* ---- waiting ------------------------------------------------------------------------------------ */
 
-static bool has_any(const struct channels *set)
+static struct channel *find_any(const struct channels *set)
 {
     for (size_t i = 0; i < set->count; i++) {
         if (set->at[i]->mail != NULL && shm_mail_has(set->at[i]->mail)) {
-            return true;
+            return set->at[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 /* Look for a while. Not when the last peer runs where we do: it cannot speak while we spin. */
@@ -361,7 +430,9 @@ static bool spin(struct channels *set)
     uint64_t most_ns = (uint64_t)turns * set->wait.turn_ps / PS_PER_NS, begun_ns = 0, spun_ns = 0;
 
     while (made < turns && spun_ns < most_ns) {
-        if (has_any(set)) {
+        struct channel *found = find_any(set);
+        if (found != NULL) {
+            found->spins++;
             if (!shm_wait_is_clean(&set->wait)) {
                 shm_wait_hit(&set->wait);
             }

@@ -7,6 +7,7 @@
 #ifndef CELL_COMMON_RUN_CHANNEL_H
 #define CELL_COMMON_RUN_CHANNEL_H
 
+#include "common/run/counters.h"
 #include "common/run/host.h"
 #include "common/run/shm_mail.h"
 
@@ -34,11 +35,11 @@ struct channel_hooks {
 };
 
 /* Begin a channel over `*socket` (SOCK_SEQPACKET, connected; taken whatever happens). `hooks` is borrowed
- * for as long as the channel lives. ERR_LIMIT: CHANNEL_MAX are there, or no descriptors; ERR_NOMEM; others
+ * for as long as the channel lives; `peer` is for people. ERR_LIMIT: CHANNEL_MAX are there, or no descriptors; ERR_NOMEM; others
  * of shm_meet_begin. */
 enum err channel_new(struct cell *cell, enum shm_role role, int *socket,
-                     const uint8_t key[SHM_KEY_LEN], const struct channel_hooks *hooks, void *context,
-                     struct channel **ret) MUST_CHECK;
+                     const uint8_t key[SHM_KEY_LEN], const char *peer,
+                     const struct channel_hooks *hooks, void *context, struct channel **ret) MUST_CHECK;
 void channel_free(struct channel *ch); /* NULL is fine */
 
 bool channel_is_up(const struct channel *ch);
@@ -64,5 +65,8 @@ void channel_read(const struct channel *ch, struct channel_numbers *ret);
  * may have left something to send. False: the loop may sleep, or look at its other events. */
 bool channels_linger(struct cell *cell, bool is_first);
 void channels_close(struct cell *cell); /* all are freed already */
+
+/* Write what went through them into the cell's page of counters. */
+void channels_count(struct cell *cell, struct counters_page *page);
 
 #endif

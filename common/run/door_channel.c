@@ -2,6 +2,7 @@
  * whose; from there on its messages are judged like those that come through that door. */
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -145,7 +146,9 @@ static enum err open_channel(struct cell *cell, int of, int *socket, const uint8
         .number = ++door->channel_last,
         .peer = {.id = (uint32_t)place, .uid = geteuid(), .door = of, .is_allowed = true},
     };
-    enum err e = channel_new(cell, SHM_ACCEPTOR, socket, key, &hooks, d, &d->channel);
+    char peer[2 * NAME_SIZE + 2];
+    (void)snprintf(peer, sizeof peer, "%s/%s", door->callers[of].space, door->callers[of].cell);
+    enum err e = channel_new(cell, SHM_ACCEPTOR, socket, key, peer, &hooks, d, &d->channel);
     if (e != ERR_OK) {
         free(d);
         return e;

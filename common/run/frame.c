@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/run/counters.h"
 #include "common/run/door.h"
 #include "common/run/fd.h"
 
@@ -166,6 +167,9 @@ static void on_turn(void *context, uint64_t now_ms)
         for (bool is_first = true; cell->outlet->linger(cell, is_first); is_first = false) {
             cell->outlet->flush(cell, loop_now_ms());
         }
+        if (cell->page != NULL) {
+            cell->outlet->count(cell, cell->page);
+        }
     }
     life_end(cell);
 }
@@ -207,6 +211,10 @@ void frame_close(struct cell *cell)
     }
     free(cell->grants);
     host_metrics_free(cell);
+    if (cell->page != NULL) {
+        counters_unmap(cell->page);
+        cell->page = NULL;
+    }
     for (size_t i = 0; i < cell->op_count; i++) {
         free(cell->ops[i].duration_us);
     }

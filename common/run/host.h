@@ -31,6 +31,7 @@ struct door_wire;
 struct asks;
 struct asks_numbers;
 struct channels;
+struct counters_page;
 
 /* Requests to other cells, as the frame of a process uses them. The supervisor calls nobody: it has
  * none, and its program then needs neither nng nor nng's threads. */
@@ -42,6 +43,8 @@ struct host_outlet {
     /* As channels_linger. */
     bool (*linger)(struct cell *cell, bool is_first);
     /* What the supervisor says about a channel; *fd is taken, NULL: none came along. */
+    /* Write what there is to count into the cell's page. */
+    void (*count)(struct cell *cell, struct counters_page *page);
     void (*hear_channel)(struct cell *cell, const Cell__Gap__Channel *channel, int *fd);
     void (*describe)(struct cell *cell, Cell__Inspect__DescribeReply *reply, struct cell_call *call);
     void (*read)(const struct cell *cell, struct asks_numbers *ret);
@@ -99,6 +102,7 @@ struct cell {
     const struct host_outlet *outlet; /* NULL: calls nobody */
     struct asks *asks;
     struct channels *channels; /* NULL: there was none so far */
+    struct counters_page *page; /* NULL: nobody made one        */
     struct host_op *ops;
     size_t op_count;
     struct host_metric *metrics;

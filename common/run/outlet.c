@@ -23,12 +23,39 @@ static void hear_channel(struct cell *cell, const Cell__Gap__Channel *channel, i
     }
 }
 
+static void count(struct cell *cell, struct counters_page *page)
+{
+    struct door_numbers door;
+    struct asks_numbers asks;
+    uint64_t *v = page->value;
+
+    door_glance(cell, &door);
+    asks_read(cell, &asks);
+    counters_set(&v[COUNTERS_REQUESTS], door.requests);
+    counters_set(&v[COUNTERS_ERRORS], door.errors);
+    counters_set(&v[COUNTERS_DENIED], door.denied);
+    counters_set(&v[COUNTERS_SHED], door.shed);
+    counters_set(&v[COUNTERS_MALFORMED], door.malformed);
+    counters_set(&v[COUNTERS_DROPPED], door.dropped);
+    counters_set(&v[COUNTERS_IN_FLIGHT], door_calls_in_flight(cell));
+    counters_set(&v[COUNTERS_CONNECTIONS], door.connections);
+    counters_set(&v[COUNTERS_SENT], asks.sent);
+    counters_set(&v[COUNTERS_ANSWERED], asks.answered);
+    counters_set(&v[COUNTERS_FAILED], asks.failed);
+    counters_set(&v[COUNTERS_RETRIED], asks.retried);
+    counters_set(&v[COUNTERS_OUTSTANDING], asks.outstanding);
+    counters_set(&v[COUNTERS_TURNS], v[COUNTERS_TURNS] + 1);
+    counters_set(&page->updated_ms, loop_now_ms());
+    channels_count(cell, page);
+}
+
 const struct host_outlet outlet_asks = {
     .open = asks_open,
     .cancel = asks_cancel,
     .close = close_all,
     .flush = asks_flush,
     .linger = channels_linger,
+    .count = count,
     .hear_channel = hear_channel,
     .describe = ask_endpoint_describe,
     .read = asks_read,

@@ -175,3 +175,71 @@ def test_nothing_is_left_and_nobody_else_can_attach(make_node, build):
     left = [os.path.join(folder, name) for folder, _, names in os.walk(node.run) for name in names
             if "shm" in name]
     assert left == [] and not [name for name in os.listdir("/dev/shm") if "cell" in name]
+
+
+def test_counters_are_read_from_the_living_and_the_dead(make_node, build):
+    """A page in the run directory, no request: inspect shows it for a cell that hangs or has ended."""
+    node = make_node([{"name": "callee", "exec": build.binary("cell-probe"), "serves": ["callee.*"],
+                       "restart": {"give_up": "1 in 1h"}},
+                      {"name": "caller", "exec": build.binary("cell-probe"), "requires": ["callee"],
+                       "may_call": ["callee.Echo"]}])
+    node.up()
+    warm(node)
+    alive = node.cli("inspect", "callee", json=True)["counters"]
+    assert alive["requests"] >= AFTER and alive["generation"] > 0 and alive["age_ms"] < 60000, alive
+    row, = alive["channels"]
+    assert (row["peer"], row["role"], row["state"]) == ("default/caller", "callee", "up") and row["in"] > 0, row
+    row, = node.cli("inspect", "caller", json=True)["counters"]["channels"]
+    assert (row["peer"], row["role"]) == ("default/callee.0.sock", "caller"), row
+    assert "default/caller" in node.cli("inspect", "callee")
+
+    os.kill(node.pid("callee"), signal.SIGSTOP)
+    hung = node.command("--json", "inspect", "callee")
+    assert hung.status == 0 and hung.json()["counters"]["requests"] >= alive["requests"], hung
+    assert "TIMEOUT" in hung.err # why there is nothing else
+
+    for _ in range(10): # until it is given up
+        row = node.instance("callee")
+        if row["state"] == "crash-loop":
+            break
+        if row["pid"]:
+            os.kill(row["pid"], signal.SIGKILL)
+        time.sleep(0.3)
+    node.wait_state("callee", "crash-loop")
+    dead = node.command("--json", "inspect", "callee.0")
+    assert dead.status == 0 and dead.json()["counters"]["cell"] == "callee", dead
+    assert "counters (written" in node.command("inspect", "callee.0").out
+
+
+def test_top_shows_rates_of_what_was_counted(make_node, build):
+    node = make_node(pair(build, may_call=["callee.Echo"]))
+    node.up()
+    warm(node)
+    stop = threading.Event()
+    def keep_asking():
+        while not stop.is_set():
+            ask(node, "callee.0")
+    thread = threading.Thread(target=keep_asking)
+    thread.start()
+    try:
+        lines = node.cli("top", "-n", "2", "--every", "1s", "--json").splitlines()
+    finally:
+        stop.set()
+        thread.join(20)
+    import json
+    rates = {r["cell"]: r for r in json.loads(lines[-1])["rates"]}
+    assert rates["callee"]["requests_per_s"] > 1 and rates["caller"]["sent_per_s"] > 1, rates
+    assert rates["callee"]["channels"] == 1 and rates["callee"]["messages_per_s"] > 1, rates
+    assert "MSG/S" in node.cli("top", "-n", "1")
+
+
+def test_pages_go_with_their_instances(make_node, build):
+    node = make_node([{"name": "a", "exec": build.binary("cell-probe"), "instances": 3}])
+    node.up()
+    pages = os.path.join(node.run, "pages")
+    assert sorted(os.listdir(pages)) == [f"default.a.{i}" for i in range(3)]
+    assert all(os.stat(os.path.join(pages, p)).st_mode & 0o777 == 0o600 for p in os.listdir(pages))
+    node.cli("scale", "a", "1")
+    node.wait_until(lambda: os.listdir(pages) == ["default.a.0"], 20, "the others' pages are gone")
+    node.cli("down")
+    assert not os.path.exists(pages)
