@@ -1,6 +1,5 @@
 #include "hub.h"
 
-#include <nng/protocol/reqrep0/rep.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,30 +14,23 @@
 
 enum {
     HUB_SMALL_MAX = 2000,
-    HUB_BUFFER = 4096, /* answers: more than any test lets wait */
     HUB_TURN_MS = 20,  /* how often the thread looks whether it is closed */
 };
 
-static void send_replies(struct hub *h, nng_msg *to, Cell__Envelope__Reply **slots, size_t count)
+static void send_replies(struct hub *h, const struct hubwire_message *to, Cell__Envelope__Reply **slots,
+                         size_t count)
 {
     Cell__Envelope__Replies replies = CELL__ENVELOPE__REPLIES__INIT;
-    nng_msg *message;
 
     replies.version = 1;
     replies.replies = slots;
     replies.n_replies = count;
     size_t size;
     AUTO_FREE uint8_t *data = raw_pack(&replies.base, &size);
-    REQUIRE(nng_msg_alloc(&message, 0) == 0 && nng_msg_append(message, data, size) == 0 &&
-            nng_msg_header_append(message, nng_msg_header(to), nng_msg_header_len(to)) == 0,
-            "an answer");
-    /* Without waiting: nng may not wake a sender that waits while the socket is closed. */
-    if (nng_sendmsg(h->socket, message, NNG_FLAG_NONBLOCK) != 0) {
-        nng_msg_free(message);
-    }
+    hubwire_send(&h->wire, to, data, size);
 }
 
-static void send_whole(struct hub *h, nng_msg *to, enum err e, const char *text)
+static void send_whole(struct hub *h, const struct hubwire_message *to, enum err e, const char *text)
 {
     Cell__Envelope__Reply reply = CELL__ENVELOPE__REPLY__INIT, *slot = &reply;
 
@@ -104,7 +96,7 @@ static void answer_resolve(struct hub *h, const Cell__Envelope__Request *request
     pthread_mutex_unlock(&h->lock);
 }
 
-static void echo(struct hub *h, const Cell__Envelope__Requests *requests, nng_msg *message,
+static void echo(struct hub *h, const Cell__Envelope__Requests *requests, const struct hubwire_message *message,
                  bool swapped)
 {
     size_t count = requests->n_requests;
@@ -135,17 +127,11 @@ static void echo(struct hub *h, const Cell__Envelope__Requests *requests, nng_ms
     }
 }
 
-static void lie(struct hub *h, const Cell__Envelope__Requests *requests, nng_msg *message)
+static void lie(struct hub *h, const Cell__Envelope__Requests *requests, const struct hubwire_message *message)
 {
     Cell__Envelope__Reply stray = CELL__ENVELOPE__REPLY__INIT, *slot = &stray;
-    nng_msg *noise;
 
-    REQUIRE(nng_msg_alloc(&noise, 0) == 0 && nng_msg_append(noise, "\xff\xff\xff", 3) == 0 &&
-            nng_msg_header_append(noise, nng_msg_header(message), nng_msg_header_len(message)) == 0,
-            "noise");
-    if (nng_sendmsg(h->socket, noise, NNG_FLAG_NONBLOCK) != 0) {
-        nng_msg_free(noise);
-    }
+    hubwire_send(&h->wire, message, "\xff\xff\xff", 3);
     stray.id = UINT64_MAX;
     stray.status = 1;
     send_replies(h, message, &slot, 1);
@@ -172,7 +158,7 @@ static void carry_out(struct hub *h, const Cell__Envelope__Requests *requests)
 }
 
 /* The same error for every request. */
-static void refuse(struct hub *h, const Cell__Envelope__Requests *requests, nng_msg *message, enum err e)
+static void refuse(struct hub *h, const Cell__Envelope__Requests *requests, const struct hubwire_message *message, enum err e)
 {
     Cell__Envelope__Reply reply = CELL__ENVELOPE__REPLY__INIT, *slot = &reply;
 
@@ -185,10 +171,22 @@ static void refuse(struct hub *h, const Cell__Envelope__Requests *requests, nng_
     }
 }
 
-static void serve(struct hub *h, nng_msg *message)
+static struct hubwire_message copy_of(const struct hubwire_message *message)
 {
+    struct hubwire_message copy = *message;
+    uint8_t *body = malloc(message->size + 1);
+
+    REQUIRE(body != NULL, "memory");
+    memcpy(body, message->body, message->size);
+    copy.body = body;
+    return copy;
+}
+
+static void serve(void *context, const struct hubwire_message *message)
+{
+    struct hub *h = context;
     Cell__Envelope__Requests *requests =
-        cell__envelope__requests__unpack(NULL, nng_msg_len(message), nng_msg_body(message));
+        cell__envelope__requests__unpack(NULL, message->size, message->body);
 
     REQUIRE(requests != NULL && requests->version == 1 && requests->n_requests + requests->n_notes > 0,
             "what a cell sends is an envelope");
@@ -217,7 +215,7 @@ static void serve(struct hub *h, nng_msg *message)
         echo(h, requests, message, true);
         break;
     case HUB_SMALL:
-        if (nng_msg_len(message) > HUB_SMALL_MAX) {
+        if (message->size > HUB_SMALL_MAX) {
             send_whole(h, message, ERR_LIMIT, "the message is larger than limits.message");
         } else {
             echo(h, requests, message, false);
@@ -228,15 +226,14 @@ static void serve(struct hub *h, nng_msg *message)
         break;
     case HUB_HOLDING:
         pthread_mutex_lock(&h->lock);
-        REQUIRE(h->kept_count < HUB_KEPT_MAX && nng_msg_dup(&h->kept[h->kept_count], message) == 0,
-                "room to keep a message");
-        h->kept_count++;
+        REQUIRE(h->kept_count < HUB_KEPT_MAX, "room to keep a message");
+        h->kept[h->kept_count++] = copy_of(message);
         pthread_mutex_unlock(&h->lock);
         break;
     case HUB_DROPPING:
         carry_out(h, requests);
         if (atomic_load(&h->messages) % 2 == 0) {
-            (void)nng_pipe_close(nng_msg_get_pipe(message));
+            hubwire_drop(&h->wire, message);
         } else {
             echo(h, requests, message, false);
         }
@@ -260,15 +257,9 @@ static void serve(struct hub *h, nng_msg *message)
 static void *run(void *context)
 {
     struct hub *h = context;
-    nng_msg *message;
 
     while (!atomic_load(&h->is_closing)) {
-        int failed = nng_recvmsg(h->socket, &message, 0);
-        REQUIRE(failed == 0 || failed == NNG_ETIMEDOUT, "receiving: %s", nng_strerror(failed));
-        if (failed == 0) {
-            serve(h, message);
-            nng_msg_free(message);
-        }
+        hubwire_turn(&h->wire, HUB_TURN_MS, serve, h);
     }
     return NULL;
 }
@@ -280,40 +271,36 @@ void hub_release(struct hub *h)
     h->kept_count = 0;
     pthread_mutex_unlock(&h->lock);
     for (size_t i = 0; i < count; i++) {
-        nng_msg *message = h->kept[i];
+        const struct hubwire_message *message = &h->kept[i];
         Cell__Envelope__Requests *requests =
-            cell__envelope__requests__unpack(NULL, nng_msg_len(message), nng_msg_body(message));
+            cell__envelope__requests__unpack(NULL, message->size, message->body);
         REQUIRE(requests != NULL, "a kept message");
         echo(h, requests, message, false);
         cell__envelope__requests__free_unpacked(requests, NULL);
-        nng_msg_free(message);
+        free((void *)message->body);
     }
 }
 
 void hub_open(struct hub *h, const char *name, enum hub_mode mode, uint32_t instance)
 {
-    char url[2 * FAKE_PATH_SIZE];
+    char path[2 * FAKE_PATH_SIZE];
 
     memset(h, 0, sizeof *h);
     atomic_store(&h->mode, (int)mode);
     h->instance = instance;
     REQUIRE(pthread_mutex_init(&h->lock, NULL) == 0, "a lock");
-    (void)snprintf(url, sizeof url, "ipc://%s/%s", fake_run_dir(), name);
-    REQUIRE(nng_rep0_open_raw(&h->socket) == 0 &&
-            nng_socket_set_int(h->socket, NNG_OPT_SENDBUF, HUB_BUFFER) == 0 &&
-            nng_socket_set_ms(h->socket, NNG_OPT_RECVTIMEO, HUB_TURN_MS) == 0, "a socket");
-    REQUIRE(nng_listen(h->socket, url, NULL, 0) == 0,
-            "%s can be served", url);
+    (void)snprintf(path, sizeof path, "%s/%s", fake_run_dir(), name);
+    hubwire_open(&h->wire, path);
     REQUIRE(pthread_create(&h->thread, NULL, run, h) == 0, "a thread");
 }
 
 void hub_close(struct hub *h)
 {
     atomic_store(&h->is_closing, true);
-    (void)pthread_join(h->thread, NULL); /* first: nng does not take a close under a receiver well */
-    (void)nng_close(h->socket);
+    (void)pthread_join(h->thread, NULL);
+    hubwire_close(&h->wire);
     for (size_t i = 0; i < h->kept_count; i++) {
-        nng_msg_free(h->kept[i]);
+        free((void *)h->kept[i].body);
     }
     (void)pthread_mutex_destroy(&h->lock);
 }

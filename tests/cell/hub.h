@@ -3,13 +3,13 @@
 #ifndef CELL_TESTS_CELL_HUB_H
 #define CELL_TESTS_CELL_HUB_H
 
-#include <nng/nng.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "proto/envelope.pb-c.h"
+#include "tests/cell/hubwire.h"
 
 enum {
     HUB_INSTANCES_MAX = 80,
@@ -32,7 +32,7 @@ enum hub_mode {
 };
 
 struct hub {
-    nng_socket socket;
+    struct hubwire wire;
     pthread_t thread;
     atomic_int mode;
     atomic_bool is_closing;
@@ -57,7 +57,7 @@ struct hub {
     double score[HUB_INSTANCES_MAX];
     uint64_t latency_us[HUB_INSTANCES_MAX];
     size_t endpoint_count;
-    nng_msg *kept[HUB_KEPT_MAX];
+    struct hubwire_message kept[HUB_KEPT_MAX];
     size_t kept_count;
     double last_requests_total;
 };
