@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "common/base/hist.h"
 #include "common/run/cell.h"
 #include "greeter.pb-c.h"
 #include "load.pb-c.h"
@@ -16,6 +17,8 @@ enum {
     PATIENCE_MS = 10000,  /* of a call with all its attempts: then it has failed          */
     RETRY_MS = 5,
     GREET = 10000,
+    NS_PER_S = 1000000000,
+    NS_PER_MS = 1000000,
 };
 
 struct load;
@@ -24,7 +27,7 @@ struct load;
 struct caller {
     struct load *load;
     uint64_t since_ms; /* of the call, not of the attempt */
-    uint64_t since_us;
+    uint64_t since_ns;
 };
 
 struct load {
@@ -34,22 +37,23 @@ struct load {
     int pause_ms;
     uint64_t calls, failed, retries, slowest_us;
     char last_error[128];
+    struct hist took_ns;
 };
 
-static uint64_t now_us(void)
+static uint64_t now_ns(void)
 {
     struct timespec t;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
 static void attempt(struct caller *c);
 
 static void begin(struct caller *c)
 {
-    c->since_us = now_us();
-    c->since_ms = c->since_us / 1000u;
+    c->since_ns = now_ns();
+    c->since_ms = c->since_ns / NS_PER_MS;
     attempt(c);
 }
 
@@ -69,10 +73,10 @@ static void again(struct caller *c, enum err e, const char *text)
     struct load *l = c->load;
 
     (void)snprintf(l->last_error, sizeof l->last_error, "%s: %s", err_name(e), text);
-    if (now_us() / 1000u - c->since_ms >= PATIENCE_MS) {
+    if (now_ns() / NS_PER_MS - c->since_ms >= PATIENCE_MS) {
         l->failed++;
-        c->since_us = now_us();
-        c->since_ms = c->since_us / 1000u;
+        c->since_ns = now_ns();
+        c->since_ms = c->since_ns / NS_PER_MS;
     } else {
         l->retries++;
     }
@@ -91,10 +95,11 @@ static void on_answer(void *context, enum err e, const struct ProtobufCMessage *
         again(c, e, text);
         return;
     }
-    uint64_t took_us = now_us() - c->since_us;
+    uint64_t took_ns = now_ns() - c->since_ns;
     c->load->calls++;
-    if (took_us > c->load->slowest_us) {
-        c->load->slowest_us = took_us;
+    hist_record(&c->load->took_ns, took_ns);
+    if (took_ns / 1000u > c->load->slowest_us) {
+        c->load->slowest_us = took_ns / 1000u;
     }
     if (c->load->pause_ms == 0) {
         begin(c);
@@ -122,6 +127,7 @@ static enum err load_open(struct cell *cell, void *state)
     struct load *l = state;
 
     l->cell = cell;
+    hist_init(&l->took_ns);
     const char *callers = strstr(cell_config(cell), "callers:");
     const char *pause = strstr(cell_config(cell), "pause_ms:");
     bool is_good = (callers == NULL || sscanf(callers, "callers: %d", &l->callers) == 1) &&
@@ -147,7 +153,13 @@ static enum err load_stats(void *state, struct cell_call *call, const void *requ
     struct load *l = state;
     Cell__Load__StatsReply reply = CELL__LOAD__STATS_REPLY__INIT;
 
-    (void)request;
+    const Cell__Load__StatsRequest *ask = request;
+    if (ask->begin) {
+        hist_init(&l->took_ns);
+    }
+    reply.p50_ns = hist_permille(&l->took_ns, 500);
+    reply.p99_ns = hist_permille(&l->took_ns, 990);
+    reply.count = l->took_ns.count;
     reply.calls = l->calls;
     reply.failed = l->failed;
     reply.retries = l->retries;

@@ -93,8 +93,10 @@ const struct cli_command cli_commands[] = {
     {
         .name = "top",
         .summary = "the status, refreshed",
-        .about = "Shows what `cell status` shows, once a second, until q or Ctrl-C. With --json "
-                 "one document a line.",
+        .about = "Shows what `cell status` shows, once a second, until q or Ctrl-C, and below it what "
+                 "each instance counted since the last look: requests, errors, messages through "
+                 "shared memory and the wakes they cost. With --json one document a line; "
+                 "`rates` has the latter.",
         .params = {{"TARGET", "a cell or instance: [NAMESPACE/]CELL[.INSTANCE]", CLI_CELL, true,
                     false}},
         .options = {{"count", 'n', "N", "look N times, then end", CLI_ANY},
@@ -157,7 +159,8 @@ const struct cli_command cli_commands[] = {
         .summary = "everything one cell says about itself",
         .about = "Shows the operations a running instance serves, its sandbox as the kernel "
                  "reports it (not as the manifest asks for it), who may call it, its connections "
-                 "and its metrics. Works without a nucleus too.",
+                 "(kind shm or ipc, and why), its counters and its metrics. Works without a nucleus "
+                 "too. Of an instance that hangs or has ended it shows the counters it left.",
         .params = {{"NAME", "a cell or instance; of a cell the healthiest instance answers",
                     CLI_CELL, false, false}},
         .examples = "the first healthy instance of a cell\ncell inspect greeter\n"
