@@ -201,16 +201,13 @@ static void drop_from(struct node_cell **list, uint32_t *count, const struct nod
     *count = kept;
 }
 
-/* A removed cell whose last instance is forgotten. Only removed cells can require it. */
+/* A removed cell whose last instance is forgotten, and which nothing requires any more. */
 void node_table_drop_cell(struct node *n, struct node_cell *c)
 {
-    assert(c->entry == NODE_NONE && c->slot_count == 0 && !c->is_touched);
+    assert(c->entry == NODE_NONE && c->slot_count == 0 && c->dependents_count == 0 && !c->is_touched);
     drop_from(n->cell, &n->cell_count, c);
     for (uint32_t i = 0; i < c->requires_count; i++) {
         drop_from(c->requires[i]->dependents, &c->requires[i]->dependents_count, c);
-    }
-    for (uint32_t i = 0; i < c->dependents_count; i++) {
-        drop_from(c->dependents[i]->requires, &c->dependents[i]->requires_count, c);
     }
     node_table_free_cell(c);
 }
