@@ -29,6 +29,7 @@
 #include "nucleus/recover.h"
 #include "nucleus/spawn.h"
 #include "nucleus/tidy.h"
+#include "nucleus/version.h"
 #include "nucleus/yaml.h"
 
 /* ---- command line ------------------------------------------------------------------------------ */
@@ -595,6 +596,9 @@ static enum err open_ledger(struct shell *s)
     } else if (why[0] != '\0' && s->is_recovery) {
         log_error("NUCLEUS-LEDGER-NEW", "why=\"%s\" action=running-cells-are-ended-and-restarted",
                   why);
+    }
+    if (e == ERR_OK) {
+        version_open(s->ledger.dir_fd);
     }
     return e;
 }
