@@ -361,7 +361,7 @@ static void give_back(struct shell *s)
     free(s->queue);
     s->queue = NULL;
     s->queue_room = s->queue_first = 0;
-    s->untidy_looks = SHELL_TIDY_LOOKS;
+    shell_tidy_in(s, SHELL_TIDY_LOOKS);
 }
 
 enum err shell_feed(struct shell *s, const struct node_event *ev)
@@ -612,7 +612,7 @@ enum err shell_open(struct cell *cell, void *state)
     s->guard_fd = GUARD_REPORT_FD;
     s->lock_fd = GUARD_LOCK_FD;
     s->guard_pid = getppid();
-    s->gap_listen_fd = -1;
+    s->gap_listen_fd = s->logs_fd = -1;
     for (int i = 0; i < GUARD_DOORS; i++) {
         s->door_fd[i] = -1;
     }
@@ -642,29 +642,49 @@ enum err shell_open(struct cell *cell, void *state)
     return e == ERR_OK ? publish_open(s) : e;
 }
 
-static void on_log_timer(void *context)
+static void on_look(void *context)
 {
     struct shell *s = context;
 
-    logs_check(s);
-    journal_check(s);
+    s->will_look = false;
+    bool is_written = logs_check(s);
+    if (journal_check(s, is_written) || !logs_wait(s)) {
+        shell_look_soon(s);
+    }
     if (s->untidy_looks > 0 && --s->untidy_looks == 0) {
         tidy_memory();
+    } else if (s->untidy_looks > 0) {
+        shell_look_soon(s);
     }
+}
+
+void shell_look_soon(struct shell *s)
+{
+    enum {
+        LOOK_MS = 250 /* a log may outgrow its limit by what is written in this time */
+    };
+    if (!s->will_look && s->look_timer != NULL) {
+        s->will_look = true;
+        loop_timer_again(s->look_timer, LOOK_MS, 0);
+    }
+}
+
+void shell_tidy_in(struct shell *s, uint32_t looks)
+{
+    s->untidy_looks = looks;
+    shell_look_soon(s);
 }
 
 enum err shell_start(struct cell *cell, void *state)
 {
-    enum {
-        LOG_CHECK_MS = 250 /* a log may outgrow its limit by what is written in this time */
-    };
     struct shell *s = state;
 
     s->clock = loop_timer_new(host_loop(cell), UINT32_MAX, 0, on_clock, s);
-    s->log_timer = loop_timer_new(host_loop(cell), LOG_CHECK_MS, LOG_CHECK_MS, on_log_timer, s);
-    if (s->clock == NULL || s->log_timer == NULL) {
+    s->look_timer = loop_timer_new(host_loop(cell), UINT32_MAX, 0, on_look, s);
+    if (s->clock == NULL || s->look_timer == NULL) {
         return ERR_NOMEM;
     }
+    logs_open(s);
     journal_open(s, args.journal != NULL ? args.journal : JOURNAL_SOCKET);
     enum err e = exits_open(s);
     if (e == ERR_OK) {
@@ -718,8 +738,10 @@ void shell_stop(void *state)
         slot_free(s, i);
     }
     loop_timer_free(s->clock);
-    loop_timer_free(s->log_timer);
+    loop_timer_free(s->look_timer);
+    s->look_timer = NULL;
     junction_close(s);
+    logs_close(s);
     journal_close();
     exits_close(s);
     mounts_close(s);
