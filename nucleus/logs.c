@@ -16,6 +16,7 @@
 #include "nucleus/exits.h"
 #include "nucleus/junction.h"
 #include "nucleus/logs.h"
+#include "nucleus/rest.h"
 
 enum {
     LOGS_TAIL_BYTES = 8192, /* at most, of the end of a file */
@@ -150,7 +151,7 @@ static void on_written(void *context, unsigned bits)
 
     (void)bits;
     loop_watch_want(s->logs_watch, 0);
-    shell_look_soon(s);
+    rest_soon(s);
 }
 
 void logs_open(struct shell *s)
@@ -166,7 +167,7 @@ void logs_open(struct shell *s)
         s->logs_watch = loop_watch_new(host_loop(s->cell), s->logs_fd, 0, on_written, s);
     }
     s->logs_are_known = false;
-    shell_look_soon(s);
+    rest_soon(s);
 }
 
 void logs_close(struct shell *s)

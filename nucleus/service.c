@@ -10,6 +10,7 @@
 #include "nucleus/events.h"
 #include "nucleus/logs.h"
 #include "nucleus/look.h"
+#include "nucleus/rest.h"
 #include "nucleus/service.h"
 #include "nucleus/version.h"
 
@@ -273,7 +274,7 @@ enum err service_status(void *state, struct cell_call *call, const void *request
     reply.nucleus_pid = (uint32_t)getpid();
     reply.guard_pid = (uint32_t)s->guard_pid;
     if (s->untidy_looks == 0) { /* else the earlier one stands */
-        shell_tidy_in(s, SHELL_TIDY_ASKED);
+        rest_tidy_in(s, REST_AFTER_STATUS);
     }
     return cell_reply(call, &reply);
 }

@@ -24,9 +24,6 @@ enum {
     SHELL_WAITERS_MAX = 64,     /* long polls on events at once                              */
     SHELL_ENDPOINTS_MAX = 256,  /* doors of one instance                                     */
     SHELL_REJOIN_GRACE_MS = 30000, /* how long cells live without any nucleus                */
-    SHELL_TIDY_LOOKS = 4,       /* looks (a quarter of a second) after a change of the whole node … */
-    SHELL_TIDY_ASKED = 20,      /* … and after it was asked how all are: who asks more often than
-                                 * every five seconds finds what it needs in memory          */
     SHELL_UID = 64930,          /* user and group of cells when the node runs as root and
                                  * there is no user `cell`: owns nothing else                */
 };
@@ -142,6 +139,7 @@ struct shell {
     struct shell_queue *queue;
     size_t queue_first, queue_count, queue_room;
     bool is_feeding;
+    uint64_t own_delay_ms, own_delay_us; /* when it was asked last, and the answer: see look_delay_us */
     struct loop_timer *clock;
     uint64_t clock_ms; /* when it fires; UINT64_MAX: not armed */
     int gap_listen_fd;
@@ -155,12 +153,12 @@ struct shell {
     struct loop_timer *mounts_timer;
     int mounts_left[SHELL_MOUNTS_MAX];
     size_t mounts_count;
-    struct loop_timer *look_timer; /* looks after logs and memory, while there is something to look after */
-    bool will_look;
+    struct loop_timer *rest_timer; /* see rest.h */
+    bool rest_is_due;
     int logs_fd;           /* tells which log files were written; -1: nobody does */
     struct loop_watch *logs_watch;
     bool logs_are_known;   /* all were looked at since then                       */
-    uint32_t untidy_looks; /* until memory is tidied; 0: it is                    */
+    uint32_t untidy_looks; /* of rest_timer, until memory is tidied; 0: it is     */
     struct cell_call *down_call;
     uint32_t down_count; /* instances that ran when it was asked for */
     bool is_down;
@@ -179,12 +177,6 @@ void shell_stop(void *state);
 /* Feed an event and everything that follows from it. `text` is copied. Returns what the core said
  * to this event; what follows is logged where it fails. */
 enum err shell_feed(struct shell *s, const struct node_event *ev);
-
-/* Look after logs and memory in a quarter of a second; asked again meanwhile, it is the same look. */
-void shell_look_soon(struct shell *s);
-
-/* Let go of memory after so many looks from now. */
-void shell_tidy_in(struct shell *s, uint32_t looks);
 
 /* Put new manifest text in force: parse, find binaries, store, feed. `why` as yaml.h says. */
 enum err shell_apply(struct shell *s, const char *text, size_t size, const char *path,
