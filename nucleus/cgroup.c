@@ -25,6 +25,7 @@ enum {
 static struct cgroup_tree memory, cpu;
 static char pending[PENDING_MAX][CGROUP_NAME_SIZE];
 static size_t pending_count;
+static bool has_older; /* groups that the last sweep left, since something lives in them */
 
 /* ---- all of them ------------------------------------------------------------------------------- */
 
@@ -49,11 +50,12 @@ static void sweep(void)
     const struct cgroup_tree *tree[2];
     size_t count = list_trees(tree);
 
+    has_older = false;
     for (size_t i = 0; i < count; i++) {
         DIR *dir = opendir(tree[i]->path);
         for (struct dirent *e = dir == NULL ? NULL : readdir(dir); e != NULL; e = readdir(dir)) {
             if (e->d_type == DT_DIR && e->d_name[0] != '.') {
-                (void)unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR);
+                has_older |= unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR) != 0;
             }
         }
         if (dir != NULL) {
@@ -251,8 +253,12 @@ void cgroup_of(int32_t pid, char ret[CGROUP_NAME_SIZE])
     char path[CGROUP_TREE_PATH];
 
     ret[0] = '\0';
+    if (!has_older) {
+        return; /* most nodes: a successor would read a file for each of its cells to learn nothing */
+    }
+    AUTO_FREE char *groups = cgroup_tree_groups(pid);
     for (size_t i = 0; i < ARRAY_LEN(controllers); i++) {
-        char *slash = cgroup_tree_of(pid, controllers[i], path) ? strrchr(path, '/') : NULL;
+        char *slash = cgroup_tree_in(groups, controllers[i], path) ? strrchr(path, '/') : NULL;
         for (size_t k = 0; slash != NULL && k < count; k++) {
             /* Its directory must be ours: the last part of the path is, and the part before it. */
             size_t above = (size_t)(slash - path), len = strlen(tree[k]->path);

@@ -41,8 +41,8 @@ enum err cgroup_make(const char *label, uint64_t memory_bytes, double cpu, struc
     MUST_CHECK;
 void cgroup_seat_close(struct cgroup_seat *seat);
 
-/* Name of our group that `pid` is in, for a process that an earlier nucleus started; "" when there is
- * none. */
+/* Name of our group that `pid` is in, for a process that an earlier nucleus started (before cgroup_open);
+ * "" when there is none. */
 void cgroup_of(int32_t pid, char ret[CGROUP_NAME_SIZE]);
 
 /* Whether the kernel killed a process of this group because there was no memory left for it. */

@@ -84,28 +84,39 @@ static bool has_word(const char *text, const char *word)
     return false;
 }
 
-bool cgroup_tree_of(int32_t pid, const char *controllers, char out[CGROUP_TREE_PATH])
+char *cgroup_tree_groups(int32_t pid)
 {
     char dir[64];
-    char *save = NULL;
 
     (void)snprintf(dir, sizeof dir, "/proc/%" PRId32, pid);
-    AUTO_FREE char *text = get(dir, "cgroup");
-    for (char *line = text == NULL ? NULL : strtok_r(text, "\n", &save); line != NULL;
-         line = strtok_r(NULL, "\n", &save)) {
-        char *names = strchr(line, ':');
-        char *path = names == NULL ? NULL : strchr(names + 1, ':');
-        if (path == NULL) {
+    return get(dir, "cgroup");
+}
+
+/* Each line is "<number>:<controllers>:<path>". */
+bool cgroup_tree_in(const char *groups, const char *controllers, char out[CGROUP_TREE_PATH])
+{
+    size_t names_len = strlen(controllers);
+
+    for (const char *line = groups, *end; line != NULL; line = *end == '\0' ? NULL : end + 1) {
+        end = strchrnul(line, '\n');
+        const char *names = memchr(line, ':', (size_t)(end - line));
+        if (names == NULL || (size_t)(end - names) < names_len + 2 ||
+            strncmp(names + 1, controllers, names_len) != 0 || names[1 + names_len] != ':') {
             continue;
         }
-        *path++ = '\0';
-        if (strcmp(names + 1, controllers) == 0) {
-            /* "/.." is above the root of our namespace: not ours to make groups in. */
-            return strstr(path, "/..") == NULL &&
-                   snprintf(out, CGROUP_TREE_PATH, "%s", path) < CGROUP_TREE_PATH;
-        }
+        const char *path = names + names_len + 2;
+        int len = snprintf(out, CGROUP_TREE_PATH, "%.*s", (int)(end - path), path);
+        /* "/.." is above the root of our namespace: not ours to make groups in. */
+        return len < CGROUP_TREE_PATH && strstr(out, "/..") == NULL;
     }
     return false;
+}
+
+bool cgroup_tree_of(int32_t pid, const char *controllers, char out[CGROUP_TREE_PATH])
+{
+    AUTO_FREE char *groups = cgroup_tree_groups(pid);
+
+    return cgroup_tree_in(groups, controllers, out);
 }
 
 /* ---- version 2 -------------------------------------------------------------------------------- */

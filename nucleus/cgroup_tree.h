@@ -33,8 +33,14 @@ enum err cgroup_tree_put(const char *dir, const char *file, const char *text) MU
 void cgroup_tree_try(const char *dir, const char *file, const char *text);
 uint64_t cgroup_tree_number(const char *dir, const char *file, const char *key);
 
-/* Path of `pid` in the hierarchy that /proc/<pid>/cgroup lists with these controllers ("memory"), or in
- * the unified one (""). false: not listed, or outside of what we see. */
+/* What /proc/<pid>/cgroup says; NULL: nothing can be read. free it. */
+char *cgroup_tree_groups(int32_t pid);
+
+/* Path in the hierarchy that `groups` (NULL: none) lists with these controllers ("memory"), or in the
+ * unified one (""). false: not listed, or outside of what we see; `out` is undefined then. */
+bool cgroup_tree_in(const char *groups, const char *controllers, char out[CGROUP_TREE_PATH]);
+
+/* Both in one, for a single question about `pid`. */
 bool cgroup_tree_of(int32_t pid, const char *controllers, char out[CGROUP_TREE_PATH]);
 
 #endif

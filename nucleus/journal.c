@@ -27,6 +27,7 @@ struct tail {
 
 static int journal_fd = -1;
 static struct tail tails[NODE_INSTANCES_MAX];
+static bool is_behind; /* the last look found something to copy: there may be more */
 
 void journal_open(struct shell *s, const char *path)
 {
@@ -117,7 +118,8 @@ static bool is_rotated(const struct shell_slot *slot, int fd, const char *path)
            (ours.st_ino != theirs.st_ino || ours.st_dev != theirs.st_dev);
 }
 
-static void copy(const struct shell_slot *slot, const struct node_instance *i, struct tail *t)
+/* Whether there was anything to copy. */
+static bool copy(const struct shell_slot *slot, const struct node_instance *i, struct tail *t)
 {
     static char chunk[JOURNAL_CHUNK]; /* one thread */
     char path[LOGS_PATH];
@@ -128,7 +130,7 @@ static void copy(const struct shell_slot *slot, const struct node_instance *i, s
         struct stat facts;
         if (fd < 0 || fstat(fd, &facts) != 0) {
             fd_close(&fd);
-            return;
+            return false;
         }
         /* A process of ours is copied from its first line on, an adopted one from now on. */
         *t = (struct tail){.fd = fd + 1,
@@ -141,8 +143,9 @@ static void copy(const struct shell_slot *slot, const struct node_instance *i, s
             drop(t);
             int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
             *t = (struct tail){.fd = fd < 0 ? 0 : fd + 1};
+            return true;
         }
-        return;
+        return false;
     }
     const char *from = chunk;
     const char *end = chunk + got;
@@ -156,14 +159,20 @@ static void copy(const struct shell_slot *slot, const struct node_instance *i, s
         from = end; /* one line longer than a chunk: what a file may hold, a message may not */
     }
     t->at += from - chunk;
+    return true;
 }
 
-void journal_check(struct shell *s)
+bool journal_check(struct shell *s, bool is_written)
 {
+    if (!is_written && !is_behind) {
+        return false;
+    }
+    is_behind = false;
     for (uint32_t k = 0; journal_fd >= 0 && k < node_slots(s->node); k++) {
         const struct node_instance *i = node_at(s->node, k);
         if (i != NULL && s->slots[k] != NULL) {
-            copy(s->slots[k], i, &tails[k]);
+            is_behind |= copy(s->slots[k], i, &tails[k]);
         }
     }
+    return is_behind;
 }

@@ -12,9 +12,10 @@
 void journal_open(struct shell *s, const char *path);
 void journal_close(void);
 
-/* Copy what was written since the last call, at most 64 KiB an instance. A journal that does not
- * keep up loses nothing: reading goes on where sending stopped. */
-void journal_check(struct shell *s);
+/* Copy what was written since the last call, at most 64 KiB an instance; is_written: something was, else
+ * only what is left from then. A journal that does not keep up loses nothing: reading goes on where
+ * sending stopped. Returns whether to call again though nothing is written. */
+bool journal_check(struct shell *s, bool is_written);
 
 /* The slot is about to be freed. */
 void journal_forget(uint32_t slot);

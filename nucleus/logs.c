@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,9 +16,13 @@
 #include "nucleus/exits.h"
 #include "nucleus/junction.h"
 #include "nucleus/logs.h"
+#include "nucleus/rest.h"
 
 enum {
-    LOGS_TAIL_BYTES = 8192 /* at most, of the end of a file */
+    LOGS_TAIL_BYTES = 8192, /* at most, of the end of a file */
+    LOGS_EVENTS = 4096,     /* bytes of events told apart at a look, about a hundred: looking at every
+                             * file costs less than more of them */
+    LOGS_EVENT_MAX = sizeof(struct inotify_event) + NAME_MAX + 1,
 };
 
 static void path_of(const struct shell *s, const char *space, const char *cell, uint32_t instance,
@@ -114,27 +120,118 @@ static void check_refusal(struct shell_slot *slot, const struct node_instance *i
     }
 }
 
-void logs_check(struct shell *s)
+static void check_one(struct shell *s, uint32_t index)
 {
-    for (uint32_t k = 0; k < node_slots(s->node); k++) {
-        struct shell_slot *slot = s->slots[k];
-        const struct node_instance *i = node_at(s->node, k);
-        char path[LOGS_PATH];
-        struct stat facts;
-        if (i == NULL || slot == NULL || slot->gap_fd < 0 || slot->gap_state < GAP_BOOTING ||
-            i->cell >= s->manifest.cell_count || s->manifest.cells[i->cell].trivial) {
-            continue;
-        }
-        if (slot->log_is_offered) {
-            check_refusal(slot, i, &s->manifest.cells[i->cell]);
-            continue;
-        }
-        path_of(s, i->space, i->name, i->instance, path);
-        if (stat(path, &facts) == 0 &&
-            (uint64_t)facts.st_size > s->manifest.cells[i->cell].limits.log_bytes) {
-            rotate(slot, i, &s->manifest.cells[i->cell]);
+    struct shell_slot *slot = s->slots[index];
+    const struct node_instance *i = node_at(s->node, index);
+    char path[LOGS_PATH];
+    struct stat facts;
+
+    if (i == NULL || slot == NULL || slot->gap_fd < 0 || slot->gap_state < GAP_BOOTING ||
+        i->cell >= s->manifest.cell_count || s->manifest.cells[i->cell].trivial) {
+        return;
+    }
+    if (slot->log_is_offered) {
+        check_refusal(slot, i, &s->manifest.cells[i->cell]);
+        return;
+    }
+    path_of(s, i->space, i->name, i->instance, path);
+    if (stat(path, &facts) == 0 &&
+        (uint64_t)facts.st_size > s->manifest.cells[i->cell].limits.log_bytes) {
+        rotate(slot, i, &s->manifest.cells[i->cell]);
+    }
+}
+
+/* ---- who has written ---------------------------------------------------------------------------- */
+
+/* The first line wakes us once; the lines that follow until the look are read with it. */
+static void on_written(void *context, unsigned bits)
+{
+    struct shell *s = context;
+
+    (void)bits;
+    loop_watch_want(s->logs_watch, 0);
+    rest_soon(s);
+}
+
+void logs_open(struct shell *s)
+{
+    char path[LOGS_PATH];
+
+    (void)snprintf(path, sizeof path, "%s/logs", s->state_dir);
+    s->logs_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (s->logs_fd < 0 || inotify_add_watch(s->logs_fd, path, IN_MODIFY | IN_ONLYDIR) < 0) {
+        log_warn("NUCLEUS-LOGS-UNWATCHED", "errno=%d action=looking-at-every-file", errno);
+        fd_close(&s->logs_fd);
+    } else {
+        s->logs_watch = loop_watch_new(host_loop(s->cell), s->logs_fd, 0, on_written, s);
+    }
+    s->logs_are_known = false;
+    rest_soon(s);
+}
+
+void logs_close(struct shell *s)
+{
+    loop_watch_free(s->logs_watch);
+    s->logs_watch = NULL;
+    fd_close(&s->logs_fd);
+}
+
+bool logs_wait(struct shell *s)
+{
+    if (s->logs_watch != NULL) {
+        loop_watch_want(s->logs_watch, LOOP_READ);
+    }
+    return s->logs_watch != NULL;
+}
+
+/* The instance whose file this is, the one in use or an older one. */
+static void check_named(struct shell *s, const char *file)
+{
+    char space[NAME_SIZE], cell[NAME_SIZE];
+    uint32_t instance;
+
+    if (sscanf(file, "%64[a-z0-9_-].%64[a-z0-9_-].%" SCNu32 ".log", space, cell, &instance) == 3) {
+        int32_t index = node_find(s->node, space, cell, instance);
+        if (index >= 0) {
+            check_one(s, (uint32_t)index);
         }
     }
+}
+
+/* False: there were too many to tell apart, or the kernel has lost some. */
+static bool check_events(struct shell *s, const char *events, size_t size)
+{
+    if (size > LOGS_EVENTS - LOGS_EVENT_MAX) {
+        return false;
+    }
+    for (size_t at = 0; at < size;) {
+        const struct inotify_event *event = (const void *)(events + at);
+        if ((event->mask & IN_Q_OVERFLOW) != 0) {
+            return false;
+        }
+        check_named(s, event->len > 0 ? event->name : "");
+        at += sizeof *event + event->len;
+    }
+    return true;
+}
+
+bool logs_check(struct shell *s)
+{
+    _Alignas(struct inotify_event) char events[LOGS_EVENTS];
+    ssize_t got = s->logs_fd < 0 ? -1 : read(s->logs_fd, events, sizeof events);
+
+    if (s->logs_are_known && s->logs_fd >= 0 && check_events(s, events, got > 0 ? (size_t)got : 0)) {
+        return got > 0;
+    }
+    while (got > 0) {
+        got = read(s->logs_fd, events, sizeof events);
+    }
+    s->logs_are_known = true; /* what was written before anybody watched is seen now */
+    for (uint32_t k = 0; k < node_slots(s->node); k++) {
+        check_one(s, k);
+    }
+    return true;
 }
 
 void logs_taken(struct shell_slot *slot, uint64_t sequence)

@@ -15,8 +15,17 @@ void logs_path(const struct shell *s, const struct node_instance *i, char out[LO
 enum err logs_open_file(struct shell *s, const char *space, const char *cell, uint32_t instance,
                         int *ret_fd) MUST_CHECK;
 
-/* Rotate every file that has outgrown limits.log. Called every quarter of a second. */
-void logs_check(struct shell *s);
+/* Have the kernel note which files are written. Where it does not (its limit of watches), every file is
+ * looked at each time. */
+void logs_open(struct shell *s);
+void logs_close(struct shell *s);
+
+/* Rotate every file that has outgrown limits.log, of those that were written since the last call. Returns
+ * whether any may have been. */
+bool logs_check(struct shell *s);
+
+/* Look again a quarter of a second after the next line is written. False: nobody will say when. */
+bool logs_wait(struct shell *s);
 
 /* The cell writes to the file offered as `sequence` from now on. */
 void logs_taken(struct shell_slot *slot, uint64_t sequence);

@@ -99,6 +99,7 @@ struct node {
     uint64_t mark;
     uint32_t live;              /* instances alive or being spawned */
     uint64_t used[NODE_WORDS];
+    uint32_t used_count;        /* bits set in it: every step asks  */
     uint64_t resting[NODE_WORDS]; /* freed in this step: not used again before the next */
     struct node_slot *slot[NODE_INSTANCES_MAX];
     uint32_t dirty[NODE_INSTANCES_MAX];

@@ -79,26 +79,52 @@ static uint64_t growth(uint64_t before, uint64_t after)
     return after > before ? after - before : 0;
 }
 
+/* What a view says about the elapsed_ms before it. Being stopped or computing is held against a process
+ * as long as it lasts, else neither would ever end it; afterwards it could not help that silence, and
+ * one look that finds it waiting for a CPU must not end it for all of it. */
+static void account(struct node_health *h, enum node_health_view view, uint64_t elapsed_ms,
+                    uint64_t waited_ms)
+{
+    switch (view) {
+    case NODE_HEALTH_STARVED:
+        h->excused_ms += elapsed_ms;
+        return;
+    case NODE_HEALTH_STOPPED:
+        h->held_ms += h->view == NODE_HEALTH_STOPPED ? elapsed_ms : 0; /* else: not all that time */
+        return;
+    case NODE_HEALTH_BUSY:
+        h->held_ms += elapsed_ms - waited_ms;
+        h->excused_ms += waited_ms;
+        return;
+    case NODE_HEALTH_UNKNOWN: /* continued since the last look, which found it stopped */
+        h->excused_ms += h->held_ms + elapsed_ms;
+        h->held_ms = 0;
+        return;
+    case NODE_HEALTH_SLEPT:
+        h->excused_ms += h->held_ms + waited_ms;
+        h->held_ms = 0;
+        return;
+    }
+}
+
 void node_health_sample(struct node_health *h, uint64_t now_ms, const struct node_event *ev)
 {
     uint64_t elapsed_ms = now_ms - h->sample_ms;
     uint64_t delay_us = growth(h->delay_us, ev->delay_us);
     uint64_t own_us = growth(h->own_us, ev->own_delay_us);
+    bool is_first = h->sample_ms == 0;
+    enum node_health_view view = h->view;
 
     assert(now_ms >= h->sample_ms);
-    bool has_no_past = h->sample_ms == 0 || h->view == NODE_HEALTH_STOPPED;
-    if (has_no_past && !ev->is_stopped) {
-        h->view = NODE_HEALTH_UNKNOWN; /* seen for the first time, or continued just now */
-    } else if (has_no_past) {
-        h->view = NODE_HEALTH_STOPPED;
+    if (is_first || h->view == NODE_HEALTH_STOPPED) { /* without a past, or continued just now */
+        view = ev->is_stopped ? NODE_HEALTH_STOPPED : NODE_HEALTH_UNKNOWN;
     } else if (elapsed_ms > 0) {
-        h->view = view_of(ev, elapsed_ms * 1000, growth(h->cpu_us, ev->cpu_us), delay_us, own_us);
-        if (h->view == NODE_HEALTH_STARVED) {
-            h->excused_ms += elapsed_ms;
-        } else if (h->view != NODE_HEALTH_STOPPED) {
-            h->excused_ms += less(elapsed_ms, (delay_us > own_us ? delay_us : own_us) / 1000);
-        }
+        view = view_of(ev, elapsed_ms * 1000, growth(h->cpu_us, ev->cpu_us), delay_us, own_us);
     }
+    if (!is_first && elapsed_ms > 0) {
+        account(h, view, elapsed_ms, less(elapsed_ms, (delay_us > own_us ? delay_us : own_us) / 1000));
+    }
+    h->view = view;
     if (h->view != NODE_HEALTH_SLEPT) {
         h->asleep_ms = now_ms;
         h->had_reason = h->had_reason || h->view != NODE_HEALTH_UNKNOWN;

@@ -3,7 +3,8 @@
  * a wall-clock watchdog kills the busy, which makes the load worse.
  *
  * Age = time since the last beat, less what is excused: time the process was runnable without CPU
- * or waited for a disk, and time the supervisor itself could not listen. */
+ * or waited for a disk, time the supervisor itself could not listen, and, once that is over, time it
+ * was stopped or computed. */
 #ifndef CELL_NUCLEUS_NODE_HEALTH_H
 #define CELL_NUCLEUS_NODE_HEALTH_H
 
@@ -48,6 +49,7 @@ struct node_health {
     uint64_t since_ms;   /* age counts from here: last beat or end of a free pass */
     uint64_t look_ms;    /* when to look next                                     */
     uint64_t excused_ms;
+    uint64_t held_ms;    /* stopped or busy so far, excused as soon as a look finds that it is over */
     uint64_t sample_ms;  /* of the last sample; 0: none since the last beat       */
     uint64_t cpu_us, delay_us, own_us;
     enum node_health_view view;

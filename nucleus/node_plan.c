@@ -435,15 +435,26 @@ static void plan_cell(struct node *n, struct node_cell *c)
     plan_spare(n, c);
 }
 
+/* A removed cell without instances goes, but not before those that require it: over it they require
+ * what it required, which has to outlive them. Then those below it may have waited for this. */
+static void drop_empty(struct node *n, struct node_cell *c)
+{
+    if (c->entry != NODE_NONE || c->slot_count > 0 || c->dependents_count > 0 || c->is_touched) {
+        return;
+    }
+    for (uint32_t r = 0; r < c->requires_count; r++) {
+        node_plan_touch(n, c->requires[r]);
+    }
+    node_table_drop_cell(n, c);
+}
+
 void node_plan_run(struct node *n)
 {
     while (n->touched_count > 0) {
         struct node_cell *c = n->touched[--n->touched_count];
         c->is_touched = false;
         plan_cell(n, c);
-        if (c->entry == NODE_NONE && c->slot_count == 0 && !c->is_touched) {
-            node_table_drop_cell(n, c);
-        }
+        drop_empty(n, c);
     }
     if (n->is_down && n->live == 0 && !n->is_done) {
         n->is_done = true;

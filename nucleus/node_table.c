@@ -16,12 +16,7 @@ bool node_table_is_used(const struct node *n, uint32_t index)
 
 uint32_t node_table_used(const struct node *n)
 {
-    uint32_t count = 0;
-
-    for (uint32_t w = 0; w < NODE_WORDS; w++) {
-        count += (uint32_t)__builtin_popcountll(n->used[w]);
-    }
-    return count;
+    return n->used_count;
 }
 
 struct node_slot *node_table_next(const struct node *n, uint32_t from)
@@ -118,6 +113,7 @@ struct node_slot *node_table_take(struct node *n, uint32_t index)
 
     assert(s != NULL && !node_table_is_used(n, index));
     n->used[index / 64] |= bit(index);
+    n->used_count++;
     *s = (struct node_slot){.index = index};
     return s;
 }
@@ -163,10 +159,11 @@ struct node_slot *node_table_add(struct node *n, struct node_cell *c, uint32_t i
 
 void node_table_forget(struct node *n, struct node_slot *s)
 {
-    assert(!s->at.is_alive && !s->at.is_spawning && s->cell != NULL);
+    assert(!s->at.is_alive && !s->at.is_spawning && s->cell != NULL && n->used_count > 0);
     s->cell->slot[s->at.instance] = NULL;
     s->cell->slot_count--;
     n->used[s->index / 64] &= ~bit(s->index);
+    n->used_count--;
     n->resting[s->index / 64] |= bit(s->index);
 }
 
@@ -201,16 +198,13 @@ static void drop_from(struct node_cell **list, uint32_t *count, const struct nod
     *count = kept;
 }
 
-/* A removed cell whose last instance is forgotten. Only removed cells can require it. */
+/* A removed cell whose last instance is forgotten, and which nothing requires any more. */
 void node_table_drop_cell(struct node *n, struct node_cell *c)
 {
-    assert(c->entry == NODE_NONE && c->slot_count == 0 && !c->is_touched);
+    assert(c->entry == NODE_NONE && c->slot_count == 0 && c->dependents_count == 0 && !c->is_touched);
     drop_from(n->cell, &n->cell_count, c);
     for (uint32_t i = 0; i < c->requires_count; i++) {
         drop_from(c->requires[i]->dependents, &c->requires[i]->dependents_count, c);
-    }
-    for (uint32_t i = 0; i < c->dependents_count; i++) {
-        drop_from(c->dependents[i]->requires, &c->dependents[i]->requires_count, c);
     }
     node_table_free_cell(c);
 }

@@ -248,7 +248,7 @@ enum err recover_adopt(struct shell *s)
         adopt_one(s, r.slots[i], &r.records[i]);
     }
     end_unrecorded(s, &r);
-    explicit_bzero(records, NODE_INSTANCES_MAX * sizeof *records);
+    explicit_bzero(records, r.count * sizeof *records); /* tokens; the rest was never touched */
     e = adopt_scales(s);
     if (e == ERR_OK && ledger_is_down(&s->ledger)) {
         struct node_event ev = {.kind = NODE_EV_DOWN, .now_ms = loop_now_ms()};

@@ -10,6 +10,7 @@
 #include "nucleus/events.h"
 #include "nucleus/logs.h"
 #include "nucleus/look.h"
+#include "nucleus/rest.h"
 #include "nucleus/service.h"
 #include "nucleus/version.h"
 
@@ -23,9 +24,10 @@ enum {
 static struct shell_slot *calling_slot(struct shell *s, const struct cell_call *call)
 {
     struct cell_caller caller;
+    uint32_t count = node_slots(s->node);
 
     cell_call_caller(call, &caller);
-    for (uint32_t i = 0; caller.pid > 0 && i < node_slots(s->node); i++) {
+    for (uint32_t i = 0; caller.pid > 0 && i < count; i++) {
         if (s->slots[i] != NULL && s->slots[i]->process.pid == caller.pid) {
             return s->slots[i];
         }
@@ -271,6 +273,9 @@ enum err service_status(void *state, struct cell_call *call, const void *request
     reply.nucleus_generation = s->ledger.starts;
     reply.nucleus_pid = (uint32_t)getpid();
     reply.guard_pid = (uint32_t)s->guard_pid;
+    if (s->untidy_looks == 0) { /* else the earlier one stands */
+        rest_tidy_in(s, REST_AFTER_STATUS);
+    }
     return cell_reply(call, &reply);
 }
 

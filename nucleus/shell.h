@@ -24,7 +24,6 @@ enum {
     SHELL_WAITERS_MAX = 64,     /* long polls on events at once                              */
     SHELL_ENDPOINTS_MAX = 256,  /* doors of one instance                                     */
     SHELL_REJOIN_GRACE_MS = 30000, /* how long cells live without any nucleus                */
-    SHELL_TIDY_LOOKS = 4,       /* looks of the log timer after a change of the whole node   */
     SHELL_UID = 64930,          /* user and group of cells when the node runs as root and
                                  * there is no user `cell`: owns nothing else                */
 };
@@ -142,6 +141,7 @@ struct shell {
     struct shell_queue *queue;
     size_t queue_first, queue_count, queue_room;
     bool is_feeding;
+    uint64_t own_delay_ms, own_delay_us; /* when it was asked last, and the answer: see look_delay_us */
     struct loop_timer *clock;
     uint64_t clock_ms; /* when it fires; UINT64_MAX: not armed */
     int gap_listen_fd;
@@ -155,9 +155,13 @@ struct shell {
     struct loop_timer *mounts_timer;
     int mounts_left[SHELL_MOUNTS_MAX];
     size_t mounts_count;
-    struct loop_timer *log_timer;
+    struct loop_timer *rest_timer; /* see rest.h */
+    bool rest_is_due;
+    int logs_fd;           /* tells which log files were written; -1: nobody does */
+    struct loop_watch *logs_watch;
+    bool logs_are_known;   /* all were looked at since then                       */
     bool has_stale_pages;  /* an instance is no more: see to its page, when there is time */
-    uint32_t untidy_looks; /* of the log timer, until memory is tidied; 0: it is */
+    uint32_t untidy_looks; /* of rest_timer, until memory is tidied; 0: it is     */
     struct cell_call *down_call;
     uint32_t down_count; /* instances that ran when it was asked for */
     bool is_down;

@@ -16,13 +16,18 @@ static int let_go(struct dl_phdr_info *object, size_t size, void *context)
 
     (void)size;
     (void)context;
-    for (int i = 0; i < object->dlpi_phnum; i++) {
-        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
-        uintptr_t from = (object->dlpi_addr + part->p_vaddr) & ~(page - 1);
-        uintptr_t to = (object->dlpi_addr + part->p_vaddr + part->p_filesz + page - 1) & ~(page - 1);
-        if (part->p_type == PT_LOAD && (part->p_flags & PF_W) == 0 && from < to) {
+    /* Backwards, and no further than the part that holds this very list: reading on in it would bring that
+     * back, with the fifteen pages around it. */
+    for (int i = object->dlpi_phnum - 1; i >= 0; i--) {
+        const ElfW(Phdr) part = object->dlpi_phdr[i];
+        uintptr_t from = (object->dlpi_addr + part.p_vaddr) & ~(page - 1);
+        uintptr_t to = (object->dlpi_addr + part.p_vaddr + part.p_filesz + page - 1) & ~(page - 1);
+        if (part.p_type == PT_LOAD && (part.p_flags & PF_W) == 0 && from < to) {
             /* The vDSO refuses, and is the kernel's own memory: not an error. */
             (void)madvise((void *)from, to - from, MADV_DONTNEED);
+        }
+        if (part.p_type == PT_LOAD && part.p_offset == 0) {
+            break;
         }
     }
     return 0;

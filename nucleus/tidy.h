@@ -1,4 +1,4 @@
-/* Memory that only starting needed, given back once the node is at rest. */
+/* Memory that only starting or answering needed, given back once the node is at rest. */
 #ifndef CELL_NUCLEUS_TIDY_H
 #define CELL_NUCLEUS_TIDY_H
 

@@ -8,9 +8,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base/bytes.h"
 #include "common/run/fd.h"
+#include "common/run/log.h"
 
 enum {
+    VERSION_MAGIC = 0x56455253, /* "SREV" in the file; another layout is another number */
     VERSION_CACHE = 64,     /* programs remembered: a node has a dozen or two */
     VERSION_CHUNK = 1 << 13,
     VERSION_SETTLED_NS = 100000000, /* change times tick every 1 to 10 ms, by the kernel's HZ */
@@ -18,11 +21,51 @@ enum {
 
 struct version_known {
     struct version_file file;
-    uint8_t hash[crypto_generichash_BYTES];
+    uint64_t hash; /* the first 8 bytes of BLAKE2b */
 };
 
-static struct version_known known[VERSION_CACHE];
-static size_t next;
+/* As it is in the file: a successor that had to read every program again would do little else until it
+ * could tell how its cells are. */
+static struct version_memory {
+    uint32_t magic;
+    uint32_t crc; /* of what follows */
+    uint64_t next;
+    struct version_known known[VERSION_CACHE];
+} memory;
+static int keep_dir_fd = -1; /* borrowed */
+
+static uint32_t memory_crc(const struct version_memory *m)
+{
+    size_t from = offsetof(struct version_memory, crc) + sizeof m->crc;
+
+    return bytes_crc32c(0, (const char *)m + from, sizeof *m - from);
+}
+
+void version_open(int dir_fd)
+{
+    struct version_memory found;
+    AUTO_FD int fd = openat(dir_fd, "programs", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    keep_dir_fd = dir_fd;
+    if (fd >= 0 && pread(fd, &found, sizeof found, 0) == (ssize_t)sizeof found &&
+        found.magic == VERSION_MAGIC && found.crc == memory_crc(&found)) {
+        memory = found;
+    }
+}
+
+/* No fsync and no rename: what is damaged is made again. */
+static void keep(void)
+{
+    if (keep_dir_fd < 0) {
+        return;
+    }
+    AUTO_FD int fd = openat(keep_dir_fd, "programs", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    memory.magic = VERSION_MAGIC;
+    memory.crc = memory_crc(&memory);
+    if (fd < 0 || pwrite(fd, &memory, sizeof memory, 0) != (ssize_t)sizeof memory) {
+        log_warn("NUCLEUS-PROGRAMS", "errno=%d action=a-successor-reads-them-again", errno);
+    }
+}
 
 static struct version_file file_of(const struct stat *facts)
 {
@@ -40,18 +83,22 @@ static bool is_same(const struct version_file *a, const struct version_file *b)
            a->changed_ns == b->changed_ns;
 }
 
-static enum err hash_file(int fd, uint8_t out[crypto_generichash_BYTES])
+static enum err hash_file(int fd, uint64_t *ret)
 {
-    uint8_t chunk[VERSION_CHUNK];
+    uint8_t chunk[VERSION_CHUNK], hash[crypto_generichash_BYTES];
     crypto_generichash_state state;
     ssize_t got;
 
-    (void)crypto_generichash_init(&state, NULL, 0, crypto_generichash_BYTES);
+    (void)crypto_generichash_init(&state, NULL, 0, sizeof hash);
     while ((got = read(fd, chunk, sizeof chunk)) > 0) {
         (void)crypto_generichash_update(&state, chunk, (size_t)got);
     }
-    (void)crypto_generichash_final(&state, out, crypto_generichash_BYTES);
-    return got < 0 ? err_from_errno(errno) : ERR_OK;
+    if (got < 0) {
+        return err_from_errno(errno);
+    }
+    (void)crypto_generichash_final(&state, hash, sizeof hash);
+    memcpy(ret, hash, sizeof *ret);
+    return ERR_OK;
 }
 
 /* Whether the file has been as it is for longer than the clock of change times ticks: a change that comes
@@ -68,22 +115,21 @@ static bool is_settled(const struct version_file *file)
 static const struct version_known *find(const struct version_file *file)
 {
     for (size_t i = 0; i < VERSION_CACHE; i++) {
-        if (is_same(&known[i].file, file)) {
-            return &known[i];
+        if (is_same(&memory.known[i].file, file)) {
+            return &memory.known[i];
         }
     }
     return NULL;
 }
 
 /* Hash the program at `path`, which was `file` when it was looked at. */
-static enum err hash_program(const char *path, const struct version_file *file,
-                             uint8_t out[crypto_generichash_BYTES])
+static enum err hash_program(const char *path, const struct version_file *file, uint64_t *ret)
 {
     const struct version_known *k = find(file);
     struct stat facts;
 
     if (k != NULL) {
-        memcpy(out, k->hash, crypto_generichash_BYTES);
+        *ret = k->hash;
         return ERR_OK;
     }
     AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -91,11 +137,10 @@ static enum err hash_program(const char *path, const struct version_file *file,
         return err_from_errno(errno);
     }
     struct version_file opened = file_of(&facts);
-    enum err e = is_same(&opened, file) ? hash_file(fd, out) : ERR_ABORTED;
+    enum err e = is_same(&opened, file) ? hash_file(fd, ret) : ERR_ABORTED;
     if (e == ERR_OK && is_settled(file)) {
-        struct version_known *fresh = &known[next++ % VERSION_CACHE];
-        fresh->file = *file;
-        memcpy(fresh->hash, out, crypto_generichash_BYTES);
+        memory.known[memory.next++ % VERSION_CACHE] = (struct version_known){*file, *ret};
+        keep();
     }
     return e;
 }
@@ -114,8 +159,7 @@ enum err version_look(const struct manifest_cell *cell, struct version_file *ret
 enum err version_now(const struct manifest_cell *cell, const struct version_file *started,
                      uint64_t *ret)
 {
-    uint8_t program[crypto_generichash_BYTES];
-    uint64_t value = 0;
+    uint64_t program = 0;
     struct version_file file;
     enum err e = version_look(cell, &file);
 
@@ -123,14 +167,13 @@ enum err version_now(const struct manifest_cell *cell, const struct version_file
         e = ERR_ABORTED;
     }
     if (e == ERR_OK) {
-        e = hash_program(cell->exec, &file, program);
+        e = hash_program(cell->exec, &file, &program);
     }
     if (e != ERR_OK) {
         return e;
     }
-    memcpy(&value, program, sizeof value);
     /* Two hashes mixed: the factor is odd, so one changed input always changes the sum, and a mere
      * exchange of the two does not cancel out. Cheap, since a status asks it for every instance. */
-    *ret = value + cell->hash * UINT64_C(0x9e3779b97f4a7c15);
+    *ret = program + cell->hash * UINT64_C(0x9e3779b97f4a7c15);
     return ERR_OK;
 }

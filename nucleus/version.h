@@ -14,6 +14,11 @@ struct version_file {
     uint64_t device, inode, size, changed_ns;
 };
 
+/* Remember programs' hashes in the file `programs` of dir_fd (borrowed until the process ends), and know
+ * those that are in it. Without this, or where it cannot be written, they are remembered by this process
+ * alone. */
+void version_open(int dir_fd);
+
 /* Look at the program of `cell`: one stat(2). ERR_NOT_FOUND, ERR_IO. */
 enum err version_look(const struct manifest_cell *cell, struct version_file *ret) MUST_CHECK;
 

@@ -82,10 +82,11 @@ def with_real_cells(w, count):
     """PSS of guard and nucleus when the cells are what cells are: programs on the same runtime."""
     n = node.Node(w, "-real")
     n.up([n.cell("greeter", "cell-greeter", instances=count, serves=["greeter.Greet"])])
-    world.quiet(1)
+    pids = n.pids()
+    world.quiet(6)
     sample = rows.Sample("greeters")
     for _ in range(w.runs):
-        sample.add([world.pss_kb(n.pids()) / 1000])
+        sample.add([world.pss_kb(pids) / 1000])
         world.quiet(0.2)
     n.stop()
     return sample, count
@@ -100,17 +101,19 @@ def memory(w):
             s.label = label
             s.launch(count)
             subjects.append(s)
-    world.quiet(2)
-    used = {s.label: world.cpu_ns(s.pids()) for s in subjects}
+    pids = {s.label: s.pids() for s in subjects} # asked for once: who is asked is not idle
+    world.quiet(6) # what answering left in memory is let go after five
+    used = {s.label: world.cpu_ns(pids[s.label]) for s in subjects}
     pss = {s.label: rows.Sample(s.label) for s in subjects}
     for _ in range(w.runs): # idle all the while: memory is read in between
         world.quiet(IDLE_S / w.runs)
         for s in subjects:
-            pss[s.label].add([world.pss_kb(s.pids()) / 1000])
-    cpu = {s.label: rows.sample(s.label, [(world.cpu_ns(s.pids()) - used[s.label]) / 1e6 / IDLE_S])
+            pss[s.label].add([world.pss_kb(pids[s.label]) / 1000])
+    cpu = {s.label: rows.sample(s.label, [(world.cpu_ns(pids[s.label]) - used[s.label]) / 1e6 / IDLE_S])
            for s in subjects}
+    guard, nucleus = (world.pss_kb([p]) / 1000 for p in pids["jailed"])
     ours = next(s for s in subjects if s.label == "jailed")
-    guard, nucleus = (world.pss_kb([p]) / 1000 for p in ours.pids())
+    asked = world.pss_kb(ours.pids()) / 1000
     for s in subjects:
         s.stop()
     real, real_count = with_real_cells(w, count)
@@ -120,9 +123,10 @@ def memory(w):
         yield rows.row("supervision.memory" if is_main else f"supervision.memory.{name}", pss["jailed"],
                        "MB", pss["floor"], pss[name], "<= 1.5 MB" if is_main else "",
                        mb <= 1.5 if is_main else None,
-                       f"PSS with {count} cells: guard {guard:.2f} + nucleus {nucleus:.2f}" if is_main else "")
+                       f"PSS with {count} cells, idle: guard {guard:.2f} + nucleus {nucleus:.2f}; {asked:.2f} right "
+                       f"after a status of all" if is_main else "")
     yield rows.row("supervision.memory.greeters", real, "MB", pss["floor"],
                    note=f"PSS with {real_count} cells on the runtime, which shares its libraries with them")
     yield rows.row("supervision.idle", cpu["jailed"], "ms/s", cpu["floor"], cpu["s6"],
-                   note=f"CPU of guard and nucleus, {IDLE_S} s idle, reading its status {w.runs} times; runit "
+                   note=f"CPU of guard and nucleus, {IDLE_S} s idle; runit "
                         f"{cpu['runit'].median:.3g}, daemontools {cpu['daemontools'].median:.3g}")

@@ -189,3 +189,21 @@ def test_stop_keeps_it_stopped_and_start_brings_it_back(node):
     node.wait_state("greeter", "ready", instance=1)
     node.cli("scale", "greeter", "3")
     node.wait_state("greeter", "ready", instance=2)
+
+
+def test_an_idle_supervisor_sleeps(make_node, build):
+    """Nothing wakes it that does not happen: with a cell that owes no beat, not once in two seconds."""
+    node = make_node([{"name": "mule", "exec": build.binary("cell-stubborn"), "protocol": "none"}])
+    node.up()
+    status = f"/proc/{node.cli('status', json=True)['nucleus_pid']}/status"
+    since = [None, time.monotonic()]
+
+    def has_slept():
+        with open(status, encoding="ascii") as f:
+            switches = [line for line in f if "ctxt_switches" in line]
+        if switches != since[0]:
+            since[:] = switches, time.monotonic()
+        return time.monotonic() - since[1] > 2
+
+    # What starting and answering left to be done is done after five seconds.
+    node.wait_until(has_slept, 20, "two seconds in a row in which it did not run")

@@ -97,7 +97,8 @@ static void check_roll(struct world *w, int cell, int seat, const struct proc *p
 void check_order_end(struct world *w, int cell, int seat, const struct node_effect *e)
 {
     int live = w->place[cell].seat[seat].live;
-    bool is_first = live != WORLD_NOBODY && !w->proc[live].is_ended && !w->proc[live].ends_itself;
+    bool is_first = live != WORLD_NOBODY && !w->proc[live].is_ended && !w->proc[live].is_decided &&
+                    !w->proc[live].ends_itself;
 
     if (!is_first || e->kind == NODE_FX_KILL) {
         return; /* SIGKILL first is for a fault of its own */

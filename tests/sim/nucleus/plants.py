@@ -59,6 +59,16 @@ PLANTS = {
         (" &&\n        !node_plan_is_in_group(s)) {", ") {")]),
     "no-backoff": ("node_plan.c", "the back-off is not waited for", [
         ("(s->at.state == NODE_FAILED && n->now_ms < s->at.deadline_ms)", "false")]),
+    "order-gap": ("node_plan.c", "with a removed cell goes what those above it required below", [
+        (" || c->dependents_count > 0 || c->is_touched) {",
+         " || c->is_touched) {\n        return;\n    }\n"
+         "    for (uint32_t d = 0; d < c->dependents_count; d++) {\n"
+         "        struct node_cell *up = c->dependents[d];\n        uint32_t kept = 0;\n"
+         "        for (uint32_t i = 0; i < up->requires_count; i++) {\n"
+         "            if (up->requires[i] != c) {\n"
+         "                up->requires[kept++] = up->requires[i];\n            }\n        }\n"
+         "        up->requires_count = kept;\n    }\n    c->dependents_count = 0;\n"
+         "    if (false) {")]),
     "early-done": ("node_plan.c", "DONE is said while something lives", [
         ("n->is_down && n->live == 0 && !n->is_done", "n->is_down && !n->is_done")]),
     "no-term": ("node_instance.c", "SIGTERM has no deadline", [
@@ -92,7 +102,7 @@ PLANTS = {
         ("    node_backoff_reset(i);\n", "")]),
     "starved-killed": ("node_health.c", "waiting for the CPU counts as hanging", [
         ("if (ev->is_blocked || delay_us >= elapsed_us / 2 || own_us >= elapsed_us / 2) {", "if (ev->is_blocked) {"),
-        ("h->excused_ms += less(elapsed_ms, (delay_us > own_us ? delay_us : own_us) / 1000);", "")]),
+        ("less(elapsed_ms, (delay_us > own_us ? delay_us : own_us) / 1000)", "0")]),
     "hang-missed": ("node_health.c", "a hang is found a period late", [
         ("return h->since_ms + silence_ms(p) - half_period(p);", "return h->since_ms + 3 * p->every_ms;")]),
     "hang-late": ("node_health.c", "a hang is found when two periods are over, and not before", [
@@ -105,6 +115,8 @@ PLANTS = {
          "    (void)until_dead_ms;\n    return until")]),
     "continued-killed": ("node_health.c", "the time it was stopped counts as sleep once it is continued", [
         ("h->had_reason = h->had_reason || h->view != NODE_HEALTH_UNKNOWN;", "")]),
+    "stop-counted": ("node_health.c", "the time it was stopped is held against it when it waits for a CPU", [
+        ("        h->excused_ms += h->held_ms + elapsed_ms;\n", "        h->excused_ms += 0 * elapsed_ms;\n")]),
     "doze-killed": ("node_health.c", "one look asleep is death", [
         ("return h->had_reason ? dead_after_ms(p) : misses_ms(p, 1) + half_period(p);", "return 0;")]),
     "wait-unseen": ("node_health.c", "who waits for a CPU at the look seems to sleep", [

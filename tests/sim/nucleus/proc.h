@@ -36,6 +36,7 @@ struct proc {
     bool is_published;
     uint64_t unpublished_ms;
     bool is_ended, is_blamed; /* the machine told it to end; for a fault of its own */
+    bool is_decided;         /* the machine wants it to end, told or not yet */
     bool is_involved;        /* a crash it shares the fate of was heard: a cause to end it … */
     bool must_restart;       /* … and the machine surely has to */
     bool is_child;           /* of the present supervisor */

@@ -16,10 +16,12 @@ static const struct {
 } once[] = {
     {127486, "a cell that was stopped and continued is killed when its first beat is lost"},
     {130711, "a drain decided by a crash seems to have no cause after an apply changed the graph"},
-    {1062, "the first of them"},
+    {13713, "the first of them"},
     {19063, "the second"},
     {19, "a group's restart becomes a roll when the supervisor dies"},
     {346, "a crash is on record before its group's restart is"},
+    {31439, "one that was stopped for long is killed for a moment's wait for a CPU after it"},
+    {96895, "a removed cell that does not run takes the order of its neighbours with it"},
 };
 
 struct totals {

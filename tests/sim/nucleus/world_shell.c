@@ -76,7 +76,7 @@ static void forget(struct world *w, const struct node_effect *e)
     if (s->live != WORLD_NOBODY) {
         world_fail(w, "%s.%u is forgotten while it lives", e->name, e->instance);
     }
-    s->is_known = s->is_held = s->was_spawned = false;
+    s->is_known = s->is_held = s->was_spawned = s->in_group = false;
     s->ends = s->sures = 0;
     s->hopeless_ms = 0;
     w->record[e->slot].is_kept = false;
@@ -143,6 +143,17 @@ static void end(struct world *w, int cell, int seat, const struct node_effect *e
     }
 }
 
+/* It is to end, and is told as soon as its start is confirmed: settled now, whatever happens until then. */
+static void decide(struct world *w, int cell, int seat, const struct node_effect *e)
+{
+    int live = w->place[cell].seat[seat].live;
+
+    if (live != WORLD_NOBODY && w->proc[live].generation == e->generation) {
+        check_order_end(w, cell, seat, e);
+        w->proc[live].is_decided = true;
+    }
+}
+
 static void changed(struct world *w, int cell, int seat, const struct node_effect *e)
 {
     world_tell_loud(w, "c%02d.%d #%lu %s%s (%s)", cell, seat, (unsigned long)e->generation,
@@ -150,6 +161,9 @@ static void changed(struct world *w, int cell, int seat, const struct node_effec
                     e->state == NODE_READY && !e->is_healthy ? " unhealthy" : "", e->reason);
     if (e->state == NODE_READY) {
         find_generation(w, e->generation)->is_doubted = !e->is_healthy;
+    }
+    if (e->state == NODE_DRAINING) {
+        decide(w, cell, seat, e);
     }
     if (e->state == NODE_CRASH_LOOP) {
         w->loops++;

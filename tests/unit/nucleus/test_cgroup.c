@@ -178,6 +178,9 @@ static void a_process_is_found_again(void)
     struct sitter s = sit(&seat);
 
     cgroup_of(s.pid, name);
+    CHECK(name[0] == '\0', "none of an earlier nucleus was there at the start: nobody is asked about");
+    cgroup_open(run_dir); /* as its successor */
+    cgroup_of(s.pid, name);
     CHECK(strcmp(name, seat.name) == 0, "found in %s, is in %s", name, seat.name);
     cgroup_of(getpid(), name);
     CHECK(name[0] == '\0', "who is in none of ours is in none: %s", name);

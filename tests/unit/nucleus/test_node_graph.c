@@ -127,6 +127,34 @@ static void removed_cells_drain_from_the_top_and_are_forgotten(struct kit *k)
     CLAIM(k, kit_has(k, "FORGET a.0") && node_slots(k->node) == 0, "nothing is left");
 }
 
+/* b has given up, so it has nothing to wait for when all three are removed: the two that live still
+ * end in order, though what linked them is gone first. */
+static void the_order_holds_over_a_removed_cell_that_does_not_run(struct kit *k)
+{
+    kit_cell(k, "a", 1, "");
+    kit_cell(k, "b", 1, "a")->restart.give_up_count = 1;
+    kit_cell(k, "c", 1, "b");
+    kit_apply(k);
+    kit_up(k, "a.0");
+    kit_up(k, "b.0");
+    kit_up(k, "c.0");
+    kit_exit(k, "b.0", 1, 0);
+    CLAIM(k, is(k, "b.0", "crash-loop"), "b does not run any more");
+    kit_remove(k, "c");
+    kit_remove(k, "b");
+    kit_remove(k, "a");
+    kit_apply(k);
+    CLAIM(k, kit_has(k, "FORGET b.0"), "b has nothing to end");
+    CLAIM(k, kit_has(k, "DRAIN c.0") && !kit_has(k, "DRAIN a.0"), "c may still need what b required");
+    kit_exit(k, "c.0", 0, 0);
+    CLAIM(k, kit_has(k, "FORGET c.0") && kit_has(k, "DRAIN a.0"), "then a");
+    kit_exit(k, "a.0", 0, 0);
+    CLAIM(k, kit_has(k, "FORGET a.0") && node_slots(k->node) == 0, "nothing is left");
+    kit_cell(k, "b", 1, "");
+    kit_apply(k);
+    CLAIM(k, kit_has(k, "SPAWN b.0"), "and nothing of it comes back with the name");
+}
+
 static void a_number_is_reconciled(struct kit *k)
 {
     kit_cell(k, "a", 3, "");
@@ -361,6 +389,7 @@ int main(void)
         KIT_TEST(stop_waits_for_what_goes_away_above),
         KIT_TEST(stopping_one_alone_waits_for_nobody_who_stays),
         KIT_TEST(removed_cells_drain_from_the_top_and_are_forgotten),
+        KIT_TEST(the_order_holds_over_a_removed_cell_that_does_not_run),
         KIT_TEST(a_number_is_reconciled),
         KIT_TEST(a_persons_number_holds_until_the_manifests_changes),
         KIT_TEST(a_cell_stopped_as_a_whole_does_not_grow_into_running),

@@ -271,6 +271,46 @@ static void a_long_computation_is_no_sleep_either(struct kit *k)
     CLAIM(k, seen_ms == 3000 && kit_has(k, "KILL a.0"), "after dead_after periods of sleep");
 }
 
+/* A look at one that slept since the last, but waits for a CPU at this very moment. */
+static void sample_waiting(struct kit *k, uint64_t cpu_ms)
+{
+    kit_feed(k, (struct node_event){.kind = NODE_EV_SAMPLE, .generation = 1, .cpu_us = cpu_ms * 1000,
+                                    .is_runnable = true});
+}
+
+/* The second beat after it was continued comes; one look before finds it waiting for a CPU, six periods
+ * after the last one that was heard. */
+static void a_wait_for_a_cpu_does_not_end_the_continued(struct kit *k)
+{
+    uint64_t t = ready(k);
+    while (look(k, t) < 4500) {
+        kit_sample(k, "a.0", 10, 0, true);
+    }
+    kit_sample(k, "a.0", 10, 0, false);
+    while (look(k, t) < 6500) {
+        kit_sample(k, "a.0", 10, 0, false);
+    }
+    sample_waiting(k, 10);
+    CLAIM(k, !kit_has(k, "KILL a.0"), "most of this silence it was stopped");
+    while (!kit_has(k, "KILL a.0") && look(k, t) < 60000) {
+        sample_waiting(k, 10);
+    }
+    CLAIM(k, k->now_ms == t + 36000, "the patience with one that never runs has the end it always had");
+}
+
+static void a_wait_for_a_cpu_does_not_end_who_computed(struct kit *k)
+{
+    uint64_t t = ready(k), cpu_ms = 0;
+    while (look(k, t) < 4500) {
+        kit_sample(k, "a.0", cpu_ms += 490, 0, false);
+    }
+    while (look(k, t) < 6500) {
+        kit_sample(k, "a.0", cpu_ms, 0, false);
+    }
+    sample_waiting(k, cpu_ms);
+    CLAIM(k, !kit_has(k, "KILL a.0"), "most of this silence it computed, which is over");
+}
+
 /* We are stopped ourselves while we watch one that was continued: its beats wait in our queue. */
 static void our_absence_is_no_sleep_of_the_continued(struct kit *k)
 {
@@ -451,6 +491,8 @@ int main(void)
         KIT_TEST(who_was_continued_gets_a_chance_to_beat),
         KIT_TEST(the_misses_of_the_continued_count_anew),
         KIT_TEST(a_long_computation_is_no_sleep_either),
+        KIT_TEST(a_wait_for_a_cpu_does_not_end_the_continued),
+        KIT_TEST(a_wait_for_a_cpu_does_not_end_who_computed),
         KIT_TEST(our_absence_is_no_sleep_of_the_continued),
         KIT_TEST(a_disk_wait_is_no_hang),
         KIT_TEST(our_own_starvation_is_not_held_against_it),

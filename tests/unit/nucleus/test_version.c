@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/bytes.h"
 #include "common/run/fd.h"
 #include "nucleus/version.h"
 #include "tests/support/check.h"
@@ -16,6 +17,7 @@ enum {
     SIZE = 20000, /* more than one read of the hash */
     ROUNDS = 500, /* writes in a row: many of them within one tick of the clock of change times */
     PROGRAMS = 100, /* more than are remembered */
+    MEMORY_MAX = 1 << 14, /* bytes: more than the file of memories has */
 };
 
 static char bytes[SIZE];
@@ -121,6 +123,52 @@ static void more_programs_than_are_remembered(void)
     }
 }
 
+/* Where the file of memories in `dir` has `file`, or NULL: not yet. What it holds is in `kept`. */
+static char *find_memory(int dir, const struct version_file *file, char kept[MEMORY_MAX], size_t *ret_size)
+{
+    AUTO_FD int fd = openat(dir, "programs", O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd < 0 ? 0 : read(fd, kept, MEMORY_MAX);
+
+    REQUIRE(size >= 0 && size < MEMORY_MAX, "the memories fit: %zd", size);
+    *ret_size = (size_t)size;
+    return memmem(kept, *ret_size, file, sizeof *file);
+}
+
+static void put_memory(int dir, const char *kept, size_t size)
+{
+    AUTO_FD int fd = openat(dir, "programs", O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+    REQUIRE(fd >= 0 && write(fd, kept, size) == (ssize_t)size, "the memories are put back");
+    version_open(dir);
+}
+
+/* A hash changed in the file of memories shows who believes it: nothing else could know. */
+static void a_successor_knows_what_was_read(int dir)
+{
+    struct manifest_cell c = cell_of("k", 1);
+    char kept[MEMORY_MAX], *at;
+    struct version_file file;
+    uint32_t crc;
+    size_t size;
+
+    version_open(dir);
+    write_program("k");
+    uint64_t version = version_of(&c);
+    REQUIRE(version_look(&c, &file) == ERR_OK, "it is there");
+    while ((at = find_memory(dir, &file, kept, &size)) == NULL) {
+        CHECK(version_of(&c) == version, "it is read until its change time has settled");
+    }
+    at[sizeof file] ^= 1;
+    put_memory(dir, kept, size);
+    CHECK(version_of(&c) == version, "damaged: what was known stays known");
+    crc = bytes_crc32c(0, kept + 8, size - 8);
+    memcpy(kept + 4, &crc, sizeof crc);
+    put_memory(dir, kept, size - 1);
+    CHECK(version_of(&c) == version, "cut: likewise");
+    put_memory(dir, kept, size);
+    CHECK(version_of(&c) != version, "whole: it is believed, and the program is not read");
+}
+
 int main(void)
 {
     int fd = scratch_open();
@@ -129,6 +177,7 @@ int main(void)
     a_change_is_seen_however_soon();
     a_program_that_is_replaced_is_told();
     more_programs_than_are_remembered();
+    a_successor_knows_what_was_read(fd);
     fd_close(&fd);
     return CHECK_RESULT();
 }

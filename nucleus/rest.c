@@ -1,0 +1,56 @@
+#include "nucleus/rest.h"
+
+#include "nucleus/journal.h"
+#include "nucleus/logs.h"
+#include "nucleus/pages.h"
+#include "nucleus/tidy.h"
+
+enum {
+    REST_LOOK_MS = 250 /* a log may outgrow its limit by what is written in this time */
+};
+
+static void on_look(void *context)
+{
+    struct shell *s = context;
+
+    s->rest_is_due = false;
+    bool is_written = logs_check(s);
+    if (journal_check(s, is_written) || !logs_wait(s)) {
+        rest_soon(s);
+    }
+    if (s->has_stale_pages) {
+        s->has_stale_pages = false;
+        pages_sweep(s);
+    }
+    if (s->untidy_looks > 0 && --s->untidy_looks == 0) {
+        tidy_memory();
+    } else if (s->untidy_looks > 0) {
+        rest_soon(s);
+    }
+}
+
+enum err rest_open(struct shell *s)
+{
+    s->rest_timer = loop_timer_new(host_loop(s->cell), UINT32_MAX, 0, on_look, s);
+    return s->rest_timer == NULL ? ERR_NOMEM : ERR_OK;
+}
+
+void rest_close(struct shell *s)
+{
+    loop_timer_free(s->rest_timer);
+    s->rest_timer = NULL;
+}
+
+void rest_soon(struct shell *s)
+{
+    if (!s->rest_is_due && s->rest_timer != NULL) {
+        s->rest_is_due = true;
+        loop_timer_again(s->rest_timer, REST_LOOK_MS, 0);
+    }
+}
+
+void rest_tidy_in(struct shell *s, uint32_t looks)
+{
+    s->untidy_looks = looks;
+    rest_soon(s);
+}
