@@ -125,7 +125,9 @@ static void hear(struct cell *cell, Cell__Gap__ToCell *message, int *fds, size_t
         break;
     case CELL__GAP__TO_CELL__WHAT_CHANNEL:
         cell->outlet->hear_channel(cell, message->channel, fd_count > 0 ? &fds[0] : NULL);
-        explicit_bzero(message->channel->key.data, message->channel->key.len);
+        if (message->channel->key.len > 0) { /* a refusal has none */
+            explicit_bzero(message->channel->key.data, message->channel->key.len);
+        }
         break;
     case CELL__GAP__TO_CELL__WHAT_GENESIS: /* refused above */
     case CELL__GAP__TO_CELL__WHAT__NOT_SET:

@@ -27,10 +27,11 @@ def kind(node, **which):
 
 
 def warm(node, target="callee.0"):
-    """Ask until the connection is a channel."""
+    """Ask until the connection is a channel, and once through it."""
     for i in range(AFTER + 2):
         assert ask(node, target, f"warm {i}")[:2] == ("OK", f"warm {i}")
     node.wait_until(lambda: ask(node, target)[0] == "OK" and kind(node) == "shm", 10, "a channel")
+    assert ask(node, target, "through it")[:2] == ("OK", "through it")
 
 
 def test_a_used_connection_becomes_a_channel(make_node, build):
@@ -44,6 +45,7 @@ def test_a_used_connection_becomes_a_channel(make_node, build):
     now = connection(node)
     assert "shared memory" in now["reason"] and now["state"] == "up", now
     before = int(now["reason"].split()[2])
+    assert before > 0, now
     assert ask(node, "callee.0", "via memory")[:3] == ("OK", "via memory", "default/caller")
     assert int(connection(node)["reason"].split()[2]) == before + 1, connection(node)
     error, text, _, _ = ask(node, "callee.0", later_ms=1)
