@@ -64,13 +64,35 @@ struct ask_request *ask_find(struct cell *cell, uint64_t id)
 
 /* ---- the end of a request ---------------------------------------------------------------------- */
 
-static void request_free(struct ask_request *r)
+/* Everything but the bytes of a small body is zero. */
+static struct ask_request *request_alloc(struct asks *asks)
+{
+    struct ask_request *r = asks->spare_request;
+
+    if (r == NULL) {
+        return calloc(1, sizeof *r);
+    }
+    asks->spare_request = r->due_next;
+    asks->spare_requests--;
+    memset(r, 0, offsetof(struct ask_request, small));
+    return r;
+}
+
+static void request_free(struct asks *asks, struct ask_request *r)
 {
     if (r->answer != NULL) {
         protobuf_c_message_free_unpacked(r->answer, NULL);
     }
-    free(r->body);
-    free(r);
+    if (r->body != r->small) {
+        free(r->body);
+    }
+    if (asks->spare_requests == ASK_SPARES_MAX) {
+        free(r);
+        return;
+    }
+    r->due_next = asks->spare_request;
+    asks->spare_request = r;
+    asks->spare_requests++;
 }
 
 static void finish(struct cell *cell, struct ask_request *r)
@@ -85,7 +107,7 @@ static void finish(struct cell *cell, struct ask_request *r)
         numbers->failed++;
     }
     r->done(r->context, r->e, r->e == ERR_OK ? r->answer : NULL, r->text);
-    request_free(r);
+    request_free(cell->asks, r);
 }
 
 void ask_settle(struct cell *cell)
@@ -190,12 +212,17 @@ static void perform(struct cell *cell, const struct client_effect *fx, uint64_t 
     }
 }
 
+void ask_enter(struct asks *asks)
+{
+    asks->now_ms = loop_now_ms();
+}
+
 void ask_step(struct cell *cell, struct ask_request *r, struct client_event ev)
 {
     struct client_effects fx;
 
     ev.ask = &r->core;
-    ev.now_ms = loop_now_ms();
+    ev.now_ms = cell->asks->now_ms;
     client_step(r->target, &ev, &fx);
     for (uint32_t i = 0; i < fx.count; i++) {
         perform(cell, &fx.item[i], ev.now_ms);
@@ -232,7 +259,8 @@ static void on_time(void *context)
 {
     struct cell *cell = context;
     struct asks *asks = cell->asks;
-    uint64_t now_ms = loop_now_ms();
+    ask_enter(asks);
+    uint64_t now_ms = asks->now_ms;
     uint64_t next_ms = UINT64_MAX;
     struct ask_request *due = collect_due(asks, now_ms, &next_ms);
 
@@ -263,16 +291,17 @@ static uint64_t deadline_of(const struct cell_ask *ask, uint64_t now_ms)
     return ask->deadline_ms == 0 || left_ms < now_ms + given_ms ? left_ms : now_ms + given_ms;
 }
 
-static struct ask_request *request_new(const struct cell_ask *ask, size_t size, uint64_t now_ms)
+static struct ask_request *request_new(struct asks *asks, const struct cell_ask *ask, size_t size,
+                                       uint64_t now_ms)
 {
-    struct ask_request *r = calloc(1, sizeof *r);
+    struct ask_request *r = request_alloc(asks);
 
     if (r == NULL) {
         return NULL;
     }
-    r->body = malloc(size + 1); /* + 1: an empty request is a request */
+    r->body = size <= sizeof r->small ? r->small : malloc(size);
     if (r->body == NULL) {
-        free(r);
+        request_free(asks, r);
         return NULL;
     }
     r->body_size = protobuf_c_message_pack(ask->request, r->body);
@@ -306,7 +335,8 @@ enum err cell_ask(struct cell *cell, const struct cell_ask *ask)
     if (asks->numbers.outstanding >= ASK_OUTSTANDING_MAX || size > cell->birth.message_bytes) {
         return ERR_LIMIT;
     }
-    struct ask_request *r = request_new(ask, size, loop_now_ms());
+    ask_enter(asks);
+    struct ask_request *r = request_new(asks, ask, size, asks->now_ms);
     if (r == NULL) {
         return ERR_NOMEM;
     }
@@ -322,7 +352,7 @@ enum err cell_ask(struct cell *cell, const struct cell_ask *ask)
     if (e != ERR_OK) {
         asks->numbers.outstanding--;
         *id_slot(asks, r->id) = r->id_next;
-        request_free(r);
+        request_free(asks, r);
     }
     return e;
 }
@@ -334,6 +364,7 @@ enum err cell_ask_cancel(struct cell *cell, uint64_t id)
     if (r == NULL) {
         return ERR_NOT_FOUND;
     }
+    ask_enter(cell->asks);
     ask_step_kind(cell, r, CLIENT_EV_CANCELLED);
     return ERR_OK;
 }
@@ -359,10 +390,11 @@ void asks_flush(struct cell *cell, uint64_t now_ms)
 {
     struct asks *asks = cell->asks;
 
+    asks->now_ms = now_ms;
     ask_settle(cell);
-    for (size_t i = 0; i < ASK_ENDPOINTS_MAX; i++) {
-        struct ask_endpoint *e = asks->endpoints[i];
-        if (e != NULL && e->line[ASK_IPC].wire != NULL) {
+    for (size_t i = 0; i < ASK_ENDPOINTS_MAX && asks->endpoints[i] != NULL; i++) {
+        struct ask_endpoint *e = asks->endpoints[i]; /* they fill from the left */
+        if (e->line[ASK_IPC].wire != NULL) {
             ask_link_flush(e, now_ms);
         }
     }
@@ -382,6 +414,7 @@ enum err asks_open(struct cell *cell)
     for (size_t i = 0; i < HOST_TOKEN_LEN; i++) {
         seed = seed * 31 + cell->birth.token[i]; /* one of a kind: callers must not move in step */
     }
+    arena_init(&asks->arena, (size_t)SP_MESSAGE_MAX * ASK_ARENA_FACTOR);
     rng_init(&asks->rng, seed);
     cell->asks = asks;
     asks->armed_ms = UINT64_MAX;
@@ -397,6 +430,7 @@ void asks_cancel(struct cell *cell)
         return;
     }
     asks->is_closing = true;
+    ask_enter(asks);
     for (size_t i = 0; i < ASK_ID_BUCKETS; i++) {
         while (asks->by_id[i] != NULL) {
             ask_step_kind(cell, asks->by_id[i], CLIENT_EV_CANCELLED);
@@ -404,6 +438,20 @@ void asks_cancel(struct cell *cell)
     }
     asks_flush(cell, loop_now_ms()); /* the callees are told, too */
     assert(asks->numbers.outstanding == 0);
+}
+
+static void free_spares(struct asks *asks)
+{
+    while (asks->spare_request != NULL) {
+        struct ask_request *r = asks->spare_request;
+        asks->spare_request = r->due_next;
+        free(r);
+    }
+    while (asks->spare_message != NULL) {
+        struct ask_message *m = asks->spare_message;
+        asks->spare_message = m->next;
+        free(m);
+    }
 }
 
 void asks_close(struct cell *cell)
@@ -421,6 +469,8 @@ void asks_close(struct cell *cell)
         ask_endpoint_free(asks->endpoints[i]);
     }
     loop_timer_free(asks->timer);
+    arena_fini(&asks->arena);
+    free_spares(asks);
     free(asks);
     cell->asks = NULL;
 }

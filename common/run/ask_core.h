@@ -13,6 +13,9 @@ enum {
     ASK_ENDPOINTS_MAX = 256,    /* at once; one that nobody uses makes room                     */
     ASK_BATCH_BYTES = 64 * 1024, /* of one message: beyond it nng's cost no longer shows        */
     ASK_REQUEST_OVERHEAD = 64,  /* bytes of a request around its body: numbers, trace           */
+    ASK_SMALL_BYTES = 192,      /* a request's body that needs no memory of its own             */
+    ASK_SPARES_MAX = 64,        /* requests and messages that are kept for the next ones        */
+    ASK_ARENA_FACTOR = 16,      /* memory of parsed answers over their size on the wire         */
     ASK_IDLE_MS = 60000,        /* an unused connection is closed                               */
     ASK_NAMES_MAX = 64,         /* names remembered; the one used longest ago makes room        */
     ASK_FRESH_MS = 1000,        /* how long a resolved list is believed without asking again    */
@@ -55,7 +58,7 @@ struct ask_request {
     cell_answer done;
     cell_part part;
     void *context;
-    uint8_t *body;
+    uint8_t *body; /* `small`, or malloc'd */
     size_t body_size;
     uint8_t trace[CALL_TRACE_LEN];
     bool has_trace;
@@ -65,6 +68,7 @@ struct ask_request {
     enum err e;             /* of the end                                      */
     const char *text;       /* borrowed until ask_settle                       */
     ProtobufCMessage *answer;
+    uint8_t small[ASK_SMALL_BYTES]; /* last: not cleared */
 };
 
 /* Whoever listens at one path. */
@@ -91,7 +95,12 @@ struct asks {
     struct ask_list ended;
     struct loop_timer *timer;
     uint64_t armed_ms;
+    uint64_t now_ms; /* when the loop last came in here: a clock read a step would cost more than the step */
     uint64_t next_id;
+    struct arena arena; /* of the message being taken */
+    struct ask_request *spare_request; /* chains: memory that goes round */
+    struct ask_message *spare_message;
+    uint32_t spare_requests, spare_messages;
     uint32_t next_message_id;
     uint32_t next_connect_id;
     bool is_closing;
@@ -103,6 +112,9 @@ struct asks {
 
 void ask_list_add(struct ask_list *list, struct ask_request *r);
 void ask_list_remove(struct ask_request *r);
+
+/* Whoever comes in from the loop or from the cell says when. */
+void ask_enter(struct asks *asks);
 
 /* Tell the core, do what it says. */
 void ask_step(struct cell *cell, struct ask_request *r, struct client_event ev);

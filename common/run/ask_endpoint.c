@@ -70,7 +70,7 @@ void ask_endpoint_open(struct ask_endpoint *e)
 {
     struct ask_line *ipc = &e->line[ASK_IPC];
 
-    e->used_ms = loop_now_ms();
+    e->used_ms = e->cell->asks->now_ms;
     if (ipc->wire != NULL) {
         return;
     }

@@ -22,6 +22,32 @@ static struct ask_message **find_message(struct ask_endpoint *e, uint32_t id)
     return at;
 }
 
+/* Most messages carry one request: their memory goes round. */
+static struct ask_message *message_new(struct asks *asks, uint32_t count)
+{
+    struct ask_message *m = asks->spare_message;
+
+    if (count > 1 || m == NULL) {
+        return calloc(1, sizeof *m + (count > 1 ? count : 1) * sizeof m->request[0]);
+    }
+    asks->spare_message = m->next;
+    asks->spare_messages--;
+    return m;
+}
+
+static void message_free(struct ask_message *m)
+{
+    struct asks *asks = m->endpoint->cell->asks;
+
+    if (m->count > 1 || asks->spare_messages == ASK_SPARES_MAX) {
+        free(m);
+        return;
+    }
+    m->next = asks->spare_message;
+    asks->spare_message = m;
+    asks->spare_messages++;
+}
+
 void ask_link_detach(struct ask_request *r)
 {
     struct ask_message *m = r->message;
@@ -32,7 +58,7 @@ void ask_link_detach(struct ask_request *r)
     if (--m->left == 0) {
         *find_message(m->endpoint, m->id) = m->next;
         m->endpoint->line[m->way].out--;
-        free(m);
+        message_free(m);
     }
 }
 
@@ -195,7 +221,7 @@ static bool send_one(struct ask_endpoint *e, enum ask_way way, bool has_requests
     struct ask_line *line = &e->line[way];
     size_t bytes = 0;
     uint32_t count = has_requests ? count_batch(e, &bytes) : 0;
-    struct ask_message *m = calloc(1, sizeof *m + count * sizeof m->request[0]);
+    struct ask_message *m = message_new(asks, count);
 
     if (m == NULL) {
         log_error("ASK-NOMEM", "path=%s action=later", e->path);
@@ -206,7 +232,7 @@ static bool send_one(struct ask_endpoint *e, enum ask_way way, bool has_requests
                               .left = count, .bytes = bytes,
                               .epoch = line->transport->epoch(line->wire)};
     if (!transmit(e, line, m->id, count, now_ms) || count == 0) {
-        free(m);
+        message_free(m);
         return count == 0 && line->note_count == 0;
     }
     put_out(e, m);
@@ -358,9 +384,12 @@ static void take_reply(struct ask_endpoint *e, uint32_t id, const Cell__Envelope
 
 void ask_link_take(struct ask_endpoint *e, uint32_t id, const uint8_t *data, size_t size)
 {
-    Cell__Envelope__Replies *replies = cell__envelope__replies__unpack(NULL, size, data);
+    struct asks *asks = e->cell->asks;
+    ProtobufCAllocator allocator = call_allocator(&asks->arena);
+    Cell__Envelope__Replies *replies = cell__envelope__replies__unpack(&allocator, size, data);
 
-    e->used_ms = loop_now_ms();
+    ask_enter(asks);
+    e->used_ms = asks->now_ms;
     if (replies == NULL || replies->version != CALL_ENVELOPE_VERSION) {
         log_warn("ASK-MALFORMED", "path=%s size=%zu", e->path, size);
     } else {
@@ -369,7 +398,7 @@ void ask_link_take(struct ask_endpoint *e, uint32_t id, const uint8_t *data, siz
         }
     }
     ask_settle(e->cell); /* while the texts are there */
-    cell__envelope__replies__free_unpacked(replies, NULL);
+    arena_reset(&asks->arena);
 }
 
 /* ---- connections ------------------------------------------------------------------------------- */
@@ -404,6 +433,7 @@ void ask_link_lost(struct ask_endpoint *e, enum ask_way way, uint32_t epoch, boo
 {
     struct ask_list lost = {0};
     struct ask_request *next;
+    ask_enter(e->cell->asks);
     bool is_down = is_dead || !is_up(e, way == ASK_IPC ? ASK_SHM : ASK_IPC);
 
     if (is_down) {

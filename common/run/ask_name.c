@@ -335,7 +335,7 @@ static enum err route_by_name(struct cell *cell, const char *target, struct ask_
         return e;
     }
     struct ask_name *name = r->name;
-    uint64_t now_ms = loop_now_ms();
+    uint64_t now_ms = cell->asks->now_ms;
     name->used_ms = now_ms;
     name->uses++;
     r->target = &name->target;

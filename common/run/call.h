@@ -22,6 +22,7 @@ enum {
 /* The requests of one message. They are answered together, or each when it is ready if the caller
  * takes that (Requests.apart). */
 struct call_batch {
+    struct call_batch *next;    /* of those that wait for their next message                    */
     struct cell *cell;
     struct arena arena;         /* the parsed envelope and the packed answers                   */
     uint32_t references;        /* calls not freed yet, and the dispatcher                      */

@@ -333,14 +333,11 @@ void channel_break(struct channel *ch, enum err why)
 
 void channel_read(const struct channel *ch, struct channel_numbers *ret)
 {
-    struct shm_counters mine = {0}, theirs;
     size_t bytes;
 
     *ret = (struct channel_numbers){.in = ch->in, .out = ch->out};
     if (ch->shm != NULL && ch->mail != NULL) {
-        shm_chan_counters(ch->shm, &mine, &theirs);
-        ret->wakes = mine.wakes;
-        ret->elided = mine.elided;
+        shm_chan_wakes(ch->shm, &ret->wakes, &ret->elided);
         ret->held = shm_mail_held(ch->mail, &bytes);
     }
 }

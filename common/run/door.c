@@ -81,10 +81,19 @@ static void call_free(struct cell_call *call)
 
 void door_batch_put(struct call_batch *batch)
 {
-    if (--batch->references == 0) {
+    if (--batch->references > 0) {
+        return;
+    }
+    struct door *door = batch->cell->door;
+    if (door->spare_batches == DOOR_SPARES_MAX) {
         arena_fini(&batch->arena);
         free(batch);
+        return;
     }
+    arena_reset(&batch->arena);
+    batch->next = door->spare_batch;
+    door->spare_batch = batch;
+    door->spare_batches++;
 }
 
 static void count_answer(struct cell *cell, struct host_op *op, enum err e, uint64_t arrived_us)
@@ -392,14 +401,23 @@ static void dispatch(struct call_batch *batch, uint32_t index, const struct door
 
 static struct call_batch *batch_new(struct cell *cell, const struct door_message *message)
 {
-    struct call_batch *batch = calloc(1, sizeof *batch);
+    struct door *door = cell->door;
+    struct call_batch *batch = door->spare_batch;
 
-    if (batch == NULL) {
-        return NULL;
-    }
     assert(message->header_len <= sizeof batch->header); /* a wire drops more than 8 hops */
-    size_t room = (size_t)cell->birth.message_bytes * DOOR_ARENA_FACTOR;
-    arena_init(&batch->arena, room < DOOR_ARENA_MIN ? DOOR_ARENA_MIN : room);
+    if (batch != NULL) {
+        struct arena arena = batch->arena;
+        door->spare_batch = batch->next;
+        door->spare_batches--;
+        *batch = (struct call_batch){.arena = arena};
+    } else {
+        batch = calloc(1, sizeof *batch);
+        if (batch == NULL) {
+            return NULL;
+        }
+        size_t room = (size_t)cell->birth.message_bytes * DOOR_ARENA_FACTOR;
+        arena_init(&batch->arena, room < DOOR_ARENA_MIN ? DOOR_ARENA_MIN : room);
+    }
     batch->cell = cell;
     batch->references = 1;
     batch->room = cell->birth.message_bytes;

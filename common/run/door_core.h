@@ -21,6 +21,7 @@ enum {
     DOOR_SHED_MS = 20,            /* a refused caller is asked to come back after             */
     DOOR_ARENA_FACTOR = 16,       /* memory of a parsed request over its size on the wire     */
     DOOR_ARENA_MIN = 1 << 20,
+    DOOR_SPARES_MAX = 16,         /* batches kept for the next messages, 4 KiB each           */
 };
 
 struct door_caller {
@@ -88,6 +89,8 @@ struct door {
     size_t caller_count;
     struct cell_call *live;      /* list of calls that wait for their answer */
     struct cell_call *spare;     /* freed ones, with their arena             */
+    struct call_batch *spare_batch; /* the same                              */
+    uint32_t spare_batches;
     uint32_t live_count;
     uint32_t expired_count;      /* of these: answered with TIMEOUT, their handler holds on */
     struct hist window;

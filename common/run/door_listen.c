@@ -177,6 +177,12 @@ void door_close(struct cell *cell)
     }
     free_calls(door->live);
     free_calls(door->spare);
+    while (door->spare_batch != NULL) {
+        struct call_batch *batch = door->spare_batch;
+        door->spare_batch = batch->next;
+        arena_fini(&batch->arena);
+        free(batch);
+    }
     for (size_t i = 0; i < door->caller_count; i++) {
         free(door->callers[i].granted);
     }

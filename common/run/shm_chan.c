@@ -139,6 +139,12 @@ bool shm_chan_is_near(const struct shm *c)
     return shm_core_is_same_cpu(c);
 }
 
+void shm_chan_wakes(const struct shm *c, uint64_t *ret_wakes, uint64_t *ret_elided)
+{
+    *ret_wakes = __atomic_load_n(&c->count->wakes, __ATOMIC_RELAXED);
+    *ret_elided = __atomic_load_n(&c->count->elided, __ATOMIC_RELAXED);
+}
+
 static void copy_counters(const void *page, struct shm_counters *ret)
 {
     const uint64_t *from = page;

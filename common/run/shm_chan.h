@@ -39,6 +39,9 @@ bool shm_chan_peer_has_ended(const struct shm *c);
 /* Whether the peer last spoke from the processor that this thread runs on. */
 bool shm_chan_is_near(const struct shm *c);
 
+/* Of our own counters those that say what waking costs. */
+void shm_chan_wakes(const struct shm *c, uint64_t *ret_wakes, uint64_t *ret_elided);
+
 /* The pages for people: what this side has counted, and what the peer says it has. Copies. */
 void shm_chan_counters(const struct shm *c, struct shm_counters *ret_mine,
                        struct shm_counters *ret_theirs);
