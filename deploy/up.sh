@@ -34,6 +34,14 @@ if [ "$(id -u)" != 0 ] && [ -z "${CELL_RUN:-}${XDG_RUNTIME_DIR:-}" ]; then
     echo "up.sh: where should the node live? XDG_RUNTIME_DIR is not set; set it or CELL_RUN" >&2
     exit 1
 fi
+place=$build
+while [ ! -e "$place" ]; do
+    place=$(dirname "$place")
+done
+if [ ! -w "$place" ]; then
+    echo "up.sh: $place is not yours to build in; choose another directory with CELL_BUILD" >&2
+    exit 1
+fi
 if [ -x "$cell" ] && "$cell" status >/dev/null 2>&1; then
     echo "the node already runs (deploy/down.sh stops it)"
     "$cell" status

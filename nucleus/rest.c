@@ -6,7 +6,9 @@
 #include "nucleus/tidy.h"
 
 enum {
-    REST_LOOK_MS = 250 /* a log may outgrow its limit by what is written in this time */
+    REST_LOOK_MS = 250,     /* a log may outgrow its limit by what is written in this time */
+    REST_AFTER_CHANGE = 4,  /* looks until memory is tidied                                */
+    REST_AFTER_STATUS = 20,
 };
 
 static void on_look(void *context)
@@ -49,8 +51,18 @@ void rest_soon(struct shell *s)
     }
 }
 
-void rest_tidy_in(struct shell *s, uint32_t looks)
+void rest_after_change(struct shell *s)
 {
-    s->untidy_looks = looks;
+    s->untidy_looks = REST_AFTER_CHANGE;
+    s->was_only_asked = false;
     rest_soon(s);
+}
+
+void rest_after_status(struct shell *s)
+{
+    if (s->untidy_looks == 0 || s->was_only_asked) {
+        s->untidy_looks = REST_AFTER_STATUS;
+        s->was_only_asked = true;
+        rest_soon(s);
+    }
 }

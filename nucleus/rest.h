@@ -6,19 +6,16 @@
 
 #include "nucleus/shell.h"
 
-enum {
-    REST_AFTER_CHANGE = 4,  /* looks until memory is tidied after a change of the whole node … */
-    REST_AFTER_STATUS = 20, /* … and after it was asked how all are: who asks more often than every
-                             * five seconds finds what it needs in memory                      */
-};
-
 enum err rest_open(struct shell *s) MUST_CHECK; /* ERR_NOMEM */
 void rest_close(struct shell *s);
 
 /* Have a look come; asked again until then, it is the same look. Nothing before rest_open. */
 void rest_soon(struct shell *s);
 
-/* Tidy memory (tidy.h) after so many looks from now. */
-void rest_tidy_in(struct shell *s, uint32_t looks);
+/* Memory is to be tidied (tidy.h): a second after the last change of the whole node, whoever asks
+ * meanwhile; five seconds after it was asked for the last time how all are, so that who asks more often
+ * finds what that needs in memory. */
+void rest_after_change(struct shell *s);
+void rest_after_status(struct shell *s);
 
 #endif

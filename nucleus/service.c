@@ -273,9 +273,7 @@ enum err service_status(void *state, struct cell_call *call, const void *request
     reply.nucleus_generation = s->ledger.starts;
     reply.nucleus_pid = (uint32_t)getpid();
     reply.guard_pid = (uint32_t)s->guard_pid;
-    if (s->untidy_looks == 0) { /* else the earlier one stands */
-        rest_tidy_in(s, REST_AFTER_STATUS);
-    }
+    rest_after_status(s);
     return cell_reply(call, &reply);
 }
 

@@ -376,7 +376,7 @@ static void give_back(struct shell *s)
     free(s->queue);
     s->queue = NULL;
     s->queue_room = s->queue_first = 0;
-    rest_tidy_in(s, REST_AFTER_CHANGE);
+    rest_after_change(s);
 }
 
 enum err shell_feed(struct shell *s, const struct node_event *ev)

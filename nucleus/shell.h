@@ -161,6 +161,7 @@ struct shell {
     struct loop_watch *logs_watch;
     bool logs_are_known;   /* all were looked at since then                       */
     bool has_stale_pages;  /* an instance is no more: see to its page, when there is time */
+    bool was_only_asked;   /* nothing has changed since memory was tidied         */
     uint32_t untidy_looks; /* of rest_timer, until memory is tidied; 0: it is     */
     struct cell_call *down_call;
     uint32_t down_count; /* instances that ran when it was asked for */

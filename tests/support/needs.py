@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-from . import groups
+from . import build, groups
 
 
 def root():
@@ -40,6 +40,12 @@ def group(controller):
     return groups.missing(controller)
 
 
+def own_build():
+    """meson and ninja write into the directory also where nothing is left to be built."""
+    directory = build.find().directory
+    return None if os.access(directory, os.W_OK) else f"needs a build directory that it may write, not {directory}"
+
+
 def cores(count):
     here = len(os.sched_getaffinity(0))
     return None if here >= count else f"needs {count} processors, has {here}"
@@ -53,5 +59,6 @@ MARKS = {
     "needs_landlock": ("landlock", landlock),
     "needs_tool": ("needs_tool(name): a program", tool),
     "needs_group": ("needs_group(controller): a control group that can be made", group),
+    "needs_own_build": ("a build directory of one's own", own_build),
     "needs_cores": ("needs_cores(count): processors", cores),
 }

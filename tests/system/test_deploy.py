@@ -24,6 +24,7 @@ def names_in_manifest():
         return re.findall(r"^  - name: (\S+)", f.read(), re.M)
 
 
+@pytest.mark.needs_own_build
 def test_up_twice_and_down_twice(place):
     run, node = place
     first = run(UP)
@@ -58,6 +59,17 @@ def test_a_node_needs_a_place_before_anything_is_built(place, short_dir):
     result = node.execute([*nobody, UP], env={"PATH": os.environ["PATH"], "CELL_BUILD": short_dir})
     assert (result.status, "XDG_RUNTIME_DIR is not set" in result.err) == (1, True), result
     assert os.listdir(short_dir) == []
+
+
+@pytest.mark.needs_other_user
+def test_a_build_directory_of_another_user_is_refused(place, build, short_dir):
+    """What is there already, and what would have to be made where one may not: said before anything else."""
+    _, node = place
+    nobody = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    for directory in (build.directory, os.path.join(short_dir, "none", "there")):
+        result = node.execute([*nobody, UP], env={"PATH": os.environ["PATH"], "CELL_BUILD": directory,
+                                                  "CELL_RUN": short_dir})
+        assert (result.status, "choose another directory with CELL_BUILD" in result.err) == (1, True), result
 
 
 def test_down_without_a_build_says_so(place, short_dir):

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from support import build as build_module, pb, procs, sp, wait
+from support import build as build_module, needs, pb, procs, sp, wait
 
 GREETER = os.path.join(build_module.ROOT, "examples", "greeter")
 OP_HEALTH, OP_GREET = 2, 10000
@@ -20,6 +20,9 @@ def run(*command, **more):
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     """(build, prefix): the build installed below a directory of our own."""
+    missing = needs.own_build()
+    if missing:
+        pytest.skip(missing)
     build = build_module.find()
     top = str(tmp_path_factory.mktemp("installed"))
     run("meson", "install", "-C", build.directory, "--no-rebuild", "--quiet", "--destdir", top)
