@@ -190,7 +190,7 @@ static void take(struct nodosum *n, uint16_t index, const struct nodosum_message
     case NODOSUM_PACKET_SUSPECT:
     case NODOSUM_PACKET_DEAD:
     case NODOSUM_PACKET_LEFT:
-        (void)nodosum_merge_message(n, m); /* nothing follows from old news */
+        (void)nodosum_merge_message(n, index, m); /* nothing follows from old news */
         break;
     case NODOSUM_PACKET_DIGEST:
     case NODOSUM_PACKET_ROWS:
@@ -225,7 +225,7 @@ enum err nodosum_core_packet(struct nodosum *n, uint64_t now_us, const struct no
         } else if (index != NODOSUM_NOBODY) {
             take(n, index, &m);
         } else if (introduces) {
-            (void)nodosum_merge_message(n, &m); /* a full table counts it */
+            (void)nodosum_merge_message(n, index, &m); /* a full table counts it */
         } else {
             n->counters.strangers++;
         }

@@ -1,5 +1,7 @@
 #include "nodosum/events.h"
 
+#include "nodosum/sync.h"
+
 void nodosum_events_add(struct nodosum *n, enum nodosum_change change, uint16_t index)
 {
     const struct nodosum_member *m = &n->member[index];
@@ -7,6 +9,8 @@ void nodosum_events_add(struct nodosum *n, enum nodosum_change change, uint16_t 
     n->event[n->revision % NODOSUM_EVENTS_MAX] = (struct nodosum_event){
         .revision = n->revision + 1, .change = change, .id = m->id, .incarnation = m->incarnation};
     n->revision++;
+    /* Telling is a matter of luck: of a hundred pieces of news in 64 nodes two miss one of them. */
+    nodosum_sync_hurry(n);
 }
 
 /* Declared in core.h: what a watcher asks for. */

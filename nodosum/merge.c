@@ -34,7 +34,7 @@ static bool refute(struct nodosum *n, uint64_t heard)
     return true;
 }
 
-static bool merge_self(struct nodosum *n, const struct nodosum_message *m)
+static bool merge_self(struct nodosum *n, uint16_t from, const struct nodosum_message *m)
 {
     const struct nodosum_member *self = &n->member[NODOSUM_SELF];
 
@@ -42,9 +42,14 @@ static bool merge_self(struct nodosum *n, const struct nodosum_message *m)
         bool is_ours = m->incarnation == self->incarnation && is_same(&m->about, &self->about);
         return !is_ours && refute(n, m->incarnation);
     }
+    if (m->incarnation < self->incarnation) {
+        nodosum_merge_tell(n, from, NODOSUM_SELF); /* refuted long ago, and it did not hear of that */
+        return false;
+    }
     if (!refute(n, m->incarnation)) {
         return false;
     }
+    nodosum_merge_tell(n, from, NODOSUM_SELF);
     /* To be suspected is a sign that we answer late (Lifeguard, IV-A). */
     nodosum_health_worse(n);
     return true;
@@ -145,6 +150,15 @@ static bool merge_end(struct nodosum *n, uint16_t index, const struct nodosum_me
     return true;
 }
 
+void nodosum_merge_tell(struct nodosum *n, uint16_t to, uint16_t index)
+{
+    struct nodosum_packet *p = to == NODOSUM_NOBODY ? NULL : nodosum_out_to(n, to);
+
+    if (p != NULL) {
+        (void)nodosum_gossip_add(n, index, p); /* an empty packet has room */
+    }
+}
+
 void nodosum_merge_conflict(struct nodosum *n, uint16_t index)
 {
     const struct nodosum_member *m = &n->member[index];
@@ -158,19 +172,15 @@ void nodosum_merge_conflict(struct nodosum *n, uint16_t index)
 void nodosum_merge_died(struct nodosum *n, uint16_t index)
 {
     end_member(n, index, NODOSUM_DEAD);
-    /* Told at once, it can object at once if it lives. */
-    struct nodosum_packet *p = nodosum_out_to(n, index);
-    if (p != NULL) {
-        (void)nodosum_gossip_add(n, index, p); /* an empty packet has room */
-    }
+    nodosum_merge_tell(n, index, index); /* told at once, it can object at once if it lives */
 }
 
-bool nodosum_merge_message(struct nodosum *n, const struct nodosum_message *m)
+bool nodosum_merge_message(struct nodosum *n, uint16_t from, const struct nodosum_message *m)
 {
     uint16_t index = nodosum_table_find(n, &m->id);
 
     if (index == NODOSUM_SELF) {
-        return merge_self(n, m);
+        return merge_self(n, from, m);
     }
     switch (m->kind) {
     case NODOSUM_PACKET_ALIVE:

@@ -6,8 +6,12 @@
 
 #include "nodosum/state.h"
 
-/* A message of kind ALIVE, SUSPECT, DEAD or LEFT that somebody sent. True when it changed anything. */
-bool nodosum_merge_message(struct nodosum *n, const struct nodosum_message *m);
+/* A message of kind ALIVE, SUSPECT, DEAD or LEFT that member `from` sent, or a stranger (NODOSUM_NOBODY). True
+ * when it changed anything. */
+bool nodosum_merge_message(struct nodosum *n, uint16_t from, const struct nodosum_message *m);
+
+/* Tell one member what is known of another, or of itself, at once. */
+void nodosum_merge_tell(struct nodosum *n, uint16_t to, uint16_t index);
 
 /* Somebody says something else of this member than we know, in one incarnation: two lives of it share one,
  * because it forgot the first. It is told, and begins a new one. */

@@ -42,7 +42,7 @@ struct nodosum_member {
     uint32_t srtt_us, rttvar_us;  /* RFC 6298, section 2; 0: not measured                                   */
     uint16_t check;               /* of `about`: two lives may share an incarnation                         */
     uint16_t before, after;       /* in its level of news                                                   */
-    uint8_t accusers;
+    uint8_t accusers, asked;      /* … and how often it was asked itself, near the end                      */
     uint8_t level;                /* times its news was told; NODOSUM_LEVELS: it has none                   */
     uint8_t state;                /* enum nodosum_state                                                     */
     bool is_stale;                /* `about` is of an earlier incarnation                                   */

@@ -83,8 +83,7 @@ static void compare_with_one(struct nodosum *n)
     }
 }
 
-/* There was a difference: there may be more, here or there. */
-static void hurry(struct nodosum *n)
+void nodosum_sync_hurry(struct nodosum *n)
 {
     n->sync_gap_us = (uint64_t)NODOSUM_SYNC_LEAST_MS * NODOSUM_MS / 2; /* doubled when it is used */
     uint64_t soon_us = n->now_us + about_us(n, (uint64_t)NODOSUM_SYNC_LEAST_MS * NODOSUM_MS);
@@ -241,26 +240,39 @@ struct filling {
     struct nodosum_packet *p;
 };
 
-static void push(struct nodosum *n, struct filling *f, uint16_t index)
+/* Whoever is dead here and lives there is suspected there, no more: it may be on the other side of a partition
+ * that just ended, and lives (memberlist's mergeState). */
+static bool add_dead(struct nodosum *n, const struct nodosum_member *m, struct nodosum_packet *p)
+{
+    struct nodosum_message doubt = {.kind = NODOSUM_PACKET_SUSPECT, .id = m->id,
+                                    .incarnation = m->incarnation, .count = 1};
+
+    doubt.accuser[0] = n->member[NODOSUM_SELF].short_id;
+    return nodosum_packet_add(p, &doubt);
+}
+
+static bool add_record(struct nodosum *n, uint16_t index, struct nodosum_packet *p)
 {
     const struct nodosum_member *m = &n->member[index];
 
-    for (int tries = 0; tries < 2; tries++) {
-        bool fits = f->p != NULL;
-        if (fits && m->state == NODOSUM_SUSPECT && !m->is_stale) {
-            /* Who does not know it cannot know that it is suspected. */
-            fits = nodosum_packet_add_alive(f->p, &m->id, m->incarnation, &m->about);
-        }
-        if (fits && (nodosum_gossip_add(n, index, f->p) || (m->is_stale && m->state == NODOSUM_ALIVE))) {
-            return;
-        }
-        if (!may_answer(n)) {
-            return;
-        }
-        f->p = nodosum_out_to(n, f->to);
-        if (f->p == NULL) {
-            return;
-        }
+    if (m->state == NODOSUM_DEAD) {
+        return add_dead(n, m, p);
+    }
+    if (m->state == NODOSUM_SUSPECT && !m->is_stale &&
+        !nodosum_packet_add_alive(p, &m->id, m->incarnation, &m->about)) {
+        return false; /* who does not know it cannot know that it is suspected */
+    }
+    return (m->state == NODOSUM_ALIVE && m->is_stale) || nodosum_gossip_add(n, index, p);
+}
+
+static void push(struct nodosum *n, struct filling *f, uint16_t index)
+{
+    if (f->p != NULL && add_record(n, index, f->p)) {
+        return;
+    }
+    f->p = may_answer(n) ? nodosum_out_to(n, f->to) : NULL;
+    if (f->p != NULL) {
+        (void)add_record(n, index, f->p); /* an empty packet has room */
     }
 }
 
@@ -325,7 +337,7 @@ static void compare_rows(struct nodosum *n, uint16_t from, const struct nodosum_
         (void)nodosum_packet_add(p, &want); /* an empty packet has room */
     }
     if (want.count > 0 || f.p != NULL) {
-        hurry(n);
+        nodosum_sync_hurry(n);
     }
 }
 
@@ -339,7 +351,7 @@ static void give(struct nodosum *n, uint16_t from, const struct nodosum_message 
             push(n, &f, n->sorted[at++]);
         }
     }
-    hurry(n);
+    nodosum_sync_hurry(n);
 }
 
 void nodosum_sync_message(struct nodosum *n, uint16_t from, const struct nodosum_message *m)

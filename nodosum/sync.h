@@ -10,6 +10,10 @@
 /* Begin a comparison if it is time, and look for seeds and for members held dead. */
 void nodosum_sync_clock(struct nodosum *n);
 
+/* There was a difference or a change: somebody may not know. The next comparison comes soon, and the one after
+ * it a little later. */
+void nodosum_sync_hurry(struct nodosum *n);
+
 /* When nodosum_sync_clock has something to do. */
 uint64_t nodosum_sync_due_us(const struct nodosum *n);
 

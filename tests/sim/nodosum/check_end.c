@@ -5,6 +5,8 @@
 
 #include "tests/sim/nodosum/check.h"
 
+enum { NEWS_US = 5000000 };
+
 static void check_member(struct world *w, uint32_t node, const struct nodosum *core, uint32_t about)
 {
     const struct nodosum *other = tenant_core(w, about);
@@ -20,9 +22,14 @@ static void check_member(struct world *w, uint32_t node, const struct nodosum *c
         }
         return;
     }
-    if (!lives || view.state != NODOSUM_ALIVE) {
+    if (!lives) {
         world_fail(w, "node %" PRIu32 " holds %" PRIu32 ", which is well, for %s", node, about,
-                   !is_known ? "unknown" : view.state == NODOSUM_SUSPECT ? "suspect" : "dead");
+                   is_known ? "dead" : "unknown");
+        return;
+    }
+    /* An answer took long just now: check_view.c sees to it that a suspicion ends; and that it was refuted is
+     * known everywhere after a few comparisons. */
+    if (view.state == NODOSUM_SUSPECT || w->now_us - tenant_truth(w)->node[about].begun_us < NEWS_US) {
         return;
     }
     if (!nodosum_core_find(other, &id, &self) || view.incarnation != self.incarnation ||

@@ -14,6 +14,10 @@ void check_step(struct world *w, uint32_t node, const struct nodosum *core)
         world_fail(w, "node %" PRIu32 " does not know itself", node);
         return;
     }
+    if (self.incarnation != n->incarnation) {
+        n->incarnation = self.incarnation;
+        n->begun_us = w->now_us;
+    }
     if (self.incarnation > n->incarnation_most) {
         n->incarnation_most = self.incarnation;
     }
@@ -22,6 +26,26 @@ void check_step(struct world *w, uint32_t node, const struct nodosum *core)
     }
     if (nodosum_core_health(core) > 8) {
         world_fail(w, "node %" PRIu32 " has a health of %" PRIu32, node, nodosum_core_health(core));
+    }
+}
+
+enum {
+    SECOND = 1000000,
+    REST_S = 10,     /* after the storm: what slept has woken */
+    SUSPECT_S = 8,   /* the longest suspicion of a thousand members is 5.4 s (suspect.c), and one look a second */
+};
+
+/* A suspicion ends: it is refuted, or its subject is dead. */
+static void check_suspicion(struct world *w, uint32_t node, uint32_t about, const struct nodosum_view *v)
+{
+    struct tenant_node *n = &tenant_truth(w)->node[node];
+
+    if (v->state != NODOSUM_SUSPECT || v->incarnation != n->suspect_of[about] || n->suspect_us[about] == 0) {
+        n->suspect_us[about] = v->state == NODOSUM_SUSPECT ? w->now_us : 0;
+        n->suspect_of[about] = v->incarnation;
+    } else if (n->suspect_us[about] > w->set.calm_us + (uint64_t)REST_S * SECOND &&
+               w->now_us - n->suspect_us[about] > (uint64_t)SUSPECT_S * SECOND) {
+        world_fail(w, "node %" PRIu32 " suspects %" PRIu32 " for more than %d s", node, about, SUSPECT_S);
     }
 }
 
@@ -50,6 +74,7 @@ static void check_one(struct world *w, uint32_t node, const struct nodosum *core
             world_fail(w, "node %" PRIu32 " has %" PRIu32 " %s, its events say otherwise", node, about,
                        lives ? "living" : "not living");
         }
+        check_suspicion(w, node, about, &v);
         if (v.about->meta_version > v.incarnation) {
             world_fail(w, "node %" PRIu32 ": metadata of %" PRIu32 " is of the future", node, about);
         }

@@ -93,7 +93,7 @@ static void start(struct world *w, uint32_t node, struct tenant_seat *s, const s
     t->node[node].lives++;
     t->node[node].has_gone = false;
     memset(t->node[node].believed, 0, w->set.nodes * sizeof *t->node[node].believed);
-    memset(t->node[node].failed_us, 0, w->set.nodes * sizeof *t->node[node].failed_us);
+    memset(t->node[node].suspect_us, 0, w->set.nodes * sizeof *t->node[node].suspect_us);
     t->node[node].believed_count = 0;
 }
 
@@ -266,8 +266,9 @@ void tenant_begin_truth(struct world *w, uint32_t nodes)
     w->set.net.size_max = NODOSUM_PACKET_MAX;
     for (uint32_t i = 0; i < nodes; i++) {
         t->node[i].believed = calloc(nodes, sizeof *t->node[i].believed);
-        t->node[i].failed_us = calloc(nodes, sizeof *t->node[i].failed_us);
-        if (t->node[i].believed == NULL || t->node[i].failed_us == NULL) {
+        t->node[i].suspect_us = calloc(nodes, sizeof *t->node[i].suspect_us);
+        t->node[i].suspect_of = calloc(nodes, sizeof *t->node[i].suspect_of);
+        if (t->node[i].believed == NULL || t->node[i].suspect_us == NULL || t->node[i].suspect_of == NULL) {
             abort();
         }
     }
@@ -279,7 +280,8 @@ static void fini(struct world *w)
 
     for (uint32_t i = 0; i < t->nodes; i++) {
         free(t->node[i].believed);
-        free(t->node[i].failed_us);
+        free(t->node[i].suspect_us);
+        free(t->node[i].suspect_of);
     }
     free(t);
 }

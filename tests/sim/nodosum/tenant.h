@@ -23,11 +23,14 @@ struct tenant_seat {
 /* What is true of a node, whatever anybody believes. */
 struct tenant_node {
     uint64_t incarnation_most;  /* of any life */
+    uint64_t incarnation;       /* now */
+    uint64_t begun_us;          /* … since then */
     uint64_t lives;
     bool has_gone;              /* left or vanished, and not started since */
     uint64_t gone_us;
     bool *believed;             /* [nodes] who lives, by the events it told */
-    uint64_t *failed_us;        /* [nodes] when it said so last; 0: never, or back since */
+    uint64_t *suspect_us;       /* [nodes] since when it is seen as suspect in one incarnation; 0: it is not */
+    uint64_t *suspect_of;       /* [nodes] that incarnation */
     uint64_t believed_count;
 };
 

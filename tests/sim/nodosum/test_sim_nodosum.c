@@ -41,19 +41,16 @@ static void draw(struct world *w)
     t->seeds = (uint32_t)dice_between(&w->dice, DICE_SHAPE, 1, 3);
 }
 
-/* Orders need the nodes: the first check plans them. */
 static void plan(struct world *w)
 {
-    if (w->now_us == w->set.check_us) {
-        uint64_t orders = dice_below(&w->dice, DICE_ORDER, ORDERS_MOST + 1);
-        for (uint64_t i = 0; i < orders; i++) {
-            uint64_t kind = dice_below(&w->dice, DICE_ORDER, 8);
-            world_order(w, 0, (uint32_t)dice_below(&w->dice, DICE_ORDER, w->set.nodes),
-                        dice_below(&w->dice, DICE_ORDER, w->set.calm_us),
-                        kind < TENANT_ORDERS ? kind : TENANT_UPDATE);
-        }
+    uint64_t orders = dice_below(&w->dice, DICE_ORDER, ORDERS_MOST + 1);
+
+    for (uint64_t i = 0; i < orders; i++) {
+        uint64_t kind = dice_below(&w->dice, DICE_ORDER, 8);
+        world_order(w, 0, (uint32_t)dice_below(&w->dice, DICE_ORDER, w->set.nodes),
+                    dice_below(&w->dice, DICE_ORDER, w->set.calm_us),
+                    kind < TENANT_ORDERS ? kind : TENANT_UPDATE);
     }
-    check_views(w);
 }
 
 static void add(const struct world *w)
@@ -115,6 +112,6 @@ int main(int argc, char **argv)
                       .floors = ARRAY_LEN(floors), .add = add, .end = end};
 
     tenant.draw = draw;
-    tenant.check = plan;
+    tenant.begin = plan;
     return suite_main(&s, argc, argv);
 }

@@ -4,7 +4,10 @@
 
 static bool is_before(const struct queue_item *a, const struct queue_item *b)
 {
-    return a->at_us != b->at_us ? a->at_us < b->at_us : a->seq < b->seq;
+    if (a->at_us != b->at_us) {
+        return a->at_us < b->at_us;
+    }
+    return a->is_urgent != b->is_urgent ? a->is_urgent : a->seq < b->seq;
 }
 
 void queue_put(struct queue *q, const struct queue_item *item)

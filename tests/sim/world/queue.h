@@ -1,4 +1,5 @@
-/* What will happen, in order of time; of two at one time, the one that was put in first. */
+/* What will happen, in order of time; of two at one time what is urgent, then the one that was put in
+ * first. */
 #ifndef CELL_TESTS_SIM_WORLD_QUEUE_H
 #define CELL_TESTS_SIM_WORLD_QUEUE_H
 
@@ -16,6 +17,7 @@ struct queue_item {
     uint8_t kind;    /* enum world_happening */
     uint8_t tenant;
     bool is_waiting; /* it waits in the inbox of a node that is busy */
+    bool is_urgent;
     struct queue_packet *packet; /* owned */
 };
 

@@ -276,10 +276,10 @@ static void end(struct world *w)
     }
 }
 
-static void order_some(struct world *w, uint32_t nodes)
+static void order_some(struct world *w)
 {
     for (int i = 0; i < ORDERS; i++) {
-        uint32_t node = (uint32_t)dice_below(&w->dice, DICE_ORDER, nodes);
+        uint32_t node = (uint32_t)dice_below(&w->dice, DICE_ORDER, w->set.nodes);
         uint64_t at_us = dice_below(&w->dice, DICE_ORDER, w->set.calm_us);
         world_order(w, 0, node, at_us, 0);
     }
@@ -296,13 +296,6 @@ static void draw(struct world *w)
     w->set.rot_us = dice_below(&w->dice, DICE_SHAPE, 4) == 0 ? 2000000 : 0;
 }
 
-static void begun(struct world *w)
-{
-    if (w->now_us <= w->set.check_us && w->count.of[COUNT_ORDERS] == 0) {
-        order_some(w, w->set.nodes);
-    }
-}
-
 static void fini(struct world *w)
 {
     free(w->aim[0]);
@@ -310,7 +303,7 @@ static void fini(struct world *w)
 
 static const struct world_tenant notary = {
     .name = "notary", .state_size = sizeof(struct notary), .draw = draw, .step = step, .told = told,
-    .crashed = crashed, .check = begun, .end = end, .fini = fini,
+    .crashed = crashed, .begin = order_some, .end = end, .fini = fini,
 };
 
 static const struct world_tenant *const tenants[] = {&notary};

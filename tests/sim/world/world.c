@@ -113,6 +113,8 @@ static bool put_off(struct world *w, struct queue_item *item)
         n->inbox++;
     }
     item->at_us = n->busy_until_us;
+    /* An event loop that wakes late runs its timers before it reads (libuv's uv_run). */
+    item->is_urgent = item->kind == HAPPEN_EVENT_TIMER && n->rest == NULL;
     queue_put(&w->queue, item);
     return true;
 }
@@ -249,6 +251,11 @@ void world_run(struct world *w, const struct world_tenant *const *tenants, uint3
     struct queue_item item;
 
     begin(w, tenants, count, seed, off, nodes, is_loud);
+    for (uint32_t t = 0; t < count; t++) {
+        if (tenants[t]->begin != NULL) {
+            tenants[t]->begin(w);
+        }
+    }
     world_fault_begin(w);
     if (w->set.check_us != 0) {
         world_put(w, w->set.check_us, HAPPEN_CHECK, 0, 0, 0, NULL);

@@ -78,7 +78,9 @@ struct world_effects {
 struct world_tenant {
     const char *name;
     size_t state_size;                          /* bytes of one node's state: zeroed at each start */
-    void (*draw)(struct world *w);              /* after the world's settings, before the first start */
+    void (*draw)(struct world *w);              /* after the world's settings, before there are nodes */
+    void (*begin)(struct world *w);             /* there are nodes; they start after this, in scripted worlds
+                                                 * only those that the tenant starts */
     void (*step)(struct world *w, uint32_t node, void *state, const struct world_event *ev,
                  struct world_effects *fx);
     void (*stop)(void *state);                  /* the process is gone: free what the state owns */
