@@ -96,10 +96,11 @@ void nodosum_gossip_fill(struct nodosum *n, uint16_t to, struct nodosum_packet *
 {
     uint32_t times = nodosum_gossip_times(n->living);
     uint32_t waiting[NODOSUM_LEVELS], refused = 0;
+    bool is_told = false;
 
     if (to != NODOSUM_NOBODY && !n->tuning.is_plain &&
         (n->member[to].state == NODOSUM_SUSPECT || n->member[to].state == NODOSUM_DEAD)) {
-        (void)nodosum_gossip_add(n, to, p); /* a packet that is full of more urgent things goes as it is */
+        is_told = nodosum_gossip_add(n, to, p);
     }
     for (uint32_t l = 0; l < NODOSUM_LEVELS; l++) {
         waiting[l] = n->level[l].count; /* what is told now moves on and must not be met again */
@@ -108,7 +109,7 @@ void nodosum_gossip_fill(struct nodosum *n, uint16_t to, struct nodosum_packet *
         uint16_t index = n->level[l].first;
         for (uint32_t i = 0; i < waiting[l]; i++) {
             uint16_t after = n->member[index].after;
-            bool fits = nodosum_gossip_add(n, index, p);
+            bool fits = (is_told && index == to) || nodosum_gossip_add(n, index, p);
             if (fits || n->member[index].is_stale || l >= times) {
                 unlink_news(n, index);
                 if (fits && l + 1 < times) {

@@ -9,6 +9,7 @@ enum {
     RANGE_SIZE = 26,
     ROW_SIZE = 19,
     STATE_BITS = NODOSUM_ROW_STALE - 1,
+    FLAG_SHIFT = 7,
 };
 
 uint64_t nodosum_packet_short(const struct nodosum_id *id)
@@ -142,10 +143,7 @@ bool nodosum_packet_add(struct nodosum_packet *p, const struct nodosum_message *
     case NODOSUM_PACKET_NACK:
         put_32(&w, m->seq);
         if (m->kind != NODOSUM_PACKET_NACK) {
-            put_8(&w, m->attempt);
-        }
-        if (m->kind == NODOSUM_PACKET_ACK) {
-            put_8(&w, m->flags);
+            put_8(&w, (uint8_t)(m->attempt | m->flags << FLAG_SHIFT));
         }
         break;
     case NODOSUM_PACKET_PING_REQ:
@@ -334,9 +332,10 @@ static bool get_message(struct reader *r, struct nodosum_message *m)
     case NODOSUM_PACKET_ACK:
         m->seq = get_32(r);
         m->attempt = get_8(r);
-        m->flags = m->kind == NODOSUM_PACKET_ACK ? get_8(r) : 0;
+        m->flags = m->attempt >> FLAG_SHIFT;
+        m->attempt &= (1u << FLAG_SHIFT) - 1;
         claim_that(r, m->attempt < NODOSUM_ATTEMPTS + (m->kind == NODOSUM_PACKET_ACK));
-        claim_that(r, m->flags <= NODOSUM_ACK_STRANGER);
+        claim_that(r, m->flags == 0 || m->kind == NODOSUM_PACKET_ACK);
         return r->is_good;
     case NODOSUM_PACKET_NACK:
     case NODOSUM_PACKET_PING_REQ:

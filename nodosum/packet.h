@@ -2,7 +2,7 @@
  * Integers are big-endian. A packet is refused whole or read whole; nothing in it is believed because of
  * its form. Who sent it is known from the seal around it (common/run), and not part of it.
  *
- *   PING      seq 4, attempt 1                     ACK       seq 4, attempt 1, flags 1
+ *   PING      seq 4, attempt 1                     ACK       seq 4, attempt 1 (its top bit: the flag)
  *   PING_REQ  seq 4, id 32                         NACK      seq 4
  *   ALIVE     id 32, incarnation 8, meta version 8, ip 16, port 2, name (1 + n), metadata (2 + n)
  *   SUSPECT   id 32, incarnation 8, count 1, accusers 8 each     DEAD  id 32, incarnation 8, accuser 8
@@ -29,7 +29,7 @@ enum {
     NODOSUM_ROW_STALE = 0x80,  /* bit of a row's state: incarnation known, the rest older          */
     NODOSUM_ATTEMPTS = 2,      /* of a direct ping                                                 */
     NODOSUM_RELAYED = 2,       /* attempt of an ACK that a helper passes on                        */
-    NODOSUM_ACK_STRANGER = 1,  /* flag: the pinged does not know the pinger                         */
+    NODOSUM_ACK_STRANGER = 1,  /* flag: the pinged does not know the pinger. An ACK is no longer than a PING */
 };
 
 enum nodosum_packet_kind {

@@ -1,8 +1,8 @@
 /* What the membership core reaches, measured: one thing a world, faults by hand, the same for our tuning and
  * for SWIM alone. As a test it runs small worlds and holds them to bounds; by hand it prints a table.
  *
- *   test_nodosum_measure                        bounded sizes, checks
- *   test_nodosum_measure --nodes 1000 [--runs N] [--only NAME]   one size, prints */
+ *   test_nodosum_measure                                          bounded sizes, checks
+ *   test_nodosum_measure --nodes 1000 [--runs N] [--only SCENE]   one size, prints */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -370,19 +370,78 @@ static int by_hand(uint32_t nodes, uint32_t runs, const char *only)
     return failures == 0 ? 0 : 1;
 }
 
+/* ---- bounds: the goals, and what makes them mean something ------------------------------------------- */
+
+static void bound_time(enum scene scene, uint32_t nodes, double p99_ms)
+{
+    row(scene, nodes, 1, false);
+    hold(result.missed == 0, scene, nodes, "somebody never learned it");
+    hold(at_share(&result, 0.99) <= p99_ms, scene, nodes, "it took too long");
+    hold(result.nodes_wronged == 0 || scene == SCENE_HEAL, scene, nodes, "somebody who lives was held dead");
+}
+
+/* A tenth of the false deaths of SWIM alone, which must have some or the comparison is none. */
+static void bound_mistakes(enum scene scene, uint32_t nodes, uint64_t swims_least)
+{
+    row(scene, nodes, 1, true);
+    uint64_t swims = result.false_deaths;
+    row(scene, nodes, 1, false);
+    hold(swims >= swims_least, scene, nodes, "SWIM alone makes too few mistakes to compare with");
+    hold(10 * result.false_deaths <= swims, scene, nodes, "more than a tenth of SWIM's mistakes");
+}
+
+static int by_bounds(void)
+{
+    double few_s, many_s;
+
+    bound_time(SCENE_CRASH, 3, 1200);
+    bound_time(SCENE_CRASH, 64, 1200);
+    bound_time(SCENE_JOIN, 64, 50);
+    bound_time(SCENE_LEAVE, 64, 50);
+    bound_time(SCENE_UPDATE, 64, 50);
+    bound_time(SCENE_AGAIN, 64, 200);
+    bound_time(SCENE_STORM, 64, 2000);
+    bound_time(SCENE_HEAL, 32, 15000);
+    row(SCENE_STOP, 32, 1, false);
+    hold(result.false_deaths == 0, SCENE_STOP, 32, "half a second's stop was death");
+    row(SCENE_IDLE, 8, 1, false);
+    few_s = result.bytes_s;
+    row(SCENE_IDLE, 64, 1, false);
+    many_s = result.bytes_s;
+    hold(many_s <= 200, SCENE_IDLE, 64, "idle is not quiet");
+    hold(many_s <= 1.5 * few_s && result.busiest_bytes_s <= 1.5 * many_s, SCENE_IDLE, 64,
+         "the load grows with the cluster, or lies on one");
+    bound_mistakes(SCENE_LOSS, 32, 30);
+    bound_mistakes(SCENE_SLOW, 64, 2);
+    return failures == 0 ? 0 : 1;
+}
+
+static int usage(const char *program)
+{
+    fprintf(stderr, "usage: %s [--nodes N [--runs N] [--only SCENE]]\n", program);
+    return 64;
+}
+
 int main(int argc, char **argv)
 {
-    uint32_t nodes = 64, runs = 1;
+    uint32_t nodes = 0, runs = 1;
     const char *only = NULL;
 
-    for (int i = 1; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "--nodes") == 0) {
+    for (int i = 1; i < argc; i += 2) {
+        if (i + 1 == argc) {
+            return usage(argv[0]);
+        } else if (strcmp(argv[i], "--nodes") == 0) {
             nodes = (uint32_t)strtoul(argv[i + 1], NULL, 10);
         } else if (strcmp(argv[i], "--runs") == 0) {
             runs = (uint32_t)strtoul(argv[i + 1], NULL, 10);
         } else if (strcmp(argv[i], "--only") == 0) {
             only = argv[i + 1];
+        } else {
+            return usage(argv[0]);
         }
     }
-    return by_hand(nodes, runs, only);
+    if (nodes > WORLD_NODES_MAX || (nodes == 1) || runs == 0 || (nodes == 0 && argc > 1)) {
+        return usage(argv[0]);
+    }
+    return nodes == 0 ? by_bounds() : by_hand(nodes, runs, only);
 }
