@@ -138,7 +138,8 @@ static void end(struct nodosum *n)
     fx->due_us = n->has_left ? UINT64_MAX : due_us;
     fx->revision = n->revision;
     fx->has_left = n->has_left;
-    n->promised_us = fx->due_us;
+    /* What is due already cannot be late: a confirmation may end a suspicion in the past. */
+    n->promised_us = fx->due_us > n->now_us ? fx->due_us : n->now_us;
     n->fx = NULL;
 }
 

@@ -79,7 +79,7 @@ static bool end(bool is_whole)
         {"joins", joined, 5000}, {"failures", failed, 1000}, {"leaves", went, 200}, {"updates", updated, 500},
         {"false deaths", false_deaths, 500}, {"worlds of forgetful nodes", forgetful, 10},
         {"probes", sum.probes, 50000}, {"failed probes", sum.probes_failed, 2000},
-        {"late answers", sum.acks_late, 100}, {"times late", sum.lateness, 100},
+        {"late answers", sum.acks_late, 100}, {"times late", sum.lateness, 40},
         {"suspicions", sum.suspected, 5000}, {"confirmations", sum.confirmed, 4000},
         {"refutations", sum.refuted, 500}, {"strangers", sum.strangers, 5000},
     };

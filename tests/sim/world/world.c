@@ -63,7 +63,8 @@ void world_put(struct world *w, uint64_t at_us, uint8_t kind, uint32_t node, uin
     assert(at_us >= w->now_us && node < w->set.nodes);
     queue_put(&w->queue, &(struct queue_item){.at_us = at_us, .kind = kind, .node = node, .tenant = tenant,
                                               .epoch = w->node[node].epoch, .value = value,
-                                              .packet = packet});
+                                              /* Nothing reaches a process before its own start. */
+                                              .is_urgent = kind == HAPPEN_EVENT_START, .packet = packet});
 }
 
 void world_order(struct world *w, uint8_t tenant, uint32_t node, uint64_t in_us, uint64_t value)
@@ -114,7 +115,7 @@ static bool put_off(struct world *w, struct queue_item *item)
     }
     item->at_us = n->busy_until_us;
     /* An event loop that wakes late runs its timers before it reads (libuv's uv_run). */
-    item->is_urgent = item->kind == HAPPEN_EVENT_TIMER && n->rest == NULL;
+    item->is_urgent = item->kind == HAPPEN_EVENT_START || (item->kind == HAPPEN_EVENT_TIMER && n->rest == NULL);
     queue_put(&w->queue, item);
     return true;
 }

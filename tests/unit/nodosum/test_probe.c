@@ -20,6 +20,27 @@ static uint32_t next_probe(struct kit *k, struct nodosum_message *ret_ping)
     return 0;
 }
 
+/* Step until it asks helpers. */
+static void wait_for_helpers(struct kit *k)
+{
+    for (int i = 0; i < 1000; i++) {
+        kit_due(k);
+        if (kit_sent(k, NODOSUM_PACKET_PING_REQ, UINT32_MAX, NULL) > 0) {
+            return;
+        }
+    }
+    REQUIRE(false, "helpers are asked within a thousand steps");
+}
+
+/* Step until this member is a suspect. */
+static void wait_for_suspicion(struct kit *k, uint32_t who)
+{
+    for (int i = 0; i < 1000 && kit_member(k, who)->state == NODOSUM_ALIVE; i++) {
+        kit_due(k);
+    }
+    REQUIRE(kit_member(k, who)->state == NODOSUM_SUSPECT, "it is suspected within a thousand steps");
+}
+
 static enum err ack(struct kit *k, uint32_t from, uint32_t seq, uint8_t attempt)
 {
     struct nodosum_message m = {.kind = NODOSUM_PACKET_ACK, .seq = seq, .attempt = attempt};
@@ -42,17 +63,13 @@ static void a_probe_takes_its_course(void)
     kit_open(&k, OTHERS + 1, OTHERS);
     uint32_t who = next_probe(&k, &ping);
     uint64_t began_us = k.now_us;
-    while (kit_sent(&k, NODOSUM_PACKET_PING_REQ, UINT32_MAX, &m) == 0) {
-        kit_due(&k);
-    }
+    wait_for_helpers(&k);
     CHECK(k.now_us - began_us == NODOSUM_TIMEOUT_FIRST_MS * MS, "after the first timeout");
     asked = kit_sent(&k, NODOSUM_PACKET_PING_REQ, UINT32_MAX, &m);
     CHECK(asked == NODOSUM_HELPERS && kit_sent(&k, NODOSUM_PACKET_PING_REQ, who, NULL) == 0, "%u helpers", asked);
     CHECK(kit_sent(&k, NODOSUM_PACKET_PING, who, &m) == 1 && m.attempt == 1 && m.seq == ping.seq, "again itself");
     CHECK(kit_member(&k, who)->state == NODOSUM_ALIVE, "not suspected yet");
-    while (kit_member(&k, who)->state == NODOSUM_ALIVE) {
-        kit_due(&k);
-    }
+    wait_for_suspicion(&k, who);
     CHECK(k.now_us - began_us == NODOSUM_END_TIMES * NODOSUM_TIMEOUT_FIRST_MS * MS, "after three timeouts");
     CHECK(kit_member(&k, who)->accusers == 1, "by itself");
     CHECK(nodosum_core_health(k.n) == 1, "no helper said that it had no answer either");
@@ -83,9 +100,7 @@ static void whose_answer_counts(void)
         struct kit k;
         kit_open(&k, OTHERS + 1, OTHERS);
         uint32_t who = next_probe(&k, &ping), helper = 0, other;
-        while (slot_of(&k, ping.seq)->helpers == 0) {
-            kit_due(&k);
-        }
+        wait_for_helpers(&k);
         while (kit_sent(&k, NODOSUM_PACKET_PING_REQ, helper, NULL) == 0) {
             helper++;
         }
@@ -171,9 +186,7 @@ static void helpers_words_save_the_health(void)
         uint32_t said = 0;
         kit_open(&k, OTHERS + 1, OTHERS);
         uint32_t who = next_probe(&k, &ping);
-        while (slot_of(&k, ping.seq)->helpers == 0) {
-            kit_due(&k);
-        }
+        wait_for_helpers(&k);
         struct nodosum_slot slot = *slot_of(&k, ping.seq);
         nack.seq = ping.seq;
         for (uint32_t from = 0; from < OTHERS && said < words; from++) {
@@ -184,9 +197,7 @@ static void helpers_words_save_the_health(void)
                 }
             }
         }
-        while (kit_member(&k, who)->state == NODOSUM_ALIVE) {
-            kit_due(&k);
-        }
+        wait_for_suspicion(&k, who);
         CHECK(nodosum_core_health(k.n) == (words < NODOSUM_HELPERS), "%u of 3 said so", words);
         kit_close(&k);
     }

@@ -77,6 +77,23 @@ static void a_suspect_is_asked_and_then_dead(void)
     kit_close(&k);
 }
 
+/* Confirmations may end a suspicion in the past: that is no lateness of this process. */
+static void a_late_confirmation_ends_it_at_once(void)
+{
+    struct kit k;
+
+    kit_open(&k, OTHERS + 1, OTHERS);
+    kit_suspect(&k, 5, WHO, 1, 1);
+    kit_wait(&k, 1500 * MS);
+    for (uint64_t accuser = 2; accuser <= 4; accuser++) {
+        kit_suspect(&k, 5, WHO, 1, accuser);
+    }
+    CHECK(kit_member(&k, WHO)->state == NODOSUM_SUSPECT, "deaths are for the clock");
+    kit_due(&k);
+    CHECK(kit_member(&k, WHO)->state == NODOSUM_DEAD && k.n->counters.lateness == 0, "at once");
+    kit_close(&k);
+}
+
 static void a_refutation_ends_it(void)
 {
     struct kit k;
@@ -113,6 +130,7 @@ int main(void)
     time_shrinks_with_confirmations();
     confirmations_are_of_different_members();
     a_suspect_is_asked_and_then_dead();
+    a_late_confirmation_ends_it_at_once();
     a_refutation_ends_it();
     neighbours_look_for_themselves();
     return CHECK_RESULT();

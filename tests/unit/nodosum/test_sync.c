@@ -122,13 +122,16 @@ static void equals_say_nothing(void)
 
     kit_open(&k, 11, 10);
     /* What the core itself says of its table, and an empty part of it. */
-    while (kit_sent(&k, NODOSUM_PACKET_DIGEST, UINT32_MAX, &m) == 0) {
+    for (int i = 0; i < 1000 && kit_sent(&k, NODOSUM_PACKET_DIGEST, UINT32_MAX, &m) == 0; i++) {
         kit_due(&k);
     }
     CHECK(m.range[0].members == 11, "all living ones");
     CHECK(kit_hear(&k, 3, &m) == ERR_OK && k.fx.sends == 0, "the same: no answer");
     m.range[0].hash++;
     CHECK(kit_hear(&k, 3, &m) == ERR_OK && kit_sent(&k, NODOSUM_PACKET_ROWS, 3, NULL) == 1, "another: rows");
+    struct nodosum_message self;
+    CHECK(kit_sent(&k, NODOSUM_PACKET_ALIVE, 3, &self) == 1 && self.id.byte[3] == KIT_SELF + 1,
+          "and who says so, for whoever joins");
     m.range[0] = (struct nodosum_range){.first = 1, .last = 2};
     CHECK(kit_hear(&k, 3, &m) == ERR_OK && k.fx.sends == 0, "an empty part of both");
     kit_close(&k);
@@ -232,6 +235,10 @@ static void comparisons_become_rare(void)
         }
     }
     CHECK(count[0] >= 6 && count[0] <= 10, "%u in the first two minutes: 1, 2, 4, 8, 16, 30 s", count[0]);
+    kit_alive(&k, 3, 3, 2);
+    CHECK(k.n->sync_us > k.now_us + SECOND * 5 / 4, "a refutation changes nothing about that");
+    kit_dead(&k, 3, 3, 2);
+    CHECK(k.n->sync_us <= k.now_us + SECOND * 5 / 4, "a death does");
     CHECK(count[1] >= 3 && count[1] <= 6, "%u in the next: every half minute", count[1]);
     kit_close(&k);
 }
