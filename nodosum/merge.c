@@ -1,0 +1,204 @@
+#include "nodosum/merge.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "nodosum/events.h"
+#include "nodosum/gossip.h"
+#include "nodosum/health.h"
+#include "nodosum/out.h"
+#include "nodosum/suspect.h"
+#include "nodosum/table.h"
+
+static bool is_same(const struct nodosum_about *a, const struct nodosum_about *b)
+{
+    return a->address.port == b->address.port &&
+           memcmp(a->address.ip, b->address.ip, sizeof a->address.ip) == 0 && a->name_len == b->name_len &&
+           memcmp(a->name, b->name, a->name_len) == 0 && a->meta_size == b->meta_size &&
+           memcmp(a->meta, b->meta, a->meta_size) == 0;
+}
+
+/* Somebody says something of us that is not so, or speaks of an earlier life of ours. Only a higher
+ * incarnation of our own overrides it (SWIM, 4.2). At the highest there is none: then it stays said, which
+ * takes 2^53 refutations or a member that lies. */
+static bool refute(struct nodosum *n, uint64_t heard)
+{
+    struct nodosum_member *self = &n->member[NODOSUM_SELF];
+
+    if (heard < self->incarnation || heard >= NODOSUM_INCARNATION_MAX || n->is_leaving) {
+        return false;
+    }
+    self->incarnation = heard + 1;
+    n->counters.refuted++;
+    nodosum_gossip_news(n, NODOSUM_SELF);
+    return true;
+}
+
+static bool merge_self(struct nodosum *n, uint16_t from, const struct nodosum_message *m)
+{
+    const struct nodosum_member *self = &n->member[NODOSUM_SELF];
+
+    if (m->kind == NODOSUM_PACKET_ALIVE) {
+        bool is_ours = m->incarnation == self->incarnation && is_same(&m->about, &self->about);
+        return !is_ours && refute(n, m->incarnation);
+    }
+    if (m->incarnation < self->incarnation) {
+        nodosum_merge_tell(n, from, NODOSUM_SELF); /* refuted long ago, and it did not hear of that */
+        return false;
+    }
+    if (!refute(n, m->incarnation)) {
+        return false;
+    }
+    nodosum_merge_tell(n, from, NODOSUM_SELF);
+    /* To be suspected is a sign that we answer late (Lifeguard, IV-A). */
+    nodosum_health_worse(n);
+    return true;
+}
+
+static bool add(struct nodosum *n, const struct nodosum_message *m)
+{
+    uint16_t index = nodosum_table_add(n, &m->id, m->incarnation, &m->about);
+
+    if (index == NODOSUM_NOBODY) {
+        n->counters.full++;
+        return false;
+    }
+    nodosum_events_add(n, NODOSUM_JOINED, index);
+    nodosum_gossip_news(n, index);
+    return true;
+}
+
+static bool merge_alive(struct nodosum *n, uint16_t index, const struct nodosum_message *m)
+{
+    struct nodosum_member *k = &n->member[index];
+    bool was_living = nodosum_table_is_living(k);
+    /* Of an incarnation that was only heard of, this is the first that says what it is. */
+    bool fills = k->is_stale && m->incarnation == k->incarnation;
+
+    bool is_other = !is_same(&k->about, &m->about);
+    if (m->incarnation < k->incarnation || (m->incarnation == k->incarnation && !fills)) {
+        if (m->incarnation == k->incarnation && is_other) {
+            nodosum_merge_conflict(n, index);
+        }
+        return false;
+    }
+    nodosum_table_describe(n, index, &m->about);
+    k->is_stale = false;
+    if (m->incarnation > k->incarnation) {
+        k->incarnation = m->incarnation;
+        nodosum_table_set(n, index, NODOSUM_ALIVE);
+    }
+    if (!was_living && nodosum_table_is_living(k)) {
+        k->srtt_us = 0; /* it may have moved */
+        nodosum_events_add(n, NODOSUM_JOINED, index);
+    } else if (is_other && was_living) {
+        nodosum_events_add(n, NODOSUM_UPDATED, index);
+    }
+    nodosum_gossip_news(n, index);
+    return true;
+}
+
+static void adopt_incarnation(struct nodosum_member *k, uint64_t incarnation)
+{
+    if (incarnation > k->incarnation) {
+        k->incarnation = incarnation;
+        k->is_stale = true;
+    }
+}
+
+static bool merge_suspect(struct nodosum *n, uint16_t index, const struct nodosum_message *m)
+{
+    struct nodosum_member *k = &n->member[index];
+
+    if (m->incarnation < k->incarnation || !nodosum_table_is_living(k)) {
+        return false;
+    }
+    if (m->incarnation > k->incarnation && k->state == NODOSUM_SUSPECT) {
+        nodosum_table_set(n, index, NODOSUM_ALIVE); /* that suspicion was refuted, and this is another */
+    }
+    adopt_incarnation(k, m->incarnation);
+    return nodosum_suspect_heard(n, index, m->accuser, m->count);
+}
+
+static void end_member(struct nodosum *n, uint16_t index, enum nodosum_state state)
+{
+    struct nodosum_member *k = &n->member[index];
+    bool was_living = nodosum_table_is_living(k);
+
+    nodosum_table_set(n, index, state);
+    if (was_living || state == NODOSUM_LEFT) {
+        nodosum_events_add(n, state == NODOSUM_LEFT ? NODOSUM_WENT : NODOSUM_FAILED, index);
+    }
+    n->counters.died += state == NODOSUM_DEAD;
+    nodosum_gossip_news(n, index);
+}
+
+static bool merge_end(struct nodosum *n, uint16_t index, const struct nodosum_message *m)
+{
+    struct nodosum_member *k = &n->member[index];
+    enum nodosum_state state = m->kind == NODOSUM_PACKET_DEAD ? NODOSUM_DEAD : NODOSUM_LEFT;
+
+    if (m->incarnation < k->incarnation || (m->incarnation == k->incarnation && k->state >= state)) {
+        return false;
+    }
+    if (!nodosum_table_is_living(k) && k->state >= state) {
+        adopt_incarnation(k, m->incarnation); /* gone before, and gone again */
+        return false;
+    }
+    adopt_incarnation(k, m->incarnation);
+    end_member(n, index, state);
+    return true;
+}
+
+void nodosum_merge_tell(struct nodosum *n, uint16_t to, uint16_t index)
+{
+    struct nodosum_packet *p = to == NODOSUM_NOBODY ? NULL : nodosum_out_to(n, to);
+
+    if (p != NULL) {
+        (void)nodosum_gossip_add(n, index, p); /* an empty packet has room */
+    }
+}
+
+void nodosum_merge_conflict(struct nodosum *n, uint16_t index)
+{
+    const struct nodosum_member *m = &n->member[index];
+    struct nodosum_packet *p = nodosum_out_to(n, index);
+
+    if (p != NULL) {
+        (void)nodosum_packet_add_alive(p, &m->id, m->incarnation, &m->about); /* an empty packet has room */
+    }
+}
+
+void nodosum_merge_died(struct nodosum *n, uint16_t index)
+{
+    end_member(n, index, NODOSUM_DEAD);
+    nodosum_merge_tell(n, index, index); /* told at once, it can object at once if it lives */
+}
+
+bool nodosum_merge_message(struct nodosum *n, uint16_t from, const struct nodosum_message *m)
+{
+    uint16_t index = nodosum_table_find(n, &m->id);
+
+    if (index == NODOSUM_SELF) {
+        return merge_self(n, from, m);
+    }
+    switch (m->kind) {
+    case NODOSUM_PACKET_ALIVE:
+        return index == NODOSUM_NOBODY ? add(n, m) : merge_alive(n, index, m);
+    case NODOSUM_PACKET_SUSPECT:
+        return index != NODOSUM_NOBODY && merge_suspect(n, index, m);
+    case NODOSUM_PACKET_DEAD:
+    case NODOSUM_PACKET_LEFT:
+        return index != NODOSUM_NOBODY && merge_end(n, index, m);
+    case NODOSUM_PACKET_PING:
+    case NODOSUM_PACKET_ACK:
+    case NODOSUM_PACKET_PING_REQ:
+    case NODOSUM_PACKET_NACK:
+    case NODOSUM_PACKET_DIGEST:
+    case NODOSUM_PACKET_ROWS:
+    case NODOSUM_PACKET_WANT:
+        break;
+    }
+    assert(false); /* no news */
+    return false;
+}

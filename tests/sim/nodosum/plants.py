@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""Planted bugs: each is put into a copy of the membership core, and the drawn worlds, the measuring
+ones or, where the core makes up for the bug by other means, a unit test must find it. A bug that escapes, or whose place is no longer in the source, fails the test. The
+shipped sources know nothing of this.
+
+Usage: plants.py --root DIR --cc COMPILER [--worlds N] [--jobs N] [NAME ...]
+"""
+import argparse
+import concurrent.futures
+import glob
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+# name: (file, who finds it: drawn worlds, a measured scene or a unit test, what goes wrong,
+#        [(text that is there once, what the bug makes of it)])
+PLANTS = {
+    "no-refutation": ("merge.c", "worlds", "who is suspected says nothing", [
+        ("    self->incarnation = heard + 1;\n", "    if (heard > 0) {\n        return false;\n    }\n")]),
+    "refuted-the-same": ("merge.c", "worlds", "a refutation has the incarnation of the suspicion", [
+        ("    self->incarnation = heard + 1;\n", "    self->incarnation = heard;\n")]),
+    "stale-as-fresh": ("merge.c", "unit:merge", "an incarnation heard of by a suspicion counts as known whole", [
+        ("        k->is_stale = true;\n", "")]),
+    "back-in-silence": ("merge.c", "worlds", "who comes back is no event", [
+        ("        nodosum_events_add(n, NODOSUM_JOINED, index);\n    } else if", "    } else if")]),
+    "dies-twice": ("merge.c", "worlds", "who is dead fails again", [
+        ("    if (was_living || state == NODOSUM_LEFT) {", "    if (was_living || state != NODOSUM_ALIVE) {"),
+        ("    if (!nodosum_table_is_living(k) && k->state >= state) {", "    if (false) {")]),
+    "old-news-wins": ("merge.c", "worlds", "any suspicion overrides, however old", [
+        ("    if (m->incarnation < k->incarnation || !nodosum_table_is_living(k)) {", "    if (!nodosum_table_is_living(k)) {"),
+        ("    if (m->incarnation < k->incarnation || (m->incarnation == k->incarnation && k->state >= state)) {",
+         "    if (m->incarnation == k->incarnation && k->state >= state) {")]),
+    "one-incarnation-two-lives": ("merge.c", "unit:merge", "who forgot its former life is not told", [
+        ("            nodosum_merge_conflict(n, index);\n", ""),
+        ("    struct nodosum_packet *p = nodosum_out_to(n, index);\n\n    if (p != NULL) {\n        (void)nodosum_packet_add_alive",
+         "    struct nodosum_packet *p = NULL;\n\n    if (p != NULL) {\n        (void)nodosum_packet_add_alive")]),
+    "update-no-event": ("merge.c", "update", "new metadata is no event", [
+        ("    } else if (is_other && was_living) {", "    } else if (is_other && was_living && k->state == NODOSUM_DEAD) {")]),
+    "wrong-count": ("table.c", "worlds", "the dead count as living", [
+        ("    n->living -= was_living;\n", "    n->living -= was_living && state == NODOSUM_LEFT;\n")]),
+    "suspects-mixed-up": ("table.c", "worlds", "another suspect than the refuted one leaves the list", [
+        ("        n->suspect[at] = n->suspect[--n->suspects];\n", "        n->suspects--;\n")]),
+    "out-of-order": ("table.c", "worlds", "a newcomer is put at the end of the ordered list", [
+        ("    memmove(n->sorted + place + 1, n->sorted + place, (n->count - place) * sizeof *n->sorted);\n    n->sorted[place] = index;",
+         "    place = n->count;\n    n->sorted[place] = index;")]),
+    "told-once": ("gossip.c", "crash", "news is told once", [
+        ("    return NODOSUM_SENDS_FACTOR * digits;", "    return 1;")]),
+    "told-for-ever": ("gossip.c", "idle", "news never gets old", [
+        ("                if (fits && l + 1 < times) {\n                    link_news(n, index, (uint8_t)(l + 1));",
+         "                if (fits) {\n                    link_news(n, index, (uint8_t)(l + 1 < times ? l + 1 : l));")]),
+    "told-late": ("core.c", "join", "the clock is not set for news", [
+        ("    due_us = n->gossip_us == 0 ? due_us : least(due_us, n->gossip_us);\n", "")]),
+    "never-accuses": ("probe.c", "worlds", "no answer means nothing", [
+        ("        nodosum_suspect_accuse(n, s->target);\n", "        (void)s;\n")]),
+    "no-suspicion": ("probe.c", "loss", "no answer is death", [
+        ("        nodosum_suspect_accuse(n, s->target);\n",
+         "        nodosum_suspect_accuse(n, s->target);\n        n->member[s->target].due_us = n->now_us;\n")]),
+    "no-helpers": ("probe.c", "unit:probe", "nobody else is asked", [
+        ("        ask_helpers(n, s);\n", "        (void)ask_helpers;\n")]),
+    "probes-leak": ("probe.c", "worlds", "an answered probe counts as under way for ever", [
+        ("    n->probing -= s->kind == NODOSUM_SLOT_PROBE;\n", "    n->probing -= s->kind == NODOSUM_SLOT_PROBE && !s->is_answered;\n")]),
+    "helpers-keep-it": ("probe.c", "unit:probe", "what a helper hears it does not pass on", [
+        ("        pass_on(n, s);\n", "        (void)pass_on;\n")]),
+    "one-probe-a-life": ("probe.c", "worlds", "the next period never comes", [
+        ("    n->period_us = n->now_us + nodosum_health_scaled(n, (uint64_t)n->tuning.period_ms * NODOSUM_MS);",
+         "    n->period_us = UINT64_MAX;")]),
+    "chance-alone": ("probe.c", "crash", "probes are rare and left to chance", [
+        ("    n->is_ring_turn = !n->is_ring_turn && !n->tuning.is_plain;", "    n->is_ring_turn = false;\n    n->period_us += 600000;")]),
+    "suspect-for-ever": ("suspect.c", "worlds", "nobody dies of a suspicion", [
+        ("        if (m->due_us <= n->now_us) {", "        if (m->due_us <= n->now_us && m->due_us == 0) {")]),
+    "unconfirmed": ("suspect.c", "crash", "confirmations do not shorten a suspicion", [
+        ("nodosum_suspect_time_us(&n->tuning, n->living, m->accusers - 1u);", "nodosum_suspect_time_us(&n->tuning, n->living, 0);")]),
+    "echo-confirms": ("suspect.c", "unit:suspect", "one accuser heard four times is four accusers", [
+        ("        if (m->accuser[i] == accuser) {\n            return false;\n        }\n", "")]),
+    "nobody-looks": ("suspect.c", "crash", "those beside a suspect do not look for themselves", [
+        ("    if (is_new && !n->tuning.is_plain && is_beside(n, index)) {", "    if (is_new && false && is_beside(n, index)) {")]),
+    "hasty": ("suspect.c", "stop", "a suspicion lasts a tenth of what it should", [
+        ("    least_ms = least_ms > t->suspect_least_ms ? least_ms : t->suspect_least_ms;\n", "    least_ms = t->suspect_least_ms / 10.0;\n")]),
+    "never-compares": ("sync.c", "worlds", "tables are never compared", [
+        ("    if (n->now_us >= n->sync_us) {\n        compare_with_one(n);", "    if (n->now_us >= n->sync_us) {\n        n->sync_us = n->now_us + about_us(n, 1000000);\n        (void)compare_with_one;")]),
+    "nothing-to-say": ("sync.c", "unit:sync", "who knows more keeps it", [
+        ("        return m->incarnation > row->incarnation;\n", "        return false;\n"),
+        ("knows_more(k, &m->row[row]) : nodosum_table_is_living(k)", "knows_more(k, &m->row[row]) : false")]),
+    "no-wants": ("sync.c", "worlds", "who knows less does not ask, nor tells", [
+        ("            want.want[want.count++] = m->row[row].short_id;\n", "            (void)want;\n"),
+        ("knows_more(k, &m->row[row]) : nodosum_table_is_living(k)", "knows_more(k, &m->row[row]) : false")]),
+    "death-spreads": ("sync.c", "heal", "whoever is dead on one side of a partition dies on the other when it ends", [
+        ("        return add_dead(n, m, p);\n", "        (void)add_dead;\n        return nodosum_gossip_add(n, index, p);\n")]),
+    "no-way-back": ("sync.c", "worlds", "nobody looks for the dead and for seeds again", [
+        ("    n->join_us = n->now_us + about_us(n, is_alone ? n->join_gap_us : most_us);", "    n->join_us = is_alone ? n->now_us + about_us(n, n->join_gap_us) : UINT64_MAX;")]),
+    "no-seeds": ("sync.c", "storm", "seeds are not asked", [
+        ("    try_seeds(n, is_alone ? JOIN_SEEDS : 1);\n", "    (void)try_seeds;\n")]),
+    "unknown-answers": ("sync.c", "unit:sync", "a seed answers without saying who it is", [
+        ("nodosum_gossip_add(n, NODOSUM_SELF, p) && !nodosum_packet_add(p, &m)", "!nodosum_packet_add(p, &m)")]),
+    "no-hurry": ("sync.c", "unit:sync", "changes are not compared soon", [
+        ("    n->sync_us = soon_us < n->sync_us ? soon_us : n->sync_us;\n", "    (void)soon_us;\n")]),
+    "left-in-silence": ("core.c", "leave", "who leaves tells nobody", [
+        ("        nodosum_table_set(n, NODOSUM_SELF, NODOSUM_LEFT);\n        nodosum_gossip_news(n, NODOSUM_SELF);",
+         "        nodosum_table_set(n, NODOSUM_SELF, NODOSUM_LEFT);\n        nodosum_gossip_drop(n, NODOSUM_SELF);")]),
+    "strangers-unheard": ("core.c", "worlds", "who introduces itself is not taken in", [
+        ("        } else if (introduces) {", "        } else if (introduces && n->living == 1) {")]),
+    "revision-skipped": ("events.c", "worlds", "a revision is left out now and then", [
+        ("    n->revision++;\n", "    n->revision += n->revision % 7 == 0 ? 2 : 1;\n")]),
+    "packet-overwritten": ("out.c", "worlds", "the last packet of a step is begun anew by the next", [
+        ("    if (fx->sends > 0 && fx->send[fx->sends - 1].packet.size == 0) {\n        return",
+         "    if (fx->sends > 0) {\n        return")]),
+    "lateness-excused-not": ("health.c", "unit:probe", "who wakes late holds it against the others", [
+        ("    if (n->tuning.is_plain || n->promised_us == 0 ||", "    if (n->now_us > 0 || n->promised_us == 0 ||")]),
+    "past-is-late": ("core.c", "unit:suspect", "what is due in the past counts as lateness, and is put off", [
+        ("    n->promised_us = fx->due_us > n->now_us ? fx->due_us : n->now_us;\n", "    n->promised_us = fx->due_us;\n")]),
+    "ever-worse": ("health.c", "crash", "health is never regained, and everything makes it worse", [
+        ("    n->health -= n->health > 0;", "    n->health += n->health < NODOSUM_HEALTH_MAX;")]),
+    "anybody-answers": ("probe.c", "unit:probe", "an answer counts whoever sends it", [
+        ("(is_relayed ? !is_helper(s, from) : s->target != from)) {", "(is_relayed && from == NODOSUM_SELF)) {")]),
+    "helps-without-end": ("probe.c", "unit:probe", "a flood of requests takes all slots", [
+        ("n->relaying == NODOSUM_RELAYS_MAX) {", "n->relaying == NODOSUM_SLOTS - NODOSUM_PROBES_MAX) {")]),
+    "living-evicted": ("table.c", "unit:table", "a full table forgets a living member", [
+        ("        if (index != NODOSUM_SELF && !nodosum_table_is_living(m) &&\n            (found", "        if (index != NODOSUM_SELF &&\n            (found")]),
+    "strangers-believed": ("core.c", "unit:probe", "whoever is unknown is listened to", [
+        ("        } else if (introduces) {", "        } else if (m.kind >= NODOSUM_PACKET_ALIVE && m.kind <= NODOSUM_PACKET_LEFT) {")]),
+    "any-name": ("packet.c", "unit:packet", "names are not checked", [
+        ("r->is_good && name_valid(about->name, about->name_len)", "r->is_good")]),
+    "read-past": ("packet.c", "unit:packet", "the last byte of a packet is read twice", [
+        ("    if (size > r->left) {", "    if (size > r->left + 1) {"), ("    r->left -= size;", "    r->left -= size < r->left ? size : r->left;")]),
+    "answers-without-end": ("sync.c", "unit:sync", "comparisons are answered at any rate", [
+        ("        n->counters.held++;\n        return false;", "        n->counters.held++;\n        return true;")]),
+    "too-long": ("packet.c", "worlds", "a packet may be a little longer than it may be", [
+        (".room = NODOSUM_PACKET_MAX}", ".room = NODOSUM_PACKET_MAX + 40}")]),
+}
+
+FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-O1", "-w"]
+BASE = ["bytes", "err", "name", "rate", "rng"]
+MAINS = {"worlds": "test_sim_nodosum.c", "measures": "test_nodosum_measure.c"}
+
+
+def compile_one(args, source, output):
+    subprocess.run([*args.cc, *FLAGS, "-I", args.root, "-c", source, "-o", output], check=True)
+    return output
+
+
+def plant(args, name, scratch):
+    """The bug's source, or None when its place is gone."""
+    file, _, _, changes = PLANTS[name]
+    with open(os.path.join(args.root, "nodosum", file), encoding="utf-8") as f:
+        text = f.read()
+    for old, new in changes:
+        if text.count(old) != 1:
+            return None
+        text = text.replace(old, new)
+    path = os.path.join(scratch, f"{name}.c")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+def links(source, planted, main, is_unit):
+    """Whether an object belongs into the program with this main file."""
+    room, name = os.path.split(source.removeprefix("tests/"))
+    if name.startswith("test_"):
+        return f"{room}/{name}" == main
+    return source != "nodosum/" + planted and room != ("sim/nodosum" if is_unit else "unit/nodosum")
+
+
+def try_plant(args, name, objects, scratch):
+    """(caught, one line that says how)"""
+    file, finder, _, _ = PLANTS[name]
+    source = plant(args, name, scratch)
+    if source is None:
+        return False, "its place in the source is gone or not the only one"
+    try:
+        variant = compile_one(args, source, os.path.join(scratch, f"{name}.o"))
+    except subprocess.CalledProcessError:
+        return False, "does not compile"
+    unit = finder.removeprefix("unit:") if finder.startswith("unit:") else None
+    wanted = (f"unit/nodosum/test_{unit}.c" if unit else
+              f"sim/nodosum/{MAINS['worlds' if finder == 'worlds' else 'measures']}")
+    others = [o for s, o in objects.items() if links(os.path.relpath(s, args.root), file, wanted, unit)]
+    program = os.path.join(scratch, name)
+    subprocess.run([*args.cc, "-o", program, variant, *others, "-lm"], check=True)
+    choice = [] if unit else ["--worlds", str(args.worlds)] if finder == "worlds" else ["--only", finder]
+    try:
+        run = subprocess.run([program, *choice], capture_output=True, text=True, check=False,
+                             timeout=args.patience)
+    except subprocess.TimeoutExpired:
+        return True, f"did not end within {args.patience} s"
+    said = [l for l in run.stderr.strip().splitlines() if not l.startswith("replay:")] or [""]
+    if run.returncode == 0:
+        return False, f"escaped {finder}"
+    if run.returncode != 1 and "Assertion" not in said[-1]:
+        return False, f"ended with {run.returncode}: {said[-1]}"
+    return True, re.sub(r"^\S*/", "", said[-1])[:110]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--root", required=True)
+    parser.add_argument("--cc", required=True, type=str.split)
+    parser.add_argument("--worlds", type=int, default=300)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--patience", type=int, default=60, help="seconds for one bug")
+    parser.add_argument("names", nargs="*")
+    args = parser.parse_args()
+    names = args.names or list(PLANTS)
+    sources = (sorted(glob.glob(os.path.join(args.root, "nodosum/*.c")))
+               + sorted(glob.glob(os.path.join(args.root, "tests/sim/nodosum/*.c")))
+               + sorted(glob.glob(os.path.join(args.root, "tests/unit/nodosum/*.c")))
+               + [s for s in sorted(glob.glob(os.path.join(args.root, "tests/sim/world/*.c")))
+                  if not os.path.basename(s).startswith("test_")]
+               + [os.path.join(args.root, f"common/base/{b}.c") for b in BASE])
+    escaped = 0
+    with tempfile.TemporaryDirectory() as scratch, \
+            concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        made = pool.map(lambda s: (s, compile_one(args, s, os.path.join(
+            scratch, os.path.relpath(s, args.root).replace("/", "_") + ".o"))), sources)
+        objects = dict(made)
+        for name, (caught, how) in zip(names, pool.map(
+                lambda n: try_plant(args, n, objects, scratch), names)):
+            print(f"{'caught ' if caught else 'ESCAPED'} {name}: {PLANTS[name][2]}: {how}", flush=True)
+            escaped += not caught
+    print(f"{len(names) - escaped} of {len(names)} planted bugs caught")
+    return 1 if escaped else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

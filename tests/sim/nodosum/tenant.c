@@ -1,0 +1,297 @@
+#include "tests/sim/nodosum/tenant.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/bytes.h"
+#include "tests/sim/nodosum/check.h"
+
+enum {
+    PORT = 7402,
+    EVENTS = 64,      /* read at one time */
+    META = 16,        /* bytes of metadata in these worlds */
+};
+
+struct tenant_truth *tenant_truth(const struct world *w)
+{
+    return w->aim[0];
+}
+
+struct nodosum *tenant_core(const struct world *w, uint32_t node)
+{
+    const struct tenant_seat *s = w->node[node].state[0];
+
+    return s == NULL || s->is_silent || s->has_left ? NULL : s->core;
+}
+
+/* Spread over the ring, and the number in the clear behind it. */
+struct nodosum_id tenant_id(uint32_t node)
+{
+    struct nodosum_id id = {0};
+    struct rng r;
+
+    rng_init(&r, node);
+    bytes_put_be64(id.byte, rng_next(&r));
+    bytes_put_be32(id.byte + NODOSUM_ID_SIZE - 4, node);
+    return id;
+}
+
+uint32_t tenant_of(const struct nodosum_id *id)
+{
+    uint32_t node = bytes_get_be32(id->byte + NODOSUM_ID_SIZE - 4);
+
+    return node < WORLD_NODES_MAX ? node : WORLD_NODES_MAX;
+}
+
+static struct nodosum_address address_of(uint32_t node)
+{
+    struct nodosum_address a = {.ip = {[10] = 0xff, [11] = 0xff, [12] = 10}, .port = PORT};
+
+    bytes_put_be32(a.ip + 12, UINT32_C(10) << 24 | node);
+    return a;
+}
+
+static uint32_t node_at(const struct nodosum_address *a)
+{
+    return bytes_get_be32(a->ip + 12) & 0xffffff;
+}
+
+/* ---- lives ----------------------------------------------------------------------------------------- */
+
+static void set_meta(struct tenant_truth *t, uint8_t meta[META])
+{
+    bytes_put_be64(meta, ++t->updates);
+    bytes_put_be64(meta + 8, ~t->updates);
+}
+
+static void start(struct world *w, uint32_t node, struct tenant_seat *s, const struct world_event *ev)
+{
+    struct tenant_truth *t = tenant_truth(w);
+    struct nodosum_config c = {.id = tenant_id(node), .seed = dice_below(&w->dice, DICE_TENANT, UINT64_MAX),
+                               .incarnation = t->forgets ? 1 : ev->wall_us / 1000000,
+                               .members_max = t->tables != 0 ? t->tables : w->set.nodes + 1,
+                               .tuning = t->tuning};
+
+    c.about.address = address_of(node);
+    c.about.name_len = (uint8_t)snprintf(c.about.name, sizeof c.about.name, "node-%" PRIu32, node);
+    c.about.meta_size = META;
+    set_meta(t, c.about.meta);
+    for (uint32_t i = 0; i < t->seeds && i < w->set.nodes; i++) {
+        c.seed_at[c.seeds++] = address_of(i);
+    }
+    s->memory = malloc(nodosum_core_size(c.members_max));
+    if (s->memory == NULL) {
+        abort();
+    }
+    enum err e = nodosum_core_init(s->memory, &c, ev->now_us, &s->core);
+    if (e != ERR_OK) {
+        world_fail(w, "node %" PRIu32 " cannot start: %s", node, err_name(e));
+        s->is_silent = true;
+    }
+    t->node[node].lives++;
+    t->node[node].has_gone = false;
+    memset(t->node[node].believed, 0, w->set.nodes * sizeof *t->node[node].believed);
+    memset(t->node[node].suspect_us, 0, w->set.nodes * sizeof *t->node[node].suspect_us);
+    t->node[node].believed_count = 0;
+}
+
+static void add_counters(struct nodosum_counters *to, const struct nodosum_counters *from)
+{
+    uint64_t *a = (uint64_t *)to;
+    const uint64_t *b = (const uint64_t *)from;
+
+    for (size_t i = 0; i < sizeof *to / sizeof *a; i++) {
+        a[i] += b[i];
+    }
+}
+
+struct nodosum_counters tenant_sum(const struct world *w)
+{
+    struct nodosum_counters sum = tenant_truth(w)->sum;
+
+    for (uint32_t i = 0; i < w->set.nodes; i++) {
+        const struct tenant_seat *s = w->node[i].state[0];
+        if (s != NULL && s->core != NULL) {
+            add_counters(&sum, nodosum_core_counters(s->core));
+        }
+    }
+    return sum;
+}
+
+static void stop(void *state)
+{
+    struct tenant_seat *s = state;
+
+    free(s->memory);
+    *s = (struct tenant_seat){.is_silent = true};
+}
+
+static void crashed(struct world *w, uint32_t node)
+{
+    const struct tenant_seat *s = w->node[node].state[0];
+
+    if (s->core != NULL) {
+        add_counters(&tenant_truth(w)->sum, nodosum_core_counters(s->core));
+    }
+}
+
+/* ---- a step ------------------------------------------------------------------------------------------ */
+
+static void send_all(struct world *w, struct world_effects *fx, const struct nodosum_effects *n)
+{
+    for (uint32_t i = 0; i < n->sends; i++) {
+        const struct nodosum_send *s = &n->send[i];
+        uint32_t to = node_at(&s->at);
+        /* A seal is for one key: at another's door it is noise. */
+        if (!s->has_id || tenant_of(&s->to) == to) {
+            world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_SEND, .to = to}, s->packet.bytes,
+                         s->packet.size);
+        }
+    }
+}
+
+static void tell_events(struct world *w, uint32_t node, struct tenant_seat *s, struct world_effects *fx)
+{
+    struct nodosum_event e[EVENTS];
+    uint32_t count;
+
+    do {
+        if (nodosum_core_events(s->core, s->revision, e, EVENTS, &count) != ERR_OK) {
+            world_fail(w, "node %" PRIu32 " forgot events of this very step", node);
+            return;
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            if (e[i].revision != ++s->revision) {
+                world_fail(w, "node %" PRIu32 ": revision %" PRIu64 " follows %" PRIu64, node, e[i].revision,
+                           s->revision - 1);
+            }
+            world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_TELL, .value = e[i].change,
+                                                      .more = {tenant_of(&e[i].id), e[i].incarnation}},
+                         NULL, 0);
+        }
+    } while (count > 0);
+}
+
+static void order(struct world *w, uint32_t node, struct tenant_seat *s, const struct world_event *ev,
+                  struct nodosum_effects *n)
+{
+    struct tenant_truth *t = tenant_truth(w);
+    uint8_t meta[META];
+
+    /* One seed must stay, or nobody can find anybody: the first. */
+    uint64_t what = node == 0 ? TENANT_UPDATE : ev->value;
+
+    if (what == TENANT_VANISH) {
+        world_say(w, "node %" PRIu32 " vanishes", node);
+        s->is_silent = true;
+        t->node[node].has_gone = true;
+        t->node[node].gone_us = w->now_us;
+    } else if (what == TENANT_LEAVE) {
+        world_say(w, "node %" PRIu32 " leaves", node);
+        nodosum_core_leave(s->core, ev->now_us, n);
+        s->is_leaving = true;
+        t->node[node].has_gone = true;
+        t->node[node].gone_us = w->now_us;
+    } else {
+        set_meta(t, meta);
+        enum err e = nodosum_core_update(s->core, ev->now_us, meta, META, n);
+        if (e != (s->is_leaving ? ERR_PRECONDITION : ERR_OK)) {
+            world_fail(w, "node %" PRIu32 ": update: %s", node, err_name(e));
+        }
+    }
+}
+
+static void step(struct world *w, uint32_t node, void *state, const struct world_event *ev,
+                 struct world_effects *fx)
+{
+    static struct nodosum_effects n;
+    struct tenant_seat *s = state;
+    struct nodosum_id from;
+    struct nodosum_address at;
+
+    if (s->is_silent || s->has_left) {
+        return;
+    }
+    n.sends = 0;
+    switch (ev->kind) {
+    case WORLD_EV_START:
+        start(w, node, s, ev);
+        nodosum_core_clock(s->core, ev->now_us, &n);
+        break;
+    case WORLD_EV_TIMER:
+        nodosum_core_clock(s->core, ev->now_us, &n);
+        break;
+    case WORLD_EV_PACKET:
+        from = tenant_id(ev->from);
+        at = address_of(ev->from);
+        if (nodosum_core_packet(s->core, ev->now_us, &from, &at, ev->bytes, ev->size, &n) != ERR_OK) {
+            world_fail(w, "node %" PRIu32 " refuses a packet of %" PRIu32, node, ev->from);
+        }
+        break;
+    case WORLD_EV_ORDER:
+        order(w, node, s, ev, &n);
+        break;
+    case WORLD_EV_SYNCED:
+    case WORLD_EV_FAILED:
+        world_fail(w, "nobody asked for a disk");
+        break;
+    }
+    if (s->is_silent) {
+        return;
+    }
+    s->has_left = n.has_left;
+    send_all(w, fx, &n);
+    tell_events(w, node, s, fx);
+    if (n.due_us != UINT64_MAX) {
+        world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_TIMER, .value = n.due_us}, NULL, 0);
+    }
+    check_step(w, node, s->core);
+}
+
+/* ---- the truth ---------------------------------------------------------------------------------------- */
+
+void tenant_begin_truth(struct world *w, uint32_t nodes)
+{
+    struct tenant_truth *t = calloc(1, sizeof *t);
+
+    if (t == NULL) {
+        abort();
+    }
+    t->nodes = nodes;
+    t->seeds = 3;
+    t->tuning = nodosum_core_usual();
+    w->aim[0] = t;
+    w->set.net.size_max = NODOSUM_PACKET_MAX;
+    for (uint32_t i = 0; i < nodes; i++) {
+        t->node[i].believed = calloc(nodes, sizeof *t->node[i].believed);
+        t->node[i].suspect_us = calloc(nodes, sizeof *t->node[i].suspect_us);
+        t->node[i].suspect_of = calloc(nodes, sizeof *t->node[i].suspect_of);
+        if (t->node[i].believed == NULL || t->node[i].suspect_us == NULL || t->node[i].suspect_of == NULL) {
+            abort();
+        }
+    }
+}
+
+static void fini(struct world *w)
+{
+    struct tenant_truth *t = w->aim[0];
+
+    for (uint32_t i = 0; i < t->nodes; i++) {
+        free(t->node[i].believed);
+        free(t->node[i].suspect_us);
+        free(t->node[i].suspect_of);
+    }
+    free(t);
+}
+
+static void told(struct world *w, uint32_t node, const struct world_effect *fx)
+{
+    check_event(w, node, (uint32_t)fx->more[0], (enum nodosum_change)fx->value);
+}
+
+const struct world_tenant tenant_nodosum = {
+    .name = "nodosum", .state_size = sizeof(struct tenant_seat), .step = step, .stop = stop, .told = told,
+    .crashed = crashed, .check = check_views, .end = check_end, .fini = fini,
+};

@@ -1,0 +1,67 @@
+/* The membership core as a tenant of the world, and the truth that its checkers compare it with. */
+#ifndef CELL_TESTS_SIM_NODOSUM_TENANT_H
+#define CELL_TESTS_SIM_NODOSUM_TENANT_H
+
+#include "nodosum/core.h"
+#include "tests/sim/world/world.h"
+
+enum tenant_order {
+    TENANT_LEAVE,
+    TENANT_UPDATE,
+    TENANT_VANISH, /* silent for good: as if the machine were gone; until the world crashes and restarts it */
+    TENANT_ORDERS,
+};
+
+/* One life of one node. */
+struct tenant_seat {
+    void *memory;
+    struct nodosum *core;
+    uint64_t revision;   /* of the newest event that was told */
+    bool is_silent, is_leaving, has_left;
+};
+
+/* What is true of a node, whatever anybody believes. */
+struct tenant_node {
+    uint64_t incarnation_most;  /* of any life */
+    uint64_t incarnation;       /* now */
+    uint64_t begun_us;          /* … since then */
+    uint64_t lives;
+    bool has_gone;              /* left or vanished, and not started since */
+    uint64_t gone_us;
+    bool *believed;             /* [nodes] who lives, by the events it told */
+    uint64_t *suspect_us;       /* [nodes] since when it is seen as suspect in one incarnation; 0: it is not */
+    uint64_t *suspect_of;       /* [nodes] that incarnation */
+    uint64_t believed_count;
+};
+
+struct tenant_truth {
+    struct tenant_node node[WORLD_NODES_MAX];
+    uint32_t nodes;
+    struct nodosum_tuning tuning;
+    uint32_t seeds;
+    uint32_t tables;             /* members a table is made for; 0: as many as there are nodes, and one */
+    bool forgets;                /* a restart begins at incarnation 1: the node has lost all it knew      */
+    uint64_t updates;
+    /* for whoever measures; may be NULL */
+    void (*event)(struct world *w, uint32_t node, uint32_t about, enum nodosum_change change);
+    /* sums over all lives, for floors and measurements */
+    struct nodosum_counters sum;
+    uint64_t joined, failed, went, updated, false_deaths;
+};
+
+extern const struct world_tenant tenant_nodosum;
+
+struct tenant_truth *tenant_truth(const struct world *w);
+struct nodosum *tenant_core(const struct world *w, uint32_t node); /* NULL: it is down, silent or has left */
+
+/* A node's id, and back; WORLD_NODES_MAX: nobody's. */
+struct nodosum_id tenant_id(uint32_t node);
+uint32_t tenant_of(const struct nodosum_id *id);
+
+/* Counters of all that run now and ran before. */
+struct nodosum_counters tenant_sum(const struct world *w);
+
+/* Run a step by hand: TENANT_LEAVE and the like of scripted worlds go through world_order. */
+void tenant_begin_truth(struct world *w, uint32_t nodes);
+
+#endif

@@ -1,0 +1,211 @@
+/* Which of two things said about a member holds (SWIM, section 4.2): every state against every message, in an
+ * older, the same and a newer incarnation. */
+#include "tests/unit/nodosum/kit.h"
+
+enum { OTHERS = 8, WHO = 3, OTHER = 5, INCARNATION = 10 };
+
+static const char *const states[] = {"alive", "suspect", "dead", "left"};
+
+/* Bring member WHO into a state of incarnation 10. */
+static void bring(struct kit *k, enum nodosum_state state)
+{
+    kit_alive(k, WHO, WHO, INCARNATION);
+    if (state == NODOSUM_SUSPECT) {
+        kit_suspect(k, OTHER, WHO, INCARNATION, 1);
+    } else if (state == NODOSUM_DEAD) {
+        kit_dead(k, OTHER, WHO, INCARNATION);
+    } else if (state == NODOSUM_LEFT) {
+        kit_left(k, OTHER, WHO, INCARNATION);
+    }
+}
+
+static void say(struct kit *k, enum nodosum_state said, uint64_t incarnation)
+{
+    switch (said) {
+    case NODOSUM_ALIVE:
+        kit_alive(k, OTHER, WHO, incarnation);
+        break;
+    case NODOSUM_SUSPECT:
+        kit_suspect(k, OTHER, WHO, incarnation, 2);
+        break;
+    case NODOSUM_DEAD:
+        kit_dead(k, OTHER, WHO, incarnation);
+        break;
+    case NODOSUM_LEFT:
+        kit_left(k, OTHER, WHO, incarnation);
+        break;
+    }
+}
+
+#define A NODOSUM_ALIVE
+#define S NODOSUM_SUSPECT
+#define D NODOSUM_DEAD
+#define L NODOSUM_LEFT
+
+static const struct {
+    enum nodosum_state was, said;
+    enum nodosum_state older, same, newer; /* what it is then */
+    const char *why;
+} rows[] = {
+    {A, A, A, A, A, "alive i overrides alive j if i > j"},
+    {A, S, A, S, S, "suspect i overrides alive j if i >= j"},
+    {A, D, A, D, D, "dead i overrides alive j if i >= j"},
+    {A, L, A, L, L, "so does left"},
+    {S, A, S, S, A, "alive i overrides suspect j if i > j: a refutation"},
+    {S, S, S, S, S, "suspect i overrides suspect j if i > j"},
+    {S, D, S, D, D, "dead overrides suspect"},
+    {S, L, S, L, L, "so does left"},
+    {D, A, D, D, A, "who comes back has a higher incarnation"},
+    {D, S, D, D, D, "a suspicion revives nobody"},
+    {D, D, D, D, D, "dead is dead"},
+    {D, L, D, L, L, "it had said so itself"},
+    {L, A, L, L, A, "who comes back has a higher incarnation"},
+    {L, S, L, L, L, "a suspicion revives nobody"},
+    {L, D, L, L, L, "who left cannot die"},
+    {L, L, L, L, L, "left is left"},
+};
+
+static void the_newer_or_stronger_holds(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        for (int off = -1; off <= 1; off++) {
+            enum nodosum_state expected = off < 0 ? rows[i].older : off == 0 ? rows[i].same : rows[i].newer;
+            struct kit k;
+            kit_open(&k, OTHERS + 1, OTHERS);
+            bring(&k, rows[i].was);
+            say(&k, rows[i].said, (uint64_t)(INCARNATION + off));
+            const struct nodosum_member *m = kit_member(&k, WHO);
+            CHECK((int)m->state == (int)expected, "%s, then %s of %d: %s, not %s (%s)", states[rows[i].was],
+                  states[rows[i].said], off, states[m->state], states[expected], rows[i].why);
+            CHECK(m->incarnation >= INCARNATION, "an incarnation never goes back");
+            CHECK(nodosum_core_living(k.n) == OTHERS + 1u - (expected == D || expected == L), "counted");
+            kit_close(&k);
+        }
+    }
+}
+
+/* Events of one member, in the order in which it is spoken of. */
+static void events_are_changes_only(void)
+{
+    static const struct {
+        enum nodosum_state said;
+        uint64_t incarnation;
+        int change; /* -1: none */
+    } steps[] = {
+        {A, 1, -1}, {A, 2, -1}, {S, 2, -1}, {A, 3, -1}, {S, 3, -1}, {D, 3, NODOSUM_FAILED}, {D, 3, -1},
+        {A, 3, -1}, {A, 4, NODOSUM_JOINED}, {L, 4, NODOSUM_WENT}, {L, 4, -1}, {D, 5, -1},
+        {A, 5, -1}, {A, 6, NODOSUM_JOINED}, {D, 6, NODOSUM_FAILED}, {L, 6, NODOSUM_WENT},
+    };
+    struct kit k;
+
+    kit_open(&k, OTHERS + 1, OTHERS);
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        uint64_t before = k.fx.revision;
+        struct nodosum_event e;
+        uint32_t count;
+        say(&k, steps[i].said, steps[i].incarnation);
+        CHECK(nodosum_core_events(k.n, before, &e, 1, &count) == ERR_OK, "in the journal");
+        CHECK(count == (steps[i].change >= 0), "step %zu: %u events", i, count);
+        CHECK(count == 0 || (int)e.change == steps[i].change, "step %zu: event %d", i, (int)e.change);
+    }
+    kit_close(&k);
+}
+
+static void metadata_comes_with_its_version(void)
+{
+    struct nodosum_message m = {.kind = NODOSUM_PACKET_ALIVE, .id = kit_id(WHO), .incarnation = 4};
+    struct kit k;
+    uint64_t before;
+
+    kit_open(&k, OTHERS + 1, OTHERS);
+    m.about = kit_about(WHO);
+    m.about.meta_version = 4;
+    m.about.meta_size = 3;
+    m.about.meta[0] = 'x';
+    before = k.fx.revision;
+    CHECK(kit_hear(&k, OTHER, &m) == ERR_OK && k.fx.revision == before + 1, "an update is one event");
+    CHECK(kit_member(&k, WHO)->about.meta_version == 4 && kit_member(&k, WHO)->about.meta_size == 3, "it is kept");
+    m.incarnation = 5;
+    CHECK(kit_hear(&k, OTHER, &m) == ERR_OK && k.fx.revision == before + 1, "a refutation is no update");
+    /* Heard of an incarnation by a suspicion, its metadata comes later and still counts. */
+    kit_suspect(&k, OTHER, WHO, 8, 1);
+    m.incarnation = m.about.meta_version = 8;
+    m.about.meta_size = 5;
+    CHECK(kit_hear(&k, OTHER, &m) == ERR_OK && k.fx.revision == before + 2, "it is news");
+    CHECK(kit_member(&k, WHO)->state == NODOSUM_SUSPECT, "and no refutation");
+    kit_close(&k);
+}
+
+static void what_is_said_of_itself_is_refuted(void)
+{
+    static const struct {
+        enum nodosum_packet_kind kind;
+        uint64_t said, then;
+        bool worsens;
+        const char *why;
+    } cases[] = {
+        {NODOSUM_PACKET_SUSPECT, 1, 2, true, "its incarnation"},
+        {NODOSUM_PACKET_SUSPECT, 9, 10, true, "one of an earlier life"},
+        {NODOSUM_PACKET_DEAD, 1, 2, true, "dead"},
+        {NODOSUM_PACKET_LEFT, 4, 5, true, "left, in an earlier life"},
+        {NODOSUM_PACKET_SUSPECT, NODOSUM_INCARNATION_MAX - 1, NODOSUM_INCARNATION_MAX, true, "the last but one"},
+        {NODOSUM_PACKET_SUSPECT, NODOSUM_INCARNATION_MAX, 1, false, "there is none above the highest"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct nodosum_message m = {.kind = cases[i].kind, .id = kit_id(KIT_SELF), .incarnation = cases[i].said,
+                                    .count = 1};
+        struct nodosum_message told;
+        struct kit k;
+        kit_open(&k, OTHERS + 1, OTHERS);
+        CHECK(kit_hear(&k, OTHER, &m) == ERR_OK, "a good packet");
+        CHECK(k.n->member[NODOSUM_SELF].incarnation == cases[i].then, "%s", cases[i].why);
+        CHECK((nodosum_core_health(k.n) == 1) == cases[i].worsens, "%s: health", cases[i].why);
+        CHECK(kit_sent(&k, NODOSUM_PACKET_ALIVE, OTHER, &told) == cases[i].worsens, "%s: answered", cases[i].why);
+        CHECK(k.n->member[NODOSUM_SELF].state == NODOSUM_ALIVE, "it lives");
+        kit_close(&k);
+    }
+}
+
+static void old_suspicions_of_itself_are_answered(void)
+{
+    struct nodosum_message told;
+    struct kit k;
+
+    kit_open(&k, OTHERS + 1, OTHERS);
+    kit_suspect(&k, OTHER, KIT_SELF, 1, 1);
+    kit_suspect(&k, 6, KIT_SELF, 1, 1);
+    CHECK(kit_sent(&k, NODOSUM_PACKET_ALIVE, 6, &told) == 1 && told.incarnation == 2, "told again, to this one");
+    CHECK(k.n->member[NODOSUM_SELF].incarnation == 2, "without another incarnation");
+    kit_close(&k);
+}
+
+static void two_lives_of_one_incarnation_are_told_apart(void)
+{
+    struct nodosum_message m = {.kind = NODOSUM_PACKET_ALIVE, .id = kit_id(WHO), .incarnation = 1}, told;
+    struct kit k;
+
+    kit_open(&k, OTHERS + 1, OTHERS);
+    m.about = kit_about(WHO);
+    m.about.address.port++;
+    CHECK(kit_hear(&k, OTHER, &m) == ERR_OK, "another port in the same incarnation");
+    CHECK(kit_sent(&k, NODOSUM_PACKET_ALIVE, WHO, &told) == 1 && told.about.address.port == 7402,
+          "it is told what is known");
+    m.id = kit_id(KIT_SELF);
+    m.about = kit_about(KIT_SELF);
+    CHECK(kit_hear(&k, OTHER, &m) == ERR_OK && k.n->member[NODOSUM_SELF].incarnation == 1, "that is itself");
+    m.about.address.port++;
+    CHECK(kit_hear(&k, OTHER, &m) == ERR_OK && k.n->member[NODOSUM_SELF].incarnation == 2, "that is a former self");
+    kit_close(&k);
+}
+
+int main(void)
+{
+    the_newer_or_stronger_holds();
+    events_are_changes_only();
+    metadata_comes_with_its_version();
+    what_is_said_of_itself_is_refuted();
+    old_suspicions_of_itself_are_answered();
+    two_lives_of_one_incarnation_are_told_apart();
+    return CHECK_RESULT();
+}
