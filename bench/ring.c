@@ -5,7 +5,8 @@
  * KIND: lines (the floor: fixed places, no header, no check, both spin), shm (a channel's ring), nng
  * (PAIR over ipc), zmq (PUSH and PULL over ipc); stream and streamread (COUNT bytes in chunks of SIZE
  * through a channel's ring, copied in, and copied out or read in place) and memcpy (COUNT bytes in
- * pieces of SIZE, in one process). Every byte is written by the sender and every line read by the receiver. CPU -1: not pinned.
+ * pieces of SIZE, in one process). Every byte is written by the sender and every line read by the receiver. CPU -1:
+ * not pinned.
  * Prints "messages_per_s bytes_per_s". */
 #include <inttypes.h>
 #include <nng/nng.h>

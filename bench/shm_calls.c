@@ -3,9 +3,9 @@
  *   shm_calls KIND SIZE touch|leave CPU_CLIENT CPU_SERVER ROUNDS GAP_US HOGS
  *
  * CPU -1: not pinned. GAP_US: the client sleeps so long before each call, which is not counted. HOGS:
- * that many processes compute beside, one a processor in turn (not pinned when the pair is not); or "peer": one, on the
- * server's processor. Hogs and pair are then ordinary processes whatever started them: before all others whoever lies down
- * would not come back before a hog's turn is over, and it has none.
+ * that many processes compute beside, one a processor in turn (not pinned when the pair is not); or "peer": one, on
+ * the server's processor. Hogs and pair are then ordinary processes whatever started them: of two with one real-time
+ * priority the one that lay down comes back when the other's slice is over, a hundred milliseconds later.
  * Ends after ROUNDS, or MEASURE_NS if that is earlier, and reports what was done by then.
  * Prints "p50_ns p99_ns mean_ns cpu_ns rounds": cpu_ns is what the server took a call. */
 #include <inttypes.h>

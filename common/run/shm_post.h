@@ -11,10 +11,10 @@
 #include "common/run/shm_ring.h"
 
 enum {
-    /* What streams go fastest through, on processors with 1 MiB of second-level cache each: a ring that stays in
-     * there makes every line wait until the reader's processor gives it back (0.68 of what memcpy does from
-     * memory to memory; 8 MiB did no better), and chunks of a quarter of it cost a tenth more. The memory is used as the
-     * ring first goes round. For messages of some hundred bytes 256 KiB serve as well. */
+    /* What streams go fastest through, on processors with 1 MiB of second-level cache each. A ring that stays in
+     * there makes every line wait until the reader's processor gives it back: 256 KiB reach 0.6 of what memcpy
+     * does from memory to memory, 2 MiB all of it, 8 MiB no more. Chunks of 16 KiB lose a tenth. The memory is
+     * taken as the ring goes round first. Small messages are as fast with 256 KiB. */
     SHM_POST_STREAM_RING = 2 << 20,
     SHM_POST_STREAM_CHUNK = 64 << 10, /* bytes */
 };
