@@ -5,7 +5,8 @@
  * KIND: lines (the floor: fixed places, no header, no check, both spin), shm (a channel's ring), nng
  * (PAIR over ipc), zmq (PUSH and PULL over ipc); stream and streamread (COUNT bytes in chunks of SIZE
  * through a channel's ring, copied in, and copied out or read in place) and memcpy (COUNT bytes in
- * pieces of SIZE, in one process). Every byte is written by the sender and every line read by the receiver. CPU -1: not pinned.
+ * pieces of SIZE, in one process). Every byte is written by the sender and every line read by the receiver. CPU -1:
+ * not pinned.
  * Prints "messages_per_s bytes_per_s". */
 #include <inttypes.h>
 #include <nng/nng.h>
@@ -16,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -32,13 +32,13 @@
 
 enum {
     PATIENT_MS = 20000,
-    CAPACITY = 256 << 10, /* of a ring: stays in a second-level cache */
+    CAPACITY = 256 << 10, /* of a ring for messages: stays in a second-level cache; streams: SHM_POST_STREAM_RING */
     LINE = 64,
     LINES_LAZY = 8,
 };
 
 static struct peers_setup setup;
-static uint64_t count;
+static uint64_t count, capacity = CAPACITY;
 
 static uint64_t now_ns(void)
 {
@@ -119,13 +119,21 @@ static void shm_prepare(void)
     peers_must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, setup.fd) == 0, "socketpair");
 }
 
+static void stream_prepare(void)
+{
+    const char *kilobytes = getenv("BENCH_RING_KIB"); /* to try others by hand */
+
+    capacity = kilobytes == NULL ? SHM_POST_STREAM_RING : strtoull(kilobytes, NULL, 10) << 10;
+    shm_prepare();
+}
+
 static void shm_meet_peer(bool is_sender)
 {
     struct shm_meet_config config = {.key = "a key of thirty-two bytes.......",
                                      .shape = shm_meet_usual_shape(), .peer_uid = geteuid()};
     struct shm *c;
 
-    config.shape.ring_bytes = shm_post_ring_bytes(CAPACITY);
+    config.shape.ring_bytes = shm_post_ring_bytes(capacity);
     (void)close(setup.fd[is_sender ? 1 : 0]);
     enum err e = is_sender ? shm_meet_connect(&setup.fd[0], &config, PATIENT_MS, &c)
                            : shm_meet_accept(&setup.fd[1], &config, PATIENT_MS, &c);
@@ -311,8 +319,8 @@ static const struct kind {
 } kinds[] = {
     {"lines", lines_prepare, NULL, lines_receive, NULL, lines_send},
     {"shm", shm_prepare, shm_begin_receive, shm_receive, shm_begin_send, shm_send},
-    {"stream", shm_prepare, shm_begin_receive, NULL, shm_begin_send, NULL},
-    {"streamread", shm_prepare, shm_begin_receive, NULL, shm_begin_send, NULL},
+    {"stream", stream_prepare, shm_begin_receive, NULL, shm_begin_send, NULL},
+    {"streamread", stream_prepare, shm_begin_receive, NULL, shm_begin_send, NULL},
     {"nng", path_prepare, nng_begin_receive, nng_receive_one, nng_begin_send, nng_send_one},
 #ifdef BENCH_ZMQ
     {"zmq", path_prepare, zmq_begin_receive, zmq_receive_one, zmq_begin_send, zmq_send_one},
@@ -397,19 +405,14 @@ static void print(uint64_t took_ns, uint64_t messages, uint64_t bytes)
 
 static int run(const struct kind *kind, int sender_cpu, int receiver_cpu)
 {
-    pid_t parent = getpid();
     int done[2];
 
     peers_must(pipe(done) == 0, "a pipe");
     kind->prepare();
-    pid_t child = fork();
-    peers_must(child >= 0, "fork");
+    pid_t child = peers_fork();
     if (child == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() == parent) {
-            pin(receiver_cpu);
-            receive_all(kind, done[1]);
-        }
+        pin(receiver_cpu);
+        receive_all(kind, done[1]);
         _exit(1);
     }
     (void)close(done[1]);
@@ -428,6 +431,7 @@ static int run(const struct kind *kind, int sender_cpu, int receiver_cpu)
 
 int main(int argc, char **argv)
 {
+    peers_mortal();
     setup = (struct peers_setup){.is_touched = true, .size = argc == 6 ? (size_t)atoi(argv[2]) : 0};
     count = argc == 6 ? strtoull(argv[3], NULL, 10) : 0;
     if (setup.size >= sizeof(uint64_t) && setup.size <= CAPACITY / 2 - 64 && count > 0 &&

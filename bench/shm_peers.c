@@ -1,13 +1,17 @@
 #include "bench/shm_peers.h"
 
+#include <linux/futex.h>
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <nng/protocol/reqrep0/req.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #ifdef BENCH_ZMQ
 #include <zmq.h>
@@ -30,6 +34,26 @@ void peers_must(bool holds, const char *what)
         (void)fprintf(stderr, "shm_calls: %s\n", what);
         exit(1);
     }
+}
+
+void peers_mortal(void)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)alarm(PEERS_LIFE_S);
+}
+
+pid_t peers_fork(void)
+{
+    pid_t parent = getpid(), pid = fork();
+
+    peers_must(pid >= 0, "fork");
+    if (pid == 0) {
+        peers_mortal();
+        if (getppid() != parent) {
+            _exit(1);
+        }
+    }
+    return pid;
 }
 
 void peers_write(const struct peers_setup *s, void *data, size_t size, uint64_t number)
@@ -87,6 +111,64 @@ static void line_call(struct peers_setup *s, void *state, uint64_t number)
     line_wait(back, number);
 }
 
+/* ---- the floor of sleeping: the same two lines, and the kernel's two calls --------------------------- */
+
+static void futex_tell(uint32_t *word, uint32_t number)
+{
+    __atomic_store_n(word, number, __ATOMIC_SEQ_CST);
+    (void)syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+static void futex_await(uint32_t *word, uint32_t number)
+{
+    uint32_t seen;
+
+    while ((seen = __atomic_load_n(word, __ATOMIC_ACQUIRE)) != number) {
+        (void)syscall(SYS_futex, word, FUTEX_WAIT, seen, NULL, NULL, 0);
+    }
+}
+
+static void futex_serve(struct peers_setup *s)
+{
+    uint32_t *there = s->memory, *back = there + PAIR / sizeof *there;
+
+    for (uint32_t number = 1;; number++) {
+        futex_await(there, number);
+        futex_tell(back, number);
+    }
+}
+
+static void futex_call(struct peers_setup *s, void *state, uint64_t number)
+{
+    uint32_t *there = state, *back = there + PAIR / sizeof *there;
+
+    (void)s;
+    futex_tell(there, (uint32_t)number);
+    futex_await(back, (uint32_t)number);
+}
+
+/* One wake and no more: the server sleeps, the client spins. */
+static void wake_serve(struct peers_setup *s)
+{
+    uint32_t *there = s->memory, *back = there + PAIR / sizeof *there;
+
+    for (uint32_t number = 1;; number++) {
+        futex_await(there, number);
+        __atomic_store_n(back, number, __ATOMIC_RELEASE);
+    }
+}
+
+static void wake_call(struct peers_setup *s, void *state, uint64_t number)
+{
+    uint32_t *there = state, *back = there + PAIR / sizeof *there;
+
+    (void)s;
+    futex_tell(there, (uint32_t)number);
+    while (__atomic_load_n(back, __ATOMIC_ACQUIRE) != (uint32_t)number) {
+        __builtin_ia32_pause();
+    }
+}
+
 /* ---- ours ----------------------------------------------------------------------------------------- */
 
 struct ours {
@@ -127,6 +209,7 @@ static void ours_serve(struct peers_setup *s)
     (void)close(s->fd[0]);
     peers_must(shm_meet_accept(&s->fd[1], &config, PATIENT_MS, &c) == ERR_OK, "accept");
     shm_handler(c, ours_handle, s);
+    peers_doors();
     (void)!shm_serve(c, UINT32_MAX);
 }
 
@@ -138,6 +221,7 @@ static void *ours_open(struct peers_setup *s)
     (void)close(s->fd[1]);
     peers_must(shm_meet_connect(&s->fd[0], &config, PATIENT_MS, &o.c) == ERR_OK, "connect");
     peers_must(shm_session_open(o.c, &o.session) == ERR_OK, "a slot");
+    peers_doors();
     return &o;
 }
 
@@ -309,7 +393,10 @@ static void zmq_call(struct peers_setup *s, void *state, uint64_t number)
 
 const struct peers_kind peers_kinds[] = {
     {"line", line_prepare, line_serve, line_open, line_call},
+    {"futex", line_prepare, futex_serve, line_open, futex_call},
+    {"wake", line_prepare, wake_serve, line_open, wake_call},
     {"shm", pair_prepare, ours_serve, ours_open, ours_call},
+    {"reference", reference_prepare, reference_serve, reference_open, reference_call},
     {"seqpacket", packet_prepare, packet_serve, plain_open, packet_call},
     {"pipe", pipe_prepare, pipe_serve, plain_open, pipe_call},
     {"nng", path_prepare, nng_serve, nng_dialled, nng_call},

@@ -8,7 +8,8 @@
 #include <sys/types.h>
 
 enum {
-    PEERS_SIZE_MAX = 1 << 20
+    PEERS_SIZE_MAX = 1 << 20,
+    PEERS_LIFE_S = 60, /* of each process of a bench */
 };
 
 /* What both processes know before they part. */
@@ -34,6 +35,23 @@ extern const size_t peers_count;
 
 /* End the program with what failed. */
 void peers_must(bool holds, const char *what);
+
+/* This process ends with the one that started it, and after PEERS_LIFE_S in any case: what was interrupted must not
+ * go on spinning, least of all before everything else on the host. A child is no part of it: peers_fork. */
+void peers_mortal(void);
+
+/* fork, with a child that is mortal too. 0: in the child. */
+pid_t peers_fork(void);
+
+/* Of the library's two processes, when they have met: nothing, or the doors of a cell close (shm_doors.c,
+ * shm_doors_sealed.c). */
+void peers_doors(void);
+
+/* The reference's way to wait, shm_reference.c. */
+void reference_prepare(struct peers_setup *s);
+void reference_serve(struct peers_setup *s);
+void *reference_open(struct peers_setup *s);
+void reference_call(struct peers_setup *s, void *state, uint64_t number);
 
 /* Write a payload whole; read one word of every line. Neither where nothing is to be touched. */
 void peers_write(const struct peers_setup *s, void *data, size_t size, uint64_t number);

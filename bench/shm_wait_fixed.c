@@ -10,7 +10,7 @@ void shm_wait_init(struct shm_wait *w, uint32_t turn_ps)
     const char *ns = getenv("BENCH_SPIN_NS");
     uint64_t turns = (ns == NULL ? 0 : strtoull(ns, NULL, 10)) * 1000 / turn_ps;
 
-    *w = (struct shm_wait){.turn_ps = turn_ps, .part_after = SHM_WAIT_PART_FIRST,
+    *w = (struct shm_wait){.turn_ps = turn_ps,
                            .budget = turns > UINT32_MAX ? UINT32_MAX : (uint32_t)turns};
 }
 
@@ -35,13 +35,6 @@ void shm_wait_miss(struct shm_wait *w, uint32_t turns, uint64_t elapsed_ns)
     (void)w;
     (void)turns;
     (void)elapsed_ns;
-}
-
-void shm_wait_slept(struct shm_wait *w, bool is_same_cpu, uint64_t slept_ns)
-{
-    (void)w;
-    (void)is_same_cpu;
-    (void)slept_ns;
 }
 
 void shm_wait_woke(struct shm_wait *w, uint64_t ns)

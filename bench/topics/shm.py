@@ -9,11 +9,14 @@ ROUNDS = {"line": 20000, "shm": 20000}
 SLOW_ROUNDS = 1500 # a transport that sleeps takes a hundred times as long
 PEERS = ["nng", "zmq", "seqpacket", "pipe"]
 GAP_US = 500       # between two calls: by then both sides sleep
+LONG = 1000000     # rounds that many slices of the scheduler fit into; shm_calls stops by itself in time
 
 
 def one(w, kind, size=64, touch="touch", cpus=(0, 1), gap_us=0, hogs=0, spin_ns=None, rounds=None):
-    """p50, p99, mean and the server's CPU time of a round trip, in ns."""
-    binary = w.binary("shm_calls" if spin_ns is None else "shm_calls_fixed")
+    """p50, p99, mean and the server's CPU time of a round trip, in ns; how many were made."""
+    is_sealed = kind == "sealed"
+    binary = w.binary("shm_calls_sealed" if is_sealed else "shm_calls" if spin_ns is None else "shm_calls_fixed")
+    kind = "shm" if is_sealed else kind
     rounds = rounds or ROUNDS.get(kind, SLOW_ROUNDS)
     env = dict(os.environ) if spin_ns is None else {**os.environ, "BENCH_SPIN_NS": str(spin_ns)}
     try:
@@ -97,38 +100,52 @@ def loan(w):
                    met=ratio <= 1.1, note=f"1 MiB built and read in place, untouched; ratio within turns {ratio:.2f}")
 
 
-def against(w, name, goals, note, size=64, **how):
-    """Ours and every peer by turns; `goals`: {peer: at least so many times faster}."""
-    t = Turns(["shm", *PEERS])
+def against(w, name, goals, note, size=64, floor=None, **how):
+    """Ours and every peer by turns; `goals`: {peer: at least so many times faster}; `floor`: a kind."""
+    t = Turns(["shm", *PEERS, *([floor] if floor else [])])
     for turn in range(w.runs):
         for kind in sorted(t.p50, reverse=turn % 2 == 0):
             t.add(kind, one(w, kind, size, **how))
     for peer in PEERS:
         times = rows.sample("times", [b / a for a, b in zip(t.p50["shm"].medians, t.p50[peer].medians)]).median
         goal = goals.get(peer)
-        yield rows.row(f"{name}.{peer}", t.p50["shm"], "ns", peer=t.p50[peer],
+        yield rows.row(f"{name}.{peer}", t.p50["shm"], "ns", t.p50[floor] if floor else None, t.p50[peer],
                        goal=f">= {goal} x faster" if goal else "", met=times >= goal if goal else None,
                        note=f"{note}; {times:.1f} x faster within turns")
 
 
 def peers(w):
     two_cores()
-    yield from against(w, "shm.peers.64", {"nng": 500}, "p50 of 64 B, both awake")
+    yield from against(w, "shm.peers.64", {"nng": 500}, "p50 of 64 B, both awake", floor="line")
     yield from against(w, "shm.peers.64k", {}, "p50 of 64 KiB, touched", 65536)
 
 
 def asleep(w):
+    """The floors are the kernel's own: one wake of a sleeper on another processor by a caller that spins; and two
+    processes that wake each other by turns on one."""
     two_cores()
     yield from against(w, "shm.asleep.two", {"nng": 4}, "p50 of 64 B to a server asleep on the other core",
-                       gap_us=GAP_US, rounds=400)
+                       floor="wake", gap_us=GAP_US, rounds=400)
     yield from against(w, "shm.asleep.one", {"nng": 25}, "p50 of 64 B on one core, one call after another",
-                       cpus=(0, 0))
+                       floor="futex", cpus=(0, 0))
+
+
+def sealed(w):
+    """What the system call filter of a cell adds where every call makes system calls."""
+    two_cores()
+    t = Turns(["shm", "sealed"])
+    for turn in range(2 * w.runs):
+        for kind in sorted(t.p50, reverse=turn % 2 == 0):
+            t.add(kind, one(w, kind, cpus=(0, 0), rounds=3000))
+    ratio = ratios(t.p50["sealed"], t.p50["shm"]).median
+    yield rows.row("shm.sealed", t.p50["sealed"], "ns", peer=t.p50["shm"], goal="<= 1.05 x without the filter",
+                   met=ratio <= 1.05, note=f"p50 of 64 B on one core, both sides sealed; ratio within turns {ratio:.3f}")
 
 
 CASES = {"two": {"cpus": (0, 1)}, "one": {"cpus": (0, 0)}, "unpinned": {"cpus": (-1, -1)},
          "hogs": {"cpus": (0, 1), "hogs": 2}, "unpinned_hogs": {"cpus": (-1, -1), "hogs": 2}}
 FIXED_NS = {"never": 0, "2us": 2000, "20us": 20000, "100us": 100000, "ever": 1000000000}
-POLICY_ROUNDS = {"one": 3000}
+POLICY_ROUNDS = {"one": 3000, "hogs": LONG, "unpinned_hogs": LONG}
 
 
 def policy(w):
@@ -139,24 +156,27 @@ def policy(w):
         fixed = {k: v for k, v in FIXED_NS.items() if case != "one" or k != "ever"}
         t = Turns(["shm", *fixed])
         rounds = POLICY_ROUNDS.get(case, 10000)
-        for _ in range(w.runs):
-            t.add("shm", one(w, "shm", rounds=rounds, **how))
-            for name, spin_ns in fixed.items():
-                t.add(name, one(w, "shm", spin_ns=spin_ns, rounds=rounds, **how))
+        for turn in range(w.runs):
+            for name in sorted(t.mean, reverse=turn % 2 == 0):
+                t.add(name, one(w, "shm", spin_ns=fixed.get(name), rounds=rounds, **how))
         best = min(fixed, key=lambda n: t.mean[n].median)
         yield rows.row(f"shm.policy.{case}", t.mean["shm"], "ns", peer=t.mean[best],
                        goal="mean <= 1.3 x the best fixed policy", met=t.mean["shm"].median <= 1.3 * t.mean[best].median,
                        note="means of the others: " + ", ".join(f"{n} {t.mean[n].median:.0f}" for n in fixed))
 
 
-def hog(w):
-    """SHM-6: a core that is taken; what is left of the rate."""
+def hogs(w):
+    """SHM-6: the peer's core is taken by another; what is left of the rate, one call after another, and with the
+    pauses of a caller that has other things to do."""
     two_cores()
-    t = Turns(["shm", "nng"])
-    for _ in range(w.runs):
-        for kind in t.mean:
-            t.add(kind, one(w, kind, hogs=2, rounds=2000))
-    yield rows.row("shm.hogs", t.mean["shm"], "ns", peer=t.mean["nng"], note="mean of 64 B, a hog on each core")
+    for name, how in (("busy", {"rounds": LONG}), ("paused", {"rounds": 1000, "gap_us": GAP_US})):
+        t = Turns(["shm", "reference"])
+        for turn in range(w.runs):
+            for kind in sorted(t.mean, reverse=turn % 2 == 0):
+                t.add(kind, one(w, kind, hogs="peer", **how))
+        times = rows.sample("times", [b / a for a, b in zip(t.mean["shm"].medians, t.mean["reference"].medians)]).median
+        yield rows.row(f"shm.hogs.{name}", t.mean["shm"], "ns", peer=t.mean["reference"], goal=">= 5 x faster",
+                       met=times >= 5, note=f"mean of 64 B, a hog on the server's core; {times:.1f} x faster within turns")
 
 
-PARTS = {"awake": awake, "loan": loan, "peers": peers, "asleep": asleep, "policy": policy, "hogs": hog}
+PARTS = {"awake": awake, "loan": loan, "peers": peers, "asleep": asleep, "sealed": sealed, "policy": policy, "hogs": hogs}

@@ -108,7 +108,9 @@ void shm_ask_filling(struct shm_session *s);
  * room was taken, or the last request is still out; ERR_PEER_DEAD, ERR_UNAVAILABLE: nobody is there. */
 enum err shm_ask_send(struct shm_session *s, uint32_t operation, size_t size) MUST_CHECK;
 
-/* Wait for the answer, serving the peer's calls meanwhile. Returns reply->status:
+/* Wait for the answer, serving the peer's calls meanwhile, of which none is begun after the deadline: a wait lasts
+ * longer by what a handler takes that was begun before, and by one more a level where handlers ask themselves.
+ * Returns reply->status:
  *   ERR_OK              answered; *reply is filled
  *   ERR_TIMEOUT         disowned for ever; whether the callee acts is unknown
  *   ERR_PEER_DEAD       the process has ended, known within 10 ms
@@ -137,7 +139,7 @@ enum err shm_call(struct shm *c, uint32_t operation, const void *data, size_t da
 
 /* ---- serving -------------------------------------------------------------------------------------- */
 
-/* Serve until shm_stop or timeout_ms are over (UINT32_MAX: for ever). ERR_OK: stopped; ERR_TIMEOUT;
+/* Serve until shm_stop or timeout_ms are over (UINT32_MAX: for ever); no request is begun after that. ERR_OK: stopped; ERR_TIMEOUT;
  * ERR_PEER_DEAD; ERR_UNAVAILABLE: the peer has closed; ERR_PRECONDITION: a thread is in here already. */
 enum err shm_serve(struct shm *c, uint32_t timeout_ms) MUST_CHECK;
 

@@ -229,25 +229,29 @@ static inline __attribute__((always_inline)) enum shm_core_sight peek(const void
 }
 
 /* Wait and serve until the answer is there: *ret is what stood there then, which may since have changed. A
- * peer that asks without end, or shows answers and takes them back, does not move the deadline. */
+ * peer that asks without end, or shows answers and takes them back, does not move the deadline: no handler
+ * begins after it. */
 static enum err wait_for(const struct shm_session *s, uint32_t timeout_ms, enum shm_slot_sight *ret)
 {
     struct shm *c = s->channel;
     struct shm_asker *a = asker_of(s);
     struct shm_loop l = shm_loop_begin(c, &a->wait, timeout_ms);
-    bool is_new = false, is_late = false;
+    bool is_new = false;
     struct ask_view v = {c, shm_core_peer_response(c, s->slot), word_of(a), false};
     enum err e;
 
     v.may_serve = shm_serve_begin(c, &is_new);
     for (;;) {
-        e = is_late ? ERR_TIMEOUT : shm_loop_wait(&l, peek, &v);
+        e = shm_loop_wait(&l, peek, &v);
         *ret = shm_slot_see(v.mine, shm_core_word(v.response));
         if (e != ERR_OK || *ret >= SHM_SLOT_ANSWERED) {
             break;
         }
-        (void)shm_serve_turn(c);
-        is_late = shm_loop_is_late(&l, shm_bell_now_ns());
+        if (shm_loop_is_late(&l, shm_bell_now_ns())) {
+            e = ERR_TIMEOUT;
+            break;
+        }
+        (void)shm_serve_turn(c, 1);
     }
     if (is_new) {
         shm_serve_end(c);

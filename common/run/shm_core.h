@@ -76,6 +76,7 @@ struct shm {
 
     /* the serving thread */
     uint32_t depth;
+    uint32_t turn_from; /* the slot that is looked at first, next time */
     bool must_stop;
     struct shm_wait serve_wait;
     struct shm_server_slot served[SHM_SHAPE_SLOTS_MAX];

@@ -22,7 +22,7 @@ static inline struct shm_loop shm_loop_begin(struct shm *c, struct shm_wait *wai
 }
 
 /* Whether the wait is over, at `now_ns`. The clock is first read when a spin did not suffice: the
- * deadline moves by that spin, at most SHM_WAIT_PART_NS. */
+ * deadline moves by that spin, at most SHM_WAIT_FILL_TIMES budgets. */
 static inline bool shm_loop_is_late(struct shm_loop *l, uint64_t now_ns)
 {
     if (l->nap.deadline_ns == 0) {
@@ -37,7 +37,8 @@ static inline bool shm_loop_is_over(const struct shm *c)
            __atomic_load_n(&c->peer_bell->closed, __ATOMIC_RELAXED) != 0;
 }
 
-/* Spin for `turns`. Returns the turns made; *ret is what the last look saw, *ret_ns the time taken from
+/* Spin for `turns`; 0 is one look and no more, whatever is being filled: nobody waits, or the peer needs this
+ * processor for it. Returns the turns made; *ret is what the last look saw, *ret_ns the time taken from
  * turn SHM_CORE_LOOK_EVERY on, 0 if it did not come so far: the quick waits read no clock. */
 static inline __attribute__((always_inline)) uint32_t
 shm_loop_spin(struct shm_loop *l, uint32_t turns,
@@ -50,12 +51,15 @@ shm_loop_spin(struct shm_loop *l, uint32_t turns,
 
     for (;;) {
         *ret = peek(context);
-        if (*ret == SHM_CORE_READY || i >= turns) {
+        if (*ret == SHM_CORE_READY) {
             break;
         }
-        if (*ret == SHM_CORE_FILLING && !is_filling) {
+        if (*ret == SHM_CORE_FILLING && !is_filling && turns > 0) {
             is_filling = true; /* once a wait: a mark that stays is a lie or a slow writer */
             turns = shm_wait_filling(l->wait);
+        }
+        if (i >= turns) {
+            break;
         }
         __builtin_ia32_pause();
         i++;
@@ -81,8 +85,7 @@ shm_loop_wait(struct shm_loop *l, enum shm_core_sight (*peek)(const void *contex
 
     l->nap.is_deep = false;
     for (;;) {
-        bool is_same_cpu = shm_core_is_same_cpu(c);
-        uint32_t turns = l->timeout_ms == 0 ? 0 : shm_wait_begin(l->wait, is_same_cpu);
+        uint32_t turns = l->timeout_ms == 0 ? 0 : shm_wait_begin(l->wait, shm_core_is_same_cpu(c));
         uint32_t made = shm_loop_spin(l, turns, peek, context, &sight, &spun_ns);
         if (sight == SHM_CORE_READY) {
             if (!shm_wait_is_clean(l->wait) && made > 0) {
@@ -97,14 +100,12 @@ shm_loop_wait(struct shm_loop *l, enum shm_core_sight (*peek)(const void *contex
         if (shm_loop_is_over(c) && shm_bell_check(c) != ERR_OK) {
             return peek(context) == SHM_CORE_READY ? ERR_OK : shm_bell_check(c);
         }
-        uint64_t slept_ns = shm_bell_now_ns();
-        if (l->timeout_ms == 0 || shm_loop_is_late(l, slept_ns)) {
+        if (l->timeout_ms == 0 || shm_loop_is_late(l, shm_bell_now_ns())) {
             return ERR_TIMEOUT;
         }
         shm_core_count(&c->count->sleeps);
         shm_bell_sleep(c, &l->nap, peek, context);
         if (peek(context) == SHM_CORE_READY) {
-            shm_wait_slept(l->wait, shm_core_is_same_cpu(c), shm_bell_now_ns() - slept_ns);
             return ERR_OK;
         }
     }

@@ -67,22 +67,6 @@ static enum shm_core_sight peek_data(const void *context)
     return shm_ring_has_data(&p->in) ? SHM_CORE_READY : SHM_CORE_NOTHING;
 }
 
-/* Seldom enough that each wait may learn afresh: the threads that send share nothing here. */
-static __attribute__((noinline)) enum err wait_for_room(struct shm_post *p, uint32_t size,
-                                                        uint32_t timeout_ms)
-{
-    struct room_wanted wanted = {.out = &p->out, .size = size};
-    struct shm_wait wait;
-
-    shm_wait_init(&wait, shm_bell_turn_ps());
-    struct shm_loop l = shm_loop_begin(p->channel, &wait, timeout_ms);
-    enum err e = shm_loop_wait(&l, peek_room, &wanted);
-    if (e != ERR_OK && e != ERR_TIMEOUT) {
-        shm_ring_out_dead(&p->out);
-    }
-    return e;
-}
-
 /* The ring knows only that nobody is there; the channel knows why. */
 static enum err why_dead(struct shm_post *p)
 {
@@ -91,23 +75,45 @@ static enum err why_dead(struct shm_post *p)
     return why == ERR_OK ? ERR_PEER_DEAD : why;
 }
 
+/* It is full. Seldom enough that each wait may learn afresh: the threads that send share nothing here. One wait however
+ * often another thread is quicker: its deadline does not move. */
+static __attribute__((noinline)) enum err reserve_later(struct shm_post *p, uint32_t size,
+                                                        uint32_t timeout_ms, struct shm_ring_room *ret)
+{
+    struct room_wanted wanted = {.out = &p->out, .size = size};
+    struct shm_wait wait;
+    enum err e = ERR_LIMIT;
+
+    shm_wait_init(&wait, shm_bell_turn_ps());
+    struct shm_loop l = shm_loop_begin(p->channel, &wait, timeout_ms);
+    while (e == ERR_LIMIT) {
+        e = shm_loop_wait(&l, peek_room, &wanted);
+        if (e != ERR_OK) {
+            if (e != ERR_TIMEOUT) {
+                shm_ring_out_dead(&p->out);
+            }
+            return e;
+        }
+        e = shm_ring_reserve(&p->out, size, ret);
+        if (e == ERR_LIMIT && shm_loop_is_late(&l, shm_bell_now_ns())) {
+            return ERR_TIMEOUT;
+        }
+    }
+    return e == ERR_PEER_DEAD ? why_dead(p) : e;
+}
+
 enum err shm_post_reserve(struct shm_post *p, uint32_t size, uint32_t timeout_ms,
                           struct shm_ring_room *ret)
 {
-    for (;;) {
-        enum err e = shm_ring_reserve(&p->out, size, ret);
-        if (e != ERR_LIMIT) {
-            return e == ERR_PEER_DEAD ? why_dead(p) : e;
-        }
-        if (timeout_ms == 0) {
-            return shm_bell_check(p->channel) == ERR_OK ? ERR_LIMIT : why_dead(p);
-        }
-        /* Another thread may be quicker: then it is full again, and this wait begins anew. */
-        e = wait_for_room(p, size, timeout_ms);
-        if (e != ERR_OK) {
-            return e;
-        }
+    enum err e = shm_ring_reserve(&p->out, size, ret);
+
+    if (e != ERR_LIMIT) {
+        return e == ERR_PEER_DEAD ? why_dead(p) : e;
     }
+    if (timeout_ms == 0) {
+        return shm_bell_check(p->channel) == ERR_OK ? ERR_LIMIT : why_dead(p);
+    }
+    return reserve_later(p, size, timeout_ms, ret);
 }
 
 void shm_post_commit(struct shm_post *p, struct shm_ring_room *room, uint32_t size, uint32_t tag)
@@ -140,34 +146,50 @@ enum err shm_post_send(struct shm_post *p, uint32_t tag, const void *data, uint3
 }
 
 /* Nothing is there: tell what room there is, then wait. */
-static __attribute__((noinline)) enum err wait_for_data(struct shm_post *p, uint32_t timeout_ms)
+static enum err wait_for_data(struct shm_post *p, struct shm_loop *l)
 {
     if (shm_ring_tell(&p->in)) {
         shm_bell_look(p->channel, &p->wait);
     }
-    if (timeout_ms == 0) {
+    if (l->timeout_ms == 0) {
         enum err over = shm_bell_check(p->channel);
         return over == ERR_OK ? ERR_LATER : over;
     }
-    struct shm_loop l = shm_loop_begin(p->channel, &p->wait, timeout_ms);
-    return shm_loop_wait(&l, peek_data, p);
+    return shm_loop_wait(l, peek_data, p);
 }
 
-enum err shm_post_take(struct shm_post *p, uint32_t timeout_ms, struct shm_ring_loan *ret)
+/* One wait however often something is seen that is no message: records that were given up, and what a hostile peer
+ * shows and takes back. */
+static __attribute__((noinline)) enum err take_later(struct shm_post *p, uint32_t timeout_ms,
+                                                     struct shm_ring_loan *ret)
 {
-    for (;;) {
-        enum err e = shm_ring_take(&p->in, ret);
-        if (e != ERR_LATER) {
-            return e == ERR_PEER_DEAD ? why_dead(p) : e;
-        }
-        e = wait_for_data(p, timeout_ms);
+    struct shm_loop l = shm_loop_begin(p->channel, &p->wait, timeout_ms);
+    enum err e = ERR_LATER;
+
+    while (e == ERR_LATER) {
+        e = wait_for_data(p, &l);
         if (e == ERR_LATER || e == ERR_TIMEOUT) {
             return e;
         }
         if (e != ERR_OK) {
             shm_ring_in_dead(&p->in); /* what it had committed comes first */
         }
+        e = shm_ring_take(&p->in, ret);
+        if (e == ERR_LATER && shm_loop_is_late(&l, shm_bell_now_ns())) {
+            return ERR_TIMEOUT;
+        }
     }
+    return e == ERR_PEER_DEAD ? why_dead(p) : e;
+}
+
+enum err shm_post_take(struct shm_post *p, uint32_t timeout_ms, struct shm_ring_loan *ret)
+{
+    enum err e = shm_ring_take(&p->in, ret);
+
+    if (e == ERR_LATER) {
+        return take_later(p, timeout_ms, ret);
+    }
+    return e == ERR_PEER_DEAD ? why_dead(p) : e;
 }
 
 bool shm_post_has_data(const struct shm_post *p)

@@ -6,7 +6,6 @@
 #include "common/run/shm_loop.h"
 
 enum {
-    SERVE_CLOCK_EVERY = 256, /* busy waits between two looks at the deadline; a power of two */
     SERVE_FILL_MIN = 16384,  /* as for requests                                              */
     SERVE_RETRY_US = 200,    /* between two tries to get the right to serve                  */
     SERVE_NS_PER_MS = 1000000,
@@ -167,30 +166,38 @@ static void dispatch(struct shm *c, uint32_t index)
     (void)e; /* as in settle */
 }
 
-size_t shm_serve_turn(struct shm *c)
+/* Whether a request was taken. */
+static bool serve_slot(struct shm *c, uint32_t index)
+{
+    uint64_t response, theirs = shm_core_word(shm_core_peer_request(c, index));
+
+    switch (shm_slot_find(&c->served[index].served, theirs, &response)) {
+    case SHM_SLOT_NOTHING:
+    case SHM_SLOT_COMING:
+        break;
+    case SHM_SLOT_TAKE:
+        c->turn_from = index + 1;
+        dispatch(c, index);
+        return true;
+    case SHM_SLOT_RELEASE:
+        shm_bell_publish(c, shm_core_response(c, index), response, &c->serve_wait);
+        break;
+    case SHM_SLOT_ILLEGAL:
+        shm_core_count(&c->count->torn);
+        break;
+    }
+    return false;
+}
+
+size_t shm_serve_turn(struct shm *c, size_t most)
 {
     uint32_t used = __atomic_load_n(&c->peer_bell->used, __ATOMIC_RELAXED);
-    uint64_t response;
     size_t taken = 0;
 
     used = used < c->shape.slots ? used : c->shape.slots;
-    for (uint32_t i = 0; i < used; i++) {
-        uint64_t theirs = shm_core_word(shm_core_peer_request(c, i));
-        switch (shm_slot_find(&c->served[i].served, theirs, &response)) {
-        case SHM_SLOT_NOTHING:
-        case SHM_SLOT_COMING:
-            break;
-        case SHM_SLOT_TAKE:
-            dispatch(c, i);
-            taken++;
-            break;
-        case SHM_SLOT_RELEASE:
-            shm_bell_publish(c, shm_core_response(c, i), response, &c->serve_wait);
-            break;
-        case SHM_SLOT_ILLEGAL:
-            shm_core_count(&c->count->torn);
-            break;
-        }
+    uint32_t from = c->turn_from < used ? c->turn_from : 0;
+    for (uint32_t n = 0; n < used && taken < most; n++) {
+        taken += serve_slot(c, from + n < used ? from + n : from + n - used);
     }
     return taken;
 }
@@ -236,7 +243,7 @@ size_t shm_turn(struct shm *c)
     if (!shm_serve_begin(c, &is_new)) {
         return 0;
     }
-    size_t taken = shm_serve_turn(c);
+    size_t taken = shm_serve_turn(c, SIZE_MAX);
     if (is_new) {
         shm_serve_end(c);
     }
@@ -248,23 +255,24 @@ static inline __attribute__((always_inline)) enum shm_core_sight peek(const void
     return shm_serve_peek(context);
 }
 
+/* With a deadline no request is begun after it, however fast others come: a clock's reading each, which costs less than
+ * the line with the next request takes to arrive. */
 static enum err serve(struct shm *c, uint32_t timeout_ms)
 {
     struct shm_loop l = shm_loop_begin(c, &c->serve_wait, timeout_ms);
+    bool is_bounded = timeout_ms != UINT32_MAX;
 
-    for (uint32_t waits = 1;; waits++) {
+    while (!c->must_stop) {
         enum err e = shm_loop_wait(&l, peek, c);
         if (e != ERR_OK) {
             return e;
         }
-        (void)shm_serve_turn(c);
-        if (c->must_stop) {
-            return ERR_OK;
-        }
-        if (waits % SERVE_CLOCK_EVERY == 0 && shm_loop_is_late(&l, shm_bell_now_ns())) {
+        if (is_bounded && shm_loop_is_late(&l, shm_bell_now_ns())) {
             return ERR_TIMEOUT;
         }
+        (void)shm_serve_turn(c, is_bounded ? 1 : SIZE_MAX);
     }
+    return ERR_OK;
 }
 
 /* Become the thread that serves. A thread that waits for an answer may have the right: it serves

@@ -30,8 +30,9 @@ static inline enum shm_core_sight shm_serve_peek(const struct shm *c)
     return sight;
 }
 
-/* Take what waits, as the serving thread; returns how many requests were taken. */
-size_t shm_serve_turn(struct shm *c);
+/* Take at most `most` of what waits, as the serving thread; returns how many requests were taken. Slots come by turns:
+ * those of a busy asker hold up no others. Who has a deadline takes one, and looks at the clock. */
+size_t shm_serve_turn(struct shm *c, size_t most);
 
 /* For a thread that is about to sleep outside: is there something to take? Whoever else serves sees to
  * it. */

@@ -22,35 +22,19 @@ static void set_budget(struct shm_wait *w)
 void shm_wait_init(struct shm_wait *w, uint32_t turn_ps)
 {
     assert(turn_ps > 0);
-    *w = (struct shm_wait){
-        .turn_ps = turn_ps, .wake_ns = SHM_WAIT_WAKE_NS, .part_after = SHM_WAIT_PART_FIRST};
+    *w = (struct shm_wait){.turn_ps = turn_ps, .wake_ns = SHM_WAIT_WAKE_NS};
     set_budget(w);
-}
-
-/* On one processor: sleep, so that the peer can run, but for the seldom try to part. */
-static uint32_t begin_together(struct shm_wait *w)
-{
-    if (w->together < w->part_after) {
-        w->kind = SHM_WAIT_NONE;
-        return 0;
-    }
-    w->together = 0;
-    w->part_after = w->part_after < SHM_WAIT_PART_LAST / 4 ? w->part_after * 4 : SHM_WAIT_PART_LAST;
-    w->kind = SHM_WAIT_PART;
-    return turns_of(w, SHM_WAIT_PART_NS);
 }
 
 uint32_t shm_wait_begin(struct shm_wait *w, bool is_same_cpu)
 {
     if (is_same_cpu) {
-        return begin_together(w);
+        return 0; /* so that the peer can run */
     }
     if (w->resting > 0) {
         w->resting--;
-        w->kind = SHM_WAIT_NONE;
         return 0;
     }
-    w->kind = SHM_WAIT_SPIN;
     return w->budget;
 }
 
@@ -65,18 +49,10 @@ void shm_wait_hit(struct shm_wait *w)
 {
     w->misses = 0;
     w->busy = w->busy > 0 ? w->busy - 1 : 0;
-    if (w->kind == SHM_WAIT_SPIN) {
-        /* Apart: whoever was parted by a try stays so cheaply, and the next try may come soon. */
-        w->together = 0;
-        w->part_after = SHM_WAIT_PART_FIRST;
-    }
 }
 
 void shm_wait_miss(struct shm_wait *w, uint32_t turns, uint64_t elapsed_ns)
 {
-    if (w->kind == SHM_WAIT_PART) {
-        return; /* its length says nothing: it was meant to outlast the peer's turn */
-    }
     uint64_t expected_ns = (uint64_t)turns * w->turn_ps / PS_PER_NS;
     if (elapsed_ns > expected_ns * SHM_WAIT_LATE_TIMES) {
         w->resting = (uint32_t)SHM_WAIT_BUSY_WAITS << w->busy;
@@ -86,15 +62,6 @@ void shm_wait_miss(struct shm_wait *w, uint32_t turns, uint64_t elapsed_ns)
     w->misses = w->misses < SHM_WAIT_MISSES ? w->misses + 1 : SHM_WAIT_MISSES;
     if (w->misses == SHM_WAIT_MISSES) {
         w->resting = SHM_WAIT_PROBE_EVERY - 1;
-    }
-}
-
-void shm_wait_slept(struct shm_wait *w, bool is_same_cpu, uint64_t slept_ns)
-{
-    if (!is_same_cpu || slept_ns > SHM_WAIT_QUICK_NS) {
-        w->together = 0; /* apart, or too seldom to be worth a try */
-    } else if (w->together < SHM_WAIT_PART_LAST) {
-        w->together++;
     }
 }
 

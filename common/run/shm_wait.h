@@ -10,11 +10,7 @@
  *    sleeping peer, and after misses every SHM_WAIT_PROBE_EVERY-th wait still spins: it hits as soon
  *    as the peer is quick, whatever the peer does.
  *  - A spin that took far longer than its turns cost lost the processor meanwhile: others want it.
- *    Spinning stops at once and comes back by and by.
- *  - A hot pair on one processor while another idles stays there for ever, because a sleeping pair
- *    gives the scheduler nothing to move. Seldom, one side holds the processor for a scheduler's
- *    tick; if that parts the pair every later call gains by a factor of twenty, if not it is tried
- *    ever less often. */
+ *    Spinning stops at once and comes back by and by. */
 #ifndef CELL_COMMON_RUN_SHM_WAIT_H
 #define CELL_COMMON_RUN_SHM_WAIT_H
 
@@ -32,16 +28,6 @@ enum {
     SHM_WAIT_LATE_TIMES = 4,       /* slower than calibrated: the processor was taken away        */
     SHM_WAIT_BUSY_MAX = 6,         /* 2^this times SHM_WAIT_BUSY_WAITS without spinning            */
     SHM_WAIT_BUSY_WAITS = 4,
-    SHM_WAIT_PART_NS = 5000000,    /* a tick of any usual kernel                                  */
-    SHM_WAIT_PART_FIRST = 1 << 14,  /* quick waits on one processor before the first try           */
-    SHM_WAIT_PART_LAST = 1 << 18,  /* and at most: 5 ms in more than a second                     */
-    SHM_WAIT_QUICK_NS = 20000,     /* a sleep as short as this is one of a hot pair               */
-};
-
-enum shm_wait_kind {
-    SHM_WAIT_NONE, /* sleep at once                                  */
-    SHM_WAIT_SPIN,
-    SHM_WAIT_PART, /* hold the processor, so that the pair is parted */
 };
 
 /* One waiter: a slot that is asked on, or the serving side. Fits a line. */
@@ -52,9 +38,6 @@ struct shm_wait {
     uint32_t misses;     /* in a row                                      */
     uint32_t resting;    /* waits without a spin before the next          */
     uint32_t busy;       /* how often in a row the processor was taken    */
-    uint32_t together;   /* quick waits on one processor                  */
-    uint32_t part_after; /* of them until the pair is parted              */
-    enum shm_wait_kind kind;
 };
 
 /* turn_ps: what one turn of the caller's loop costs, > 0 picoseconds. */
@@ -72,14 +55,11 @@ void shm_wait_hit(struct shm_wait *w);
 /* Nothing to forget: shm_wait_hit would change nothing. */
 static inline bool shm_wait_is_clean(const struct shm_wait *w)
 {
-    return (w->misses | w->busy | w->together | (w->part_after ^ SHM_WAIT_PART_FIRST)) == 0;
+    return (w->misses | w->busy) == 0;
 }
 
 /* `turns` were not enough; they took elapsed_ns (0: not measured). */
 void shm_wait_miss(struct shm_wait *w, uint32_t turns, uint64_t elapsed_ns);
-
-/* The wait went to sleep and was woken after slept_ns. */
-void shm_wait_slept(struct shm_wait *w, bool is_same_cpu, uint64_t slept_ns);
 
 /* Waking a sleeper on another processor took us `ns`. */
 void shm_wait_woke(struct shm_wait *w, uint64_t ns);

@@ -1,11 +1,9 @@
 /* Two processes that race: answers against timeouts, wakes against sleeps. Small here; by hand:
  *   test_run_shm_stress timeouts COUNT SEED     0 answers to another call
  *   test_run_shm_stress wakes COUNT SEED        0 lost wakes, on the futex
- *   test_run_shm_stress socket COUNT SEED       0 lost wakes, on the socket
- *   test_run_shm_stress idle                    what an idle pair costs */
+ *   test_run_shm_stress socket COUNT SEED       0 lost wakes, on the socket */
 #include <inttypes.h>
 #include <sched.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "common/base/rng.h"
@@ -209,32 +207,6 @@ static void no_wake_is_lost(enum kind kind, uint64_t count)
     stop(c, child);
 }
 
-static uint64_t cpu_us(void)
-{
-    struct rusage u;
-
-    (void)getrusage(RUSAGE_SELF, &u);
-    return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 +
-           (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
-}
-
-/* Both ends serve and nobody asks; one of them in this process, measured. */
-static void an_idle_end_costs_nothing(void)
-{
-    struct shm *c = NULL;
-    uint64_t most = 0;
-    enum { IDLE_MS = 1000 };
-    pid_t child = start(TIMEOUTS, 0, &c);
-
-    shm_handler(c, handle, &most);
-    uint64_t before_us = cpu_us();
-    CHECK(shm_serve(c, IDLE_MS) == ERR_TIMEOUT, "nobody asked");
-    uint64_t took_us = cpu_us() - before_us;
-    printf("an idle end took %" PRIu64 " us in %d ms\n", took_us, IDLE_MS);
-    CHECK(took_us < IDLE_MS * 1000 / 200, "under half a percent of a core");
-    stop(c, child);
-}
-
 int main(int argc, char **argv)
 {
     const char *only = argc > 1 ? argv[1] : "";
@@ -250,9 +222,6 @@ int main(int argc, char **argv)
     }
     if (only[0] == '\0' || strcmp(only, "socket") == 0) {
         no_wake_is_lost(SOCKET, count > 0 ? count : 2000);
-    }
-    if (only[0] == '\0' || strcmp(only, "idle") == 0) {
-        an_idle_end_costs_nothing();
     }
     return CHECK_RESULT();
 }
