@@ -2,8 +2,9 @@
 """Check a model with spin: the protocol as it is must be without error, and with each planted bug there
 must be one. A bug that is not found fails the check, since then the model proves nothing about it.
 
-Usage: check.py MODEL [--large] [--cc COMPILER] [--only PLANT …] [--trail]
-  --large  the sizes for a long run by hand: hours and gigabytes rather than seconds
+Usage: check.py MODEL [--large [--memory MIB]] [--cc COMPILER] [--only PLANT …] [--trail]
+  --large  the sizes for a long run by hand: hours and gigabytes rather than seconds. A search that meets the memory
+           it may use, or an interrupt of its process, is reported with the states that it had seen
   --trail  print the steps that lead to each planted bug, or to a real one
 """
 import argparse
@@ -92,7 +93,7 @@ def command(argv, cwd, limit_s=None):
 
 
 def search(args, model, sizes, scratch, is_planted=False):
-    """(errors, states, the search's first complaint)"""
+    """(errors, states, the search's first complaint, or why it did not end)"""
     shutil.rmtree(scratch, ignore_errors=True)
     os.makedirs(scratch)
     code, out = command(["spin", *[f"-D{s}" for s in sizes], "-a", os.path.join(HERE, f"{model}.pml")], scratch)
@@ -102,7 +103,7 @@ def search(args, model, sizes, scratch, is_planted=False):
     level = "-O2" if args.large else "-O0" if is_planted else "-O1"
     flags = [level, "-w", "-DSAFETY", "-DVECTORSZ=4096"]
     if args.large:
-        flags += ["-DCOLLAPSE"]
+        flags += ["-DCOLLAPSE", f"-DMEMLIM={args.memory}"]
     code, out = command([*args.cc, *flags, "-o", "pan", "pan.c"], scratch)
     if code != 0:
         raise Broken(f"compiler: {out.strip()}")
@@ -114,11 +115,11 @@ def search(args, model, sizes, scratch, is_planted=False):
         raise Broken(f"the search did not end in {limit_s} s") from late
     errors = re.search(r"errors: (\d+)", out)
     states = re.search(r"(\d+(?:\.\d+)?(?:e\+\d+)?) states, stored", out)
-    if errors is None or states is None or "max search depth too small" in out or "Search not completed" in out \
-            and int(errors.group(1)) == 0:
+    is_cut = "Search not completed" in out and errors is not None and int(errors.group(1)) == 0
+    if errors is None or states is None or "max search depth too small" in out or (is_cut and not args.large):
         raise Broken(f"pan: {out.strip()[-2000:]}")
     first = re.search(r"^pan:\d+: (.*)$", out, re.MULTILINE)
-    return int(errors.group(1)), float(states.group(1)), first.group(1) if first else ""
+    return int(errors.group(1)), float(states.group(1)), "NOT COMPLETE" if is_cut else first.group(1) if first else ""
 
 
 def trail(args, model, sizes, scratch):
@@ -153,6 +154,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", choices=MODELS)
     parser.add_argument("--large", action="store_true")
+    parser.add_argument("--memory", type=int, default=16384, metavar="MIB", help="for one long search")
     parser.add_argument("--trail", action="store_true")
     parser.add_argument("--limit", type=float, default=240, help="seconds for one short search")
     parser.add_argument("--cc", type=str.split, default=["cc"])
