@@ -12,23 +12,25 @@
 #include "common/run/counters.h"
 #include "common/run/fd.h"
 
-/* The directory, made if need be; -1 and errno. */
-static int open_dir(const struct shell *s)
+/* The directory, made if need be, by a descriptor that stays; -1 and errno. */
+static int dir_of(struct shell *s)
 {
     char path[SHELL_PATH_SIZE + sizeof COUNTERS_DIR + 1];
 
-    (void)snprintf(path, sizeof path, "%s/" COUNTERS_DIR, s->run_dir);
-    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-        return -1;
+    if (s->pages_fd >= 0) {
+        return s->pages_fd;
     }
-    return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    (void)snprintf(path, sizeof path, "%s/" COUNTERS_DIR, s->run_dir);
+    if (mkdir(path, 0700) == 0 || errno == EEXIST) {
+        s->pages_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    }
+    return s->pages_fd;
 }
 
-int pages_make(const struct shell *s, const struct manifest_cell *cell, uint32_t instance,
+int pages_make(struct shell *s, const struct manifest_cell *cell, uint32_t instance,
                uint64_t generation)
 {
-    AUTO_FD int dir = open_dir(s);
-    int fd = -1;
+    int dir = dir_of(s), fd = -1;
     enum err e = dir < 0 ? err_from_errno(errno)
                          : counters_make(dir, cell->space, cell->name, instance, generation, &fd);
 
@@ -55,36 +57,35 @@ static bool is_known(const struct shell *s, const char *name)
            node_find(s->node, ref.space, ref.cell, (uint32_t)ref.instance) >= 0;
 }
 
-/* Remove what `s` does not know; all if s is NULL. */
-static void sweep(const struct shell *s, int *dir_fd)
+/* Remove what the node does not know; or all. */
+static void sweep(struct shell *s, bool is_all)
 {
-    DIR *dir = *dir_fd < 0 ? NULL : fdopendir(*dir_fd);
+    int fd = dir_of(s) < 0 ? -1 : openat(s->pages_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
     if (dir == NULL) {
+        fd_close(&fd);
         return;
     }
-    *dir_fd = -1; /* the stream's */
     for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        if (entry->d_name[0] != '.' && (s == NULL || !is_known(s, entry->d_name))) {
+        if (entry->d_name[0] != '.' && (is_all || !is_known(s, entry->d_name))) {
             (void)unlinkat(dirfd(dir), entry->d_name, 0);
         }
     }
     (void)closedir(dir);
 }
 
-void pages_sweep(const struct shell *s)
+void pages_sweep(struct shell *s)
 {
-    AUTO_FD int dir = open_dir(s);
-
-    sweep(s, &dir);
+    sweep(s, false);
 }
 
-void pages_remove(const struct shell *s)
+void pages_remove(struct shell *s)
 {
     char path[SHELL_PATH_SIZE + sizeof COUNTERS_DIR + 1];
-    AUTO_FD int dir = open_dir(s);
 
-    sweep(NULL, &dir);
+    sweep(s, true);
+    fd_close(&s->pages_fd);
     (void)snprintf(path, sizeof path, "%s/" COUNTERS_DIR, s->run_dir);
     (void)rmdir(path);
 }

@@ -6,13 +6,13 @@
 
 /* A fresh page for a process that is about to learn who it is; -1 after a line in the log: it counts
  * nowhere. */
-int pages_make(const struct shell *s, const struct manifest_cell *cell, uint32_t instance,
+int pages_make(struct shell *s, const struct manifest_cell *cell, uint32_t instance,
                uint64_t generation);
 
 /* Remove the pages of instances that are no more. */
-void pages_sweep(const struct shell *s);
+void pages_sweep(struct shell *s);
 
 /* Remove them all. */
-void pages_remove(const struct shell *s);
+void pages_remove(struct shell *s);
 
 #endif

@@ -627,7 +627,7 @@ enum err shell_open(struct cell *cell, void *state)
     s->guard_fd = GUARD_REPORT_FD;
     s->lock_fd = GUARD_LOCK_FD;
     s->guard_pid = getppid();
-    s->gap_listen_fd = s->logs_fd = -1;
+    s->gap_listen_fd = s->logs_fd = s->pages_fd = -1;
     for (int i = 0; i < GUARD_DOORS; i++) {
         s->door_fd[i] = -1;
     }

@@ -160,6 +160,7 @@ struct shell {
     int logs_fd;           /* tells which log files were written; -1: nobody does */
     struct loop_watch *logs_watch;
     bool logs_are_known;   /* all were looked at since then                       */
+    int pages_fd;          /* their directory; -1: not opened yet                         */
     bool has_stale_pages;  /* an instance is no more: see to its page, when there is time */
     bool was_only_asked;   /* nothing has changed since memory was tidied         */
     uint32_t untidy_looks; /* of rest_timer, until memory is tidied; 0: it is     */

@@ -90,7 +90,7 @@ _Static_assert(sizeof(struct counters_page) == COUNTERS_BYTES, "a format that ot
 void counters_file(char *out, size_t size, const char *space, const char *cell, uint32_t instance);
 
 /* Make the page of an instance anew in dir_fd, mode 0600: *ret_fd may read and write it. What the file
- * showed before is gone. ERR_LIMIT, ERR_IO …, as errno says. */
+ * showed before is gone. ERR_MALFORMED: something else has its name; ERR_LIMIT, ERR_IO …, as errno says. */
 enum err counters_make(int dir_fd, const char *space, const char *cell, uint32_t instance,
                        uint64_t generation, int *ret_fd) MUST_CHECK;
 

@@ -42,16 +42,34 @@ static void what_is_counted_is_read(void)
           "nobody else's to read");
 }
 
-static void a_new_process_has_a_new_page(void)
+static void a_new_process_begins_at_nothing(void)
 {
-    struct counters_page *old = make(), *fresh = make(), got;
+    struct counters_page *old = make(), got;
+    struct stat before, after;
 
-    REQUIRE(old != NULL && fresh != NULL, "two processes of one instance");
+    REQUIRE(old != NULL, "a process");
     counters_set(&old->value[COUNTERS_REQUESTS], 5);
-    CHECK(counters_read(dir_fd, "default.greeter.3", &got) == ERR_OK && got.value[0] == 0,
-          "the older one counts where nobody looks");
+    old->row[3].state = 1;
     counters_unmap(old);
-    counters_unmap(fresh);
+    REQUIRE(fstatat(dir_fd, "default.greeter.3", &before, 0) == 0, "its page");
+    counters_unmap(make());
+    CHECK(counters_read(dir_fd, "default.greeter.3", &got) == ERR_OK && got.value[COUNTERS_REQUESTS] == 0 &&
+              got.row[3].state == 0, "nothing is left of the one before");
+    CHECK(fstatat(dir_fd, "default.greeter.3", &after, 0) == 0 && after.st_ino == before.st_ino,
+          "in the same file");
+}
+
+static void what_has_its_name_and_is_no_page_stays(void)
+{
+    AUTO_FD int fd = -1;
+
+    REQUIRE(mkfifoat(dir_fd, "default.pipe.0", 0600) == 0 && symlinkat("x", dir_fd, "default.link.0") == 0, "others");
+    CHECK(counters_make(dir_fd, "default", "pipe", 0, 1, &fd) != ERR_OK, "a pipe, and nobody waits for a reader");
+    CHECK(counters_make(dir_fd, "default", "link", 0, 1, &fd) != ERR_OK, "a link");
+    int longer = openat(dir_fd, "default.longer.0", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    REQUIRE(longer >= 0 && ftruncate(longer, 3 * COUNTERS_BYTES) == 0, "a longer file");
+    fd_close(&longer);
+    CHECK(counters_make(dir_fd, "default", "longer", 0, 1, &fd) == ERR_MALFORMED && fd < 0, "a longer file");
 }
 
 static void texts_of_a_page_are_harmless(void)
@@ -106,7 +124,8 @@ int main(void)
 {
     dir_fd = scratch_open();
     what_is_counted_is_read();
-    a_new_process_has_a_new_page();
+    a_new_process_begins_at_nothing();
+    what_has_its_name_and_is_no_page_stays();
     texts_of_a_page_are_harmless();
     what_is_no_page_is_refused();
     names_are_all_there();
