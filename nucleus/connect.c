@@ -131,7 +131,10 @@ void connect_ask(struct shell_slot *slot, const Cell__Gap__Connect *connect)
     enum err e = is_too_often(slot) ? ERR_LIMIT : ERR_OK;
     struct shell_slot *callee = NULL;
 
-    if (e == ERR_OK && caller != NULL) {
+    if (caller == NULL) {
+        return; /* its record is gone, and so will it be */
+    }
+    if (e == ERR_OK) {
         callee = find_callee(s, caller, connect->endpoint, &e, &why);
     }
     if (callee != NULL) {

@@ -227,11 +227,10 @@ static void count_one(struct channel *ch)
     ch->counted = ch->in + ch->out;
 }
 
-void channels_count(struct cell *cell, struct counters_page *page)
+void channels_count(struct cell *cell)
 {
     struct channels *set = cell->channels;
 
-    (void)page;
     for (size_t i = 0; set != NULL && i < set->count; i++) {
         struct channel *ch = set->at[i];
         if (ch->row != NULL && ch->counted != ch->in + ch->out) {
@@ -259,7 +258,6 @@ enum err channel_new(struct cell *cell, enum shm_role role, int *socket,
 {
     AUTO_FD int taken = fd_take(socket);
     struct channels *set = set_of(cell);
-    struct shm_meet_config config = config_of(key);
 
     if (set == NULL) {
         return ERR_NOMEM;
@@ -274,6 +272,7 @@ enum err channel_new(struct cell *cell, enum shm_role role, int *socket,
     *ch = (struct channel){.cell = cell, .hooks = hooks, .context = context, .broken = ERR_OK};
     set->at[set->count++] = ch;
     take_row(ch, role, peer);
+    struct shm_meet_config config = config_of(key);
     enum err e = shm_meet_begin(role, &taken, &config, &ch->meet);
     explicit_bzero(&config, sizeof config);
     if (e == ERR_OK) {
@@ -489,7 +488,11 @@ bool channels_linger(struct cell *cell, bool is_first)
 {
     struct channels *set = cell->channels;
 
-    if (set == NULL || set->count == 0) {
+    if (set == NULL) {
+        return false;
+    }
+    if (set->count == 0) { /* the last one may have gone while the loop was to come back at once */
+        loop_hot(cell->loop, false);
         return false;
     }
     if (is_first) {

@@ -67,6 +67,6 @@ bool channels_linger(struct cell *cell, bool is_first);
 void channels_close(struct cell *cell); /* all are freed already */
 
 /* Write what went through them into the cell's page of counters. */
-void channels_count(struct cell *cell, struct counters_page *page);
+void channels_count(struct cell *cell);
 
 #endif

@@ -46,7 +46,7 @@ static void count(struct cell *cell, struct counters_page *page)
     counters_set(&v[COUNTERS_OUTSTANDING], asks.outstanding);
     counters_set(&v[COUNTERS_TURNS], v[COUNTERS_TURNS] + 1);
     counters_set(&page->updated_ms, loop_now_ms());
-    channels_count(cell, page);
+    channels_count(cell);
 }
 
 const struct host_outlet outlet_asks = {

@@ -191,6 +191,22 @@ static bool keeps_only(size_t count)
     return false;
 }
 
+/* Processor time of the cell so far. */
+static uint64_t cpu_ms(void)
+{
+    char path[64], text[512];
+    unsigned long user = 0, system = 0;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)f.pid);
+    FILE *stat = fopen(path, "r");
+    REQUIRE(stat != NULL && fgets(text, sizeof text, stat) != NULL, "its times");
+    (void)fclose(stat);
+    const char *rest = strrchr(text, ')');
+    REQUIRE(rest != NULL && sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+                                   &system) == 2, "two of them");
+    return (user + system) * 1000 / (unsigned long)sysconf(_SC_CLK_TCK);
+}
+
 /* ---- claims ------------------------------------------------------------------------------------- */
 
 static void the_door_says_what_a_channel_may(void)
@@ -350,6 +366,17 @@ static void channels_have_a_limit(void)
     hang_up(&more);
 }
 
+/* Channels that are over, whichever way they ended, keep nobody awake. */
+static void a_cell_without_channels_sleeps(void)
+{
+    enum { WATCHED_MS = 500, MOST_MS = 100 };
+    uint64_t before_ms = cpu_ms();
+
+    fake_nap_ms(WATCHED_MS);
+    uint64_t used_ms = cpu_ms() - before_ms;
+    CHECK(used_ms <= MOST_MS, "%" PRIu64 " ms of %d", used_ms, WATCHED_MS);
+}
+
 int main(int argc, char **argv)
 {
     fake_init(argc, argv);
@@ -361,7 +388,9 @@ int main(int argc, char **argv)
     silence_is_not_waited_for();
     no_envelope_is_no_end();
     liars_lose_their_channel();
+    a_cell_without_channels_sleeps();
     who_does_not_read_is_cut_off();
+    a_cell_without_channels_sleeps();
     channels_have_a_limit();
     fake_finish(&f);
     return CHECK_RESULT();
