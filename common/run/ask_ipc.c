@@ -1,183 +1,247 @@
-/* Envelopes over nng: one raw req0 socket an endpoint, which dials again and again by itself. */
-#include <nng/nng.h>
-#include <nng/protocol/reqrep0/req.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
+/* Envelopes over the SP wire: one REQ connection an endpoint, made again by itself, on the loop.
+ *
+ * Not through libnng: what is asked must be able to end. nng 1.5.2's nng_close of a socket whose dialer
+ * is between two attempts waits for ever once in a few hundred times on a busy machine, and with it the
+ * loop of the cell. Nor does a cell that only asks need nng's 13 threads. The bytes are the same
+ * (docs/PROTOCOL.md, section 2; decision 0007). */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "common/base/bytes.h"
 #include "common/run/ask_core.h"
 #include "common/run/fd.h"
+#include "common/run/sp_frame.h"
 
 enum {
-    IPC_SEND_BUFFER = 32, /* messages nng holds for a busy callee; the rest waits where its deadline
-                           * can take it back */
     IPC_RECONNECT_MIN_MS = 2,
     IPC_RECONNECT_MAX_MS = 100,
+    IPC_READ_SIZE = 64 * 1024, /* bytes taken before others get their turn                */
+    IPC_KEPT_SIZE = 64 * 1024, /* of the buffer; one that a large message grew is freed   */
 };
 
-#define IPC_REQUEST_ID 0x80000000u /* SP: the last word of the backtrace has the top bit */
+#define IPC_ID_MASK 0x7fffffffu /* SP: the top bit of the word says that it is the last */
 
 struct ask_wire {
     struct ask_endpoint *endpoint;
-    nng_socket socket;
+    int fd; /* -1: the next attempt is due */
     struct loop_watch *watch;
-    struct loop_watch *event_watch;
-    struct loop_watch *send_watch; /* while nng's buffer is full                            */
-    nng_msg *reserved;
-    int event_fd;                  /* nng's threads say that a connection came or went      */
-    atomic_uint opened;            /* connections so far: only the newest can be alive      */
-    atomic_uint gone;
-    uint32_t gone_told;
-    bool is_open;
+    struct loop_timer *timer;
+    uint32_t retry_ms;
+    uint32_t epoch; /* connections so far */
+    struct sp_frame in;
+    bool is_up;     /* greeted, so there is somebody */
+    bool is_full;   /* until the watch says otherwise */
+    uint8_t *out;   /* one message, head first */
+    size_t room;
+    size_t size;    /* of what has to go out; 0: nothing */
+    size_t at;
 };
 
-/* ---- messages ---------------------------------------------------------------------------------- */
+/* ---- connections ------------------------------------------------------------------------------- */
+
+static void on_ready(void *context, unsigned bits);
+
+/* Come back for another attempt. */
+static void later(struct ask_wire *w)
+{
+    loop_timer_again(w->timer, w->retry_ms, 0);
+    w->retry_ms = 2 * w->retry_ms < IPC_RECONNECT_MAX_MS ? 2 * w->retry_ms : IPC_RECONNECT_MAX_MS;
+}
+
+static void hang_up(struct ask_wire *w)
+{
+    loop_watch_free(w->watch);
+    w->watch = NULL;
+    fd_close(&w->fd);
+    sp_frame_fini(&w->in);
+    w->in = (struct sp_frame){.most = SP_MESSAGE_MAX + SP_WIRE_ID_LEN, .is_requester = true};
+    w->size = w->at = 0; /* the rest of a message is nobody's beginning */
+    w->is_up = w->is_full = false;
+}
+
+/* The connection has ended, or never was one. */
+static void lose(struct ask_wire *w)
+{
+    bool was_up = w->is_up;
+
+    hang_up(w);
+    later(w);
+    if (was_up) {
+        ask_link_lost(w->endpoint, ASK_IPC, w->epoch, false);
+    }
+}
+
+/* A Unix socket connects at once or not at all. */
+static bool connect_now(struct ask_wire *w)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    uint8_t hello[SP_WIRE_HELLO_LEN];
+    size_t len = strlen(w->endpoint->path);
+
+    if (len >= sizeof at.sun_path) {
+        return false; /* nobody could have bound it either */
+    }
+    memcpy(at.sun_path, w->endpoint->path, len);
+    w->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (w->fd < 0 || connect(w->fd, (const struct sockaddr *)&at, sizeof at) != 0) {
+        return false;
+    }
+    sp_wire_hello_put(hello); /* a new socket has room for eight bytes */
+    if (send(w->fd, hello, sizeof hello, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)sizeof hello) {
+        return false;
+    }
+    w->watch = loop_watch_new(w->endpoint->cell->loop, w->fd, LOOP_READ, on_ready, w);
+    return w->watch != NULL;
+}
+
+static void on_due(void *context)
+{
+    struct ask_wire *w = context;
+
+    assert(w->fd < 0);
+    if (!connect_now(w)) {
+        hang_up(w);
+        later(w);
+    }
+}
+
+/* ---- messages out ------------------------------------------------------------------------------ */
 
 static bool ipc_is_up(const struct ask_wire *w)
 {
-    /* `gone` first: a connection that comes in between makes this too careful, not too bold. */
-    unsigned gone = atomic_load(&w->gone);
-
-    return atomic_load(&w->opened) > gone;
+    return w->is_up;
 }
 
 static bool ipc_is_ready(struct ask_wire *w)
 {
-    return w->send_watch == NULL && ipc_is_up(w);
-}
-
-static void on_sendable(void *context, unsigned bits)
-{
-    struct ask_wire *w = context;
-
-    (void)bits;
-    loop_watch_free(w->send_watch); /* the next turn's flush goes on where the last one stopped */
-    w->send_watch = NULL;
+    return w->is_up && !w->is_full;
 }
 
 static uint8_t *ipc_reserve(struct ask_wire *w, uint32_t id, size_t size)
 {
-    (void)id; /* in the header, which commit writes */
-    return nng_msg_alloc(&w->reserved, size) != 0 ? NULL : nng_msg_body(w->reserved);
+    assert(w->size == 0);
+    if (size > SP_MESSAGE_MAX) {
+        return NULL; /* ask.c takes none that long */
+    }
+    if (SP_WIRE_HEAD_LEN + size > w->room) {
+        uint8_t *grown = realloc(w->out, SP_WIRE_HEAD_LEN + size);
+        if (grown == NULL) {
+            return NULL;
+        }
+        w->out = grown;
+        w->room = SP_WIRE_HEAD_LEN + size;
+    }
+    sp_wire_head_put(id, size, w->out);
+    w->at = SP_WIRE_HEAD_LEN + size; /* until it is committed: how much it is */
+    return w->out + SP_WIRE_HEAD_LEN;
+}
+
+/* Write what there is. False: the connection is of no more use. */
+static bool push(struct ask_wire *w)
+{
+    w->is_full = false;
+    while (w->at < w->size) {
+        ssize_t sent = send(w->fd, w->out + w->at, w->size - w->at, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && errno == EAGAIN) {
+            w->is_full = true;
+            loop_watch_want(w->watch, LOOP_READ | LOOP_WRITE);
+            return true;
+        }
+        if (sent < 0 && errno != EINTR) {
+            return false;
+        }
+        w->at += sent > 0 ? (size_t)sent : 0;
+    }
+    w->size = w->at = 0;
+    if (w->room > IPC_KEPT_SIZE) {
+        free(w->out);
+        w->out = NULL;
+        w->room = 0;
+    }
+    return true;
 }
 
 static bool ipc_commit(struct ask_wire *w, uint32_t id)
 {
-    nng_msg *message = w->reserved;
-    int fd;
-
-    w->reserved = NULL;
-    if (nng_msg_header_append_u32(message, id | IPC_REQUEST_ID) == 0 &&
-        nng_sendmsg(w->socket, message, NNG_FLAG_NONBLOCK) == 0) {
-        return true;
+    (void)id; /* in the head already */
+    w->size = w->at;
+    w->at = 0;
+    bool is_well = push(w);
+    if (w->at > 0 || (is_well && !w->is_full)) {
+        return true; /* what is left of it follows */
     }
-    nng_msg_free(message);
-    if (nng_socket_get_int(w->socket, NNG_OPT_SENDFD, &fd) == 0) {
-        /* No watch without memory: the next turn tries again. */
-        w->send_watch = loop_watch_new(w->endpoint->cell->loop, fd, LOOP_READ, on_sendable, w);
+    w->size = 0; /* not a byte has gone: it stays where a deadline can take it back */
+    if (!is_well) {
+        w->is_full = true; /* the watch finds that the connection is broken */
     }
     return false;
 }
 
-static void on_answers(void *context, unsigned bits)
+/* ---- messages in ------------------------------------------------------------------------------- */
+
+static void on_message(void *context, const uint8_t *trace, size_t trace_len, const uint8_t *body,
+                       size_t size)
 {
     struct ask_wire *w = context;
-    nng_msg *message;
 
-    (void)bits;
-    w->endpoint->uses++; /* callbacks run, and must not make room here */
-    while (nng_recvmsg(w->socket, &message, NNG_FLAG_NONBLOCK) == 0) {
-        size_t header_len = nng_msg_header_len(message);
-        const uint8_t *header = nng_msg_header(message);
-        if (header_len >= sizeof(uint32_t)) { /* nng does not let others through */
-            uint32_t id = bytes_get_be32(header + header_len - sizeof id) & ~IPC_REQUEST_ID;
-            ask_link_take(w->endpoint, id, nng_msg_body(message), nng_msg_len(message));
-        }
-        nng_msg_free(message);
-    }
-    w->endpoint->uses--;
+    ask_link_take(w->endpoint, bytes_get_be32(trace + trace_len - SP_WIRE_ID_LEN) & IPC_ID_MASK, body,
+                  size);
 }
 
-/* ---- connections ------------------------------------------------------------------------------- */
-
-/* On a thread of nng: only the counters and the eventfd. */
-static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
+/* False: the connection is of no more use. */
+static bool take_bytes(struct ask_wire *w)
 {
-    uint64_t one = 1;
-    struct ask_wire *w = context;
+    static uint8_t data[IPC_READ_SIZE]; /* one thread reads one connection at a time */
+    uint64_t dropped = 0;
+    ssize_t got = recv(w->fd, data, sizeof data, MSG_DONTWAIT);
 
-    (void)pipe;
-    atomic_fetch_add(event == NNG_PIPE_EV_REM_POST ? &w->gone : &w->opened, 1);
-    ssize_t put = write(w->event_fd, &one, sizeof one);
-    (void)put; /* a full counter is a set counter */
-}
-
-static void on_event(void *context, unsigned bits)
-{
-    struct ask_wire *w = context;
-    uint64_t count;
-
-    (void)bits;
-    if (read(w->event_fd, &count, sizeof count) != sizeof count) {
-        return;
+    if (got <= 0) {
+        return got < 0 && (errno == EAGAIN || errno == EINTR);
     }
-    w->endpoint->uses++; /* as above */
-    uint32_t gone = atomic_load(&w->gone);
-    if (gone != w->gone_told) {
-        w->gone_told = gone;
-        ask_link_lost(w->endpoint, ASK_IPC, gone, false);
+    enum err e = sp_frame_feed(&w->in, data, (size_t)got, on_message, w, &dropped);
+    if (e != ERR_OK) {
+        log_warn("ASK-SP", "path=%s error=%s action=disconnected", w->endpoint->path, err_name(e));
+        return false;
     }
-    if (ipc_is_up(w)) {
+    if (!w->is_up && w->in.has_hello) {
+        w->is_up = true;
+        w->epoch++;
+        w->retry_ms = IPC_RECONNECT_MIN_MS;
         ask_link_up(w->endpoint, ASK_IPC); /* the turn's flush uses it */
     }
-    w->endpoint->uses--;
+    return true;
 }
+
+static void on_ready(void *context, unsigned bits)
+{
+    struct ask_wire *w = context;
+    struct ask_endpoint *e = w->endpoint;
+
+    e->uses++; /* callbacks run, and must not make room here */
+    if ((bits & LOOP_WRITE) != 0) {
+        loop_watch_want(w->watch, LOOP_READ);
+    }
+    if (((bits & LOOP_WRITE) != 0 && !push(w)) || ((bits & LOOP_READ) != 0 && !take_bytes(w))) {
+        lose(w);
+    }
+    e->uses--;
+}
+
+/* ---- opening and closing ----------------------------------------------------------------------- */
 
 static uint32_t ipc_epoch(const struct ask_wire *w)
 {
-    return atomic_load(&w->opened);
+    return w->epoch;
 }
 
-static enum err dial(struct ask_wire *w, const char *path)
-{
-    char url[HOST_PATH_SIZE + 8];
-    nng_dialer dialer;
-    int fd;
-
-    if (nng_req0_open_raw(&w->socket) != 0) {
-        return ERR_NOMEM;
-    }
-    w->is_open = true;
-    (void)snprintf(url, sizeof url, "ipc://%s", path);
-    if (nng_socket_set_size(w->socket, NNG_OPT_RECVMAXSZ, SP_MESSAGE_MAX) != 0 ||
-        nng_socket_set_int(w->socket, NNG_OPT_SENDBUF, IPC_SEND_BUFFER) != 0 ||
-        nng_socket_set_ms(w->socket, NNG_OPT_RECONNMINT, IPC_RECONNECT_MIN_MS) != 0 ||
-        nng_socket_set_ms(w->socket, NNG_OPT_RECONNMAXT, IPC_RECONNECT_MAX_MS) != 0 ||
-        nng_pipe_notify(w->socket, NNG_PIPE_EV_ADD_PRE, on_pipe, w) != 0 ||
-        nng_pipe_notify(w->socket, NNG_PIPE_EV_REM_POST, on_pipe, w) != 0 ||
-        nng_dialer_create(&dialer, w->socket, url) != 0 ||
-        nng_dialer_start(dialer, NNG_FLAG_NONBLOCK) != 0 ||
-        nng_socket_get_int(w->socket, NNG_OPT_RECVFD, &fd) != 0) {
-        return ERR_IO;
-    }
-    struct loop *loop = w->endpoint->cell->loop;
-    w->watch = loop_watch_new(loop, fd, LOOP_READ, on_answers, w);
-    w->event_watch = loop_watch_new(loop, w->event_fd, LOOP_READ, on_event, w);
-    return w->watch == NULL || w->event_watch == NULL ? ERR_NOMEM : ERR_OK;
-}
-
-/* Accepts a half-open one. */
 static void ipc_close(struct ask_wire *w)
 {
-    loop_watch_free(w->watch);
-    loop_watch_free(w->event_watch);
-    loop_watch_free(w->send_watch);
-    if (w->is_open) {
-        (void)nng_close(w->socket); /* waits for nng's callbacks: the eventfd is ours again */
-    }
-    fd_close(&w->event_fd);
+    hang_up(w);
+    loop_timer_free(w->timer);
+    free(w->out);
     free(w);
 }
 
@@ -189,12 +253,15 @@ static enum err ipc_open(struct ask_endpoint *e, struct ask_wire **ret)
         return ERR_NOMEM;
     }
     w->endpoint = e;
-    w->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    enum err failed = w->event_fd < 0 ? ERR_LIMIT : dial(w, e->path);
-    if (failed != ERR_OK) {
+    w->fd = -1;
+    w->retry_ms = IPC_RECONNECT_MIN_MS;
+    hang_up(w);
+    w->timer = loop_timer_new(e->cell->loop, UINT32_MAX, 0, on_due, w);
+    if (w->timer == NULL) {
         ipc_close(w);
-        return failed;
+        return ERR_NOMEM;
     }
+    on_due(w);
     *ret = w;
     return ERR_OK;
 }

@@ -52,6 +52,8 @@ struct carrier {
     struct door *door;
     nng_socket socket;
     bool is_open;
+    nng_listener listeners[DOOR_MAX];
+    size_t listener_count;
     struct loop_watch *watch;
     struct pipe_peer *peers[NNG_BUCKETS];
     size_t peer_count;
@@ -414,6 +416,8 @@ static enum err nng_wire_listen(struct door *door, const char *path, int fd, siz
         (void)nng_listener_close(listener);
         return failed == NNG_EADDRINUSE ? ERR_EXISTS : ERR_IO;
     }
+    assert(c->listener_count < DOOR_MAX); /* as many as callers */
+    c->listeners[c->listener_count++] = listener;
     *ret_listener = nng_listener_id(listener);
     return ERR_OK;
 }
@@ -439,6 +443,9 @@ static void nng_wire_count(const struct door *door, struct door_numbers *ret)
     ret->refused_connections = atomic_load(&c->refused);
 }
 
+/* The process is about to end. Closing the listeners ends their connections as well; the socket itself
+ * is left to the kernel, and the carrier, whose counters nng's threads touch, with it: nng 1.5.2's
+ * nng_close can wait for ever. */
 static void nng_wire_close(struct door *door)
 {
     struct carrier *c = door->carrier;
@@ -448,8 +455,8 @@ static void nng_wire_close(struct door *door)
     }
     loop_watch_free(c->watch);
     loop_timer_free(c->pace_timer);
-    if (c->is_open) {
-        (void)nng_close(c->socket); /* waits for nng's callbacks: the counters are ours again */
+    for (size_t i = 0; i < c->listener_count; i++) {
+        (void)nng_listener_close(c->listeners[i]);
     }
     for (size_t i = 0; i < NNG_BUCKETS; i++) {
         while (c->peers[i] != NULL) {
@@ -459,7 +466,9 @@ static void nng_wire_close(struct door *door)
             free(peer);
         }
     }
-    free(c);
+    if (!c->is_open) {
+        free(c);
+    }
     door->carrier = NULL;
 }
 

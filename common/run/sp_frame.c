@@ -19,11 +19,11 @@ void sp_frame_hello_put(uint8_t out[SP_WIRE_HELLO_LEN])
     memcpy(out, hello, sizeof hello);
 }
 
-static bool is_req_hello(const uint8_t in[SP_WIRE_HELLO_LEN])
+static bool is_hello(const struct sp_frame *f, const uint8_t in[SP_WIRE_HELLO_LEN])
 {
     uint8_t wanted[SP_WIRE_HELLO_LEN];
 
-    sp_wire_hello_put(wanted);
+    (f->is_requester ? sp_frame_hello_put : sp_wire_hello_put)(wanted);
     return memcmp(in, wanted, sizeof wanted) == 0;
 }
 
@@ -80,7 +80,7 @@ static enum err take_whole(struct sp_frame *f, const uint8_t *data, size_t size,
                            void *context, uint64_t *dropped)
 {
     if (!f->has_hello) {
-        f->has_hello = is_req_hello(data);
+        f->has_hello = is_hello(f, data);
         return f->has_hello ? ERR_OK : ERR_MALFORMED;
     }
     const uint8_t *message = data + SP_WIRE_FRAME_LEN;

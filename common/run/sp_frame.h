@@ -1,5 +1,5 @@
-/* The server's side of the SP wire, without the socket: a stream of bytes in, whole request messages
- * out. Takes any bytes. Memory grows with what has arrived, never with what was announced.
+/* The SP wire without the socket: a stream of bytes in, whole messages out, requests at a server,
+ * answers at a requester. Takes any bytes. Memory grows with what has arrived, never with what was announced.
  * Source: nanomsg RFCs sp-ipc-mapping-01 and sp-request-reply-01. */
 #ifndef CELL_COMMON_RUN_SP_FRAME_H
 #define CELL_COMMON_RUN_SP_FRAME_H
@@ -21,20 +21,21 @@ enum {
 /* One connection's unfinished bytes. Zeroed with `most` set is a new one. */
 struct sp_frame {
     size_t most;       /* bytes of one message, id words included, 1 to SP_MESSAGE_MAX + 64 */
+    bool is_requester; /* we are REQ and the peer is REP; false: the other way round */
     bool has_hello;
     uint8_t *partial;  /* owned: the beginning of a message; NULL: none */
     size_t have;
     size_t room;
 };
 
-/* A whole request: its backtrace (id words, the last with the top bit set) and what follows. Borrowed
+/* A whole message: its backtrace (id words, the last with the top bit set) and what follows. Borrowed
  * until the call returns. */
 typedef void (*sp_frame_take)(void *context, const uint8_t *trace, size_t trace_len,
                               const uint8_t *body, size_t size);
 
 /* Take in `size` bytes; `take` is called for each message they complete. A message with more than
- * SP_FRAME_HOPS_MAX hops is dropped and added to *dropped. ERR_MALFORMED: not the greeting of a REQ
- * peer, not a frame, or a request without an id; ERR_LIMIT: longer than `most`; ERR_NOMEM. After an
+ * SP_FRAME_HOPS_MAX hops is dropped and added to *dropped. ERR_MALFORMED: not the greeting of such a
+ * peer, not a frame, or a message without an id; ERR_LIMIT: longer than `most`; ERR_NOMEM. After an
  * error the connection is of no more use; messages before it were taken. */
 enum err sp_frame_feed(struct sp_frame *f, const uint8_t *data, size_t size, sp_frame_take take,
                        void *context, uint64_t *dropped) MUST_CHECK;

@@ -157,6 +157,24 @@ static void answers_carry_the_trace_back(void)
     CHECK(sp_frame_head_put(trace, sizeof trace, 0, head) == sizeof head, "the longest");
 }
 
+/* The other end: a requester takes answers from a REP peer, and from nobody else. */
+static void a_requester_hears_a_replier(void)
+{
+    static struct taken t;
+    uint8_t stream[64], hello[SP_WIRE_HELLO_LEN];
+    struct sp_frame f = {.most = MOST, .is_requester = true};
+
+    t = (struct taken){0};
+    sp_frame_hello_put(stream);
+    size_t size = SP_WIRE_HELLO_LEN + put(stream + SP_WIRE_HELLO_LEN, 0, 5, 'a');
+    CHECK(sp_frame_feed(&f, stream, size, take, &t, &t.dropped) == ERR_OK && t.count == 1, "an answer");
+    sp_frame_fini(&f);
+    f = (struct sp_frame){.most = MOST, .is_requester = true};
+    sp_wire_hello_put(hello);
+    CHECK(sp_frame_feed(&f, hello, sizeof hello, take, &t, &t.dropped) == ERR_MALFORMED, "REQ at REQ");
+    sp_frame_fini(&f);
+}
+
 /* ---- any pieces -------------------------------------------------------------------------------- */
 
 static void pieces_make_no_difference(uint64_t seed)
@@ -198,6 +216,7 @@ int main(int argc, char **argv)
     greetings_other_than_req_are_refused();
     frames_are_judged_by_their_head();
     hops_end_at_a_mark();
+    a_requester_hears_a_replier();
     memory_grows_with_what_came();
     answers_carry_the_trace_back();
     for (uint64_t i = 0; i < 5; i++) {
