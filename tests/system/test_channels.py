@@ -250,3 +250,45 @@ def test_pages_go_with_their_instances(make_node, build):
     node.wait_until(lambda: os.listdir(pages) == ["default.a.0"], 20, "the others' pages are gone")
     node.cli("down")
     assert not os.path.exists(pages)
+
+
+KNOCK = 20009
+
+
+def knock(node, endpoint, times=1):
+    """The caller asks the supervisor itself: (answers, channels, denied, invalid, limited), why."""
+    with node.client("caller", timeout=30) as client:
+        reply = client.call(KNOCK, pb.encode([(1, endpoint), (2, times)]), timeout=30)
+    assert reply.status == 1, reply
+    body = pb.decode(reply.body)
+    return tuple(pb.first(body, i, 0) for i in range(1, 6)), pb.first(body, 6, b"").decode()
+
+
+def test_the_supervisor_brings_nobody_to_a_door_that_was_not_made_for_it(make_node, build):
+    """SHM-3, NUC-21: what is forbidden and what does not exist get one answer, so names are not to be guessed."""
+    node = make_node([*pair(build, may_call=["callee.Echo"]),
+                      {"name": "other", "exec": build.binary("cell-probe"), "serves": ["other.Echo"]}])
+    node.up()
+    forbidden = knock(node, "default/other.0.sock")
+    assert forbidden[0] == (1, 0, 1, 0, 0), forbidden
+    for nobody in ("default/nobody.0.sock", "default/callee.7.sock", "nucleus/callee.0.sock"):
+        assert knock(node, nobody) == forbidden, nobody
+    for nonsense in ("", ".sock", "callee", "default/callee.sock", "callee.0.sock", "../default/callee.0.sock",
+                     "default/callee.-1.sock", "default/callee.0.sock\n", "node/default/callee.0.sock", "x" * 4096):
+        assert knock(node, nonsense)[0] == (1, 0, 0, 1, 0), nonsense
+    assert knock(node, "default/callee.0.sock")[0] == (1, 1, 0, 0, 0)
+    assert ask(node, "callee.0", "still")[:2] == ("OK", "still")
+    assert [i["state"] for i in node.cli("status", json=True)["cells"]] == ["ready"] * 3
+
+
+def test_who_asks_for_channels_without_end_is_told_to_stop(make_node, build):
+    """RPC-9: 128 in a second, then LIMIT; the callee, which each would cost memory, goes on serving others."""
+    node = make_node(pair(build, may_call=["callee.Echo"]))
+    node.up()
+    (answers, channels, _, _, limited), why = knock(node, "default/callee.0.sock", 400)
+    assert answers == 400 and limited >= 100 and channels + limited <= 400, (channels, limited)
+    assert channels >= 1 and "too many" in why
+    time.sleep(1.1) # the second is over
+    assert knock(node, "default/callee.0.sock")[0][4] == 0
+    assert ask(node, "callee.0", "still")[:2] == ("OK", "still")
+    assert [i["restarts"] for i in node.cli("status", json=True)["cells"]] == [0, 0]

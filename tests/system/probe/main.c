@@ -13,6 +13,7 @@
 
 #include "common/run/cell.h"
 #include "common/run/fd.h"
+#include "knock.h"
 #include "probe.pb-c.h"
 #include "probe.schema.h"
 
@@ -269,6 +270,17 @@ static enum err eat(void *state, struct cell_call *call, const void *request)
     return cell_reply(call, &reply); /* never freed: that is the point */
 }
 
+static enum err knock_on(void *state, struct cell_call *call, const void *request)
+{
+    Cell__Probe__KnockReply reply = CELL__PROBE__KNOCK_REPLY__INIT;
+    char why[KNOCK_WHY_SIZE];
+    enum err e = knock(request, &reply, why);
+
+    (void)state;
+    reply.why = why;
+    return e == ERR_OK ? cell_reply(call, &reply) : e;
+}
+
 static const struct cell_op ops[] = {
     {CELL__PROBE__OP__OP_ECHO, &cell__probe__echo_request__descriptor, echo},
     {CELL__PROBE__OP__OP_EXIT, &cell__probe__exit_request__descriptor, leave},
@@ -279,6 +291,7 @@ static const struct cell_op ops[] = {
     {CELL__PROBE__OP__OP_TOUCH, &cell__probe__touch_request__descriptor, touch},
     {CELL__PROBE__OP__OP_FILE, &cell__probe__file_request__descriptor, file},
     {CELL__PROBE__OP__OP_EAT, &cell__probe__eat_request__descriptor, eat},
+    {CELL__PROBE__OP__OP_KNOCK, &cell__probe__knock_request__descriptor, knock_on},
 };
 
 static const struct cell_syscall syscalls[] = {
