@@ -1,12 +1,16 @@
 """Shared-memory channels against the floor (two processes bouncing one cache line each way), against other
 transports, and their waiting policy against policies that never learn."""
+import contextlib
 import os
+import shutil
 import subprocess
 
 from bench.kit import rows, world
 
 ROUNDS = {"line": 20000, "shm": 20000}
 SLOW_ROUNDS = 1500 # a transport that sleeps takes a hundred times as long
+# Libraries that a person has built elsewhere: the daemon each needs, and where it finds its peer.
+DRIVERS = {"iceoryx": "iox-roudi", "aeron": "aeronmd"}
 PEERS = ["nng", "zmq", "seqpacket", "pipe"]
 GAP_US = 500       # between two calls: by then both sides sleep
 LONG = 1000000     # rounds that many slices of the scheduler fit into; shm_calls stops by itself in time
@@ -15,7 +19,8 @@ LONG = 1000000     # rounds that many slices of the scheduler fit into; shm_call
 def one(w, kind, size=64, touch="touch", cpus=(0, 1), gap_us=0, hogs=0, spin_ns=None, rounds=None):
     """p50, p99, mean and the server's CPU time of a round trip, in ns; how many were made."""
     is_sealed = kind == "sealed"
-    binary = w.binary("shm_calls_sealed" if is_sealed else "shm_calls" if spin_ns is None else "shm_calls_fixed")
+    binary = w.binary("shm_calls_sealed" if is_sealed else f"shm_calls_{kind}" if kind in DRIVERS
+                      else "shm_calls" if spin_ns is None else "shm_calls_fixed")
     kind = "shm" if is_sealed else kind
     rounds = rounds or ROUNDS.get(kind, SLOW_ROUNDS)
     env = dict(os.environ) if spin_ns is None else {**os.environ, "BENCH_SPIN_NS": str(spin_ns)}
@@ -179,4 +184,50 @@ def hogs(w):
                        met=times >= 5, note=f"mean of 64 B, a hog on the server's core; {times:.1f} x faster within turns")
 
 
-PARTS = {"awake": awake, "loan": loan, "peers": peers, "asleep": asleep, "sealed": sealed, "policy": policy, "hogs": hogs}
+@contextlib.contextmanager
+def driver(w, kind):
+    """The daemon that a peer cannot do without."""
+    name = DRIVERS[kind]
+    binary = shutil.which(name, path=os.environ.get("BENCH_EXTERNAL", ""))
+    if binary is None:
+        raise world.Unmeasured(f"{kind}: no {name} in $BENCH_EXTERNAL (bench/README.md says how to build it)")
+    directory = w.place(kind)
+    os.environ["BENCH_AERON_DIR"] = directory + "/driver"
+    log = directory + "/log"
+    process = w.start([binary] + ([f"-Daeron.dir={directory}/driver"] if kind == "aeron" else []), log)
+    try:
+        world.quiet(2)
+        if process.poll() is not None:
+            with open(log, encoding="utf-8") as f:
+                raise world.Unmeasured(f"{name}: {f.read()[-200:]}")
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def external(w, kind, at_p50, at_p99):
+    two_cores()
+    w.binary(f"shm_calls_{kind}")
+    t = Turns(["shm", "line", kind])
+    with driver(w, kind):
+        for turn in range(2 * w.runs):
+            for name in sorted(t.p50, reverse=turn % 2 == 0):
+                t.add(name, one(w, name, rounds=20000))
+    for what, of, goal in (("p50", t.p50, at_p50), ("p99", t.p99, at_p99)):
+        times = rows.sample("times", [b / a for a, b in zip(of["shm"].medians, of[kind].medians)]).median
+        yield rows.row(f"shm.{kind}.{what}", of["shm"], "ns", of["line"], of[kind],
+                       goal=f">= {goal} x faster" if goal else "", met=times >= goal if goal else None,
+                       note=f"64 B, both awake, under {DRIVERS[kind]}; {times:.2f} x faster within turns")
+
+
+def iceoryx(w):
+    yield from external(w, "iceoryx", 8, None)
+
+
+def aeron(w):
+    yield from external(w, "aeron", 1, 5)
+
+
+PARTS = {"awake": awake, "loan": loan, "peers": peers, "asleep": asleep, "sealed": sealed, "policy": policy, "hogs": hogs,
+         "iceoryx": iceoryx, "aeron": aeron}

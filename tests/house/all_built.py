@@ -4,8 +4,8 @@ import os
 
 import house
 
-# Built on request (-Dbench=true) or for another target (BPF).
-OPTIONAL = ("bench/",)
+# Built on request: -Dbench=true; the paths of libraries that Debian does not have. Or for another target (BPF).
+OPTIONAL = ("bench/external/", "bench/")
 
 
 def main():
@@ -17,7 +17,8 @@ def main():
     for path in tree.files(".c"):
         if path.endswith(".bpf.c"):
             continue
-        if path.startswith(OPTIONAL) and not any(s.startswith(OPTIONAL) for s in built):
+        group = next((g for g in OPTIONAL if path.startswith(g)), None)
+        if group is not None and not any(s.startswith(group) for s in built):
             continue
         tree.saw()
         if path not in built:

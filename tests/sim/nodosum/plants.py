@@ -5,14 +5,12 @@ shipped sources know nothing of this.
 
 Usage: plants.py --root DIR --cc COMPILER [--worlds N] [--jobs N] [NAME ...]
 """
-import argparse
-import concurrent.futures
-import glob
 import os
-import re
-import subprocess
 import sys
-import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
+
+from support import plants # pylint: disable=wrong-import-position
 
 # name: (file, who finds it: drawn worlds, a measured scene or a unit test, what goes wrong,
 #        [(text that is there once, what the bug makes of it)])
@@ -130,98 +128,23 @@ PLANTS = {
         (".room = NODOSUM_PACKET_MAX}", ".room = NODOSUM_PACKET_MAX + 40}")]),
 }
 
-FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-O1", "-w"]
-BASE = ["bytes", "err", "name", "rate", "rng"]
+SOURCES = ["nodosum/*.c", "tests/sim/nodosum/*.c", "tests/unit/nodosum/*.c", "tests/sim/world/[!t]*.c",
+           *(f"common/base/{b}.c" for b in ("bytes", "err", "name", "rate", "rng"))]
 MAINS = {"worlds": "test_sim_nodosum.c", "measures": "test_nodosum_measure.c"}
 
 
-def compile_one(args, source, output):
-    subprocess.run([*args.cc, *FLAGS, "-I", args.root, "-c", source, "-o", output], check=True)
-    return output
-
-
-def plant(args, name, scratch):
-    """The bug's source, or None when its place is gone."""
-    file, _, _, changes = PLANTS[name]
-    with open(os.path.join(args.root, "nodosum", file), encoding="utf-8") as f:
-        text = f.read()
-    for old, new in changes:
-        if text.count(old) != 1:
-            return None
-        text = text.replace(old, new)
-    path = os.path.join(scratch, f"{name}.c")
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(text)
-    return path
-
-
-def links(source, planted, main, is_unit):
-    """Whether an object belongs into the program with this main file."""
-    room, name = os.path.split(source.removeprefix("tests/"))
-    if name.startswith("test_"):
-        return f"{room}/{name}" == main
-    return source != "nodosum/" + planted and room != ("sim/nodosum" if is_unit else "unit/nodosum")
-
-
-def try_plant(args, name, objects, scratch):
-    """(caught, one line that says how)"""
-    file, finder, _, _ = PLANTS[name]
-    source = plant(args, name, scratch)
-    if source is None:
-        return False, "its place in the source is gone or not the only one"
-    try:
-        variant = compile_one(args, source, os.path.join(scratch, f"{name}.o"))
-    except subprocess.CalledProcessError:
-        return False, "does not compile"
+def program(finder, _file, args):
     unit = finder.removeprefix("unit:") if finder.startswith("unit:") else None
-    wanted = (f"unit/nodosum/test_{unit}.c" if unit else
-              f"sim/nodosum/{MAINS['worlds' if finder == 'worlds' else 'measures']}")
-    others = [o for s, o in objects.items() if links(os.path.relpath(s, args.root), file, wanted, unit)]
-    program = os.path.join(scratch, name)
-    subprocess.run([*args.cc, "-o", program, variant, *others, "-lm"], check=True)
-    choice = [] if unit else ["--worlds", str(args.worlds)] if finder == "worlds" else ["--only", finder]
-    try:
-        run = subprocess.run([program, *choice], capture_output=True, text=True, check=False,
-                             timeout=args.patience)
-    except subprocess.TimeoutExpired:
-        return True, f"did not end within {args.patience} s"
-    said = [l for l in run.stderr.strip().splitlines() if not l.startswith("replay:")] or [""]
-    if run.returncode == 0:
-        return False, f"escaped {finder}"
-    if run.returncode != 1 and "Assertion" not in said[-1]:
-        return False, f"ended with {run.returncode}: {said[-1]}"
-    return True, re.sub(r"^\S*/", "", said[-1])[:110]
+    main = (f"tests/unit/nodosum/test_{unit}.c" if unit else
+            f"tests/sim/nodosum/{MAINS['worlds' if finder == 'worlds' else 'measures']}")
+    other = "tests/sim/nodosum" if unit else "tests/unit/nodosum"
 
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--root", required=True)
-    parser.add_argument("--cc", required=True, type=str.split)
-    parser.add_argument("--worlds", type=int, default=300)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--patience", type=int, default=60, help="seconds for one bug")
-    parser.add_argument("names", nargs="*")
-    args = parser.parse_args()
-    names = args.names or list(PLANTS)
-    sources = (sorted(glob.glob(os.path.join(args.root, "nodosum/*.c")))
-               + sorted(glob.glob(os.path.join(args.root, "tests/sim/nodosum/*.c")))
-               + sorted(glob.glob(os.path.join(args.root, "tests/unit/nodosum/*.c")))
-               + [s for s in sorted(glob.glob(os.path.join(args.root, "tests/sim/world/*.c")))
-                  if not os.path.basename(s).startswith("test_")]
-               + [os.path.join(args.root, f"common/base/{b}.c") for b in BASE])
-    escaped = 0
-    with tempfile.TemporaryDirectory() as scratch, \
-            concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        made = pool.map(lambda s: (s, compile_one(args, s, os.path.join(
-            scratch, os.path.relpath(s, args.root).replace("/", "_") + ".o"))), sources)
-        objects = dict(made)
-        for name, (caught, how) in zip(names, pool.map(
-                lambda n: try_plant(args, n, objects, scratch), names)):
-            print(f"{'caught ' if caught else 'ESCAPED'} {name}: {PLANTS[name][2]}: {how}", flush=True)
-            escaped += not caught
-    print(f"{len(names) - escaped} of {len(names)} planted bugs caught")
-    return 1 if escaped else 0
+    def belongs(source):
+        if os.path.basename(source).startswith("test_"):
+            return source == main
+        return os.path.dirname(source) != other
+    return belongs, [] if unit else ["--worlds", str(args.worlds)] if finder == "worlds" else ["--only", finder]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(plants.Garden(PLANTS, "nodosum", SOURCES, program, worlds=300, patience=60).main())

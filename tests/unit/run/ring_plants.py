@@ -5,11 +5,12 @@ nothing of this.
 
 Usage: ring_plants.py --root DIR --cc COMPILER [NAME ...]
 """
-import argparse
 import os
-import subprocess
 import sys
-import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
+
+from support import plants # pylint: disable=wrong-import-position
 
 # name: (file, what goes wrong, [(text that is there once, what the bug makes of it)])
 PLANTS = {
@@ -91,78 +92,16 @@ PLANTS = {
         ("    in->fault = ERR_MALFORMED;\n", "")]),
 }
 
-FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-w", "-fsanitize=undefined", "-fno-sanitize-recover=all"]
-RING = ["shm_ring_in.c", "shm_ring_out.c"]
+SOURCES = ["common/run/shm_ring_in.c", "common/run/shm_ring_out.c", "tests/unit/run/ring_kit.c",
+           "tests/unit/run/test_shm_ring.c", "tests/unit/run/test_shm_ring_drawn.c", "common/base/err.c", "common/base/rng.c"]
 TESTS = {"claims": ("test_shm_ring.c", []), "drawn": ("test_shm_ring_drawn.c", ["1", "60"])}
-LIMIT_S = 8    # a bug that never ends is a bug that is found
 
 
-def plant(args, name, scratch):
-    """The ring's sources with the bug, or None when its place is gone."""
-    file, _, changes = PLANTS[name]
-    paths = []
-    for source in RING:
-        path = os.path.join(args.root, "common/run", source)
-        if source == file:
-            with open(path, encoding="utf-8") as f:
-                text = f.read()
-            for old, new in changes:
-                if text.count(old) != 1:
-                    return None
-                text = text.replace(old, new)
-            path = os.path.join(scratch, f"{name}.c")
-            with open(path, "w", encoding="utf-8") as f:
-                f.write(text)
-        paths.append(path)
-    return paths
-
-
-def run(args, sources, test, scratch):
-    """None when the test passes, else its first words."""
-    file, arguments = TESTS[test]
-    program = os.path.join(scratch, test)
-    here = os.path.join(args.root, "tests/unit/run")
-    base = [os.path.join(args.root, "common/base", f"{b}.c") for b in ("err", "rng")]
-    subprocess.run([*args.cc, *FLAGS, "-I", args.root, "-o", program, os.path.join(here, file),
-                    os.path.join(here, "ring_kit.c"), *sources, *base], check=True)
-    try:
-        done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False,
-                              timeout=LIMIT_S)
-    except subprocess.TimeoutExpired:
-        return "does not end"
-    if done.returncode == 0:
-        return None
-    return (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[0]
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--root", required=True)
-    parser.add_argument("--cc", required=True, type=str.split)
-    parser.add_argument("names", nargs="*", metavar="NAME")
-    args = parser.parse_args()
-    escaped = 0
-    with tempfile.TemporaryDirectory() as scratch:
-        whole = [os.path.join(args.root, "common/run", s) for s in RING]
-        for test in TESTS:
-            if run(args, whole, test, scratch) is not None:
-                print(f"FAILED: {test} finds a bug in the ring as it is")
-                escaped += 1
-        for name in args.names or PLANTS:
-            sources = plant(args, name, scratch)
-            found = []
-            for test in TESTS if sources else ():
-                first = run(args, sources, test, scratch)
-                if first is not None:
-                    found.append(f"{test}: {first[:110]}")
-                    break
-            if not found:
-                escaped += 1
-            print(f"{name:16} {'caught' if found else 'ESCAPED' if sources else 'ITS PLACE IS GONE'}  "
-                  f"{PLANTS[name][1]}  {' '.join(found)}", flush=True)
-    print(f"{escaped} escaped")
-    return 1 if escaped else 0
+def program(finder, _file, _args):
+    main, arguments = TESTS[finder]
+    return lambda s: not os.path.basename(s).startswith("test_") or os.path.basename(s) == main, arguments
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(plants.Garden({name: (p[0], list(TESTS), *p[1:]) for name, p in PLANTS.items()}, "common/run", SOURCES, program,
+                           flags=["-fsanitize=undefined", "-fno-sanitize-recover=all"], patience=8).main())
