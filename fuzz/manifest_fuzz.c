@@ -48,8 +48,10 @@ static void check_operations(const struct name_op *op, size_t count)
     must(count <= MANIFEST_LIST_MAX && (op != NULL) == (count > 0));
     for (size_t i = 0; i < count; i++) {
         bool any_cell = strcmp(op[i].cell, "*") == 0, any = strcmp(op[i].operation, "*") == 0;
-        must(!(any_cell && any));
+        bool is_here = op[i].node[0] == '\0', any_node = strcmp(op[i].node, "*") == 0;
+        must(!(any_cell && any && (is_here || any_node)));
         must(any_cell || name_valid_str(op[i].cell));
+        must(is_here || ((any_node || name_valid_str(op[i].node)) && any));
         must(any || name_operation_valid(op[i].operation, strlen(op[i].operation)));
     }
 }

@@ -48,8 +48,17 @@ static void try_operation(const char *text)
         return;
     }
     bool any_cell = strcmp(op.cell, "*") == 0, any_operation = strcmp(op.operation, "*") == 0;
-    if (any_cell && any_operation) {
+    bool is_here = op.node[0] == '\0', any_node = strcmp(op.node, "*") == 0;
+    char formatted[NAME_REF_SIZE];
+    if (any_cell && any_operation && (is_here || any_node)) {
         abort(); /* grants everything */
+    }
+    name_op_format(&op, formatted);
+    if (strcmp(formatted, text) != 0) {
+        abort(); /* one pattern has one spelling */
+    }
+    if (!is_here && !any_node) {
+        must_be_harmless(op.node);
     }
     if (!any_cell) {
         must_be_harmless(op.cell);
@@ -57,7 +66,10 @@ static void try_operation(const char *text)
     if (!any_operation) {
         must_be_harmless(op.operation);
     }
-    if (!name_op_covers(&op, any_cell ? "x" : op.cell, any_operation ? "X" : op.operation)) {
+    if (name_op_covers(&op, any_cell ? "x" : op.cell, any_operation ? "X" : op.operation) != is_here) {
+        abort();
+    }
+    if (name_op_reaches(&op, any_cell ? "x" : op.cell, is_here || any_node ? "n" : op.node) == is_here) {
         abort();
     }
 }

@@ -248,9 +248,11 @@ static Cell__Gap__CallerGrant *grant_of(const struct manifest *m, const struct m
     for (size_t i = 0; i < caller->may_call_count; i++) {
         const struct name_op *op = &caller->may_call[i];
         struct name_ref ref = {.instance = -1};
-        char text[2 * NAME_SIZE + 2];
-        (void)snprintf(ref.cell, sizeof ref.cell, "%s", op->cell);
-        bool is_any = strcmp(op->cell, "*") == 0 &&
+        char text[NAME_REF_SIZE];
+        bool is_here = op->node[0] == '\0';
+        /* A cell of another node is reached by the gateway's door. */
+        (void)snprintf(ref.cell, sizeof ref.cell, "%s", is_here ? op->cell : NAME_GATEWAY);
+        bool is_any = is_here && strcmp(op->cell, "*") == 0 &&
                       strcmp(caller->space, m->cells[callee].space) == 0;
         if (!is_any && manifest_resolve(m, caller->space, &ref) != (int)callee) {
             continue;
@@ -269,7 +271,7 @@ static Cell__Gap__CallerGrant *grant_of(const struct manifest *m, const struct m
                 return NULL;
             }
         }
-        (void)snprintf(text, sizeof text, "%s.%s", op->cell, op->operation);
+        name_op_format(op, text);
         g->operations[g->n_operations] = strdup(text);
         g->n_operations += g->operations[g->n_operations] != NULL;
     }

@@ -85,7 +85,7 @@ static void put_operations(crypto_generichash_state *s, const struct name_op *op
 
     assert(count <= MANIFEST_LIST_MAX);
     for (size_t i = 0; i < count; i++) {
-        (void)snprintf(text[i], ITEM_SIZE, "%s.%s", op[i].cell, op[i].operation);
+        name_op_format(&op[i], text[i]);
         item[i] = text[i];
     }
     put_set(s, item, count);

@@ -76,9 +76,9 @@ static enum err read_requires(const struct list *l, struct manifest_cell *c)
     return e;
 }
 
-/* any_cell: whether "*.Get" may stand there. It may be called for (an inspector reads every cell's
- * status), but nobody serves in every cell's name. */
-static enum err read_operations(const struct list *l, bool any_cell, struct name_op **ret,
+/* is_wish: whether "*.Get" and "raft@db-2.*" may stand there. They may be called (an inspector reads every
+ * cell's status), but nobody serves in every cell's name or in another node's. */
+static enum err read_operations(const struct list *l, bool is_wish, struct name_op **ret,
                                 size_t *ret_count)
 {
     void *room = NULL;
@@ -87,10 +87,11 @@ static enum err read_operations(const struct list *l, bool any_cell, struct name
     *ret = room;
     for (size_t i = 0; e == ERR_OK && i < l->count; i++) {
         struct name_op *op = &(*ret)[i];
-        if (name_op_parse(l->text[i], op) != ERR_OK || (!any_cell && op->cell[0] == '*')) {
+        if (name_op_parse(l->text[i], op) != ERR_OK ||
+            (!is_wish && (op->cell[0] == '*' || op->node[0] != '\0'))) {
             return refuse_item(l, i, "is not an operation",
-                               any_cell ? "e.g. raft.Put, raft.* or *.Get"
-                                        : "e.g. raft.Put or raft.*");
+                               is_wish ? "e.g. raft.Put, raft.*, *.Get or, of another node, raft@db-2.*"
+                                       : "e.g. raft.Put or raft.*");
         }
         *ret_count = i + 1;
     }

@@ -137,6 +137,24 @@ static bool is_star(const char *text, size_t len)
     return len == 1 && text[0] == '*';
 }
 
+/* "cell" or "cell@node" before the dot. */
+static bool take_op_cell(const char *text, size_t len, struct name_op *op)
+{
+    const char *at = memchr(text, '@', len);
+    size_t cell_len = at == NULL ? len : (size_t)(at - text);
+    size_t node_len = at == NULL ? 0 : len - cell_len - 1;
+
+    if (!is_star(text, cell_len) && !name_valid(text, cell_len)) {
+        return false;
+    }
+    if (at != NULL && !is_star(at + 1, node_len) && !name_valid(at + 1, node_len)) {
+        return false;
+    }
+    copy_part(op->cell, text, cell_len);
+    copy_part(op->node, at == NULL ? "" : at + 1, node_len);
+    return true;
+}
+
 enum err name_op_parse(const char *text, struct name_op *ret)
 {
     struct name_op op;
@@ -144,28 +162,46 @@ enum err name_op_parse(const char *text, struct name_op *ret)
     if (text == NULL) {
         return ERR_MALFORMED;
     }
-    size_t len = strnlen(text, 2 * NAME_SIZE);
+    size_t len = strnlen(text, NAME_REF_SIZE);
     const char *dot = memchr(text, '.', len);
-    if (len == 2 * NAME_SIZE || dot == NULL) {
+    if (len == NAME_REF_SIZE || dot == NULL || !take_op_cell(text, (size_t)(dot - text), &op)) {
         return ERR_MALFORMED;
     }
-    size_t cell_len = (size_t)(dot - text);
-    size_t operation_len = len - cell_len - 1;
-    bool any_cell = is_star(text, cell_len);
+    size_t operation_len = len - (size_t)(dot - text) - 1;
     bool any_operation = is_star(dot + 1, operation_len);
-    if ((any_cell && any_operation) || (!any_cell && !name_valid(text, cell_len)) ||
-        (!any_operation && !name_operation_valid(dot + 1, operation_len))) {
+    if (!any_operation && (op.node[0] != '\0' || !name_operation_valid(dot + 1, operation_len))) {
         return ERR_MALFORMED;
     }
-    copy_part(op.cell, text, cell_len);
+    /* Everything here, everything everywhere: nobody's right. */
+    if (any_operation && op.cell[0] == '*' && (op.node[0] == '\0' || op.node[0] == '*')) {
+        return ERR_MALFORMED;
+    }
     copy_part(op.operation, dot + 1, operation_len);
     *ret = op;
     return ERR_OK;
 }
 
+static bool matches(const char *pattern, const char *name)
+{
+    return strcmp(pattern, "*") == 0 || strcmp(pattern, name) == 0;
+}
+
 bool name_op_covers(const struct name_op *pattern, const char *cell, const char *operation)
 {
     assert(pattern->cell[0] != '\0' && pattern->operation[0] != '\0');
-    return (strcmp(pattern->cell, "*") == 0 || strcmp(pattern->cell, cell) == 0) &&
-           (strcmp(pattern->operation, "*") == 0 || strcmp(pattern->operation, operation) == 0);
+    return pattern->node[0] == '\0' && matches(pattern->cell, cell) && matches(pattern->operation, operation);
+}
+
+bool name_op_reaches(const struct name_op *pattern, const char *cell, const char *node)
+{
+    assert(pattern->cell[0] != '\0' && node[0] != '\0');
+    return pattern->node[0] != '\0' && matches(pattern->cell, cell) && matches(pattern->node, node);
+}
+
+void name_op_format(const struct name_op *op, char out[NAME_REF_SIZE])
+{
+    int len = snprintf(out, NAME_REF_SIZE, "%s%s%s.%s", op->cell, op->node[0] == '\0' ? "" : "@", op->node,
+                       op->operation);
+
+    assert(len > 0 && len < NAME_REF_SIZE);
 }

@@ -17,6 +17,8 @@ enum {
     NAME_REF_SIZE = 4 * NAME_SIZE + 16, /* bytes that hold any formatted reference            */
 };
 
+#define NAME_GATEWAY "gateway" /* the cell that passes requests on to other nodes */
+
 /* Whether text[0..len) matches [a-z0-9_][a-z0-9_-]{0,63}. A leading '-' is refused although the
  * general alphabet has it, so that no name can be read as a command-line option. */
 bool name_valid(const char *text, size_t len);
@@ -42,18 +44,26 @@ enum err name_ref_parse(const char *text, struct name_ref *ret) MUST_CHECK;
 /* Write the shortest text that parses back to `ref` into out[NAME_REF_SIZE]. */
 void name_ref_format(const struct name_ref *ref, char out[NAME_REF_SIZE]);
 
-/* A parsed operation "cell.Operation", as in `serves` and `may_call`. "*" stands for any cell or
- * any operation. */
+/* A parsed operation "cell.Operation" or "cell@node.*", as in `serves` and `may_call`. "*" stands for any
+ * cell, any operation or any node. */
 struct name_op {
-    char cell[NAME_SIZE];      /* a name or "*"           */
-    char operation[NAME_SIZE]; /* an operation or "*"     */
+    char cell[NAME_SIZE];      /* a name or "*"                      */
+    char node[NAME_SIZE];      /* a name or "*"; "": this node       */
+    char operation[NAME_SIZE]; /* an operation or "*"; "*" of a node */
 };
 
-/* Parse "cell.Operation", "cell.*" or "*.Operation" ("*.*" is refused: it would grant everything).
- * ERR_MALFORMED otherwise; then *ret is untouched. */
+/* Parse "cell.Operation", "cell.*" or "*.Operation" ("*.*" is refused: it would grant everything); or
+ * "cell@node.*", "cell@*.*", "*@node.*" ("*@*.*" is refused): cells of other nodes are granted whole, for what
+ * they let strangers do is theirs to say. ERR_MALFORMED otherwise; then *ret is untouched. */
 enum err name_op_parse(const char *text, struct name_op *ret) MUST_CHECK;
 
-/* Whether the granted pattern covers this call. */
+/* Whether the granted pattern covers this call on this node. */
 bool name_op_covers(const struct name_op *pattern, const char *cell, const char *operation);
+
+/* Whether it reaches a cell of another node. */
+bool name_op_reaches(const struct name_op *pattern, const char *cell, const char *node);
+
+/* Write the text that parses back to `op` into out[NAME_REF_SIZE]. */
+void name_op_format(const struct name_op *op, char out[NAME_REF_SIZE]);
 
 #endif

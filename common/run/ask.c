@@ -86,6 +86,7 @@ static void request_free(struct asks *asks, struct ask_request *r)
     if (r->body != r->small) {
         free(r->body);
     }
+    free(r->packed);
     if (asks->spare_requests == ASK_SPARES_MAX) {
         free(r);
         return;
@@ -106,7 +107,15 @@ static void finish(struct cell *cell, struct ask_request *r)
     } else {
         numbers->failed++;
     }
-    r->done(r->context, r->e, r->e == ERR_OK ? r->answer : NULL, r->text);
+    if (r->packed != NULL) {
+        const struct ask_packed *p = r->packed;
+        const struct cell_packed_answer answer = {
+            .e = r->e, .body = r->e == ERR_OK ? p->body : NULL, .size = r->e == ERR_OK ? p->size : 0,
+            .text = r->text, .hint = p->hint == NULL ? "" : p->hint, .retry_after_ms = p->retry_after_ms};
+        p->done(r->context, &answer);
+    } else {
+        r->done(r->context, r->e, r->e == ERR_OK ? r->answer : NULL, r->text);
+    }
     request_free(cell->asks, r);
 }
 
@@ -291,20 +300,45 @@ static uint64_t deadline_of(const struct cell_ask *ask, uint64_t now_ms)
     return ask->deadline_ms == 0 || left_ms < now_ms + given_ms ? left_ms : now_ms + given_ms;
 }
 
-static struct ask_request *request_new(struct asks *asks, const struct cell_ask *ask, size_t size,
-                                       uint64_t now_ms)
+static bool take_body(struct ask_request *r, const struct cell_ask *ask, const struct cell_ask_packed *packed,
+                      size_t size)
+{
+    r->body = size <= sizeof r->small ? r->small : malloc(size);
+    if (r->body == NULL) {
+        return false;
+    }
+    r->body_size = size;
+    if (packed == NULL) {
+        (void)protobuf_c_message_pack(ask->request, r->body);
+        return true;
+    }
+    r->packed = calloc(1, sizeof *r->packed);
+    if (r->packed == NULL) {
+        return false;
+    }
+    if (size > 0) {
+        memcpy(r->body, packed->body, size);
+    }
+    r->packed->schema = packed->schema;
+    r->packed->done = packed->done;
+    r->packed->key_size = packed->key_size;
+    if (packed->key_size > 0) {
+        memcpy(r->packed->key, packed->key, packed->key_size);
+    }
+    return true;
+}
+
+static struct ask_request *request_new(struct asks *asks, const struct cell_ask *ask,
+                                       const struct cell_ask_packed *packed, size_t size, uint64_t now_ms)
 {
     struct ask_request *r = request_alloc(asks);
 
-    if (r == NULL) {
+    if (r == NULL || !take_body(r, ask, packed, size)) {
+        if (r != NULL) {
+            request_free(asks, r);
+        }
         return NULL;
     }
-    r->body = size <= sizeof r->small ? r->small : malloc(size);
-    if (r->body == NULL) {
-        request_free(asks, r);
-        return NULL;
-    }
-    r->body_size = protobuf_c_message_pack(ask->request, r->body);
     r->core.deadline_ms = deadline_of(ask, now_ms);
     r->core.is_idempotent = ask->is_idempotent;
     r->core.is_hasty = ask->is_hasty;
@@ -323,10 +357,10 @@ static struct ask_request *request_new(struct asks *asks, const struct cell_ask 
     return r;
 }
 
-enum err cell_ask(struct cell *cell, const struct cell_ask *ask)
+static enum err begin(struct cell *cell, const struct cell_ask *ask, const struct cell_ask_packed *packed,
+                      size_t size)
 {
     struct asks *asks = cell->asks;
-    size_t size = protobuf_c_message_get_packed_size(ask->request);
 
     assert(asks != NULL); /* not before `start` */
     if (asks->is_closing) {
@@ -336,7 +370,7 @@ enum err cell_ask(struct cell *cell, const struct cell_ask *ask)
         return ERR_LIMIT;
     }
     ask_enter(asks);
-    struct ask_request *r = request_new(asks, ask, size, asks->now_ms);
+    struct ask_request *r = request_new(asks, ask, packed, size, asks->now_ms);
     if (r == NULL) {
         return ERR_NOMEM;
     }
@@ -355,6 +389,19 @@ enum err cell_ask(struct cell *cell, const struct cell_ask *ask)
         request_free(asks, r);
     }
     return e;
+}
+
+enum err cell_ask(struct cell *cell, const struct cell_ask *ask)
+{
+    return begin(cell, ask, NULL, protobuf_c_message_get_packed_size(ask->request));
+}
+
+enum err cell_ask_packed(struct cell *cell, const struct cell_ask_packed *packed)
+{
+    if (packed->key_size > CALL_KEY_MAX) {
+        return ERR_INVALID;
+    }
+    return begin(cell, &packed->ask, packed, packed->size);
 }
 
 enum err cell_ask_cancel(struct cell *cell, uint64_t id)

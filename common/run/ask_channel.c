@@ -136,7 +136,7 @@ void ask_channel_consider(struct ask_endpoint *e, uint64_t now_ms)
         return;
     }
     const char *endpoint = ask_name_endpoint(cell, e->path);
-    if (endpoint == NULL) {
+    if (endpoint == NULL || e->route[0] != '\0') {
         u->next_ms = UINT64_MAX;
         return;
     }
@@ -221,6 +221,8 @@ void ask_channel_describe(const struct ask_endpoint *e, struct cell_call *call,
                        PRIu64 " wakes, %" PRIu64 " sends without", n.out, n.in, n.wakes, n.elided);
     } else if (w != NULL) {
         (void)snprintf(text, sizeof text, "a channel is being made");
+    } else if (e->route[0] != '\0') {
+        (void)snprintf(text, sizeof text, "what goes to other nodes takes longer than the socket adds");
     } else if (ask_name_endpoint(e->cell, e->path) == NULL) {
         (void)snprintf(text, sizeof text, "the supervisor has no channels");
     } else if (e->requests < ASK_CHANNEL_AFTER && e->upgrade.why[0] == '\0') {

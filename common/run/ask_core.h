@@ -7,6 +7,7 @@
 
 #include "common/client/client.h"
 #include "common/run/ask_line.h"
+#include "common/run/cell_ask.h"
 
 enum {
     ASK_OUTSTANDING_MAX = 8192, /* requests of one cell without answer                          */
@@ -33,6 +34,19 @@ enum {
 
 struct ask_name;
 
+/* Of a request whose messages this cell does not know. */
+struct ask_packed {
+    uint64_t schema;
+    uint8_t key[CALL_KEY_MAX];
+    size_t key_size;
+    void (*done)(void *context, const struct cell_packed_answer *answer);
+    /* The answer: lent by the message that is being taken, until ask_settle. */
+    const uint8_t *body;
+    size_t size;
+    const char *hint;
+    uint32_t retry_after_ms;
+};
+
 /* Requests in order. Zero-initialised is empty. */
 struct ask_list {
     struct ask_request *first;
@@ -55,6 +69,7 @@ struct ask_request {
     struct ask_endpoint *own; /* of the target, when asked by instance */
     uint32_t operation;
     const ProtobufCMessageDescriptor *reply;
+    struct ask_packed *packed; /* owned; NULL: its messages are known */
     cell_answer done;
     cell_part part;
     void *context;
@@ -71,12 +86,14 @@ struct ask_request {
     uint8_t small[ASK_SMALL_BYTES]; /* last: not cleared */
 };
 
-/* Whoever listens at one path. */
+/* Whoever listens at one path; or a cell of another node behind the gateway that does: it has a connection, a
+ * queue and a breaker of its own, for what fails there says nothing of the others. */
 struct ask_endpoint {
     struct balance_endpoint core; /* first: effects name it */
     struct client_target own;     /* of requests by instance: this one or nobody */
     struct cell *cell;
     char path[HOST_PATH_SIZE];
+    char route[NAME_REF_SIZE];    /* "": the listener itself */
     struct ask_line line[ASK_WAYS];
     struct ask_upgrade upgrade;
     struct ask_list waiting;      /* queued */
@@ -144,8 +161,10 @@ void ask_name_free(struct ask_name *name);
 
 /* ---- ask_endpoint.c ---------------------------------------------------------------------------- */
 
-/* The endpoint at `path`, made when there is none. ERR_LIMIT, ERR_NOMEM. */
-enum err ask_endpoint_get(struct cell *cell, const char *path, struct ask_endpoint **ret) MUST_CHECK;
+/* The endpoint at `path` for `route` ("": the listener itself), made when there is none. ERR_LIMIT,
+ * ERR_NOMEM. */
+enum err ask_endpoint_get(struct cell *cell, const char *path, const char *route,
+                          struct ask_endpoint **ret) MUST_CHECK;
 /* Something waits for it: see that it has a connection, or will. */
 void ask_endpoint_open(struct ask_endpoint *e);
 /* Close connections that nobody has used for long; *next_ms shrinks to when the next one is due. */

@@ -6,7 +6,8 @@
 
 #include "common/run/ask_core.h"
 
-static enum err endpoint_new(struct cell *cell, const char *path, struct ask_endpoint **ret)
+static enum err endpoint_new(struct cell *cell, const char *path, const char *route,
+                             struct ask_endpoint **ret)
 {
     struct ask_endpoint *e = calloc(1, sizeof *e);
     struct balance_endpoint *self[] = {(struct balance_endpoint *)e};
@@ -22,6 +23,7 @@ static enum err endpoint_new(struct cell *cell, const char *path, struct ask_end
     e->core.weight = BALANCE_WEIGHT_ONE;
     e->used_ms = loop_now_ms();
     (void)snprintf(e->path, sizeof e->path, "%s", path);
+    (void)snprintf(e->route, sizeof e->route, "%s", route);
     client_init(&e->own, rng_next(&cell->asks->rng));
     balance_set(&e->own.list, self, 1);
     *ret = e;
@@ -34,7 +36,8 @@ static bool is_free(const struct ask_endpoint *e)
     return e->uses == 0 && e->core.outstanding == 0;
 }
 
-enum err ask_endpoint_get(struct cell *cell, const char *path, struct ask_endpoint **ret)
+enum err ask_endpoint_get(struct cell *cell, const char *path, const char *route,
+                          struct ask_endpoint **ret)
 {
     struct asks *asks = cell->asks;
     size_t place = ASK_ENDPOINTS_MAX;
@@ -45,7 +48,7 @@ enum err ask_endpoint_get(struct cell *cell, const char *path, struct ask_endpoi
             place = i;
             break; /* slots fill from the left and are only reused */
         }
-        if (strcmp(e->path, path) == 0) {
+        if (strcmp(e->path, path) == 0 && strcmp(e->route, route) == 0) {
             *ret = e;
             return ERR_OK;
         }
@@ -57,7 +60,7 @@ enum err ask_endpoint_get(struct cell *cell, const char *path, struct ask_endpoi
         return ERR_LIMIT;
     }
     struct ask_endpoint *fresh;
-    enum err e = endpoint_new(cell, path, &fresh);
+    enum err e = endpoint_new(cell, path, route, &fresh);
     if (e != ERR_OK) {
         return e;
     }
@@ -158,6 +161,7 @@ void ask_endpoint_describe(struct cell *cell, Cell__Inspect__DescribeReply *repl
         if (one != NULL) {
             *one = (Cell__Inspect__Connection)CELL__INSPECT__CONNECTION__INIT;
             one->peer = (char *)e->path;
+            one->route = (char *)e->route;
             ask_channel_describe(e, call, one);
             one->requests = e->requests;
             one->outstanding = e->core.outstanding;

@@ -108,7 +108,7 @@ static uint32_t count_batch(const struct ask_endpoint *e, size_t *ret_bytes)
 
     for (const struct ask_request *r = e->waiting.first; r != NULL && count < HOST_BATCH_MAX;
          r = r->next) {
-        size_t size = r->body_size + ASK_REQUEST_OVERHEAD;
+        size_t size = r->body_size + ASK_REQUEST_OVERHEAD + (r->packed != NULL ? CALL_KEY_MAX : 0);
         if (count > 0 && bytes + size > e->batch_bytes) {
             break;
         }
@@ -135,6 +135,12 @@ static void fill_requests(struct ask_endpoint *e, uint32_t count, uint64_t now_m
         item[i].trace.data = r->trace;
         item[i].trace.len = r->has_trace ? CALL_TRACE_LEN : 0;
         item[i].credit = r->credit;
+        item[i].route = e->route;
+        if (r->packed != NULL) {
+            item[i].schema = r->packed->schema;
+            item[i].idempotency_key.data = r->packed->key;
+            item[i].idempotency_key.len = r->packed->key_size;
+        }
         slot[i] = &item[i];
     }
 }
@@ -284,7 +290,12 @@ static void answer_one(struct cell *cell, struct ask_request *r, const Cell__Env
                               .retry_after_ms = reply->retry_after_ms};
     uint64_t id = r->id;
 
-    if (ev.e == ERR_OK) {
+    if (r->packed != NULL) {
+        r->packed->body = reply->body.data;
+        r->packed->size = reply->body.len;
+        r->packed->hint = reply->hint;
+        r->packed->retry_after_ms = reply->retry_after_ms;
+    } else if (ev.e == ERR_OK) {
         r->answer = protobuf_c_message_unpack(r->reply, NULL, reply->body.len, reply->body.data);
         ev.e = r->answer == NULL ? ERR_INCOMPATIBLE : ERR_OK;
     } else if (ev.e == ERR_NOT_LEADER) {
@@ -296,6 +307,12 @@ static void answer_one(struct cell *cell, struct ask_request *r, const Cell__Env
     r = ask_find(cell, id);
     if (r != NULL) {
         r->text = NULL; /* it is tried again; the text goes with this message */
+        if (r->packed != NULL) {
+            r->packed->body = NULL;
+            r->packed->size = 0;
+            r->packed->hint = NULL;
+            r->packed->retry_after_ms = 0;
+        }
     }
 }
 

@@ -65,8 +65,9 @@ struct ask_endpoint *ask_name_hint(struct cell *cell, const struct ask_request *
     /* Who was asked by number is meant and nobody else; another cell is not ours to ask. */
     if (r->name == NULL || hint == NULL || name_ref_parse(hint, &there) != ERR_OK ||
         there.node[0] != '\0' || there.instance < 0 || name_ref_parse(r->name->ref, &asked) != ERR_OK ||
+        asked.node[0] != '\0' || /* its hints are for the gateway there */
         !is_same_cell(cell, &there, &asked) || instance_path(cell, &there, path) != ERR_OK ||
-        ask_endpoint_get(cell, path, &e) != ERR_OK) {
+        ask_endpoint_get(cell, path, "", &e) != ERR_OK) {
         return NULL;
     }
     return e;
@@ -92,6 +93,12 @@ static bool is_listed(const struct ask_name *name, const struct ask_endpoint *e)
     return false;
 }
 
+/* A cell of another node: its gateways here are listed. */
+static bool is_elsewhere(const struct ask_name *name)
+{
+    return strchr(name->ref, '@') != NULL;
+}
+
 static void list_one(struct cell *cell, struct ask_name *name, const Cell__Nucleus__Resolved *one)
 {
     char path[HOST_PATH_SIZE];
@@ -99,7 +106,7 @@ static void list_one(struct cell *cell, struct ask_name *name, const Cell__Nucle
 
     if (!one->healthy || name->count == BALANCE_ENDPOINTS_MAX ||
         ask_name_path(cell, one->endpoint, path) != ERR_OK ||
-        ask_endpoint_get(cell, path, &e) != ERR_OK || is_listed(name, e)) {
+        ask_endpoint_get(cell, path, is_elsewhere(name) ? name->ref : "", &e) != ERR_OK || is_listed(name, e)) {
         return;
     }
     double weight = one->score > 0 && one->score <= 1 ? one->score * BALANCE_WEIGHT_ONE : 0;
@@ -226,7 +233,7 @@ static enum err resolve(struct cell *cell, struct ask_name *name)
         return ERR_NOMEM;
     }
     *resolving = (struct resolving){.cell = cell, .name = name};
-    request.target = name->ref;
+    request.target = is_elsewhere(name) ? (char *)NAME_GATEWAY : name->ref;
     struct cell_ask ask = {
         .target = "nucleus",
         .operation = CELL__NUCLEUS__OP__OP_RESOLVE,
@@ -355,17 +362,21 @@ enum err ask_name_route(struct cell *cell, const char *target, struct ask_reques
     if (strcmp(target, "nucleus") == 0) {
         e = ask_name_path(cell, "nucleus.sock", path);
     } else {
-        e = name_ref_parse(target, &ref);
-        if (e != ERR_OK || ref.node[0] != '\0') {
+        char text[NAME_REF_SIZE];
+        if (name_ref_parse(target, &ref) != ERR_OK) {
             return ERR_INVALID;
         }
-        if (ref.instance < 0) {
-            return route_by_name(cell, target, r);
+        if (strcmp(ref.node, cell->birth.node) == 0) {
+            ref.node[0] = '\0'; /* our own */
+        }
+        if (ref.instance < 0 || ref.node[0] != '\0') {
+            name_ref_format(&ref, text);
+            return route_by_name(cell, text, r);
         }
         e = instance_path(cell, &ref, path);
     }
     if (e == ERR_OK) {
-        e = ask_endpoint_get(cell, path, &r->own);
+        e = ask_endpoint_get(cell, path, "", &r->own);
     }
     if (e == ERR_OK) {
         r->own->uses++;

@@ -1,4 +1,5 @@
 #include "common/run/call.h"
+#include "common/run/cell_call.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -88,19 +89,33 @@ void call_take_context(struct cell_call *call, const Cell__Envelope__Request *re
     call->takes_parts = call->credit > 0;
 }
 
-enum err cell_reply(struct cell_call *call, const void *message)
+static enum err reply_with(struct cell_call *call, const struct call_body *body)
 {
     if (call->is_expired) {
         enum err e = call_void_error(call);
         call_finish(call, e, NULL, NULL, NULL);
         return e;
     }
-    if (protobuf_c_message_get_packed_size(message) > call->batch->room) {
+    if (body->size > call->batch->room) {
         call_finish(call, ERR_LIMIT, "the answer is larger than limits.message allows", NULL, NULL);
         return ERR_LIMIT;
     }
-    call_finish(call, ERR_OK, NULL, NULL, message);
+    call_finish(call, ERR_OK, NULL, NULL, body);
     return ERR_OK;
+}
+
+enum err cell_reply(struct cell_call *call, const void *message)
+{
+    const struct call_body body = {.message = message, .size = protobuf_c_message_get_packed_size(message)};
+
+    return reply_with(call, &body);
+}
+
+enum err cell_reply_packed(struct cell_call *call, const void *packed, size_t size)
+{
+    const struct call_body body = {.packed = packed, .size = size};
+
+    return reply_with(call, &body);
 }
 
 void cell_reply_error(struct cell_call *call, enum err e, const char *text, const char *hint)

@@ -73,9 +73,16 @@ struct cell_call {
 enum err call_open_envelope(struct arena *arena, const uint8_t *data, size_t size, size_t limit,
                             Cell__Envelope__Requests **ret, const char **ret_text) MUST_CHECK;
 
-/* End `call` with this answer; what is passed is copied. */
+/* The body of an answer: a message, or one that is packed already; neither: there is none. */
+struct call_body {
+    const struct ProtobufCMessage *message;
+    const void *packed;
+    size_t size;
+};
+
+/* End `call` with this answer; what is passed is copied. `body` may be NULL. */
 void call_finish(struct cell_call *call, enum err e, const char *text, const char *hint,
-                 const struct ProtobufCMessage *body);
+                 const struct call_body *body);
 
 /* Copy trace context and idempotency key from the request; a trace of a wrong length is dropped. */
 void call_take_context(struct cell_call *call, const Cell__Envelope__Request *request);

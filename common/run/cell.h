@@ -15,6 +15,7 @@
 struct cell;       /* this process; lives as long as the process */
 struct cell_call;  /* one request; borrowed until the handler answers it */
 struct cell_timer; /* a one-shot or repeating timer of this cell */
+struct cell_forward; /* a request for another node: cell_call.h */
 struct ProtobufCMessageDescriptor;
 struct ProtobufCServiceDescriptor;
 struct ProtobufCMessage;
@@ -56,6 +57,9 @@ struct cell_def {
     /* The service the operations belong to: gives them names and reply types. Each operation's
      * number must be OP_<NAME> of the same package. */
     const struct ProtobufCServiceDescriptor *service;
+    /* Takes requests for cells of other nodes, as handle does others, and answers with cell_reply_packed
+     * (cell_call.h) or an error. NULL: it passes nothing on. */
+    enum err (*forward)(void *state, struct cell_call *call, const struct cell_forward *request);
     const unsigned char *schema; /* serialized FileDescriptorSet, for `cell call`; may be NULL */
     size_t schema_size;
     /* Its doors are served by the loop itself instead of nng's threads: for a cell with many callers or
@@ -128,7 +132,8 @@ enum cell_balance {
 };
 
 struct cell_ask {
-    const char *target;    /* "greeter", "greeter.2", "space/greeter", "nucleus"             */
+    const char *target;    /* "greeter", "greeter.2", "space/greeter", "nucleus"; by way of the
+                            * gateway "greeter@db-2"                                          */
     uint32_t operation;
     const struct ProtobufCMessage *request;               /* packed before cell_ask returns  */
     const struct ProtobufCMessageDescriptor *reply;       /* type of the expected reply      */

@@ -14,6 +14,31 @@ enum err cell_ask_cancel(struct cell *cell, uint64_t id) MUST_CHECK;
  * request has ended; ERR_PRECONDITION: nobody answers it just now. */
 enum err cell_ask_credit(struct cell *cell, uint64_t id, uint32_t parts) MUST_CHECK;
 
+/* ---- messages of other people ----------------------------------------------------------------- */
+
+/* How a request ends whose messages this cell does not know. Everything dies on return. */
+struct cell_packed_answer {
+    enum err e;
+    const uint8_t *body;     /* NULL unless e is ERR_OK and there are bytes */
+    size_t size;
+    const char *text, *hint; /* never NULL */
+    uint32_t retry_after_ms;
+};
+
+struct cell_ask_packed {
+    struct cell_ask ask;  /* request, reply, done and part are not used */
+    const uint8_t *body;  /* copied */
+    size_t size;
+    uint64_t schema;      /* the asker's fingerprint of the operation; 0: unchecked */
+    const uint8_t *key;   /* its idempotency key, at most 32 bytes; copied          */
+    size_t key_size;
+    void (*done)(void *context, const struct cell_packed_answer *answer);
+};
+
+/* cell_ask without looking into the messages: what a gateway does. Errors as cell_ask; ERR_INVALID also: a key
+ * that is too long. */
+enum err cell_ask_packed(struct cell *cell, const struct cell_ask_packed *packed) MUST_CHECK;
+
 /* ---- every instance -------------------------------------------------------------------------- */
 
 /* What one instance answered; as cell_answer. instance: its number. */

@@ -18,6 +18,19 @@ void cell_call_on_cancel(struct cell_call *call, void (*fire)(void *context, enu
  * waits any more; ERR_NOMEM. */
 enum err cell_reply_part(struct cell_call *call, const void *message) MUST_CHECK;
 
+/* A request for a cell of another node (cell_def.forward). Untrusted but for its route, which is a well-formed
+ * reference with a node that the caller's may_call reaches. Everything dies with the call. */
+struct cell_forward {
+    const char *route;     /* "[namespace/]cell[.instance]@node" */
+    uint32_t operation;
+    uint64_t schema;       /* the caller's fingerprint of it; 0: unchecked */
+    const uint8_t *body;   /* packed */
+    size_t size;
+};
+
+/* cell_reply with a message that is packed already: `size` bytes, copied. */
+enum err cell_reply_packed(struct cell_call *call, const void *body, size_t size) MUST_CHECK;
+
 /* Parts that may be sent now. */
 uint32_t cell_call_credit(const struct cell_call *call);
 

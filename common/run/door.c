@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/base/arena.h"
+#include "common/run/cell_call.h"
 #include "common/run/door_core.h"
 #include "proto/envelope.pb-c.h"
 
@@ -145,10 +146,10 @@ static const char *batch_text(struct call_batch *batch, const char *text)
 /* Put one answer into its place and send all when it was the last. Strings and body are copied.
  * Returns what the caller is told: LIMIT or NOMEM when the answer does not fit. */
 static enum err batch_answer(struct call_batch *batch, uint32_t index, enum err e, const char *text,
-                             const char *hint, const struct ProtobufCMessage *body)
+                             const char *hint, const struct call_body *body)
 {
     Cell__Envelope__Reply *reply = &batch->replies[index];
-    size_t size = body == NULL ? 0 : protobuf_c_message_get_packed_size(body);
+    size_t size = body == NULL ? 0 : body->size;
 
     assert(reply->status == 0);
     if (size > batch->room) {
@@ -160,8 +161,12 @@ static enum err batch_answer(struct call_batch *batch, uint32_t index, enum err 
         reply->body.data = arena_alloc(&batch->arena, size);
         if (reply->body.data == NULL) {
             e = ERR_NOMEM;
+        } else if (body->message != NULL) {
+            reply->body.len = protobuf_c_message_pack(body->message, reply->body.data);
+            batch->room -= size;
         } else {
-            reply->body.len = protobuf_c_message_pack(body, reply->body.data);
+            memcpy(reply->body.data, body->packed, size);
+            reply->body.len = size;
             batch->room -= size;
         }
     }
@@ -203,14 +208,14 @@ static void batch_dispatched(struct call_batch *batch)
 
 /* Answer and count what the caller was told. */
 static void conclude(struct cell_call *call, enum err e, const char *text, const char *hint,
-                     const struct ProtobufCMessage *body)
+                     const struct call_body *body)
 {
     e = batch_answer(call->batch, call->index, e, text, hint, body);
     count_answer(call->cell, call->op, e, call->arrived_us);
 }
 
 void call_finish(struct cell_call *call, enum err e, const char *text, const char *hint,
-                 const struct ProtobufCMessage *body)
+                 const struct call_body *body)
 {
     if (!call->is_expired) {
         conclude(call, e, text, hint, body);
@@ -289,25 +294,45 @@ static bool is_granted(const struct cell *cell, const struct door_caller *caller
     return false;
 }
 
+/* May this caller ask cells of other nodes? The route is a stranger's text: ERR_INVALID. */
+static enum err judge_route(const struct door_caller *caller, const char *route, bool *ret_is_granted)
+{
+    struct name_ref ref;
+
+    if (name_ref_parse(route, &ref) != ERR_OK || ref.node[0] == '\0') {
+        return ERR_INVALID;
+    }
+    *ret_is_granted = caller->is_operator;
+    for (size_t i = 0; i < caller->granted_count; i++) {
+        *ret_is_granted |= name_op_reaches(&caller->granted[i], ref.cell, ref.node);
+    }
+    return ERR_OK;
+}
+
 /* Why this request is not dispatched, or ERR_OK. */
 static enum err judge(struct cell *cell, const struct door_peer *peer, const struct host_op *op,
                       const Cell__Envelope__Request *request, const char **ret_text)
 {
     struct door *door = cell->door;
     struct door_caller *caller = &door->callers[peer->door];
+    bool is_routed = request->route[0] != '\0', reaches = false;
 
     if (op == NULL) {
-        *ret_text = "this cell has no such operation";
+        *ret_text = is_routed ? "this cell passes nothing on to other nodes" : "this cell has no such operation";
         return ERR_UNIMPLEMENTED;
     }
-    if (!peer->is_allowed || !is_granted(cell, caller, op)) {
+    if (is_routed && judge_route(caller, request->route, &reaches) != ERR_OK) {
+        *ret_text = "the route is no cell of another node";
+        return ERR_INVALID;
+    }
+    if (!peer->is_allowed || !(is_routed ? reaches : is_granted(cell, caller, op))) {
         door->numbers.denied++;
         log_warn("DOOR-DENIED", "caller=%s/%s uid=%" PRIu32 " pid=%" PRId32 " operation=%s",
                  caller->space, caller->cell, peer->uid, peer->pid, op->name);
         *ret_text = "the caller's may_call does not list this operation";
         return ERR_DENIED;
     }
-    if (request->schema != 0 && request->schema != op->fingerprint) {
+    if (!is_routed && request->schema != 0 && request->schema != op->fingerprint) {
         *ret_text = "the operation has other types here; generate the client again";
         return ERR_INCOMPATIBLE;
     }
@@ -356,7 +381,8 @@ static void dispatch(struct call_batch *batch, uint32_t index, const struct door
                      const Cell__Envelope__Request *request)
 {
     struct cell *cell = batch->cell;
-    struct host_op *op = host_ops_find(cell, request->operation);
+    struct host_op *op = request->route[0] != '\0' ? host_ops_forward(cell)
+                                                   : host_ops_find(cell, request->operation);
     const char *text = NULL;
     uint64_t now_us = loop_now_us();
 
@@ -386,7 +412,13 @@ static void dispatch(struct call_batch *batch, uint32_t index, const struct door
                                         .is_operator = caller->is_operator};
     call_take_context(call, request);
     batch->references++;
-
+    if (request->route[0] != '\0') {
+        const struct cell_forward forward = {.route = request->route, .operation = request->operation,
+                                             .schema = request->schema, .body = request->body.data,
+                                             .size = request->body.len};
+        run_handler(call, &forward); /* the batch's memory holds it as long as the call lives */
+        return;
+    }
     ProtobufCAllocator allocator = call_allocator(&call->arena);
     ProtobufCMessage *message = protobuf_c_message_unpack(op->op->request, &allocator,
                                                           request->body.len, request->body.data);

@@ -215,7 +215,7 @@ void frame_close(struct cell *cell)
         counters_unmap(cell->page);
         cell->page = NULL;
     }
-    for (size_t i = 0; i < cell->op_count; i++) {
+    for (size_t i = 0; cell->ops != NULL && i < host_ops_counted(cell); i++) {
         free(cell->ops[i].duration_us);
     }
     free(cell->ops);

@@ -103,7 +103,7 @@ struct cell {
     struct asks *asks;
     struct channels *channels; /* NULL: there was none so far */
     struct counters_page *page; /* NULL: nobody made one        */
-    struct host_op *ops;
+    struct host_op *ops; /* with room for the one that passes on, after op_count, if the cell does */
     size_t op_count;
     struct host_metric *metrics;
     size_t metric_count;
@@ -154,6 +154,8 @@ extern const size_t host_inspect_op_count;
  * OP_<NAME> of a method of def->service; the name is logged. */
 enum err host_ops_build(struct cell *cell) MUST_CHECK;
 struct host_op *host_ops_find(struct cell *cell, uint32_t number);
+struct host_op *host_ops_forward(struct cell *cell); /* of requests for other nodes; NULL: it takes none */
+size_t host_ops_counted(const struct cell *cell);    /* entries of cell->ops with that one */
 void host_metrics_fill(struct cell *cell, Cell__Inspect__MetricsReply *reply,
                        struct cell_call *call);
 void host_metrics_free(struct cell *cell);

@@ -181,7 +181,7 @@ static void histogram(struct report *r, Cell__Inspect__Metric *m, const struct h
 
 static void report_operations(struct report *r, const struct cell *cell)
 {
-    for (size_t i = 0; i < cell->op_count; i++) {
+    for (size_t i = 0; i < host_ops_counted(cell); i++) {
         const struct host_op *op = &cell->ops[i];
         for (unsigned e = 0; e < ERR_COUNT; e++) {
             if (op->count[e] == 0) {

@@ -6,7 +6,7 @@
 
 #include <protobuf-c/protobuf-c.h>
 
-#include "common/run/host.h"
+#include "common/run/call.h"
 
 /* The method of `service` that the operation numbered `number` stands for: the one whose request
  * type matches and whose name gives that enum value. */
@@ -50,7 +50,7 @@ enum err host_ops_build(struct cell *cell)
 {
     size_t most = cell->def->op_count + host_inspect_op_count;
 
-    cell->ops = calloc(most, sizeof *cell->ops);
+    cell->ops = calloc(most + 1, sizeof *cell->ops);
     if (cell->ops == NULL) {
         return ERR_NOMEM;
     }
@@ -67,6 +67,29 @@ enum err host_ops_build(struct cell *cell)
         }
     }
     return ERR_OK;
+}
+
+static enum err pass_on(void *state, struct cell_call *call, const void *request)
+{
+    return call->cell->def->forward(state, call, request);
+}
+
+struct host_op *host_ops_forward(struct cell *cell)
+{
+    static const struct cell_op op = {.handle = pass_on}; /* any number, any message */
+    struct host_op *slot = &cell->ops[cell->op_count];
+
+    if (cell->def->forward == NULL) {
+        return NULL;
+    }
+    slot->op = &op;
+    (void)snprintf(slot->name, sizeof slot->name, "(forward)"); /* no operation has such a name */
+    return slot;
+}
+
+size_t host_ops_counted(const struct cell *cell)
+{
+    return cell->op_count + (cell->def->forward != NULL);
 }
 
 struct host_op *host_ops_find(struct cell *cell, uint32_t number)

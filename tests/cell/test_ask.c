@@ -301,7 +301,6 @@ static void names_are_judged(void)
         {"-testcell", ERR_INVALID, "an option"},
         {"test\ncell", ERR_INVALID, "two lines"},
         {"testcell.10000", ERR_INVALID, "an instance past the last"},
-        {"testcell@other", ERR_INVALID, "another node's"},
         {"nucleus", ERR_OK, "the nucleus"},
         {"default/testcell.100", ERR_OK, "an instance with its namespace"},
         {"testcell.100", ERR_OK, "an instance"},

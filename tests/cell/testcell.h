@@ -43,6 +43,7 @@ enum err testcell_watch(void *state, struct cell_call *call, const void *request
 void testcell_client_stop(struct testcell *t);
 enum err testcell_ask(void *state, struct cell_call *call, const void *request);
 enum err testcell_all(void *state, struct cell_call *call, const void *request);
+enum err testcell_forward(void *state, struct cell_call *call, const struct cell_forward *request);
 enum err testcell_follow(void *state, struct cell_call *call, const void *request);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/run/cell_ask.h"
+#include "common/run/cell_call.h"
 #include "common/run/log.h"
 #include "common/run/loop.h"
 #include "testcell.h"
@@ -437,4 +438,35 @@ void testcell_client_stop(struct testcell *t)
     while (t->follows != NULL) {
         follow_free(t->follows);
     }
+}
+
+/* ---- passing on --------------------------------------------------------------------------------- */
+
+static void on_passed(void *context, const struct cell_packed_answer *answer)
+{
+    struct cell_call *call = context;
+
+    if (answer->e != ERR_OK) {
+        cell_call_retry_after(call, answer->retry_after_ms);
+        cell_reply_error(call, answer->e, answer->text, answer->hint);
+    } else if (cell_reply_packed(call, answer->body, answer->size) != ERR_OK) {
+        (void)fprintf(stderr, "testcell: nobody waits for what was passed on\n");
+    }
+}
+
+/* A gateway without a network: the cell of that name and number is taken to be here. */
+enum err testcell_forward(void *state, struct cell_call *call, const struct cell_forward *request)
+{
+    struct testcell *t = state;
+    char target[128];
+    size_t key_size;
+    const uint8_t *key = cell_call_key(call, &key_size);
+
+    (void)snprintf(target, sizeof target, "%.*s", (int)strcspn(request->route, "@"), request->route);
+    const struct cell_ask_packed packed = {
+        .ask = {.target = target, .operation = request->operation, .on_behalf_of = call, .context = call},
+        .body = request->body, .size = request->size, .schema = request->schema, .key = key,
+        .key_size = key_size, .done = on_passed};
+    enum err e = cell_ask_packed(t->cell, &packed);
+    return e == ERR_OK ? ERR_LATER : e;
 }

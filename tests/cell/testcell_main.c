@@ -29,6 +29,7 @@ static const struct cell_def testcell = {
     .stop = testcell_stop,
     .ops = ops,
     .op_count = ARRAY_LEN(ops),
+    .forward = testcell_forward,
     .service = &cell__testcell__testcell__descriptor,
     .schema = testcell_schema,
     .schema_size = sizeof testcell_schema,

@@ -202,6 +202,19 @@ static void a_granted_operation_is_taken_apart(void)
         {"raft.Get", ERR_OK, "raft", "Get", "one operation"},
         {"raft.*", ERR_OK, "raft", "*", "all of a cell"},
         {"*.Health", ERR_OK, "*", "Health", "one of all cells"},
+        {"raft@n1.*", ERR_OK, "raft", "*", "all of a cell of another node"},
+        {"raft@*.*", ERR_OK, "raft", "*", "of any other node"},
+        {"*@n1.*", ERR_OK, "*", "*", "all cells of one other node"},
+        {N64 "@" N64 ".*", ERR_OK, N64, "*", "the longest of these"},
+        {"*@*.*", ERR_MALFORMED, "", "", "would grant every other node's everything"},
+        {"raft@n1.Get", ERR_MALFORMED, "", "", "one operation of another node's cell is not ours to know"},
+        {"*@n1.Get", ERR_MALFORMED, "", "", "nor one of all"},
+        {"raft@.*", ERR_MALFORMED, "", "", "an empty node"},
+        {"@n1.*", ERR_MALFORMED, "", "", "an empty cell of a node"},
+        {"raft@n1@n2.*", ERR_MALFORMED, "", "", "two nodes"},
+        {"raft@n*.*", ERR_MALFORMED, "", "", "a star stands alone, in nodes too"},
+        {"raft.*@n1", ERR_MALFORMED, "", "", "the node goes with the cell"},
+        {"raft@" N65 ".*", ERR_MALFORMED, "", "", "a node of 65 characters"},
         {N64 ".A" SIXTY "abc", ERR_OK, N64, "A" SIXTY "abc", "the longest"},
         {"*.*", ERR_MALFORMED, "", "", "would grant everything"},
         {"*", ERR_MALFORMED, "", "", "would grant everything in short"},
@@ -245,18 +258,40 @@ static void a_grant_covers_what_it_says_and_no_more(void)
         const char *cell, *operation;
         bool is_covered;
     } rows[] = {
-        {{"raft", "Get"}, "raft", "Get", true},    {{"raft", "Get"}, "raft", "Put", false},
-        {{"raft", "Get"}, "dht", "Get", false},    {{"raft", "Get"}, "raf", "Get", false},
-        {{"raft", "Get"}, "raft2", "Get", false},  {{"raft", "Get"}, "raft", "GetAll", false},
-        {{"raft", "*"}, "raft", "Put", true},      {{"raft", "*"}, "dht", "Put", false},
-        {{"*", "Health"}, "dht", "Health", true},  {{"*", "Health"}, "dht", "Get", false},
-        {{"raft", "Get"}, "*", "Get", false},      {{"raft", "Get"}, "raft", "*", false},
+        {{"raft", "", "Get"}, "raft", "Get", true},    {{"raft", "", "Get"}, "raft", "Put", false},
+        {{"raft", "", "Get"}, "dht", "Get", false},    {{"raft", "", "Get"}, "raf", "Get", false},
+        {{"raft", "", "Get"}, "raft2", "Get", false},  {{"raft", "", "Get"}, "raft", "GetAll", false},
+        {{"raft", "", "*"}, "raft", "Put", true},      {{"raft", "", "*"}, "dht", "Put", false},
+        {{"*", "", "Health"}, "dht", "Health", true},  {{"*", "", "Health"}, "dht", "Get", false},
+        {{"raft", "", "Get"}, "*", "Get", false},      {{"raft", "", "Get"}, "raft", "*", false},
+        {{"raft", "n1", "*"}, "raft", "Get", false},   {{"raft", "*", "*"}, "raft", "Get", false},
+        {{"*", "n1", "*"}, "raft", "Get", false},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         CHECK(name_op_covers(&rows[i].grant, rows[i].cell, rows[i].operation) == rows[i].is_covered,
               "row %zu: %s.%s for %s.%s", i, rows[i].grant.cell, rows[i].grant.operation,
               rows[i].cell, rows[i].operation);
+    }
+}
+
+static void a_grant_reaches_the_nodes_it_names_and_no_others(void)
+{
+    static const struct {
+        struct name_op grant;
+        const char *cell, *node;
+        bool is_reached;
+    } rows[] = {
+        {{"raft", "n1", "*"}, "raft", "n1", true},  {{"raft", "n1", "*"}, "raft", "n2", false},
+        {{"raft", "n1", "*"}, "dht", "n1", false},  {{"raft", "*", "*"}, "raft", "n2", true},
+        {{"raft", "*", "*"}, "dht", "n2", false},   {{"*", "n1", "*"}, "dht", "n1", true},
+        {{"*", "n1", "*"}, "dht", "n2", false},     {{"raft", "", "*"}, "raft", "n1", false},
+        {{"*", "", "Get"}, "raft", "n1", false},    {{"raft", "n1", "*"}, "raft", "*", false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CHECK(name_op_reaches(&rows[i].grant, rows[i].cell, rows[i].node) == rows[i].is_reached,
+              "row %zu: %s@%s for %s@%s", i, rows[i].grant.cell, rows[i].grant.node, rows[i].cell, rows[i].node);
     }
 }
 
@@ -292,7 +327,8 @@ static void drawn_texts_are_judged_as_by_the_regular_expression(void)
     REQUIRE(regcomp(&operation, "^[A-Z][A-Za-z0-9]{0,63}$", REG_EXTENDED | REG_NOSUB) == 0, "too");
     REQUIRE(regcomp(&ref, "^(" NAME "/)?" NAME "([.](0|[1-9][0-9]{0,3}))?(@" NAME ")?$",
                     REG_EXTENDED | REG_NOSUB) == 0, "too");
-    REQUIRE(regcomp(&op, "^(" NAME "[.]([A-Z][A-Za-z0-9]{0,63}|[*])|[*][.][A-Z][A-Za-z0-9]{0,63})$",
+    REQUIRE(regcomp(&op, "^(" NAME "[.]([A-Z][A-Za-z0-9]{0,63}|[*])|[*][.][A-Z][A-Za-z0-9]{0,63}|"
+                    NAME "@(" NAME "|[*])[.][*]|[*]@" NAME "[.][*])$",
                     REG_EXTENDED | REG_NOSUB) == 0, "too");
     for (size_t i = 0; i < 200000; i++) {
         char text[400], again[NAME_REF_SIZE];
@@ -327,6 +363,7 @@ int main(void)
     what_is_no_reference_is_refused();
     a_granted_operation_is_taken_apart();
     a_grant_covers_what_it_says_and_no_more();
+    a_grant_reaches_the_nodes_it_names_and_no_others();
     drawn_texts_are_judged_as_by_the_regular_expression();
     return CHECK_RESULT();
 }
