@@ -18,7 +18,9 @@
  * current, next) and key confirmation: Donenfeld, "WireGuard", NDSS 2017, sections 5 and 6; replay window:
  * RFC 4303, section 3.4.3.
  *
- * Not provided: forward secrecy against somebody who later learns a node's identity and the cluster key. */
+ * Not provided: forward secrecy against somebody who later learns a node's identity and the cluster key; and
+ * a member that turns against the cluster cannot speak or read as another, but can keep two others from
+ * becoming acquainted while it goes on asking in the name of one of them. */
 #ifndef CELL_COMMON_NODE_SEALED_H
 #define CELL_COMMON_NODE_SEALED_H
 
@@ -46,6 +48,7 @@ enum {
     SEALED_COOKIES_MAX = 4000,    /* COOKIEs a second: 1.5 us each                                        */
     SEALED_MEETINGS_MAX = 1000,   /* WELCOMEs a second: each may cost two curve operations, 80 us         */
     SEALED_NOTICES_MAX = 100,     /* NOTICEs a second                                                     */
+    SEALED_RENEW_MS = 60000,      /* a session under an older key is renewed no more often: the peer may lack the newer */
 };
 
 /* Sessions are renewed at 2^40 datagrams (a million a second for 12 days) and end at 2^48. One that saw 2^36
@@ -59,7 +62,7 @@ enum {
     X(TYPE, "unknown kind or version")                                                             \
     X(CLUSTER, "another cluster")                                                                  \
     X(EPOCH, "no cluster key in common")                                                           \
-    X(FORGED, "a MAC, tag or token did not verify")                                                \
+    X(FORGED, "a MAC or tag did not verify")                                                \
     X(INDEX, "no such session")                                                                    \
     X(ADDRESS, "from an address where this session's peer has not proved to receive")              \
     X(REPLAYED, "seen before")                                                                     \

@@ -3,9 +3,9 @@
  *
  *     DATA     0 type | 1 epoch, low 8 bits | 2 counter 6 | 8 to 4 | 12 from 4 | 16 sealed payload | tag 16
  *     HELLO    0 type | 1 keys 1 | 2 zero 2 | 4 from 4 | 8 salt 16 | 24 id 32 | 56 target id 32 |
- *              88 cluster id 16 | 104 token 16 | 120 keys times: epoch 4, MAC 16
+ *              88 cluster id 16 | 104 token 16 | 120 epochs 2 times 4, zero: none | 128 MACs, keys times 16
  *     COOKIE   0 type | 1 zero 3 | 4 to 4 | 8 epoch 4 | 12 zero 4 | 16 token 16 | 32 MAC 16
- *     WELCOME  0 type | 1 zero 3 | 4 to 4 | 8 from 4 | 12 epoch 4 | 16 salt 16 | 32 id 32 | 64 tag 16
+ *     WELCOME  0 type | 1 zero 3 | 4 to 4 | 8 from 4 | 12 epoch 4 | 16 salt 16 | 32 id 32 | 64 tag 16 | 80 MAC 16
  *     NOTICE   0 type | 1 epoch, low 8 bits | 2 counter 6 | 8 to 4 | 12 from 4 | 16 MAC 16
  *
  * `from` and `to` are indexes of sessions: each side chooses its own and names the other's. */
@@ -26,13 +26,16 @@ enum {
     SEALED_TOKEN_LEN = 16,
     SEALED_DATA_MIN = SEALED_HEADER_LEN + SEALED_MAC_LEN,
     SEALED_PAYLOAD_MAX = SEALED_PACKET_MAX - SEALED_DATA_MIN,
-    SEALED_HELLO_BODY = 120,  /* what the MACs of a HELLO cover                                  */
-    SEALED_HELLO_KEY = 20,    /* epoch and MAC                                                   */
-    SEALED_HELLO_MAX = SEALED_HELLO_BODY + NODE_CLUSTER_KEYS * SEALED_HELLO_KEY,
+    /* What the MACs of a HELLO cover: the epochs too, so that nobody on the way can talk two nodes into an
+     * older key than both have. */
+    SEALED_HELLO_BODY = 128,
+    SEALED_HELLO_MIN = SEALED_HELLO_BODY + SEALED_MAC_LEN,
+    SEALED_HELLO_MAX = SEALED_HELLO_BODY + NODE_CLUSTER_KEYS * SEALED_MAC_LEN,
     SEALED_COOKIE_BODY = 32,
     SEALED_COOKIE_LEN = 48,
-    SEALED_WELCOME_BODY = 64,
-    SEALED_WELCOME_LEN = 80,
+    SEALED_WELCOME_TAG = 64,  /* where the new session's tag stands                              */
+    SEALED_WELCOME_BODY = 80, /* what its MAC covers, with the asker's salt                      */
+    SEALED_WELCOME_LEN = 96,
     SEALED_NOTICE_LEN = 32,
 };
 
@@ -88,7 +91,8 @@ struct sealed_welcome {
     uint32_t epoch;
     uint8_t salt[SEALED_SALT_LEN];
     uint8_t id[NODE_ID_LEN];
-    uint8_t tag[SEALED_MAC_LEN];
+    uint8_t tag[SEALED_MAC_LEN]; /* only who has the secret key of `id` can make it   */
+    uint8_t mac[SEALED_MAC_LEN]; /* any member can, and check it without curve operations */
 };
 
 /* Writers. A HELLO's returns its length; its first SEALED_HELLO_BODY bytes do not depend on the MACs, and so
