@@ -3,6 +3,7 @@
 
 #include "cli/call.h"
 #include "cli/cli.h"
+#include "cli/cluster.h"
 #include "cli/complete.h"
 #include "cli/control.h"
 #include "cli/doctor.h"
@@ -235,6 +236,42 @@ const struct cli_command cli_commands[] = {
         .examples = "all\ncell health\nin a script\ncell health greeter >/dev/null || echo sick",
         .prints_json = true,
         .run = cli_health_run,
+    },
+    {
+        .name = "members",
+        .summary = "the nodes of the cluster",
+        .about = "Shows every node that this one holds for alive: state, address, round trip from here, and "
+                 "what it says of its machine. A suspect did not answer and may still. With --all those that "
+                 "died or left within a day too. With --follow goes on with what changes.",
+        .options = {{"all", 'a', NULL, "dead nodes and those that left, too", CLI_ANY},
+                    {"follow", 'f', NULL, "go on with what changes from now on", CLI_ANY}},
+        .examples = "who is there\ncell members\n"
+                    "the addresses, for a program\ncell members --json | jq -r '.members[].address'",
+        .prints_json = true,
+        .run = cli_cluster_members,
+    },
+    {
+        .name = "topology",
+        .summary = "how this node sees the cluster around it",
+        .about = "Shows this node's own address and health, the nearest nodes by measured round trip, and the "
+                 "seeds it looks for others at: from the manifest, from DNS, from the local network. With "
+                 "--json also the counts of packets sent, received and refused.",
+        .examples = "the neighbourhood\ncell topology\n"
+                    "the nearest node\ncell topology --json | jq -r '.near[0].name'",
+        .prints_json = true,
+        .run = cli_cluster_topology,
+    },
+    {
+        .name = "discover",
+        .summary = "on which nodes a name is found",
+        .about = "Shows the living nodes that are called NAME or offer a cell of this name to others, the "
+                 "nearest first. Exit status 1 when there is none.",
+        .params = {{"NAME", "of a cell or node", CLI_ANY, false, false}},
+        .examples = "where a greeter is\ncell discover greeter\n"
+                    "the address of the nearest, for a program\n"
+                    "cell discover greeter --json | jq -r '.found[0].address'",
+        .prints_json = true,
+        .run = cli_cluster_discover,
     },
     {
         .name = "doctor",

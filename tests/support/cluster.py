@@ -11,6 +11,7 @@ Node i has 10.77.0.i+1 and fdce::i+1 on its `eth0`. What a frame may do is decid
 receiver, by the sender's hardware address: so cuts hold for everything, multicast and ARP too. The filters are
 classic BPF in tc, which every kernel with NET_CLS_BPF has, unlike netem; delays are netem where there is one and a
 process that carries the frames (wire.py) where not."""
+import concurrent.futures
 import os
 import shutil
 import subprocess
@@ -28,6 +29,7 @@ LOAD_SENDER = "32 0 0 8"              # the last four bytes of the sender's hard
 LOAD_RANDOM = f"32 0 0 {0xfffff000 + 56}" # SKF_AD_OFF + SKF_AD_RANDOM
 SENDER_BASE = 0x11000000
 SETTLE = 10.0
+TOGETHER = 4 # nodes that start or end at one time
 
 
 def missing():
@@ -285,9 +287,9 @@ class Cluster:
         self.programs.remove(program)
 
     def up(self, nodes=None):
-        """Start the nodes one after the other and wait until every cell of each is ready."""
-        for node in nodes if nodes is not None else self.members:
-            node.up()
+        """Start the nodes together and wait until every cell of each is ready."""
+        with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
+            list(pool.map(Member.up, nodes if nodes is not None else self.members))
 
     # ---- claims ---------------------------------------------------------------------------------
 
@@ -321,16 +323,21 @@ class Cluster:
 
     # ---- the end --------------------------------------------------------------------------------
 
+    @staticmethod
+    def _close_one(node):
+        try:
+            node.close()
+        except AssertionError as fault:
+            return f"{node.name}: {fault}"
+        return None
+
     def close(self):
         """End everything and fail if a node left something behind."""
         faults = []
         for node in self.members:
             node.thaw()
-        for node in self.members:
-            try:
-                node.close()
-            except AssertionError as fault:
-                faults.append(f"{node.name}: {fault}")
+        with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
+            faults += [f for f in pool.map(self._close_one, self.members) if f]
         for program in list(self.programs):
             self.end(program)
         self.warden.stdin.close()
