@@ -431,7 +431,7 @@ static void answers_are_bounded(void)
         answers += run(&n, MS / 2, NODOSUM_LAN_REPLY, &m, &s);
     }
     answers += run(&n, 30 * MS, NODOSUM_LAN_REPLY, &m, &s);
-    CHECK(answers == NODOSUM_LAN_SEND_RATE, "%u answers", answers);
+    CHECK(answers <= NODOSUM_LAN_SEND_RATE && answers >= NODOSUM_LAN_SEND_RATE - 4, "%u answers, and its own questions", answers);
     CHECK(nodosum_lan_counters(n.l)->unsent >= 1000 - NODOSUM_LAN_SEND_RATE, "the others are counted");
     close_node(&n);
 }
