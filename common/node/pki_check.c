@@ -17,15 +17,23 @@ enum {
     URI_TAG = MBEDTLS_ASN1_CONTEXT_SPECIFIC | 6,
 };
 
+/* Lower-case hex in the midst of other characters. */
+static bool take_hex(const char *at, uint8_t *ret, size_t size)
+{
+    char text[2 * NODE_ID_LEN + 1];
+
+    memcpy(text, at, 2 * size);
+    text[2 * size] = '\0';
+    return strspn(text, "0123456789abcdef") == 2 * size && bytes_from_hex(text, ret, size);
+}
+
 static bool take_uri(const mbedtls_x509_buf *b, struct pki_who *ret)
 {
-    const char *at = (const char *)b->p;
-    size_t prefix = strlen(scheme);
+    const char *at = (const char *)b->p, *cluster = at + strlen(scheme);
+    const char *id = cluster + 2 * NODE_CLUSTER_ID_LEN + 1;
 
-    return b->len == URI_LEN && memcmp(at, scheme, prefix) == 0 &&
-           at[prefix + 2 * NODE_CLUSTER_ID_LEN] == '/' &&
-           bytes_from_hex(at + prefix, ret->cluster_id, NODE_CLUSTER_ID_LEN) &&
-           bytes_from_hex(at + prefix + 2 * NODE_CLUSTER_ID_LEN + 1, ret->id, NODE_ID_LEN);
+    return b->len == URI_LEN && memcmp(at, scheme, strlen(scheme)) == 0 && id[-1] == '/' &&
+           take_hex(cluster, ret->cluster_id, NODE_CLUSTER_ID_LEN) && take_hex(id, ret->id, NODE_ID_LEN);
 }
 
 /* Exactly one name and one URI of ours: of two, it would depend on the reader who it is. */

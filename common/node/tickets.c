@@ -90,19 +90,30 @@ static struct tickets_member *member_of(struct tickets *t, const uint8_t *id)
     return NULL;
 }
 
-/* The place of this node: its own or its former id's entry, which it may rename, or a new one. NULL: full. */
+static void drop_member(struct tickets *t, struct tickets_member *m)
+{
+    *m = t->member[--t->members];
+}
+
+/* The place of this node: its own entry, or its former id's, or a new one. A former id has none of its own
+ * afterwards. NULL: full. */
 static struct tickets_member *place_for(struct tickets *t, const uint8_t *id, const uint8_t *previous)
 {
-    struct tickets_member *m = member_of(t, id);
+    struct tickets_member *own = member_of(t, id), *former = member_of(t, previous);
 
-    if (m == NULL) {
-        m = member_of(t, previous);
+    if (own != NULL && former != NULL && own != former) {
+        drop_member(t, former);
+        own = member_of(t, id); /* it may have moved */
     }
-    if (m == NULL && t->members < TICKETS_MEMBERS_MAX) {
-        m = &t->member[t->members++];
-        *m = (struct tickets_member){0};
+    if (own != NULL || former != NULL) {
+        return own != NULL ? own : former;
     }
-    return m;
+    if (t->members == TICKETS_MEMBERS_MAX) {
+        return NULL;
+    }
+    own = &t->member[t->members++];
+    *own = (struct tickets_member){0};
+    return own;
 }
 
 static void fill_member(struct tickets_member *m, const char *name, const uint8_t id[NODE_ID_LEN],
@@ -168,6 +179,6 @@ enum err tickets_remove_member(struct tickets *t, const char *name)
     if (m == NULL) {
         return ERR_NOT_FOUND;
     }
-    *m = t->member[--t->members];
+    drop_member(t, m);
     return ERR_OK;
 }

@@ -112,33 +112,44 @@ static enum err take_line(const struct lines *l, struct tickets *t)
     return lines_is(l, "member", 4) ? take_member(l, t) : ERR_MALFORMED;
 }
 
-enum err tickets_parse(const char *text, size_t size, struct tickets *ret)
+static enum err take_all(struct lines *l, const char *text, size_t size, struct tickets *t)
 {
-    struct lines l = {0};
-    AUTO_FREE struct tickets *t = calloc(1, sizeof *t); /* too large for a stack */
-    AUTO_FREE char *again = NULL;
+    char *again = NULL;
     size_t again_len = 0;
+    enum err e = ERR_OK;
 
-    if (t == NULL) {
-        return ERR_NOMEM;
+    while (e == ERR_OK && (e = lines_next(l)) == ERR_OK) {
+        e = take_line(l, t);
     }
-    enum err e = lines_open(&l, text, size, head);
-    while (e == ERR_OK && (e = lines_next(&l)) == ERR_OK) {
-        e = take_line(&l, t);
-    }
-    lines_close(&l);
     if (e != ERR_NOT_FOUND) {
-        sodium_memzero(t, sizeof *t);
         return e;
     }
     e = tickets_format(t, &again, &again_len);
     if (e == ERR_OK) {
+        /* One form for one meaning. */
         e = again_len == size && sodium_memcmp(again, text, size) == 0 ? ERR_OK : ERR_MALFORMED;
         sodium_memzero(again, again_len);
     }
+    free(again);
+    return e;
+}
+
+enum err tickets_parse(const char *text, size_t size, struct tickets *ret)
+{
+    struct lines l = {0};
+    enum err e = lines_open(&l, text, size, head);
+
+    if (e != ERR_OK) {
+        return e;
+    }
+    AUTO_FREE struct tickets *t = calloc(1, sizeof *t); /* too large for a stack */
+    e = t == NULL ? ERR_NOMEM : take_all(&l, text, size, t);
+    lines_close(&l);
     if (e == ERR_OK) {
         *ret = *t;
     }
-    sodium_memzero(t, sizeof *t);
+    if (t != NULL) {
+        sodium_memzero(t, sizeof *t);
+    }
     return e;
 }
