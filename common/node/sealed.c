@@ -302,7 +302,7 @@ static unsigned take(struct sealed *s, uint64_t now_ms, const struct sealed_addr
     case SEALED_COOKIE:
         return sealed_meet_cookie(s, now_ms, bytes);
     case SEALED_WELCOME:
-        return sealed_meet_welcome(s, now_ms, from, bytes);
+        return sealed_meet_welcome(s, now_ms, bytes);
     case SEALED_NOTICE:
         break;
     }

@@ -344,11 +344,11 @@ static unsigned judge_answerer(struct sealed *s, const struct sealed_peer *p, co
 }
 
 /* The attempt has succeeded: it is the session in use. */
-static void establish(struct sealed *s, struct sealed_peer *p, uint64_t now_ms, const struct sealed_address *from,
-                      const struct sealed_welcome *w)
+static void establish(struct sealed *s, struct sealed_peer *p, uint64_t now_ms, const struct sealed_welcome *w)
 {
-    sealed_peer_add_path(p, from);
-    sealed_peer_add_path(p, &p->attempt.to); /* another one, where the answerer has several */
+    /* Where our question got to it; not where the answer came from, which anybody on the way can forge. A
+     * peer with several addresses that answers from another one is told by NOTICE to prove that too. */
+    sealed_peer_add_path(p, &p->attempt.to);
     sealed_peer_promote(s, p, SEALED_ATTEMPT);
     p->attempt.is_on = false;
     p->wants_confirm = true;
@@ -382,8 +382,7 @@ static unsigned conclude(struct sealed *s, struct sealed_peer *p, const struct s
     return verdict;
 }
 
-unsigned sealed_meet_welcome(struct sealed *s, uint64_t now_ms, const struct sealed_address *from,
-                             const uint8_t *bytes)
+unsigned sealed_meet_welcome(struct sealed *s, uint64_t now_ms, const uint8_t *bytes)
 {
     struct sealed_welcome w;
     uint8_t shared[NODE_KEY_LEN];
@@ -405,7 +404,7 @@ unsigned sealed_meet_welcome(struct sealed *s, uint64_t now_ms, const struct sea
     unsigned verdict = judge_answerer(s, p, &w, now_ms, shared);
     verdict = verdict == SEALED_TAKEN ? conclude(s, p, epoch, &w, shared) : verdict;
     if (verdict == SEALED_TAKEN) {
-        establish(s, p, now_ms, from, &w);
+        establish(s, p, now_ms, &w);
     }
     sodium_memzero(shared, sizeof shared);
     return verdict;

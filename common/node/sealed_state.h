@@ -180,8 +180,7 @@ void sealed_meet_ask(struct sealed *s, struct sealed_peer *p, uint64_t now_ms, s
 unsigned sealed_meet_hello(struct sealed *s, uint64_t now_ms, const struct sealed_address *from,
                            const uint8_t *bytes, struct sealed_packet *out);
 unsigned sealed_meet_cookie(struct sealed *s, uint64_t now_ms, const uint8_t *bytes);
-unsigned sealed_meet_welcome(struct sealed *s, uint64_t now_ms, const struct sealed_address *from,
-                             const uint8_t *bytes);
+unsigned sealed_meet_welcome(struct sealed *s, uint64_t now_ms, const uint8_t *bytes);
 unsigned sealed_meet_notice(struct sealed *s, const uint8_t *bytes);
 /* Tell whoever sent the DATA `bytes` that we know no such session, if the budget allows. */
 void sealed_meet_tell(struct sealed *s, uint64_t now_ms, const struct sealed_address *from, const uint8_t *bytes,
