@@ -113,9 +113,9 @@ static void explain(const struct vault *v, uint32_t kind, enum err e, char why[K
     bool is_member = v->fd >= 0 && vault_has(v, VAULT_IDENTITY) && vault_has(v, VAULT_CLUSTER);
 
     if (e == ERR_NOT_FOUND && !is_member) {
-        (void)snprintf(why, KEYS_WHY_SIZE, "this node is in no cluster: run `cell init` or `cell join`");
+        (void)snprintf(why, KEYS_WHY_SIZE, "in no cluster: run `cell init` or `cell join`");
     } else if (e == ERR_NOT_FOUND && kind == MANIFEST_KEYS_ISSUER) {
-        (void)snprintf(why, KEYS_WHY_SIZE, "only the node of `cell init` has the authority's key: run it there");
+        (void)snprintf(why, KEYS_WHY_SIZE, "the authority's key is on the node of `cell init` alone");
     } else {
         (void)snprintf(why, KEYS_WHY_SIZE, "its keys: %.140s", v->why);
     }
