@@ -3,6 +3,7 @@
 
 #include "cli/call.h"
 #include "cli/cli.h"
+#include "cli/cluster.h"
 #include "cli/complete.h"
 #include "cli/control.h"
 #include "cli/doctor.h"
@@ -10,11 +11,14 @@
 #include "cli/health.h"
 #include "cli/help.h"
 #include "cli/inspect.h"
+#include "cli/join.h"
 #include "cli/logs.h"
 #include "cli/man.h"
 #include "cli/new.h"
+#include "cli/node.h"
 #include "cli/status.h"
 #include "cli/test.h"
+#include "cli/token.h"
 #include "cli/top.h"
 #include "cli/up.h"
 
@@ -237,6 +241,42 @@ const struct cli_command cli_commands[] = {
         .run = cli_health_run,
     },
     {
+        .name = "members",
+        .summary = "the nodes of the cluster",
+        .about = "Shows every node that this one holds for alive: state, address, round trip from here, and "
+                 "what it says of its machine. A suspect did not answer and may still. With --all those that "
+                 "died or left within a day too. With --follow goes on with what changes.",
+        .options = {{"all", 'a', NULL, "dead nodes and those that left, too", CLI_ANY},
+                    {"follow", 'f', NULL, "go on with what changes from now on", CLI_ANY}},
+        .examples = "who is there\ncell members\n"
+                    "the addresses, for a program\ncell members --json | jq -r '.members[].address'",
+        .prints_json = true,
+        .run = cli_cluster_members,
+    },
+    {
+        .name = "topology",
+        .summary = "how this node sees the cluster around it",
+        .about = "Shows this node's own address and health, the nearest nodes by measured round trip, and the "
+                 "seeds it looks for others at: from the manifest, from DNS, from the local network. With "
+                 "--json also the counts of packets sent, received and refused.",
+        .examples = "the neighbourhood\ncell topology\n"
+                    "the nearest node\ncell topology --json | jq -r '.near[0].name'",
+        .prints_json = true,
+        .run = cli_cluster_topology,
+    },
+    {
+        .name = "discover",
+        .summary = "on which nodes a name is found",
+        .about = "Shows the living nodes that are called NAME or offer a cell of this name to others, the "
+                 "nearest first. Exit status 1 when there is none.",
+        .params = {{"NAME", "of a cell or node", CLI_ANY, false, false}},
+        .examples = "where a greeter is\ncell discover greeter\n"
+                    "the address of the nearest, for a program\n"
+                    "cell discover greeter --json | jq -r '.found[0].address'",
+        .prints_json = true,
+        .run = cli_cluster_discover,
+    },
+    {
         .name = "doctor",
         .summary = "whether this host can run a node, and what to mend",
         .about = "Checks the kernel's features, directories, sockets, limits, disk and clock. Each "
@@ -292,6 +332,96 @@ const struct cli_command cli_commands[] = {
         .examples = "the version\ncell version",
         .prints_json = true,
         .run = cli_help_version,
+    },
+    {
+        .name = "init",
+        .summary = "make a cluster with this node as its first",
+        .about = "Makes the node's identity (an Ed25519 key), the cluster's key, the cluster's certificate "
+                 "authority and this node's certificate, in the state directory's `node`, readable by nobody "
+                 "else. The authority's key never leaves this node: back the directory up. Other nodes "
+                 "come in by `cell token create` here, while the cell issuer runs, and `cell join` there.",
+        .options = {{"node-id", 0, "NAME", "how the cluster calls this node; default: the host's name", CLI_ANY}},
+        .examples = "the first node of a cluster\ncell init --node-id db-1",
+        .prints_json = true,
+        .run = cli_node_init,
+    },
+    {
+        .name = "token",
+        .summary = "join tokens: create, list, revoke",
+        .about = "`create` makes a token that lets so many nodes join until it expires, and prints it: this is the "
+                 "only time, nothing keeps it. It is a secret. `list` shows what there is, `revoke` ends one. "
+                 "Runs on the node of `cell init`, whose cell issuer answers.",
+        .params = {{"ACTION", "create, list or revoke", CLI_ANY, false, false},
+                   {"ID", "of the token, for revoke", CLI_ANY, true, false}},
+        .options = {{"uses", 'n', "N", "nodes it lets in, default 1, at most 1000", CLI_ANY},
+                    {"valid", 0, "DURATION", "how long it is valid, default 1h, at most 24d", CLI_ANY},
+                    {"address", 0, "HOST:PORT", "where nodes reach the issuer, instead of its own addresses; may be "
+                     "repeated", CLI_ANY}},
+        .examples = "a token for one node within the hour\ncell token create\n"
+                    "for ten nodes, today\ncell token create --uses 10 --valid 8h\n"
+                    "end one\ncell token revoke 3f0c9a1b22d4e5f6",
+        .prints_json = true,
+        .run = cli_token_run,
+    },
+    {
+        .name = "join",
+        .summary = "join a cluster with a token",
+        .about = "Makes this node's identity when it has none, proves to the issuer to know the token and gets the "
+                 "cluster's keys and a certificate. Neither the token nor anything that could be used again crosses "
+                 "the wire. Given as `-` the token is read from standard input and so is seen by no other "
+                 "process. A node that is in the cluster may join again with a fresh token: it gets fresh keys and "
+                 "a fresh certificate. An answer that was lost is no loss: the same token works again "
+                 "for the same node.",
+        .params = {{"TOKEN", "from `cell token create`, or - to read it from standard input", CLI_ANY, false, false}},
+        .options = {{"node-id", 0, "NAME", "how the cluster calls this node; default: the host's name", CLI_ANY},
+                    {"new-identity", 0, NULL, "take a new identity; the old one vouches for it", CLI_ANY},
+                    {"deadline", 0, "DURATION", "give up after this time, default 30s", CLI_ANY}},
+        .examples = "with a token in a file\ncell join - < token\n"
+                    "under a name\ncell join cell1-aeaq… --node-id db-2",
+        .prints_json = true,
+        .run = cli_join_run,
+    },
+    {
+        .name = "leave",
+        .summary = "leave the cluster",
+        .about = "Removes the cluster's keys and the node's certificate from this node; its identity stays, for "
+                 "joining again. Refused while the node runs, because its cells keep the keys they were handed, "
+                 "and on the node of `cell init`, which has the only key that lets others in.",
+        .options = {{"force", 0, NULL, "leave all the same", CLI_ANY}},
+        .examples = "leave\ncell leave",
+        .run = cli_node_leave,
+    },
+    {
+        .name = "identity",
+        .summary = "who this node is in its cluster",
+        .about = "Shows the node's name and id, its cluster, the epoch of the cluster's key and until when its "
+                 "certificate is valid. Shows no secret.",
+        .examples = "who am I\ncell identity\n"
+                    "the id, for a program\ncell identity --json | jq -r .id",
+        .prints_json = true,
+        .run = cli_node_identity,
+    },
+    {
+        .name = "member",
+        .summary = "who has joined: list, remove",
+        .about = "`list` shows the nodes that were let in. `remove` gives a node's name free, for another to take. "
+                 "Runs on the node of `cell init`, whose cell issuer answers.",
+        .params = {{"ACTION", "list or remove", CLI_ANY, false, false},
+                   {"NAME", "of the node, for remove", CLI_ANY, true, false}},
+        .examples = "who is in\ncell member list\na node that is no more\ncell member remove db-7",
+        .prints_json = true,
+        .run = cli_token_member,
+    },
+    {
+        .name = "rotate",
+        .summary = "replace the cluster's key or this node's certificate",
+        .about = "`cluster-key` draws a new one; the one before stays valid until the next rotation, so that nodes can "
+                 "follow one by one, each with `cell join` and a fresh token. `certificate` makes a new one "
+                 "for this node. Both on the node of `cell init`. Cells get what is new with `cell restart`.",
+        .params = {{"WHAT", "cluster-key or certificate", CLI_ANY, false, false}},
+        .examples = "a new cluster key\ncell rotate cluster-key",
+        .prints_json = true,
+        .run = cli_node_rotate,
     },
     {
         .name = "completion",

@@ -38,17 +38,24 @@ size_t nodosum_core_size(uint32_t members_max)
     return sizeof(struct nodosum) + (size_t)members_max * NODOSUM_MEMBER_BYTES;
 }
 
+static bool are_seeds(const struct nodosum_address *at, uint32_t count)
+{
+    static const uint8_t nowhere[16];
+
+    for (uint32_t i = 0; i < count && i < NODOSUM_SEEDS_MAX; i++) {
+        if (at[i].port == 0 || memcmp(at[i].ip, nowhere, sizeof nowhere) == 0) {
+            return false;
+        }
+    }
+    return count <= NODOSUM_SEEDS_MAX;
+}
+
 static bool is_valid(const struct nodosum_config *c)
 {
     const struct nodosum_about *a = &c->about;
     const struct nodosum_tuning *t = &c->tuning;
 
-    for (uint32_t i = 0; i < c->seeds && i < NODOSUM_SEEDS_MAX; i++) {
-        if (c->seed_at[i].port == 0) {
-            return false;
-        }
-    }
-    return c->seeds <= NODOSUM_SEEDS_MAX && c->members_max >= 2 && c->members_max <= NODOSUM_MEMBERS_MAX &&
+    return are_seeds(c->seed_at, c->seeds) && c->members_max >= 2 && c->members_max <= NODOSUM_MEMBERS_MAX &&
            c->incarnation <= NODOSUM_INCARNATION_MAX && a->address.port != 0 &&
            a->name_len <= NAME_MAX_LEN && name_valid(a->name, a->name_len) &&
            a->meta_size <= NODOSUM_META_MAX && t->period_ms > 0 && t->gossip_ms > 0 && t->suspect_times > 0 &&
@@ -253,6 +260,25 @@ enum err nodosum_core_update(struct nodosum *n, uint64_t now_us, const uint8_t *
         memcpy(about.meta, meta, size);
         nodosum_table_describe(n, NODOSUM_SELF, &about);
         nodosum_gossip_news(n, NODOSUM_SELF);
+    }
+    end(n);
+    return e;
+}
+
+enum err nodosum_core_seeds(struct nodosum *n, uint64_t now_us, const struct nodosum_address *at, uint32_t count,
+                            struct nodosum_effects *fx)
+{
+    enum err e = are_seeds(at, count) ? ERR_OK : ERR_INVALID;
+
+    begin(n, now_us, fx);
+    if (e == ERR_OK) {
+        n->seeds = count;
+        memcpy(n->seed_at, at, count * sizeof *at);
+        n->join_us = now_us;
+        n->join_gap_us = (uint64_t)NODOSUM_JOIN_LEAST_MS * NODOSUM_MS;
+        if (!n->is_leaving) {
+            nodosum_sync_clock(n);
+        }
     }
     end(n);
     return e;

@@ -111,6 +111,12 @@ enum err nodosum_core_packet(struct nodosum *n, uint64_t now_us, const struct no
 enum err nodosum_core_update(struct nodosum *n, uint64_t now_us, const uint8_t *meta, size_t size,
                              struct nodosum_effects *fx) MUST_CHECK;
 
+/* Other seeds than before (0 to NODOSUM_SEEDS_MAX, copied), as names resolve and neighbours are heard of; those
+ * at which nobody known lives are tried at once, and then from time to time. ERR_INVALID: too many, or one
+ * without address or port; nothing is changed. */
+enum err nodosum_core_seeds(struct nodosum *n, uint64_t now_us, const struct nodosum_address *at, uint32_t count,
+                            struct nodosum_effects *fx) MUST_CHECK;
+
 /* Leave: say so to all; an effect says when that is done. Again: nothing. */
 void nodosum_core_leave(struct nodosum *n, uint64_t now_us, struct nodosum_effects *fx);
 

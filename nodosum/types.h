@@ -9,9 +9,9 @@
 
 enum {
     NODOSUM_ID_SIZE = 32,        /* bytes of a node's public key                                         */
-    NODOSUM_META_MAX = 256,      /* bytes of a member's metadata; four records of the longest fill a packet */
+    NODOSUM_META_MAX = 255,      /* bytes of a member's metadata; three records of the longest fill a packet */
     NODOSUM_MEMBERS_MAX = 8192,  /* members a table can be made for: indexes have two bytes               */
-    NODOSUM_PACKET_MAX = 1200,   /* bytes: with seal, UDP and IPv6 headers under 1,280 (RFC 8200, section 5) */
+    NODOSUM_PACKET_MAX = 1168,   /* bytes: with the seal 1,200, with UDP and IPv6 headers under 1,280      */
     NODOSUM_SEEDS_MAX = 16,
     NODOSUM_ACCUSERS_MAX = 4,    /* K + 1: the first accuser and K = 3 that confirm (Lifeguard, IV-B)      */
 };

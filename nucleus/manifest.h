@@ -23,6 +23,14 @@ enum {
     MANIFEST_VERSION_LEN = 16,        /* hex digits of an entry's hash                          */
 };
 
+/* Keys of the node that a cell is handed, as bits: `sandbox.keys`. */
+enum {
+    MANIFEST_KEYS_DATAGRAM = 1, /* to speak datagrams with other nodes: struct node_keys              */
+    MANIFEST_KEYS_TLS = 2,      /* the node's certificate and its key, the cluster's authority        */
+    MANIFEST_KEYS_ISSUER = 4,   /* the authority's key: to let nodes in; on the initial node alone    */
+    MANIFEST_KEYS_KINDS = 3,
+};
+
 #define MANIFEST_SPACE_DEFAULT "default"
 #define MANIFEST_SPACE_SHARED "global" /* looked up after a cell's own namespace */
 
@@ -110,6 +118,7 @@ struct manifest_cell {
         size_t read_count;
         struct manifest_path *write;
         size_t write_count;
+        uint32_t keys;                /* MANIFEST_KEYS_…                                       */
     } sandbox;
     struct {
         uint64_t memory_bytes;        /* 0: no limit                                           */

@@ -267,7 +267,8 @@ static enum err say_genesis(struct shell_slot *slot, const struct spawn_birth *b
     struct places at;
     char state[PLACE_SIZE + 16] = "";
     char *paths[2 * MANIFEST_PATHS_MAX];
-    char *descriptors[] = {(char *)COUNTERS_DESCRIPTOR};
+    char *descriptors[1 + KEYS_GRANT_MAX];
+    int fds[1 + KEYS_GRANT_MAX];
     Cell__Gap__CallerGrant **grants = NULL;
     size_t grant_count = 0;
 
@@ -310,10 +311,17 @@ static enum err say_genesis(struct shell_slot *slot, const struct spawn_birth *b
     fill_paths(c, paths, &g);
     AUTO_FD int page = pages_make(s, c, b->instance, slot->generation);
     g.descriptors = descriptors;
-    g.n_descriptors = page >= 0;
+    if (page >= 0) {
+        fds[g.n_descriptors] = page;
+        descriptors[g.n_descriptors++] = (char *)COUNTERS_DESCRIPTOR;
+    }
+    for (size_t i = 0; i < b->keys.count; i++) {
+        fds[g.n_descriptors] = b->keys.fd[i];
+        descriptors[g.n_descriptors++] = (char *)b->keys.name[i];
+    }
     message.what_case = CELL__GAP__TO_CELL__WHAT_GENESIS;
     message.genesis = &g;
-    e = junction_say(slot, &message, &page, g.n_descriptors);
+    e = junction_say(slot, &message, fds, g.n_descriptors);
     junction_free_grants(grants, grant_count);
     return e;
 }
@@ -437,12 +445,19 @@ void spawn_instance(struct shell *s, uint32_t index, uint64_t generation)
         return;
     }
     s->prepared[i->cell] = true;
+    /* First: without them it would start for nothing, and a twin is worth keeping for later. */
+    if (keys_open(s->state_dir, b.cell->sandbox.keys, &b.keys, why) != ERR_OK) {
+        refuse(s, index, generation, why);
+        return;
+    }
     bool is_twin = spawn_spare_take(s, &b, i->cell);
     if (!is_twin && spawn_bear(s, &b, why) != ERR_OK) {
+        keys_close(&b.keys);
         refuse(s, index, generation, why);
         return;
     }
     begin_life(s, slot, &b);
+    keys_close(&b.keys);
     if (is_twin && slot->gap_fd >= 0) {
         hand_log(s, slot, &b);
     }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "common/run/jail.h"
+#include "nucleus/keys.h"
 #include "nucleus/shell.h"
 #include "nucleus/version.h"
 
@@ -17,6 +18,7 @@ struct spawn_birth {
     bool is_spare;        /* instance not known yet */
     int gap_fd;           /* our end */
     struct cgroup_seat seat;
+    struct keys_grant keys; /* what its Genesis hands over */
     struct version_file program; /* as it was right before the start */
     uint64_t version;     /* of a twin; 0: not looked at yet */
     uint64_t log_from;    /* size of its log file so far */

@@ -113,6 +113,11 @@ static void put_rights(crypto_generichash_state *s, const struct manifest_cell *
     put_number(s, c->sandbox.network);
     put_paths(s, c->sandbox.read, c->sandbox.read_count);
     put_paths(s, c->sandbox.write, c->sandbox.write_count);
+    if (c->sandbox.keys != 0) {
+        /* Under a name of its own: entries without keep the hash they had before there were any. */
+        put_text(s, "keys");
+        put_number(s, c->sandbox.keys);
+    }
 }
 
 /* Enumerations and booleans by their value: their order in the headers is part of the format. */

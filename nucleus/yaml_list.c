@@ -137,6 +137,32 @@ static enum err check_grants(const struct list *l, const struct manifest_cell *c
     return ERR_OK;
 }
 
+/* Words that stand for keys of the node. A program that does not speak on descriptor 3 could not be handed
+ * any. */
+static enum err read_keys(const struct list *l, struct manifest_cell *c)
+{
+    static const char *const words[MANIFEST_KEYS_KINDS] = {"datagram", "tls", "issuer"};
+    void *room = NULL;
+    enum err e = begin(l, 1, &room);
+
+    free(room);
+    for (size_t i = 0; e == ERR_OK && i < l->count; i++) {
+        size_t kind = 0;
+        while (kind < ARRAY_LEN(words) && strcmp(l->text[i], words[kind]) != 0) {
+            kind++;
+        }
+        if (kind == ARRAY_LEN(words)) {
+            return refuse_item(l, i, "is no key of a node", "datagram, tls or issuer");
+        }
+        if (c->trivial) {
+            return refuse_item(l, i, "is handed to nobody with protocol: none",
+                               "a program that speaks on descriptor 3");
+        }
+        c->sandbox.keys |= 1u << kind;
+    }
+    return e;
+}
+
 /* ---- labels ---- */
 
 /* Without ',' and '=', which separate labels in their one text. */
@@ -238,6 +264,7 @@ enum err yaml_list_cell(const struct yaml_marks *m, uint32_t entry,
     struct list may_call = {m, entry, "may_call", raw->may_call, raw->may_call_count};
     struct list read = {m, entry, "sandbox.read", raw->sandbox.read, raw->sandbox.read_count};
     struct list write = {m, entry, "sandbox.write", raw->sandbox.write, raw->sandbox.write_count};
+    struct list keys = {m, entry, "sandbox.keys", raw->sandbox.keys, raw->sandbox.keys_count};
 
     enum err e = read_requires(&requires, c);
     if (e == ERR_OK) {
@@ -254,6 +281,9 @@ enum err yaml_list_cell(const struct yaml_marks *m, uint32_t entry,
     }
     if (e == ERR_OK) {
         e = check_grants(&read, c);
+    }
+    if (e == ERR_OK) {
+        e = read_keys(&keys, c);
     }
     return e == ERR_OK ? read_labels(m, entry, c) : e;
 }

@@ -40,6 +40,7 @@ static const cyaml_schema_field_t sandbox_fields[] = {
     IN_SANDBOX(network),
     LIST(struct yaml_schema_sandbox, read, MANIFEST_PATHS_MAX),
     LIST(struct yaml_schema_sandbox, write, MANIFEST_PATHS_MAX),
+    LIST(struct yaml_schema_sandbox, keys, MANIFEST_KEYS_KINDS),
     CYAML_FIELD_END,
 };
 

@@ -14,6 +14,8 @@ struct yaml_schema_sandbox {
     unsigned read_count;
     char **write;
     unsigned write_count;
+    char **keys;
+    unsigned keys_count;
 };
 
 struct yaml_schema_limits {

@@ -53,6 +53,17 @@ static bool paths_valid(char *const *path, size_t count)
     return count <= GAP_PATHS_MAX;
 }
 
+/* A name, or two with a dot between them: what kind it is and which ("counters", "keys.tls"). */
+static bool is_descriptor_name(const char *text)
+{
+    const char *dot = strchr(text, '.');
+
+    if (dot == NULL) {
+        return name_valid_str(text);
+    }
+    return strlen(text) <= NAME_MAX_LEN && name_valid(text, (size_t)(dot - text)) && name_valid_str(dot + 1);
+}
+
 /* What is wrong with a Genesis, NULL when nothing is. It comes from our own supervisor; one that is
  * wrong means that the two were built apart, and a cell with half an identity must not start. */
 static const char *judge_genesis(const Cell__Gap__Genesis *g, size_t fd_count)
@@ -79,7 +90,7 @@ static const char *judge_genesis(const Cell__Gap__Genesis *g, size_t fd_count)
         return "descriptors and their names differ in number";
     }
     for (size_t i = 0; i < fd_count; i++) {
-        if (!name_valid_str(g->descriptors[i])) {
+        if (!is_descriptor_name(g->descriptors[i])) {
             return "a descriptor's name is no name";
         }
     }

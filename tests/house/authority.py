@@ -15,6 +15,7 @@ NETWORK = {
     "raft": "replication between nodes",
     "mycel": "replicas on other nodes",
     "console": "HTTP and DNS for people and scrapers",
+    "issuer": "answers nodes that join",
 }
 # Who may change what runs; the operator's own door needs no entry.
 ADMINISTER = {

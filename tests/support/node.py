@@ -61,13 +61,15 @@ def read_all(streams, timeout):
 
 
 class Node:
-    def __init__(self, build, manifest, name="node-1", user=None):
-        """user: the uid that runs the commands, and so the node; None: whoever runs the tests."""
+    def __init__(self, build, manifest, name="node-1", user=None, directory=None):
+        """user: the uid that runs the commands, and so the node; None: whoever runs the tests.
+        directory: made and removed by the node; None: a fresh one."""
         self.build = build
         self.name = name
         self.user = user
         # Unix socket paths end at 107 characters: a short directory of our own, private to this user.
-        self.directory = tempfile.mkdtemp(prefix="ct", dir="/tmp")
+        self.directory = directory if directory is not None else tempfile.mkdtemp(prefix="ct", dir="/tmp")
+        os.makedirs(self.directory, mode=0o700, exist_ok=True)
         self.run = os.path.join(self.directory, "r")
         self.state = os.path.join(self.directory, "s")
         self.manifest_path = os.path.join(self.directory, "node.yaml")

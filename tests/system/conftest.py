@@ -7,7 +7,7 @@ import tempfile
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-from support import build as build_module, needs, node as node_module # noqa: E402
+from support import build as build_module, cluster as cluster_module, needs, node as node_module, remains # noqa: E402
 
 
 def pytest_configure(config):
@@ -50,6 +50,34 @@ def make_node(build):
     for node in reversed(made):
         try:
             node.close()
+        except AssertionError as fault:
+            faults.append(str(fault))
+    assert not faults, "\n".join(faults)
+
+
+@pytest.fixture(scope="session")
+def cluster_room():
+    """Skips where no cluster can be made; removes what killed runs left."""
+    missing = cluster_module.missing()
+    if missing:
+        pytest.skip(missing)
+    remains.sweep()
+
+
+@pytest.fixture
+def make_cluster(build, cluster_room):
+    """make_cluster(count, manifest, prefix="node") -> Cluster; closed and checked at the end."""
+    made = []
+
+    def make(count, manifest, prefix="node"):
+        made.append(cluster_module.Cluster(build, count, manifest, prefix))
+        return made[-1]
+
+    yield make
+    faults = []
+    for cluster in reversed(made):
+        try:
+            cluster.close()
         except AssertionError as fault:
             faults.append(str(fault))
     assert not faults, "\n".join(faults)

@@ -225,8 +225,30 @@ static void refused_packets_change_nothing(void)
     kit_close(&k);
 }
 
+/* Seeds change while it runs: new ones are tried at once, wrong lists change nothing. */
+static void seeds_may_change(void)
+{
+    struct nodosum_address at[NODOSUM_SEEDS_MAX + 1];
+    struct kit k;
+
+    kit_open(&k, 8, 0);
+    for (uint32_t i = 0; i <= NODOSUM_SEEDS_MAX; i++) {
+        at[i] = kit_address(i);
+    }
+    CHECK(nodosum_core_seeds(k.n, ++k.now_us, at, 1, &k.fx) == ERR_OK, "one");
+    CHECK(k.fx.sends > 0 && !k.fx.send[k.fx.sends - 1].has_id &&
+              memcmp(&k.fx.send[k.fx.sends - 1].at, &at[0], sizeof at[0]) == 0, "it is tried in this step");
+    CHECK(nodosum_core_seeds(k.n, ++k.now_us, at, NODOSUM_SEEDS_MAX, &k.fx) == ERR_OK, "as many as may be");
+    CHECK(nodosum_core_seeds(k.n, ++k.now_us, at, NODOSUM_SEEDS_MAX + 1, &k.fx) == ERR_INVALID, "one more");
+    at[0].port = 0;
+    CHECK(nodosum_core_seeds(k.n, ++k.now_us, at, 1, &k.fx) == ERR_INVALID && k.fx.sends == 0, "no port");
+    CHECK(nodosum_core_seeds(k.n, ++k.now_us, at, 0, &k.fx) == ERR_OK && k.fx.sends == 0, "none");
+    kit_close(&k);
+}
+
 int main(void)
 {
+    seeds_may_change();
     what_may_be_configured();
     memory_is_what_was_said();
     alone_it_asks_its_seeds();

@@ -63,11 +63,11 @@ static void names_and_metadata_have_limits(void)
     memset(m.about.name, 'n', NAME_MAX_LEN);
     m.about.meta_size = NODOSUM_META_MAX;
     CHECK(nodosum_packet_add(&p, &m) && nodosum_packet_check(p.bytes, p.size) == ERR_OK, "both at their most");
-    CHECK(NODOSUM_PACKET_MAX / p.size == 3, "three such records fit: %u bytes", p.size);
+    CHECK((NODOSUM_PACKET_MAX - 1) / (p.size - 1) == 3, "three such records fit: %u bytes", p.size);
     p.bytes[AT_NAME_LEN] = NAME_MAX_LEN + 1;
     CHECK(nodosum_packet_check(p.bytes, p.size) == ERR_MALFORMED, "a longer name");
     p.bytes[AT_NAME_LEN] = NAME_MAX_LEN;
-    bytes_put_be32(p.bytes + AT_NAME + NAME_MAX_LEN - 2, UINT32_C(0x6e6e0101)); /* "nn", 257 */
+    bytes_put_be32(p.bytes + AT_NAME + NAME_MAX_LEN - 2, UINT32_C(0x6e6e0100)); /* "nn", 256 */
     CHECK(nodosum_packet_check(p.bytes, p.size) == ERR_MALFORMED, "longer metadata");
 }
 

@@ -1,0 +1,10 @@
+/* Join tokens and members, at the issuer of this node. */
+#ifndef CELL_CLI_TOKEN_H
+#define CELL_CLI_TOKEN_H
+
+#include "cli/cli.h"
+
+int cli_token_run(struct cli *cli);
+int cli_token_member(struct cli *cli);
+
+#endif

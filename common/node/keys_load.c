@@ -1,0 +1,31 @@
+#include <errno.h>
+#include <sodium.h>
+#include <unistd.h>
+
+#include "common/node/keys.h"
+
+enum err keys_load(int fd, struct node_keys *ret)
+{
+    uint8_t bytes[NODE_KEYS_PACKED + 1]; /* + 1: a longer file is seen, whatever size it claims */
+    size_t len = 0;
+    enum err e = ERR_OK;
+
+    while (len < sizeof bytes) {
+        ssize_t got = pread(fd, bytes + len, sizeof bytes - len, (off_t)len);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            e = err_from_errno(errno);
+        }
+        if (got <= 0) {
+            break;
+        }
+        len += (size_t)got;
+    }
+    if (e == ERR_OK) {
+        e = keys_unpack(bytes, len, ret);
+    }
+    sodium_memzero(bytes, sizeof bytes);
+    return e;
+}

@@ -1,0 +1,167 @@
+#include "nodosum/config.h"
+
+#include <cyaml/cyaml.h>
+#include <stdio.h>
+#include <string.h>
+
+struct document {
+    const char *listen, *advertise, *dns, *keys, *lan; /* lan: libcyaml takes any text for true */
+    uint32_t *members;
+    const char **seeds, **dns_servers, **offers, **labels;
+    uint32_t seeds_count, dns_servers_count, offers_count, labels_count;
+};
+
+#define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
+#define TEXT(member) CYAML_FIELD_STRING_PTR(#member, OPTIONAL, struct document, member, 0, CYAML_UNLIMITED)
+#define LIST(member, most) CYAML_FIELD_SEQUENCE(#member, OPTIONAL, struct document, member, &text_entry, 0, most)
+
+static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
+
+static const cyaml_schema_field_t fields[] = {
+    TEXT(listen),
+    TEXT(advertise),
+    TEXT(dns),
+    TEXT(keys),
+    TEXT(lan),
+    CYAML_FIELD_UINT_PTR("members", OPTIONAL, struct document, members),
+    LIST(seeds, NODOSUM_SEEDS_MAX),
+    LIST(dns_servers, NODOSUM_CONFIG_SERVERS_MAX),
+    LIST(offers, NODOSUM_META_OFFERS_MAX),
+    LIST(labels, NODOSUM_META_LABELS_MAX),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct document, fields)};
+
+/* libcyaml's own first words are the best there are: they name the field. */
+static void keep_first(cyaml_log_t level, void *context, const char *format, va_list args)
+{
+    char *why = context;
+
+    if (level >= CYAML_LOG_ERROR && *why == '\0') {
+        (void)vsnprintf(why, NODOSUM_CONFIG_WHY_SIZE, format, args); /* cut is fine */
+        why[strcspn(why, "\n")] = '\0';
+    }
+}
+
+static enum err refuse(char *why, const char *field, const char *text, const char *expected)
+{
+    (void)snprintf(why, NODOSUM_CONFIG_WHY_SIZE, "%s: \"%.80s\" is not %s", field, text, expected);
+    return ERR_INVALID;
+}
+
+static enum err take_addresses(const struct document *d, struct nodosum_settings *s, char *why)
+{
+    if (d->listen != NULL && nodosum_seeds_parse_address(d->listen, NODOSUM_CONFIG_PORT, &s->listen) != ERR_OK) {
+        return refuse(why, "listen", d->listen, "an address such as 0.0.0.0:7402 or [::]:7402");
+    }
+    if (d->advertise != NULL) {
+        s->has_advertise = true;
+        if (nodosum_seeds_parse_address(d->advertise, 0, &s->advertise) != ERR_OK ||
+            nodosum_seeds_is_nowhere(&s->advertise)) {
+            return refuse(why, "advertise", d->advertise, "an address where others reach this node");
+        }
+    }
+    for (; s->seeds < d->seeds_count; s->seeds++) {
+        if (nodosum_seeds_parse(d->seeds[s->seeds], NODOSUM_CONFIG_PORT, &s->seed[s->seeds]) != ERR_OK) {
+            return refuse(why, "seeds", d->seeds[s->seeds], "an address or name such as node-1.example.org:7402");
+        }
+    }
+    for (; s->servers < d->dns_servers_count; s->servers++) {
+        struct nodosum_address *at = &s->server[s->servers];
+        if (nodosum_seeds_parse_address(d->dns_servers[s->servers], 53, at) != ERR_OK || nodosum_seeds_is_nowhere(at)) {
+            return refuse(why, "dns_servers", d->dns_servers[s->servers], "an address such as 10.0.0.53");
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err take_names(const struct document *d, struct nodosum_settings *s, char *why)
+{
+    if (d->dns != NULL && !nodosum_seeds_is_host(d->dns)) {
+        return refuse(why, "dns", d->dns, "a name such as _cell._udp.example.org");
+    }
+    if (d->keys != NULL && (d->keys[0] != '/' || strlen(d->keys) >= sizeof s->keys)) {
+        return refuse(why, "keys", d->keys, "an absolute path");
+    }
+    (void)snprintf(s->dns, sizeof s->dns, "%s", d->dns != NULL ? d->dns : "");
+    (void)snprintf(s->keys, sizeof s->keys, "%s", d->keys != NULL ? d->keys : "");
+    for (; s->offers < d->offers_count; s->offers++) {
+        if (!name_valid_str(d->offers[s->offers])) {
+            return refuse(why, "offers", d->offers[s->offers], "the name of a cell");
+        }
+        strcpy(s->offer[s->offers], d->offers[s->offers]);
+    }
+    for (; s->labels < d->labels_count; s->labels++) {
+        const char *text = d->labels[s->labels], *equal = strchr(text, '=');
+        struct nodosum_label *label = &s->label[s->labels];
+        if (equal == NULL || !name_valid(text, (size_t)(equal - text)) ||
+            !nodosum_meta_value_valid(equal + 1, strlen(equal + 1))) {
+            return refuse(why, "labels", text, "a label such as zone=eu-1");
+        }
+        memcpy(label->name, text, (size_t)(equal - text));
+        strcpy(label->value, equal + 1);
+    }
+    return ERR_OK;
+}
+
+static enum err take_numbers(const struct document *d, struct nodosum_settings *s, char *why)
+{
+    if (d->members != NULL) {
+        s->members = *d->members;
+        if (s->members < 2 || s->members > NODOSUM_MEMBERS_MAX) {
+            (void)snprintf(why, NODOSUM_CONFIG_WHY_SIZE, "members: %u is not 2 to %d", s->members,
+                           NODOSUM_MEMBERS_MAX);
+            return ERR_INVALID;
+        }
+    }
+    if (d->lan != NULL && strcmp(d->lan, "true") != 0 && strcmp(d->lan, "false") != 0) {
+        return refuse(why, "lan", d->lan, "true or false");
+    }
+    s->lan = d->lan != NULL && strcmp(d->lan, "true") == 0;
+    return ERR_OK;
+}
+
+/* Labels and offers that no packet would have room for are refused now, not when somebody joins. */
+static enum err check_room(const struct nodosum_settings *s, char *why)
+{
+    struct nodosum_meta m = {.offers = s->offers, .labels = s->labels};
+    uint8_t bytes[NODOSUM_META_MAX];
+    uint16_t size;
+
+    memcpy(m.offer, s->offer, sizeof m.offer);
+    memcpy(m.label, s->label, sizeof m.label);
+    if (nodosum_meta_pack(&m, bytes, &size) != ERR_OK) {
+        (void)snprintf(why, NODOSUM_CONFIG_WHY_SIZE, "labels and offers are longer together than %d bytes with the rest",
+                       NODOSUM_META_MAX);
+        return ERR_INVALID;
+    }
+    return ERR_OK;
+}
+
+enum err nodosum_config_read(const char *text, struct nodosum_settings *ret, char why[NODOSUM_CONFIG_WHY_SIZE])
+{
+    struct nodosum_settings s = {.members = NODOSUM_CONFIG_MEMBERS};
+    cyaml_config_t config = {.log_fn = keep_first, .log_ctx = why, .mem_fn = cyaml_mem,
+                             .log_level = CYAML_LOG_ERROR, .flags = CYAML_CFG_NO_ALIAS};
+    cyaml_data_t *loaded = NULL;
+    enum err e = nodosum_seeds_parse_address("0.0.0.0", NODOSUM_CONFIG_PORT, &s.listen);
+
+    why[0] = '\0';
+    if (text[strspn(text, " \n")] == '\0') {
+        *ret = s;
+        return e;
+    }
+    cyaml_err_t status = cyaml_load_data((const uint8_t *)text, strlen(text), &config, &schema, &loaded, NULL);
+    if (status != CYAML_OK) {
+        return status == CYAML_ERR_OOM ? ERR_NOMEM : ERR_INVALID;
+    }
+    e = take_addresses(loaded, &s, why);
+    e = e == ERR_OK ? take_names(loaded, &s, why) : e;
+    e = e == ERR_OK ? take_numbers(loaded, &s, why) : e;
+    e = e == ERR_OK ? check_room(&s, why) : e;
+    (void)cyaml_free(&config, &schema, loaded, 0); /* fails only on a schema that the load has tried */
+    if (e == ERR_OK) {
+        *ret = s;
+    }
+    return e;
+}

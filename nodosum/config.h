@@ -1,0 +1,38 @@
+/* What the manifest's `config` tells this cell. */
+#ifndef CELL_NODOSUM_CONFIG_H
+#define CELL_NODOSUM_CONFIG_H
+
+#include "nodosum/meta.h"
+#include "nodosum/seeds.h"
+
+enum {
+    NODOSUM_CONFIG_PORT = 7402,
+    NODOSUM_CONFIG_MEMBERS = 1024,     /* of the table when nothing is said: half a MiB           */
+    NODOSUM_CONFIG_SERVERS_MAX = 3,    /* DNS servers, as in resolv.conf(5)                        */
+    NODOSUM_CONFIG_PATH_SIZE = 1024,
+    NODOSUM_CONFIG_WHY_SIZE = 256,
+};
+
+struct nodosum_settings {
+    struct nodosum_address listen;     /* used when the supervisor hands over no socket            */
+    bool has_advertise;
+    struct nodosum_address advertise;  /* where others reach this node; port 0: the socket's       */
+    uint32_t members;                  /* the table's room, 2 to NODOSUM_MEMBERS_MAX                */
+    uint32_t seeds;
+    struct nodosum_seed seed[NODOSUM_SEEDS_MAX];
+    char dns[NODOSUM_SEEDS_HOST_MAX + 1]; /* SRV name; "": DNS is off                              */
+    uint32_t servers;                  /* 0: those of the machine                                  */
+    struct nodosum_address server[NODOSUM_CONFIG_SERVERS_MAX];
+    bool lan;                          /* look for neighbours, and be seen by them                 */
+    char keys[NODOSUM_CONFIG_PATH_SIZE]; /* packed keys in a file; "": handed over by the supervisor */
+    uint32_t offers, labels;
+    char offer[NODOSUM_META_OFFERS_MAX][NAME_SIZE];
+    struct nodosum_label label[NODOSUM_META_LABELS_MAX];
+};
+
+/* Read `text`, YAML as the runtime hands it over; "" gives the defaults. ERR_INVALID: `why` says which field
+ * is wrong, and how; *ret is untouched. ERR_NOMEM. */
+enum err nodosum_config_read(const char *text, struct nodosum_settings *ret,
+                             char why[NODOSUM_CONFIG_WHY_SIZE]) MUST_CHECK;
+
+#endif

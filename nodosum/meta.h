@@ -1,0 +1,65 @@
+/* What a member says about its machine, in the bytes that go with it through the cluster: cores, memory, load,
+ * instruction set, what it offers to others, labels. Pure: it is measured elsewhere (measure.h).
+ *
+ * Layout, integers big-endian: version 1 | architecture 1 | cores 2 | features 4 | memory MiB 4 | free MiB 4 |
+ * load in hundredths 4 | offers: count 1, names (1 + n) each | labels: count 1, (1 + n name, 1 + n value) each. */
+#ifndef CELL_NODOSUM_META_H
+#define CELL_NODOSUM_META_H
+
+#include "common/base/err.h"
+#include "common/base/macros.h"
+#include "nodosum/types.h"
+
+enum {
+    NODOSUM_META_VERSION = 1,
+    NODOSUM_META_LABELS_MAX = 16,  /* what people write; the bytes of the metadata are the true limit */
+    NODOSUM_META_OFFERS_MAX = 16,
+    NODOSUM_META_VALUE_MAX = 64,   /* characters of a label's value                                   */
+    NODOSUM_META_STALE_PARTS = 16, /* a change of memory by a sixteenth of all, or …                  */
+    NODOSUM_META_STALE_LOAD = 25,  /* … of load by a quarter of a core, in hundredths, is worth telling */
+};
+
+enum nodosum_arch {
+    NODOSUM_ARCH_OTHER,
+    NODOSUM_ARCH_X86_64,
+    NODOSUM_ARCH_AARCH64,
+};
+
+struct nodosum_label {
+    char name[NAME_SIZE];
+    char value[NODOSUM_META_VALUE_MAX + 1]; /* letters, digits, '.', '_' and '-': as in a manifest */
+};
+
+struct nodosum_meta {
+    enum nodosum_arch arch;
+    uint16_t cores;            /* that its processes may run on              */
+    uint32_t features;         /* bit i: nodosum_meta_feature(arch, i)       */
+    uint32_t memory_mib;
+    uint32_t free_mib;         /* unused by anything, not even as cache      */
+    uint32_t load_hundredths;  /* runnable processes, mean of a minute       */
+    uint32_t offers, labels;
+    char offer[NODOSUM_META_OFFERS_MAX][NAME_SIZE]; /* cells that others may use */
+    struct nodosum_label label[NODOSUM_META_LABELS_MAX];
+};
+
+/* Name of feature `bit` as /proc/cpuinfo writes it; NULL: there is no such bit. */
+const char *nodosum_meta_feature(enum nodosum_arch arch, uint32_t bit);
+
+/* "x86_64", "aarch64", "other". */
+const char *nodosum_meta_arch_name(enum nodosum_arch arch);
+
+/* Whether text[0..len) may be a label's value. */
+bool nodosum_meta_value_valid(const char *text, size_t len);
+
+/* Write `m`, whose names and values are valid. ERR_LIMIT: labels and offers are longer than the metadata may
+ * be; *ret_size is untouched. */
+enum err nodosum_meta_pack(const struct nodosum_meta *m, uint8_t out[NODOSUM_META_MAX], uint16_t *ret_size) MUST_CHECK;
+
+/* Read what another member sent: any bytes. ERR_INCOMPATIBLE: another version (also: none at all);
+ * ERR_MALFORMED: not in this form to the last byte. *ret is untouched on error. */
+enum err nodosum_meta_unpack(const uint8_t *bytes, size_t size, struct nodosum_meta *ret) MUST_CHECK;
+
+/* Whether what was `told` is too far from what is `true_now` to be left so. */
+bool nodosum_meta_is_stale(const struct nodosum_meta *told, const struct nodosum_meta *true_now);
+
+#endif

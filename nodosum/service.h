@@ -1,0 +1,25 @@
+/* The operations: proto/nodosum.proto. */
+#ifndef CELL_NODOSUM_SERVICE_H
+#define CELL_NODOSUM_SERVICE_H
+
+#include "nodosum/waiters.h"
+
+enum {
+    NODOSUM_SERVICE_PAGE_MAX = 512,   /* members in one answer: 300 KiB of the longest          */
+    NODOSUM_SERVICE_EVENTS_MAX = 256, /* events in one answer                                   */
+    NODOSUM_SERVICE_RTTS_MAX = 256,   /* samples in one answer                                  */
+    NODOSUM_SERVICE_NEAR_MAX = 64,    /* of a topology: the nearest                             */
+    NODOSUM_SERVICE_FOUND_MAX = 64,   /* instances that a name stands for: the nearest          */
+};
+
+enum err nodosum_service_members(void *state, struct cell_call *call, const void *request) MUST_CHECK;
+enum err nodosum_service_watch(void *state, struct cell_call *call, const void *request) MUST_CHECK;
+enum err nodosum_service_leave(void *state, struct cell_call *call, const void *request) MUST_CHECK;
+enum err nodosum_service_topology(void *state, struct cell_call *call, const void *request) MUST_CHECK;
+enum err nodosum_service_discover(void *state, struct cell_call *call, const void *request) MUST_CHECK;
+enum err nodosum_service_rtts(void *state, struct cell_call *call, const void *request) MUST_CHECK;
+
+/* End a request that waited: struct nodosum_waiters calls it; context is the struct nodosum_shell. */
+void nodosum_service_answer(void *context, const struct nodosum_waiter *w);
+
+#endif

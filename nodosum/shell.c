@@ -1,0 +1,382 @@
+#include "nodosum/shell.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "common/base/bytes.h"
+#include "common/run/fd.h"
+#include "common/run/host.h"
+#include "common/run/log.h"
+#include "nodosum/measure.h"
+#include "nodosum/net.h"
+#include "nodosum/service.h"
+
+enum { US = 1000 };
+
+_Static_assert((int)NODOSUM_PACKET_MAX == (int)DATAGRAM_PAYLOAD_MAX, "a packet is a payload");
+_Static_assert((int)NODOSUM_ID_SIZE == (int)NODE_ID_LEN, "a member is a node");
+
+/* ---- effects ------------------------------------------------------------------------------------- */
+
+static void send_all(struct nodosum_shell *s)
+{
+    for (uint32_t i = 0; i < s->fx.sends; i++) {
+        const struct nodosum_send *one = &s->fx.send[i];
+        struct sealed_address to = {.port = one->at.port};
+
+        memcpy(to.ip, one->at.ip, sizeof to.ip);
+        /* What is not taken is lost as any datagram may be; the protocol makes up for it. */
+        s->untaken += datagram_send(s->datagram, one->has_id ? one->to.byte : NULL, &to, one->packet.bytes,
+                                    one->packet.size) != ERR_OK;
+    }
+}
+
+static void keep_rtts(struct nodosum_shell *s, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < s->fx.rtts; i++) {
+        s->rtt[s->rtts++ % NODOSUM_SHELL_RTTS_MAX] = (struct nodosum_sample){.rtt = s->fx.rtt[i], .at_ms = now_ms};
+    }
+    if (s->fx.rtts > 0) {
+        nodosum_waiters_wake(&s->waiters, NODOSUM_WAITING_RTTS, s->rtts);
+    }
+}
+
+static void say(const struct nodosum_shell *s, const struct nodosum_event *event)
+{
+    static const char *const words[] = {"joined", "failed", "left", "updated"};
+    char hex[2 * NODOSUM_ID_SIZE + 1], at[NODOSUM_SEEDS_ADDRESS_SIZE] = "-";
+    struct nodosum_view view;
+    const char *name = "-";
+
+    if (nodosum_core_find(s->core, &event->id, &view)) {
+        name = view.about->name;
+        nodosum_seeds_format(&view.about->address, at);
+    }
+    bytes_to_hex(event->id.byte, sizeof event->id.byte, hex);
+    if (event->change == NODOSUM_UPDATED) {
+        log_debug("NODOSUM-UPDATED", "node=%s at=%s id=%.16s", name, at, hex);
+    } else {
+        log_info("NODOSUM-MEMBER", "node=%s change=%s at=%s id=%.16s incarnation=%" PRIu64 " living=%" PRIu32, name,
+                 words[event->change], at, hex, event->incarnation, nodosum_core_living(s->core));
+    }
+}
+
+/* Log what is new and wake who watches. */
+static void tell_events(struct nodosum_shell *s)
+{
+    struct nodosum_event event[NODOSUM_SENDS_MAX];
+    uint32_t count = 1;
+
+    while (s->revision < s->fx.revision && count > 0) {
+        if (nodosum_core_events(s->core, s->revision, event, ARRAY_LEN(event), &count) != ERR_OK) {
+            s->revision = s->fx.revision; /* more at once than are kept: the list has them all */
+            break;
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            say(s, &event[i]);
+            s->revision = event[i].revision;
+            cell_metric_add(s->metric_events, 1);
+        }
+    }
+    cell_metric_set(s->metric_living, nodosum_core_living(s->core));
+    nodosum_waiters_wake(&s->waiters, NODOSUM_WAITING_WATCH, s->revision);
+}
+
+/* A refutation begins a new incarnation, which is on disk before it is told. */
+static void keep_incarnation(struct nodosum_shell *s)
+{
+    struct nodosum_id self;
+    struct nodosum_view view;
+
+    memcpy(self.byte, s->keys.id, sizeof self.byte);
+    bool is_known = nodosum_core_find(s->core, &self, &view);
+    assert(is_known);
+    (void)is_known;
+    enum err e = nodosum_store_use(&s->store, view.incarnation);
+    if (e != ERR_OK) {
+        log_warn("NODOSUM-INCARNATION-KEEP", "reason=%s action=a restart begins with the clock", err_name(e));
+        nodosum_store_close(&s->store);
+    }
+}
+
+static void arm(struct nodosum_shell *s, uint64_t now_us)
+{
+    uint64_t now_ms = now_us / US, due_us = s->fx.due_us;
+    uint64_t due_ms = due_us == UINT64_MAX ? UINT64_MAX : (due_us + US - 1) / US;
+    uint64_t polls_ms = nodosum_waiters_clock(&s->waiters, now_ms);
+
+    due_ms = polls_ms < due_ms ? polls_ms : due_ms;
+    due_ms = s->measure_ms < due_ms ? s->measure_ms : due_ms;
+    loop_timer_again(s->timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
+}
+
+/* What follows a step, in this order: what is to be remembered, what is said, who waits. */
+static void perform(struct nodosum_shell *s, uint64_t now_us)
+{
+    keep_incarnation(s);
+    send_all(s);
+    keep_rtts(s, now_us / US);
+    if (s->fx.revision > s->revision) {
+        tell_events(s);
+    }
+    if (s->fx.has_left) {
+        nodosum_waiters_wake(&s->waiters, NODOSUM_WAITING_LEAVE, 1);
+    }
+    arm(s, now_us);
+}
+
+/* ---- events -------------------------------------------------------------------------------------- */
+
+static void look_at_machine(struct nodosum_shell *s, uint64_t now_us)
+{
+    struct nodosum_meta now = s->meta;
+    uint8_t bytes[NODOSUM_META_MAX];
+    uint16_t size;
+
+    s->measure_ms = now_us / US + NODOSUM_SHELL_MEASURE_MS;
+    if (nodosum_measure_now(&now) != ERR_OK || !nodosum_meta_is_stale(&s->meta, &now)) {
+        return;
+    }
+    enum err e = nodosum_meta_pack(&now, bytes, &size);
+    assert(e == ERR_OK); /* labels and offers fitted when they were read, and the rest has one size */
+    e = nodosum_core_update(s->core, now_us, bytes, size, &s->fx);
+    if (e == ERR_OK) {
+        s->meta = now;
+    } /* otherwise it is leaving: nobody needs to know any more */
+    perform(s, now_us);
+}
+
+static void on_due(void *context)
+{
+    struct nodosum_shell *s = context;
+    uint64_t now_us = loop_now_us();
+
+    if (now_us / US >= s->measure_ms) {
+        look_at_machine(s, now_us);
+    }
+    if (now_us >= s->fx.due_us) {
+        nodosum_core_clock(s->core, now_us, &s->fx);
+        cell_metric_set(s->metric_health, nodosum_core_health(s->core));
+        perform(s, now_us);
+    } else {
+        arm(s, now_us);
+    }
+}
+
+static void on_packet(void *context, const struct datagram_from *from, const uint8_t *bytes, size_t size)
+{
+    struct nodosum_shell *s = context;
+    struct nodosum_address at = {.port = from->address.port};
+    struct nodosum_id id;
+    uint64_t now_us = loop_now_us();
+
+    memcpy(id.byte, from->id, sizeof id.byte);
+    memcpy(at.ip, from->address.ip, sizeof at.ip);
+    if (nodosum_core_packet(s->core, now_us, &id, &at, bytes, size, &s->fx) != ERR_OK) {
+        cell_metric_add(s->metric_refused, 1); /* of a member of the cluster: another version, or broken */
+    }
+    perform(s, now_us);
+}
+
+bool nodosum_shell_leave(struct nodosum_shell *s)
+{
+    uint64_t now_us = loop_now_us();
+
+    nodosum_core_leave(s->core, now_us, &s->fx);
+    bool is_over = s->fx.has_left;
+    perform(s, now_us);
+    return is_over;
+}
+
+void nodosum_shell_seeds(struct nodosum_shell *s, enum nodosum_source source, const struct nodosum_found *found,
+                         uint32_t count)
+{
+    struct nodosum_address at[NODOSUM_SEEDS_MAX];
+    uint32_t kept = 0, seeds = 0;
+
+    for (uint32_t i = 0; i < s->founds; i++) {
+        if (s->found[i].source != source) {
+            s->found[kept++] = s->found[i];
+        }
+    }
+    for (uint32_t i = 0; i < count && kept < NODOSUM_SHELL_FOUND_MAX; i++) {
+        s->found[kept++] = found[i];
+    }
+    s->founds = kept;
+    for (uint32_t i = 0; i < kept && seeds < NODOSUM_SEEDS_MAX; i++) {
+        bool is_self = s->found[i].address.port == s->self.port &&
+                       memcmp(s->found[i].address.ip, s->self.ip, sizeof s->self.ip) == 0;
+        if (s->found[i].has_address && !is_self) {
+            at[seeds++] = s->found[i].address;
+        }
+    }
+    if (s->core != NULL) {
+        uint64_t now_us = loop_now_us();
+        enum err e = nodosum_core_seeds(s->core, now_us, at, seeds, &s->fx);
+        assert(e == ERR_OK); /* every source checks what it finds */
+        (void)e;
+        perform(s, now_us);
+    }
+}
+
+/* ---- life ---------------------------------------------------------------------------------------- */
+
+static enum err load_keys(struct nodosum_shell *s)
+{
+    AUTO_FD int fd = cell_take_descriptor(s->cell, "keys.datagram");
+
+    if (fd < 0 && s->settings.keys[0] != '\0') {
+        fd = open(s->settings.keys, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0) {
+            enum err e = err_from_errno(errno);
+            log_error("NODOSUM-KEYS-OPEN", "path=%s reason=%s", s->settings.keys, err_name(e));
+            return e;
+        }
+    }
+    if (fd < 0) {
+        log_error("NODOSUM-KEYS-MISSING", "reason=this node is in no cluster advice=run cell init or cell join");
+        return ERR_PRECONDITION;
+    }
+    enum err e = keys_load(fd, &s->keys);
+    if (e != ERR_OK) {
+        log_error("NODOSUM-KEYS-LOAD", "reason=%s", err_name(e));
+    }
+    return e;
+}
+
+static enum err open_socket(struct nodosum_shell *s)
+{
+    int given = cell_take_descriptor(s->cell, "listen.gossip");
+    char text[NODOSUM_SEEDS_ADDRESS_SIZE];
+    enum err e = nodosum_net_open(&s->settings, &given, &s->socket, &s->self);
+
+    if (e != ERR_OK) {
+        nodosum_seeds_format(&s->settings.listen, text);
+        log_error("NODOSUM-LISTEN", "at=%s reason=%s", text, err_name(e));
+        return e;
+    }
+    nodosum_seeds_format(&s->self, text);
+    log_info("NODOSUM-SELF", "node=%s at=%s", s->keys.name, text);
+    if (nodosum_seeds_is_loopback(&s->self)) {
+        log_warn("NODOSUM-LOOPBACK", "at=%s effect=other machines cannot reach it advice=set advertise", text);
+    }
+    return ERR_OK;
+}
+
+enum err nodosum_shell_open(struct cell *cell, void *state)
+{
+    struct nodosum_shell *s = state;
+    char why[NODOSUM_CONFIG_WHY_SIZE];
+
+    s->cell = cell;
+    s->socket = s->store.dir_fd = -1;
+    enum err e = nodosum_config_read(cell_config(cell), &s->settings, why);
+    if (e != ERR_OK) {
+        log_error("NODOSUM-CONFIG", "reason=%s", e == ERR_INVALID ? why : err_name(e));
+        return e;
+    }
+    s->metric_living = cell_metric_gauge(cell, "cell_nodosum_living", "members that live, this one included");
+    s->metric_events = cell_metric_counter(cell, "cell_nodosum_events_total", "changes of membership seen");
+    s->metric_refused = cell_metric_counter(cell, "cell_nodosum_refused_total", "sealed packets that were no packets");
+    s->metric_health = cell_metric_gauge(cell, "cell_nodosum_health", "local health multiplier, 0 is well");
+    e = load_keys(s);
+    return e == ERR_OK ? open_socket(s) : e;
+}
+
+static enum err make_core(struct nodosum_shell *s, uint64_t incarnation)
+{
+    struct nodosum_config config = {.incarnation = incarnation, .members_max = s->settings.members,
+                                    .tuning = nodosum_core_usual(), .about = {.address = s->self}};
+    size_t len = strlen(s->keys.name);
+
+    memcpy(config.id.byte, s->keys.id, sizeof config.id.byte);
+    memcpy(config.about.name, s->keys.name, len + 1);
+    config.about.name_len = (uint8_t)len;
+    s->meta.offers = s->settings.offers;
+    s->meta.labels = s->settings.labels;
+    memcpy(s->meta.offer, s->settings.offer, sizeof s->meta.offer);
+    memcpy(s->meta.label, s->settings.label, sizeof s->meta.label);
+    enum err e = nodosum_measure_now(&s->meta);
+    if (e == ERR_OK) {
+        e = nodosum_meta_pack(&s->meta, config.about.meta, &config.about.meta_size);
+    }
+    if (e != ERR_OK || getrandom(&config.seed, sizeof config.seed, 0) != sizeof config.seed) {
+        return e != ERR_OK ? e : ERR_IO;
+    }
+    s->memory = malloc(nodosum_core_size(s->settings.members));
+    return s->memory == NULL ? ERR_NOMEM : nodosum_core_init(s->memory, &config, loop_now_us(), &s->core);
+}
+
+static enum err open_datagrams(struct nodosum_shell *s)
+{
+    struct datagram_config config = {.peers_max = s->settings.members, .receive = on_packet, .context = s};
+
+    return datagram_open(host_loop(s->cell), &s->socket, &s->keys, &config, &s->datagram);
+}
+
+static void seed_with_config(struct nodosum_shell *s)
+{
+    struct nodosum_found found[NODOSUM_SEEDS_MAX];
+
+    for (uint32_t i = 0; i < s->settings.seeds; i++) {
+        const struct nodosum_seed *seed = &s->settings.seed[i];
+        found[i] = (struct nodosum_found){.source = NODOSUM_SOURCE_STATIC, .has_address = !seed->is_name,
+                                          .address = seed->address};
+        if (seed->is_name) {
+            (void)snprintf(found[i].text, sizeof found[i].text, "%s:%u", seed->host, seed->address.port);
+        } else {
+            nodosum_seeds_format(&seed->address, found[i].text);
+        }
+    }
+    nodosum_shell_seeds(s, NODOSUM_SOURCE_STATIC, found, s->settings.seeds);
+}
+
+enum err nodosum_shell_start(struct cell *cell, void *state)
+{
+    struct nodosum_shell *s = state;
+    uint64_t incarnation;
+    enum err e = nodosum_store_open(&s->store, cell_state_dir(cell), (uint64_t)time(NULL), &incarnation);
+
+    if (e != ERR_OK) {
+        log_warn("NODOSUM-INCARNATION-OPEN", "reason=%s action=begin with the clock", err_name(e));
+    }
+    e = make_core(s, incarnation);
+    if (e == ERR_OK) {
+        e = open_datagrams(s);
+    }
+    s->timer = loop_timer_new(host_loop(cell), NODOSUM_SHELL_MEASURE_MS, 0, on_due, s);
+    if (e != ERR_OK || s->timer == NULL) {
+        e = e != ERR_OK ? e : ERR_NOMEM;
+        log_error("NODOSUM-START", "reason=%s", err_name(e));
+        return e;
+    }
+    s->measure_ms = loop_now_ms() + NODOSUM_SHELL_MEASURE_MS;
+    s->waiters.answer = nodosum_service_answer;
+    s->waiters.context = s;
+    seed_with_config(s); /* the first step: it looks for the seeds at once */
+    return ERR_OK;
+}
+
+void nodosum_shell_stop(void *state)
+{
+    struct nodosum_shell *s = state;
+
+    loop_timer_free(s->timer);
+    datagram_close(s->datagram);
+    nodosum_store_close(&s->store);
+    if (s->socket > 0) {
+        fd_close(&s->socket);
+    }
+    keys_forget(&s->keys);
+    free(s->memory);
+    s->timer = NULL;
+    s->datagram = NULL;
+    s->core = s->memory = NULL;
+}

@@ -1,0 +1,73 @@
+/* The cell around the core: its socket, clock, disk and the requests that wait. */
+#ifndef CELL_NODOSUM_SHELL_H
+#define CELL_NODOSUM_SHELL_H
+
+#include "common/node/datagram.h"
+#include "common/run/cell.h"
+#include "nodosum/config.h"
+#include "nodosum/core.h"
+#include "nodosum/store.h"
+#include "nodosum/waiters.h"
+
+enum {
+    NODOSUM_SHELL_RTTS_MAX = 1024,      /* round trips kept for whoever asks late: some minutes of them      */
+    NODOSUM_SHELL_MEASURE_MS = 10000,   /* between looks at the machine: load is a mean of a minute           */
+    NODOSUM_SHELL_FOUND_MAX = 32,       /* seeds known at once, of every source                               */
+};
+
+enum nodosum_source {
+    NODOSUM_SOURCE_STATIC,
+    NODOSUM_SOURCE_DNS,
+    NODOSUM_SOURCE_LAN,
+};
+
+/* One place where somebody may be. */
+struct nodosum_found {
+    enum nodosum_source source;
+    char text[NODOSUM_SEEDS_TEXT_SIZE];
+    bool has_address;                   /* false: a name that is not resolved */
+    struct nodosum_address address;
+};
+
+struct nodosum_sample {
+    struct nodosum_rtt rtt;
+    uint64_t at_ms;
+};
+
+struct nodosum_shell {
+    struct cell *cell;
+    struct nodosum_settings settings;
+    struct node_keys keys;
+    struct nodosum_store store;
+    int socket;                          /* until the datagrams have it; -1 */
+    struct nodosum_address self;
+    struct datagram *datagram;
+    void *memory;
+    struct nodosum *core;                /* in memory */
+    struct nodosum_effects fx;
+    struct loop_timer *timer;
+    uint64_t revision;                   /* of the newest event that watchers were woken for */
+    uint64_t measure_ms;
+    struct nodosum_meta meta;            /* as told last */
+    uint32_t founds;
+    struct nodosum_found found[NODOSUM_SHELL_FOUND_MAX];
+    uint64_t rtts;                       /* samples ever */
+    struct nodosum_sample rtt[NODOSUM_SHELL_RTTS_MAX];
+    struct nodosum_waiters waiters;
+    uint64_t untaken;                    /* packets that the datagrams had no room for */
+    struct cell_metric *metric_living, *metric_events, *metric_refused, *metric_health;
+};
+
+/* Hooks of the cell; state is a struct nodosum_shell. */
+enum err nodosum_shell_open(struct cell *cell, void *state) MUST_CHECK;
+enum err nodosum_shell_start(struct cell *cell, void *state) MUST_CHECK;
+void nodosum_shell_stop(void *state);
+
+/* Begin to leave; its end wakes who waits for it. Whether it is over already. */
+bool nodosum_shell_leave(struct nodosum_shell *s);
+
+/* What a source knows now replaces what it knew before. */
+void nodosum_shell_seeds(struct nodosum_shell *s, enum nodosum_source source, const struct nodosum_found *found,
+                         uint32_t count);
+
+#endif

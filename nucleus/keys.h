@@ -1,0 +1,36 @@
+/* Keys of the node for cells that may have them: the files of $STATE/node, as sealed memory. No cell sees
+ * the files. */
+#ifndef CELL_NUCLEUS_KEYS_H
+#define CELL_NUCLEUS_KEYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/macros.h"
+
+enum {
+    KEYS_GRANT_MAX = 3,  /* kinds there are  */
+    KEYS_WHY_SIZE = 160, /* of one line: JAIL_WHY_SIZE */
+};
+
+/* Descriptors as Genesis hands them over: keys.datagram (packed, common/node/keys.h), keys.tls (three PEM
+ * texts one after the other: the node's key, its certificate, the authority's certificate), keys.issuer
+ * (four texts, each after its length in 4 bytes, big-endian: identity, cluster, ca.key, ca.crt). */
+struct keys_grant {
+    int fd[KEYS_GRANT_MAX];
+    const char *name[KEYS_GRANT_MAX]; /* literals */
+    size_t count;
+};
+
+/* Read what `kinds` (MANIFEST_KEYS_…) names and make a sealed memfd of each: nobody can change it, and who has
+ * it maps or reads it at most. No kinds: no file is touched. On an error nothing is open and `why` is one line
+ * that says what to do. ERR_NOT_FOUND: the node has no identity, or is no initial node; ERR_DENIED,
+ * ERR_DATA_LOSS … as vault.h says. Blocks as reading small files does. */
+enum err keys_open(const char *state_dir, uint32_t kinds, struct keys_grant *ret, char why[KEYS_WHY_SIZE])
+    MUST_CHECK;
+
+/* Close them. Twice, or on zeros, is fine. */
+void keys_close(struct keys_grant *g);
+
+#endif

@@ -1,0 +1,214 @@
+"""Membership on real nodes, each in a network namespace of its own. Claims about a second allow a loaded machine some
+slack (SLACK), and say so."""
+import os
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from support import nodosums, pb, sp, wait
+
+SLACK = float(os.environ.get("CELL_TEST_SLACK", "2")) # seconds more than on a machine of our own
+PARTITION = float(os.environ.get("CELL_TEST_PARTITION", "6")) # seconds; 60 by hand
+
+
+@pytest.fixture
+def five(make_cluster, build, short_dir):
+    """Five nodes that know each other."""
+    cluster = nodosums.make(make_cluster, build, short_dir, 5, labels=["zone=a"], offers=["greeter"])
+    cluster.up()
+    nodosums.agree(cluster, list(cluster), 2 + SLACK, "five nodes know each other")
+    return cluster
+
+
+def test_five_nodes_know_each_other_at_once(make_cluster, build, short_dir):
+    """The last one to start is known to all, and knows all, within moments of its start."""
+    cluster = nodosums.make(make_cluster, build, short_dir, 5)
+    cluster.up(cluster[:4])
+    nodosums.agree(cluster, cluster[:4], 2 + SLACK, "four nodes know each other")
+    cluster[4].up()
+    took = nodosums.agree(cluster, list(cluster), 2 + SLACK, "the fifth is known to all")
+    print(f"known to all after {took * 1000:.0f} ms")
+
+
+def test_the_command_line_shows_the_cluster(five):
+    rows = {m["name"]: m for m in five[0].cli("members", json=True)["members"]}
+    assert sorted(rows) == nodosums.names(five)
+    assert rows["node-1"]["is_self"] and not rows["node-2"]["is_self"]
+    for node in five:
+        row = rows[node.name]
+        assert (row["state"], row["address"]) == ("alive", f"{node.address}:{nodosums.PORT}")
+        machine = row["machine"]
+        with open("/proc/meminfo", encoding="ascii") as f:
+            total = int(f.readline().split()[1]) * 1024
+        assert machine["cores"] == len(os.sched_getaffinity(0)) and abs(machine["memory_bytes"] - total) < 2 << 20
+        assert machine["labels"] == [{"name": "zone", "value": "a"}] and machine["offers"] == ["greeter"]
+    text = five[0].cli("members")
+    assert all(node.name in text for node in five) and "zone=a" in text
+    wait.until(lambda: len(five[0].cli("topology", json=True)["near"]) == 4, 10, "every round trip was measured")
+    topology = five[0].cli("topology", json=True)
+    assert topology["living"] == 5 and [s["source"] for s in topology["seeds"]] == ["static", "static"]
+    assert topology["near"] == sorted(topology["near"], key=lambda n: n["rtt_us"])
+    assert "5 of 5 members live" in five[0].cli("topology")
+    found = five[0].cli("discover", "greeter", json=True)["found"]
+    assert found[0]["is_self"] and sorted(f["node"] for f in found) == nodosums.names(five)
+    assert [f["kind"] for f in five[0].cli("discover", "node-3", json=True)["found"]] == ["node"]
+    refused = five[0].command("discover", "nobody")
+    assert refused.status == 1 and "nobody" in refused.err
+    assert five[0].command("discover", "../x").status == 2
+
+
+def test_a_node_that_is_killed_is_known_to_be_dead(five):
+    """kill -9 of every process of a node: about 1.2 s, as on 64 nodes."""
+    five[4].crash()
+    took = five.wait_each(five[:4], nodosums.living, nodosums.names(five[:4]), 1.2 + SLACK, "node-5 is dead")
+    print(f"known to all after {took * 1000:.0f} ms")
+    assert nodosums.members(five[0], "--all")["node-5"] == "dead"
+    five[4].up()
+    took = nodosums.agree(five, list(five), 2 + SLACK, "node-5 is back")
+    print(f"back after {took * 1000:.0f} ms")
+
+
+def test_a_restarted_cell_is_not_missed(five):
+    """Its place is kept while the process is replaced, and its incarnation rises."""
+    def incarnation():
+        return {m["name"]: m["incarnation"] for m in five[0].cli("members", json=True)["members"]}["node-2"]
+
+    before, pid = incarnation(), five[1].pid("nodosum")
+    five[1].kill("nodosum")
+    wait.until(lambda: five[1].pid("nodosum") != pid, 10, "another process serves")
+    nodosums.agree(five, list(five), 2 + SLACK, "all five again")
+    assert incarnation() > before
+    assert not [line for line in five[0].log("nodosum").splitlines() if "change=failed" in line]
+
+
+def test_a_stop_of_half_a_second_kills_nobody(five):
+    five[2].freeze()
+    time.sleep(0.5) # the claim is about this very time
+    five[2].thaw()
+    nodosums.agree(five, list(five), 2 + SLACK, "all five answer")
+    for node in five:
+        assert not [line for line in node.log("nodosum").splitlines() if "change=failed" in line], node.name
+
+
+def test_a_graceful_leave_is_seen_at_once(five):
+    began = time.monotonic()
+    with five[3].client("nodosum", timeout=10) as client:
+        reply = client.call(nodosums.LEAVE, timeout=10, deadline_ms=5000)
+    assert reply.status == sp.OK, reply
+    rest = [n for n in five if n is not five[3]]
+    five.wait_each(rest, nodosums.living, nodosums.names(rest), 0.5 + SLACK, "node-4 has left")
+    print(f"seen by all after {(time.monotonic() - began) * 1000:.0f} ms")
+    assert nodosums.members(five[0], "--all")["node-4"] == "left"
+    for node in rest:
+        assert not [line for line in node.log("nodosum").splitlines() if "change=failed" in line], node.name
+    five[3].cli("restart", "nodosum")
+    nodosums.agree(five, list(five), 2 + SLACK, "it joins again when it is restarted")
+
+
+def test_a_partition_heals(five):
+    """Each side holds the other for dead, and both are one again within five seconds of its end."""
+    sides = [five[:2], five[2:]]
+    five.split(*sides)
+    for side in sides:
+        five.wait_each(side, nodosums.living, nodosums.names(side), PARTITION + SLACK, "this side is alone")
+    time.sleep(PARTITION) # how long it lasts is what is asked
+    for side in sides:
+        assert nodosums.living(side[0]) == nodosums.names(side)
+    five.heal()
+    took = nodosums.agree(five, list(five), 5 + SLACK, "the partition is over")
+    print(f"one cluster again after {took * 1000:.0f} ms")
+
+
+def test_who_is_heard_by_others_is_not_dead_to_the_one_who_does_not_hear_it(five):
+    """One link fails in one direction: indirect pings go around it."""
+    five.cut(five[0], five[1], one_way=True)
+    time.sleep(3) # several times what a death takes
+    for node in five:
+        assert nodosums.living(node) == nodosums.names(five), node.name
+    for node in five:
+        assert not [line for line in node.log("nodosum").splitlines() if "change=failed" in line], node.name
+
+
+def test_a_watch_is_told_at_once_and_goes_on_from_a_revision(five):
+    def watch(client, after, wait_ms=8000):
+        body = pb.decode(client.call(nodosums.WATCH, pb.encode([(1, after), (2, wait_ms)]), timeout=10,
+                                     deadline_ms=9000).body)
+        changes = [(pb.first(e, 2), pb.first(e, 5)) for e in map(pb.decode, body.get(1, []))]
+        return changes, pb.first(body, 2), pb.first(body, 3)
+
+    with five[0].client("nodosum", timeout=20) as client:
+        _, last, lost = watch(client, 0, 0)
+        assert not lost and last >= 4
+        while True: # load changes, and with it the metadata
+            changes, last, _ = watch(client, last, 0)
+            if not changes:
+                break
+        five[4].crash()
+        seen = []
+        deadline = time.monotonic() + 10
+        while (b"failed", b"node-5") not in seen and time.monotonic() < deadline:
+            changes, last, lost = watch(client, last)
+            assert not lost
+            seen += changes
+        assert (b"failed", b"node-5") in seen
+        changes, now, lost = watch(client, last + 1000, 0)
+        assert lost and now >= last and not changes, "a revision of another process"
+
+
+FLOOD = textwrap.dedent("""
+    import os, random, socket, sys, time
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.connect((sys.argv[1], int(sys.argv[2])))
+    rng, end, sent = random.Random(7), time.monotonic() + float(sys.argv[3]), 0
+    some = [bytes([rng.choice((0x11, 0x12, 0x13, 0x14, 0x15, rng.randrange(256)))]) + rng.randbytes(rng.randrange(1, 1199))
+            for _ in range(256)]
+    while time.monotonic() < end:
+        for data in some:
+            try:
+                s.send(data)
+                sent += 1
+            except OSError:
+                pass
+    print(sent)
+    """)
+
+
+def test_garbage_disturbs_nobody(five):
+    """A stranger sends all it can to one node for some seconds: nobody is taken for dead, and it is all counted."""
+    stranger = five.add(five[0].build, [], "stranger")
+    before = {c["name"]: c["value"] for c in five[0].cli("topology", json=True)["counts"]}
+    flood = stranger.program(sys.executable, "-c", FLOOD, five[0].address, nodosums.PORT, 5, stdout=subprocess.PIPE)
+    sent = int(flood.stdout.read())
+    five.end(flood)
+    after = {c["name"]: c["value"] for c in five[0].cli("topology", json=True)["counts"]}
+    arrived = after["datagrams_in"] - before["datagrams_in"]
+    print(f"{sent / 5:.0f} a second sent, {arrived / 5:.0f} read, {after['kernel_drops']} lost in the socket")
+    assert sent > 10000 and arrived > 1000
+    assert nodosums.alive(five[1]) == nodosums.names(five[:5])
+    for node in five[:5]:
+        lines = node.log("nodosum").splitlines()
+        assert not [line for line in lines if "change=failed" in line], node.name
+        assert len(lines) < 200, "a line a packet is a flood of its own"
+    assert after["malformed"] == before["malformed"], "nothing of it got through the seal"
+
+
+def test_another_cluster_is_another_cluster(make_cluster, build, short_dir):
+    """Two nodes with other keys at the same place: they never meet."""
+    os.chmod(short_dir, 0o755)
+    seeds = [f"10.77.0.{i + 1}:{nodosums.PORT}" for i in range(2)]
+    cluster = make_cluster(2, lambda i: nodosums.manifest(build, short_dir, f"node-{i + 1}", seeds, f"cluster-{i}"))
+    cluster.up()
+    wait.until(lambda: {c["name"]: c["value"] for c in cluster[0].cli("topology", json=True)["counts"]}
+               ["datagrams_in"] >= 3, 10, "the other has knocked")
+    for node in cluster:
+        assert nodosums.living(node) == [node.name]
+
+
+def test_without_keys_the_reason_is_said(make_node):
+    node = make_node([{"name": "nodosum", "serves": nodosums.SERVES, "sandbox": {"network": True}}])
+    refused = node.command("up", node.manifest_path, "--detach")
+    assert refused.status == 1
+    assert "run cell init or cell join" in refused.err + node.log()
