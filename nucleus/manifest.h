@@ -31,6 +31,10 @@ enum {
     MANIFEST_KEYS_KINDS = 3,
 };
 
+enum {
+    MANIFEST_LISTEN_MAX = 8, /* sockets of one cell: with its keys and counters they fit one gap message  */
+};
+
 #define MANIFEST_SPACE_DEFAULT "default"
 #define MANIFEST_SPACE_SHARED "global" /* looked up after a cell's own namespace */
 
@@ -97,6 +101,15 @@ struct manifest_path {
     bool is_state;
 };
 
+/* A socket that is bound before the cell starts, and handed to it as descriptor listen.<name>. */
+struct manifest_listen {
+    char name[NAME_SIZE];
+    bool is_udp;      /* else TCP, listening */
+    bool is_v6;       /* [::] takes IPv4 too */
+    uint8_t ip[16];   /* of IPv4 the first four */
+    uint16_t port;    /* 0: any that is free */
+};
+
 struct manifest_cell {
     char name[NAME_SIZE];
     char space[NAME_SIZE];            /* namespace                                             */
@@ -119,6 +132,8 @@ struct manifest_cell {
         struct manifest_path *write;
         size_t write_count;
         uint32_t keys;                /* MANIFEST_KEYS_…                                       */
+        struct manifest_listen *listen;
+        size_t listen_count;
     } sandbox;
     struct {
         uint64_t memory_bytes;        /* 0: no limit                                           */

@@ -257,6 +257,11 @@ static void fill_paths(const struct manifest_cell *c, char *path[2 * MANIFEST_PA
     }
 }
 
+enum {
+    GENESIS_DESCRIPTORS = 1 + KEYS_GRANT_MAX + MANIFEST_LISTEN_MAX, /* and the page of counters */
+};
+_Static_assert((int)GENESIS_DESCRIPTORS <= (int)GAP_DESCRIPTORS_MAX, "one message carries all of them");
+
 static enum err say_genesis(struct shell_slot *slot, const struct spawn_birth *b)
 {
     struct shell *s = slot->shell;
@@ -267,8 +272,8 @@ static enum err say_genesis(struct shell_slot *slot, const struct spawn_birth *b
     struct places at;
     char state[PLACE_SIZE + 16] = "";
     char *paths[2 * MANIFEST_PATHS_MAX];
-    char *descriptors[1 + KEYS_GRANT_MAX];
-    int fds[1 + KEYS_GRANT_MAX];
+    char *descriptors[GENESIS_DESCRIPTORS];
+    int fds[GENESIS_DESCRIPTORS];
     Cell__Gap__CallerGrant **grants = NULL;
     size_t grant_count = 0;
 
@@ -318,6 +323,10 @@ static enum err say_genesis(struct shell_slot *slot, const struct spawn_birth *b
     for (size_t i = 0; i < b->keys.count; i++) {
         fds[g.n_descriptors] = b->keys.fd[i];
         descriptors[g.n_descriptors++] = (char *)b->keys.name[i];
+    }
+    for (size_t i = 0; i < b->sockets.count; i++) {
+        fds[g.n_descriptors] = b->sockets.fd[i];
+        descriptors[g.n_descriptors++] = (char *)b->sockets.name[i];
     }
     message.what_case = CELL__GAP__TO_CELL__WHAT_GENESIS;
     message.genesis = &g;
@@ -446,7 +455,9 @@ void spawn_instance(struct shell *s, uint32_t index, uint64_t generation)
     }
     s->prepared[i->cell] = true;
     /* First: without them it would start for nothing, and a twin is worth keeping for later. */
-    if (keys_open(s->state_dir, b.cell->sandbox.keys, &b.keys, why) != ERR_OK) {
+    if (keys_open(s->state_dir, b.cell->sandbox.keys, &b.keys, why) != ERR_OK ||
+        sockets_open(s, b.cell, b.instance, &b.sockets, why) != ERR_OK) {
+        keys_close(&b.keys);
         refuse(s, index, generation, why);
         return;
     }
