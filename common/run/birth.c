@@ -38,6 +38,26 @@ static bool put(char *field, size_t size, const char *text)
     return len >= 0 && (size_t)len < size;
 }
 
+/* A name, or two with a dot between them: "counters", "keys.tls", "listen.gossip". */
+static bool is_descriptor(const char *text)
+{
+    const char *dot = strchr(text, '.');
+
+    return dot == NULL ? name_valid_str(text) : name_valid(text, (size_t)(dot - text)) && name_valid_str(dot + 1);
+}
+
+bool birth_has_sockets(const struct cell *cell)
+{
+    static const char prefix[] = "listen.";
+
+    for (size_t i = 0; i < cell->birth.descriptor_count; i++) {
+        if (strncmp(cell->birth.descriptor_name[i], prefix, sizeof prefix - 1) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_absolute(const char *path)
 {
     return path[0] == '/';
@@ -51,17 +71,6 @@ static bool paths_valid(char *const *path, size_t count)
         }
     }
     return count <= GAP_PATHS_MAX;
-}
-
-/* A name, or two with a dot between them: what kind it is and which ("counters", "keys.tls"). */
-static bool is_descriptor_name(const char *text)
-{
-    const char *dot = strchr(text, '.');
-
-    if (dot == NULL) {
-        return name_valid_str(text);
-    }
-    return strlen(text) <= NAME_MAX_LEN && name_valid(text, (size_t)(dot - text)) && name_valid_str(dot + 1);
 }
 
 /* What is wrong with a Genesis, NULL when nothing is. It comes from our own supervisor; one that is
@@ -90,7 +99,7 @@ static const char *judge_genesis(const Cell__Gap__Genesis *g, size_t fd_count)
         return "descriptors and their names differ in number";
     }
     for (size_t i = 0; i < fd_count; i++) {
-        if (!is_descriptor_name(g->descriptors[i])) {
+        if (!is_descriptor(g->descriptors[i])) {
             return "a descriptor's name is no name";
         }
     }
@@ -137,7 +146,7 @@ static enum err take_genesis(struct cell *cell, const Cell__Gap__Genesis *g, int
     b->rejoin_grace_ms = g->rejoin_grace_ms;
     b->network = g->network;
     for (size_t i = 0; i < fd_count; i++) {
-        (void)put(b->descriptor_name[i], NAME_SIZE, g->descriptors[i]); /* a name fits */
+        (void)put(b->descriptor_name[i], sizeof b->descriptor_name[i], g->descriptors[i]); /* two names fit */
         b->descriptor[i] = fd_take(&fds[i]);
         b->descriptor_count++;
     }

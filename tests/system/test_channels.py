@@ -252,7 +252,7 @@ def test_pages_go_with_their_instances(make_node, build):
     assert not os.path.exists(pages)
 
 
-KNOCK = 20009
+KNOCK = 20010
 
 
 def knock(node, endpoint, times=1):
