@@ -10,6 +10,7 @@
 #include "common/base/err.h"
 #include "common/base/macros.h"
 #include "common/base/name.h"
+#include "nucleus/manifest_keys.h"
 
 enum {
     MANIFEST_CELLS_MAX = 1024,        /* entries; one process table and one screen a node       */
@@ -21,14 +22,6 @@ enum {
     MANIFEST_PATH_MAX = 1024,         /* with the terminator                                    */
     MANIFEST_WHY_SIZE = 1024,         /* a cycle of some twenty cells in full, on one line      */
     MANIFEST_VERSION_LEN = 16,        /* hex digits of an entry's hash                          */
-};
-
-/* Keys of the node that a cell is handed, as bits: `sandbox.keys`. */
-enum {
-    MANIFEST_KEYS_DATAGRAM = 1, /* to speak datagrams with other nodes: struct node_keys              */
-    MANIFEST_KEYS_TLS = 2,      /* the node's certificate and its key, the cluster's authority        */
-    MANIFEST_KEYS_ISSUER = 4,   /* the authority's key: to let nodes in; on the initial node alone    */
-    MANIFEST_KEYS_KINDS = 3,
 };
 
 #define MANIFEST_SPACE_DEFAULT "default"
