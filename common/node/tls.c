@@ -107,6 +107,11 @@ enum err tls_identity_new(const char *pem, size_t size, struct tls_identity **re
     return ERR_OK;
 }
 
+enum err tls_identity_who(const struct tls_identity *i, struct pki_who *ret)
+{
+    return pki_who_of(i->chain.raw.p, i->chain.raw.len, ret);
+}
+
 void tls_identity_free(struct tls_identity *i)
 {
     if (i == NULL) {

@@ -24,6 +24,9 @@ struct tls_identity;
 enum err tls_identity_new(const char *pem, size_t size, struct tls_identity **ret) MUST_CHECK;
 void tls_identity_free(struct tls_identity *identity); /* NULL is fine */
 
+/* Who we are by our own certificate. ERR_MALFORMED: it is no node's. */
+enum err tls_identity_who(const struct tls_identity *identity, struct pki_who *ret) MUST_CHECK;
+
 struct tls;
 
 enum tls_step {

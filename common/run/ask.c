@@ -350,7 +350,10 @@ static struct ask_request *request_new(struct asks *asks, const struct cell_ask 
     r->holds_credit = ask->holds_credit;
     r->credit = ask->part == NULL ? 0 : ask->credit != 0 ? ask->credit : ASK_CREDIT_DEFAULT;
     r->context = ask->context;
-    if (ask->on_behalf_of != NULL && ask->on_behalf_of->has_trace) {
+    if (packed != NULL && packed->trace != NULL) {
+        memcpy(r->trace, packed->trace, CALL_TRACE_LEN);
+        r->has_trace = true;
+    } else if (ask->on_behalf_of != NULL && ask->on_behalf_of->has_trace) {
         memcpy(r->trace, ask->on_behalf_of->trace, CALL_TRACE_LEN);
         r->has_trace = true;
     }

@@ -161,6 +161,12 @@ const uint8_t *cell_call_key(const struct cell_call *call, size_t *ret_size)
     return call->key;
 }
 
+const uint8_t *cell_call_trace(const struct cell_call *call, size_t *ret_size)
+{
+    *ret_size = call->has_trace ? CALL_TRACE_LEN : 0;
+    return call->trace;
+}
+
 void *cell_call_alloc(struct cell_call *call, size_t size)
 {
     return arena_alloc(&call->arena, size);

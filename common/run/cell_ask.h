@@ -32,6 +32,7 @@ struct cell_ask_packed {
     uint64_t schema;      /* the asker's fingerprint of the operation; 0: unchecked */
     const uint8_t *key;   /* its idempotency key, at most 32 bytes; copied          */
     size_t key_size;
+    const uint8_t *trace; /* its trace context, 25 bytes; NULL: that of on_behalf_of */
     void (*done)(void *context, const struct cell_packed_answer *answer);
 };
 

@@ -31,6 +31,9 @@ struct cell_forward {
 /* cell_reply with a message that is packed already: `size` bytes, copied. */
 enum err cell_reply_packed(struct cell_call *call, const void *body, size_t size) MUST_CHECK;
 
+/* The caller's trace context, W3C: 16 bytes trace id, 8 span id, 1 flags; *ret_size 0 when there is none. */
+const uint8_t *cell_call_trace(const struct cell_call *call, size_t *ret_size);
+
 /* Parts that may be sent now. */
 uint32_t cell_call_credit(const struct cell_call *call);
 
