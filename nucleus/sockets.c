@@ -57,7 +57,7 @@ static unsigned first_free_port(void)
     return fd >= 0 && read(fd, text, sizeof text - 1) > 0 ? (unsigned)strtoul(text, NULL, 10) : PORT_UNPRIVILEGED;
 }
 
-/* What a person can do about it. */
+/* What a person can do about it; short, as a status has room for some ninety characters. */
 static enum err explain(const struct manifest_listen *l, int errno_value, char why[JAIL_WHY_SIZE])
 {
     char place[PLACE_SIZE];
@@ -65,14 +65,14 @@ static enum err explain(const struct manifest_listen *l, int errno_value, char w
     put_place(l, place);
     switch (errno_value) {
     case EADDRINUSE:
-        (void)snprintf(why, JAIL_WHY_SIZE, "listen.%.32s: %s is in use by another process", l->name, place);
+        (void)snprintf(why, JAIL_WHY_SIZE, "listen.%.32s: %s is in use", l->name, place);
         return ERR_EXISTS;
     case EACCES:
-        (void)snprintf(why, JAIL_WHY_SIZE, "listen.%.32s: %s: ports below %u need CAP_NET_BIND_SERVICE", l->name, place,
-                       first_free_port());
+        (void)snprintf(why, JAIL_WHY_SIZE, "listen.%.32s: port %u needs CAP_NET_BIND_SERVICE (below %u)", l->name,
+                       l->port, first_free_port());
         return ERR_DENIED;
     case EADDRNOTAVAIL:
-        (void)snprintf(why, JAIL_WHY_SIZE, "listen.%.32s: %s is no address of this host", l->name, place);
+        (void)snprintf(why, JAIL_WHY_SIZE, "listen.%.32s: %s is no address here", l->name, place);
         return ERR_NOT_FOUND;
     case EAFNOSUPPORT:
         (void)snprintf(why, JAIL_WHY_SIZE, "listen.%.32s: %s: this host has no %s", l->name, place,

@@ -255,6 +255,11 @@ static void come_up(struct nodelink *k)
 
 static void shake(struct nodelink *k)
 {
+    static const enum nodelink_refusal refusals[] = {
+        [TLS_FAULT_OTHER] = NODELINK_REFUSED_PLAIN,
+        [TLS_FAULT_CERTIFICATE] = NODELINK_REFUSED_CERTIFICATE,
+        [TLS_FAULT_DECLINED] = NODELINK_REFUSED_DECLINED,
+    };
     char why[TLS_WHY_SIZE];
 
     switch (tls_handshake(k->tls)) {
@@ -262,17 +267,19 @@ static void shake(struct nodelink *k)
         come_up(k);
         break;
     case TLS_READS:
-        loop_watch_want(k->watch, LOOP_READ);
+        k->want = LOOP_READ;
+        loop_watch_want(k->watch, k->want);
         break;
     case TLS_WRITES:
-        loop_watch_want(k->watch, LOOP_READ | LOOP_WRITE);
+        k->want = LOOP_READ | LOOP_WRITE;
+        loop_watch_want(k->watch, k->want);
         break;
     case TLS_ENDED:
         refuse(k, NODELINK_REFUSED_PLAIN, "ended in the handshake");
         break;
     case TLS_FAILED:
         (void)snprintf(why, sizeof why, "%s", tls_why(k->tls));
-        refuse(k, strstr(why, "certificate") != NULL ? NODELINK_REFUSED_CERTIFICATE : NODELINK_REFUSED_PLAIN, why);
+        refuse(k, refusals[tls_fault(k->tls)], why);
         break;
     }
 }
@@ -298,9 +305,12 @@ static void begin_tls(struct nodelink *k)
     nodelink_soon(k->owner, k->since_us / 1000 + NODELINK_SHAKE_MS);
     if (tls_new(k->owner->config.identity, k->peer == NULL, k->fd, &k->tls) != ERR_OK) {
         end_why(k, "out of memory");
-        return;
+    } else if (k->peer != NULL) {
+        shake(k); /* who was asked waits to be greeted */
+    } else {
+        k->want = LOOP_READ;
+        loop_watch_want(k->watch, k->want);
     }
-    shake(k);
 }
 
 static void on_connected(struct nodelink *k)
@@ -315,6 +325,21 @@ static void on_connected(struct nodelink *k)
     begin_tls(k);
 }
 
+/* Strangers get so much computing and no more; whom we asked ourselves is none. */
+static bool may_step(struct nodelink *k)
+{
+    struct nodelinks *l = k->owner;
+    uint64_t now_us = loop_now_us(), held;
+
+    if (k->peer != NULL || rate_pass(&l->steps, NODELINK_STEPS_MAX, 1000000, now_us, &held)) {
+        return true;
+    }
+    k->is_held = true;
+    loop_watch_want(k->watch, 0);
+    nodelink_soon(l, now_us / 1000 + PAUSE_MS);
+    return false;
+}
+
 static void on_ready(void *context, unsigned bits)
 {
     struct nodelink *k = context;
@@ -324,7 +349,9 @@ static void on_ready(void *context, unsigned bits)
         on_connected(k);
         break;
     case NODELINK_SHAKING:
-        shake(k);
+        if (may_step(k)) {
+            shake(k);
+        }
         break;
     case NODELINK_UP:
         if ((bits & LOOP_WRITE) != 0 && !push(k)) {
@@ -420,6 +447,10 @@ static void on_connect(void *context, unsigned bits)
 /* Whether it ended: then others may have, too, in callbacks. */
 static bool look_at(struct nodelink *k, uint64_t now_ms)
 {
+    if (k->is_held) {
+        k->is_held = false;
+        loop_watch_want(k->watch, k->want);
+    }
     uint64_t due_ms = k->stage == NODELINK_UP ? k->used_ms + NODELINK_IDLE_MS : k->since_us / 1000 + NODELINK_SHAKE_MS;
 
     if (now_ms < due_ms) {

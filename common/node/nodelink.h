@@ -17,6 +17,8 @@ enum {
     NODELINK_PEERS_MAX = 256,         /* nodes that are asked; the longest idle one is forgotten first       */
     NODELINK_ACCEPTED_MAX = 1024,     /* links that others made                                              */
     NODELINK_SHAKING_MAX = 64,        /* … of which so many at most have not shown a certificate             */
+    NODELINK_STEPS_MAX = 60,          /* … steps of their handshakes a second (two each, some milliseconds): who has
+                                       * shown nothing yet can take a third of a processor, and the rest wait */
     NODELINK_ASKS_MAX = 256,          /* questions to one node, waiting and asked                            */
     NODELINK_FLIGHT_MAX = 32,         /* of these asked: nng keeps 64 answers a connection and drops the next */
     NODELINK_ANSWERS_MAX = 64,        /* answers that one peer has not read; it is cut off at the next       */
@@ -35,6 +37,7 @@ enum {
     X(PLAIN, "no TLS, or none that we speak")                                                      \
     X(CERTIFICATE, "none, another authority's, or out of its time")                                \
     X(NODE, "another node's, or of another cluster")                                               \
+    X(DECLINED, "the other side refuses us")                                                       \
     X(SLOW, "no certificate in time")                                                              \
     X(MALFORMED, "not the SP wire, or a message without an id")                                    \
     X(LARGE, "a message over the limit")                                                           \

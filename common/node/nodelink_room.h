@@ -2,6 +2,7 @@
 #ifndef CELL_COMMON_NODE_NODELINK_ROOM_H
 #define CELL_COMMON_NODE_NODELINK_ROOM_H
 
+#include "common/base/rate.h"
 #include "common/base/rng.h"
 #include "common/node/nodelink.h"
 
@@ -38,6 +39,8 @@ struct nodelink {
     uint64_t used_ms;  /* when a message was whole, either way                */
     bool is_busy;      /* its bytes are being taken apart: not to be freed now */
     bool is_over;
+    unsigned want; /* of the handshake: what it waits for         */
+    bool is_held;  /* its next step waits: too many are taken now */
 };
 
 struct nodelink_question {
@@ -74,6 +77,7 @@ struct nodelinks {
     struct nodelink_peer *peers;
     uint32_t peer_count, last_number, last_id, shaking;
     bool is_closing;
+    struct rate steps;
     struct rng rng;
     struct nodelink_numbers numbers;
 };

@@ -19,6 +19,7 @@ struct tls_identity {
 struct tls {
     mbedtls_ssl_context ssl;
     int fd;
+    enum tls_fault fault;
     char why[TLS_WHY_SIZE];
 };
 
@@ -174,6 +175,7 @@ static enum tls_step step_of(struct tls *t, int rc)
     if (rc == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY || rc == MBEDTLS_ERR_SSL_CONN_EOF || rc == 0) {
         return TLS_ENDED;
     }
+    t->fault = rc == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE ? TLS_FAULT_DECLINED : TLS_FAULT_OTHER;
     mbedtls_strerror(rc, t->why, sizeof t->why);
     return TLS_FAILED;
 }
@@ -183,9 +185,10 @@ static void explain_certificate(struct tls *t)
 {
     uint32_t flags = mbedtls_ssl_get_verify_result(&t->ssl);
 
-    if (flags == 0 || flags == UINT32_MAX) {
+    if (flags == 0 || flags == UINT32_MAX) { /* fine, or not looked at yet */
         return;
     }
+    t->fault = TLS_FAULT_CERTIFICATE;
     (void)snprintf(t->why, sizeof t->why, "the peer's certificate: %s",
                    (flags & MBEDTLS_X509_BADCERT_EXPIRED) != 0 ? "expired"
                    : (flags & MBEDTLS_X509_BADCERT_FUTURE) != 0 ? "not valid yet"
@@ -240,6 +243,11 @@ enum tls_step tls_write(struct tls *t, const uint8_t *bytes, size_t size, size_t
 bool tls_has_more(const struct tls *t)
 {
     return mbedtls_ssl_get_bytes_avail(&t->ssl) > 0;
+}
+
+enum tls_fault tls_fault(const struct tls *t)
+{
+    return t->fault;
 }
 
 const char *tls_why(const struct tls *t)

@@ -56,6 +56,14 @@ enum tls_step tls_write(struct tls *t, const uint8_t *bytes, size_t size, size_t
 /* Whether bytes are waiting that were read from the socket already: no watch will tell. */
 bool tls_has_more(const struct tls *t);
 
+/* Whose fault a failure was. */
+enum tls_fault {
+    TLS_FAULT_OTHER,       /* no TLS, or none that we speak                                    */
+    TLS_FAULT_CERTIFICATE, /* we refuse the peer's: none, another authority's, out of its time */
+    TLS_FAULT_DECLINED,    /* the peer refuses us                                              */
+};
+enum tls_fault tls_fault(const struct tls *t);
+
 /* Why it failed: one line, printable. */
 const char *tls_why(const struct tls *t);
 

@@ -68,7 +68,7 @@ def test_a_stream_socket_listens(make_node, build):
 
 
 def test_what_cannot_be_bound_is_named(make_node, build):
-    """In use, or no address of this host: the cell does not start, and its reason says why; then it does."""
+    """In use: the cell does not start, and its reason says why; then it does."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -76,10 +76,17 @@ def test_what_cannot_be_bound_is_named(make_node, build):
                                                                                    "give_up": "16 in 10m"}}])
         node.guard()
         node.wait_until(lambda: node.command("status").status == 0, 10, "the node")
-        node.wait_until(lambda: "in use by another process" in row(node)["reason"], 10, "the reason")
+        node.wait_until(lambda: "is in use" in row(node)["reason"], 10, "the reason")
         assert f"udp://127.0.0.1:{port}" in row(node)["reason"]
     node.wait_until(lambda: row(node)["state"] == "ready", 20, "free now, so it starts")
     assert ask(node, "where") == (0, str(port))
+
+
+def test_an_address_of_another_host_is_named(make_node, build):
+    node = make_node([cell_of(build, "tcp://192.0.2.1:0")]) # TEST-NET-1, RFC 5737
+    node.guard()
+    node.wait_until(lambda: node.command("status").status == 0, 10, "the node")
+    node.wait_until(lambda: "tcp://192.0.2.1:0 is no address here" in row(node)["reason"], 10, "the reason")
 
 
 def test_a_socket_goes_with_its_entry(make_node, build):

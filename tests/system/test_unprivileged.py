@@ -71,3 +71,20 @@ def test_run_directory_of_root_is_refused(plain, build):
     """Another user's node: the message says whose it is."""
     refused = plain(build.binary("cell"), "--run", "/run/cell-of-somebody-else", "status")
     assert refused.returncode == 1 and refused.stderr.count("\n") == 1
+
+
+def test_a_port_that_needs_a_right_is_named(plain, build):
+    """An ordinary user's cell that wants a low port does not start, and its reason says which right is missing."""
+    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding="ascii") as f:
+        if int(f.read()) <= 80:
+            pytest.skip("any user may bind every port here")
+    cell = build.binary("cell")
+    manifest = os.path.join(plain.top, "node.yaml")
+    with open(manifest, "w", encoding="utf-8") as f:
+        json.dump({"cells": [{"name": "greeter", "sandbox": {"listen": [{"name": "web", "at": "tcp://127.0.0.1:80"}]}},
+                             {"name": "other", "exec": "cell-greeter"}]}, f)
+    assert plain(cell, "up", manifest, "--detach").returncode == 1
+    rows = {r["cell"]: r for r in json.loads(plain(cell, "status", "--json").stdout)["cells"]}
+    assert "listen.web: port 80 needs CAP_NET_BIND_SERVICE" in rows["greeter"]["reason"], rows
+    assert rows["other"]["state"] == "ready"
+    assert plain(cell, "down").returncode == 0

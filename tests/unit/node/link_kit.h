@@ -42,6 +42,8 @@ struct kit_answer {
 struct kit_cluster kit_cluster(uint8_t number);
 /* A certificate that was issued `days` ago. */
 void kit_certify(const struct kit_cluster *c, uint8_t number, unsigned days, struct kit_node *ret);
+/* It takes `c`'s authority for its own, though its certificate is another's. */
+void kit_pretend(struct kit_node *n, const struct kit_cluster *c);
 /* Open its links on `loop`; it echoes what it is asked. */
 void kit_open(struct kit_node *n, struct loop *loop);
 void kit_close(struct kit_node *n);

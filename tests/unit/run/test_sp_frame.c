@@ -177,6 +177,43 @@ static void a_requester_hears_a_replier(void)
 
 /* ---- any pieces -------------------------------------------------------------------------------- */
 
+/* sp-tcp-mapping-01: the same without the byte that says what kind of frame it is. */
+static void the_tcp_mapping_has_no_type(void)
+{
+    static const struct {
+        uint8_t head[8];
+        enum err expected;
+        uint32_t count;
+        const char *why;
+    } rows[] = {
+        {{0, 0, 0, 0, 0, 0, 0, 9}, ERR_OK, 1, "an id and five bytes"},
+        {{0, 0, 0, 0, 0, 0, 0, 4}, ERR_OK, 1, "an id alone"},
+        {{0, 0, 0, 0, 0, 0, 0, 3}, ERR_MALFORMED, 0, "no room for an id"},
+        {{0, 0, 0, 0, 0, 0, 0x10, 0}, ERR_OK, 0, "MOST: the rest is to come"},
+        {{0, 0, 0, 0, 0, 0, 0x10, 1}, ERR_LIMIT, 0, "one more"},
+        {{1, 0, 0, 0, 0, 0, 0, 9}, ERR_LIMIT, 0, "what would be a type is the length's first byte"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        uint8_t data[8 + 8 + 9] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
+        for (size_t piece = 1; piece <= sizeof data; piece++) {
+            struct sp_frame f = {.most = MOST, .is_tcp = true};
+            static struct taken t;
+            enum err e = ERR_OK;
+            size_t size = rows[i].head[7] == 4 ? sizeof data - 5 : sizeof data;
+            t.count = 0;
+            t.size = 0;
+            memcpy(data + 8, rows[i].head, 8);
+            bytes_put_be32(data + 16, 0x80000007u);
+            for (size_t at = 0; at < size && e == ERR_OK; at += piece) {
+                e = sp_frame_feed(&f, data + at, size - at < piece ? size - at : piece, take, &t, &t.dropped);
+            }
+            CHECK(e == rows[i].expected && t.count == rows[i].count, "row %zu in pieces of %zu: %s", i, piece, rows[i].why);
+            sp_frame_fini(&f);
+        }
+    }
+}
+
 static void pieces_make_no_difference(uint64_t seed)
 {
     static uint8_t stream[BODY_MAX];
@@ -219,6 +256,7 @@ int main(int argc, char **argv)
     a_requester_hears_a_replier();
     memory_grows_with_what_came();
     answers_carry_the_trace_back();
+    the_tcp_mapping_has_no_type();
     for (uint64_t i = 0; i < 5; i++) {
         pieces_make_no_difference(seed + i);
     }
