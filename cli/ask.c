@@ -140,7 +140,7 @@ enum err cli_ask_try(struct cli_ask *ask, const ProtobufCServiceDescriptor *serv
     }
     uint64_t schema =
         sp_fingerprint(service->name, m->name, number, m->input->name, m->output->name);
-    return sp_ask(ask->fd, number, schema, request, m->output, timeout_ms, ret, text);
+    return sp_ask_routed(ask->fd, ask->route, number, schema, request, m->output, timeout_ms, ret, text);
 }
 
 static int ask_for(struct cli *cli, struct cli_ask *ask, const ProtobufCServiceDescriptor *service,

@@ -15,6 +15,7 @@ struct cli_ask {
     int fd; /* -1: none */
     char who[NAME_REF_SIZE];
     char path[CLI_PATH_SIZE];
+    char route[NAME_REF_SIZE]; /* "": who is there; else the cell of another node behind it */
 };
 
 /* Connect to the nucleus, or to the cell whose socket file `endpoint` is relative to the run

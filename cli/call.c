@@ -203,8 +203,8 @@ static int call_operation(struct cli *cli, struct cli_ask *ask, const char *oper
         status = pack_request(cli, &call, &request, &request_size);
     }
     if (status == CLI_DONE) {
-        enum err e = sp_ask_packed(ask->fd, call.number, call.fingerprint, request, request_size,
-                                   deadline_ms, &reply, &reply_size, text);
+        enum err e = sp_ask_packed_routed(ask->fd, ask->route, call.number, call.fingerprint, request,
+                                          request_size, deadline_ms, &reply, &reply_size, text);
 
         status = e == ERR_OK ? print_reply(cli, &call, ask, reply, reply_size)
                              : cli_ask_explain(cli, ask, operation, e, text);
@@ -226,10 +226,11 @@ int cli_call_run(struct cli *cli)
         status = cli_target_operation(cli, cli->args[0], &ref, operation);
     }
     if (status == CLI_DONE) {
-        status = cli_target_find(cli, &ref, &target);
+        status = cli_target_find_anywhere(cli, &ref, &target);
     }
     if (status == CLI_DONE) {
         status = cli_ask_cell(cli, target.who, target.endpoint, &ask);
+        (void)snprintf(ask.route, sizeof ask.route, "%s", target.route);
     }
     return status == CLI_DONE ? call_operation(cli, &ask, operation, deadline_ms) : status;
 }

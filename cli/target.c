@@ -155,6 +155,22 @@ int cli_target_find(struct cli *cli, const struct name_ref *ref, struct cli_targ
     return cli_target_socket(cli, ref, ret) ? CLI_DONE : cli_ask_explain_connect(cli, &ask, e);
 }
 
+int cli_target_find_anywhere(struct cli *cli, const struct name_ref *ref, struct cli_target *ret)
+{
+    struct name_ref gateway = {.instance = -1};
+
+    if (ref->node[0] == '\0') {
+        return cli_target_find(cli, ref, ret);
+    }
+    (void)snprintf(gateway.cell, sizeof gateway.cell, NAME_GATEWAY);
+    int status = cli_target_find(cli, &gateway, ret);
+    if (status == CLI_DONE) {
+        name_ref_format(ref, ret->route);
+        (void)snprintf(ret->who, sizeof ret->who, "%s", ret->route);
+    }
+    return status;
+}
+
 int cli_target_operation(struct cli *cli, const char *text, struct name_ref *ret_ref,
                          char ret_operation[NAME_SIZE])
 {

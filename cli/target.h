@@ -9,6 +9,8 @@
 struct cli_target {
     char who[NAME_REF_SIZE];      /* "space/greeter.0", as messages name it   */
     char endpoint[NAME_REF_SIZE]; /* relative to the run directory            */
+    char route[NAME_REF_SIZE];    /* of a cell of another node, whose way leads through `endpoint`, the
+                                   * gateway's; "": none is needed            */
     bool is_nucleus;
 };
 
@@ -16,6 +18,9 @@ struct cli_target {
  * one looks for socket files, so that cells can still be examined when the nucleus is gone.
  * CLI_FAILED or CLI_USAGE after saying why. */
 int cli_target_find(struct cli *cli, const struct name_ref *ref, struct cli_target *ret) MUST_CHECK;
+
+/* The same, for "greeter@db-2" too: then the target is this node's gateway, with a route. */
+int cli_target_find_anywhere(struct cli *cli, const struct name_ref *ref, struct cli_target *ret) MUST_CHECK;
 
 /* The same by socket files alone: no question to anybody, so for completion too. false: there is none;
  * then *ret is unspecified. */

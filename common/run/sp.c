@@ -299,13 +299,20 @@ enum err sp_ask_packed(int fd, uint32_t operation, uint64_t schema, const uint8_
                        size_t body_size, uint32_t timeout_ms, uint8_t **ret_body,
                        size_t *ret_body_size, char text[SP_TEXT_SIZE])
 {
+    return sp_ask_packed_routed(fd, "", operation, schema, body, body_size, timeout_ms, ret_body, ret_body_size, text);
+}
+
+enum err sp_ask_packed_routed(int fd, const char *route, uint32_t operation, uint64_t schema, const uint8_t *body,
+                              size_t body_size, uint32_t timeout_ms, uint8_t **ret_body, size_t *ret_body_size,
+                              char text[SP_TEXT_SIZE])
+{
     AUTO_FREE uint8_t *request = NULL;
     AUTO_FREE uint8_t *reply = NULL;
     uint64_t deadline_us = deadline_after(timeout_ms);
     size_t request_size = 0, reply_size = 0;
 
     text[0] = '\0';
-    enum err e = sp_wire_request_pack(operation, schema, body, body_size, timeout_ms, &request,
+    enum err e = sp_wire_request_pack(route, operation, schema, body, body_size, timeout_ms, &request,
                                       &request_size);
     if (e == ERR_OK) {
         e = exchange_until(fd, request, request_size, deadline_us, &reply, &reply_size);
@@ -319,6 +326,13 @@ enum err sp_ask_packed(int fd, uint32_t operation, uint64_t schema, const uint8_
 enum err sp_ask(int fd, uint32_t operation, uint64_t schema, const ProtobufCMessage *request,
                 const ProtobufCMessageDescriptor *reply_type, uint32_t timeout_ms,
                 ProtobufCMessage **ret, char text[SP_TEXT_SIZE])
+{
+    return sp_ask_routed(fd, "", operation, schema, request, reply_type, timeout_ms, ret, text);
+}
+
+enum err sp_ask_routed(int fd, const char *route, uint32_t operation, uint64_t schema, const ProtobufCMessage *request,
+                       const ProtobufCMessageDescriptor *reply_type, uint32_t timeout_ms, ProtobufCMessage **ret,
+                       char text[SP_TEXT_SIZE])
 {
     AUTO_FREE uint8_t *body = NULL;
     AUTO_FREE uint8_t *answer = NULL;
@@ -334,8 +348,8 @@ enum err sp_ask(int fd, uint32_t operation, uint64_t schema, const ProtobufCMess
         return ERR_NOMEM;
     }
     (void)protobuf_c_message_pack(request, body); /* the size it returns was asked for above */
-    enum err e = sp_ask_packed(fd, operation, schema, body, size, timeout_ms, &answer,
-                               &answer_size, text);
+    enum err e = sp_ask_packed_routed(fd, route, operation, schema, body, size, timeout_ms, &answer,
+                                      &answer_size, text);
     if (e == ERR_OK) {
         e = sp_wire_unpack(reply_type, answer, answer_size, SP_WIRE_UNPACKED_MAX, ret);
     }

@@ -47,6 +47,15 @@ enum err sp_ask_packed(int fd, uint32_t operation, uint64_t schema, const uint8_
                        size_t body_size, uint32_t timeout_ms, uint8_t **ret_body,
                        size_t *ret_body_size, char text[SP_TEXT_SIZE]) MUST_CHECK;
 
+/* Both for a cell of another node: fd leads to this node's gateway, `route` names the cell
+ * ("greeter@db-2"). "": whoever fd leads to is meant. */
+enum err sp_ask_routed(int fd, const char *route, uint32_t operation, uint64_t schema,
+                       const struct ProtobufCMessage *request, const struct ProtobufCMessageDescriptor *reply_type,
+                       uint32_t timeout_ms, struct ProtobufCMessage **ret, char text[SP_TEXT_SIZE]) MUST_CHECK;
+enum err sp_ask_packed_routed(int fd, const char *route, uint32_t operation, uint64_t schema, const uint8_t *body,
+                              size_t body_size, uint32_t timeout_ms, uint8_t **ret_body, size_t *ret_body_size,
+                              char text[SP_TEXT_SIZE]) MUST_CHECK;
+
 /* Fingerprint of an operation, Request.schema: first 8 bytes (little-endian) of BLAKE2b-256 over
  * "service\nOperation\nnumber\nrequest type\nreply type\n" with full names, for example
  * "cell.greeter.Greeter\nGreet\n10000\ncell.greeter.GreetRequest\ncell.greeter.GreetReply\n". */

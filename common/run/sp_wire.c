@@ -62,7 +62,7 @@ bool sp_wire_id_is(const uint8_t in[SP_WIRE_ID_LEN], uint32_t id)
     return bytes_get_be32(in) == (id | ID_END);
 }
 
-enum err sp_wire_request_pack(uint32_t operation, uint64_t schema, const uint8_t *body,
+enum err sp_wire_request_pack(const char *route, uint32_t operation, uint64_t schema, const uint8_t *body,
                               size_t body_size, uint32_t timeout_ms, uint8_t **ret,
                               size_t *ret_size)
 {
@@ -77,6 +77,7 @@ enum err sp_wire_request_pack(uint32_t operation, uint64_t schema, const uint8_t
     request.id = SP_WIRE_REQUEST_ID;
     request.operation = operation;
     request.schema = schema;
+    request.route = (char *)route;
     request.deadline_ms = timeout_ms == 0 ? 1 : timeout_ms;
     request.body = (ProtobufCBinaryData){.len = body_size, .data = (uint8_t *)body};
     requests.version = SP_WIRE_VERSION;

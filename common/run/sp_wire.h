@@ -45,9 +45,10 @@ enum err sp_wire_frame_get(const uint8_t in[SP_WIRE_FRAME_LEN], size_t *ret_size
 /* Whether the id word of a reply answers request `id`. */
 bool sp_wire_id_is(const uint8_t in[SP_WIRE_ID_LEN], uint32_t id);
 
-/* Pack an envelope with one request into fresh memory (free it). timeout_ms 0 is sent as 1 ms,
- * since 0 on the wire means the default. ERR_LIMIT: larger than SP_MESSAGE_MAX. */
-enum err sp_wire_request_pack(uint32_t operation, uint64_t schema, const uint8_t *body,
+/* Pack an envelope with one request into fresh memory (free it). route: "" or a cell of another node.
+ * timeout_ms 0 is sent as 1 ms, since 0 on the wire means the default. ERR_LIMIT: larger than
+ * SP_MESSAGE_MAX. */
+enum err sp_wire_request_pack(const char *route, uint32_t operation, uint64_t schema, const uint8_t *body,
                               size_t body_size, uint32_t timeout_ms, uint8_t **ret,
                               size_t *ret_size) MUST_CHECK;
 

@@ -68,12 +68,12 @@ static void a_request_is_packed_as_the_schema_says(void)
     uint8_t *packed = NULL;
     size_t size = 0;
 
-    REQUIRE(sp_wire_request_pack(7, UINT64_C(0x0807060504030201), (const uint8_t *)"abc", 3, 5000,
+    REQUIRE(sp_wire_request_pack("", 7, UINT64_C(0x0807060504030201), (const uint8_t *)"abc", 3, 5000,
                                  &packed, &size) == ERR_OK, "packed");
     CHECK(size == sizeof wanted && memcmp(packed, wanted, size) == 0, "%zu bytes", size);
     free(packed);
 
-    REQUIRE(sp_wire_request_pack(7, 0, NULL, 0, 0, &packed, &size) == ERR_OK, "packed");
+    REQUIRE(sp_wire_request_pack("", 7, 0, NULL, 0, 0, &packed, &size) == ERR_OK, "packed");
     Cell__Envelope__Requests *in = cell__envelope__requests__unpack(NULL, size, packed);
     REQUIRE(in != NULL && in->n_requests == 1, "unpacked");
     CHECK(in->requests[0]->deadline_ms == 1, "no time left is 1 ms: 0 would mean the default");
@@ -88,14 +88,14 @@ static void a_request_past_the_limit_is_refused(void)
     size_t around = 2 + 5 + 2 + 2 + 3 + 5; /* version, requests, id, operation, deadline, body */
 
     REQUIRE(body != NULL, "memory for a test");
-    CHECK(sp_wire_request_pack(1, 0, body, SP_MESSAGE_MAX - around, 5000, &packed, &size) == ERR_OK
+    CHECK(sp_wire_request_pack("", 1, 0, body, SP_MESSAGE_MAX - around, 5000, &packed, &size) == ERR_OK
               && size == SP_MESSAGE_MAX, "the largest: %zu", size);
     free(packed);
     packed = NULL;
     size = 99;
-    CHECK(sp_wire_request_pack(1, 0, body, SP_MESSAGE_MAX - around + 1, 5000, &packed, &size) ==
+    CHECK(sp_wire_request_pack("", 1, 0, body, SP_MESSAGE_MAX - around + 1, 5000, &packed, &size) ==
               ERR_LIMIT, "one byte more");
-    CHECK(sp_wire_request_pack(1, 0, body, SIZE_MAX, 5000, &packed, &size) == ERR_LIMIT,
+    CHECK(sp_wire_request_pack("", 1, 0, body, SIZE_MAX, 5000, &packed, &size) == ERR_LIMIT,
           "a size that would wrap");
     CHECK(packed == NULL && size == 99, "outputs untouched");
     free(body);
