@@ -1,0 +1,158 @@
+"""Cells of other nodes, by way of the gateways: GW-1, GW-2, NUC-21 across nodes."""
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+
+from support import pb
+from test_calls import ask
+from test_join import free_port
+
+LINKS = 1000
+
+
+def count(links, reason):
+    return next(int(r["value"]) for r in links["refused"] if r["name"] == reason)
+
+
+def error_of(node, *arguments):
+    """What a refused command says."""
+    done = node.command("--json", *arguments)
+    assert done.status == 1, done
+    return json.loads(done.err)["error"]
+
+
+class Two:
+    """Two nodes of one cluster on this machine: `a`, which made it, with a cell that calls; `b` with one that is called."""
+
+    def __init__(self, make_node, build, may_call=("callee@b.*",), exports=({"cell": "callee", "nodes": ["a"]},)):
+        self.build = build
+        self.ports = {word: free_port() for word in ("issuer", "gossip-a", "gossip-b", "mesh-a", "mesh-b")}
+        self.a = make_node([
+            {"name": "issuer", "serves": ["issuer.*"],
+             "config": {"listen": self.at("issuer"), "advertise": [self.at("issuer")]},
+             "sandbox": {"network": True, "write": ["state"], "keys": ["issuer"]}},
+            self.nodosum("a"), self.gateway("a", "b", []),
+            {"name": "caller", "exec": build.binary("cell-probe"), "requires": ["gateway"], "may_call": list(may_call)}], "a")
+        self.b = make_node([
+            self.nodosum("b", seeds=[self.at("gossip-a")]), self.gateway("b", "a", list(exports)),
+            {"name": "callee", "exec": build.binary("cell-probe"), "serves": ["callee.Echo", "callee.Later"]},
+            {"name": "hidden", "exec": build.binary("cell-probe"), "serves": ["hidden.Echo"]}], "b")
+        self.a.cli("init", "--node-id", "a")
+        self.a.up()
+        token = self.a.cli("token", "create", json=True)["token"]
+        self.b.cli("join", "-", "--node-id", "b", stdin=token)
+        self.b.up()
+        self.a.wait_until(lambda: len(self.a.cli("members", json=True)["members"]) == 2, 10, "a and b are members")
+
+    def at(self, word):
+        return f"127.0.0.1:{self.ports[word]}"
+
+    def nodosum(self, name, **config):
+        return {"name": "nodosum", "serves": ["nodosum.*"],
+                "config": {"listen": self.at("gossip-" + name), "advertise": self.at("gossip-" + name), **config},
+                "sandbox": {"network": True, "write": ["state"], "keys": ["datagram"]}}
+
+    def gateway(self, name, other, exports):
+        return {"name": "gateway", "requires": ["nodosum"],
+                "may_call": ["nodosum.Discover", "callee.*", "*.Describe", "*.Schema"],
+                "config": {"nodes": [f"{other}={self.at('mesh-' + other)}"], **({"exports": exports} if exports else {})},
+                "sandbox": {"network": True, "keys": ["tls"], "listen": [{"name": "mesh", "at": "tcp://" + self.at("mesh-" + name)}]}}
+
+    def links(self, node):
+        return node.cli("call", "gateway.Links", json=True)
+
+
+@pytest.fixture
+def two(make_node, build):
+    return Two(make_node, build)
+
+
+def test_a_cell_of_another_node_is_called_by_its_name(two):
+    """GW-2: from the command line and from a cell; what is small and what is large; its own node's cells stay what they are."""
+    reply = two.a.cli("call", "callee@b.Echo", '{"text":"over there"}', json=True)
+    assert reply["text"] == "over there" and reply["caller"] == "default/gateway", reply
+    for target in ("callee@b", "callee.0@b", "default/callee@b"):
+        assert ask(two.a, target, "hello")[:3] == ("OK", "hello", "default/gateway"), target
+    text = "x" * 500_000
+    assert ask(two.a, "callee@b", text, deadline_ms=20000)[:2] == ("OK", text)
+    link = two.links(two.a)["links"][0]
+    assert (link["node"], link["is_up"], int(link["attempts"])) == ("b", True, 1), link
+    assert int(link["asked"]) == int(link["answered"]) >= 7, link
+    connection = [c for c in two.a.cli("inspect", "caller", json=True)["connections"] if c["route"] == "callee@b"]
+    assert connection and connection[0]["kind"] == "ipc" and connection[0]["peer"].endswith("gateway.0.sock")
+
+
+def test_what_is_not_exported_is_denied(two):
+    """GW-2: and looks the same as what is not there; nobody is passed on to a third node."""
+    hidden = error_of(two.a, "call", "hidden@b.Echo")
+    nobody = error_of(two.a, "call", "nobody@b.Echo")
+    assert hidden["code"] == nobody["code"] == "DENIED"
+    assert hidden["message"].replace("hidden", "nobody") == nobody["message"], (hidden, nobody)
+    metrics = {m["name"]: m["value"] for m in two.b.cli("inspect", "gateway", json=True)["metrics"]}
+    assert metrics["cell_gateway_denied_total"] == 2
+    assert error_of(two.a, "call", "callee@c.Echo")["code"] == "UNAVAILABLE"
+    assert error_of(two.b, "call", "caller@a.Echo")["code"] == "DENIED"
+
+
+def test_an_export_is_for_the_nodes_it_names(make_node, build):
+    """GW-2: per-node authorisation."""
+    two = Two(make_node, build, exports=({"cell": "callee", "nodes": ["c"]},))
+    assert ask(two.a, "callee@b")[0] == "DENIED"
+
+
+def test_a_cell_needs_the_right_to_leave_its_node(make_node, build):
+    """NUC-21: may_call of this node's cells opens no way to another's, nor that of one node to a second."""
+    two = Two(make_node, build, may_call=("callee@c.*", "callee.Echo"))
+    error, text, _, _ = ask(two.a, "callee@b")
+    assert error == "DENIED" and "may_call" in text, (error, text)
+    assert ask(two.a, "callee@c")[0] == "UNAVAILABLE" # allowed, and nobody
+
+
+def test_a_deadline_crosses_the_nodes(two):
+    """RPC-3: the callee sees what is left of it, and the caller is not kept waiting."""
+    start = time.monotonic()
+    assert ask(two.a, "callee@b", deadline_ms=600, later_ms=20000)[0] == "TIMEOUT"
+    assert 0.5 < time.monotonic() - start < 8
+    remaining = ask(two.a, "callee@b", deadline_ms=5000, later_ms=1)[3]
+    assert 0 < remaining <= 5000
+
+
+def test_whoever_dies_comes_back(two):
+    """GW-2: kill -9 of each on the way; the next calls find it again, and meanwhile there are errors, never silence."""
+    assert ask(two.a, "callee@b", "before")[:2] == ("OK", "before")
+    for node, cell in ((two.b, "gateway"), (two.a, "gateway"), (two.b, "callee"), (two.a, "nodosum")):
+        node.kill(cell)
+        end = time.monotonic() + 15
+        while ask(two.a, "callee@b", cell, deadline_ms=3000)[:2] != ("OK", cell):
+            assert time.monotonic() < end, f"no call came through for 15 s after {cell} died"
+        node.wait_state(cell, "ready", 10)
+        assert ask(two.a, "callee@b", "after")[:2] == ("OK", "after")
+
+
+def test_strangers_get_nothing(two, short_dir):
+    """GW-1: no TLS, no certificate, another cluster's certificate: refused and counted, and the door stays open."""
+    at = ("127.0.0.1", two.ports["mesh-b"])
+    with socket.create_connection(at, timeout=10) as plain:
+        plain.sendall(b"\0SP\0\0\x30\0\0" + b"hello" * 20)
+        plain.settimeout(10)
+        with contextlib.suppress(ConnectionResetError):
+            assert b"SP" not in plain.recv(4096)
+    openssl = shutil.which("openssl")
+    if openssl:
+        other = os.path.join(short_dir, "s")
+        two.a.command("--state", other, "init", "--node-id", "a")
+        for certificate in ((), ("-cert", other + "/node/node.crt", "-key", other + "/node/node.key")):
+            subprocess.run([openssl, "s_client", "-connect", f"{at[0]}:{at[1]}", "-quiet", *certificate], input=b"hello",
+                           capture_output=True, timeout=20, check=False)
+    links = two.links(two.b)
+    assert count(links, "PLAIN") >= 1, links
+    assert not openssl or count(links, "CERTIFICATE") >= 2, links
+    assert ask(two.a, "callee@b", "still")[:2] == ("OK", "still")
+    with two.b.client("gateway") as client:
+        assert client.call(LINKS, pb.encode([])).status == 1
