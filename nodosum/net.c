@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -88,6 +90,34 @@ static bool sends_from(int fd, bool is_v6, const struct nodosum_address *target,
     return is_known;
 }
 
+/* Of a machine without a way to the world, as on a network of its own: the first address that is up and is not the
+ * loopback's; IPv6's link-local ones are none without their interface (RFC 4007). */
+static bool first_address(bool is_v6, struct nodosum_address *self)
+{
+    struct ifaddrs *all = NULL;
+    bool is_found = false;
+
+    if (getifaddrs(&all) != 0) {
+        return false;
+    }
+    for (struct ifaddrs *i = all; i != NULL && !is_found; i = i->ifa_next) {
+        const union place *p = (const union place *)i->ifa_addr;
+        if (p == NULL || (i->ifa_flags & (IFF_UP | IFF_LOOPBACK)) != IFF_UP) {
+            continue;
+        }
+        if (p->any.sa_family == AF_INET) {
+            *self = (struct nodosum_address){.ip = {[10] = 0xff, [11] = 0xff}, .port = self->port};
+            memcpy(self->ip + 12, &p->v4.sin_addr, 4);
+            is_found = true;
+        } else if (p->any.sa_family == AF_INET6 && is_v6 && !IN6_IS_ADDR_LINKLOCAL(&p->v6.sin6_addr)) {
+            memcpy(self->ip, &p->v6.sin6_addr, sizeof self->ip);
+            is_found = true;
+        }
+    }
+    freeifaddrs(all);
+    return is_found;
+}
+
 static void find_self(int fd, bool is_v6, const struct nodosum_settings *s, struct nodosum_address *self)
 {
     /* For documentation (RFC 5737, RFC 3849): the way to them is the way to everywhere. */
@@ -104,8 +134,10 @@ static void find_self(int fd, bool is_v6, const struct nodosum_settings *s, stru
             return;
         }
     }
-    *self = (struct nodosum_address){.ip = {[10] = 0xff, [11] = 0xff, [12] = IN_LOOPBACKNET, [15] = 1},
-                                     .port = self->port};
+    if (!first_address(is_v6, self)) {
+        *self = (struct nodosum_address){.ip = {[10] = 0xff, [11] = 0xff, [12] = IN_LOOPBACKNET, [15] = 1},
+                                         .port = self->port};
+    }
 }
 
 enum err nodosum_net_open(const struct nodosum_settings *settings, int *fd, int *ret_fd,

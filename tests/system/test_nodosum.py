@@ -212,3 +212,96 @@ def test_without_keys_the_reason_is_said(make_node):
     refused = node.command("up", node.manifest_path, "--detach")
     assert refused.status == 1
     assert "run cell init or cell join" in refused.err + node.log()
+
+
+# Without seeds: neighbours find each other.
+
+def counts(node):
+    return {c["name"]: c["value"] for c in node.cli("topology", json=True)["counts"]}
+
+
+def lan(make_cluster, build, short_dir, count):
+    os.chmod(short_dir, 0o755)
+    return make_cluster(count, lambda i: nodosums.manifest(build, short_dir, f"node-{i + 1}", lan=True))
+
+
+def test_neighbours_find_each_other_without_configuration(make_cluster, build, short_dir):
+    cluster = lan(make_cluster, build, short_dir, 3)
+    cluster.up(cluster[:2])
+    nodosums.agree(cluster, cluster[:2], 2 + SLACK, "two find each other")
+    cluster[2].up()
+    took = nodosums.agree(cluster, list(cluster), 0.5 + SLACK, "a third one finds them")
+    print(f"found after {took * 1000:.0f} ms")
+    seeds = cluster[2].cli("topology", json=True)["seeds"]
+    assert {s["source"] for s in seeds} == {"lan"} and {s["text"] for s in seeds} == {"node-1", "node-2"}
+
+
+def test_two_processes_on_one_host_both_hear(make_cluster, build, short_dir):
+    """Two nodes in one namespace, and a third elsewhere: each of the three hears the two others."""
+    os.chmod(short_dir, 0o755)
+    cluster = make_cluster(2, lambda i: nodosums.manifest(build, short_dir, f"node-{i + 1}", lan=True))
+    beside = nodosums.manifest(build, short_dir, "node-3", lan=True, listen="0.0.0.0:7502")
+    third = cluster.beside(cluster[0], build, beside, "node-3")
+    cluster.up()
+    nodosums.agree(cluster, list(cluster), 2 + SLACK, "all three find each other")
+    for node in cluster:
+        others = {n.name for n in cluster if n is not node}
+        wait.until(lambda n=node, o=others: {s["text"] for s in n.cli("topology", json=True)["seeds"]} == o, 10,
+                   f"{node.name} has heard {others}")
+    assert third.address == cluster[0].address
+    assert counts(third)["lan_own"] > 0, "its own words come back from the group: it hears it"
+
+
+def test_packets_of_strangers_on_the_lan_are_ignored(make_cluster, build, short_dir):
+    """Recorded packets sent again from elsewhere, spoofed and oversized ones: nobody is found, little is answered."""
+    cluster = lan(make_cluster, build, short_dir, 2)
+    cluster.up()
+    nodosums.agree(cluster, list(cluster), 2 + SLACK, "two find each other")
+    stranger = cluster.add(cluster[0].build, [], "stranger")
+    recorder = stranger.program(sys.executable, "-uc", STRANGER, stranger.address, stdout=subprocess.PIPE)
+    assert recorder.stdout.readline() == b"ready\n"
+    before = counts(cluster[0])
+    cluster[1].cli("restart", "nodosum") # it asks the group anew: that is recorded
+    sent, got = map(int, recorder.stdout.readline().split())
+    print(f"the stranger sent {sent} bytes and was sent {got}")
+    assert sent > 20000 and got <= sent / 10
+    after = counts(cluster[0])
+    assert after["lan_replayed"] > before["lan_replayed"] and after["lan_forged"] > before["lan_forged"]
+    assert after["lan_oversized"] >= 10 and after["lan_malformed"] > before["lan_malformed"]
+    seeds = cluster[0].cli("topology", json=True)["seeds"]
+    assert stranger.address not in {s["address"].split(":")[0] for s in seeds}
+    nodosums.agree(cluster, cluster[:2], 2 + SLACK, "the two are still there")
+
+
+STRANGER = textwrap.dedent("""
+    import os, socket, struct, sys, time
+    GROUP, PORT = "239.192.67.76", 7407
+    ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    ear.bind((GROUP, PORT))
+    ear.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(GROUP) + socket.inet_aton(sys.argv[1]))
+    mouth = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    mouth.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(sys.argv[1]))
+    mouth.setblocking(False)
+    print("ready", flush=True)
+    recorded, end = [], time.monotonic() + 4
+    ear.settimeout(1)
+    while time.monotonic() < end and len(recorded) < 4:
+        try:
+            recorded.append(ear.recv(2000))
+        except TimeoutError:
+            pass
+    sent = got = 0
+    for turn in range(12):
+        changed = [p[:40] + bytes([p[40] ^ 1]) + p[41:] for p in recorded]
+        for p in recorded + changed + [p + b"x" for p in recorded] + [os.urandom(1400), os.urandom(200)]:
+            mouth.sendto(p, (GROUP, PORT))
+            sent += len(p)
+        time.sleep(0.3) # under the rate of one address: all of it is looked at
+        while True:
+            try:
+                got += len(mouth.recv(2000))
+            except BlockingIOError:
+                break
+    print(sent, got, flush=True)
+    """)
