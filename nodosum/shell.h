@@ -7,6 +7,7 @@
 #include "nodosum/config.h"
 #include "nodosum/core.h"
 #include "nodosum/neighbours.h"
+#include "nodosum/resolver.h"
 #include "nodosum/store.h"
 #include "nodosum/waiters.h"
 
@@ -51,6 +52,7 @@ struct nodosum_shell {
     uint64_t measure_ms;
     struct nodosum_meta meta;            /* as told last */
     struct nodosum_neighbours neighbours;
+    struct nodosum_resolver resolver;
     uint32_t founds;
     struct nodosum_found found[NODOSUM_SHELL_FOUND_MAX];
     uint64_t rtts;                       /* samples ever */

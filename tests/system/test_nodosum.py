@@ -1,5 +1,6 @@
 """Membership on real nodes, each in a network namespace of its own. Claims about a second allow a loaded machine some
 slack (SLACK), and say so."""
+import json
 import os
 import subprocess
 import sys
@@ -305,3 +306,51 @@ STRANGER = textwrap.dedent("""
                 break
     print(sent, got, flush=True)
     """)
+
+
+# Seeds by DNS: a server of ours, so that what it says and when is ours too.
+
+def resolver(node, records, *options):
+    """Start a DNS server on `node` that knows `records` ({(name, type): [data]}); `options` as dnsd.py has them."""
+    path = os.path.join(node.directory, "records.json")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump([[name, kind, data] for (name, kind), data in records.items()], f)
+    server = node.program(sys.executable, "-u", os.path.join(os.path.dirname(nodosums.__file__), "dnsd.py"), path,
+                          *options, stdout=subprocess.PIPE)
+    assert server.stdout.readline() == b"ready\n"
+    return server
+
+
+@pytest.mark.parametrize("options", [(), ("--cut",), ("--deaf-first",)])
+def test_seeds_are_found_by_dns(make_cluster, build, short_dir, options):
+    """SRV with its hosts in the answer and without; an answer that is cut off comes over TCP; a question that is not
+    answered is asked again."""
+    os.chmod(short_dir, 0o755)
+    cluster = make_cluster(3, lambda i: nodosums.manifest(
+        build, short_dir, f"node-{i + 1}", dns="_cell._udp.test.example", dns_servers=["10.77.0.1"]))
+    resolver(cluster[0], {("_cell._udp.test.example", 33): [[10, 0, 7402, "one.test.example"],
+                                                           [20, 0, 7402, "two.test.example"]],
+                          ("one.test.example", 1): ["10.77.0.1"], ("two.test.example", 1): ["10.77.0.2"]}, *options)
+    cluster.up()
+    nodosums.agree(cluster, list(cluster), 8 + SLACK, "DNS says where the others are")
+    seeds = cluster[2].cli("topology", json=True)["seeds"]
+    assert {(s["source"], s["address"]) for s in seeds} == {("dns", "10.77.0.1:7402"), ("dns", "10.77.0.2:7402")}
+
+
+def test_a_seed_may_be_a_name(make_cluster, build, short_dir):
+    os.chmod(short_dir, 0o755)
+    cluster = make_cluster(2, lambda i: nodosums.manifest(
+        build, short_dir, f"node-{i + 1}", ["one.test.example:7402"], dns_servers=["10.77.0.1"]))
+    cluster.up()
+    assert "not resolved" in cluster[1].cli("topology")
+    resolver(cluster[0], {("one.test.example", 1): ["10.77.0.1"]})
+    nodosums.agree(cluster, list(cluster), 30, "the server came late, and is asked again")
+    assert [(s["source"], s["text"]) for s in cluster[1].cli("topology", json=True)["seeds"]] == \
+        [("dns", "one.test.example:7402")]
+
+
+def test_without_a_server_the_reason_is_said(make_node, build, short_dir):
+    os.chmod(short_dir, 0o755)
+    node = make_node(nodosums.manifest(build, short_dir, "node-1", ["one.test.example"], listen="127.0.0.1:7411"))
+    refused = node.command("up", node.manifest_path, "--detach", timeout=60)
+    assert refused.status == 1 and "set dns_servers" in refused.err + node.log()

@@ -320,6 +320,29 @@ static void a_service_is_resolved(void)
     CHECK(type_of(&fx) == NODOSUM_DNS_SRV, "another round");
 }
 
+static void services_come_in_the_order_of_their_priority(void)
+{
+    static const uint32_t priorities[] = {30, 10, 20, 10};
+    static const uint8_t expected[] = {1, 3, 2, 0};
+    struct nodosum_dns_config c = usual();
+    struct nodosum_dns_effects fx;
+    static struct nodosum_dns d;
+    struct text t;
+
+    CHECK(nodosum_dns_init(&d, &c, SECOND) == ERR_OK, "begun");
+    nodosum_dns_clock(&d, SECOND, &fx);
+    open_answer(&t, id_of(&fx), "_cell._udp.x", NODOSUM_DNS_SRV, 0x8180, 8);
+    for (uint8_t i = 0; i < 4; i++) {
+        char name[] = {'h', (char)('0' + i), '\0'};
+        put_srv(&t, "*12", priorities[i], 7402, name, 9);
+        put_a(&t, name, i, 9);
+    }
+    REQUIRE(nodosum_dns_answer(&d, SECOND, t.at, t.size, &fx) == ERR_OK && d.seeds == 4 && fx.is_done, "four");
+    for (uint32_t i = 0; i < 4; i++) {
+        CHECK(d.seed[i].address.ip[15] == expected[i], "place %u: %u", i, d.seed[i].address.ip[15]);
+    }
+}
+
 static void who_does_not_answer_is_left(void)
 {
     struct nodosum_dns_config c = usual();
@@ -406,6 +429,7 @@ int main(void)
     chains_of_pointers_end();
     lists_have_limits();
     a_service_is_resolved();
+    services_come_in_the_order_of_their_priority();
     who_does_not_answer_is_left();
     ids_are_not_counted_up();
     what_may_be_configured();
