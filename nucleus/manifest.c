@@ -62,6 +62,7 @@ static void cell_fini(struct manifest_cell *c)
     free(c->may_call);
     free(c->sandbox.read);
     free(c->sandbox.write);
+    free(c->sandbox.listen);
     free(c->exec);
     free(c->labels);
     free(c->config);

@@ -10,6 +10,7 @@
 #include "common/base/err.h"
 #include "common/base/macros.h"
 #include "common/base/name.h"
+#include "nucleus/manifest_grant.h"
 
 enum {
     MANIFEST_CELLS_MAX = 1024,        /* entries; one process table and one screen a node       */
@@ -21,14 +22,6 @@ enum {
     MANIFEST_PATH_MAX = 1024,         /* with the terminator                                    */
     MANIFEST_WHY_SIZE = 1024,         /* a cycle of some twenty cells in full, on one line      */
     MANIFEST_VERSION_LEN = 16,        /* hex digits of an entry's hash                          */
-};
-
-/* Keys of the node that a cell is handed, as bits: `sandbox.keys`. */
-enum {
-    MANIFEST_KEYS_DATAGRAM = 1, /* to speak datagrams with other nodes: struct node_keys              */
-    MANIFEST_KEYS_TLS = 2,      /* the node's certificate and its key, the cluster's authority        */
-    MANIFEST_KEYS_ISSUER = 4,   /* the authority's key: to let nodes in; on the initial node alone    */
-    MANIFEST_KEYS_KINDS = 3,
 };
 
 #define MANIFEST_SPACE_DEFAULT "default"
@@ -87,8 +80,7 @@ enum {
 enum manifest_strategy {
     MANIFEST_ONE_FOR_ONE,  /* restart only what died                                */
     MANIFEST_ONE_FOR_ALL,  /* restart every instance of this cell                   */
-    MANIFEST_REST_FOR_ONE, /* restart it and every cell that requires it, directly
-                            * or not                                                */
+    MANIFEST_REST_FOR_ONE, /* restart it and all that require it, directly or not   */
 };
 
 /* A path granted by the sandbox: "state" (the cell's own state directory) or an absolute path. */
@@ -100,8 +92,7 @@ struct manifest_path {
 struct manifest_cell {
     char name[NAME_SIZE];
     char space[NAME_SIZE];            /* namespace                                             */
-    char *exec;                       /* owned: file name or absolute path, shorter than
-                                       * MANIFEST_PATH_MAX; default "cell-<name>"              */
+    char *exec;                       /* owned: file name or path; default "cell-<name>"       */
     uint32_t line;                    /* of the entry in its file                              */
     uint32_t instances;               /* 0..MANIFEST_INSTANCES_MAX                             */
     bool is_root;                     /* `root: true`: prune never removes it                  */
@@ -119,6 +110,8 @@ struct manifest_cell {
         struct manifest_path *write;
         size_t write_count;
         uint32_t keys;                /* MANIFEST_KEYS_…                                       */
+        struct manifest_listen *listen;
+        size_t listen_count;
     } sandbox;
     struct {
         uint64_t memory_bytes;        /* 0: no limit                                           */

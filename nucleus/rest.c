@@ -3,6 +3,7 @@
 #include "nucleus/journal.h"
 #include "nucleus/logs.h"
 #include "nucleus/pages.h"
+#include "nucleus/sockets.h"
 #include "nucleus/tidy.h"
 
 enum {
@@ -23,6 +24,7 @@ static void on_look(void *context)
     if (s->has_stale_pages) {
         s->has_stale_pages = false;
         pages_sweep(s);
+        sockets_sweep(s);
     }
     if (s->untidy_looks > 0 && --s->untidy_looks == 0) {
         tidy_memory();

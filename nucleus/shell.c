@@ -28,6 +28,7 @@
 #include "nucleus/publish.h"
 #include "nucleus/recover.h"
 #include "nucleus/rest.h"
+#include "nucleus/sockets.h"
 #include "nucleus/spawn.h"
 #include "nucleus/version.h"
 #include "nucleus/yaml.h"
@@ -726,6 +727,7 @@ void shell_stop(void *state)
     exits_close(s);
     mounts_close(s);
     events_close(s);
+    sockets_close(s);
     if (s->is_down || (!s->has_started && !s->is_recovery)) { /* refused: nothing of ours runs */
         publish_sweep(s);
         cgroup_close();

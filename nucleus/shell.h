@@ -42,6 +42,8 @@ struct shell_endpoint {
 struct shell;
 
 /* The process behind one slot of the core. */
+struct shell_socket;
+
 struct shell_slot {
     struct shell *shell;
     uint32_t slot;
@@ -161,7 +163,8 @@ struct shell {
     struct loop_watch *logs_watch;
     bool logs_are_known;   /* all were looked at since then                       */
     int pages_fd;          /* their directory; -1: not opened yet                         */
-    bool has_stale_pages;  /* an instance is no more: see to its page, when there is time */
+    bool has_stale_pages;  /* an instance is no more: see to its page and its sockets, when there is time */
+    struct shell_socket *sockets; /* sockets.c: those bound for cells                      */
     bool was_only_asked;   /* nothing has changed since memory was tidied         */
     uint32_t untidy_looks; /* of rest_timer, until memory is tidied; 0: it is     */
     struct cell_call *down_call;

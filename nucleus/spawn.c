@@ -257,6 +257,39 @@ static void fill_paths(const struct manifest_cell *c, char *path[2 * MANIFEST_PA
     }
 }
 
+enum {
+    GENESIS_DESCRIPTORS = 1 + KEYS_GRANT_MAX + MANIFEST_LISTEN_MAX, /* and the page of counters */
+};
+_Static_assert((int)GENESIS_DESCRIPTORS <= (int)GAP_DESCRIPTORS_MAX, "one message carries all of them");
+
+/* What rides along, borrowed. */
+struct descriptors {
+    char *name[GENESIS_DESCRIPTORS];
+    int fd[GENESIS_DESCRIPTORS];
+    size_t count;
+};
+
+static void add_descriptor(struct descriptors *d, const char *name, int fd)
+{
+    d->name[d->count] = (char *)name;
+    d->fd[d->count++] = fd;
+}
+
+/* page: of counters; -1: it counts nowhere. */
+static void fill_descriptors(const struct spawn_birth *b, int page, struct descriptors *d)
+{
+    d->count = 0;
+    if (page >= 0) {
+        add_descriptor(d, COUNTERS_DESCRIPTOR, page);
+    }
+    for (size_t i = 0; i < b->keys.count; i++) {
+        add_descriptor(d, b->keys.name[i], b->keys.fd[i]);
+    }
+    for (size_t i = 0; i < b->sockets.count; i++) {
+        add_descriptor(d, b->sockets.name[i], b->sockets.fd[i]);
+    }
+}
+
 static enum err say_genesis(struct shell_slot *slot, const struct spawn_birth *b)
 {
     struct shell *s = slot->shell;
@@ -267,8 +300,7 @@ static enum err say_genesis(struct shell_slot *slot, const struct spawn_birth *b
     struct places at;
     char state[PLACE_SIZE + 16] = "";
     char *paths[2 * MANIFEST_PATHS_MAX];
-    char *descriptors[1 + KEYS_GRANT_MAX];
-    int fds[1 + KEYS_GRANT_MAX];
+    struct descriptors d;
     Cell__Gap__CallerGrant **grants = NULL;
     size_t grant_count = 0;
 
@@ -310,18 +342,12 @@ static enum err say_genesis(struct shell_slot *slot, const struct spawn_birth *b
     g.network = c->sandbox.network;
     fill_paths(c, paths, &g);
     AUTO_FD int page = pages_make(s, c, b->instance, slot->generation);
-    g.descriptors = descriptors;
-    if (page >= 0) {
-        fds[g.n_descriptors] = page;
-        descriptors[g.n_descriptors++] = (char *)COUNTERS_DESCRIPTOR;
-    }
-    for (size_t i = 0; i < b->keys.count; i++) {
-        fds[g.n_descriptors] = b->keys.fd[i];
-        descriptors[g.n_descriptors++] = (char *)b->keys.name[i];
-    }
+    fill_descriptors(b, page, &d);
+    g.descriptors = d.name;
+    g.n_descriptors = d.count;
     message.what_case = CELL__GAP__TO_CELL__WHAT_GENESIS;
     message.genesis = &g;
-    e = junction_say(slot, &message, fds, g.n_descriptors);
+    e = junction_say(slot, &message, d.fd, d.count);
     junction_free_grants(grants, grant_count);
     return e;
 }
@@ -446,7 +472,9 @@ void spawn_instance(struct shell *s, uint32_t index, uint64_t generation)
     }
     s->prepared[i->cell] = true;
     /* First: without them it would start for nothing, and a twin is worth keeping for later. */
-    if (keys_open(s->state_dir, b.cell->sandbox.keys, &b.keys, why) != ERR_OK) {
+    if (keys_open(s->state_dir, b.cell->sandbox.keys, &b.keys, why) != ERR_OK ||
+        sockets_open(s, b.cell, b.instance, &b.sockets, why) != ERR_OK) {
+        keys_close(&b.keys);
         refuse(s, index, generation, why);
         return;
     }

@@ -9,6 +9,7 @@
 #include "common/run/jail.h"
 #include "nucleus/keys.h"
 #include "nucleus/shell.h"
+#include "nucleus/sockets.h"
 #include "nucleus/version.h"
 
 /* A process being born: what jail_start needs and what it gave. */
@@ -19,6 +20,7 @@ struct spawn_birth {
     int gap_fd;           /* our end */
     struct cgroup_seat seat;
     struct keys_grant keys; /* what its Genesis hands over */
+    struct sockets_grant sockets;
     struct version_file program; /* as it was right before the start */
     uint64_t version;     /* of a twin; 0: not looked at yet */
     uint64_t log_from;    /* size of its log file so far */

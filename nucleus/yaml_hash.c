@@ -104,6 +104,22 @@ static void put_paths(crypto_generichash_state *s, const struct manifest_path *p
     put_set(s, item, count);
 }
 
+/* In the order in which they stand: one that moves is bound again. */
+static void put_listen(crypto_generichash_state *s, const struct manifest_cell *c)
+{
+    for (size_t i = 0; i < c->sandbox.listen_count; i++) {
+        const struct manifest_listen *l = &c->sandbox.listen[i];
+        put_text(s, "listen");
+        put_text(s, l->name);
+        put_number(s, l->is_udp);
+        put_number(s, l->is_v6);
+        put_number(s, l->port);
+        for (size_t k = 0; k < sizeof l->ip; k += 8) {
+            put_number(s, bytes_get_be64(l->ip + k));
+        }
+    }
+}
+
 static void put_rights(crypto_generichash_state *s, const struct manifest_cell *c)
 {
     put_requires(s, c);
@@ -118,6 +134,7 @@ static void put_rights(crypto_generichash_state *s, const struct manifest_cell *
         put_text(s, "keys");
         put_number(s, c->sandbox.keys);
     }
+    put_listen(s, c);
 }
 
 /* Enumerations and booleans by their value: their order in the headers is part of the format. */

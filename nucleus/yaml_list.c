@@ -11,6 +11,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/name.h"
+#include "nucleus/yaml_listen.h"
 #include "nucleus/yaml_path.h"
 
 enum {
@@ -283,6 +284,9 @@ enum err yaml_list_cell(const struct yaml_marks *m, uint32_t entry,
     }
     if (e == ERR_OK) {
         e = read_keys(&keys, c);
+    }
+    if (e == ERR_OK) {
+        e = yaml_listen_cell(m, entry, &raw->sandbox, c);
     }
     return e == ERR_OK ? read_labels(m, entry, c) : e;
 }

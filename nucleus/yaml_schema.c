@@ -36,11 +36,24 @@ static const cyaml_schema_value_t text_entry = {
     CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED),
 };
 
+/* Both are needed: a socket without a name could not be asked for. */
+static const cyaml_schema_field_t listen_fields[] = {
+    CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct yaml_schema_listen, name, 0, CYAML_UNLIMITED),
+    CYAML_FIELD_STRING_PTR("at", CYAML_FLAG_POINTER, struct yaml_schema_listen, at, 0, CYAML_UNLIMITED),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t listen_entry = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_schema_listen, listen_fields),
+};
+
 static const cyaml_schema_field_t sandbox_fields[] = {
     IN_SANDBOX(network),
     LIST(struct yaml_schema_sandbox, read, MANIFEST_PATHS_MAX),
     LIST(struct yaml_schema_sandbox, write, MANIFEST_PATHS_MAX),
     LIST(struct yaml_schema_sandbox, keys, MANIFEST_KEYS_KINDS),
+    CYAML_FIELD_SEQUENCE("listen", OPTIONAL, struct yaml_schema_sandbox, listen, &listen_entry, 0,
+                         MANIFEST_LISTEN_MAX),
     CYAML_FIELD_END,
 };
 

@@ -8,6 +8,11 @@
 #include "nucleus/yaml_marks.h"
 
 /* Every value as it was written; NULL: not given. */
+struct yaml_schema_listen {
+    char *name;
+    char *at;
+};
+
 struct yaml_schema_sandbox {
     char *network;
     char **read;
@@ -16,6 +21,8 @@ struct yaml_schema_sandbox {
     unsigned write_count;
     char **keys;
     unsigned keys_count;
+    struct yaml_schema_listen *listen;
+    unsigned listen_count;
 };
 
 struct yaml_schema_limits {

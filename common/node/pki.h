@@ -57,4 +57,8 @@ enum err pki_issue(const char *key, const char *authority, const uint8_t *reques
 enum err pki_check(const char *authority, const char *certificate, const char *key, struct pki_facts *ret)
     MUST_CHECK;
 
+/* Who a certificate (DER), whose signature and time were verified already, is for. ERR_MALFORMED: not one of a
+ * node that may serve and ask. */
+enum err pki_who_of(const uint8_t *der, size_t size, struct pki_who *ret) MUST_CHECK;
+
 #endif

@@ -119,3 +119,18 @@ enum err pki_check(const char *authority, const char *certificate, const char *k
     mbedtls_x509_crt_free(&ca);
     return e;
 }
+
+enum err pki_who_of(const uint8_t *der, size_t size, struct pki_who *ret)
+{
+    struct pki_who who = {0};
+    mbedtls_x509_crt crt;
+    enum err e = ERR_MALFORMED;
+
+    mbedtls_x509_crt_init(&crt);
+    if (mbedtls_x509_crt_parse_der(&crt, der, size) == 0 && take_who(&crt, &who) && may_serve_and_ask(&crt)) {
+        *ret = who;
+        e = ERR_OK;
+    }
+    mbedtls_x509_crt_free(&crt);
+    return e;
+}

@@ -38,6 +38,18 @@ static bool put(char *field, size_t size, const char *text)
     return len >= 0 && (size_t)len < size;
 }
 
+bool birth_has_sockets(const struct cell *cell)
+{
+    static const char prefix[] = "listen.";
+
+    for (size_t i = 0; i < cell->birth.descriptor_count; i++) {
+        if (strncmp(cell->birth.descriptor_name[i], prefix, sizeof prefix - 1) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_absolute(const char *path)
 {
     return path[0] == '/';
@@ -137,7 +149,7 @@ static enum err take_genesis(struct cell *cell, const Cell__Gap__Genesis *g, int
     b->rejoin_grace_ms = g->rejoin_grace_ms;
     b->network = g->network;
     for (size_t i = 0; i < fd_count; i++) {
-        (void)put(b->descriptor_name[i], NAME_SIZE, g->descriptors[i]); /* a name fits */
+        (void)put(b->descriptor_name[i], sizeof b->descriptor_name[i], g->descriptors[i]); /* two names fit */
         b->descriptor[i] = fd_take(&fds[i]);
         b->descriptor_count++;
     }

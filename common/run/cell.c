@@ -79,6 +79,7 @@ static enum err close_doors(struct cell *cell, struct seal_spec *spec)
         .write = (const char *const *)b->write,
         .write_count = b->write_count,
         .network = b->network,
+        .has_sockets = birth_has_sockets(cell),
     };
     enum err e = seal_enter(spec, why);
     if (e == ERR_OK) {

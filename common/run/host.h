@@ -74,7 +74,7 @@ struct host_birth {
     uint32_t rejoin_grace_ms;
     bool network;
     enum log_level log_level;
-    char descriptor_name[GAP_DESCRIPTORS_MAX][NAME_SIZE];
+    char descriptor_name[GAP_DESCRIPTORS_MAX][2 * NAME_SIZE]; /* "counters", "listen.gossip" */
     int descriptor[GAP_DESCRIPTORS_MAX];
     size_t descriptor_count;
 };
@@ -162,6 +162,8 @@ void host_metrics_free(struct cell *cell);
 
 /* Read Genesis from fd 3; blocks until it is there. ERR_PEER_DEAD: the nucleus went away first. */
 enum err birth_from_gap(struct cell *cell) MUST_CHECK;
+/* Whether Genesis handed over sockets (listen.NAME), taken or not. */
+bool birth_has_sockets(const struct cell *cell);
 /* Command line of a cell without supervisor. ERR_INVALID after telling stderr. */
 enum err birth_from_argv(struct cell *cell, int argc, char **argv) MUST_CHECK;
 void birth_fini(struct host_birth *birth);

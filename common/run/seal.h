@@ -31,6 +31,7 @@ struct seal_spec {
     const char *const *write; /* the same to read and write       */
     size_t write_count;
     bool network;          /* internet sockets allowed            */
+    bool has_sockets;      /* it was handed internet sockets      */
 };
 
 /* First half, single-threaded, after `open`: drop every capability, no_new_privs, not dumpable,

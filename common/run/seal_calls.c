@@ -24,6 +24,7 @@
 enum when {
     ALWAYS,
     NETWORK,    /* the manifest grants the network      */
+    SOCKETS,    /* it does, or hands over sockets       */
     READS,      /* any file is granted, or own state    */
     READS_ONLY, /* and none of them to write            */
     WRITES,     /* files to write are granted, or state */
@@ -163,15 +164,20 @@ static const struct rule rules[] = {
     SOCKOPT(SOL_SOCKET, SO_PASSCRED, ALWAYS, "who sends, as the kernel knows it"),
     SOCKOPT(SOL_SOCKET, SO_PASSPIDFD, ALWAYS, "whose end is the end of a channel"),
     SOCKOPT(SOL_SOCKET, SO_REUSEADDR, NETWORK, "listen again after a restart"),
-    SOCKOPT(SOL_SOCKET, SO_KEEPALIVE, NETWORK, "notice a dead peer"),
-    SOCKOPT(IPPROTO_TCP, 1 /* TCP_NODELAY */, NETWORK, "do not wait for more to send"),
+    SOCKOPT(SOL_SOCKET, SO_KEEPALIVE, SOCKETS, "notice a dead peer"),
+    SOCKOPT(IPPROTO_TCP, 1 /* TCP_NODELAY */, SOCKETS, "do not wait for more to send"),
+    SOCKOPT(IPPROTO_TCP, 4 /* TCP_KEEPIDLE */, SOCKETS, "notice a dead peer in time"),
+    SOCKOPT(IPPROTO_TCP, 5 /* TCP_KEEPINTVL */, SOCKETS, "notice a dead peer in time"),
+    SOCKOPT(IPPROTO_TCP, 6 /* TCP_KEEPCNT */, SOCKETS, "notice a dead peer in time"),
     SOCKOPT(IPPROTO_IPV6, IPV6_V6ONLY, NETWORK, "one listener for each family"),
     {"socket", NETWORK, "talk to other nodes", "AF_INET", 1, false, EQUALS(0, AF_INET)},
     {"socket", NETWORK, "talk to other nodes", "AF_INET6", 1, false, EQUALS(0, AF_INET6)},
     {"socket", NETWORK, "libc asks which address families are up", "AF_NETLINK NETLINK_ROUTE", 2,
      false, BOTH(0, AF_NETLINK, 2, 0)},
-    {"recvmmsg", NETWORK, "many datagrams at once", NULL, 0, false, {{0}}},
-    {"sendmmsg", NETWORK, "many datagrams at once", NULL, 0, false, {{0}}},
+    {"recvmmsg", SOCKETS, "many datagrams at once", NULL, 0, false, {{0}}},
+    {"sendmmsg", SOCKETS, "many datagrams at once", NULL, 0, false, {{0}}},
+    SOCKOPT(SOL_SOCKET, SO_RCVBUF, SOCKETS, "datagrams wait while others have the processor"),
+    SOCKOPT(SOL_SOCKET, SO_SNDBUF, SOCKETS, "a batch goes in one call"),
 
     /* the names of sockets; landlock keeps these inside bind_dir and what may be written */
     {"unlink", ALWAYS, "remove an own socket", NULL, 0, false, {{0}}},
@@ -278,6 +284,8 @@ static bool applies(const struct rule *r, const struct seal_spec *spec)
         return true;
     case NETWORK:
         return spec->network;
+    case SOCKETS:
+        return spec->network || spec->has_sockets;
     case READS:
         return can_read;
     case READS_ONLY:

@@ -8,6 +8,7 @@
 
 enum {
     FRAME_IN_BAND = 1,   /* the only frame type of the ipc mapping             */
+    LENGTH_LEN = 8,      /* what the tcp mapping has alone                     */
     ID_END_BYTE = 0x80,  /* in the first byte of the backtrace's last word     */
     PARTIAL_FIRST = 512, /* bytes: most requests of cells fit and grow nothing */
 };
@@ -17,6 +18,12 @@ void sp_frame_hello_put(uint8_t out[SP_WIRE_HELLO_LEN])
     const uint8_t hello[SP_WIRE_HELLO_LEN] = {0, 'S', 'P', 0, 0, 0x31 /* REP */, 0, 0};
 
     memcpy(out, hello, sizeof hello);
+}
+
+/* Bytes before a message. */
+static size_t head_of(const struct sp_frame *f)
+{
+    return f->is_tcp ? LENGTH_LEN : SP_WIRE_FRAME_LEN;
 }
 
 static bool is_hello(const struct sp_frame *f, const uint8_t in[SP_WIRE_HELLO_LEN])
@@ -62,17 +69,18 @@ static enum err announced(const struct sp_frame *f, const uint8_t *data, size_t 
         *ret_size = size >= SP_WIRE_HELLO_LEN ? SP_WIRE_HELLO_LEN : 0;
         return ERR_OK;
     }
-    if (size < SP_WIRE_FRAME_LEN) {
+    size_t head = head_of(f);
+    if (size < head) {
         return ERR_OK;
     }
-    uint64_t length = bytes_get_be64(data + 1);
-    if (data[0] != FRAME_IN_BAND || length < SP_WIRE_ID_LEN) {
+    uint64_t length = bytes_get_be64(data + head - LENGTH_LEN);
+    if ((!f->is_tcp && data[0] != FRAME_IN_BAND) || length < SP_WIRE_ID_LEN) {
         return ERR_MALFORMED;
     }
     if (length > f->most) {
         return ERR_LIMIT;
     }
-    *ret_size = SP_WIRE_FRAME_LEN + (size_t)length;
+    *ret_size = head + (size_t)length;
     return ERR_OK;
 }
 
@@ -83,8 +91,8 @@ static enum err take_whole(struct sp_frame *f, const uint8_t *data, size_t size,
         f->has_hello = is_hello(f, data);
         return f->has_hello ? ERR_OK : ERR_MALFORMED;
     }
-    const uint8_t *message = data + SP_WIRE_FRAME_LEN;
-    size_t length = size - SP_WIRE_FRAME_LEN;
+    const uint8_t *message = data + head_of(f);
+    size_t length = size - head_of(f);
     size_t trace_len = trace_length(message, length);
     if (trace_len == 0) {
         return ERR_MALFORMED;
@@ -122,7 +130,7 @@ static enum err finish_kept(struct sp_frame *f, const uint8_t **data, size_t *si
                             sp_frame_take take, void *context, uint64_t *dropped)
 {
     while (f->have > 0 && *size > 0) {
-        size_t head = f->has_hello ? SP_WIRE_FRAME_LEN : SP_WIRE_HELLO_LEN;
+        size_t head = f->has_hello ? head_of(f) : SP_WIRE_HELLO_LEN;
         size_t whole = 0;
         enum err e = announced(f, f->partial, f->have, &whole);
         if (e != ERR_OK) {

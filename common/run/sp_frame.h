@@ -1,6 +1,6 @@
 /* The SP wire without the socket: a stream of bytes in, whole messages out, requests at a server,
  * answers at a requester. Takes any bytes. Memory grows with what has arrived, never with what was announced.
- * Source: nanomsg RFCs sp-ipc-mapping-01 and sp-request-reply-01. */
+ * Source: nanomsg RFCs sp-ipc-mapping-01, sp-tcp-mapping-01 and sp-request-reply-01. */
 #ifndef CELL_COMMON_RUN_SP_FRAME_H
 #define CELL_COMMON_RUN_SP_FRAME_H
 
@@ -22,6 +22,7 @@ enum {
 struct sp_frame {
     size_t most;       /* bytes of one message, id words included, 1 to SP_MESSAGE_MAX + 64 */
     bool is_requester; /* we are REQ and the peer is REP; false: the other way round */
+    bool is_tcp;       /* sp-tcp-mapping-01: no type byte before a message's length */
     bool has_hello;
     uint8_t *partial;  /* owned: the beginning of a message; NULL: none */
     size_t have;

@@ -3,10 +3,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,6 +20,7 @@
 
 struct probe {
     struct cell *cell;
+    int socket; /* listen.probe */
 };
 
 struct later {
@@ -32,7 +35,10 @@ struct asked {
 
 static enum err probe_open(struct cell *cell, void *state)
 {
-    ((struct probe *)state)->cell = cell;
+    struct probe *probe = state;
+
+    probe->cell = cell;
+    probe->socket = cell_take_descriptor(cell, "listen.probe");
     return strstr(cell_config(cell), "fail") != NULL ? ERR_PRECONDITION : ERR_OK;
 }
 
@@ -269,6 +275,61 @@ static enum err eat(void *state, struct cell_call *call, const void *request)
     return cell_reply(call, &reply); /* never freed: that is the point */
 }
 
+/* The port that a socket has. */
+static long port_of(int fd, char *text, size_t size)
+{
+    struct sockaddr_storage at;
+    socklen_t len = sizeof at;
+
+    if (getsockname(fd, (struct sockaddr *)&at, &len) != 0) {
+        return -1;
+    }
+    (void)snprintf(text, size, "%u", ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
+                                                                    : ((struct sockaddr_in *)&at)->sin_port));
+    return 0;
+}
+
+static long echo_datagram(int fd, char *text, size_t size)
+{
+    struct sockaddr_storage from;
+    struct iovec part = {text, size - 1};
+    struct mmsghdr m = {.msg_hdr = {.msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &part, .msg_iovlen = 1}};
+
+    if (recvmmsg(fd, &m, 1, MSG_DONTWAIT, NULL) != 1) {
+        return -1;
+    }
+    part.iov_len = m.msg_len;
+    return sendmmsg(fd, &m, 1, MSG_DONTWAIT);
+}
+
+static long use_socket(int fd, const char *verb, char *text, size_t size)
+{
+    if (strcmp(verb, "make") == 0) {
+        AUTO_FD int own = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        return own;
+    }
+    if (strcmp(verb, "where") == 0) {
+        return port_of(fd, text, size);
+    }
+    if (strcmp(verb, "echo") == 0) {
+        return echo_datagram(fd, text, size);
+    }
+    AUTO_FD int one = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+    return one < 0 ? -1 : send(one, "hello", 5, MSG_NOSIGNAL);
+}
+
+static enum err use_sockets(void *state, struct cell_call *call, const void *request)
+{
+    const struct probe *probe = state;
+    const Cell__Probe__SocketRequest *ask = request;
+    Cell__Probe__SocketReply reply = CELL__PROBE__SOCKET_REPLY__INIT;
+    char text[64] = "";
+
+    reply.error_number = use_socket(probe->socket, ask->verb, text, sizeof text) < 0 ? errno : 0;
+    reply.text = text;
+    return cell_reply(call, &reply);
+}
+
 static const struct cell_op ops[] = {
     {CELL__PROBE__OP__OP_ECHO, &cell__probe__echo_request__descriptor, echo},
     {CELL__PROBE__OP__OP_EXIT, &cell__probe__exit_request__descriptor, leave},
@@ -279,6 +340,7 @@ static const struct cell_op ops[] = {
     {CELL__PROBE__OP__OP_TOUCH, &cell__probe__touch_request__descriptor, touch},
     {CELL__PROBE__OP__OP_FILE, &cell__probe__file_request__descriptor, file},
     {CELL__PROBE__OP__OP_EAT, &cell__probe__eat_request__descriptor, eat},
+    {CELL__PROBE__OP__OP_SOCKET, &cell__probe__socket_request__descriptor, use_sockets},
 };
 
 static const struct cell_syscall syscalls[] = {

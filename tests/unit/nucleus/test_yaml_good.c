@@ -330,6 +330,13 @@ static const char *const different[] = {
     A "  sandbox: {keys: [datagram]}\n",
     A "  sandbox: {keys: [tls]}\n",
     A "  sandbox: {keys: [tls, datagram]}\n",
+    A "  sandbox: {listen: [{name: a, at: 'udp://0.0.0.0:1'}]}\n",
+    A "  sandbox: {listen: [{name: b, at: 'udp://0.0.0.0:1'}]}\n",
+    A "  sandbox: {listen: [{name: a, at: 'tcp://0.0.0.0:1'}]}\n",
+    A "  sandbox: {listen: [{name: a, at: 'udp://0.0.0.0:2'}]}\n",
+    A "  sandbox: {listen: [{name: a, at: 'udp://1.0.0.0:1'}]}\n",
+    A "  sandbox: {listen: [{name: a, at: 'udp://[::]:1'}]}\n",
+    A "  sandbox: {listen: [{name: a, at: 'udp://0.0.0.0:1'}, {name: b, at: 'udp://0.0.0.0:0'}]}\n",
     A "  serves: [a.X]\n",
     A "  serves: [a.X, a.Y]\n",
     A "  serves: [a.XY]\n",
@@ -452,6 +459,39 @@ static void a_host_name_becomes_a_node_name(void)
     }
 }
 
+static void sockets_are_read(void)
+{
+    static const uint8_t any[16] = {0}, one[16] = {[15] = 1}, here[16] = {10, 1, 2, 3};
+    static const struct {
+        const char *name;
+        bool is_udp, is_v6;
+        const uint8_t *ip;
+        uint16_t port;
+    } expected[] = {
+        {"gossip", true, false, any, 7402},
+        {"any", false, true, any, 0},
+        {"local", false, true, one, 65535},
+        {"here", true, false, here, 7402},
+    };
+    struct manifest m = kit_good("cells:\n- name: a\n  sandbox:\n    listen:\n"
+                                 "    - {name: gossip, at: 'udp://0.0.0.0:7402'}\n"
+                                 "    - {at: 'tcp://[::]:0', name: any}\n"
+                                 "    - {name: local, at: 'tcp://[::1]:65535'}\n"
+                                 "    - {name: here, at: 'udp://10.1.2.3:7402'}\n");
+    const struct manifest_cell *c = &m.cells[0];
+
+    NUMBER(c->sandbox.listen_count, ARRAY_LEN(expected));
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+        const struct manifest_listen *l = &c->sandbox.listen[i];
+        STRING(l->name, expected[i].name);
+        NUMBER(l->is_udp, expected[i].is_udp);
+        NUMBER(l->is_v6, expected[i].is_v6);
+        NUMBER(l->port, expected[i].port);
+        NUMBER(memcmp(l->ip, expected[i].ip, sizeof l->ip), 0);
+    }
+    manifest_fini(&m);
+}
+
 static void a_node_without_a_name_has_its_hosts(void)
 {
     char host[HOST_NAME_MAX + 1] = "", node[NAME_SIZE];
@@ -476,6 +516,7 @@ int main(void)
     different_entries_have_different_hashes();
     the_hash_is_stable();
     a_host_name_becomes_a_node_name();
+    sockets_are_read();
     a_node_without_a_name_has_its_hosts();
     return kit_failed;
 }

@@ -109,6 +109,22 @@ static void lists_have_a_limit(void)
     }
 }
 
+static void sockets_have_a_limit(void)
+{
+    for (unsigned extra = 0; extra < 2; extra++) {
+        struct kit_text t = {0};
+        kit_add(&t, A "  sandbox:\n    listen:\n");
+        for (unsigned i = 0; i < MANIFEST_LISTEN_MAX + extra; i++) {
+            kit_add(&t, "    - {name: s%u, at: 'udp://[::1]:%u'}\n", i, 1000 + i);
+        }
+        if (extra == 0) {
+            accept(&t, "as many sockets as there may be");
+        } else {
+            refuse(&t, ERR_LIMIT, 5 + MANIFEST_LISTEN_MAX, "sandbox.listen", "at most 8", "one more");
+        }
+    }
+}
+
 static void requirements_have_a_limit(void)
 {
     for (unsigned count = MANIFEST_LIST_MAX; count <= MANIFEST_LIST_MAX + 1; count++) {
@@ -315,6 +331,7 @@ int main(void)
     cells_have_a_limit();
     lists_have_a_limit();
     requirements_have_a_limit();
+    sockets_have_a_limit();
     labels_have_a_limit();
     paths_and_programs_have_a_length();
     a_config_has_a_limit();

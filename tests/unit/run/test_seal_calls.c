@@ -207,8 +207,23 @@ static long call_move_between(void)
     return rc != 0 ? rc : rmdir(below(host.inside, "two"));
 }
 
+/* On a descriptor that is no socket: past the filter it fails in another way. */
+static long call_recvmmsg(void)
+{
+    return recvmmsg(-1, NULL, 0, MSG_DONTWAIT, NULL);
+}
+static long call_sendmmsg(void)
+{
+    return sendmmsg(-1, NULL, 0, MSG_DONTWAIT);
+}
+static long call_widen(void)
+{
+    int size = 1 << 16;
+    return setsockopt(-1, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+}
+
 /* Columns of the table below. `reads` is granted host.outside to read, `writes` host.inside to write. */
-enum column { PLAIN, NETWORK, STATE, READS, WRITES, COLUMNS };
+enum column { PLAIN, NETWORK, SOCKETS, STATE, READS, WRITES, COLUMNS };
 
 /* Each row: a call and in which columns it is let through, as a mask. Let through is any outcome but
  * EPERM (a filter's answer), EACCES and EXDEV (landlock's). */
@@ -228,6 +243,9 @@ static const struct {
     {call_futex, "futex", ALWAYS},
     {call_unix_socket, "unix socket", ALWAYS},
     {call_inet_socket, "internet socket", 1 << NETWORK},
+    {call_recvmmsg, "many datagrams in", 1 << NETWORK | 1 << SOCKETS},
+    {call_sendmmsg, "many datagrams out", 1 << NETWORK | 1 << SOCKETS},
+    {call_widen, "a larger buffer", 1 << NETWORK | 1 << SOCKETS},
     {call_netlink_audit, "audit socket", NEVER},
     {call_getpgid, "a call nobody listed", NEVER},
     {call_fork, "fork", NEVER},
@@ -287,6 +305,12 @@ static void network_calls(void)
     struct seal_spec spec = jailing_seal_spec(&host);
     spec.network = true;
     check_calls(&spec, NETWORK);
+}
+static void socket_calls(void)
+{
+    struct seal_spec spec = jailing_seal_spec(&host);
+    spec.has_sockets = true;
+    check_calls(&spec, SOCKETS);
 }
 static void state_calls(void)
 {
@@ -513,6 +537,7 @@ static const struct {
 } claims[] = {
     {plain_calls, "plain_calls"},
     {network_calls, "network_calls"},
+    {socket_calls, "socket_calls"},
     {state_calls, "state_calls"},
     {reading_calls, "reading_calls"},
     {writing_calls, "writing_calls"},

@@ -1,0 +1,251 @@
+/* Questions out: who is asked, what waits, when it is tried again. */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/bytes.h"
+#include "common/node/nodelink_room.h"
+
+enum {
+    DEADLINE_MAX_MS = 10000000,
+};
+
+#define ID_LAST 0x80000000u /* sp-request-reply-01: the last word of a backtrace */
+
+static struct nodelink_peer *find(const struct nodelinks *l, const uint8_t id[NODE_ID_LEN])
+{
+    struct nodelink_peer *p = l->peers;
+
+    while (p != NULL && memcmp(p->id, id, NODE_ID_LEN) != 0) {
+        p = p->next;
+    }
+    return p;
+}
+
+/* Forget the longest unused peer that nobody waits for. False: there is none. */
+static bool make_room(struct nodelinks *l)
+{
+    struct nodelink_peer **oldest = NULL;
+
+    for (struct nodelink_peer **at = &l->peers; *at != NULL; at = &(*at)->next) {
+        if ((*at)->first == NULL && (*at)->link == NULL && (*at)->busy == 0 && (oldest == NULL || (*at)->used_ms < (*oldest)->used_ms)) {
+            oldest = at;
+        }
+    }
+    if (oldest == NULL) {
+        return false;
+    }
+    struct nodelink_peer *gone = *oldest;
+    *oldest = gone->next;
+    free(gone);
+    l->peer_count--;
+    return true;
+}
+
+static struct nodelink_peer *peer_for(struct nodelinks *l, const uint8_t id[NODE_ID_LEN])
+{
+    struct nodelink_peer *p = find(l, id);
+
+    if (p != NULL || (l->peer_count >= NODELINK_PEERS_MAX && !make_room(l))) {
+        return p;
+    }
+    p = calloc(1, sizeof *p);
+    if (p != NULL) {
+        memcpy(p->id, id, NODE_ID_LEN);
+        p->retry_ms = NODELINK_RETRY_MS;
+        p->next = l->peers;
+        l->peers = p;
+        l->peer_count++;
+    }
+    return p;
+}
+
+/* ---- ends of a question ------------------------------------------------------------------------- */
+
+/* Take *at out and tell whoever asked. It may ask again: nothing of the list is held meanwhile. */
+static void finish(struct nodelink_peer *p, struct nodelink_question **at, enum err e, const uint8_t *body, size_t size)
+{
+    struct nodelink_question *q = *at;
+
+    *at = q->next;
+    p->numbers.waiting--;
+    p->in_flight -= q->is_sent;
+    if (e == ERR_OK) {
+        p->numbers.answered++;
+    } else {
+        p->numbers.failed++;
+    }
+    nodelink_done done = q->done;
+    void *context = q->context;
+    free(q->out);
+    free(q);
+    p->busy++;
+    done(context, e, body, size);
+    p->busy--;
+}
+
+void nodelink_ask_take(struct nodelink_peer *p, uint32_t id, const uint8_t *body, size_t size)
+{
+    for (struct nodelink_question **at = &p->first; *at != NULL; at = &(*at)->next) {
+        if ((*at)->is_sent && (*at)->id == id) {
+            finish(p, at, ERR_OK, body, size);
+            if (p->link != NULL) {
+                nodelink_ask_flush(p); /* there is room for another */
+            }
+            return;
+        }
+    } /* nobody waits any more: its deadline was here first */
+}
+
+/* ---- sending ------------------------------------------------------------------------------------ */
+
+void nodelink_ask_flush(struct nodelink_peer *p)
+{
+    struct nodelink_question *q = p->first;
+
+    while (q != NULL && p->in_flight < NODELINK_FLIGHT_MAX) {
+        if (!q->is_sent) {
+            struct nodelink_out *out = take_ptr(&q->out);
+            q->is_sent = true;
+            p->in_flight++;
+            if (!nodelink_put(p->link, out)) {
+                return; /* ended: nodelink_ask_lost has seen to all of them */
+            }
+        }
+        q = q->next;
+    }
+}
+
+/* Connect if somebody waits and it is time. */
+static void try(struct nodelinks *l, struct nodelink_peer *p, uint64_t now_ms)
+{
+    if (p->link != NULL || p->first == NULL) {
+        return;
+    }
+    if (now_ms < p->next_try_ms) {
+        nodelink_soon(l, p->next_try_ms);
+    } else if (!nodelink_connect(l, p)) {
+        nodelink_ask_lost(l, p, false, p->numbers.why);
+    }
+}
+
+void nodelink_ask_lost(struct nodelinks *l, struct nodelink_peer *p, bool was_up, const char *why)
+{
+    uint64_t now_ms = loop_now_ms();
+    struct nodelink_question **at = &p->first;
+
+    if (why != p->numbers.why && why[0] != '\0') {
+        (void)snprintf(p->numbers.why, sizeof p->numbers.why, "%s", why);
+    }
+    if (!was_up) {
+        /* A quarter more or less: those who lost a node together do not come back together. */
+        p->next_try_ms = now_ms + p->retry_ms * 3 / 4 + rng_below(&l->rng, p->retry_ms / 2 + 1);
+        p->retry_ms = 2 * p->retry_ms < NODELINK_RETRY_MAX_MS ? 2 * p->retry_ms : NODELINK_RETRY_MAX_MS;
+    }
+    while (*at != NULL) {
+        if ((*at)->is_sent) {
+            finish(p, at, ERR_PEER_DEAD, NULL, 0);
+            at = &p->first; /* whoever was told may have asked */
+        } else {
+            at = &(*at)->next;
+        }
+    }
+    if (p->first != NULL) {
+        nodelink_soon(l, p->next_try_ms > now_ms ? p->next_try_ms : now_ms);
+    }
+}
+
+enum err nodelink_ask(struct nodelinks *l, const uint8_t id[NODE_ID_LEN], const struct sealed_address *to,
+                      const uint8_t *body, size_t size, uint32_t deadline_ms, nodelink_done done, void *context)
+{
+    uint8_t trace[SP_WIRE_ID_LEN];
+    uint64_t now_ms = loop_now_ms();
+
+    if (size > l->config.message_max || deadline_ms < 1 || deadline_ms > DEADLINE_MAX_MS || to->port == 0) {
+        return ERR_INVALID;
+    }
+    if (l->is_closing) {
+        return ERR_CANCELLED;
+    }
+    struct nodelink_peer *p = peer_for(l, id);
+    if (p == NULL || p->numbers.waiting >= NODELINK_ASKS_MAX) {
+        if (p != NULL) {
+            p->numbers.full++;
+        }
+        return ERR_LIMIT;
+    }
+    struct nodelink_question *q = calloc(1, sizeof *q), **end = &p->first;
+    uint32_t number = ++l->last_id | ID_LAST;
+    bytes_put_be32(trace, number);
+    struct nodelink_out *out = q == NULL ? NULL : nodelink_frame(trace, sizeof trace, body, size);
+    if (out == NULL) {
+        free(q);
+        return ERR_NOMEM;
+    }
+    *q = (struct nodelink_question){.id = number, .until_ms = now_ms + deadline_ms, .done = done, .context = context,
+                                    .out = out};
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = q;
+    p->at = *to; /* where it is tried next, if there is no link yet */
+    p->used_ms = now_ms;
+    p->numbers.asked++;
+    p->numbers.waiting++;
+    /* At the end of this turn and not now: `done` is never called from here, whatever happens to the link. */
+    nodelink_soon(l, now_ms);
+    nodelink_soon(l, q->until_ms);
+    return ERR_OK;
+}
+
+/* ---- time --------------------------------------------------------------------------------------- */
+
+static void look_at(struct nodelinks *l, struct nodelink_peer *p, uint64_t now_ms)
+{
+    for (struct nodelink_question **at = &p->first; *at != NULL;) {
+        if (now_ms >= (*at)->until_ms) {
+            finish(p, at, ERR_TIMEOUT, NULL, 0);
+            at = &p->first;
+        } else {
+            nodelink_soon(l, (*at)->until_ms);
+            at = &(*at)->next;
+        }
+    }
+    if (p->link != NULL && p->link->stage == NODELINK_UP) {
+        nodelink_ask_flush(p);
+    } else {
+        try(l, p, now_ms);
+    }
+}
+
+/* Nobody forgets a peer meanwhile that has a question or a link; one without either has nothing due. */
+void nodelink_ask_look(struct nodelinks *l, uint64_t now_ms)
+{
+    for (struct nodelink_peer *p = l->peers; p != NULL; p = p->next) {
+        if (p->first != NULL) {
+            look_at(l, p, now_ms);
+        }
+    }
+}
+
+void nodelink_ask_close(struct nodelinks *l)
+{
+    l->is_closing = true;
+    for (struct nodelink_peer *p = l->peers; p != NULL; p = p->next) {
+        while (p->first != NULL) {
+            finish(p, &p->first, ERR_CANCELLED, NULL, 0);
+        }
+    }
+}
+
+bool nodelink_count_peer(const struct nodelinks *l, const uint8_t id[NODE_ID_LEN], struct nodelink_peer_numbers *ret)
+{
+    const struct nodelink_peer *p = find(l, id);
+
+    if (p == NULL) {
+        return false;
+    }
+    *ret = p->numbers;
+    ret->is_up = p->link != NULL && p->link->stage == NODELINK_UP;
+    return true;
+}

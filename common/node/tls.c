@@ -1,0 +1,253 @@
+#include "common/node/tls.h"
+
+#include <errno.h>
+#include <mbedtls/error.h>
+#include <mbedtls/ssl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+struct tls_identity {
+    mbedtls_x509_crt chain; /* the node's, then the authority's as it was given */
+    mbedtls_x509_crt authority;
+    mbedtls_pk_context key;
+    mbedtls_ssl_config server;
+    mbedtls_ssl_config client;
+};
+
+struct tls {
+    mbedtls_ssl_context ssl;
+    int fd;
+    char why[TLS_WHY_SIZE];
+};
+
+/* AEADs with forward secrecy alone: the strongest that the processor does fast come first. */
+static const int suites[] = {
+    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    0,
+};
+
+static int draw(void *context, unsigned char *out, size_t size)
+{
+    (void)context;
+    randombytes_buf(out, size);
+    return 0;
+}
+
+/* ---- who we are --------------------------------------------------------------------------------- */
+
+static int configure(struct tls_identity *i, mbedtls_ssl_config *c, int endpoint)
+{
+    int rc = mbedtls_ssl_config_defaults(c, endpoint, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
+
+    if (rc != 0) {
+        return rc;
+    }
+    mbedtls_ssl_conf_rng(c, draw, NULL);
+    mbedtls_ssl_conf_min_version(c, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3); /* TLS 1.2 */
+    mbedtls_ssl_conf_ciphersuites(c, suites);
+    mbedtls_ssl_conf_authmode(c, MBEDTLS_SSL_VERIFY_REQUIRED); /* of both: a client without certificate is nobody */
+    mbedtls_ssl_conf_ca_chain(c, &i->authority, NULL);
+    mbedtls_ssl_conf_renegotiation(c, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
+    mbedtls_ssl_conf_session_tickets(c, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
+    return mbedtls_ssl_conf_own_cert(c, &i->chain, &i->key);
+}
+
+/* The certificates of the text: the authority's is the one that may sign others. */
+static bool sort_certificates(struct tls_identity *i, const char *pem, size_t size)
+{
+    mbedtls_x509_crt all;
+    bool has_node = false, has_authority = false;
+
+    mbedtls_x509_crt_init(&all);
+    if (mbedtls_x509_crt_parse(&all, (const uint8_t *)pem, size) == 0) {
+        for (const mbedtls_x509_crt *c = &all; c != NULL; c = c->next) {
+            bool *has = c->ca_istrue ? &has_authority : &has_node;
+            if (*has || mbedtls_x509_crt_parse_der(c->ca_istrue ? &i->authority : &i->chain, c->raw.p, c->raw.len) != 0) {
+                has_node = false; /* two of a kind */
+                break;
+            }
+            *has = true;
+        }
+    }
+    mbedtls_x509_crt_free(&all);
+    return has_node && has_authority;
+}
+
+enum err tls_identity_new(const char *pem, size_t size, struct tls_identity **ret)
+{
+    struct tls_identity *i = calloc(1, sizeof *i);
+
+    if (i == NULL) {
+        return ERR_NOMEM;
+    }
+    mbedtls_x509_crt_init(&i->chain);
+    mbedtls_x509_crt_init(&i->authority);
+    mbedtls_pk_init(&i->key);
+    mbedtls_ssl_config_init(&i->server);
+    mbedtls_ssl_config_init(&i->client);
+    enum err e = sodium_init() < 0 ? ERR_IO : ERR_OK;
+    if (e == ERR_OK && (!sort_certificates(i, pem, size) ||
+                        mbedtls_pk_parse_key(&i->key, (const uint8_t *)pem, size, NULL, 0) != 0 ||
+                        mbedtls_pk_check_pair(&i->chain.pk, &i->key) != 0)) {
+        e = ERR_MALFORMED;
+    }
+    if (e == ERR_OK && (configure(i, &i->server, MBEDTLS_SSL_IS_SERVER) != 0 ||
+                        configure(i, &i->client, MBEDTLS_SSL_IS_CLIENT) != 0)) {
+        e = ERR_NOMEM;
+    }
+    if (e != ERR_OK) {
+        tls_identity_free(i);
+        return e;
+    }
+    *ret = i;
+    return ERR_OK;
+}
+
+void tls_identity_free(struct tls_identity *i)
+{
+    if (i == NULL) {
+        return;
+    }
+    mbedtls_ssl_config_free(&i->server);
+    mbedtls_ssl_config_free(&i->client);
+    mbedtls_pk_free(&i->key);
+    mbedtls_x509_crt_free(&i->chain);
+    mbedtls_x509_crt_free(&i->authority);
+    free(i);
+}
+
+/* ---- a connection ------------------------------------------------------------------------------- */
+
+static int put(void *context, const unsigned char *bytes, size_t size)
+{
+    const struct tls *t = context;
+    ssize_t sent = send(t->fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    return sent >= 0 ? (int)sent : errno == EAGAIN || errno == EINTR ? MBEDTLS_ERR_SSL_WANT_WRITE : -1;
+}
+
+static int get(void *context, unsigned char *bytes, size_t size)
+{
+    const struct tls *t = context;
+    ssize_t got = recv(t->fd, bytes, size, MSG_DONTWAIT);
+
+    return got >= 0 ? (int)got : errno == EAGAIN || errno == EINTR ? MBEDTLS_ERR_SSL_WANT_READ : -1;
+}
+
+enum err tls_new(struct tls_identity *identity, bool is_server, int fd, struct tls **ret)
+{
+    struct tls *t = calloc(1, sizeof *t);
+
+    if (t == NULL) {
+        return ERR_NOMEM;
+    }
+    t->fd = fd;
+    mbedtls_ssl_init(&t->ssl);
+    /* Certificates are compared by what they say of the cluster and the node's id, not by a host's name. */
+    if (mbedtls_ssl_setup(&t->ssl, is_server ? &identity->server : &identity->client) != 0 ||
+        mbedtls_ssl_set_hostname(&t->ssl, NULL) != 0) {
+        tls_free(t);
+        return ERR_NOMEM;
+    }
+    mbedtls_ssl_set_bio(&t->ssl, t, put, get, NULL);
+    *ret = t;
+    return ERR_OK;
+}
+
+static enum tls_step step_of(struct tls *t, int rc)
+{
+    if (rc == MBEDTLS_ERR_SSL_WANT_READ) {
+        return TLS_READS;
+    }
+    if (rc == MBEDTLS_ERR_SSL_WANT_WRITE) {
+        return TLS_WRITES;
+    }
+    if (rc == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY || rc == MBEDTLS_ERR_SSL_CONN_EOF || rc == 0) {
+        return TLS_ENDED;
+    }
+    mbedtls_strerror(rc, t->why, sizeof t->why);
+    return TLS_FAILED;
+}
+
+/* What the certificate lacks says more than that the handshake failed. */
+static void explain_certificate(struct tls *t)
+{
+    uint32_t flags = mbedtls_ssl_get_verify_result(&t->ssl);
+
+    if (flags == 0 || flags == UINT32_MAX) {
+        return;
+    }
+    (void)snprintf(t->why, sizeof t->why, "the peer's certificate: %s",
+                   (flags & MBEDTLS_X509_BADCERT_EXPIRED) != 0 ? "expired"
+                   : (flags & MBEDTLS_X509_BADCERT_FUTURE) != 0 ? "not valid yet"
+                   : (flags & MBEDTLS_X509_BADCERT_MISSING) != 0 ? "there is none"
+                   : (flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0 ? "not of this cluster's authority"
+                                                                     : "not good");
+}
+
+enum tls_step tls_handshake(struct tls *t)
+{
+    int rc = mbedtls_ssl_handshake(&t->ssl);
+
+    if (rc == 0) {
+        return TLS_DONE;
+    }
+    enum tls_step step = step_of(t, rc);
+    if (step == TLS_FAILED) {
+        explain_certificate(t);
+    }
+    return step;
+}
+
+enum err tls_peer(const struct tls *t, struct pki_who *ret)
+{
+    const mbedtls_x509_crt *crt = mbedtls_ssl_get_peer_cert(&t->ssl);
+
+    return crt == NULL ? ERR_MALFORMED : pki_who_of(crt->raw.p, crt->raw.len, ret);
+}
+
+enum tls_step tls_read(struct tls *t, uint8_t *bytes, size_t size, size_t *ret_size)
+{
+    int rc = mbedtls_ssl_read(&t->ssl, bytes, size);
+
+    if (rc > 0) {
+        *ret_size = (size_t)rc;
+        return TLS_DONE;
+    }
+    return step_of(t, rc);
+}
+
+enum tls_step tls_write(struct tls *t, const uint8_t *bytes, size_t size, size_t *ret_size)
+{
+    int rc = mbedtls_ssl_write(&t->ssl, bytes, size < TLS_RECORD_MAX ? size : TLS_RECORD_MAX);
+
+    if (rc > 0) {
+        *ret_size = (size_t)rc;
+        return TLS_DONE;
+    }
+    return step_of(t, rc);
+}
+
+bool tls_has_more(const struct tls *t)
+{
+    return mbedtls_ssl_get_bytes_avail(&t->ssl) > 0;
+}
+
+const char *tls_why(const struct tls *t)
+{
+    return t->why;
+}
+
+void tls_free(struct tls *t)
+{
+    if (t == NULL) {
+        return;
+    }
+    (void)mbedtls_ssl_close_notify(&t->ssl); /* a courtesy: whoever missed it sees the end of the stream */
+    mbedtls_ssl_free(&t->ssl);
+    free(t);
+}

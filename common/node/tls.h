@@ -1,0 +1,62 @@
+/* One TLS connection between two nodes, mutually authenticated by certificates of the cluster's authority, over a
+ * socket that does not block. mbedTLS does the work; nothing here knows what is said.
+ *
+ * TLS 1.2 with ECDHE on P-256 or X25519, ECDSA, and AES-GCM or ChaCha20-Poly1305 (RFC 5246, 8422, 7905); no
+ * renegotiation, no compression, no resumption: links live long, and a ticket would outlive a certificate. */
+#ifndef CELL_COMMON_NODE_TLS_H
+#define CELL_COMMON_NODE_TLS_H
+
+#include <stdbool.h>
+
+#include "common/node/pki.h"
+
+enum {
+    TLS_WHY_SIZE = 128,
+    TLS_RECORD_MAX = 16384, /* bytes that one call writes at most */
+};
+
+/* Who we are: parsed once, shared by all connections, which must end before. */
+struct tls_identity;
+
+/* `pem`: node.key, node.crt and ca.crt, one after the other in any order of the certificates, as descriptor
+ * keys.tls has them; terminated, `size` with the terminator. ERR_MALFORMED: not all three are there;
+ * ERR_NOMEM; ERR_IO: no randomness. */
+enum err tls_identity_new(const char *pem, size_t size, struct tls_identity **ret) MUST_CHECK;
+void tls_identity_free(struct tls_identity *identity); /* NULL is fine */
+
+struct tls;
+
+enum tls_step {
+    TLS_DONE,
+    TLS_READS,  /* again when the socket is readable                                  */
+    TLS_WRITES, /* … writable                                                         */
+    TLS_ENDED,  /* the peer has said that it ends, or just did                        */
+    TLS_FAILED, /* tls_why: not TLS, another authority's certificate, out of its time */
+};
+
+/* fd: borrowed, connected, does not block. ERR_NOMEM. */
+enum err tls_new(struct tls_identity *identity, bool is_server, int fd, struct tls **ret) MUST_CHECK;
+
+/* Until TLS_DONE. Some milliseconds of computing in all. */
+enum tls_step tls_handshake(struct tls *t) MUST_CHECK;
+
+/* Whose certificate the peer showed: of our authority, in its time. ERR_MALFORMED: of no node. After the handshake. */
+enum err tls_peer(const struct tls *t, struct pki_who *ret) MUST_CHECK;
+
+/* Read some; TLS_DONE: *ret_size > 0. */
+enum tls_step tls_read(struct tls *t, uint8_t *bytes, size_t size, size_t *ret_size) MUST_CHECK;
+
+/* Write some; TLS_DONE: *ret_size > 0 were taken. After TLS_WRITES or TLS_READS it is to be called with the same
+ * bytes, at the same place, again. */
+enum tls_step tls_write(struct tls *t, const uint8_t *bytes, size_t size, size_t *ret_size) MUST_CHECK;
+
+/* Whether bytes are waiting that were read from the socket already: no watch will tell. */
+bool tls_has_more(const struct tls *t);
+
+/* Why it failed: one line, printable. */
+const char *tls_why(const struct tls *t);
+
+/* Say that we end, if that is possible at once, and free. NULL is fine. */
+void tls_free(struct tls *t);
+
+#endif
