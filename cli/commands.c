@@ -389,6 +389,7 @@ const struct cli_command cli_commands[] = {
                  "and on the node of `cell init`, which has the only key that lets others in.",
         .options = {{"force", 0, NULL, "leave all the same", CLI_ANY}},
         .examples = "leave\ncell leave",
+        .prints_json = true,
         .run = cli_node_leave,
     },
     {

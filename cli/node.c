@@ -387,12 +387,14 @@ static int leave(struct cli *cli, struct vault *v)
     if (e != ERR_OK) {
         return cli_node_refuse(cli, v, e);
     }
-    if (!cli->json) {
+    if (cli->json) {
+        status = cli_node_show(cli, v);
+    } else {
         printf("left the cluster; the identity of %s stays, for joining again\n", i.name);
         cli_fail_note("on the node of `cell init`, `cell member remove %s` gives the name free", i.name);
     }
     identity_forget(&i);
-    return CLI_DONE;
+    return status;
 }
 
 int cli_node_leave(struct cli *cli)

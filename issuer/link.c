@@ -84,7 +84,7 @@ static void take_hello(struct issuer_link *link, const uint8_t *frame, size_t si
     link->ends = e != ERR_OK;
     if (e != ERR_OK) {
         cell_metric_add(s->refused, 1);
-        log_warn("ISSUER-REFUSED", "node=- error=%s", err_name(e));
+        log_warn("ISSUER-HELLO", "error=%s", err_name(e));
     }
 }
 

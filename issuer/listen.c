@@ -151,7 +151,7 @@ enum err issuer_listen_open(struct issuer_shell *s)
         }
     }
     if (e != ERR_OK) {
-        log_error("ISSUER-LISTEN", "at=%s error=%s", s->config.listen, err_name(e));
+        log_error("ISSUER-NO-SOCKET", "at=%s error=%s", s->config.listen, err_name(e));
         return e;
     }
     for (uint32_t i = 0; i < s->config.contacts; i++) {

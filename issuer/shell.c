@@ -103,7 +103,7 @@ static enum err load_keys(struct issuer_shell *s)
     AUTO_FD int fd = cell_take_descriptor(s->cell, "keys.issuer");
 
     if (fd < 0) {
-        log_error("ISSUER-KEYS", "why=\"no keys were handed over\" action=\"give it sandbox.keys: [issuer]\"");
+        log_error("ISSUER-NO-KEYS", "why=\"no keys were handed over\" action=\"give it sandbox.keys: [issuer]\"");
         return ERR_NOT_FOUND;
     }
     enum err e = read_whole(fd, bytes, sizeof bytes, &size);
@@ -164,7 +164,7 @@ static enum err load(struct issuer_shell *s)
     enum err e;
 
     if (cell_state_dir(s->cell)[0] == '\0') {
-        log_error("ISSUER-STATE", "why=\"no state directory\" action=\"give it sandbox.write: [state]\"");
+        log_error("ISSUER-NO-STATE", "why=\"no state directory\" action=\"give it sandbox.write: [state]\"");
         return ERR_PRECONDITION;
     }
     s->state_fd = open(cell_state_dir(s->cell), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -91,12 +91,34 @@ static enum err bundle_files(struct vault *v, const char *const *name, size_t co
     return e;
 }
 
+/* A damaged file is refused here, where its name can be told: the cell only sees bytes. */
+static enum err check_files(struct vault *v)
+{
+    struct identity identity;
+    struct cluster cluster;
+    enum err e = vault_identity(v, &identity);
+
+    if (e == ERR_OK) {
+        e = vault_cluster(v, &cluster);
+        identity_forget(&identity);
+    }
+    if (e == ERR_OK) {
+        cluster_forget(&cluster);
+    }
+    return e;
+}
+
 static enum err bundle(struct vault *v, uint32_t kind, struct bundle *b)
 {
     static const char *const tls[] = {VAULT_NODE_KEY, VAULT_NODE_CRT, VAULT_CA_CRT};
     static const char *const issuer[] = {VAULT_IDENTITY, VAULT_CLUSTER, VAULT_CA_KEY, VAULT_CA_CRT};
 
+    enum err e = check_files(v);
+
     b->size = 0;
+    if (e != ERR_OK) {
+        return e;
+    }
     switch (kind) {
     case MANIFEST_KEYS_DATAGRAM:
         return bundle_keys(v, b);

@@ -56,7 +56,10 @@ static void every_bit_counts(const char *name, enum err (*parse)(const char *, s
 
     for (size_t bit = 0; bit < 8 * len; bit++) {
         text[bit / 8] ^= (char)(1 << bit % 8);
-        CHECK(parse(text, len) != ERR_OK, "%s: bit %zu", name, bit);
+        enum err e = parse(text, len);
+        /* Behind the first line it is damage, whatever else it would be, and is called so. */
+        bool is_first = bit / 8 <= strcspn(text, "\n");
+        CHECK(is_first ? e != ERR_OK : e == ERR_DATA_LOSS, "%s: bit %zu: %s", name, bit, err_name(e));
         text[bit / 8] ^= (char)(1 << bit % 8);
     }
     for (size_t size = 0; size < len; size++) {

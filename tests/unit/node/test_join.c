@@ -391,6 +391,43 @@ static void a_former_identity_vouches(void)
     }
 }
 
+/* What a node signed in one session, said in another by somebody who learned it and holds the token; and the word
+ * of a former identity that did not give it. */
+static void a_signature_is_good_for_one_session(void)
+{
+    enum {
+        FORMER = 1 + 4 + NODE_ID_LEN + JOIN_SIGNATURE,
+    };
+    static struct both old, b;
+    uint8_t text[JOIN_FRAME_MAX];
+    struct frame out;
+
+    for (int row = 0; row < 3; row++) {
+        uint8_t ephemeral[NOISE_KEY] = {3};
+        begin(&old, 0);
+        old.node.has_previous = row > 0;
+        old.node.previous[0] = 0x55;
+        REQUIRE(join_client_init(&old.c, &old.token, &old.node, asked, sizeof asked, ephemeral) == ERR_OK, "a node");
+        carry(&old, 2);
+        struct noise_cipher opened = old.s.receive, speaker;
+        size_t size = old.frame[2].size - NOISE_TAG;
+        REQUIRE(noise_open(&opened, old.frame[2].bytes, old.frame[2].size, text) == ERR_OK, "learned");
+        b = old;
+        if (row == 0) { /* the same words under another handshake */
+            begin(&b, 1);
+            carry(&b, 2);
+        } else { /* another former id, or another signature of it */
+            text[FORMER + (row == 1 ? 1 : 1 + NODE_ID_LEN)] ^= 1;
+        }
+        speaker = (struct noise_cipher){.counter = 0};
+        memcpy(speaker.key, b.s.receive.key, sizeof speaker.key);
+        noise_seal(&speaker, text, size, b.frame[2].bytes);
+        b.frame[2].size = size + NOISE_TAG;
+        enum err e = take(&b, 2, &b.frame[2], &out);
+        CHECK(e == ERR_FORGED, "row %d: %s", row, err_name(e));
+    }
+}
+
 static void versions_are_told_apart(void)
 {
     static struct both b;
@@ -431,6 +468,7 @@ int main(void)
     a_holder_of_the_token_is_neither();
     requests_are_checked();
     a_former_identity_vouches();
+    a_signature_is_good_for_one_session();
     versions_are_told_apart();
     forgotten_is_forgotten();
     return CHECK_RESULT();

@@ -115,7 +115,9 @@ static void every_bit_counts(void)
     struct node_keys untouched = back;
     for (size_t bit = 0; bit < 8 * NODE_KEYS_PACKED; bit++) {
         packed[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        CHECK(keys_unpack(packed, NODE_KEYS_PACKED, &back) != ERR_OK, "bit %zu", bit);
+        enum err e = keys_unpack(packed, NODE_KEYS_PACKED, &back);
+        CHECK(e == (bit < 64 ? ERR_MALFORMED : bit < 96 ? ERR_INCOMPATIBLE : ERR_DATA_LOSS), "bit %zu: %s", bit,
+              err_name(e));
         packed[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
     for (size_t size = 0; size <= NODE_KEYS_PACKED + 1; size++) {

@@ -74,6 +74,7 @@ static const struct {
     {1, "a", 1, 0, LATER, TOKEN_EXPIRED, 0, "but not for ever"},
     {2, "a2", 2, 0, NOW, TOKEN_NAME_TAKEN, 2, "a refusal costs no use"},
     {2, "b", 2, 0, NOW, TOKEN_GRANTED, 1, "two nodes"},
+    {2, "b", 2, 0, NOW, TOKEN_GRANTED, 1, "the first of them again, at no cost"},
     {2, "a2", 3, 1, NOW, TOKEN_GRANTED, 0, "a new identity, for which the former one vouches"},
     {2, "c", 7, 0, NOW, TOKEN_USED, 0, "a third node"},
     {3, "b", 1, 0, NOW, TOKEN_NAME_TAKEN, 1, "the former identity of another node has no claim left"},

@@ -8,6 +8,10 @@
 
 #include "tests/support/check.h"
 
+#ifndef KIT_TREE
+#define KIT_TREE "." /* the build says where the tree is */
+#endif
+
 enum {
     VECTOR_MAX = 4096
 };
