@@ -11,7 +11,6 @@
 #include "common/base/macros.h"
 #include "common/base/name.h"
 #include "nucleus/manifest_grant.h"
-#include "nucleus/manifest_keys.h"
 
 enum {
     MANIFEST_CELLS_MAX = 1024,        /* entries; one process table and one screen a node       */
