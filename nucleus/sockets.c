@@ -183,7 +183,7 @@ static enum err keep(struct shell *s, const struct manifest_cell *c, const struc
 enum err sockets_open(struct shell *s, const struct manifest_cell *c, uint32_t instance, struct sockets_grant *ret,
                       char why[JAIL_WHY_SIZE])
 {
-    struct shell_socket *k;
+    struct shell_socket *k = NULL;
     enum err e = ERR_OK;
 
     ret->count = 0;

@@ -42,14 +42,14 @@ static void what_is_made_is_ours_alone(void)
 }
 
 /* Each row does something to a good directory; `words` must be in what is said. */
-static void make_group(int dir) { (void)fchmodat(dir, VAULT_IDENTITY, 0640, 0); }
-static void make_others(int dir) { (void)fchmodat(dir, VAULT_IDENTITY, 0604, 0); }
+static void make_group(int dir) { (void)!fchmodat(dir, VAULT_IDENTITY, 0640, 0); }
+static void make_others(int dir) { (void)!fchmodat(dir, VAULT_IDENTITY, 0604, 0); }
 static void make_link(int dir)
 {
     (void)renameat(dir, VAULT_IDENTITY, dir, "elsewhere");
-    (void)symlinkat("elsewhere", dir, VAULT_IDENTITY);
+    (void)!symlinkat("elsewhere", dir, VAULT_IDENTITY);
 }
-static void make_second_name(int dir) { (void)linkat(dir, VAULT_IDENTITY, dir, "copy", 0); }
+static void make_second_name(int dir) { (void)!linkat(dir, VAULT_IDENTITY, dir, "copy", 0); }
 static void make_pipe(int dir)
 {
     (void)unlinkat(dir, VAULT_IDENTITY, 0);
