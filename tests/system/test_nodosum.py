@@ -354,3 +354,37 @@ def test_without_a_server_the_reason_is_said(make_node, build, short_dir):
     node = make_node(nodosums.manifest(build, short_dir, "node-1", ["one.test.example"], listen="127.0.0.1:7411"))
     refused = node.command("up", node.manifest_path, "--detach", timeout=60)
     assert refused.status == 1 and "set dns_servers" in refused.err + node.log()
+
+
+# The whole way: a cluster as a person makes one, and a cell that has neither files of keys nor the network.
+
+def whole(index):
+    cells = [{"name": "nodosum", "serves": nodosums.SERVES,
+              "sandbox": {"write": ["state"], "keys": ["datagram"],
+                          "listen": [{"name": "gossip", "at": f"udp://0.0.0.0:{nodosums.PORT}"}]},
+              "config": {"seeds": [f"10.77.0.1:{nodosums.PORT}"] if index > 0 else []}}]
+    if index == 0:
+        cells.append({"name": "issuer", "serves": ["issuer.*"],
+                      "sandbox": {"write": ["state"], "keys": ["issuer"],
+                                  "listen": [{"name": "join", "at": f"tcp://0.0.0.0:{nodosums.PORT}"}]}})
+    return cells
+
+
+def test_a_cluster_as_a_person_makes_one(make_cluster):
+    cluster = make_cluster(3, whole)
+    cluster[0].cli("init", "--node-id", "node-1")
+    cluster.up(cluster[:1])
+    for node in cluster[1:]:
+        token = cluster[0].cli("token", "create", "--address", f"10.77.0.1:{nodosums.PORT}", json=True)["token"]
+        node.cli("join", "--node-id", node.name, token)
+    cluster.up(cluster[1:])
+    took = nodosums.agree(cluster, list(cluster), 2 + SLACK, "three nodes, by init, token and join")
+    print(f"known to all after {took * 1000:.0f} ms")
+    assert {m["address"] for m in cluster[0].cli("members", json=True)["members"]} == \
+        {f"{node.address}:{nodosums.PORT}" for node in cluster}
+    sandbox = cluster[1].cli("inspect", "nodosum", json=True)["sandbox"]
+    assert {"net": True}.items() <= {n["kind"]: n["own"] for n in sandbox["namespaces"]}.items()
+    assert not [c for c in sandbox["calls"] if c["name"] == "socket" and "INET" in c["condition"]], \
+        "it can make no socket to the world: it has the one it was handed"
+    cluster[2].kill("nodosum")
+    nodosums.agree(cluster, list(cluster), 2 + SLACK, "the socket outlived the process")
