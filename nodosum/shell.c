@@ -360,7 +360,7 @@ static void drop_resolved(struct nodosum_shell *s, const struct nodosum_found *f
     s->founds = kept;
 }
 
-/* What a name stands for now; while there is nothing, it is shown as a name. */
+/* What a name means at present; while it means nothing, it is shown as a name. */
 static void on_names(void *context)
 {
     struct nodosum_shell *s = context;
