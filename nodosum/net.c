@@ -2,8 +2,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "common/run/fd.h"
@@ -88,6 +91,52 @@ static bool sends_from(int fd, bool is_v6, const struct nodosum_address *target,
     return is_known;
 }
 
+/* The first IPv4 address of an interface that is up and not the loopback. Asked of the socket itself: it may be one
+ * of another network namespace than this process's, handed over. */
+static bool first_v4(int fd, struct nodosum_address *self)
+{
+    enum { INTERFACES_MAX = 64 };
+    struct ifreq all[INTERFACES_MAX];
+    struct ifconf list = {.ifc_len = sizeof all, .ifc_req = all};
+
+    if (ioctl(fd, SIOCGIFCONF, &list) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < (size_t)list.ifc_len / sizeof *all; i++) {
+        struct sockaddr_in at;
+        struct ifreq flags = all[i];
+        memcpy(&at, &all[i].ifr_addr, sizeof at);
+        if (at.sin_family == AF_INET && ioctl(fd, SIOCGIFFLAGS, &flags) == 0 &&
+            (flags.ifr_flags & (IFF_UP | IFF_LOOPBACK)) == IFF_UP) {
+            *self = (struct nodosum_address){.ip = {[10] = 0xff, [11] = 0xff}, .port = self->port};
+            memcpy(self->ip + 12, &at.sin_addr, 4);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The same for IPv6; link-local addresses are none without their interface (RFC 4007). */
+static bool first_v6(struct nodosum_address *self)
+{
+    struct ifaddrs *all = NULL;
+    bool is_found = false;
+
+    if (getifaddrs(&all) != 0) {
+        return false;
+    }
+    for (struct ifaddrs *i = all; i != NULL && !is_found; i = i->ifa_next) {
+        const union place *p = (const union place *)i->ifa_addr;
+        if (p != NULL && p->any.sa_family == AF_INET6 && (i->ifa_flags & (IFF_UP | IFF_LOOPBACK)) == IFF_UP &&
+            !IN6_IS_ADDR_LINKLOCAL(&p->v6.sin6_addr)) {
+            memcpy(self->ip, &p->v6.sin6_addr, sizeof self->ip);
+            is_found = true;
+        }
+    }
+    freeifaddrs(all);
+    return is_found;
+}
+
 static void find_self(int fd, bool is_v6, const struct nodosum_settings *s, struct nodosum_address *self)
 {
     /* For documentation (RFC 5737, RFC 3849): the way to them is the way to everywhere. */
@@ -104,8 +153,10 @@ static void find_self(int fd, bool is_v6, const struct nodosum_settings *s, stru
             return;
         }
     }
-    *self = (struct nodosum_address){.ip = {[10] = 0xff, [11] = 0xff, [12] = IN_LOOPBACKNET, [15] = 1},
-                                     .port = self->port};
+    if (!first_v4(fd, self) && !(is_v6 && first_v6(self))) {
+        *self = (struct nodosum_address){.ip = {[10] = 0xff, [11] = 0xff, [12] = IN_LOOPBACKNET, [15] = 1},
+                                         .port = self->port};
+    }
 }
 
 enum err nodosum_net_open(const struct nodosum_settings *settings, int *fd, int *ret_fd,

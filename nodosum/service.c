@@ -5,6 +5,8 @@
 #include "common/run/loop.h"
 #include "nodosum/wire.h"
 
+enum { LAN_COUNTS = 13 };
+
 static bool is_self(const struct nodosum_shell *s, const struct nodosum_id *id)
 {
     return memcmp(id->byte, s->keys.id, sizeof id->byte) == 0;
@@ -213,7 +215,7 @@ static bool add_counts(struct nodosum_shell *s, struct cell_call *call, Cell__No
         {"datagrams_out", d.datagrams_out}, {"sessions", d.sealed.meetings}, {"peers", d.sealed.peers},
         {"kernel_drops", d.kernel_drops}, {"queue_full", d.queue_full}, {"unsendable", d.unsendable}, {"untaken", s->untaken},
     };
-    reply->counts = cell_call_alloc(call, sizeof *reply->counts * ARRAY_LEN(rows));
+    reply->counts = cell_call_alloc(call, sizeof *reply->counts * (ARRAY_LEN(rows) + LAN_COUNTS));
     for (; reply->counts != NULL && reply->n_counts < ARRAY_LEN(rows); reply->n_counts++) {
         Cell__Nodosum__Count *one = nodosum_wire_count(call, rows[reply->n_counts].name, rows[reply->n_counts].value);
         if (one == NULL) {
@@ -222,6 +224,30 @@ static bool add_counts(struct nodosum_shell *s, struct cell_call *call, Cell__No
         reply->counts[reply->n_counts] = one;
     }
     return reply->counts != NULL;
+}
+
+/* The neighbours' counts, where they are looked for. */
+static bool add_lan_counts(struct nodosum_shell *s, struct cell_call *call, Cell__Nodosum__TopologyReply *reply)
+{
+    const struct nodosum_lan_counters *c = nodosum_lan_counters(s->neighbours.lan);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } rows[LAN_COUNTS] = {
+        {"lan_taken", c->taken}, {"lan_own", c->own}, {"lan_oversized", c->oversized}, {"lan_malformed", c->malformed},
+        {"lan_busy", c->busy}, {"lan_strange", c->strange}, {"lan_forged", c->forged}, {"lan_replayed", c->replayed},
+        {"lan_unasked", c->unasked}, {"lan_questions", c->questions}, {"lan_answers", c->answers},
+        {"lan_unsent", c->unsent}, {"lan_evicted", c->evicted},
+    };
+
+    for (size_t i = 0; i < LAN_COUNTS; i++) {
+        Cell__Nodosum__Count *one = nodosum_wire_count(call, rows[i].name, rows[i].value);
+        if (one == NULL) {
+            return false;
+        }
+        reply->counts[reply->n_counts++] = one;
+    }
+    return true;
 }
 
 static bool add_near(struct nodosum_shell *s, struct cell_call *call, Cell__Nodosum__TopologyReply *reply)
@@ -277,7 +303,8 @@ enum err nodosum_service_topology(void *state, struct cell_call *call, const voi
     reply.known = nodosum_core_count(s->core);
     reply.revision = s->revision;
     if (reply.address == NULL || !nodosum_wire_bytes(call, &self, &reply.id) || !add_seeds(s, call, &reply) ||
-        !add_near(s, call, &reply) || !add_counts(s, call, &reply)) {
+        !add_near(s, call, &reply) || !add_counts(s, call, &reply) ||
+        (s->neighbours.lan != NULL && !add_lan_counts(s, call, &reply))) {
         return ERR_NOMEM;
     }
     return cell_reply(call, &reply);

@@ -286,8 +286,13 @@ enum err nodosum_shell_open(struct cell *cell, void *state)
     s->metric_events = cell_metric_counter(cell, "cell_nodosum_events_total", "changes of membership seen");
     s->metric_refused = cell_metric_counter(cell, "cell_nodosum_refused_total", "sealed packets that were no packets");
     s->metric_health = cell_metric_gauge(cell, "cell_nodosum_health", "local health multiplier, 0 is well");
+    s->neighbours.group = s->neighbours.own = -1;
     e = load_keys(s);
-    return e == ERR_OK ? open_socket(s) : e;
+    e = e == ERR_OK ? open_socket(s) : e;
+    if (e == ERR_OK && nodosum_resolver_is_wanted(&s->settings)) {
+        e = nodosum_resolver_open(&s->resolver, &s->settings);
+    }
+    return e == ERR_OK && s->settings.lan ? nodosum_neighbours_open(&s->neighbours, &s->self) : e;
 }
 
 static enum err make_core(struct nodosum_shell *s, uint64_t incarnation)
@@ -338,6 +343,58 @@ static void seed_with_config(struct nodosum_shell *s)
     nodosum_shell_seeds(s, NODOSUM_SOURCE_STATIC, found, s->settings.seeds);
 }
 
+/* A configured name that is among what was found stands there with its address from now on. */
+static void drop_resolved(struct nodosum_shell *s, const struct nodosum_found *found, uint32_t count)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < s->founds; i++) {
+        bool is_resolved = false;
+        for (uint32_t k = 0; k < count && !s->found[i].has_address; k++) {
+            is_resolved |= strcmp(s->found[i].text, found[k].text) == 0;
+        }
+        if (!is_resolved) {
+            s->found[kept++] = s->found[i];
+        }
+    }
+    s->founds = kept;
+}
+
+/* What a name means at present; while it means nothing, it is shown as a name. */
+static void on_names(void *context)
+{
+    struct nodosum_shell *s = context;
+    const struct nodosum_dns *d = &s->resolver.dns;
+    struct nodosum_found found[NODOSUM_DNS_SEEDS_MAX];
+
+    for (uint32_t i = 0; i < d->seeds; i++) {
+        found[i] = (struct nodosum_found){.source = NODOSUM_SOURCE_DNS, .has_address = true,
+                                          .address = d->seed[i].address};
+        (void)snprintf(found[i].text, sizeof found[i].text, "%s:%u", d->seed[i].host, d->seed[i].address.port);
+    }
+    log_debug("NODOSUM-DNS", "seeds=%" PRIu32 " answered=%" PRIu32 " unanswered=%" PRIu32, d->seeds, d->answered,
+              d->unanswered);
+    if (d->seeds > 0) { /* a server that fails takes nothing back */
+        drop_resolved(s, found, d->seeds);
+        nodosum_shell_seeds(s, NODOSUM_SOURCE_DNS, found, d->seeds);
+    }
+}
+
+/* The neighbours that were heard last are seeds. */
+static void on_neighbours(void *context)
+{
+    struct nodosum_shell *s = context;
+    struct nodosum_lan_peer peer[NODOSUM_SEEDS_MAX];
+    struct nodosum_found found[NODOSUM_SEEDS_MAX];
+    uint32_t count = nodosum_lan_list(s->neighbours.lan, peer, NODOSUM_SEEDS_MAX);
+
+    for (uint32_t i = 0; i < count; i++) {
+        found[i] = (struct nodosum_found){.source = NODOSUM_SOURCE_LAN, .has_address = true, .address = peer[i].address};
+        (void)snprintf(found[i].text, sizeof found[i].text, "%s", peer[i].name);
+    }
+    nodosum_shell_seeds(s, NODOSUM_SOURCE_LAN, found, count);
+}
+
 enum err nodosum_shell_start(struct cell *cell, void *state)
 {
     struct nodosum_shell *s = state;
@@ -361,13 +418,22 @@ enum err nodosum_shell_start(struct cell *cell, void *state)
     s->waiters.answer = nodosum_service_answer;
     s->waiters.context = s;
     seed_with_config(s); /* the first step: it looks for the seeds at once */
-    return ERR_OK;
+    if (s->settings.lan) {
+        e = nodosum_neighbours_start(&s->neighbours, host_loop(cell), &s->keys, s->self.port, incarnation,
+                                     on_neighbours, s);
+    }
+    if (e == ERR_OK && nodosum_resolver_is_wanted(&s->settings)) {
+        e = nodosum_resolver_start(&s->resolver, host_loop(cell), on_names, s);
+    }
+    return e;
 }
 
 void nodosum_shell_stop(void *state)
 {
     struct nodosum_shell *s = state;
 
+    nodosum_neighbours_close(&s->neighbours);
+    nodosum_resolver_close(&s->resolver);
     loop_timer_free(s->timer);
     datagram_close(s->datagram);
     nodosum_store_close(&s->store);

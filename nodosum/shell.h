@@ -6,6 +6,8 @@
 #include "common/run/cell.h"
 #include "nodosum/config.h"
 #include "nodosum/core.h"
+#include "nodosum/neighbours.h"
+#include "nodosum/resolver.h"
 #include "nodosum/store.h"
 #include "nodosum/waiters.h"
 
@@ -49,6 +51,8 @@ struct nodosum_shell {
     uint64_t revision;                   /* of the newest event that watchers were woken for */
     uint64_t measure_ms;
     struct nodosum_meta meta;            /* as told last */
+    struct nodosum_neighbours neighbours;
+    struct nodosum_resolver resolver;
     uint32_t founds;
     struct nodosum_found found[NODOSUM_SHELL_FOUND_MAX];
     uint64_t rtts;                       /* samples ever */

@@ -39,7 +39,7 @@ static bool put(char *field, size_t size, const char *text)
 }
 
 /* A name, or two with a dot between them: "counters", "keys.tls", "listen.gossip". */
-static bool is_descriptor(const char *text)
+static bool is_descriptor_name(const char *text)
 {
     const char *dot = strchr(text, '.');
 
@@ -99,7 +99,7 @@ static const char *judge_genesis(const Cell__Gap__Genesis *g, size_t fd_count)
         return "descriptors and their names differ in number";
     }
     for (size_t i = 0; i < fd_count; i++) {
-        if (!is_descriptor(g->descriptors[i])) {
+        if (!is_descriptor_name(g->descriptors[i])) {
             return "a descriptor's name is no name";
         }
     }

@@ -68,10 +68,12 @@ def filter_program(rules):
 class Member(node_module.Node):
     """A node in a namespace of its own."""
 
-    def __init__(self, cluster, index, build, manifest, name):
-        self.index, self.cluster = index, cluster
-        self.address, self.address6 = f"10.77.0.{index + 1}", f"fdce::{index + 1:x}"
-        self.place, self.namespace = cluster.namespace()
+    def __init__(self, cluster, index, build, manifest, name, beside=None):
+        """beside: a member whose namespace, and so address, it shares."""
+        self.index, self.cluster, self.beside = index, cluster, beside
+        number = index + 1 if beside is None else beside.index + 1
+        self.address, self.address6 = f"10.77.0.{number}", f"fdce::{number:x}"
+        self.place, self.namespace = cluster.namespace() if beside is None else (beside.place, beside.namespace)
         super().__init__(build, manifest, name, directory=os.path.join(cluster.directory, f"n{index}"))
 
     def up(self, timeout=node_module.UP_DEADLINE):
@@ -173,6 +175,11 @@ class Cluster:
         self.ask(f"raw {node.place} eth0")
         self.members.append(node)
         return node
+
+    def beside(self, other, build, manifest, name):
+        """One more node on the same host as `other`: it shares its network. Cut and delay the other instead."""
+        self.members.append(Member(self, len(self.members), build, manifest, name, other))
+        return self.members[-1]
 
     def _apply(self, receivers):
         """Make the filters of these nodes' ports what the rules say: in one batch, the new one of a port before its

@@ -6,7 +6,7 @@ from . import pb, sp
 
 PORT = 7402
 SERVES = ["nodosum.*"]
-MEMBERS, WATCH, LEAVE = 200, 201, 202
+MEMBERS, WATCH, LEAVE, RTTS = 200, 201, 202, 205
 
 
 def make_keys(build, directory, name, cluster="tests"):
