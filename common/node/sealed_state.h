@@ -109,6 +109,17 @@ struct sealed_peer {
     struct sealed_peer_numbers numbers;
 };
 
+enum {
+    SEALED_ASKED_PLACES = 1024, /* questions of this second that are told apart: 12 KiB */
+};
+
+/* How often a question was answered in a second. */
+struct sealed_asked {
+    uint32_t print; /* of its salt */
+    uint32_t second;
+    uint32_t count;
+};
+
 struct sealed {
     struct node_keys keys;
     struct sealed_epoch epoch[NODE_CLUSTER_KEYS];
@@ -127,6 +138,7 @@ struct sealed {
     struct sealed_wait *free_wait;
     struct sealed_wait *wait_pool;
     struct rate cookies, meetings, notices;
+    struct sealed_asked asked[SEALED_ASKED_PLACES];
     struct sealed_numbers numbers;
 };
 
