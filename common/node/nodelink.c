@@ -176,6 +176,7 @@ static void on_message(void *context, const uint8_t *trace, size_t trace_len, co
     }
     memcpy(ticket.trace, trace, trace_len);
     l->numbers.questions++;
+    k->open++;
     l->config.question(l->config.context, &k->who, &ticket, body, size);
 }
 
@@ -444,12 +445,21 @@ static void on_connect(void *context, unsigned bits)
 
 /* ---- time --------------------------------------------------------------------------------------- */
 
+/* Somebody waits for an answer: not idle, however long that takes. */
+static bool is_awaited(const struct nodelink *k)
+{
+    return k->stage == NODELINK_UP && (k->peer != NULL ? k->peer->in_flight > 0 : k->open > 0);
+}
+
 /* Whether it ended: then others may have, too, in callbacks. */
 static bool look_at(struct nodelink *k, uint64_t now_ms)
 {
     if (k->is_held) {
         k->is_held = false;
         loop_watch_want(k->watch, k->want);
+    }
+    if (is_awaited(k)) {
+        k->used_ms = now_ms;
     }
     uint64_t due_ms = k->stage == NODELINK_UP ? k->used_ms + NODELINK_IDLE_MS : k->since_us / 1000 + NODELINK_SHAKE_MS;
 
@@ -506,6 +516,7 @@ enum err nodelink_answer(struct nodelinks *l, const struct nodelink_ticket *tick
     if (out == NULL) {
         return ERR_NOMEM;
     }
+    k->open -= k->open > 0;
     return nodelink_put(k, out) ? ERR_OK : ERR_PEER_DEAD;
 }
 

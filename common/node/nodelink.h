@@ -23,7 +23,7 @@ enum {
     NODELINK_FLIGHT_MAX = 32,         /* of these asked: nng keeps 64 answers a connection and drops the next */
     NODELINK_ANSWERS_MAX = 64,        /* answers that one peer has not read; it is cut off at the next       */
     NODELINK_SHAKE_MS = 5000,         /* for connecting, and again for the handshake                         */
-    NODELINK_IDLE_MS = 60000,         /* without a whole message: closed, also in the middle of one          */
+    NODELINK_IDLE_MS = 60000,         /* without a whole message and without an open question: closed        */
     NODELINK_ALIVE_S = 15,            /* silence after which the kernel asks a host whether it is there;    */
     NODELINK_ALIVE_EVERY_S = 5,       /* … then so often,                                                   */
     NODELINK_ALIVE_TIMES = 3,         /* … so many times: a dead host is known dead after 30 s              */

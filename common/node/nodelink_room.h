@@ -35,6 +35,7 @@ struct nodelink {
     struct sp_frame in;
     struct nodelink_out *first, *last;
     uint32_t out_count;
+    uint32_t open; /* questions taken and not answered */
     uint64_t since_us; /* of the stage                                        */
     uint64_t used_ms;  /* when a message was whole, either way                */
     bool is_busy;      /* its bytes are being taken apart: not to be freed now */

@@ -46,6 +46,7 @@ enum {
     SEALED_TOKEN_MS = 15000,      /* a token is good for one to two times that: time for every try        */
     SEALED_SILENCE_MS = 15000,    /* sent and nothing heard for so long: the acquaintance is made anew    */
     SEALED_COOKIES_MAX = 4000,    /* COOKIEs a second: 1.5 us each                                        */
+    SEALED_COOKIES_EACH = 4,      /* … to one and the same question: who has caught some cannot use up all */
     SEALED_MEETINGS_MAX = 1000,   /* WELCOMEs a second: each may cost two curve operations, 80 us         */
     SEALED_NOTICES_MAX = 100,     /* NOTICEs a second                                                     */
     SEALED_RENEW_MS = 60000,      /* a session under an older key is renewed no more often: the peer may lack the newer */

@@ -144,13 +144,30 @@ static bool is_token_good(const struct sealed *s, const struct sealed_hello *h, 
     return sodium_memcmp(token, h->token, sizeof token) == 0;
 }
 
+/* Whether this very question has been answered often enough in this second: a HELLO that somebody caught on its
+ * way can be sent again by anybody. Two questions that share a place are not told apart: then the budget of all
+ * holds alone. */
+static bool is_tiresome(struct sealed *s, const struct sealed_hello *h, uint64_t now_ms)
+{
+    uint8_t hash[crypto_shorthash_BYTES];
+    uint32_t second = (uint32_t)(now_ms / 1000);
+
+    (void)crypto_shorthash(hash, h->salt, sizeof h->salt, s->hash_key);
+    uint32_t print = bytes_get_be32(hash);
+    struct sealed_asked *a = &s->asked[bytes_get_be32(hash + 4) % SEALED_ASKED_PLACES];
+    if (a->count == 0 || a->second != second) {
+        *a = (struct sealed_asked){print, second, 0};
+    }
+    return a->print == print && ++a->count > SEALED_COOKIES_EACH;
+}
+
 /* Ask it to prove its address. Nothing is kept. */
 static unsigned answer_cookie(struct sealed *s, const struct sealed_epoch *epoch, const struct sealed_hello *h,
                               uint64_t now_ms, struct sealed_packet *out)
 {
     struct sealed_cookie c = {.to = h->from, .epoch = epoch->epoch};
 
-    if (!passes(&s->cookies, SEALED_COOKIES_MAX, now_ms)) {
+    if (is_tiresome(s, h, now_ms) || !passes(&s->cookies, SEALED_COOKIES_MAX, now_ms)) {
         return SEALED_REFUSED_BUSY;
     }
     token_of(s, h, &out->to, now_ms / SEALED_TOKEN_MS, c.token);

@@ -5,39 +5,8 @@
 #include "common/base/rate.h"
 #include "common/node/sealed.h"
 #include "common/node/sealed_key.h"
+#include "common/node/sealed_link.h"
 #include "common/node/sealed_window.h"
-
-/* A place in a ring that begins and ends at its head; alone, it points to itself. */
-struct sealed_link {
-    struct sealed_link *next;
-    struct sealed_link *prev;
-};
-
-static inline void sealed_link_init(struct sealed_link *l)
-{
-    l->next = l->prev = l;
-}
-
-static inline bool sealed_link_is_alone(const struct sealed_link *l)
-{
-    return l->next == l;
-}
-
-static inline void sealed_link_out(struct sealed_link *l)
-{
-    l->next->prev = l->prev;
-    l->prev->next = l->next;
-    sealed_link_init(l);
-}
-
-/* Before `head`: as the last of its ring. */
-static inline void sealed_link_in(struct sealed_link *head, struct sealed_link *l)
-{
-    l->prev = head->prev;
-    l->next = head;
-    head->prev->next = l;
-    head->prev = l;
-}
 
 /* What a session is to its peer. Each role has a place of its own at any time, so a session changes its
  * role without moving, and its index with it. */
@@ -109,6 +78,17 @@ struct sealed_peer {
     struct sealed_peer_numbers numbers;
 };
 
+enum {
+    SEALED_ASKED_PLACES = 1024, /* questions of this second that are told apart: 12 KiB */
+};
+
+/* How often a question was answered in a second. */
+struct sealed_asked {
+    uint32_t print; /* of its salt */
+    uint32_t second;
+    uint32_t count;
+};
+
 struct sealed {
     struct node_keys keys;
     struct sealed_epoch epoch[NODE_CLUSTER_KEYS];
@@ -127,6 +107,7 @@ struct sealed {
     struct sealed_wait *free_wait;
     struct sealed_wait *wait_pool;
     struct rate cookies, meetings, notices;
+    struct sealed_asked asked[SEALED_ASKED_PLACES];
     struct sealed_numbers numbers;
 };
 

@@ -2,7 +2,7 @@
 import errno
 import socket
 
-from support import pb, wait
+from support import pb, procs, wait
 
 SOCKET = 20009
 
@@ -55,6 +55,27 @@ def test_a_socket_outlives_its_process(make_node, build):
         assert int(ask(node, "where")[1]) == port
         wait.until(lambda: ask(node, "echo") == (0, "meanwhile"), 5, "it waited")
         assert s.recv(100) == b"meanwhile"
+
+
+def test_a_socket_is_bound_again_after_both_have_died(make_node, build):
+    """kill -9 the nucleus: the cell serves on. Kill the cell too: the successor binds the same port for the next one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    node = make_node([cell_of(build, f"tcp://127.0.0.1:{port}")])
+    node.up()
+    before = node.cli("status", json=True)
+    procs.kill(before["nucleus_pid"])
+    node.wait_until(lambda: node.command("--json", "status").status == 0
+                    and node.cli("status", json=True)["nucleus_generation"] == 2, 10, "a successor")
+    with client(socket.AF_INET, socket.SOCK_STREAM, port) as s:
+        wait.until(lambda: ask(node, "accept")[0] == 0, 5, "the cell serves on")
+        assert s.recv(5) == b"hello"
+    old = node.kill("probe", 0)
+    node.wait_until(lambda: row(node)["pid"] not in (old, 0) and row(node)["state"] == "ready", 20, "another process")
+    with client(socket.AF_INET, socket.SOCK_STREAM, port) as s:
+        wait.until(lambda: ask(node, "accept")[0] == 0, 5, "at the same port")
+        assert s.recv(5) == b"hello"
 
 
 def test_a_stream_socket_listens(make_node, build):

@@ -61,6 +61,7 @@ static void on_question(void *context, const struct pki_who *from, const struct 
 
     n->asked++;
     n->asker = *from;
+    n->ticket = *ticket;
     if (!n->is_silent) {
         CHECK(nodelink_answer(n->links, ticket, body, size) == ERR_OK, "an echo is taken");
     }

@@ -27,7 +27,8 @@ struct kit_node {
     /* What it was asked, and how often. */
     uint32_t asked;
     struct pki_who asker;
-    bool is_silent;                 /* does not answer */
+    struct nodelink_ticket ticket;  /* of the last question */
+    bool is_silent;                 /* does not answer by itself */
 };
 
 /* What became of a question. */

@@ -93,6 +93,44 @@ static void few_wait(void)
     CHECK(many.count == 2 && many.e == ERR_CANCELLED, "a question ends with the links");
 }
 
+static void make_idle(struct kit_node *n)
+{
+    for (struct nodelink *k = n->links->links; k != NULL; k = k->next) {
+        k->used_ms -= NODELINK_IDLE_MS;
+    }
+    nodelink_soon(n->links, 0);
+}
+
+static void an_open_question_keeps_a_link(void)
+{
+    struct kit_node a, b;
+    struct nodelink_numbers numbers;
+    uint32_t never = 0;
+
+    kit_certify(&ours, 1, 0, &a);
+    kit_certify(&ours, 2, 0, &b);
+    kit_open(&a, loop);
+    kit_open(&b, loop);
+    b.is_silent = true;
+    memset(&answer, 0, sizeof answer);
+    CHECK(nodelink_ask(a.links, b.who.id, &b.at, (const uint8_t *)"x", 1, 9000, kit_done, &answer) == ERR_OK, "asked");
+    kit_run(loop, &b.asked, 1, 9000);
+    make_idle(&a);
+    make_idle(&b);
+    kit_run(loop, &never, 1, 50);
+    nodelink_count(b.links, &numbers);
+    CHECK(answer.count == 0 && numbers.links == 1 && numbers.idle_closed == 0, "somebody waits: the link stays");
+    CHECK(nodelink_answer(b.links, &b.ticket, (const uint8_t *)"late", 4) == ERR_OK, "the answer");
+    kit_run(loop, &answer.count, 1, 5000);
+    CHECK(answer.e == ERR_OK && answer.size == 4, "arrives");
+    make_idle(&b);
+    kit_run(loop, &never, 1, 50);
+    nodelink_count(b.links, &numbers);
+    CHECK(numbers.links == 0 && numbers.idle_closed == 1, "nobody waits: it goes");
+    kit_close(&a);
+    kit_close(&b);
+}
+
 static void a_link_comes_back(void)
 {
     struct kit_node a, b;
@@ -107,10 +145,7 @@ static void a_link_comes_back(void)
     kit_open(&b, loop);
     CHECK(kit_ask(&a, &b, "x", 1, 9000, &answer) == ERR_OK, "there it is");
     /* A minute of silence, as its clock has it. */
-    for (struct nodelink *k = a.links->links; k != NULL; k = k->next) {
-        k->used_ms -= NODELINK_IDLE_MS;
-    }
-    nodelink_soon(a.links, 0);
+    make_idle(&a);
     CHECK(kit_ask(&a, &b, "x", 1, 9000, &answer) == ERR_OK, "after an idle link was closed");
     CHECK(seen(&a, &b).connects == 2, "another one: %u", (unsigned)seen(&a, &b).connects);
     kit_close(&a);
@@ -437,6 +472,7 @@ int main(void)
     other = kit_cluster(0xc1); /* which calls itself the same */
     a_question_is_answered();
     few_wait();
+    an_open_question_keeps_a_link();
     a_link_comes_back();
     certificates_are_looked_at();
     what_is_no_tls_is_refused();

@@ -138,29 +138,30 @@ static void every_bit_counts(void)
     (void)kit_send(&a, 0, &b, "knock, knock", 12, &none);
     for (unsigned kind = 0; kind < 5; kind++) {
         struct kit_node *to = kind % 2 == 0 ? &b : &a;
+        uint64_t now_ms = kind == 0 ? 0 : 1000; /* a question is answered few times in a second */
         if (kind % 2 == 0) {
-            REQUIRE(kit_next(&a, 0, &d[kind]), "something to send");
+            REQUIRE(kit_next(&a, now_ms, &d[kind]), "something to send");
         }
         for (size_t bit = 0; bit < 8 * d[kind].size; bit++) {
             struct kit_datagram bad = d[kind];
             bad.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
             /* The MAC under the older key of a HELLO is not looked at where both have the newer. */
             bool is_unused = kind % 2 == 0 && kind < 4 && bit / 8 >= SEALED_HELLO_MIN;
-            (void)kit_take(to, 0, &bad, &none);
+            (void)kit_take(to, now_ms, &bad, &none);
             CHECK(to->verdict != SEALED_TAKEN || is_unused, "kind %u, bit %zu", kind, bit);
         }
         for (size_t size = 0; size < d[kind].size; size++) {
             struct kit_datagram cut = d[kind];
             cut.size = size;
-            (void)kit_take(to, 0, &cut, &none);
+            (void)kit_take(to, now_ms, &cut, &none);
             CHECK(to->verdict != SEALED_TAKEN, "kind %u cut to %zu", kind, size);
         }
-        CHECK(kind == 4 || kit_take(to, 0, &d[kind], &d[kind + 1]) == (kind % 2 == 0), "as it is");
+        CHECK(kind == 4 || kit_take(to, 1000, &d[kind], &d[kind + 1]) == (kind % 2 == 0), "as it is");
     }
-    (void)kit_take(&b, 0, &d[4], &none);
+    (void)kit_take(&b, 1000, &d[4], &none);
     CHECK(b.taken == 1, "and after all that the acquaintance was made");
     for (unsigned kind = 0; kind < 5; kind++) {
-        (void)kit_take(kind % 2 == 0 ? &b : &a, 0, &d[kind], &none);
+        (void)kit_take(kind % 2 == 0 ? &b : &a, 1000, &d[kind], &none);
     }
     CHECK(a.taken == 0 && b.taken == 1, "all of it again gives nothing");
     kit_end(&a);
@@ -477,6 +478,18 @@ static void counters_end(void)
     kit_end(&b);
 }
 
+/* Make a HELLO of `n` into another one that it could have sent. */
+static void ask_otherwise(const struct kit_node *n, uint32_t number, struct kit_datagram *d)
+{
+    struct sealed_hello h;
+
+    CHECK(sealed_wire_get_hello(d->bytes, &h), "a HELLO");
+    memcpy(h.salt, &number, sizeof number);
+    (void)sealed_wire_put_hello(&h, d->bytes);
+    sealed_key_mac(n->sealed->epoch[0].hello_key, d->bytes, SEALED_HELLO_BODY, NULL, h.key[0].mac);
+    (void)sealed_wire_put_hello(&h, d->bytes);
+}
+
 static void answers_have_a_budget(void)
 {
     struct kit_node a = kit_node(1, 1, 1), b = kit_node(2, 1, 1);
@@ -485,12 +498,18 @@ static void answers_have_a_budget(void)
 
     (void)kit_send(&a, 0, &b, "x", 1, &d);
     CHECK(kit_next(&a, 0, &d), "a question");
-    for (unsigned i = 0; i < 3 * SEALED_COOKIES_MAX; i++) {
+    for (unsigned i = 0; i < 1000; i++) {
         answers += kit_take(&b, 0, &d, &none);
     }
-    CHECK(answers == SEALED_COOKIES_MAX, "%u answers at once", answers);
-    CHECK(refused(&b, SEALED_REFUSED_BUSY) == 2 * SEALED_COOKIES_MAX, "the rest is counted");
-    CHECK(kit_take(&b, 1000, &d, &none), "a second later it answers again");
+    CHECK(answers == SEALED_COOKIES_EACH, "%u answers to one question", answers);
+    CHECK(refused(&b, SEALED_REFUSED_BUSY) == 1000 - SEALED_COOKIES_EACH, "the rest is counted");
+    CHECK(kit_take(&b, 1000, &d, &none), "a second later it is answered again");
+    for (uint32_t i = 0, others = 0; i < 2 * SEALED_COOKIES_MAX; i++) {
+        ask_otherwise(&a, i, &d);
+        others += kit_take(&b, 2000, &d, &none);
+        CHECK(others <= SEALED_COOKIES_MAX, "%u answers to all", others);
+        CHECK(i != 2 * SEALED_COOKIES_MAX - 1 || others == SEALED_COOKIES_MAX, "%u answers to all", others);
+    }
     kit_end(&a);
     kit_end(&b);
 }
