@@ -323,6 +323,7 @@ int cli_args_main(int argc, char **argv)
         fputs("cell: out of memory\n", stderr);
         return CLI_FAILED;
     }
+    cli->argv = argv;
     /* Errors made while reading the rest must be in the right form already. */
     for (char **at = argv + 1; *at != NULL && strcmp(*at, "--") != 0; at++) {
         cli->json = cli->json || strcmp(*at, "--json") == 0;

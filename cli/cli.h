@@ -75,6 +75,7 @@ struct cli_given {
 
 struct cli {
     const struct cli_command *command;
+    char **argv; /* as the process got it */
     const char *args[CLI_ARGS_MAX]; /* borrowed from argv */
     size_t arg_count;
     struct cli_given given[CLI_ARGS_MAX];

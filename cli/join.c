@@ -127,7 +127,7 @@ static int prepare(struct cli *cli, struct joining *j)
     int status = take_token(cli, &j->token);
 
     if (status == CLI_DONE) {
-        status = cli_node_open(cli, &j->vault);
+        status = cli_node_open(cli, &j->vault, true);
     }
     if (status == CLI_DONE) {
         status = check_place(cli, j);

@@ -23,7 +23,13 @@ int cli_node_refuse(struct cli *cli, const struct vault *v, enum err e)
     return cli_fail(cli, e, NULL, "%s", v->why);
 }
 
-int cli_node_open(struct cli *cli, struct vault *v)
+static int in_no_cluster(struct cli *cli)
+{
+    return cli_fail(cli, ERR_NOT_FOUND, "`cell init` makes a cluster, `cell join` joins one",
+                    "this node is in no cluster");
+}
+
+int cli_node_open(struct cli *cli, struct vault *v, bool makes)
 {
     v->fd = -1;
     int status = cli_place_need_state(cli);
@@ -33,7 +39,10 @@ int cli_node_open(struct cli *cli, struct vault *v)
     if (sodium_init() < 0) {
         return cli_fail(cli, ERR_UNSUPPORTED, NULL, "this system gives no random numbers");
     }
-    enum err e = vault_open(v, cli->state_dir, true);
+    enum err e = vault_open(v, cli->state_dir, makes);
+    if (e == ERR_NOT_FOUND && !makes) {
+        return in_no_cluster(cli);
+    }
     if (e == ERR_OK) {
         e = vault_lock(v);
     }
@@ -217,7 +226,7 @@ static int init(struct cli *cli, struct vault *v)
 {
     struct identity i;
     char key[PKI_PEM_MAX] = "";
-    int status = cli_node_open(cli, v);
+    int status = cli_node_open(cli, v, true);
 
     if (status == CLI_DONE && vault_has(v, VAULT_CLUSTER)) {
         return cli_fail(cli, ERR_EXISTS, "`cell identity` shows it; `cell leave` leaves it",
@@ -252,8 +261,7 @@ int cli_node_init(struct cli *cli)
 static int need_issuer(struct cli *cli, struct vault *v)
 {
     if (!vault_has(v, VAULT_CLUSTER)) {
-        return cli_fail(cli, ERR_PRECONDITION, "`cell init` makes a cluster, `cell join` joins one",
-                        "this node is in no cluster");
+        return in_no_cluster(cli);
     }
     return vault_has(v, VAULT_CA_KEY)
                ? CLI_DONE
@@ -320,7 +328,7 @@ int cli_node_rotate(struct cli *cli)
     if (!is_cluster && strcmp(cli->args[0], "certificate") != 0) {
         return cli_fail_usage(cli, NULL, "\"%s\" is none of cluster-key, certificate", cli->args[0]);
     }
-    int status = cli_node_open(cli, &v);
+    int status = cli_node_open(cli, &v, false);
     if (status == CLI_DONE) {
         status = need_issuer(cli, &v);
     }
@@ -350,7 +358,7 @@ static bool is_running(struct cli *cli)
 static int may_leave(struct cli *cli, const struct vault *v)
 {
     if (!vault_has(v, VAULT_CLUSTER)) {
-        return cli_fail(cli, ERR_NOT_FOUND, NULL, "this node is in no cluster: there is nothing to leave");
+        return in_no_cluster(cli);
     }
     if (cli_args_has(cli, "force")) {
         return CLI_DONE;
@@ -372,7 +380,7 @@ static int leave(struct cli *cli, struct vault *v)
     static const char *const files[] = {VAULT_CLUSTER, VAULT_NODE_CRT, VAULT_NODE_KEY, VAULT_CA_KEY, VAULT_CA_CRT,
                                         CLI_NODE_NEXT};
     struct identity i;
-    int status = cli_node_open(cli, v);
+    int status = cli_node_open(cli, v, false);
 
     if (status == CLI_DONE) {
         status = may_leave(cli, v);

@@ -13,8 +13,9 @@ int cli_node_identity(struct cli *cli);
 int cli_node_rotate(struct cli *cli);
 int cli_node_leave(struct cli *cli);
 
-/* Open (or make) and lock the directory of secrets. CLI_FAILED after saying why; close it in any case. */
-int cli_node_open(struct cli *cli, struct vault *v) MUST_CHECK;
+/* Open (or, with `makes`, make) and lock the directory of secrets. CLI_FAILED after saying why; close it in any
+ * case. */
+int cli_node_open(struct cli *cli, struct vault *v, bool makes) MUST_CHECK;
 
 /* Say what the vault says. Returns CLI_FAILED. */
 int cli_node_refuse(struct cli *cli, const struct vault *v, enum err e);

@@ -124,7 +124,7 @@ static int add_node_extensions(mbedtls_x509write_cert *c, const struct pki_who *
 
 /* What is common to both kinds: who signs, for which key, from when to when, under which number. */
 static int fill_common(mbedtls_x509write_cert *c, mbedtls_pk_context *signer, mbedtls_pk_context *subject,
-                       uint64_t now_s, uint32_t days, mbedtls_mpi *serial)
+                       uint64_t now_s, uint64_t until_s, mbedtls_mpi *serial)
 {
     uint8_t number[PKI_SERIAL];
     char from[PKI_DATE_SIZE], until[PKI_DATE_SIZE];
@@ -133,7 +133,7 @@ static int fill_common(mbedtls_x509write_cert *c, mbedtls_pk_context *signer, mb
     randombytes_buf(number, sizeof number);
     number[0] = (uint8_t)(number[0] & 0x7f) | 0x40; /* positive and of full length: RFC 5280, 4.1.2.2 */
     pki_date_format(now_s > slack_s ? now_s - slack_s : 0, from);
-    pki_date_format(now_s + (uint64_t)days * PKI_DAY_S, until);
+    pki_date_format(until_s, until);
     mbedtls_x509write_crt_set_version(c, MBEDTLS_X509_CRT_VERSION_3);
     mbedtls_x509write_crt_set_md_alg(c, MBEDTLS_MD_SHA256);
     mbedtls_x509write_crt_set_issuer_key(c, signer);
@@ -171,7 +171,7 @@ enum err pki_authority(const char *key, const uint8_t cluster_id[NODE_CLUSTER_ID
     enum err e = read_key(key, &pk);
     if (e == ERR_OK) {
         /* No authority below this one. */
-        int failed = fill_common(&c, &pk, &pk, now_s, PKI_AUTHORITY_DAYS, &serial) |
+        int failed = fill_common(&c, &pk, &pk, now_s, now_s + (uint64_t)PKI_AUTHORITY_DAYS * PKI_DAY_S, &serial) |
                      mbedtls_x509write_crt_set_issuer_name(&c, subject) |
                      mbedtls_x509write_crt_set_subject_name(&c, subject) |
                      mbedtls_x509write_crt_set_basic_constraints(&c, 1, 0) |
@@ -231,6 +231,16 @@ static enum err check_request(mbedtls_x509_csr *r)
     return ERR_OK;
 }
 
+/* No certificate outlives what vouches for it: TLS would refuse it then, and say something else. */
+static uint64_t until_for_node(const mbedtls_x509_crt *ca, uint64_t now_s)
+{
+    const mbedtls_x509_time *t = &ca->valid_to;
+    uint64_t wanted_s = now_s + (uint64_t)PKI_NODE_DAYS * PKI_DAY_S;
+    uint64_t ends_s = pki_date_seconds(t->year, t->mon, t->day, t->hour, t->min, t->sec);
+
+    return wanted_s < ends_s ? wanted_s : ends_s;
+}
+
 static enum err issue(mbedtls_pk_context *signer, const char *authority, mbedtls_x509_csr *request,
                       const struct pki_who *who, uint64_t now_s, char ret[PKI_PEM_MAX])
 {
@@ -247,7 +257,7 @@ static enum err issue(mbedtls_pk_context *signer, const char *authority, mbedtls
     if (mbedtls_x509_crt_parse(&ca, (const uint8_t *)authority, strlen(authority) + 1) == 0 &&
         mbedtls_pk_check_pair(&ca.pk, signer) == 0 && ca.ca_istrue != 0 &&
         mbedtls_x509_dn_gets(issuer, sizeof issuer, &ca.subject) > 0) {
-        int failed = fill_common(&c, signer, &request->pk, now_s, PKI_NODE_DAYS, &serial) |
+        int failed = fill_common(&c, signer, &request->pk, now_s, until_for_node(&ca, now_s), &serial) |
                      mbedtls_x509write_crt_set_issuer_name(&c, issuer) |
                      mbedtls_x509write_crt_set_subject_name(&c, subject) | add_node_extensions(&c, who);
         e = failed != 0 ? ERR_INTERNAL : write_certificate(&c, ret);

@@ -16,7 +16,8 @@ enum {
     PKI_SERIAL = 16,             /* random bytes                                             */
     PKI_HASH = 32,               /* SHA-256 of a certificate: its fingerprint                */
     PKI_AUTHORITY_DAYS = 3650,   /* a cluster's authority is good for this long              */
-    PKI_NODE_DAYS = 1095,        /* a node's certificate; joining again makes a fresh one    */
+    PKI_NODE_DAYS = 1095,        /* a node's certificate, never longer than the authority's;
+                                  * joining again makes a fresh one                          */
     PKI_SLACK_DAYS = 30,         /* both hold so long before they were made: a node whose clock is behind by
                                   * less is not locked out                                   */
 };

@@ -25,12 +25,10 @@ def free_port():
 class Cluster:
     """An initial node with a running issuer; other nodes are state directories beside it."""
 
-    def __init__(self, make_node, advertise=None):
+    def __init__(self, make_node, **fields):
         self.port = free_port()
-        config = {"listen": f"127.0.0.1:{self.port}"}
-        if advertise:
-            config["advertise"] = advertise
-        self.node = make_node([{"name": "issuer", "serves": ["issuer.*"], "config": config,
+        self.node = make_node([{"name": "issuer", "serves": ["issuer.*"], **fields,
+                                "config": {"listen": f"127.0.0.1:{self.port}"},
                                 "sandbox": {"network": True, "write": ["state"], "keys": ["issuer"]}}])
         self.node.cli("init", "--node-id", "db-1")
 
@@ -392,6 +390,15 @@ def test_used_tokens_stay_used_whatever_dies(cluster):
     fresh = cluster.token()
     cluster.restart_issuer(lambda pid: cluster.node.kill("issuer"))
     assert cluster.join("db-3", fresh["token"]).status == 0, "and unused ones unused"
+
+
+def test_a_twin_is_handed_the_keys_when_it_takes_over(make_node):
+    cluster = Cluster(make_node, spare=True).up()
+    token = cluster.token("--uses", "2")["token"]
+    assert cluster.join("db-2", token).status == 0
+    cluster.restart_issuer(lambda pid: cluster.node.kill("issuer"))
+    assert cluster.join("db-3", token).status == 0
+    assert set(cluster.members()) == {"db-1", "db-2", "db-3"}
 
 
 def issuer_file(cluster):

@@ -40,6 +40,9 @@ static void a_certificate_says_who(void)
               memcmp(f.who.cluster_id, who.cluster_id, sizeof who.cluster_id) == 0, "id and cluster");
     CHECK(f.not_before_s == NOW - PKI_SLACK_DAYS * (uint64_t)DAY, "holds for who is behind");
     CHECK(f.not_after_s == NOW + PKI_NODE_DAYS * (uint64_t)DAY, "and for so long");
+    REQUIRE(pki_issue(ca_key, ca, request, request_size, &who, NOW + 3600 * (uint64_t)DAY, again) == ERR_OK, "late");
+    CHECK(pki_check(ca, again, NULL, &f) == ERR_OK &&
+              f.not_after_s == NOW + PKI_AUTHORITY_DAYS * (uint64_t)DAY, "but not longer than the authority");
     REQUIRE(pki_issue(ca_key, ca, request, request_size, &who, NOW, again) == ERR_OK, "a second one");
     CHECK(strcmp(crt, again) != 0, "has another number");
     memset(w.name, '_', NODE_NAME_MAX);
