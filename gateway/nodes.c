@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/node/address.h"
 #include "common/run/log.h"
 #include "gateway/shell.h"
-#include "nodosum/seeds.h"
 #include "proto/nodosum.ops.h"
 #include "proto/nodosum.pb-c.h"
 
@@ -31,7 +31,6 @@ static void release(struct gateway_node *n, enum err e, const char *text)
 /* Where its gateway listens: as configured, or at the address that membership knows and the common port. */
 static bool place(const struct gateway_shell *s, struct gateway_node *n, const char *member_address)
 {
-    struct nodosum_address at;
     const char *text = member_address;
     uint16_t port = s->config->port;
 
@@ -41,12 +40,11 @@ static bool place(const struct gateway_shell *s, struct gateway_node *n, const c
             port = 0; /* it says its own */
         }
     }
-    if (nodosum_seeds_parse_address(text, s->config->port, &at) != ERR_OK) {
+    if (address_parse(text, &n->at) != ERR_OK) {
         log_warn("GATEWAY-PLACE", "node=%s at=\"%.96s\" why=\"no address in numbers\"", n->name, text);
         return false;
     }
-    memcpy(n->at.ip, at.ip, sizeof n->at.ip);
-    n->at.port = port != 0 ? port : at.port;
+    n->at.port = port != 0 ? port : n->at.port;
     return true;
 }
 

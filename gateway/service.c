@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/node/address.h"
 #include "gateway/shell.h"
-#include "nodosum/seeds.h"
 #include "proto/gateway.pb-c.h"
 
 static int by_use(const void *a, const void *b)
@@ -17,15 +17,13 @@ static int by_use(const void *a, const void *b)
 static Cell__Gateway__Link *describe(const struct gateway_shell *s, const struct gateway_node *n, struct cell_call *call)
 {
     struct nodelink_peer_numbers *numbers = cell_call_alloc(call, sizeof *numbers);
-    char *address = cell_call_alloc(call, NODOSUM_SEEDS_ADDRESS_SIZE);
+    char *address = cell_call_alloc(call, ADDRESS_SIZE);
     Cell__Gateway__Link *link = cell_call_alloc(call, sizeof *link);
-    struct nodosum_address at = {.port = n->at.port};
 
     if (numbers == NULL || address == NULL || link == NULL) {
         return NULL;
     }
-    memcpy(at.ip, n->at.ip, sizeof at.ip);
-    nodosum_seeds_format(&at, address);
+    address_format(&n->at, address);
     *link = (Cell__Gateway__Link)CELL__GATEWAY__LINK__INIT;
     link->node = (char *)n->name;
     link->address = address;

@@ -1,6 +1,5 @@
 #include "nodosum/config.h"
 
-#include <cyaml/cyaml.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,44 +31,27 @@ static const cyaml_schema_field_t fields[] = {
 };
 static const cyaml_schema_value_t schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct document, fields)};
 
-/* libcyaml's own first words are the best there are: they name the field. */
-static void keep_first(cyaml_log_t level, void *context, const char *format, va_list args)
-{
-    char *why = context;
-
-    if (level >= CYAML_LOG_ERROR && *why == '\0') {
-        (void)vsnprintf(why, NODOSUM_CONFIG_WHY_SIZE, format, args); /* cut is fine */
-        why[strcspn(why, "\n")] = '\0';
-    }
-}
-
-static enum err refuse(char *why, const char *field, const char *text, const char *expected)
-{
-    (void)snprintf(why, NODOSUM_CONFIG_WHY_SIZE, "%s: \"%.80s\" is not %s", field, text, expected);
-    return ERR_INVALID;
-}
-
 static enum err take_addresses(const struct document *d, struct nodosum_settings *s, char *why)
 {
     if (d->listen != NULL && nodosum_seeds_parse_address(d->listen, NODOSUM_CONFIG_PORT, &s->listen) != ERR_OK) {
-        return refuse(why, "listen", d->listen, "an address such as 0.0.0.0:7402 or [::]:7402");
+        return conf_refuse(why, "listen", d->listen, "an address such as 0.0.0.0:7402 or [::]:7402");
     }
     if (d->advertise != NULL) {
         s->has_advertise = true;
         if (nodosum_seeds_parse_address(d->advertise, 0, &s->advertise) != ERR_OK ||
             nodosum_seeds_is_nowhere(&s->advertise)) {
-            return refuse(why, "advertise", d->advertise, "an address where others reach this node");
+            return conf_refuse(why, "advertise", d->advertise, "an address where others reach this node");
         }
     }
     for (; s->seeds < d->seeds_count; s->seeds++) {
         if (nodosum_seeds_parse(d->seeds[s->seeds], NODOSUM_CONFIG_PORT, &s->seed[s->seeds]) != ERR_OK) {
-            return refuse(why, "seeds", d->seeds[s->seeds], "an address or name such as node-1.example.org:7402");
+            return conf_refuse(why, "seeds", d->seeds[s->seeds], "an address or name such as node-1.example.org:7402");
         }
     }
     for (; s->servers < d->dns_servers_count; s->servers++) {
         struct nodosum_address *at = &s->server[s->servers];
         if (nodosum_seeds_parse_address(d->dns_servers[s->servers], 53, at) != ERR_OK || nodosum_seeds_is_nowhere(at)) {
-            return refuse(why, "dns_servers", d->dns_servers[s->servers], "an address such as 10.0.0.53");
+            return conf_refuse(why, "dns_servers", d->dns_servers[s->servers], "an address such as 10.0.0.53");
         }
     }
     return ERR_OK;
@@ -78,16 +60,16 @@ static enum err take_addresses(const struct document *d, struct nodosum_settings
 static enum err take_names(const struct document *d, struct nodosum_settings *s, char *why)
 {
     if (d->dns != NULL && !nodosum_seeds_is_host(d->dns)) {
-        return refuse(why, "dns", d->dns, "a name such as _cell._udp.example.org");
+        return conf_refuse(why, "dns", d->dns, "a name such as _cell._udp.example.org");
     }
     if (d->keys != NULL && (d->keys[0] != '/' || strlen(d->keys) >= sizeof s->keys)) {
-        return refuse(why, "keys", d->keys, "an absolute path");
+        return conf_refuse(why, "keys", d->keys, "an absolute path");
     }
     (void)snprintf(s->dns, sizeof s->dns, "%s", d->dns != NULL ? d->dns : "");
     (void)snprintf(s->keys, sizeof s->keys, "%s", d->keys != NULL ? d->keys : "");
     for (; s->offers < d->offers_count; s->offers++) {
         if (!name_valid_str(d->offers[s->offers])) {
-            return refuse(why, "offers", d->offers[s->offers], "the name of a cell");
+            return conf_refuse(why, "offers", d->offers[s->offers], "the name of a cell");
         }
         strcpy(s->offer[s->offers], d->offers[s->offers]);
     }
@@ -96,7 +78,7 @@ static enum err take_names(const struct document *d, struct nodosum_settings *s,
         struct nodosum_label *label = &s->label[s->labels];
         if (equal == NULL || !name_valid(text, (size_t)(equal - text)) ||
             !nodosum_meta_value_valid(equal + 1, strlen(equal + 1))) {
-            return refuse(why, "labels", text, "a label such as zone=eu-1");
+            return conf_refuse(why, "labels", text, "a label such as zone=eu-1");
         }
         memcpy(label->name, text, (size_t)(equal - text));
         strcpy(label->value, equal + 1);
@@ -109,13 +91,13 @@ static enum err take_numbers(const struct document *d, struct nodosum_settings *
     if (d->members != NULL) {
         s->members = *d->members;
         if (s->members < 2 || s->members > NODOSUM_MEMBERS_MAX) {
-            (void)snprintf(why, NODOSUM_CONFIG_WHY_SIZE, "members: %u is not 2 to %d", s->members,
+            (void)snprintf(why, CONF_WHY_SIZE, "members: %u is not 2 to %d", s->members,
                            NODOSUM_MEMBERS_MAX);
             return ERR_INVALID;
         }
     }
     if (d->lan != NULL && strcmp(d->lan, "true") != 0 && strcmp(d->lan, "false") != 0) {
-        return refuse(why, "lan", d->lan, "true or false");
+        return conf_refuse(why, "lan", d->lan, "true or false");
     }
     s->lan = d->lan != NULL && strcmp(d->lan, "true") == 0;
     return ERR_OK;
@@ -131,35 +113,34 @@ static enum err check_room(const struct nodosum_settings *s, char *why)
     memcpy(m.offer, s->offer, sizeof m.offer);
     memcpy(m.label, s->label, sizeof m.label);
     if (nodosum_meta_pack(&m, bytes, &size) != ERR_OK) {
-        (void)snprintf(why, NODOSUM_CONFIG_WHY_SIZE, "labels and offers are longer together than %d bytes with the rest",
+        (void)snprintf(why, CONF_WHY_SIZE, "labels and offers are longer together than %d bytes with the rest",
                        NODOSUM_META_MAX);
         return ERR_INVALID;
     }
     return ERR_OK;
 }
 
-enum err nodosum_config_read(const char *text, struct nodosum_settings *ret, char why[NODOSUM_CONFIG_WHY_SIZE])
+enum err nodosum_config_read(const char *text, struct nodosum_settings *ret, char why[CONF_WHY_SIZE])
 {
     struct nodosum_settings s = {.members = NODOSUM_CONFIG_MEMBERS};
-    cyaml_config_t config = {.log_fn = keep_first, .log_ctx = why, .mem_fn = cyaml_mem,
-                             .log_level = CYAML_LOG_ERROR, .flags = CYAML_CFG_NO_ALIAS};
-    cyaml_data_t *loaded = NULL;
+    void *loaded;
     enum err e = nodosum_seeds_parse_address("0.0.0.0", NODOSUM_CONFIG_PORT, &s.listen);
 
-    why[0] = '\0';
-    if (text[strspn(text, " \n")] == '\0') {
-        *ret = s;
+    if (e == ERR_OK) {
+        e = conf_load(text, &schema, &loaded, why);
+    }
+    if (e != ERR_OK) {
         return e;
     }
-    cyaml_err_t status = cyaml_load_data((const uint8_t *)text, strlen(text), &config, &schema, &loaded, NULL);
-    if (status != CYAML_OK) {
-        return status == CYAML_ERR_OOM ? ERR_NOMEM : ERR_INVALID;
+    if (loaded == NULL) {
+        *ret = s;
+        return ERR_OK;
     }
     e = take_addresses(loaded, &s, why);
     e = e == ERR_OK ? take_names(loaded, &s, why) : e;
     e = e == ERR_OK ? take_numbers(loaded, &s, why) : e;
     e = e == ERR_OK ? check_room(&s, why) : e;
-    (void)cyaml_free(&config, &schema, loaded, 0); /* fails only on a schema that the load has tried */
+    conf_free(&schema, loaded);
     if (e == ERR_OK) {
         *ret = s;
     }

@@ -2,6 +2,7 @@
 #ifndef CELL_NODOSUM_CONFIG_H
 #define CELL_NODOSUM_CONFIG_H
 
+#include "common/run/conf.h"
 #include "nodosum/meta.h"
 #include "nodosum/seeds.h"
 
@@ -10,7 +11,6 @@ enum {
     NODOSUM_CONFIG_MEMBERS = 1024,     /* of the table when nothing is said: half a MiB           */
     NODOSUM_CONFIG_SERVERS_MAX = 3,    /* DNS servers, as in resolv.conf(5)                        */
     NODOSUM_CONFIG_PATH_SIZE = 1024,
-    NODOSUM_CONFIG_WHY_SIZE = 256,
 };
 
 struct nodosum_settings {
@@ -33,6 +33,6 @@ struct nodosum_settings {
 /* Read `text`, YAML as the runtime hands it over; "" gives the defaults. ERR_INVALID: `why` says which field
  * is wrong, and how; *ret is untouched. ERR_NOMEM. */
 enum err nodosum_config_read(const char *text, struct nodosum_settings *ret,
-                             char why[NODOSUM_CONFIG_WHY_SIZE]) MUST_CHECK;
+                             char why[CONF_WHY_SIZE]) MUST_CHECK;
 
 #endif

@@ -273,7 +273,7 @@ static enum err open_socket(struct nodosum_shell *s)
 enum err nodosum_shell_open(struct cell *cell, void *state)
 {
     struct nodosum_shell *s = state;
-    char why[NODOSUM_CONFIG_WHY_SIZE];
+    char why[CONF_WHY_SIZE];
 
     s->cell = cell;
     s->socket = s->store.dir_fd = -1;

@@ -164,8 +164,7 @@ void host_metrics_free(struct cell *cell);
 
 /* Read Genesis from fd 3; blocks until it is there. ERR_PEER_DEAD: the nucleus went away first. */
 enum err birth_from_gap(struct cell *cell) MUST_CHECK;
-/* Whether Genesis handed over sockets (listen.NAME), taken or not. */
-bool birth_has_sockets(const struct cell *cell);
+bool birth_has_sockets(const struct cell *cell); /* whether Genesis handed over any, taken or not */
 /* Command line of a cell without supervisor. ERR_INVALID after telling stderr. */
 enum err birth_from_argv(struct cell *cell, int argc, char **argv) MUST_CHECK;
 void birth_fini(struct host_birth *birth);
@@ -185,8 +184,7 @@ const char *life_state_name(const struct cell *cell);
 
 /* Watch the junction of a supervised cell; look for the next supervisor when this one is lost. */
 enum err hear_begin(struct cell *cell) MUST_CHECK;
-/* Start the heartbeat of a supervised cell. */
-enum err beat_begin(struct cell *cell) MUST_CHECK;
+enum err beat_begin(struct cell *cell) MUST_CHECK; /* start the heartbeat of a supervised cell */
 
 /* Name of the socket file that is caller's door; empty names: the operator's. */
 void life_door_file(const struct cell *cell, const char *space, const char *name,

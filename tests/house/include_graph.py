@@ -25,6 +25,9 @@ MEETING = re.compile(r"^(main|wire|service|shell)(_\w+)?\.[ch]$")
 # The supervisor speaks two languages, its own operations and the junction's, and its shell is several
 # rooms large: these translate too.
 MEETING_ALSO = {
+    "gateway/inbound": "takes envelopes of other nodes",
+    "gateway/nodes": "asks nodosum where nodes are",
+    "gateway/outbound": "puts requests into envelopes for other nodes",
     "nucleus/events": "answers long polls",
     "nucleus/connect": "brings two of them together for a channel, on fd 3 of both",
     "nucleus/junction": "speaks with cells on fd 3",

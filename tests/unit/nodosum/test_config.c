@@ -10,7 +10,7 @@
 static void the_usual_and_all_of_it(void)
 {
     struct nodosum_settings s;
-    char why[NODOSUM_CONFIG_WHY_SIZE], text[NODOSUM_SEEDS_ADDRESS_SIZE];
+    char why[CONF_WHY_SIZE], text[NODOSUM_SEEDS_ADDRESS_SIZE];
 
     CHECK(nodosum_config_read("", &s, why) == ERR_OK && s.members == NODOSUM_CONFIG_MEMBERS && !s.lan && s.seeds == 0 &&
               s.dns[0] == '\0', "nothing said: the defaults");
@@ -41,7 +41,7 @@ static void what_is_wrong_is_named(void)
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct nodosum_settings s = {.members = 77};
-        char why[NODOSUM_CONFIG_WHY_SIZE];
+        char why[CONF_WHY_SIZE];
         CHECK(nodosum_config_read(rows[i].text, &s, why) == ERR_INVALID && s.members == 77, "row %zu", i);
         CHECK(strstr(why, rows[i].why) != NULL && *why != '\0', "row %zu: \"%s\"", i, why);
     }
@@ -51,7 +51,7 @@ static void lists_have_limits(void)
 {
     for (uint32_t count = NODOSUM_SEEDS_MAX; count <= NODOSUM_SEEDS_MAX + 1; count++) {
         struct nodosum_settings s;
-        char text[1024] = "seeds:\n", why[NODOSUM_CONFIG_WHY_SIZE];
+        char text[1024] = "seeds:\n", why[CONF_WHY_SIZE];
         for (uint32_t i = 0; i < count; i++) {
             (void)snprintf(strchr(text, '\0'), 32, "- 10.0.0.%u\n", i + 1);
         }
@@ -59,7 +59,7 @@ static void lists_have_limits(void)
         CHECK(e == (count <= NODOSUM_SEEDS_MAX ? ERR_OK : ERR_INVALID), "%u seeds: %s", count, why);
     }
     struct nodosum_settings s;
-    char text[1024] = "labels:\n", why[NODOSUM_CONFIG_WHY_SIZE];
+    char text[1024] = "labels:\n", why[CONF_WHY_SIZE];
     for (int i = 0; i < 4; i++) {
         (void)snprintf(strchr(text, '\0'), 80, "- %c=%060d\n", 'a' + i, 0);
     }
