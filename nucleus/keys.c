@@ -182,6 +182,23 @@ enum err keys_open(const char *state_dir, uint32_t kinds, struct keys_grant *ret
     return e;
 }
 
+enum err keys_node_name(const char *state_dir, char ret[NAME_SIZE])
+{
+    struct identity identity;
+    struct vault v;
+    enum err e = vault_open(&v, state_dir, false);
+
+    if (e == ERR_OK) {
+        e = vault_identity(&v, &identity);
+    }
+    if (e == ERR_OK) {
+        (void)snprintf(ret, NAME_SIZE, "%s", identity.name);
+        identity_forget(&identity);
+    }
+    vault_close(&v);
+    return e;
+}
+
 void keys_close(struct keys_grant *g)
 {
     while (g->count > 0) {

@@ -8,6 +8,7 @@
 
 #include "common/base/err.h"
 #include "common/base/macros.h"
+#include "common/base/name.h"
 
 enum {
     KEYS_GRANT_MAX = 3,  /* kinds there are  */
@@ -29,6 +30,9 @@ struct keys_grant {
  * ERR_DATA_LOSS … as vault.h says. Blocks as reading small files does. */
 enum err keys_open(const char *state_dir, uint32_t kinds, struct keys_grant *ret, char why[KEYS_WHY_SIZE])
     MUST_CHECK;
+
+/* Who this node is in its cluster. ERR_NOT_FOUND: it is in none; others as keys_open. */
+enum err keys_node_name(const char *state_dir, char ret[NAME_SIZE]) MUST_CHECK;
 
 /* Close them. Twice, or on zeros, is fine. */
 void keys_close(struct keys_grant *g);

@@ -140,8 +140,7 @@ struct manifest_cell {
         uint32_t term_ms;             /* from SIGTERM to SIGKILL                               */
     } deadlines;
     bool spare;                       /* keep an initialised twin waiting                      */
-    bool trivial;                     /* `protocol: none`: the program does not speak on fd 3;
-                                       * ready as soon as it runs                              */
+    bool trivial;                     /* `protocol: none`: not on fd 3; ready when it runs     */
     char *labels;                     /* "key=value,key=value", sorted; NULL: none             */
     char *config;                     /* YAML text, NULL: none                                 */
     uint64_t hash;                    /* of the entry without instances and line               */
@@ -149,6 +148,7 @@ struct manifest_cell {
 
 struct manifest {
     char node[NAME_SIZE];             /* default: the host's name, made to fit                 */
+    bool has_node;                    /* the file says it                                      */
     struct manifest_cell *cells;
     size_t cell_count;
 };

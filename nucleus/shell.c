@@ -22,6 +22,7 @@
 #include "nucleus/guard.h"
 #include "nucleus/journal.h"
 #include "nucleus/junction.h"
+#include "nucleus/keys.h"
 #include "nucleus/logs.h"
 #include "nucleus/look.h"
 #include "nucleus/mounts.h"
@@ -423,6 +424,23 @@ static enum err check_paths(const struct shell *s, const struct manifest *m, con
     return ERR_OK;
 }
 
+/* A node has one name: in a cluster, that of its identity. */
+static enum err settle_name(const struct shell *s, struct manifest *m, const char *file, char why[MANIFEST_WHY_SIZE])
+{
+    char own[NAME_SIZE];
+
+    if (keys_node_name(s->state_dir, own) != ERR_OK) {
+        return ERR_OK; /* in no cluster; or damaged, which the cells that need it are told */
+    }
+    if (m->has_node && strcmp(m->node, own) != 0) {
+        (void)snprintf(why, MANIFEST_WHY_SIZE, "%.64s: node: \"%s\" is not who this node is in its cluster, \"%s\"; "
+                       "leave the field out", file, m->node, own);
+        return ERR_INVALID;
+    }
+    memcpy(m->node, own, sizeof own);
+    return ERR_OK;
+}
+
 enum err shell_parse(struct shell *s, const char *text, size_t size, const char *path,
                      struct manifest *ret, char why[MANIFEST_WHY_SIZE])
 {
@@ -432,11 +450,19 @@ enum err shell_parse(struct shell *s, const char *text, size_t size, const char 
     if (e != ERR_OK) {
         return e;
     }
+    bool is_successor = s->is_recovery && !s->has_started; /* its node runs already: what is wrong is said */
     e = yaml_manifest_find_binaries(&m, s->dirs, s->dir_count, path, why);
-    if (e == ERR_NOT_FOUND && s->is_recovery && !s->has_started) {
+    if (e == ERR_NOT_FOUND && is_successor) {
         log_error("NUCLEUS-BINARY-GONE", "why=\"%s\" action=going-on", why);
         yaml_manifest_find_some(&m, s->dirs, s->dir_count);
         e = ERR_OK;
+    }
+    if (e == ERR_OK) {
+        e = settle_name(s, &m, path, why);
+        if (e != ERR_OK && is_successor) {
+            log_error("NUCLEUS-NAME", "why=\"%s\" action=going-on", why);
+            e = ERR_OK;
+        }
     }
     if (e == ERR_OK) {
         const char *const roots[] = {s->run_dir, s->state_dir};

@@ -68,6 +68,7 @@ static enum err read_node(const struct yaml_marks *m, const char *text, struct m
 {
     char host[HOST_NAME_MAX + 1] = "";
 
+    ret->has_node = text != NULL;
     if (text != NULL) {
         return yaml_value_name(m, YAML_MARKS_ROOT, "node", text, ret->node);
     }

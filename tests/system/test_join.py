@@ -29,7 +29,7 @@ class Cluster:
         self.port = free_port()
         self.node = make_node([{"name": "issuer", "serves": ["issuer.*"], **fields,
                                 "config": {"listen": f"127.0.0.1:{self.port}"},
-                                "sandbox": {"network": True, "write": ["state"], "keys": ["issuer"]}}])
+                                "sandbox": {"network": True, "write": ["state"], "keys": ["issuer"]}}], "db-1")
         self.node.cli("init", "--node-id", "db-1")
 
     def up(self):
@@ -476,3 +476,19 @@ def test_nothing_secret_is_shown_or_logged(cluster):
     for secret in secrets_of(cluster.node.state) + secrets_of(cluster.state("db-2")) + [token.encode(), token[6:40].encode()]:
         if secret.isascii():
             assert secret.decode() not in said
+
+
+def test_a_node_has_one_name(cluster):
+    """NOD-10: a manifest that calls the node otherwise is refused, with both names; without one it is the identity's."""
+    node = cluster.node
+    assert node.cli("status", json=True)["node"] == "db-1"
+    with open(node.manifest_path, encoding="utf-8") as f:
+        text = f.read()
+    with open(node.manifest_path, "w", encoding="utf-8") as f:
+        f.write(text.replace('"node": "db-1"', '"node": "elsewhere"'))
+    said = error_of(node.command("--json", "apply", node.manifest_path))
+    assert "elsewhere" in said["message"] and "db-1" in said["message"], said
+    with open(node.manifest_path, "w", encoding="utf-8") as f:
+        f.write(text.replace('"node": "db-1",', ""))
+    node.cli("apply", node.manifest_path)
+    assert node.cli("status", json=True)["node"] == "db-1"
