@@ -371,3 +371,25 @@ int cli_cluster_discover(struct cli *cli)
     cli_ask_free(reply);
     return status;
 }
+
+void cli_cluster_farewell(struct cli *cli)
+{
+    Cell__Nodosum__LeaveRequest request = CELL__NODOSUM__LEAVE_REQUEST__INIT;
+    AUTO_ASK struct cli_ask ask = {.fd = -1};
+    struct name_ref ref = {.instance = -1};
+    struct cli_target target;
+    ProtobufCMessage *reply = NULL;
+    char text[SP_TEXT_SIZE] = "";
+
+    (void)snprintf(ref.cell, sizeof ref.cell, "nodosum");
+    if (*cli->run_dir == '\0' || !cli_target_socket(cli, &ref, &target) ||
+        cli_ask_connect(cli, target.who, target.endpoint, &ask) != ERR_OK) {
+        return; /* nobody to tell */
+    }
+    enum err e = cli_ask_try(&ask, &cell__nodosum__nodosum__descriptor, "Leave", CELL__NODOSUM__OP__OP_LEAVE,
+                             &request.base, CLI_DEADLINE_MS, &reply, text);
+    cli_ask_free(reply);
+    if (e != ERR_OK) {
+        cli_fail_note("the others were not told (%s): they will miss this node", err_name(e));
+    }
+}

@@ -8,4 +8,7 @@ int cli_cluster_members(struct cli *cli);
 int cli_cluster_topology(struct cli *cli);
 int cli_cluster_discover(struct cli *cli);
 
+/* Tell the others that this node leaves, if membership runs here; a note when it cannot: they find out. */
+void cli_cluster_farewell(struct cli *cli);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "cli/ask.h"
 #include "cli/clock.h"
+#include "cli/cluster.h"
 #include "cli/place.h"
 #include "common/base/bytes.h"
 #include "common/base/name.h"
@@ -388,6 +389,7 @@ static int leave(struct cli *cli, struct vault *v)
     if (status != CLI_DONE) {
         return status;
     }
+    cli_cluster_farewell(cli);
     enum err e = vault_identity(v, &i);
     for (size_t f = 0; f < ARRAY_LEN(files) && (f == 0 || e == ERR_OK); f++) {
         e = vault_remove(v, files[f]);

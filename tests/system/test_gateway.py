@@ -156,3 +156,14 @@ def test_strangers_get_nothing(two, short_dir):
     assert ask(two.a, "callee@b", "still")[:2] == ("OK", "still")
     with two.b.client("gateway") as client:
         assert client.call(LINKS, pb.encode([])).status == 1
+
+
+def test_a_node_leaves_in_order(two):
+    """NOD-2: `cell leave` of a node that runs tells the others at once, not by its silence."""
+    assert ask(two.a, "callee@b")[0] == "OK"
+    done = two.b.command("leave", "--force")
+    assert done.status == 0, done
+    two.a.wait_until(lambda: [m["name"] for m in two.a.cli("members", json=True)["members"]] == ["a"], 3, "a knows that b left")
+    gone = [m for m in two.a.cli("members", "--all", json=True)["members"] if m["name"] == "b"]
+    assert gone and gone[0]["state"] == "left", gone
+    two.a.wait_until(lambda: ask(two.a, "callee@b")[0] == "UNAVAILABLE", 10, "b is no longer asked")
