@@ -386,7 +386,8 @@ const struct cli_command cli_commands[] = {
         .summary = "leave the cluster",
         .about = "Removes the cluster's keys and the node's certificate from this node; its identity stays, for "
                  "joining again. Refused while the node runs, because its cells keep the keys they were handed, "
-                 "and on the node of `cell init`, which has the only key that lets others in.",
+                 "and on the node of `cell init`, which has the only key that lets others in. With --force while it "
+                 "runs, the others are told at once.",
         .options = {{"force", 0, NULL, "leave all the same", CLI_ANY}},
         .examples = "leave\ncell leave",
         .prints_json = true,
