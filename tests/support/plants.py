@@ -20,10 +20,12 @@ class Garden:
     program   program(finder, file, args): (whether a source belongs into it, the arguments it is run with)
     """
 
-    def __init__(self, plants, folder, sources, program, flags=("-O1",), worlds=0, patience=120):
+    def __init__(self, plants, folder, sources, program, flags=("-O1",), worlds=0, patience=120,
+                 libraries=("-lm",)):
         self.plants = {name: p if len(p) == 4 else (p[0], "worlds", *p[1:]) for name, p in plants.items()}
         self.folder, self.sources, self.program = folder, sources, program
         self.flags, self.worlds, self.patience = [*FLAGS, *flags], worlds, patience
+        self.libraries = libraries
         self.args = None
 
     def compile(self, source, output):
@@ -51,7 +53,8 @@ class Garden:
         planted = os.path.join(self.folder, file)
         others = [o for s, o in objects.items() if s != planted and belongs(s)]
         program = os.path.join(scratch, f"{name}.{finder.replace(':', '.')}")
-        subprocess.run([*self.args.cc, *self.flags, "-o", program, variant, *others, "-lm"], check=True)
+        subprocess.run([*self.args.cc, *self.flags, "-o", program, variant, *others, *self.libraries],
+                       check=True)
         try:
             run = subprocess.run([program, *arguments], capture_output=True, text=True, check=False,
                                  timeout=self.args.patience)
