@@ -128,7 +128,10 @@ PLANTS = {
         (".room = NODOSUM_PACKET_MAX}", ".room = NODOSUM_PACKET_MAX + 40}")]),
 }
 
-SOURCES = ["nodosum/*.c", "tests/sim/nodosum/*.c", "tests/unit/nodosum/*.c", "tests/sim/world/[!t]*.c",
+CORE = ("core", "events", "gossip", "health", "merge", "out", "packet", "probe", "suspect", "sync", "table")
+UNITS = sorted({p[1].removeprefix("unit:") for p in PLANTS.values() if p[1].startswith("unit:")})
+SOURCES = [*(f"nodosum/{c}.c" for c in CORE), "tests/sim/nodosum/*.c", "tests/unit/nodosum/kit.c",
+           *(f"tests/unit/nodosum/test_{u}.c" for u in UNITS), "tests/sim/world/[!t]*.c",
            *(f"common/base/{b}.c" for b in ("bytes", "err", "name", "rate", "rng"))]
 MAINS = {"worlds": "test_sim_nodosum.c", "measures": "test_nodosum_measure.c"}
 

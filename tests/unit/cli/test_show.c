@@ -264,7 +264,9 @@ static const struct {
     {{"call", "unknown.Greet"}, NULL, 1, NULL, "NOT_FOUND: no cell named unknown", "an unknown cell"},
     {{"call", "none.Greet"}, NULL, 1, NULL, "no instance of it is running", "a cell that is down"},
     {{"call", "escape.Greet"}, NULL, 1, NULL, "cannot connect", "an endpoint outside the run directory"},
-    {{"call", "greeter@far.Greet"}, NULL, 1, NULL, "its own node", "another node"},
+    {{"inspect", "greeter@far"}, NULL, 1, NULL, "its own node", "another node"},
+    {{"call", "greeter@far.Greet"}, NULL, 1, NULL, "greeter@far.Greet: INVALID: name has 0 bytes",
+     "another node's cell, by way of the gateway"},
     {{"--json", "call", "greeter.Greet", "{\"name\":\"\"}"}, NULL, 1, NULL,
      "{\"error\":{\"code\":\"INVALID\",\"canonical\":\"INVALID_ARGUMENT\",\"message\":\"greeter.0.Greet: "
      "INVALID: name has 0 bytes, expected 1 to 64\",\"hint\":\"\"}}\n",
