@@ -2,7 +2,7 @@
  *
  * Not through libnng: what is asked must be able to end. nng 1.5.2's nng_close of a socket whose dialer
  * is between two attempts waits for ever once in a few hundred times on a busy machine, and with it the
- * loop of the cell. Nor does a cell that only asks need nng's 13 threads. The bytes are the same
+ * loop of the cell. And a cell whose door is on its own wire has no thread of nng's at all. The bytes are the same
  * (docs/PROTOCOL.md, section 2; decision 0007). */
 #include <assert.h>
 #include <errno.h>
