@@ -122,15 +122,15 @@ void gateway_outbound_go(struct gateway_out *out, const struct gateway_node *nod
         let_go(out);
         return;
     }
-    uint32_t left_ms = out->until_ms > now_ms ? (uint32_t)(out->until_ms - now_ms) : 1;
-    e = nodelink_ask(s->links, node->id, &node->at, bytes, out->size, left_ms, on_done, out);
+    uint64_t left_ms = out->until_ms > now_ms ? out->until_ms - now_ms : 1;
+    left_ms = left_ms < NODELINK_DEADLINE_MAX_MS ? left_ms : NODELINK_DEADLINE_MAX_MS;
+    e = nodelink_ask(s->links, node->id, &node->at, bytes, out->size, (uint32_t)left_ms, on_done, out);
     if (e == ERR_OK) {
         out->is_asked = true;
         cell_metric_add(s->metric_out, 1);
         return;
     }
-    fail(out, e == ERR_INVALID ? ERR_UNAVAILABLE : e, e == ERR_LIMIT ? "too many requests wait for that node"
-                                                                      : "the other node cannot be asked");
+    fail(out, e, e == ERR_LIMIT ? "too many requests wait for that node" : "the other node cannot be asked");
     let_go(out);
 }
 

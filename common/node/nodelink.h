@@ -29,6 +29,7 @@ enum {
     NODELINK_ALIVE_TIMES = 3,         /* … so many times: a dead host is known dead after 30 s              */
     NODELINK_RETRY_MS = 100,          /* first wait after a failure; doubles, with jitter of a quarter       */
     NODELINK_RETRY_MAX_MS = 10000,
+    NODELINK_DEADLINE_MAX_MS = 10000000, /* of a question: under three hours                                 */
 };
 
 /* Why a link was refused or ended. X(name, text) */
@@ -101,7 +102,7 @@ struct nodelink_peer_numbers {
 enum err nodelink_open(struct loop *loop, const struct nodelink_config *config, struct nodelinks **ret) MUST_CHECK;
 
 /* Ask node `id` at `to`. `body` is copied. `done` is called exactly once, later, after at most deadline_ms (1 to
- * 10^7), if this returns ERR_OK; otherwise never. ERR_LIMIT: too many questions wait for this node, or there are
+ * NODELINK_DEADLINE_MAX_MS), if this returns ERR_OK; otherwise never. ERR_LIMIT: too many questions wait for this node, or there are
  * too many nodes; ERR_INVALID: a size, deadline or address out of range; ERR_CANCELLED: it is closing; ERR_NOMEM. */
 enum err nodelink_ask(struct nodelinks *l, const uint8_t id[NODE_ID_LEN], const struct sealed_address *to,
                       const uint8_t *body, size_t size, uint32_t deadline_ms, nodelink_done done, void *context)

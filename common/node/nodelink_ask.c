@@ -6,10 +6,6 @@
 #include "common/base/bytes.h"
 #include "common/node/nodelink_room.h"
 
-enum {
-    DEADLINE_MAX_MS = 10000000,
-};
-
 #define ID_LAST 0x80000000u /* sp-request-reply-01: the last word of a backtrace */
 
 static struct nodelink_peer *find(const struct nodelinks *l, const uint8_t id[NODE_ID_LEN])
@@ -161,7 +157,7 @@ enum err nodelink_ask(struct nodelinks *l, const uint8_t id[NODE_ID_LEN], const 
     uint8_t trace[SP_WIRE_ID_LEN];
     uint64_t now_ms = loop_now_ms();
 
-    if (size > l->config.message_max || deadline_ms < 1 || deadline_ms > DEADLINE_MAX_MS || to->port == 0) {
+    if (size > l->config.message_max || deadline_ms < 1 || deadline_ms > NODELINK_DEADLINE_MAX_MS || to->port == 0) {
         return ERR_INVALID;
     }
     if (l->is_closing) {

@@ -46,6 +46,13 @@ static enum err add(struct cell *cell, const struct cell_op *op,
     return ERR_OK;
 }
 
+static enum err pass_on(void *state, struct cell_call *call, const void *request)
+{
+    return call->cell->def->forward(state, call, request);
+}
+
+static const struct cell_op forward_op = {.handle = pass_on}; /* any number, any message */
+
 enum err host_ops_build(struct cell *cell)
 {
     size_t most = cell->def->op_count + host_inspect_op_count;
@@ -66,25 +73,14 @@ enum err host_ops_build(struct cell *cell)
             return e;
         }
     }
+    cell->ops[cell->op_count].op = &forward_op;
+    (void)snprintf(cell->ops[cell->op_count].name, NAME_SIZE, "(forward)"); /* no operation has such a name */
     return ERR_OK;
-}
-
-static enum err pass_on(void *state, struct cell_call *call, const void *request)
-{
-    return call->cell->def->forward(state, call, request);
 }
 
 struct host_op *host_ops_forward(struct cell *cell)
 {
-    static const struct cell_op op = {.handle = pass_on}; /* any number, any message */
-    struct host_op *slot = &cell->ops[cell->op_count];
-
-    if (cell->def->forward == NULL) {
-        return NULL;
-    }
-    slot->op = &op;
-    (void)snprintf(slot->name, sizeof slot->name, "(forward)"); /* no operation has such a name */
-    return slot;
+    return cell->def->forward == NULL ? NULL : &cell->ops[cell->op_count];
 }
 
 size_t host_ops_counted(const struct cell *cell)
