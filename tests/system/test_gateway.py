@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -30,8 +31,9 @@ def error_of(node, *arguments):
 class Two:
     """Two nodes of one cluster on this machine: `a`, which made it, with a cell that calls; `b` with one that is called."""
 
-    def __init__(self, make_node, build, may_call=("callee@b.*",), exports=({"cell": "callee", "nodes": ["a"]},)):
-        self.build = build
+    def __init__(self, make_node, build, may_call=("callee@b.*",), exports=({"cell": "callee", "nodes": ["a"]},),
+                 beat="1s"):
+        self.beat = beat # of membership
         self.ports = {word: free_port() for word in ("issuer", "gossip-a", "gossip-b", "mesh-a", "mesh-b")}
         self.a = make_node([
             {"name": "issuer", "serves": ["issuer.*"],
@@ -54,7 +56,7 @@ class Two:
         return f"127.0.0.1:{self.ports[word]}"
 
     def nodosum(self, name, **config):
-        return {"name": "nodosum", "serves": ["nodosum.*"],
+        return {"name": "nodosum", "serves": ["nodosum.*"], "heartbeat": {"every": self.beat},
                 "config": {"listen": self.at("gossip-" + name), "advertise": self.at("gossip-" + name), **config},
                 "sandbox": {"network": True, "write": ["state"], "keys": ["datagram"]}}
 
@@ -133,6 +135,20 @@ def test_whoever_dies_comes_back(two):
             assert time.monotonic() < end, f"no call came through for 15 s after {cell} died"
         node.wait_state(cell, "ready", 10)
         assert ask(two.a, "callee@b", "after")[:2] == ("OK", "after")
+
+
+def test_membership_that_hangs_stops_nobody(make_node, build):
+    """NOD-5: where a node was last is the best there is while membership does not answer."""
+    two = Two(make_node, build, beat="60s") # nobody ends it for its silence meanwhile
+    assert ask(two.a, "callee@b", "before")[:2] == ("OK", "before")
+    pid = two.a.pid("nodosum")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(2.2) # past the time for which its word is taken unasked
+        assert ask(two.a, "callee@b", "meanwhile", deadline_ms=8000)[:2] == ("OK", "meanwhile")
+        assert two.a.pid("nodosum") == pid
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def test_strangers_get_nothing(two, short_dir):
