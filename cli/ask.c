@@ -82,11 +82,14 @@ int cli_ask_explain_connect(struct cli *cli, const struct cli_ask *ask, enum err
 static const char *advice(enum err e, const struct cli_ask *ask, char *out, size_t size)
 {
     bool is_nucleus = strcmp(ask->who, "nucleus") == 0;
+    bool is_away = e == ERR_TIMEOUT || e == ERR_PEER_DEAD || e == ERR_UNAVAILABLE;
 
-    if (e == ERR_TIMEOUT) {
+    if (ask->route[0] != '\0' && is_away) { /* its logs are on another node */
+        snprintf(out, size, "see `cell members` and `cell call gateway.Links`");
+    } else if (e == ERR_TIMEOUT) {
         snprintf(out, size, "it may be busy or hung: see `cell health` and `cell logs %s`",
                  ask->who);
-    } else if (e == ERR_PEER_DEAD || e == ERR_UNAVAILABLE) {
+    } else if (is_away) {
         snprintf(out, size, "see `cell status` and `cell logs %s`", ask->who);
     } else if (e == ERR_INCOMPATIBLE) {
         snprintf(out, size, "this `cell` and the running %s come from different versions: %s",

@@ -98,7 +98,8 @@ def test_what_is_not_exported_is_denied(two):
     assert hidden["message"].replace("hidden", "nobody") == nobody["message"], (hidden, nobody)
     metrics = {m["name"]: m["value"] for m in two.b.cli("inspect", "gateway", json=True)["metrics"]}
     assert metrics["cell_gateway_denied_total"] == 2
-    assert error_of(two.a, "call", "callee@c.Echo")["code"] == "UNAVAILABLE"
+    nowhere = error_of(two.a, "call", "callee@c.Echo")
+    assert nowhere["code"] == "UNAVAILABLE" and "cell members" in nowhere["hint"], nowhere
     assert error_of(two.b, "call", "caller@a.Echo")["code"] == "DENIED"
 
 
