@@ -16,6 +16,7 @@
 enum {
     RAFT_QUOTA_BYTES = 2000000000, /* of keys and values, 64 each with them; replicated, RAFT_COMMAND_LIMITS */
     RAFT_DELETE_MAX = 1 << 18,     /* keys that one command ends: some 50 ms                                */
+    RAFT_DUE_AGAIN_MS = 1000,      /* until an end that was proposed and did not come is proposed again     */
 };
 
 /* Where the reading of an image is: image.h. */

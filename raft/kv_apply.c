@@ -122,6 +122,7 @@ static enum err apply_lease(struct raft_kv *kv, const struct raft_command *c, st
         return ERR_OK;
     }
     if (c->kind == RAFT_COMMAND_LEASE_EXPIRE && lease->stamp != c->stamp) {
+        raft_kv_watch_deadline(kv, raft_lease_deadline_ms(lease));
         return refuse(ret, ERR_ABORTED, "it was renewed meanwhile");
     }
     return end_lease(kv, lease, &ret->number);
@@ -144,6 +145,7 @@ static enum err apply_session(struct raft_kv *kv, const struct raft_command *c, 
         return refuse(ret, ERR_NOT_FOUND, "there is no such session: it has ended, or never was");
     }
     if (c->kind == RAFT_COMMAND_SESSION_EXPIRE && session->stamp != c->stamp) {
+        raft_kv_watch_deadline(kv, raft_session_deadline_ms(session));
         return refuse(ret, ERR_ABORTED, "it was used meanwhile");
     }
     raft_session_close(&kv->sessions, session);
@@ -269,6 +271,8 @@ static size_t note_due(struct raft_kv *kv, uint64_t now_ms, uint64_t deadline_ms
 {
     if (deadline_ms <= now_ms && count < room) {
         out[count] = due;
+        /* What is proposed may be lost with its leader's term: it is looked at again. */
+        raft_kv_watch_deadline(kv, now_ms + RAFT_DUE_AGAIN_MS);
         return count + 1;
     }
     raft_kv_watch_deadline(kv, deadline_ms);
