@@ -56,7 +56,8 @@ uint8_t *raft_cache_reserve(struct raft_cache *c, uint32_t size)
         if (!is_in_way) {
             break;
         }
-        if (b->ticket > c->done) {
+        bool is_read = c->pinned != 0 && b->run.count > 0 && b->run.first + b->run.count > c->pinned;
+        if (b->ticket > c->done || is_read) {
             return NULL;
         }
         c->oldest = (c->oldest + 1) % RAFT_CACHE_BLOCKS;
@@ -81,6 +82,11 @@ void raft_cache_put(struct raft_cache *c, uint64_t first, uint64_t term, uint32_
     c->count++;
     c->used = c->reserved_at + size;
     c->reserved = 0;
+}
+
+void raft_cache_pin(struct raft_cache *c, uint64_t index)
+{
+    c->pinned = index;
 }
 
 void raft_cache_written(struct raft_cache *c, uint64_t ticket)

@@ -30,6 +30,7 @@ struct raft_cache {
     struct raft_cache_block *block; /* owned; a ring of RAFT_CACHE_BLOCKS, oldest at `oldest`     */
     uint32_t oldest, count;
     uint64_t done;        /* tickets up to this are written: their blocks may be forgotten        */
+    uint64_t pinned;      /* entries from this one on are being read: 0, none                     */
     uint32_t reserved;    /* bytes of the last reservation, at `reserved_at`                      */
     uint32_t reserved_at;
 };
@@ -48,6 +49,9 @@ void raft_cache_put(struct raft_cache *c, uint64_t first, uint64_t term, uint32_
 
 /* Tickets up to this one are written. */
 void raft_cache_written(struct raft_cache *c, uint64_t ticket);
+
+/* Entries from `index` on stay, whatever is reserved; 0: none has to. */
+void raft_cache_pin(struct raft_cache *c, uint64_t index);
 
 /* Entries from `first` on are void. Bytes that a writer reads stay. */
 void raft_cache_truncate(struct raft_cache *c, uint64_t first);
