@@ -21,27 +21,39 @@ struct raft_tree_node {
     bool is_leaf;
     uint32_t count;
     union {
-        struct {
-            struct raft_tree_node *prev, *next;
-            struct raft_record *record[RAFT_TREE_FAN];
-        };
-        struct {
-            struct raft_tree_node *child[RAFT_TREE_FAN];
-            struct fence *fence[RAFT_TREE_FAN]; /* [i]: no key under child[i] is less; [0]: none */
-        };
+        struct raft_tree_node *prev; /* of a leaf */
+        struct fence **fence;        /* of an inner node, [i]: no key under child[i] is less; [0]: none */
+    };
+    struct raft_tree_node *next;     /* of a leaf */
+    union {
+        struct raft_record *record[RAFT_TREE_FAN];
+        struct raft_tree_node *child[RAFT_TREE_FAN];
     };
 };
 
+static void node_free(struct raft_tree_node *n)
+{
+    if (n != NULL && !n->is_leaf) {
+        free(n->fence);
+    }
+    free(n);
+}
+
+/* The half of a node that fences need is for inner ones alone: one in sixty. */
 static struct raft_tree_node *node_new(bool is_leaf)
 {
-    /* A leaf ends after its records: the half of a node that fences would need is not there. */
-    size_t size = is_leaf ? offsetof(struct raft_tree_node, record) + sizeof(struct raft_record *) * RAFT_TREE_FAN
-                          : sizeof(struct raft_tree_node);
-    struct raft_tree_node *n = malloc(size);
+    struct raft_tree_node *n = calloc(1, sizeof *n);
 
-    if (n != NULL) {
-        memset(n, 0, size);
-        n->is_leaf = is_leaf;
+    if (n == NULL) {
+        return NULL;
+    }
+    n->is_leaf = is_leaf;
+    if (!is_leaf) {
+        n->fence = calloc(RAFT_TREE_FAN, sizeof n->fence[0]);
+        if (n->fence == NULL) {
+            free(n);
+            return NULL;
+        }
     }
     return n;
 }
@@ -184,7 +196,7 @@ struct spare {
 static void spare_free(struct spare *s)
 {
     while (s->count > 0) {
-        free(s->node[--s->count]);
+        node_free(s->node[--s->count]);
     }
     free(s->fence);
 }
@@ -329,7 +341,7 @@ static void join(struct raft_tree_node *n, uint32_t at)
         n->fence[at + 1] = NULL;
     }
     left->count += right->count;
-    free(right);
+    node_free(right);
     remove_child(n, at + 1);
 }
 
@@ -342,7 +354,7 @@ static void tidy(struct raft_tree_node *n, uint32_t at)
         if (child->is_leaf) {
             unchain(child);
         }
-        free(child);
+        node_free(child);
         remove_child(n, at);
     } else if (child->count < POOR) {
         uint32_t left = at > 0 ? at - 1 : at;
@@ -372,11 +384,11 @@ void raft_tree_remove(struct raft_tree *t, struct raft_bytes key)
     struct raft_tree_node *root = t->root;
     while (!root->is_leaf && root->count == 1) {
         t->root = root->child[0];
-        free(root);
+        node_free(root);
         root = t->root;
     }
     if (root->count == 0) {
-        free(root);
+        node_free(root);
         t->root = NULL;
     }
 }
@@ -388,7 +400,7 @@ static void free_below(struct raft_tree_node *n)
         free_below(n->child[i]);
         free(n->fence[i]);
     }
-    free(n);
+    node_free(n);
 }
 
 void raft_tree_clear(struct raft_tree *t)
@@ -467,7 +479,7 @@ void raft_tree_prev(struct raft_tree_cursor *c)
 
 static size_t bytes_below(const struct raft_tree_node *n)
 {
-    size_t bytes = n->is_leaf ? offsetof(struct raft_tree_node, record) + sizeof n->record : sizeof *n;
+    size_t bytes = sizeof *n + (n->is_leaf ? 0 : RAFT_TREE_FAN * sizeof n->fence[0]);
 
     for (uint32_t i = 0; !n->is_leaf && i < n->count; i++) {
         bytes += bytes_below(n->child[i]) + (n->fence[i] != NULL ? sizeof *n->fence[i] + n->fence[i]->size : 0);
