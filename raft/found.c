@@ -6,6 +6,7 @@
  * list founds it, with all of them. Until all of them are there nothing is founded: a node that lost its disk and reaches
  * nobody must not make a second cluster. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -284,7 +285,7 @@ static void on_joined(struct raft_pending *p, enum err e, const struct raft_answ
 
     (void)answer;
     if (e == ERR_OK) {
-        (void)cell_reply(j->call, &reply); /* whoever stopped waiting asks again */
+        (void)!cell_reply(j->call, &reply); /* whoever stopped waiting asks again */
     } else {
         cell_reply_error(j->call, e, "the configuration did not change", NULL);
     }

@@ -252,11 +252,19 @@ static void perform_one(struct raft_shell *s, const struct raft_effect *fx)
         became(s, fx);
         break;
     case RAFT_FX_SNAPSHOT_SEND:
+        raft_shell_snapshot_send(s, fx->peer);
+        break;
     case RAFT_FX_SNAPSHOT_CHUNK:
+        raft_shell_snapshot_chunk(s, &fx->message);
+        break;
     case RAFT_FX_SNAPSHOT_MORE:
+        raft_shell_snapshot_more(s, fx);
+        break;
     case RAFT_FX_SNAPSHOT_INSTALL:
+        raft_shell_snapshot_install(s, fx);
+        break;
     case RAFT_FX_SNAPSHOT_ABORT:
-        raft_shell_snapshot_effect(s, fx);
+        raft_shell_snapshot_abort(s, fx->peer);
         break;
     case RAFT_FX_TRANSFERRED:
         if (s->transfer != NULL) {

@@ -9,6 +9,7 @@
 #include "common/run/cell.h"
 #include "common/run/loop.h"
 #include "raft/cache.h"
+#include "raft/image.h"
 #include "raft/peers.h"
 #include "raft/service.h"
 #include "raft/settings.h"
@@ -148,7 +149,11 @@ enum err raft_shell_apply_image(struct raft_shell *s, int fd);
 /* shell_snapshot.c */
 enum err raft_shell_snapshot_open(struct raft_shell *s);
 void raft_shell_snapshot_turn(struct raft_shell *s);
-void raft_shell_snapshot_effect(struct raft_shell *s, const struct raft_effect *fx);
+void raft_shell_snapshot_send(struct raft_shell *s, uint64_t peer);
+void raft_shell_snapshot_more(struct raft_shell *s, const struct raft_effect *fx);
+void raft_shell_snapshot_chunk(struct raft_shell *s, const struct raft_message *m);
+void raft_shell_snapshot_install(struct raft_shell *s, const struct raft_effect *fx);
+void raft_shell_snapshot_abort(struct raft_shell *s, uint64_t peer);
 void raft_shell_snapshot_close(struct raft_shell *s);
 
 /* found.c: from a fresh directory to a member. */

@@ -1,5 +1,4 @@
 /* Snapshots as the shell handles them: made a piece a turn and named by a thread, sent and received in chunks. */
-#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -164,7 +163,7 @@ static void stop_sending(struct raft_shell_sending *one)
     *one = (struct raft_shell_sending){.fd = -1};
 }
 
-static void begin_sending(struct raft_shell *s, uint64_t peer)
+void raft_shell_snapshot_send(struct raft_shell *s, uint64_t peer)
 {
     struct raft_shell_sending *one = sending_to(s, peer);
     AUTO_FREE struct raft_snapshot_head *head = malloc(sizeof *head);
@@ -216,7 +215,7 @@ static void answer_chunk(struct raft_shell *s, uint64_t index, uint64_t have, bo
     raft_peers_send(s, &m);
 }
 
-static void take_chunk(struct raft_shell *s, const struct raft_message *m)
+void raft_shell_snapshot_chunk(struct raft_shell *s, const struct raft_message *m)
 {
     struct raft_shell_snapshots *n = &s->snapshots;
     enum err e = ERR_OK;
@@ -245,7 +244,7 @@ static void take_chunk(struct raft_shell *s, const struct raft_message *m)
 }
 
 /* It is in place of the store; the log follows when that is durable. */
-static void install(struct raft_shell *s, const struct raft_effect *fx)
+void raft_shell_snapshot_install(struct raft_shell *s, const struct raft_effect *fx)
 {
     struct raft_shell_snapshots *n = &s->snapshots;
     AUTO_FREE struct raft_snapshot_head *head = malloc(sizeof *head);
@@ -267,40 +266,27 @@ static void install(struct raft_shell *s, const struct raft_effect *fx)
     raft_shell_install_log(s, fx);
 }
 
-void raft_shell_snapshot_effect(struct raft_shell *s, const struct raft_effect *fx)
+void raft_shell_snapshot_more(struct raft_shell *s, const struct raft_effect *fx)
 {
-    struct raft_shell_sending *one;
+    struct raft_shell_sending *one = sending_to(s, fx->peer);
 
-    switch (fx->kind) {
-    case RAFT_FX_SNAPSHOT_SEND:
-        begin_sending(s, fx->peer);
-        break;
-    case RAFT_FX_SNAPSHOT_MORE:
-        one = sending_to(s, fx->peer);
-        if (one == NULL || one->peer != fx->peer || !fx->is_ok) {
-            begin_sending(s, fx->peer);
-        } else {
-            one->offset = fx->index < one->size ? fx->index : one->size;
-            one->is_due = true;
-        }
-        break;
-    case RAFT_FX_SNAPSHOT_CHUNK:
-        take_chunk(s, &fx->message);
-        break;
-    case RAFT_FX_SNAPSHOT_INSTALL:
-        install(s, fx);
-        break;
-    case RAFT_FX_SNAPSHOT_ABORT:
-        one = fx->peer == 0 ? NULL : sending_to(s, fx->peer);
-        if (fx->peer == 0) {
-            raft_snapshot_file_drop(&s->snapshots.receiving);
-            s->snapshots.is_receiving = false;
-        } else if (one != NULL && one->peer == fx->peer) {
-            stop_sending(one);
-        }
-        break;
-    default:
-        assert(!"no effect of snapshots");
+    if (one == NULL || one->peer != fx->peer || !fx->is_ok) {
+        raft_shell_snapshot_send(s, fx->peer);
+    } else {
+        one->offset = fx->index < one->size ? fx->index : one->size;
+        one->is_due = true;
+    }
+}
+
+void raft_shell_snapshot_abort(struct raft_shell *s, uint64_t peer)
+{
+    struct raft_shell_sending *one = peer == 0 ? NULL : sending_to(s, peer);
+
+    if (peer == 0) {
+        raft_snapshot_file_drop(&s->snapshots.receiving);
+        s->snapshots.is_receiving = s->snapshots.is_received = false;
+    } else if (one != NULL && one->peer == peer) {
+        stop_sending(one);
     }
 }
 
