@@ -33,9 +33,6 @@ struct raft_config {
     struct raft_member member[RAFT_MEMBERS_MAX]; /* ascending ids */
 };
 
-/* Bit set over the members of a configuration, by their place in it. */
-typedef uint16_t raft_config_set_t;
-
 bool raft_config_is_joint(const struct raft_config *c);
 
 /* Place of a member, or RAFT_MEMBERS_MAX. */
@@ -44,11 +41,11 @@ uint32_t raft_config_find(const struct raft_config *c, uint64_t id);
 /* Whether `id` votes in it, in either half. */
 bool raft_config_votes(const struct raft_config *c, uint64_t id);
 
-/* Whether the members of `set` are a majority, of both halves when it is joint (section 4.3). A half without
- * members has no majority. */
-bool raft_config_is_quorum(const struct raft_config *c, raft_config_set_t set);
+/* Whether the members of `set` (a bit each, by place) are a majority, of both halves when it is joint (section
+ * 4.3). A configuration without voters has none. */
+bool raft_config_is_quorum(const struct raft_config *c, uint32_t set);
 
-/* The largest value that a majority (of both halves) has at least; value[] by place. */
+/* The largest value that a majority (of both halves) has at least; value[] by place. 0 without voters. */
 uint64_t raft_config_quorum_value(const struct raft_config *c, const uint64_t value[RAFT_MEMBERS_MAX]);
 
 /* Put a member in, or change it. ERR_LIMIT: there are RAFT_MEMBERS_MAX; ERR_INVALID: id 0. */

@@ -12,7 +12,7 @@
 #include "raft/types.h"
 
 enum {
-    RAFT_EFFECTS_MAX = 320,     /* of one step                                                              */
+    RAFT_EFFECTS_MAX = 384,     /* of one step                                                              */
     RAFT_READS_MAX = 64,        /* that wait at one member; one may stand for any number of requests        */
     RAFT_WINDOW = 8,            /* messages under way to one member                                         */
     RAFT_WINDOW_BYTES = 4 << 20,
@@ -87,7 +87,7 @@ enum raft_effect_kind {
     RAFT_FX_SNAPSHOT_MORE,    /* peer, index: offset; is_ok: go on; not: begin again                         */
     RAFT_FX_SNAPSHOT_INSTALL, /* index, term, is_ok: the log goes on behind it; not: begins behind it. epoch  */
     RAFT_FX_SNAPSHOT_ABORT,   /* peer: stop sending; 0: stop receiving                                       */
-    RAFT_FX_TRANSFERRED,  /* is_ok: somebody else leads now; not: it came to nothing                         */
+    RAFT_FX_TRANSFERRED,  /* is_ok: this one does not lead any more; not: it came to nothing                 */
     RAFT_FX_REPAIRED,     /* the damage of the setup is made good: forget it                                 */
     RAFT_FX_REMOVED,      /* this member is in no committed configuration any more: it may end               */
 };

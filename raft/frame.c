@@ -32,7 +32,7 @@ enum {
 };
 
 _Static_assert((int)AT_MARK + 4 == (int)RAFT_FRAME_HEAD, "the header's mark is its last field");
-_Static_assert((int)RAFT_FRAME_BODY_MAX >= (int)RAFT_ENTRY_MAX + (int)RAFT_FRAME_ENTRY_HEAD, "any entry has a frame");
+_Static_assert((int)RAFT_FRAME_BODY_MAX >= (int)RAFT_ENTRY_MAX + (int)RAFT_ENTRY_HEAD, "any entry has a frame");
 
 uint32_t raft_frame_size(uint32_t size)
 {
@@ -222,16 +222,16 @@ bool raft_frame_entries_fit(const uint8_t *bytes, uint32_t size, uint32_t count)
     uint32_t at = 0;
 
     for (uint32_t i = 0; i < count; i++) {
-        if (size - at < RAFT_FRAME_ENTRY_HEAD) {
+        if (size - at < RAFT_ENTRY_HEAD) {
             return false;
         }
         uint32_t entry = raft_le_get32(bytes + at);
         uint8_t kind = bytes[at + 4];
-        if (entry > RAFT_ENTRY_MAX || entry > size - at - RAFT_FRAME_ENTRY_HEAD || kind < RAFT_ENTRY_NOOP ||
+        if (entry > RAFT_ENTRY_MAX || entry > size - at - RAFT_ENTRY_HEAD || kind < RAFT_ENTRY_NOOP ||
             kind > RAFT_ENTRY_COMMAND) {
             return false;
         }
-        at += RAFT_FRAME_ENTRY_HEAD + entry;
+        at += RAFT_ENTRY_HEAD + entry;
     }
     return at == size;
 }

@@ -23,7 +23,6 @@ enum {
     RAFT_FRAME_BODY_MAX = 2 << 20,  /* bytes of entries in one frame: room for the largest entry           */
     RAFT_FRAME_MAX = RAFT_FRAME_HEAD + RAFT_FRAME_BODY_MAX + 8,
     RAFT_FRAME_SECTOR = 512,        /* bytes that a disk writes whole or not at all; larger units are sums */
-    RAFT_FRAME_ENTRY_HEAD = 5,      /* u32 size, u8 kind before an entry's bytes                           */
 };
 
 enum raft_frame_kind {

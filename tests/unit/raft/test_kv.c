@@ -165,12 +165,12 @@ static void the_window_is_bounded(void)
     store_init(&s);
     memset(large, 'x', sizeof large - 1);
     uint64_t each = cost_of("a", sizeof large - 1);
-    for (uint64_t i = 0; i <= RAFT_WINDOW_BYTES / each; i++) {
+    for (uint64_t i = 0; i <= RAFT_JOURNAL_BYTES / each; i++) {
         REQUIRE(store_put(&s, "a", large) == ERR_OK, "a put");
     }
-    CHECK(s.kv.journal.compacted == 0 && s.kv.journal.window_bytes + each > RAFT_WINDOW_BYTES, "as many bytes");
+    CHECK(s.kv.journal.compacted == 0 && s.kv.journal.window_bytes + each > RAFT_JOURNAL_BYTES, "as many bytes");
     CHECK(store_put(&s, "a", large) == ERR_OK && s.kv.journal.compacted == 2, "and one value more");
-    CHECK(s.kv.held_bytes <= RAFT_WINDOW_BYTES + each, "what it keeps is bounded: %" PRIu64, s.kv.held_bytes);
+    CHECK(s.kv.held_bytes <= RAFT_JOURNAL_BYTES + each, "what it keeps is bounded: %" PRIu64, s.kv.held_bytes);
     store_fini(&s);
 }
 

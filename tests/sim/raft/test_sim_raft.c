@@ -1,0 +1,161 @@
+/* Consensus in many drawn worlds: see world/suite.h for the usage. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "tests/sim/raft/check.h"
+#include "tests/sim/world/suite.h"
+
+enum {
+    WORLDS = 150,
+    SECOND = 1000000,
+    MS = 1000,
+    NODES_MOST = 7,
+    SETTLE_S = 30,      /* from calm to the end: elections of the slowest wires, and a long log to catch up */
+    DELAYS = 12,        /* an election timeout is so many times the time of a message and a sync */
+};
+
+static struct tenant_truth sum;
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void draw(struct world *w)
+{
+    struct world_settings *s = &w->set;
+    struct tenant_truth *t;
+
+    /* Orders and corners are the same whether a message takes one millisecond or a hundred; time is not. */
+    uint64_t slower = dice_between(&w->dice, DICE_SHAPE, 1, 20);
+    s->net.delay_least_us /= slower;
+    s->net.delay_mean_us /= slower;
+    s->net.spread_us /= slower;
+    s->sync_us /= slower;
+    s->nodes = (uint32_t)dice_between(&w->dice, DICE_SHAPE, 1, NODES_MOST);
+    tenant_begin_truth(w);
+    t = tenant_truth(w);
+    uint64_t delay_us = s->net.delay_least_us + s->net.delay_mean_us + s->net.spread_us + s->sync_us;
+    t->tuning.election_us = most(200 * MS, DELAYS * delay_us);
+    t->tuning.heartbeat_us = t->tuning.election_us / 5;
+    t->tuning.tail = dice_between(&w->dice, DICE_SHAPE, 0, 60);
+    t->tuning.uncommitted_bytes = dice_below(&w->dice, DICE_SHAPE, 4) == 0 ? 2000 : 1 << 20;
+    t->tuning.has_lease = dice_below(&w->dice, DICE_SHAPE, 4) == 0;
+    t->is_stream = dice_below(&w->dice, DICE_SHAPE, 2) == 0;
+    t->old = dice_below(&w->dice, DICE_SHAPE, 8) == 0 ? 1 : 0;
+    t->founders = dice_below(&w->dice, DICE_SHAPE, 2) == 0 ? s->nodes : (uint32_t)dice_between(&w->dice, DICE_SHAPE, 1, s->nodes);
+    s->calm_us = most(dice_between(&w->dice, DICE_SHAPE, 3, 12) * SECOND, 20 * t->tuning.election_us);
+    s->end_us = s->calm_us + most((uint64_t)SETTLE_S * SECOND, 30 * t->tuning.election_us);
+    s->crash_step_ppm /= 20; /* there are many steps */
+    s->sync_fails_ppm /= 20;
+}
+
+static void plan_one(struct world *w, uint64_t until_us, uint64_t order)
+{
+    world_order(w, 0, (uint32_t)dice_below(&w->dice, DICE_ORDER, w->set.nodes),
+                dice_below(&w->dice, DICE_ORDER, until_us), order);
+}
+
+static void plan(struct world *w)
+{
+    const struct tenant_truth *t = tenant_truth(w);
+    uint64_t until_us = w->set.end_us - 12 * t->tuning.election_us;
+    uint64_t proposals = dice_between(&w->dice, DICE_ORDER, 50, 700);
+    uint64_t reads = dice_below(&w->dice, DICE_ORDER, 200);
+    uint64_t snapshots = dice_below(&w->dice, DICE_ORDER, 2) == 0 ? 0 : dice_below(&w->dice, DICE_ORDER, 60);
+    uint64_t changes = dice_below(&w->dice, DICE_ORDER, 2) == 0 ? 0 : dice_below(&w->dice, DICE_ORDER, 30);
+    uint64_t transfers = dice_below(&w->dice, DICE_ORDER, 8);
+    uint64_t hints = dice_below(&w->dice, DICE_ORDER, 20);
+
+    for (uint64_t i = 0; i < proposals; i++) {
+        plan_one(w, until_us, TENANT_PROPOSE | dice_between(&w->dice, DICE_ORDER, 1, 8) << TENANT_SHIFT);
+    }
+    for (uint64_t i = 0; i < reads; i++) {
+        plan_one(w, until_us, TENANT_READ);
+    }
+    for (uint64_t i = 0; i < snapshots; i++) {
+        plan_one(w, until_us, TENANT_SNAPSHOT);
+    }
+    for (uint64_t i = 0; i < changes; i++) {
+        uint64_t set = dice_between(&w->dice, DICE_ORDER, 1, (UINT64_C(1) << w->set.nodes) - 1);
+        plan_one(w, w->set.calm_us, TENANT_CHANGE | set << TENANT_SHIFT);
+    }
+    for (uint64_t i = 0; i < transfers; i++) {
+        plan_one(w, until_us, TENANT_TRANSFER | dice_below(&w->dice, DICE_ORDER, w->set.nodes + 1) << TENANT_SHIFT);
+    }
+    /* Hints that are wrong: a connection closes, the node lives. */
+    for (uint64_t i = 0; i < hints; i++) {
+        uint64_t link = dice_below(&w->dice, DICE_ORDER, 2) == 0 ? TENANT_LINK_DOWN : TENANT_LINK_UP;
+        plan_one(w, w->set.calm_us, link | dice_below(&w->dice, DICE_ORDER, w->set.nodes) << TENANT_SHIFT);
+    }
+    for (uint32_t i = 0; i < w->set.nodes; i++) {
+        world_order(w, 0, i, w->set.end_us - 8 * t->tuning.election_us, TENANT_PROPOSE | 1 << TENANT_SHIFT);
+    }
+}
+
+static void add(const struct world *w)
+{
+    const struct tenant_truth *t = tenant_truth(w);
+
+    sum.proposals += t->agreed_last;
+    sum.read_asked += t->read_asked;
+    sum.read_ready += t->read_ready;
+    sum.changes += t->changes;
+    sum.transfers += t->transfers;
+    sum.snapshots += t->snapshots;
+    sum.installs += t->installs;
+    sum.elections += t->elections;
+    sum.sum.resent += t->sum.resent;
+    sum.sum.refused += t->sum.refused;
+    for (uint32_t i = 0; i < w->set.nodes; i++) {
+        const struct tenant_seat *s = tenant_seat(w, i);
+        if (s != NULL) {
+            struct raft_view v = raft_core_view(s->core);
+            sum.sum.resent += v.counters.resent;
+            sum.sum.refused += v.counters.refused;
+        }
+    }
+}
+
+static bool end(bool is_whole)
+{
+    const struct {
+        const char *name;
+        uint64_t count, least;
+    } floor[] = {
+        {"entries agreed on", sum.proposals, 20000}, {"elections", sum.elections, 1000}, {"reads", sum.read_ready, 2000},
+        {"configurations", sum.changes, 500}, {"handovers", sum.transfers, 100}, {"snapshots", sum.snapshots, 300},
+        {"installed", sum.installs, 100}, {"found lost", sum.sum.resent, 20}, {"refused", sum.sum.refused, 500},
+    };
+    bool content = true;
+
+    printf("  ");
+    for (size_t i = 0; i < ARRAY_LEN(floor); i++) {
+        printf("%" PRIu64 " %s%s", floor[i].count, floor[i].name, i + 1 < ARRAY_LEN(floor) ? ", " : "\n");
+        if (is_whole && floor[i].count < floor[i].least) {
+            fprintf(stderr, "only %" PRIu64 " %s: at least %" PRIu64 " must be\n", floor[i].count, floor[i].name,
+                    floor[i].least);
+            content = false;
+        }
+    }
+    return content;
+}
+
+static const struct suite_floor floors[] = {
+    {COUNT_DELIVERED, 200000}, {COUNT_LOST, 5000}, {COUNT_DUPLICATED, 5000}, {COUNT_OVERTAKEN, 1000},
+    {COUNT_CUT_OFF, 2000}, {COUNT_PARTITIONS, 50}, {COUNT_ONE_WAY, 20}, {COUNT_CRASHES, 200},
+    {COUNT_CRASHES_INSIDE, 20}, {COUNT_POWER_LOSSES, 50}, {COUNT_RESTARTS, 200}, {COUNT_PAUSES, 50},
+    {COUNT_SYNCS_FAILED, 10}, {COUNT_WRITES_LOST, 100}, {COUNT_WRITES_TORN, 10}, {COUNT_ORDERS, 20000},
+};
+
+int main(int argc, char **argv)
+{
+    struct world_tenant tenant = tenant_raft;
+    const struct world_tenant *const tenants[] = {&tenant};
+    struct suite s = {.name = "raft", .tenant = tenants, .tenants = 1, .worlds = WORLDS, .floor = floors,
+                      .floors = ARRAY_LEN(floors), .add = add, .end = end};
+
+    tenant.draw = draw;
+    tenant.begin = plan;
+    return suite_main(&s, argc, argv);
+}
