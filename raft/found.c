@@ -50,7 +50,7 @@ static uint64_t draw_id(void)
 static void set_member(struct raft_member *m, uint64_t id, const char *name, const char *contact, uint8_t flags)
 {
     *m = (struct raft_member){.id = id, .flags = flags};
-    (void)snprintf(m->name, sizeof m->name, "%s", name);
+    (void)snprintf(m->name, sizeof m->name, "%.63s", name);
     (void)snprintf(m->contact, sizeof m->contact, "%s", contact);
 }
 

@@ -119,38 +119,59 @@ static void append(struct raft_shell *s, const struct raft_effect *fx)
     m->loose = loose;
 }
 
-/* The run of a message to a member that lags is read back; it may come from several batches. */
-static bool fill_run(struct raft_shell *s, struct raft_run *run, uint8_t **ret_owned)
+/* Entries from `at` on: in memory, or *ret_owned from disk. */
+static bool find_part(struct raft_shell *s, uint64_t at, struct raft_run *ret, uint8_t **ret_owned)
 {
-    struct raft_run part;
-    uint32_t size = 0;
-
-    if (raft_cache_find(&s->cache, run->first, run->size, &part) && part.size == run->size) {
-        run->bytes = part.bytes; /* as it is sent most of the time */
+    if (raft_cache_find(&s->cache, at, RAFT_RUN_MAX, ret)) {
         return true;
     }
-    uint8_t *bytes = malloc(run->size);
-    *ret_owned = bytes;
-    for (uint64_t at = run->first; bytes != NULL && size < run->size; at += part.count) {
+    enum err e = raft_store_read(&s->store, &s->places, &s->send_cursor, at, ret_owned, ret);
+    if (e == ERR_DATA_LOSS) {
+        raft_shell_fail(s, "the log cannot be read back");
+    }
+    return e == ERR_OK;
+}
+
+static void cut_to(struct raft_run *run, uint32_t count)
+{
+    if (run->count > count) {
+        run->size = raft_cache_bytes(run, count);
+        run->count = count;
+    }
+}
+
+/* The bytes of a message's run: mostly one batch as it is in memory, for a member that lags several or some of the
+ * disk's. */
+static bool fill_run(struct raft_shell *s, struct raft_run *run, uint8_t **ret_owned)
+{
+    uint32_t want = run->count, count = 0, size = 0;
+    uint8_t *bytes = NULL;
+
+    while (count < want) {
         AUTO_FREE uint8_t *read = NULL;
-        if (!raft_cache_find(&s->cache, at, run->size - size, &part)) {
-            enum err e = raft_store_read(&s->store, &s->places, &s->send_cursor, at, &read, &part);
-            if (e == ERR_DATA_LOSS) {
-                raft_shell_fail(s, "the log cannot be read back");
-            }
-            if (e != ERR_OK) {
-                return false;
-            }
-            part = raft_cache_part(&part, at, run->size - size);
+        struct raft_run part;
+        if (!find_part(s, run->first + count, &part, &read) || part.term != run->term) {
+            return false;
         }
-        if (part.size > run->size - size || part.term != run->term) {
+        cut_to(&part, want - count);
+        if (part.count == want && read == NULL) {
+            *run = part;
+            return true;
+        }
+        if (size + part.size > RAFT_RUN_MAX) {
+            return false;
+        }
+        bytes = bytes != NULL ? bytes : (*ret_owned = malloc(RAFT_RUN_MAX));
+        if (bytes == NULL) {
             return false;
         }
         memcpy(bytes + size, part.bytes, part.size);
         size += part.size;
+        count += part.count;
     }
     run->bytes = bytes;
-    return bytes != NULL;
+    run->size = size;
+    return true;
 }
 
 static void send_message(struct raft_shell *s, const struct raft_effect *fx)
