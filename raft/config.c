@@ -73,14 +73,15 @@ bool raft_config_is_quorum(const struct raft_config *c, uint32_t set)
 
 uint64_t raft_config_quorum_value(const struct raft_config *c, const uint64_t value[RAFT_MEMBERS_MAX])
 {
+    uint32_t count = c->count < RAFT_MEMBERS_MAX ? c->count : RAFT_MEMBERS_MAX;
     uint64_t best = 0;
 
-    for (uint32_t i = 0; i < c->count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         uint32_t set = 0;
         if (value[i] <= best) {
             continue;
         }
-        for (uint32_t k = 0; k < c->count; k++) {
+        for (uint32_t k = 0; k < count; k++) {
             set |= (uint32_t)(value[k] >= value[i]) << k;
         }
         best = raft_config_is_quorum(c, set) ? value[i] : best;

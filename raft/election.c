@@ -18,7 +18,7 @@ void raft_election_reset(struct raft *r)
  * the one before counts as long as it is not. */
 bool raft_election_may(const struct raft *r)
 {
-    if (r->damaged_to != 0 || r->is_removed) {
+    if (r->damaged_to != 0) {
         return false; /* section 3.2 of Protocol-Aware Recovery: no leader with a hole in its log */
     }
     bool votes = raft_config_votes(raft_newest(r), r->self);
@@ -117,16 +117,22 @@ static void begin(struct raft *r, enum raft_role role)
     raft_election_reset(r);
 }
 
+/* Others learn of the closed link within milliseconds, some a little later, and two may have asked at once: try
+ * again soon, some times. */
+static void hurry(struct raft *r)
+{
+    if (r->hint_tries > 0) {
+        r->hint_tries--;
+        r->deadline_us = r->now_us + RAFT_STAGGER_US + rng_below(&r->rng, 2 * RAFT_STAGGER_US);
+    }
+}
+
 /* Section 9.6: ask first whether others would vote, without a new term. */
 static void pre_campaign(struct raft *r)
 {
     begin(r, RAFT_PRECANDIDATE);
     r->counters.prevotes++;
-    if (r->hint_tries > 0) {
-        /* Others learn of the closed link within milliseconds, some a little later: ask again soon. */
-        r->hint_tries--;
-        r->deadline_us = r->now_us + RAFT_STAGGER_US + rng_below(&r->rng, RAFT_STAGGER_US);
-    }
+    hurry(r);
     raft_out_became(r);
     if (has_won(r)) {
         raft_election_campaign(r, false);
@@ -139,7 +145,7 @@ void raft_election_campaign(struct raft *r, bool is_transfer)
 {
     begin(r, RAFT_CANDIDATE);
     r->counters.campaigns++;
-    r->hint_tries = 0;
+    hurry(r);
     r->is_transfer = is_transfer;
     r->vote = (struct raft_vote){.term = r->vote.term + 1, .voted_for = r->self};
     r->owes = 0;

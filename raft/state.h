@@ -34,6 +34,7 @@ struct raft_peer {
     uint64_t id;
     enum raft_progress progress;
     uint64_t match, next;         /* matchIndex, nextIndex (thesis, figure 3.1)               */
+    uint64_t received;            /* what it said last that it has, on disk or not            */
     uint64_t round, acked_us;     /* newest heartbeat it answered, and when that was sent     */
     uint64_t moved_us, probe_us;  /* last progress; no probe before                           */
     uint64_t flight_bytes;
