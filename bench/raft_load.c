@@ -116,7 +116,6 @@ static void ask(uint32_t c)
         return;
     }
     all.version = 1;
-    all.apart = true;
     all.requests = slot;
     size_t size = cell__envelope__requests__pack(&all, out + SP_WIRE_HEAD_LEN);
     sp_wire_head_put(++connection[c].message, size, out);

@@ -35,7 +35,8 @@ static enum err load_head(struct raft_kv *kv, const uint8_t *at, size_t size)
     l->is_nested = at[44] == 1;
     l->nested_part = raft_le_get32(at + 45);
     /* Nothing may be left to happen that cannot be counted on from here. */
-    bool is_sane = kv->journal.compacted <= kv->revision && kv->revision < UINT64_MAX / 2 && kv->time_ms < UINT64_MAX / 2;
+    bool is_sane = kv->journal.compacted <= kv->revision && kv->revision < UINT64_MAX / 2 &&
+                   kv->time_ms < UINT64_MAX / 2 && kv->applied < UINT64_MAX / 2;
     return is_sane ? ERR_OK : ERR_MALFORMED;
 }
 

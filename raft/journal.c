@@ -59,7 +59,7 @@ enum err raft_journal_append(struct raft_journal *j, struct raft_record *record)
 
 bool raft_journal_is_full(const struct raft_journal *j)
 {
-    return j->end - j->begin > RAFT_WINDOW_EVENTS || j->window_bytes > RAFT_JOURNAL_BYTES;
+    return j->end - j->begin > RAFT_JOURNAL_EVENTS || j->window_bytes > RAFT_JOURNAL_BYTES;
 }
 
 void raft_journal_compact(struct raft_journal *j, uint64_t revision)

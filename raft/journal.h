@@ -8,7 +8,7 @@
 #include "raft/record.h"
 
 enum {
-    RAFT_WINDOW_EVENTS = 100000,     /* a watcher that is away for a minute at 1,600 puts a second misses nothing */
+    RAFT_JOURNAL_EVENTS = 100000,    /* a watcher that is away for a minute at 1,600 puts a second misses nothing */
     RAFT_JOURNAL_BYTES = 16 << 20,    /* of old values                                                             */
     RAFT_PINS_MAX = 4,               /* snapshots and backups at a time                                           */
 };

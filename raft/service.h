@@ -3,6 +3,7 @@
 #define CELL_RAFT_SERVICE_H
 
 #include "common/run/cell.h"
+#include "raft/image.h"
 #include "raft/lessor.h"
 #include "raft/shell_ask.h"
 
@@ -12,6 +13,17 @@ enum {
     RAFT_SERVICE_SLACK_MS = 50,      /* a poll without events is answered so much before its deadline */
     RAFT_SERVICE_DUE_MAX = 64,       /* leases and sessions ended at a time */
     RAFT_SERVICE_BACKUP_BYTES = 256 << 10, /* of a part */
+    RAFT_SERVICE_BACKUPS_MAX = 2,    /* at a time: two pins are left for snapshots */
+    RAFT_SERVICE_BACKUP_MS = 60000,  /* without a question a backup ends          */
+};
+
+/* A backup that somebody reads. */
+struct raft_service_backup {
+    uint64_t id, used_ms;
+    struct raft_image image;
+    uint8_t *part;   /* NULL: a free place */
+    size_t size;     /* of the newest part */
+    uint32_t number; /* of parts so far    */
 };
 
 struct raft_service_waiter;
@@ -22,6 +34,8 @@ struct raft_service {
     struct cell_timer *timer;
     struct raft_service_waiter *waiters; /* of watches, and of reads not older than something */
     uint32_t waiting;
+    struct raft_service_backup backups[RAFT_SERVICE_BACKUPS_MAX];
+    uint64_t backup_count;
     uint32_t ending;  /* ends of leases and sessions that are proposed and not answered */
     bool is_marking;  /* … and of the clock */
     uint8_t scratch[RAFT_COMMAND_MAX + 64]; /* one command at a time is written here */
@@ -36,6 +50,10 @@ void raft_service_stop(struct raft_service *v);
 void raft_service_lead(struct raft_service *v);
 void raft_service_leave(struct raft_service *v);
 void raft_service_applied(struct raft_service *v);
+
+/* Ends backups that nobody reads any more; all. */
+void raft_service_backup_clock(struct raft_service *v, uint64_t now_ms);
+void raft_service_backup_stop(struct raft_service *v);
 
 /* Handlers (cell_op.handle); state: struct raft_shell. */
 enum err raft_service_put(void *state, struct cell_call *call, const void *request);

@@ -2,8 +2,7 @@
 #include <stdlib.h>
 
 #include "common/base/bytes.h"
-#include "common/run/cell_call.h"
-#include "raft/image.h"
+#include "common/run/log.h"
 #include "raft/service_wait.h"
 
 static struct raft_service *service_of(void *state)
@@ -67,98 +66,105 @@ enum err raft_service_compact(void *state, struct cell_call *call, const void *r
 
 /* ---- backups -------------------------------------------------------------------------------- */
 
-/* A backup that is being sent: parts as fast as the caller takes them, one image meanwhile. In memory of the call but for
- * the part. */
-struct backup {
-    struct cell_call *call;
-    struct raft_image image;
-    uint8_t *part;  /* RAFT_IMAGE_ROOM */
-    size_t size;    /* of the part that waits to be sent */
-    uint32_t number;
-    uint64_t revision;
-};
-
-static void backup_free(struct backup *b)
+static void backup_end(struct raft_service_backup *b)
 {
-    raft_image_end(&b->image);
+    if (b->part != NULL) {
+        raft_image_end(&b->image);
+    }
     free(b->part);
-    b->part = NULL;
+    *b = (struct raft_service_backup){0};
 }
 
-static void on_backup_cancel(void *context, enum err e)
+void raft_service_backup_clock(struct raft_service *v, uint64_t now_ms)
 {
-    struct backup *b = context;
+    for (size_t i = 0; i < RAFT_SERVICE_BACKUPS_MAX; i++) {
+        struct raft_service_backup *b = &v->backups[i];
 
-    backup_free(b);
-    cell_reply_error(b->call, e, NULL, NULL);
-}
-
-static void backup_fail(struct backup *b, enum err e)
-{
-    backup_free(b);
-    cell_reply_error(b->call, e, e == ERR_ABORTED ? "a restore has begun" : NULL, NULL);
-}
-
-/* Send parts until the caller has enough for now. The last one is the answer itself. */
-static void backup_go(void *context)
-{
-    struct backup *b = context;
-    Cell__Raft__BackupReply part = CELL__RAFT__BACKUP_REPLY__INIT;
-
-    for (;;) {
-        if (b->size == 0) {
-            enum err e = raft_image_next(&b->image, b->part, RAFT_IMAGE_ROOM, RAFT_SERVICE_BACKUP_BYTES, &b->size);
-            if (e != ERR_OK) {
-                backup_fail(b, e);
-                return;
-            }
+        if (b->part != NULL && now_ms >= b->used_ms + RAFT_SERVICE_BACKUP_MS) {
+            log_warn("RAFT-BACKUP-LOST", "number=%llu parts=%u action=ended", (unsigned long long)b->id, b->number);
+            backup_end(b);
         }
-        part.number = b->number;
-        part.items = (ProtobufCBinaryData){b->size, b->part};
-        part.checksum = bytes_crc32c(0, b->part, b->size);
-        part.is_last = b->image.is_ended;
-        part.revision = b->revision;
-        if (part.is_last) {
-            struct cell_call *call = b->call;
-
-            raft_image_end(&b->image);
-            uint8_t *bytes = b->part;
-            raft_service_reply(call, &part); /* `b` is gone with the call */
-            free(bytes);
-            return;
-        }
-        enum err e = cell_reply_part(b->call, &part);
-        if (e == ERR_UNAVAILABLE) {
-            return; /* when the caller wants more: cell_call_on_credit */
-        }
-        if (e != ERR_OK) {
-            backup_fail(b, e);
-            return;
-        }
-        b->number++;
-        b->size = 0;
     }
 }
 
+void raft_service_backup_stop(struct raft_service *v)
+{
+    for (size_t i = 0; i < RAFT_SERVICE_BACKUPS_MAX; i++) {
+        backup_end(&v->backups[i]);
+    }
+}
+
+static enum err next_part(struct raft_service_backup *b)
+{
+    enum err e = raft_image_next(&b->image, b->part, RAFT_IMAGE_ROOM, RAFT_SERVICE_BACKUP_BYTES, &b->size);
+
+    b->number++;
+    return e;
+}
+
+static void reply_part(struct cell_call *call, struct raft_service_backup *b)
+{
+    Cell__Raft__BackupReply reply = CELL__RAFT__BACKUP_REPLY__INIT;
+
+    b->used_ms = cell_call_now_ms(call);
+    reply.backup = b->id;
+    reply.number = b->number - 1;
+    reply.items = (ProtobufCBinaryData){b->size, b->part};
+    reply.checksum = bytes_crc32c(0, b->part, b->size);
+    reply.is_last = b->image.is_ended;
+    reply.revision = b->image.revision;
+    raft_service_reply(call, &reply);
+}
+
+/* Begin one, and answer with its first part. */
 static void respond_backup(struct raft_service *v, struct cell_call *call, const void *request)
 {
-    struct raft_kv *kv = raft_shell_kv(v->shell);
-    struct backup *b = cell_call_alloc(call, sizeof *b);
+    struct raft_service_backup *b = NULL;
 
     (void)request;
+    for (size_t i = 0; i < RAFT_SERVICE_BACKUPS_MAX; i++) {
+        b = v->backups[i].part == NULL ? &v->backups[i] : b;
+    }
     if (b == NULL) {
-        cell_reply_error(call, ERR_NOMEM, NULL, NULL);
+        cell_reply_error(call, ERR_LIMIT, "as many backups as may be are being read", NULL);
         return;
     }
-    *b = (struct backup){.call = call, .part = malloc(RAFT_IMAGE_ROOM), .revision = kv->revision};
-    enum err e = raft_image_begin(&b->image, kv);
-    if (e != ERR_OK || b->part == NULL) {
-        backup_fail(b, e != ERR_OK ? e : ERR_NOMEM);
+    *b = (struct raft_service_backup){.id = ++v->backup_count, .part = malloc(RAFT_IMAGE_ROOM)};
+    enum err e = b->part != NULL ? raft_image_begin(&b->image, raft_shell_kv(v->shell)) : ERR_NOMEM;
+    if (e == ERR_OK) {
+        e = next_part(b);
+    }
+    if (e != ERR_OK) {
+        backup_end(b);
+        cell_reply_error(call, e, NULL, NULL);
         return;
     }
-    cell_call_on_cancel(call, on_backup_cancel, b);
-    cell_call_on_credit(call, backup_go, b);
-    backup_go(b);
+    reply_part(call, b);
+}
+
+/* The last part may be asked for again as well: its backup ends by the clock. */
+static enum err go_on(struct raft_service *v, struct cell_call *call, const Cell__Raft__BackupRequest *ask)
+{
+    struct raft_service_backup *b = NULL;
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; i < RAFT_SERVICE_BACKUPS_MAX; i++) {
+        b = v->backups[i].part != NULL && v->backups[i].id == ask->backup ? &v->backups[i] : b;
+    }
+    if (b == NULL || ask->number > b->number || ask->number + 1 < b->number || (b->image.is_ended && ask->number == b->number)) {
+        cell_call_explain(call, "no such backup is being read here, or not that part: begin another");
+        return ERR_NOT_FOUND;
+    }
+    if (ask->number == b->number) {
+        e = next_part(b);
+    }
+    if (e != ERR_OK) {
+        backup_end(b);
+        cell_call_explain(call, "a restore has begun");
+        return e;
+    }
+    reply_part(call, b);
+    return ERR_LATER;
 }
 
 enum err raft_service_backup(void *state, struct cell_call *call, const void *request)
@@ -168,6 +174,9 @@ enum err raft_service_backup(void *state, struct cell_call *call, const void *re
     if (ask->freshness == CELL__RAFT__FRESHNESS__NOT_OLDER) {
         cell_call_explain(call, "a backup is linearizable or stale");
         return ERR_INVALID;
+    }
+    if (ask->backup != 0) {
+        return go_on(service_of(state), call, ask);
     }
     return raft_service_read(service_of(state), call, request, ask->freshness, 0, respond_backup);
 }

@@ -310,7 +310,10 @@ static void on_tick(void *context)
 {
     struct raft_service *v = context;
 
-    look_at_all(v, cell_now_ms(raft_shell_cell(v->shell)));
+    uint64_t now_ms = cell_now_ms(raft_shell_cell(v->shell));
+
+    look_at_all(v, now_ms);
+    raft_service_backup_clock(v, now_ms);
     if (v->lessor.is_leading) {
         end_what_ran_out(v);
     }
@@ -337,6 +340,7 @@ void raft_service_stop(struct raft_service *v)
 {
     cell_timer_stop(v->timer);
     v->timer = NULL;
+    raft_service_backup_stop(v);
     while (v->waiters != NULL) {
         struct raft_service_waiter *w = v->waiters;
 

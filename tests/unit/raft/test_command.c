@@ -71,6 +71,24 @@ static void what_is_written_is_read(void)
           op.query.is_descending && op.query.created_least == 8 && is_text(op.query.span.end, "z"), "a range");
 }
 
+/* The bytes of docs/PROTOCOL.md: a log that was written once is read for ever. */
+static void a_put_has_these_bytes(void)
+{
+    static const uint8_t expected[] = {
+        1, 1, 1, 0,                                            /* version, put, of a session */
+        77, 0, 0, 0, 0, 0, 0, 0,                               /* the clock */
+        5, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0,
+        5, 9, 0, 0, 0, 0, 0, 0, 0,                             /* show and keep the lease; lease */
+        1, 0, 2, 0, 0, 0, 'k', 'v', 'w'};
+    struct raft_writer w = begin(RAFT_COMMAND_PUT);
+    size_t size = 0;
+
+    raft_command_put(&w, &(struct raft_put){.key = store_text("k"), .value = store_text("vw"), .lease = 9,
+                                            .with_previous = true, .keeps_lease = true});
+    CHECK(raft_command_end(&w, &size) == ERR_OK && size == sizeof expected && memcmp(room, expected, size) == 0,
+          "a put, byte for byte");
+}
+
 static void no_other_length_is_taken(void)
 {
     size_t size = a_txn();
@@ -233,6 +251,7 @@ int main(void)
 {
     memset(big, 'x', sizeof big);
     what_is_written_is_read();
+    a_put_has_these_bytes();
     no_other_length_is_taken();
     limits_are_kept();
     a_key_is_changed_once();

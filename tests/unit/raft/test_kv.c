@@ -155,7 +155,7 @@ static void the_window_is_bounded(void)
     static char large[RAFT_VALUE_MAX / 2];
 
     store_init(&s);
-    for (int i = 0; i < RAFT_WINDOW_EVENTS; i++) {
+    for (int i = 0; i < RAFT_JOURNAL_EVENTS; i++) {
         REQUIRE(store_put(&s, "a", "x") == ERR_OK, "a put");
     }
     CHECK(s.kv.journal.compacted == 0, "as many events as it holds");
