@@ -19,7 +19,7 @@ def three(make_node, config=None):
     node = make_node([{"name": "raft", "instances": 3, "serves": ["raft.*"], "may_call": ["raft.*"],
                        "sandbox": {"write": ["state"]}, "config": config or CONFIG,
                        "limits": {"memory": "512M", "message": "4M"},
-                       "restart": {"first": "50ms", "max": "1s", "give_up": "20 in 60s"}}])
+                       "restart": {"first": "50ms", "max": "1s", "give_up": "16 in 10s"}}])
     node.up()
     node.wait_until(lambda: leader(node) is not None, 20, "somebody leads")
     return node
