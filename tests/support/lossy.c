@@ -194,10 +194,12 @@ static int sync_with(long call, int fd)
     if (is_on() && is_last()) {
         die();
     }
-    if (!is_on()) {
+    if (shared == NULL) {
         return (int)syscall(call, fd);
     }
-    synced(fd); /* the notes are the disk: the real one need not wait */
+    if (is_on()) {
+        synced(fd); /* the notes are the disk: the real one need not wait */
+    }
     return 0;
 }
 
