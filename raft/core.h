@@ -82,7 +82,7 @@ enum raft_effect_kind {
     RAFT_FX_READ_FAILED,  /* context: ask again                                                              */
     RAFT_FX_CHANGED,      /* config, index, is_ok: committed                                                 */
     RAFT_FX_BECAME,       /* role, term, leader (0: none known). No longer leader: what waits is unknown     */
-    RAFT_FX_SNAPSHOT_SEND,    /* peer: send it the newest snapshot, by messages SNAPSHOT                     */
+    RAFT_FX_SNAPSHOT_SEND,    /* peer: send it the newest snapshot, by messages SNAPSHOT, unanswered ones again */
     RAFT_FX_SNAPSHOT_CHUNK,   /* take the chunk of this message; answer with raft_core_chunk_answer          */
     RAFT_FX_SNAPSHOT_MORE,    /* peer, index: offset; is_ok: go on; not: begin again                         */
     RAFT_FX_SNAPSHOT_INSTALL, /* index, term, is_ok: the log goes on behind it; not: begins behind it. epoch  */

@@ -18,7 +18,7 @@ void raft_election_reset(struct raft *r)
  * the one before counts as long as it is not. */
 bool raft_election_may(const struct raft *r)
 {
-    if (r->damaged_to != 0 || r->is_removed) {
+    if (r->damaged_to != 0) {
         return false; /* section 3.2 of Protocol-Aware Recovery: no leader with a hole in its log */
     }
     bool votes = raft_config_votes(raft_newest(r), r->self);
@@ -36,6 +36,16 @@ static void stop_leading(struct raft *r)
     raft_snapshot_stop(r);
     r->heard_us = 0;
     raft_election_reset(r);
+}
+
+bool raft_election_is_unlinked(const struct raft *r)
+{
+    for (uint32_t i = 0; i < r->peers; i++) {
+        if (r->peer[i].id == r->leader) {
+            return !r->peer[i].is_linked;
+        }
+    }
+    return false;
 }
 
 void raft_election_follow(struct raft *r, uint64_t term, uint64_t leader)
@@ -63,14 +73,13 @@ void raft_election_follow(struct raft *r, uint64_t term, uint64_t leader)
         r->heard_us = r->tuning.has_lease ? r->heard_us : 0;
     }
     r->role = RAFT_FOLLOWER;
-    if (leader != r->leader) {
-        r->hint_tries = 0;
-    }
     r->leader = leader;
     if (leader != 0) {
+        /* Over a closed link nothing more is said: this was under way when it closed. */
+        bool is_late = r->hint_tries > 0 && raft_election_is_unlinked(r);
+        r->hint_tries = is_late ? r->hint_tries : 0;
         r->heard_us = r->now_us;
-        r->is_leader_unlinked = false; /* here is a message of it */
-        raft_election_reset(r);
+        r->deadline_us = is_late ? raft_least(r->deadline_us, r->now_us + r->timeout_us) : r->now_us + r->timeout_us;
     }
     raft_out_became(r);
 }
@@ -117,16 +126,35 @@ static void begin(struct raft *r, enum raft_role role)
     raft_election_reset(r);
 }
 
+/* Whoever learns of a closed link at the same time as others waits in a row with them, or all would ask at once and
+ * each vote for itself. */
+static uint64_t stagger_us(struct raft *r, uint64_t gone)
+{
+    const struct raft_config *c = raft_newest(r);
+    uint64_t place = 0;
+
+    for (uint32_t i = 0; i < c->count && c->member[i].id < r->self; i++) {
+        place += c->member[i].id != gone && (c->member[i].flags & (RAFT_VOTER | RAFT_OUTGOING)) != 0;
+    }
+    return (place % RAFT_STAGGER_PLACES) * RAFT_STAGGER_US + rng_below(&r->rng, RAFT_STAGGER_US / 2);
+}
+
+/* Others learn of the closed link a little later, and two may have asked at once all the same: try again soon, some
+ * times. */
+static void hurry(struct raft *r)
+{
+    if (r->hint_tries > 0) {
+        r->hint_tries--;
+        r->deadline_us = r->now_us + RAFT_STAGGER_PLACES * RAFT_STAGGER_US + 2 * stagger_us(r, 0);
+    }
+}
+
 /* Section 9.6: ask first whether others would vote, without a new term. */
 static void pre_campaign(struct raft *r)
 {
     begin(r, RAFT_PRECANDIDATE);
     r->counters.prevotes++;
-    if (r->hint_tries > 0) {
-        /* Others learn of the closed link within milliseconds, some a little later: ask again soon. */
-        r->hint_tries--;
-        r->deadline_us = r->now_us + RAFT_STAGGER_US + rng_below(&r->rng, RAFT_STAGGER_US);
-    }
+    hurry(r);
     raft_out_became(r);
     if (has_won(r)) {
         raft_election_campaign(r, false);
@@ -139,7 +167,7 @@ void raft_election_campaign(struct raft *r, bool is_transfer)
 {
     begin(r, RAFT_CANDIDATE);
     r->counters.campaigns++;
-    r->hint_tries = 0;
+    hurry(r);
     r->is_transfer = is_transfer;
     r->vote = (struct raft_vote){.term = r->vote.term + 1, .voted_for = r->self};
     r->owes = 0;
@@ -234,17 +262,12 @@ void raft_election_link(struct raft *r, uint64_t peer, bool is_up)
             raft_replicate_probe(r, p, raft_least(p->match, r->log.last) + 1);
         }
     }
-    if (r->leader != peer || r->role != RAFT_FOLLOWER || r->tuning.has_lease) {
-        return;
-    }
-    r->is_leader_unlinked = !is_up;
-    if (is_up || !raft_election_may(r)) {
+    if (r->leader != peer || r->role != RAFT_FOLLOWER || r->tuning.has_lease || is_up || !raft_election_may(r)) {
         return;
     }
     /* Whoever has all that it knows the leader to have goes first. */
     bool lags = r->verified < r->log.last || r->stored < r->log.last;
-    uint64_t spread = RAFT_STAGGER_US / 3;
-    uint64_t wait_us = RAFT_STAGGER_LEAST_US + rng_below(&r->rng, spread) + (lags ? 2 * spread : 0);
     r->hint_tries = RAFT_HINT_TRIES;
-    r->deadline_us = raft_least(r->deadline_us, r->now_us + wait_us);
+    r->deadline_us = raft_least(r->deadline_us, r->now_us + RAFT_STAGGER_LEAST_US + stagger_us(r, peer) +
+                                                    (lags ? RAFT_STAGGER_US : 0));
 }

@@ -125,7 +125,7 @@ void raft_replicate_lead(struct raft *r)
     r->commit_marks[0] = r->commit_marks[1] = UINT64_MAX; /* nobody has caught up yet */
     for (uint32_t i = 0; i < r->peers; i++) {
         struct raft_peer *p = &r->peer[i];
-        p->match = p->round = p->acked_us = 0;
+        p->match = p->received = p->round = p->acked_us = 0;
         p->strange = 0;
         p->moved_us = r->now_us;
         raft_replicate_probe(r, p, r->log.last + 1);
@@ -276,7 +276,7 @@ enum err raft_replicate_answered(struct raft *r, const struct raft_message *m)
 static void look_for_loss(struct raft *r, struct raft_peer *p, const struct raft_message *m)
 {
     bool is_stuck = p->progress == RAFT_REPLICATE && p->flights > 0 && m->received + 1 < p->next &&
-                    r->now_us - p->moved_us > r->tuning.election_us;
+                    r->now_us - p->moved_us > r->tuning.election_us / 2;
 
     if (m->received < p->match && p->progress != RAFT_IN_SNAPSHOT) {
         /* It has begun a new life, or has lost something: it does not know yet that its log agrees. */
@@ -301,6 +301,8 @@ enum err raft_replicate_heard(struct raft *r, const struct raft_message *m)
     p->is_linked = true;
     p->acked_us = raft_most(p->acked_us, m->sent_us);
     p->round = raft_most(p->round, m->round);
+    p->moved_us = m->received > p->received ? r->now_us : p->moved_us;
+    p->received = m->received;
     note_match(r, p, m->match);
     raft_read_advance(r);
     p = raft_replicate_find(r, m->from);

@@ -28,17 +28,6 @@ static void arm(struct raft_shell *s, uint64_t now_us)
     loop_timer_again(s->timer, due_us == 0 ? 0 : (due_us + US - 1) / US, 0);
 }
 
-/* Time that this process did not run is nobody's silence. */
-static void tell_stall(struct raft_shell *s, uint64_t now_us)
-{
-    uint64_t due_us = s->fx.due_us;
-
-    if (due_us != 0 && now_us > due_us + RAFT_SHELL_STALL_US) {
-        (void)raft_core_step(s->core, now_us, &(struct raft_event){.kind = RAFT_EV_STALL, .size = now_us - due_us}, &s->fx);
-        log_debug("RAFT-STALL", "ms=%" PRIu64, (now_us - due_us) / US);
-    }
-}
-
 static void on_due(void *context)
 {
     struct raft_shell *s = context;
@@ -276,7 +265,7 @@ static void perform_one(struct raft_shell *s, const struct raft_effect *fx)
         raft_shell_snapshot_send(s, fx->peer);
         break;
     case RAFT_FX_SNAPSHOT_CHUNK:
-        raft_shell_snapshot_chunk(s, &fx->message);
+        raft_shell_snapshot_chunk(s, s->event->message);
         break;
     case RAFT_FX_SNAPSHOT_MORE:
         raft_shell_snapshot_more(s, fx);
@@ -312,12 +301,25 @@ static void perform(struct raft_shell *s)
     }
 }
 
+/* Time that this process did not run is nobody's silence. */
+static void tell_stall(struct raft_shell *s, uint64_t now_us)
+{
+    uint64_t due_us = s->fx.due_us;
+
+    if (due_us != 0 && now_us > due_us + RAFT_SHELL_STALL_US) {
+        (void)raft_core_step(s->core, now_us, &(struct raft_event){.kind = RAFT_EV_STALL, .size = now_us - due_us}, &s->fx);
+        perform(s);
+        log_debug("RAFT-STALL", "ms=%" PRIu64, (now_us - due_us) / US);
+    }
+}
+
 enum err raft_shell_step(struct raft_shell *s, const struct raft_event *ev)
 {
     uint64_t now_us = loop_now_us();
 
     assert(!s->is_stepping); /* what effects lead to is done when all of them are */
     s->is_stepping = true;
+    s->event = ev;
     tell_stall(s, now_us);
     enum err e = raft_core_step(s->core, now_us, ev, &s->fx);
     perform(s);
@@ -641,6 +643,7 @@ void raft_shell_drain(void *state)
         raft_shell_settle(s);
         raft_shell_tick(s, loop_now_ms());
     }
+    raft_peers_end(s); /* requests that only wait for this */
 }
 
 void raft_shell_stop(void *state)

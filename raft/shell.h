@@ -90,6 +90,7 @@ struct raft_shell {
     uint32_t gather_size;
     struct raft_shell_list gathered, reads; /* commands of this turn; reads of it */
     bool is_stepping, is_applying;
+    const struct raft_event *event;          /* that is stepped */
 
     /* What waits. */
     struct raft_shell_list waiting;          /* commands, by index      */

@@ -69,7 +69,10 @@ void raft_snapshot_chunk(struct raft *r, const struct raft_message *m)
         raft_append_acknowledge(r);
         return;
     }
-    raft_out(r, RAFT_FX_SNAPSHOT_CHUNK);
+    /* A chunk that cannot be answered yet, for the term is not on disk, is left to come again. */
+    if (raft_is_vote_durable(r)) {
+        raft_out(r, RAFT_FX_SNAPSHOT_CHUNK);
+    }
 }
 
 /* Figure 5.3, 6 to 8: a log that has the snapshot's last entry goes on behind it; any other is of no use. */

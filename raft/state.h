@@ -14,7 +14,8 @@ enum {
     RAFT_CONFIGS = 4,
     RAFT_HINT_TRIES = 8,       /* pre-votes in quick succession after the leader's link closed                  */
     RAFT_STRANGE_MOST = 3,     /* answers in a row that contradict what a member said before: it lost something */
-    RAFT_STAGGER_US = 15000,   /* after a closed link: at most, and …                                           */
+    RAFT_STAGGER_US = 3500,    /* after a closed link one asks after the other: a pre-vote and a vote on a LAN … */
+    RAFT_STAGGER_PLACES = 4,   /* … so many in a row                                                            */
     RAFT_STAGGER_LEAST_US = 1000,
     RAFT_SNAPSHOT_TIMES = 20,  /* election timeouts without a word from whoever gets a snapshot: begin again   */
     RAFT_SENDS_RESERVE = 160,  /* effects that replication leaves to others                                     */
@@ -34,6 +35,7 @@ struct raft_peer {
     uint64_t id;
     enum raft_progress progress;
     uint64_t match, next;         /* matchIndex, nextIndex (thesis, figure 3.1)               */
+    uint64_t received;            /* what it said last that it has, on disk or not            */
     uint64_t round, acked_us;     /* newest heartbeat it answered, and when that was sent     */
     uint64_t moved_us, probe_us;  /* last progress; no probe before                           */
     uint64_t flight_bytes;
@@ -68,7 +70,6 @@ struct raft {
     uint64_t leader;
     bool is_transfer;             /* the candidacy was asked for by the leader                */
     uint64_t timeout_us, deadline_us, heard_us; /* election timeout; heard the leader at      */
-    bool is_leader_unlinked;
     uint32_t hint_tries;
     uint64_t owed[RAFT_MEMBERS_MAX]; /* whoever waits for an answer about its vote            */
     uint32_t owes;

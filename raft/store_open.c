@@ -216,7 +216,9 @@ enum err raft_store_create(struct raft_store *s, const struct raft_frame_owner *
     s->owner = *owner;
     assert(founders_size <= RAFT_CONFIG_BYTES_MAX);
     s->founders_size = founders_size;
-    memcpy(s->founders, founders, founders_size);
+    if (founders_size > 0) {
+        memcpy(s->founders, founders, founders_size);
+    }
     s->segment_size = segment_size;
     s->oldest = s->newest = 0;
     s->ballot = (struct raft_ballot){0};

@@ -22,7 +22,8 @@ void raft_election_campaign(struct raft *r, bool is_transfer);
 void raft_election_answered(struct raft *r, const struct raft_message *m);
 void raft_election_vote_stored(struct raft *r, const struct raft_vote *vote);
 void raft_election_link(struct raft *r, uint64_t peer, bool is_up);
-bool raft_election_may(const struct raft *r);
+bool raft_election_may(const struct raft *r);         /* campaign */
+bool raft_election_is_unlinked(const struct raft *r); /* the link to its leader closed */
 
 /* ---- vote.c -------------------------------------------------------------------------------------------- */
 

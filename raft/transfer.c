@@ -33,6 +33,11 @@ enum err raft_transfer_wanted(struct raft *r, uint64_t peer)
     r->transfer_to = peer;
     r->transfer_us = r->now_us + r->tuning.election_us;
     r->is_transfer_sent = false;
+    struct raft_peer *p = raft_replicate_find(r, peer);
+    if (p->match < r->log.last && p->progress == RAFT_REPLICATE) {
+        raft_replicate_probe(r, p, p->match + 1); /* something may be lost: there is no time to find out */
+        raft_replicate_peer(r, p);
+    }
     raft_transfer_advance(r);
     return ERR_OK;
 }

@@ -18,7 +18,7 @@ static bool is_hearing(const struct raft *r)
         uint64_t heard_us = raft_most(raft_replicate_quorum_us(r), r->excused_us);
         return r->now_us - raft_least(heard_us, r->now_us) < r->tuning.election_us;
     }
-    if (r->is_leader_unlinked && !r->tuning.has_lease) {
+    if (raft_election_is_unlinked(r) && !r->tuning.has_lease) {
         return false;
     }
     return r->heard_us != 0 && r->now_us - r->heard_us < r->tuning.election_us;

@@ -27,6 +27,12 @@ static inline void scratch_remove(void)
     (void)nftw(scratch_dir, scratch_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Remove a directory below it. */
+static inline void scratch_remove_under(const char *path)
+{
+    (void)nftw(path, scratch_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 /* Make the directory, scratch_dir, and return a descriptor of it. */
 static inline int scratch_open(void)
 {

@@ -176,6 +176,9 @@ static void order(struct world *w, uint32_t node, struct tenant_seat *s, const s
             tenant_save_snapshot(w, s, fx);
         }
         break;
+    case TENANT_EVENT:
+        e = *t->event;
+        break;
     case TENANT_LINK_DOWN:
     case TENANT_LINK_UP:
         e = (struct raft_event){.kind = RAFT_EV_LINK, .peer = tenant_id((uint32_t)argument), .is_up = what == TENANT_LINK_UP};
@@ -215,7 +218,7 @@ static void packet(struct world *w, uint32_t node, struct tenant_seat *s, const 
 static void tell_links(struct world *w, uint32_t node, enum tenant_order what)
 {
     for (uint32_t i = 0; i < w->set.nodes; i++) {
-        if (i != node && w->node[i].is_up) {
+        if (i != node && w->node[i].is_up && !tenant_truth(w)->has_no_hints) {
             world_order(w, 0, i, dice_between(&w->dice, DICE_TENANT, LINK_LEAST_US, LINK_MOST_US),
                         what | (uint64_t)node << TENANT_SHIFT);
         }

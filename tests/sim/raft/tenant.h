@@ -22,6 +22,7 @@ enum tenant_order {
     TENANT_SNAPSHOT,
     TENANT_LINK_DOWN,   /* argument: node */
     TENANT_LINK_UP,
+    TENANT_EVENT,       /* the truth's `event` */
 };
 
 enum { TENANT_SHIFT = 8 };
@@ -76,7 +77,7 @@ struct tenant_truth {
     uint32_t founders, old;        /* nodes < old have no pre-vote */
     uint64_t indexes;              /* room of the arrays below */
     struct tenant_born *born;      /* every entry that any leader ever made */
-    struct { uint64_t term, value, hash; } *agreed; /* committed by anybody */
+    struct { uint64_t term, value, hash, in; } *agreed; /* committed by anybody, first in term `in` */
     uint64_t agreed_last;
     uint64_t *leader_of;           /* by term: id */
     uint64_t terms;
@@ -84,6 +85,8 @@ struct tenant_truth {
     uint64_t contexts;
     uint64_t term_most[WORLD_NODES_MAX], voted[WORLD_NODES_MAX]; /* said aloud, of each node */
     struct raft_counters sum;
+    const struct raft_event *event;
+    bool has_no_hints;             /* nobody hears of closed connections */
     /* For whoever measures; may be NULL. */
     void (*became)(struct world *w, uint32_t node, const struct raft_effect *e);
     void (*committed)(struct world *w, uint32_t node, uint64_t to);

@@ -246,11 +246,9 @@ static void begin(struct world *w, const struct world_tenant *const *tenants, ui
     }
 }
 
-void world_run(struct world *w, const struct world_tenant *const *tenants, uint32_t count, uint64_t seed,
-               uint32_t off, uint32_t nodes, bool is_loud)
+void world_begin(struct world *w, const struct world_tenant *const *tenants, uint32_t count, uint64_t seed,
+                 uint32_t off, uint32_t nodes, bool is_loud)
 {
-    struct queue_item item;
-
     begin(w, tenants, count, seed, off, nodes, is_loud);
     for (uint32_t t = 0; t < count; t++) {
         if (tenants[t]->begin != NULL) {
@@ -261,17 +259,23 @@ void world_run(struct world *w, const struct world_tenant *const *tenants, uint3
     if (w->set.check_us != 0) {
         world_put(w, w->set.check_us, HAPPEN_CHECK, 0, 0, 0, NULL);
     }
-    while (!w->has_failed && queue_take(&w->queue, &item)) {
-        if (item.at_us > w->set.end_us) {
-            release(&item);
-            break;
-        }
+}
+
+void world_until(struct world *w, uint64_t at_us)
+{
+    struct queue_item item;
+
+    while (!w->has_failed && w->queue.count > 0 && w->queue.heap[0].at_us <= at_us && queue_take(&w->queue, &item)) {
         happen(w, &item);
     }
-    w->now_us = w->has_failed ? w->now_us : w->set.end_us;
-    for (uint32_t t = 0; t < count && !w->has_failed; t++) {
-        if (tenants[t]->end != NULL) {
-            tenants[t]->end(w);
+    w->now_us = w->has_failed ? w->now_us : at_us;
+}
+
+void world_end(struct world *w)
+{
+    for (uint32_t t = 0; t < w->tenants && !w->has_failed; t++) {
+        if (w->tenant[t]->end != NULL) {
+            w->tenant[t]->end(w);
         }
     }
     for (uint32_t i = 0; i < w->set.nodes; i++) {
@@ -280,6 +284,14 @@ void world_run(struct world *w, const struct world_tenant *const *tenants, uint3
         w->count.of[COUNT_WRITES_TORN] += d->torn;
         w->count.of[COUNT_BITS_ROTTEN] += d->rotten;
     }
+}
+
+void world_run(struct world *w, const struct world_tenant *const *tenants, uint32_t count, uint64_t seed,
+               uint32_t off, uint32_t nodes, bool is_loud)
+{
+    world_begin(w, tenants, count, seed, off, nodes, is_loud);
+    world_until(w, w->set.end_us);
+    world_end(w);
 }
 
 void world_fini(struct world *w)

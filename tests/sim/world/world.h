@@ -148,6 +148,13 @@ void world_run(struct world *w, const struct world_tenant *const *tenants, uint3
                uint32_t off, uint32_t nodes, bool is_loud);
 void world_fini(struct world *w);
 
+/* The same in pieces, for scenes that act between them: world_begin, world_until as often as one likes with times
+ * that only grow, world_end; then world_fini. */
+void world_begin(struct world *w, const struct world_tenant *const *tenants, uint32_t count, uint64_t seed,
+                 uint32_t off, uint32_t nodes, bool is_loud);
+void world_until(struct world *w, uint64_t at_us);
+void world_end(struct world *w);
+
 /* ---- for tenants and checkers --------------------------------------------------------------------- */
 
 /* An effect, appended; bytes are copied. Too many or too much is a fault of the tenant. */

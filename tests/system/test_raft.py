@@ -1,0 +1,240 @@
+"""Three members of a consensus cell on one node: kills, lost disks, rot, snapshots, full disks, a second process."""
+import glob
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from support import pb, procs, sp
+
+PUT, GET, STATUS, SNAPSHOT = 300, 301, 314, 320
+OK, NOT_FOUND = 1, 5
+CONFIG = {"peers": ["raft.0", "raft.1", "raft.2"], "log_mib": 1, "tail": 1, "segment_mib": 4}
+
+
+def three(make_node, config=None):
+    node = make_node([{"name": "raft", "instances": 3, "serves": ["raft.*"], "may_call": ["raft.*"],
+                       "sandbox": {"write": ["state"]}, "config": config or CONFIG,
+                       "limits": {"memory": "512M", "message": "4M"},
+                       "restart": {"first": "50ms", "max": "1s", "give_up": "16 in 10s"}}])
+    node.up()
+    node.wait_until(lambda: leader(node) is not None, 20, "somebody leads")
+    return node
+
+
+def call(node, instance, operation, body=b"", timeout=5.0):
+    """The reply, or None where nobody answers."""
+    try:
+        with node.client("raft", instance, timeout=timeout) as client:
+            return client.call(operation, body)
+    except (OSError, EOFError, AssertionError):
+        return None
+
+
+def status(node, instance):
+    reply = call(node, instance, STATUS, timeout=2.0)
+    return pb.decode(reply.body) if reply is not None and reply.status == OK else None
+
+
+def role(node, instance):
+    said = status(node, instance)
+    return pb.first(said, 4, b"").decode() if said else None
+
+
+def leader(node):
+    return next((i for i in range(3) if role(node, i) == "leader"), None)
+
+
+def put(node, key, value, deadline=20.0):
+    """Until a member says ok; a key is written by one writer only, so doing it again changes nothing."""
+    end = time.monotonic() + deadline
+    while time.monotonic() < end:
+        for i in range(3):
+            reply = call(node, i, PUT, pb.encode([(1, key), (2, value)]), timeout=2.0)
+            if reply is not None and reply.status == OK:
+                return
+    raise AssertionError(f"no member takes {key!r}")
+
+
+def get(node, key):
+    """Linearizable, from whoever answers."""
+    for _ in range(100):
+        for i in range(3):
+            reply = call(node, i, GET, pb.encode([(1, key)]), timeout=2.0)
+            if reply is not None and reply.status in (OK, NOT_FOUND):
+                pair = pb.first(pb.decode(reply.body), 2) if reply.status == OK else None
+                return pb.first(pb.decode(pair), 2, b"") if pair else None
+        time.sleep(0.05)
+    raise AssertionError("nobody reads")
+
+
+def applied(node, instance):
+    said = status(node, instance)
+    return pb.first(said, 9, 0) if said else 0
+
+
+def wait_level(node):
+    """All members have applied the same entries."""
+    node.wait_until(lambda: len({applied(node, i) for i in range(3)}) == 1 and applied(node, 0) > 0, 30, "all are level")
+
+
+def directory(node, instance):
+    return next(d for d in glob.glob(os.path.join(node.state, "cells", "*raft*", str(instance))))
+
+
+class Writer(threading.Thread):
+    """Puts numbered keys, one after the other; `acknowledged` are those that a member said ok to."""
+
+    def __init__(self, node):
+        super().__init__()
+        self.node, self.acknowledged, self.ends, self.gap, self.fault = node, 0, False, 0.0, None
+
+    def run(self):
+        try:
+            last = time.monotonic()
+            while not self.ends:
+                put(self.node, b"w%d" % (self.acknowledged + 1), b"v%d" % (self.acknowledged + 1))
+                self.acknowledged += 1
+                self.gap = max(self.gap, time.monotonic() - last)
+                last = time.monotonic()
+        except AssertionError as fault:
+            self.fault = fault
+
+    def stop(self):
+        self.ends = True
+        self.join()
+        assert self.fault is None, self.fault
+
+
+def check(node, writer):
+    for i in range(1, writer.acknowledged + 1):
+        assert get(node, b"w%d" % i) == b"v%d" % i, f"{i} of {writer.acknowledged} was acknowledged"
+
+
+@pytest.mark.parametrize("rounds", [int(os.environ.get("CELL_TEST_ROUNDS", "3"))])
+def test_killed_members_lose_nothing_that_was_acknowledged(make_node, rounds):
+    """Scenarios 2, 46, 64: the leader is killed again and again while somebody writes, at last all at once."""
+    node = three(make_node)
+    writer = Writer(node)
+    writer.start()
+    for _ in range(rounds):
+        before = writer.acknowledged
+        node.wait_until(lambda b=before: writer.acknowledged > b + 10, 30, "writing goes on")
+        node.wait_until(lambda: leader(node) is not None, 20, "somebody leads")
+        killed = leader(node)
+        old = node.kill("raft", killed)
+        node.wait_until(lambda k=killed, o=old: node.pid("raft", k) not in (0, o), 20, "it is restarted")
+    before = writer.acknowledged
+    for pid in [node.pid("raft", i) for i in range(3)]:
+        procs.kill(pid)
+    node.wait_until(lambda: writer.acknowledged > before + 10, 60, "it goes on after the loss of all")
+    writer.stop()
+    check(node, writer)
+    wait_level(node)
+
+
+def stop_and(node, instance, harm):
+    """Do harm to a member's directory while no process has it."""
+    pid = node.pid("raft", instance)
+    procs.kill(pid, signal.SIGSTOP) # stopped first: nothing is written any more, and then it is gone
+    harm(directory(node, instance))
+    procs.kill(pid)
+    node.wait_until(lambda: node.pid("raft", instance) not in (0, pid), 20, "it is restarted")
+
+
+def wipe(path):
+    for name in os.listdir(path):
+        os.unlink(os.path.join(path, name))
+
+
+def test_a_member_without_its_disk_comes_back_as_another(make_node):
+    """Scenario 29: its old identity is gone with the disk; the others take the new one in its place."""
+    node = three(make_node)
+    for i in range(50):
+        put(node, b"k%d" % i, b"v")
+    old = pb.first(status(node, 2), 2)
+
+    stop_and(node, 2, wipe)
+    node.wait_until(lambda: status(node, 2) is not None and pb.first(status(node, 2), 2) not in (0, None, old)
+                    and applied(node, 2) > 50, 30, "it is a member again, with all entries")
+    node.wait_until(lambda: len(members(node)) == 3 and old not in members(node), 30, "the old one is out")
+    node.kill("raft", leader(node))
+    put(node, b"after", b"v")
+    assert get(node, b"k7") == b"v"
+
+
+def members(node):
+    reply = call(node, leader(node) or 0, 315)
+    return [pb.first(pb.decode(m), 1) for m in pb.decode(reply.body).get(2, [])] if reply else []
+
+
+def test_rot_is_noticed_and_repaired_by_the_others(make_node):
+    """Scenario 52: one bit of a member's log; it does not vote before it has all of it again."""
+    node = three(make_node, {**CONFIG, "log_mib": 64, "tail": 100000})
+    for i in range(100):
+        put(node, b"k%d" % i, b"v" * 200)
+    wait_level(node)
+
+    def rot(path):
+        with open(os.path.join(path, "wal-0000000000000001"), "r+b") as f:
+            f.seek(9000)
+            byte = f.read(1)[0]
+            f.seek(9000)
+            f.write(bytes([byte ^ 4]))
+
+    stop_and(node, 1, rot)
+    node.wait_log("RAFT-LOG-DAMAGED", 20)
+    node.wait_log("RAFT-REPAIRED", 30)
+    put(node, b"after", b"v")
+    wait_level(node)
+    node.kill("raft", 0)
+    node.kill("raft", 2)
+    assert get(node, b"k7") == b"v" * 200
+
+
+def test_a_member_far_behind_gets_a_snapshot(make_node):
+    """Scenarios 38 to 42: the log is cut behind a snapshot, and who lags gets that; a restart reads it."""
+    node = three(make_node)
+    for i in range(24):
+        put(node, b"big%d" % (i % 8), bytes([i]) * 200000)
+    node.wait_log("RAFT-SNAPSHOT ", 20)
+    stop_and(node, 2, wipe) # whoever has nothing lags as far as one can
+    node.wait_log("RAFT-SNAPSHOT-RECEIVED", 30)
+    wait_level(node)
+    for i in range(3):
+        node.kill("raft", i)
+    for i in range(16, 24):
+        assert get(node, b"big%d" % (i % 8)) == bytes([i]) * 200000
+    wait_level(node)
+
+
+def test_a_second_process_and_a_foreign_directory_are_refused(make_node, build, tmp_path):
+    """Scenarios 57, 59: each with its word."""
+    os.chmod(tmp_path, 0o700)
+    run, log = tmp_path / "r", tmp_path / "log"
+    state = tmp_path / "s"
+    run.mkdir(mode=0o700)
+    state.mkdir(mode=0o700)
+
+    def start(number, out):
+        return subprocess.Popen([build.binary("cell-raft"), "--standalone", "--run", run, "--state", state, "--instance", number],
+                                stderr=out, stdin=subprocess.DEVNULL)
+
+    with open(log, "wb") as out:
+        first = start("0", out)
+        try:
+            end = time.monotonic() + 20
+            while b"RAFT-ROLE" not in log.read_bytes():
+                assert time.monotonic() < end and first.poll() is None, log.read_text()
+                time.sleep(0.02)
+            second = subprocess.run(start("1", subprocess.PIPE).args, stderr=subprocess.PIPE, timeout=20, check=False)
+            assert second.returncode == 1 and b"another process uses" in second.stderr, second
+        finally:
+            first.terminate()
+            first.wait(20)
+    os.chmod(state, 0o755)
+    third = subprocess.run(first.args, stderr=subprocess.PIPE, timeout=20, check=False)
+    assert third.returncode == 1 and b"chmod 700" in third.stderr, third
