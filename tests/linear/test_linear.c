@@ -268,7 +268,7 @@ int main(int argc, char **argv)
 {
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
 
-    small_ones(seed, argc > 2 ? strtoull(argv[2], NULL, 10) : 1000);
+    small_ones(seed, argc > 2 ? strtoull(argv[2], NULL, 10) : 600);
     large_ones(seed);
     named_ones();
     no_history();
