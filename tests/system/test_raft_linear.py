@@ -17,7 +17,7 @@ def trouble(node, drawn, until):
     """Kill or stop one instance after the other."""
     while time.monotonic() < until:
         time.sleep(drawn.uniform(0.3, 1.0))
-        pids = [row["pid"] for row in node.status()["cells"] if row["cell"] == "raft" and row["pid"]]
+        pids = [row["pid"] for row in node.status() if row["cell"] == "raft" and row["pid"]]
         if not pids:
             continue
         pid, is_kill = drawn.choice(pids), drawn.random() < 0.6
