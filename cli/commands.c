@@ -16,6 +16,7 @@
 #include "cli/man.h"
 #include "cli/new.h"
 #include "cli/node.h"
+#include "cli/raft.h"
 #include "cli/status.h"
 #include "cli/test.h"
 #include "cli/token.h"
@@ -275,6 +276,40 @@ const struct cli_command cli_commands[] = {
                     "cell discover greeter --json | jq -r '.found[0].address'",
         .prints_json = true,
         .run = cli_cluster_discover,
+    },
+    {
+        .name = "raft",
+        .summary = "the replicated store: keys, watches, leases, members, backups",
+        .about = "put KEY VALUE; get KEY; del KEY [END]; range KEY [END]; cas KEY EXPECTED VALUE, or cas KEY VALUE "
+                 "--revision N; txn --if \"KEY = VALUE\" --then \"put KEY VALUE\" --else \"get KEY\", each as often as "
+                 "needed; watch KEY [END]; lease grant|keep|revoke|info|list [ID].\n"
+                 "status; members; add ID NAME CONTACT; remove, promote or transfer MEMBER; snapshot; compact "
+                 "REVISION; hash; backup FILE; restore FILE, into a store that has never been used.\n"
+                 "A range is [KEY, END), or with --prefix all keys that begin with KEY. Answers are linearizable unless "
+                 "--stale is given. Requests go to the leader, whoever is asked first.",
+        .params = {{"WHAT", "put, get, del, range, cas, txn, watch, lease, status, members, add, remove, promote, "
+                    "transfer, snapshot, compact, hash, backup, restore", CLI_ANY, false, false},
+                   {"ARG", "what it needs", CLI_ANY, true, true}},
+        .options = {{"prefix", 0, NULL, "all keys that begin with KEY", CLI_ANY},
+                    {"revision", 0, "N", "as it was then; watch: from then on; cas: expected, 0 for a missing key", CLI_ANY},
+                    {"stale", 0, NULL, "what the asked node has, at once", CLI_ANY},
+                    {"limit", 'n', "N", "pairs of a range; events of a watch", CLI_ANY},
+                    {"keys-only", 0, NULL, "no values", CLI_ANY},
+                    {"previous", 0, NULL, "show what was there before", CLI_ANY},
+                    {"lease", 0, "ID", "the key ends with it", CLI_ANY},
+                    {"ttl", 0, "DURATION", "of a lease, default 60s", CLI_ANY},
+                    {"if", 0, "CONDITION", "\"KEY = VALUE\" (!=, <, >), \"KEY exists\", \"KEY missing\"", CLI_ANY},
+                    {"then", 0, "OPERATION", "\"put KEY VALUE\", \"del KEY\", \"get KEY\"", CLI_ANY},
+                    {"else", 0, "OPERATION", "when a condition does not hold", CLI_ANY},
+                    {"promote", 0, NULL, "add: it votes as soon as it has caught up", CLI_ANY},
+                    {"at", 0, "TARGET", "ask this instance first: raft.1, raft@db-2", CLI_CELL}},
+        .examples = "a key\ncell raft put config/color blue\n"
+                    "all under a name\ncell raft range config/ --prefix\n"
+                    "what changes there\ncell raft watch config/ --prefix\n"
+                    "a key that ends with its owner\ncell raft put owner me --lease $(cell raft lease grant --ttl 10s)\n"
+                    "a backup\ncell raft backup store.bak",
+        .prints_json = true,
+        .run = cli_raft_run,
     },
     {
         .name = "doctor",

@@ -33,6 +33,8 @@ MEETING_ALSO = {
     "nucleus/junction": "speaks with cells on fd 3",
     "nucleus/logs": "hands a new log file to a cell",
     "nucleus/spawn": "writes a cell's Genesis",
+    "raft/found": "asks others for a cluster, and is asked",
+    "raft/peers": "puts packets for members into requests, and takes them out",
 }
 MESSAGE_TYPE = re.compile(r"\b(Cell__\w+|cell__\w+__\w+)\b")
 

@@ -1,0 +1,209 @@
+#include "cli/raft.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/clock.h"
+#include "cli/target.h"
+#include "common/base/bytes.h"
+
+enum {
+    TRIES_MAX = 8,    /* another leader is asked, or one is waited for */
+    RETRY_MS = 100,
+};
+
+static int connect_to(struct cli_raft *r, const char *who)
+{
+    struct cli_target target;
+    struct name_ref ref;
+    int status = cli_ask_reference(r->cli, who, &ref);
+
+    cli_ask_close(&r->ask);
+    if (status == CLI_DONE) {
+        status = cli_target_find_anywhere(r->cli, &ref, &target);
+    }
+    if (status == CLI_DONE) {
+        status = cli_ask_cell(r->cli, target.who, target.endpoint, &r->ask);
+    }
+    if (status == CLI_DONE) {
+        (void)snprintf(r->ask.route, sizeof r->ask.route, "%s", target.route);
+    }
+    return status;
+}
+
+/* Whom the refusal names: "(raft.1)" at its end. */
+static bool leader_of(const char *text, char out[NAME_REF_SIZE])
+{
+    const char *from = strrchr(text, '(');
+    const char *to = strrchr(text, ')');
+    struct name_ref ref;
+
+    if (from == NULL || to == NULL || to <= from + 1 || to - from > NAME_REF_SIZE) {
+        return false;
+    }
+    (void)snprintf(out, NAME_REF_SIZE, "%.*s", (int)(to - from - 1), from + 1);
+    return name_ref_parse(out, &ref) == ERR_OK;
+}
+
+int cli_raft_ask(struct cli_raft *r, const char *method, uint32_t number, const ProtobufCMessage *request,
+                 ProtobufCMessage **ret)
+{
+    const char *at = cli_args_value(r->cli, "at");
+    char text[SP_TEXT_SIZE] = "", leader[NAME_REF_SIZE];
+    int status = r->ask.fd >= 0 ? CLI_DONE : connect_to(r, at != NULL ? at : "raft");
+    enum err e = ERR_OK;
+
+    for (int tries = 0; status == CLI_DONE && tries < TRIES_MAX; tries++) {
+        e = cli_ask_try(&r->ask, &cell__raft__raft__descriptor, method, number, request, r->timeout_ms, ret, text);
+        if (e != ERR_NOT_LEADER) {
+            break;
+        }
+        if (leader_of(text, leader)) {
+            status = connect_to(r, leader);
+        } else {
+            cli_clock_pause(RETRY_MS << tries); /* nobody leads yet */
+        }
+    }
+    if (status != CLI_DONE) {
+        return status;
+    }
+    return e == ERR_OK ? CLI_DONE : cli_ask_explain(r->cli, &r->ask, method, e, text);
+}
+
+int cli_raft_emit(struct cli *cli, const ProtobufCMessage *message)
+{
+    struct jsonout out;
+
+    cli_emit_begin(&out);
+    jsonout_object(&out);
+    cli_emit_members(&out, message);
+    jsonout_object_end(&out);
+    return cli_emit_end(cli, &out);
+}
+
+int cli_raft_number(struct cli *cli, const char *text, const char *what, uint64_t *ret)
+{
+    char *end;
+
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || errno != 0) {
+        return cli_fail_usage(cli, NULL, "\"%s\" is no %s: expected a number from 0 on", text, what);
+    }
+    *ret = value;
+    return CLI_DONE;
+}
+
+int cli_raft_option(struct cli *cli, const char *option, uint64_t *ret)
+{
+    const char *text = cli_args_value(cli, option);
+
+    return text != NULL ? cli_raft_number(cli, text, option, ret) : CLI_DONE;
+}
+
+ProtobufCBinaryData cli_raft_bytes(const char *text)
+{
+    return (ProtobufCBinaryData){strlen(text), (uint8_t *)text};
+}
+
+/* Text where it is some, hex digits under another name where it is not. */
+void cli_raft_text(struct jsonout *out, const char *name, const ProtobufCBinaryData *b)
+{
+    char other[64];
+    AUTO_FREE char *hex = NULL;
+
+    if (bytes_is_utf8(b->data, b->len)) {
+        jsonout_name(out, name);
+        jsonout_string_n(out, b->len > 0 ? (const char *)b->data : "", b->len);
+        return;
+    }
+    hex = malloc(2 * b->len + 1);
+    if (hex != NULL) {
+        bytes_to_hex(b->data, b->len, hex);
+    }
+    (void)snprintf(other, sizeof other, "%s_hex", name);
+    cli_emit_string(out, other, hex);
+}
+
+void cli_raft_pair(struct jsonout *out, const Cell__Raft__Pair *p)
+{
+    jsonout_object(out);
+    cli_raft_text(out, "key", &p->key);
+    cli_raft_text(out, "value", &p->value);
+    cli_emit_u64(out, "created", p->created);
+    cli_emit_u64(out, "modified", p->modified);
+    cli_emit_u64(out, "version", p->version);
+    cli_emit_u64(out, "lease", p->lease);
+    jsonout_object_end(out);
+}
+
+/* A value alone goes out as it is, for a pipe; beside its key it may not steer a terminal. */
+void cli_raft_print(struct cli *cli, const Cell__Raft__Pair *p, bool with_key)
+{
+    (void)cli;
+    if (!with_key) {
+        (void)fwrite(p->value.data, 1, p->value.len, stdout);
+        putchar('\n');
+        return;
+    }
+    size_t room = 4 * (p->key.len + p->value.len) + 8;
+    AUTO_FREE char *line = malloc(room);
+    struct bytes_text t;
+    if (line == NULL) {
+        return;
+    }
+    bytes_text_init(&t, line, room);
+    bytes_text_add_printable(&t, (const char *)p->key.data, p->key.len);
+    bytes_text_add(&t, "\t");
+    bytes_text_add_printable(&t, (const char *)p->value.data, p->value.len);
+    puts(line);
+}
+
+static const struct {
+    const char *name;
+    int (*run)(struct cli_raft *r);
+    size_t least, most; /* arguments after the name */
+    const char *usage;
+} whats[] = {
+    {"put", cli_raft_put, 2, 2, "put KEY VALUE"},
+    {"get", cli_raft_get, 1, 1, "get KEY"},
+    {"del", cli_raft_del, 1, 2, "del KEY [END]"},
+    {"range", cli_raft_range, 1, 2, "range KEY [END]"},
+    {"cas", cli_raft_cas, 2, 3, "cas KEY EXPECTED VALUE, or cas KEY VALUE --revision N"},
+    {"txn", cli_raft_txn, 0, 0, "txn --if CONDITION --then OPERATION --else OPERATION"},
+    {"watch", cli_raft_watch, 1, 2, "watch KEY [END]"},
+    {"lease", cli_raft_lease, 1, 2, "lease grant|keep|revoke|info|list [ID]"},
+    {"status", cli_raft_status, 0, 0, "status"},
+    {"members", cli_raft_members, 0, 0, "members"},
+    {"add", cli_raft_add, 3, 3, "add ID NAME CONTACT"},
+    {"remove", cli_raft_remove, 1, 1, "remove MEMBER"},
+    {"promote", cli_raft_promote, 1, 1, "promote MEMBER"},
+    {"transfer", cli_raft_transfer, 0, 1, "transfer [MEMBER]"},
+    {"snapshot", cli_raft_snapshot, 0, 0, "snapshot"},
+    {"compact", cli_raft_compact, 1, 1, "compact REVISION"},
+    {"hash", cli_raft_hash, 0, 0, "hash"},
+    {"backup", cli_raft_backup, 1, 1, "backup FILE"},
+    {"restore", cli_raft_restore, 1, 1, "restore FILE"},
+};
+
+int cli_raft_run(struct cli *cli)
+{
+    struct cli_raft r = {.cli = cli, .ask = {.fd = -1}, .timeout_ms = CLI_DEADLINE_MS * 2};
+    size_t given = cli->arg_count - 1;
+
+    for (size_t i = 0; i < ARRAY_LEN(whats); i++) {
+        if (strcmp(cli->args[0], whats[i].name) != 0) {
+            continue;
+        }
+        if (given < whats[i].least || given > whats[i].most) {
+            return cli_fail_usage(cli, "see `cell raft --help`", "usage: cell raft %s", whats[i].usage);
+        }
+        int status = whats[i].run(&r);
+        cli_ask_close(&r.ask);
+        return status;
+    }
+    return cli_fail_usage(cli, "see `cell raft --help`", "\"%s\" is nothing that the store does", cli->args[0]);
+}

@@ -1,0 +1,255 @@
+#include "raft/image.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "raft/image_items.h"
+#include "raft/le.h"
+#include "raft/span.h"
+
+static void item_head(uint8_t *at, enum image_kind kind, size_t size)
+{
+    at[0] = (uint8_t)kind;
+    raft_le_put32(at + 1, (uint32_t)size);
+}
+
+static void add_head(struct raft_buffer *b, const struct raft_kv *kv)
+{
+    uint8_t item[IMAGE_ITEM + IMAGE_HEAD_SIZE], *at = item + IMAGE_ITEM;
+
+    item_head(item, IMAGE_HEAD, IMAGE_HEAD_SIZE);
+    raft_le_put32(at, RAFT_IMAGE_VERSION);
+    raft_le_put64(at + 4, kv->revision);
+    raft_le_put64(at + 12, kv->journal.compacted);
+    raft_le_put64(at + 20, kv->time_ms);
+    raft_le_put64(at + 28, kv->quota_bytes);
+    raft_le_put64(at + 36, kv->applied);
+    at[44] = kv->is_loading;
+    raft_le_put32(at + 45, kv->is_loading ? kv->load.part : 0);
+    raft_answer_add(b, item, sizeof item);
+}
+
+static void add_lease(struct raft_buffer *b, const struct raft_lease *l)
+{
+    uint8_t item[IMAGE_ITEM + IMAGE_LEASE_SIZE], *at = item + IMAGE_ITEM;
+
+    item_head(item, IMAGE_LEASE, IMAGE_LEASE_SIZE);
+    raft_le_put64(at, l->id);
+    raft_le_put64(at + 8, l->renewed_ms);
+    raft_le_put64(at + 16, l->stamp);
+    raft_le_put32(at + 24, l->ttl_ms);
+    raft_answer_add(b, item, sizeof item);
+}
+
+static void add_answer(struct raft_buffer *b, uint64_t session, const struct raft_kept *k)
+{
+    uint8_t item[IMAGE_ITEM + IMAGE_ANSWER_SIZE], *at = item + IMAGE_ITEM;
+
+    item_head(item, IMAGE_ANSWER, IMAGE_ANSWER_SIZE + (size_t)k->size);
+    raft_le_put64(at, session);
+    raft_le_put64(at + 8, k->sequence);
+    raft_le_put64(at + 16, k->revision);
+    raft_le_put64(at + 24, k->number);
+    raft_le_put32(at + 32, k->error);
+    raft_le_put32(at + 36, k->ttl_ms);
+    at[40] = k->succeeded;
+    at[41] = k->is_cut;
+    raft_answer_add(b, item, sizeof item);
+    raft_answer_add(b, k->body, k->size);
+}
+
+static void add_session(struct raft_buffer *b, const struct raft_session *s)
+{
+    uint8_t item[IMAGE_ITEM + IMAGE_SESSION_SIZE], *at = item + IMAGE_ITEM;
+
+    item_head(item, IMAGE_SESSION, IMAGE_SESSION_SIZE);
+    raft_le_put64(at, s->id);
+    raft_le_put64(at + 8, s->used_ms);
+    raft_le_put64(at + 16, s->stamp);
+    raft_le_put64(at + 24, s->acknowledged);
+    raft_le_put32(at + 32, s->ttl_ms);
+    raft_answer_add(b, item, sizeof item);
+    for (uint32_t i = 0; i < s->count; i++) {
+        add_answer(b, s->id, s->kept[i]);
+    }
+}
+
+/* All that is not revisioned, in the order of ids: a table's own order is a matter of its history. */
+static enum err add_front(struct raft_buffer *b, const struct raft_kv *kv)
+{
+    uint32_t most = kv->leases.map.count > kv->sessions.map.count ? kv->leases.map.count : kv->sessions.map.count;
+    AUTO_FREE void **sorted = calloc((size_t)most + 1, sizeof sorted[0]);
+
+    if (sorted == NULL) {
+        return ERR_NOMEM;
+    }
+    add_head(b, kv);
+    raft_idmap_sorted(&kv->leases.map, sorted);
+    for (uint32_t i = 0; i < kv->leases.map.count; i++) {
+        add_lease(b, sorted[i]);
+    }
+    raft_idmap_sorted(&kv->sessions.map, sorted);
+    for (uint32_t i = 0; i < kv->sessions.map.count; i++) {
+        add_session(b, sorted[i]);
+    }
+    return b->is_short ? ERR_NOMEM : ERR_OK;
+}
+
+enum err raft_image_begin(struct raft_image *i, struct raft_kv *kv)
+{
+    *i = (struct raft_image){.kv = kv, .generation = kv->generation, .revision = kv->revision,
+                             .compacted = kv->journal.compacted, .pin = RAFT_PINS_MAX};
+    i->pin = raft_journal_pin(&kv->journal, i->compacted);
+    if (i->pin == RAFT_PINS_MAX) {
+        return ERR_LIMIT;
+    }
+    return add_front(&i->front, kv);
+}
+
+void raft_image_end(struct raft_image *i)
+{
+    if (i->pin < RAFT_PINS_MAX && i->generation == i->kv->generation) {
+        raft_journal_unpin(&i->kv->journal, i->pin);
+    }
+    i->pin = RAFT_PINS_MAX;
+    raft_answer_fini(&i->front);
+}
+
+/* ---- records -------------------------------------------------------------------------------- */
+
+/* A key that ended before the window began is nothing. */
+static bool is_forgotten(const struct raft_image *i, const struct raft_record *r)
+{
+    return raft_record_is_delete(r) && r->modified <= i->compacted;
+}
+
+/* The state before `r`, if the window still has it. */
+static const struct raft_record *before(const struct raft_image *i, const struct raft_record *r)
+{
+    return r->modified > i->compacted && r->prev != NULL && !is_forgotten(i, r->prev) ? r->prev : NULL;
+}
+
+/* The newest state, as of the image's revision, of the next key that has one. */
+static const struct raft_record *next_key(struct raft_image *i)
+{
+    struct raft_bytes last = {i->key, i->has_key ? i->key_size : 0};
+    struct raft_tree_cursor c = raft_tree_seek(&i->kv->tree, last);
+
+    for (const struct raft_record *r; (r = raft_tree_at(&c)) != NULL; raft_tree_next(&c)) {
+        if (i->has_key && raft_span_order(raft_record_key(r), last) == 0) {
+            continue;
+        }
+        while (r != NULL && r->modified > i->revision) {
+            r = r->prev;
+        }
+        if (r != NULL && !is_forgotten(i, r)) {
+            memcpy(i->key, r->bytes, r->key_size);
+            i->key_size = r->key_size;
+            i->has_key = true;
+            return r;
+        }
+    }
+    return NULL;
+}
+
+static size_t record_size(const struct raft_record *r)
+{
+    return (size_t)IMAGE_ITEM + IMAGE_RECORD_SIZE + r->key_size + r->value_size;
+}
+
+static size_t put_record(uint8_t *out, const struct raft_record *r)
+{
+    uint8_t *at = out + IMAGE_ITEM;
+
+    item_head(out, IMAGE_RECORD, record_size(r) - IMAGE_ITEM);
+    raft_le_put64(at, r->created);
+    raft_le_put64(at + 8, r->modified);
+    raft_le_put64(at + 16, raft_record_lease(r));
+    raft_le_put32(at + 24, r->version);
+    raft_le_put32(at + 28, r->part);
+    at[32] = raft_record_is_delete(r);
+    raft_le_put16(at + 33, r->key_size);
+    memcpy(at + IMAGE_RECORD_SIZE, r->bytes, (size_t)r->key_size + r->value_size);
+    return record_size(r);
+}
+
+/* Items of the front until one would not fit. */
+static size_t give_front(struct raft_image *i, uint8_t *out, size_t want)
+{
+    size_t size = 0;
+
+    while (i->front_given < i->front.size) {
+        const uint8_t *item = i->front.at + i->front_given;
+        size_t item_size = IMAGE_ITEM + raft_le_get32(item + 1);
+
+        if (size > 0 && size + item_size > want) {
+            break;
+        }
+        memcpy(out + size, item, item_size);
+        size += item_size;
+        i->front_given += item_size;
+    }
+    return size;
+}
+
+enum err raft_image_next(struct raft_image *i, uint8_t *out, size_t room, size_t want, size_t *ret_size)
+{
+    assert(room >= RAFT_IMAGE_ROOM);
+    if (i->generation != i->kv->generation) {
+        return ERR_ABORTED;
+    }
+    want = want < room ? want : room;
+    size_t size = give_front(i, out, want);
+    while (i->front_given == i->front.size && !i->is_ended) {
+        const struct raft_record *r = i->next;
+
+        if (r == NULL && (r = i->next = next_key(i)) == NULL) {
+            if (size + IMAGE_ITEM + IMAGE_END_SIZE > room) {
+                break;
+            }
+            item_head(out + size, IMAGE_END, IMAGE_END_SIZE);
+            raft_le_put64(out + size + IMAGE_ITEM, i->records);
+            size += IMAGE_ITEM + IMAGE_END_SIZE;
+            i->is_ended = true;
+            break;
+        }
+        if (size > 0 && size + record_size(r) > want) {
+            break;
+        }
+        size += put_record(out + size, r);
+        i->records++;
+        i->next = before(i, r);
+    }
+    *ret_size = size;
+    return ERR_OK;
+}
+
+enum err raft_image_hash(struct raft_kv *kv, uint64_t *ret)
+{
+    AUTO_FREE uint8_t *part = malloc(RAFT_IMAGE_ROOM);
+    uint8_t digest[crypto_generichash_BYTES_MIN];
+    crypto_generichash_state state;
+    struct raft_image i;
+    size_t size;
+    enum err e = part != NULL ? raft_image_begin(&i, kv) : ERR_NOMEM;
+
+    if (part == NULL) {
+        return e;
+    }
+    (void)crypto_generichash_init(&state, NULL, 0, sizeof digest); /* cannot fail: sizes are constants */
+    while (e == ERR_OK) {
+        e = raft_image_next(&i, part, RAFT_IMAGE_ROOM, RAFT_IMAGE_ROOM, &size);
+        if (e == ERR_OK && size == 0) {
+            break;
+        }
+        (void)crypto_generichash_update(&state, part, size);
+    }
+    raft_image_end(&i);
+    (void)crypto_generichash_final(&state, digest, sizeof digest);
+    if (e == ERR_OK) {
+        *ret = raft_le_get64(digest);
+    }
+    return e;
+}

@@ -1,0 +1,306 @@
+#include "raft/peers.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/run/cell_call.h"
+#include "common/run/log.h"
+#include "proto/raft.pb-c.h"
+#include "raft/le.h"
+#include "raft/shell.h"
+
+/* ---- who there is -------------------------------------------------------------------------------- */
+
+static struct raft_peer *find(struct raft_peers *p, uint64_t id)
+{
+    for (size_t i = 0; i < ARRAY_LEN(p->peer); i++) {
+        if (p->peer[i].id == id && !p->peer[i].is_gone) {
+            return &p->peer[i];
+        }
+    }
+    return NULL;
+}
+
+static void release(struct raft_peer *peer)
+{
+    if (peer->is_gone && peer->flight == 0 && !peer->is_waiting) {
+        free(peer->out);
+        *peer = (struct raft_peer){0};
+    }
+}
+
+static void add(struct raft_shell *s, const struct raft_member *m)
+{
+    for (size_t i = 0; i < ARRAY_LEN(s->peers.peer); i++) {
+        struct raft_peer *peer = &s->peers.peer[i];
+        if (peer->id == 0) {
+            *peer = (struct raft_peer){.shell = s, .id = m->id};
+            memcpy(peer->contact, m->contact, sizeof peer->contact);
+            return;
+        }
+    }
+    log_warn("RAFT-PEERS-FULL", "member=%016" PRIx64 " effect=\"not asked until requests to former members end\"", m->id);
+}
+
+void raft_peers_set(struct raft_shell *s, const struct raft_config *c, uint64_t self)
+{
+    for (size_t i = 0; i < ARRAY_LEN(s->peers.peer); i++) {
+        struct raft_peer *peer = &s->peers.peer[i];
+        if (peer->id != 0 && raft_config_find(c, peer->id) == RAFT_MEMBERS_MAX) {
+            peer->is_gone = true;
+            release(peer);
+        }
+    }
+    for (uint32_t i = 0; i < c->count; i++) {
+        struct raft_peer *peer = find(&s->peers, c->member[i].id);
+        if (peer == NULL && c->member[i].id != self) {
+            add(s, &c->member[i]);
+        } else if (peer != NULL) {
+            memcpy(peer->contact, c->member[i].contact, sizeof peer->contact);
+        }
+    }
+}
+
+/* ---- links --------------------------------------------------------------------------------------- */
+
+static void set_linked(struct raft_peer *peer, bool is_linked)
+{
+    if (peer->is_linked == is_linked || peer->is_gone) {
+        return;
+    }
+    peer->is_linked = is_linked;
+    log_debug("RAFT-LINK", "peer=%s up=%d", peer->contact, is_linked);
+    struct raft_shell *s = peer->shell;
+    if (s->core != NULL && !s->is_stopping) {
+        (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_LINK, .peer = peer->id, .is_up = is_linked});
+        raft_shell_settle(s);
+    }
+}
+
+/* The other side ended, or only the time of the request. */
+static void on_link(void *context, enum err e, const ProtobufCMessage *reply, const char *text)
+{
+    struct raft_peer *peer = context;
+
+    (void)reply;
+    (void)text;
+    peer->is_waiting = false;
+    peer->retry_ms = cell_now_ms(peer->shell->cell) + (e == ERR_TIMEOUT ? 0 : RAFT_PEERS_RETRY_MS);
+    if (e != ERR_TIMEOUT && e != ERR_CANCELLED) {
+        set_linked(peer, false);
+    }
+    release(peer);
+}
+
+static void wait_for_end(struct raft_peer *peer)
+{
+    Cell__Raft__LinkRequest request = CELL__RAFT__LINK_REQUEST__INIT;
+
+    request.id = peer->shell->member;
+    struct cell_ask ask = {.target = peer->contact,
+                           .operation = CELL__RAFT__OP__OP_LINK,
+                           .request = &request.base,
+                           .reply = &cell__raft__link_reply__descriptor,
+                           .deadline_ms = RAFT_PEERS_LINK_MS,
+                           .is_hasty = true,
+                           .done = on_link,
+                           .context = peer};
+    peer->is_waiting = cell_ask(peer->shell->cell, &ask) == ERR_OK;
+    peer->retry_ms = cell_now_ms(peer->shell->cell) + RAFT_PEERS_RETRY_MS;
+}
+
+enum err raft_peers_take_link(void *state, struct cell_call *call, const void *request);
+
+/* Whoever waited waits no more. */
+static void on_link_cancel(void *context, enum err e)
+{
+    struct cell_call **slot = context;
+    struct cell_call *call = *slot;
+
+    *slot = NULL;
+    cell_reply_error(call, e, NULL, NULL);
+}
+
+enum err raft_peers_take_link(void *state, struct cell_call *call, const void *request)
+{
+    struct raft_shell *s = state;
+
+    (void)request;
+    for (size_t i = 0; i < ARRAY_LEN(s->peers.link); i++) {
+        if (s->peers.link[i] == NULL) {
+            s->peers.link[i] = call;
+            cell_call_on_cancel(call, on_link_cancel, &s->peers.link[i]);
+            return ERR_LATER;
+        }
+    }
+    return ERR_LIMIT;
+}
+
+/* ---- packets out --------------------------------------------------------------------------------- */
+
+static bool make_room(struct raft_peer *peer, uint32_t more)
+{
+    if (more > RAFT_PEERS_OUT_MAX - peer->out_size) {
+        return false;
+    }
+    if (peer->out_size + more > peer->out_room) {
+        uint32_t room = 2 * (peer->out_size + more);
+        uint8_t *out = realloc(peer->out, room);
+        if (out == NULL) {
+            return false;
+        }
+        peer->out = out;
+        peer->out_room = room;
+    }
+    return true;
+}
+
+void raft_peers_send(struct raft_shell *s, const struct raft_message *m)
+{
+    struct raft_peer *peer = find(&s->peers, m->to);
+    uint8_t front[RAFT_PACKET_FRONT_MAX];
+
+    size_t front_size = raft_packet_front(m, s->cluster, front);
+    bool has_bytes = m->kind == RAFT_MESSAGE_APPEND || m->kind == RAFT_MESSAGE_SNAPSHOT;
+    uint32_t size = (uint32_t)front_size + (has_bytes ? m->run.size : 0);
+    if (peer == NULL || peer->flight >= RAFT_PEERS_FLIGHT || !make_room(peer, 4 + size)) {
+        s->peers.dropped++; /* as any message may be */
+        return;
+    }
+    uint8_t *at = peer->out + peer->out_size;
+    raft_le_put32(at, size);
+    memcpy(at + 4, front, front_size);
+    if (size > front_size) {
+        memcpy(at + 4 + front_size, m->run.bytes, m->run.size);
+    }
+    peer->out_size += 4 + size;
+    s->peers.sent++;
+}
+
+static void on_packets(void *context, enum err e, const ProtobufCMessage *reply, const char *text)
+{
+    struct raft_peer *peer = context;
+
+    (void)reply;
+    (void)text;
+    peer->flight--;
+    if (e == ERR_PEER_DEAD || e == ERR_UNAVAILABLE) {
+        set_linked(peer, false);
+    } else if (e == ERR_OK) {
+        set_linked(peer, true);
+    }
+    release(peer);
+}
+
+static void ask_peer(struct raft_peer *peer)
+{
+    Cell__Raft__PeerRequest request = CELL__RAFT__PEER_REQUEST__INIT;
+
+    request.packets = (ProtobufCBinaryData){peer->out_size, peer->out};
+    struct cell_ask ask = {.target = peer->contact,
+                           .operation = CELL__RAFT__OP__OP_PEER,
+                           .request = &request.base,
+                           .reply = &cell__raft__peer_reply__descriptor,
+                           .deadline_ms = RAFT_PEERS_DEADLINE_MS,
+                           .is_hasty = true,
+                           .done = on_packets,
+                           .context = peer};
+    if (cell_ask(peer->shell->cell, &ask) == ERR_OK) {
+        peer->flight++;
+    } else {
+        peer->shell->peers.dropped++;
+    }
+    peer->out_size = 0;
+    if (peer->out_room > 1 << 20) { /* of a burst: not kept */
+        free(peer->out);
+        peer->out = NULL;
+        peer->out_room = 0;
+    }
+}
+
+void raft_peers_flush(struct raft_shell *s, uint64_t now_ms)
+{
+    for (size_t i = 0; i < ARRAY_LEN(s->peers.peer); i++) {
+        struct raft_peer *peer = &s->peers.peer[i];
+        if (peer->id == 0 || peer->is_gone || s->is_stopping) {
+            continue;
+        }
+        if (peer->out_size > 0) {
+            ask_peer(peer);
+        }
+        if (!peer->is_waiting && now_ms >= peer->retry_ms) {
+            wait_for_end(peer);
+        }
+    }
+}
+
+/* ---- packets in ---------------------------------------------------------------------------------- */
+
+static void take_one(struct raft_shell *s, const uint8_t *bytes, uint32_t size)
+{
+    struct raft_message m;
+    enum err e = raft_packet_read(bytes, size, s->cluster, s->member, &m);
+
+    if (e != ERR_OK) {
+        s->peers.refused++;
+        log_debug("RAFT-PACKET-REFUSED", "reason=%s", err_name(e));
+        return;
+    }
+    s->peers.received++;
+    /* What could not be kept is as good as lost on the way: it comes again. */
+    if (m.kind == RAFT_MESSAGE_APPEND && m.run.count > 0 &&
+        (!raft_syncer_has_room(s->syncer, 1, m.run.size + RAFT_SHELL_MARGIN))) {
+        s->trouble = "the disk is full";
+        return;
+    }
+    e = raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_MESSAGE, .message = &m});
+    if (e == ERR_MALFORMED || e == ERR_FAULT) {
+        s->peers.refused++;
+        log_warn("RAFT-MESSAGE-REFUSED", "from=%016" PRIx64 " reason=%s", m.from, err_name(e));
+    }
+    raft_shell_settle(s);
+}
+
+enum err raft_peers_take_packets(void *state, struct cell_call *call, const void *request)
+{
+    struct raft_shell *s = state;
+    const Cell__Raft__PeerRequest *ask = request;
+    Cell__Raft__PeerReply reply = CELL__RAFT__PEER_REPLY__INIT;
+
+    if (s->core == NULL) {
+        return ERR_UNAVAILABLE;
+    }
+    for (size_t at = 0; at < ask->packets.len;) {
+        size_t left = ask->packets.len - at;
+        uint32_t size = left < 4 ? UINT32_MAX : raft_le_get32(ask->packets.data + at);
+        if (left < 4 || size > left - 4) {
+            cell_call_explain(call, "packets do not end where the request does");
+            return ERR_MALFORMED;
+        }
+        take_one(s, ask->packets.data + at + 4, size);
+        at += 4 + size;
+    }
+    return cell_reply(call, &reply);
+}
+
+/* ---- the end ------------------------------------------------------------------------------------- */
+
+void raft_peers_end(struct raft_shell *s)
+{
+    for (size_t i = 0; i < ARRAY_LEN(s->peers.link); i++) {
+        struct cell_call *call = s->peers.link[i];
+        s->peers.link[i] = NULL;
+        if (call != NULL) {
+            cell_reply_error(call, ERR_UNAVAILABLE, "it ends", NULL);
+        }
+    }
+}
+
+void raft_peers_fini(struct raft_shell *s)
+{
+    for (size_t i = 0; i < ARRAY_LEN(s->peers.peer); i++) {
+        free(s->peers.peer[i].out);
+        s->peers.peer[i] = (struct raft_peer){0};
+    }
+}

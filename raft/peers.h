@@ -1,0 +1,56 @@
+/* The other members as this process reaches them: by ordinary requests to their cells, instances of this node directly
+ * and those of other nodes by way of the gateways, which know their certificates. All packets of one turn of the loop for
+ * one member go in one request. A request that waits for the end of the other side tells at once that a member is gone. */
+#ifndef CELL_RAFT_PEERS_H
+#define CELL_RAFT_PEERS_H
+
+#include "raft/core.h"
+
+enum {
+    RAFT_PEERS_FLIGHT = 64,          /* requests to one member that are not answered; what comes on top is dropped */
+    RAFT_PEERS_OUT_MAX = 8 << 20,    /* bytes that gather for one member in one turn; the same                     */
+    RAFT_PEERS_DEADLINE_MS = 2000,   /* of a request with packets                                                  */
+    RAFT_PEERS_LINK_MS = 60000,      /* of one that waits for the end; then it is asked again                      */
+    RAFT_PEERS_RETRY_MS = 100,       /* until a member that was not reached is asked again whether it is there     */
+    RAFT_PEERS_LINKS_MAX = 64,       /* members and strangers that wait for our end                                */
+};
+
+struct raft_shell;
+struct cell_call;
+
+struct raft_peer {
+    struct raft_shell *shell;
+    uint64_t id;                     /* 0: free */
+    char contact[RAFT_CONTACT_MAX];
+    uint8_t *out;                    /* packets that gather; owned */
+    uint32_t out_size, out_room;
+    uint32_t flight;                 /* requests that are not answered */
+    bool is_linked, is_waiting;      /* the member is there; a request waits for its end */
+    bool is_gone;                    /* no member any more: free when nothing of it is under way */
+    uint64_t retry_ms;
+};
+
+struct raft_peers {
+    struct raft_peer peer[2 * RAFT_MEMBERS_MAX]; /* members that left may still have requests under way */
+    struct cell_call *link[RAFT_PEERS_LINKS_MAX]; /* of others, which wait for our end */
+    uint64_t dropped, sent, received, refused;
+};
+
+/* The members of `c` but for `self` are the ones. */
+void raft_peers_set(struct raft_shell *s, const struct raft_config *c, uint64_t self);
+
+/* Gather a message; the run's bytes are in m->run.bytes. Dropped if the member is unknown or too much waits. */
+void raft_peers_send(struct raft_shell *s, const struct raft_message *m);
+
+/* The turn ends: ask. Looks after links as well. */
+void raft_peers_flush(struct raft_shell *s, uint64_t now_ms);
+
+/* Requests of others. */
+enum err raft_peers_take_packets(void *state, struct cell_call *call, const void *request);
+enum err raft_peers_take_link(void *state, struct cell_call *call, const void *request);
+
+/* This process ends: whoever waits for that is told. */
+void raft_peers_end(struct raft_shell *s);
+void raft_peers_fini(struct raft_shell *s);
+
+#endif

@@ -1,0 +1,95 @@
+/* The store follows the log: committed entries in their order, images. */
+#include <inttypes.h>
+
+#include "common/run/log.h"
+#include "raft/shell.h"
+
+static void apply_one(struct raft_shell *s, uint64_t index, const struct raft_entry *entry)
+{
+    struct raft_answer answer;
+
+    s->snapshots.log_bytes += RAFT_ENTRY_HEAD + entry->size;
+    s->applied = index;
+    if (entry->kind == RAFT_ENTRY_CONFIG && raft_config_unpack(entry->bytes, entry->size, &s->applied_config) != ERR_OK) {
+        raft_shell_fail(s, "a committed configuration does not parse");
+    }
+    if (entry->kind != RAFT_ENTRY_COMMAND) {
+        raft_kv_skip(&s->kv, index);
+        raft_shell_ask_applied(s, index, NULL);
+        return;
+    }
+    enum err e = raft_kv_apply(&s->kv, index, entry->bytes, entry->size, &answer);
+    if (e == ERR_NOMEM) {
+        raft_shell_fail(s, "no memory for what is committed");
+    }
+    if (e != ERR_OK) {
+        /* All members refuse it alike: nothing is done with it anywhere. */
+        log_error("RAFT-COMMAND-UNKNOWN", "index=%" PRIu64 " reason=%s", index, err_name(e));
+    }
+    raft_shell_ask_applied(s, index, e == ERR_OK ? &answer : NULL);
+}
+
+/* Entries of one run from `applied` on; at most `most`. */
+static uint32_t apply_run(struct raft_shell *s, const struct raft_run *run, uint32_t most)
+{
+    struct raft_entry entry;
+    uint32_t at = 0, count = 0;
+
+    while (count < most && count < run->count && s->applied < s->commit && raft_packet_entry(run, &at, &entry)) {
+        apply_one(s, run->first + count, &entry);
+        count++;
+    }
+    return count;
+}
+
+void raft_shell_apply(struct raft_shell *s)
+{
+    uint64_t before = s->applied;
+
+    s->is_applying = true;
+    for (uint32_t left = RAFT_SHELL_APPLY_MAX; left > 0 && s->applied < s->commit;) {
+        AUTO_FREE uint8_t *bytes = NULL;
+        struct raft_run run;
+        uint64_t index = s->applied + 1;
+        if (raft_cache_find(&s->cache, index, RAFT_RUN_MAX, &run)) {
+            raft_cache_pin(&s->cache, index); /* answers may lead to new commands, which want room there */
+        } else {
+            enum err e = raft_store_read(&s->store, &s->places, &s->apply_cursor, index, &bytes, &run);
+            if (e == ERR_NOT_FOUND) {
+                break; /* committed by others before it is durable here, and no longer in memory: when it is */
+            }
+            if (e != ERR_OK) {
+                raft_shell_fail(s, "a committed entry cannot be read");
+            }
+        }
+        left -= apply_run(s, &run, left);
+        raft_cache_pin(&s->cache, 0);
+    }
+    s->is_applying = false;
+    if (s->applied > before) {
+        cell_metric_add(s->metric_applied, (double)(s->applied - before));
+        raft_service_applied(&s->service);
+    }
+}
+
+struct loading {
+    struct raft_kv *kv;
+    bool is_done;
+};
+
+static enum err load_chunk(void *context, const uint8_t *bytes, size_t size)
+{
+    struct loading *l = context;
+
+    return raft_image_load(l->kv, bytes, size, &l->is_done);
+}
+
+enum err raft_shell_apply_image(struct raft_shell *s, int fd)
+{
+    struct loading l = {.kv = &s->kv};
+
+    raft_kv_empty(&s->kv);
+    raft_image_expect(&s->kv);
+    enum err e = raft_snapshot_file_read(fd, load_chunk, &l);
+    return e == ERR_OK && !l.is_done ? ERR_DATA_LOSS : e;
+}

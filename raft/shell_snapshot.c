@@ -1,0 +1,340 @@
+/* Snapshots as the shell handles them: made a piece a turn and named by a thread, sent and received in chunks. */
+#include <inttypes.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "common/run/fd.h"
+#include "common/run/host.h"
+#include "common/run/log.h"
+#include "raft/shell.h"
+#include "raft/store_room.h"
+
+/* ---- at the start -------------------------------------------------------------------------------- */
+
+enum err raft_shell_snapshot_open(struct raft_shell *s)
+{
+    struct raft_shell_snapshots *n = &s->snapshots;
+    AUTO_FD int fd = -1;
+    enum err e = raft_snapshot_file_find(s->store.dir_fd, s->cluster, &fd, &n->head, &n->size);
+
+    n->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (n->event_fd < 0) {
+        return ERR_LIMIT;
+    }
+    if (e == ERR_NOT_FOUND) {
+        n->head = (struct raft_snapshot_head){0};
+        return ERR_OK;
+    }
+    e = e == ERR_OK ? raft_shell_apply_image(s, fd) : e;
+    n->index = n->head.index;
+    return e == ERR_OK ? e : raft_store_explain(&s->store, e, "the snapshot cannot be read: %s", err_text(e));
+}
+
+/* ---- making ---------------------------------------------------------------------------------------- */
+
+static void answer_waiting(struct raft_shell *s, enum err e)
+{
+    struct raft_shell_list waiting = s->snapshots.waiting;
+
+    s->snapshots.waiting = (struct raft_shell_list){0};
+    for (struct raft_pending *p = waiting.first, *next; p != NULL; p = next) {
+        next = p->next;
+        p->index = s->snapshots.index;
+        p->done(p, e, NULL);
+    }
+}
+
+/* The sync of a large file takes its time: not the loop's. */
+static void *name_it(void *context)
+{
+    struct raft_shell_snapshots *n = context;
+    uint64_t one = 1;
+
+    n->result = raft_snapshot_file_end(&n->making);
+    (void)!write(n->event_fd, &one, sizeof one); /* the loop joins before it looks at the result */
+    return NULL;
+}
+
+static void making_failed(struct raft_shell *s, enum err e)
+{
+    raft_image_end(&s->snapshots.image);
+    raft_snapshot_file_drop(&s->snapshots.making);
+    s->snapshots.is_making = false;
+    s->snapshots.log_bytes = 0; /* tried again when the log has grown once more */
+    log_warn("RAFT-SNAPSHOT-FAILED", "reason=%s effect=\"the log grows until one succeeds\"", err_name(e));
+    answer_waiting(s, e);
+}
+
+static void on_named(void *context, unsigned bits)
+{
+    struct raft_shell *s = context;
+    struct raft_shell_snapshots *n = &s->snapshots;
+    uint64_t count;
+
+    (void)bits;
+    (void)!read(n->event_fd, &count, sizeof count);
+    if (!n->is_ending) {
+        return;
+    }
+    pthread_join(n->thread, NULL);
+    n->is_ending = false;
+    if (n->result != ERR_OK) {
+        making_failed(s, n->result);
+        return;
+    }
+    n->is_making = false;
+    n->index = n->making.head.index;
+    n->size = n->making.at;
+    log_info("RAFT-SNAPSHOT", "index=%" PRIu64 " bytes=%" PRIu64, n->index, n->size);
+    answer_waiting(s, ERR_OK);
+    (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_SNAPSHOT_MADE, .index = n->index});
+    raft_shell_settle(s);
+}
+
+static void begin_making(struct raft_shell *s)
+{
+    struct raft_shell_snapshots *n = &s->snapshots;
+
+    n->is_wanted = false;
+    n->log_bytes = 0;
+    if (s->applied == n->index || s->applied == 0) {
+        answer_waiting(s, ERR_OK); /* there is one of just this */
+        return;
+    }
+    n->head = (struct raft_snapshot_head){.cluster = s->cluster, .index = s->applied};
+    if (!raft_core_term_of(s->core, s->applied, &n->head.term)) {
+        answer_waiting(s, ERR_PRECONDITION);
+        return;
+    }
+    n->head.config_size = (uint32_t)raft_config_pack(&s->applied_config, n->head.config);
+    n->is_making = true;
+    enum err e = raft_image_begin(&n->image, &s->kv);
+    e = e == ERR_OK ? raft_snapshot_file_begin(&n->making, s->store.dir_fd, &n->head) : e;
+    if (e != ERR_OK) {
+        making_failed(s, e);
+    }
+}
+
+static void go_on_making(struct raft_shell *s)
+{
+    static uint8_t piece[RAFT_IMAGE_ROOM];
+    struct raft_shell_snapshots *n = &s->snapshots;
+    size_t size;
+    enum err e = raft_image_next(&n->image, piece, sizeof piece, RAFT_SHELL_IMAGE, &size);
+
+    if (e == ERR_OK && size > 0) {
+        e = raft_snapshot_file_put(&n->making, piece, size);
+    } else if (e == ERR_OK) {
+        raft_image_end(&n->image);
+        n->is_ending = true;
+        n->watch = n->watch != NULL ? n->watch : loop_watch_new(host_loop(s->cell), n->event_fd, LOOP_READ, on_named, s);
+        if (n->watch == NULL || pthread_create(&n->thread, NULL, name_it, n) != 0) {
+            n->is_ending = false;
+            e = ERR_LIMIT;
+        }
+    }
+    if (e != ERR_OK) {
+        making_failed(s, e);
+    } else if (!n->is_ending) {
+        loop_timer_again(s->timer, 0, 0); /* the next piece in the next turn */
+    }
+}
+
+/* ---- sending --------------------------------------------------------------------------------------- */
+
+static struct raft_shell_sending *sending_to(struct raft_shell *s, uint64_t peer)
+{
+    struct raft_shell_sending *free_one = NULL;
+
+    for (size_t i = 0; i < ARRAY_LEN(s->snapshots.sending); i++) {
+        struct raft_shell_sending *one = &s->snapshots.sending[i];
+        if (one->peer == peer) {
+            return one;
+        }
+        free_one = one->peer == 0 ? one : free_one;
+    }
+    return free_one;
+}
+
+static void stop_sending(struct raft_shell_sending *one)
+{
+    fd_close(&one->fd);
+    *one = (struct raft_shell_sending){.fd = -1};
+}
+
+void raft_shell_snapshot_send(struct raft_shell *s, uint64_t peer)
+{
+    struct raft_shell_sending *one = sending_to(s, peer);
+    AUTO_FREE struct raft_snapshot_head *head = malloc(sizeof *head);
+
+    if (one == NULL || head == NULL) {
+        return; /* the core asks again when nothing comes of it */
+    }
+    fd_close(&one->fd);
+    *one = (struct raft_shell_sending){.peer = peer, .fd = -1};
+    enum err e = raft_snapshot_file_find(s->store.dir_fd, s->cluster, &one->fd, head, &one->size);
+    one->index = head->index;
+    one->term = head->term;
+    one->is_due = true;
+    if (e != ERR_OK) {
+        log_warn("RAFT-SNAPSHOT-UNREADABLE", "reason=%s", err_name(e));
+        one->size = 0;
+    }
+}
+
+/* The next chunk, or word that it came to an end; in the turn after the one that asked for it. */
+static void send_chunk(struct raft_shell *s, struct raft_shell_sending *one)
+{
+    AUTO_FREE uint8_t *bytes = malloc(RAFT_SHELL_CHUNK);
+    uint64_t peer = one->peer;
+    size_t got = 0;
+
+    one->is_due = false;
+    enum err e = one->size == 0 || bytes == NULL ? ERR_IO
+                                                 : raft_store_pread(one->fd, bytes, RAFT_SHELL_CHUNK, one->offset, &got);
+    if (e != ERR_OK || one->offset == one->size) {
+        stop_sending(one);
+        (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_SNAPSHOT_SENT, .peer = peer, .is_up = e == ERR_OK});
+        raft_shell_settle(s);
+        return;
+    }
+    struct raft_message m = {.kind = RAFT_MESSAGE_SNAPSHOT, .from = s->member, .to = peer,
+                             .term = raft_core_view(s->core).term, .index = one->index, .index_term = one->term,
+                             .round = one->offset, .commit = one->size,
+                             .run = {.count = 1, .size = (uint32_t)got, .bytes = bytes}};
+    raft_peers_send(s, &m);
+}
+
+/* ---- receiving ------------------------------------------------------------------------------------- */
+
+static void answer_chunk(struct raft_shell *s, uint64_t index, uint64_t have, bool is_ok)
+{
+    struct raft_message m = raft_core_chunk_answer(s->core, index, have, is_ok);
+
+    raft_peers_send(s, &m);
+}
+
+void raft_shell_snapshot_chunk(struct raft_shell *s, const struct raft_message *m)
+{
+    struct raft_shell_snapshots *n = &s->snapshots;
+    enum err e = ERR_OK;
+
+    if (!n->is_receiving || n->received_index != m->index) {
+        raft_snapshot_file_drop(&n->receiving);
+        e = raft_snapshot_file_receive(&n->receiving, s->store.dir_fd);
+        n->is_receiving = e == ERR_OK;
+        n->received_index = m->index;
+    }
+    if (e == ERR_OK && m->round == n->receiving.at) {
+        e = raft_snapshot_file_more(&n->receiving, m->round, m->run.bytes, m->run.size);
+    } /* another place: it is told which one is wanted */
+    if (e != ERR_OK) {
+        log_warn("RAFT-SNAPSHOT-RECEIVE", "reason=%s", err_name(e));
+        raft_snapshot_file_drop(&n->receiving);
+        n->is_receiving = false;
+    }
+    answer_chunk(s, m->index, e == ERR_OK ? n->receiving.at : 0, e == ERR_OK);
+    if (e == ERR_OK && n->receiving.at == m->commit) {
+        n->is_receiving = false;
+        e = raft_snapshot_file_received(&n->receiving, s->cluster);
+        n->is_received = e == ERR_OK;
+        log_info("RAFT-SNAPSHOT-RECEIVED", "index=%" PRIu64 " bytes=%" PRIu64 " ok=%d", m->index, m->commit, e == ERR_OK);
+    }
+}
+
+/* It is in place of the store; the log follows when that is durable. */
+void raft_shell_snapshot_install(struct raft_shell *s, const struct raft_effect *fx)
+{
+    struct raft_shell_snapshots *n = &s->snapshots;
+    AUTO_FREE struct raft_snapshot_head *head = malloc(sizeof *head);
+    AUTO_FD int fd = -1;
+    enum err e = head == NULL ? ERR_NOMEM : raft_snapshot_file_find(s->store.dir_fd, s->cluster, &fd, head, &n->size);
+
+    e = e == ERR_OK && head->index != fx->index ? ERR_DATA_LOSS : e;
+    e = e == ERR_OK ? raft_shell_apply_image(s, fd) : e;
+    if (e != ERR_OK) {
+        raft_shell_fail(s, "a snapshot that was whole cannot be installed");
+    }
+    n->index = fx->index;
+    if (raft_config_unpack(head->config, head->config_size, &s->applied_config) != ERR_OK) {
+        raft_shell_fail(s, "a snapshot has no configuration");
+    }
+    s->applied = fx->index;
+    s->commit = fx->index > s->commit ? fx->index : s->commit;
+    raft_service_applied(&s->service);
+    raft_shell_install_log(s, fx);
+}
+
+void raft_shell_snapshot_more(struct raft_shell *s, const struct raft_effect *fx)
+{
+    struct raft_shell_sending *one = sending_to(s, fx->peer);
+
+    if (one == NULL || one->peer != fx->peer || !fx->is_ok) {
+        raft_shell_snapshot_send(s, fx->peer);
+    } else {
+        one->offset = fx->index < one->size ? fx->index : one->size;
+        one->is_due = true;
+    }
+}
+
+void raft_shell_snapshot_abort(struct raft_shell *s, uint64_t peer)
+{
+    struct raft_shell_sending *one = peer == 0 ? NULL : sending_to(s, peer);
+
+    if (peer == 0) {
+        raft_snapshot_file_drop(&s->snapshots.receiving);
+        s->snapshots.is_receiving = s->snapshots.is_received = false;
+    } else if (one != NULL && one->peer == peer) {
+        stop_sending(one);
+    }
+}
+
+void raft_shell_snapshot_turn(struct raft_shell *s)
+{
+    struct raft_shell_snapshots *n = &s->snapshots;
+
+    if (n->is_received) {
+        struct raft_config config;
+        n->is_received = false;
+        if (raft_config_unpack(n->receiving.head.config, n->receiving.head.config_size, &config) == ERR_OK) {
+            (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_SNAPSHOT_RECEIVED, .index = n->receiving.head.index,
+                                                          .term = n->receiving.head.term, .config = &config});
+            raft_shell_settle(s);
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(n->sending); i++) {
+        if (n->sending[i].peer != 0 && n->sending[i].is_due) {
+            send_chunk(s, &n->sending[i]);
+        }
+    }
+    uint64_t most = (uint64_t)s->settings.log_mib << 20;
+    /* As much log as the last snapshot has bytes: what snapshots cost is never more than what the log does. */
+    if (!n->is_making && (n->is_wanted || n->log_bytes > (n->size > most ? n->size : most))) {
+        begin_making(s);
+    }
+    if (n->is_making && !n->is_ending) {
+        go_on_making(s);
+    }
+}
+
+void raft_shell_snapshot_close(struct raft_shell *s)
+{
+    struct raft_shell_snapshots *n = &s->snapshots;
+
+    if (n->is_ending) {
+        pthread_join(n->thread, NULL);
+        n->is_ending = false;
+    }
+    if (n->is_making) {
+        raft_image_end(&n->image);
+    }
+    raft_snapshot_file_drop(&n->making);
+    raft_snapshot_file_drop(&n->receiving);
+    for (size_t i = 0; i < ARRAY_LEN(n->sending); i++) {
+        fd_close(&n->sending[i].fd);
+    }
+    loop_watch_free(n->watch);
+    n->watch = NULL;
+    fd_close(&n->event_fd);
+}

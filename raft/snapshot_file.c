@@ -1,0 +1,347 @@
+#include "raft/snapshot_file.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/bytes.h"
+#include "common/run/fd.h"
+#include "raft/le.h"
+#include "raft/store_room.h"
+
+enum {
+    AT_VERSION = 8,
+    AT_CONFIG_SIZE = 12,
+    AT_CLUSTER = 16,
+    AT_INDEX = 24,
+    AT_TERM = 32,
+    HEAD_MAX = RAFT_SNAPSHOT_HEAD + RAFT_SNAPSHOT_CONFIG_MAX + 4,
+    CHUNK_HEAD = 8,
+    END_SIZE = 16,
+    SYNC_BYTES = 8 << 20, /* written between two syncs: one large sync at the end would hold up the log's */
+};
+
+static const char magic[8] = "CELLSNAP";
+static const char half_written[] = "snapshot.tmp";
+static const char half_received[] = "snapshot-received.tmp";
+
+static void name_of(uint64_t index, char out[RAFT_STORE_NAME])
+{
+    (void)snprintf(out, RAFT_STORE_NAME, "snapshot-%016" PRIx64, index);
+}
+
+static uint32_t put_head(const struct raft_snapshot_head *head, uint8_t out[HEAD_MAX])
+{
+    uint32_t size = RAFT_SNAPSHOT_HEAD + head->config_size;
+
+    memcpy(out, magic, sizeof magic);
+    raft_le_put32(out + AT_VERSION, RAFT_SNAPSHOT_VERSION);
+    raft_le_put32(out + AT_CONFIG_SIZE, head->config_size);
+    raft_le_put64(out + AT_CLUSTER, head->cluster);
+    raft_le_put64(out + AT_INDEX, head->index);
+    raft_le_put64(out + AT_TERM, head->term);
+    memcpy(out + RAFT_SNAPSHOT_HEAD, head->config, head->config_size);
+    raft_le_put32(out + size, bytes_crc32c(0, out, size));
+    return size + 4;
+}
+
+/* *ret_size: bytes of the head; *ret_check: of it. */
+static enum err get_head(int fd, struct raft_snapshot_head *ret, uint32_t *ret_size, uint32_t *ret_check)
+{
+    uint8_t in[HEAD_MAX];
+    size_t got;
+    enum err e = raft_store_pread(fd, in, sizeof in, 0, &got);
+
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (got < RAFT_SNAPSHOT_HEAD + 4 || memcmp(in, magic, sizeof magic) != 0 ||
+        raft_le_get32(in + AT_VERSION) != RAFT_SNAPSHOT_VERSION ||
+        raft_le_get32(in + AT_CONFIG_SIZE) > RAFT_SNAPSHOT_CONFIG_MAX) {
+        return ERR_DATA_LOSS;
+    }
+    ret->config_size = raft_le_get32(in + AT_CONFIG_SIZE);
+    uint32_t size = RAFT_SNAPSHOT_HEAD + ret->config_size;
+    if (got < size + 4 || raft_le_get32(in + size) != bytes_crc32c(0, in, size)) {
+        return ERR_DATA_LOSS;
+    }
+    ret->cluster = raft_le_get64(in + AT_CLUSTER);
+    ret->index = raft_le_get64(in + AT_INDEX);
+    ret->term = raft_le_get64(in + AT_TERM);
+    memcpy(ret->config, in + RAFT_SNAPSHOT_HEAD, ret->config_size);
+    *ret_size = size + 4;
+    *ret_check = raft_le_get32(in + size);
+    return ERR_OK;
+}
+
+static enum err create(struct raft_snapshot_file *f, int dir_fd, const char *name)
+{
+    *f = (struct raft_snapshot_file){.dir_fd = dir_fd, .fd = -1};
+    f->fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (f->fd < 0) {
+        return errno == ENOSPC || errno == EDQUOT ? ERR_LIMIT : err_from_errno(errno);
+    }
+    return ERR_OK;
+}
+
+/* Add bytes at the end, and sync now and then. */
+static enum err add(struct raft_snapshot_file *f, const void *bytes, size_t size)
+{
+    enum err e = raft_store_write(f->fd, bytes, size, f->at);
+
+    if (e == ERR_OK && f->at / SYNC_BYTES != (f->at + size) / SYNC_BYTES && fdatasync(f->fd) != 0) {
+        e = errno == ENOSPC || errno == EDQUOT ? ERR_LIMIT : ERR_IO;
+    }
+    f->at += size;
+    return e;
+}
+
+enum err raft_snapshot_file_begin(struct raft_snapshot_file *f, int dir_fd, const struct raft_snapshot_head *head)
+{
+    uint8_t bytes[HEAD_MAX];
+
+    assert(head->config_size <= RAFT_SNAPSHOT_CONFIG_MAX && head->index > 0);
+    enum err e = create(f, dir_fd, half_written);
+    f->head = *head;
+    uint32_t size = put_head(head, bytes);
+    f->check = raft_le_get32(bytes + size - 4);
+    e = e == ERR_OK ? add(f, bytes, size) : e;
+    if (e != ERR_OK) {
+        raft_snapshot_file_drop(f);
+    }
+    return e;
+}
+
+enum err raft_snapshot_file_put(struct raft_snapshot_file *f, const void *bytes, size_t size)
+{
+    uint8_t head[CHUNK_HEAD];
+
+    assert(size > 0 && size <= RAFT_SNAPSHOT_CHUNK_MAX);
+    f->check = bytes_crc32c(f->check, bytes, size);
+    f->chunks++;
+    raft_le_put32(head, (uint32_t)size);
+    raft_le_put32(head + 4, f->check);
+    enum err e = add(f, head, sizeof head);
+    return e == ERR_OK ? add(f, bytes, size) : e;
+}
+
+/* Remove all snapshots but this one. What cannot be removed now is tried again with the next one. */
+static void remove_others(int dir_fd, uint64_t index)
+{
+    char name[RAFT_STORE_NAME];
+    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+    name_of(index, name);
+    if (dir == NULL) {
+        fd_close(&fd);
+        return;
+    }
+    for (struct dirent *d = readdir(dir); d != NULL; d = readdir(dir)) {
+        if (strncmp(d->d_name, "snapshot-", 9) == 0 && strcmp(d->d_name, name) != 0 && strcmp(d->d_name, half_received) != 0) {
+            (void)unlinkat(dir_fd, d->d_name, 0);
+        }
+    }
+    (void)closedir(dir);
+}
+
+/* Sync, name, sync the name; then the others are not needed. */
+static enum err publish(struct raft_snapshot_file *f, const char *from)
+{
+    char name[RAFT_STORE_NAME];
+
+    name_of(f->head.index, name);
+    if (fsync(f->fd) != 0) {
+        return errno == ENOSPC || errno == EDQUOT ? ERR_LIMIT : ERR_IO;
+    }
+    if (renameat(f->dir_fd, from, f->dir_fd, name) != 0 || fsync(f->dir_fd) != 0) {
+        return ERR_IO;
+    }
+    remove_others(f->dir_fd, f->head.index);
+    fd_close(&f->fd);
+    return ERR_OK;
+}
+
+static void put_end(uint32_t check, uint64_t chunks, uint8_t out[END_SIZE])
+{
+    raft_le_put32(out, 0);
+    raft_le_put64(out + 8, chunks);
+    raft_le_put32(out + 4, bytes_crc32c(check, out + 8, 8));
+}
+
+enum err raft_snapshot_file_end(struct raft_snapshot_file *f)
+{
+    uint8_t end[END_SIZE];
+
+    put_end(f->check, f->chunks, end);
+    enum err e = add(f, end, sizeof end);
+    e = e == ERR_OK ? publish(f, half_written) : e;
+    if (e != ERR_OK) {
+        raft_snapshot_file_drop(f);
+    }
+    return e;
+}
+
+enum err raft_snapshot_file_receive(struct raft_snapshot_file *f, int dir_fd)
+{
+    enum err e = create(f, dir_fd, half_received);
+
+    f->is_received = true;
+    return e;
+}
+
+enum err raft_snapshot_file_more(struct raft_snapshot_file *f, uint64_t offset, const void *bytes, size_t size)
+{
+    return offset != f->at ? ERR_PRECONDITION : add(f, bytes, size);
+}
+
+static enum err take_nothing(void *context, const uint8_t *bytes, size_t size)
+{
+    (void)context;
+    (void)bytes;
+    (void)size;
+    return ERR_OK;
+}
+
+enum err raft_snapshot_file_received(struct raft_snapshot_file *f, uint64_t cluster)
+{
+    uint32_t size, check;
+    enum err e = get_head(f->fd, &f->head, &size, &check);
+
+    if (e == ERR_OK && f->head.cluster != cluster) {
+        e = ERR_DENIED;
+    }
+    e = e == ERR_OK ? raft_snapshot_file_read(f->fd, take_nothing, NULL) : e;
+    e = e == ERR_OK ? publish(f, half_received) : e;
+    if (e != ERR_OK) {
+        raft_snapshot_file_drop(f);
+    }
+    return e;
+}
+
+void raft_snapshot_file_drop(struct raft_snapshot_file *f)
+{
+    if (f->fd >= 0) {
+        (void)unlinkat(f->dir_fd, f->is_received ? half_received : half_written, 0);
+        fd_close(&f->fd);
+    }
+}
+
+/* Whether an end stands where one must: cheap, for a choice between files. */
+static bool has_end(int fd, uint64_t size)
+{
+    uint8_t end[END_SIZE];
+    size_t got;
+
+    return size >= END_SIZE && raft_store_pread(fd, end, sizeof end, size - END_SIZE, &got) == ERR_OK &&
+           got == sizeof end && raft_le_get32(end) == 0;
+}
+
+static enum err look(int dir_fd, const char *name, uint64_t cluster, int *ret_fd, struct raft_snapshot_head *ret,
+                     uint64_t *ret_size)
+{
+    struct stat st;
+    uint32_t size, check;
+    char again[RAFT_STORE_NAME];
+    AUTO_FD int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        return ERR_IO;
+    }
+    enum err e = get_head(fd, ret, &size, &check);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (ret->cluster != cluster) {
+        return ERR_DENIED;
+    }
+    name_of(ret->index, again);
+    if (strcmp(again, name) != 0 || !has_end(fd, (uint64_t)st.st_size)) {
+        return ERR_DATA_LOSS;
+    }
+    *ret_size = (uint64_t)st.st_size;
+    *ret_fd = fd_take(&fd);
+    return ERR_OK;
+}
+
+enum err raft_snapshot_file_find(int dir_fd, uint64_t cluster, int *ret_fd, struct raft_snapshot_head *ret,
+                                 uint64_t *ret_size)
+{
+    AUTO_FREE struct raft_snapshot_head *one = calloc(1, sizeof *one);
+    int at = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = at < 0 ? NULL : fdopendir(at);
+    AUTO_FD int best = -1;
+    enum err worst = ERR_NOT_FOUND;
+
+    if (dir == NULL || one == NULL) {
+        fd_close(&at);
+        return dir == NULL ? ERR_IO : ERR_NOMEM;
+    }
+    for (struct dirent *d = readdir(dir); d != NULL; d = readdir(dir)) {
+        AUTO_FD int fd = -1;
+        uint64_t size;
+        size_t len = strlen(d->d_name);
+        if (strncmp(d->d_name, "snapshot-", 9) != 0 || strcmp(d->d_name + len - 4, ".tmp") == 0) {
+            continue;
+        }
+        enum err e = look(dir_fd, d->d_name, cluster, &fd, one, &size);
+        if (e == ERR_OK && (best < 0 || one->index > ret->index)) {
+            *ret = *one;
+            *ret_size = size;
+            fd_close(&best);
+            best = fd_take(&fd);
+        }
+        worst = e == ERR_OK ? worst : e;
+    }
+    (void)closedir(dir);
+    if (best < 0) {
+        return worst;
+    }
+    *ret_fd = fd_take(&best);
+    return ERR_OK;
+}
+
+enum err raft_snapshot_file_read(int fd, enum err (*take)(void *context, const uint8_t *bytes, size_t size),
+                                 void *context)
+{
+    AUTO_FREE struct raft_snapshot_head *head = malloc(sizeof *head);
+    AUTO_FREE uint8_t *bytes = NULL;
+    uint32_t room = 0;
+    uint8_t chunk[CHUNK_HEAD], end[END_SIZE], want[END_SIZE];
+    uint32_t head_size = 0, check = 0;
+    uint64_t chunks = 0;
+    size_t got = 0;
+    enum err e = head == NULL ? ERR_NOMEM : get_head(fd, head, &head_size, &check);
+
+    for (uint64_t at = head_size; e == ERR_OK; chunks++) {
+        e = raft_store_pread(fd, chunk, sizeof chunk, at, &got);
+        uint32_t size = raft_le_get32(chunk);
+        if (e != ERR_OK || got < sizeof chunk || size > RAFT_SNAPSHOT_CHUNK_MAX) {
+            return e != ERR_OK ? e : ERR_DATA_LOSS;
+        }
+        if (size == 0) {
+            put_end(check, chunks, want);
+            e = raft_store_pread(fd, end, sizeof end, at, &got);
+            return e != ERR_OK ? e : got == sizeof end && memcmp(end, want, sizeof end) == 0 ? ERR_OK : ERR_DATA_LOSS;
+        }
+        if (size > room) {
+            free(bytes);
+            bytes = malloc(size);
+            room = bytes != NULL ? size : 0;
+        }
+        e = bytes == NULL ? ERR_NOMEM : raft_store_pread(fd, bytes, size, at + sizeof chunk, &got);
+        check = e == ERR_OK && got == size ? bytes_crc32c(check, bytes, size) : ~check;
+        if (e != ERR_OK || got < size || check != raft_le_get32(chunk + 4)) {
+            return e != ERR_OK ? e : ERR_DATA_LOSS;
+        }
+        at += sizeof chunk + size;
+        e = take(context, bytes, size);
+    }
+    return e;
+}

@@ -1,0 +1,72 @@
+/* A snapshot on disk: the state machine's image up to one entry, the configuration at it, in chunks that are checked one
+ * by one and in their order. It gets its name when all of it is on disk, so a half-written one is none: a crash at any
+ * moment leaves the one before. The same bytes go to a member that lags, from any offset on.
+ *
+ *   head    "CELLSNAP" 8, version u32, size of configuration u32, cluster u64, index u64, term u64, configuration,
+ *           CRC-32C of all of it u32
+ *   chunk   size u32 (> 0), CRC-32C of the bytes, begun with the check before it u32, bytes
+ *   end     size 0 u32, CRC-32C of the check before it and the number of chunks u32, chunks u64
+ *
+ * Little endian. Calls block: they are for a thread of their own, but for reads of single pieces. */
+#ifndef CELL_RAFT_SNAPSHOT_FILE_H
+#define CELL_RAFT_SNAPSHOT_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/err.h"
+#include "common/base/macros.h"
+#include "raft/types.h"
+
+enum {
+    RAFT_SNAPSHOT_VERSION = 1,
+    RAFT_SNAPSHOT_CONFIG_MAX = 8192,         /* bytes of a packed configuration                     */
+    RAFT_SNAPSHOT_CHUNK_MAX = RAFT_ENTRY_MAX, /* bytes of a chunk                                   */
+    RAFT_SNAPSHOT_HEAD = 40,                 /* bytes before the configuration                      */
+};
+
+struct raft_snapshot_head {
+    uint64_t cluster, index, term;
+    uint32_t config_size;
+    uint8_t config[RAFT_SNAPSHOT_CONFIG_MAX];
+};
+
+/* One that is being written or received. */
+struct raft_snapshot_file {
+    int dir_fd; /* borrowed */
+    int fd;     /* -1: none */
+    struct raft_snapshot_head head;
+    uint64_t at, chunks;
+    uint32_t check;
+    bool is_received;
+};
+
+/* Begin a new one; what was half written is dropped. ERR_LIMIT: the disk is full; ERR_IO. */
+enum err raft_snapshot_file_begin(struct raft_snapshot_file *f, int dir_fd, const struct raft_snapshot_head *head) MUST_CHECK;
+
+/* Add a chunk, 1 to RAFT_SNAPSHOT_CHUNK_MAX bytes. ERR_LIMIT, ERR_IO: drop it. */
+enum err raft_snapshot_file_put(struct raft_snapshot_file *f, const void *bytes, size_t size) MUST_CHECK;
+
+/* All is written: sync, name, sync the directory; older ones are removed. After an error it is dropped. */
+enum err raft_snapshot_file_end(struct raft_snapshot_file *f) MUST_CHECK;
+
+/* Begin to receive one; then its bytes in order, and raft_snapshot_file_received checks all of it before it is named.
+ * ERR_DATA_LOSS: it is not what a snapshot is; ERR_DENIED: another cluster's; ERR_PRECONDITION: other bytes than the next
+ * ones. */
+enum err raft_snapshot_file_receive(struct raft_snapshot_file *f, int dir_fd) MUST_CHECK;
+enum err raft_snapshot_file_more(struct raft_snapshot_file *f, uint64_t offset, const void *bytes, size_t size) MUST_CHECK;
+enum err raft_snapshot_file_received(struct raft_snapshot_file *f, uint64_t cluster) MUST_CHECK;
+
+/* Give one up that is half written. Also a closed one. */
+void raft_snapshot_file_drop(struct raft_snapshot_file *f);
+
+/* The newest one that has a whole head and end: opened, *ret_fd the caller's; *ret_size its bytes. ERR_NOT_FOUND: there
+ * is none; ERR_DENIED: another cluster's; ERR_DATA_LOSS: none of those there are is whole. */
+enum err raft_snapshot_file_find(int dir_fd, uint64_t cluster, int *ret_fd, struct raft_snapshot_head *ret,
+                                 uint64_t *ret_size) MUST_CHECK;
+
+/* Read all chunks of an open one, each checked before it is given. ERR_DATA_LOSS; what `take` returns, ERR_OK goes on. */
+enum err raft_snapshot_file_read(int fd, enum err (*take)(void *context, const uint8_t *bytes, size_t size),
+                                 void *context) MUST_CHECK;
+
+#endif

@@ -1,0 +1,481 @@
+#include "raft/syncer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/run/fd.h"
+#include "raft/store_room.h"
+
+enum {
+    IOV = 3 * 256, /* parts of one write: three a frame */
+    US = 1000000,
+};
+
+struct list {
+    struct raft_syncer_item item[RAFT_SYNCER_ITEMS];
+    uint32_t count;
+};
+
+struct raft_syncer {
+    struct raft_store *store;
+    int event_fd;
+    pthread_t writer, maker;
+    bool has_writer, has_maker;
+    pthread_mutex_t lock; /* of what follows, but for what is said to be one thread's */
+    pthread_cond_t work, wish;
+    struct list gathering;
+    struct raft_syncer_done done[2 * RAFT_SYNCER_ITEMS];
+    uint32_t done_count;
+    uint64_t put, written; /* tickets */
+    enum err e;
+    bool is_asleep, goes, is_ending;
+    struct raft_syncer_numbers numbers;
+    atomic_bool is_full;
+
+    /* The loop's: where the next frame will go, so that it is known whether there is a segment for it. */
+    struct raft_wal ahead;
+    struct raft_syncer_done taken[2 * RAFT_SYNCER_ITEMS];
+
+    /* The writer's. */
+    struct raft_wal wal;
+    struct list writing;
+    struct raft_syncer_done fresh[RAFT_SYNCER_ITEMS];
+    uint32_t fresh_count;
+    struct raft_wal_piece piece[IOV / 3];
+    uint32_t pieces, gathered_bytes;
+    int segment_fd;
+    uint64_t segment;
+};
+
+static uint64_t now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * US + (uint64_t)t.tv_nsec / 1000;
+}
+
+static enum err explain(struct raft_syncer *y, const char *what)
+{
+    return raft_store_explain(y->store, ERR_IO, "%s: %s", what, strerror(errno));
+}
+
+/* ---- the writer ---------------------------------------------------------------------------------- */
+
+/* pwritev until all of it is written. */
+static enum err write_all(struct raft_syncer *y, struct iovec *part, int parts, uint64_t offset)
+{
+    while (parts > 0) {
+        ssize_t written = pwritev(y->segment_fd, part, parts, (off_t)offset);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            return explain(y, "the log is not written");
+        }
+        offset += (uint64_t)written;
+        for (; parts > 0 && (size_t)written >= part->iov_len; part++, parts--) {
+            written -= (ssize_t)part->iov_len;
+        }
+        if (parts > 0) {
+            part->iov_base = (uint8_t *)part->iov_base + written;
+            part->iov_len -= (size_t)written;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err open_segment(struct raft_syncer *y, uint64_t number)
+{
+    if (y->segment_fd >= 0 && y->segment == number) {
+        return ERR_OK;
+    }
+    fd_close(&y->segment_fd);
+    enum err e = raft_store_segment(y->store, number, &y->segment_fd);
+    pthread_mutex_lock(&y->lock);
+    y->segment = number;
+    pthread_cond_signal(&y->wish); /* a spare is one no more */
+    pthread_mutex_unlock(&y->lock);
+    return e;
+}
+
+/* One write for all pieces that gathered: what shares a sector reaches the disk together. */
+static enum err write_pieces(struct raft_syncer *y)
+{
+    struct iovec part[IOV];
+    int parts = 0;
+
+    if (y->pieces == 0) {
+        return ERR_OK;
+    }
+    for (uint32_t i = 0; i < y->pieces; i++) {
+        struct raft_wal_piece *p = &y->piece[i];
+        part[parts++] = (struct iovec){p->head, RAFT_FRAME_HEAD};
+        if (p->frame.size > 0) {
+            part[parts++] = (struct iovec){(uint8_t *)(uintptr_t)p->body, p->frame.size};
+        }
+        part[parts++] = (struct iovec){p->tail, p->tail_size};
+    }
+    enum err e = open_segment(y, y->piece[0].segment);
+    return e == ERR_OK ? write_all(y, part, parts, y->piece[0].at) : e;
+}
+
+/* Make what was planned durable; only then is it told to anybody. */
+static enum err end_batch(struct raft_syncer *y)
+{
+    if (y->pieces == 0) {
+        return ERR_OK;
+    }
+    uint64_t began_us = now_us();
+    enum err e = write_pieces(y);
+    if (e == ERR_OK && fdatasync(y->segment_fd) != 0) {
+        e = explain(y, "the log does not sync");
+    }
+    if (e != ERR_OK) {
+        return e;
+    }
+    raft_wal_synced(&y->wal);
+    uint64_t took_us = now_us() - began_us;
+    pthread_mutex_lock(&y->lock);
+    y->numbers.batches++;
+    y->numbers.frames += y->pieces;
+    y->numbers.bytes += y->gathered_bytes;
+    y->numbers.sync_us += took_us;
+    y->numbers.sync_us_max = took_us > y->numbers.sync_us_max ? took_us : y->numbers.sync_us_max;
+    pthread_mutex_unlock(&y->lock);
+    y->pieces = y->gathered_bytes = 0;
+    return ERR_OK;
+}
+
+/* Plan one frame; the batch before it ends when it is full or the segment is. */
+static enum err plan(struct raft_syncer *y, const struct raft_syncer_item *item)
+{
+    struct raft_wal_piece *p = &y->piece[y->pieces];
+    enum err e = ERR_OK;
+
+    if (y->pieces == ARRAY_LEN(y->piece) || y->gathered_bytes + item->run.size > RAFT_WAL_BATCH_MAX / 2 ||
+        raft_wal_turns(&y->wal, item->run.size)) {
+        e = end_batch(y);
+        p = &y->piece[y->pieces];
+    }
+    if (e == ERR_OK && item->kind == RAFT_SYNCER_BASE) {
+        e = raft_wal_rebase(&y->wal, item->run.first - 1, item->prev_term, p);
+    } else if (e == ERR_OK) {
+        e = raft_wal_append(&y->wal, &item->run, item->prev_term, p);
+    }
+    if (e != ERR_OK) {
+        return raft_store_explain(y->store, e, "a run of entries has no place: %s", err_text(e));
+    }
+    y->pieces++;
+    y->gathered_bytes += raft_frame_size(item->run.size);
+    y->fresh[y->fresh_count++] = (struct raft_syncer_done){
+        .kind = item->kind, .frame = p->frame, .segment = p->segment, .at = p->at};
+    return ERR_OK;
+}
+
+static enum err write_one(struct raft_syncer *y, const struct raft_syncer_item *item)
+{
+    enum err e = ERR_OK;
+
+    switch (item->kind) {
+    case RAFT_SYNCER_RUN:
+    case RAFT_SYNCER_BASE:
+        return plan(y, item);
+    case RAFT_SYNCER_VOTE:
+        e = raft_store_vote(y->store, item->vote);
+        break;
+    case RAFT_SYNCER_REPAIRED:
+        e = end_batch(y); /* the entries that make it whole come first */
+        e = e == ERR_OK ? raft_store_repaired(y->store) : e;
+        break;
+    }
+    y->fresh[y->fresh_count++] = (struct raft_syncer_done){.kind = item->kind, .vote = item->vote};
+    return e;
+}
+
+static enum err write_list(struct raft_syncer *y)
+{
+    enum err e = ERR_OK;
+
+    y->fresh_count = 0;
+    for (uint32_t i = 0; i < y->writing.count && e == ERR_OK; i++) {
+        e = write_one(y, &y->writing.item[i]);
+    }
+    return e == ERR_OK ? end_batch(y) : e;
+}
+
+/* Swap the lists; false: the end. Called and returns with the lock. */
+static bool wait_for_work(struct raft_syncer *y)
+{
+    /* Nothing is begun that has no room to be told. */
+    while (!y->is_ending && (y->gathering.count == 0 || !y->goes || y->done_count > RAFT_SYNCER_ITEMS)) {
+        y->is_asleep = true;
+        pthread_cond_wait(&y->work, &y->lock);
+        y->is_asleep = false;
+    }
+    if (y->is_ending) {
+        return false;
+    }
+    y->writing.count = y->gathering.count;
+    memcpy(y->writing.item, y->gathering.item, y->gathering.count * sizeof y->gathering.item[0]);
+    y->gathering.count = 0;
+    y->goes = false;
+    return true;
+}
+
+static void tell(struct raft_syncer *y)
+{
+    uint64_t one = 1;
+
+    while (write(y->event_fd, &one, sizeof one) < 0 && errno == EINTR) {
+    }
+}
+
+static void *writer_main(void *context)
+{
+    struct raft_syncer *y = context;
+    enum err e = ERR_OK;
+
+    pthread_mutex_lock(&y->lock);
+    while (e == ERR_OK && wait_for_work(y)) {
+        pthread_mutex_unlock(&y->lock);
+        e = write_list(y);
+        pthread_mutex_lock(&y->lock);
+        if (e == ERR_OK) {
+            memcpy(y->done + y->done_count, y->fresh, y->fresh_count * sizeof y->fresh[0]);
+            y->done_count += y->fresh_count;
+            y->written += y->writing.count;
+        }
+        y->e = e;
+        tell(y);
+    }
+    pthread_mutex_unlock(&y->lock);
+    return NULL;
+}
+
+/* ---- the maker ----------------------------------------------------------------------------------- */
+
+/* Whether a spare is wanted: with the lock. */
+static bool wants_segment(struct raft_syncer *y)
+{
+    pthread_mutex_lock(&y->store->lock);
+    uint64_t newest = y->store->newest;
+    pthread_mutex_unlock(&y->store->lock);
+    return newest < y->segment + RAFT_SYNCER_AHEAD;
+}
+
+/* Between two pieces of a spare: as slowly as the rate says, unless the log will soon need it. */
+static bool pace(void *context)
+{
+    struct raft_syncer *y = context;
+    struct timespec t;
+
+    pthread_mutex_lock(&y->lock);
+    bool is_urgent = y->ahead.segment > y->segment || y->ahead.at > y->store->segment_size / 2;
+    if (!y->is_ending && !is_urgent) {
+        clock_gettime(CLOCK_REALTIME, &t);
+        uint64_t ns = (uint64_t)t.tv_nsec + UINT64_C(1000000000) * RAFT_STORE_PIECE / RAFT_SYNCER_MAKE_RATE;
+        t.tv_sec += (time_t)(ns / 1000000000);
+        t.tv_nsec = (long)(ns % 1000000000);
+        (void)pthread_cond_timedwait(&y->wish, &y->lock, &t);
+    }
+    bool goes_on = !y->is_ending;
+    pthread_mutex_unlock(&y->lock);
+    return goes_on;
+}
+
+static void wait_a_while(struct raft_syncer *y)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    uint64_t ns = (uint64_t)t.tv_nsec + UINT64_C(1000000) * RAFT_SYNCER_RETRY_MS;
+    t.tv_sec += (time_t)(ns / 1000000000);
+    t.tv_nsec = (long)(ns % 1000000000);
+    (void)pthread_cond_timedwait(&y->wish, &y->lock, &t);
+}
+
+static void *maker_main(void *context)
+{
+    struct raft_syncer *y = context;
+
+    pthread_mutex_lock(&y->lock);
+    while (!y->is_ending && y->e == ERR_OK) {
+        if (!wants_segment(y)) {
+            pthread_cond_wait(&y->wish, &y->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&y->lock);
+        enum err e = raft_store_make(y->store, pace, y);
+        pthread_mutex_lock(&y->lock);
+        atomic_store(&y->is_full, e == ERR_LIMIT);
+        y->numbers.segments += e == ERR_OK;
+        if (e == ERR_LIMIT || e == ERR_NOMEM) {
+            wait_a_while(y); /* room may come back: nothing is lost, and nothing goes on until then */
+        } else if (e != ERR_OK && e != ERR_CANCELLED) {
+            y->e = e;
+        }
+        tell(y);
+    }
+    pthread_mutex_unlock(&y->lock);
+    return NULL;
+}
+
+/* ---- the loop's side ----------------------------------------------------------------------------- */
+
+enum err raft_syncer_open(struct raft_store *store, const struct raft_wal *w, struct raft_syncer **ret)
+{
+    struct raft_syncer *y = calloc(1, sizeof *y);
+    enum err e = ERR_NOMEM;
+
+    if (y == NULL) {
+        return e;
+    }
+    y->store = store;
+    y->wal = y->ahead = *w;
+    y->segment = w->segment;
+    y->segment_fd = -1;
+    pthread_mutex_init(&y->lock, NULL);
+    pthread_cond_init(&y->work, NULL);
+    pthread_cond_init(&y->wish, NULL);
+    y->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (y->event_fd < 0) {
+        goto fail;
+    }
+    e = ERR_LIMIT;
+    y->has_writer = pthread_create(&y->writer, NULL, writer_main, y) == 0;
+    y->has_maker = y->has_writer && pthread_create(&y->maker, NULL, maker_main, y) == 0;
+    if (!y->has_maker) {
+        goto fail;
+    }
+    *ret = y;
+    return ERR_OK;
+
+fail:
+    raft_syncer_close(y);
+    return e;
+}
+
+/* Where the next frame would go; false: there is no segment for it. `y->ahead` is the loop's own. */
+static bool advance(struct raft_syncer *y, struct raft_wal *w, uint32_t size)
+{
+    if (raft_wal_turns(w, size)) {
+        w->segment++;
+        w->at = RAFT_WAL_HEAD;
+    }
+    w->at += raft_frame_size(size);
+    pthread_mutex_lock(&y->store->lock);
+    bool is_there = w->segment <= y->store->newest;
+    pthread_mutex_unlock(&y->store->lock);
+    return is_there;
+}
+
+bool raft_syncer_has_room(const struct raft_syncer *y, uint32_t items, uint64_t bytes)
+{
+    /* As bad as it gets: a segment's end is left empty when a frame does not fit there. */
+    struct raft_store *s = y->store;
+    pthread_mutex_lock(&s->lock);
+    uint64_t spares = s->newest > y->ahead.segment ? s->newest - y->ahead.segment : 0;
+    pthread_mutex_unlock(&s->lock);
+    uint64_t need = bytes + (uint64_t)items * (RAFT_FRAME_HEAD + RAFT_FRAME_TAIL_MAX);
+    uint64_t here = s->segment_size - y->ahead.at, whole = s->segment_size - RAFT_WAL_HEAD;
+    return need <= here || (need <= whole && spares > 0) || need <= spares * (whole / 2);
+}
+
+enum err raft_syncer_put(struct raft_syncer *y, const struct raft_syncer_item *item, uint64_t *ret_ticket)
+{
+    struct raft_wal next = y->ahead;
+
+    if ((item->kind == RAFT_SYNCER_RUN || item->kind == RAFT_SYNCER_BASE) && !advance(y, &next, item->run.size)) {
+        return ERR_LIMIT;
+    }
+    pthread_mutex_lock(&y->lock);
+    bool has_room = y->gathering.count < RAFT_SYNCER_ITEMS;
+    if (has_room) {
+        y->gathering.item[y->gathering.count++] = *item;
+        *ret_ticket = ++y->put;
+        y->ahead = next;
+    }
+    pthread_mutex_unlock(&y->lock);
+    return has_room ? ERR_OK : ERR_LIMIT;
+}
+
+void raft_syncer_go(struct raft_syncer *y)
+{
+    pthread_mutex_lock(&y->lock);
+    y->goes = y->gathering.count > 0;
+    if (y->goes && y->is_asleep) {
+        pthread_cond_signal(&y->work);
+    }
+    if (y->ahead.at > y->store->segment_size / 2) {
+        pthread_cond_signal(&y->wish);
+    }
+    pthread_mutex_unlock(&y->lock);
+}
+
+int raft_syncer_fd(const struct raft_syncer *y)
+{
+    return y->event_fd;
+}
+
+enum err raft_syncer_take(struct raft_syncer *y, const struct raft_syncer_done **ret_done, uint32_t *ret_count,
+                          uint64_t *ret_ticket)
+{
+    uint64_t count;
+
+    (void)!read(y->event_fd, &count, sizeof count); /* nothing to read: nothing is new */
+    pthread_mutex_lock(&y->lock);
+    enum err e = y->e;
+    memcpy(y->taken, y->done, y->done_count * sizeof y->done[0]);
+    *ret_count = y->done_count;
+    *ret_ticket = y->written;
+    y->done_count = 0;
+    if (y->is_asleep && y->goes) {
+        pthread_cond_signal(&y->work);
+    }
+    pthread_mutex_unlock(&y->lock);
+    *ret_done = y->taken;
+    return e;
+}
+
+void raft_syncer_count(struct raft_syncer *y, struct raft_syncer_numbers *ret)
+{
+    pthread_mutex_lock(&y->lock);
+    *ret = y->numbers;
+    pthread_mutex_unlock(&y->lock);
+}
+
+bool raft_syncer_is_full(const struct raft_syncer *y)
+{
+    return atomic_load(&y->is_full);
+}
+
+void raft_syncer_close(struct raft_syncer *y)
+{
+    if (y == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&y->lock);
+    y->is_ending = true;
+    pthread_cond_broadcast(&y->work);
+    pthread_cond_broadcast(&y->wish);
+    pthread_mutex_unlock(&y->lock);
+    if (y->has_writer) {
+        pthread_join(y->writer, NULL);
+    }
+    if (y->has_maker) {
+        pthread_join(y->maker, NULL);
+    }
+    fd_close(&y->segment_fd);
+    fd_close(&y->event_fd);
+    pthread_mutex_destroy(&y->lock);
+    pthread_cond_destroy(&y->work);
+    pthread_cond_destroy(&y->wish);
+    free(y);
+}

@@ -1,0 +1,137 @@
+"""The replicated store of one node through the command line: keys, ranges, transactions, watches, leases, backups, and what
+it refuses."""
+import os
+import time
+
+import pytest
+
+RAFT = [{"name": "raft", "serves": ["raft.*"], "sandbox": {"write": ["state"]},
+         "limits": {"memory": "512M", "message": "4M"}}]
+
+
+@pytest.fixture
+def node(make_node):
+    made = make_node(RAFT)
+    made.up()
+    return made
+
+
+def raft(node, *arguments, status=0):
+    return node.cli("raft", *arguments, json=True, status=status)
+
+
+def refused(node, *arguments, status=1):
+    result = node.command("raft", *arguments)
+    assert result.status == status, result
+    return result.err
+
+
+def test_keys_are_put_read_changed_and_deleted(node):
+    first = raft(node, "put", "a/1", "one")["revision"]
+    assert raft(node, "put", "a/1", "uno", "--previous")["previous"]["value"] == "one"
+    assert node.cli("raft", "get", "a/1") == "uno\n"
+    assert raft(node, "get", "a/1", "--revision", str(first))["pair"]["value"] == "one"
+    raft(node, "put", "a/2", "two")
+    raft(node, "put", "b", "three")
+    assert [p["key"] for p in raft(node, "range", "a/", "--prefix")["pairs"]] == ["a/1", "a/2"]
+    assert [p["key"] for p in raft(node, "range", "a/2", "c")["pairs"]] == ["a/2", "b"]
+    assert raft(node, "range", "", "--prefix", "--limit", "2")["count"] == 2
+    assert raft(node, "cas", "b", "three", "four")["succeeded"]
+    assert "the key is not as expected" in refused(node, "cas", "b", "three", "five")
+    assert raft(node, "cas", "new", "v", "--revision", "0")["succeeded"]
+    assert raft(node, "del", "a/", "--prefix")["deleted"] == 2
+    assert "there is no key" in refused(node, "get", "a/1")
+    assert raft(node, "status")["keys"] == 2
+
+
+def test_a_transaction_is_all_or_nothing(node):
+    raft(node, "put", "a", "1")
+    done = raft(node, "txn", "--if", "a = 1", "--if", "b missing", "--then", "put b 2", "--then", "get a", "--else", "put c 3")
+    assert done["succeeded"] and done["results"][1]["pairs"][0]["value"] == "1"
+    done = raft(node, "txn", "--if", "b missing", "--then", "put b 9", "--else", "put c 3")
+    assert not done["succeeded"] and node.cli("raft", "get", "c") == "3\n"
+    assert "changed twice" in refused(node, "txn", "--then", "put a 1", "--then", "put a 2")
+
+
+def test_bad_input_has_clear_answers(node):
+    raft(node, "put", "a", "1")
+    raft(node, "put", "a", "2")
+    raft(node, "compact", "2")
+    for arguments, words in [
+        (("get", "nothing"), "there is no key"),
+        (("get", ""), "a key has 1 to 1024 bytes"),
+        (("put", "k" * 1025, "v"), "a key has 1 to 1024 bytes"),
+        (("get", "a", "--revision", "1"), "is not kept"),
+        (("get", "a", "--revision", "99"), "is not kept"),
+        (("compact", "1"), "compacted already"),
+        (("compact", "99"), "still to come"),
+        (("put", "k", "v", "--lease", "77"), "no such lease"),
+        (("lease", "revoke", "77"), "no such lease"),
+        (("lease", "grant", "--ttl", "1ms"), "ttl_ms is 1"),
+        (("remove", "nobody"), "no member has that name"),
+    ]:
+        assert words in refused(node, *arguments), arguments
+    assert "from 0 on" in refused(node, "get", "a", "--revision", "-1", status=2)
+    assert "usage: cell raft put" in refused(node, "put", "k", status=2)
+
+
+def test_a_key_ends_with_its_lease(node):
+    lease = str(raft(node, "lease", "grant", "--ttl", "1s")["id"])
+    raft(node, "put", "owner", "me", "--lease", lease)
+    info = raft(node, "lease", "info", lease)
+    assert info["keys"] == [{"key": "owner"}] and 0 < info["remaining_ms"] <= 1000
+    begun = time.monotonic()
+    while time.monotonic() - begun < 1.5: # kept alive beyond its time
+        raft(node, "lease", "keep", lease)
+        assert node.cli("raft", "get", "owner") == "me\n"
+    kept = time.monotonic()
+    node.wait_until(lambda: node.command("raft", "get", "owner").status == 1, 10, "the key ends with its lease")
+    assert time.monotonic() - kept > 0.7, "not before it"
+    assert raft(node, "lease", "list")["leases"] == []
+
+
+def test_a_watch_misses_and_repeats_nothing_over_a_kill(node):
+    for i in range(5):
+        raft(node, "put", "w/%d" % i, str(i))
+    seen = node.command("--json", "raft", "watch", "w/", "--prefix", "--revision", "1", "--limit", "5")
+    assert [line.split('"key":"')[1].split('"')[0] for line in seen.out.splitlines()] == ["w/%d" % i for i in range(5)]
+    node.kill("raft")
+    node.wait_state("raft", "ready")
+    raft(node, "put", "w/5", "5")
+    seen = node.command("--json", "raft", "watch", "w/", "--prefix", "--revision", "4", "--limit", "3")
+    assert [line.split('"key":"')[1].split('"')[0] for line in seen.out.splitlines()] == ["w/3", "w/4", "w/5"]
+
+
+def test_what_was_acknowledged_is_there_after_a_kill(node):
+    for i in range(20):
+        raft(node, "put", "k/%02d" % i, "x" * i)
+    before = raft(node, "range", "k/", "--prefix")["pairs"]
+    node.kill("raft")
+    node.wait_state("raft", "ready")
+    assert raft(node, "range", "k/", "--prefix")["pairs"] == before
+
+
+def test_a_backup_becomes_another_cluster(node, make_node, short_dir, build):
+    path = os.path.join(short_dir, "store.bak")
+    lease = str(raft(node, "lease", "grant", "--ttl", "1h")["id"])
+    for i in range(30):
+        raft(node, "put", "k/%02d" % i, str(i) * 100)
+    raft(node, "put", "leased", "v", "--lease", lease)
+    raft(node, "del", "k/00")
+    assert raft(node, "backup", path)["revision"] == raft(node, "status")["revision"]
+    pairs = raft(node, "range", "", "--prefix")
+    assert "has never been used" in refused(node, "restore", path)
+
+    other = make_node(RAFT, name="node-2")
+    other.up()
+    damaged = path + ".damaged"
+    with open(path, "rb") as f:
+        content = bytearray(f.read())
+    content[len(content) // 2] ^= 1
+    with open(damaged, "wb") as f:
+        f.write(content)
+    assert "is no whole backup" in refused(other, "restore", damaged)
+    assert raft(other, "restore", path)["keys"] == 30
+    again = raft(other, "range", "", "--prefix")
+    assert again["pairs"] == pairs["pairs"] and raft(other, "lease", "info", lease)["key_count"] == 1
+    raft(other, "put", "goes", "on")

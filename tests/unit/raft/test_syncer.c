@@ -1,0 +1,168 @@
+/* The writing thread: what it says is on disk is there after a restart, in the order in which it was put; a full list and a
+ * full disk are answers. */
+#include <poll.h>
+#include <string.h>
+
+#include "common/base/rng.h"
+#include "common/run/fd.h"
+#include "raft/le.h"
+#include "raft/syncer.h"
+#include "tests/support/check.h"
+#include "tests/support/scratch.h"
+
+enum { SEGMENT = 1 << 16, ENTRIES = 6000 };
+
+static const struct raft_frame_owner owner = {5, 6};
+static const uint8_t founders[] = "founders";
+static uint64_t term_of[ENTRIES], found_term[ENTRIES];
+static uint8_t bytes[64][4096];
+
+static void take(void *context, const struct raft_frame *f, const uint8_t *body, uint64_t segment, uint32_t at)
+{
+    (void)context;
+    (void)body;
+    (void)segment;
+    (void)at;
+    for (uint64_t i = f->first; i < ENTRIES; i++) {
+        found_term[i] = i < f->first + f->count ? f->term : 0;
+    }
+}
+
+static void reopen(struct raft_store *s, struct raft_wal *w, struct raft_places *p)
+{
+    struct raft_wal_found found;
+    bool fresh;
+
+    raft_places_fini(p);
+    memset(found_term, 0, sizeof found_term);
+    REQUIRE(raft_store_open(s, scratch_dir, &fresh) == ERR_OK && !fresh, "%s", s->why);
+    REQUIRE(raft_store_recover(s, 0, w, p, take, NULL, &found) == ERR_OK && found.verdict == RAFT_WAL_CLEAN, "%s %s", s->why,
+            found.reason);
+}
+
+/* Wait until ticket is written; adds what is done to the places. */
+static void wait_for(struct raft_syncer *y, struct raft_store *s, struct raft_places *p, uint64_t ticket)
+{
+    for (uint64_t written = 0; written < ticket;) {
+        const struct raft_syncer_done *done;
+        uint32_t count;
+        struct pollfd fd = {.fd = raft_syncer_fd(y), .events = POLLIN};
+        REQUIRE(poll(&fd, 1, 20000) == 1, "it says when it is done");
+        REQUIRE(raft_syncer_take(y, &done, &count, &written) == ERR_OK, "%s", s->why);
+        for (uint32_t i = 0; i < count; i++) {
+            CHECK(done[i].kind != RAFT_SYNCER_RUN ||
+                      raft_places_add(p, &done[i].frame, done[i].segment, done[i].at) == ERR_OK, "memory");
+        }
+    }
+}
+
+static uint32_t make(uint8_t *out, uint32_t count, uint32_t size)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        raft_le_put32(out + i * (5 + size), size);
+        out[i * (5 + size) + 4] = RAFT_ENTRY_COMMAND;
+        memset(out + i * (5 + size) + 5, (int)i + 1, size);
+    }
+    return count * (5 + size);
+}
+
+/* Runs and votes, some overwriting others, put in bursts. */
+static void what_is_written_is_found(void)
+{
+    struct raft_store s;
+    struct raft_wal w;
+    struct raft_places p = {0};
+    struct raft_syncer *y;
+    struct rng r;
+    uint64_t last = 0, term = 1, ticket = 0;
+
+    rng_init(&r, 3);
+    reopen(&s, &w, &p);
+    REQUIRE(raft_syncer_open(&s, &w, &y) == ERR_OK, "threads");
+    while (last < ENTRIES - 200) {
+        uint32_t burst = 1 + (uint32_t)rng_below(&r, ARRAY_LEN(bytes));
+        for (uint32_t i = 0; i < burst; i++) {
+            uint64_t first = last + 1;
+            if (last > 0 && rng_below(&r, 20) == 0) {
+                first = last - rng_below(&r, last < 9 ? last : 9);
+                term++;
+            }
+            struct raft_run run = {.first = first, .term = term, .count = 1 + (uint32_t)rng_below(&r, 5), .bytes = bytes[i]};
+            run.size = make(bytes[i], run.count, 10 + (uint32_t)rng_below(&r, 700));
+            while (!raft_syncer_has_room(y, 1, run.size)) {
+                raft_syncer_go(y);
+                wait_for(y, &s, &p, ticket); /* a segment is being made */
+            }
+            REQUIRE(raft_syncer_put(y, &(struct raft_syncer_item){.kind = RAFT_SYNCER_RUN, .run = run,
+                                                                  .prev_term = term_of[first - 1]}, &ticket) == ERR_OK, "taken");
+            last = first + run.count - 1;
+            for (uint64_t k = first; k < ENTRIES; k++) {
+                term_of[k] = k <= last ? term : 0;
+            }
+        }
+        if (rng_below(&r, 4) == 0) {
+            REQUIRE(raft_syncer_put(y, &(struct raft_syncer_item){.kind = RAFT_SYNCER_VOTE, .vote = {term, 3}}, &ticket) ==
+                        ERR_OK, "a vote is taken");
+        }
+        raft_syncer_go(y);
+        wait_for(y, &s, &p, ticket);
+    }
+    struct raft_syncer_numbers numbers;
+    raft_syncer_count(y, &numbers);
+    CHECK(numbers.segments > 3 && numbers.batches < numbers.frames, "segments are made, frames share syncs");
+    struct raft_store_cursor c = {0};
+    for (uint64_t i = 1; i <= last;) {
+        AUTO_FREE uint8_t *memory = NULL;
+        struct raft_run run;
+        REQUIRE(raft_store_read(&s, &p, &c, i, &memory, &run) == ERR_OK, "entry %llu: %s", (unsigned long long)i, s.why);
+        CHECK(run.first == i && run.count > 0 && run.term == term_of[i] && run.term == term_of[i + run.count - 1],
+              "entry %llu is read back", (unsigned long long)i);
+        i += run.count;
+    }
+    raft_syncer_close(y);
+    uint64_t voted = s.ballot.vote.term;
+    raft_store_close(&s);
+    reopen(&s, &w, &p);
+    CHECK(memcmp(term_of, found_term, sizeof term_of) == 0 && w.last == last, "all of it is there after a restart");
+    CHECK(s.ballot.vote.term == voted && voted > 0, "the vote, too");
+    raft_store_close(&s);
+    raft_places_fini(&p);
+}
+
+static void a_full_list_is_an_answer(void)
+{
+    struct raft_store s;
+    struct raft_wal w;
+    struct raft_places p = {0};
+    struct raft_syncer *y;
+    uint64_t ticket = 0;
+    uint32_t taken = 0;
+
+    reopen(&s, &w, &p);
+    REQUIRE(raft_syncer_open(&s, &w, &y) == ERR_OK, "threads");
+    struct raft_syncer_item vote = {.kind = RAFT_SYNCER_VOTE, .vote = {s.ballot.vote.term + 1, 1}};
+    while (raft_syncer_put(y, &vote, &ticket) == ERR_OK && taken < 2 * RAFT_SYNCER_ITEMS) {
+        taken++;
+    }
+    CHECK(taken == RAFT_SYNCER_ITEMS, "%u things gather", taken);
+    uint64_t bytes_left = 4 * (uint64_t)SEGMENT;
+    CHECK(!raft_syncer_has_room(y, 1, bytes_left), "there is no room for more than the spares have");
+    raft_syncer_close(y); /* without a go: nothing of it is written */
+    raft_store_close(&s);
+    raft_places_fini(&p);
+}
+
+int main(void)
+{
+    struct raft_store s;
+    bool fresh;
+    int dir = scratch_open();
+
+    REQUIRE(fchmod(dir, 0700) == 0 && raft_store_open(&s, scratch_dir, &fresh) == ERR_OK && fresh, "%s", s.why);
+    REQUIRE(raft_store_create(&s, &owner, founders, sizeof founders, SEGMENT) == ERR_OK, "%s", s.why);
+    raft_store_close(&s);
+    what_is_written_is_found();
+    a_full_list_is_an_answer();
+    fd_close(&dir);
+    return CHECK_RESULT();
+}
