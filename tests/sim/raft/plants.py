@@ -45,7 +45,7 @@ PLANTS = {
         ("    if (raft_config_voters_differ(raft_newest(r), target)) {", "    if (false) {"),
         ("    } else if (promoted(r, &next) && raft_config_join(raft_newest(r), &next, &joint) == ERR_OK) {\n        put_config(r, &joint);",
          "    } else if (promoted(r, &next)) {\n        (void)joint;\n        put_config(r, &next);")]),
-    "change-before-own-term": ("member.c", "12", "a configuration is left before it is committed", [
+    "change-before-own-term": ("member.c", ["28", "worlds"], "a configuration is left before it is committed", [
         ("raft_config_index(r) <= r->commit &&\n           r->commit >= r->term_first;", "raft_config_index(r) <= r->log.last;")]),
     "change-not-taken-back": ("member.c", "26", "a configuration that was overwritten stays in force", [
         ("    while (r->slots > 1 && raft_config_index(r) >= first) {\n        r->slots--;\n    }", "    (void)first;")]),
@@ -75,9 +75,9 @@ PLANTS = {
         ("    assert(raft_log_term(&r->log, to) == r->vote.term);\n", "")]),
     "read-at-once": ("read.c", ["32", "worlds"], "a leader answers reads without asking anybody", [
         ("    if (knows_commit(r) && has_lease(r)) {", "    if (knows_commit(r)) {")]),
-    "read-of-another-round": ("read.c", "worlds", "a read is confirmed by a round that began before it", [
+    "read-of-another-round": ("read.c", "unit:core", "a read is confirmed by a round that began before it", [
         ("        r->read[i].round = r->round + 1;\n        r->read[i].index = r->commit;", "        r->read[i].round = r->round == 0 ? 1 : r->round;\n        r->read[i].index = r->commit;")]),
-    "lease-counted-from-the-answer": ("replicate.c", ["34", "worlds"], "a lease is counted from when the answer came", [
+    "lease-counted-from-the-answer": ("replicate.c", "unit:core", "a lease is counted from when the answer came", [
         ("    p->acked_us = raft_most(p->acked_us, m->sent_us);", "    p->acked_us = r->now_us;")]),
     "lease-for-ever": ("read.c", "34", "a lease does not end", [
         ("           r->now_us - raft_replicate_quorum_us(r) < lease_us;", "           lease_us > 0;")]),
@@ -91,8 +91,6 @@ PLANTS = {
         ("        if (!m->is_transfer && is_hearing(r)) {", "        if (false) {")]),
     "transfer-ignored": ("vote.c", "31", "who hears a leader does not vote though it asked for that", [
         ("        if (!m->is_transfer && is_hearing(r)) {", "        if (is_hearing(r)) {")]),
-    "hint-ignored": ("vote.c", "a killed leader", "who knows that the leader's link is closed does not vote", [
-        ("    if (raft_election_is_unlinked(r) && !r->tuning.has_lease) {", "    if (false) {")]),
     "blames-others": ("election.c", "62", "who was stopped takes that for the leader's silence", [
         ("    if (r->now_us - r->deadline_us > r->tuning.heartbeat_us) {", "    if (false) {")]),
     "loss-unseen": ("replicate.c", "17", "what was lost is not sent again", [
@@ -107,12 +105,12 @@ PLANTS = {
         ("    return id == r->self ||\n           (p != NULL &&", "    return p != NULL || id == r->self ||\n           (p != NULL &&")]),
     "not-in-its-own": ("election.c", "12", "one outside its newest configuration does not campaign", [
         ("    if (!votes && r->slots > 1 && raft_config_index(r) > r->commit) {", "    if (false) {")]),
-    "snapshot-keeps-conflicts": ("snapshot.c", "worlds", "a log that conflicts with a snapshot is kept", [
+    "snapshot-keeps-conflicts": ("snapshot.c", "unit:core", "a log that conflicts with a snapshot is kept", [
         ("    bool goes_on = raft_log_term(&r->log, ev->index) == ev->term;", "    bool goes_on = raft_log_term(&r->log, ev->index) != 0;")]),
-    "snapshot-of-old": ("snapshot.c", "worlds", "a snapshot older than the state replaces it", [
+    "snapshot-of-old": ("snapshot.c", "unit:core", "a snapshot older than the state replaces it", [
         ("    if (ev->index <= r->commit || r->role == RAFT_LEADER) {", "    if (r->role == RAFT_LEADER || ev->index <= r->log.base) {")]),
     "cut-too-far": ("snapshot.c", "worlds", "the log is cut behind its snapshot", [
-        ("    uint64_t cut = raft_least(index, r->stored);", "    uint64_t cut = raft_least(r->commit, r->stored);")]),
+        ("    uint64_t cut = raft_least(index, r->stored);", "    uint64_t cut = r->stored + r->tuning.tail;")]),
     "cut-off-for-good": ("snapshot.c", "worlds", "whoever is behind the log gets no snapshot a second time", [
         ("    p->progress = RAFT_IN_SNAPSHOT;\n    p->moved_us = r->now_us;\n    raft_out(", "    p->progress = RAFT_IN_SNAPSHOT;\n    p->moved_us = r->now_us;\n    if (r->counters.snapshots < 2)\n    raft_out(")]),
 }

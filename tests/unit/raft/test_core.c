@@ -229,6 +229,74 @@ static void limits_hold(void)
     kit_free(&k);
 }
 
+/* 32, 34: an answer confirms what was asked before it was sent for, however late it comes. */
+static void late_answers_confirm_nothing_new(void)
+{
+    struct raft_setup s = {.cluster = 1, .self = 1, .seed = 1, .tuning = raft_core_usual()};
+    struct raft_message m = {.kind = RAFT_MESSAGE_HEARTBEAT_ANSWER, .from = 2, .to = 1, .match = 1, .received = 1};
+
+    for (int has_lease = 0; has_lease <= 1; has_lease++) {
+        s.tuning.has_lease = has_lease;
+        s.tuning.election_us = KIT_ELECTION;
+        s.config.count = 0;
+        for (uint64_t i = 1; i <= 3; i++) {
+            s.config.member[s.config.count++] = (struct raft_member){.id = i, .flags = RAFT_VOTER};
+        }
+        k.now_us = 1;
+        kit_make_of(&k, &s, NULL, 0);
+        s.self = 2;
+        kit_make_of(&k, &s, NULL, 0);
+        s.self = 1;
+        kit_lead(&k, 1);
+        uint64_t sent_us = k.now_us; /* the first heartbeats are round 1 */
+        kit_deliver(&k, KIT_WIRE);
+        m.term = kit_view(&k, 1).term;
+        REQUIRE(kit_view(&k, 1).commit == 1, "its first entry is committed");
+        k.now_us += KIT_ELECTION - 1000;
+        m.round = 1;
+        m.sent_us = sent_us;
+        (void)kit_hear(&k, 1, &m);
+        k.now_us += 500;
+        (void)kit_step(&k, 1, &(struct raft_event){.kind = RAFT_EV_READ, .context = 9});
+        CHECK(kit_fx(&k, 1, RAFT_FX_READ_READY) == NULL, "lease %d: heard long ago", has_lease);
+        (void)kit_hear(&k, 1, &m);
+        CHECK(kit_fx(&k, 1, RAFT_FX_READ_READY) == NULL, "lease %d: an answer of an earlier round", has_lease);
+        kit_deliver(&k, KIT_WIRE);
+        CHECK(kit_fx(&k, 1, RAFT_FX_READ_READY) != NULL, "lease %d: of its own", has_lease);
+        kit_free(&k);
+    }
+}
+
+/* Figure 5.3, 6 to 8. */
+static void snapshot_and_log(void)
+{
+    static const uint64_t log[] = {1, 1, 1};
+    static const struct {
+        uint64_t index, term, last;
+        bool goes_on;
+        const char *why;
+    } row[] = {
+        {2, 1, 3, true, "it has that entry: what is behind stays"},
+        {2, 5, 2, false, "it has another there: all of it goes"},
+        {7, 1, 7, false, "it does not reach that far"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+        kit_make(&k, 1, 3, log, 3, 6);
+        struct raft_config c = *kit_view(&k, 1).config;
+        struct raft_event e = {.kind = RAFT_EV_SNAPSHOT_RECEIVED, .index = row[i].index, .term = row[i].term, .config = &c};
+        (void)kit_step(&k, 1, &e);
+        const struct raft_effect *fx = kit_fx(&k, 1, RAFT_FX_SNAPSHOT_INSTALL);
+        CHECK(fx != NULL && fx->is_ok == row[i].goes_on, "%s", row[i].why);
+        CHECK(kit_view(&k, 1).last == row[i].last && kit_view(&k, 1).commit == row[i].index, "%s", row[i].why);
+        e.index--;
+        (void)kit_step(&k, 1, &e);
+        CHECK(kit_fx(&k, 1, RAFT_FX_SNAPSHOT_INSTALL) == NULL && kit_fx(&k, 1, RAFT_FX_SNAPSHOT_ABORT) != NULL,
+              "%s; an older one is of no use", row[i].why);
+        kit_free(&k);
+    }
+}
+
 /* A configuration with two of the same, with nobody, with too many. */
 static void setups_are_checked(void)
 {
@@ -277,6 +345,8 @@ int main(void)
     damaged_member_waits();
     contradictions_are_refused();
     limits_hold();
+    late_answers_confirm_nothing_new();
+    snapshot_and_log();
     setups_are_checked();
     return CHECK_RESULT();
 }
