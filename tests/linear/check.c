@@ -339,13 +339,17 @@ enum check_verdict check_linear(const struct history *h, size_t *ret_worst)
 {
     enum check_verdict verdict = CHECK_LINEAR;
     size_t *ops = must(calloc(h->count + 1, sizeof ops[0]));
+    bool *idle = must(calloc(h->count + 1, sizeof idle[0]));
     uint32_t of[HISTORY_KEYS_MAX], key[HISTORY_KEYS_MAX];
 
     for (uint32_t i = 0; i < HISTORY_KEYS_MAX; i++) {
         of[i] = i;
     }
+    check_idle(h, idle);
     for (size_t i = 0; i < h->count; i++) {
-        unite(of, &h->op[i]);
+        if (!idle[i]) {
+            unite(of, &h->op[i]);
+        }
     }
     for (uint32_t part = 0; part < HISTORY_KEYS_MAX && verdict == CHECK_LINEAR; part++) {
         uint32_t keys = 0;
@@ -357,7 +361,7 @@ enum check_verdict check_linear(const struct history *h, size_t *ret_worst)
             }
         }
         for (size_t i = 0; keys > 0 && i < h->count; i++) {
-            if (has_effect(&h->op[i]) && root(of, first_key(&h->op[i])) == part) {
+            if (has_effect(&h->op[i]) && !idle[i] && root(of, first_key(&h->op[i])) == part) {
                 ops[count++] = i;
             }
         }
@@ -366,6 +370,7 @@ enum check_verdict check_linear(const struct history *h, size_t *ret_worst)
         }
     }
     free(ops);
+    free(idle);
     return verdict;
 }
 

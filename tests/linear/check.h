@@ -14,10 +14,14 @@ enum check_verdict {
     CHECK_UNDECIDED, /* more was to be remembered than allowed */
 };
 
-enum { CHECK_REMEMBERED_MAX = 4000000 }; /* states; a usual one is 100 bytes */
+enum { CHECK_REMEMBERED_MAX = 1000000 }; /* states; a usual one is 100 bytes */
 
 /* *ret_worst: of a violation, the request that could not be placed though most others could. */
 enum check_verdict check_linear(const struct history *h, size_t *ret_worst);
+
+/* ret_idle[i]: request i may be left out without a difference: its outcome is unknown, and whatever it wrote was seen by
+ * nobody. If it was done, then before another write and with no read between; so it may as well not have been. idle.c. */
+void check_idle(const struct history *h, bool *ret_idle);
 
 /* Whether revisions agree with time: what began after another ended has a revision that is not less, and a greater one
  * if it is a write; no two writes share one. *ret: a request that does not. */

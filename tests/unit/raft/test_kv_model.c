@@ -451,7 +451,7 @@ static void run(uint64_t seed)
 int main(int argc, char **argv)
 {
     uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-    uint64_t seeds = argc > 2 ? strtoull(argv[2], NULL, 10) : 40;
+    uint64_t seeds = argc > 2 ? strtoull(argv[2], NULL, 10) : 20;
 
     for (int i = 0; i < KEYS; i++) {
         /* Some are beginnings of others. */
