@@ -60,7 +60,8 @@ uint64_t raft_log_same_until(const struct raft_log *l, uint64_t first, uint64_t 
 /* The largest index, at most `index`, whose term is at most `term`; the base if there is none. */
 uint64_t raft_log_find(const struct raft_log *l, uint64_t index, uint64_t term);
 
-/* Bytes of the entries after `index`, at most a grain too many. */
+/* Bytes of the entries after `index`: rather too many, by a grain or the run that it is in, and for each truncation
+ * that ended within one by what went of it. */
 uint64_t raft_log_bytes_after(const struct raft_log *l, uint64_t index);
 
 #endif

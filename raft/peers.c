@@ -198,6 +198,8 @@ static void ask_peer(struct raft_peer *peer)
     Cell__Raft__PeerRequest request = CELL__RAFT__PEER_REQUEST__INIT;
 
     request.packets = (ProtobufCBinaryData){peer->out_size, peer->out};
+    request.id = peer->shell->member;
+    request.contact = peer->shell->settings.self;
     struct cell_ask ask = {.target = peer->contact,
                            .operation = CELL__RAFT__OP__OP_PEER,
                            .request = &request.base,
@@ -262,6 +264,19 @@ static void take_one(struct raft_shell *s, const uint8_t *bytes, uint32_t size)
     raft_shell_settle(s);
 }
 
+/* Who was added and has no configuration yet answers whoever brings it one. */
+static void know_sender(struct raft_shell *s, const Cell__Raft__PeerRequest *ask)
+{
+    struct raft_member m = {.id = ask->id};
+    size_t len = strlen(ask->contact);
+
+    if (raft_core_view(s->core).config->count == 0 && m.id != 0 && len > 0 && len < sizeof m.contact &&
+        find(&s->peers, m.id) == NULL) {
+        memcpy(m.contact, ask->contact, len + 1);
+        add(s, &m);
+    }
+}
+
 enum err raft_peers_take_packets(void *state, struct cell_call *call, const void *request)
 {
     struct raft_shell *s = state;
@@ -271,6 +286,7 @@ enum err raft_peers_take_packets(void *state, struct cell_call *call, const void
     if (s->core == NULL) {
         return ERR_UNAVAILABLE;
     }
+    know_sender(s, ask);
     for (size_t at = 0; at < ask->packets.len;) {
         size_t left = ask->packets.len - at;
         uint32_t size = left < 4 ? UINT32_MAX : raft_le_get32(ask->packets.data + at);

@@ -202,7 +202,7 @@ static void send_chunk(struct raft_shell *s, struct raft_shell_sending *one)
     struct raft_message m = {.kind = RAFT_MESSAGE_SNAPSHOT, .from = s->member, .to = peer,
                              .term = raft_core_view(s->core).term, .index = one->index, .index_term = one->term,
                              .round = one->offset, .commit = one->size,
-                             .run = {.count = 1, .size = (uint32_t)got, .bytes = bytes}};
+                             .run = {.size = (uint32_t)got, .bytes = bytes}};
     raft_peers_send(s, &m);
 }
 

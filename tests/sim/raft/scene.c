@@ -8,7 +8,8 @@
 enum {
     DELAY_US = 300,     /* one way, and as much again on average */
     SYNC_US = 400,
-    PROPOSAL = 20,
+    SEEDS = 5,          /* without --seeds */
+    BUSY_MOST = 50,     /* ms that a node may not listen */
 };
 
 static const struct scene *now; /* the one being played */
@@ -69,18 +70,24 @@ static void result(struct world *w, uint32_t node, enum tenant_order what, enum 
 {
     (void)w;
     (void)node;
-    (void)what;
-    last = e;
+    last = what == TENANT_EVENT ? e : last;
 }
 
 enum err scene_event(struct world *w, uint32_t node, struct raft_event e)
 {
     struct tenant_truth *t = tenant_truth(w);
 
-    t->event = &e;
+    t->event = e;
+    if (e.config != NULL) {
+        t->event_config = *e.config;
+        t->event.config = &t->event_config;
+    }
     t->result = result;
-    last = ERR_UNAVAILABLE; /* the node is down */
+    last = ERR_LATER;
     scene_order(w, node, TENANT_EVENT, 0);
+    for (int i = 0; i < BUSY_MOST && last == ERR_LATER && !w->has_failed; i++) {
+        scene_run(w, SCENE_MS); /* it waits for its disk */
+    }
     t->result = NULL;
     return last;
 }
@@ -217,7 +224,7 @@ static bool play(const struct scene *s, uint64_t seed, bool is_loud)
 /* PROGRAM [--seeds N] [--seed N] [--loud] [--only WORD] [--list] */
 int scene_main(const struct scene *scene, size_t count, int argc, char **argv)
 {
-    uint64_t first = 1, seeds = PROPOSAL / 2;
+    uint64_t first = 1, seeds = SEEDS;
     const char *only = NULL;
     bool is_loud = false, is_list = false;
     int failed = 0;

@@ -8,8 +8,8 @@
 #include "tests/sim/raft/check.h"
 
 enum {
-    INDEXES = 60000,       /* entries of a world at most */
-    TERMS = 60000,
+    INDEXES = 24000,       /* entries of a world at most */
+    TERMS = 20000,
     ENTRY_MOST = 60,       /* bytes of a proposal */
     LINK_LEAST_US = 200,   /* a closed socket is seen after 0.2 to 1 ms */
     LINK_MOST_US = 2000,
@@ -177,7 +177,7 @@ static void order(struct world *w, uint32_t node, struct tenant_seat *s, const s
         }
         break;
     case TENANT_EVENT:
-        e = *t->event;
+        e = t->event;
         break;
     case TENANT_LINK_DOWN:
     case TENANT_LINK_UP:

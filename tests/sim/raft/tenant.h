@@ -9,7 +9,7 @@
 
 enum {
     TENANT_CLUSTER = 77,
-    TENANT_BORN_MAX = 24,      /* entries of different terms that one index may have had */
+    TENANT_BORN_MAX = 12,      /* entries of different terms that one index may have had */
     TENANT_READS = 256,
 };
 
@@ -85,7 +85,8 @@ struct tenant_truth {
     uint64_t contexts;
     uint64_t term_most[WORLD_NODES_MAX], voted[WORLD_NODES_MAX]; /* said aloud, of each node */
     struct raft_counters sum;
-    const struct raft_event *event;
+    struct raft_event event;       /* for TENANT_EVENT */
+    struct raft_config event_config;
     bool has_no_hints;             /* nobody hears of closed connections */
     /* For whoever measures; may be NULL. */
     void (*became)(struct world *w, uint32_t node, const struct raft_effect *e);

@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""Planted bugs: each is put into a copy of the consensus core, and the drawn worlds or a scene must find it. A bug
+that escapes, or whose place is no longer in the source, fails the test. The shipped sources know nothing of this.
+
+Usage: plants.py --root DIR --cc COMPILER [--worlds N] [--jobs N] [NAME ...]
+"""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
+
+from support import plants # pylint: disable=wrong-import-position
+
+# name: (file, who finds it: drawn worlds or a scene by its number, what goes wrong,
+#        [(text that is there once, what the bug makes of it)])
+PLANTS = {
+    "old-term-counted": ("replicate.c", "worlds", "an entry of an earlier term is committed by counting (figure 3.7)", [
+        ("    if (to <= r->commit || to < r->term_first) {", "    if (to <= r->commit) {"),
+        ("    assert(raft_log_term(&r->log, to) == r->vote.term);\n", "")]),
+    "unstored-counted": ("replicate.c", "worlds", "a leader counts what is not on its disk", [
+        ("offsetof(struct raft_peer, match), r->stored)", "offsetof(struct raft_peer, match), r->log.last)")]),
+    "acknowledged-unstored": ("append.c", "worlds", "a follower acknowledges what is not on its disk", [
+        ("    uint64_t match = raft_least(r->verified, r->stored);\n\n    if (r->role", "    uint64_t match = r->verified;\n\n    if (r->role"),
+        ("    if (raft_least(r->verified, r->stored) >= raft_least(last, r->verified)) {", "    {")]),
+    "vote-unstored": ("vote.c", "worlds", "a vote is answered before it is on disk", [
+        ("    if (!raft_is_vote_durable(r)) {\n        return;\n    }\n    for (uint32_t i = 0; i < r->owes", "    for (uint32_t i = 0; i < r->owes")]),
+    "asks-unstored": ("election.c", "worlds", "votes are asked for before the own is on disk", [
+        ("    raft_out_store_vote(r);\n    raft_out_became(r);\n}\n\nstatic void win",
+         "    raft_out_store_vote(r);\n    raft_out_became(r);\n    ask_all(r, (struct raft_message){.kind = RAFT_MESSAGE_VOTE_ASK});\n}\n\nstatic void win")]),
+    "vote-forgotten": ("election.c", "worlds", "a later term is adopted and not stored", [
+        ("        r->vote = (struct raft_vote){.term = term};\n        raft_out_store_vote(r);", "        r->vote = r->vote_stored = (struct raft_vote){.term = term};")]),
+    "votes-twice": ("vote.c", "worlds", "a second candidate of a term gets a vote too", [
+        ("m->term == r->vote.term && r->vote.voted_for == 0 &&", "m->term == r->vote.term && r->role != RAFT_LEADER &&")]),
+    "any-log-wins": ("vote.c", "worlds", "a vote goes to a candidate with a shorter log", [
+        ("r->vote.voted_for == 0 && is_up_to_date(r, m) && r->damaged_to == 0", "r->vote.voted_for == 0 && r->damaged_to == 0"),
+        ("m->round > r->vote.term && is_up_to_date(r, m) &&", "m->round > r->vote.term &&")]),
+    "length-alone": ("vote.c", "worlds", "logs are compared by length, not by term", [
+        ("    return m->index_term > last_term || (m->index_term == last_term && m->index >= r->log.last);",
+         "    (void)last_term;\n    return m->index >= r->log.last;")]),
+    "half-is-enough": ("config.c", "worlds", "half of the voters are a majority", [
+        ("    return yes > voters / 2;", "    return yes >= (voters + 1) / 2;")]),
+    "one-half-of-a-joint": ("config.c", "worlds", "in a joint configuration the new half alone decides", [
+        ("    return voters > 0 && is_new && (outgoing == 0 || is_old);", "    (void)is_old;\n    return voters > 0 && is_new;")]),
+    "no-joint": ("member.c", "worlds", "voters change in one step, whatever the change", [
+        ("    if (raft_config_voters_differ(raft_newest(r), target)) {", "    if (false) {"),
+        ("    } else if (promoted(r, &next) && raft_config_join(raft_newest(r), &next, &joint) == ERR_OK) {\n        put_config(r, &joint);",
+         "    } else if (promoted(r, &next)) {\n        (void)joint;\n        put_config(r, &next);")]),
+    "change-before-own-term": ("member.c", ["28", "worlds"], "a configuration is left before it is committed", [
+        ("raft_config_index(r) <= r->commit &&\n           r->commit >= r->term_first;", "raft_config_index(r) <= r->log.last;")]),
+    "change-not-taken-back": ("member.c", "26", "a configuration that was overwritten stays in force", [
+        ("    while (r->slots > 1 && raft_config_index(r) >= first) {\n        r->slots--;\n    }", "    (void)first;")]),
+    "prev-unchecked": ("append.c", "worlds", "entries are taken whatever is before them", [
+        ("raft_log_term(&r->log, prev) != m->index_term) {", "prev > r->log.last) {")]),
+    "conflict-kept": ("append.c", "worlds", "an entry that is there is kept, of whatever term", [
+        ("    uint64_t same = raft_log_same_until(&r->log, run.first, last, run.term);",
+         "    uint64_t same = r->log.last < last ? r->log.last : last;")]),
+    "old-message-truncates": ("append.c", "worlds", "whatever is behind a message's entries goes", [
+        ("    if (same >= last) {\n        return ERR_OK;\n    }", "    if (same >= last) {\n        if (last < r->log.last && last >= r->commit) {\n            r->verified = last;\n            truncate(r, last + 1);\n        }\n        return ERR_OK;\n    }")]),
+    "a-b-a": ("append.c", "unit:core", "what was stored before it was overwritten counts as stored", [
+        ("    if (ev->epoch != r->epoch || ev->index <= r->stored || raft_log_term(&r->log, ev->index) != ev->term) {",
+         "    if (ev->index <= r->stored || ev->index > r->log.last) {")]),
+    "stored-for-ever": ("append.c", "worlds", "what is truncated counts as stored still", [
+        ("    r->stored = raft_least(r->stored, first - 1);\n", "    r->stored = raft_least(r->stored, r->log.last + 1000);\n")]),
+    "commit-unverified": ("append.c", "worlds", "a heartbeat commits what is not known to be the leader's", [
+        ("    raft_append_commit(r, raft_least(m->commit, r->verified));\n    r->owed_heartbeat",
+         "    r->verified = raft_most(r->verified, raft_least(m->commit, r->log.last));\n    raft_append_commit(r, raft_least(m->commit, r->verified));\n    r->owed_heartbeat")]),
+    "stale-term-heard": ("core.c", "worlds", "a message of an earlier term is taken for one of this", [
+        ("    if (m->term < r->vote.term && m->kind != RAFT_MESSAGE_PREVOTE_ANSWER) {", "    if (m->term + 1 < r->vote.term && m->kind != RAFT_MESSAGE_PREVOTE_ANSWER) {"),
+        ("        raft_election_follow(r, m->term, m->from);", "        raft_election_follow(r, raft_most(m->term, r->vote.term), m->from);")]),
+    "old-votes-counted": ("election.c", "worlds", "a vote of an earlier term counts", [
+        ("r->role == RAFT_CANDIDATE && m->term == r->vote.term && raft", "r->role == RAFT_CANDIDATE && m->term <= r->vote.term && raft"),
+        ("static bool has_won(const struct raft *r)\n{", "static bool has_won(const struct raft *r)\n{\n    if (r->role == RAFT_CANDIDATE && r->rng.word[0] % 4 == 0) {\n        return true;\n    }")]),
+    "no-noop": ("replicate.c", ["33", "worlds"], "a new leader takes what it has for committed", [
+        ("    r->term_first = raft_replicate_add_own(r, RAFT_ENTRY_NOOP, 0);", "    raft_replicate_add_own(r, RAFT_ENTRY_NOOP, 0);\n    r->term_first = r->commit;"),
+        ("    assert(raft_log_term(&r->log, to) == r->vote.term);\n", "")]),
+    "read-at-once": ("read.c", ["32", "worlds"], "a leader answers reads without asking anybody", [
+        ("    if (knows_commit(r) && has_lease(r)) {", "    if (knows_commit(r)) {")]),
+    "read-of-another-round": ("read.c", "unit:core", "a read is confirmed by a round that began before it", [
+        ("        r->read[i].round = r->round + 1;\n        r->read[i].index = r->commit;", "        r->read[i].round = r->round == 0 ? 1 : r->round;\n        r->read[i].index = r->commit;")]),
+    "lease-counted-from-the-answer": ("replicate.c", "unit:core", "a lease is counted from when the answer came", [
+        ("    p->acked_us = raft_most(p->acked_us, m->sent_us);", "    p->acked_us = r->now_us;")]),
+    "lease-for-ever": ("read.c", "34", "a lease does not end", [
+        ("           r->now_us - raft_replicate_quorum_us(r) < lease_us;", "           lease_us > 0;")]),
+    "lease-while-handing-over": ("read.c", "34", "a lease goes on though leadership was offered", [
+        ("r->transfer_to == 0 && !r->is_lease_broken &&", "r->transfer_to == 0 &&")]),
+    "no-check-quorum": ("replicate.c", "7", "a leader that nobody answers leads on", [
+        ("> r->tuning.election_us) {\n        raft_election_follow(r, r->vote.term, 0);\n        return;\n    }", "> r->tuning.election_us * 1000) {\n        return;\n    }")]),
+    "no-prevote": ("election.c", "5", "who comes back has a higher term", [
+        ("    if (r->tuning.has_no_prevote) {", "    if (!r->tuning.has_no_prevote) {")]),
+    "votes-though-it-hears": ("vote.c", "8", "who hears a leader votes for another", [
+        ("        if (!m->is_transfer && is_hearing(r)) {", "        if (false) {")]),
+    "transfer-ignored": ("vote.c", "31", "who hears a leader does not vote though it asked for that", [
+        ("        if (!m->is_transfer && is_hearing(r)) {", "        if (is_hearing(r)) {")]),
+    "blames-others": ("election.c", "62", "who was stopped takes that for the leader's silence", [
+        ("    if (r->now_us - r->deadline_us > r->tuning.heartbeat_us) {", "    if (false) {")]),
+    "loss-unseen": ("replicate.c", "17", "what was lost is not sent again", [
+        ("        r->counters.resent++;\n        raft_replicate_probe(r, p, raft_most(p->match, m->received) + 1);", "        r->counters.resent++;")]),
+    "one-by-one": ("replicate.c", "14", "a refused leader goes back one entry at a time", [
+        ("    uint64_t next = raft_least(guess, m->round - 1) + 1;", "    uint64_t next = m->round + 0 * guess;")]),
+    "no-bound": ("core.c", "19", "any number of bytes waits", [
+        ("(waiting > 0 && waiting + ev->size > r->tuning.uncommitted_bytes)", "false")]),
+    "removed-leads-on": ("member.c", "25", "a leader that is removed leads on", [
+        ("    } else if (!raft_config_votes(raft_newest(r), r->self)) {", "    } else if (false) {")]),
+    "learner-promoted-early": ("member.c", "27", "a learner becomes a voter however far it is behind", [
+        ("    return id == r->self ||\n           (p != NULL &&", "    return p != NULL || id == r->self ||\n           (p != NULL &&")]),
+    "not-in-its-own": ("election.c", "12", "one outside its newest configuration does not campaign", [
+        ("    if (!votes && r->slots > 1 && raft_config_index(r) > r->commit) {", "    if (false) {")]),
+    "snapshot-keeps-conflicts": ("snapshot.c", "unit:core", "a log that conflicts with a snapshot is kept", [
+        ("    bool goes_on = raft_log_term(&r->log, ev->index) == ev->term;", "    bool goes_on = raft_log_term(&r->log, ev->index) != 0;")]),
+    "snapshot-of-old": ("snapshot.c", "unit:core", "a snapshot older than the state replaces it", [
+        ("    if (ev->index <= r->commit || r->role == RAFT_LEADER) {", "    if (r->role == RAFT_LEADER || ev->index <= r->log.base) {")]),
+    "cut-too-far": ("snapshot.c", "worlds", "the log is cut behind its snapshot", [
+        ("    uint64_t cut = raft_least(index, r->stored);", "    uint64_t cut = r->stored + r->tuning.tail;")]),
+    "cut-off-for-good": ("snapshot.c", "worlds", "whoever is behind the log gets no snapshot a second time", [
+        ("    p->progress = RAFT_IN_SNAPSHOT;\n    p->moved_us = r->now_us;\n    raft_out(", "    p->progress = RAFT_IN_SNAPSHOT;\n    p->moved_us = r->now_us;\n    if (r->counters.snapshots < 2)\n    raft_out(")]),
+}
+
+CORE = ("append", "config", "core", "election", "log", "member", "out", "packet", "read", "replicate", "snapshot",
+        "transfer", "vote")
+SOURCES = [*(f"raft/{c}.c" for c in CORE), "tests/sim/raft/*.c", "tests/unit/raft/test_core.c", "tests/unit/raft/kit.c",
+           "tests/sim/world/[!t]*.c", *(f"common/base/{b}.c" for b in ("bytes", "err", "rng"))]
+
+
+def program(finder, _file, args):
+    if finder.startswith("unit:"):
+        return lambda s: not s.startswith("tests/sim/"), []
+    main = "test_sim_raft.c" if finder == "worlds" else "test_raft_scenes.c"
+
+    def belongs(source):
+        name = os.path.basename(source)
+        return not source.startswith("tests/unit") and (not name.startswith("test_") or name == main) and (
+            finder != "worlds" or name != "scene.c")
+    return belongs, ["--worlds", str(args.worlds)] if finder == "worlds" else ["--only", finder]
+
+
+if __name__ == "__main__":
+    sys.exit(plants.Garden(PLANTS, "raft", SOURCES, program, worlds=600, patience=60).main())
