@@ -11,8 +11,8 @@ import time
 import pytest
 
 from support import pb
+from support.mesh import Mesh
 from test_calls import ask
-from test_join import free_port
 
 LINKS = 1000
 
@@ -28,46 +28,15 @@ def error_of(node, *arguments):
     return json.loads(done.err)["error"]
 
 
-class Two:
-    """Two nodes of one cluster on this machine: `a`, which made it, with a cell that calls; `b` with one that is called."""
+class Two(Mesh):
+    """Two nodes: `a` with a cell that calls; `b` with one that is called."""
 
-    def __init__(self, make_node, build, may_call=("callee@b.*",), exports=({"cell": "callee", "nodes": ["a"]},),
-                 beat="1s"):
-        self.beat = beat # of membership
-        self.ports = {word: free_port() for word in ("issuer", "gossip-a", "gossip-b", "mesh-a", "mesh-b")}
-        self.a = make_node([
-            {"name": "issuer", "serves": ["issuer.*"],
-             "config": {"listen": self.at("issuer"), "advertise": [self.at("issuer")]},
-             "sandbox": {"network": True, "write": ["state"], "keys": ["issuer"]}},
-            self.nodosum("a"), self.gateway("a", "b", []),
-            {"name": "caller", "exec": build.binary("cell-probe"), "requires": ["gateway"], "may_call": list(may_call)}], "a")
-        self.b = make_node([
-            self.nodosum("b", seeds=[self.at("gossip-a")]), self.gateway("b", "a", list(exports)),
-            {"name": "callee", "exec": build.binary("cell-probe"), "serves": ["callee.Echo", "callee.Later"]},
-            {"name": "hidden", "exec": build.binary("cell-probe"), "serves": ["hidden.Echo"]}], "b")
-        self.a.cli("init", "--node-id", "a")
-        self.a.up()
-        token = self.a.cli("token", "create", json=True)["token"]
-        self.b.cli("join", "-", "--node-id", "b", stdin=token)
-        self.b.up()
-        self.a.wait_until(lambda: len(self.a.cli("members", json=True)["members"]) == 2, 10, "a and b are members")
-
-    def at(self, word):
-        return f"127.0.0.1:{self.ports[word]}"
-
-    def nodosum(self, name, **config):
-        return {"name": "nodosum", "serves": ["nodosum.*"], "heartbeat": {"every": self.beat},
-                "config": {"listen": self.at("gossip-" + name), "advertise": self.at("gossip-" + name), **config},
-                "sandbox": {"network": True, "write": ["state"], "keys": ["datagram"]}}
-
-    def gateway(self, name, other, exports):
-        return {"name": "gateway", "requires": ["nodosum"],
-                "may_call": ["nodosum.Discover", "callee.*", "*.Describe", "*.Schema"],
-                "config": {"nodes": [f"{other}={self.at('mesh-' + other)}"], **({"exports": exports} if exports else {})},
-                "sandbox": {"network": True, "keys": ["tls"], "listen": [{"name": "mesh", "at": "tcp://" + self.at("mesh-" + name)}]}}
-
-    def links(self, node):
-        return node.cli("call", "gateway.Links", json=True)
+    def __init__(self, make_node, build, may_call=("callee@b.*",), exports=({"cell": "callee", "nodes": ["a"]},), beat="1s"):
+        probe = build.binary("cell-probe")
+        super().__init__(make_node, {
+            "a": [{"name": "caller", "exec": probe, "requires": ["gateway"], "may_call": list(may_call)}],
+            "b": [{"name": "callee", "exec": probe, "serves": ["callee.Echo", "callee.Later"]},
+                  {"name": "hidden", "exec": probe, "serves": ["hidden.Echo"]}]}, {"b": exports}, beat=beat)
 
 
 @pytest.fixture

@@ -158,6 +158,7 @@ static void on_answered(void *context, enum err e, const struct ProtobufCMessage
         const Cell__Probe__EchoReply *got = (const Cell__Probe__EchoReply *)message;
         reply.text = got->text;
         reply.caller = got->caller;
+        reply.config = got->config;
     } else if (e == ERR_OK) {
         reply.remaining_ms = ((const Cell__Probe__LaterReply *)message)->remaining_ms;
     }
@@ -173,6 +174,7 @@ static enum err ask_other(void *state, struct cell_call *call, const void *reque
     const Cell__Probe__AskRequest *ask = request;
     Cell__Probe__EchoRequest echo_request = CELL__PROBE__ECHO_REQUEST__INIT;
     Cell__Probe__LaterRequest later_request = CELL__PROBE__LATER_REQUEST__INIT;
+    Cell__Probe__WriteRequest write_request = CELL__PROBE__WRITE_REQUEST__INIT; /* no bytes: refused */
     struct asked *asked = calloc(1, sizeof *asked);
 
     if (asked == NULL) {
@@ -192,6 +194,11 @@ static enum err ask_other(void *state, struct cell_call *call, const void *reque
         .done = on_answered,
         .context = asked,
     };
+    if (ask->write) {
+        out.operation = CELL__PROBE__OP__OP_WRITE;
+        out.request = &write_request.base;
+        out.reply = &cell__probe__write_reply__descriptor;
+    }
     enum err e = cell_ask(probe->cell, &out);
     if (e != ERR_OK) {
         free(asked);
