@@ -149,7 +149,7 @@ static void begin(struct listing *l)
     }
     cli_emit_begin(&l->out);
     jsonout_object(&l->out);
-    jsonout_key(&l->out, "endpoints");
+    jsonout_name(&l->out, "endpoints");
     jsonout_array(&l->out);
 }
 

@@ -84,7 +84,7 @@ def test_whoever_may_call_a_cell_on_demand_has_it_started(make_node, build):
     """NOD-5: without a cluster too; the first callers wait for it within their deadline, later ones find it."""
     probe = build.binary("cell-probe")
     node = make_node([callee(build, "own", start="on-demand", requires=["slow"]), {"name": "slow", "exec": probe},
-                      callee(build, "broken", name="broken", exec="/bin/false", start="on-demand", protocol="none"),
+                      callee(build, "fail", name="broken", start="on-demand", restart={"give_up": "1 in 60s"}),
                       {"name": "caller", "exec": probe, "may_call": ["callee.Echo", "broken.Echo"]},
                       {"name": "nosy", "exec": probe, "may_call": ["*.Describe"]}])
     node.up()
@@ -104,27 +104,19 @@ def test_any_node_that_has_it(three):
     a = three.a
     offered(three, "b", "c")
     assert {ask(a, "callee@*")[2].strip()[-1] for _ in range(20)} <= {"b", "c"}
-    times = {}
-    for node in ("b", "c"):
-        for _ in range(15):
-            begin = time.monotonic()
-            assert a.cli("call", f"callee@{node}.Later", '{"ms":40}', json=True) is not None
-            times.setdefault(node, []).append(time.monotonic() - begin)
-    took = {}
-    for _ in range(30):
+    took = {"b": [], "c": []}
+    for node in 35 * ["b", "c"]:
         begin = time.monotonic()
-        assert ask(a, "callee@*", later_ms=40)[0] == "OK"
-        took.setdefault("any", []).append(time.monotonic() - begin)
-    seen = three.found(a, "callee")
-    for node, one in seen.items():
-        assert one["isMeasured"] and one["state"] == "alive" and one["score"] == 100 and one["ready"] == 1, one
-        assert 0.8 < one["latencyUs"] / 1e6 / statistics.median(took["any"]) < 1.2, (node, one, took)
+        assert ask(a, f"callee@{node}", later_ms=60)[0] == "OK"
+        took[node].append(time.monotonic() - begin)
+    for node, one in three.found(a, "callee").items():
+        assert one["is_measured"] and one["state"] == "alive" and (one["score"], one["ready"]) == (100, 1), one
+        assert 0.8 < int(one["latency_us"]) / 1e6 / statistics.median(took[node]) < 1.2, (node, one, took[node])
     listed = {(row["node"], row["cell"]) for row in a.cli("resolve", "callee", json=True)["endpoints"]}
-    assert {("b", "callee"), ("c", "callee"), ("a", "callee")} == listed, listed
+    assert listed == {("b", "callee"), ("c", "callee"), ("a", "callee")}, listed # the last is global/callee
     for _ in range(60):
         ask(three.a, "callee@*", write=1) # refused by the callee: an error in its own count
-    bad = [n for n in ("b", "c")]
-    a.wait_until(lambda: min(o["score"] for o in three.found(a, "callee").values()) < 90, 12, f"the score of {bad} drops")
+    a.wait_until(lambda: min(o["score"] for o in three.found(a, "callee").values()) < 75, 12, "a score drops")
     begin = time.monotonic()
     three.b.kill("callee")
     a.wait_until(lambda: "b" not in three.found(a, "callee") or time.monotonic() - begin > 0.5, 2, "b's is away")
