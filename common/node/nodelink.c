@@ -452,7 +452,7 @@ static void on_connect(void *context, unsigned bits)
 /* Somebody waits for an answer: not idle, however long that takes. */
 static bool is_awaited(const struct nodelink *k)
 {
-    return k->stage == NODELINK_UP && (k->peer != NULL ? k->peer->in_flight > 0 : k->open > 0);
+    return k->stage == NODELINK_UP && (k->peer != NULL ? k->peer->in_flight + k->peer->streams > 0 : k->open > 0);
 }
 
 /* Whether it ended: then others may have, too, in callbacks. */

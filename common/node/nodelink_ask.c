@@ -72,6 +72,7 @@ static void finish(struct nodelink_peer *p, struct nodelink_question **at, enum 
     *at = q->next;
     p->numbers.waiting--;
     p->in_flight -= q->is_sent && q->part == NULL;
+    p->streams -= q->is_sent && q->part != NULL;
     if (e == ERR_OK) {
         p->numbers.answered++;
     } else {
@@ -136,6 +137,7 @@ void nodelink_ask_flush(struct nodelink_peer *p)
             struct nodelink_out *out = take_ptr(&q->out);
             q->is_sent = true;
             p->in_flight += q->part == NULL;
+            p->streams += q->part != NULL;
             if (!nodelink_put(p->link, out)) {
                 return; /* ended: nodelink_ask_lost has seen to all of them */
             }

@@ -65,7 +65,7 @@ struct nodelink_peer {
     struct sealed_address at;
     struct nodelink *link;
     struct nodelink_question *first; /* in the order they were asked */
-    uint32_t in_flight;
+    uint32_t in_flight, streams; /* sent: those with one answer, those with parts */
     uint32_t busy; /* callbacks about it run: not to be forgotten now */
     uint32_t retry_ms;
     uint64_t next_try_ms;
