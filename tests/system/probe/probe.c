@@ -16,6 +16,7 @@
 #include "common/run/cell.h"
 #include "common/run/fd.h"
 #include "knock.h"
+#include "pour.h"
 #include "probe.pb-c.h"
 #include "probe.schema.h"
 
@@ -349,6 +350,20 @@ static enum err use_sockets(void *state, struct cell_call *call, const void *req
     return cell_reply(call, &reply);
 }
 
+static enum err pour_parts(void *state, struct cell_call *call, const void *request)
+{
+    const struct probe *probe = state;
+
+    return pour(probe->cell, call, request);
+}
+
+static enum err drink_parts(void *state, struct cell_call *call, const void *request)
+{
+    const struct probe *probe = state;
+
+    return drink(probe->cell, call, request);
+}
+
 static const struct cell_op ops[] = {
     {CELL__PROBE__OP__OP_ECHO, &cell__probe__echo_request__descriptor, echo},
     {CELL__PROBE__OP__OP_EXIT, &cell__probe__exit_request__descriptor, leave},
@@ -361,6 +376,8 @@ static const struct cell_op ops[] = {
     {CELL__PROBE__OP__OP_EAT, &cell__probe__eat_request__descriptor, eat},
     {CELL__PROBE__OP__OP_KNOCK, &cell__probe__knock_request__descriptor, knock_on},
     {CELL__PROBE__OP__OP_SOCKET, &cell__probe__socket_request__descriptor, use_sockets},
+    {CELL__PROBE__OP__OP_POUR, &cell__probe__pour_request__descriptor, pour_parts},
+    {CELL__PROBE__OP__OP_DRINK, &cell__probe__drink_request__descriptor, drink_parts},
 };
 
 static const struct cell_syscall syscalls[] = {
