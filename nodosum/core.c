@@ -9,6 +9,7 @@
 #include "nodosum/merge.h"
 #include "nodosum/out.h"
 #include "nodosum/probe.h"
+#include "nodosum/push.h"
 #include "nodosum/suspect.h"
 #include "nodosum/sync.h"
 #include "nodosum/table.h"
@@ -134,7 +135,9 @@ static void end(struct nodosum *n)
     struct nodosum_effects *fx = n->fx;
     uint64_t due_us = least(nodosum_probe_due_us(n), nodosum_sync_due_us(n));
 
+    nodosum_push_clock(n); /* what this step found */
     nodosum_out_end(n);
+    due_us = n->push_us == 0 ? due_us : least(due_us, n->push_us);
     due_us = least(due_us, least(nodosum_suspect_due_us(n), n->reap_us));
     due_us = n->gossip_us == 0 ? due_us : least(due_us, n->gossip_us);
     if (n->is_leaving && !n->has_left) {
@@ -206,9 +209,36 @@ static void take(struct nodosum *n, uint16_t index, const struct nodosum_message
         nodosum_sync_message(n, index, m);
         break;
     case NODOSUM_PACKET_PING:
-        assert(false); /* answered before */
+    case NODOSUM_PACKET_PUSH:
+        assert(false); /* seen to before */
         break;
     }
+}
+
+/* What a packet says behind a PUSH, as far as it is to be passed on. */
+struct passing {
+    uint64_t last;
+    uint32_t count;
+    uint16_t index[NODOSUM_PUSH_MAX];
+};
+
+static void note(struct nodosum *n, struct passing *passing, const struct nodosum_message *m)
+{
+    bool is_news = m->kind >= NODOSUM_PACKET_ALIVE && m->kind <= NODOSUM_PACKET_LEFT;
+    uint16_t index = is_news && n->is_passing ? nodosum_table_find(n, &m->id) : NODOSUM_NOBODY;
+
+    if (index != NODOSUM_NOBODY && passing->count < ARRAY_LEN(passing->index) &&
+        nodosum_push_is_due(n, index, m, passing->last)) {
+        passing->index[passing->count++] = index;
+    }
+}
+
+static void pass_on(struct nodosum *n, const struct passing *passing)
+{
+    if (passing->count > 0) {
+        nodosum_push_pass(n, passing->index, passing->count, passing->last);
+    }
+    n->is_passing = false;
 }
 
 enum err nodosum_core_packet(struct nodosum *n, uint64_t now_us, const struct nodosum_id *from,
@@ -216,6 +246,7 @@ enum err nodosum_core_packet(struct nodosum *n, uint64_t now_us, const struct no
                              struct nodosum_effects *fx)
 {
     struct nodosum_message m;
+    struct passing passing = {0};
     size_t place = 1;
     enum err e = nodosum_packet_check(bytes, size);
 
@@ -230,14 +261,19 @@ enum err nodosum_core_packet(struct nodosum *n, uint64_t now_us, const struct no
             n->counters.strangers++; /* our own packet came back to us */
         } else if (m.kind == NODOSUM_PACKET_PING) {
             answer_ping(n, index, from, at, &m);
+        } else if (index != NODOSUM_NOBODY && m.kind == NODOSUM_PACKET_PUSH) {
+            n->is_passing = true;
+            passing.last = m.last;
         } else if (index != NODOSUM_NOBODY) {
             take(n, index, &m);
+            note(n, &passing, &m);
         } else if (introduces) {
             (void)nodosum_merge_message(n, index, &m); /* a full table counts it */
         } else {
             n->counters.strangers++;
         }
     }
+    pass_on(n, &passing);
     end(n);
     return e;
 }
@@ -266,6 +302,7 @@ static enum err say(struct nodosum *n, struct nodosum_about *about)
     about->meta_version = ++self->incarnation;
     nodosum_table_describe(n, NODOSUM_SELF, about);
     nodosum_gossip_news(n, NODOSUM_SELF);
+    nodosum_push_news(n, NODOSUM_SELF);
     return ERR_OK;
 }
 
@@ -332,6 +369,7 @@ void nodosum_core_leave(struct nodosum *n, uint64_t now_us, struct nodosum_effec
         n->leave_us = now_us + (uint64_t)NODOSUM_LEAVE_MS * NODOSUM_MS;
         nodosum_table_set(n, NODOSUM_SELF, NODOSUM_LEFT);
         nodosum_gossip_news(n, NODOSUM_SELF);
+        nodosum_push_news(n, NODOSUM_SELF);
     }
     end(n);
 }

@@ -3,7 +3,8 @@
  *
  * SWIM: Das, Gupta, Motivala, "SWIM", DSN 2002. Lifeguard: Dadgar, Phillips, Currey, "Lifeguard: Local Health
  * Awareness for More Accurate Failure Detection", 2017 (arXiv:1707.00788). Rings: Suresh et al., "Stable and
- * Consistent Membership at Scale with Rapid", ATC 2018. Ranges: Meyer, "Range-Based Set Reconciliation",
+ * Consistent Membership at Scale with Rapid", ATC 2018. Trees of fingers: El-Ansary et al., "Efficient Broadcast in
+ * Structured P2P Networks", IPTPS 2003. Ranges: Meyer, "Range-Based Set Reconciliation",
  * 2023. Where a number is not from these it is from memberlist's documented defaults (hashicorp/memberlist,
  * DefaultLANConfig) or says why it is another. */
 #ifndef CELL_NODOSUM_CORE_H
