@@ -228,7 +228,7 @@ enum err issuer_service_remove_member(void *state, struct cell_call *call, const
         return ERR_PRECONDITION;
     }
     issuer_shell_begin(s);
-    enum err e = tickets_remove_member(&s->tickets, ask->name);
+    enum err e = tickets_remove_member(&s->tickets, ask->name, issuer_shell_now_s());
     if (e == ERR_NOT_FOUND) {
         cell_call_explain(call, "no member has this name; ListMembers shows them");
     }

@@ -112,6 +112,9 @@ enum err pki_check(const char *authority, const char *certificate, const char *k
     if (e == ERR_OK) {
         facts.not_before_s = seconds_of(&crt.valid_from);
         facts.not_after_s = seconds_of(&crt.valid_to);
+        /* Ours have numbers of full length; of another, what there is of it. */
+        size_t len = crt.serial.len < PKI_SERIAL ? crt.serial.len : PKI_SERIAL;
+        memcpy(facts.serial, crt.serial.p, len);
         (void)mbedtls_sha256_ret(crt.raw.p, crt.raw.len, facts.fingerprint, 0);
         *ret = facts;
     }
