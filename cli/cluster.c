@@ -365,8 +365,8 @@ int cli_cluster_discover(struct cli *cli)
         status = print_found(cli, found);
     }
     if (status == CLI_DONE && found->n_found == 0) {
-        status = cli_fail(cli, ERR_NOT_FOUND, "`cell members` shows the nodes; a node says what it offers in its "
-                          "manifest (nodosum, config.offers)", "no living node is called %s or offers it", request.name);
+        status = cli_fail(cli, ERR_NOT_FOUND, "`cell members` shows the nodes; a node offers the cells that its "
+                          "gateway exports", "no living node is called %s or offers it", request.name);
     }
     cli_ask_free(reply);
     return status;

@@ -58,7 +58,7 @@ static bool is_valid(const struct nodosum_config *c)
     return are_seeds(c->seed_at, c->seeds) && c->members_max >= 2 && c->members_max <= NODOSUM_MEMBERS_MAX &&
            c->incarnation <= NODOSUM_INCARNATION_MAX && a->address.port != 0 &&
            a->name_len <= NAME_MAX_LEN && name_valid(a->name, a->name_len) &&
-           a->meta_size <= NODOSUM_META_MAX && t->period_ms > 0 && t->gossip_ms > 0 && t->suspect_times > 0 &&
+           a->meta_size <= NODOSUM_META_MAX && a->offers_size <= NODOSUM_OFFERS_BYTES && t->period_ms > 0 && t->gossip_ms > 0 && t->suspect_times > 0 &&
            t->keep_ms > 0;
 }
 
@@ -242,24 +242,64 @@ enum err nodosum_core_packet(struct nodosum *n, uint64_t now_us, const struct no
     return e;
 }
 
+/* Replace *to by other bytes; whether they are other ones. `from` may be NULL when there are none. */
+static bool replace(uint8_t *to, uint16_t *to_size, const uint8_t *from, size_t size)
+{
+    if (size == *to_size && (size == 0 || memcmp(from, to, size) == 0)) {
+        return false;
+    }
+    *to_size = (uint16_t)size;
+    if (size > 0) {
+        memcpy(to, from, size);
+    }
+    return true;
+}
+
+/* It says something else of itself from now on, in a new incarnation. */
+static enum err say(struct nodosum *n, struct nodosum_about *about)
+{
+    struct nodosum_member *self = &n->member[NODOSUM_SELF];
+
+    if (self->incarnation == NODOSUM_INCARNATION_MAX) {
+        return ERR_LIMIT;
+    }
+    about->meta_version = ++self->incarnation;
+    nodosum_table_describe(n, NODOSUM_SELF, about);
+    nodosum_gossip_news(n, NODOSUM_SELF);
+    return ERR_OK;
+}
+
 enum err nodosum_core_update(struct nodosum *n, uint64_t now_us, const uint8_t *meta, size_t size,
                              struct nodosum_effects *fx)
 {
-    struct nodosum_member *self = &n->member[NODOSUM_SELF];
+    struct nodosum_about about = n->member[NODOSUM_SELF].about;
     enum err e = ERR_OK;
 
     begin(n, now_us, fx);
-    if (size > NODOSUM_META_MAX || self->incarnation == NODOSUM_INCARNATION_MAX) {
+    if (size > NODOSUM_META_MAX) {
         e = ERR_LIMIT;
     } else if (n->is_leaving) {
         e = ERR_PRECONDITION;
-    } else if (size != self->about.meta_size || memcmp(meta, self->about.meta, size) != 0) {
-        struct nodosum_about about = self->about;
-        about.meta_version = ++self->incarnation;
-        about.meta_size = (uint16_t)size;
-        memcpy(about.meta, meta, size);
-        nodosum_table_describe(n, NODOSUM_SELF, &about);
-        nodosum_gossip_news(n, NODOSUM_SELF);
+    } else if (replace(about.meta, &about.meta_size, meta, size)) {
+        e = say(n, &about);
+    }
+    end(n);
+    return e;
+}
+
+enum err nodosum_core_offer(struct nodosum *n, uint64_t now_us, const uint8_t *offers, size_t size,
+                            struct nodosum_effects *fx)
+{
+    struct nodosum_about about = n->member[NODOSUM_SELF].about;
+    enum err e = ERR_OK;
+
+    begin(n, now_us, fx);
+    if (size > NODOSUM_OFFERS_BYTES) {
+        e = ERR_LIMIT;
+    } else if (n->is_leaving) {
+        e = ERR_PRECONDITION;
+    } else if (replace(about.offers, &about.offers_size, offers, size)) {
+        e = say(n, &about);
     }
     end(n);
     return e;

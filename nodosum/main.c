@@ -12,6 +12,8 @@ static const struct cell_op ops[] = {
     {CELL__NODOSUM__OP__OP_TOPOLOGY, &cell__nodosum__topology_request__descriptor, nodosum_service_topology},
     {CELL__NODOSUM__OP__OP_DISCOVER, &cell__nodosum__discover_request__descriptor, nodosum_service_discover},
     {CELL__NODOSUM__OP__OP_RTTS, &cell__nodosum__rtts_request__descriptor, nodosum_service_rtts},
+    {CELL__NODOSUM__OP__OP_OFFER, &cell__nodosum__offer_request__descriptor, nodosum_service_offer},
+    {CELL__NODOSUM__OP__OP_KEYS, &cell__nodosum__keys_request__descriptor, nodosum_service_keys},
 };
 
 static const struct cell_def nodosum_cell = {

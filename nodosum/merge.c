@@ -15,7 +15,8 @@ static bool is_same(const struct nodosum_about *a, const struct nodosum_about *b
     return a->address.port == b->address.port &&
            memcmp(a->address.ip, b->address.ip, sizeof a->address.ip) == 0 && a->name_len == b->name_len &&
            memcmp(a->name, b->name, a->name_len) == 0 && a->meta_size == b->meta_size &&
-           memcmp(a->meta, b->meta, a->meta_size) == 0;
+           memcmp(a->meta, b->meta, a->meta_size) == 0 && a->offers_size == b->offers_size &&
+           memcmp(a->offers, b->offers, a->offers_size) == 0;
 }
 
 /* Somebody says something of us that is not so, or speaks of an earlier life of ours. Only a higher

@@ -4,7 +4,7 @@
  *
  *   PING      seq 4, attempt 1                     ACK       seq 4, attempt 1 (its top bit: the flag)
  *   PING_REQ  seq 4, id 32                         NACK      seq 4
- *   ALIVE     id 32, incarnation 8, meta version 8, ip 16, port 2, name (1 + n), metadata (2 + n)
+ *   ALIVE     id 32, incarnation 8, meta version 8, ip 16, port 2, name (1 + n), metadata (2 + n), offers (2 + n)
  *   SUSPECT   id 32, incarnation 8, count 1, accusers 8 each     DEAD  id 32, incarnation 8, accuser 8
  *   LEFT      id 32, incarnation 8
  *   DIGEST    count 1, ranges of (first 8, last 8, members 2, hash 8)
@@ -22,7 +22,7 @@
 #include "nodosum/types.h"
 
 enum {
-    NODOSUM_PACKET_VERSION = 1,
+    NODOSUM_PACKET_VERSION = 2,
     NODOSUM_RANGES_MAX = 16,
     NODOSUM_ROWS_MAX = 60,     /* 1,159 bytes: the most that leave room for a ping                 */
     NODOSUM_WANT_MAX = 60,     /* as many as rows there are to want                                */

@@ -160,6 +160,19 @@ uint64_t nodosum_sync_due_us(const struct nodosum *n)
 
 /* ---- answering --------------------------------------------------------------------------------------- */
 
+/* Whoever joins does not know us, and listens to nobody whom it does not know: so we come first. */
+static void put_answer(struct nodosum *n, uint16_t to, const struct nodosum_message *m)
+{
+    struct nodosum_packet *p = nodosum_out_to(n, to);
+
+    if (p != NULL && nodosum_gossip_add(n, NODOSUM_SELF, p) && !nodosum_packet_add(p, m)) {
+        p = nodosum_out_to(n, to);
+        if (p != NULL) {
+            (void)nodosum_packet_add(p, m); /* an empty packet has room */
+        }
+    }
+}
+
 static void put_rows(struct nodosum *n, uint16_t to, const struct span *s)
 {
     struct nodosum_message m = {.kind = NODOSUM_PACKET_ROWS, .first = s->range.first, .last = s->range.last};
@@ -171,14 +184,7 @@ static void put_rows(struct nodosum *n, uint16_t to, const struct span *s)
             .state = (uint8_t)(k->state | (k->is_stale ? NODOSUM_ROW_STALE : 0))};
         m.last = m.count == NODOSUM_ROWS_MAX ? k->short_id : m.last; /* nothing is said of what follows */
     }
-    struct nodosum_packet *p = nodosum_out_to(n, to);
-    /* Whoever joins does not know us, and listens to nobody whom it does not know. */
-    if (p != NULL && nodosum_gossip_add(n, NODOSUM_SELF, p) && !nodosum_packet_add(p, &m)) {
-        p = nodosum_out_to(n, to);
-        if (p != NULL) {
-            (void)nodosum_packet_add(p, &m); /* an empty packet has room */
-        }
-    }
+    put_answer(n, to, &m);
 }
 
 /* Into parts of as many members each. A part begins at a member whose short id is not its neighbour's. */
@@ -186,7 +192,6 @@ static void put_parts(struct nodosum *n, uint16_t to, const struct span *s)
 {
     struct nodosum_message m = {.kind = NODOSUM_PACKET_DIGEST};
     uint64_t first = s->range.first;
-    struct nodosum_packet *p = nodosum_out_to(n, to);
 
     for (uint32_t part = 1; part <= NODOSUM_RANGES_MAX; part++) {
         uint32_t at = s->from + s->count * part / NODOSUM_RANGES_MAX;
@@ -198,9 +203,8 @@ static void put_parts(struct nodosum *n, uint16_t to, const struct span *s)
         m.range[m.count++] = span_of(n, first, last).range;
         first = next;
     }
-    if (p != NULL && m.count > 0) {
-        (void)nodosum_gossip_add(n, NODOSUM_SELF, p); /* an empty packet has room for both */
-        (void)nodosum_packet_add(p, &m);
+    if (m.count > 0) {
+        put_answer(n, to, &m);
     }
 }
 

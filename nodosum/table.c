@@ -135,6 +135,7 @@ void nodosum_table_describe(struct nodosum *n, uint16_t index, const struct nodo
     crc = bytes_crc32c(crc, (uint8_t[]){(uint8_t)(about->address.port >> 8), (uint8_t)about->address.port}, 2);
     crc = bytes_crc32c(crc, about->name, about->name_len);
     crc = bytes_crc32c(crc, about->meta, about->meta_size);
+    crc = bytes_crc32c(crc, about->offers, about->offers_size);
     m->about = *about;
     m->check = (uint16_t)(crc ^ crc >> 16);
 }
