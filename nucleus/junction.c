@@ -254,7 +254,8 @@ static Cell__Gap__CallerGrant *grant_of(const struct manifest *m, const struct m
         (void)snprintf(ref.cell, sizeof ref.cell, "%s", is_here ? op->cell : NAME_GATEWAY);
         bool is_any = is_here && strcmp(op->cell, "*") == 0 &&
                       strcmp(caller->space, m->cells[callee].space) == 0;
-        if (!is_any && manifest_resolve(m, caller->space, &ref) != (int)callee) {
+        if (!is_any && manifest_resolve(m, caller->space, &ref) != (int)callee &&
+            manifest_resolve_next(m, caller->space, &ref) != (int)callee) {
             continue;
         }
         if (g == NULL) {

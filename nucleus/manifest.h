@@ -140,6 +140,7 @@ struct manifest_cell {
         uint32_t term_ms;             /* from SIGTERM to SIGKILL                               */
     } deadlines;
     bool spare;                       /* keep an initialised twin waiting                      */
+    bool on_demand;                   /* `start: on-demand`: not before somebody asks for it   */
     bool trivial;                     /* `protocol: none`: not on fd 3; ready when it runs     */
     char *labels;                     /* "key=value,key=value", sorted; NULL: none             */
     char *config;                     /* YAML text, NULL: none                                 */
@@ -167,9 +168,20 @@ int manifest_find(const struct manifest *m, const char *space, const char *cell)
  * finds nothing. -1: none. O(cells). */
 int manifest_resolve(const struct manifest *m, const char *space, const struct name_ref *ref);
 
+/* Index of the cell that `ref` means when the one of the own namespace has no instance: that of "global".
+ * -1: none, or `ref` names a namespace, or the first is that one itself. */
+int manifest_resolve_next(const struct manifest *m, const char *space, const struct name_ref *ref);
+
+/* Whether one of the caller's rights (may_call) is for operations of this cell by its own name. `*.Operation` is
+ * not: it is for what all cells have. */
+bool manifest_may_call(const struct manifest_cell *caller, const char *cell);
+
+/* Whether they reach this cell on any other node. */
+bool manifest_may_leave(const struct manifest_cell *caller, const char *cell);
+
 /* Check what concerns several entries. ERR_INVALID: a name is used twice in a namespace, a
- * requirement that is not a cell of this manifest, a cell that requires itself, a cycle (named in
- * full; one that no line can hold without its middle); ERR_LIMIT: more than MANIFEST_CELLS_MAX
+ * requirement that is not a cell of this manifest or starts on demand, a cell that requires itself, a
+ * cycle (named in full; one that no line can hold without its middle); ERR_LIMIT: more than MANIFEST_CELLS_MAX
  * cells. `why` is then one line, "line 12: cells[2].requires[0]: …, expected …". About 140 KiB of
  * stack; O(cells^2 + requirements * log cells). */
 enum err manifest_check(const struct manifest *m, char why[MANIFEST_WHY_SIZE]) MUST_CHECK;

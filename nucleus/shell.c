@@ -17,6 +17,7 @@
 #include "common/run/fd.h"
 #include "common/run/jail.h"
 #include "nucleus/cgroup.h"
+#include "nucleus/demand.h"
 #include "nucleus/events.h"
 #include "nucleus/exits.h"
 #include "nucleus/guard.h"
@@ -399,6 +400,7 @@ enum err shell_feed(struct shell *s, const struct node_event *ev)
         (void)step(s, &q.event); /* logged there */
     }
     s->is_feeding = false;
+    demand_look(s);
     give_back(s);
     arm_clock(s);
     return e;
@@ -752,6 +754,7 @@ void shell_stop(void *state)
     journal_close();
     exits_close(s);
     mounts_close(s);
+    demand_close(s);
     events_close(s);
     sockets_close(s);
     if (s->is_down || (!s->has_started && !s->is_recovery)) { /* refused: nothing of ours runs */

@@ -167,6 +167,8 @@ struct shell {
     struct shell_socket *sockets; /* sockets.c: those bound for cells                      */
     bool was_only_asked;   /* nothing has changed since memory was tidied         */
     uint32_t untidy_looks; /* of rest_timer, until memory is tidied; 0: it is     */
+    struct demand *demands; /* demand.c: callers that wait for a cell to start */
+    uint32_t demand_count;
     struct cell_call *down_call;
     uint32_t down_count; /* instances that ran when it was asked for */
     bool is_down;

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "common/run/ask_core.h"
+#include "common/run/ask_search.h"
 
 /* ---- messages on their way --------------------------------------------------------------------- */
 
@@ -136,6 +136,7 @@ static void fill_requests(struct ask_endpoint *e, uint32_t count, uint64_t now_m
         item[i].trace.len = r->has_trace ? CALL_TRACE_LEN : 0;
         item[i].credit = r->credit;
         item[i].route = e->route;
+        item[i].repeatable = r->core.is_idempotent;
         if (r->packed != NULL) {
             item[i].schema = r->packed->schema;
             item[i].idempotency_key.data = r->packed->key;
@@ -286,7 +287,8 @@ void ask_link_flush(struct ask_endpoint *e, uint64_t now_ms)
 
 static void answer_one(struct cell *cell, struct ask_request *r, const Cell__Envelope__Reply *reply)
 {
-    struct client_event ev = {.kind = CLIENT_EV_ANSWERED, .e = err_from_wire(reply->status),
+    const struct ask_endpoint *from = r->message->endpoint;
+    struct client_event ev = {.e = err_from_wire(reply->status),
                               .retry_after_ms = reply->retry_after_ms};
     uint64_t id = r->id;
 
@@ -303,6 +305,7 @@ static void answer_one(struct cell *cell, struct ask_request *r, const Cell__Env
     }
     ask_link_detach(r);
     r->text = reply->message;
+    ev.kind = ask_search_is_over(r, from, reply) ? CLIENT_EV_RETURNED : CLIENT_EV_ANSWERED;
     ask_step(cell, r, ev);
     r = ask_find(cell, id);
     if (r != NULL) {
