@@ -44,7 +44,7 @@ static uint8_t *put_bytes(uint8_t *at, const void *bytes, size_t size)
 static bool is_sound(const struct update *u)
 {
     if (u->keys < 1 || u->keys > NODE_CLUSTER_KEYS || u->grace_s > (u->keys > 1 ? CLUSTER_GRACE_MAX_S : 0) ||
-        u->list_size > UPDATE_CRL_MAX || (u->list_size == 0) != (u->crl == 0) ||
+        u->list_size > UPDATE_CRL_MAX || (u->list_size > 0 && u->crl == 0) ||
         u->certificate_size > UPDATE_CERTIFICATE_MAX) {
         return false;
     }
@@ -180,6 +180,9 @@ enum err update_merge(const struct update *u, const uint8_t id[NODE_ID_LEN], str
     }
     if (u->epoch[0] < c->epoch[0] || u->crl < c->crl || !agrees(u, c)) {
         return ERR_ABORTED;
+    }
+    if (u->crl > c->crl && u->list_size == 0) {
+        return ERR_MALFORMED;
     }
     bool is_new_key = u->epoch[0] > c->epoch[0], is_new_list = u->crl > c->crl;
     bool loses_key = !is_new_key && c->keys > u->keys;

@@ -27,9 +27,9 @@ struct update {
     uint32_t epoch[NODE_CLUSTER_KEYS];
     uint8_t key[NODE_CLUSTER_KEYS][NODE_KEY_LEN];
     uint32_t grace_s;
-    uint32_t crl;              /* number of the list; 0: there is none */
-    const char *list;          /* borrowed, not terminated */
-    size_t list_size;          /* 0 exactly when crl is */
+    uint32_t crl;              /* number of the list; 0: there is none                       */
+    const char *list;          /* borrowed, not terminated                                   */
+    size_t list_size;          /* 0: there is none, or the node has that of this number      */
     const char *certificate;   /* borrowed, not terminated */
     size_t certificate_size;   /* 0: none */
 };
@@ -44,7 +44,7 @@ enum err update_read(const uint8_t *bytes, size_t size, const uint8_t issuer[NOD
 
 /* Put it into what the node `id` knows of its cluster. *ret_is_news: something is different. ERR_DENIED: for another
  * node or cluster; ERR_ABORTED: older than what is known, or another key of an epoch that is known. Then `c` is unchanged. A
- * second key that was forgotten stays so. */
+ * second key that was forgotten stays so. ERR_MALFORMED: a list is new and left out. */
 enum err update_merge(const struct update *u, const uint8_t id[NODE_ID_LEN], struct cluster *c, bool *ret_is_news)
     MUST_CHECK;
 
