@@ -8,6 +8,8 @@
 #ifndef CELL_COMMON_NODE_PKI_H
 #define CELL_COMMON_NODE_PKI_H
 
+#include <stdbool.h>
+
 #include "common/node/keys.h"
 
 enum {
@@ -80,6 +82,9 @@ enum err pki_list_check(const char *authority, const char *list, uint32_t *ret_n
  * ERR_MALFORMED: no certificate of a node; ERR_FORGED: another authority's, or for another key. */
 enum err pki_check(const char *authority, const char *certificate, const char *key, struct pki_facts *ret)
     MUST_CHECK;
+
+/* Whether two certificates are for one key. */
+bool pki_same_key(const char *a, const char *b);
 
 /* Who a certificate (DER), whose signature and time were verified already, is for. ERR_MALFORMED: not one of a
  * node that may serve and ask. */

@@ -137,3 +137,17 @@ enum err pki_who_of(const uint8_t *der, size_t size, struct pki_who *ret)
     mbedtls_x509_crt_free(&crt);
     return e;
 }
+
+bool pki_same_key(const char *a, const char *b)
+{
+    mbedtls_x509_crt one, other;
+
+    mbedtls_x509_crt_init(&one);
+    mbedtls_x509_crt_init(&other);
+    bool is_same = mbedtls_x509_crt_parse(&one, (const uint8_t *)a, strlen(a) + 1) == 0 &&
+                   mbedtls_x509_crt_parse(&other, (const uint8_t *)b, strlen(b) + 1) == 0 &&
+                   one.pk_raw.len == other.pk_raw.len && memcmp(one.pk_raw.p, other.pk_raw.p, one.pk_raw.len) == 0;
+    mbedtls_x509_crt_free(&one);
+    mbedtls_x509_crt_free(&other);
+    return is_same;
+}

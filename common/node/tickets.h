@@ -29,6 +29,8 @@ enum {
     TICKETS_SERIAL = 16,          /* bytes of a certificate's serial number: PKI_SERIAL       */
     TICKETS_CERTIFICATES_MAX = 2, /* good ones of a member: that in use and the one before    */
     TICKETS_STALE_MAX = 1024,     /* revoked ones that have not ended: 36 KiB of a list       */
+    TICKETS_STALE_SPARE = 256,    /* of them for removals: who has its certificate renewed again and
+                                   * again cannot keep itself in                              */
     TICKETS_CRL_MAX = INT32_MAX,  /* of the list's number: what readers of certificates take  */
     TICKETS_STALE_SLACK_S = 30 * 86400, /* … by the clock of a node that is so far behind     */
 };
@@ -113,7 +115,7 @@ enum err tickets_rotate(struct tickets *t, const uint8_t key[NODE_KEY_LEN], uint
 void tickets_tell_keys(const struct tickets *t, uint64_t now_s, struct cluster *c);
 
 /* Remember a certificate that the member `id` is about to get. One past TICKETS_CERTIFICATES_MAX revokes the oldest.
- * ERR_NOT_FOUND: no member; ERR_LIMIT: TICKETS_STALE_MAX, nothing is changed. */
+ * ERR_NOT_FOUND: no member; ERR_LIMIT: TICKETS_STALE_MAX less TICKETS_STALE_SPARE, nothing is changed. */
 enum err tickets_certify(struct tickets *t, const uint8_t id[NODE_ID_LEN], const uint8_t serial[TICKETS_SERIAL],
                          uint64_t until_s, uint64_t now_s) MUST_CHECK;
 

@@ -102,7 +102,7 @@ enum err tickets_certify(struct tickets *t, const uint8_t id[NODE_ID_LEN], const
     struct tickets_certificate *oldest = &m->certificate[TICKETS_CERTIFICATES_MAX - 1];
     if (oldest->until_s != 0) {
         tickets_forget_stale(t, now_s);
-        if (t->stales == TICKETS_STALE_MAX || t->crl == TICKETS_CRL_MAX) {
+        if (t->stales >= TICKETS_STALE_MAX - TICKETS_STALE_SPARE || t->crl == TICKETS_CRL_MAX) {
             return ERR_LIMIT;
         }
         make_stale(t, oldest, now_s);

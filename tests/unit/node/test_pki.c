@@ -118,6 +118,7 @@ static void a_certificate_is_renewed_for_its_own_key(void)
             "for the same key");
     CHECK(after.not_after_s == later + PKI_NODE_DAYS * (uint64_t)DAY, "until then");
     CHECK(memcmp(before.serial, after.serial, PKI_SERIAL) != 0 && before.serial[0] >= 0x40, "with another number");
+    CHECK(pki_same_key(old, fresh) && !pki_same_key(old, ca) && !pki_same_key(old, ""), "which can be seen without it");
     memset(other.id, 0x2d, sizeof other.id);
     CHECK(pki_renew(ca_key, ca, old, &other, NOW, fresh) == ERR_FORGED, "not for who has another's certificate");
     REQUIRE(pki_key(foreign_key) == ERR_OK && pki_authority(foreign_key, who.cluster_id, NOW, foreign_ca) == ERR_OK &&
