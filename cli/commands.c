@@ -421,7 +421,8 @@ const struct cli_command cli_commands[] = {
     {
         .name = "member",
         .summary = "who has joined: list, remove",
-        .about = "`list` shows the nodes that were let in. `remove` gives a node's name free, for another to take. "
+        .about = "`list` shows the nodes that were let in. `remove` shuts a node out: its certificate is revoked, the "
+                 "cluster's key changes without it, and its name is free. Others hear of it within seconds. "
                  "Runs on the node of `cell init`, whose cell issuer answers.",
         .params = {{"ACTION", "list or remove", CLI_ANY, false, false},
                    {"NAME", "of the node, for remove", CLI_ANY, true, false}},
@@ -432,10 +433,11 @@ const struct cli_command cli_commands[] = {
     {
         .name = "rotate",
         .summary = "replace the cluster's key or this node's certificate",
-        .about = "`cluster-key` draws a new one; the one before stays valid until the next rotation, so that nodes can "
-                 "follow one by one, each with `cell join` and a fresh token. `certificate` makes a new one "
-                 "for this node. Both on the node of `cell init`. Cells get what is new with `cell restart`.",
+        .about = "`cluster-key` draws a new one, which every node fetches within seconds (cell renewer); the one before "
+                 "stays valid for the time of grace. `certificate` makes a new one for this node. Both on the node of "
+                 "`cell init`. Cells that run get what is new without a restart.",
         .params = {{"WHAT", "cluster-key or certificate", CLI_ANY, false, false}},
+        .options = {{"grace", 0, "DURATION", "how long the key before stays, default 5m", CLI_ANY}},
         .examples = "a new cluster key\ncell rotate cluster-key",
         .prints_json = true,
         .run = cli_node_rotate,

@@ -15,6 +15,7 @@ static const struct cell_def gateway_cell = {
     .open = gateway_shell_open,
     .start = gateway_shell_start,
     .tick = gateway_shell_tick,
+    .granted = gateway_shell_granted,
     .stop = gateway_shell_stop,
     .forward = gateway_outbound_forward,
     .ops = ops,

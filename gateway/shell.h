@@ -59,6 +59,7 @@ struct gateway_shell {
 enum err gateway_shell_open(struct cell *cell, void *state);
 enum err gateway_shell_start(struct cell *cell, void *state);
 void gateway_shell_tick(void *state, uint64_t now_ms);
+void gateway_shell_granted(void *state, const char *name);
 void gateway_shell_stop(void *state);
 
 /* ---- nodes.c ------------------------------------------------------------------------------------- */

@@ -21,6 +21,7 @@ static const struct cell_def nodosum_cell = {
     .state_size = sizeof(struct nodosum_shell),
     .open = nodosum_shell_open,
     .start = nodosum_shell_start,
+    .granted = nodosum_shell_granted,
     .stop = nodosum_shell_stop,
     .ops = ops,
     .op_count = ARRAY_LEN(ops),

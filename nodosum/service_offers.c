@@ -161,7 +161,9 @@ enum err nodosum_service_keys(void *state, struct cell_call *call, const void *r
     struct nodosum_shell *s = state;
     const Cell__Nodosum__KeysRequest *ask = request;
 
-    nodosum_shell_keys(s, ask->epoch, ask->crl);
+    /* What the supervisor has handed us is there, whoever asks; it may not have heard of it yet. */
+    uint32_t epoch = s->keys.cluster_epoch[0], crl = s->keys.crl;
+    nodosum_shell_keys(s, ask->epoch > epoch ? ask->epoch : epoch, ask->crl > crl ? ask->crl : crl);
     if (ask->wait_ms == 0 || s->epoch > ask->epoch || s->crl > ask->crl) {
         return nodosum_service_keys_answer(s, call);
     }

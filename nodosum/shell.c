@@ -374,6 +374,8 @@ static enum err make_core(struct nodosum_shell *s, uint64_t incarnation)
     memcpy(config.id.byte, s->keys.id, sizeof config.id.byte);
     memcpy(config.about.name, s->keys.name, len + 1);
     config.about.name_len = (uint8_t)len;
+    s->meta.epoch = s->keys.cluster_epoch[0];
+    s->meta.crl = s->keys.crl;
     s->meta.labels = s->settings.labels;
     memcpy(s->meta.label, s->settings.label, sizeof s->meta.label);
     enum err e = nodosum_measure_now(&s->meta);
@@ -495,6 +497,32 @@ enum err nodosum_shell_start(struct cell *cell, void *state)
         e = nodosum_resolver_start(&s->resolver, host_loop(cell), on_names, s);
     }
     return e;
+}
+
+/* The supervisor has new keys for us: members and neighbours are spoken to under them from now on, and all hear that
+ * this node has them. */
+void nodosum_shell_granted(void *state, const char *name)
+{
+    struct nodosum_shell *s = state;
+
+    if (strcmp(name, "keys.datagram") != 0 || s->datagram == NULL) {
+        return;
+    }
+    struct node_keys before = s->keys;
+    enum err e = load_keys(s);
+    if (e == ERR_OK) {
+        e = datagram_rekey(s->datagram, &s->keys);
+    }
+    if (e == ERR_OK) {
+        nodosum_neighbours_rekey(&s->neighbours, &s->keys);
+        log_info("NODOSUM-KEYS", "epoch=%" PRIu32 " keys=%" PRIu32 " crl=%" PRIu32, s->keys.cluster_epoch[0],
+                 s->keys.cluster_keys, s->keys.crl);
+        nodosum_shell_keys(s, s->keys.cluster_epoch[0], s->keys.crl);
+    } else {
+        log_error("NODOSUM-REKEY", "reason=%s effect=the old keys stay advice=cell restart nodosum", err_name(e));
+        s->keys = before;
+    }
+    keys_forget(&before);
 }
 
 void nodosum_shell_stop(void *state)

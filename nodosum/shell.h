@@ -69,6 +69,7 @@ struct nodosum_shell {
 /* Hooks of the cell; state is a struct nodosum_shell. */
 enum err nodosum_shell_open(struct cell *cell, void *state) MUST_CHECK;
 enum err nodosum_shell_start(struct cell *cell, void *state) MUST_CHECK;
+void nodosum_shell_granted(void *state, const char *name);
 void nodosum_shell_stop(void *state);
 
 /* Begin to leave; its end wakes who waits for it. Whether it is over already. */

@@ -2,6 +2,7 @@
 #include "common/run/host.h"
 #include "nucleus/demand.h"
 #include "nucleus/events.h"
+#include "nucleus/rekey.h"
 #include "nucleus/service.h"
 #include "nucleus/shell.h"
 #include "proto/nucleus.pb-c.h"
@@ -19,6 +20,7 @@ static const struct cell_op ops[] = {
      service_heartbeat},
     {CELL__NUCLEUS__OP__OP_EVENTS, &cell__nucleus__events_request__descriptor, events_serve},
     {CELL__NUCLEUS__OP__OP_DOWN, &cell__nucleus__down_request__descriptor, service_down},
+    {CELL__NUCLEUS__OP__OP_REKEY, &cell__nucleus__rekey_request__descriptor, rekey_serve},
 };
 
 static const struct cell_def nucleus_cell = {

@@ -12,7 +12,8 @@ enum {
     MANIFEST_KEYS_DATAGRAM = 1, /* to speak datagrams with other nodes: struct node_keys              */
     MANIFEST_KEYS_TLS = 2,      /* the node's certificate and its key, the cluster's authority        */
     MANIFEST_KEYS_ISSUER = 4,   /* the authority's key: to let nodes in; on the initial node alone    */
-    MANIFEST_KEYS_KINDS = 3,
+    MANIFEST_KEYS_RENEW = 8,    /* to ask the issuer what is new: nothing that signs                  */
+    MANIFEST_KEYS_KINDS = 4,
 };
 
 enum {

@@ -32,6 +32,8 @@ const char *nodelink_refusal_name(enum nodelink_refusal refusal)
     return refusal_names[refusal];
 }
 
+static const char revoked[] = "the peer's certificate: revoked";
+
 static void on_ready(void *context, unsigned bits);
 
 /* ---- ends --------------------------------------------------------------------------------------- */
@@ -240,6 +242,10 @@ static void come_up(struct nodelink *k)
 
     if (!is_right_node(k)) {
         refuse(k, NODELINK_REFUSED_NODE, "the certificate is another node's");
+        return;
+    }
+    if (tls_is_revoked(k->tls, l->config.identity)) { /* since the handshake began */
+        refuse(k, NODELINK_REFUSED_CERTIFICATE, revoked);
         return;
     }
     if (k->peer == NULL) {
@@ -590,6 +596,19 @@ enum err nodelink_open(struct loop *loop, const struct nodelink_config *config, 
     }
     *ret = l;
     return ERR_OK;
+}
+
+void nodelink_recredential(struct nodelinks *l, struct tls_identity *identity)
+{
+    l->config.identity = identity;
+    for (struct nodelink *k = l->links; k != NULL;) {
+        struct nodelink *next = k->next;
+        if (k->stage == NODELINK_UP && !k->is_over && tls_is_revoked(k->tls, identity)) {
+            refuse(k, NODELINK_REFUSED_CERTIFICATE, revoked);
+            next = l->links; /* whoever was told of lost questions may have ended others */
+        }
+        k = next;
+    }
 }
 
 void nodelink_count(const struct nodelinks *l, struct nodelink_numbers *ret)

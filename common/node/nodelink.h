@@ -38,7 +38,7 @@ enum {
 #define NODELINK_REFUSAL_MAP(X)                                                                    \
     X(FULL, "too many links, or too many that have not shown a certificate")                       \
     X(PLAIN, "no TLS, or none that we speak")                                                      \
-    X(CERTIFICATE, "none, another authority's, or out of its time")                                \
+    X(CERTIFICATE, "none, another authority's, out of its time, or revoked")                                \
     X(NODE, "another node's, or of another cluster")                                               \
     X(DECLINED, "the other side refuses us")                                                       \
     X(SLOW, "no certificate in time")                                                              \
@@ -153,6 +153,11 @@ void nodelink_unasked(struct nodelinks *l, const struct nodelink_ticket *ticket)
  * not read, and is cut off; ERR_NOMEM. */
 enum err nodelink_answer(struct nodelinks *l, const struct nodelink_ticket *ticket, const uint8_t *body, size_t size)
     MUST_CHECK;
+
+/* Other credentials: links that are up stay, unless the peer's certificate is on the new list of revoked ones; those
+ * are cut, and questions that wait end as with any lost link. Links that begin from now on use `identity`, borrowed as the one
+ * before, which may be freed. */
+void nodelink_recredential(struct nodelinks *l, struct tls_identity *identity);
 
 void nodelink_count(const struct nodelinks *l, struct nodelink_numbers *ret);
 bool nodelink_count_peer(const struct nodelinks *l, const uint8_t id[NODE_ID_LEN], struct nodelink_peer_numbers *ret);

@@ -124,6 +124,9 @@ enum err sealed_rekey(struct sealed *s, const struct node_keys *keys)
     }
     set_keys(s, keys);
     for (uint32_t i = 0; i < s->peers_max; i++) {
+        if (s->slot[i] != NULL) {
+            s->slot[i]->wants_newer = true;
+        }
         for (unsigned k = 0; s->slot[i] != NULL && k < SEALED_ROLES; k++) {
             struct sealed_session *session = &s->slot[i]->session[k];
             if (session->is_live && !has_epoch(s, session)) {
@@ -155,7 +158,8 @@ static bool is_due(const struct sealed *s, struct sealed_peer *p, uint64_t now_m
 {
     const struct sealed_session *session = sealed_peer_role(p, SEALED_CURRENT);
     bool is_silent = p->asked_ms != 0 && now_ms - p->asked_ms > SEALED_SILENCE_MS;
-    bool is_old = session->epoch != s->epoch[0].epoch && now_ms - p->met_ms > SEALED_RENEW_MS;
+    /* Once at once: whichever of the two gets the newer key last finds that the other has it. */
+    bool is_old = session->epoch != s->epoch[0].epoch && (p->wants_newer || now_ms - p->met_ms > SEALED_RENEW_MS);
 
     return is_silent || is_old || session->counter >= SEALED_RENEW_AT;
 }
@@ -196,6 +200,7 @@ enum err sealed_send(struct sealed *s, uint64_t now_ms, const uint8_t *id, const
     }
     if (!p->wants_meeting && !p->attempt.is_on && is_due(s, p, now_ms)) {
         p->wants_meeting = true;
+        p->wants_newer = false;
         sealed_wait_rouse(s, p);
     }
     out->to = *to;

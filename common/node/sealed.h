@@ -50,7 +50,8 @@ enum {
     SEALED_COOKIES_EACH = 4,      /* … to one and the same question: who has caught some cannot use up all */
     SEALED_MEETINGS_MAX = 1000,   /* WELCOMEs a second: each may cost two curve operations, 80 us         */
     SEALED_NOTICES_MAX = 100,     /* NOTICEs a second                                                     */
-    SEALED_RENEW_MS = 60000,      /* a session under an older key is renewed no more often: the peer may lack the newer */
+    SEALED_RENEW_MS = 60000,      /* a session under an older key is renewed at the change of keys, then no more often:
+                                   * the peer may lack the newer                                          */
 };
 
 /* Sessions are renewed at 2^40 datagrams (a million a second for 12 days) and end at 2^48. One that saw 2^36

@@ -63,6 +63,7 @@ struct sealed_peer {
     bool has_shared;
     bool is_doubted;      /* it says that it does not know our session       */
     bool wants_meeting;   /* the session in use is to be renewed             */
+    bool wants_newer;     /* keys have changed since: the next payload asks for a session under the newest */
     bool wants_confirm;   /* it does not know yet that we have its WELCOME   */
     uint8_t id[NODE_ID_LEN];
     uint8_t shared[NODE_KEY_LEN];
