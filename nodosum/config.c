@@ -6,8 +6,8 @@
 struct document {
     const char *listen, *advertise, *dns, *keys, *lan; /* lan: libcyaml takes any text for true */
     uint32_t *members;
-    const char **seeds, **dns_servers, **offers, **labels;
-    uint32_t seeds_count, dns_servers_count, offers_count, labels_count;
+    const char **seeds, **dns_servers, **labels;
+    uint32_t seeds_count, dns_servers_count, labels_count;
 };
 
 #define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
@@ -25,7 +25,6 @@ static const cyaml_schema_field_t fields[] = {
     CYAML_FIELD_UINT_PTR("members", OPTIONAL, struct document, members),
     LIST(seeds, NODOSUM_SEEDS_MAX),
     LIST(dns_servers, NODOSUM_CONFIG_SERVERS_MAX),
-    LIST(offers, NODOSUM_META_OFFERS_MAX),
     LIST(labels, NODOSUM_META_LABELS_MAX),
     CYAML_FIELD_END,
 };
@@ -67,12 +66,6 @@ static enum err take_names(const struct document *d, struct nodosum_settings *s,
     }
     (void)snprintf(s->dns, sizeof s->dns, "%s", d->dns != NULL ? d->dns : "");
     (void)snprintf(s->keys, sizeof s->keys, "%s", d->keys != NULL ? d->keys : "");
-    for (; s->offers < d->offers_count; s->offers++) {
-        if (!name_valid_str(d->offers[s->offers])) {
-            return conf_refuse(why, "offers", d->offers[s->offers], "the name of a cell");
-        }
-        strcpy(s->offer[s->offers], d->offers[s->offers]);
-    }
     for (; s->labels < d->labels_count; s->labels++) {
         const char *text = d->labels[s->labels], *equal = strchr(text, '=');
         struct nodosum_label *label = &s->label[s->labels];
@@ -103,18 +96,16 @@ static enum err take_numbers(const struct document *d, struct nodosum_settings *
     return ERR_OK;
 }
 
-/* Labels and offers that no packet would have room for are refused now, not when somebody joins. */
+/* Labels that no packet would have room for are refused now, not when somebody joins. */
 static enum err check_room(const struct nodosum_settings *s, char *why)
 {
-    struct nodosum_meta m = {.offers = s->offers, .labels = s->labels};
+    struct nodosum_meta m = {.labels = s->labels};
     uint8_t bytes[NODOSUM_META_MAX];
     uint16_t size;
 
-    memcpy(m.offer, s->offer, sizeof m.offer);
     memcpy(m.label, s->label, sizeof m.label);
     if (nodosum_meta_pack(&m, bytes, &size) != ERR_OK) {
-        (void)snprintf(why, CONF_WHY_SIZE, "labels and offers are longer together than %d bytes with the rest",
-                       NODOSUM_META_MAX);
+        (void)snprintf(why, CONF_WHY_SIZE, "labels are longer together than %d bytes with the rest", NODOSUM_META_MAX);
         return ERR_INVALID;
     }
     return ERR_OK;

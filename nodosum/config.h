@@ -25,8 +25,7 @@ struct nodosum_settings {
     struct nodosum_address server[NODOSUM_CONFIG_SERVERS_MAX];
     bool lan;                          /* look for neighbours, and be seen by them                 */
     char keys[NODOSUM_CONFIG_PATH_SIZE]; /* packed keys in a file; "": handed over by the supervisor */
-    uint32_t offers, labels;
-    char offer[NODOSUM_META_OFFERS_MAX][NAME_SIZE];
+    uint32_t labels;
     struct nodosum_label label[NODOSUM_META_LABELS_MAX];
 };
 

@@ -3,10 +3,13 @@
 #include <assert.h>
 #include <math.h>
 
+#include "nodosum/fingers.h"
 #include "nodosum/gossip.h"
 #include "nodosum/merge.h"
 #include "nodosum/out.h"
 #include "nodosum/probe.h"
+#include "nodosum/push.h"
+#include "nodosum/sync.h"
 #include "nodosum/table.h"
 
 enum {
@@ -119,6 +122,32 @@ void nodosum_suspect_accuse(struct nodosum *n, uint16_t index)
 
     if (nodosum_suspect_heard(n, index, &self, 1) && !n->tuning.is_plain) {
         tell_neighbours(n, index);
+        nodosum_push_news(n, index);
+    }
+}
+
+bool nodosum_suspect_is_accuser(const struct nodosum *n, uint16_t index)
+{
+    const struct nodosum_member *m = &n->member[index];
+
+    for (uint32_t i = 0; i < m->accusers; i++) {
+        if (m->accuser[i] == n->member[NODOSUM_SELF].short_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Who accuses a suspect or has it for a finger asks it; the others, for whom there would be too many of them for one
+ * that is slow already, ask one of their fingers whether it refuted. */
+static void ask(struct nodosum *n, uint16_t index)
+{
+    uint16_t to;
+
+    if (n->tuning.is_plain || nodosum_fingers_has(n, index) || nodosum_suspect_is_accuser(n, index)) {
+        nodosum_merge_tell(n, index, index);
+    } else if (nodosum_fingers_draw(n, 1, index, &to) == 1) {
+        nodosum_sync_ask(n, to, index);
     }
 }
 
@@ -144,7 +173,7 @@ void nodosum_suspect_clock(struct nodosum *n)
             acts++;
         } else if (next_us(n, m) <= n->now_us) {
             m->asked++;
-            nodosum_merge_tell(n, index, index);
+            ask(n, index);
             acts++;
         }
     }

@@ -5,6 +5,7 @@
 
 #include "common/base/bytes.h"
 #include "nodosum/gossip.h"
+#include "nodosum/push.h"
 
 enum { DRAWS_EACH = 8 /* vain draws for each one wanted: then it is a walk */ };
 
@@ -32,6 +33,11 @@ static uint32_t place_of(const struct nodosum *n, const struct nodosum_id *id)
         }
     }
     return low;
+}
+
+uint32_t nodosum_table_place(const struct nodosum *n, uint16_t index)
+{
+    return place_of(n, &n->member[index].id);
 }
 
 uint32_t nodosum_table_lower(const struct nodosum *n, uint64_t short_id)
@@ -97,6 +103,7 @@ uint16_t nodosum_table_add(struct nodosum *n, const struct nodosum_id *id, uint6
     n->sorted[place] = index;
     n->count++;
     n->living++;
+    n->are_fingers_known = false;
     n->member[index] = (struct nodosum_member){.id = *id, .short_id = nodosum_packet_short(id),
                                                .incarnation = incarnation, .changed_us = n->now_us,
                                                .level = NODOSUM_LEVELS, .state = NODOSUM_ALIVE};
@@ -115,6 +122,7 @@ void nodosum_table_remove(struct nodosum *n, uint16_t index)
     assert(index != NODOSUM_SELF && !nodosum_table_is_living(&n->member[index]));
     assert(n->sorted[place] == index);
     nodosum_gossip_drop(n, index);
+    nodosum_push_drop(n, index);
     memmove(n->sorted + place, n->sorted + place + 1, (n->count - place - 1) * sizeof *n->sorted);
     for (uint32_t i = 0; i < n->ordered; i++) {
         if (n->order[i] == index) {
@@ -135,6 +143,7 @@ void nodosum_table_describe(struct nodosum *n, uint16_t index, const struct nodo
     crc = bytes_crc32c(crc, (uint8_t[]){(uint8_t)(about->address.port >> 8), (uint8_t)about->address.port}, 2);
     crc = bytes_crc32c(crc, about->name, about->name_len);
     crc = bytes_crc32c(crc, about->meta, about->meta_size);
+    crc = bytes_crc32c(crc, about->offers, about->offers_size);
     m->about = *about;
     m->check = (uint16_t)(crc ^ crc >> 16);
 }
@@ -159,6 +168,7 @@ void nodosum_table_set(struct nodosum *n, uint16_t index, enum nodosum_state sta
     m->state = (uint8_t)state;
     n->living += nodosum_table_is_living(m);
     n->living -= was_living;
+    n->are_fingers_known &= nodosum_table_is_living(m) == was_living;
     assert(n->living <= n->count && n->suspects <= n->living);
 }
 

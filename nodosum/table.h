@@ -7,6 +7,9 @@
 /* The index of `id`, or NODOSUM_NOBODY. O(log n). */
 uint16_t nodosum_table_find(const struct nodosum *n, const struct nodosum_id *id);
 
+/* The place in n->sorted of a member. O(log n). */
+uint32_t nodosum_table_place(const struct nodosum *n, uint16_t index);
+
 /* The place in n->sorted of the first member whose short id is not less; n->count: none. O(log n). */
 uint32_t nodosum_table_lower(const struct nodosum *n, uint64_t short_id);
 

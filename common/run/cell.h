@@ -41,6 +41,7 @@ struct cell_syscall {
  *           manifest grants (sandbox.read, sandbox.write, state) can be opened later too, nothing else
  *   start   doors closed: seccomp is on, the heartbeat runs, calls to other cells are possible
  *   tick    whenever the loop wakes; now_ms is monotonic
+ *   granted a descriptor came that replaces one granted before: new keys. cell_take_descriptor has it (optional)
  *   drain   told to finish: no new calls arrive, those in flight go on (optional)
  *   stop    always, also after a failed open or start, so it must accept half-made state */
 struct cell_def {
@@ -50,6 +51,7 @@ struct cell_def {
     enum err (*open)(struct cell *cell, void *state);
     enum err (*start)(struct cell *cell, void *state);
     void (*tick)(void *state, uint64_t now_ms);
+    void (*granted)(void *state, const char *name);
     void (*drain)(void *state);
     void (*stop)(void *state);
     const struct cell_op *ops;

@@ -6,7 +6,7 @@ from . import pb, sp
 
 PORT = 7402
 SERVES = ["nodosum.*"]
-MEMBERS, WATCH, LEAVE, RTTS = 200, 201, 202, 205
+MEMBERS, WATCH, LEAVE, DISCOVER, RTTS, OFFER, KEYS = 200, 201, 202, 204, 205, 206, 207
 
 
 def make_keys(build, directory, name, cluster="tests"):

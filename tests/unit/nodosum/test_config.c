@@ -18,13 +18,13 @@ static void the_usual_and_all_of_it(void)
     CHECK(strcmp(text, "0.0.0.0:7402") == 0, "listens at %s", text);
     CHECK(nodosum_config_read("listen: 127.0.0.1:9\nadvertise: 10.0.0.1\nmembers: 8192\nlan: true\n"
                               "seeds:\n- 10.0.0.2\n- db.example:99\ndns: _cell._udp.example.org\ndns_servers:\n- 10.0.0.53\n"
-                              "offers:\n- greeter\nlabels:\n- zone=eu-1\n- disk=nvme\nkeys: /k\n", &s, why) == ERR_OK,
+                              "labels:\n- zone=eu-1\n- disk=nvme\nkeys: /k\n", &s, why) == ERR_OK,
           "everything: %s", why);
     CHECK(s.seeds == 2 && s.seed[1].is_name && s.servers == 1 && s.server[0].port == 53 && s.lan && s.members == 8192,
           "lists and numbers");
     CHECK(s.has_advertise && s.advertise.port == 0, "the socket's port is advertised");
     CHECK(s.labels == 2 && strcmp(s.label[1].name, "disk") == 0 && strcmp(s.label[1].value, "nvme") == 0, "labels");
-    CHECK(s.offers == 1 && strcmp(s.offer[0], "greeter") == 0 && strcmp(s.keys, "/k") == 0, "offers and keys");
+    CHECK(strcmp(s.keys, "/k") == 0, "keys");
 }
 
 static void what_is_wrong_is_named(void)
@@ -34,7 +34,7 @@ static void what_is_wrong_is_named(void)
     } rows[] = {
         {"seeds:\n- a b\n", "seeds"}, {"listen: name\n", "listen"}, {"advertise: 0.0.0.0\n", "advertise"},
         {"members: 1\n", "members: 1 is not"}, {"members: 8193\n", "members: 8193 is not"}, {"members: x\n", "x"},
-        {"dns: a..b\n", "dns"}, {"dns_servers:\n- name\n", "dns_servers"}, {"offers:\n- ../x\n", "offers"},
+        {"dns: a..b\n", "dns"}, {"dns_servers:\n- name\n", "dns_servers"}, {"offers:\n- x\n", "offers"},
         {"labels:\n- zone\n", "labels"}, {"labels:\n- a=b c\n", "labels"}, {"labels:\n- -a=b\n", "labels"},
         {"keys: relative\n", "keys"}, {"unknown: 1\n", "unknown"}, {"- a\n", ""}, {"lan: perhaps\n", "perhaps"},
     };
