@@ -39,6 +39,7 @@ size_t nodosum_core_size(uint32_t members_max)
     return sizeof(struct nodosum) + (size_t)members_max * NODOSUM_MEMBER_BYTES;
 }
 
+/* Whether somebody can be there. */
 static bool are_seeds(const struct nodosum_address *at, uint32_t count)
 {
     static const uint8_t nowhere[16];
@@ -336,6 +337,25 @@ enum err nodosum_core_offer(struct nodosum *n, uint64_t now_us, const uint8_t *o
     } else if (n->is_leaving) {
         e = ERR_PRECONDITION;
     } else if (replace(about.offers, &about.offers_size, offers, size)) {
+        e = say(n, &about);
+    }
+    end(n);
+    return e;
+}
+
+enum err nodosum_core_move(struct nodosum *n, uint64_t now_us, const struct nodosum_address *to,
+                           struct nodosum_effects *fx)
+{
+    struct nodosum_about about = n->member[NODOSUM_SELF].about;
+    enum err e = ERR_OK;
+
+    begin(n, now_us, fx);
+    if (!are_seeds(to, 1)) {
+        e = ERR_INVALID;
+    } else if (n->is_leaving) {
+        e = ERR_PRECONDITION;
+    } else if (to->port != about.address.port || memcmp(to->ip, about.address.ip, sizeof to->ip) != 0) {
+        about.address = *to;
         e = say(n, &about);
     }
     end(n);

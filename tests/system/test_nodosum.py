@@ -147,6 +147,21 @@ def test_a_restarted_cell_is_not_missed(five):
     assert not [line for line in five[0].log("nodosum").splitlines() if "change=failed" in line]
 
 
+def test_a_node_that_gets_another_address_is_found_there(five):
+    """As when a DHCP lease ends: the old address goes, another comes. No process is restarted, and nobody is held for
+    dead for long; the seeds of the others are the addresses of node-1 and node-2, which stay."""
+    pid = five[4].pid("nodosum")
+    five.inside(five[4].namespace, "ip", "addr", "del", "10.77.0.5/16", "dev", "eth0")
+    five.inside(five[4].namespace, "ip", "addr", "add", "10.77.0.99/16", "dev", "eth0")
+
+    def place(node):
+        return {m["name"]: m["address"] for m in node.cli("members", json=True)["members"]}.get("node-5")
+
+    five.wait_each(list(five), place, f"10.77.0.99:{nodosums.PORT}", 4 + SLACK, "node-5 is somewhere else")
+    nodosums.agree(five, list(five), 2 + SLACK, "and all know each other")
+    assert five[4].pid("nodosum") == pid and five[4].log("nodosum").count("NODOSUM-MOVED") == 1
+
+
 def test_a_stop_of_half_a_second_kills_nobody(five):
     five[2].freeze()
     time.sleep(0.5) # the claim is about this very time
