@@ -90,16 +90,14 @@ def test_what_a_node_offers_is_known_to_all(five):
     assert offer(five[1], [], 500).status == 0
     assert offer(five[2], [{"name": "greeter", "ready": 1}], 500).status == 0
     five.wait_each(list(five), lambda n: finders(n, "greeter"), [], 1 + SLACK, "taken back, and lapsed")
-
-
-def test_a_dead_or_restarted_node_offers_nothing(five):
+    # another life of a node offers nothing
     assert offer(five[3], [{"name": "greeter", "ready": 1}]).status == 0
     five.wait_each(list(five), lambda n: finders(n, "greeter"), [["node-4", 1, 0]], 0.5 + SLACK, "node-4 offers greeter")
     five[3].kill("nodosum")
     five.wait_each(five[:3], lambda n: finders(n, "greeter"), [], 2 + SLACK, "its next life offers nothing")
 
 
-def test_offers_are_checked(five):
+def test_offers_are_checked_and_newer_keys_are_heard_of(five):
     many = [{"name": f"cell-{i}", "ready": 1} for i in range(33)]
     for cells, valid_ms, word in [(many, 1000, "more than 32"), ([{"name": "../x", "ready": 1}], 1000, "name"),
                                   ([{"name": "x", "ready": 1}] * 2, 1000, "twice"), ([], 499, "valid_ms"),
@@ -107,10 +105,7 @@ def test_offers_are_checked(five):
         refused = offer(five[0], cells, valid_ms)
         assert refused.status == 1 and word in refused.err, refused
     assert offer(five[0], many[:32]).status == 0
-
-
-def test_newer_keys_are_heard_of(five):
-    """Who waits for newer keys is answered as soon as somebody says that it has some."""
+    # who waits for newer keys is answered as soon as somebody says that it has some
     assert five[0].cli("call", "nodosum.Keys", '{"epoch": 3, "crl": 1}') is not None
     with five[1].client("nodosum", timeout=10) as client:
         waits = sp.request(nodosums.KEYS, pb.encode([(1, 3), (2, 1), (3, 5000)]), deadline_ms=9000)
