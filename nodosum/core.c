@@ -15,7 +15,7 @@
 #include "nodosum/table.h"
 
 enum {
-    INDEXES = 4,               /* lists of one index a member: sorted, order, suspect, vacant */
+    INDEXES = 5,               /* lists of one index a member: sorted, ring, order, suspect, vacant */
     PERIOD_MS = 200,           /* memberlist 1,000: a death in 64 nodes is to be known in about a second */
     GOSSIP_MS = 20,            /* memberlist 200: a round takes less on a LAN, and idle there is none */
     SUSPECT_TENTHS = 15,       /* alpha 1.5 (Lifeguard 5): refutations need rounds, which are short here */
@@ -76,6 +76,7 @@ static void lay_out(struct nodosum *n, uint32_t members_max)
     n->order = index + members_max;
     n->suspect = index + 2 * (size_t)members_max;
     n->vacant = index + 3 * (size_t)members_max;
+    n->ring = index + 4 * (size_t)members_max;
     for (uint32_t i = 0; i < members_max; i++) {
         n->vacant[i] = (uint16_t)(members_max - 1 - i); /* the lowest is given first: 0 to itself */
     }
