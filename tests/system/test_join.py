@@ -421,6 +421,22 @@ def test_a_damaged_memory_is_not_taken_for_an_empty_one(cluster):
     assert cluster.tokens()[token["id"]]["state"] == "used"
 
 
+@pytest.mark.parametrize("about", ["key", "name", "authority"])
+def test_an_issuer_that_lies_about_a_certificate_is_not_believed(cluster, about):
+    """It has the issuer's key and the token's, and still a node keeps nothing that is not its own."""
+    token = cluster.token()["token"]
+    cluster.node.cli("stop", "issuer")
+    build, folder = cluster.node.build, os.path.join(cluster.node.state, "node")
+    with subprocess.Popen([build.binary("test-liar"), str(cluster.port), folder, issuer_file(cluster), about],
+                          stdout=subprocess.PIPE) as liar:
+        assert liar.stdout.readline() == b"ready\n"
+        error = error_of(cluster.join("db-2", token))
+        assert liar.wait(10) == 0, "it has answered"
+    assert "a certificate that is not this node's" in error["message"], error
+    kept = set(os.listdir(os.path.join(cluster.state("db-2"), "node")))
+    assert kept == {"identity", "node.key"}, kept
+
+
 def test_a_disk_that_takes_nothing_refuses_and_forgets_nothing(cluster):
     """What cannot be stored is not told: no token, no join, no key; and what there was still holds."""
     kept = cluster.token("--uses", "2")
