@@ -150,7 +150,7 @@ def test_a_node_that_gets_another_address_is_found_there(five):
     five.inside(five[4].namespace, "ip", "addr", "add", "10.77.0.99/16", "dev", "eth0")
 
     def place(node):
-        return {m["name"]: m["address"] for m in node.cli("members", json=True)["members"]}.get("node-5")
+        return nodosums.seen(node, 4).get("node-5")
 
     five.wait_each(list(five), place, f"10.77.0.99:{nodosums.PORT}", 4 + SLACK, "node-5 is somewhere else")
     nodosums.agree(five, list(five), 2 + SLACK, "and all know each other")
