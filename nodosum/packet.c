@@ -173,6 +173,9 @@ bool nodosum_packet_add(struct nodosum_packet *p, const struct nodosum_message *
     case NODOSUM_PACKET_WANT:
         put_list(&w, m);
         break;
+    case NODOSUM_PACKET_PUSH:
+        put_64(&w, m->last);
+        break;
     case NODOSUM_PACKET_ALIVE:
         break;
     }
@@ -375,6 +378,9 @@ static bool get_message(struct reader *r, struct nodosum_message *m)
         return r->is_good;
     case NODOSUM_PACKET_WANT:
         get_shorts(r, NODOSUM_WANT_MAX, m->want, &m->count);
+        return r->is_good;
+    case NODOSUM_PACKET_PUSH:
+        m->last = get_64(r);
         return r->is_good;
     }
     return false; /* another kind */

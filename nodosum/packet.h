@@ -10,6 +10,8 @@
  *   DIGEST    count 1, ranges of (first 8, last 8, members 2, hash 8)
  *   ROWS      first 8, last 8, count 1, rows of (short id 8, incarnation 8, state 1, check 2)
  *   WANT      count 1, short ids 8 each
+ *   PUSH      last 8: what follows in this packet is to be passed on to members after the receiver on the ring
+ *             of short ids, up to this one
  *
  * A short id is the first 8 bytes of an id; it orders members as the whole does. */
 #ifndef CELL_NODOSUM_PACKET_H
@@ -44,6 +46,7 @@ enum nodosum_packet_kind {
     NODOSUM_PACKET_DIGEST,
     NODOSUM_PACKET_ROWS,
     NODOSUM_PACKET_WANT,
+    NODOSUM_PACKET_PUSH,
 };
 
 /* Members of first <= short id <= last: how many live, and a hash of these. */
@@ -64,7 +67,7 @@ struct nodosum_message {
     uint8_t attempt, flags;
     struct nodosum_id id;
     uint64_t incarnation;
-    uint64_t first, last;      /* of ROWS */
+    uint64_t first, last;      /* of ROWS; of PUSH `last` alone */
     uint32_t count;            /* of what follows */
     union {
         struct nodosum_about about;                    /* of ALIVE                          */

@@ -215,7 +215,7 @@ static bool add_counts(struct nodosum_shell *s, struct cell_call *call, Cell__No
         {"unsent", c->unsent}, {"held", c->held}, {"probes", c->probes}, {"probes_failed", c->probes_failed},
         {"acks_late", c->acks_late}, {"lateness", c->lateness}, {"suspected", c->suspected},
         {"confirmed", c->confirmed}, {"refuted", c->refuted}, {"died", c->died}, {"datagrams_in", d.datagrams_in},
-        {"datagrams_out", d.datagrams_out}, {"sessions", d.sealed.meetings}, {"peers", d.sealed.peers},
+        {"datagrams_out", d.datagrams_out}, {"sessions", d.sealed.meetings}, {"peers", d.sealed.peers}, {"idle", d.sealed.idle},
         {"kernel_drops", d.kernel_drops}, {"queue_full", d.queue_full}, {"unsendable", d.unsendable}, {"untaken", s->untaken},
     };
     reply->counts = cell_call_alloc(call, sizeof *reply->counts * (ARRAY_LEN(rows) + LAN_COUNTS));

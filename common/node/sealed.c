@@ -70,7 +70,7 @@ enum err sealed_new(const struct node_keys *keys, const uint8_t seed[SEALED_SEED
     sealed_link_init(&s->used);
     sealed_link_init(&s->busy);
     sealed_link_init(&s->ready);
-    s->due_ms = UINT64_MAX;
+    s->due_ms = s->idle_ms = UINT64_MAX;
     memcpy(s->seed, seed, sizeof s->seed);
     s->drawn = now_ms; /* where it begins plays no part */
     sealed_peer_draw(s, s->token_secret, sizeof s->token_secret);
@@ -145,11 +145,12 @@ static bool is_address(const struct sealed_address *a)
 }
 
 /* The peer to send to, made if it is new; NULL: no room. */
-static struct sealed_peer *addressee(struct sealed *s, const uint8_t *id, const struct sealed_address *to)
+static struct sealed_peer *addressee(struct sealed *s, uint64_t now_ms, const uint8_t *id,
+                                     const struct sealed_address *to)
 {
     struct sealed_peer *p = id == NULL ? sealed_peer_stranger(s, to) : sealed_peer_find(s, id);
 
-    return p == NULL ? sealed_peer_make(s, id) : p;
+    return p == NULL ? sealed_peer_make(s, id, now_ms) : p;
 }
 
 /* Whether the session in use should be followed by another; it serves until that is there. */
@@ -185,12 +186,12 @@ enum err sealed_send(struct sealed *s, uint64_t now_ms, const uint8_t *id, const
         (id != NULL && memcmp(id, s->keys.id, NODE_ID_LEN) == 0)) {
         return ERR_INVALID;
     }
-    struct sealed_peer *p = addressee(s, id, to);
+    struct sealed_peer *p = addressee(s, now_ms, id, to);
     if (p == NULL) {
         s->numbers.full++;
         return ERR_LIMIT;
     }
-    sealed_peer_touch(s, p);
+    sealed_peer_touch(s, p, now_ms);
     if (!sealed_wait_may_send(p, to)) {
         if (p->attempt.is_on && p->attempt.tries > 1 && !sealed_wire_same(&p->attempt.to, to)) {
             p->attempt.is_on = false; /* it did not answer there: perhaps here */
