@@ -16,6 +16,7 @@
 #include "cli/man.h"
 #include "cli/new.h"
 #include "cli/node.h"
+#include "cli/resolve.h"
 #include "cli/status.h"
 #include "cli/test.h"
 #include "cli/token.h"
@@ -265,11 +266,25 @@ const struct cli_command cli_commands[] = {
         .run = cli_cluster_topology,
     },
     {
+        .name = "resolve",
+        .summary = "who has a cell, here and on other nodes",
+        .about = "Shows this node's ready instances of CELL, and the other nodes that have it: how many are ready, "
+                 "how well calls go (100: none fails), how long half of them take. Here that is the time inside the "
+                 "cell; elsewhere the whole call as this node's gateway measured it, or what the node says and the "
+                 "round trip to it. Exit status 1 when nobody has it.",
+        .params = {{"CELL", "a cell or instance: [NAMESPACE/]CELL[.INSTANCE]", CLI_CELL, false, false}},
+        .examples = "where calls of greeter go\ncell resolve greeter\n"
+                    "the fastest, for a program\n"
+                    "cell resolve greeter --json | jq -r '.endpoints | min_by(.latency_us).node'",
+        .prints_json = true,
+        .run = cli_resolve_run,
+    },
+    {
         .name = "discover",
         .summary = "on which nodes a name is found",
         .about = "Shows the living nodes that are called NAME or offer a cell of this name to others, the "
-                 "nearest first. Exit status 1 when there is none.",
-        .params = {{"NAME", "of a cell or node", CLI_ANY, false, false}},
+                 "best first. Exit status 1 when there is none.",
+        .params = {{"NAME", "of a node, or [NAMESPACE/]CELL", CLI_ANY, false, false}},
         .examples = "where a greeter is\ncell discover greeter\n"
                     "the address of the nearest, for a program\n"
                     "cell discover greeter --json | jq -r '.found[0].address'",

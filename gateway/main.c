@@ -6,6 +6,7 @@
 
 static const struct cell_op ops[] = {
     {CELL__GATEWAY__OP__OP_LINKS, &cell__gateway__links_request__descriptor, gateway_service_links},
+    {CELL__GATEWAY__OP__OP_RESOLVE, &cell__gateway__resolve_request__descriptor, gateway_resolve_serve},
 };
 
 static const struct cell_def gateway_cell = {

@@ -1,4 +1,4 @@
-#include "gateway/shell.h"
+#include "gateway/names.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/run/cell_ask.h"
 #include "common/run/fd.h"
 #include "common/run/host.h"
 #include "common/run/log.h"
@@ -88,6 +89,13 @@ enum err gateway_shell_start(struct cell *cell, void *state)
         log_error("GATEWAY-LINKS", "error=%s", err_name(e));
         return e;
     }
+    e = gateway_nodes_watch(s);
+    if (e == ERR_OK) {
+        e = gateway_offers_start(s);
+    }
+    if (e != ERR_OK) {
+        return e;
+    }
     log_info("GATEWAY-SELF", "node=%s exports=%u", s->self.name, s->config->exports.count);
     return ERR_OK;
 }
@@ -130,11 +138,14 @@ void gateway_shell_stop(void *state)
 {
     struct gateway_shell *s = state;
 
+    cell_watch_stop(s->members);
+    gateway_offers_stop(s);
     nodelink_close(s->links);
     s->links = NULL;
     gateway_outbound_free(s);
     gateway_inbound_free(s);
     gateway_nodes_free(s);
+    gateway_names_free(s);
     tls_identity_free(s->identity);
     fd_close(&s->listen_fd);
     free(s->config);

@@ -370,7 +370,7 @@ enum err nodosum_shell_open(struct cell *cell, void *state)
 
     s->cell = cell;
     s->socket = s->store.dir_fd = -1;
-    enum err e = nodosum_config_read(cell_config(cell), &s->settings, why);
+    enum err e = nodosum_config_read(cell_config(cell), cell_labels(cell), &s->settings, why);
     if (e != ERR_OK) {
         log_error("NODOSUM-CONFIG", "reason=%s", e == ERR_INVALID ? why : err_name(e));
         return e;

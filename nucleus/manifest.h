@@ -15,8 +15,7 @@
 enum {
     MANIFEST_CELLS_MAX = 1024,        /* entries; one process table and one screen a node       */
     MANIFEST_LIST_MAX = 64,           /* entries of requires, serves, may_call and labels       */
-    MANIFEST_PATHS_MAX = 14,          /* of read and of write: with the cell's own directories
-                                       * they fit the 32 mounts of a jail                       */
+    MANIFEST_PATHS_MAX = 14,          /* of read and of write: with the cell's own they fit the mounts of a jail */
     MANIFEST_BYTES_MAX = 1024 * 1024, /* of YAML text                                           */
     MANIFEST_CONFIG_MAX = 32 * 1024,  /* of one cell's config; must fit a gap message           */
     MANIFEST_PATH_MAX = 1024,         /* with the terminator                                    */
@@ -163,32 +162,22 @@ void manifest_fini(struct manifest *m);
 /* Index of the entry, or -1. */
 int manifest_find(const struct manifest *m, const char *space, const char *cell);
 
-/* Index of the cell that `ref` means when written in a cell of namespace `space`: own namespace
- * first, then "global", unless it names one. An instance does not matter here; another node's name
- * finds nothing. -1: none. O(cells). */
+/* Index of the cell that `ref` means when written in a cell of namespace `space`: own namespace first, then "global",
+ * unless it names one. An instance does not matter here; another node's name finds nothing. -1: none. O(cells). */
 int manifest_resolve(const struct manifest *m, const char *space, const struct name_ref *ref);
 
-/* Index of the cell that `ref` means when the one of the own namespace has no instance: that of "global".
- * -1: none, or `ref` names a namespace, or the first is that one itself. */
+/* The next one when that has no instance: of "global", if it is another. -1: none, or `ref` names a namespace. */
 int manifest_resolve_next(const struct manifest *m, const char *space, const struct name_ref *ref);
 
-/* Whether one of the caller's rights (may_call) is for operations of this cell by its own name. `*.Operation` is
- * not: it is for what all cells have. */
-bool manifest_may_call(const struct manifest_cell *caller, const char *cell);
-
-/* Whether they reach this cell on any other node. */
-bool manifest_may_leave(const struct manifest_cell *caller, const char *cell);
-
-/* Check what concerns several entries. ERR_INVALID: a name is used twice in a namespace, a
- * requirement that is not a cell of this manifest or starts on demand, a cell that requires itself, a
- * cycle (named in full; one that no line can hold without its middle); ERR_LIMIT: more than MANIFEST_CELLS_MAX
- * cells. `why` is then one line, "line 12: cells[2].requires[0]: …, expected …". About 140 KiB of
- * stack; O(cells^2 + requirements * log cells). */
+/* Check what concerns several entries. ERR_INVALID: a name is used twice in a namespace, a requirement that is not a
+ * cell of this manifest or starts on demand, a cell that requires itself, a cycle (named in full; one that no line can
+ * hold without its middle); ERR_LIMIT: more than MANIFEST_CELLS_MAX cells. `why` is then one line, "line 12:
+ * cells[2].requires[0]: …, expected …". About 140 KiB of stack; O(cells^2 + requirements * log cells). */
 enum err manifest_check(const struct manifest *m, char why[MANIFEST_WHY_SIZE]) MUST_CHECK;
 
-/* Start order: order[0..cell_count) is a permutation of the indices in which every cell comes
- * after all it requires; of those that may come next, the first in the manifest does. Read it
- * backwards to stop. The manifest has passed manifest_check. Cost as there. */
+/* Start order: order[0..cell_count) is a permutation of the indices in which every cell comes after all it requires; of
+ * those that may come next, the first in the manifest does. Read it backwards to stop. The manifest has passed
+ * manifest_check. Cost as there. */
 void manifest_order(const struct manifest *m, uint32_t *order);
 
 /* What applying `next` over `now` would do, for a person and for the reconciler. */
@@ -206,7 +195,6 @@ struct manifest_change {
 
 /* Fill at most `max` changes: ADD, CHANGE and SCALE in `next` order, then REMOVE in `now` order;
  * returns how many there are. Both hold every name once. */
-size_t manifest_diff(const struct manifest *now, const struct manifest *next,
-                     struct manifest_change *ret, size_t max);
+size_t manifest_diff(const struct manifest *now, const struct manifest *next, struct manifest_change *ret, size_t max);
 
 #endif

@@ -41,11 +41,13 @@ struct ask_packed {
     uint8_t key[CALL_KEY_MAX];
     size_t key_size;
     void (*done)(void *context, const struct cell_packed_answer *answer);
+    void (*part)(void *context, const uint8_t *body, size_t size);
     /* The answer: lent by the message that is being taken, until ask_settle. */
     const uint8_t *body;
     size_t size;
     const char *hint;
     uint32_t retry_after_ms;
+    bool is_unread;
 };
 
 /* Requests in order. Zero-initialised is empty. */

@@ -287,7 +287,7 @@ static void on_here(void *context, enum err e, const struct ProtobufCMessage *me
         bool leaves = reply->elsewhere && !has_healthy(reply) && loop_now_ms() >= name->nobody_until_ms;
         name->may_start = reply->on_demand;
         if (leaves && resolve(cell, name, NAME_GATEWAY, on_gateways) == ERR_OK) {
-            return; /* whom it stands for now stays until they are known */
+            return; /* whom it stands for stays until they are known */
         }
         learn(cell, name, false, reply);
         reroute(cell, name);

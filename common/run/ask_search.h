@@ -13,7 +13,7 @@
 
 #include "common/run/ask_core.h"
 
-/* A name without instance number, and whom it stands for now. */
+/* A name without instance number, and whom it stands for. */
 struct ask_name {
     struct client_target target;
     char ref[NAME_REF_SIZE];

@@ -16,9 +16,9 @@ def make_keys(build, directory, name, cluster="tests"):
     return path
 
 
-def manifest(build, directory, name, seeds=(), cluster="tests", **config):
+def manifest(build, directory, name, seeds=(), cluster="tests", labels=None, **config):
     keys = make_keys(build, directory, name, cluster)
-    return [{"name": "nodosum", "serves": SERVES,
+    return [{"name": "nodosum", "serves": SERVES, "placement": {"labels": labels or {}},
              "sandbox": {"network": True, "read": [keys], "write": ["state"]},
              "config": {"keys": keys, "seeds": list(seeds), **config}}]
 

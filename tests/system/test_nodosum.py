@@ -18,7 +18,7 @@ PARTITION = float(os.environ.get("CELL_TEST_PARTITION", "6")) # seconds; 60 by h
 @pytest.fixture
 def five(make_cluster, build, short_dir):
     """Five nodes that know each other."""
-    cluster = nodosums.make(make_cluster, build, short_dir, 5, labels=["zone=a"])
+    cluster = nodosums.make(make_cluster, build, short_dir, 5, labels={"zone": "a"})
     cluster.up()
     nodosums.agree(cluster, list(cluster), 2 + SLACK, "five nodes know each other")
     return cluster
