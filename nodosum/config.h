@@ -29,9 +29,10 @@ struct nodosum_settings {
     struct nodosum_label label[NODOSUM_META_LABELS_MAX];
 };
 
-/* Read `text`, YAML as the runtime hands it over; "" gives the defaults. ERR_INVALID: `why` says which field
- * is wrong, and how; *ret is untouched. ERR_NOMEM. */
-enum err nodosum_config_read(const char *text, struct nodosum_settings *ret,
+/* Read `text`, YAML as the runtime hands it over; "" gives the defaults. labels: placement.labels of this cell's entry,
+ * "disk=nvme,zone=a": what the node says of itself to the others. ERR_INVALID: `why` says which field is wrong, and how;
+ * *ret is untouched. ERR_NOMEM. */
+enum err nodosum_config_read(const char *text, const char *labels, struct nodosum_settings *ret,
                              char why[CONF_WHY_SIZE]) MUST_CHECK;
 
 #endif

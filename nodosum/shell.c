@@ -369,8 +369,8 @@ enum err nodosum_shell_open(struct cell *cell, void *state)
     char why[CONF_WHY_SIZE];
 
     s->cell = cell;
-    s->socket = s->looking = s->store.dir_fd = -1;
-    enum err e = nodosum_config_read(cell_config(cell), &s->settings, why);
+    s->socket = s->store.dir_fd = -1;
+    enum err e = nodosum_config_read(cell_config(cell), cell_labels(cell), &s->settings, why);
     if (e != ERR_OK) {
         log_error("NODOSUM-CONFIG", "reason=%s", e == ERR_INVALID ? why : err_name(e));
         return e;
@@ -379,7 +379,7 @@ enum err nodosum_shell_open(struct cell *cell, void *state)
     s->metric_events = cell_metric_counter(cell, "cell_nodosum_events_total", "changes of membership seen");
     s->metric_refused = cell_metric_counter(cell, "cell_nodosum_refused_total", "sealed packets that were no packets");
     s->metric_health = cell_metric_gauge(cell, "cell_nodosum_health", "local health multiplier, 0 is well");
-    s->neighbours.group = s->neighbours.own = -1;
+    s->neighbours.group = s->neighbours.own = s->looking = -1;
     e = load_keys(s);
     e = e == ERR_OK ? open_socket(s) : e;
     if (e == ERR_OK && nodosum_resolver_is_wanted(&s->settings)) {

@@ -134,8 +134,8 @@ def test_a_deadline_crosses_the_nodes(two):
     start = time.monotonic()
     assert ask(two.a, "callee@b", deadline_ms=600, later_ms=20000)[0] == "TIMEOUT"
     assert 0.5 < time.monotonic() - start < 8
-    remaining = ask(two.a, "callee@b", deadline_ms=5000, later_ms=1)[3]
-    assert 0 < remaining <= 5000
+    remaining = ask(two.a, "callee@b", deadline_ms=3000, later_ms=1)[3]
+    assert 0 < remaining <= 3000, "what is left, not what an envelope says that says nothing"
 
 
 def test_whoever_dies_comes_back(two):

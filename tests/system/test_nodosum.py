@@ -18,7 +18,7 @@ PARTITION = float(os.environ.get("CELL_TEST_PARTITION", "6")) # seconds; 60 by h
 @pytest.fixture
 def five(make_cluster, build, short_dir):
     """Five nodes that know each other."""
-    cluster = nodosums.make(make_cluster, build, short_dir, 5, labels=["zone=a"])
+    cluster = nodosums.make(make_cluster, build, short_dir, 5, labels={"zone": "a"})
     cluster.up()
     nodosums.agree(cluster, list(cluster), 2 + SLACK, "five nodes know each other")
     return cluster
@@ -150,7 +150,7 @@ def test_a_node_that_gets_another_address_is_found_there(five):
     five.inside(five[4].namespace, "ip", "addr", "add", "10.77.0.99/16", "dev", "eth0")
 
     def place(node):
-        return {m["name"]: m["address"] for m in node.cli("members", json=True)["members"]}.get("node-5")
+        return nodosums.seen(node, 4).get("node-5")
 
     five.wait_each(list(five), place, f"10.77.0.99:{nodosums.PORT}", 4 + SLACK, "node-5 is somewhere else")
     nodosums.agree(five, list(five), 2 + SLACK, "and all know each other")

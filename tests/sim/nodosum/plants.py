@@ -22,7 +22,7 @@ PLANTS = {
     "stale-as-fresh": ("merge.c", "unit:merge", "an incarnation heard of by a suspicion counts as known whole", [
         ("        k->is_stale = true;\n", "")]),
     "back-in-silence": ("merge.c", "worlds", "who comes back is no event", [
-        ("        nodosum_events_add(n, NODOSUM_JOINED, index);\n    } else if", "    } else if")]),
+        ("        joined(n, from, index);\n    } else if", "    } else if")]),
     "dies-twice": ("merge.c", "worlds", "who is dead fails again", [
         ("    if (was_living || state == NODOSUM_LEFT) {", "    if (was_living || state != NODOSUM_ALIVE) {"),
         ("    if (!nodosum_table_is_living(k) && k->state >= state) {", "    if (false) {")]),
@@ -143,7 +143,7 @@ PLANTS = {
     "no-seeds": ("sync.c", "storm", "seeds are not asked", [
         ("    try_seeds(n, is_alone ? JOIN_SEEDS : 1);\n", "    (void)try_seeds;\n")]),
     "unknown-answers": ("sync.c", "unit:sync", "a seed answers without saying who it is", [
-        ("nodosum_gossip_add(n, NODOSUM_SELF, p) && !nodosum_packet_add(p, &m)", "!nodosum_packet_add(p, &m)")]),
+        ("nodosum_gossip_add(n, NODOSUM_SELF, p) && !nodosum_packet_add(p, m)", "!nodosum_packet_add(p, m)")]),
     "no-hurry": ("sync.c", "unit:sync", "changes are not compared soon", [
         ("    n->sync_us = soon_us < n->sync_us ? soon_us : n->sync_us;\n", "    (void)soon_us;\n")]),
     "left-in-silence": ("core.c", "leave", "who leaves tells nobody", [
