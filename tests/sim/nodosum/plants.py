@@ -43,7 +43,7 @@ PLANTS = {
     "out-of-order": ("table.c", "worlds", "a newcomer is put at the end of the ordered list", [
         ("    memmove(n->sorted + place + 1, n->sorted + place, (n->count - place) * sizeof *n->sorted);\n    n->sorted[place] = index;",
          "    place = n->count;\n    n->sorted[place] = index;")]),
-    "told-once": ("gossip.c", "crash", "news is told once", [
+    "told-once": ("gossip.c", "unit:gossip", "news is told once", [
         ("    return NODOSUM_SENDS_FACTOR * digits;", "    return 1;")]),
     "told-for-ever": ("gossip.c", "idle", "news never gets old", [
         ("                if (fits && l + 1 < times) {\n                    link_news(n, index, (uint8_t)(l + 1));",
@@ -146,7 +146,7 @@ PLANTS = {
         ("nodosum_gossip_add(n, NODOSUM_SELF, p) && !nodosum_packet_add(p, m)", "!nodosum_packet_add(p, m)")]),
     "no-hurry": ("sync.c", "unit:sync", "changes are not compared soon", [
         ("    n->sync_us = soon_us < n->sync_us ? soon_us : n->sync_us;\n", "    (void)soon_us;\n")]),
-    "left-in-silence": ("core.c", "leave", "who leaves tells nobody", [
+    "left-in-silence": ("core.c", "unit:core", "who leaves tells nobody", [
         ("        nodosum_table_set(n, NODOSUM_SELF, NODOSUM_LEFT);\n        nodosum_gossip_news(n, NODOSUM_SELF);",
          "        nodosum_table_set(n, NODOSUM_SELF, NODOSUM_LEFT);\n        nodosum_gossip_drop(n, NODOSUM_SELF);")]),
     "strangers-unheard": ("core.c", "worlds", "who introduces itself is not taken in", [
