@@ -1,7 +1,8 @@
 /* One client for both doors: enveloped Greet requests over an nng req0 socket, one after another, and
  * many requests in one message. The echo sends the request back; a cell must answer every one with OK.
  *
- *   nng_calls URL echo|cell ROUNDS BATCH     prints "p50_ns p99_ns mean_ns" of the rounds */
+ *   nng_calls URL echo|cell ROUNDS BATCH [ROUTE]   prints "p50_ns p99_ns mean_ns" of the rounds; ROUTE: of a cell of
+ *                                                  another node, at the socket of a gateway */
 #include <inttypes.h>
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/req.h>
@@ -40,7 +41,7 @@ static void must(int fault, const char *what)
     }
 }
 
-static nng_msg *pack(int batch, uint64_t first_id)
+static nng_msg *pack(int batch, uint64_t first_id, const char *route)
 {
     static Cell__Envelope__Request request[BATCH_MAX];
     static Cell__Envelope__Request *list[BATCH_MAX];
@@ -52,6 +53,7 @@ static nng_msg *pack(int batch, uint64_t first_id)
         request[i].id = first_id + (uint64_t)i;
         request[i].operation = OPERATION;
         request[i].deadline_ms = DEADLINE_MS;
+        request[i].route = (char *)route;
         request[i].body.data = body;
         request[i].body.len = sizeof body;
         list[i] = &request[i];
@@ -92,13 +94,15 @@ static int by_size(const void *a, const void *b)
 int main(int argc, char **argv)
 {
     static uint64_t took[ROUNDS_MAX];
-    int rounds = argc == 5 ? atoi(argv[3]) : 0;
-    int batch = argc == 5 ? atoi(argv[4]) : 0;
+    bool is_whole = argc == 5 || argc == 6;
+    int rounds = is_whole ? atoi(argv[3]) : 0;
+    int batch = is_whole ? atoi(argv[4]) : 0;
+    const char *route = argc == 6 ? argv[5] : "";
     nng_socket door;
     uint64_t sum = 0;
 
     if (rounds < 1 || rounds > ROUNDS_MAX || batch < 1 || batch > BATCH_MAX) {
-        (void)fprintf(stderr, "usage: nng_calls URL echo|cell ROUNDS BATCH\n");
+        (void)fprintf(stderr, "usage: nng_calls URL echo|cell ROUNDS BATCH [ROUTE]\n");
         return 64;
     }
     bool is_cell = strcmp(argv[2], "cell") == 0;
@@ -107,7 +111,7 @@ int main(int argc, char **argv)
     must(nng_dial(door, argv[1], NULL, 0), "dial");
     for (int i = -rounds / 10; i < rounds; i++) { /* the first tenth warms up */
         uint64_t begin = now_ns();
-        nng_msg *message = pack(batch, (uint64_t)(i + rounds) * BATCH_MAX + 1);
+        nng_msg *message = pack(batch, (uint64_t)(i + rounds) * BATCH_MAX + 1, route);
         must(nng_sendmsg(door, message, 0), "send");
         must(nng_recvmsg(door, &message, 0), "receive");
         check(message, is_cell, batch);

@@ -15,7 +15,7 @@ enum err cli_ask_connect(struct cli *cli, const char *who, const char *endpoint,
 {
     ask->fd = -1;
     snprintf(ask->who, sizeof ask->who, "%s", who);
-    ask->path[0] = '\0';
+    ask->path[0] = ask->route[0] = '\0';
     /* The endpoint comes from another process: it names a socket below the run directory or
      * nothing. */
     if (*endpoint == '/' || strstr(endpoint, "..") != NULL ||

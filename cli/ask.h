@@ -19,7 +19,7 @@ struct cli_ask {
 };
 
 /* Connect to the nucleus, or to the cell whose socket file `endpoint` is relative to the run
- * directory. quiet: says nothing on failure. Close with cli_ask_close also after an error. */
+ * directory; the cell itself is meant until a route is set. quiet: says nothing on failure. Close with cli_ask_close also after an error. */
 int cli_ask_nucleus(struct cli *cli, struct cli_ask *ask) MUST_CHECK;
 int cli_ask_cell(struct cli *cli, const char *who, const char *endpoint, struct cli_ask *ask)
     MUST_CHECK;

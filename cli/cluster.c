@@ -325,8 +325,9 @@ int cli_cluster_topology(struct cli *cli)
 
 static int print_found(struct cli *cli, const Cell__Nodosum__DiscoverReply *reply)
 {
-    static const char *const heads[] = {"NODE", "KIND", "STATE", "ADDRESS", ">RTT"};
+    static const char *const heads[] = {"NODE", "KIND", "STATE", "ADDRESS", ">RTT", ">READY", ">SCORE", ">LATENCY"};
     struct cli_paint_table table;
+    char text[TEXT_SIZE];
 
     cli_paint_table_init(&table, heads, ARRAY_LEN(heads));
     for (size_t i = 0; i < reply->n_found; i++) {
@@ -336,6 +337,16 @@ static int print_found(struct cli *cli, const Cell__Nodosum__DiscoverReply *repl
         cli_paint_table_add(&table, state_style(f->state), f->state);
         cli_paint_table_add(&table, CLI_PAINT_PLAIN, f->address);
         add_rtt(&table, f->rtt_us, f->is_self);
+        if (f->ready == 0) { /* a node */
+            for (int k = 0; k < 3; k++) {
+                cli_paint_table_add(&table, CLI_PAINT_DIM, "-");
+            }
+            continue;
+        }
+        cli_paint_table_addf(&table, CLI_PAINT_PLAIN, "%" PRIu32, f->ready);
+        cli_paint_table_addf(&table, CLI_PAINT_PLAIN, "%" PRIu32, f->score);
+        cli_view_us(f->latency_us, text, sizeof text);
+        cli_paint_table_add(&table, CLI_PAINT_PLAIN, text);
     }
     return print_table(cli, &table);
 }
@@ -344,10 +355,11 @@ int cli_cluster_discover(struct cli *cli)
 {
     Cell__Nodosum__DiscoverRequest request = CELL__NODOSUM__DISCOVER_REQUEST__INIT;
     AUTO_ASK struct cli_ask ask = {.fd = -1};
+    struct name_ref ref;
     ProtobufCMessage *reply;
 
-    if (!name_valid_str(cli->args[0])) {
-        return cli_fail_usage(cli, "write a name of a cell or node in a-z, 0-9, _ and -", "\"%s\" is no name",
+    if (name_ref_parse(cli->args[0], &ref) != ERR_OK || ref.instance >= 0 || ref.node[0] != '\0') {
+        return cli_fail_usage(cli, "write a node's name or [NAMESPACE/]CELL in a-z, 0-9, _ and -", "\"%s\" is no name",
                               cli->args[0]);
     }
     request.name = (char *)cli->args[0];
@@ -365,8 +377,8 @@ int cli_cluster_discover(struct cli *cli)
         status = print_found(cli, found);
     }
     if (status == CLI_DONE && found->n_found == 0) {
-        status = cli_fail(cli, ERR_NOT_FOUND, "`cell members` shows the nodes; a node says what it offers in its "
-                          "manifest (nodosum, config.offers)", "no living node is called %s or offers it", request.name);
+        status = cli_fail(cli, ERR_NOT_FOUND, "`cell members` shows the nodes; a node offers the cells that its "
+                          "gateway exports", "no living node is called %s or offers it", request.name);
     }
     cli_ask_free(reply);
     return status;

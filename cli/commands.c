@@ -17,6 +17,7 @@
 #include "cli/new.h"
 #include "cli/node.h"
 #include "cli/raft.h"
+#include "cli/resolve.h"
 #include "cli/status.h"
 #include "cli/test.h"
 #include "cli/token.h"
@@ -266,11 +267,25 @@ const struct cli_command cli_commands[] = {
         .run = cli_cluster_topology,
     },
     {
+        .name = "resolve",
+        .summary = "who has a cell, here and on other nodes",
+        .about = "Shows this node's ready instances of CELL, and the other nodes that have it: how many are ready, "
+                 "how well calls go (100: none fails), how long half of them take. Here that is the time inside the "
+                 "cell; elsewhere the whole call as this node's gateway measured it, or what the node says and the "
+                 "round trip to it. Exit status 1 when nobody has it.",
+        .params = {{"CELL", "a cell or instance: [NAMESPACE/]CELL[.INSTANCE]", CLI_CELL, false, false}},
+        .examples = "where calls of greeter go\ncell resolve greeter\n"
+                    "the fastest, for a program\n"
+                    "cell resolve greeter --json | jq -r '.endpoints | min_by(.latency_us).node'",
+        .prints_json = true,
+        .run = cli_resolve_run,
+    },
+    {
         .name = "discover",
         .summary = "on which nodes a name is found",
         .about = "Shows the living nodes that are called NAME or offer a cell of this name to others, the "
-                 "nearest first. Exit status 1 when there is none.",
-        .params = {{"NAME", "of a cell or node", CLI_ANY, false, false}},
+                 "best first. Exit status 1 when there is none.",
+        .params = {{"NAME", "of a node, or [NAMESPACE/]CELL", CLI_ANY, false, false}},
         .examples = "where a greeter is\ncell discover greeter\n"
                     "the address of the nearest, for a program\n"
                     "cell discover greeter --json | jq -r '.found[0].address'",
@@ -441,7 +456,8 @@ const struct cli_command cli_commands[] = {
     {
         .name = "member",
         .summary = "who has joined: list, remove",
-        .about = "`list` shows the nodes that were let in. `remove` gives a node's name free, for another to take. "
+        .about = "`list` shows the nodes that were let in. `remove` shuts a node out: its certificate is revoked, the "
+                 "cluster's key changes without it, and its name is free. Others hear of it within seconds. "
                  "Runs on the node of `cell init`, whose cell issuer answers.",
         .params = {{"ACTION", "list or remove", CLI_ANY, false, false},
                    {"NAME", "of the node, for remove", CLI_ANY, true, false}},
@@ -452,10 +468,11 @@ const struct cli_command cli_commands[] = {
     {
         .name = "rotate",
         .summary = "replace the cluster's key or this node's certificate",
-        .about = "`cluster-key` draws a new one; the one before stays valid until the next rotation, so that nodes can "
-                 "follow one by one, each with `cell join` and a fresh token. `certificate` makes a new one "
-                 "for this node. Both on the node of `cell init`. Cells get what is new with `cell restart`.",
+        .about = "`cluster-key` draws a new one, which every node fetches within seconds (cell renewer); the one before "
+                 "stays valid for the time of grace. `certificate` makes a new one for this node. Both on the node of "
+                 "`cell init`. Cells that run get what is new without a restart.",
         .params = {{"WHAT", "cluster-key or certificate", CLI_ANY, false, false}},
+        .options = {{"grace", 0, "DURATION", "how long the key before stays, default 5m", CLI_ANY}},
         .examples = "a new cluster key\ncell rotate cluster-key",
         .prints_json = true,
         .run = cli_node_rotate,

@@ -319,6 +319,7 @@ int cli_join_run(struct cli *cli)
     }
     if (status == CLI_DONE) {
         compare_clocks(j);
+        cli_node_tell(cli);
         status = cli_node_show(cli, &j->vault);
     }
     forget(j);

@@ -11,8 +11,14 @@
 #include "cli/clock.h"
 #include "cli/cluster.h"
 #include "cli/place.h"
+#include "cli/token.h"
 #include "common/base/bytes.h"
 #include "common/base/name.h"
+#include "proto/nucleus.pb-c.h"
+
+enum {
+    TOLD_MS = 5000, /* the supervisor reads some small files */
+};
 
 uint64_t cli_node_now_s(void)
 {
@@ -321,6 +327,24 @@ static int rotate_certificate(struct cli *cli, struct vault *v)
     return e == ERR_OK ? CLI_DONE : cli_node_refuse(cli, v, e);
 }
 
+void cli_node_tell(struct cli *cli)
+{
+    Cell__Nucleus__RekeyRequest request = CELL__NUCLEUS__REKEY_REQUEST__INIT;
+    AUTO_ASK struct cli_ask ask = {.fd = -1};
+    ProtobufCMessage *reply = NULL;
+    char text[SP_TEXT_SIZE] = "";
+
+    if (*cli->run_dir == '\0' || cli_ask_connect(cli, "nucleus", "nucleus.sock", &ask) != ERR_OK) {
+        return; /* nothing runs: they get it when they start */
+    }
+    enum err e = cli_ask_try(&ask, &cell__nucleus__nucleus__descriptor, "Rekey", CELL__NUCLEUS__OP__OP_REKEY, &request.base,
+                             TOLD_MS, &reply, text);
+    cli_ask_free(reply);
+    if (e != ERR_OK) {
+        cli_fail_note("the node runs and was not told (%s): `cell restart` of the cells with sandbox.keys", err_text(e));
+    }
+}
+
 int cli_node_rotate(struct cli *cli)
 {
     bool is_cluster = strcmp(cli->args[0], "cluster-key") == 0;
@@ -328,6 +352,9 @@ int cli_node_rotate(struct cli *cli)
 
     if (!is_cluster && strcmp(cli->args[0], "certificate") != 0) {
         return cli_fail_usage(cli, NULL, "\"%s\" is none of cluster-key, certificate", cli->args[0]);
+    }
+    if (is_cluster && cli_token_has_issuer(cli)) {
+        return cli_token_rotate(cli);
     }
     int status = cli_node_open(cli, &v, false);
     if (status == CLI_DONE) {
@@ -337,8 +364,10 @@ int cli_node_rotate(struct cli *cli)
         status = is_cluster ? rotate_cluster(cli, &v) : rotate_certificate(cli, &v);
     }
     if (status == CLI_DONE) {
-        cli_fail_note("cells get the new keys with `cell restart`%s",
-                      is_cluster ? "; every other node by `cell join` with a fresh token" : "");
+        cli_node_tell(cli);
+        if (is_cluster) {
+            cli_fail_note("other nodes fetch it when the cell issuer runs here");
+        }
         status = cli_node_show(cli, &v);
     }
     vault_close(&v);
@@ -379,7 +408,7 @@ static int may_leave(struct cli *cli, const struct vault *v)
 static int leave(struct cli *cli, struct vault *v)
 {
     static const char *const files[] = {VAULT_CLUSTER, VAULT_NODE_CRT, VAULT_NODE_KEY, VAULT_CA_KEY, VAULT_CA_CRT,
-                                        CLI_NODE_NEXT};
+                                        VAULT_CA_CRL, CLI_NODE_NEXT};
     struct identity i;
     int status = cli_node_open(cli, v, false);
 

@@ -33,6 +33,9 @@ int cli_node_read_pem(struct cli *cli, struct vault *v, const char *name, char r
 /* Print who and where this node is: the whole answer of init, join and identity. */
 int cli_node_show(struct cli *cli, struct vault *v) MUST_CHECK;
 
+/* Cells that run, if any do, get what changed in the files. */
+void cli_node_tell(struct cli *cli);
+
 /* Seconds since 1970. */
 uint64_t cli_node_now_s(void);
 

@@ -5,6 +5,11 @@
 #include <string.h>
 
 #include "cli/place.h"
+#include "cli/resolve.h"
+
+enum {
+    START_MS = 30000, /* for a cell that starts on demand to be ready */
+};
 
 static void name_instance(struct cli_target *t, const char *space, const char *cell,
                           uint32_t instance)
@@ -106,32 +111,90 @@ static const Cell__Nucleus__Resolved *best(const Cell__Nucleus__ResolveReply *re
     return found;
 }
 
-static int resolve(struct cli *cli, struct cli_ask *ask, const struct name_ref *ref,
-                   struct cli_target *ret)
+/* By way of this node's gateway. */
+static bool route_to(struct cli *cli, const struct name_ref *ref, struct cli_target *ret)
 {
-    Cell__Nucleus__ResolveRequest request = CELL__NUCLEUS__RESOLVE_REQUEST__INIT;
-    char name[NAME_REF_SIZE];
+    struct name_ref gateway = {.instance = -1};
+
+    (void)snprintf(gateway.cell, sizeof gateway.cell, NAME_GATEWAY);
+    if (!cli_target_socket(cli, &gateway, ret)) {
+        return false;
+    }
+    name_ref_format(ref, ret->route);
+    (void)snprintf(ret->who, sizeof ret->who, "%s", ret->route);
+    return true;
+}
+
+/* Some other node has it. */
+static bool is_elsewhere(struct cli *cli, const struct name_ref *ref)
+{
+    Cell__Gateway__ResolveReply *reply = ref->instance < 0 ? cli_resolve_elsewhere(cli, ref) : NULL;
+    bool is_there = reply != NULL && reply->n_nodes > 0;
+
+    cli_ask_free(reply == NULL ? NULL : &reply->base);
+    return is_there;
+}
+
+/* This node starts it when somebody asks, and here somebody does. Says why it does not come. */
+static int start(struct cli *cli, struct cli_ask *ask, const char *name)
+{
+    Cell__Nucleus__StartRequest request = CELL__NUCLEUS__START_REQUEST__INIT;
     ProtobufCMessage *reply;
 
-    name_ref_format(ref, name);
-    request.target = name;
-    int status = cli_ask_nucleus_for(cli, ask, "Resolve", CELL__NUCLEUS__OP__OP_RESOLVE,
-                                     &request.base, CLI_DEADLINE_MS, &reply);
-    if (status != CLI_DONE) {
-        return status;
+    request.target = (char *)name;
+    request.wait = true;
+    int status = cli_ask_nucleus_for(cli, ask, "Start", CELL__NUCLEUS__OP__OP_START, &request.base, START_MS, &reply);
+    if (status == CLI_DONE) {
+        cli_ask_free(reply);
     }
-    const Cell__Nucleus__Resolved *r = best((const Cell__Nucleus__ResolveReply *)reply);
-    if (r == NULL || strlen(r->endpoint) >= sizeof ret->endpoint) {
-        status = not_running(cli, ref, "no instance of it is running");
-    } else {
-        snprintf(ret->endpoint, sizeof ret->endpoint, "%s", r->endpoint);
-        name_instance(ret, r->namespace_, r->cell, r->instance);
-    }
-    cli_ask_free(reply);
     return status;
 }
 
-int cli_target_find(struct cli *cli, const struct name_ref *ref, struct cli_target *ret)
+/* One look at this node. CLI_DONE with ret->endpoint "": no instance is ready. */
+static int look_here(struct cli *cli, struct cli_ask *ask, const char *name, bool *ret_on_demand, struct cli_target *ret)
+{
+    Cell__Nucleus__ResolveRequest request = CELL__NUCLEUS__RESOLVE_REQUEST__INIT;
+    char text[SP_TEXT_SIZE] = "";
+    ProtobufCMessage *message;
+
+    request.target = (char *)name;
+    enum err e = cli_ask_try(ask, &cell__nucleus__nucleus__descriptor, "Resolve", CELL__NUCLEUS__OP__OP_RESOLVE,
+                             &request.base, CLI_DEADLINE_MS, &message, text);
+    if (e != ERR_OK) {
+        return cli_ask_explain(cli, ask, "Resolve", e, text);
+    }
+    const Cell__Nucleus__ResolveReply *reply = (const Cell__Nucleus__ResolveReply *)message;
+    const Cell__Nucleus__Resolved *r = best(reply);
+    *ret_on_demand = reply->on_demand;
+    if (r != NULL && strlen(r->endpoint) < sizeof ret->endpoint) {
+        snprintf(ret->endpoint, sizeof ret->endpoint, "%s", r->endpoint);
+        name_instance(ret, r->namespace_, r->cell, r->instance);
+    }
+    cli_ask_free(message);
+    return CLI_DONE;
+}
+
+static int resolve(struct cli *cli, struct cli_ask *ask, const struct name_ref *ref, bool is_anywhere,
+                   struct cli_target *ret)
+{
+    char name[NAME_REF_SIZE];
+    bool on_demand = false;
+
+    name_ref_format(ref, name);
+    int status = look_here(cli, ask, name, &on_demand, ret);
+    if (status == CLI_DONE && ret->endpoint[0] == '\0' && is_anywhere && on_demand) {
+        status = start(cli, ask, name);
+        if (status == CLI_DONE) {
+            status = look_here(cli, ask, name, &on_demand, ret);
+        }
+    }
+    if (status == CLI_DONE && ret->endpoint[0] == '\0') {
+        status = not_running(cli, ref, "no instance of it is running");
+    }
+    return status;
+}
+
+static int find(struct cli *cli, const struct name_ref *ref, bool is_anywhere, struct cli_target *ret)
 {
     AUTO_ASK struct cli_ask ask = {.fd = -1};
 
@@ -150,20 +213,30 @@ int cli_target_find(struct cli *cli, const struct name_ref *ref, struct cli_targ
     }
     enum err e = cli_ask_connect(cli, "nucleus", "nucleus.sock", &ask);
     if (e == ERR_OK) {
-        return resolve(cli, &ask, ref, ret);
+        return resolve(cli, &ask, ref, is_anywhere, ret);
     }
     return cli_target_socket(cli, ref, ret) ? CLI_DONE : cli_ask_explain_connect(cli, &ask, e);
 }
 
+int cli_target_find(struct cli *cli, const struct name_ref *ref, struct cli_target *ret)
+{
+    return find(cli, ref, false, ret);
+}
+
 int cli_target_find_anywhere(struct cli *cli, const struct name_ref *ref, struct cli_target *ret)
 {
-    struct name_ref gateway = {.instance = -1};
+    struct name_ref gateway = {.instance = -1}, any = *ref;
 
     if (ref->node[0] == '\0') {
-        return cli_target_find(cli, ref, ret);
+        /* As the runtime looks for it: this node, the others, then it is started (NOD-5). */
+        if (*cli->run_dir == '\0' || cli_target_socket(cli, ref, ret) || !is_elsewhere(cli, ref)) {
+            return find(cli, ref, true, ret);
+        }
+        (void)snprintf(any.node, sizeof any.node, NAME_ANY);
+        return route_to(cli, &any, ret) ? CLI_DONE : find(cli, ref, true, ret);
     }
     (void)snprintf(gateway.cell, sizeof gateway.cell, NAME_GATEWAY);
-    int status = cli_target_find(cli, &gateway, ret);
+    int status = find(cli, &gateway, false, ret);
     if (status == CLI_DONE) {
         name_ref_format(ref, ret->route);
         (void)snprintf(ret->who, sizeof ret->who, "%s", ret->route);

@@ -19,7 +19,8 @@ struct cli_target {
  * CLI_FAILED or CLI_USAGE after saying why. */
 int cli_target_find(struct cli *cli, const struct name_ref *ref, struct cli_target *ret) MUST_CHECK;
 
-/* The same, for "greeter@db-2" too: then the target is this node's gateway, with a route. */
+/* The same, for "greeter@db-2" and "greeter@*" too: then the target is this node's gateway, with a route; and so it is for
+ * "greeter" when only other nodes have it. What nobody has and starts on demand is started. */
 int cli_target_find_anywhere(struct cli *cli, const struct name_ref *ref, struct cli_target *ret) MUST_CHECK;
 
 /* The same by socket files alone: no question to anybody, so for completion too. false: there is none;

@@ -221,9 +221,44 @@ static int remove_member(struct cli *cli)
     if (status == CLI_DONE && cli->json) {
         status = emit(cli, reply);
     } else if (status == CLI_DONE) {
-        puts("its name is free");
-        cli_fail_note("its certificate and cluster key stay valid: `cell rotate cluster-key` shuts it out of the cluster's "
-                      "datagrams");
+        const Cell__Issuer__RemoveMemberReply *r = (const Cell__Issuer__RemoveMemberReply *)reply;
+        puts("removed: its certificate is revoked, and the cluster's key changes without it");
+        cli_fail_note("nodes fetch revocation list %" PRIu32 " and epoch %" PRIu32 " within seconds; `cell members` shows them",
+                      r->crl, r->epoch);
+    }
+    cli_ask_free(reply);
+    return status;
+}
+
+bool cli_token_has_issuer(struct cli *cli)
+{
+    struct cli_ask ask = {.fd = -1};
+    bool runs = *cli->run_dir != '\0' && cli_ask_connect(cli, "issuer", "default/issuer.0.sock", &ask) == ERR_OK;
+
+    cli_ask_close(&ask);
+    return runs;
+}
+
+/* ---- keys ---------------------------------------------------------------------------------------------------- */
+
+int cli_token_rotate(struct cli *cli)
+{
+    Cell__Issuer__RotateRequest ask = CELL__ISSUER__ROTATE_REQUEST__INIT;
+    ProtobufCMessage *reply = NULL;
+    uint32_t grace_ms = 0;
+    int status = cli_args_duration_ms(cli, "grace", &grace_ms);
+
+    if (status != CLI_DONE) {
+        return status;
+    }
+    ask.grace_s = (grace_ms + 999) / 1000;
+    status = ask_issuer(cli, "Rotate", CELL__ISSUER__OP__OP_ROTATE, &ask.base, &reply);
+    if (status == CLI_DONE && cli->json) {
+        status = emit(cli, reply);
+    } else if (status == CLI_DONE) {
+        const Cell__Issuer__RotateReply *r = (const Cell__Issuer__RotateReply *)reply;
+        printf("epoch %" PRIu32 "; the key before is good for %" PRIu32 " s more\n", r->epoch, r->grace_s);
+        cli_fail_note("every node with the cell renewer fetches it within seconds; `cell members` shows who has it");
     }
     cli_ask_free(reply);
     return status;

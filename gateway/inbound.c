@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/arena.h"
+#include "common/base/bytes.h"
 #include "common/run/call.h"
 #include "common/run/cell_ask.h"
 #include "common/run/log.h"
@@ -14,6 +15,14 @@ enum {
     IN_ARENA_FACTOR = 4, /* memory of a parsed envelope and its answers over its size */
 };
 
+/* One request of a message. */
+struct one {
+    struct gateway_in *in;
+    uint32_t index;
+    uint64_t asked;   /* names it to the runtime */
+    bool is_open;     /* it has not ended        */
+};
+
 /* One message of requests. */
 struct gateway_in {
     struct gateway_in *next, **back; /* of all */
@@ -21,15 +30,12 @@ struct gateway_in {
     struct nodelink_ticket ticket;
     char node[NODE_NAME_MAX + 1];
     struct arena arena; /* the requests, and the answers until they go */
+    bool is_apart;      /* each answer goes as soon as it is there */
+    bool is_dispatching; /* … but what is answered at once goes together */
     uint32_t count, left;
+    struct one *one;
     Cell__Envelope__Reply *reply;
     Cell__Envelope__Reply **slot;
-};
-
-/* One request of it. */
-struct one {
-    struct gateway_in *in;
-    uint32_t index;
 };
 
 static void in_free(struct gateway_in *in)
@@ -43,8 +49,9 @@ static void in_free(struct gateway_in *in)
     free(in);
 }
 
-static void send_replies(struct gateway_shell *s, const struct nodelink_ticket *ticket, Cell__Envelope__Reply **slot,
-                         size_t count)
+/* is_last: the message is answered with it. */
+static enum err send_replies(struct gateway_shell *s, const struct nodelink_ticket *ticket, Cell__Envelope__Reply **slot,
+                             size_t count, bool is_last)
 {
     Cell__Envelope__Replies replies = CELL__ENVELOPE__REPLIES__INIT;
 
@@ -55,16 +62,17 @@ static void send_replies(struct gateway_shell *s, const struct nodelink_ticket *
     AUTO_FREE uint8_t *bytes = malloc(size);
     if (bytes == NULL) {
         log_error("GATEWAY-NOMEM", "size=%zu action=unanswered", size);
-        return; /* the other side's deadline ends it */
+        return ERR_NOMEM; /* the other side's deadline ends it */
     }
     (void)cell__envelope__replies__pack(&replies, bytes);
-    enum err e = nodelink_answer(s->links, ticket, bytes, size);
+    enum err e = (is_last ? nodelink_answer : nodelink_answer_part)(s->links, ticket, bytes, size);
     if (e != ERR_OK) {
-        log_debug("GATEWAY-UNANSWERED", "error=%s", err_name(e)); /* the link ended: its node knows */
+        log_debug("GATEWAY-UNANSWERED", "error=%s", err_name(e)); /* the link ended: its node knows; or it is slow */
     }
+    return e;
 }
 
-/* A message that cannot be taken apart. */
+/* A message that cannot be taken apart, or is one too many. */
 static void refuse(struct gateway_shell *s, const struct nodelink_ticket *ticket, enum err e, const char *text)
 {
     Cell__Envelope__Reply reply = CELL__ENVELOPE__REPLY__INIT, *slot = &reply;
@@ -73,18 +81,21 @@ static void refuse(struct gateway_shell *s, const struct nodelink_ticket *ticket
     reply.status = err_to_wire(e);
     reply.message = (char *)text;
     reply.retry_after_ms = e == ERR_LIMIT ? GATEWAY_BUSY_MS : 0;
-    send_replies(s, ticket, &slot, 1);
+    reply.unread = true;
+    (void)send_replies(s, ticket, &slot, 1, true);
 }
 
-/* Put one answer into its place; the last one sends them all. `in` is gone then. */
+/* Put one answer into its place. The last one of a message, or each if it may, goes; `in` is gone after the last. */
 static void answer(struct gateway_in *in, uint32_t index, const struct cell_packed_answer *a)
 {
     Cell__Envelope__Reply *reply = &in->reply[index];
 
+    in->one[index].is_open = false;
     reply->status = err_to_wire(a->e);
     reply->message = (char *)call_text_dup(&in->arena, a->text);
     reply->hint = (char *)call_text_dup(&in->arena, a->hint);
     reply->retry_after_ms = a->retry_after_ms;
+    reply->unread = a->is_unread;
     if (a->e == ERR_OK && a->size > 0) {
         reply->body.data = arena_alloc(&in->arena, a->size);
         if (reply->body.data == NULL) {
@@ -94,8 +105,16 @@ static void answer(struct gateway_in *in, uint32_t index, const struct cell_pack
             reply->body.len = a->size;
         }
     }
-    if (--in->left == 0) {
-        send_replies(in->shell, &in->ticket, in->slot, in->count);
+    bool is_last = --in->left == 0;
+    if (in->is_dispatching) {
+        return;
+    }
+    if (in->is_apart) {
+        (void)send_replies(in->shell, &in->ticket, &in->slot[index], 1, is_last);
+    } else if (is_last) {
+        (void)send_replies(in->shell, &in->ticket, in->slot, in->count, true);
+    }
+    if (is_last) {
         in_free(in);
     }
 }
@@ -105,6 +124,25 @@ static void on_answer(void *context, const struct cell_packed_answer *a)
     const struct one *one = context;
 
     answer(one->in, one->index, a);
+}
+
+/* A part goes over the link as it came; one that the link has no room for ends its request: nobody else's answers wait
+ * behind it. */
+static void on_part(void *context, const uint8_t *body, size_t size)
+{
+    const struct one *one = context;
+    struct gateway_in *in = one->in;
+    Cell__Envelope__Reply reply = CELL__ENVELOPE__REPLY__INIT, *slot = &reply;
+
+    reply.id = in->reply[one->index].id;
+    reply.status = err_to_wire(ERR_OK);
+    reply.more = true;
+    reply.body.data = (uint8_t *)body;
+    reply.body.len = size;
+    enum err e = send_replies(in->shell, &in->ticket, &slot, 1, false);
+    if (e != ERR_OK && cell_ask_cancel(in->shell->cell, one->asked) == ERR_OK) {
+        log_warn("GATEWAY-PARTS", "node=%s error=%s action=cancelled", in->node, err_name(e));
+    }
 }
 
 /* ---- who may what ------------------------------------------------------------------------------ */
@@ -134,32 +172,80 @@ static enum err judge(const struct gateway_in *in, const Cell__Envelope__Request
     return ERR_OK;
 }
 
+static enum err ask(struct one *one, const char *target, const Cell__Envelope__Request *r)
+{
+    bool takes_parts = one->in->is_apart && r->credit > 0 && r->credit <= INT32_MAX;
+    const struct cell_ask_packed packed = {
+        .ask = {.target = target, .operation = r->operation, .deadline_ms = r->deadline_ms, .context = one,
+                .is_idempotent = r->repeatable, .credit = takes_parts ? r->credit : 0, .holds_credit = true,
+                .ret_id = &one->asked},
+        .body = r->body.data, .size = r->body.len, .schema = r->schema, .key = r->idempotency_key.data,
+        .key_size = r->idempotency_key.len, .trace = r->trace.len == CALL_TRACE_LEN ? r->trace.data : NULL,
+        .done = on_answer, .part = takes_parts ? on_part : NULL};
+
+    return cell_ask_packed(one->in->shell->cell, &packed);
+}
+
 static void dispatch(struct gateway_in *in, uint32_t index, const Cell__Envelope__Request *r)
 {
     struct gateway_shell *s = in->shell;
     char target[NAME_REF_SIZE];
     const char *text = "";
-    struct one *one = arena_alloc(&in->arena, sizeof *one);
-    enum err e = one == NULL ? ERR_NOMEM : judge(in, r, target, &text);
+    enum err e = judge(in, r, target, &text);
 
     if (e == ERR_DENIED) {
         cell_metric_add(s->metric_denied, 1);
         log_warn("GATEWAY-DENIED", "node=%s route=%s operation=%" PRIu32, in->node, r->route, r->operation);
     }
+    in->one[index] = (struct one){.in = in, .index = index, .is_open = true};
     if (e == ERR_OK) {
-        *one = (struct one){.in = in, .index = index};
-        const struct cell_ask_packed packed = {
-            .ask = {.target = target, .operation = r->operation, .deadline_ms = r->deadline_ms, .context = one},
-            .body = r->body.data, .size = r->body.len, .schema = r->schema, .key = r->idempotency_key.data,
-            .key_size = r->idempotency_key.len, .trace = r->trace.len == CALL_TRACE_LEN ? r->trace.data : NULL,
-            .done = on_answer};
-        e = cell_ask_packed(s->cell, &packed);
+        e = ask(&in->one[index], target, r);
         text = "this node's gateway cannot ask just now";
     }
     if (e != ERR_OK) {
-        answer(in, index, &(struct cell_packed_answer){.e = e, .text = text, .hint = ""});
+        answer(in, index, &(struct cell_packed_answer){.e = e, .text = text, .hint = "", .is_unread = true});
     } else {
         cell_metric_add(s->metric_in, 1);
+    }
+}
+
+/* ---- words about earlier requests -------------------------------------------------------------- */
+
+/* The request of the same link that a note means; NULL: it has ended. */
+static struct one *find(const struct gateway_shell *s, const struct nodelink_ticket *from, const Cell__Envelope__Note *note)
+{
+    size_t route = from->trace_len - SP_WIRE_ID_LEN; /* all but the message's own number */
+
+    for (struct gateway_in *in = s->ins; in != NULL; in = in->next) {
+        const struct nodelink_ticket *t = &in->ticket;
+        if (t->link != from->link || t->trace_len != from->trace_len || memcmp(t->trace, from->trace, route) != 0 ||
+            (bytes_get_be32(t->trace + route) & INT32_MAX) != note->message) {
+            continue;
+        }
+        for (uint32_t i = 0; i < in->count; i++) {
+            if (in->one[i].is_open && in->reply[i].id == note->id) {
+                return &in->one[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+static void take_note(struct gateway_shell *s, const struct nodelink_ticket *from, const Cell__Envelope__Note *note)
+{
+    const struct one *one = find(s, from, note);
+    enum err e = ERR_OK;
+
+    if (one == NULL) {
+        return; /* answered in the meantime */
+    }
+    if (note->what_case == CELL__ENVELOPE__NOTE__WHAT_CANCEL) {
+        e = cell_ask_cancel(s->cell, one->asked);
+    } else if (note->what_case == CELL__ENVELOPE__NOTE__WHAT_CREDIT && note->credit > 0 && note->credit <= INT32_MAX) {
+        e = cell_ask_credit(s->cell, one->asked, note->credit);
+    }
+    if (e != ERR_OK) {
+        log_debug("GATEWAY-NOTE", "error=%s action=dropped", err_name(e)); /* it is over, or takes no parts */
     }
 }
 
@@ -177,18 +263,83 @@ static uint32_t count_of(const struct gateway_shell *s, const char *node)
 
 static bool make_replies(struct gateway_in *in, const Cell__Envelope__Requests *requests)
 {
+    in->one = arena_alloc(&in->arena, requests->n_requests * sizeof *in->one);
     in->reply = arena_alloc(&in->arena, requests->n_requests * sizeof *in->reply);
     in->slot = arena_alloc(&in->arena, requests->n_requests * sizeof *in->slot);
-    if (in->reply == NULL || in->slot == NULL) {
+    if (in->one == NULL || in->reply == NULL || in->slot == NULL) {
         return false;
     }
     for (uint32_t i = 0; i < requests->n_requests; i++) {
+        in->one[i] = (struct one){.in = in, .index = i};
         in->reply[i] = (Cell__Envelope__Reply)CELL__ENVELOPE__REPLY__INIT;
         in->reply[i].id = requests->requests[i]->id;
         in->slot[i] = &in->reply[i];
     }
+    in->is_apart = requests->apart;
     in->count = in->left = (uint32_t)requests->n_requests;
     return true;
+}
+
+/* Take a message apart; ERR_OK: its requests are to be carried out, or it holds notes alone. */
+static enum err open_message(struct gateway_in *in, const uint8_t *body, size_t size,
+                             Cell__Envelope__Requests **ret, const char **ret_text)
+{
+    struct gateway_shell *s = in->shell;
+    enum err e = call_open_envelope(&in->arena, body, size, s->message_bytes, ret, ret_text);
+
+    if (e != ERR_OK) {
+        return e;
+    }
+    for (size_t i = 0; i < (*ret)->n_notes; i++) {
+        take_note(s, &in->ticket, (*ret)->notes[i]);
+    }
+    if (s->in_count + (*ret)->n_requests > GATEWAY_IN_MAX ||
+        count_of(s, in->node) + (*ret)->n_requests > GATEWAY_IN_NODE_MAX) {
+        *ret_text = "too many requests of other nodes wait here";
+        return ERR_LIMIT;
+    }
+    *ret_text = "out of memory";
+    return (*ret)->n_requests == 0 || make_replies(in, *ret) ? ERR_OK : ERR_NOMEM;
+}
+
+/* Those that were refused at once need not wait for the others. */
+static void send_ready(struct gateway_in *in)
+{
+    Cell__Envelope__Reply **ready = arena_alloc(&in->arena, in->count * sizeof *ready);
+    size_t count = 0;
+
+    for (uint32_t i = 0; ready != NULL && i < in->count; i++) {
+        if (!in->one[i].is_open) {
+            ready[count++] = &in->reply[i];
+        }
+    }
+    if (count > 0) {
+        (void)send_replies(in->shell, &in->ticket, ready, count, false);
+    }
+}
+
+static void carry_out(struct gateway_in *in, const Cell__Envelope__Requests *requests)
+{
+    struct gateway_shell *s = in->shell;
+
+    in->next = s->ins;
+    in->back = &s->ins;
+    if (s->ins != NULL) {
+        s->ins->back = &in->next;
+    }
+    s->ins = in;
+    s->in_count += in->count;
+    in->is_dispatching = true;
+    for (uint32_t i = 0; i < in->count; i++) {
+        dispatch(in, i, requests->requests[i]);
+    }
+    in->is_dispatching = false;
+    if (in->left == 0) {
+        (void)send_replies(s, &in->ticket, in->slot, in->count, true);
+        in_free(in);
+    } else if (in->is_apart && in->left < in->count) {
+        send_ready(in);
+    }
 }
 
 void gateway_inbound_question(void *context, const struct pki_who *from, const struct nodelink_ticket *ticket,
@@ -203,41 +354,20 @@ void gateway_inbound_question(void *context, const struct pki_who *from, const s
         refuse(s, ticket, ERR_NOMEM, text);
         return;
     }
-    *in = (struct gateway_in){.shell = s, .ticket = *ticket, .next = s->ins, .back = &s->ins};
+    *in = (struct gateway_in){.shell = s, .ticket = *ticket};
     (void)snprintf(in->node, sizeof in->node, "%s", from->name);
     arena_init(&in->arena, IN_ARENA_FACTOR * (size + s->message_bytes));
-    enum err e = call_open_envelope(&in->arena, body, size, s->message_bytes, &requests, &text);
-    if (e == ERR_OK && requests->n_requests == 0) {
-        e = ERR_MALFORMED;
-        text = "an envelope holds 1 to 1024 requests";
-    }
-    if (e == ERR_OK && (s->in_count + requests->n_requests > GATEWAY_IN_MAX ||
-                        count_of(s, in->node) + requests->n_requests > GATEWAY_IN_NODE_MAX)) {
-        e = ERR_LIMIT;
-        text = "too many requests of other nodes wait here";
-    }
-    if (e == ERR_OK && !make_replies(in, requests)) {
-        e = ERR_NOMEM;
-        text = "out of memory";
-    }
-    if (e != ERR_OK) {
-        arena_fini(&in->arena);
-        free(in);
-        refuse(s, ticket, e, text);
+    enum err e = open_message(in, body, size, &requests, &text);
+    if (e == ERR_OK && requests->n_requests > 0) {
+        carry_out(in, requests);
         return;
     }
-    if (s->ins != NULL) {
-        s->ins->back = &in->next;
-    }
-    s->ins = in;
-    s->in_count += in->count;
-    in->left++; /* so that it outlives its dispatching */
-    for (uint32_t i = 0, count = in->count; i < count; i++) {
-        dispatch(in, i, requests->requests[i]);
-    }
-    if (--in->left == 0) {
-        send_replies(s, &in->ticket, in->slot, in->count);
-        in_free(in);
+    arena_fini(&in->arena);
+    free(in);
+    if (e == ERR_OK) {
+        nodelink_unasked(s->links, ticket); /* notes alone are not answered */
+    } else {
+        refuse(s, ticket, e, text);
     }
 }
 

@@ -6,6 +6,7 @@
 
 static const struct cell_op ops[] = {
     {CELL__GATEWAY__OP__OP_LINKS, &cell__gateway__links_request__descriptor, gateway_service_links},
+    {CELL__GATEWAY__OP__OP_RESOLVE, &cell__gateway__resolve_request__descriptor, gateway_resolve_serve},
 };
 
 static const struct cell_def gateway_cell = {
@@ -14,6 +15,7 @@ static const struct cell_def gateway_cell = {
     .open = gateway_shell_open,
     .start = gateway_shell_start,
     .tick = gateway_shell_tick,
+    .granted = gateway_shell_granted,
     .stop = gateway_shell_stop,
     .forward = gateway_outbound_forward,
     .ops = ops,

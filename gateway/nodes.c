@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "common/node/address.h"
+#include "common/run/cell_ask.h"
 #include "common/run/log.h"
+#include "gateway/names.h"
 #include "gateway/shell.h"
 #include "proto/nodosum.ops.h"
 #include "proto/nodosum.pb-c.h"
@@ -48,15 +50,22 @@ static bool place(const struct gateway_shell *s, struct gateway_node *n, const c
     return true;
 }
 
+static bool take(const struct gateway_shell *s, struct gateway_node *n, const Cell__Nodosum__Found *f)
+{
+    if (f->id.len != NODE_ID_LEN || !place(s, n, f->address)) {
+        return false;
+    }
+    memcpy(n->id, f->id.data, NODE_ID_LEN);
+    n->is_known = true;
+    return true;
+}
+
 static void learn(struct gateway_shell *s, struct gateway_node *n, const Cell__Nodosum__DiscoverReply *reply)
 {
     n->is_known = false;
     for (size_t i = 0; i < reply->n_found && !n->is_known; i++) {
         const Cell__Nodosum__Found *f = reply->found[i];
-        if (strcmp(f->node, n->name) == 0 && f->id.len == NODE_ID_LEN && place(s, n, f->address)) {
-            memcpy(n->id, f->id.data, NODE_ID_LEN);
-            n->is_known = true;
-        }
+        n->is_known = strcmp(f->node, n->name) == 0 && take(s, n, f);
     }
     n->fresh_until_ms = cell_now_ms(s->cell) + GATEWAY_FRESH_MS;
 }
@@ -91,7 +100,7 @@ static enum err ask(struct gateway_shell *s, struct gateway_node *n)
     request.name = n->name;
     const struct cell_ask out = {
         .target = "nodosum", .operation = CELL__NODOSUM__OP__OP_DISCOVER, .request = &request.base,
-        .reply = &cell__nodosum__discover_reply__descriptor, .deadline_ms = GATEWAY_FRESH_MS, .done = on_found,
+        .reply = &cell__nodosum__discover_reply__descriptor, .deadline_ms = GATEWAY_MEMBERSHIP_MS, .done = on_found,
         .context = asking, .is_idempotent = CELL__NODOSUM__DISCOVER__IS_IDEMPOTENT};
     enum err e = cell_ask(s->cell, &out);
     if (e != ERR_OK) {
@@ -128,6 +137,75 @@ static struct gateway_node *node_for(struct gateway_shell *s, const char *name)
     free(s->nodes[place_at]);
     s->nodes[place_at] = fresh;
     return fresh;
+}
+
+bool gateway_nodes_learn(struct gateway_shell *s, const struct Cell__Nodosum__Found *f)
+{
+    struct gateway_node *n = node_for(s, f->node);
+
+    if (n == NULL || !take(s, n, f)) {
+        return false;
+    }
+    n->used_ms = cell_now_ms(s->cell);
+    n->fresh_until_ms = n->used_ms + GATEWAY_FRESH_MS;
+    return true;
+}
+
+const struct gateway_node *gateway_nodes_known(struct gateway_shell *s, const char *name)
+{
+    struct gateway_node *n = node_for(s, name);
+
+    if (n == NULL || !n->is_known) {
+        return NULL;
+    }
+    n->used_ms = cell_now_ms(s->cell);
+    return n;
+}
+
+/* ---- changes ----------------------------------------------------------------------------------- */
+
+static void set_from(struct ProtobufCMessage *request, uint64_t revision)
+{
+    ((Cell__Nodosum__WatchRequest *)request)->after = revision;
+}
+
+static uint64_t get_last(const struct ProtobufCMessage *reply)
+{
+    return ((const Cell__Nodosum__WatchReply *)reply)->last;
+}
+
+/* Who is dead answers nothing any more: what was asked of it ends now and may go elsewhere. */
+static void on_news(void *context, const struct ProtobufCMessage *message, uint64_t last)
+{
+    struct gateway_shell *s = context;
+    const Cell__Nodosum__WatchReply *reply = (const Cell__Nodosum__WatchReply *)message;
+
+    (void)last;
+    gateway_names_doubt(s);
+    for (size_t i = 0; i < reply->n_events; i++) {
+        const Cell__Nodosum__Event *ev = reply->events[i];
+        if (strcmp(ev->change, "failed") == 0 && ev->id.len == NODE_ID_LEN) {
+            nodelink_gone(s->links, ev->id.data);
+        }
+    }
+}
+
+static void on_trouble(void *context, enum err e, const char *text)
+{
+    (void)context;
+    log_debug("GATEWAY-UNWATCHED", "error=%s why=\"%.96s\" effect=\"deaths of nodes show in their links\"", err_name(e), text);
+}
+
+enum err gateway_nodes_watch(struct gateway_shell *s)
+{
+    static Cell__Nodosum__WatchRequest request = CELL__NODOSUM__WATCH_REQUEST__INIT;
+
+    request.wait_ms = GATEWAY_WATCH_MS;
+    s->members = cell_watch_start(s->cell, &(struct cell_watch_def){
+        .target = "nodosum", .operation = CELL__NODOSUM__OP__OP_WATCH, .request = &request.base,
+        .reply = &cell__nodosum__watch_reply__descriptor, .poll_ms = 2 * GATEWAY_WATCH_MS, .set_from = set_from,
+        .get_last = get_last, .news = on_news, .trouble = on_trouble, .context = s});
+    return s->members == NULL ? ERR_NOMEM : ERR_OK;
 }
 
 void gateway_nodes_route(struct gateway_shell *s, const char *name, struct gateway_out *out)

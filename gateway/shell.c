@@ -1,4 +1,4 @@
-#include "gateway/shell.h"
+#include "gateway/names.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -6,18 +6,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/run/cell_ask.h"
 #include "common/run/fd.h"
 #include "common/run/host.h"
 #include "common/run/log.h"
 
 enum {
-    PEM_MAX = 4 * PKI_PEM_MAX, /* of the three texts that keys.tls is */
+    PEM_MAX = 4 * PKI_PEM_MAX + PKI_LIST_MAX, /* of the texts that keys.tls is */
 };
 
 /* Certificate, key and authority, from the supervisor's sealed memory. */
-static enum err load_identity(struct gateway_shell *s)
+static enum err load_identity(struct gateway_shell *s, struct tls_identity **ret)
 {
-    static char pem[PEM_MAX + 1];
+    struct tls_identity *made = NULL;
+    static char pem[PEM_MAX + 1]; /* all of it is wiped before it is used again */
     AUTO_FD int fd = cell_take_descriptor(s->cell, "keys.tls");
 
     if (fd < 0) {
@@ -25,15 +27,18 @@ static enum err load_identity(struct gateway_shell *s)
         return ERR_PRECONDITION;
     }
     ssize_t size = pread(fd, pem, PEM_MAX, 0);
-    enum err e = size <= 0 ? ERR_IO : tls_identity_new(pem, (size_t)size + 1, &s->identity);
+    enum err e = size <= 0 ? ERR_IO : tls_identity_new(pem, (size_t)size + 1, &made);
     sodium_memzero(pem, sizeof pem);
     if (e == ERR_OK) {
-        e = tls_identity_who(s->identity, &s->self);
+        e = tls_identity_who(made, &s->self);
     }
     if (e != ERR_OK) {
         log_error("GATEWAY-IDENTITY", "error=%s", err_name(e));
+        tls_identity_free(made);
+        return e;
     }
-    return e;
+    *ret = made;
+    return ERR_OK;
 }
 
 enum err gateway_shell_open(struct cell *cell, void *state)
@@ -62,7 +67,7 @@ enum err gateway_shell_open(struct cell *cell, void *state)
     if (s->listen_fd < 0) {
         log_warn("GATEWAY-DEAF", "why=\"sandbox.listen has no socket mesh\" effect=\"other nodes cannot ask this one\"");
     }
-    return load_identity(s);
+    return load_identity(s, &s->identity);
 }
 
 enum err gateway_shell_start(struct cell *cell, void *state)
@@ -82,6 +87,13 @@ enum err gateway_shell_start(struct cell *cell, void *state)
     enum err e = nodelink_open(host_loop(cell), &config, &s->links);
     if (e != ERR_OK) {
         log_error("GATEWAY-LINKS", "error=%s", err_name(e));
+        return e;
+    }
+    e = gateway_nodes_watch(s);
+    if (e == ERR_OK) {
+        e = gateway_offers_start(s);
+    }
+    if (e != ERR_OK) {
         return e;
     }
     log_info("GATEWAY-SELF", "node=%s exports=%u", s->self.name, s->config->exports.count);
@@ -106,16 +118,34 @@ void gateway_shell_tick(void *state, uint64_t now_ms)
     s->links_refused = refused;
 }
 
+/* A new certificate, or a new list of revoked ones: links of those are cut, the others do not notice. */
+void gateway_shell_granted(void *state, const char *name)
+{
+    struct gateway_shell *s = state;
+    struct tls_identity *made = NULL;
+
+    if (strcmp(name, "keys.tls") != 0 || s->links == NULL || load_identity(s, &made) != ERR_OK) {
+        return; /* what is wrong with it was logged: the one before stays */
+    }
+    nodelink_recredential(s->links, made);
+    tls_identity_free(s->identity);
+    s->identity = made;
+    log_info("GATEWAY-RENEWED", "node=%s", s->self.name);
+}
+
 /* Accepts a half-made one. What the cell asked has ended before. */
 void gateway_shell_stop(void *state)
 {
     struct gateway_shell *s = state;
 
+    cell_watch_stop(s->members);
+    gateway_offers_stop(s);
     nodelink_close(s->links);
     s->links = NULL;
     gateway_outbound_free(s);
     gateway_inbound_free(s);
     gateway_nodes_free(s);
+    gateway_names_free(s);
     tls_identity_free(s->identity);
     fd_close(&s->listen_fd);
     free(s->config);

@@ -7,10 +7,13 @@
 #include "common/node/nodelink.h"
 #include "common/run/cell.h"
 #include "gateway/config.h"
+#include "gateway/offers.h"
 
 enum {
     GATEWAY_NODES_MAX = 256,       /* nodes whose place is remembered: as many as links                     */
     GATEWAY_FRESH_MS = 2000,       /* how long membership's word is believed without asking again           */
+    GATEWAY_MEMBERSHIP_MS = 500,   /* for it to answer; then what it said last is the best there is         */
+    GATEWAY_WATCH_MS = 20000,      /* of a long poll                                                        */
     GATEWAY_OUT_MAX = 4096,        /* requests of local cells under way                                     */
     GATEWAY_IN_MAX = 1024,         /* requests of other nodes under way                                     */
     GATEWAY_IN_NODE_MAX = 256,     /* … of one of them: no node takes the places of all                     */
@@ -30,6 +33,9 @@ struct gateway_node {
 
 struct gateway_out;
 struct gateway_in;
+struct gateway_name;
+struct cell_watch;
+struct Cell__Nodosum__Found;
 
 struct gateway_shell {
     struct cell *cell;
@@ -39,6 +45,9 @@ struct gateway_shell {
     int listen_fd;
     struct nodelinks *links;
     struct gateway_node *nodes[GATEWAY_NODES_MAX];
+    struct gateway_name *names[64];  /* GATEWAY_NAMES_MAX */
+    struct cell_watch *members;      /* who comes and goes */
+    struct gateway_offers offers;
     struct gateway_out *outs; /* all of them */
     struct gateway_in *ins;
     uint32_t out_count, in_count;
@@ -50,12 +59,18 @@ struct gateway_shell {
 enum err gateway_shell_open(struct cell *cell, void *state);
 enum err gateway_shell_start(struct cell *cell, void *state);
 void gateway_shell_tick(void *state, uint64_t now_ms);
+void gateway_shell_granted(void *state, const char *name);
 void gateway_shell_stop(void *state);
 
 /* ---- nodes.c ------------------------------------------------------------------------------------- */
 
 /* Find out where `name` is, then send `out` there or end it. It is taken in any case. */
 void gateway_nodes_route(struct gateway_shell *s, const char *name, struct gateway_out *out);
+/* Take in where a member is. False: that cannot be told, or there is no room. */
+bool gateway_nodes_learn(struct gateway_shell *s, const struct Cell__Nodosum__Found *found);
+const struct gateway_node *gateway_nodes_known(struct gateway_shell *s, const char *name); /* NULL: it is not */
+/* Follow who comes and goes. ERR_NOMEM. */
+enum err gateway_nodes_watch(struct gateway_shell *s) MUST_CHECK;
 void gateway_nodes_free(struct gateway_shell *s);
 
 /* ---- outbound.c ---------------------------------------------------------------------------------- */

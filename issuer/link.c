@@ -1,8 +1,10 @@
 #include "issuer/link.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,6 +13,7 @@
 #include "common/run/fd.h"
 #include "common/run/host.h"
 #include "common/run/log.h"
+#include "issuer/roll.h"
 
 enum {
     LENGTH = 2,         /* bytes before a frame                                                       */
@@ -24,12 +27,17 @@ struct issuer_link {
     struct loop_watch *watch;
     struct loop_timer *deadline;
     uint8_t source[ISSUER_GATE_ADDRESS];
+    bool has_begun; /* its first frame was taken */
+    bool renews;    /* a member that asks what is new; otherwise a node that joins */
     struct join_server join;
+    struct renew_server renew;
     bool ends;           /* when everything is sent */
     size_t got, sent, to_send;
     uint8_t in[LENGTH + JOIN_FRAME_MAX];
-    uint8_t out[LENGTH + JOIN_FRAME_MAX];
+    uint8_t out[LENGTH + RENEW_FRAME_MAX];
 };
+_Static_assert((int)RENEW_REQUEST_MAX <= (int)JOIN_FRAME_MAX && (int)JOIN_FRAME_MAX <= (int)RENEW_FRAME_MAX,
+               "either protocol has room");
 
 static void free_link(struct issuer_link *link)
 {
@@ -45,6 +53,7 @@ static void free_link(struct issuer_link *link)
     loop_timer_free(link->deadline);
     fd_close(&link->fd);
     join_server_fini(&link->join);
+    renew_server_fini(&link->renew);
     sodium_memzero(link, sizeof *link);
     free(link);
 }
@@ -107,6 +116,62 @@ static void take_request(struct issuer_link *link, const uint8_t *frame, size_t 
     sodium_memzero(&grant, sizeof grant);
 }
 
+/* ---- members that ask what is new ---------------------------------------------------------------------------- */
+
+static void name_member(const struct issuer_link *link, char out[NAME_SIZE])
+{
+    const struct tickets_member *m = tickets_member(&link->shell->tickets, link->renew.node);
+
+    (void)snprintf(out, NAME_SIZE, "%s", m != NULL ? m->name : "-");
+}
+
+static void take_renew_hello(struct issuer_link *link, const uint8_t *frame, size_t size, size_t *ret_size)
+{
+    struct issuer_shell *s = link->shell;
+    enum err e = renew_server_hello(&link->renew, frame, size, &s->tickets, issuer_shell_now_s(), link->out + LENGTH,
+                                    ret_size);
+
+    link->ends = e != ERR_OK;
+    if (e != ERR_OK) {
+        cell_metric_add(s->refused, 1);
+        log_warn("ISSUER-RENEW-HELLO", "error=%s", err_name(e));
+    }
+}
+
+static void take_renew_request(struct issuer_link *link, const uint8_t *frame, size_t size, size_t *ret_size)
+{
+    struct issuer_shell *s = link->shell;
+    struct renew_ask ask;
+    char name[NAME_SIZE];
+    size_t update_size = 0;
+    enum err e = renew_server_request(&link->renew, frame, size, &ask);
+
+    link->ends = true;
+    if (e != ERR_OK) {
+        cell_metric_add(s->failed, 1);
+        log_warn("ISSUER-RENEW-REQUEST", "error=%s", err_name(e));
+        return;
+    }
+    name_member(link, name);
+    uint32_t crl = s->tickets.crl;
+    enum token_verdict v = issuer_roll_update(s, link->renew.node, &ask, s->text, &update_size);
+    renew_server_answer(&link->renew, v, s->text, update_size, link->out + LENGTH, ret_size);
+    sodium_memzero(s->text, update_size);
+    cell_metric_add(v == TOKEN_GRANTED ? s->renewed : s->refused, 1);
+    log_debug("ISSUER-RENEW", "node=%s epoch=%" PRIu32 " crl=%" PRIu32 " verdict=%s", name, ask.epoch, ask.crl,
+              token_verdict_name(v));
+    if (s->tickets.crl != crl) {
+        issuer_roll_tell(s); /* its certificate before the last was revoked */
+    }
+}
+
+static void take_first(struct issuer_link *link, const uint8_t *frame, size_t size, size_t *ret_size)
+{
+    link->has_begun = true;
+    link->renews = renew_is_hello(frame, size);
+    (link->renews ? take_renew_hello : take_hello)(link, frame, size, ret_size);
+}
+
 static void put_length(struct issuer_link *link, size_t size)
 {
     link->out[0] = (uint8_t)(size >> 8);
@@ -127,10 +192,10 @@ static bool take_frame(struct issuer_link *link)
     if (link->got < LENGTH || link->got < LENGTH + size || link->to_send > 0 || link->ends) {
         return true;
     }
-    if (link->join.state == JOIN_AWAITS_HELLO) {
-        take_hello(link, link->in + LENGTH, size, &out_size);
+    if (!link->has_begun) {
+        take_first(link, link->in + LENGTH, size, &out_size);
     } else {
-        take_request(link, link->in + LENGTH, size, &out_size);
+        (link->renews ? take_renew_request : take_request)(link, link->in + LENGTH, size, &out_size);
     }
     link->got -= LENGTH + size;
     memmove(link->in, link->in + LENGTH + size, link->got);
@@ -230,6 +295,7 @@ static void add_link(struct issuer_shell *s, int *fd, const uint8_t source[ISSUE
     s->link_count++;
     randombytes_buf(ephemeral, sizeof ephemeral);
     join_server_init(&link->join, &s->keys, ephemeral);
+    renew_server_init(&link->renew, &s->keys, ephemeral); /* one of the two is used */
     sodium_memzero(ephemeral, sizeof ephemeral);
     link->watch = loop_watch_new(host_loop(s->cell), link->fd, LOOP_READ, on_ready, link);
     link->deadline = loop_timer_new(host_loop(s->cell), ISSUER_LINK_MS, 0, on_deadline, link);

@@ -15,6 +15,7 @@ static const struct cell_op ops[] = {
      issuer_service_list_members},
     {CELL__ISSUER__OP__OP_REMOVE_MEMBER, &cell__issuer__remove_member_request__descriptor,
      issuer_service_remove_member},
+    {CELL__ISSUER__OP__OP_ROTATE, &cell__issuer__rotate_request__descriptor, issuer_service_rotate},
 };
 
 static const struct cell_def issuer_cell = {
@@ -22,6 +23,7 @@ static const struct cell_def issuer_cell = {
     .state_size = sizeof(struct issuer_shell),
     .open = issuer_shell_open,
     .start = issuer_shell_start,
+    .granted = issuer_shell_granted,
     .stop = issuer_shell_stop,
     .ops = ops,
     .op_count = ARRAY_LEN(ops),

@@ -1,10 +1,12 @@
 #include "issuer/service.h"
 
+#include <inttypes.h>
 #include <sodium.h>
 #include <string.h>
 
 #include "common/base/bytes.h"
 #include "common/run/log.h"
+#include "issuer/roll.h"
 #include "issuer/shell.h"
 #include "proto/issuer.pb-c.h"
 
@@ -122,6 +124,7 @@ static const char *state_of(const struct tickets_token *k, uint64_t now_s)
     case TOKEN_FAILED:
     case TOKEN_VERSION:
     case TOKEN_FULL:
+    case TOKEN_STRANGER:
         break;
     }
     return k->left > 0 ? "live" : "used";
@@ -228,12 +231,57 @@ enum err issuer_service_remove_member(void *state, struct cell_call *call, const
         return ERR_PRECONDITION;
     }
     issuer_shell_begin(s);
-    enum err e = tickets_remove_member(&s->tickets, ask->name);
+    enum err e = tickets_remove_member(&s->tickets, ask->name, issuer_shell_now_s());
     if (e == ERR_NOT_FOUND) {
         cell_call_explain(call, "no member has this name; ListMembers shows them");
+    } else if (e == ERR_LIMIT) {
+        cell_call_explain(call, "%d certificates are revoked and have not ended: the authority is to be replaced", TICKETS_STALE_MAX);
+    }
+    if (e == ERR_OK) {
+        e = issuer_roll_rotate(s, ISSUER_REMOVE_GRACE_S);
+    }
+    if (e == ERR_OK) {
+        e = issuer_shell_keep(s);
+    } else {
+        issuer_shell_undo(s);
+    }
+    if (e != ERR_OK) {
+        return e;
+    }
+    log_info("ISSUER-REMOVED", "node=%s epoch=%" PRIu32 " crl=%" PRIu32, ask->name, s->tickets.epoch[0], s->tickets.crl);
+    issuer_roll_tell(s);
+    reply.epoch = s->tickets.epoch[0];
+    reply.crl = s->tickets.crl;
+    return cell_reply(call, &reply);
+}
+
+/* ---- keys ---------------------------------------------------------------------------------------------------- */
+
+enum err issuer_service_rotate(void *state, struct cell_call *call, const void *request)
+{
+    struct issuer_shell *s = state;
+    const Cell__Issuer__RotateRequest *ask = request;
+    Cell__Issuer__RotateReply reply = CELL__ISSUER__ROTATE_REPLY__INIT;
+    uint32_t grace_s = ask->grace_s != 0 ? ask->grace_s : ISSUER_ROTATE_GRACE_S;
+
+    if (grace_s > CLUSTER_GRACE_MAX_S) {
+        cell_call_explain(call, "grace_s: 1 to %d", CLUSTER_GRACE_MAX_S);
+        return ERR_INVALID;
+    }
+    issuer_shell_begin(s);
+    enum err e = issuer_roll_rotate(s, grace_s);
+    if (e == ERR_RANGE) {
+        cell_call_explain(call, "this cluster has no epoch left");
     }
     if (e == ERR_OK) {
         e = issuer_shell_keep(s);
     }
-    return e == ERR_OK ? cell_reply(call, &reply) : e;
+    if (e != ERR_OK) {
+        return e;
+    }
+    log_info("ISSUER-ROTATED", "epoch=%" PRIu32 " grace_s=%" PRIu32, s->tickets.epoch[0], grace_s);
+    issuer_roll_tell(s);
+    reply.epoch = s->tickets.epoch[0];
+    reply.grace_s = grace_s;
+    return cell_reply(call, &reply);
 }

@@ -10,4 +10,6 @@ enum err issuer_service_revoke_token(void *state, struct cell_call *call, const 
 enum err issuer_service_list_members(void *state, struct cell_call *call, const void *request);
 enum err issuer_service_remove_member(void *state, struct cell_call *call, const void *request);
 
+enum err issuer_service_rotate(void *state, struct cell_call *call, const void *request);
+
 #endif

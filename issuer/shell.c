@@ -10,18 +10,18 @@
 #include <unistd.h>
 
 #include "common/base/bytes.h"
-#include "common/node/pki.h"
 #include "common/run/fd.h"
 #include "common/run/log.h"
 #include "issuer/link.h"
 #include "issuer/listen.h"
+#include "issuer/roll.h"
 
 _Static_assert((int)JOIN_PEM_MAX == (int)PKI_PEM_MAX && (int)JOIN_REQUEST_MAX == (int)PKI_REQUEST_MAX,
                "what the core carries is what certificates are");
 
 enum {
-    KEYS_MAX = 16384, /* bytes of keys.issuer */
-    PARTS = 4,
+    KEYS_MAX = 20480, /* bytes of keys.issuer */
+    PARTS = 5,
     FILE_MODE = 0600,
 };
 
@@ -65,7 +65,7 @@ static enum err take_text(const uint8_t *part, size_t size, char out[JOIN_PEM_MA
     return ERR_OK;
 }
 
-/* Four texts, each after its length: nucleus/keys.h. */
+/* Five texts, each after its length: nucleus/keys.h. */
 static enum err take_keys(struct issuer_shell *s, const uint8_t *bytes, size_t size)
 {
     const uint8_t *part[PARTS], *at = bytes;
@@ -89,6 +89,9 @@ static enum err take_keys(struct issuer_shell *s, const uint8_t *bytes, size_t s
     }
     if (e == ERR_OK) {
         e = take_text(part[3], len[3], s->authority);
+    }
+    if (e == ERR_OK) {
+        e = take_text(part[4], len[4], s->own_certificate);
     }
     if (e == ERR_OK) {
         cluster_keys(&s->cluster, s->identity.name, s->identity.seed, &s->keys);
@@ -185,6 +188,7 @@ static enum err load(struct issuer_shell *s)
         return e;
     }
     issuer_shell_begin(s);
+    (void)tickets_take_keys(&s->tickets, &s->cluster, issuer_shell_now_s()); /* `cell rotate` while the node was down */
     e = tickets_enter_self(&s->tickets, s->identity.name, s->keys.id, issuer_shell_now_s());
     return e == ERR_OK ? issuer_shell_keep(s) : e;
 }
@@ -199,6 +203,7 @@ static enum err fill_grant(struct issuer_shell *s, const struct join_request *r,
     memcpy(who.id, r->id, sizeof who.id);
     memcpy(who.cluster_id, s->cluster.id, sizeof who.cluster_id);
     *g = (struct join_grant){.cluster = s->cluster};
+    tickets_tell_keys(&s->tickets, issuer_shell_now_s(), &g->cluster);
     /* Where this node answers joins it answers members, too. */
     for (uint32_t i = 0; g->cluster.seeds == 0 && i < s->contacts; i++) {
         memcpy(g->cluster.seed[i], s->contact[i], CONTACT_SIZE);
@@ -218,13 +223,25 @@ enum token_verdict issuer_shell_admit(struct issuer_shell *s, const struct join_
         return v;
     }
     enum err e = fill_grant(s, r, ret);
+    uint32_t crl = s->tickets.crl;
+    if (e == ERR_OK) {
+        e = issuer_roll_certified(s, r->id, ret->certificate);
+    }
+    if (e == ERR_LIMIT) {
+        issuer_shell_undo(s);
+        return TOKEN_FULL;
+    }
     if (e != ERR_OK) {
         issuer_shell_undo(s);
         return e == ERR_MALFORMED || e == ERR_FORGED ? TOKEN_MALFORMED : TOKEN_FAILED;
     }
     /* Stored before it is told: a node that was let in is in, whatever happens to us now, and a token that was
      * used stays used. */
-    return issuer_shell_keep(s) == ERR_OK ? TOKEN_GRANTED : TOKEN_FAILED;
+    e = issuer_shell_keep(s);
+    if (e == ERR_OK && s->tickets.crl != crl) {
+        issuer_roll_tell(s); /* an older certificate of it was revoked */
+    }
+    return e == ERR_OK ? TOKEN_GRANTED : TOKEN_FAILED;
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------- */
@@ -234,6 +251,7 @@ static void make_metrics(struct issuer_shell *s)
     s->connections = cell_metric_counter(s->cell, "cell_issuer_connections_total", "connections of nodes");
     s->held_back = cell_metric_counter(s->cell, "cell_issuer_held_back_total", "connections past a rate or limit");
     s->joined = cell_metric_counter(s->cell, "cell_issuer_joined_total", "nodes that were let in");
+    s->renewed = cell_metric_counter(s->cell, "cell_issuer_renewed_total", "answers to members that asked what is new");
     s->refused = cell_metric_counter(s->cell, "cell_issuer_refused_total", "joins refused with a reason");
     s->failed = cell_metric_counter(s->cell, "cell_issuer_failed_total", "connections that ended without a word");
 }
@@ -241,7 +259,7 @@ static void make_metrics(struct issuer_shell *s)
 enum err issuer_shell_open(struct cell *cell, void *state)
 {
     struct issuer_shell *s = state;
-    char why[ISSUER_CONFIG_WHY_SIZE];
+    char why[CONF_WHY_SIZE];
 
     s->cell = cell;
     s->state_fd = s->listen_fd = -1;
@@ -251,7 +269,7 @@ enum err issuer_shell_open(struct cell *cell, void *state)
     make_metrics(s);
     enum err e = issuer_config_read(cell_config(cell), &s->config, why);
     if (e != ERR_OK) {
-        log_error("ISSUER-CONFIG", "why=\"%s\"", why);
+        log_error("ISSUER-CONFIG", "why=\"%s\"", e == ERR_INVALID ? why : err_text(e));
         return e;
     }
     e = load_keys(s);
@@ -263,14 +281,32 @@ enum err issuer_shell_open(struct cell *cell, void *state)
 
 enum err issuer_shell_start(struct cell *cell, void *state)
 {
+    struct issuer_shell *s = state;
+    enum err e = issuer_link_begin(s);
+
     (void)cell;
-    return issuer_link_begin(state);
+    s->tell_ms = ISSUER_TELL_AGAIN_MS;
+    if (e == ERR_OK) {
+        issuer_roll_tell(s); /* what was stored before we ended may never have been told */
+    }
+    return e;
+}
+
+/* Our own certificate changed, and perhaps the cluster file: of these, what is stored here is newer or the same. */
+void issuer_shell_granted(void *state, const char *name)
+{
+    struct issuer_shell *s = state;
+
+    if (strcmp(name, "keys.issuer") == 0) {
+        (void)load_keys(s); /* a failure is logged, and the old ones stay */
+    }
 }
 
 void issuer_shell_stop(void *state)
 {
     struct issuer_shell *s = state;
 
+    issuer_roll_end(s);
     issuer_link_end(s);
     fd_close(&s->listen_fd);
     fd_close(&s->state_fd);

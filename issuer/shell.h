@@ -6,6 +6,8 @@
 
 #include "common/node/identity.h"
 #include "common/node/join.h"
+#include "common/node/pki.h"
+#include "common/node/update.h"
 #include "common/run/cell.h"
 #include "common/run/loop.h"
 #include "issuer/config.h"
@@ -31,6 +33,14 @@ struct issuer_shell {
     struct node_keys keys;
     char authority_key[JOIN_PEM_MAX];
     char authority[JOIN_PEM_MAX];
+    char own_certificate[JOIN_PEM_MAX]; /* of this node; followed by another in time */
+    uint32_t list_number;               /* of `list`; 0: not made yet                */
+    size_t list_size;
+    char list[PKI_LIST_MAX];
+    bool is_telling, tells_again;       /* the own node is being told; something changed since */
+    struct cell_timer *tell_timer;
+    uint32_t tell_ms;                   /* until it is tried again                   */
+    uint8_t text[UPDATE_MAX];           /* of the update that is being made          */
     struct tickets tickets;
     struct tickets before; /* as it was before a change that may fail to be stored */
     int state_fd;
@@ -41,11 +51,12 @@ struct issuer_shell {
     struct issuer_gate gate;
     struct issuer_link *links; /* list */
     uint32_t link_count;
-    struct cell_metric *connections, *held_back, *joined, *refused, *failed;
+    struct cell_metric *connections, *held_back, *joined, *renewed, *refused, *failed;
 };
 
 enum err issuer_shell_open(struct cell *cell, void *state);
 enum err issuer_shell_start(struct cell *cell, void *state);
+void issuer_shell_granted(void *state, const char *name);
 void issuer_shell_stop(void *state);
 
 /* Begin a change of `tickets`; then keep it (stored on disk, or undone with an error) or undo it. */

@@ -6,8 +6,8 @@
 struct document {
     const char *listen, *advertise, *dns, *keys, *lan; /* lan: libcyaml takes any text for true */
     uint32_t *members;
-    const char **seeds, **dns_servers, **offers, **labels;
-    uint32_t seeds_count, dns_servers_count, offers_count, labels_count;
+    const char **seeds, **dns_servers;
+    uint32_t seeds_count, dns_servers_count;
 };
 
 #define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
@@ -25,8 +25,6 @@ static const cyaml_schema_field_t fields[] = {
     CYAML_FIELD_UINT_PTR("members", OPTIONAL, struct document, members),
     LIST(seeds, NODOSUM_SEEDS_MAX),
     LIST(dns_servers, NODOSUM_CONFIG_SERVERS_MAX),
-    LIST(offers, NODOSUM_META_OFFERS_MAX),
-    LIST(labels, NODOSUM_META_LABELS_MAX),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct document, fields)};
@@ -67,21 +65,27 @@ static enum err take_names(const struct document *d, struct nodosum_settings *s,
     }
     (void)snprintf(s->dns, sizeof s->dns, "%s", d->dns != NULL ? d->dns : "");
     (void)snprintf(s->keys, sizeof s->keys, "%s", d->keys != NULL ? d->keys : "");
-    for (; s->offers < d->offers_count; s->offers++) {
-        if (!name_valid_str(d->offers[s->offers])) {
-            return conf_refuse(why, "offers", d->offers[s->offers], "the name of a cell");
-        }
-        strcpy(s->offer[s->offers], d->offers[s->offers]);
-    }
-    for (; s->labels < d->labels_count; s->labels++) {
-        const char *text = d->labels[s->labels], *equal = strchr(text, '=');
+    return ERR_OK;
+}
+
+/* The supervisor has checked them; how many a packet has room for is ours to say. */
+static enum err take_labels(const char *text, struct nodosum_settings *s, char *why)
+{
+    while (*text != '\0') {
+        size_t len = strcspn(text, ","), name_len = strcspn(text, "=,");
         struct nodosum_label *label = &s->label[s->labels];
-        if (equal == NULL || !name_valid(text, (size_t)(equal - text)) ||
-            !nodosum_meta_value_valid(equal + 1, strlen(equal + 1))) {
-            return conf_refuse(why, "labels", text, "a label such as zone=eu-1");
+        if (s->labels == NODOSUM_META_LABELS_MAX) {
+            (void)snprintf(why, CONF_WHY_SIZE, "placement.labels: more than %d", NODOSUM_META_LABELS_MAX);
+            return ERR_INVALID;
         }
-        memcpy(label->name, text, (size_t)(equal - text));
-        strcpy(label->value, equal + 1);
+        if (name_len == len || !name_valid(text, name_len) ||
+            !nodosum_meta_value_valid(text + name_len + 1, len - name_len - 1)) {
+            return conf_refuse(why, "placement.labels", text, "labels such as {zone: eu-1}");
+        }
+        memcpy(label->name, text, name_len);
+        memcpy(label->value, text + name_len + 1, len - name_len - 1);
+        s->labels++;
+        text += len + (text[len] == ',');
     }
     return ERR_OK;
 }
@@ -103,32 +107,31 @@ static enum err take_numbers(const struct document *d, struct nodosum_settings *
     return ERR_OK;
 }
 
-/* Labels and offers that no packet would have room for are refused now, not when somebody joins. */
+/* Labels that no packet would have room for are refused now, not when somebody joins. */
 static enum err check_room(const struct nodosum_settings *s, char *why)
 {
-    struct nodosum_meta m = {.offers = s->offers, .labels = s->labels};
+    struct nodosum_meta m = {.labels = s->labels};
     uint8_t bytes[NODOSUM_META_MAX];
     uint16_t size;
 
-    memcpy(m.offer, s->offer, sizeof m.offer);
     memcpy(m.label, s->label, sizeof m.label);
     if (nodosum_meta_pack(&m, bytes, &size) != ERR_OK) {
-        (void)snprintf(why, CONF_WHY_SIZE, "labels and offers are longer together than %d bytes with the rest",
-                       NODOSUM_META_MAX);
+        (void)snprintf(why, CONF_WHY_SIZE, "placement.labels are longer together than %d bytes with the rest", NODOSUM_META_MAX);
         return ERR_INVALID;
     }
     return ERR_OK;
 }
 
-enum err nodosum_config_read(const char *text, struct nodosum_settings *ret, char why[CONF_WHY_SIZE])
+enum err nodosum_config_read(const char *text, const char *labels, struct nodosum_settings *ret,
+                             char why[CONF_WHY_SIZE])
 {
     struct nodosum_settings s = {.members = NODOSUM_CONFIG_MEMBERS};
     void *loaded;
     enum err e = nodosum_seeds_parse_address("0.0.0.0", NODOSUM_CONFIG_PORT, &s.listen);
 
-    if (e == ERR_OK) {
-        e = conf_load(text, &schema, &loaded, why);
-    }
+    e = e == ERR_OK ? take_labels(labels, &s, why) : e;
+    e = e == ERR_OK ? check_room(&s, why) : e;
+    e = e == ERR_OK ? conf_load(text, &schema, &loaded, why) : e;
     if (e != ERR_OK) {
         return e;
     }
@@ -139,7 +142,6 @@ enum err nodosum_config_read(const char *text, struct nodosum_settings *ret, cha
     e = take_addresses(loaded, &s, why);
     e = e == ERR_OK ? take_names(loaded, &s, why) : e;
     e = e == ERR_OK ? take_numbers(loaded, &s, why) : e;
-    e = e == ERR_OK ? check_room(&s, why) : e;
     conf_free(&schema, loaded);
     if (e == ERR_OK) {
         *ret = s;

@@ -25,14 +25,14 @@ struct nodosum_settings {
     struct nodosum_address server[NODOSUM_CONFIG_SERVERS_MAX];
     bool lan;                          /* look for neighbours, and be seen by them                 */
     char keys[NODOSUM_CONFIG_PATH_SIZE]; /* packed keys in a file; "": handed over by the supervisor */
-    uint32_t offers, labels;
-    char offer[NODOSUM_META_OFFERS_MAX][NAME_SIZE];
+    uint32_t labels;
     struct nodosum_label label[NODOSUM_META_LABELS_MAX];
 };
 
-/* Read `text`, YAML as the runtime hands it over; "" gives the defaults. ERR_INVALID: `why` says which field
- * is wrong, and how; *ret is untouched. ERR_NOMEM. */
-enum err nodosum_config_read(const char *text, struct nodosum_settings *ret,
+/* Read `text`, YAML as the runtime hands it over; "" gives the defaults. labels: placement.labels of this cell's entry,
+ * "disk=nvme,zone=a": what the node says of itself to the others. ERR_INVALID: `why` says which field is wrong, and how;
+ * *ret is untouched. ERR_NOMEM. */
+enum err nodosum_config_read(const char *text, const char *labels, struct nodosum_settings *ret,
                              char why[CONF_WHY_SIZE]) MUST_CHECK;
 
 #endif

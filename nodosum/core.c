@@ -9,12 +9,13 @@
 #include "nodosum/merge.h"
 #include "nodosum/out.h"
 #include "nodosum/probe.h"
+#include "nodosum/push.h"
 #include "nodosum/suspect.h"
 #include "nodosum/sync.h"
 #include "nodosum/table.h"
 
 enum {
-    INDEXES = 4,               /* lists of one index a member: sorted, order, suspect, vacant */
+    INDEXES = 5,               /* lists of one index a member: sorted, ring, order, suspect, vacant */
     PERIOD_MS = 200,           /* memberlist 1,000: a death in 64 nodes is to be known in about a second */
     GOSSIP_MS = 20,            /* memberlist 200: a round takes less on a LAN, and idle there is none */
     SUSPECT_TENTHS = 15,       /* alpha 1.5 (Lifeguard 5): refutations need rounds, which are short here */
@@ -38,6 +39,7 @@ size_t nodosum_core_size(uint32_t members_max)
     return sizeof(struct nodosum) + (size_t)members_max * NODOSUM_MEMBER_BYTES;
 }
 
+/* Whether somebody can be there. */
 static bool are_seeds(const struct nodosum_address *at, uint32_t count)
 {
     static const uint8_t nowhere[16];
@@ -58,7 +60,7 @@ static bool is_valid(const struct nodosum_config *c)
     return are_seeds(c->seed_at, c->seeds) && c->members_max >= 2 && c->members_max <= NODOSUM_MEMBERS_MAX &&
            c->incarnation <= NODOSUM_INCARNATION_MAX && a->address.port != 0 &&
            a->name_len <= NAME_MAX_LEN && name_valid(a->name, a->name_len) &&
-           a->meta_size <= NODOSUM_META_MAX && t->period_ms > 0 && t->gossip_ms > 0 && t->suspect_times > 0 &&
+           a->meta_size <= NODOSUM_META_MAX && a->offers_size <= NODOSUM_OFFERS_BYTES && t->period_ms > 0 && t->gossip_ms > 0 && t->suspect_times > 0 &&
            t->keep_ms > 0;
 }
 
@@ -74,6 +76,7 @@ static void lay_out(struct nodosum *n, uint32_t members_max)
     n->order = index + members_max;
     n->suspect = index + 2 * (size_t)members_max;
     n->vacant = index + 3 * (size_t)members_max;
+    n->ring = index + 4 * (size_t)members_max;
     for (uint32_t i = 0; i < members_max; i++) {
         n->vacant[i] = (uint16_t)(members_max - 1 - i); /* the lowest is given first: 0 to itself */
     }
@@ -134,7 +137,9 @@ static void end(struct nodosum *n)
     struct nodosum_effects *fx = n->fx;
     uint64_t due_us = least(nodosum_probe_due_us(n), nodosum_sync_due_us(n));
 
+    nodosum_push_clock(n); /* what this step found */
     nodosum_out_end(n);
+    due_us = n->push_us == 0 ? due_us : least(due_us, n->push_us);
     due_us = least(due_us, least(nodosum_suspect_due_us(n), n->reap_us));
     due_us = n->gossip_us == 0 ? due_us : least(due_us, n->gossip_us);
     if (n->is_leaving && !n->has_left) {
@@ -206,9 +211,36 @@ static void take(struct nodosum *n, uint16_t index, const struct nodosum_message
         nodosum_sync_message(n, index, m);
         break;
     case NODOSUM_PACKET_PING:
-        assert(false); /* answered before */
+    case NODOSUM_PACKET_PUSH:
+        assert(false); /* seen to before */
         break;
     }
+}
+
+/* What a packet says behind a PUSH, as far as it is to be passed on. */
+struct passing {
+    uint64_t last;
+    uint32_t count;
+    uint16_t index[NODOSUM_PUSH_MAX];
+};
+
+static void note(struct nodosum *n, struct passing *passing, const struct nodosum_message *m)
+{
+    bool is_news = m->kind >= NODOSUM_PACKET_ALIVE && m->kind <= NODOSUM_PACKET_LEFT;
+    uint16_t index = is_news && n->is_passing ? nodosum_table_find(n, &m->id) : NODOSUM_NOBODY;
+
+    if (index != NODOSUM_NOBODY && passing->count < ARRAY_LEN(passing->index) &&
+        nodosum_push_is_due(n, index, m, passing->last)) {
+        passing->index[passing->count++] = index;
+    }
+}
+
+static void pass_on(struct nodosum *n, const struct passing *passing)
+{
+    if (passing->count > 0) {
+        nodosum_push_pass(n, passing->index, passing->count, passing->last);
+    }
+    n->is_passing = false;
 }
 
 enum err nodosum_core_packet(struct nodosum *n, uint64_t now_us, const struct nodosum_id *from,
@@ -216,6 +248,7 @@ enum err nodosum_core_packet(struct nodosum *n, uint64_t now_us, const struct no
                              struct nodosum_effects *fx)
 {
     struct nodosum_message m;
+    struct passing passing = {0};
     size_t place = 1;
     enum err e = nodosum_packet_check(bytes, size);
 
@@ -230,36 +263,101 @@ enum err nodosum_core_packet(struct nodosum *n, uint64_t now_us, const struct no
             n->counters.strangers++; /* our own packet came back to us */
         } else if (m.kind == NODOSUM_PACKET_PING) {
             answer_ping(n, index, from, at, &m);
+        } else if (index != NODOSUM_NOBODY && m.kind == NODOSUM_PACKET_PUSH) {
+            n->is_passing = true;
+            passing.last = m.last;
         } else if (index != NODOSUM_NOBODY) {
             take(n, index, &m);
+            note(n, &passing, &m);
         } else if (introduces) {
             (void)nodosum_merge_message(n, index, &m); /* a full table counts it */
         } else {
             n->counters.strangers++;
         }
     }
+    pass_on(n, &passing);
     end(n);
     return e;
+}
+
+/* Replace *to by other bytes; whether they are other ones. `from` may be NULL when there are none. */
+static bool replace(uint8_t *to, uint16_t *to_size, const uint8_t *from, size_t size)
+{
+    if (size == *to_size && (size == 0 || memcmp(from, to, size) == 0)) {
+        return false;
+    }
+    *to_size = (uint16_t)size;
+    if (size > 0) {
+        memcpy(to, from, size);
+    }
+    return true;
+}
+
+/* It says something else of itself from now on, in a new incarnation. */
+static enum err say(struct nodosum *n, struct nodosum_about *about)
+{
+    struct nodosum_member *self = &n->member[NODOSUM_SELF];
+
+    if (self->incarnation == NODOSUM_INCARNATION_MAX) {
+        return ERR_LIMIT;
+    }
+    about->meta_version = ++self->incarnation;
+    nodosum_table_describe(n, NODOSUM_SELF, about);
+    nodosum_gossip_news(n, NODOSUM_SELF);
+    nodosum_push_news(n, NODOSUM_SELF);
+    return ERR_OK;
 }
 
 enum err nodosum_core_update(struct nodosum *n, uint64_t now_us, const uint8_t *meta, size_t size,
                              struct nodosum_effects *fx)
 {
-    struct nodosum_member *self = &n->member[NODOSUM_SELF];
+    struct nodosum_about about = n->member[NODOSUM_SELF].about;
     enum err e = ERR_OK;
 
     begin(n, now_us, fx);
-    if (size > NODOSUM_META_MAX || self->incarnation == NODOSUM_INCARNATION_MAX) {
+    if (size > NODOSUM_META_MAX) {
         e = ERR_LIMIT;
     } else if (n->is_leaving) {
         e = ERR_PRECONDITION;
-    } else if (size != self->about.meta_size || memcmp(meta, self->about.meta, size) != 0) {
-        struct nodosum_about about = self->about;
-        about.meta_version = ++self->incarnation;
-        about.meta_size = (uint16_t)size;
-        memcpy(about.meta, meta, size);
-        nodosum_table_describe(n, NODOSUM_SELF, &about);
-        nodosum_gossip_news(n, NODOSUM_SELF);
+    } else if (replace(about.meta, &about.meta_size, meta, size)) {
+        e = say(n, &about);
+    }
+    end(n);
+    return e;
+}
+
+enum err nodosum_core_offer(struct nodosum *n, uint64_t now_us, const uint8_t *offers, size_t size,
+                            struct nodosum_effects *fx)
+{
+    struct nodosum_about about = n->member[NODOSUM_SELF].about;
+    enum err e = ERR_OK;
+
+    begin(n, now_us, fx);
+    if (size > NODOSUM_OFFERS_BYTES) {
+        e = ERR_LIMIT;
+    } else if (n->is_leaving) {
+        e = ERR_PRECONDITION;
+    } else if (replace(about.offers, &about.offers_size, offers, size)) {
+        e = say(n, &about);
+    }
+    end(n);
+    return e;
+}
+
+enum err nodosum_core_move(struct nodosum *n, uint64_t now_us, const struct nodosum_address *to,
+                           struct nodosum_effects *fx)
+{
+    struct nodosum_about about = n->member[NODOSUM_SELF].about;
+    enum err e = ERR_OK;
+
+    begin(n, now_us, fx);
+    if (!are_seeds(to, 1)) {
+        e = ERR_INVALID;
+    } else if (n->is_leaving) {
+        e = ERR_PRECONDITION;
+    } else if (to->port != about.address.port || memcmp(to->ip, about.address.ip, sizeof to->ip) != 0) {
+        about.address = *to;
+        e = say(n, &about);
     }
     end(n);
     return e;
@@ -292,6 +390,7 @@ void nodosum_core_leave(struct nodosum *n, uint64_t now_us, struct nodosum_effec
         n->leave_us = now_us + (uint64_t)NODOSUM_LEAVE_MS * NODOSUM_MS;
         nodosum_table_set(n, NODOSUM_SELF, NODOSUM_LEFT);
         nodosum_gossip_news(n, NODOSUM_SELF);
+        nodosum_push_news(n, NODOSUM_SELF);
     }
     end(n);
 }

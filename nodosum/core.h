@@ -3,7 +3,8 @@
  *
  * SWIM: Das, Gupta, Motivala, "SWIM", DSN 2002. Lifeguard: Dadgar, Phillips, Currey, "Lifeguard: Local Health
  * Awareness for More Accurate Failure Detection", 2017 (arXiv:1707.00788). Rings: Suresh et al., "Stable and
- * Consistent Membership at Scale with Rapid", ATC 2018. Ranges: Meyer, "Range-Based Set Reconciliation",
+ * Consistent Membership at Scale with Rapid", ATC 2018. Trees of fingers: El-Ansary et al., "Efficient Broadcast in
+ * Structured P2P Networks", IPTPS 2003. Ranges: Meyer, "Range-Based Set Reconciliation",
  * 2023. Where a number is not from these it is from memberlist's documented defaults (hashicorp/memberlist,
  * DefaultLANConfig) or says why it is another. */
 #ifndef CELL_NODOSUM_CORE_H
@@ -13,7 +14,7 @@
 #include "nodosum/types.h"
 
 enum {
-    NODOSUM_MEMBER_BYTES = 544,   /* memory a member costs at most, with its places in every order       */
+    NODOSUM_MEMBER_BYTES = 1184,  /* memory a member costs at most, with its places in every order       */
     NODOSUM_EVENTS_MAX = 1024,    /* changes that a watcher may be behind                                */
     NODOSUM_SENDS_MAX = 24,       /* packets of one step: what one answer of the anti-entropy may take   */
     NODOSUM_RTTS_MAX = 8,         /* one for each ACK that a packet may sensibly hold                    */
@@ -110,6 +111,16 @@ enum err nodosum_core_packet(struct nodosum *n, uint64_t now_us, const struct no
  * ERR_PRECONDITION: it is leaving. */
 enum err nodosum_core_update(struct nodosum *n, uint64_t now_us, const uint8_t *meta, size_t size,
                              struct nodosum_effects *fx) MUST_CHECK;
+
+/* Other offers of its own, told to all: offers.h's bytes. ERR_LIMIT: longer than NODOSUM_OFFERS_BYTES, nothing is
+ * changed; ERR_PRECONDITION: it is leaving. */
+enum err nodosum_core_offer(struct nodosum *n, uint64_t now_us, const uint8_t *offers, size_t size,
+                            struct nodosum_effects *fx) MUST_CHECK;
+
+/* It is reached elsewhere from now on, and all are told. ERR_INVALID: no address or port; ERR_PRECONDITION: it is
+ * leaving; ERR_LIMIT: no incarnation is left. Nothing is changed then. */
+enum err nodosum_core_move(struct nodosum *n, uint64_t now_us, const struct nodosum_address *to,
+                           struct nodosum_effects *fx) MUST_CHECK;
 
 /* Other seeds than before (0 to NODOSUM_SEEDS_MAX, copied), as names resolve and neighbours are heard of; those
  * at which nobody known lives are tried at once, and then from time to time. ERR_INVALID: too many, or one

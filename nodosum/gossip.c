@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "nodosum/fingers.h"
 #include "nodosum/out.h"
 #include "nodosum/table.h"
 
@@ -56,6 +57,7 @@ void nodosum_gossip_news(struct nodosum *n, uint16_t index)
     uint64_t round_us = (uint64_t)n->tuning.gossip_ms * NODOSUM_MS;
 
     nodosum_gossip_drop(n, index);
+    n->member[index].pushed = 0;
     link_news(n, index, 0);
     if (n->gossip_us == 0) {
         /* Soon, but not all at the same moment, and never more often than in rounds. */
@@ -131,7 +133,8 @@ void nodosum_gossip_clock(struct nodosum *n)
     if (n->gossip_us == 0 || n->now_us < n->gossip_us) {
         return;
     }
-    uint32_t count = nodosum_table_draw(n, NODOSUM_FANOUT, NODOSUM_NOBODY, to);
+    uint32_t count = n->tuning.is_plain ? nodosum_table_draw(n, NODOSUM_FANOUT, NODOSUM_NOBODY, to)
+                                        : nodosum_fingers_draw(n, NODOSUM_FANOUT, NODOSUM_NOBODY, to);
     for (uint32_t i = 0; i < count && n->hot > 0; i++) {
         struct nodosum_packet *p = nodosum_out_to(n, to[i]);
         if (p != NULL) {

@@ -84,6 +84,14 @@ enum err nodosum_lan_init(void *memory, const struct nodosum_lan_config *config,
     return ERR_OK;
 }
 
+void nodosum_lan_rekey(struct nodosum_lan *l, const struct nodosum_lan_key *keys, uint32_t count)
+{
+    assert(count >= 1 && count <= NODOSUM_LAN_KEYS_MAX);
+    memset(l->config.key, 0, sizeof l->config.key);
+    memcpy(l->config.key, keys, count * sizeof *keys);
+    l->config.keys = count;
+}
+
 /* ---- sending --------------------------------------------------------------------------------------- */
 
 /* group: to NULL. False: over the rate or the step's room. */

@@ -96,6 +96,9 @@ size_t nodosum_lan_size(uint32_t peers_max);
 enum err nodosum_lan_init(void *memory, const struct nodosum_lan_config *config, uint64_t now_us,
                           struct nodosum_lan **ret) MUST_CHECK;
 
+/* Other cluster keys, 1 to NODOSUM_LAN_KEYS_MAX, the newest first: it speaks under that one and hears all. */
+void nodosum_lan_rekey(struct nodosum_lan *l, const struct nodosum_lan_key *keys, uint32_t count);
+
 /* Time passed; the first asks. */
 void nodosum_lan_clock(struct nodosum_lan *l, uint64_t now_us, struct nodosum_lan_effects *fx);
 

@@ -12,6 +12,8 @@ static const struct cell_op ops[] = {
     {CELL__NODOSUM__OP__OP_TOPOLOGY, &cell__nodosum__topology_request__descriptor, nodosum_service_topology},
     {CELL__NODOSUM__OP__OP_DISCOVER, &cell__nodosum__discover_request__descriptor, nodosum_service_discover},
     {CELL__NODOSUM__OP__OP_RTTS, &cell__nodosum__rtts_request__descriptor, nodosum_service_rtts},
+    {CELL__NODOSUM__OP__OP_OFFER, &cell__nodosum__offer_request__descriptor, nodosum_service_offer},
+    {CELL__NODOSUM__OP__OP_KEYS, &cell__nodosum__keys_request__descriptor, nodosum_service_keys},
 };
 
 static const struct cell_def nodosum_cell = {
@@ -19,6 +21,7 @@ static const struct cell_def nodosum_cell = {
     .state_size = sizeof(struct nodosum_shell),
     .open = nodosum_shell_open,
     .start = nodosum_shell_start,
+    .granted = nodosum_shell_granted,
     .stop = nodosum_shell_stop,
     .ops = ops,
     .op_count = ARRAY_LEN(ops),

@@ -6,7 +6,9 @@
 #include "nodosum/events.h"
 #include "nodosum/gossip.h"
 #include "nodosum/health.h"
+#include "nodosum/fingers.h"
 #include "nodosum/out.h"
+#include "nodosum/push.h"
 #include "nodosum/suspect.h"
 #include "nodosum/table.h"
 
@@ -15,7 +17,8 @@ static bool is_same(const struct nodosum_about *a, const struct nodosum_about *b
     return a->address.port == b->address.port &&
            memcmp(a->address.ip, b->address.ip, sizeof a->address.ip) == 0 && a->name_len == b->name_len &&
            memcmp(a->name, b->name, a->name_len) == 0 && a->meta_size == b->meta_size &&
-           memcmp(a->meta, b->meta, a->meta_size) == 0;
+           memcmp(a->meta, b->meta, a->meta_size) == 0 && a->offers_size == b->offers_size &&
+           memcmp(a->offers, b->offers, a->offers_size) == 0;
 }
 
 /* Somebody says something of us that is not so, or speaks of an earlier life of ours. Only a higher
@@ -31,6 +34,7 @@ static bool refute(struct nodosum *n, uint64_t heard)
     self->incarnation = heard + 1;
     n->counters.refuted++;
     nodosum_gossip_news(n, NODOSUM_SELF);
+    nodosum_push_news(n, NODOSUM_SELF);
     return true;
 }
 
@@ -55,7 +59,16 @@ static bool merge_self(struct nodosum *n, uint16_t from, const struct nodosum_me
     return true;
 }
 
-static bool add(struct nodosum *n, const struct nodosum_message *m)
+/* Somebody joined. Who hears that from itself tells all: it does not know them yet. */
+static void joined(struct nodosum *n, uint16_t from, uint16_t index)
+{
+    nodosum_events_add(n, NODOSUM_JOINED, index);
+    if ((from == index || from == NODOSUM_NOBODY) && !n->is_passing) {
+        nodosum_push_news(n, index);
+    }
+}
+
+static bool add(struct nodosum *n, uint16_t from, const struct nodosum_message *m)
 {
     uint16_t index = nodosum_table_add(n, &m->id, m->incarnation, &m->about);
 
@@ -63,12 +76,12 @@ static bool add(struct nodosum *n, const struct nodosum_message *m)
         n->counters.full++;
         return false;
     }
-    nodosum_events_add(n, NODOSUM_JOINED, index);
     nodosum_gossip_news(n, index);
+    joined(n, from, index);
     return true;
 }
 
-static bool merge_alive(struct nodosum *n, uint16_t index, const struct nodosum_message *m)
+static bool merge_alive(struct nodosum *n, uint16_t from, uint16_t index, const struct nodosum_message *m)
 {
     struct nodosum_member *k = &n->member[index];
     bool was_living = nodosum_table_is_living(k);
@@ -88,13 +101,13 @@ static bool merge_alive(struct nodosum *n, uint16_t index, const struct nodosum_
         k->incarnation = m->incarnation;
         nodosum_table_set(n, index, NODOSUM_ALIVE);
     }
+    nodosum_gossip_news(n, index);
     if (!was_living && nodosum_table_is_living(k)) {
         k->srtt_us = 0; /* it may have moved */
-        nodosum_events_add(n, NODOSUM_JOINED, index);
+        joined(n, from, index);
     } else if (is_other && was_living) {
         nodosum_events_add(n, NODOSUM_UPDATED, index);
     }
-    nodosum_gossip_news(n, index);
     return true;
 }
 
@@ -171,8 +184,15 @@ void nodosum_merge_conflict(struct nodosum *n, uint16_t index)
 
 void nodosum_merge_died(struct nodosum *n, uint16_t index)
 {
+    bool is_ours = nodosum_suspect_is_accuser(n, index), is_near = is_ours || nodosum_fingers_has(n, index);
+
     end_member(n, index, NODOSUM_DEAD);
-    nodosum_merge_tell(n, index, index); /* told at once, it can object at once if it lives */
+    if (is_ours) {
+        nodosum_push_news(n, index); /* the others find it about now, too */
+    }
+    if (is_near) {
+        nodosum_merge_tell(n, index, index); /* told at once, it can object at once if it lives */
+    }
 }
 
 bool nodosum_merge_message(struct nodosum *n, uint16_t from, const struct nodosum_message *m)
@@ -184,7 +204,7 @@ bool nodosum_merge_message(struct nodosum *n, uint16_t from, const struct nodosu
     }
     switch (m->kind) {
     case NODOSUM_PACKET_ALIVE:
-        return index == NODOSUM_NOBODY ? add(n, m) : merge_alive(n, index, m);
+        return index == NODOSUM_NOBODY ? add(n, from, m) : merge_alive(n, from, index, m);
     case NODOSUM_PACKET_SUSPECT:
         return index != NODOSUM_NOBODY && merge_suspect(n, index, m);
     case NODOSUM_PACKET_DEAD:
@@ -197,6 +217,7 @@ bool nodosum_merge_message(struct nodosum *n, uint16_t from, const struct nodosu
     case NODOSUM_PACKET_DIGEST:
     case NODOSUM_PACKET_ROWS:
     case NODOSUM_PACKET_WANT:
+    case NODOSUM_PACKET_PUSH:
         break;
     }
     assert(false); /* no news */

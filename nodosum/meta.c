@@ -5,7 +5,10 @@
 
 #include "common/base/bytes.h"
 
-enum { FIXED = 1 + 1 + 2 + 4 * 4 };
+enum {
+    AT_EPOCH = 1 + 1 + 2 + 4 * 4,
+    FIXED = AT_EPOCH + 4 + 4,
+};
 
 /* Bits are part of the wire: names are only added, at the end. What software chooses its code by. */
 static const char *const x86_64[] = {
@@ -93,7 +96,7 @@ enum err nodosum_meta_pack(const struct nodosum_meta *m, uint8_t out[NODOSUM_MET
 {
     struct writer w = {.at = out};
 
-    assert(m->offers <= NODOSUM_META_OFFERS_MAX && m->labels <= NODOSUM_META_LABELS_MAX);
+    assert(m->labels <= NODOSUM_META_LABELS_MAX);
     put_8(&w, NODOSUM_META_VERSION);
     put_8(&w, (uint8_t)m->arch);
     put_8(&w, (uint8_t)(m->cores >> 8));
@@ -102,11 +105,9 @@ enum err nodosum_meta_pack(const struct nodosum_meta *m, uint8_t out[NODOSUM_MET
     put_32(&w, m->memory_mib);
     put_32(&w, m->free_mib);
     put_32(&w, m->load_hundredths);
+    put_32(&w, m->epoch);
+    put_32(&w, m->crl);
     assert(w.size == FIXED);
-    put_8(&w, (uint8_t)m->offers);
-    for (uint32_t i = 0; i < m->offers; i++) {
-        put_text(&w, m->offer[i]);
-    }
     put_8(&w, (uint8_t)m->labels);
     for (uint32_t i = 0; i < m->labels; i++) {
         put_text(&w, m->label[i].name);
@@ -183,10 +184,8 @@ enum err nodosum_meta_unpack(const uint8_t *bytes, size_t size, struct nodosum_m
     m.memory_mib = bytes_get_be32(take(&r, 4));
     m.free_mib = bytes_get_be32(take(&r, 4));
     m.load_hundredths = bytes_get_be32(take(&r, 4));
-    m.offers = get_count(&r, NODOSUM_META_OFFERS_MAX);
-    for (uint32_t i = 0; i < m.offers && r.is_good; i++) {
-        get_text(&r, m.offer[i], name_valid);
-    }
+    m.epoch = bytes_get_be32(take(&r, 4));
+    m.crl = bytes_get_be32(take(&r, 4));
     m.labels = get_count(&r, NODOSUM_META_LABELS_MAX);
     for (uint32_t i = 0; i < m.labels && r.is_good; i++) {
         get_text(&r, m.label[i].name, name_valid);
@@ -199,6 +198,14 @@ enum err nodosum_meta_unpack(const uint8_t *bytes, size_t size, struct nodosum_m
     return ERR_OK;
 }
 
+void nodosum_meta_keys(const uint8_t *bytes, size_t size, uint32_t *ret_epoch, uint32_t *ret_crl)
+{
+    bool is_ours = size >= FIXED && bytes[0] == NODOSUM_META_VERSION;
+
+    *ret_epoch = is_ours ? bytes_get_be32(bytes + AT_EPOCH) : 0;
+    *ret_crl = is_ours ? bytes_get_be32(bytes + AT_EPOCH + 4) : 0;
+}
+
 static uint32_t apart(uint32_t a, uint32_t b)
 {
     return a > b ? a - b : b - a;
@@ -207,7 +214,7 @@ static uint32_t apart(uint32_t a, uint32_t b)
 bool nodosum_meta_is_stale(const struct nodosum_meta *told, const struct nodosum_meta *true_now)
 {
     return told->cores != true_now->cores || told->memory_mib != true_now->memory_mib ||
-           told->features != true_now->features ||
+           told->features != true_now->features || told->epoch != true_now->epoch || told->crl != true_now->crl ||
            apart(told->free_mib, true_now->free_mib) > true_now->memory_mib / NODOSUM_META_STALE_PARTS ||
            apart(told->load_hundredths, true_now->load_hundredths) >
                (uint32_t)NODOSUM_META_STALE_LOAD * true_now->cores;

@@ -1,8 +1,8 @@
 /* What a member says about its machine, in the bytes that go with it through the cluster: cores, memory, load,
- * instruction set, what it offers to others, labels. Pure: it is measured elsewhere (measure.h).
+ * instruction set, keys, labels. Pure: it is measured elsewhere (measure.h).
  *
  * Layout, integers big-endian: version 1 | architecture 1 | cores 2 | features 4 | memory MiB 4 | free MiB 4 |
- * load in hundredths 4 | offers: count 1, names (1 + n) each | labels: count 1, (1 + n name, 1 + n value) each. */
+ * load in hundredths 4 | epoch 4 | crl 4 | labels: count 1, (1 + n name, 1 + n value) each. */
 #ifndef CELL_NODOSUM_META_H
 #define CELL_NODOSUM_META_H
 
@@ -11,9 +11,8 @@
 #include "nodosum/types.h"
 
 enum {
-    NODOSUM_META_VERSION = 1,
+    NODOSUM_META_VERSION = 2,
     NODOSUM_META_LABELS_MAX = 16,  /* what people write; the bytes of the metadata are the true limit */
-    NODOSUM_META_OFFERS_MAX = 16,
     NODOSUM_META_VALUE_MAX = 64,   /* characters of a label's value                                   */
     NODOSUM_META_STALE_PARTS = 16, /* a change of memory by a sixteenth of all, or …                  */
     NODOSUM_META_STALE_LOAD = 25,  /* … of load by a quarter of a core, in hundredths, is worth telling */
@@ -37,8 +36,8 @@ struct nodosum_meta {
     uint32_t memory_mib;
     uint32_t free_mib;         /* unused by anything, not even as cache      */
     uint32_t load_hundredths;  /* runnable processes, mean of a minute       */
-    uint32_t offers, labels;
-    char offer[NODOSUM_META_OFFERS_MAX][NAME_SIZE]; /* cells that others may use */
+    uint32_t epoch, crl;       /* of its cluster keys, of its list of revoked certificates */
+    uint32_t labels;
     struct nodosum_label label[NODOSUM_META_LABELS_MAX];
 };
 
@@ -51,13 +50,16 @@ const char *nodosum_meta_arch_name(enum nodosum_arch arch);
 /* Whether text[0..len) may be a label's value. */
 bool nodosum_meta_value_valid(const char *text, size_t len);
 
-/* Write `m`, whose names and values are valid. ERR_LIMIT: labels and offers are longer than the metadata may
- * be; *ret_size is untouched. */
+/* Write `m`, whose names and values are valid. ERR_LIMIT: its labels are longer than the metadata may be;
+ * *ret_size is untouched. */
 enum err nodosum_meta_pack(const struct nodosum_meta *m, uint8_t out[NODOSUM_META_MAX], uint16_t *ret_size) MUST_CHECK;
 
 /* Read what another member sent: any bytes. ERR_INCOMPATIBLE: another version (also: none at all);
  * ERR_MALFORMED: not in this form to the last byte. *ret is untouched on error. */
 enum err nodosum_meta_unpack(const uint8_t *bytes, size_t size, struct nodosum_meta *ret) MUST_CHECK;
+
+/* The keys alone, of what another member sent; 0 and 0 when that is no metadata of this version. */
+void nodosum_meta_keys(const uint8_t *bytes, size_t size, uint32_t *ret_epoch, uint32_t *ret_crl);
 
 /* Whether what was `told` is too far from what is `true_now` to be left so. */
 bool nodosum_meta_is_stale(const struct nodosum_meta *told, const struct nodosum_meta *true_now);

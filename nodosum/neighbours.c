@@ -151,6 +151,25 @@ static void on_own(void *context, unsigned bits)
     hear(n, n->own);
 }
 
+static void derive(const struct node_keys *keys, struct nodosum_lan_key out[NODOSUM_LAN_KEYS_MAX])
+{
+    for (uint32_t i = 0; i < keys->cluster_keys; i++) {
+        out[i].epoch = keys->cluster_epoch[i];
+        nodosum_lan_wire_derive(keys->cluster_key[i], keys->cluster_id, out[i].key);
+    }
+}
+
+void nodosum_neighbours_rekey(struct nodosum_neighbours *n, const struct node_keys *keys)
+{
+    struct nodosum_lan_key key[NODOSUM_LAN_KEYS_MAX] = {0};
+
+    if (n->lan != NULL) {
+        derive(keys, key);
+        nodosum_lan_rekey(n->lan, key, keys->cluster_keys);
+        explicit_bzero(key, sizeof key);
+    }
+}
+
 static enum err make_lan(struct nodosum_neighbours *n, const struct node_keys *keys, uint16_t port, uint64_t life)
 {
     struct nodosum_lan_config c = {.port = port, .life = life, .peers_max = NODOSUM_NEIGHBOURS_PEERS,
@@ -159,10 +178,7 @@ static enum err make_lan(struct nodosum_neighbours *n, const struct node_keys *k
     _Static_assert((int)NODOSUM_LAN_KEYS_MAX == (int)NODE_CLUSTER_KEYS, "every key of the cluster has room");
     memcpy(c.id.byte, keys->id, sizeof c.id.byte);
     memcpy(c.name, keys->name, sizeof c.name);
-    for (uint32_t i = 0; i < keys->cluster_keys; i++) {
-        c.key[i].epoch = keys->cluster_epoch[i];
-        nodosum_lan_wire_derive(keys->cluster_key[i], keys->cluster_id, c.key[i].key);
-    }
+    derive(keys, c.key);
     if (getrandom(&c.seed, sizeof c.seed, 0) != sizeof c.seed) {
         return ERR_IO;
     }

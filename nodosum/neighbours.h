@@ -35,6 +35,9 @@ enum err nodosum_neighbours_start(struct nodosum_neighbours *n, struct loop *loo
                                   uint16_t port, uint64_t life, void (*changed)(void *context),
                                   void *context) MUST_CHECK;
 
+/* Other cluster keys from now on. On one that is closed it does nothing. */
+void nodosum_neighbours_rekey(struct nodosum_neighbours *n, const struct node_keys *keys);
+
 /* Say farewell and close everything. Safe on one that is half open or closed. */
 void nodosum_neighbours_close(struct nodosum_neighbours *n);
 

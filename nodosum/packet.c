@@ -96,6 +96,7 @@ bool nodosum_packet_add_alive(struct nodosum_packet *p, const struct nodosum_id 
 
     assert(incarnation > 0 && incarnation <= NODOSUM_INCARNATION_MAX);
     assert(about->name_len > 0 && about->meta_size <= NODOSUM_META_MAX);
+    assert(about->offers_size <= NODOSUM_OFFERS_BYTES);
     put_8(&w, NODOSUM_PACKET_ALIVE);
     put_bytes(&w, id->byte, NODOSUM_ID_SIZE);
     put_64(&w, incarnation);
@@ -106,6 +107,8 @@ bool nodosum_packet_add_alive(struct nodosum_packet *p, const struct nodosum_id 
     put_bytes(&w, about->name, about->name_len);
     put_16(&w, about->meta_size);
     put_bytes(&w, about->meta, about->meta_size);
+    put_16(&w, about->offers_size);
+    put_bytes(&w, about->offers, about->offers_size);
     return end(p, &w);
 }
 
@@ -169,6 +172,9 @@ bool nodosum_packet_add(struct nodosum_packet *p, const struct nodosum_message *
     case NODOSUM_PACKET_DIGEST:
     case NODOSUM_PACKET_WANT:
         put_list(&w, m);
+        break;
+    case NODOSUM_PACKET_PUSH:
+        put_64(&w, m->last);
         break;
     case NODOSUM_PACKET_ALIVE:
         break;
@@ -276,8 +282,14 @@ static void get_about(struct reader *r, uint64_t incarnation, struct nodosum_abo
     claim_that(r, r->is_good && name_valid(about->name, about->name_len));
     about->meta_size = get_16(r);
     claim_that(r, about->meta_size <= NODOSUM_META_MAX);
+    if (!r->is_good) {
+        return;
+    }
+    get_bytes(r, about->meta, about->meta_size);
+    about->offers_size = get_16(r);
+    claim_that(r, about->offers_size <= NODOSUM_OFFERS_BYTES);
     if (r->is_good) {
-        get_bytes(r, about->meta, about->meta_size);
+        get_bytes(r, about->offers, about->offers_size);
     }
 }
 
@@ -366,6 +378,9 @@ static bool get_message(struct reader *r, struct nodosum_message *m)
         return r->is_good;
     case NODOSUM_PACKET_WANT:
         get_shorts(r, NODOSUM_WANT_MAX, m->want, &m->count);
+        return r->is_good;
+    case NODOSUM_PACKET_PUSH:
+        m->last = get_64(r);
         return r->is_good;
     }
     return false; /* another kind */

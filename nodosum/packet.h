@@ -4,12 +4,14 @@
  *
  *   PING      seq 4, attempt 1                     ACK       seq 4, attempt 1 (its top bit: the flag)
  *   PING_REQ  seq 4, id 32                         NACK      seq 4
- *   ALIVE     id 32, incarnation 8, meta version 8, ip 16, port 2, name (1 + n), metadata (2 + n)
+ *   ALIVE     id 32, incarnation 8, meta version 8, ip 16, port 2, name (1 + n), metadata (2 + n), offers (2 + n)
  *   SUSPECT   id 32, incarnation 8, count 1, accusers 8 each     DEAD  id 32, incarnation 8, accuser 8
  *   LEFT      id 32, incarnation 8
  *   DIGEST    count 1, ranges of (first 8, last 8, members 2, hash 8)
  *   ROWS      first 8, last 8, count 1, rows of (short id 8, incarnation 8, state 1, check 2)
  *   WANT      count 1, short ids 8 each
+ *   PUSH      last 8: what follows in this packet is to be passed on to members after the receiver on the ring
+ *             of short ids, up to this one
  *
  * A short id is the first 8 bytes of an id; it orders members as the whole does. */
 #ifndef CELL_NODOSUM_PACKET_H
@@ -22,7 +24,7 @@
 #include "nodosum/types.h"
 
 enum {
-    NODOSUM_PACKET_VERSION = 1,
+    NODOSUM_PACKET_VERSION = 2,
     NODOSUM_RANGES_MAX = 16,
     NODOSUM_ROWS_MAX = 60,     /* 1,159 bytes: the most that leave room for a ping                 */
     NODOSUM_WANT_MAX = 60,     /* as many as rows there are to want                                */
@@ -44,6 +46,7 @@ enum nodosum_packet_kind {
     NODOSUM_PACKET_DIGEST,
     NODOSUM_PACKET_ROWS,
     NODOSUM_PACKET_WANT,
+    NODOSUM_PACKET_PUSH,
 };
 
 /* Members of first <= short id <= last: how many live, and a hash of these. */
@@ -64,7 +67,7 @@ struct nodosum_message {
     uint8_t attempt, flags;
     struct nodosum_id id;
     uint64_t incarnation;
-    uint64_t first, last;      /* of ROWS */
+    uint64_t first, last;      /* of ROWS; of PUSH `last` alone */
     uint32_t count;            /* of what follows */
     union {
         struct nodosum_about about;                    /* of ALIVE                          */

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "nodosum/fingers.h"
 #include "nodosum/gossip.h"
 #include "nodosum/health.h"
 #include "nodosum/out.h"
@@ -112,7 +113,7 @@ void nodosum_probe_look(struct nodosum *n, uint16_t index)
     n->counters.probes += begin(n, NODOSUM_SLOT_PROBE, index) != NULL;
 }
 
-/* By turns the round robin's next and the next on the ring: the ring looks at every member every other
+/* By turns the next of the fingers and the next on the ring: the ring looks at every member every other
  * period, so that a death is seen after two at most; chance alone leaves one unseen for five in one of a
  * hundred (SWIM, section 3.2: e/(e - 1) on average). */
 static uint16_t choose(struct nodosum *n)
@@ -132,14 +133,15 @@ static uint16_t choose(struct nodosum *n)
             }
         }
     }
-    return nodosum_table_next(n);
+    return n->tuning.is_plain ? nodosum_table_next(n) : nodosum_fingers_next(n);
 }
 
 static void ask_helpers(struct nodosum *n, struct nodosum_slot *s)
 {
     struct nodosum_message ask = {.kind = NODOSUM_PACKET_PING_REQ, .seq = s->seq, .id = s->target_id};
 
-    s->helpers = (uint8_t)nodosum_table_draw(n, NODOSUM_HELPERS, s->target, s->helper);
+    s->helpers = (uint8_t)(n->tuning.is_plain ? nodosum_table_draw(n, NODOSUM_HELPERS, s->target, s->helper)
+                                              : nodosum_fingers_draw_near(n, NODOSUM_HELPERS, s->target, s->helper));
     for (uint32_t i = 0; i < s->helpers; i++) {
         struct nodosum_packet *p = nodosum_out_to(n, s->helper[i]);
         if (p != NULL) {

@@ -171,6 +171,9 @@ void nodosum_service_answer(void *context, const struct nodosum_waiter *w)
             cell_reply_error(w->call, e, "not everybody was told in time; it goes on", NULL);
         }
         return;
+    case NODOSUM_WAITING_KEYS:
+        e = nodosum_service_keys_answer(s, w->call);
+        break;
     case NODOSUM_WAITING_NONE:
         return;
     }
@@ -179,7 +182,7 @@ void nodosum_service_answer(void *context, const struct nodosum_waiter *w)
     } /* otherwise cell_reply has ended the call, whatever it says */
 }
 
-/* ---- topology and discovery ------------------------------------------------------------------------ */
+/* ---- topology -------------------------------------------------------------------------------------- */
 
 /* Insert `v` into a list that is ordered by round trip and keeps the nearest; 0 is unknown, and last. */
 static void keep_nearest(struct nodosum_view *list, uint32_t *count, uint32_t most, const struct nodosum_view *v)
@@ -212,7 +215,7 @@ static bool add_counts(struct nodosum_shell *s, struct cell_call *call, Cell__No
         {"unsent", c->unsent}, {"held", c->held}, {"probes", c->probes}, {"probes_failed", c->probes_failed},
         {"acks_late", c->acks_late}, {"lateness", c->lateness}, {"suspected", c->suspected},
         {"confirmed", c->confirmed}, {"refuted", c->refuted}, {"died", c->died}, {"datagrams_in", d.datagrams_in},
-        {"datagrams_out", d.datagrams_out}, {"sessions", d.sealed.meetings}, {"peers", d.sealed.peers},
+        {"datagrams_out", d.datagrams_out}, {"sessions", d.sealed.meetings}, {"peers", d.sealed.peers}, {"idle", d.sealed.idle},
         {"kernel_drops", d.kernel_drops}, {"queue_full", d.queue_full}, {"unsendable", d.unsendable}, {"untaken", s->untaken},
     };
     reply->counts = cell_call_alloc(call, sizeof *reply->counts * (ARRAY_LEN(rows) + LAN_COUNTS));
@@ -308,54 +311,4 @@ enum err nodosum_service_topology(void *state, struct cell_call *call, const voi
         return ERR_NOMEM;
     }
     return cell_reply(call, &reply);
-}
-
-/* What `name` is to this member: "node", "cell", or NULL: nothing. */
-static const char *kind_of(const struct nodosum_view *v, const char *name)
-{
-    struct nodosum_meta m;
-
-    if (strcmp(v->about->name, name) == 0) {
-        return "node";
-    }
-    if (nodosum_meta_unpack(v->about->meta, v->about->meta_size, &m) == ERR_OK) {
-        for (uint32_t i = 0; i < m.offers; i++) {
-            if (strcmp(m.offer[i], name) == 0) {
-                return "cell";
-            }
-        }
-    }
-    return NULL;
-}
-
-enum err nodosum_service_discover(void *state, struct cell_call *call, const void *request)
-{
-    struct nodosum_shell *s = state;
-    const Cell__Nodosum__DiscoverRequest *ask = request;
-    Cell__Nodosum__DiscoverReply reply = CELL__NODOSUM__DISCOVER_REPLY__INIT;
-    struct nodosum_view found[NODOSUM_SERVICE_FOUND_MAX + 1];
-    uint32_t count = 0;
-
-    if (!name_valid_str(ask->name)) {
-        cell_call_explain(call, "this is no name");
-        return ERR_INVALID;
-    }
-    for (uint32_t i = 0; i < nodosum_core_count(s->core); i++) {
-        struct nodosum_view v = nodosum_core_view(s->core, i);
-        if (is_living(&v) && kind_of(&v, ask->name) != NULL) {
-            v.rtt_us = is_self(s, &v.id) ? 1 : v.rtt_us; /* nobody is nearer */
-            keep_nearest(found, &count, NODOSUM_SERVICE_FOUND_MAX, &v);
-        }
-    }
-    reply.found = cell_call_alloc(call, sizeof *reply.found * (count + 1));
-    for (; reply.found != NULL && reply.n_found < count; reply.n_found++) {
-        struct nodosum_view *v = &found[reply.n_found];
-        bool is_own = is_self(s, &v->id);
-        v->rtt_us = is_own ? 0 : v->rtt_us;
-        reply.found[reply.n_found] = nodosum_wire_found(call, v, kind_of(v, ask->name), is_own);
-        if (reply.found[reply.n_found] == NULL) {
-            return ERR_NOMEM;
-        }
-    }
-    return reply.found == NULL ? ERR_NOMEM : cell_reply(call, &reply);
 }

@@ -68,6 +68,26 @@ static void say(const struct nodosum_shell *s, const struct nodosum_event *event
     }
 }
 
+/* The highest of all who live; who waits for more is woken when one rose. */
+static void look_for_keys(struct nodosum_shell *s)
+{
+    uint32_t epoch = 0, crl = 0;
+
+    for (uint32_t i = 0; i < nodosum_core_count(s->core); i++) {
+        struct nodosum_view v = nodosum_core_view(s->core, i);
+        uint32_t its_epoch, its_crl;
+        nodosum_meta_keys(v.about->meta, v.about->meta_size, &its_epoch, &its_crl);
+        if (v.state == NODOSUM_ALIVE || v.state == NODOSUM_SUSPECT) {
+            epoch = its_epoch > epoch ? its_epoch : epoch;
+            crl = its_crl > crl ? its_crl : crl;
+        }
+    }
+    s->keys_seen += epoch > s->epoch || crl > s->crl;
+    s->epoch = epoch;
+    s->crl = crl;
+    nodosum_waiters_wake(&s->waiters, NODOSUM_WAITING_KEYS, s->keys_seen);
+}
+
 /* Log what is new and wake who watches. */
 static void tell_events(struct nodosum_shell *s)
 {
@@ -86,6 +106,7 @@ static void tell_events(struct nodosum_shell *s)
         }
     }
     cell_metric_set(s->metric_living, nodosum_core_living(s->core));
+    look_for_keys(s);
     nodosum_waiters_wake(&s->waiters, NODOSUM_WAITING_WATCH, s->revision);
 }
 
@@ -113,7 +134,10 @@ static void arm(struct nodosum_shell *s, uint64_t now_us)
     uint64_t polls_ms = nodosum_waiters_clock(&s->waiters, now_ms);
 
     due_ms = polls_ms < due_ms ? polls_ms : due_ms;
+    uint64_t offers_ms = nodosum_catalogue_due_ms(&s->catalogue, nodosum_core_living(s->core));
     due_ms = s->measure_ms < due_ms ? s->measure_ms : due_ms;
+    due_ms = s->look_ms < due_ms ? s->look_ms : due_ms;
+    due_ms = offers_ms < due_ms ? offers_ms : due_ms;
     loop_timer_again(s->timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
 }
 
@@ -134,23 +158,88 @@ static void perform(struct nodosum_shell *s, uint64_t now_us)
 
 /* ---- events -------------------------------------------------------------------------------------- */
 
+static void tell_meta(struct nodosum_shell *s, uint64_t now_us, const struct nodosum_meta *now)
+{
+    uint8_t bytes[NODOSUM_META_MAX];
+    uint16_t size;
+    enum err e = nodosum_meta_pack(now, bytes, &size);
+
+    assert(e == ERR_OK); /* labels fitted when they were read, and the rest has one size */
+    e = nodosum_core_update(s->core, now_us, bytes, size, &s->fx);
+    if (e == ERR_OK) {
+        s->meta = *now;
+    } /* otherwise it is leaving: nobody needs to know any more */
+    perform(s, now_us);
+}
+
 static void look_at_machine(struct nodosum_shell *s, uint64_t now_us)
 {
     struct nodosum_meta now = s->meta;
-    uint8_t bytes[NODOSUM_META_MAX];
-    uint16_t size;
 
     s->measure_ms = now_us / US + NODOSUM_SHELL_MEASURE_MS;
-    if (nodosum_measure_now(&now) != ERR_OK || !nodosum_meta_is_stale(&s->meta, &now)) {
+    if (nodosum_measure_now(&now) == ERR_OK && nodosum_meta_is_stale(&s->meta, &now)) {
+        tell_meta(s, now_us, &now);
+    }
+}
+
+/* A lease ended, a cable was moved, a machine was carried elsewhere: nobody needs to restart anything. */
+static void look_for_address(struct nodosum_shell *s, uint64_t now_us)
+{
+    char text[NODOSUM_SEEDS_ADDRESS_SIZE], old[NODOSUM_SEEDS_ADDRESS_SIZE];
+    struct nodosum_address now;
+
+    s->look_ms = now_us / US + NODOSUM_SHELL_LOOK_MS;
+    if (!nodosum_net_look(s->looking, &s->settings, &now) ||
+        (now.port == s->self.port && memcmp(now.ip, s->self.ip, sizeof now.ip) == 0) ||
+        nodosum_core_move(s->core, now_us, &now, &s->fx) != ERR_OK) {
         return;
     }
-    enum err e = nodosum_meta_pack(&now, bytes, &size);
-    assert(e == ERR_OK); /* labels and offers fitted when they were read, and the rest has one size */
-    e = nodosum_core_update(s->core, now_us, bytes, size, &s->fx);
-    if (e == ERR_OK) {
-        s->meta = now;
-    } /* otherwise it is leaving: nobody needs to know any more */
+    nodosum_seeds_format(&s->self, old);
+    nodosum_seeds_format(&now, text);
+    log_info("NODOSUM-MOVED", "from=%s to=%s", old, text);
+    s->self = now;
     perform(s, now_us);
+}
+
+static void tell_offers(struct nodosum_shell *s, uint64_t now_us)
+{
+    uint8_t bytes[NODOSUM_OFFERS_BYTES];
+    uint16_t size;
+
+    if (!nodosum_catalogue_clock(&s->catalogue, now_us / US, nodosum_core_living(s->core))) {
+        return;
+    }
+    enum err e = nodosum_offers_pack(&s->catalogue.told, bytes, &size);
+    assert(e == ERR_OK); /* they fitted when they were said */
+    e = nodosum_core_offer(s->core, now_us, bytes, size, &s->fx);
+    if (e != ERR_OK) {
+        log_debug("NODOSUM-OFFER-UNTOLD", "reason=%s", err_name(e)); /* it is leaving */
+    }
+    perform(s, now_us);
+}
+
+enum err nodosum_shell_offer(struct nodosum_shell *s, const struct nodosum_offers *offers, uint32_t valid_ms)
+{
+    uint64_t now_us = loop_now_us();
+    enum err e = nodosum_catalogue_say(&s->catalogue, now_us / US, offers, valid_ms);
+
+    if (e == ERR_OK) {
+        tell_offers(s, now_us);
+        arm(s, now_us);
+    }
+    return e;
+}
+
+void nodosum_shell_keys(struct nodosum_shell *s, uint32_t epoch, uint32_t crl)
+{
+    struct nodosum_meta now = s->meta;
+
+    now.epoch = epoch;
+    now.crl = crl;
+    if (nodosum_meta_is_stale(&s->meta, &now)) {
+        tell_meta(s, loop_now_us(), &now);
+    }
+    look_for_keys(s);
 }
 
 static void on_due(void *context)
@@ -161,6 +250,10 @@ static void on_due(void *context)
     if (now_us / US >= s->measure_ms) {
         look_at_machine(s, now_us);
     }
+    if (now_us / US >= s->look_ms) {
+        look_for_address(s, now_us);
+    }
+    tell_offers(s, now_us);
     if (now_us >= s->fx.due_us) {
         nodosum_core_clock(s->core, now_us, &s->fx);
         cell_metric_set(s->metric_health, nodosum_core_health(s->core));
@@ -277,7 +370,7 @@ enum err nodosum_shell_open(struct cell *cell, void *state)
 
     s->cell = cell;
     s->socket = s->store.dir_fd = -1;
-    enum err e = nodosum_config_read(cell_config(cell), &s->settings, why);
+    enum err e = nodosum_config_read(cell_config(cell), cell_labels(cell), &s->settings, why);
     if (e != ERR_OK) {
         log_error("NODOSUM-CONFIG", "reason=%s", e == ERR_INVALID ? why : err_name(e));
         return e;
@@ -286,7 +379,7 @@ enum err nodosum_shell_open(struct cell *cell, void *state)
     s->metric_events = cell_metric_counter(cell, "cell_nodosum_events_total", "changes of membership seen");
     s->metric_refused = cell_metric_counter(cell, "cell_nodosum_refused_total", "sealed packets that were no packets");
     s->metric_health = cell_metric_gauge(cell, "cell_nodosum_health", "local health multiplier, 0 is well");
-    s->neighbours.group = s->neighbours.own = -1;
+    s->neighbours.group = s->neighbours.own = s->looking = -1;
     e = load_keys(s);
     e = e == ERR_OK ? open_socket(s) : e;
     if (e == ERR_OK && nodosum_resolver_is_wanted(&s->settings)) {
@@ -304,9 +397,9 @@ static enum err make_core(struct nodosum_shell *s, uint64_t incarnation)
     memcpy(config.id.byte, s->keys.id, sizeof config.id.byte);
     memcpy(config.about.name, s->keys.name, len + 1);
     config.about.name_len = (uint8_t)len;
-    s->meta.offers = s->settings.offers;
+    s->meta.epoch = s->keys.cluster_epoch[0];
+    s->meta.crl = s->keys.crl;
     s->meta.labels = s->settings.labels;
-    memcpy(s->meta.offer, s->settings.offer, sizeof s->meta.offer);
     memcpy(s->meta.label, s->settings.label, sizeof s->meta.label);
     enum err e = nodosum_measure_now(&s->meta);
     if (e == ERR_OK) {
@@ -323,6 +416,10 @@ static enum err open_datagrams(struct nodosum_shell *s)
 {
     struct datagram_config config = {.peers_max = s->settings.members, .receive = on_packet, .context = s};
 
+    s->looking = fcntl(s->socket, F_DUPFD_CLOEXEC, 0);
+    if (s->looking < 0) {
+        return err_from_errno(errno);
+    }
     return datagram_open(host_loop(s->cell), &s->socket, &s->keys, &config, &s->datagram);
 }
 
@@ -415,6 +512,8 @@ enum err nodosum_shell_start(struct cell *cell, void *state)
         return e;
     }
     s->measure_ms = loop_now_ms() + NODOSUM_SHELL_MEASURE_MS;
+    s->look_ms = loop_now_ms() + NODOSUM_SHELL_LOOK_MS;
+    nodosum_catalogue_init(&s->catalogue);
     s->waiters.answer = nodosum_service_answer;
     s->waiters.context = s;
     seed_with_config(s); /* the first step: it looks for the seeds at once */
@@ -428,6 +527,32 @@ enum err nodosum_shell_start(struct cell *cell, void *state)
     return e;
 }
 
+/* The supervisor has new keys for us: members and neighbours are spoken to under them from now on, and all hear that
+ * this node has them. */
+void nodosum_shell_granted(void *state, const char *name)
+{
+    struct nodosum_shell *s = state;
+
+    if (strcmp(name, "keys.datagram") != 0 || s->datagram == NULL) {
+        return;
+    }
+    struct node_keys before = s->keys;
+    enum err e = load_keys(s);
+    if (e == ERR_OK) {
+        e = datagram_rekey(s->datagram, &s->keys);
+    }
+    if (e == ERR_OK) {
+        nodosum_neighbours_rekey(&s->neighbours, &s->keys);
+        log_info("NODOSUM-KEYS", "epoch=%" PRIu32 " keys=%" PRIu32 " crl=%" PRIu32, s->keys.cluster_epoch[0],
+                 s->keys.cluster_keys, s->keys.crl);
+        nodosum_shell_keys(s, s->keys.cluster_epoch[0], s->keys.crl);
+    } else {
+        log_error("NODOSUM-REKEY", "reason=%s effect=the old keys stay advice=cell restart nodosum", err_name(e));
+        s->keys = before;
+    }
+    keys_forget(&before);
+}
+
 void nodosum_shell_stop(void *state)
 {
     struct nodosum_shell *s = state;
@@ -439,6 +564,9 @@ void nodosum_shell_stop(void *state)
     nodosum_store_close(&s->store);
     if (s->socket > 0) {
         fd_close(&s->socket);
+    }
+    if (s->looking > 0) {
+        fd_close(&s->looking);
     }
     keys_forget(&s->keys);
     free(s->memory);

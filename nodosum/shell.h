@@ -4,6 +4,7 @@
 
 #include "common/node/datagram.h"
 #include "common/run/cell.h"
+#include "nodosum/catalogue.h"
 #include "nodosum/config.h"
 #include "nodosum/core.h"
 #include "nodosum/neighbours.h"
@@ -14,6 +15,7 @@
 enum {
     NODOSUM_SHELL_RTTS_MAX = 1024,      /* round trips kept for whoever asks late: some minutes of them      */
     NODOSUM_SHELL_MEASURE_MS = 10000,   /* between looks at the machine: load is a mean of a minute           */
+    NODOSUM_SHELL_LOOK_MS = 2000,       /* between looks whether this node's address is another now           */
     NODOSUM_SHELL_FOUND_MAX = 32,       /* seeds known at once, of every source                               */
 };
 
@@ -42,6 +44,7 @@ struct nodosum_shell {
     struct node_keys keys;
     struct nodosum_store store;
     int socket;                          /* until the datagrams have it; -1 */
+    int looking;                         /* the same socket, to see where it sends from */
     struct nodosum_address self;
     struct datagram *datagram;
     void *memory;
@@ -49,8 +52,11 @@ struct nodosum_shell {
     struct nodosum_effects fx;
     struct loop_timer *timer;
     uint64_t revision;                   /* of the newest event that watchers were woken for */
-    uint64_t measure_ms;
+    uint64_t measure_ms, look_ms;
     struct nodosum_meta meta;            /* as told last */
+    struct nodosum_catalogue catalogue;
+    uint32_t epoch, crl;                 /* the highest that any living member has */
+    uint64_t keys_seen;                  /* how often one of them rose             */
     struct nodosum_neighbours neighbours;
     struct nodosum_resolver resolver;
     uint32_t founds;
@@ -65,10 +71,17 @@ struct nodosum_shell {
 /* Hooks of the cell; state is a struct nodosum_shell. */
 enum err nodosum_shell_open(struct cell *cell, void *state) MUST_CHECK;
 enum err nodosum_shell_start(struct cell *cell, void *state) MUST_CHECK;
+void nodosum_shell_granted(void *state, const char *name);
 void nodosum_shell_stop(void *state);
 
 /* Begin to leave; its end wakes who waits for it. Whether it is over already. */
 bool nodosum_shell_leave(struct nodosum_shell *s);
+
+/* What this node offers from now on. Errors: nodosum_catalogue_say. */
+enum err nodosum_shell_offer(struct nodosum_shell *s, const struct nodosum_offers *offers, uint32_t valid_ms) MUST_CHECK;
+
+/* Which keys this node has, told to all; then s->epoch and s->crl are up to date. */
+void nodosum_shell_keys(struct nodosum_shell *s, uint32_t epoch, uint32_t crl);
 
 /* What a source knows now replaces what it knew before. */
 void nodosum_shell_seeds(struct nodosum_shell *s, enum nodosum_source source, const struct nodosum_found *found,

@@ -28,6 +28,9 @@ enum {
     NODOSUM_JOIN_LEAST_MS = 1000,   /* between two attempts to join, doubling while alone                   */
     NODOSUM_JOIN_MOST_MS = 10000,   /* … and between attempts to find a lost part of the cluster: one packet */
     NODOSUM_LEAVE_MS = 1000,        /* a leave waits for its news to be told, no longer                     */
+    NODOSUM_FINGERS_MAX = 13,       /* log2(NODOSUM_MEMBERS_MAX): in each direction                         */
+    NODOSUM_PUSH_MAX = 64,          /* pieces of news that wait to be pushed; gossip has the others         */
+    NODOSUM_PUSH_GAP_MS = 2,        /* between two pushes of one's own: a storm of news shares packets       */
     NODOSUM_REAP_MS = 5000,         /* between two looks for members to forget                              */
     NODOSUM_MS = 1000,              /* microseconds                                                         */
 };
@@ -38,6 +41,7 @@ struct nodosum_member {
     uint64_t incarnation;
     uint64_t changed_us;          /* entered this state                                                     */
     uint64_t due_us;              /* of a suspicion: dead then                                              */
+    uint64_t pushed;              /* part of the ring that its news was pushed to from here: push.c         */
     uint64_t accuser[NODOSUM_ACCUSERS_MAX];
     uint32_t srtt_us, rttvar_us;  /* RFC 6298, section 2; 0: not measured                                   */
     uint16_t check;               /* of `about`: two lives may share an incarnation                         */
@@ -88,11 +92,19 @@ struct nodosum {
     /* members; indexes are theirs while they are known */
     uint32_t members_max, count, living, suspects;
     struct nodosum_member *member;    /* [members_max]                                                      */
-    uint16_t *sorted;                 /* [count] by id: the ring too                                        */
+    uint16_t *sorted;                 /* [count] by id                                                      */
+    uint16_t *ring;                   /* [living] by id: those that live, itself among them until it leaves */
+    uint32_t ring_self;               /* its place there, or where it would be                              */
     uint16_t *order;                  /* [ordered] of probes, shuffled                                      */
     uint16_t *suspect;                /* [suspects]                                                         */
     uint16_t *vacant;                 /* [members_max - count]                                              */
     uint32_t ordered, next_probe;
+    uint32_t next_finger;             /* to be probed                                                       */
+    /* news to be pushed from here */
+    uint16_t push[NODOSUM_PUSH_MAX];
+    uint32_t pushes;
+    uint64_t push_us, pushed_us;      /* next time; 0: none is planned. Last time                           */
+    bool is_passing;                  /* what this packet says now is pushed by somebody else               */
     /* probes */
     uint32_t seq, health, probing, relaying;
     bool is_ring_turn;

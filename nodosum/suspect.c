@@ -3,16 +3,20 @@
 #include <assert.h>
 #include <math.h>
 
+#include "nodosum/fingers.h"
 #include "nodosum/gossip.h"
 #include "nodosum/merge.h"
 #include "nodosum/out.h"
 #include "nodosum/probe.h"
+#include "nodosum/push.h"
+#include "nodosum/sync.h"
 #include "nodosum/table.h"
 
 enum {
     BESIDE = 2,       /* neighbours on either side that look for themselves: K + 1 in all, one may be the accuser */
     DEATHS_MAX = 16,  /* of one step; the others follow in the next, at once */
     ASK_TIMES = 2,    /* a suspect is asked before it is held dead: an answer is lost less than once in four */
+    ASK_FINGERS = 3,  /* asked at one time instead of a suspect that is far: of two times three one answers */
     ASK_MS = 120,     /* … so long before, and again after half of that: two round trips of a WAN           */
 };
 
@@ -119,6 +123,35 @@ void nodosum_suspect_accuse(struct nodosum *n, uint16_t index)
 
     if (nodosum_suspect_heard(n, index, &self, 1) && !n->tuning.is_plain) {
         tell_neighbours(n, index);
+        nodosum_push_news(n, index);
+    }
+}
+
+bool nodosum_suspect_is_accuser(const struct nodosum *n, uint16_t index)
+{
+    const struct nodosum_member *m = &n->member[index];
+
+    for (uint32_t i = 0; i < m->accusers; i++) {
+        if (m->accuser[i] == n->member[NODOSUM_SELF].short_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Who accuses a suspect or has it for a finger asks it; the others, for whom there would be too many of them for one
+ * that is slow already, ask some of their fingers whether it refuted. */
+static void ask(struct nodosum *n, uint16_t index)
+{
+    uint16_t to[ASK_FINGERS];
+
+    if (n->tuning.is_plain || nodosum_fingers_has(n, index) || nodosum_suspect_is_accuser(n, index)) {
+        nodosum_merge_tell(n, index, index);
+        return;
+    }
+    uint32_t count = nodosum_fingers_draw(n, ASK_FINGERS, index, to);
+    for (uint32_t i = 0; i < count; i++) {
+        nodosum_sync_ask(n, to[i], index);
     }
 }
 
@@ -144,7 +177,7 @@ void nodosum_suspect_clock(struct nodosum *n)
             acts++;
         } else if (next_us(n, m) <= n->now_us) {
             m->asked++;
-            nodosum_merge_tell(n, index, index);
+            ask(n, index);
             acts++;
         }
     }

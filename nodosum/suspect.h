@@ -11,6 +11,9 @@ bool nodosum_suspect_heard(struct nodosum *n, uint16_t index, const uint64_t *ac
 /* This node suspects a member, for it did not answer. */
 void nodosum_suspect_accuse(struct nodosum *n, uint16_t index);
 
+/* Whether this node is one of those who suspect it. */
+bool nodosum_suspect_is_accuser(const struct nodosum *n, uint16_t index);
+
 /* Those whose time is over are dead. */
 void nodosum_suspect_clock(struct nodosum *n);
 

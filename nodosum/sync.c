@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "nodosum/fingers.h"
 #include "nodosum/gossip.h"
 #include "nodosum/merge.h"
 #include "nodosum/out.h"
@@ -78,7 +79,8 @@ static void compare_with_one(struct nodosum *n)
         n->sync_gap_us = (uint64_t)NODOSUM_SYNC_MOST_MS * NODOSUM_MS;
     }
     n->sync_us = n->now_us + about_us(n, n->sync_gap_us);
-    if (nodosum_table_draw(n, 1, NODOSUM_NOBODY, &to) == 1) {
+    if ((n->tuning.is_plain ? nodosum_table_draw(n, 1, NODOSUM_NOBODY, &to)
+                            : nodosum_fingers_draw(n, 1, NODOSUM_NOBODY, &to)) == 1) {
         put_digest(n, nodosum_out_to(n, to));
     }
 }
@@ -160,25 +162,47 @@ uint64_t nodosum_sync_due_us(const struct nodosum *n)
 
 /* ---- answering --------------------------------------------------------------------------------------- */
 
+/* Whoever joins does not know us, and listens to nobody whom it does not know: so we come first. */
+static void put_answer(struct nodosum *n, uint16_t to, const struct nodosum_message *m)
+{
+    struct nodosum_packet *p = nodosum_out_to(n, to);
+
+    if (p != NULL && nodosum_gossip_add(n, NODOSUM_SELF, p) && !nodosum_packet_add(p, m)) {
+        p = nodosum_out_to(n, to);
+        if (p != NULL) {
+            (void)nodosum_packet_add(p, m); /* an empty packet has room */
+        }
+    }
+}
+
+static struct nodosum_row row_of(const struct nodosum_member *k)
+{
+    return (struct nodosum_row){.short_id = k->short_id, .incarnation = k->incarnation, .check = k->check,
+                                .state = (uint8_t)(k->state | (k->is_stale ? NODOSUM_ROW_STALE : 0))};
+}
+
+void nodosum_sync_ask(struct nodosum *n, uint16_t to, uint16_t index)
+{
+    const struct nodosum_member *k = &n->member[index];
+    struct nodosum_message m = {.kind = NODOSUM_PACKET_ROWS, .first = k->short_id, .last = k->short_id, .count = 1};
+    struct nodosum_packet *p = nodosum_out_to(n, to);
+
+    if (p != NULL) {
+        m.row[0] = row_of(k);
+        (void)nodosum_packet_add(p, &m); /* an empty packet has room */
+    }
+}
+
 static void put_rows(struct nodosum *n, uint16_t to, const struct span *s)
 {
     struct nodosum_message m = {.kind = NODOSUM_PACKET_ROWS, .first = s->range.first, .last = s->range.last};
 
     for (uint32_t i = 0; i < s->count && m.count < NODOSUM_ROWS_MAX; i++) {
         const struct nodosum_member *k = &n->member[n->sorted[s->from + i]];
-        m.row[m.count++] = (struct nodosum_row){
-            .short_id = k->short_id, .incarnation = k->incarnation, .check = k->check,
-            .state = (uint8_t)(k->state | (k->is_stale ? NODOSUM_ROW_STALE : 0))};
+        m.row[m.count++] = row_of(k);
         m.last = m.count == NODOSUM_ROWS_MAX ? k->short_id : m.last; /* nothing is said of what follows */
     }
-    struct nodosum_packet *p = nodosum_out_to(n, to);
-    /* Whoever joins does not know us, and listens to nobody whom it does not know. */
-    if (p != NULL && nodosum_gossip_add(n, NODOSUM_SELF, p) && !nodosum_packet_add(p, &m)) {
-        p = nodosum_out_to(n, to);
-        if (p != NULL) {
-            (void)nodosum_packet_add(p, &m); /* an empty packet has room */
-        }
-    }
+    put_answer(n, to, &m);
 }
 
 /* Into parts of as many members each. A part begins at a member whose short id is not its neighbour's. */
@@ -186,7 +210,6 @@ static void put_parts(struct nodosum *n, uint16_t to, const struct span *s)
 {
     struct nodosum_message m = {.kind = NODOSUM_PACKET_DIGEST};
     uint64_t first = s->range.first;
-    struct nodosum_packet *p = nodosum_out_to(n, to);
 
     for (uint32_t part = 1; part <= NODOSUM_RANGES_MAX; part++) {
         uint32_t at = s->from + s->count * part / NODOSUM_RANGES_MAX;
@@ -198,9 +221,8 @@ static void put_parts(struct nodosum *n, uint16_t to, const struct span *s)
         m.range[m.count++] = span_of(n, first, last).range;
         first = next;
     }
-    if (p != NULL && m.count > 0) {
-        (void)nodosum_gossip_add(n, NODOSUM_SELF, p); /* an empty packet has room for both */
-        (void)nodosum_packet_add(p, &m);
+    if (m.count > 0) {
+        put_answer(n, to, &m);
     }
 }
 
@@ -241,13 +263,14 @@ struct filling {
 };
 
 /* Whoever is dead here and lives there is suspected there, no more: it may be on the other side of a partition
- * that just ended, and lives (memberlist's mergeState). */
+ * that just ended, and lives (memberlist's mergeState). That is hearsay: however many say so, they count as one accuser,
+ * the suspect itself, or half a cluster would confirm each other's memories faster than a thousand can refute them. */
 static bool add_dead(struct nodosum *n, const struct nodosum_member *m, struct nodosum_packet *p)
 {
     struct nodosum_message doubt = {.kind = NODOSUM_PACKET_SUSPECT, .id = m->id,
                                     .incarnation = m->incarnation, .count = 1};
 
-    doubt.accuser[0] = n->member[NODOSUM_SELF].short_id;
+    doubt.accuser[0] = m->short_id;
     return nodosum_packet_add(p, &doubt);
 }
 

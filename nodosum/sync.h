@@ -17,6 +17,9 @@ void nodosum_sync_hurry(struct nodosum *n);
 /* When nodosum_sync_clock has something to do. */
 uint64_t nodosum_sync_due_us(const struct nodosum *n);
 
+/* Ask member `to` whether it knows more of one member than we do. */
+void nodosum_sync_ask(struct nodosum *n, uint16_t to, uint16_t index);
+
 /* A DIGEST, ROWS or WANT from member `from`. */
 void nodosum_sync_message(struct nodosum *n, uint16_t from, const struct nodosum_message *m);
 

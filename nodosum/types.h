@@ -9,7 +9,9 @@
 
 enum {
     NODOSUM_ID_SIZE = 32,        /* bytes of a node's public key                                         */
-    NODOSUM_META_MAX = 255,      /* bytes of a member's metadata; three records of the longest fill a packet */
+    NODOSUM_META_MAX = 255,      /* bytes of a member's metadata                                         */
+    NODOSUM_OFFERS_BYTES = 640,  /* bytes of a member's offers: 20 for each of 32. With everything else a
+                                  * member says, and a suspicion of it, they fit one packet              */
     NODOSUM_MEMBERS_MAX = 8192,  /* members a table can be made for: indexes have two bytes               */
     NODOSUM_PACKET_MAX = 1168,   /* bytes: with the seal 1,200, with UDP and IPv6 headers under 1,280      */
     NODOSUM_SEEDS_MAX = 16,
@@ -41,18 +43,19 @@ enum nodosum_state {
 /* What a member says about itself. */
 struct nodosum_about {
     struct nodosum_address address;
-    uint64_t meta_version;       /* incarnation at which the metadata last changed: grows with every change */
-    uint16_t meta_size;
+    uint64_t meta_version;       /* incarnation at which metadata or offers last changed */
+    uint16_t meta_size, offers_size;
     uint8_t name_len;
     char name[NAME_SIZE];        /* terminated */
-    uint8_t meta[NODOSUM_META_MAX];
+    uint8_t meta[NODOSUM_META_MAX];       /* meta.h   */
+    uint8_t offers[NODOSUM_OFFERS_BYTES]; /* offers.h */
 };
 
 enum nodosum_change {
     NODOSUM_JOINED,  /* also: is back */
     NODOSUM_FAILED,
     NODOSUM_WENT,    /* left of its own will */
-    NODOSUM_UPDATED, /* other metadata, address or name */
+    NODOSUM_UPDATED, /* other metadata, offers, address or name */
 };
 
 /* One change, for watchers. Revisions are of this node alone, without gaps, from 1. */

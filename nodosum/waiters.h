@@ -15,6 +15,7 @@ enum nodosum_waiting {
     NODOSUM_WAITING_WATCH,
     NODOSUM_WAITING_RTTS,
     NODOSUM_WAITING_LEAVE,
+    NODOSUM_WAITING_KEYS,
 };
 
 struct nodosum_waiter {

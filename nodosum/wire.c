@@ -74,18 +74,11 @@ static bool fill_features(struct cell_call *call, const struct nodosum_meta *m, 
     return out->instructions != NULL;
 }
 
-static bool fill_names(struct cell_call *call, const struct nodosum_meta *m, Cell__Nodosum__Machine *out)
+static bool fill_labels(struct cell_call *call, const struct nodosum_meta *m, Cell__Nodosum__Machine *out)
 {
-    out->offers = cell_call_alloc(call, sizeof *out->offers * NODOSUM_META_OFFERS_MAX);
     out->labels = cell_call_alloc(call, sizeof *out->labels * NODOSUM_META_LABELS_MAX);
-    if (out->offers == NULL || out->labels == NULL) {
+    if (out->labels == NULL) {
         return false;
-    }
-    for (; out->n_offers < m->offers; out->n_offers++) {
-        out->offers[out->n_offers] = copy(call, m->offer[out->n_offers]);
-        if (out->offers[out->n_offers] == NULL) {
-            return false;
-        }
     }
     for (; out->n_labels < m->labels; out->n_labels++) {
         Cell__Nodosum__Label *l = MAKE(call, Cell__Nodosum__Label, CELL__NODOSUM__LABEL__INIT);
@@ -110,7 +103,7 @@ static bool fill_machine(struct cell_call *call, const struct nodosum_about *abo
         return true; /* another version's: it is simply not shown */
     }
     Cell__Nodosum__Machine *out = MAKE(call, Cell__Nodosum__Machine, CELL__NODOSUM__MACHINE__INIT);
-    if (out == NULL || !fill_features(call, &m, out) || !fill_names(call, &m, out)) {
+    if (out == NULL || !fill_features(call, &m, out) || !fill_labels(call, &m, out)) {
         return false;
     }
     out->arch = (char *)nodosum_meta_arch_name(m.arch);
@@ -119,7 +112,31 @@ static bool fill_machine(struct cell_call *call, const struct nodosum_about *abo
     out->memory_free_bytes = (uint64_t)m.free_mib << MIB_SHIFT;
     out->load = (double)m.load_hundredths / HUNDREDTHS;
     to->machine = out;
+    to->epoch = m.epoch;
+    to->crl = m.crl;
     return true;
+}
+
+static bool fill_offers(struct cell_call *call, const struct nodosum_about *about, Cell__Nodosum__Member *to)
+{
+    struct nodosum_offers o = {0};
+
+    if (nodosum_offers_unpack(about->offers, about->offers_size, &o) != ERR_OK) {
+        o.count = 0; /* another version's: it is simply not shown */
+    }
+    to->offers = cell_call_alloc(call, sizeof *to->offers * (o.count + 1));
+    for (; to->offers != NULL && to->n_offers < o.count; to->n_offers++) {
+        const struct nodosum_offer *item = &o.item[to->n_offers];
+        Cell__Nodosum__Offered *out = MAKE(call, Cell__Nodosum__Offered, CELL__NODOSUM__OFFERED__INIT);
+        if (out == NULL || (out->name = copy(call, item->name)) == NULL) {
+            return false;
+        }
+        out->ready = item->ready;
+        out->score = item->score;
+        out->latency_us = item->latency_us;
+        to->offers[to->n_offers] = out;
+    }
+    return to->offers != NULL;
 }
 
 Cell__Nodosum__Member *nodosum_wire_member(struct cell_call *call, const struct nodosum_view *view, bool is_self)
@@ -135,7 +152,8 @@ Cell__Nodosum__Member *nodosum_wire_member(struct cell_call *call, const struct 
     to->is_self = is_self;
     to->incarnation = view->incarnation;
     to->rtt_us = view->rtt_us;
-    return to->name != NULL && to->address != NULL && fill_machine(call, view->about, to) ? to : NULL;
+    return to->name != NULL && to->address != NULL && fill_machine(call, view->about, to) &&
+                   fill_offers(call, view->about, to) ? to : NULL;
 }
 
 Cell__Nodosum__Event *nodosum_wire_event(struct cell_call *call, const struct nodosum *core,
@@ -154,6 +172,7 @@ Cell__Nodosum__Event *nodosum_wire_event(struct cell_call *call, const struct no
     if (nodosum_core_find(core, &event->id, &view)) {
         to->name = copy(call, view.about->name);
         to->address = nodosum_wire_address(call, &view.about->address);
+        nodosum_meta_keys(view.about->meta, view.about->meta_size, &to->epoch, &to->crl);
     }
     return to->name != NULL && to->address != NULL ? to : NULL;
 }
@@ -204,8 +223,8 @@ Cell__Nodosum__Near *nodosum_wire_near(struct cell_call *call, const struct nodo
     return to->name != NULL && to->address != NULL ? to : NULL;
 }
 
-Cell__Nodosum__Found *nodosum_wire_found(struct cell_call *call, const struct nodosum_view *view, const char *kind,
-                                         bool is_self)
+Cell__Nodosum__Found *nodosum_wire_found(struct cell_call *call, const struct nodosum_view *view,
+                                         const struct nodosum_offer *offer, bool is_self)
 {
     Cell__Nodosum__Found *to = MAKE(call, Cell__Nodosum__Found, CELL__NODOSUM__FOUND__INIT);
 
@@ -214,9 +233,14 @@ Cell__Nodosum__Found *nodosum_wire_found(struct cell_call *call, const struct no
     }
     to->node = copy(call, view->about->name);
     to->address = nodosum_wire_address(call, &view->about->address);
-    to->kind = (char *)kind;
-    to->rtt_us = view->rtt_us;
+    to->kind = (char *)(offer == NULL ? "node" : "cell"); /* literals: packing only reads */
+    to->rtt_us = is_self ? 0 : view->rtt_us;
     to->is_self = is_self;
+    if (offer != NULL) {
+        to->ready = offer->ready;
+        to->score = offer->score;
+        to->latency_us = offer->latency_us;
+    }
     to->state = (char *)nodosum_wire_state(view->state);
     return to->node != NULL && to->address != NULL ? to : NULL;
 }

@@ -20,8 +20,10 @@ Cell__Nodosum__Rtt *nodosum_wire_rtt(struct cell_call *call, const struct nodosu
                                      uint64_t now_ms);
 Cell__Nodosum__Seed *nodosum_wire_seed(struct cell_call *call, const struct nodosum_found *found);
 Cell__Nodosum__Near *nodosum_wire_near(struct cell_call *call, const struct nodosum_view *view);
-Cell__Nodosum__Found *nodosum_wire_found(struct cell_call *call, const struct nodosum_view *view, const char *kind,
-                                         bool is_self);
+
+/* A member that has what was asked for: `offer` says how, NULL: it is the node itself. */
+Cell__Nodosum__Found *nodosum_wire_found(struct cell_call *call, const struct nodosum_view *view,
+                                         const struct nodosum_offer *offer, bool is_self);
 Cell__Nodosum__Count *nodosum_wire_count(struct cell_call *call, const char *name, uint64_t value);
 
 /* "alive", "suspect", "dead", "left". */

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "nucleus/events.h"
+#include "nucleus/service.h"
 
 enum {
     EVENTS_REPLY_MAX = 512,  /* in one answer; the reader asks again           */
@@ -171,7 +172,11 @@ enum err events_serve(void *state, struct cell_call *call, const void *request)
 {
     struct shell *s = state;
     const Cell__Nucleus__EventsRequest *ask = request;
+    enum err e = service_check_right(s, call, "Events");
 
+    if (e != ERR_OK) {
+        return e;
+    }
     if (ask->wait_ms == 0 || ask->after < s->event_last) {
         return answer(s, call, ask->after);
     }

@@ -18,6 +18,7 @@
 #include "nucleus/junction.h"
 #include "nucleus/logs.h"
 #include "nucleus/publish.h"
+#include "nucleus/rekey.h"
 
 enum {
     JUNCTION_STRANGERS_MAX = 256 /* connections that have not said who they are yet */
@@ -254,7 +255,8 @@ static Cell__Gap__CallerGrant *grant_of(const struct manifest *m, const struct m
         (void)snprintf(ref.cell, sizeof ref.cell, "%s", is_here ? op->cell : NAME_GATEWAY);
         bool is_any = is_here && strcmp(op->cell, "*") == 0 &&
                       strcmp(caller->space, m->cells[callee].space) == 0;
-        if (!is_any && manifest_resolve(m, caller->space, &ref) != (int)callee) {
+        if (!is_any && manifest_resolve(m, caller->space, &ref) != (int)callee &&
+            manifest_resolve_next(m, caller->space, &ref) != (int)callee) {
             continue;
         }
         if (g == NULL) {
@@ -447,6 +449,7 @@ static void welcome(struct stranger *x, struct shell_slot *slot, const Cell__Gap
     }
     slot->gap_state = state;
     remember_endpoints(slot, r->endpoints, r->n_endpoints);
+    rekey_hand(slot); /* they may have changed while nobody could tell it */
     log_info("NUCLEUS-REJOIN", "cell=%s/%s.%" PRIu32 " state=%s", r->namespace_, r->cell,
              r->instance, r->state);
     (void)shell_feed(slot->shell, &ev);

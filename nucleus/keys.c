@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "common/base/bytes.h"
+#include "common/node/update.h"
 #include "common/node/vault.h"
 #include "common/run/fd.h"
 #include "common/run/jail.h"
@@ -17,8 +18,8 @@
 _Static_assert((int)KEYS_WHY_SIZE == (int)JAIL_WHY_SIZE, "one line of a refusal");
 
 enum {
-    KEYS_BYTES_MAX = 4 * VAULT_PEM_MAX, /* of any of them */
-    KEYS_PARTS_MAX = 4,
+    KEYS_PARTS_MAX = 5,
+    KEYS_BYTES_MAX = KEYS_PARTS_MAX * VAULT_PEM_MAX + UPDATE_CRL_MAX, /* of any of them */
 };
 
 /* What one descriptor is made of. */
@@ -108,11 +109,44 @@ static enum err check_files(struct vault *v)
     return e;
 }
 
-static enum err bundle(struct vault *v, uint32_t kind, struct bundle *b)
+/* The list of revoked certificates goes last; there need not be one. */
+static enum err bundle_tls(struct vault *v, struct bundle *b)
 {
     static const char *const tls[] = {VAULT_NODE_KEY, VAULT_NODE_CRT, VAULT_CA_CRT};
-    static const char *const issuer[] = {VAULT_IDENTITY, VAULT_CLUSTER, VAULT_CA_KEY, VAULT_CA_CRT};
+    char *text = NULL;
+    size_t len = 0;
+    enum err e = bundle_files(v, tls, ARRAY_LEN(tls), false, b);
 
+    if (e == ERR_OK) {
+        e = vault_read(v, VAULT_CA_CRL, UPDATE_CRL_MAX, &text, &len);
+        if (e == ERR_OK) {
+            memcpy(b->bytes + b->size, text, len);
+            b->size += len;
+        }
+        e = e == ERR_NOT_FOUND ? ERR_OK : e;
+        vault_free(&text, len);
+    }
+    return e;
+}
+
+/* What one needs to ask the issuer, and nothing that signs. */
+static enum err bundle_renew(struct vault *v, struct bundle *b)
+{
+    static const char *const texts[] = {VAULT_CLUSTER, VAULT_CA_CRT, VAULT_NODE_CRT};
+    enum err e = bundle_keys(v, b);
+
+    if (e == ERR_OK) {
+        memmove(b->bytes + 4, b->bytes, b->size);
+        bytes_put_be32(b->bytes, (uint32_t)b->size);
+        b->size += 4;
+        e = bundle_files(v, texts, ARRAY_LEN(texts), true, b);
+    }
+    return e;
+}
+
+static enum err bundle(struct vault *v, uint32_t kind, struct bundle *b)
+{
+    static const char *const issuer[] = {VAULT_IDENTITY, VAULT_CLUSTER, VAULT_CA_KEY, VAULT_CA_CRT, VAULT_NODE_CRT};
     enum err e = check_files(v);
 
     b->size = 0;
@@ -123,7 +157,9 @@ static enum err bundle(struct vault *v, uint32_t kind, struct bundle *b)
     case MANIFEST_KEYS_DATAGRAM:
         return bundle_keys(v, b);
     case MANIFEST_KEYS_TLS:
-        return bundle_files(v, tls, ARRAY_LEN(tls), false, b);
+        return bundle_tls(v, b);
+    case MANIFEST_KEYS_RENEW:
+        return bundle_renew(v, b);
     default:
         return bundle_files(v, issuer, ARRAY_LEN(issuer), true, b);
     }
@@ -145,7 +181,7 @@ static void explain(const struct vault *v, uint32_t kind, enum err e, char why[K
 
 enum err keys_open(const char *state_dir, uint32_t kinds, struct keys_grant *ret, char why[KEYS_WHY_SIZE])
 {
-    static const char *const names[MANIFEST_KEYS_KINDS] = {"keys.datagram", "keys.tls", "keys.issuer"};
+    static const char *const names[MANIFEST_KEYS_KINDS] = {"keys.datagram", "keys.tls", "keys.issuer", "keys.renew"};
     struct keys_grant g = {0};
     struct bundle b;
     struct vault v;
@@ -179,6 +215,100 @@ enum err keys_open(const char *state_dir, uint32_t kinds, struct keys_grant *ret
     }
     vault_close(&v);
     *ret = g;
+    return e;
+}
+
+/* ---- changing ------------------------------------------------------------------------------------ */
+
+static void tell(const struct cluster *c, struct keys_change *ret)
+{
+    ret->epoch = c->epoch[0];
+    ret->crl = c->crl;
+    ret->grace_s = c->grace_s;
+}
+
+static enum err merge(struct vault *v, const uint8_t *bytes, size_t size, struct cluster *c, struct update *u,
+                      bool *ret_is_news)
+{
+    struct identity identity;
+    struct node_keys keys;
+    enum err e = vault_identity(v, &identity);
+
+    if (e == ERR_OK) {
+        keys_derive(identity.seed, &keys);
+        identity_forget(&identity);
+        e = vault_cluster(v, c);
+    }
+    if (e == ERR_OK) {
+        e = update_read(bytes, size, c->issuer, u);
+        e = e == ERR_OK ? update_merge(u, keys.id, c, ret_is_news) : e;
+        if (e != ERR_OK) {
+            (void)snprintf(v->why, sizeof v->why, "not news that the issuer signed for this node (%s)", err_name(e));
+        }
+        keys_forget(&keys);
+    }
+    return e;
+}
+
+enum err keys_update(const char *state_dir, const uint8_t *bytes, size_t size, struct keys_change *ret,
+                     char why[KEYS_WHY_SIZE])
+{
+    struct cluster c = {0};
+    struct update u = {0};
+    struct vault v;
+    bool is_news = false;
+    enum err e = vault_open(&v, state_dir, false);
+
+    if (e == ERR_OK) {
+        e = vault_lock(&v);
+    }
+    if (e == ERR_OK) {
+        e = merge(&v, bytes, size, &c, &u, &is_news);
+    }
+    if (e == ERR_OK && u.list_size > 0) {
+        e = vault_write(&v, VAULT_CA_CRL, u.list, u.list_size);
+    }
+    if (e == ERR_OK && u.certificate_size > 0) {
+        e = vault_write(&v, VAULT_NODE_CRT, u.certificate, u.certificate_size);
+    }
+    if (e == ERR_OK && is_news) {
+        e = vault_put_cluster(&v, &c); /* last: with it, all the rest is there */
+    }
+    if (e == ERR_OK) {
+        tell(&c, ret);
+        ret->is_news = is_news;
+    } else {
+        (void)snprintf(why, KEYS_WHY_SIZE, "%.150s", v.why);
+    }
+    cluster_forget(&c);
+    sodium_memzero(&u, sizeof u);
+    vault_close(&v);
+    return e;
+}
+
+enum err keys_look(const char *state_dir, bool drops, struct keys_change *ret, char why[KEYS_WHY_SIZE])
+{
+    struct cluster c = {0};
+    struct vault v;
+    enum err e = vault_open(&v, state_dir, false);
+
+    if (e == ERR_OK && drops) {
+        e = vault_lock(&v);
+    }
+    if (e == ERR_OK) {
+        e = vault_cluster(&v, &c);
+    }
+    ret->is_news = e == ERR_OK && drops && cluster_drop(&c);
+    if (ret->is_news) {
+        e = vault_put_cluster(&v, &c);
+    }
+    if (e == ERR_OK) {
+        tell(&c, ret);
+    } else {
+        (void)snprintf(why, KEYS_WHY_SIZE, "%.150s", v.why);
+    }
+    cluster_forget(&c);
+    vault_close(&v);
     return e;
 }
 

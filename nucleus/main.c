@@ -1,6 +1,8 @@
 /* cell-nucleus: supervisor and registrar of one node. Only wiring lives here. */
 #include "common/run/host.h"
+#include "nucleus/demand.h"
 #include "nucleus/events.h"
+#include "nucleus/rekey.h"
 #include "nucleus/service.h"
 #include "nucleus/shell.h"
 #include "proto/nucleus.pb-c.h"
@@ -9,7 +11,7 @@
 static const struct cell_op ops[] = {
     {CELL__NUCLEUS__OP__OP_STATUS, &cell__nucleus__status_request__descriptor, service_status},
     {CELL__NUCLEUS__OP__OP_APPLY, &cell__nucleus__apply_request__descriptor, service_apply},
-    {CELL__NUCLEUS__OP__OP_START, &cell__nucleus__start_request__descriptor, service_start},
+    {CELL__NUCLEUS__OP__OP_START, &cell__nucleus__start_request__descriptor, demand_serve_start},
     {CELL__NUCLEUS__OP__OP_STOP, &cell__nucleus__stop_request__descriptor, service_stop},
     {CELL__NUCLEUS__OP__OP_RESTART, &cell__nucleus__restart_request__descriptor, service_restart},
     {CELL__NUCLEUS__OP__OP_SCALE, &cell__nucleus__scale_request__descriptor, service_scale},
@@ -18,6 +20,7 @@ static const struct cell_op ops[] = {
      service_heartbeat},
     {CELL__NUCLEUS__OP__OP_EVENTS, &cell__nucleus__events_request__descriptor, events_serve},
     {CELL__NUCLEUS__OP__OP_DOWN, &cell__nucleus__down_request__descriptor, service_down},
+    {CELL__NUCLEUS__OP__OP_REKEY, &cell__nucleus__rekey_request__descriptor, rekey_serve},
 };
 
 static const struct cell_def nucleus_cell = {

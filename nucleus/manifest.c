@@ -102,6 +102,35 @@ int manifest_resolve(const struct manifest *m, const char *space, const struct n
     return own >= 0 ? own : manifest_find(m, MANIFEST_SPACE_SHARED, ref->cell);
 }
 
+int manifest_resolve_next(const struct manifest *m, const char *space, const struct name_ref *ref)
+{
+    int first = manifest_resolve(m, space, ref);
+    int next = ref->space[0] != '\0' ? -1 : manifest_find(m, MANIFEST_SPACE_SHARED, ref->cell);
+
+    return first < 0 || next == first ? -1 : next;
+}
+
+bool manifest_may_call(const struct manifest_cell *caller, const char *cell)
+{
+    for (size_t i = 0; i < caller->may_call_count; i++) {
+        const struct name_op *op = &caller->may_call[i];
+        if (op->node[0] == '\0' && strcmp(op->cell, cell) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool manifest_may_leave(const struct manifest_cell *caller, const char *cell)
+{
+    for (size_t i = 0; i < caller->may_call_count; i++) {
+        if (name_op_reaches(&caller->may_call[i], cell, NAME_ANY)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- the graph ---- */
 
 /* Where in by_name the cell stands, or would have to: a binary search, because checking 1024 cells
@@ -201,7 +230,7 @@ static enum err refuse_requirement(const struct manifest *m, size_t cell, size_t
     char name[NAME_REF_SIZE];
     struct bytes_text t;
 
-    assert(target < 0 || (size_t)target == cell);
+    assert(target < 0 || (size_t)target == cell || m->cells[target].on_demand);
     assert(at < m->cells[cell].requires_count);
     name_ref_format(&m->cells[cell].requires[at], name);
     begin_fault(&t, m, cell, why);
@@ -210,9 +239,14 @@ static enum err refuse_requirement(const struct manifest *m, size_t cell, size_t
                        "requires[%zu]: \"%s\" is not a cell of this manifest, expected one in "
                        "namespace \"%s\" or \"%s\", or another namespace before a slash",
                        at, name, m->cells[cell].space, MANIFEST_SPACE_SHARED);
-    } else {
+    } else if ((size_t)target == cell) {
         bytes_text_add(&t, "requires[%zu]: \"%s\" is the cell itself, expected another one", at,
                        name);
+    } else {
+        bytes_text_add(&t,
+                       "requires[%zu]: \"%s\" starts on demand, expected a cell that is started: what "
+                       "requires it would wait for ever",
+                       at, name);
     }
     return ERR_INVALID;
 }
@@ -229,7 +263,7 @@ static enum err link_requirements(const struct manifest *m, struct graph *g, cha
         g->first[i] = used;
         for (size_t k = 0; k < c->requires_count; k++) {
             int target = resolve(m, g, c->space, &c->requires[k]);
-            if (target < 0 || (uint32_t)target == i) {
+            if (target < 0 || (uint32_t)target == i || m->cells[target].on_demand) {
                 return refuse_requirement(m, i, k, target, why);
             }
             g->edge[used++] = (uint16_t)target;

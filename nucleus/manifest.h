@@ -15,8 +15,7 @@
 enum {
     MANIFEST_CELLS_MAX = 1024,        /* entries; one process table and one screen a node       */
     MANIFEST_LIST_MAX = 64,           /* entries of requires, serves, may_call and labels       */
-    MANIFEST_PATHS_MAX = 14,          /* of read and of write: with the cell's own directories
-                                       * they fit the 32 mounts of a jail                       */
+    MANIFEST_PATHS_MAX = 14,          /* of read and of write: with the cell's own they fit the mounts of a jail */
     MANIFEST_BYTES_MAX = 1024 * 1024, /* of YAML text                                           */
     MANIFEST_CONFIG_MAX = 32 * 1024,  /* of one cell's config; must fit a gap message           */
     MANIFEST_PATH_MAX = 1024,         /* with the terminator                                    */
@@ -140,6 +139,7 @@ struct manifest_cell {
         uint32_t term_ms;             /* from SIGTERM to SIGKILL                               */
     } deadlines;
     bool spare;                       /* keep an initialised twin waiting                      */
+    bool on_demand;                   /* `start: on-demand`: not before somebody asks for it   */
     bool trivial;                     /* `protocol: none`: not on fd 3; ready when it runs     */
     char *labels;                     /* "key=value,key=value", sorted; NULL: none             */
     char *config;                     /* YAML text, NULL: none                                 */
@@ -162,21 +162,22 @@ void manifest_fini(struct manifest *m);
 /* Index of the entry, or -1. */
 int manifest_find(const struct manifest *m, const char *space, const char *cell);
 
-/* Index of the cell that `ref` means when written in a cell of namespace `space`: own namespace
- * first, then "global", unless it names one. An instance does not matter here; another node's name
- * finds nothing. -1: none. O(cells). */
+/* Index of the cell that `ref` means when written in a cell of namespace `space`: own namespace first, then "global",
+ * unless it names one. An instance does not matter here; another node's name finds nothing. -1: none. O(cells). */
 int manifest_resolve(const struct manifest *m, const char *space, const struct name_ref *ref);
 
-/* Check what concerns several entries. ERR_INVALID: a name is used twice in a namespace, a
- * requirement that is not a cell of this manifest, a cell that requires itself, a cycle (named in
- * full; one that no line can hold without its middle); ERR_LIMIT: more than MANIFEST_CELLS_MAX
- * cells. `why` is then one line, "line 12: cells[2].requires[0]: …, expected …". About 140 KiB of
- * stack; O(cells^2 + requirements * log cells). */
+/* The next one when that has no instance: of "global", if it is another. -1: none, or `ref` names a namespace. */
+int manifest_resolve_next(const struct manifest *m, const char *space, const struct name_ref *ref);
+
+/* Check what concerns several entries. ERR_INVALID: a name is used twice in a namespace, a requirement that is not a
+ * cell of this manifest or starts on demand, a cell that requires itself, a cycle (named in full; one that no line can
+ * hold without its middle); ERR_LIMIT: more than MANIFEST_CELLS_MAX cells. `why` is then one line, "line 12:
+ * cells[2].requires[0]: …, expected …". About 140 KiB of stack; O(cells^2 + requirements * log cells). */
 enum err manifest_check(const struct manifest *m, char why[MANIFEST_WHY_SIZE]) MUST_CHECK;
 
-/* Start order: order[0..cell_count) is a permutation of the indices in which every cell comes
- * after all it requires; of those that may come next, the first in the manifest does. Read it
- * backwards to stop. The manifest has passed manifest_check. Cost as there. */
+/* Start order: order[0..cell_count) is a permutation of the indices in which every cell comes after all it requires; of
+ * those that may come next, the first in the manifest does. Read it backwards to stop. The manifest has passed
+ * manifest_check. Cost as there. */
 void manifest_order(const struct manifest *m, uint32_t *order);
 
 /* What applying `next` over `now` would do, for a person and for the reconciler. */
@@ -194,7 +195,6 @@ struct manifest_change {
 
 /* Fill at most `max` changes: ADD, CHANGE and SCALE in `next` order, then REMOVE in `now` order;
  * returns how many there are. Both hold every name once. */
-size_t manifest_diff(const struct manifest *now, const struct manifest *next,
-                     struct manifest_change *ret, size_t max);
+size_t manifest_diff(const struct manifest *now, const struct manifest *next, struct manifest_change *ret, size_t max);
 
 #endif

@@ -46,7 +46,8 @@ enum node_event_kind {
                            * told, or NULL                                                      */
     NODE_EV_BEAT,         /* slot, generation: heartbeat                                        */
     NODE_EV_SAMPLE,       /* slot, generation, the six values below: answer to SAMPLE           */
-    NODE_EV_START,        /* cell (index) and instance (-1: all), likewise the next two         */
+    NODE_EV_START,        /* cell (index) and instance (-1: all), likewise the next two; also whoever asks
+                           * for a cell that starts on demand                                   */
     NODE_EV_STOP,         /* holds it: it stays down, also over an apply, until START or RESTART */
     NODE_EV_RESTART,      /* one instance: at once; all: one after the other                    */
     NODE_EV_SCALE,        /* cell, count                                                        */

@@ -62,6 +62,7 @@ struct node_cell {
     uint32_t epoch;            /* of the last manifest that had it                        */
     bool is_trivial;
     bool has_spare;
+    bool on_demand;            /* its first instances wait for somebody to ask for them      */
     bool spare_is_asked; /* since the last spawn                                       */
     bool spare_may_exist;
     enum manifest_strategy strategy;

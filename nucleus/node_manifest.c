@@ -1,6 +1,7 @@
 /* A new manifest comes into force: first everything that can fail, on the side; then the change
  * itself, which cannot. */
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "nucleus/node_rooms.h"
@@ -165,6 +166,7 @@ static void take_policy(struct node_cell *c, const struct manifest_cell *e)
 {
     c->is_trivial = e->trivial;
     c->has_spare = e->spare;
+    c->on_demand = e->on_demand;
     c->strategy = e->restart.strategy;
     c->backoff = (struct node_backoff){
         .first_ms = e->restart.first_ms,
@@ -220,6 +222,7 @@ static void take_entry(struct node *n, struct draft *d, size_t index)
     c->of = e->instances;
     c->hash = e->hash;
     c->spare_is_asked = c->spare_is_asked && !is_changed;
+    bool is_released = c->on_demand && !e->on_demand; /* nobody has to ask for it any more */
     take_policy(c, e);
     free(c->requires);
     c->requires = take_ptr(&d->requires[index]);
@@ -229,6 +232,7 @@ static void take_entry(struct node *n, struct draft *d, size_t index)
             c->slot[k]->at.cell = (uint32_t)index;
             c->slot[k]->at.level = c->level;
             c->slot[k]->at.epoch = c->epoch;
+            c->slot[k]->at.is_held = c->slot[k]->at.is_held && !is_released;
             if (n->has_manifest) { /* a recovery is no apply */
                 take_instance(n, c->slot[k], is_changed);
             }
@@ -254,12 +258,17 @@ static bool is_all_held(const struct node_cell *c)
 
 void node_manifest_fill(struct node *n, struct node_cell *c)
 {
-    bool is_held = is_all_held(c);
+    bool is_first = c->on_demand && c->slot_count == 0;
+    bool is_held = is_first || is_all_held(c);
 
     assert(c->entry == NODE_NONE || node_table_wanted(c) <= c->slot_room);
     for (uint32_t k = 0; k < node_table_wanted(c); k++) {
         if (c->slot[k] == NULL) {
-            node_table_add(n, c, k)->at.is_held = is_held;
+            struct node_instance *i = &node_table_add(n, c, k)->at;
+            i->is_held = is_held;
+            if (is_first) {
+                (void)snprintf(i->reason, sizeof i->reason, "starts when it is asked for");
+            }
         }
     }
 }

@@ -57,7 +57,7 @@ struct node_instance {
     bool is_spawning;        /* SPAWN was asked and is not answered yet                         */
     bool is_alive;           /* a process of ours exists (spawn done, exit not seen)            */
     bool is_wanted;          /* should run: in the manifest, not held, the node not going down  */
-    bool is_held;            /* a person stopped it: not wanted until a person starts it        */
+    bool is_held;            /* a person stopped it, or nobody has asked for it yet: not wanted until somebody starts it */
     bool is_healthy;         /* READY and its heartbeat is in time                              */
     bool is_blamed;          /* we end it for a fault: its exit counts as a crash               */
     bool was_ready;          /* at least once since a person started it or the entry changed    */

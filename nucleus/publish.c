@@ -148,7 +148,7 @@ enum err publish_open(struct shell *s)
 {
     char path[PUBLISH_PATH];
     static const char *const for_cells[] = {
-        "nucleus.Resolve", "nucleus.Heartbeat", "nucleus.Status",  "nucleus.Scale", "nucleus.Events",
+        "nucleus.Resolve", "nucleus.Rekey", "nucleus.Heartbeat", "nucleus.Status",  "nucleus.Scale", "nucleus.Events",
         "nucleus.Start",   "nucleus.Stop",      "nucleus.Restart", "nucleus.Apply",
     };
 

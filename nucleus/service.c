@@ -35,8 +35,14 @@ static struct shell_slot *calling_slot(struct shell *s, const struct cell_call *
     return NULL;
 }
 
-/* The operator may; a cell may when its may_call lists "nucleus.<operation>". */
-static enum err check_right(struct shell *s, struct cell_call *call, const char *operation)
+const struct node_instance *service_caller(struct shell *s, const struct cell_call *call)
+{
+    const struct shell_slot *slot = calling_slot(s, call);
+
+    return slot == NULL ? NULL : node_at(s->node, slot->slot);
+}
+
+enum err service_check_right(struct shell *s, struct cell_call *call, const char *operation)
 {
     struct cell_caller caller;
 
@@ -44,8 +50,7 @@ static enum err check_right(struct shell *s, struct cell_call *call, const char 
     if (caller.is_operator) {
         return ERR_OK;
     }
-    const struct shell_slot *slot = calling_slot(s, call);
-    const struct node_instance *i = slot == NULL ? NULL : node_at(s->node, slot->slot);
+    const struct node_instance *i = service_caller(s, call);
     if (i != NULL && i->cell < s->manifest.cell_count) {
         const struct manifest_cell *c = &s->manifest.cells[i->cell];
         for (size_t k = 0; k < c->may_call_count; k++) {
@@ -64,9 +69,7 @@ static enum err check_right(struct shell *s, struct cell_call *call, const char 
 
 /* ---- targets ----------------------------------------------------------------------------------- */
 
-/* What a reference written by the operator means: a cell of the manifest and one or all of its
- * instances. Without a namespace: "default", then "global", then the only one that has the name. */
-static enum err find_target(struct shell *s, struct cell_call *call, const char *text,
+enum err service_find_target(struct shell *s, struct cell_call *call, const char *text,
                             uint32_t *ret_cell, int32_t *ret_instance)
 {
     struct name_ref ref;
@@ -241,9 +244,9 @@ enum err service_status(void *state, struct cell_call *call, const void *request
     uint32_t cell = UINT32_MAX;
     int32_t instance = -1;
 
-    enum err e = check_right(s, call, "Status");
+    enum err e = service_check_right(s, call, "Status");
     if (e == ERR_OK && ask->target[0] != '\0') {
-        e = find_target(s, call, ask->target, &cell, &instance);
+        e = service_find_target(s, call, ask->target, &cell, &instance);
     }
     if (e != ERR_OK) {
         return e;
@@ -341,7 +344,7 @@ enum err service_apply(void *state, struct cell_call *call, const void *request)
     char why[MANIFEST_WHY_SIZE] = "";
     const char *path = ask->path[0] != '\0' ? ask->path : "manifest";
 
-    enum err e = check_right(s, call, "Apply");
+    enum err e = service_check_right(s, call, "Apply");
     if (e != ERR_OK) {
         return e;
     }
@@ -369,10 +372,9 @@ enum err service_apply(void *state, struct cell_call *call, const void *request)
     return cell_reply(call, &reply);
 }
 
-/* ---- start, stop, restart, scale --------------------------------------------------------------- */
+/* ---- stop, restart, scale (demand.c: start) --------------------------------------------------------------- */
 
-/* How many instances an order to `cell` (and one instance or all) concerned. */
-static uint32_t count_instances(struct shell *s, uint32_t cell, int32_t instance)
+uint32_t service_count_instances(struct shell *s, uint32_t cell, int32_t instance)
 {
     uint32_t count = 0;
 
@@ -384,13 +386,13 @@ static uint32_t count_instances(struct shell *s, uint32_t cell, int32_t instance
     return count;
 }
 
-static enum err order(struct shell *s, struct cell_call *call, const char *name, const char *target,
+enum err service_order(struct shell *s, struct cell_call *call, const char *name, const char *target,
                       struct node_event *ev)
 {
-    enum err e = check_right(s, call, name);
+    enum err e = service_check_right(s, call, name);
 
     if (e == ERR_OK) {
-        e = find_target(s, call, target, &ev->cell, &ev->instance);
+        e = service_find_target(s, call, target, &ev->cell, &ev->instance);
     }
     if (e != ERR_OK) {
         return e;
@@ -405,31 +407,17 @@ static enum err order(struct shell *s, struct cell_call *call, const char *name,
     return ERR_OK;
 }
 
-enum err service_start(void *state, struct cell_call *call, const void *request)
-{
-    const Cell__Nucleus__StartRequest *ask = request;
-    Cell__Nucleus__StartReply reply = CELL__NUCLEUS__START_REPLY__INIT;
-    struct node_event ev = {.kind = NODE_EV_START};
-
-    enum err e = order(state, call, "Start", ask->target, &ev);
-    if (e != ERR_OK) {
-        return e;
-    }
-    reply.instances = count_instances(state, ev.cell, ev.instance);
-    return cell_reply(call, &reply);
-}
-
 enum err service_stop(void *state, struct cell_call *call, const void *request)
 {
     const Cell__Nucleus__StopRequest *ask = request;
     Cell__Nucleus__StopReply reply = CELL__NUCLEUS__STOP_REPLY__INIT;
     struct node_event ev = {.kind = NODE_EV_STOP};
 
-    enum err e = order(state, call, "Stop", ask->target, &ev);
+    enum err e = service_order(state, call, "Stop", ask->target, &ev);
     if (e != ERR_OK) {
         return e;
     }
-    reply.instances = count_instances(state, ev.cell, ev.instance);
+    reply.instances = service_count_instances(state, ev.cell, ev.instance);
     return cell_reply(call, &reply);
 }
 
@@ -439,11 +427,11 @@ enum err service_restart(void *state, struct cell_call *call, const void *reques
     Cell__Nucleus__RestartReply reply = CELL__NUCLEUS__RESTART_REPLY__INIT;
     struct node_event ev = {.kind = NODE_EV_RESTART};
 
-    enum err e = order(state, call, "Restart", ask->target, &ev);
+    enum err e = service_order(state, call, "Restart", ask->target, &ev);
     if (e != ERR_OK) {
         return e;
     }
-    reply.instances = count_instances(state, ev.cell, ev.instance);
+    reply.instances = service_count_instances(state, ev.cell, ev.instance);
     return cell_reply(call, &reply);
 }
 
@@ -461,7 +449,7 @@ enum err service_scale(void *state, struct cell_call *call, const void *request)
                           MANIFEST_INSTANCES_MAX);
         return ERR_RANGE;
     }
-    enum err e = find_target(s, call, ask->target, &cell, &instance);
+    enum err e = service_find_target(s, call, ask->target, &cell, &instance);
     if (e == ERR_OK && instance >= 0) {
         cell_call_explain(call, "scale takes a cell, not an instance");
         e = ERR_INVALID;
@@ -470,7 +458,7 @@ enum err service_scale(void *state, struct cell_call *call, const void *request)
         return e;
     }
     reply.before = node_wanted(s->node, cell);
-    e = order(s, call, "Scale", ask->target, &ev);
+    e = service_order(s, call, "Scale", ask->target, &ev);
     if (e != ERR_OK) {
         return e;
     }
@@ -483,7 +471,7 @@ enum err service_down(void *state, struct cell_call *call, const void *request)
     struct shell *s = state;
 
     (void)request;
-    enum err e = check_right(s, call, "Down");
+    enum err e = service_check_right(s, call, "Down");
     if (e != ERR_OK) {
         return e;
     }
@@ -537,43 +525,65 @@ static Cell__Nucleus__Resolved *fill_resolved(struct shell *s, uint32_t index,
 }
 
 /* The namespace a name is looked up in first: the caller's own. */
-static const char *space_of(struct shell *s, const struct cell_call *call)
+static const char *space_of(const struct node_instance *caller)
 {
-    const struct shell_slot *slot = calling_slot(s, call);
-    const struct node_instance *i = slot == NULL ? NULL : node_at(s->node, slot->slot);
-
-    return i == NULL ? "default" : i->space;
+    return caller == NULL ? "default" : caller->space;
 }
 
+/* Add a cell's ready instances; how many of them will do. */
+static size_t add_instances(struct shell *s, struct cell_call *call, int cell, int32_t instance,
+                            Cell__Nucleus__ResolveReply *reply)
+{
+    uint32_t slots = node_slots(s->node);
+    size_t good = 0;
+
+    for (uint32_t k = 0; cell >= 0 && k < slots; k++) {
+        const struct node_instance *i = node_at(s->node, k);
+        if (i != NULL && i->cell == (uint32_t)cell && i->state == NODE_READY &&
+            (instance < 0 || i->instance == (uint32_t)instance)) {
+            reply->instances[reply->n_instances] = fill_resolved(s, k, call);
+            reply->n_instances += reply->instances[reply->n_instances] != NULL;
+            good += i->is_healthy;
+        }
+    }
+    return good;
+}
+
+/* NOD-5, this node's part: the cell of the caller's namespace, then the one of "global"; what else the caller may
+ * try, the reply says. */
 enum err service_resolve(void *state, struct cell_call *call, const void *request)
 {
     struct shell *s = state;
     const Cell__Nucleus__ResolveRequest *ask = request;
     Cell__Nucleus__ResolveReply reply = CELL__NUCLEUS__RESOLVE_REPLY__INIT;
+    const struct node_instance *caller = service_caller(s, call);
+    const struct manifest_cell *entry = caller == NULL || caller->cell >= s->manifest.cell_count
+                                            ? NULL : &s->manifest.cells[caller->cell];
     struct name_ref ref;
 
     if (name_ref_parse(ask->target, &ref) != ERR_OK || ref.node[0] != '\0') {
         cell_call_explain(call, "\"%.80s\" is not a reference", ask->target);
         return ERR_INVALID;
     }
-    int cell = manifest_resolve(&s->manifest, space_of(s, call), &ref);
-    if (cell < 0) {
+    int cell = manifest_resolve(&s->manifest, space_of(caller), &ref);
+    int next = manifest_resolve_next(&s->manifest, space_of(caller), &ref);
+    bool may_leave = ref.instance < 0 && (entry == NULL || manifest_may_leave(entry, ref.cell));
+    if (cell < 0 && !may_leave) {
         cell_call_explain(call, "no cell %s here", ref.cell);
         return ERR_NOT_FOUND;
     }
-    uint32_t slots = node_slots(s->node);
-    reply.instances = cell_call_alloc(call, (slots + 1) * sizeof *reply.instances);
+    reply.instances = cell_call_alloc(call, (node_slots(s->node) + 1) * sizeof *reply.instances);
     if (reply.instances == NULL) {
         return ERR_NOMEM;
     }
-    for (uint32_t k = 0; k < slots; k++) {
-        const struct node_instance *i = node_at(s->node, k);
-        if (i != NULL && i->cell == (uint32_t)cell && i->state == NODE_READY &&
-            (ref.instance < 0 || i->instance == (uint32_t)ref.instance)) {
-            reply.instances[reply.n_instances] = fill_resolved(s, k, call);
-            reply.n_instances += reply.instances[reply.n_instances] != NULL;
-        }
+    /* Who may ask other nodes for it and not this one has no door here to be sent to. */
+    bool is_only_there = entry != NULL && may_leave && !manifest_may_call(entry, ref.cell);
+    if (!is_only_there && add_instances(s, call, cell, ref.instance, &reply) == 0) {
+        (void)add_instances(s, call, next, ref.instance, &reply);
     }
+    reply.elsewhere = may_leave;
+    reply.on_demand = cell >= 0 && s->manifest.cells[cell].on_demand &&
+                      (entry == NULL || manifest_may_call(entry, ref.cell));
     return cell_reply(call, &reply);
 }
 

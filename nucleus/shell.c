@@ -17,6 +17,7 @@
 #include "common/run/fd.h"
 #include "common/run/jail.h"
 #include "nucleus/cgroup.h"
+#include "nucleus/demand.h"
 #include "nucleus/events.h"
 #include "nucleus/exits.h"
 #include "nucleus/guard.h"
@@ -28,6 +29,7 @@
 #include "nucleus/mounts.h"
 #include "nucleus/publish.h"
 #include "nucleus/recover.h"
+#include "nucleus/rekey.h"
 #include "nucleus/rest.h"
 #include "nucleus/sockets.h"
 #include "nucleus/spawn.h"
@@ -399,6 +401,7 @@ enum err shell_feed(struct shell *s, const struct node_event *ev)
         (void)step(s, &q.event); /* logged there */
     }
     s->is_feeding = false;
+    demand_look(s);
     give_back(s);
     arm_clock(s);
     return e;
@@ -708,6 +711,7 @@ enum err shell_start(struct cell *cell, void *state)
         e = load_manifest(s);
     }
     if (e == ERR_OK) {
+        rekey_begin(s);
         events_add(s, "", "", 0, s->is_recovery ? "recover" : "up", "nucleus %" PRIu64 " pid %d",
                    s->ledger.starts, (int)getpid());
         exits_tell_guard(s, GUARD_SERVING);
@@ -752,6 +756,8 @@ void shell_stop(void *state)
     journal_close();
     exits_close(s);
     mounts_close(s);
+    demand_close(s);
+    rekey_end(s);
     events_close(s);
     sockets_close(s);
     if (s->is_down || (!s->has_started && !s->is_recovery)) { /* refused: nothing of ours runs */

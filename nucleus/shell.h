@@ -164,9 +164,12 @@ struct shell {
     bool logs_are_known;   /* all were looked at since then                       */
     int pages_fd;          /* their directory; -1: not opened yet                         */
     bool has_stale_pages;  /* an instance is no more: see to its page and its sockets, when there is time */
+    struct loop_timer *grace_timer; /* rekey.c: until the cluster's key before is dropped; NULL: it is not */
     struct shell_socket *sockets; /* sockets.c: those bound for cells                      */
     bool was_only_asked;   /* nothing has changed since memory was tidied         */
     uint32_t untidy_looks; /* of rest_timer, until memory is tidied; 0: it is     */
+    struct demand *demands; /* demand.c: callers that wait for a cell to start */
+    uint32_t demand_count;
     struct cell_call *down_call;
     uint32_t down_count; /* instances that ran when it was asked for */
     bool is_down;

@@ -331,6 +331,7 @@ static enum err say_genesis(struct shell_slot *slot, const struct spawn_birth *b
     g.state_dir = state;
     g.log_level = (char *)log_level_name(log_get_level());
     g.config = c->config != NULL ? c->config : (char *)"";
+    g.labels = c->labels != NULL ? c->labels : (char *)"";
     g.token.data = slot->process.token;
     g.token.len = LEDGER_TOKEN_LEN;
     g.limits = &limits;

@@ -179,6 +179,9 @@ uint64_t yaml_hash_cell(const struct manifest_cell *c)
     put_numbers(&s, c);
     put_optional(&s, c->labels);
     put_optional(&s, c->config);
+    if (c->on_demand) {
+        put_text(&s, "on-demand"); /* last and not always: other entries keep the hash they have */
+    }
     (void)crypto_generichash_final(&s, digest, sizeof digest);
     return bytes_get_be64(digest);
 }

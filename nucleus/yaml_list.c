@@ -142,7 +142,7 @@ static enum err check_grants(const struct list *l, const struct manifest_cell *c
  * any. */
 static enum err read_keys(const struct list *l, struct manifest_cell *c)
 {
-    static const char *const words[MANIFEST_KEYS_KINDS] = {"datagram", "tls", "issuer"};
+    static const char *const words[MANIFEST_KEYS_KINDS] = {"datagram", "tls", "issuer", "renew"};
     void *room = NULL;
     enum err e = begin(l, 1, &room);
 
@@ -153,7 +153,7 @@ static enum err read_keys(const struct list *l, struct manifest_cell *c)
             kind++;
         }
         if (kind == ARRAY_LEN(words)) {
-            return refuse_item(l, i, "is no key of a node", "datagram, tls or issuer");
+            return refuse_item(l, i, "is no key of a node", "datagram, tls, issuer or renew");
         }
         if (c->trivial) {
             return refuse_item(l, i, "is handed to nobody with protocol: none",

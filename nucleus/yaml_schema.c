@@ -102,6 +102,7 @@ static const cyaml_schema_field_t cell_fields[] = {
     GROUP(deadlines),
     GROUP(placement),
     IN_CELL(spare),
+    IN_CELL(start),
     IN_CELL(protocol),
     CYAML_FIELD_IGNORE("config", CYAML_FLAG_OPTIONAL),
     CYAML_FIELD_END,

@@ -77,6 +77,7 @@ struct yaml_schema_cell {
     struct yaml_schema_deadlines deadlines;
     struct yaml_schema_placement placement;
     char *spare;
+    char *start;
     char *protocol;
 };
 

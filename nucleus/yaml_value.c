@@ -297,8 +297,8 @@ static enum err read_words(const struct yaml_marks *m, uint32_t entry,
         [MANIFEST_ONE_FOR_ALL] = "one-for-all",
         [MANIFEST_REST_FOR_ONE] = "rest-for-one",
     };
-    static const char *const protocols[] = {"gap", "none"};
-    unsigned strategy = c->restart.strategy, protocol = c->trivial;
+    static const char *const protocols[] = {"gap", "none"}, *const starts[] = {"always", "on-demand"};
+    unsigned strategy = c->restart.strategy, protocol = c->trivial, start = c->on_demand;
 
     enum err e = read_bool(m, entry, "root", raw->root, &c->is_root);
     if (e == ERR_OK) {
@@ -315,8 +315,12 @@ static enum err read_words(const struct yaml_marks *m, uint32_t entry,
         e = read_word(m, entry, "protocol", raw->protocol, protocols, ARRAY_LEN(protocols),
                       &protocol);
     }
+    if (e == ERR_OK) {
+        e = read_word(m, entry, "start", raw->start, starts, ARRAY_LEN(starts), &start);
+    }
     c->restart.strategy = (enum manifest_strategy)strategy;
     c->trivial = protocol != 0;
+    c->on_demand = start != 0;
     return e;
 }
 

@@ -56,12 +56,26 @@ static void copy_part(char out[NAME_SIZE], const char *text, size_t len)
     out[len] = '\0';
 }
 
+static bool is_star(const char *text, size_t len)
+{
+    return len == 1 && text[0] == '*';
+}
+
 static bool take_name(const char *text, size_t len, char out[NAME_SIZE])
 {
     if (!name_valid(text, len)) {
         return false;
     }
     copy_part(out, text, len);
+    return true;
+}
+
+static bool take_node(const char *text, size_t len, char out[NAME_SIZE])
+{
+    if (!is_star(text, len)) {
+        return take_name(text, len, out);
+    }
+    copy_part(out, NAME_ANY, 1);
     return true;
 }
 
@@ -99,7 +113,7 @@ enum err name_ref_parse(const char *text, struct name_ref *ret)
     /* Separators are no name characters, so a second one makes the name around it invalid. */
     const char *at = memchr(text, '@', len);
     const char *end = at != NULL ? at : text + len;
-    if (at != NULL && !take_name(at + 1, len - (size_t)(at + 1 - text), ref.node)) {
+    if (at != NULL && !take_node(at + 1, len - (size_t)(at + 1 - text), ref.node)) {
         return ERR_MALFORMED;
     }
     const char *slash = memchr(text, '/', (size_t)(end - text));
@@ -112,6 +126,10 @@ enum err name_ref_parse(const char *text, struct name_ref *ret)
         return ERR_MALFORMED;
     }
     if (!take_name(cell, (size_t)((dot != NULL ? dot : end) - cell), ref.cell)) {
+        return ERR_MALFORMED;
+    }
+    /* An instance's number means something on its own node alone. */
+    if (ref.instance >= 0 && strcmp(ref.node, NAME_ANY) == 0) {
         return ERR_MALFORMED;
     }
     *ret = ref;
@@ -130,11 +148,6 @@ void name_ref_format(const struct name_ref *ref, char out[NAME_REF_SIZE])
     int len = snprintf(out, NAME_REF_SIZE, "%s%s%s%s%s%s", ref->space, ref->space[0] ? "/" : "",
                        ref->cell, instance, ref->node[0] ? "@" : "", ref->node);
     assert(len > 0 && len < NAME_REF_SIZE);
-}
-
-static bool is_star(const char *text, size_t len)
-{
-    return len == 1 && text[0] == '*';
 }
 
 /* "cell" or "cell@node" before the dot. */
@@ -183,7 +196,7 @@ enum err name_op_parse(const char *text, struct name_op *ret)
 
 static bool matches(const char *pattern, const char *name)
 {
-    return strcmp(pattern, "*") == 0 || strcmp(pattern, name) == 0;
+    return strcmp(pattern, NAME_ANY) == 0 || strcmp(pattern, name) == 0;
 }
 
 bool name_op_covers(const struct name_op *pattern, const char *cell, const char *operation)

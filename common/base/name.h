@@ -18,6 +18,7 @@ enum {
 };
 
 #define NAME_GATEWAY "gateway" /* the cell that passes requests on to other nodes */
+#define NAME_ANY "*"           /* of a name_ref's node and of a name_op's parts: any */
 
 /* Whether text[0..len) matches [a-z0-9_][a-z0-9_-]{0,63}. A leading '-' is refused although the
  * general alphabet has it, so that no name can be read as a command-line option. */
@@ -29,11 +30,11 @@ bool name_valid_str(const char *text);
 /* Whether text is an operation's own name: [A-Z][A-Za-z0-9]{0,63}. */
 bool name_operation_valid(const char *text, size_t len);
 
-/* A parsed reference "[namespace/]cell[.instance][@node]". Missing parts are empty or -1. */
+/* A parsed reference "[namespace/]cell[.instance][@node]" or "[namespace/]cell@*". Missing parts are empty or -1. */
 struct name_ref {
     char space[NAME_SIZE];
     char cell[NAME_SIZE];
-    char node[NAME_SIZE];
+    char node[NAME_SIZE]; /* NAME_ANY: whichever other node has the cell */
     int32_t instance; /* 0..NAME_INSTANCE_MAX, or -1: any */
 };
 

@@ -186,6 +186,20 @@ static void take_answer(struct client_target *t, const struct client_event *ev,
     shut(from, has_opened, fx);
 }
 
+/* It comes back untouched: as if it had never been sent. */
+static void come_back(struct client_ask *ask, struct client_effects *fx)
+{
+    assert(!ask->has_parts);
+    breaker_answered(&ask->endpoint->breaker, ask->is_probe);
+    ask->is_probe = false;
+    leave(ask);
+    ask->sends--;
+    ask->failed = NULL;
+    ask->phase = CLIENT_PARKED;
+    ask->due_ms = ask->deadline_ms;
+    (void)emit(fx, CLIENT_FX_PARK, ask);
+}
+
 /* Not sent, and its endpoint is no good: to a better one; false: there is none. */
 static bool move(struct client_target *t, struct client_ask *ask, uint64_t now_ms,
                  struct client_effects *fx)
@@ -332,6 +346,7 @@ static bool fits(enum client_event_kind kind, enum client_phase phase)
     case CLIENT_EV_UNSENT:
     case CLIENT_EV_PART:
     case CLIENT_EV_ANSWERED:
+    case CLIENT_EV_RETURNED:
         return phase == CLIENT_SENT;
     case CLIENT_EV_LOST:
         return phase == CLIENT_QUEUED || phase == CLIENT_SENT;
@@ -372,6 +387,9 @@ void client_step(struct client_target *t, const struct client_event *ev, struct 
         break;
     case CLIENT_EV_ANSWERED:
         take_answer(t, ev, fx);
+        break;
+    case CLIENT_EV_RETURNED:
+        come_back(ask, fx);
         break;
     case CLIENT_EV_LOST:
         lose(t, ev, fx);

@@ -66,6 +66,8 @@ enum client_event_kind {
     CLIENT_EV_UNSENT,    /* SENT: the callee refused the batch unread, it waits to be sent again */
     CLIENT_EV_PART,      /* SENT: a part of the answer                                          */
     CLIENT_EV_ANSWERED,  /* SENT: the answer, `e`                                               */
+    CLIENT_EV_RETURNED,  /* SENT: nobody there has begun with it, and nobody will: it waits for
+                          * other endpoints                                                    */
     CLIENT_EV_LOST,      /* QUEUED, SENT: the connection is gone                                */
     CLIENT_EV_UNLISTED,  /* QUEUED: the name no longer stands for this endpoint                 */
     CLIENT_EV_SHUT,      /* QUEUED: the breaker has opened (CLIENT_FX_SHUT)                     */

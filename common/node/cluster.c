@@ -16,7 +16,8 @@ enum err cluster_check(const struct cluster *c)
     uint16_t port;
 
     if (sodium_is_zero(c->id, sizeof c->id) || sodium_is_zero(c->issuer, sizeof c->issuer) ||
-        c->keys < 1 || c->keys > NODE_CLUSTER_KEYS || c->seeds > CLUSTER_SEEDS_MAX) {
+        c->keys < 1 || c->keys > NODE_CLUSTER_KEYS || c->seeds > CLUSTER_SEEDS_MAX ||
+        c->grace_s > (c->keys > 1 ? CLUSTER_GRACE_MAX_S : 0)) {
         return ERR_MALFORMED;
     }
     for (uint32_t i = 0; i < c->keys; i++) {
@@ -48,6 +49,12 @@ size_t cluster_format(const struct cluster *c, char out[CLUSTER_TEXT_MAX])
         bytes_to_hex(c->key[i], NODE_KEY_LEN, hex);
         bytes_text_add(&t, "key %" PRIu32 " %s\n", c->epoch[i], hex);
     }
+    if (c->grace_s > 0) {
+        bytes_text_add(&t, "grace %" PRIu32 "\n", c->grace_s);
+    }
+    if (c->crl > 0) {
+        bytes_text_add(&t, "crl %" PRIu32 "\n", c->crl);
+    }
     for (uint32_t i = 0; i < c->seeds; i++) {
         bytes_text_add(&t, "seed %s\n", c->seed[i]);
     }
@@ -71,6 +78,15 @@ static enum err take_key(const struct lines *l, struct cluster *c)
     return e;
 }
 
+static enum err take_count(const struct lines *l, uint32_t *ret)
+{
+    uint64_t value = 0;
+    enum err e = lines_number(l, 1, UINT32_MAX, &value);
+
+    *ret = (uint32_t)value;
+    return e;
+}
+
 static enum err take_line(const struct lines *l, struct cluster *c)
 {
     if (lines_is(l, "id", 1)) {
@@ -81,6 +97,9 @@ static enum err take_line(const struct lines *l, struct cluster *c)
     }
     if (lines_is(l, "key", 2)) {
         return take_key(l, c);
+    }
+    if (lines_is(l, "grace", 1) || lines_is(l, "crl", 1)) {
+        return take_count(l, l->word[0][0] == 'g' ? &c->grace_s : &c->crl);
     }
     if (lines_is(l, "seed", 1) && c->seeds < CLUSTER_SEEDS_MAX && strlen(l->word[1]) <= CONTACT_MAX) {
         memcpy(c->seed[c->seeds++], l->word[1], strlen(l->word[1]) + 1);
@@ -124,14 +143,26 @@ enum err cluster_rotate(struct cluster *c, const uint8_t key[NODE_KEY_LEN])
     memcpy(c->key[0], key, NODE_KEY_LEN);
     c->epoch[0]++;
     c->keys = NODE_CLUSTER_KEYS;
+    c->grace_s = 0;
     return ERR_OK;
+}
+
+bool cluster_drop(struct cluster *c)
+{
+    bool has_second = c->keys > 1;
+
+    sodium_memzero(c->key[1], NODE_KEY_LEN);
+    c->epoch[1] = 0;
+    c->keys = 1;
+    c->grace_s = 0;
+    return has_second;
 }
 
 void cluster_keys(const struct cluster *c, const char *name, const uint8_t seed[NODE_SEED_LEN],
                   struct node_keys *ret)
 {
     assert(name_valid_str(name));
-    *ret = (struct node_keys){.cluster_keys = c->keys};
+    *ret = (struct node_keys){.cluster_keys = c->keys, .crl = c->crl};
     memcpy(ret->name, name, strlen(name));
     keys_derive(seed, ret);
     memcpy(ret->cluster_id, c->id, sizeof c->id);

@@ -19,10 +19,11 @@ enum {
     AT_DH_SECRET = AT_DH_PUBLIC + NODE_KEY_LEN,
     AT_CLUSTER_ID = AT_DH_SECRET + NODE_KEY_LEN,
     AT_CLUSTER_KEY = AT_CLUSTER_ID + NODE_CLUSTER_ID_LEN,
-    AT_RESERVED = AT_CLUSTER_KEY + NODE_CLUSTER_KEYS * NODE_KEY_LEN,
+    AT_CRL = AT_CLUSTER_KEY + NODE_CLUSTER_KEYS * NODE_KEY_LEN,
+    AT_RESERVED = AT_CRL + 4,
     AT_HASH = NODE_KEYS_PACKED - KEYS_HASH,
 };
-_Static_assert((int)AT_HASH - (int)AT_RESERVED == 28, "the layout that the header states");
+_Static_assert((int)AT_HASH - (int)AT_RESERVED == 24, "the layout that the header states");
 
 static const uint8_t magic[AT_VERSION] = "CELLKEYS";
 
@@ -100,6 +101,7 @@ void keys_pack(const struct node_keys *k, uint8_t out[NODE_KEYS_PACKED])
     memcpy(out + AT_DH_PUBLIC, k->dh_public, sizeof k->dh_public);
     memcpy(out + AT_DH_SECRET, k->dh_secret, sizeof k->dh_secret);
     memcpy(out + AT_CLUSTER_ID, k->cluster_id, sizeof k->cluster_id);
+    bytes_put_be32(out + AT_CRL, k->crl);
     for (size_t i = 0; i < NODE_CLUSTER_KEYS; i++) {
         bytes_put_be32(out + AT_EPOCH + 4 * i, k->cluster_epoch[i]);
         memcpy(out + AT_CLUSTER_KEY + NODE_KEY_LEN * i, k->cluster_key[i], NODE_KEY_LEN);
@@ -109,7 +111,7 @@ void keys_pack(const struct node_keys *k, uint8_t out[NODE_KEYS_PACKED])
 
 static void take_apart(const uint8_t *bytes, struct node_keys *k)
 {
-    *k = (struct node_keys){.cluster_keys = bytes_get_be32(bytes + AT_COUNT)};
+    *k = (struct node_keys){.cluster_keys = bytes_get_be32(bytes + AT_COUNT), .crl = bytes_get_be32(bytes + AT_CRL)};
     memcpy(k->name, bytes + AT_NAME, NODE_NAME_MAX);
     memcpy(k->id, bytes + AT_ID, sizeof k->id);
     memcpy(k->dh_public, bytes + AT_DH_PUBLIC, sizeof k->dh_public);

@@ -32,6 +32,7 @@ struct node_keys {
     uint8_t cluster_key[NODE_CLUSTER_KEYS][NODE_KEY_LEN]; /* newest first              */
     uint32_t cluster_epoch[NODE_CLUSTER_KEYS];            /* of each key, falling, > 0 */
     uint32_t cluster_keys;                                /* 1 or 2                    */
+    uint32_t crl; /* number of the revocation list that goes with them; 0: none        */
 };
 
 /* Fill id, dh_public and dh_secret from an identity's seed: Ed25519 (RFC 8032) and the X25519 key
@@ -50,7 +51,8 @@ enum err keys_check(const struct node_keys *k) MUST_CHECK;
 
 /* Write the packed form of `k`, which passes keys_check. Layout, integers big-endian (PROTOCOL.md,
  * section 8): "CELLKEYS" 8, version 1 (4), cluster keys (4), epochs 2 x 4, name 64 padded with
- * zeros, id 32, dh public 32, dh secret 32, cluster id 16, cluster keys 2 x 32, reserved zeros 28,
+ * zeros, id 32, dh public 32, dh secret 32, cluster id 16, cluster keys 2 x 32, number of the
+ * revocation list (4), reserved zeros 24,
  * BLAKE2b-256 of all before (32). */
 void keys_pack(const struct node_keys *k, uint8_t out[NODE_KEYS_PACKED]);
 

@@ -32,6 +32,8 @@ const char *nodelink_refusal_name(enum nodelink_refusal refusal)
     return refusal_names[refusal];
 }
 
+static const char revoked[] = "the peer's certificate: revoked";
+
 static void on_ready(void *context, unsigned bits);
 
 /* ---- ends --------------------------------------------------------------------------------------- */
@@ -130,7 +132,9 @@ static bool push(struct nodelink *k)
         out->at += sent;
         if (out->at == out->size) {
             k->first = out->next;
-            k->out_count--;
+            k->out_count -= !out->is_part;
+            k->part_count -= out->is_part;
+            k->part_bytes -= out->is_part ? out->size : 0;
             k->used_ms = loop_now_ms();
             free(out);
         }
@@ -150,7 +154,9 @@ bool nodelink_put(struct nodelink *k, struct nodelink_out *out)
         k->last->next = out;
     }
     k->last = out;
-    k->out_count++;
+    k->out_count += !out->is_part;
+    k->part_count += out->is_part;
+    k->part_bytes += out->is_part ? out->size : 0;
     if (was_empty && !push(k)) {
         nodelink_end(k);
         return false;
@@ -236,6 +242,10 @@ static void come_up(struct nodelink *k)
 
     if (!is_right_node(k)) {
         refuse(k, NODELINK_REFUSED_NODE, "the certificate is another node's");
+        return;
+    }
+    if (tls_is_revoked(k->tls, l->config.identity)) { /* since the handshake began */
+        refuse(k, NODELINK_REFUSED_CERTIFICATE, revoked);
         return;
     }
     if (k->peer == NULL) {
@@ -448,7 +458,7 @@ static void on_connect(void *context, unsigned bits)
 /* Somebody waits for an answer: not idle, however long that takes. */
 static bool is_awaited(const struct nodelink *k)
 {
-    return k->stage == NODELINK_UP && (k->peer != NULL ? k->peer->in_flight > 0 : k->open > 0);
+    return k->stage == NODELINK_UP && (k->peer != NULL ? k->peer->in_flight + k->peer->streams > 0 : k->open > 0);
 }
 
 /* Whether it ended: then others may have, too, in callbacks. */
@@ -494,14 +504,51 @@ static void on_due(void *context)
 
 /* ---- answering, opening, closing ---------------------------------------------------------------- */
 
-enum err nodelink_answer(struct nodelinks *l, const struct nodelink_ticket *ticket, const uint8_t *body, size_t size)
+/* The link that a question came over; NULL: it has ended. */
+static struct nodelink *link_of(const struct nodelinks *l, const struct nodelink_ticket *ticket)
 {
     struct nodelink *k = l->links;
 
     while (k != NULL && (k->number != ticket->link || k->peer != NULL)) {
         k = k->next;
     }
-    if (k == NULL || k->is_over) {
+    return k == NULL || k->is_over ? NULL : k;
+}
+
+void nodelink_unasked(struct nodelinks *l, const struct nodelink_ticket *ticket)
+{
+    struct nodelink *k = link_of(l, ticket);
+
+    if (k != NULL) {
+        k->open -= k->open > 0;
+    }
+}
+
+enum err nodelink_answer_part(struct nodelinks *l, const struct nodelink_ticket *ticket, const uint8_t *body, size_t size)
+{
+    struct nodelink *k = link_of(l, ticket);
+
+    if (k == NULL) {
+        l->numbers.answers_dropped++;
+        return ERR_PEER_DEAD;
+    }
+    if (size > l->config.message_max || k->part_count >= NODELINK_PARTS_MAX ||
+        k->part_bytes + size > NODELINK_PARTS_MESSAGES * l->config.message_max) {
+        return ERR_LIMIT;
+    }
+    struct nodelink_out *out = nodelink_frame(ticket->trace, ticket->trace_len, body, size);
+    if (out == NULL) {
+        return ERR_NOMEM;
+    }
+    out->is_part = true;
+    return nodelink_put(k, out) ? ERR_OK : ERR_PEER_DEAD;
+}
+
+enum err nodelink_answer(struct nodelinks *l, const struct nodelink_ticket *ticket, const uint8_t *body, size_t size)
+{
+    struct nodelink *k = link_of(l, ticket);
+
+    if (k == NULL) {
         l->numbers.answers_dropped++;
         return ERR_PEER_DEAD;
     }
@@ -549,6 +596,19 @@ enum err nodelink_open(struct loop *loop, const struct nodelink_config *config, 
     }
     *ret = l;
     return ERR_OK;
+}
+
+void nodelink_recredential(struct nodelinks *l, struct tls_identity *identity)
+{
+    l->config.identity = identity;
+    for (struct nodelink *k = l->links; k != NULL;) {
+        struct nodelink *next = k->next;
+        if (k->stage == NODELINK_UP && !k->is_over && tls_is_revoked(k->tls, identity)) {
+            refuse(k, NODELINK_REFUSED_CERTIFICATE, revoked);
+            next = l->links; /* whoever was told of lost questions may have ended others */
+        }
+        k = next;
+    }
 }
 
 void nodelink_count(const struct nodelinks *l, struct nodelink_numbers *ret)

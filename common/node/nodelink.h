@@ -22,6 +22,8 @@ enum {
     NODELINK_ASKS_MAX = 256,          /* questions to one node, waiting and asked                            */
     NODELINK_FLIGHT_MAX = 32,         /* of these asked: nng keeps 64 answers a connection and drops the next */
     NODELINK_ANSWERS_MAX = 64,        /* answers that one peer has not read; it is cut off at the next       */
+    NODELINK_PARTS_MAX = 256,         /* parts of answers that wait on one link; the next is refused …       */
+    NODELINK_PARTS_MESSAGES = 4,      /* … and so it is when they have the bytes of so many largest messages */
     NODELINK_SHAKE_MS = 5000,         /* for connecting, and again for the handshake                         */
     NODELINK_IDLE_MS = 60000,         /* without a whole message and without an open question: closed        */
     NODELINK_ALIVE_S = 15,            /* silence after which the kernel asks a host whether it is there;    */
@@ -36,7 +38,7 @@ enum {
 #define NODELINK_REFUSAL_MAP(X)                                                                    \
     X(FULL, "too many links, or too many that have not shown a certificate")                       \
     X(PLAIN, "no TLS, or none that we speak")                                                      \
-    X(CERTIFICATE, "none, another authority's, or out of its time")                                \
+    X(CERTIFICATE, "none, another authority's, out of its time, or revoked")                                \
     X(NODE, "another node's, or of another cluster")                                               \
     X(DECLINED, "the other side refuses us")                                                       \
     X(SLOW, "no certificate in time")                                                              \
@@ -77,7 +79,8 @@ struct nodelink_config {
 };
 
 /* What became of a question. ERR_OK: `body` is the answer, borrowed. ERR_TIMEOUT: none in time (it may have been
- * carried out, if it was sent); ERR_PEER_DEAD: the link ended after it was sent; ERR_CANCELLED: nodelink_close.
+ * carried out, if it was sent); ERR_UNAVAILABLE: not sent with patience_ms; ERR_PEER_DEAD: the link ended after it was
+ * sent; ERR_CANCELLED: nodelink_close.
  * May ask again, and must not close. */
 typedef void (*nodelink_done)(void *context, enum err e, const uint8_t *body, size_t size);
 
@@ -108,10 +111,53 @@ enum err nodelink_ask(struct nodelinks *l, const uint8_t id[NODE_ID_LEN], const 
                       const uint8_t *body, size_t size, uint32_t deadline_ms, nodelink_done done, void *context)
     MUST_CHECK;
 
+/* More about one question. */
+struct nodelink_asking {
+    const uint8_t *id;                /* NODE_ID_LEN bytes */
+    const struct sealed_address *to;
+    const uint8_t *body;
+    size_t size;
+    uint32_t deadline_ms;
+    uint32_t patience_ms;             /* not sent by then: it ends with ERR_UNAVAILABLE, seen by nobody; 0: the deadline */
+    /* Takes every message that comes for it, borrowed; true: it was a part, more follow. NULL: the first is the answer. A
+     * question with parts does not count against NODELINK_FLIGHT_MAX: no nng peer is asked it. */
+    bool (*part)(void *context, const uint8_t *body, size_t size);
+    nodelink_done done;
+    void *context;
+};
+
+/* nodelink_ask with all there is to say. *ret_number names the question to the answering side (the low 31 bits of its SP
+ * id) and to the functions below. */
+enum err nodelink_ask_with(struct nodelinks *l, const struct nodelink_asking *asking, uint32_t *ret_number) MUST_CHECK;
+
+/* Say something about a question that was sent, on the same link: a message that is not answered.
+ * ERR_NOT_FOUND: it has ended or was not sent; ERR_NOMEM. May end the link, and the question with it, before it returns. */
+enum err nodelink_tell(struct nodelinks *l, const uint8_t id[NODE_ID_LEN], uint32_t number, const uint8_t *body,
+                       size_t size) MUST_CHECK;
+
+/* Nobody wants it any more: if it was not sent, it ends with ERR_TIMEOUT in the next turn, seen by nobody. */
+void nodelink_withdraw(struct nodelinks *l, const uint8_t id[NODE_ID_LEN], uint32_t number);
+
+/* It is known from elsewhere that this node is dead: its link ends now, not when the kernel finds out. */
+void nodelink_gone(struct nodelinks *l, const uint8_t id[NODE_ID_LEN]);
+
+/* A part of an answer; nodelink_answer ends it. ERR_PEER_DEAD; ERR_LIMIT: too large, or too much waits on this link:
+ * nothing happened; ERR_NOMEM. */
+enum err nodelink_answer_part(struct nodelinks *l, const struct nodelink_ticket *ticket, const uint8_t *body, size_t size)
+    MUST_CHECK;
+
+/* This message is none that is answered. */
+void nodelink_unasked(struct nodelinks *l, const struct nodelink_ticket *ticket);
+
 /* Answer a question, once. ERR_PEER_DEAD: the link has ended; ERR_LIMIT: larger than message_max, or the asker does
  * not read, and is cut off; ERR_NOMEM. */
 enum err nodelink_answer(struct nodelinks *l, const struct nodelink_ticket *ticket, const uint8_t *body, size_t size)
     MUST_CHECK;
+
+/* Other credentials: links that are up stay, unless the peer's certificate is on the new list of revoked ones; those
+ * are cut, and questions that wait end as with any lost link. Links that begin from now on use `identity`, borrowed as the one
+ * before, which may be freed. */
+void nodelink_recredential(struct nodelinks *l, struct tls_identity *identity);
 
 void nodelink_count(const struct nodelinks *l, struct nodelink_numbers *ret);
 bool nodelink_count_peer(const struct nodelinks *l, const uint8_t id[NODE_ID_LEN], struct nodelink_peer_numbers *ret);

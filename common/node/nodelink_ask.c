@@ -56,6 +56,12 @@ static struct nodelink_peer *peer_for(struct nodelinks *l, const uint8_t id[NODE
     return p;
 }
 
+/* When something must have happened to it. */
+static uint64_t due_of(const struct nodelink_question *q)
+{
+    return q->is_sent || q->until_ms < q->patient_until_ms ? q->until_ms : q->patient_until_ms;
+}
+
 /* ---- ends of a question ------------------------------------------------------------------------- */
 
 /* Take *at out and tell whoever asked. It may ask again: nothing of the list is held meanwhile. */
@@ -65,7 +71,8 @@ static void finish(struct nodelink_peer *p, struct nodelink_question **at, enum 
 
     *at = q->next;
     p->numbers.waiting--;
-    p->in_flight -= q->is_sent;
+    p->in_flight -= q->is_sent && q->part == NULL;
+    p->streams -= q->is_sent && q->part != NULL;
     if (e == ERR_OK) {
         p->numbers.answered++;
     } else {
@@ -80,17 +87,43 @@ static void finish(struct nodelink_peer *p, struct nodelink_question **at, enum 
     p->busy--;
 }
 
+/* The place of a question that was sent; NULL: there is none. */
+static struct nodelink_question **find_sent(struct nodelink_peer *p, uint32_t id)
+{
+    struct nodelink_question **at = &p->first;
+
+    while (*at != NULL && !((*at)->is_sent && (*at)->id == id)) {
+        at = &(*at)->next;
+    }
+    return *at == NULL ? NULL : at;
+}
+
 void nodelink_ask_take(struct nodelink_peer *p, uint32_t id, const uint8_t *body, size_t size)
 {
-    for (struct nodelink_question **at = &p->first; *at != NULL; at = &(*at)->next) {
-        if ((*at)->is_sent && (*at)->id == id) {
-            finish(p, at, ERR_OK, body, size);
-            if (p->link != NULL) {
-                nodelink_ask_flush(p); /* there is room for another */
-            }
+    struct nodelink_question *q = p->first;
+
+    while (q != NULL && !(q->is_sent && q->id == id)) {
+        q = q->next;
+    }
+    if (q == NULL) {
+        return; /* nobody waits any more: its deadline was here first */
+    }
+    bool (*part)(void *context, const uint8_t *body, size_t size) = q->part;
+    if (part != NULL) {
+        p->busy++;
+        bool more = part(q->context, body, size);
+        p->busy--;
+        if (more) {
             return;
         }
-    } /* nobody waits any more: its deadline was here first */
+    }
+    struct nodelink_question **at = find_sent(p, id); /* the callback may have ended it with its link */
+    if (at != NULL) {
+        finish(p, at, ERR_OK, body, size);
+    }
+    if (p->link != NULL && p->link->stage == NODELINK_UP) {
+        nodelink_ask_flush(p); /* there is room for another */
+    }
 }
 
 /* ---- sending ------------------------------------------------------------------------------------ */
@@ -99,16 +132,16 @@ void nodelink_ask_flush(struct nodelink_peer *p)
 {
     struct nodelink_question *q = p->first;
 
-    while (q != NULL && p->in_flight < NODELINK_FLIGHT_MAX) {
-        if (!q->is_sent) {
+    for (; q != NULL; q = q->next) {
+        if (!q->is_sent && (q->part != NULL || p->in_flight < NODELINK_FLIGHT_MAX)) {
             struct nodelink_out *out = take_ptr(&q->out);
             q->is_sent = true;
-            p->in_flight++;
+            p->in_flight += q->part == NULL;
+            p->streams += q->part != NULL;
             if (!nodelink_put(p->link, out)) {
                 return; /* ended: nodelink_ask_lost has seen to all of them */
             }
         }
-        q = q->next;
     }
 }
 
@@ -154,16 +187,26 @@ void nodelink_ask_lost(struct nodelinks *l, struct nodelink_peer *p, bool was_up
 enum err nodelink_ask(struct nodelinks *l, const uint8_t id[NODE_ID_LEN], const struct sealed_address *to,
                       const uint8_t *body, size_t size, uint32_t deadline_ms, nodelink_done done, void *context)
 {
+    const struct nodelink_asking asking = {.id = id, .to = to, .body = body, .size = size, .deadline_ms = deadline_ms,
+                                           .done = done, .context = context};
+    uint32_t number;
+
+    return nodelink_ask_with(l, &asking, &number);
+}
+
+enum err nodelink_ask_with(struct nodelinks *l, const struct nodelink_asking *a, uint32_t *ret_number)
+{
     uint8_t trace[SP_WIRE_ID_LEN];
     uint64_t now_ms = loop_now_ms();
 
-    if (size > l->config.message_max || deadline_ms < 1 || deadline_ms > NODELINK_DEADLINE_MAX_MS || to->port == 0) {
+    if (a->size > l->config.message_max || a->deadline_ms < 1 || a->deadline_ms > NODELINK_DEADLINE_MAX_MS ||
+        a->to->port == 0) {
         return ERR_INVALID;
     }
     if (l->is_closing) {
         return ERR_CANCELLED;
     }
-    struct nodelink_peer *p = peer_for(l, id);
+    struct nodelink_peer *p = peer_for(l, a->id);
     if (p == NULL || p->numbers.waiting >= NODELINK_ASKS_MAX) {
         if (p != NULL) {
             p->numbers.full++;
@@ -173,25 +216,68 @@ enum err nodelink_ask(struct nodelinks *l, const uint8_t id[NODE_ID_LEN], const 
     struct nodelink_question *q = calloc(1, sizeof *q), **end = &p->first;
     uint32_t number = ++l->last_id | ID_LAST;
     bytes_put_be32(trace, number);
-    struct nodelink_out *out = q == NULL ? NULL : nodelink_frame(trace, sizeof trace, body, size);
+    struct nodelink_out *out = q == NULL ? NULL : nodelink_frame(trace, sizeof trace, a->body, a->size);
     if (out == NULL) {
         free(q);
         return ERR_NOMEM;
     }
-    *q = (struct nodelink_question){.id = number, .until_ms = now_ms + deadline_ms, .done = done, .context = context,
-                                    .out = out};
+    bool is_patient = a->patience_ms == 0 || a->patience_ms >= a->deadline_ms;
+    *q = (struct nodelink_question){.id = number, .until_ms = now_ms + a->deadline_ms, .part = a->part, .done = a->done,
+                                    .patient_until_ms = is_patient ? UINT64_MAX : now_ms + a->patience_ms,
+                                    .context = a->context, .out = out};
     while (*end != NULL) {
         end = &(*end)->next;
     }
     *end = q;
-    p->at = *to; /* where it is tried next, if there is no link yet */
+    p->at = *a->to; /* where it is tried next, if there is no link yet */
     p->used_ms = now_ms;
     p->numbers.asked++;
     p->numbers.waiting++;
     /* At the end of this turn and not now: `done` is never called from here, whatever happens to the link. */
     nodelink_soon(l, now_ms);
-    nodelink_soon(l, q->until_ms);
+    nodelink_soon(l, due_of(q));
+    *ret_number = number & ~ID_LAST;
     return ERR_OK;
+}
+
+/* ---- more about a question ---------------------------------------------------------------------- */
+
+enum err nodelink_tell(struct nodelinks *l, const uint8_t id[NODE_ID_LEN], uint32_t number, const uint8_t *body, size_t size)
+{
+    struct nodelink_peer *p = find(l, id);
+    uint8_t trace[SP_WIRE_ID_LEN];
+
+    if (p == NULL || p->link == NULL || p->link->stage != NODELINK_UP || find_sent(p, number | ID_LAST) == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    bytes_put_be32(trace, ++l->last_id | ID_LAST); /* a number of its own, for which nobody waits */
+    struct nodelink_out *out = nodelink_frame(trace, sizeof trace, body, size);
+    if (out == NULL) {
+        return ERR_NOMEM;
+    }
+    (void)nodelink_put(p->link, out); /* should the link end with it, the question has been told */
+    return ERR_OK;
+}
+
+void nodelink_withdraw(struct nodelinks *l, const uint8_t id[NODE_ID_LEN], uint32_t number)
+{
+    const struct nodelink_peer *p = find(l, id);
+
+    for (struct nodelink_question *q = p == NULL ? NULL : p->first; q != NULL; q = q->next) {
+        if (q->id == (number | ID_LAST) && !q->is_sent) {
+            q->until_ms = loop_now_ms();
+            nodelink_soon(l, q->until_ms);
+        }
+    }
+}
+
+void nodelink_gone(struct nodelinks *l, const uint8_t id[NODE_ID_LEN])
+{
+    const struct nodelink_peer *p = find(l, id);
+
+    if (p != NULL && p->link != NULL) {
+        nodelink_end(p->link);
+    }
 }
 
 /* ---- time --------------------------------------------------------------------------------------- */
@@ -199,11 +285,11 @@ enum err nodelink_ask(struct nodelinks *l, const uint8_t id[NODE_ID_LEN], const 
 static void look_at(struct nodelinks *l, struct nodelink_peer *p, uint64_t now_ms)
 {
     for (struct nodelink_question **at = &p->first; *at != NULL;) {
-        if (now_ms >= (*at)->until_ms) {
-            finish(p, at, ERR_TIMEOUT, NULL, 0);
+        if (now_ms >= due_of(*at)) {
+            finish(p, at, now_ms >= (*at)->until_ms ? ERR_TIMEOUT : ERR_UNAVAILABLE, NULL, 0);
             at = &p->first;
         } else {
-            nodelink_soon(l, (*at)->until_ms);
+            nodelink_soon(l, due_of(*at));
             at = &(*at)->next;
         }
     }

@@ -11,6 +11,7 @@ struct nodelink_out {
     struct nodelink_out *next;
     size_t at;
     size_t size;
+    bool is_part;
     uint8_t bytes[];
 };
 
@@ -34,7 +35,9 @@ struct nodelink {
     struct pki_who who;
     struct sp_frame in;
     struct nodelink_out *first, *last;
-    uint32_t out_count;
+    uint32_t out_count;  /* … without parts, which are counted … */
+    uint32_t part_count;
+    size_t part_bytes;
     uint32_t open; /* questions taken and not answered */
     uint64_t since_us; /* of the stage                                        */
     uint64_t used_ms;  /* when a message was whole, either way                */
@@ -49,6 +52,8 @@ struct nodelink_question {
     uint32_t id;
     bool is_sent;
     uint64_t until_ms;
+    uint64_t patient_until_ms; /* unless it is sent */
+    bool (*part)(void *context, const uint8_t *body, size_t size);
     nodelink_done done;
     void *context;
     struct nodelink_out *out; /* until it is sent */
@@ -60,7 +65,7 @@ struct nodelink_peer {
     struct sealed_address at;
     struct nodelink *link;
     struct nodelink_question *first; /* in the order they were asked */
-    uint32_t in_flight;
+    uint32_t in_flight, streams; /* sent: those with one answer, those with parts */
     uint32_t busy; /* callbacks about it run: not to be forgotten now */
     uint32_t retry_ms;
     uint64_t next_try_ms;

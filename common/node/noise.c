@@ -7,8 +7,10 @@ enum {
     NOISE_BLOCK = 128, /* BLOCKLEN of BLAKE2b, section 12.6 */
 };
 
-static const char protocol_name[] = "Noise_NKpsk0_25519_ChaChaPoly_BLAKE2b";
-_Static_assert(sizeof protocol_name - 1 <= NOISE_HASH, "short names are padded, longer ones hashed");
+static const char nk_name[] = "Noise_NKpsk0_25519_ChaChaPoly_BLAKE2b";
+static const char ik_name[] = "Noise_IK_25519_ChaChaPoly_BLAKE2b";
+_Static_assert(sizeof nk_name - 1 <= NOISE_HASH && sizeof ik_name - 1 <= NOISE_HASH,
+               "short names are padded, longer ones hashed");
 
 /* HMAC (RFC 2104) over BLAKE2b, of one or two pieces: section 4.3 wants HMAC, not BLAKE2's own key. */
 static void hmac(const uint8_t key[NOISE_HASH], const uint8_t *a, size_t a_size, const uint8_t *b,
@@ -97,18 +99,25 @@ static void mix_ephemeral(struct noise *n, const uint8_t key[NOISE_KEY])
     mix_key(n, key, false);
 }
 
-void noise_init(struct noise *n, bool is_connector, const uint8_t *prologue, size_t prologue_size,
-                const uint8_t psk[NOISE_KEY], const uint8_t key[NOISE_KEY],
-                const uint8_t ephemeral[NOISE_KEY])
+/* What both have in common: section 5.3, Initialize. */
+static void begin(struct noise *n, bool is_connector, const char *name, const uint8_t *prologue, size_t prologue_size,
+                  const uint8_t key[NOISE_KEY], const uint8_t ephemeral[NOISE_KEY])
 {
     memset(n, 0, sizeof *n);
     n->is_connector = is_connector;
-    memcpy(n->hash, protocol_name, sizeof protocol_name - 1);
+    memcpy(n->hash, name, strlen(name));
     memcpy(n->chain, n->hash, NOISE_HASH);
     mix_hash(n, prologue, prologue_size);
     mix_hash(n, key, NOISE_KEY); /* the pre-message "<- s" */
     memcpy(n->secret, ephemeral, NOISE_KEY);
     memcpy(n->remote, key, NOISE_KEY);
+}
+
+void noise_init(struct noise *n, bool is_connector, const uint8_t *prologue, size_t prologue_size,
+                const uint8_t psk[NOISE_KEY], const uint8_t key[NOISE_KEY],
+                const uint8_t ephemeral[NOISE_KEY])
+{
+    begin(n, is_connector, nk_name, prologue, prologue_size, key, ephemeral);
     /* The token psk comes first in this pattern and depends on nothing that is sent. */
     mix_key(n, psk, true);
 }
@@ -207,6 +216,99 @@ enum err noise_read_first(struct noise *n, const uint8_t secret[NOISE_KEY], cons
 enum err noise_read_second(struct noise *n, const uint8_t *message, size_t size, uint8_t *payload)
 {
     return read_message(n, n->secret, message, size, payload);
+}
+
+/* ---- IK --------------------------------------------------------------------------------------------- */
+
+void noise_ik_init(struct noise *n, bool is_connector, const uint8_t *prologue, size_t prologue_size,
+                   const uint8_t own[NOISE_KEY], const uint8_t key[NOISE_KEY], const uint8_t ephemeral[NOISE_KEY])
+{
+    begin(n, is_connector, ik_name, prologue, prologue_size, key, ephemeral);
+    memcpy(n->own, own, NOISE_KEY);
+}
+
+/* EncryptAndHash, section 5.2: size + NOISE_TAG bytes. */
+static void put_sealed(struct noise *n, const uint8_t *text, size_t size, uint8_t *out)
+{
+    seal(&n->cipher, text, size, n->hash, NOISE_HASH, out);
+    mix_hash(n, out, size + NOISE_TAG);
+}
+
+static enum err take_sealed(struct noise *n, const uint8_t *sealed, size_t size, uint8_t *out)
+{
+    enum err e = unseal(&n->cipher, sealed, size, n->hash, NOISE_HASH, out);
+
+    if (e == ERR_OK) {
+        mix_hash(n, sealed, size);
+    }
+    return e;
+}
+
+enum err noise_ik_write_first(struct noise *n, const uint8_t *payload, size_t size, uint8_t *out)
+{
+    uint8_t own_public[NOISE_KEY];
+
+    (void)crypto_scalarmult_base(out, n->secret);
+    (void)crypto_scalarmult_base(own_public, n->own);
+    mix_hash(n, out, NOISE_KEY);
+    enum err e = mix_dh(n, n->secret, n->remote); /* es */
+    if (e == ERR_OK) {
+        put_sealed(n, own_public, NOISE_KEY, out + NOISE_KEY);
+        e = mix_dh(n, n->own, n->remote); /* ss */
+    }
+    if (e == ERR_OK) {
+        put_sealed(n, payload, size, out + NOISE_IK_FIRST - NOISE_TAG);
+    }
+    return e;
+}
+
+enum err noise_ik_read_first(struct noise *n, const uint8_t *message, size_t size, uint8_t *payload)
+{
+    if (size < NOISE_IK_FIRST) {
+        return ERR_MALFORMED;
+    }
+    mix_hash(n, message, NOISE_KEY);
+    enum err e = mix_dh(n, n->own, message); /* es */
+    if (e == ERR_OK) {
+        e = take_sealed(n, message + NOISE_KEY, NOISE_KEY + NOISE_TAG, n->peer);
+    }
+    if (e == ERR_OK) {
+        e = mix_dh(n, n->own, n->peer); /* ss */
+    }
+    if (e == ERR_OK) {
+        e = take_sealed(n, message + NOISE_MESSAGE + NOISE_KEY, size - NOISE_MESSAGE - NOISE_KEY, payload);
+    }
+    if (e == ERR_OK) {
+        memcpy(n->remote, message, NOISE_KEY);
+    }
+    return e;
+}
+
+enum err noise_ik_write_second(struct noise *n, const uint8_t *payload, size_t size, uint8_t *out)
+{
+    (void)crypto_scalarmult_base(out, n->secret);
+    mix_hash(n, out, NOISE_KEY);
+    enum err e = mix_dh(n, n->secret, n->remote); /* ee */
+    if (e == ERR_OK) {
+        e = mix_dh(n, n->secret, n->peer); /* se */
+    }
+    if (e == ERR_OK) {
+        put_sealed(n, payload, size, out + NOISE_KEY);
+    }
+    return e;
+}
+
+enum err noise_ik_read_second(struct noise *n, const uint8_t *message, size_t size, uint8_t *payload)
+{
+    if (size < NOISE_MESSAGE) {
+        return ERR_MALFORMED;
+    }
+    mix_hash(n, message, NOISE_KEY);
+    enum err e = mix_dh(n, n->secret, message); /* ee */
+    if (e == ERR_OK) {
+        e = mix_dh(n, n->own, message); /* se */
+    }
+    return e == ERR_OK ? take_sealed(n, message + NOISE_KEY, size - NOISE_KEY, payload) : e;
 }
 
 void noise_split(struct noise *n, struct noise_cipher *ret_send, struct noise_cipher *ret_receive)

@@ -241,7 +241,7 @@ static uint64_t until_for_node(const mbedtls_x509_crt *ca, uint64_t now_s)
     return wanted_s < ends_s ? wanted_s : ends_s;
 }
 
-static enum err issue(mbedtls_pk_context *signer, const char *authority, mbedtls_x509_csr *request,
+static enum err issue(mbedtls_pk_context *signer, const char *authority, mbedtls_pk_context *subject_key,
                       const struct pki_who *who, uint64_t now_s, char ret[PKI_PEM_MAX])
 {
     mbedtls_x509_crt ca;
@@ -257,7 +257,7 @@ static enum err issue(mbedtls_pk_context *signer, const char *authority, mbedtls
     if (mbedtls_x509_crt_parse(&ca, (const uint8_t *)authority, strlen(authority) + 1) == 0 &&
         mbedtls_pk_check_pair(&ca.pk, signer) == 0 && ca.ca_istrue != 0 &&
         mbedtls_x509_dn_gets(issuer, sizeof issuer, &ca.subject) > 0) {
-        int failed = fill_common(&c, signer, &request->pk, now_s, until_for_node(&ca, now_s), &serial) |
+        int failed = fill_common(&c, signer, subject_key, now_s, until_for_node(&ca, now_s), &serial) |
                      mbedtls_x509write_crt_set_issuer_name(&c, issuer) |
                      mbedtls_x509write_crt_set_subject_name(&c, subject) | add_node_extensions(&c, who);
         e = failed != 0 ? ERR_INTERNAL : write_certificate(&c, ret);
@@ -283,9 +283,37 @@ enum err pki_issue(const char *key, const char *authority, const uint8_t *reques
         e = check_request(&r);
     }
     if (e == ERR_OK) {
-        e = issue(&signer, authority, &r, who, now_s, ret);
+        e = issue(&signer, authority, &r.pk, who, now_s, ret);
     }
     mbedtls_x509_csr_free(&r);
+    mbedtls_pk_free(&signer);
+    return e;
+}
+
+enum err pki_renew(const char *key, const char *authority, const char *certificate, const struct pki_who *who,
+                   uint64_t now_s, char ret[PKI_PEM_MAX])
+{
+    mbedtls_pk_context signer;
+    mbedtls_x509_crt old;
+    struct pki_facts facts;
+    enum err e = pki_check(authority, certificate, NULL, &facts);
+
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (memcmp(facts.who.id, who->id, NODE_ID_LEN) != 0 ||
+        memcmp(facts.who.cluster_id, who->cluster_id, NODE_CLUSTER_ID_LEN) != 0) {
+        return ERR_FORGED; /* another's: it would get a certificate for a key that is not its own */
+    }
+    mbedtls_x509_crt_init(&old);
+    e = read_key(key, &signer) == ERR_OK ? ERR_OK : ERR_INVALID;
+    if (e == ERR_OK && mbedtls_x509_crt_parse(&old, (const uint8_t *)certificate, strlen(certificate) + 1) != 0) {
+        e = ERR_MALFORMED;
+    }
+    if (e == ERR_OK) {
+        e = issue(&signer, authority, &old.pk, who, now_s, ret);
+    }
+    mbedtls_x509_crt_free(&old);
     mbedtls_pk_free(&signer);
     return e;
 }

@@ -8,6 +8,8 @@
 #ifndef CELL_COMMON_NODE_PKI_H
 #define CELL_COMMON_NODE_PKI_H
 
+#include <stdbool.h>
+
 #include "common/node/keys.h"
 
 enum {
@@ -16,8 +18,9 @@ enum {
     PKI_SERIAL = 16,             /* random bytes                                             */
     PKI_HASH = 32,               /* SHA-256 of a certificate: its fingerprint                */
     PKI_AUTHORITY_DAYS = 3650,   /* a cluster's authority is good for this long              */
-    PKI_NODE_DAYS = 1095,        /* a node's certificate, never longer than the authority's;
-                                  * joining again makes a fresh one                          */
+    PKI_NODE_DAYS = 365,         /* a node's certificate, never longer than the authority's  */
+    PKI_RENEW_DAYS = 120,        /* left of one that is renewed                              */
+    PKI_LIST_MAX = 52 * 1024,    /* bytes of a revocation list as text, with its terminator  */
     PKI_SLACK_DAYS = 30,         /* both hold so long before they were made: a node whose clock is behind by
                                   * less is not locked out                                   */
 };
@@ -33,6 +36,13 @@ struct pki_facts {
     struct pki_who who;
     uint64_t not_before_s, not_after_s; /* since 1970 */
     uint8_t fingerprint[PKI_HASH];
+    uint8_t serial[PKI_SERIAL];
+};
+
+/* A certificate that is good no more. */
+struct pki_revoked {
+    uint8_t serial[PKI_SERIAL];
+    uint64_t since_s;
 };
 
 /* Draw a key pair; its secret half as text (SEC 1). ERR_UNSUPPORTED: no randomness; ERR_INTERNAL. */
@@ -52,11 +62,29 @@ enum err pki_request(const char *key, const char *name, uint8_t ret[PKI_REQUEST_
 enum err pki_issue(const char *key, const char *authority, const uint8_t *request, size_t size,
                    const struct pki_who *who, uint64_t now_s, char ret[PKI_PEM_MAX]) MUST_CHECK;
 
+/* Sign another certificate for `who` over the key of one that it has: `certificate`, of this authority and of the same
+ * id and cluster, whenever it was good. Whoever asks must have proved to be `who`. ERR_MALFORMED, ERR_FORGED: it is not
+ * so; ERR_INVALID as above. */
+enum err pki_renew(const char *key, const char *authority, const char *certificate, const struct pki_who *who,
+                   uint64_t now_s, char ret[PKI_PEM_MAX]) MUST_CHECK;
+
+/* Sign the list of revoked certificates of this number (> 0), good from PKI_SLACK_DAYS before now_s to the
+ * authority's end (pki_list.c). *ret_len: without its terminator. ERR_INVALID: no authority's key; ERR_LIMIT:
+ * too many for PKI_LIST_MAX; ERR_NOMEM. */
+enum err pki_list(const char *key, const char *authority, uint32_t number, const struct pki_revoked *revoked, size_t count,
+                  uint64_t now_s, char ret[PKI_LIST_MAX], size_t *ret_len) MUST_CHECK;
+
+/* Read such a list and its number. ERR_MALFORMED: none, or without a number; ERR_FORGED: another authority's. */
+enum err pki_list_check(const char *authority, const char *list, uint32_t *ret_number) MUST_CHECK;
+
 /* Read a node's certificate and see that the authority signed it, for its key (NULL: not looked at), that it
  * says who it is and may serve and ask. Time is not judged: compare not_before_s and not_after_s.
  * ERR_MALFORMED: no certificate of a node; ERR_FORGED: another authority's, or for another key. */
 enum err pki_check(const char *authority, const char *certificate, const char *key, struct pki_facts *ret)
     MUST_CHECK;
+
+/* Whether two certificates are for one key. */
+bool pki_same_key(const char *a, const char *b);
 
 /* Who a certificate (DER), whose signature and time were verified already, is for. ERR_MALFORMED: not one of a
  * node that may serve and ask. */

@@ -112,6 +112,9 @@ enum err pki_check(const char *authority, const char *certificate, const char *k
     if (e == ERR_OK) {
         facts.not_before_s = seconds_of(&crt.valid_from);
         facts.not_after_s = seconds_of(&crt.valid_to);
+        /* Ours have numbers of full length; of another, what there is of it. */
+        size_t len = crt.serial.len < PKI_SERIAL ? crt.serial.len : PKI_SERIAL;
+        memcpy(facts.serial, crt.serial.p, len);
         (void)mbedtls_sha256_ret(crt.raw.p, crt.raw.len, facts.fingerprint, 0);
         *ret = facts;
     }
@@ -133,4 +136,18 @@ enum err pki_who_of(const uint8_t *der, size_t size, struct pki_who *ret)
     }
     mbedtls_x509_crt_free(&crt);
     return e;
+}
+
+bool pki_same_key(const char *a, const char *b)
+{
+    mbedtls_x509_crt one, other;
+
+    mbedtls_x509_crt_init(&one);
+    mbedtls_x509_crt_init(&other);
+    bool is_same = mbedtls_x509_crt_parse(&one, (const uint8_t *)a, strlen(a) + 1) == 0 &&
+                   mbedtls_x509_crt_parse(&other, (const uint8_t *)b, strlen(b) + 1) == 0 &&
+                   one.pk_raw.len == other.pk_raw.len && memcmp(one.pk_raw.p, other.pk_raw.p, one.pk_raw.len) == 0;
+    mbedtls_x509_crt_free(&one);
+    mbedtls_x509_crt_free(&other);
+    return is_same;
 }

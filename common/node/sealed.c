@@ -70,7 +70,7 @@ enum err sealed_new(const struct node_keys *keys, const uint8_t seed[SEALED_SEED
     sealed_link_init(&s->used);
     sealed_link_init(&s->busy);
     sealed_link_init(&s->ready);
-    s->due_ms = UINT64_MAX;
+    s->due_ms = s->idle_ms = UINT64_MAX;
     memcpy(s->seed, seed, sizeof s->seed);
     s->drawn = now_ms; /* where it begins plays no part */
     sealed_peer_draw(s, s->token_secret, sizeof s->token_secret);
@@ -124,6 +124,9 @@ enum err sealed_rekey(struct sealed *s, const struct node_keys *keys)
     }
     set_keys(s, keys);
     for (uint32_t i = 0; i < s->peers_max; i++) {
+        if (s->slot[i] != NULL) {
+            s->slot[i]->wants_newer = true;
+        }
         for (unsigned k = 0; s->slot[i] != NULL && k < SEALED_ROLES; k++) {
             struct sealed_session *session = &s->slot[i]->session[k];
             if (session->is_live && !has_epoch(s, session)) {
@@ -142,11 +145,12 @@ static bool is_address(const struct sealed_address *a)
 }
 
 /* The peer to send to, made if it is new; NULL: no room. */
-static struct sealed_peer *addressee(struct sealed *s, const uint8_t *id, const struct sealed_address *to)
+static struct sealed_peer *addressee(struct sealed *s, uint64_t now_ms, const uint8_t *id,
+                                     const struct sealed_address *to)
 {
     struct sealed_peer *p = id == NULL ? sealed_peer_stranger(s, to) : sealed_peer_find(s, id);
 
-    return p == NULL ? sealed_peer_make(s, id) : p;
+    return p == NULL ? sealed_peer_make(s, id, now_ms) : p;
 }
 
 /* Whether the session in use should be followed by another; it serves until that is there. */
@@ -154,7 +158,8 @@ static bool is_due(const struct sealed *s, struct sealed_peer *p, uint64_t now_m
 {
     const struct sealed_session *session = sealed_peer_role(p, SEALED_CURRENT);
     bool is_silent = p->asked_ms != 0 && now_ms - p->asked_ms > SEALED_SILENCE_MS;
-    bool is_old = session->epoch != s->epoch[0].epoch && now_ms - p->met_ms > SEALED_RENEW_MS;
+    /* Once at once: whichever of the two gets the newer key last finds that the other has it. */
+    bool is_old = session->epoch != s->epoch[0].epoch && (p->wants_newer || now_ms - p->met_ms > SEALED_RENEW_MS);
 
     return is_silent || is_old || session->counter >= SEALED_RENEW_AT;
 }
@@ -181,12 +186,12 @@ enum err sealed_send(struct sealed *s, uint64_t now_ms, const uint8_t *id, const
         (id != NULL && memcmp(id, s->keys.id, NODE_ID_LEN) == 0)) {
         return ERR_INVALID;
     }
-    struct sealed_peer *p = addressee(s, id, to);
+    struct sealed_peer *p = addressee(s, now_ms, id, to);
     if (p == NULL) {
         s->numbers.full++;
         return ERR_LIMIT;
     }
-    sealed_peer_touch(s, p);
+    sealed_peer_touch(s, p, now_ms);
     if (!sealed_wait_may_send(p, to)) {
         if (p->attempt.is_on && p->attempt.tries > 1 && !sealed_wire_same(&p->attempt.to, to)) {
             p->attempt.is_on = false; /* it did not answer there: perhaps here */
@@ -195,6 +200,7 @@ enum err sealed_send(struct sealed *s, uint64_t now_ms, const uint8_t *id, const
     }
     if (!p->wants_meeting && !p->attempt.is_on && is_due(s, p, now_ms)) {
         p->wants_meeting = true;
+        p->wants_newer = false;
         sealed_wait_rouse(s, p);
     }
     out->to = *to;

@@ -44,12 +44,14 @@ enum {
     SEALED_TRY_MS = 250,          /* first wait for an answer to a HELLO; doubles, with jitter of a quarter */
     SEALED_TRIES_MAX = 5,         /* 250 ms to 4 s: 8 s in all                                            */
     SEALED_TOKEN_MS = 15000,      /* a token is good for one to two times that: time for every try        */
+    SEALED_IDLE_MS = 60000,       /* nothing sent or taken for so long: the peer is forgotten, keys and all */
     SEALED_SILENCE_MS = 15000,    /* sent and nothing heard for so long: the acquaintance is made anew    */
     SEALED_COOKIES_MAX = 4000,    /* COOKIEs a second: 1.5 us each                                        */
     SEALED_COOKIES_EACH = 4,      /* … to one and the same question: who has caught some cannot use up all */
     SEALED_MEETINGS_MAX = 1000,   /* WELCOMEs a second: each may cost two curve operations, 80 us         */
     SEALED_NOTICES_MAX = 100,     /* NOTICEs a second                                                     */
-    SEALED_RENEW_MS = 60000,      /* a session under an older key is renewed no more often: the peer may lack the newer */
+    SEALED_RENEW_MS = 60000,      /* a session under an older key is renewed at the change of keys, then no more often:
+                                   * the peer may lack the newer                                          */
 };
 
 /* Sessions are renewed at 2^40 datagrams (a million a second for 12 days) and end at 2^48. One that saw 2^36
@@ -96,6 +98,7 @@ struct sealed_numbers {
     uint64_t expired;                    /* payloads that waited too long or for nobody         */
     uint64_t full;                       /* payloads refused: too many waited                   */
     uint64_t evicted;                    /* peers forgotten to make room                        */
+    uint64_t idle;                       /* peers forgotten after SEALED_IDLE_MS                */
     uint32_t peers, waiting;             /* now                                                 */
 };
 
@@ -151,7 +154,7 @@ unsigned sealed_receive(struct sealed *s, uint64_t now_ms, const struct sealed_a
  * is, until sealed_due_ms or the next call of another function. */
 bool sealed_next(struct sealed *s, uint64_t now_ms, struct sealed_packet *out);
 
-/* When sealed_next has something; UINT64_MAX: not before something happens. */
+/* When sealed_next has something, or somebody to forget; UINT64_MAX: not before something happens. */
 uint64_t sealed_due_ms(const struct sealed *s);
 
 const struct sealed_numbers *sealed_count(const struct sealed *s);

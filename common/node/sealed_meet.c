@@ -53,7 +53,7 @@ void sealed_meet_heard(struct sealed *s, struct sealed_peer *p, uint64_t now_ms)
 {
     p->asked_ms = 0;
     p->numbers.heard_ms = now_ms;
-    sealed_peer_touch(s, p);
+    sealed_peer_touch(s, p, now_ms);
 }
 
 /* ---- asking ------------------------------------------------------------------------------------- */
@@ -197,7 +197,7 @@ static struct sealed_peer *asker(struct sealed *s, const struct sealed_hello *h,
         *ret_refusal = SEALED_REFUSED_IDENTITY;
         return NULL;
     }
-    p = p == NULL ? sealed_peer_make(s, h->id) : p;
+    p = p == NULL ? sealed_peer_make(s, h->id, now_ms) : p;
     if (p != NULL) {
         memcpy(p->shared, shared, sizeof shared);
         p->has_shared = true;

@@ -131,7 +131,7 @@ void sealed_peer_forget(struct sealed *s, struct sealed_peer *p)
     free(p);
 }
 
-struct sealed_peer *sealed_peer_make(struct sealed *s, const uint8_t *id)
+struct sealed_peer *sealed_peer_make(struct sealed *s, const uint8_t *id, uint64_t now_ms)
 {
     if (id == NULL && s->strangers == SEALED_STRANGERS_MAX) {
         return NULL;
@@ -152,6 +152,10 @@ struct sealed_peer *sealed_peer_make(struct sealed *s, const uint8_t *id)
     sealed_link_init(&p->busy);
     sealed_link_init(&p->ready);
     sealed_link_in(&s->used, &p->used);
+    p->used_ms = now_ms;
+    if (s->idle_ms == UINT64_MAX) {
+        s->idle_ms = now_ms + SEALED_IDLE_MS; /* the first: others are looked at when its time comes */
+    }
     if (id != NULL) {
         enter(s, p, id);
     } else {
@@ -162,12 +166,28 @@ struct sealed_peer *sealed_peer_make(struct sealed *s, const uint8_t *id)
     return p;
 }
 
-void sealed_peer_touch(struct sealed *s, struct sealed_peer *p)
+void sealed_peer_touch(struct sealed *s, struct sealed_peer *p, uint64_t now_ms)
 {
+    p->used_ms = now_ms;
     if (s->used.prev != &p->used) { /* not the newest already, as in a stream from one */
         sealed_link_out(&p->used);
         sealed_link_in(&s->used, &p->used);
     }
+}
+
+void sealed_peer_forget_idle(struct sealed *s, uint64_t now_ms)
+{
+    while (!sealed_link_is_alone(&s->used)) {
+        struct sealed_peer *p = of_used(s->used.next);
+        if (now_ms < p->used_ms + SEALED_IDLE_MS) {
+            s->idle_ms = p->used_ms + SEALED_IDLE_MS;
+            return;
+        }
+        /* Whoever is being asked or has something waiting was used a few seconds ago: SEALED_TRIES_MAX. */
+        sealed_peer_forget(s, p);
+        s->numbers.idle++;
+    }
+    s->idle_ms = UINT64_MAX;
 }
 
 void sealed_peer_name(struct sealed *s, struct sealed_peer *p, const uint8_t id[NODE_ID_LEN])

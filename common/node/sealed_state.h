@@ -63,6 +63,7 @@ struct sealed_peer {
     bool has_shared;
     bool is_doubted;      /* it says that it does not know our session       */
     bool wants_meeting;   /* the session in use is to be renewed             */
+    bool wants_newer;     /* keys have changed since: the next payload asks for a session under the newest */
     bool wants_confirm;   /* it does not know yet that we have its WELCOME   */
     uint8_t id[NODE_ID_LEN];
     uint8_t shared[NODE_KEY_LEN];
@@ -73,6 +74,7 @@ struct sealed_peer {
     uint32_t paths;
     struct sealed_wait *first;
     uint32_t waiting;
+    uint64_t used_ms;  /* when something was sent to it or taken from it last         */
     uint64_t asked_ms; /* when we sent what nothing has followed yet; 0: never */
     uint64_t met_ms;   /* when the session in use was made                     */
     struct sealed_peer_numbers numbers;
@@ -104,6 +106,7 @@ struct sealed {
     uint32_t bucket_mask;
     struct sealed_link used, busy, ready;
     uint64_t due_ms;           /* of the busy              */
+    uint64_t idle_ms;          /* somebody may be unused for SEALED_IDLE_MS then */
     struct sealed_wait *free_wait;
     struct sealed_wait *wait_pool;
     struct rate cookies, meetings, notices;
@@ -118,12 +121,14 @@ struct sealed_peer *sealed_peer_find(const struct sealed *s, const uint8_t id[NO
 struct sealed_peer *sealed_peer_stranger(const struct sealed *s, const struct sealed_address *at);
 /* A new one, instead of the longest unused if need be. id NULL: a stranger. NULL without memory, or if there
  * are SEALED_STRANGERS_MAX already. */
-struct sealed_peer *sealed_peer_make(struct sealed *s, const uint8_t *id);
+struct sealed_peer *sealed_peer_make(struct sealed *s, const uint8_t *id, uint64_t now_ms);
 /* A stranger has said who it is: from now on it is that peer, also for what waits for it under that name. */
 void sealed_peer_name(struct sealed *s, struct sealed_peer *p, const uint8_t id[NODE_ID_LEN]);
 void sealed_peer_forget(struct sealed *s, struct sealed_peer *p);
 /* It was of use. */
-void sealed_peer_touch(struct sealed *s, struct sealed_peer *p);
+void sealed_peer_touch(struct sealed *s, struct sealed_peer *p, uint64_t now_ms);
+/* Forget who was of no use for SEALED_IDLE_MS. */
+void sealed_peer_forget_idle(struct sealed *s, uint64_t now_ms);
 /* The session with index `local`, and whose; NULL: there is none. It need not be live. */
 struct sealed_session *sealed_peer_session(const struct sealed *s, uint32_t local, struct sealed_peer **ret);
 struct sealed_session *sealed_peer_role(struct sealed_peer *p, enum sealed_role role);

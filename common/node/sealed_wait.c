@@ -209,6 +209,9 @@ static void look(struct sealed *s, uint64_t now_ms)
 bool sealed_next(struct sealed *s, uint64_t now_ms, struct sealed_packet *out)
 {
     out->size = 0;
+    if (now_ms >= s->idle_ms) {
+        sealed_peer_forget_idle(s, now_ms);
+    }
     if (now_ms >= s->due_ms) {
         look(s, now_ms);
     }
@@ -225,5 +228,7 @@ bool sealed_next(struct sealed *s, uint64_t now_ms, struct sealed_packet *out)
 
 uint64_t sealed_due_ms(const struct sealed *s)
 {
-    return sealed_link_is_alone(&s->ready) ? s->due_ms : 0;
+    uint64_t due_ms = s->due_ms < s->idle_ms ? s->due_ms : s->idle_ms;
+
+    return sealed_link_is_alone(&s->ready) ? due_ms : 0;
 }

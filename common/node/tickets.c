@@ -90,6 +90,11 @@ static struct tickets_member *member_of(struct tickets *t, const uint8_t *id)
     return NULL;
 }
 
+const struct tickets_member *tickets_member(const struct tickets *t, const uint8_t id[NODE_ID_LEN])
+{
+    return member_of((struct tickets *)t, id);
+}
+
 static void drop_member(struct tickets *t, struct tickets_member *m)
 {
     *m = t->member[--t->members];
@@ -119,7 +124,8 @@ static struct tickets_member *place_for(struct tickets *t, const uint8_t *id, co
 static void fill_member(struct tickets_member *m, const char *name, const uint8_t id[NODE_ID_LEN],
                         const uint8_t *token, uint64_t now_s)
 {
-    *m = (struct tickets_member){.joined_s = now_s};
+    memset(m->name, 0, sizeof m->name);
+    m->joined_s = now_s;
     memcpy(m->name, name, strlen(name));
     memcpy(m->id, id, NODE_ID_LEN);
     memcpy(m->token, token, TOKEN_ID);
@@ -145,6 +151,11 @@ enum token_verdict tickets_admit(struct tickets *t, const uint8_t token[TOKEN_ID
     if (!is_own) {
         return TOKEN_NAME_TAKEN;
     }
+    /* Whoever changes its identity has a reason: what was made for the former one ends. */
+    struct tickets_member *former = member_of(t, previous);
+    if (former != NULL && former != self && tickets_revoke_all(t, former, now_s) != ERR_OK) {
+        return TOKEN_FULL;
+    }
     struct tickets_member *m = place_for(t, id, previous);
     if (m == NULL) {
         return TOKEN_FULL;
@@ -159,8 +170,8 @@ enum err tickets_enter_self(struct tickets *t, const char *name, const uint8_t i
     static const uint8_t none[TOKEN_ID];
     struct tickets_member *m = member_of(t, id);
 
-    if (m == NULL) {
-        m = member_named(t, name); /* the initial node has a new identity */
+    if (m == NULL && (m = member_named(t, name)) != NULL && tickets_revoke_all(t, m, now_s) != ERR_OK) {
+        return ERR_LIMIT; /* the initial node has a new identity */
     }
     if (m == NULL) {
         m = place_for(t, id, NULL);
@@ -172,13 +183,16 @@ enum err tickets_enter_self(struct tickets *t, const char *name, const uint8_t i
     return ERR_OK;
 }
 
-enum err tickets_remove_member(struct tickets *t, const char *name)
+enum err tickets_remove_member(struct tickets *t, const char *name, uint64_t now_s)
 {
     struct tickets_member *m = member_named(t, name);
 
     if (m == NULL) {
         return ERR_NOT_FOUND;
     }
-    drop_member(t, m);
-    return ERR_OK;
+    enum err e = tickets_revoke_all(t, m, now_s);
+    if (e == ERR_OK) {
+        drop_member(t, m);
+    }
+    return e;
 }

@@ -11,13 +11,16 @@
 struct tls_identity {
     mbedtls_x509_crt chain; /* the node's, then the authority's as it was given */
     mbedtls_x509_crt authority;
+    mbedtls_x509_crl list; /* empty: none was given */
     mbedtls_pk_context key;
+    uint32_t users; /* its owner and its connections */
     mbedtls_ssl_config server;
     mbedtls_ssl_config client;
 };
 
 struct tls {
     mbedtls_ssl_context ssl;
+    struct tls_identity *identity;
     int fd;
     enum tls_fault fault;
     char why[TLS_WHY_SIZE];
@@ -51,7 +54,7 @@ static int configure(struct tls_identity *i, mbedtls_ssl_config *c, int endpoint
     mbedtls_ssl_conf_min_version(c, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3); /* TLS 1.2 */
     mbedtls_ssl_conf_ciphersuites(c, suites);
     mbedtls_ssl_conf_authmode(c, MBEDTLS_SSL_VERIFY_REQUIRED); /* of both: a client without certificate is nobody */
-    mbedtls_ssl_conf_ca_chain(c, &i->authority, NULL);
+    mbedtls_ssl_conf_ca_chain(c, &i->authority, i->list.version != 0 ? &i->list : NULL);
     mbedtls_ssl_conf_renegotiation(c, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
     mbedtls_ssl_conf_session_tickets(c, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
     return mbedtls_ssl_conf_own_cert(c, &i->chain, &i->key);
@@ -78,6 +81,13 @@ static bool sort_certificates(struct tls_identity *i, const char *pem, size_t si
     return has_node && has_authority;
 }
 
+/* None is fine, a broken one is not. */
+static bool take_list(struct tls_identity *i, const char *pem, size_t size)
+{
+    return strstr(pem, "-----BEGIN X509 CRL-----") == NULL ||
+           mbedtls_x509_crl_parse(&i->list, (const uint8_t *)pem, size) == 0;
+}
+
 enum err tls_identity_new(const char *pem, size_t size, struct tls_identity **ret)
 {
     struct tls_identity *i = calloc(1, sizeof *i);
@@ -87,11 +97,13 @@ enum err tls_identity_new(const char *pem, size_t size, struct tls_identity **re
     }
     mbedtls_x509_crt_init(&i->chain);
     mbedtls_x509_crt_init(&i->authority);
+    mbedtls_x509_crl_init(&i->list);
+    i->users = 1;
     mbedtls_pk_init(&i->key);
     mbedtls_ssl_config_init(&i->server);
     mbedtls_ssl_config_init(&i->client);
     enum err e = sodium_init() < 0 ? ERR_IO : ERR_OK;
-    if (e == ERR_OK && (!sort_certificates(i, pem, size) ||
+    if (e == ERR_OK && (!sort_certificates(i, pem, size) || !take_list(i, pem, size) ||
                         mbedtls_pk_parse_key(&i->key, (const uint8_t *)pem, size, NULL, 0) != 0 ||
                         mbedtls_pk_check_pair(&i->chain.pk, &i->key) != 0)) {
         e = ERR_MALFORMED;
@@ -115,7 +127,7 @@ enum err tls_identity_who(const struct tls_identity *i, struct pki_who *ret)
 
 void tls_identity_free(struct tls_identity *i)
 {
-    if (i == NULL) {
+    if (i == NULL || --i->users > 0) {
         return;
     }
     mbedtls_ssl_config_free(&i->server);
@@ -123,6 +135,7 @@ void tls_identity_free(struct tls_identity *i)
     mbedtls_pk_free(&i->key);
     mbedtls_x509_crt_free(&i->chain);
     mbedtls_x509_crt_free(&i->authority);
+    mbedtls_x509_crl_free(&i->list);
     free(i);
 }
 
@@ -152,6 +165,8 @@ enum err tls_new(struct tls_identity *identity, bool is_server, int fd, struct t
         return ERR_NOMEM;
     }
     t->fd = fd;
+    t->identity = identity;
+    identity->users++;
     mbedtls_ssl_init(&t->ssl);
     /* Certificates are compared by what they say of the cluster and the node's id, not by a host's name. */
     if (mbedtls_ssl_setup(&t->ssl, is_server ? &identity->server : &identity->client) != 0 ||
@@ -190,7 +205,8 @@ static void explain_certificate(struct tls *t)
     }
     t->fault = TLS_FAULT_CERTIFICATE;
     (void)snprintf(t->why, sizeof t->why, "the peer's certificate: %s",
-                   (flags & MBEDTLS_X509_BADCERT_EXPIRED) != 0 ? "expired"
+                   (flags & MBEDTLS_X509_BADCERT_REVOKED) != 0 ? "revoked"
+                   : (flags & MBEDTLS_X509_BADCERT_EXPIRED) != 0 ? "expired"
                    : (flags & MBEDTLS_X509_BADCERT_FUTURE) != 0 ? "not valid yet"
                    : (flags & MBEDTLS_X509_BADCERT_MISSING) != 0 ? "there is none"
                    : (flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0 ? "not of this cluster's authority"
@@ -216,6 +232,13 @@ enum err tls_peer(const struct tls *t, struct pki_who *ret)
     const mbedtls_x509_crt *crt = mbedtls_ssl_get_peer_cert(&t->ssl);
 
     return crt == NULL ? ERR_MALFORMED : pki_who_of(crt->raw.p, crt->raw.len, ret);
+}
+
+bool tls_is_revoked(const struct tls *t, const struct tls_identity *identity)
+{
+    const mbedtls_x509_crt *crt = mbedtls_ssl_get_peer_cert(&t->ssl);
+
+    return crt != NULL && identity->list.version != 0 && mbedtls_x509_crt_is_revoked(crt, &identity->list) != 0;
 }
 
 enum tls_step tls_read(struct tls *t, uint8_t *bytes, size_t size, size_t *ret_size)
@@ -262,5 +285,6 @@ void tls_free(struct tls *t)
     }
     (void)mbedtls_ssl_close_notify(&t->ssl); /* a courtesy: whoever missed it sees the end of the stream */
     mbedtls_ssl_free(&t->ssl);
+    tls_identity_free(t->identity);
     free(t);
 }

@@ -15,14 +15,15 @@ enum {
     TLS_RECORD_MAX = 16384, /* bytes that one call writes at most */
 };
 
-/* Who we are: parsed once, shared by all connections, which must end before. */
+/* Who we are and whom we do not believe any more: parsed once, shared by all connections, which keep what they need of it
+ * until their end. */
 struct tls_identity;
 
-/* `pem`: node.key, node.crt and ca.crt, one after the other in any order of the certificates, as descriptor
- * keys.tls has them; terminated, `size` with the terminator. ERR_MALFORMED: not all three are there;
+/* `pem`: node.key, node.crt, ca.crt and, if there is one, the list of revoked certificates, one after the other in any
+ * order of the certificates, as descriptor keys.tls has them; terminated, `size` with the terminator. ERR_MALFORMED: not all three are there;
  * ERR_NOMEM; ERR_IO: no randomness. */
 enum err tls_identity_new(const char *pem, size_t size, struct tls_identity **ret) MUST_CHECK;
-void tls_identity_free(struct tls_identity *identity); /* NULL is fine */
+void tls_identity_free(struct tls_identity *identity); /* NULL is fine; connections live on */
 
 /* Who we are by our own certificate. ERR_MALFORMED: it is no node's. */
 enum err tls_identity_who(const struct tls_identity *identity, struct pki_who *ret) MUST_CHECK;
@@ -45,6 +46,10 @@ enum tls_step tls_handshake(struct tls *t) MUST_CHECK;
 
 /* Whose certificate the peer showed: of our authority, in its time. ERR_MALFORMED: of no node. After the handshake. */
 enum err tls_peer(const struct tls *t, struct pki_who *ret) MUST_CHECK;
+
+/* Whether `identity`, which may be newer than the connection, has the peer's certificate on its list of revoked ones.
+ * After the handshake. O(entries). */
+bool tls_is_revoked(const struct tls *t, const struct tls_identity *identity);
 
 /* Read some; TLS_DONE: *ret_size > 0. */
 enum tls_step tls_read(struct tls *t, uint8_t *bytes, size_t size, size_t *ret_size) MUST_CHECK;

@@ -41,7 +41,8 @@ struct token {
     X(MALFORMED, 8, "the issuer does not understand the request")                                  \
     X(FAILED, 9, "the issuer could not do it; its log says why")                                   \
     X(VERSION, 10, "the issuer speaks another version of the protocol")                            \
-    X(FULL, 11, "the issuer keeps no more members")
+    X(FULL, 11, "the issuer keeps no more members")                                                \
+    X(STRANGER, 12, "this node is no member of the cluster")
 
 enum token_verdict {
 #define X(name, number, text) TOKEN_##name = number,

@@ -19,6 +19,7 @@ enum {
 #define VAULT_CLUSTER "cluster"
 #define VAULT_CA_CRT "ca.crt"
 #define VAULT_CA_KEY "ca.key" /* on the initial node alone */
+#define VAULT_CA_CRL "ca.crl" /* revoked certificates; none until the first is fetched */
 #define VAULT_NODE_CRT "node.crt"
 #define VAULT_NODE_KEY "node.key"
 

@@ -111,7 +111,8 @@ static void finish(struct cell *cell, struct ask_request *r)
         const struct ask_packed *p = r->packed;
         const struct cell_packed_answer answer = {
             .e = r->e, .body = r->e == ERR_OK ? p->body : NULL, .size = r->e == ERR_OK ? p->size : 0,
-            .text = r->text, .hint = p->hint == NULL ? "" : p->hint, .retry_after_ms = p->retry_after_ms};
+            .text = r->text, .hint = p->hint == NULL ? "" : p->hint, .retry_after_ms = p->retry_after_ms,
+            .is_unread = r->e != ERR_OK && (r->core.sends == 0 || p->is_unread)};
         p->done(r->context, &answer);
     } else {
         r->done(r->context, r->e, r->e == ERR_OK ? r->answer : NULL, r->text);
@@ -321,6 +322,7 @@ static bool take_body(struct ask_request *r, const struct cell_ask *ask, const s
     }
     r->packed->schema = packed->schema;
     r->packed->done = packed->done;
+    r->packed->part = packed->part;
     r->packed->key_size = packed->key_size;
     if (packed->key_size > 0) {
         memcpy(r->packed->key, packed->key, packed->key_size);
@@ -348,7 +350,11 @@ static struct ask_request *request_new(struct asks *asks, const struct cell_ask 
     r->done = ask->done;
     r->part = ask->part;
     r->holds_credit = ask->holds_credit;
-    r->credit = ask->part == NULL ? 0 : ask->credit != 0 ? ask->credit : ASK_CREDIT_DEFAULT;
+    if (packed != NULL) {
+        r->credit = packed->part == NULL ? 0 : ask->credit;
+    } else {
+        r->credit = ask->part == NULL ? 0 : ask->credit != 0 ? ask->credit : ASK_CREDIT_DEFAULT;
+    }
     r->context = ask->context;
     if (packed != NULL && packed->trace != NULL) {
         memcpy(r->trace, packed->trace, CALL_TRACE_LEN);
@@ -427,7 +433,7 @@ enum err cell_ask_credit(struct cell *cell, uint64_t id, uint32_t parts)
     if (r == NULL) {
         return ERR_NOT_FOUND;
     }
-    if (r->message == NULL || r->part == NULL || !r->holds_credit) {
+    if (r->message == NULL || r->credit == 0 || !r->holds_credit) {
         return ERR_PRECONDITION;
     }
     ask_link_note(r->message->endpoint, r, parts);

@@ -20,6 +20,7 @@ enum {
     ASK_IDLE_MS = 60000,        /* an unused connection is closed                               */
     ASK_NAMES_MAX = 64,         /* names remembered; the one used longest ago makes room        */
     ASK_FRESH_MS = 1000,        /* how long a resolved list is believed without asking again    */
+    ASK_START_MS = 10000,       /* for a cell that starts on demand to be ready, then once more */
     ASK_BUCKETS = 64,           /* of messages by id                                            */
     ASK_ID_BUCKETS = 1024,      /* of requests by id                                            */
     ASK_NOTES_MAX = 256,        /* words about earlier requests in one message; the rest waits  */
@@ -40,11 +41,13 @@ struct ask_packed {
     uint8_t key[CALL_KEY_MAX];
     size_t key_size;
     void (*done)(void *context, const struct cell_packed_answer *answer);
+    void (*part)(void *context, const uint8_t *body, size_t size);
     /* The answer: lent by the message that is being taken, until ask_settle. */
     const uint8_t *body;
     size_t size;
     const char *hint;
     uint32_t retry_after_ms;
+    bool is_unread;
 };
 
 /* Requests in order. Zero-initialised is empty. */
@@ -144,7 +147,7 @@ void ask_arm(struct asks *asks, uint64_t due_ms);
 void ask_settle(struct cell *cell);
 struct ask_request *ask_find(struct cell *cell, uint64_t id);
 
-/* ---- ask_name.c -------------------------------------------------------------------------------- */
+/* ---- ask_name.c, ask_search.c ------------------------------------------------------------------- */
 
 /* Find out whom a request is for and say ASKED. ERR_INVALID, ERR_LIMIT, ERR_NOMEM: nothing happened. */
 enum err ask_name_route(struct cell *cell, const char *target, struct ask_request *r) MUST_CHECK;

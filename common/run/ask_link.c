@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "common/run/ask_core.h"
+#include "common/run/ask_search.h"
 
 /* ---- messages on their way --------------------------------------------------------------------- */
 
@@ -136,6 +136,7 @@ static void fill_requests(struct ask_endpoint *e, uint32_t count, uint64_t now_m
         item[i].trace.len = r->has_trace ? CALL_TRACE_LEN : 0;
         item[i].credit = r->credit;
         item[i].route = e->route;
+        item[i].repeatable = r->core.is_idempotent;
         if (r->packed != NULL) {
             item[i].schema = r->packed->schema;
             item[i].idempotency_key.data = r->packed->key;
@@ -286,7 +287,8 @@ void ask_link_flush(struct ask_endpoint *e, uint64_t now_ms)
 
 static void answer_one(struct cell *cell, struct ask_request *r, const Cell__Envelope__Reply *reply)
 {
-    struct client_event ev = {.kind = CLIENT_EV_ANSWERED, .e = err_from_wire(reply->status),
+    const struct ask_endpoint *from = r->message->endpoint;
+    struct client_event ev = {.e = err_from_wire(reply->status),
                               .retry_after_ms = reply->retry_after_ms};
     uint64_t id = r->id;
 
@@ -295,6 +297,7 @@ static void answer_one(struct cell *cell, struct ask_request *r, const Cell__Env
         r->packed->size = reply->body.len;
         r->packed->hint = reply->hint;
         r->packed->retry_after_ms = reply->retry_after_ms;
+        r->packed->is_unread = reply->unread;
     } else if (ev.e == ERR_OK) {
         r->answer = protobuf_c_message_unpack(r->reply, NULL, reply->body.len, reply->body.data);
         ev.e = r->answer == NULL ? ERR_INCOMPATIBLE : ERR_OK;
@@ -303,6 +306,7 @@ static void answer_one(struct cell *cell, struct ask_request *r, const Cell__Env
     }
     ask_link_detach(r);
     r->text = reply->message;
+    ev.kind = ask_search_is_over(r, from, reply) ? CLIENT_EV_RETURNED : CLIENT_EV_ANSWERED;
     ask_step(cell, r, ev);
     r = ask_find(cell, id);
     if (r != NULL) {
@@ -312,8 +316,30 @@ static void answer_one(struct cell *cell, struct ask_request *r, const Cell__Env
             r->packed->size = 0;
             r->packed->hint = NULL;
             r->packed->retry_after_ms = 0;
+            r->packed->is_unread = false;
         }
     }
+}
+
+/* Give a part to its reader. False: it was not asked for, or does not parse. */
+static bool hand_on(struct ask_endpoint *e, struct ask_request *r, const Cell__Envelope__Reply *reply)
+{
+    if (r->credit == 0 || reply->status != err_to_wire(ERR_OK)) {
+        return false;
+    }
+    if (r->packed != NULL) {
+        ask_step_kind(e->cell, r, CLIENT_EV_PART);
+        r->packed->part(r->context, reply->body.data, reply->body.len);
+        return true;
+    }
+    ProtobufCMessage *part = protobuf_c_message_unpack(r->reply, NULL, reply->body.len, reply->body.data);
+    if (part == NULL) {
+        return false;
+    }
+    ask_step_kind(e->cell, r, CLIENT_EV_PART);
+    r->part(r->context, part);
+    protobuf_c_message_free_unpacked(part, NULL);
+    return true;
 }
 
 /* A part of an answer goes straight to its reader, who may cancel; what the reader has taken, the
@@ -321,18 +347,11 @@ static void answer_one(struct cell *cell, struct ask_request *r, const Cell__Env
 static void take_part(struct ask_endpoint *e, struct ask_request *r, const Cell__Envelope__Reply *reply)
 {
     uint64_t id = r->id;
-    ProtobufCMessage *part =
-        r->part == NULL || reply->status != err_to_wire(ERR_OK)
-            ? NULL
-            : protobuf_c_message_unpack(r->reply, NULL, reply->body.len, reply->body.data);
 
-    if (part == NULL) {
-        log_warn("ASK-PART", "path=%s action=dropped", e->path); /* not asked for, or not parsing */
+    if (!hand_on(e, r, reply)) {
+        log_warn("ASK-PART", "path=%s action=dropped", e->path);
         return;
     }
-    ask_step_kind(e->cell, r, CLIENT_EV_PART);
-    r->part(r->context, part);
-    protobuf_c_message_free_unpacked(part, NULL);
     r = ask_find(e->cell, id);
     if (r == NULL || r->holds_credit || ++r->taken < (r->credit + 1) / 2) {
         return;

@@ -120,7 +120,8 @@ static enum err take_texts(struct host_birth *b, const Cell__Gap__Genesis *g)
         return ERR_LIMIT;
     }
     b->config = strdup(g->config);
-    return b->config == NULL ? ERR_NOMEM : log_level_parse(g->log_level, &b->log_level);
+    b->labels = strdup(g->labels);
+    return b->config == NULL || b->labels == NULL ? ERR_NOMEM : log_level_parse(g->log_level, &b->log_level);
 }
 
 static enum err take_genesis(struct cell *cell, const Cell__Gap__Genesis *g, int *fds,
@@ -338,6 +339,7 @@ void birth_fini(struct host_birth *birth)
         fd_close(&birth->descriptor[i]);
     }
     free(birth->config);
+    free(birth->labels);
     explicit_bzero(birth->token, sizeof birth->token);
     *birth = (struct host_birth){0};
 }

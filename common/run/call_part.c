@@ -101,11 +101,9 @@ void call_take_note(const struct call_batch *from, const Cell__Envelope__Note *n
 
 /* ---- parts ------------------------------------------------------------------------------------- */
 
-enum err cell_reply_part(struct cell_call *call, const void *message)
+/* Why no part of this size can be sent now, or ERR_OK. */
+static enum err judge_part(const struct cell_call *call, size_t size)
 {
-    struct call_batch *batch = call->batch;
-    size_t size = protobuf_c_message_get_packed_size(message);
-
     if (call->is_expired) {
         return call_void_error(call);
     }
@@ -115,20 +113,39 @@ enum err cell_reply_part(struct cell_call *call, const void *message)
     if (call->credit == 0) {
         return ERR_UNAVAILABLE;
     }
-    if (size > call->cell->birth.message_bytes || size > SP_MESSAGE_MAX - PART_OVERHEAD) {
-        return ERR_LIMIT;
+    return size > call->cell->birth.message_bytes || size > SP_MESSAGE_MAX - PART_OVERHEAD ? ERR_LIMIT : ERR_OK;
+}
+
+enum err cell_reply_part(struct cell_call *call, const void *message)
+{
+    size_t size = protobuf_c_message_get_packed_size(message);
+    enum err e = judge_part(call, size);
+
+    if (e != ERR_OK) {
+        return e;
     }
     AUTO_FREE uint8_t *body = malloc(size + 1);
     if (body == NULL) {
         return ERR_NOMEM;
+    }
+    return cell_reply_part_packed(call, body, protobuf_c_message_pack(message, body));
+}
+
+enum err cell_reply_part_packed(struct cell_call *call, const void *body, size_t size)
+{
+    struct call_batch *batch = call->batch;
+    enum err e = judge_part(call, size);
+
+    if (e != ERR_OK) {
+        return e;
     }
     Cell__Envelope__Reply reply = CELL__ENVELOPE__REPLY__INIT, *slot = &reply;
     Cell__Envelope__Replies replies = CELL__ENVELOPE__REPLIES__INIT;
     reply.id = batch->replies[call->index].id;
     reply.status = err_to_wire(ERR_OK);
     reply.more = true;
-    reply.body.data = body;
-    reply.body.len = protobuf_c_message_pack(message, body);
+    reply.body.data = (uint8_t *)body;
+    reply.body.len = size;
     replies.version = CALL_ENVELOPE_VERSION;
     replies.replies = &slot;
     replies.n_replies = 1;
@@ -146,6 +163,13 @@ void cell_call_on_credit(struct cell_call *call, void (*fire)(void *context), vo
 {
     call->on_credit = fire;
     call->credit_context = context;
+}
+
+void cell_call_unread(struct cell_call *call)
+{
+    if (!call->is_expired) {
+        call->batch->replies[call->index].unread = true;
+    }
 }
 
 void cell_call_retry_after(struct cell_call *call, uint32_t after_ms)

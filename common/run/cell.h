@@ -41,6 +41,7 @@ struct cell_syscall {
  *           manifest grants (sandbox.read, sandbox.write, state) can be opened later too, nothing else
  *   start   doors closed: seccomp is on, the heartbeat runs, calls to other cells are possible
  *   tick    whenever the loop wakes; now_ms is monotonic
+ *   granted a descriptor that replaces one granted before, new keys: cell_take_descriptor has it (optional)
  *   drain   told to finish: no new calls arrive, those in flight go on (optional)
  *   stop    always, also after a failed open or start, so it must accept half-made state */
 struct cell_def {
@@ -50,6 +51,7 @@ struct cell_def {
     enum err (*open)(struct cell *cell, void *state);
     enum err (*start)(struct cell *cell, void *state);
     void (*tick)(void *state, uint64_t now_ms);
+    void (*granted)(void *state, const char *name);
     void (*drain)(void *state);
     void (*stop)(void *state);
     const struct cell_op *ops;
@@ -78,9 +80,8 @@ int cell_main(const struct cell_def *def, int argc, char **argv);
 
 /* ---- answering ------------------------------------------------------------------------------ */
 
-/* Pack and send `message` as the answer to `call`, which is gone afterwards whatever happens.
- * Returns ERR_OK, ERR_LIMIT (answer larger than the manifest allows; the caller gets LIMIT) or
- * ERR_TIMEOUT (the caller stopped waiting). */
+/* Pack and send `message` as the answer to `call`, which is gone afterwards whatever happens. Returns ERR_OK, ERR_LIMIT
+ * (answer larger than the manifest allows; the caller gets LIMIT) or ERR_TIMEOUT (the caller stopped waiting). */
 enum err cell_reply(struct cell_call *call, const void *message) MUST_CHECK;
 
 /* Answer with an error. `text` explains it to a person and may be NULL; `hint` says where to go
@@ -168,18 +169,17 @@ const char *cell_name(const struct cell *cell);
 const char *cell_space(const struct cell *cell);
 uint32_t cell_instance(const struct cell *cell);
 const char *cell_config(const struct cell *cell);   /* YAML text from the manifest; "" if none */
+const char *cell_labels(const struct cell *cell);   /* its placement.labels: "disk=nvme,zone=a" */
 const char *cell_run_dir(const struct cell *cell);
 const char *cell_state_dir(const struct cell *cell); /* "" when the manifest grants none   */
 
 /* Take the descriptor the manifest granted under `name`; -1 when there is none or it was taken. */
 int cell_take_descriptor(struct cell *cell, const char *name);
 
-/* Call `fire` every period_ms (>= 1), first after one period; 0 periods means once after delay.
- * NULL without memory. The timer belongs to the runtime; end it with cell_timer_stop. */
+/* Call `fire` every period_ms (>= 1), first after delay_ms; 0: once. NULL without memory. End it with cell_timer_stop. */
 struct cell_timer *cell_timer_start(struct cell *cell, uint64_t delay_ms, uint64_t period_ms,
                                     void (*fire)(void *context), void *context);
 void cell_timer_stop(struct cell_timer *timer); /* NULL is fine */
-
 /* Leave the loop in order: drain, stop, exit 0. */
 void cell_stop(struct cell *cell, const char *reason);
 

@@ -23,10 +23,12 @@ struct cell_packed_answer {
     size_t size;
     const char *text, *hint; /* never NULL */
     uint32_t retry_after_ms;
+    bool is_unread;          /* nobody has begun with the request: it can be asked elsewhere whatever it is */
 };
 
 struct cell_ask_packed {
-    struct cell_ask ask;  /* request, reply, done and part are not used */
+    struct cell_ask ask;  /* request, reply, done and part are not used; with `part` below credit is what it says, and 0
+                           * none at all */
     const uint8_t *body;  /* copied */
     size_t size;
     uint64_t schema;      /* the asker's fingerprint of the operation; 0: unchecked */
@@ -34,6 +36,7 @@ struct cell_ask_packed {
     size_t key_size;
     const uint8_t *trace; /* its trace context, 25 bytes; NULL: that of on_behalf_of */
     void (*done)(void *context, const struct cell_packed_answer *answer);
+    void (*part)(void *context, const uint8_t *body, size_t size); /* as cell_part; NULL: whole answers only */
 };
 
 /* cell_ask without looking into the messages: what a gateway does. Errors as cell_ask; ERR_INVALID also: a key

@@ -21,7 +21,8 @@ enum err cell_reply_part(struct cell_call *call, const void *message) MUST_CHECK
 /* A request for a cell of another node (cell_def.forward). Untrusted but for its route, which is a well-formed
  * reference with a node that the caller's may_call reaches. Everything dies with the call. */
 struct cell_forward {
-    const char *route;     /* "[namespace/]cell[.instance]@node" */
+    const char *route;     /* "[namespace/]cell[.instance]@node", or "[namespace/]cell@*" */
+    bool is_repeatable;    /* it may be carried out twice */
     uint32_t operation;
     uint64_t schema;       /* the caller's fingerprint of it; 0: unchecked */
     const uint8_t *body;   /* packed */
@@ -30,6 +31,12 @@ struct cell_forward {
 
 /* cell_reply with a message that is packed already: `size` bytes, copied. */
 enum err cell_reply_packed(struct cell_call *call, const void *body, size_t size) MUST_CHECK;
+
+/* cell_reply_part with a message that is packed already. */
+enum err cell_reply_part_packed(struct cell_call *call, const void *body, size_t size) MUST_CHECK;
+
+/* With the error this call will end with, tell the caller that nobody has begun with it. */
+void cell_call_unread(struct cell_call *call);
 
 /* The caller's trace context, W3C: 16 bytes trace id, 8 span id, 1 flags; *ret_size 0 when there is none. */
 const uint8_t *cell_call_trace(const struct cell_call *call, size_t *ret_size);

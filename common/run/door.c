@@ -27,6 +27,7 @@ static void refuse_message(struct cell *cell, const struct door_message *message
     log_warn("DOOR-REFUSED", "error=%s why=\"%s\" size=%zu", err_name(e), text, message->size);
     reply.status = err_to_wire(e);
     reply.message = (char *)text;
+    reply.unread = true;
     replies.version = CALL_ENVELOPE_VERSION;
     replies.replies = &slot;
     replies.n_replies = 1;
@@ -394,6 +395,7 @@ static void dispatch(struct call_batch *batch, uint32_t index, const struct door
     }
     if (e != ERR_OK) {
         batch->replies[index].retry_after_ms = e == ERR_LIMIT ? DOOR_SHED_MS : 0;
+        batch->replies[index].unread = true;
         e = batch_answer(batch, index, e, text, NULL, NULL);
         count_answer(cell, op, e, now_us);
         return;
@@ -414,6 +416,7 @@ static void dispatch(struct call_batch *batch, uint32_t index, const struct door
     batch->references++;
     if (request->route[0] != '\0') {
         const struct cell_forward forward = {.route = request->route, .operation = request->operation,
+                                             .is_repeatable = request->repeatable,
                                              .schema = request->schema, .body = request->body.data,
                                              .size = request->body.len};
         run_handler(call, &forward); /* the batch's memory holds it as long as the call lives */

@@ -40,6 +40,11 @@ uint32_t cell_instance(const struct cell *cell)
     return cell->birth.instance;
 }
 
+const char *cell_labels(const struct cell *cell)
+{
+    return cell->birth.labels != NULL ? cell->birth.labels : "";
+}
+
 const char *cell_config(const struct cell *cell)
 {
     return cell->birth.config != NULL ? cell->birth.config : "";

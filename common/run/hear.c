@@ -65,6 +65,39 @@ static void hear_grant(struct cell *cell, Cell__Gap__Grant *grant)
     }
 }
 
+/* Take *fd as what is granted under `name`. */
+static bool keep_descriptor(struct host_birth *birth, const char *name, int *fd)
+{
+    size_t i = 0;
+
+    while (i < birth->descriptor_count && strcmp(birth->descriptor_name[i], name) != 0) {
+        i++;
+    }
+    if (i == GAP_DESCRIPTORS_MAX || strlen(name) >= sizeof birth->descriptor_name[0]) {
+        return false;
+    }
+    if (i == birth->descriptor_count) {
+        birth->descriptor[birth->descriptor_count++] = -1;
+        (void)snprintf(birth->descriptor_name[i], sizeof birth->descriptor_name[0], "%s", name);
+    }
+    fd_close(&birth->descriptor[i]);
+    birth->descriptor[i] = fd_take(fd);
+    return true;
+}
+
+/* Descriptors that replace what was handed over at birth. */
+static void hear_descriptors(struct cell *cell, const Cell__Gap__Grant *grant, int *fds, size_t fd_count)
+{
+    for (size_t i = 0; i < grant->n_descriptors; i++) {
+        const char *name = grant->descriptors[i];
+        if (i >= fd_count || !keep_descriptor(&cell->birth, name, &fds[i])) {
+            log_error("CELL-GRANT-DESCRIPTOR", "name=%.80s action=refused", name);
+        } else if (cell->def->granted != NULL) {
+            cell->def->granted(cell->state, name);
+        }
+    }
+}
+
 /* From now on lines go to another file: one dup3 each, so that no line is lost or split. */
 static void hear_log_file(struct cell *cell, const Cell__Gap__LogFile *file, int fd)
 {
@@ -108,6 +141,7 @@ static void hear(struct cell *cell, Cell__Gap__ToCell *message, int *fds, size_t
     switch (message->what_case) {
     case CELL__GAP__TO_CELL__WHAT_GRANT:
         hear_grant(cell, message->grant);
+        hear_descriptors(cell, message->grant, fds, fd_count);
         break;
     case CELL__GAP__TO_CELL__WHAT_DRAIN:
         cell_stop(cell, "told to drain");

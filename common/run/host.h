@@ -61,7 +61,7 @@ struct host_birth {
     char state_dir[HOST_PATH_SIZE];
     char **read, **write; /* granted by the manifest, at most GAP_PATHS_MAX each; owned */
     size_t read_count, write_count;
-    char *config;
+    char *config, *labels; /* NULL: "" */
     uint32_t instance;
     uint64_t generation;
     uint8_t token[HOST_TOKEN_LEN];

@@ -45,32 +45,50 @@ def claims(tree):
     return found
 
 
-def header_of(tree, name):
-    word = re.compile(rf"\b{name}\b")
+def headers_by_name(tree):
+    """{name: the first header it stands in}."""
+    found = {}
     for path in tree.files(".h"):
-        if not path.startswith("tests/") and word.search(house.without_comments(tree.read(path))):
-            return path
-    return None
+        if not path.startswith("tests/"):
+            for name in re.findall(rf"\b{NAME}\b", house.without_comments(tree.read(path))):
+                found.setdefault(name, path)
+    return found
+
+
+def compiled(tree, by_header, flags):
+    """{name: value} as one program with these headers says; None when it does not compile."""
+    with tempfile.TemporaryDirectory() as scratch:
+        source, program = os.path.join(scratch, "a.c"), os.path.join(scratch, "a")
+        with open(source, "w", encoding="utf-8") as f:
+            f.write("#include <stdio.h>\n" + "".join(f'#include "{h}"\n' for h in by_header)
+                    + "int main(void)\n{\n")
+            f.writelines(f'    printf("{n} %lld\\n", (long long)({n}));\n'
+                         for names in by_header.values() for n in names)
+            f.write("    return 0;\n}\n")
+        done = subprocess.run(["cc", "-std=gnu17", "-D_GNU_SOURCE", *flags, "-o", program, source],
+                              stderr=subprocess.DEVNULL if len(by_header) > 1 else None, check=False)
+        if done.returncode != 0:
+            return None
+        out = subprocess.run([program], capture_output=True, text=True, check=True).stdout
+    return {n: int(v) for n, v in (line.split() for line in out.splitlines())}
 
 
 def values(tree, names):
-    """{name: value} as compiled, one small program a header."""
-    by_header, found = {}, {}
+    """{name: value} of the code: in one program where the headers go together, else one a header."""
+    by_header = {}
+    headers = headers_by_name(tree)
     for name in names:
-        by_header.setdefault(header_of(tree, name), []).append(name)
+        if name in headers:
+            by_header.setdefault(headers[name], []).append(name)
     flags = ["-I", tree.root, *(["-I", tree.build] if tree.build else []), *house.package_flags()]
-    for header, members in by_header.items():
-        if header is None:
-            continue
-        with tempfile.TemporaryDirectory() as scratch:
-            source, program = os.path.join(scratch, "a.c"), os.path.join(scratch, "a")
-            with open(source, "w", encoding="utf-8") as f:
-                f.write(f'#include <stdio.h>\n#include "{header}"\nint main(void)\n{{\n')
-                f.writelines(f'    printf("{n} %lld\\n", (long long)({n}));\n' for n in members)
-                f.write("    return 0;\n}\n")
-            subprocess.run(["cc", "-std=gnu17", "-D_GNU_SOURCE", *flags, "-o", program, source], check=True)
-            out = subprocess.run([program], capture_output=True, text=True, check=True).stdout
-        found.update((n, int(v)) for n, v in (line.split() for line in out.splitlines()))
+    found = compiled(tree, by_header, flags)
+    if found is None:
+        found = {}
+        for header, members in by_header.items():
+            one = compiled(tree, {header: members}, flags)
+            if one is None:
+                tree.fault(header, 0, "does not compile alone")
+            found.update(one or {})
     return found
 
 

@@ -34,11 +34,6 @@ ALLOWED = re.compile("^(" + "|".join([
 ]) + ")$")
 
 
-def symbols(arguments, path):
-    out = subprocess.run(["nm", *arguments, path], capture_output=True, text=True, check=True).stdout
-    return [line.split()[-1].split("@")[0] for line in out.splitlines() if line.strip()]
-
-
 def objects(tree, pure, scratch):
     """[(source, object)] of every core source."""
     if tree.build:
@@ -67,12 +62,14 @@ def main():
         made = [(s, o) for s, o in made if os.path.exists(o) or tree.fault(s, 0, "not built yet")]
         # A core may use any pure file of its own room and of common/base, nothing else of ours.
         own = {}
+        defined = house.symbols([o for _, o in made], "--defined-only", "-g")
+        undefined = house.symbols([o for _, o in made], "-u")
         for source, output in made:
-            own.setdefault(pure[source], set()).update(symbols(["--defined-only", "-g"], output))
+            own.setdefault(pure[source], set()).update(defined[output])
         for source, output in made:
             tree.saw()
             known = own.get("common/base", set()) | own[pure[source]]
-            for name in sorted(set(symbols(["-u"], output)) - known):
+            for name in sorted(set(undefined[output]) - known):
                 if not ALLOWED.match(name):
                     tree.fault(source, 0, f"uses {name}, which a core may not")
     tree.finish("core objects")

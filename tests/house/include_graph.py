@@ -26,9 +26,15 @@ MEETING = re.compile(r"^(main|wire|service|shell)(_\w+)?\.[ch]$")
 # rooms large: these translate too.
 MEETING_ALSO = {
     "gateway/inbound": "takes envelopes of other nodes",
+    "gateway/names": "asks nodosum which nodes have a cell",
     "gateway/nodes": "asks nodosum where nodes are",
+    "gateway/offers": "tells nodosum what the supervisor says of exported cells",
     "gateway/outbound": "puts requests into envelopes for other nodes",
+    "issuer/roll": "brings the own node's update to the supervisor",
+    "gateway/resolve": "answers who has a cell",
+    "nucleus/demand": "answers those who wait for a cell to start",
     "nucleus/events": "answers long polls",
+    "nucleus/rekey": "takes new keys and hands them out on fd 3",
     "nucleus/connect": "brings two of them together for a channel, on fd 3 of both",
     "nucleus/junction": "speaks with cells on fd 3",
     "nucleus/logs": "hands a new log file to a cell",

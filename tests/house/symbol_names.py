@@ -24,11 +24,9 @@ INTERPOSED = {("common/run/epipe.c", "readv"), ("common/run/epipe.c", "sendmsg")
 INSTRUMENTED = re.compile(r"^(__odr_asan|__[alut]san_|__ubsan|__gcov)")
 
 
-def defined(path):
-    out = subprocess.run(["nm", "--defined-only", "-g", path], capture_output=True, text=True,
-                         check=True).stdout
-    names = [line.split()[-1] for line in out.splitlines() if line.strip()]
-    return [n for n in names if not INSTRUMENTED.match(n)]
+def defined(paths):
+    return {path: [n for n in names if not INSTRUMENTED.match(n)]
+            for path, names in house.symbols(paths, "--defined-only", "-g").items()}
 
 
 def objects(tree, sources, scratch):
@@ -78,11 +76,14 @@ def main():
     declared = headers_by_word(tree)
     with tempfile.TemporaryDirectory() as scratch:
         seen = set()
-        for source, output in objects(tree, sources, scratch):
+        made = objects(tree, sources, scratch)
+        for source, output in made:
             if not os.path.exists(output):
                 tree.fault(source, 0, "not built yet")
-                continue
-            for name in defined(output):
+        made = [(s, o) for s, o in made if os.path.exists(o)]
+        names_of = defined([o for _, o in made])
+        for source, output in made:
+            for name in names_of[output]:
                 if (source, name) in seen or (source, name) in INTERPOSED:
                     continue
                 seen.add((source, name))

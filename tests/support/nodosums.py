@@ -6,7 +6,7 @@ from . import pb, sp
 
 PORT = 7402
 SERVES = ["nodosum.*"]
-MEMBERS, WATCH, LEAVE, RTTS = 200, 201, 202, 205
+MEMBERS, WATCH, LEAVE, DISCOVER, RTTS, OFFER, KEYS = 200, 201, 202, 204, 205, 206, 207
 
 
 def make_keys(build, directory, name, cluster="tests"):
@@ -16,9 +16,9 @@ def make_keys(build, directory, name, cluster="tests"):
     return path
 
 
-def manifest(build, directory, name, seeds=(), cluster="tests", **config):
+def manifest(build, directory, name, seeds=(), cluster="tests", labels=None, **config):
     keys = make_keys(build, directory, name, cluster)
-    return [{"name": "nodosum", "serves": SERVES,
+    return [{"name": "nodosum", "serves": SERVES, "placement": {"labels": labels or {}},
              "sandbox": {"network": True, "read": [keys], "write": ["state"]},
              "config": {"keys": keys, "seeds": list(seeds), **config}}]
 
@@ -39,14 +39,14 @@ def members(node, *options):
     return {m["name"]: m["state"] for m in node.cli("members", *options, json=True)["members"]}
 
 
-def seen(node):
-    """{name: state} by the independent client on the cell's own socket: no process is started, which costs tens of
+def seen(node, field=3):
+    """{name: state}, or another text of a Member, by the independent client on the cell's own socket: no process is started, which costs tens of
     milliseconds, too coarse for claims about a second."""
     with node.client("nodosum", timeout=1) as client:
         reply = client.call(MEMBERS, timeout=1)
     assert reply.status == sp.OK, reply
     found = (pb.decode(m) for m in pb.decode(reply.body).get(1, []))
-    return {pb.first(m, 2).decode(): pb.first(m, 3).decode() for m in found}
+    return {pb.first(m, 2).decode(): pb.first(m, field).decode() for m in found}
 
 
 def alive(node):

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import tempfile
+import time
 
 FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-w"]
 
@@ -69,7 +70,12 @@ class Garden:
         return True, re.sub(r"^\S*/", "", said[-1])[:110]
 
     def try_one(self, name, objects, scratch):
-        """(caught, one line that says how); the finders are tried in order."""
+        """(caught, one line that says how, seconds); the finders are tried in order."""
+        begun = time.monotonic()
+        caught, how = self.find_one(name, objects, scratch)
+        return caught, how, time.monotonic() - begun
+
+    def find_one(self, name, objects, scratch):
         source = self.plant(name, scratch)
         if source is None:
             return False, "its place in the source is gone or not the only one"
@@ -101,9 +107,9 @@ class Garden:
                 concurrent.futures.ThreadPoolExecutor(self.args.jobs) as pool:
             objects = dict(pool.map(lambda s: (s, self.compile(os.path.join(self.args.root, s), os.path.join(
                 scratch, s.replace("/", "_") + ".o"))), sources))
-            for name, (caught, how) in zip(names, pool.map(
+            for name, (caught, how, seconds) in zip(names, pool.map(
                     lambda n: self.try_one(n, objects, scratch), names)):
-                print(f"{'caught ' if caught else 'ESCAPED'} {name}: {self.plants[name][2]}: {how}", flush=True)
+                print(f"{'caught ' if caught else 'ESCAPED'} {name}: {self.plants[name][2]}: {how} ({seconds:.1f} s)", flush=True)
                 escaped += not caught
         print(f"{len(names) - escaped} of {len(names)} planted bugs caught")
         return 1 if escaped else 0

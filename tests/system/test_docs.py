@@ -9,13 +9,13 @@ from support import build as build_module
 SECTION = "Five minutes"
 
 
-def blocks(path, section):
-    """The ```sh blocks below a heading."""
+def blocks(path, section, language="sh"):
+    """The blocks of a language below a heading."""
     with open(os.path.join(build_module.ROOT, path), encoding="utf-8") as f:
         text = f.read()
     match = re.search(rf"^## {re.escape(section)}$(.*?)(?=^## |\Z)", text, re.M | re.S)
     assert match, f"{path} has no section {section}"
-    return re.findall(r"^```sh\n(.*?)^```", match[1], re.M | re.S)
+    return re.findall(rf"^```{language}\n(.*?)^```", match[1], re.M | re.S)
 
 
 @pytest.mark.needs_tool("nngcat")
@@ -45,3 +45,30 @@ def test_five_minutes(make_node, build, short_dir):
             for instance in range(3):
                 node.wait_state(name, "ready", 20, instance) # the next block starts from a whole node
     assert "Hello, World!" in said
+
+
+def test_a_cluster(make_cluster, build):
+    """GW-2, NOD-5: two nodes as the README makes them, each on a host of its own."""
+    cluster = make_cluster(2, [], "db")
+    (manifest,) = blocks("README.md", "A cluster", "yaml")
+    scripts = blocks("README.md", "A cluster")
+    assert len(scripts) == 2 and "  - {name: issuer" in manifest
+    token = ""
+    for node, script, skips in zip(cluster, scripts, ("", "issuer")):
+        place = os.path.join(node.directory, "home")
+        os.mkdir(place)
+        lines = [line for line in manifest.splitlines(True) if not skips or "name: " + skips not in line]
+        with open(os.path.join(place, "node.yaml"), "w", encoding="utf-8") as f:
+            f.write("".join(lines).replace("10.0.0.1", cluster[0].address))
+        with open(os.path.join(place, "token"), "w", encoding="utf-8") as f:
+            f.write(token)
+        environment = {**node.environment(), "PATH": f"{build.directory}:{os.environ['PATH']}"}
+        # Members know each other a moment after the node is up; a person types no faster.
+        wait = "for i in $(seq 100); do cell members | grep -q db-1 && cell discover greeter | grep -q db-1 && break; sleep 0.1; done\n"
+        script = script.replace("cell members", wait + "cell members")
+        result = node.execute(["/bin/bash", "-euo", "pipefail", "-c", f"cd {place}\n{script}"], timeout=120, env=environment)
+        assert result.status == 0, result
+        with open(os.path.join(place, "token"), encoding="utf-8") as f:
+            token = f.read()
+    assert result.out.count("Hello, World!") == 3, result.out
+    assert re.search(r"greeter@db-1 +alive +2 ", result.out), result.out

@@ -18,7 +18,7 @@ PARTITION = float(os.environ.get("CELL_TEST_PARTITION", "6")) # seconds; 60 by h
 @pytest.fixture
 def five(make_cluster, build, short_dir):
     """Five nodes that know each other."""
-    cluster = nodosums.make(make_cluster, build, short_dir, 5, labels=["zone=a"], offers=["greeter"])
+    cluster = nodosums.make(make_cluster, build, short_dir, 5, labels={"zone": "a"})
     cluster.up()
     nodosums.agree(cluster, list(cluster), 2 + SLACK, "five nodes know each other")
     return cluster
@@ -45,7 +45,7 @@ def test_the_command_line_shows_the_cluster(five):
         with open("/proc/meminfo", encoding="ascii") as f:
             total = int(f.readline().split()[1]) * 1024
         assert machine["cores"] == len(os.sched_getaffinity(0)) and abs(machine["memory_bytes"] - total) < 2 << 20
-        assert machine["labels"] == [{"name": "zone", "value": "a"}] and machine["offers"] == ["greeter"]
+        assert machine["labels"] == [{"name": "zone", "value": "a"}]
     text = five[0].cli("members")
     assert all(node.name in text for node in five) and "zone=a" in text
     wait.until(lambda: len(five[0].cli("topology", json=True)["near"]) == 4, 10, "every round trip was measured")
@@ -53,12 +53,69 @@ def test_the_command_line_shows_the_cluster(five):
     assert topology["living"] == 5 and [s["source"] for s in topology["seeds"]] == ["static", "static"]
     assert topology["near"] == sorted(topology["near"], key=lambda n: n["rtt_us"])
     assert "5 of 5 members live" in five[0].cli("topology")
-    found = five[0].cli("discover", "greeter", json=True)["found"]
-    assert found[0]["is_self"] and sorted(f["node"] for f in found) == nodosums.names(five)
     assert [f["kind"] for f in five[0].cli("discover", "node-3", json=True)["found"]] == ["node"]
     refused = five[0].command("discover", "nobody")
     assert refused.status == 1 and "nobody" in refused.err
     assert five[0].command("discover", "../x").status == 2
+
+
+def offer(node, cells, valid_ms=60000):
+    """As a gateway would: [{name, ready, score, latency_us}]."""
+    return node.command("call", "nodosum.Offer", json.dumps({"cells": cells, "valid_ms": valid_ms}))
+
+
+def finders(node, name):
+    """[node, ready, score] of who offers `name`, the best first; by the independent client."""
+    with node.client("nodosum", timeout=1) as client:
+        reply = client.call(nodosums.DISCOVER, pb.encode([(1, name.encode())]), timeout=1)
+    assert reply.status == sp.OK, reply
+    found = (pb.decode(m) for m in pb.decode(reply.body).get(1, []))
+    return [[pb.first(m, 1).decode(), pb.first(m, 8) or 0, pb.first(m, 9) or 0] for m in found]
+
+
+def test_what_a_node_offers_is_known_to_all(five):
+    """Offered, changed, ordered by score, taken back; and lapsed when nobody says it again."""
+    assert offer(five[1], [{"name": "greeter", "ready": 2, "score": 90}, {"name": "blue/greeter", "ready": 1}]).status == 0
+    began = time.monotonic()
+    five.wait_each(list(five), lambda n: finders(n, "greeter"), [["node-2", 2, 90]], 0.5 + SLACK, "node-2 offers greeter")
+    print(f"known to all after {(time.monotonic() - began) * 1000:.0f} ms")
+    assert finders(five[4], "blue/greeter") == [["node-2", 1, 0]] and finders(five[4], "green/greeter") == []
+    offered = {m["name"]: m.get("offers", []) for m in five[0].cli("members", json=True)["members"]}
+    assert [o["name"] for o in offered["node-2"]] == ["blue/greeter", "greeter"] and offered["node-3"] == []
+    assert offer(five[2], [{"name": "greeter", "ready": 1, "score": 1}]).status == 0
+    five.wait_each(list(five), lambda n: [f[0] for f in finders(n, "greeter")], ["node-2", "node-3"], 0.5 + SLACK,
+                   "the better one comes first, however near the other")
+    assert offer(five[1], [{"name": "greeter", "ready": 1, "score": 90}]).status == 0
+    five.wait_each(list(five), lambda n: finders(n, "greeter")[0], ["node-2", 1, 90], 0.5 + SLACK, "one less is ready")
+    assert offer(five[1], [], 500).status == 0
+    assert offer(five[2], [{"name": "greeter", "ready": 1}], 500).status == 0
+    five.wait_each(list(five), lambda n: finders(n, "greeter"), [], 1 + SLACK, "taken back, and lapsed")
+    # another life of a node offers nothing
+    assert offer(five[3], [{"name": "greeter", "ready": 1}]).status == 0
+    five.wait_each(list(five), lambda n: finders(n, "greeter"), [["node-4", 1, 0]], 0.5 + SLACK, "node-4 offers greeter")
+    five[3].kill("nodosum")
+    five.wait_each(five[:3], lambda n: finders(n, "greeter"), [], 2 + SLACK, "its next life offers nothing")
+
+
+def test_offers_are_checked_and_newer_keys_are_heard_of(five):
+    many = [{"name": f"cell-{i}", "ready": 1} for i in range(33)]
+    for cells, valid_ms, word in [(many, 1000, "more than 32"), ([{"name": "../x", "ready": 1}], 1000, "name"),
+                                  ([{"name": "x", "ready": 1}] * 2, 1000, "twice"), ([], 499, "valid_ms"),
+                                  ([], 60001, "valid_ms"), ([{"name": f"{i}" * 64, "ready": 1} for i in range(9)], 1000, "640")]:
+        refused = offer(five[0], cells, valid_ms)
+        assert refused.status == 1 and word in refused.err, refused
+    assert offer(five[0], many[:32]).status == 0
+    # who waits for newer keys is answered as soon as somebody says that it has some
+    assert five[0].cli("call", "nodosum.Keys", '{"epoch": 3, "crl": 1}') is not None
+    with five[1].client("nodosum", timeout=10) as client:
+        waits = sp.request(nodosums.KEYS, pb.encode([(1, 3), (2, 1), (3, 5000)]), deadline_ms=9000)
+        waits = client.send(sp.envelope([waits]))
+        began = time.monotonic()
+        five[4].cli("call", "nodosum.Keys", '{"epoch": 3, "crl": 2}')
+        reply = sp.Reply(pb.decode(client.receive(waits))[2][0])
+    fields = pb.decode(reply.body)
+    assert reply.status == sp.OK and [pb.first(fields, i) for i in (1, 2, 3)] == [3, 2, 1], fields
+    assert time.monotonic() - began < 1 + SLACK
 
 
 def test_a_node_that_is_killed_is_known_to_be_dead(five):
@@ -83,6 +140,21 @@ def test_a_restarted_cell_is_not_missed(five):
     nodosums.agree(five, list(five), 2 + SLACK, "all five again")
     assert incarnation() > before
     assert not [line for line in five[0].log("nodosum").splitlines() if "change=failed" in line]
+
+
+def test_a_node_that_gets_another_address_is_found_there(five):
+    """As when a DHCP lease ends: the old address goes, another comes. No process is restarted, and nobody is held for
+    dead for long; the seeds of the others are the addresses of node-1 and node-2, which stay."""
+    pid = five[4].pid("nodosum")
+    five.inside(five[4].namespace, "ip", "addr", "del", "10.77.0.5/16", "dev", "eth0")
+    five.inside(five[4].namespace, "ip", "addr", "add", "10.77.0.99/16", "dev", "eth0")
+
+    def place(node):
+        return nodosums.seen(node, 4).get("node-5")
+
+    five.wait_each(list(five), place, f"10.77.0.99:{nodosums.PORT}", 4 + SLACK, "node-5 is somewhere else")
+    nodosums.agree(five, list(five), 2 + SLACK, "and all know each other")
+    assert five[4].pid("nodosum") == pid and five[4].log("nodosum").count("NODOSUM-MOVED") == 1
 
 
 def test_a_stop_of_half_a_second_kills_nobody(five):

@@ -11,6 +11,9 @@ void check_event(struct world *w, uint32_t node, uint32_t about, enum nodosum_ch
 void check_step(struct world *w, uint32_t node, const struct nodosum *core);
 void check_views(struct world *w);
 
+/* check_catalogue.c: after a time of calm every node's catalogue is what the living offer. */
+void check_catalogue(struct world *w);
+
 /* check_end.c: after a time of calm all agree, and they are right. */
 void check_end(struct world *w);
 

@@ -49,4 +49,5 @@ void check_end(struct world *w)
             check_member(w, i, core, k);
         }
     }
+    check_catalogue(w);
 }

@@ -22,7 +22,7 @@ PLANTS = {
     "stale-as-fresh": ("merge.c", "unit:merge", "an incarnation heard of by a suspicion counts as known whole", [
         ("        k->is_stale = true;\n", "")]),
     "back-in-silence": ("merge.c", "worlds", "who comes back is no event", [
-        ("        nodosum_events_add(n, NODOSUM_JOINED, index);\n    } else if", "    } else if")]),
+        ("        joined(n, from, index);\n    } else if", "    } else if")]),
     "dies-twice": ("merge.c", "worlds", "who is dead fails again", [
         ("    if (was_living || state == NODOSUM_LEFT) {", "    if (was_living || state != NODOSUM_ALIVE) {"),
         ("    if (!nodosum_table_is_living(k) && k->state >= state) {", "    if (false) {")]),
@@ -37,17 +37,69 @@ PLANTS = {
     "update-no-event": ("merge.c", "update", "new metadata is no event", [
         ("    } else if (is_other && was_living) {", "    } else if (is_other && was_living && k->state == NODOSUM_DEAD) {")]),
     "wrong-count": ("table.c", "worlds", "the dead count as living", [
-        ("    n->living -= was_living;\n", "    n->living -= was_living && state == NODOSUM_LEFT;\n")]),
+        ("    n->living--;\n", "    n->living -= n->member[index].state == NODOSUM_LEFT;\n")]),
     "suspects-mixed-up": ("table.c", "worlds", "another suspect than the refuted one leaves the list", [
         ("        n->suspect[at] = n->suspect[--n->suspects];\n", "        n->suspects--;\n")]),
     "out-of-order": ("table.c", "worlds", "a newcomer is put at the end of the ordered list", [
         ("    memmove(n->sorted + place + 1, n->sorted + place, (n->count - place) * sizeof *n->sorted);\n    n->sorted[place] = index;",
          "    place = n->count;\n    n->sorted[place] = index;")]),
-    "told-once": ("gossip.c", "crash", "news is told once", [
+    "told-once": ("gossip.c", "unit:gossip", "news is told once", [
         ("    return NODOSUM_SENDS_FACTOR * digits;", "    return 1;")]),
     "told-for-ever": ("gossip.c", "idle", "news never gets old", [
         ("                if (fits && l + 1 < times) {\n                    link_news(n, index, (uint8_t)(l + 1));",
          "                if (fits) {\n                    link_news(n, index, (uint8_t)(l + 1 < times ? l + 1 : l));")]),
+    "pushed-to-nobody": ("push.c", "join", "news is left to gossip", [
+        ("    if (n->tuning.is_plain || n->pushes == NODOSUM_PUSH_MAX) {", "    if (n->members_max > 0) {")]),
+    "pushed-to-one": ("push.c", "unit:push", "the nearest finger alone is told", [
+        ("    for (uint32_t i = fingers; i > 0; i--) {", "    for (uint32_t i = fingers > 1 ? 1 : fingers; i > 0; i--) {")]),
+    "pushed-no-further": ("push.c", "unit:push", "what was pushed here stays here", [
+        ("    uint32_t told = hand_out(n, index, count, last);\n    assert", "    uint32_t told = count;\n    (void)last;\n    assert")]),
+    "parts-overlap": ("push.c", "unit:push", "each finger gets the ring up to the end, not up to the next finger", [
+        ("        end = id_of(n, to) - 1;\n", "")]),
+    "pushed-in-circles": ("push.c", "unit:push", "what went on already goes on again", [
+        ("holds(k, m) && span(n, last) > k->pushed;", "holds(k, m);")]),
+    "old-news-pushed": ("push.c", "unit:push", "what does not hold here any more is passed on", [
+        ("    return k->incarnation == m->incarnation && k->state == says[m->kind];", "    return k->state == says[m->kind];")]),
+    "pushed-past": ("push.c", "unit:push", "fingers past the end of the part are told too", [
+        ("           span(n, id_of(n, nodosum_fingers_after(n, fingers))) <= most) {", "           most > 0) {")]),
+    "push-not-awaited": ("core.c", "unit:push", "the clock is not set for a push", [
+        ("    due_us = n->push_us == 0 ? due_us : least(due_us, n->push_us);\n", "")]),
+    "hearsay-is-pushed": ("merge.c", "unit:push", "whoever hears of a newcomer, from anybody, tells all", [
+        ("    if ((from == index || from == NODOSUM_NOBODY) && !n->is_passing) {", "    if (!n->is_passing) {")]),
+    "forgotten-but-pushed": ("table.c", "unit:push", "who is forgotten stays among those to be told of", [
+        ("    nodosum_push_drop(n, index);\n", "")]),
+    "speaks-with-all": ("probe.c", "sessions", "everybody is probed in turn", [
+        ("    return n->tuning.is_plain ? nodosum_table_next(n) : nodosum_fingers_next(n);",
+         "    (void)nodosum_fingers_next;\n    return nodosum_table_next(n);")]),
+    "gossips-with-all": ("gossip.c", "unit:push", "everybody is told in rounds", [
+        ("n->tuning.is_plain ? nodosum_table_draw(n, NODOSUM_FANOUT, NODOSUM_NOBODY, to)",
+         "n->members_max > 0 ? nodosum_table_draw(n, NODOSUM_FANOUT, NODOSUM_NOBODY, to)")]),
+    "self-misplaced": ("table.c", "unit:push", "who joins before this member does not move its place", [
+        ("    n->ring_self += index != NODOSUM_SELF && place <= n->ring_self;\n", "")]),
+    "self-unmoved": ("table.c", "worlds", "who dies before this member does not move its place", [
+        ("    n->ring_self -= place < n->ring_self;\n", "")]),
+    "one-way-fingers": ("fingers.c", "unit:push", "nobody before this member is its finger", [
+        ("        if (!is_power(most + 1 - far)) {", "        if (most == 0) {")]),
+    "far-helpers": ("fingers.c", "unit:push", "any finger helps", [
+        ("is_living(&n->member[target]) && are_fingers(", "is_living(&n->member[target]) && !are_fingers(")]),
+    "all-ask-the-suspect": ("suspect.c", "unit:suspect", "a suspect is asked by everybody", [
+        ("    if (n->tuning.is_plain || nodosum_fingers_has(n, index) || nodosum_suspect_is_accuser(n, index)) {",
+         "    if (n->members_max > 0) {")]),
+    "offers-forgotten": ("merge.c", "unit:merge", "other offers are no difference", [
+        (" && a->offers_size == b->offers_size &&\n           memcmp(a->offers, b->offers, a->offers_size) == 0;", ";")]),
+    "offers-unsaid": ("packet.c", "worlds", "offers stay at home", [
+        ("    put_16(&w, about->offers_size);\n    put_bytes(&w, about->offers, about->offers_size);",
+         "    put_16(&w, 0);")]),
+    "offers-unannounced": ("core.c", "unit:core", "an offer is no new incarnation", [
+        ("    about->meta_version = ++self->incarnation;\n    nodosum_table_describe", "    about->meta_version = self->incarnation;\n    nodosum_table_describe")]),
+    "offers-overflow": ("packet.c", "unit:packet", "longer offers than there may be are read", [
+        ("    claim_that(r, about->offers_size <= NODOSUM_OFFERS_BYTES);\n", "")]),
+    "offers-twice": ("offers.c", "unit:offers", "a cell may be offered twice", [
+        ("strcmp(item[-1].name, item->name) >= 0)", "strcmp(item[-1].name, item->name) > 0)")]),
+    "offers-for-ever": ("catalogue.c", "unit:offers", "offers that nobody says again stay", [
+        ("    if (now_ms >= c->lapse_ms) {", "    if (now_ms >= c->lapse_ms && now_ms == 0) {")]),
+    "offers-without-end": ("catalogue.c", "unit:offers", "every change is told at once", [
+        ("        (c->told_ms != 0 && now_ms < c->told_ms + gap_ms(c, living))) {", "        (now_ms < 1)) {\n        (void)living;")]),
     "told-late": ("core.c", "join", "the clock is not set for news", [
         ("    due_us = n->gossip_us == 0 ? due_us : least(due_us, n->gossip_us);\n", "")]),
     "never-accuses": ("probe.c", "worlds", "no answer means nothing", [
@@ -91,10 +143,10 @@ PLANTS = {
     "no-seeds": ("sync.c", "storm", "seeds are not asked", [
         ("    try_seeds(n, is_alone ? JOIN_SEEDS : 1);\n", "    (void)try_seeds;\n")]),
     "unknown-answers": ("sync.c", "unit:sync", "a seed answers without saying who it is", [
-        ("nodosum_gossip_add(n, NODOSUM_SELF, p) && !nodosum_packet_add(p, &m)", "!nodosum_packet_add(p, &m)")]),
+        ("nodosum_gossip_add(n, NODOSUM_SELF, p) && !nodosum_packet_add(p, m)", "!nodosum_packet_add(p, m)")]),
     "no-hurry": ("sync.c", "unit:sync", "changes are not compared soon", [
         ("    n->sync_us = soon_us < n->sync_us ? soon_us : n->sync_us;\n", "    (void)soon_us;\n")]),
-    "left-in-silence": ("core.c", "leave", "who leaves tells nobody", [
+    "left-in-silence": ("core.c", "unit:core", "who leaves tells nobody", [
         ("        nodosum_table_set(n, NODOSUM_SELF, NODOSUM_LEFT);\n        nodosum_gossip_news(n, NODOSUM_SELF);",
          "        nodosum_table_set(n, NODOSUM_SELF, NODOSUM_LEFT);\n        nodosum_gossip_drop(n, NODOSUM_SELF);")]),
     "strangers-unheard": ("core.c", "worlds", "who introduces itself is not taken in", [
@@ -128,7 +180,7 @@ PLANTS = {
         (".room = NODOSUM_PACKET_MAX}", ".room = NODOSUM_PACKET_MAX + 40}")]),
 }
 
-CORE = ("core", "events", "gossip", "health", "merge", "out", "packet", "probe", "suspect", "sync", "table")
+CORE = ("catalogue", "core", "events", "fingers", "gossip", "health", "merge", "offers", "out", "packet", "probe", "push", "suspect", "sync", "table")
 UNITS = sorted({p[1].removeprefix("unit:") for p in PLANTS.values() if p[1].startswith("unit:")})
 SOURCES = [*(f"nodosum/{c}.c" for c in CORE), "tests/sim/nodosum/*.c", "tests/unit/nodosum/kit.c",
            *(f"tests/unit/nodosum/test_{u}.c" for u in UNITS), "tests/sim/world/[!t]*.c",

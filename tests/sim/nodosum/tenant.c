@@ -12,6 +12,7 @@ enum {
     PORT = 7402,
     EVENTS = 64,      /* read at one time */
     META = 16,        /* bytes of metadata in these worlds */
+    CELLS = 8,        /* different ones that are offered */
 };
 
 struct tenant_truth *tenant_truth(const struct world *w)
@@ -66,6 +67,25 @@ static void set_meta(struct tenant_truth *t, uint8_t meta[META])
     bytes_put_be64(meta + 8, ~t->updates);
 }
 
+/* Another list than before: some cells of a few, of which some instances are ready. */
+static void set_offers(struct world *w, struct tenant_node *t)
+{
+    struct nodosum_offers o = {0};
+    uint64_t cells = dice_below(&w->dice, DICE_ORDER, CELLS + 1);
+
+    for (uint64_t i = 0; i < cells; i++) {
+        struct nodosum_offer item = {.ready = 1 + (uint32_t)dice_below(&w->dice, DICE_ORDER, 1000), .score = 50};
+        (void)snprintf(item.name, sizeof item.name, "cell-%" PRIu64, dice_below(&w->dice, DICE_ORDER, CELLS));
+        if (nodosum_offers_add(&o, &item) != ERR_OK) {
+            continue; /* drawn before */
+        }
+    }
+    t->offered_us = w->now_us;
+    if (nodosum_offers_pack(&o, t->offers, &t->offers_size) != ERR_OK) {
+        world_fail(w, "%" PRIu32 " offers do not fit", o.count);
+    }
+}
+
 static void start(struct world *w, uint32_t node, struct tenant_seat *s, const struct world_event *ev)
 {
     struct tenant_truth *t = tenant_truth(w);
@@ -92,6 +112,8 @@ static void start(struct world *w, uint32_t node, struct tenant_seat *s, const s
     }
     t->node[node].lives++;
     t->node[node].has_gone = false;
+    t->node[node].offers_size = 0;
+    t->node[node].offered_us = w->now_us;
     memset(t->node[node].believed, 0, w->set.nodes * sizeof *t->node[node].believed);
     memset(t->node[node].suspect_us, 0, w->set.nodes * sizeof *t->node[node].suspect_us);
     t->node[node].believed_count = 0;
@@ -105,6 +127,17 @@ static void add_counters(struct nodosum_counters *to, const struct nodosum_count
     for (size_t i = 0; i < sizeof *to / sizeof *a; i++) {
         a[i] += b[i];
     }
+}
+
+uint32_t tenant_sessions(const struct world *w, uint32_t node, uint64_t within_us)
+{
+    const uint64_t *spoke_us = tenant_truth(w)->node[node].spoke_us;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < w->set.nodes; i++) {
+        count += spoke_us[i] != 0 && w->now_us - spoke_us[i] <= within_us;
+    }
+    return count;
 }
 
 struct nodosum_counters tenant_sum(const struct world *w)
@@ -139,11 +172,12 @@ static void crashed(struct world *w, uint32_t node)
 
 /* ---- a step ------------------------------------------------------------------------------------------ */
 
-static void send_all(struct world *w, struct world_effects *fx, const struct nodosum_effects *n)
+static void send_all(struct world *w, uint32_t node, struct world_effects *fx, const struct nodosum_effects *n)
 {
     for (uint32_t i = 0; i < n->sends; i++) {
         const struct nodosum_send *s = &n->send[i];
         uint32_t to = node_at(&s->at);
+        tenant_truth(w)->node[node].spoke_us[to] = w->now_us;
         /* A seal is for one key: at another's door it is noise. */
         if (!s->has_id || tenant_of(&s->to) == to) {
             world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_SEND, .to = to}, s->packet.bytes,
@@ -174,14 +208,31 @@ static void tell_events(struct world *w, uint32_t node, struct tenant_seat *s, s
     } while (count > 0);
 }
 
+static enum err update(struct tenant_truth *t, struct tenant_seat *s, const struct world_event *ev,
+                       struct nodosum_effects *n)
+{
+    uint8_t meta[META];
+
+    set_meta(t, meta);
+    return nodosum_core_update(s->core, ev->now_us, meta, META, n);
+}
+
+static enum err offer(struct world *w, uint32_t node, struct tenant_seat *s, const struct world_event *ev,
+                      struct nodosum_effects *n)
+{
+    struct tenant_node *t = &tenant_truth(w)->node[node];
+
+    set_offers(w, t);
+    tenant_truth(w)->offerings++;
+    return nodosum_core_offer(s->core, ev->now_us, t->offers, t->offers_size, n);
+}
+
 static void order(struct world *w, uint32_t node, struct tenant_seat *s, const struct world_event *ev,
                   struct nodosum_effects *n)
 {
     struct tenant_truth *t = tenant_truth(w);
-    uint8_t meta[META];
-
     /* One seed must stay, or nobody can find anybody: the first. */
-    uint64_t what = node == 0 ? TENANT_UPDATE : ev->value;
+    uint64_t what = node == 0 && ev->value != TENANT_OFFER ? TENANT_UPDATE : ev->value;
 
     if (what == TENANT_VANISH) {
         world_say(w, "node %" PRIu32 " vanishes", node);
@@ -195,10 +246,9 @@ static void order(struct world *w, uint32_t node, struct tenant_seat *s, const s
         t->node[node].has_gone = true;
         t->node[node].gone_us = w->now_us;
     } else {
-        set_meta(t, meta);
-        enum err e = nodosum_core_update(s->core, ev->now_us, meta, META, n);
+        enum err e = what == TENANT_OFFER ? offer(w, node, s, ev, n) : update(t, s, ev, n);
         if (e != (s->is_leaving ? ERR_PRECONDITION : ERR_OK)) {
-            world_fail(w, "node %" PRIu32 ": update: %s", node, err_name(e));
+            world_fail(w, "node %" PRIu32 ": %s: %s", node, what == TENANT_OFFER ? "offer" : "update", err_name(e));
         }
     }
 }
@@ -225,6 +275,7 @@ static void step(struct world *w, uint32_t node, void *state, const struct world
         break;
     case WORLD_EV_PACKET:
         from = tenant_id(ev->from);
+        tenant_truth(w)->node[node].spoke_us[ev->from] = w->now_us;
         at = address_of(ev->from);
         if (nodosum_core_packet(s->core, ev->now_us, &from, &at, ev->bytes, ev->size, &n) != ERR_OK) {
             world_fail(w, "node %" PRIu32 " refuses a packet of %" PRIu32, node, ev->from);
@@ -242,7 +293,7 @@ static void step(struct world *w, uint32_t node, void *state, const struct world
         return;
     }
     s->has_left = n.has_left;
-    send_all(w, fx, &n);
+    send_all(w, node, fx, &n);
     tell_events(w, node, s, fx);
     if (n.due_us != UINT64_MAX) {
         world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_TIMER, .value = n.due_us}, NULL, 0);
@@ -268,7 +319,9 @@ void tenant_begin_truth(struct world *w, uint32_t nodes)
         t->node[i].believed = calloc(nodes, sizeof *t->node[i].believed);
         t->node[i].suspect_us = calloc(nodes, sizeof *t->node[i].suspect_us);
         t->node[i].suspect_of = calloc(nodes, sizeof *t->node[i].suspect_of);
-        if (t->node[i].believed == NULL || t->node[i].suspect_us == NULL || t->node[i].suspect_of == NULL) {
+        t->node[i].spoke_us = calloc(nodes, sizeof *t->node[i].spoke_us);
+        if (t->node[i].believed == NULL || t->node[i].suspect_us == NULL || t->node[i].suspect_of == NULL ||
+            t->node[i].spoke_us == NULL) {
             abort();
         }
     }
@@ -282,6 +335,7 @@ static void fini(struct world *w)
         free(t->node[i].believed);
         free(t->node[i].suspect_us);
         free(t->node[i].suspect_of);
+        free(t->node[i].spoke_us);
     }
     free(t);
 }

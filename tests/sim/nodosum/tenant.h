@@ -3,11 +3,13 @@
 #define CELL_TESTS_SIM_NODOSUM_TENANT_H
 
 #include "nodosum/core.h"
+#include "nodosum/offers.h"
 #include "tests/sim/world/world.h"
 
 enum tenant_order {
     TENANT_LEAVE,
     TENANT_UPDATE,
+    TENANT_OFFER,
     TENANT_VANISH, /* silent for good: as if the machine were gone; until the world crashes and restarts it */
     TENANT_ORDERS,
 };
@@ -32,6 +34,10 @@ struct tenant_node {
     uint64_t *suspect_us;       /* [nodes] since when it is seen as suspect in one incarnation; 0: it is not */
     uint64_t *suspect_of;       /* [nodes] that incarnation */
     uint64_t believed_count;
+    uint8_t offers[NODOSUM_OFFERS_BYTES]; /* what it offers, in this life                        */
+    uint16_t offers_size;
+    uint64_t offered_us;        /* … since then */
+    uint64_t *spoke_us;         /* [nodes] when it last sent it a packet or had one of it; 0: never */
 };
 
 struct tenant_truth {
@@ -41,7 +47,7 @@ struct tenant_truth {
     uint32_t seeds;
     uint32_t tables;             /* members a table is made for; 0: as many as there are nodes, and one */
     bool forgets;                /* a restart begins at incarnation 1: the node has lost all it knew      */
-    uint64_t updates;
+    uint64_t updates, offerings;
     /* for whoever measures; may be NULL */
     void (*event)(struct world *w, uint32_t node, uint32_t about, enum nodosum_change change);
     /* sums over all lives, for floors and measurements */
@@ -57,6 +63,9 @@ struct nodosum *tenant_core(const struct world *w, uint32_t node); /* NULL: it i
 /* A node's id, and back; WORLD_NODES_MAX: nobody's. */
 struct nodosum_id tenant_id(uint32_t node);
 uint32_t tenant_of(const struct nodosum_id *id);
+
+/* Others that a node spoke with in the last `within_us`: each costs it a session. */
+uint32_t tenant_sessions(const struct world *w, uint32_t node, uint64_t within_us);
 
 /* Counters of all that run now and ran before. */
 struct nodosum_counters tenant_sum(const struct world *w);

@@ -15,7 +15,7 @@ enum {
 };
 
 static struct nodosum_counters sum;
-static uint64_t joined, failed, went, updated, false_deaths, forgetful;
+static uint64_t joined, failed, went, updated, false_deaths, forgetful, offerings;
 
 /* Sizes: half are small, where corners are met, some large. */
 static uint32_t draw_nodes(struct world *w)
@@ -49,7 +49,7 @@ static void plan(struct world *w)
         uint64_t kind = dice_below(&w->dice, DICE_ORDER, 8);
         world_order(w, 0, (uint32_t)dice_below(&w->dice, DICE_ORDER, w->set.nodes),
                     dice_below(&w->dice, DICE_ORDER, w->set.calm_us),
-                    kind < TENANT_ORDERS ? kind : TENANT_UPDATE);
+                    kind < TENANT_ORDERS ? kind : kind % 2 == 0 ? TENANT_UPDATE : TENANT_OFFER);
     }
 }
 
@@ -68,6 +68,7 @@ static void add(const struct world *w)
     went += t->went;
     updated += t->updated;
     false_deaths += t->false_deaths;
+    offerings += t->offerings;
 }
 
 static bool end(bool is_whole)
@@ -76,7 +77,7 @@ static bool end(bool is_whole)
         const char *name;
         uint64_t count, least;
     } floor[] = {
-        {"joins", joined, 5000}, {"failures", failed, 1000}, {"leaves", went, 200}, {"updates", updated, 500},
+        {"joins", joined, 5000}, {"failures", failed, 1000}, {"leaves", went, 200}, {"updates", updated, 500}, {"offers", offerings, 200},
         {"false deaths", false_deaths, 500}, {"worlds of forgetful nodes", forgetful, 10},
         {"probes", sum.probes, 50000}, {"failed probes", sum.probes_failed, 2000},
         {"late answers", sum.acks_late, 100}, {"times late", sum.lateness, 40},

@@ -248,6 +248,19 @@ void world_rest(struct world *w, uint32_t node, uint64_t value)
     }
 }
 
+/* A core that wants its next step at once, for ever, would be a world without an end: it is a failure. */
+static void count_step(struct world *w, uint32_t node)
+{
+    w->count.of[COUNT_STEPS]++;
+    if (w->now_us >= w->second_us + 1000000) {
+        w->second_us = w->now_us;
+        w->second_steps = 0;
+    }
+    if (++w->second_steps > (uint64_t)WORLD_STORM_STEPS * w->set.nodes) {
+        world_fail(w, "node %" PRIu32 " and others take %" PRIu64 " steps within a second", node, w->second_steps);
+    }
+}
+
 void world_step(struct world *w, uint32_t node, uint8_t tenant, struct world_event *ev)
 {
     struct world_node *n = &w->node[node];
@@ -256,7 +269,7 @@ void world_step(struct world *w, uint32_t node, uint8_t tenant, struct world_eve
     assert(n->is_up && n->rest == NULL);
     ev->now_us = clock_mono_us(&n->clock, w->now_us);
     ev->wall_us = clock_wall_us(&n->clock, w->now_us);
-    w->count.of[COUNT_STEPS]++;
+    count_step(w, node);
     world_digest(w, w->now_us ^ (uint64_t)node << 48 ^ (uint64_t)ev->kind << 60);
     w->fx->count = 0;
     w->fx->used = 0;

@@ -21,6 +21,7 @@ enum {
     WORLD_BYTES_MAX = 1 << 20,   /* of one step's packets and writes together */
     WORLD_INBOX_MAX = 256,       /* packets that wait for a busy node: a socket's buffer (rmem_default) */
     WORLD_WHY_SIZE = 256,
+    WORLD_STORM_STEPS = 50000,   /* a node in one virtual second: more, and a core goes round in circles */
 };
 
 struct world;
@@ -132,6 +133,7 @@ struct world {
     char why[WORLD_WHY_SIZE];
     uint64_t failed_us;
     uint64_t digest;                 /* of everything that happened */
+    uint64_t second_us, second_steps; /* when a virtual second began, and the steps since then */
     struct count count;
     struct net net;
     struct queue queue;

@@ -16,6 +16,7 @@
 #include "common/run/cell.h"
 #include "common/run/fd.h"
 #include "knock.h"
+#include "pour.h"
 #include "probe.pb-c.h"
 #include "probe.schema.h"
 
@@ -158,6 +159,7 @@ static void on_answered(void *context, enum err e, const struct ProtobufCMessage
         const Cell__Probe__EchoReply *got = (const Cell__Probe__EchoReply *)message;
         reply.text = got->text;
         reply.caller = got->caller;
+        reply.config = got->config;
     } else if (e == ERR_OK) {
         reply.remaining_ms = ((const Cell__Probe__LaterReply *)message)->remaining_ms;
     }
@@ -173,6 +175,7 @@ static enum err ask_other(void *state, struct cell_call *call, const void *reque
     const Cell__Probe__AskRequest *ask = request;
     Cell__Probe__EchoRequest echo_request = CELL__PROBE__ECHO_REQUEST__INIT;
     Cell__Probe__LaterRequest later_request = CELL__PROBE__LATER_REQUEST__INIT;
+    Cell__Probe__WriteRequest write_request = CELL__PROBE__WRITE_REQUEST__INIT; /* no bytes: refused */
     struct asked *asked = calloc(1, sizeof *asked);
 
     if (asked == NULL) {
@@ -192,6 +195,11 @@ static enum err ask_other(void *state, struct cell_call *call, const void *reque
         .done = on_answered,
         .context = asked,
     };
+    if (ask->write) {
+        out.operation = CELL__PROBE__OP__OP_WRITE;
+        out.request = &write_request.base;
+        out.reply = &cell__probe__write_reply__descriptor;
+    }
     enum err e = cell_ask(probe->cell, &out);
     if (e != ERR_OK) {
         free(asked);
@@ -342,6 +350,20 @@ static enum err use_sockets(void *state, struct cell_call *call, const void *req
     return cell_reply(call, &reply);
 }
 
+static enum err pour_parts(void *state, struct cell_call *call, const void *request)
+{
+    const struct probe *probe = state;
+
+    return pour(probe->cell, call, request);
+}
+
+static enum err drink_parts(void *state, struct cell_call *call, const void *request)
+{
+    const struct probe *probe = state;
+
+    return drink(probe->cell, call, request);
+}
+
 static const struct cell_op ops[] = {
     {CELL__PROBE__OP__OP_ECHO, &cell__probe__echo_request__descriptor, echo},
     {CELL__PROBE__OP__OP_EXIT, &cell__probe__exit_request__descriptor, leave},
@@ -354,6 +376,8 @@ static const struct cell_op ops[] = {
     {CELL__PROBE__OP__OP_EAT, &cell__probe__eat_request__descriptor, eat},
     {CELL__PROBE__OP__OP_KNOCK, &cell__probe__knock_request__descriptor, knock_on},
     {CELL__PROBE__OP__OP_SOCKET, &cell__probe__socket_request__descriptor, use_sockets},
+    {CELL__PROBE__OP__OP_POUR, &cell__probe__pour_request__descriptor, pour_parts},
+    {CELL__PROBE__OP__OP_DRINK, &cell__probe__drink_request__descriptor, drink_parts},
 };
 
 static const struct cell_syscall syscalls[] = {

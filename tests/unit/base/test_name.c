@@ -125,6 +125,8 @@ static void a_reference_is_taken_apart(void)
         {"lab/raft", "lab", "raft", "", -1, "with namespace"},
         {"raft@n1", "", "raft", "n1", -1, "with node"},
         {"lab/raft.12@n1", "lab", "raft", "n1", 12, "all parts"},
+        {"raft@*", "", "raft", "*", -1, "any other node"},
+        {"lab/raft@*", "lab", "raft", "*", -1, "with its namespace"},
         {"7.7", "", "7", "", 7, "digits are a name before the dot"},
         {N64 "/" N64 ".9999@" N64, N64, N64, N64, 9999, "the longest there is"},
     };
@@ -169,6 +171,13 @@ static void what_is_no_reference_is_refused(void)
         {"@n1", "a node without a cell"},
         {"a@b@c", "two nodes"},
         {"raft@n1.2", "an instance after the node"},
+        {"raft.2@*", "the number of an instance of no node"},
+        {"raft@*.2", "the same behind it"},
+        {"raft@**", "two stars"},
+        {"raft@n*", "a star stands alone"},
+        {"*@n1", "a star for the cell"},
+        {"*/raft", "a star for the namespace"},
+        {"*", "a star alone"},
         {"raft@lab/n1", "a namespace after the node"},
         {"-raft", "an option"},
         {"lab/-raft", "an option after a slash"},
@@ -287,6 +296,8 @@ static void a_grant_reaches_the_nodes_it_names_and_no_others(void)
         {{"raft", "*", "*"}, "dht", "n2", false},   {{"*", "n1", "*"}, "dht", "n1", true},
         {{"*", "n1", "*"}, "dht", "n2", false},     {{"raft", "", "*"}, "raft", "n1", false},
         {{"*", "", "Get"}, "raft", "n1", false},    {{"raft", "n1", "*"}, "raft", "*", false},
+        {{"raft", "*", "*"}, "raft", "*", true},    {{"*", "n1", "*"}, "raft", "*", false},
+        {{"raft", "*", "*"}, "dht", "*", false},    {{"raft", "", "*"}, "raft", "*", false},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -325,7 +336,7 @@ static void drawn_texts_are_judged_as_by_the_regular_expression(void)
     rng_init(&r, 8);
     REQUIRE(regcomp(&name, "^" NAME "$", REG_EXTENDED | REG_NOSUB) == 0, "compiles");
     REQUIRE(regcomp(&operation, "^[A-Z][A-Za-z0-9]{0,63}$", REG_EXTENDED | REG_NOSUB) == 0, "too");
-    REQUIRE(regcomp(&ref, "^(" NAME "/)?" NAME "([.](0|[1-9][0-9]{0,3}))?(@" NAME ")?$",
+    REQUIRE(regcomp(&ref, "^(" NAME "/)?" NAME "(([.](0|[1-9][0-9]{0,3}))?(@" NAME ")?|@[*])$",
                     REG_EXTENDED | REG_NOSUB) == 0, "too");
     REQUIRE(regcomp(&op, "^(" NAME "[.]([A-Z][A-Za-z0-9]{0,63}|[*])|[*][.][A-Z][A-Za-z0-9]{0,63}|"
                     NAME "@(" NAME "|[*])[.][*]|[*]@" NAME "[.][*])$",

@@ -123,10 +123,128 @@ static void no_bit_may_differ(void)
     }
 }
 
+/* ---- IK ------------------------------------------------------------------------------------------------- */
+
+/* The same source's Noise_IK_25519_ChaChaPoly_BLAKE2b: same prologue, ephemeral keys and acceptor. */
+static const char ik_static[] = "e61ef9919cde45dd5f82166404bd08e38bceb5dfdfded0a34c8df7ed542214d1";
+static const char ik_hash[] = "1c8fa891cb414fedba6daa7c6f4ae0a6d98e5f9768cc9cecd27e805614943ee9"
+                              "c8a1b27fbfb76dc197255c8aa69f6b4285c423840b8bedf45e652ca64f797d81";
+static const struct {
+    const char *payload, *sealed;
+} ik_messages[] = {
+    {"4c756477696720766f6e204d69736573",
+     "ca35def5ae56cec33dc2036731ab14896bc4c75dbb07a61f879f8e3afa4c7944ba83a447b38c83e327ad936929812f62"
+     "4884847b7831e95e197b2f797088efdd2f88f1db7e1fb0e99c64419097af91cee64e470f4b6fcd9298ce0b56fe20f86e"
+     "13bf70439c538e3602a7127af71a29cc"},
+    {"4d757272617920526f746862617264",
+     "95ebc60d2b1fa672c1f46a8aa265ef51bfe38e7ccb39ec5be34069f1448088439f069b267a06b3de3ecb1043bcb098e9"
+     "af91d9c64748d998c7b47890871571"},
+    {"462e20412e20486179656b", "cd54383060e7a28434cca27fb1cc524cfbabeb18181589df219d07"},
+    {"4361726c204d656e676572", "a856d3bf0246bfc476c655009cd1ed677b8dcc5b349ae8ef2a05f2"},
+    {"4a65616e2d426170746973746520536179", "49063084b2c51f098337cb8a13739ac848f907e67cfb2cc8a8b60586467aa02fc7"},
+    {"457567656e2042f6686d20766f6e2042617765726b",
+     "8b9709d23b47e4639df7678d7a21741eba4ef1e9c60383001c7435549c20f9d56f30e935d3"},
+};
+
+static void begin_ik(struct noise *c, struct noise *a)
+{
+    uint8_t said[64], key[NOISE_KEY], own[2][NOISE_KEY], ephemeral[2][NOISE_KEY];
+    size_t size = from_hex(prologue, said);
+
+    from_hex(static_public, key);
+    from_hex(ik_static, own[0]);
+    from_hex(static_secret, own[1]);
+    from_hex(ephemeral_hex[0], ephemeral[0]);
+    from_hex(ephemeral_hex[1], ephemeral[1]);
+    noise_ik_init(c, true, said, size, own[0], key, ephemeral[0]);
+    noise_ik_init(a, false, said, size, own[1], key, ephemeral[1]);
+}
+
+static void check_ik(size_t index, const uint8_t *bytes, size_t size)
+{
+    uint8_t expected[160];
+
+    CHECK(from_hex(ik_messages[index].sealed, expected) == size && memcmp(expected, bytes, size) == 0,
+          "IK, message %zu", index);
+}
+
+static void the_vector_of_ik_holds(void)
+{
+    struct noise c, a;
+    struct noise_cipher send[2], receive[2];
+    uint8_t text[64], out[160], back[64], hash[NOISE_HASH], own[NOISE_KEY], own_public[NOISE_KEY];
+
+    begin_ik(&c, &a);
+    size_t size = from_hex(ik_messages[0].payload, text);
+    REQUIRE(noise_ik_write_first(&c, text, size, out) == ERR_OK, "the first message");
+    check_ik(0, out, size + NOISE_IK_FIRST);
+    REQUIRE(noise_ik_read_first(&a, out, size + NOISE_IK_FIRST, back) == ERR_OK, "is read");
+    CHECK(memcmp(back, text, size) == 0, "with its payload");
+    from_hex(ik_static, own);
+    (void)crypto_scalarmult_base(own_public, own);
+    CHECK(memcmp(a.peer, own_public, NOISE_KEY) == 0, "and whose it is");
+    size = from_hex(ik_messages[1].payload, text);
+    REQUIRE(noise_ik_write_second(&a, text, size, out) == ERR_OK, "the second");
+    check_ik(1, out, size + NOISE_MESSAGE);
+    REQUIRE(noise_ik_read_second(&c, out, size + NOISE_MESSAGE, back) == ERR_OK, "is read");
+    CHECK(memcmp(back, text, size) == 0, "with its payload");
+    from_hex(ik_hash, hash);
+    CHECK(memcmp(c.hash, hash, sizeof hash) == 0 && memcmp(a.hash, hash, sizeof hash) == 0, "one hash");
+    noise_split(&c, &send[0], &receive[0]);
+    noise_split(&a, &send[1], &receive[1]);
+    for (size_t i = 2; i < ARRAY_LEN(ik_messages); i++) {
+        size = from_hex(ik_messages[i].payload, text);
+        noise_seal(&send[i % 2], text, size, out);
+        check_ik(i, out, size + NOISE_TAG);
+        REQUIRE(noise_open(&receive[1 - i % 2], out, size + NOISE_TAG, back) == ERR_OK, "IK, message %zu", i);
+    }
+}
+
+static void no_bit_of_ik_may_differ(void)
+{
+    uint8_t first[NOISE_IK_FIRST + 4], second[NOISE_MESSAGE + 4], back[8], zero[NOISE_IK_FIRST] = {0};
+    uint8_t other[NOISE_KEY] = {9}, key[NOISE_KEY];
+    struct noise c, a, c2, a2;
+
+    begin_ik(&c, &a);
+    REQUIRE(noise_ik_write_first(&c, (const uint8_t *)"abcd", 4, first) == ERR_OK, "first");
+    for (size_t bit = 0; bit < 8 * sizeof first; bit++) {
+        a2 = a;
+        first[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        CHECK(noise_ik_read_first(&a2, first, sizeof first, back) == ERR_FORGED, "IK, first, bit %zu", bit);
+        first[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    a2 = a;
+    CHECK(noise_ik_read_first(&a2, first, NOISE_IK_FIRST - 1, back) == ERR_MALFORMED, "too short");
+    a2 = a;
+    CHECK(noise_ik_read_first(&a2, zero, sizeof zero, back) == ERR_FORGED, "a key of small order");
+    REQUIRE(noise_ik_read_first(&a, first, sizeof first, back) == ERR_OK, "the true one");
+    REQUIRE(noise_ik_write_second(&a, (const uint8_t *)"efgh", 4, second) == ERR_OK, "second");
+    for (size_t bit = 0; bit < 8 * sizeof second; bit++) {
+        c2 = c;
+        second[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        CHECK(noise_ik_read_second(&c2, second, sizeof second, back) == ERR_FORGED, "IK, second, bit %zu", bit);
+        second[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    /* Somebody else who plays the first message again cannot read the answer. */
+    c2 = c;
+    memcpy(c2.own, other, sizeof other);
+    CHECK(noise_ik_read_second(&c2, second, sizeof second, back) == ERR_FORGED, "without the connector's static key");
+    c2 = c;
+    memcpy(c2.secret, other, sizeof other);
+    CHECK(noise_ik_read_second(&c2, second, sizeof second, back) == ERR_FORGED, "without its ephemeral key");
+    /* An acceptor with another key reads nothing. */
+    (void)crypto_scalarmult_base(key, other);
+    noise_ik_init(&a2, false, NULL, 0, other, key, other);
+    CHECK(noise_ik_read_first(&a2, first, sizeof first, back) == ERR_FORGED, "another acceptor");
+}
+
 int main(void)
 {
     REQUIRE(sodium_init() >= 0, "libsodium");
     the_vector_holds();
     no_bit_may_differ();
+    the_vector_of_ik_holds();
+    no_bit_of_ik_may_differ();
     return CHECK_RESULT();
 }

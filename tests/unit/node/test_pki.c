@@ -103,6 +103,67 @@ static void a_request_needs_its_key(void)
     CHECK(pki_request("no key", "a", other, &other_size) == ERR_MALFORMED, "no key");
 }
 
+static char list[PKI_LIST_MAX], other_list[PKI_LIST_MAX];
+
+static void a_certificate_is_renewed_for_its_own_key(void)
+{
+    struct pki_facts before, after;
+    struct pki_who other = who;
+    char old[PKI_PEM_MAX], fresh[PKI_PEM_MAX], foreign_key[PKI_PEM_MAX], foreign_ca[PKI_PEM_MAX], foreign[PKI_PEM_MAX];
+    uint64_t later = NOW + 2000 * (uint64_t)DAY;
+
+    REQUIRE(pki_issue(ca_key, ca, request, request_size, &who, NOW, old) == ERR_OK, "issued");
+    REQUIRE(pki_renew(ca_key, ca, old, &who, later, fresh) == ERR_OK, "renewed long after its end, without a request");
+    REQUIRE(pki_check(ca, old, node_key, &before) == ERR_OK && pki_check(ca, fresh, node_key, &after) == ERR_OK,
+            "for the same key");
+    CHECK(after.not_after_s == later + PKI_NODE_DAYS * (uint64_t)DAY, "until then");
+    CHECK(memcmp(before.serial, after.serial, PKI_SERIAL) != 0 && before.serial[0] >= 0x40, "with another number");
+    CHECK(pki_same_key(old, fresh) && !pki_same_key(old, ca) && !pki_same_key(old, ""), "which can be seen without it");
+    memset(other.id, 0x2d, sizeof other.id);
+    CHECK(pki_renew(ca_key, ca, old, &other, NOW, fresh) == ERR_FORGED, "not for who has another's certificate");
+    REQUIRE(pki_key(foreign_key) == ERR_OK && pki_authority(foreign_key, who.cluster_id, NOW, foreign_ca) == ERR_OK &&
+                pki_issue(foreign_key, foreign_ca, request, request_size, &who, NOW, foreign) == ERR_OK,
+            "another authority of the same name");
+    CHECK(pki_renew(ca_key, ca, foreign, &who, NOW, fresh) == ERR_FORGED, "not over its word");
+    CHECK(pki_renew(ca_key, ca, "", &who, NOW, fresh) == ERR_MALFORMED, "no certificate");
+    CHECK(pki_renew(node_key, ca, old, &who, NOW, fresh) == ERR_INVALID, "no authority's key");
+}
+
+static void a_list_has_a_number_and_a_signature(void)
+{
+    static struct pki_revoked many[2000];
+    char foreign_key[PKI_PEM_MAX], foreign_ca[PKI_PEM_MAX];
+    uint32_t number = 0;
+    size_t len = 0, most = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(many); i++) {
+        memset(many[i].serial, (int)(0x40 + i % 60), PKI_SERIAL);
+        many[i].since_s = NOW;
+    }
+    REQUIRE(pki_list(ca_key, ca, 7, many, 3, NOW, list, &len) == ERR_OK && strlen(list) == len, "a list");
+    CHECK(pki_list_check(ca, list, &number) == ERR_OK && number == 7, "is read: %u", number);
+    REQUIRE(pki_list(ca_key, ca, 1, NULL, 0, NOW, other_list, &len) == ERR_OK, "of nobody");
+    CHECK(pki_list_check(ca, other_list, &number) == ERR_OK && number == 1, "is one too");
+    REQUIRE(pki_list(ca_key, ca, 0x7fffffff, many, 1024, NOW, other_list, &len) == ERR_OK, "of as many as an issuer keeps");
+    CHECK(pki_list_check(ca, other_list, &number) == ERR_OK && number == 0x7fffffff, "%zu bytes", len);
+    for (most = 1024; most < ARRAY_LEN(many) && pki_list(ca_key, ca, 1, many, most, NOW, other_list, &len) == ERR_OK;
+         most += 16) {
+        CHECK(len < PKI_LIST_MAX, "%zu", len);
+    }
+    CHECK(most < ARRAY_LEN(many), "past what fits it is refused");
+    REQUIRE(pki_key(foreign_key) == ERR_OK && pki_authority(foreign_key, who.cluster_id, NOW, foreign_ca) == ERR_OK, "other");
+    REQUIRE(pki_list(foreign_key, foreign_ca, 7, many, 3, NOW, other_list, &len) == ERR_OK, "another authority's");
+    CHECK(pki_list_check(ca, other_list, &number) == ERR_FORGED, "is not ours");
+    CHECK(pki_list(foreign_key, ca, 7, many, 3, NOW, other_list, &len) == ERR_INVALID, "nor with its key");
+    CHECK(pki_list_check(ca, ca, &number) == ERR_MALFORMED && pki_list_check(ca, "", &number) == ERR_MALFORMED, "none");
+    for (char *at = strchr(list, '\n') + 1; strncmp(at, "-----", 5) != 0; at = strchr(at, '\n') + 1) {
+        char was = *at;
+        *at = was == 'A' ? 'B' : 'A';
+        CHECK(pki_list_check(ca, list, &number) != ERR_OK, "a character of %.20s", at);
+        *at = was;
+    }
+}
+
 static void dates_are_the_calendars(void)
 {
     static const uint64_t at[] = {0, 59, 951782399, 951782400, 1764316800, 4102444799, 253402300799};
@@ -128,6 +189,8 @@ int main(void)
     a_certificate_says_who();
     what_is_not_ours_is_refused();
     a_request_needs_its_key();
+    a_certificate_is_renewed_for_its_own_key();
+    a_list_has_a_number_and_a_signature();
     dates_are_the_calendars();
     return CHECK_RESULT();
 }

@@ -32,7 +32,8 @@ static void a_first_payload_takes_two_round_trips(void)
     CHECK(!kit_take(&b, 5, &d, &none) && b.taken == 1 && b.size == 5 && memcmp(b.bytes, "knock", 5) == 0, "it is there");
     CHECK(memcmp(b.from_id, a.keys.id, NODE_ID_LEN) == 0, "with its true sender");
     CHECK(!kit_next(&a, 5, &d) && !kit_next(&b, 5, &d), "that was all");
-    CHECK(sealed_due_ms(a.sealed) == UINT64_MAX && sealed_due_ms(b.sealed) == UINT64_MAX, "nothing is due");
+    CHECK(sealed_due_ms(a.sealed) == 5 + SEALED_IDLE_MS && sealed_due_ms(b.sealed) == 5 + SEALED_IDLE_MS,
+          "nothing is due but to look whether they still need each other");
     CHECK(kit_send(&b, 6, &a, "who is there", 12, &d), "now both send at once");
     CHECK(!kit_take(&a, 6, &d, &none) && a.taken == 1, "and are understood");
     kit_end(&a);
@@ -347,6 +348,33 @@ static void keys_rotate_without_a_gap(void)
     kit_end(&b);
 }
 
+/* Whoever hears of the new key last finds that the other has it: nobody waits for the minute of SEALED_RENEW_MS. */
+static void the_new_key_is_used_as_soon_as_both_have_it(void)
+{
+    struct kit_node a = kit_node(1, 1, 1), b = kit_node(2, 1, 1);
+    struct kit_datagram d, none;
+    const struct node_keys one = kit_keys(1, 2, 2), two = kit_keys(2, 2, 2);
+    uint32_t sent = 0;
+
+    kit_meet(&a, &b, 0);
+    for (uint64_t now_ms = 10; now_ms <= 1000; now_ms += 10) {
+        if (now_ms == 200) {
+            CHECK(sealed_rekey(a.sealed, &one) == ERR_OK, "one of them");
+        } else if (now_ms == 600) {
+            CHECK(epoch_in_use(&a, &b) == 1 && sealed_rekey(b.sealed, &two) == ERR_OK, "then the other");
+        }
+        CHECK(kit_send(&a, now_ms, &b, "x", 1, &d) && !kit_take(&b, now_ms, &d, &none), "at %u", (unsigned)now_ms);
+        CHECK(kit_send(&b, now_ms, &a, "x", 1, &d) && !kit_take(&a, now_ms, &d, &none), "at %u", (unsigned)now_ms);
+        (void)kit_talk(&a, &b, now_ms);
+        sent++;
+        CHECK(now_ms < 630 || (epoch_in_use(&a, &b) == 2 && epoch_in_use(&b, &a) == 2), "both use it at %u", (unsigned)now_ms);
+    }
+    CHECK(a.taken == sent && b.taken == sent + 1, "nothing is lost: %u, %u", a.taken, b.taken);
+    CHECK(sealed_count(a.sealed)->hellos + sealed_count(b.sealed)->hellos <= 8, "asked twice, not all the time");
+    kit_end(&a);
+    kit_end(&b);
+}
+
 /* ---- limits ------------------------------------------------------------------------------------- */
 
 static void a_payload_has_a_size(void)
@@ -446,6 +474,33 @@ static void the_longest_unused_peer_goes_first(void)
         kit_end(&n[i]);
     }
     kit_end(&a);
+}
+
+/* Both forget each other when neither has used the session for a minute, and meet again when they want to. */
+static void idle_sessions_are_given_up(void)
+{
+    struct kit_node a = kit_node(1, 1, 1), b = kit_node(2, 1, 1), c = kit_node(3, 1, 1);
+    struct sealed_peer_numbers numbers;
+    struct kit_datagram d, none;
+    uint64_t used_ms = 1000 + SEALED_IDLE_MS / 2;
+
+    kit_meet(&a, &b, 1000);
+    kit_meet(&a, &c, 1000);
+    CHECK(sealed_due_ms(a.sealed) == 1000 + SEALED_IDLE_MS, "somebody is looked for in a minute");
+    CHECK(kit_send(&b, used_ms, &a, "x", 1, &d) && !kit_take(&a, used_ms, &d, &none), "b is used again");
+    CHECK(!kit_next(&a, 999 + SEALED_IDLE_MS, &d) && sealed_count(a.sealed)->peers == 2, "not before a minute");
+    CHECK(!kit_next(&a, 1000 + SEALED_IDLE_MS, &d) && !sealed_count_peer(a.sealed, c.keys.id, &numbers), "then c goes");
+    CHECK(sealed_count_peer(a.sealed, b.keys.id, &numbers) && sealed_count(a.sealed)->idle == 1, "and b stays");
+    CHECK(sealed_due_ms(a.sealed) == used_ms + SEALED_IDLE_MS, "for a minute");
+    CHECK(!kit_next(&a, used_ms + SEALED_IDLE_MS, &d) && !kit_next(&b, used_ms + SEALED_IDLE_MS, &d), "which ends");
+    CHECK(sealed_count(a.sealed)->peers == 0 && sealed_count(b.sealed)->peers == 0, "on both sides");
+    CHECK(sealed_due_ms(a.sealed) == UINT64_MAX, "nothing more is due");
+    CHECK(!kit_send(&a, used_ms + SEALED_IDLE_MS, &b, "again", 5, &d), "no session any more");
+    (void)kit_talk(&a, &b, used_ms + SEALED_IDLE_MS);
+    CHECK(b.size == 5 && memcmp(b.bytes, "again", 5) == 0, "and they meet anew");
+    kit_end(&a);
+    kit_end(&b);
+    kit_end(&c);
 }
 
 static void counters_end(void)
@@ -558,10 +613,12 @@ int main(void)
     a_restarted_peer_says_so();
     silence_is_noticed();
     keys_rotate_without_a_gap();
+    the_new_key_is_used_as_soon_as_both_have_it();
     a_payload_has_a_size();
     few_wait();
     few_strangers_are_asked();
     the_longest_unused_peer_goes_first();
+    idle_sessions_are_given_up();
     counters_end();
     answers_have_a_budget();
     a_token_ends();

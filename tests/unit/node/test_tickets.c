@@ -103,8 +103,8 @@ static void who_may_join(void)
         CHECK((found != NULL ? found->left : 0) == rows[i].left, "row %zu: %s: uses left", i, rows[i].why);
         CHECK(v == TOKEN_GRANTED || t.members == members, "row %zu: nobody came in", i);
     }
-    CHECK(tickets_remove_member(&t, "nobody") == ERR_NOT_FOUND, "nobody has this name");
-    CHECK(tickets_remove_member(&t, "a2") == ERR_OK && tickets_remove_member(&t, "a2") == ERR_NOT_FOUND, "once");
+    CHECK(tickets_remove_member(&t, "nobody", NOW) == ERR_NOT_FOUND, "nobody has this name");
+    CHECK(tickets_remove_member(&t, "a2", NOW) == ERR_OK && tickets_remove_member(&t, "a2", NOW) == ERR_NOT_FOUND, "once");
 }
 
 static void a_revoked_token_lets_nobody_in(void)

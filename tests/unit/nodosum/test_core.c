@@ -182,6 +182,55 @@ static void metadata_is_told_with_a_new_incarnation(void)
     kit_close(&k);
 }
 
+static void offers_are_told_with_a_new_incarnation(void)
+{
+    uint8_t offers[NODOSUM_OFFERS_BYTES + 1] = {7};
+    struct nodosum_message m;
+    struct nodosum_view self;
+    struct nodosum_id id = kit_id(KIT_SELF);
+    struct kit k;
+
+    kit_open(&k, OTHERS + 1, OTHERS);
+    CHECK(nodosum_core_offer(k.n, k.now_us, offers, sizeof offers, &k.fx) == ERR_LIMIT, "a byte too long");
+    CHECK(nodosum_core_find(k.n, &id, &self) && self.incarnation == 1 && self.about->offers_size == 0, "untouched");
+    CHECK(nodosum_core_offer(k.n, k.now_us, offers, NODOSUM_OFFERS_BYTES, &k.fx) == ERR_OK, "as long as they may be");
+    CHECK(nodosum_core_find(k.n, &id, &self) && self.incarnation == 2 && self.about->meta_version == 2, "new");
+    for (int i = 0; i < 100 && kit_sent(&k, NODOSUM_PACKET_ALIVE, UINT32_MAX, &m) == 0; i++) {
+        kit_due(&k);
+    }
+    CHECK(m.about.offers_size == NODOSUM_OFFERS_BYTES && m.about.offers[0] == 7, "and told");
+    CHECK(nodosum_core_update(k.n, k.now_us, offers, 3, &k.fx) == ERR_OK && nodosum_core_find(k.n, &id, &self) &&
+              self.about->offers_size == NODOSUM_OFFERS_BYTES && self.incarnation == 3, "kept when metadata changes");
+    CHECK(nodosum_core_offer(k.n, k.now_us, NULL, 0, &k.fx) == ERR_OK && nodosum_core_find(k.n, &id, &self) &&
+              self.about->offers_size == 0 && self.about->meta_size == 3, "and taken back alone");
+    nodosum_core_leave(k.n, k.now_us, &k.fx);
+    CHECK(nodosum_core_offer(k.n, k.now_us, offers, 1, &k.fx) == ERR_PRECONDITION, "not while it leaves");
+    kit_close(&k);
+}
+
+static void who_moves_says_where_to(void)
+{
+    struct nodosum_address there = kit_address(500), nowhere = {.port = 7402}, doorless = kit_address(500);
+    struct nodosum_message m;
+    struct kit k;
+
+    kit_open(&k, OTHERS + 1, OTHERS);
+    kit_wait(&k, 10 * MS); /* those joined a while ago */
+    doorless.port = 0;
+    CHECK(nodosum_core_move(k.n, k.now_us, &nowhere, &k.fx) == ERR_INVALID, "no address");
+    CHECK(nodosum_core_move(k.n, k.now_us, &doorless, &k.fx) == ERR_INVALID, "no port");
+    CHECK(k.n->member[NODOSUM_SELF].incarnation == 1, "nothing is changed");
+    CHECK(nodosum_core_move(k.n, k.now_us, &there, &k.fx) == ERR_OK, "somewhere");
+    CHECK(kit_sent(&k, NODOSUM_PACKET_ALIVE, UINT32_MAX, &m) > 0 && m.incarnation == 2 &&
+              memcmp(&m.about.address, &there, sizeof there) == 0, "and told at once");
+    CHECK(nodosum_core_move(k.n, k.now_us, &there, &k.fx) == ERR_OK && k.n->member[NODOSUM_SELF].incarnation == 2,
+          "to the same place: no move");
+    nodosum_core_leave(k.n, k.now_us, &k.fx);
+    there.port++;
+    CHECK(nodosum_core_move(k.n, k.now_us, &there, &k.fx) == ERR_PRECONDITION, "not while it leaves");
+    kit_close(&k);
+}
+
 static void watchers_resume_or_are_told_to_list(void)
 {
     struct nodosum_event e[8];
@@ -256,6 +305,8 @@ int main(void)
     who_leaves_says_so_and_is_done();
     a_leave_waits_no_longer_than_it_may();
     metadata_is_told_with_a_new_incarnation();
+    offers_are_told_with_a_new_incarnation();
+    who_moves_says_where_to();
     watchers_resume_or_are_told_to_list();
     refused_packets_change_nothing();
     return CHECK_RESULT();

@@ -196,6 +196,11 @@ static void two_lives_of_one_incarnation_are_told_apart(void)
     CHECK(kit_hear(&k, OTHER, &m) == ERR_OK && k.n->member[NODOSUM_SELF].incarnation == 1, "that is itself");
     m.about.address.port++;
     CHECK(kit_hear(&k, OTHER, &m) == ERR_OK && k.n->member[NODOSUM_SELF].incarnation == 2, "that is a former self");
+    m.id = kit_id(WHO);
+    m.about = kit_about(WHO);
+    m.about.offers_size = 3;
+    CHECK(kit_hear(&k, OTHER, &m) == ERR_OK && kit_sent(&k, NODOSUM_PACKET_ALIVE, WHO, NULL) == 1,
+          "other offers in the same incarnation");
     kit_close(&k);
 }
 

@@ -7,13 +7,13 @@
 #include "nodosum/measure.h"
 #include "tests/support/check.h"
 
-enum { TEXT_SIZE = 1 << 16, AT_OFFERS = 20 };
+enum { TEXT_SIZE = 1 << 16, AT_LABELS = 28 };
 
 static struct nodosum_meta example(void)
 {
     struct nodosum_meta m = {.arch = NODOSUM_ARCH_X86_64, .cores = 2, .features = 5, .memory_mib = 4096,
-                             .free_mib = 1024, .load_hundredths = 150, .offers = 1, .labels = 1,
-                             .offer = {"greeter"}, .label = {{"zone", "eu-1.B"}}};
+                             .free_mib = 1024, .load_hundredths = 150, .epoch = 3, .crl = 9, .labels = 1,
+                             .label = {{"zone", "eu-1.B"}}};
     return m;
 }
 
@@ -41,19 +41,18 @@ static void what_is_made_up_is_refused(void)
         enum err e;
         const char *why;
     } rows[] = {
-        {0, 1, ERR_OK, "as it is"},
-        {0, 2, ERR_INCOMPATIBLE, "another version"},
+        {0, NODOSUM_META_VERSION, ERR_OK, "as it is"},
+        {0, 1, ERR_INCOMPATIBLE, "another version"},
         {1, 99, ERR_OK, "an architecture of the future"},
-        {AT_OFFERS, NODOSUM_META_OFFERS_MAX + 1, ERR_MALFORMED, "an offer too many"},
-        {AT_OFFERS, 2, ERR_MALFORMED, "more offers than there are"},
-        {AT_OFFERS + 1, 0, ERR_MALFORMED, "a name of nothing"},
-        {AT_OFFERS + 1, NODOSUM_META_VALUE_MAX + 1, ERR_MALFORMED, "a name too long"},
-        {AT_OFFERS + 2, '-', ERR_MALFORMED, "a name like an option"},
-        {AT_OFFERS + 2, '/', ERR_MALFORMED, "a name like a path"},
-        {AT_OFFERS + 2, 0, ERR_MALFORMED, "a name that ends early"},
-        {AT_OFFERS + 9, NODOSUM_META_LABELS_MAX + 1, ERR_MALFORMED, "a label too many"},
-        {AT_OFFERS + 9, 0, ERR_MALFORMED, "bytes after the end"},
-        {AT_OFFERS + 16, '\n', ERR_MALFORMED, "a value of two lines"},
+        {AT_LABELS, NODOSUM_META_LABELS_MAX + 1, ERR_MALFORMED, "a label too many"},
+        {AT_LABELS, 2, ERR_MALFORMED, "more labels than there are"},
+        {AT_LABELS, 0, ERR_MALFORMED, "bytes after the end"},
+        {AT_LABELS + 1, 0, ERR_MALFORMED, "a name of nothing"},
+        {AT_LABELS + 1, NODOSUM_META_VALUE_MAX + 1, ERR_MALFORMED, "a name too long"},
+        {AT_LABELS + 2, '-', ERR_MALFORMED, "a name like an option"},
+        {AT_LABELS + 2, '/', ERR_MALFORMED, "a name like a path"},
+        {AT_LABELS + 2, 0, ERR_MALFORMED, "a name that ends early"},
+        {AT_LABELS + 7, '\n', ERR_MALFORMED, "a value of two lines"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -73,7 +72,7 @@ static void metadata_has_a_limit(void)
     struct nodosum_meta m = {.labels = 4};
     uint8_t bytes[NODOSUM_META_MAX];
     uint16_t size = 0;
-    size_t left = NODOSUM_META_MAX - AT_OFFERS - 2 - 2 * 4;
+    size_t left = NODOSUM_META_MAX - AT_LABELS - 1 - 2 * 4;
 
     for (uint32_t i = 0; i < m.labels; i++) {
         size_t name = 1, value = i < 3 ? 60 : left - 3 * 61 - 1;
@@ -86,19 +85,38 @@ static void metadata_has_a_limit(void)
     CHECK(nodosum_meta_pack(&m, bytes, &size) == ERR_LIMIT && size == 7, "a character more");
 }
 
-/* As many offers as there may be, and one more that is there in full. */
+/* As many labels as there may be, and one more that is there in full. */
 static void lists_have_limits(void)
 {
-    for (uint32_t count = NODOSUM_META_OFFERS_MAX; count <= NODOSUM_META_OFFERS_MAX + 1; count++) {
-        uint8_t bytes[NODOSUM_META_MAX] = {NODOSUM_META_VERSION, [AT_OFFERS] = (uint8_t)count};
+    for (uint32_t count = NODOSUM_META_LABELS_MAX; count <= NODOSUM_META_LABELS_MAX + 1; count++) {
+        uint8_t bytes[NODOSUM_META_MAX] = {NODOSUM_META_VERSION, [AT_LABELS] = (uint8_t)count};
         struct nodosum_meta m;
         for (uint32_t i = 0; i < count; i++) {
-            bytes[AT_OFFERS + 1 + 2 * i] = 1;
-            bytes[AT_OFFERS + 2 + 2 * i] = 'o';
+            memcpy(bytes + AT_LABELS + 1 + 4 * i, "\1l\1v", 4);
         }
-        enum err e = nodosum_meta_unpack(bytes, AT_OFFERS + 2 + 2 * count, &m);
-        CHECK(e == (count <= NODOSUM_META_OFFERS_MAX ? ERR_OK : ERR_MALFORMED), "%u offers: %s", count, err_name(e));
+        enum err e = nodosum_meta_unpack(bytes, AT_LABELS + 1 + 4 * count, &m);
+        CHECK(e == (count <= NODOSUM_META_LABELS_MAX ? ERR_OK : ERR_MALFORMED), "%u labels: %s", count, err_name(e));
     }
+}
+
+/* The keys are read without the rest, and a member that says nothing has none. */
+static void keys_are_read_alone(void)
+{
+    struct nodosum_meta m = example();
+    uint8_t bytes[NODOSUM_META_MAX];
+    uint16_t size = 0;
+    uint32_t epoch, crl;
+
+    REQUIRE(nodosum_meta_pack(&m, bytes, &size) == ERR_OK, "it fits");
+    nodosum_meta_keys(bytes, size, &epoch, &crl);
+    CHECK(epoch == 3 && crl == 9, "epoch %u, crl %u", epoch, crl);
+    nodosum_meta_keys(bytes, AT_LABELS - 1, &epoch, &crl);
+    CHECK(epoch == 0 && crl == 0, "cut short: none");
+    nodosum_meta_keys(bytes, 0, &epoch, &crl);
+    CHECK(epoch == 0 && crl == 0, "nothing: none");
+    bytes[0]++;
+    nodosum_meta_keys(bytes, size, &epoch, &crl);
+    CHECK(epoch == 0 && crl == 0, "another version: none");
 }
 
 static void values_have_a_grammar(void)
@@ -134,6 +152,12 @@ static void what_changed_enough_is_told(void)
     now = told;
     now.cores++;
     CHECK(nodosum_meta_is_stale(&told, &now), "a core was added");
+    now = told;
+    now.epoch++;
+    CHECK(nodosum_meta_is_stale(&told, &now), "other keys");
+    now = told;
+    now.crl++;
+    CHECK(nodosum_meta_is_stale(&told, &now), "another list of revocations");
 }
 
 /* ---- against /proc ------------------------------------------------------------------------------- */
@@ -212,6 +236,7 @@ int main(void)
     what_is_made_up_is_refused();
     metadata_has_a_limit();
     lists_have_limits();
+    keys_are_read_alone();
     values_have_a_grammar();
     what_changed_enough_is_told();
     it_is_what_proc_shows();

@@ -26,8 +26,8 @@ static void alive_is_checked(void)
         enum err e;
         const char *why;
     } rows[] = {
-        {0, {1}, 1, ERR_OK, "as it is"},
-        {0, {2}, 1, ERR_INCOMPATIBLE, "another version"},
+        {0, {NODOSUM_PACKET_VERSION}, 1, ERR_OK, "as it is"},
+        {0, {1}, 1, ERR_INCOMPATIBLE, "another version"},
         {1, {0}, 1, ERR_MALFORMED, "no kind"},
         {1, {12}, 1, ERR_MALFORMED, "an unknown kind"},
         {AT_INCARNATION, {0, 0, 0, 0, 0, 0, 0, 0}, 8, ERR_MALFORMED, "incarnation 0"},
@@ -63,12 +63,36 @@ static void names_and_metadata_have_limits(void)
     memset(m.about.name, 'n', NAME_MAX_LEN);
     m.about.meta_size = NODOSUM_META_MAX;
     CHECK(nodosum_packet_add(&p, &m) && nodosum_packet_check(p.bytes, p.size) == ERR_OK, "both at their most");
-    CHECK((NODOSUM_PACKET_MAX - 1) / (p.size - 1) == 3, "three such records fit: %u bytes", p.size);
+    CHECK((NODOSUM_PACKET_MAX - 1) / (p.size - 1) == 2, "two such records fit: %u bytes", p.size);
     p.bytes[AT_NAME_LEN] = NAME_MAX_LEN + 1;
     CHECK(nodosum_packet_check(p.bytes, p.size) == ERR_MALFORMED, "a longer name");
     p.bytes[AT_NAME_LEN] = NAME_MAX_LEN;
     bytes_put_be32(p.bytes + AT_NAME + NAME_MAX_LEN - 2, UINT32_C(0x6e6e0100)); /* "nn", 256 */
     CHECK(nodosum_packet_check(p.bytes, p.size) == ERR_MALFORMED, "longer metadata");
+}
+
+/* Everything a member can say of itself, and a suspicion of it by as many as are told: one packet. */
+static void the_longest_record_fits_with_a_suspicion(void)
+{
+    struct nodosum_packet p = {0};
+    struct nodosum_message m = alive(), doubt = {.kind = NODOSUM_PACKET_SUSPECT, .id = kit_id(1), .incarnation = 5,
+                                                 .count = NODOSUM_ACCUSERS_MAX}, again;
+    size_t at = 1;
+
+    m.about.name_len = NAME_MAX_LEN;
+    memset(m.about.name, 'n', NAME_MAX_LEN);
+    m.about.meta_size = NODOSUM_META_MAX;
+    m.about.offers_size = NODOSUM_OFFERS_BYTES;
+    memset(m.about.offers, 'o', NODOSUM_OFFERS_BYTES);
+    CHECK(nodosum_packet_add(&p, &m), "the record");
+    size_t size = p.size;
+    CHECK(nodosum_packet_add(&p, &doubt) && nodosum_packet_check(p.bytes, p.size) == ERR_OK, "%u bytes", p.size);
+    CHECK(nodosum_packet_next(p.bytes, p.size, &at, &again) && again.about.offers_size == NODOSUM_OFFERS_BYTES &&
+              memcmp(again.about.offers, m.about.offers, NODOSUM_OFFERS_BYTES) == 0, "as they were");
+    memmove(p.bytes + size - NODOSUM_OFFERS_BYTES - 2, (uint8_t[]){(NODOSUM_OFFERS_BYTES + 1) >> 8,
+            (NODOSUM_OFFERS_BYTES + 1) & 0xff}, 2);
+    p.bytes[size] = 'o';
+    CHECK(nodosum_packet_check(p.bytes, size + 1) == ERR_MALFORMED, "a byte more of offers");
 }
 
 /* Lists at their limits, and with one item fewer or more than may be: the count and the bytes agree. */
@@ -208,6 +232,7 @@ int main(void)
 {
     alive_is_checked();
     names_and_metadata_have_limits();
+    the_longest_record_fits_with_a_suspicion();
     lists_have_limits();
     rows_are_in_their_range_and_order();
     a_packet_is_as_long_as_it_may_be();

@@ -77,6 +77,31 @@ static void a_suspect_is_asked_and_then_dead(void)
     kit_close(&k);
 }
 
+/* A suspect that is nobody's finger here is left alone: three fingers are asked whether it refuted. */
+static void not_everybody_asks_the_suspect(void)
+{
+    enum { FAR = 5 }; /* six places behind this one, the last of seventeen */
+    struct nodosum_message row;
+    struct kit k;
+    int asked = 0, bothered = 0;
+
+    kit_open(&k, OTHERS + 1, OTHERS);
+    uint64_t began_us = k.now_us;
+    for (uint64_t accuser = 1; accuser <= 4; accuser++) {
+        kit_suspect(&k, 9, FAR, 1, accuser);
+    }
+    while (kit_member(&k, FAR)->state == NODOSUM_SUSPECT && k.now_us < began_us + 5000 * MS) {
+        kit_due(&k);
+        uint64_t ms = (k.now_us - began_us) / MS;
+        asked += (ms == 480 || ms == 540) && kit_sent(&k, NODOSUM_PACKET_ROWS, UINT32_MAX, &row) == 3 && row.count == 1 &&
+                 row.first == kit_member(&k, FAR)->short_id && row.last == row.first;
+        bothered += (ms == 480 || ms == 540) && kit_sent(&k, NODOSUM_PACKET_SUSPECT, FAR, NULL) > 0;
+        bothered += ms == 600 && kit_sent(&k, NODOSUM_PACKET_DEAD, FAR, NULL) > 0;
+    }
+    CHECK(asked == 2 && bothered == 0, "asked %d times, bothered %d times", asked, bothered);
+    kit_close(&k);
+}
+
 /* Confirmations may end a suspicion in the past: that is no lateness of this process. */
 static void a_late_confirmation_ends_it_at_once(void)
 {
@@ -127,6 +152,7 @@ static void neighbours_look_for_themselves(void)
 
 int main(void)
 {
+    not_everybody_asks_the_suspect();
     time_shrinks_with_confirmations();
     confirmations_are_of_different_members();
     a_suspect_is_asked_and_then_dead();

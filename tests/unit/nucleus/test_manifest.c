@@ -205,21 +205,24 @@ static void there_is_a_limit_of_cells(void)
 static const struct {
     const char *space;
     const char *ref;
-    int index;
+    int index, next;
     const char *why;
 } lookups[] = {
-    {"default", "a", 0, "in one's own namespace"},
-    {"x", "a", 1, "in another it is another cell"},
-    {"y", "a", 2, "shared, as y has none"},
-    {"default", "b", 3, "only there"},
-    {"x", "b", -1, "what is in default is not shared"},
-    {"x", "default/b", 3, "but can be named"},
-    {"x", "y/a", -1, "a named namespace is the only one looked into"},
-    {"default", "global/a", 2, "the shared one by its name"},
-    {"default", "a.7", 0, "an instance is not the manifest's matter"},
-    {"default", "a@here", 0, "this node"},
-    {"default", "a@there", -1, "another node"},
-    {"default", "c", -1, "no such cell"},
+    {"default", "a", 0, 2, "in one's own namespace, then the shared one"},
+    {"x", "a", 1, 2, "in another it is another cell"},
+    {"y", "a", 2, -1, "shared, as y has none"},
+    {"default", "b", 3, -1, "only there"},
+    {"x", "b", -1, -1, "what is in default is not shared"},
+    {"x", "default/b", 3, -1, "but can be named"},
+    {"x", "y/a", -1, -1, "a named namespace is the only one looked into"},
+    {"x", "x/a", 1, -1, "also if it is one's own"},
+    {"default", "global/a", 2, -1, "the shared one by its name"},
+    {"global", "a", 2, -1, "and in its own namespace"},
+    {"default", "a.7", 0, 2, "an instance is not the manifest's matter"},
+    {"default", "a@here", 0, 2, "this node"},
+    {"default", "a@there", -1, -1, "another node"},
+    {"default", "a@*", -1, -1, "any other node"},
+    {"default", "c", -1, -1, "no such cell"},
 };
 
 static void a_reference_means_ones_own_cell_first(void)
@@ -232,7 +235,9 @@ static void a_reference_means_ones_own_cell_first(void)
             abort();
         }
         int got = manifest_resolve(&m, lookups[i].space, &ref);
+        int next = manifest_resolve_next(&m, lookups[i].space, &ref);
         CHECK(got == lookups[i].index, "%s: %d", lookups[i].why, got);
+        CHECK(next == lookups[i].next, "%s: then %d", lookups[i].why, next);
     }
     CHECK(manifest_find(&m, "x", "a") == 1, "found");
     CHECK(manifest_find(&m, "y", "a") == -1, "nothing is shared in find");

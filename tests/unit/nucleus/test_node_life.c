@@ -200,6 +200,33 @@ static void a_spare_is_asked_for_when_its_cell_serves(struct kit *k)
     CLAIM(k, kit_has(k, "SPARE a=0"), "a stopped cell needs none");
 }
 
+static void a_cell_on_demand_waits_to_be_asked_for(struct kit *k)
+{
+    kit_cell(k, "a", 2, "")->on_demand = true;
+    kit_cell(k, "b", 1, "");
+    kit_apply(k);
+    CLAIM(k, !kit_has(k, "SPAWN a.0") && kit_has(k, "SPAWN b.0"), "it is not started with the others");
+    CLAIM(k, strcmp(kit_state(k, "a.0"), "stopped") == 0, "nor does it look as if it came");
+    CLAIM(k, strstr(kit_at(k, "a.1")->reason, "asked for") != NULL, "and says what it waits for");
+    kit_order(k, NODE_EV_START, "a", -1, 0);
+    CLAIM(k, kit_has(k, "SPAWN a.0") && kit_has(k, "SPAWN a.1"), "somebody asks: all of them");
+    kit_up(k, "a.0");
+    kit_up(k, "a.1");
+    kit_entry(k, "a")->instances = 3;
+    kit_apply(k);
+    CLAIM(k, kit_has(k, "SPAWN a.2"), "it grows as others do while it runs");
+    kit_exit(k, "a.0", 1, 0);
+    CLAIM(k, kit_has(k, "SPAWN a.0"), "and what dies comes back");
+    kit_order(k, NODE_EV_STOP, "a", -1, 0);
+    kit_exit(k, "a.1", 0, 0);
+    kit_apply(k);
+    CLAIM(k, !kit_has(k, "SPAWN a.1"), "stopped, it waits to be asked for again");
+    kit_entry(k, "a")->on_demand = false;
+    kit_entry(k, "a")->hash++;
+    kit_apply(k);
+    CLAIM(k, kit_has(k, "SPAWN a.1"), "an entry that no longer says so starts it");
+}
+
 static void exits_are_told_in_words(struct kit *k)
 {
     static const struct {
@@ -276,6 +303,7 @@ int main(void)
         KIT_TEST(start_while_draining_brings_it_back),
         KIT_TEST(nothing_is_spawned_twice),
         KIT_TEST(a_spare_is_asked_for_when_its_cell_serves),
+        KIT_TEST(a_cell_on_demand_waits_to_be_asked_for),
         KIT_TEST(exits_are_told_in_words),
         KIT_TEST(a_reason_is_printable_and_cut),
     };

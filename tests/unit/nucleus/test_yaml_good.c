@@ -50,7 +50,7 @@ static void what_is_not_said_has_a_default(void)
     NUMBER(c->deadlines.ready_ms, 10000);
     NUMBER(c->deadlines.drain_ms, 5000);
     NUMBER(c->deadlines.term_ms, 2000);
-    NUMBER(c->spare + c->trivial, 0);
+    NUMBER(c->spare + c->trivial + c->on_demand, 0);
     KIT_CHECK(c->labels == NULL && c->config == NULL, "something of nothing");
     manifest_fini(&m);
 }
@@ -116,12 +116,13 @@ static void what_is_said_is_meant(void)
     NUMBER(c->deadlines.drain_ms, 15000);
     NUMBER(c->deadlines.term_ms, 3000);
     NUMBER(c->spare, 1);
+    NUMBER(c->on_demand, 1);
     NUMBER(c->trivial, 0);
     STRING(c->labels, "disk=nvme,zone=a");
     STRING(c->config, "listen: \"0.0.0.0:7404\"\npeers:\n- a\n- b\n");
     NUMBER(m.cells[2].sandbox.none, 1);
     NUMBER(m.cells[2].trivial, 1);
-    NUMBER(m.cells[1].line, 34);
+    NUMBER(m.cells[1].line, 35);
     manifest_fini(&m);
     free(text);
 }
@@ -313,6 +314,7 @@ static const struct {
     {A, A "  deadlines: {term: 2s}\n", "default"},
     {A, A "  placement: {labels: {}}\n", "default"},
     {A, A "  spare: false\n", "default"},
+    {A, A "  start: always\n", "default"},
     {A, A "  protocol: gap\n", "default"},
 };
 
@@ -376,6 +378,8 @@ static const char *const different[] = {
     A "  placement: {labels: {a: b}}\n",
     A "  placement: {labels: {a: c}}\n",
     A "  spare: true\n",
+    A "  start: on-demand\n",
+    A "  config: 'on-demand'\n",
     A "  protocol: none\n",
     A "  config: {}\n",
     A "  config: ''\n",
