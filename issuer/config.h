@@ -8,10 +8,7 @@
 #include <stdbool.h>
 
 #include "common/node/token.h"
-
-enum {
-    ISSUER_CONFIG_WHY_SIZE = 160,
-};
+#include "common/run/conf.h"
 
 struct issuer_config {
     char listen[CONTACT_SIZE];
@@ -22,7 +19,6 @@ struct issuer_config {
 
 /* Read YAML as the runtime hands it over; "" gives the defaults. ERR_INVALID: `why` says what is wrong; *ret is
  * untouched. ERR_NOMEM. */
-enum err issuer_config_read(const char *text, struct issuer_config *ret, char why[ISSUER_CONFIG_WHY_SIZE])
-    MUST_CHECK;
+enum err issuer_config_read(const char *text, struct issuer_config *ret, char why[CONF_WHY_SIZE]) MUST_CHECK;
 
 #endif

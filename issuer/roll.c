@@ -218,7 +218,7 @@ void issuer_roll_tell(struct issuer_shell *s)
     s->tell_timer = NULL;
     AUTO_FREE uint8_t *update = malloc(UPDATE_MAX);
     if (update == NULL) {
-        log_error("ISSUER-UNTOLD", "error=%s", err_name(ERR_NOMEM));
+        on_told(s, ERR_NOMEM, NULL, "");
         return;
     }
     memcpy(ask.certificate, s->own_certificate, sizeof ask.certificate);

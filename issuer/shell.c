@@ -259,7 +259,7 @@ static void make_metrics(struct issuer_shell *s)
 enum err issuer_shell_open(struct cell *cell, void *state)
 {
     struct issuer_shell *s = state;
-    char why[ISSUER_CONFIG_WHY_SIZE];
+    char why[CONF_WHY_SIZE];
 
     s->cell = cell;
     s->state_fd = s->listen_fd = -1;
@@ -269,7 +269,7 @@ enum err issuer_shell_open(struct cell *cell, void *state)
     make_metrics(s);
     enum err e = issuer_config_read(cell_config(cell), &s->config, why);
     if (e != ERR_OK) {
-        log_error("ISSUER-CONFIG", "why=\"%s\"", why);
+        log_error("ISSUER-CONFIG", "why=\"%s\"", e == ERR_INVALID ? why : err_text(e));
         return e;
     }
     e = load_keys(s);

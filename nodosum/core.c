@@ -15,7 +15,7 @@
 #include "nodosum/table.h"
 
 enum {
-    INDEXES = 4,               /* lists of one index a member: sorted, order, suspect, vacant */
+    INDEXES = 5,               /* lists of one index a member: sorted, ring, order, suspect, vacant */
     PERIOD_MS = 200,           /* memberlist 1,000: a death in 64 nodes is to be known in about a second */
     GOSSIP_MS = 20,            /* memberlist 200: a round takes less on a LAN, and idle there is none */
     SUSPECT_TENTHS = 15,       /* alpha 1.5 (Lifeguard 5): refutations need rounds, which are short here */
@@ -39,6 +39,7 @@ size_t nodosum_core_size(uint32_t members_max)
     return sizeof(struct nodosum) + (size_t)members_max * NODOSUM_MEMBER_BYTES;
 }
 
+/* Whether somebody can be there. */
 static bool are_seeds(const struct nodosum_address *at, uint32_t count)
 {
     static const uint8_t nowhere[16];
@@ -75,6 +76,7 @@ static void lay_out(struct nodosum *n, uint32_t members_max)
     n->order = index + members_max;
     n->suspect = index + 2 * (size_t)members_max;
     n->vacant = index + 3 * (size_t)members_max;
+    n->ring = index + 4 * (size_t)members_max;
     for (uint32_t i = 0; i < members_max; i++) {
         n->vacant[i] = (uint16_t)(members_max - 1 - i); /* the lowest is given first: 0 to itself */
     }
@@ -336,6 +338,25 @@ enum err nodosum_core_offer(struct nodosum *n, uint64_t now_us, const uint8_t *o
     } else if (n->is_leaving) {
         e = ERR_PRECONDITION;
     } else if (replace(about.offers, &about.offers_size, offers, size)) {
+        e = say(n, &about);
+    }
+    end(n);
+    return e;
+}
+
+enum err nodosum_core_move(struct nodosum *n, uint64_t now_us, const struct nodosum_address *to,
+                           struct nodosum_effects *fx)
+{
+    struct nodosum_about about = n->member[NODOSUM_SELF].about;
+    enum err e = ERR_OK;
+
+    begin(n, now_us, fx);
+    if (!are_seeds(to, 1)) {
+        e = ERR_INVALID;
+    } else if (n->is_leaving) {
+        e = ERR_PRECONDITION;
+    } else if (to->port != about.address.port || memcmp(to->ip, about.address.ip, sizeof to->ip) != 0) {
+        about.address = *to;
         e = say(n, &about);
     }
     end(n);

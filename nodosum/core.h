@@ -117,6 +117,11 @@ enum err nodosum_core_update(struct nodosum *n, uint64_t now_us, const uint8_t *
 enum err nodosum_core_offer(struct nodosum *n, uint64_t now_us, const uint8_t *offers, size_t size,
                             struct nodosum_effects *fx) MUST_CHECK;
 
+/* It is reached elsewhere from now on, and all are told. ERR_INVALID: no address or port; ERR_PRECONDITION: it is
+ * leaving; ERR_LIMIT: no incarnation is left. Nothing is changed then. */
+enum err nodosum_core_move(struct nodosum *n, uint64_t now_us, const struct nodosum_address *to,
+                           struct nodosum_effects *fx) MUST_CHECK;
+
 /* Other seeds than before (0 to NODOSUM_SEEDS_MAX, copied), as names resolve and neighbours are heard of; those
  * at which nobody known lives are tried at once, and then from time to time. ERR_INVALID: too many, or one
  * without address or port; nothing is changed. */

@@ -8,10 +8,10 @@
 #include "nodosum/state.h"
 
 /* The member 2^i places after this one; NODOSUM_NOBODY: there are not so many others. */
-uint16_t nodosum_fingers_after(struct nodosum *n, uint32_t i);
+uint16_t nodosum_fingers_after(const struct nodosum *n, uint32_t i);
 
 /* Whether `index` is one, in either direction. */
-bool nodosum_fingers_has(struct nodosum *n, uint16_t index);
+bool nodosum_fingers_has(const struct nodosum *n, uint16_t index);
 
 /* The next one to be probed, each in its turn, both directions; NODOSUM_NOBODY: it is alone. */
 uint16_t nodosum_fingers_next(struct nodosum *n);

@@ -137,21 +137,43 @@ static bool first_v6(struct nodosum_address *self)
     return is_found;
 }
 
-static void find_self(int fd, bool is_v6, const struct nodosum_settings *s, struct nodosum_address *self)
+/* The way to a seed, or to everywhere. */
+static bool find_way(int fd, bool is_v6, const struct nodosum_settings *s, struct nodosum_address *self)
 {
     /* For documentation (RFC 5737, RFC 3849): the way to them is the way to everywhere. */
     static const char *const world[] = {"192.0.2.1", "2001:db8::1"};
 
     for (uint32_t i = 0; i < s->seeds; i++) {
         if (!s->seed[i].is_name && sends_from(fd, is_v6, &s->seed[i].address, self)) {
-            return;
+            return true;
         }
     }
     for (size_t i = 0; i < ARRAY_LEN(world); i++) {
         struct nodosum_address target;
         if (nodosum_seeds_parse_address(world[i], 1, &target) == ERR_OK && sends_from(fd, is_v6, &target, self)) {
-            return;
+            return true;
         }
+    }
+    return false;
+}
+
+bool nodosum_net_look(int fd, const struct nodosum_settings *settings, struct nodosum_address *ret_self)
+{
+    struct nodosum_address self;
+    bool is_v6;
+
+    if (settings->has_advertise || where(fd, &self, &is_v6) != ERR_OK || !nodosum_seeds_is_nowhere(&self) ||
+        !find_way(fd, is_v6, settings, &self)) {
+        return false;
+    }
+    *ret_self = self;
+    return true;
+}
+
+static void find_self(int fd, bool is_v6, const struct nodosum_settings *s, struct nodosum_address *self)
+{
+    if (find_way(fd, is_v6, s, self)) {
+        return;
     }
     if (!first_v4(fd, self) && !(is_v6 && first_v6(self))) {
         *self = (struct nodosum_address){.ip = {[10] = 0xff, [11] = 0xff, [12] = IN_LOOPBACKNET, [15] = 1},

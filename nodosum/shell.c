@@ -136,6 +136,7 @@ static void arm(struct nodosum_shell *s, uint64_t now_us)
     due_ms = polls_ms < due_ms ? polls_ms : due_ms;
     uint64_t offers_ms = nodosum_catalogue_due_ms(&s->catalogue, nodosum_core_living(s->core));
     due_ms = s->measure_ms < due_ms ? s->measure_ms : due_ms;
+    due_ms = s->look_ms < due_ms ? s->look_ms : due_ms;
     due_ms = offers_ms < due_ms ? offers_ms : due_ms;
     loop_timer_again(s->timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
 }
@@ -179,6 +180,25 @@ static void look_at_machine(struct nodosum_shell *s, uint64_t now_us)
     if (nodosum_measure_now(&now) == ERR_OK && nodosum_meta_is_stale(&s->meta, &now)) {
         tell_meta(s, now_us, &now);
     }
+}
+
+/* A lease ended, a cable was moved, a machine was carried elsewhere: nobody needs to restart anything. */
+static void look_for_address(struct nodosum_shell *s, uint64_t now_us)
+{
+    char text[NODOSUM_SEEDS_ADDRESS_SIZE], old[NODOSUM_SEEDS_ADDRESS_SIZE];
+    struct nodosum_address now;
+
+    s->look_ms = now_us / US + NODOSUM_SHELL_LOOK_MS;
+    if (!nodosum_net_look(s->looking, &s->settings, &now) ||
+        (now.port == s->self.port && memcmp(now.ip, s->self.ip, sizeof now.ip) == 0) ||
+        nodosum_core_move(s->core, now_us, &now, &s->fx) != ERR_OK) {
+        return;
+    }
+    nodosum_seeds_format(&s->self, old);
+    nodosum_seeds_format(&now, text);
+    log_info("NODOSUM-MOVED", "from=%s to=%s", old, text);
+    s->self = now;
+    perform(s, now_us);
 }
 
 static void tell_offers(struct nodosum_shell *s, uint64_t now_us)
@@ -229,6 +249,9 @@ static void on_due(void *context)
 
     if (now_us / US >= s->measure_ms) {
         look_at_machine(s, now_us);
+    }
+    if (now_us / US >= s->look_ms) {
+        look_for_address(s, now_us);
     }
     tell_offers(s, now_us);
     if (now_us >= s->fx.due_us) {
@@ -356,7 +379,7 @@ enum err nodosum_shell_open(struct cell *cell, void *state)
     s->metric_events = cell_metric_counter(cell, "cell_nodosum_events_total", "changes of membership seen");
     s->metric_refused = cell_metric_counter(cell, "cell_nodosum_refused_total", "sealed packets that were no packets");
     s->metric_health = cell_metric_gauge(cell, "cell_nodosum_health", "local health multiplier, 0 is well");
-    s->neighbours.group = s->neighbours.own = -1;
+    s->neighbours.group = s->neighbours.own = s->looking = -1;
     e = load_keys(s);
     e = e == ERR_OK ? open_socket(s) : e;
     if (e == ERR_OK && nodosum_resolver_is_wanted(&s->settings)) {
@@ -393,6 +416,10 @@ static enum err open_datagrams(struct nodosum_shell *s)
 {
     struct datagram_config config = {.peers_max = s->settings.members, .receive = on_packet, .context = s};
 
+    s->looking = fcntl(s->socket, F_DUPFD_CLOEXEC, 0);
+    if (s->looking < 0) {
+        return err_from_errno(errno);
+    }
     return datagram_open(host_loop(s->cell), &s->socket, &s->keys, &config, &s->datagram);
 }
 
@@ -485,6 +512,7 @@ enum err nodosum_shell_start(struct cell *cell, void *state)
         return e;
     }
     s->measure_ms = loop_now_ms() + NODOSUM_SHELL_MEASURE_MS;
+    s->look_ms = loop_now_ms() + NODOSUM_SHELL_LOOK_MS;
     nodosum_catalogue_init(&s->catalogue);
     s->waiters.answer = nodosum_service_answer;
     s->waiters.context = s;
@@ -536,6 +564,9 @@ void nodosum_shell_stop(void *state)
     nodosum_store_close(&s->store);
     if (s->socket > 0) {
         fd_close(&s->socket);
+    }
+    if (s->looking > 0) {
+        fd_close(&s->looking);
     }
     keys_forget(&s->keys);
     free(s->memory);

@@ -15,6 +15,7 @@
 enum {
     NODOSUM_SHELL_RTTS_MAX = 1024,      /* round trips kept for whoever asks late: some minutes of them      */
     NODOSUM_SHELL_MEASURE_MS = 10000,   /* between looks at the machine: load is a mean of a minute           */
+    NODOSUM_SHELL_LOOK_MS = 2000,       /* between looks whether this node's address is another now           */
     NODOSUM_SHELL_FOUND_MAX = 32,       /* seeds known at once, of every source                               */
 };
 
@@ -43,6 +44,7 @@ struct nodosum_shell {
     struct node_keys keys;
     struct nodosum_store store;
     int socket;                          /* until the datagrams have it; -1 */
+    int looking;                         /* the same socket, to see where it sends from */
     struct nodosum_address self;
     struct datagram *datagram;
     void *memory;
@@ -50,7 +52,7 @@ struct nodosum_shell {
     struct nodosum_effects fx;
     struct loop_timer *timer;
     uint64_t revision;                   /* of the newest event that watchers were woken for */
-    uint64_t measure_ms;
+    uint64_t measure_ms, look_ms;
     struct nodosum_meta meta;            /* as told last */
     struct nodosum_catalogue catalogue;
     uint32_t epoch, crl;                 /* the highest that any living member has */

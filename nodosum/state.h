@@ -92,15 +92,14 @@ struct nodosum {
     /* members; indexes are theirs while they are known */
     uint32_t members_max, count, living, suspects;
     struct nodosum_member *member;    /* [members_max]                                                      */
-    uint16_t *sorted;                 /* [count] by id: the ring too                                        */
+    uint16_t *sorted;                 /* [count] by id                                                      */
+    uint16_t *ring;                   /* [living] by id: those that live, itself among them until it leaves */
+    uint32_t ring_self;               /* its place there, or where it would be                              */
     uint16_t *order;                  /* [ordered] of probes, shuffled                                      */
     uint16_t *suspect;                /* [suspects]                                                         */
     uint16_t *vacant;                 /* [members_max - count]                                              */
     uint32_t ordered, next_probe;
-    /* fingers, as far as they are known; distances in places after this one, of `ring` places */
-    bool are_fingers_known;
-    uint32_t fingers, fingers_after, next_finger, ring;
-    uint16_t finger[2 * NODOSUM_FINGERS_MAX], finger_at[2 * NODOSUM_FINGERS_MAX];
+    uint32_t next_finger;             /* to be probed                                                       */
     /* news to be pushed from here */
     uint16_t push[NODOSUM_PUSH_MAX];
     uint32_t pushes;

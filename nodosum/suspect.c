@@ -16,6 +16,7 @@ enum {
     BESIDE = 2,       /* neighbours on either side that look for themselves: K + 1 in all, one may be the accuser */
     DEATHS_MAX = 16,  /* of one step; the others follow in the next, at once */
     ASK_TIMES = 2,    /* a suspect is asked before it is held dead: an answer is lost less than once in four */
+    ASK_FINGERS = 3,  /* asked at one time instead of a suspect that is far: of two times three one answers */
     ASK_MS = 120,     /* … so long before, and again after half of that: two round trips of a WAN           */
 };
 
@@ -139,15 +140,18 @@ bool nodosum_suspect_is_accuser(const struct nodosum *n, uint16_t index)
 }
 
 /* Who accuses a suspect or has it for a finger asks it; the others, for whom there would be too many of them for one
- * that is slow already, ask one of their fingers whether it refuted. */
+ * that is slow already, ask some of their fingers whether it refuted. */
 static void ask(struct nodosum *n, uint16_t index)
 {
-    uint16_t to;
+    uint16_t to[ASK_FINGERS];
 
     if (n->tuning.is_plain || nodosum_fingers_has(n, index) || nodosum_suspect_is_accuser(n, index)) {
         nodosum_merge_tell(n, index, index);
-    } else if (nodosum_fingers_draw(n, 1, index, &to) == 1) {
-        nodosum_sync_ask(n, to, index);
+        return;
+    }
+    uint32_t count = nodosum_fingers_draw(n, ASK_FINGERS, index, to);
+    for (uint32_t i = 0; i < count; i++) {
+        nodosum_sync_ask(n, to[i], index);
     }
 }
 

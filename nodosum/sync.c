@@ -263,13 +263,14 @@ struct filling {
 };
 
 /* Whoever is dead here and lives there is suspected there, no more: it may be on the other side of a partition
- * that just ended, and lives (memberlist's mergeState). */
+ * that just ended, and lives (memberlist's mergeState). That is hearsay: however many say so, they count as one accuser,
+ * the suspect itself, or half a cluster would confirm each other's memories faster than a thousand can refute them. */
 static bool add_dead(struct nodosum *n, const struct nodosum_member *m, struct nodosum_packet *p)
 {
     struct nodosum_message doubt = {.kind = NODOSUM_PACKET_SUSPECT, .id = m->id,
                                     .incarnation = m->incarnation, .count = 1};
 
-    doubt.accuser[0] = n->member[NODOSUM_SELF].short_id;
+    doubt.accuser[0] = m->short_id;
     return nodosum_packet_add(p, &doubt);
 }
 

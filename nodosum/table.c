@@ -14,19 +14,14 @@ bool nodosum_table_is_living(const struct nodosum_member *m)
     return m->state == NODOSUM_ALIVE || m->state == NODOSUM_SUSPECT;
 }
 
-static int compare(const struct nodosum *n, uint32_t place, const struct nodosum_id *id)
+/* The first place of a list ordered by id whose id is not less. */
+static uint32_t place_in(const struct nodosum *n, const uint16_t *list, uint32_t count, const struct nodosum_id *id)
 {
-    return memcmp(n->member[n->sorted[place]].id.byte, id->byte, NODOSUM_ID_SIZE);
-}
-
-/* The first place whose id is not less. */
-static uint32_t place_of(const struct nodosum *n, const struct nodosum_id *id)
-{
-    uint32_t low = 0, high = n->count;
+    uint32_t low = 0, high = count;
 
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        if (compare(n, middle, id) < 0) {
+        if (memcmp(n->member[list[middle]].id.byte, id->byte, NODOSUM_ID_SIZE) < 0) {
             low = middle + 1;
         } else {
             high = middle;
@@ -35,9 +30,14 @@ static uint32_t place_of(const struct nodosum *n, const struct nodosum_id *id)
     return low;
 }
 
-uint32_t nodosum_table_place(const struct nodosum *n, uint16_t index)
+static uint32_t place_of(const struct nodosum *n, const struct nodosum_id *id)
 {
-    return place_of(n, &n->member[index].id);
+    return place_in(n, n->sorted, n->count, id);
+}
+
+static bool is_at(const struct nodosum *n, uint32_t place, const struct nodosum_id *id)
+{
+    return place < n->count && memcmp(n->member[n->sorted[place]].id.byte, id->byte, NODOSUM_ID_SIZE) == 0;
 }
 
 uint32_t nodosum_table_lower(const struct nodosum *n, uint64_t short_id)
@@ -59,7 +59,7 @@ uint16_t nodosum_table_find(const struct nodosum *n, const struct nodosum_id *id
 {
     uint32_t place = place_of(n, id);
 
-    return place < n->count && compare(n, place, id) == 0 ? n->sorted[place] : NODOSUM_NOBODY;
+    return is_at(n, place, id) ? n->sorted[place] : NODOSUM_NOBODY;
 }
 
 static uint16_t longest_dead(const struct nodosum *n)
@@ -86,6 +86,27 @@ static void put_in_order(struct nodosum *n, uint16_t index)
     n->order[at] = index;
 }
 
+/* Among the living, in the order of ids. */
+static void ring_in(struct nodosum *n, uint16_t index)
+{
+    uint32_t place = place_in(n, n->ring, n->living, &n->member[index].id);
+
+    memmove(n->ring + place + 1, n->ring + place, (n->living - place) * sizeof *n->ring);
+    n->ring[place] = index;
+    n->living++;
+    n->ring_self += index != NODOSUM_SELF && place <= n->ring_self;
+}
+
+static void ring_out(struct nodosum *n, uint16_t index)
+{
+    uint32_t place = place_in(n, n->ring, n->living, &n->member[index].id);
+
+    assert(place < n->living && n->ring[place] == index);
+    n->living--;
+    memmove(n->ring + place, n->ring + place + 1, (n->living - place) * sizeof *n->ring);
+    n->ring_self -= place < n->ring_self;
+}
+
 uint16_t nodosum_table_add(struct nodosum *n, const struct nodosum_id *id, uint64_t incarnation,
                            const struct nodosum_about *about)
 {
@@ -98,15 +119,14 @@ uint16_t nodosum_table_add(struct nodosum *n, const struct nodosum_id *id, uint6
     }
     uint16_t index = n->vacant[n->members_max - n->count - 1];
     uint32_t place = place_of(n, id);
-    assert(place == n->count || compare(n, place, id) != 0);
+    assert(!is_at(n, place, id));
     memmove(n->sorted + place + 1, n->sorted + place, (n->count - place) * sizeof *n->sorted);
     n->sorted[place] = index;
     n->count++;
-    n->living++;
-    n->are_fingers_known = false;
     n->member[index] = (struct nodosum_member){.id = *id, .short_id = nodosum_packet_short(id),
                                                .incarnation = incarnation, .changed_us = n->now_us,
                                                .level = NODOSUM_LEVELS, .state = NODOSUM_ALIVE};
+    ring_in(n, index);
     nodosum_table_describe(n, index, about);
     if (index != NODOSUM_SELF) {
         put_in_order(n, index);
@@ -166,9 +186,11 @@ void nodosum_table_set(struct nodosum *n, uint16_t index, enum nodosum_state sta
     }
     m->changed_us = m->state != state ? n->now_us : m->changed_us;
     m->state = (uint8_t)state;
-    n->living += nodosum_table_is_living(m);
-    n->living -= was_living;
-    n->are_fingers_known &= nodosum_table_is_living(m) == was_living;
+    if (was_living && !nodosum_table_is_living(m)) {
+        ring_out(n, index);
+    } else if (!was_living && nodosum_table_is_living(m)) {
+        ring_in(n, index);
+    }
     assert(n->living <= n->count && n->suspects <= n->living);
 }
 
@@ -199,17 +221,24 @@ uint16_t nodosum_table_next(struct nodosum *n)
 
 uint16_t nodosum_table_ring(const struct nodosum *n, uint16_t index, int steps)
 {
-    uint32_t place = place_of(n, &n->member[index].id);
-    uint32_t stride = steps < 0 ? n->count - 1 : 1;
-    int left = steps < 0 ? -steps : steps;
+    uint32_t place = index == NODOSUM_SELF ? n->ring_self : place_in(n, n->ring, n->living, &n->member[index].id);
+    bool is_there = place < n->living && n->ring[place] == index;
+    uint32_t others = n->living - is_there, far = (uint32_t)(steps < 0 ? -steps : steps);
 
-    for (uint32_t i = 1; i < n->count; i++) {
-        place = (place + stride) % n->count;
-        if (nodosum_table_is_living(&n->member[n->sorted[place]]) && --left == 0) {
-            return n->sorted[place];
-        }
+    if (far > others) {
+        return NODOSUM_NOBODY;
     }
-    return NODOSUM_NOBODY;
+    /* Without it the one behind it stands at its place. */
+    place += steps < 0 ? n->living - far : far - !is_there;
+    return n->ring[place % n->living];
+}
+
+uint32_t nodosum_table_apart(const struct nodosum *n, uint16_t from, uint16_t to)
+{
+    uint32_t a = from == NODOSUM_SELF ? n->ring_self : place_in(n, n->ring, n->living, &n->member[from].id);
+    uint32_t b = place_in(n, n->ring, n->living, &n->member[to].id);
+
+    return a <= b ? b - a : b + n->living - a;
 }
 
 static bool is_among(uint16_t index, const uint16_t *list, uint32_t count)

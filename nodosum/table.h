@@ -7,9 +7,6 @@
 /* The index of `id`, or NODOSUM_NOBODY. O(log n). */
 uint16_t nodosum_table_find(const struct nodosum *n, const struct nodosum_id *id);
 
-/* The place in n->sorted of a member. O(log n). */
-uint32_t nodosum_table_place(const struct nodosum *n, uint16_t index);
-
 /* The place in n->sorted of the first member whose short id is not less; n->count: none. O(log n). */
 uint32_t nodosum_table_lower(const struct nodosum *n, uint64_t short_id);
 
@@ -33,8 +30,11 @@ bool nodosum_table_is_living(const struct nodosum_member *m);
 uint16_t nodosum_table_next(struct nodosum *n);
 
 /* The living member `steps` places after `index` on the ring, or before it when negative, without itself;
- * NODOSUM_NOBODY: there are not so many others. */
+ * NODOSUM_NOBODY: there are not so many others. O(log n). */
 uint16_t nodosum_table_ring(const struct nodosum *n, uint16_t index, int steps);
+
+/* Places from one living member on to another, round the ring. O(log n). */
+uint32_t nodosum_table_apart(const struct nodosum *n, uint16_t from, uint16_t to);
 
 /* Up to `most` different living members drawn at random, none of them itself or `but`. Returns how many. */
 uint32_t nodosum_table_draw(struct nodosum *n, uint32_t most, uint16_t but, uint16_t *to);

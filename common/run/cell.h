@@ -41,7 +41,7 @@ struct cell_syscall {
  *           manifest grants (sandbox.read, sandbox.write, state) can be opened later too, nothing else
  *   start   doors closed: seccomp is on, the heartbeat runs, calls to other cells are possible
  *   tick    whenever the loop wakes; now_ms is monotonic
- *   granted a descriptor came that replaces one granted before: new keys. cell_take_descriptor has it (optional)
+ *   granted a descriptor that replaces one granted before, new keys: cell_take_descriptor has it (optional)
  *   drain   told to finish: no new calls arrive, those in flight go on (optional)
  *   stop    always, also after a failed open or start, so it must accept half-made state */
 struct cell_def {
@@ -180,7 +180,6 @@ int cell_take_descriptor(struct cell *cell, const char *name);
 struct cell_timer *cell_timer_start(struct cell *cell, uint64_t delay_ms, uint64_t period_ms,
                                     void (*fire)(void *context), void *context);
 void cell_timer_stop(struct cell_timer *timer); /* NULL is fine */
-
 /* Leave the loop in order: drain, stop, exit 0. */
 void cell_stop(struct cell *cell, const char *reason);
 

@@ -39,14 +39,14 @@ def members(node, *options):
     return {m["name"]: m["state"] for m in node.cli("members", *options, json=True)["members"]}
 
 
-def seen(node):
-    """{name: state} by the independent client on the cell's own socket: no process is started, which costs tens of
+def seen(node, field=3):
+    """{name: state}, or another text of a Member, by the independent client on the cell's own socket: no process is started, which costs tens of
     milliseconds, too coarse for claims about a second."""
     with node.client("nodosum", timeout=1) as client:
         reply = client.call(MEMBERS, timeout=1)
     assert reply.status == sp.OK, reply
     found = (pb.decode(m) for m in pb.decode(reply.body).get(1, []))
-    return {pb.first(m, 2).decode(): pb.first(m, 3).decode() for m in found}
+    return {pb.first(m, 2).decode(): pb.first(m, field).decode() for m in found}
 
 
 def alive(node):

@@ -27,7 +27,7 @@ class Cluster:
 
     def __init__(self, make_node, **fields):
         self.port = free_port()
-        self.node = make_node([{"name": "issuer", "serves": ["issuer.*"], **fields,
+        self.node = make_node([{"name": "issuer", "serves": ["issuer.*"], "may_call": ["nucleus.Rekey"], **fields,
                                 "config": {"listen": f"127.0.0.1:{self.port}"},
                                 "sandbox": {"network": True, "write": ["state"], "keys": ["issuer"]}}], "db-1")
         self.node.cli("init", "--node-id", "db-1")
@@ -213,8 +213,8 @@ def test_a_token_lets_in_as_many_as_it_says(cluster):
 def test_joining_again_brings_fresh_keys(cluster):
     one = cluster.join("db-2", cluster.token()["token"]).json()
     rotated = cluster.node.cli("rotate", "cluster-key", json=True)
-    assert rotated["epoch"] == 2 and rotated["cluster_keys"] == 2
-    cluster.node.cli("restart", "issuer")
+    assert rotated == {"epoch": 2, "grace_s": 300}
+    wait.until(lambda: cluster.node.cli("identity", json=True)["epoch"] == 2, 5, "its own node has it")
     two = cluster.join("db-2", cluster.token()["token"]).json()
     assert two["epoch"] == 2 and two["id"] == one["id"] and two["certificate_sha256"] != one["certificate_sha256"]
     three = cluster.join("db-2", cluster.token()["token"], "--new-identity").json()
@@ -419,6 +419,59 @@ def test_a_damaged_memory_is_not_taken_for_an_empty_one(cluster):
         f.write(kept)
     cluster.node.cli("start", "issuer")
     assert cluster.tokens()[token["id"]]["state"] == "used"
+
+
+@pytest.mark.parametrize("about", ["key", "name", "authority"])
+def test_an_issuer_that_lies_about_a_certificate_is_not_believed(cluster, about):
+    """It has the issuer's key and the token's, and still a node keeps nothing that is not its own."""
+    token = cluster.token()["token"]
+    cluster.node.cli("stop", "issuer")
+    build, folder = cluster.node.build, os.path.join(cluster.node.state, "node")
+    with subprocess.Popen([build.binary("test-liar"), str(cluster.port), folder, issuer_file(cluster), about],
+                          stdout=subprocess.PIPE) as liar:
+        assert liar.stdout.readline() == b"ready\n"
+        error = error_of(cluster.join("db-2", token))
+        assert liar.wait(10) == 0, "it has answered"
+    assert "a certificate that is not this node's" in error["message"], error
+    kept = set(os.listdir(os.path.join(cluster.state("db-2"), "node")))
+    assert kept == {"identity", "node.key"}, kept
+
+
+def test_a_disk_that_takes_nothing_refuses_and_forgets_nothing(cluster):
+    """What cannot be stored is not told: no token, no join, no key; and what there was still holds."""
+    kept = cluster.token("--uses", "2")
+    assert cluster.join("db-2", kept["token"]).status == 0
+    folder = os.path.dirname(issuer_file(cluster))
+    before = cluster.members(), cluster.tokens(), cluster.node.cli("identity", json=True)["epoch"]
+    os.chmod(folder, 0o500)
+    try:
+        assert "code" in error_of(cluster.node.command("--json", "token", "create"))
+        assert error_of(cluster.node.command("--json", "rotate", "cluster-key"))["code"] in ("IO", "DENIED")
+        assert error_of(cluster.node.command("--json", "member", "remove", "db-2"))["code"] in ("IO", "DENIED")
+        refused = error_of(cluster.join("db-3", kept["token"]))
+        assert refused["code"] == "DENIED" and "could not do it" in refused["message"], refused
+        assert not os.path.exists(os.path.join(cluster.state("db-3"), "node", "cluster"))
+    finally:
+        os.chmod(folder, 0o700)
+    assert (cluster.members(), cluster.tokens(), cluster.node.cli("identity", json=True)["epoch"]) == before
+    cluster.restart_issuer(lambda pid: cluster.node.kill("issuer"))
+    assert (cluster.members(), cluster.tokens()) == before[:2], "nor does another process know more"
+    assert cluster.join("db-3", kept["token"]).status == 0, "the use was not spent"
+
+
+def test_joins_come_in_by_a_socket_of_the_supervisor(make_node):
+    """sandbox.listen: the port is bound before the issuer runs and stays while it is killed."""
+    port = free_port()
+    cluster = Cluster(make_node)
+    cluster.port = port
+    cluster.node.write_manifest([{"name": "issuer", "serves": ["issuer.*"], "may_call": ["nucleus.Rekey"], "config": {"advertise": [f"127.0.0.1:{port}"]},
+                                  "sandbox": {"write": ["state"], "keys": ["issuer"],
+                                              "listen": [{"name": "join", "at": f"tcp://127.0.0.1:{port}"}]}}])
+    cluster.up()
+    assert cluster.join("db-2", cluster.token()["token"]).status == 0, "without a network of its own"
+    token = cluster.token()["token"]
+    cluster.node.kill("issuer")
+    assert cluster.join("db-3", token).status == 0, "who comes meanwhile waits"
 
 
 # ---- files ----------------------------------------------------------------------------------------------------------

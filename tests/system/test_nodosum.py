@@ -90,16 +90,14 @@ def test_what_a_node_offers_is_known_to_all(five):
     assert offer(five[1], [], 500).status == 0
     assert offer(five[2], [{"name": "greeter", "ready": 1}], 500).status == 0
     five.wait_each(list(five), lambda n: finders(n, "greeter"), [], 1 + SLACK, "taken back, and lapsed")
-
-
-def test_a_dead_or_restarted_node_offers_nothing(five):
+    # another life of a node offers nothing
     assert offer(five[3], [{"name": "greeter", "ready": 1}]).status == 0
     five.wait_each(list(five), lambda n: finders(n, "greeter"), [["node-4", 1, 0]], 0.5 + SLACK, "node-4 offers greeter")
     five[3].kill("nodosum")
     five.wait_each(five[:3], lambda n: finders(n, "greeter"), [], 2 + SLACK, "its next life offers nothing")
 
 
-def test_offers_are_checked(five):
+def test_offers_are_checked_and_newer_keys_are_heard_of(five):
     many = [{"name": f"cell-{i}", "ready": 1} for i in range(33)]
     for cells, valid_ms, word in [(many, 1000, "more than 32"), ([{"name": "../x", "ready": 1}], 1000, "name"),
                                   ([{"name": "x", "ready": 1}] * 2, 1000, "twice"), ([], 499, "valid_ms"),
@@ -107,10 +105,7 @@ def test_offers_are_checked(five):
         refused = offer(five[0], cells, valid_ms)
         assert refused.status == 1 and word in refused.err, refused
     assert offer(five[0], many[:32]).status == 0
-
-
-def test_newer_keys_are_heard_of(five):
-    """Who waits for newer keys is answered as soon as somebody says that it has some."""
+    # who waits for newer keys is answered as soon as somebody says that it has some
     assert five[0].cli("call", "nodosum.Keys", '{"epoch": 3, "crl": 1}') is not None
     with five[1].client("nodosum", timeout=10) as client:
         waits = sp.request(nodosums.KEYS, pb.encode([(1, 3), (2, 1), (3, 5000)]), deadline_ms=9000)
@@ -145,6 +140,21 @@ def test_a_restarted_cell_is_not_missed(five):
     nodosums.agree(five, list(five), 2 + SLACK, "all five again")
     assert incarnation() > before
     assert not [line for line in five[0].log("nodosum").splitlines() if "change=failed" in line]
+
+
+def test_a_node_that_gets_another_address_is_found_there(five):
+    """As when a DHCP lease ends: the old address goes, another comes. No process is restarted, and nobody is held for
+    dead for long; the seeds of the others are the addresses of node-1 and node-2, which stay."""
+    pid = five[4].pid("nodosum")
+    five.inside(five[4].namespace, "ip", "addr", "del", "10.77.0.5/16", "dev", "eth0")
+    five.inside(five[4].namespace, "ip", "addr", "add", "10.77.0.99/16", "dev", "eth0")
+
+    def place(node):
+        return nodosums.seen(node, 4).get("node-5")
+
+    five.wait_each(list(five), place, f"10.77.0.99:{nodosums.PORT}", 4 + SLACK, "node-5 is somewhere else")
+    nodosums.agree(five, list(five), 2 + SLACK, "and all know each other")
+    assert five[4].pid("nodosum") == pid and five[4].log("nodosum").count("NODOSUM-MOVED") == 1
 
 
 def test_a_stop_of_half_a_second_kills_nobody(five):

@@ -22,7 +22,7 @@ PLANTS = {
     "stale-as-fresh": ("merge.c", "unit:merge", "an incarnation heard of by a suspicion counts as known whole", [
         ("        k->is_stale = true;\n", "")]),
     "back-in-silence": ("merge.c", "worlds", "who comes back is no event", [
-        ("        nodosum_events_add(n, NODOSUM_JOINED, index);\n    } else if", "    } else if")]),
+        ("        joined(n, from, index);\n    } else if", "    } else if")]),
     "dies-twice": ("merge.c", "worlds", "who is dead fails again", [
         ("    if (was_living || state == NODOSUM_LEFT) {", "    if (was_living || state != NODOSUM_ALIVE) {"),
         ("    if (!nodosum_table_is_living(k) && k->state >= state) {", "    if (false) {")]),
@@ -37,7 +37,7 @@ PLANTS = {
     "update-no-event": ("merge.c", "update", "new metadata is no event", [
         ("    } else if (is_other && was_living) {", "    } else if (is_other && was_living && k->state == NODOSUM_DEAD) {")]),
     "wrong-count": ("table.c", "worlds", "the dead count as living", [
-        ("    n->living -= was_living;\n", "    n->living -= was_living && state == NODOSUM_LEFT;\n")]),
+        ("    n->living--;\n", "    n->living -= n->member[index].state == NODOSUM_LEFT;\n")]),
     "suspects-mixed-up": ("table.c", "worlds", "another suspect than the refuted one leaves the list", [
         ("        n->suspect[at] = n->suspect[--n->suspects];\n", "        n->suspects--;\n")]),
     "out-of-order": ("table.c", "worlds", "a newcomer is put at the end of the ordered list", [
@@ -74,12 +74,14 @@ PLANTS = {
     "gossips-with-all": ("gossip.c", "unit:push", "everybody is told in rounds", [
         ("n->tuning.is_plain ? nodosum_table_draw(n, NODOSUM_FANOUT, NODOSUM_NOBODY, to)",
          "n->members_max > 0 ? nodosum_table_draw(n, NODOSUM_FANOUT, NODOSUM_NOBODY, to)")]),
-    "fingers-of-old": ("table.c", "unit:push", "fingers are not looked for again when somebody died", [
-        ("    n->are_fingers_known &= nodosum_table_is_living(m) == was_living;\n", "")]),
+    "self-misplaced": ("table.c", "unit:push", "who joins before this member does not move its place", [
+        ("    n->ring_self += index != NODOSUM_SELF && place <= n->ring_self;\n", "")]),
+    "self-unmoved": ("table.c", "worlds", "who dies before this member does not move its place", [
+        ("    n->ring_self -= place < n->ring_self;\n", "")]),
     "one-way-fingers": ("fingers.c", "unit:push", "nobody before this member is its finger", [
-        ("        } else if ((back & (back - 1)) == 0) {", "        } else if (back == 0) {")]),
+        ("        if (!is_power(most + 1 - far)) {", "        if (most == 0) {")]),
     "far-helpers": ("fingers.c", "unit:push", "any finger helps", [
-        ("        if (target_at != 0 && are_fingers(", "        if (target_at == 0 && are_fingers(")]),
+        ("is_living(&n->member[target]) && are_fingers(", "is_living(&n->member[target]) && !are_fingers(")]),
     "all-ask-the-suspect": ("suspect.c", "unit:suspect", "a suspect is asked by everybody", [
         ("    if (n->tuning.is_plain || nodosum_fingers_has(n, index) || nodosum_suspect_is_accuser(n, index)) {",
          "    if (n->members_max > 0) {")]),
@@ -141,7 +143,7 @@ PLANTS = {
     "no-seeds": ("sync.c", "storm", "seeds are not asked", [
         ("    try_seeds(n, is_alone ? JOIN_SEEDS : 1);\n", "    (void)try_seeds;\n")]),
     "unknown-answers": ("sync.c", "unit:sync", "a seed answers without saying who it is", [
-        ("nodosum_gossip_add(n, NODOSUM_SELF, p) && !nodosum_packet_add(p, &m)", "!nodosum_packet_add(p, &m)")]),
+        ("nodosum_gossip_add(n, NODOSUM_SELF, p) && !nodosum_packet_add(p, m)", "!nodosum_packet_add(p, m)")]),
     "no-hurry": ("sync.c", "unit:sync", "changes are not compared soon", [
         ("    n->sync_us = soon_us < n->sync_us ? soon_us : n->sync_us;\n", "    (void)soon_us;\n")]),
     "left-in-silence": ("core.c", "leave", "who leaves tells nobody", [

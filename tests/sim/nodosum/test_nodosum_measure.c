@@ -2,7 +2,7 @@
  * for SWIM alone. As a test it runs small worlds and holds them to bounds; by hand it prints a table.
  *
  *   test_nodosum_measure [--only SCENE]                           bounded sizes, checks
- *   test_nodosum_measure --nodes 1000 [--runs N] [--only SCENE]   one size, prints */
+ *   test_nodosum_measure --nodes 1000 [--runs N] [--seconds N] [--only SCENE]   one size, prints */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -68,6 +68,8 @@ static struct {
     bool wronged[WORLD_NODES_MAX];
     struct result *result;
 } run;
+
+static uint32_t seconds; /* a world lasts after it is warm; 0: as its scene wants */
 
 static int compare(const void *a, const void *b)
 {
@@ -282,7 +284,7 @@ static void count_sessions(struct world *w)
 static void end(struct world *w)
 {
     struct result *r = run.result;
-    double seconds = (double)(w->set.end_us - run.began_us) / SECOND;
+    double lasted_s = (double)(w->set.end_us - run.began_us) / SECOND;
 
     count_sessions(w);
 
@@ -293,15 +295,15 @@ static void end(struct world *w)
             r->missed++;
         }
     }
-    r->seconds += seconds;
+    r->seconds += lasted_s;
     for (uint32_t i = 0; i < w->set.nodes; i++) {
-        double bytes_s = (double)(bytes_of(w, i) - run.bytes_before[i]) / seconds;
+        double bytes_s = (double)(bytes_of(w, i) - run.bytes_before[i]) / lasted_s;
         if (tenant_core(w, i) != NULL && bytes_of(w, i) >= run.bytes_before[i]) {
             r->busiest_bytes_s = bytes_s > r->busiest_bytes_s ? bytes_s : r->busiest_bytes_s;
             r->bytes_s += bytes_s / w->set.nodes;
         }
     }
-    r->packets_s += (double)(tenant_sum(w).packets_out - run.packets_before) / seconds / w->set.nodes;
+    r->packets_s += (double)(tenant_sum(w).packets_out - run.packets_before) / lasted_s / w->set.nodes;
 }
 
 /* ---- rows -------------------------------------------------------------------------------------------- */
@@ -330,7 +332,7 @@ static bool run_row(enum scene scene, uint32_t nodes, uint32_t runs, bool is_pla
         run.victim = nodes - 1;
         run.result = r;
         run.warm_s = scene == SCENE_STORM ? 0 : nodes > 200 ? 3 * WARM_S : WARM_S;
-        run.length_s = lengths_s[scene];
+        run.length_s = seconds != 0 ? seconds : lengths_s[scene];
         world_run(&w, tenants, 1, 1 + i, 0, 0, false);
         bool failed = w.has_failed;
         if (failed) {
@@ -363,7 +365,6 @@ static void print_row(enum scene scene, uint32_t nodes, bool is_plain, struct re
 }
 
 static struct result result;
-
 static int failures;
 
 static void hold(bool holds, enum scene scene, uint32_t nodes, const char *what)
@@ -484,7 +485,7 @@ static int by_bounds(const char *only)
 
 static int usage(const char *program)
 {
-    fprintf(stderr, "usage: %s [--nodes N [--runs N]] [--only SCENE]\n", program);
+    fprintf(stderr, "usage: %s [--nodes N [--runs N] [--seconds N]] [--only SCENE]\n", program);
     return 64;
 }
 
@@ -500,6 +501,8 @@ int main(int argc, char **argv)
             nodes = (uint32_t)strtoul(argv[i + 1], NULL, 10);
         } else if (strcmp(argv[i], "--runs") == 0) {
             runs = (uint32_t)strtoul(argv[i + 1], NULL, 10);
+        } else if (strcmp(argv[i], "--seconds") == 0) {
+            seconds = (uint32_t)strtoul(argv[i + 1], NULL, 10);
         } else if (strcmp(argv[i], "--only") == 0) {
             only = argv[i + 1];
         } else {

@@ -48,7 +48,9 @@ static bool remember(const char *path, const struct pki_facts *made)
             memcpy(t.member[i].certificate[0].serial, made->serial, TICKETS_SERIAL);
         }
     }
-    return tickets_format(&t, &again, &len) == ERR_OK && write_text(path, again, len);
+    bool is_kept = tickets_format(&t, &again, &len) == ERR_OK && write_text(path, again, len);
+    free(again);
+    return is_kept;
 }
 
 int main(int argc, char **argv)

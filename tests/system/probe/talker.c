@@ -42,8 +42,10 @@ static enum err talker_open(struct cell *cell, void *state)
     t->metric_missing = cell_metric_gauge(cell, "cell_talker_missing", "of those up to the highest number, not received");
     t->metric_unsent = cell_metric_counter(cell, "cell_talker_unsent_total", "datagrams that could not be handed over");
     t->metric_rekeyed = cell_metric_counter(cell, "cell_talker_rekeyed_total", "keys that came while it ran");
-    /* As the manifest's reader writes it: keys in their order, an address in quotes. */
-    if (sscanf(cell_config(cell), "at: \"%55[^\"]\"\nevery_ms: %u\npeer: %64[0-9a-f]", at, &t->every_ms, peer) != 3 ||
+    /* As the manifest's reader writes it: keys in their order, in quotes what reads like a number. */
+    const char *format = strstr(cell_config(cell), "peer: \"") != NULL ? "at: \"%55[^\"]\"\nevery_ms: %u\npeer: \"%64[0-9a-f]"
+                                                                       : "at: \"%55[^\"]\"\nevery_ms: %u\npeer: %64[0-9a-f]";
+    if (sscanf(cell_config(cell), format, at, &t->every_ms, peer) != 3 ||
         !bytes_from_hex(peer, t->peer, sizeof t->peer) || address_parse(at, &t->at) != ERR_OK) {
         log_error("TALKER-CONFIG", "config=\"%s\"", cell_config(cell));
         return ERR_INVALID;

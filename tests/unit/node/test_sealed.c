@@ -348,6 +348,33 @@ static void keys_rotate_without_a_gap(void)
     kit_end(&b);
 }
 
+/* Whoever hears of the new key last finds that the other has it: nobody waits for the minute of SEALED_RENEW_MS. */
+static void the_new_key_is_used_as_soon_as_both_have_it(void)
+{
+    struct kit_node a = kit_node(1, 1, 1), b = kit_node(2, 1, 1);
+    struct kit_datagram d, none;
+    const struct node_keys one = kit_keys(1, 2, 2), two = kit_keys(2, 2, 2);
+    uint32_t sent = 0;
+
+    kit_meet(&a, &b, 0);
+    for (uint64_t now_ms = 10; now_ms <= 1000; now_ms += 10) {
+        if (now_ms == 200) {
+            CHECK(sealed_rekey(a.sealed, &one) == ERR_OK, "one of them");
+        } else if (now_ms == 600) {
+            CHECK(epoch_in_use(&a, &b) == 1 && sealed_rekey(b.sealed, &two) == ERR_OK, "then the other");
+        }
+        CHECK(kit_send(&a, now_ms, &b, "x", 1, &d) && !kit_take(&b, now_ms, &d, &none), "at %u", (unsigned)now_ms);
+        CHECK(kit_send(&b, now_ms, &a, "x", 1, &d) && !kit_take(&a, now_ms, &d, &none), "at %u", (unsigned)now_ms);
+        (void)kit_talk(&a, &b, now_ms);
+        sent++;
+        CHECK(now_ms < 630 || (epoch_in_use(&a, &b) == 2 && epoch_in_use(&b, &a) == 2), "both use it at %u", (unsigned)now_ms);
+    }
+    CHECK(a.taken == sent && b.taken == sent + 1, "nothing is lost: %u, %u", a.taken, b.taken);
+    CHECK(sealed_count(a.sealed)->hellos + sealed_count(b.sealed)->hellos <= 8, "asked twice, not all the time");
+    kit_end(&a);
+    kit_end(&b);
+}
+
 /* ---- limits ------------------------------------------------------------------------------------- */
 
 static void a_payload_has_a_size(void)
@@ -586,6 +613,7 @@ int main(void)
     a_restarted_peer_says_so();
     silence_is_noticed();
     keys_rotate_without_a_gap();
+    the_new_key_is_used_as_soon_as_both_have_it();
     a_payload_has_a_size();
     few_wait();
     few_strangers_are_asked();

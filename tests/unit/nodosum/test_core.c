@@ -208,6 +208,29 @@ static void offers_are_told_with_a_new_incarnation(void)
     kit_close(&k);
 }
 
+static void who_moves_says_where_to(void)
+{
+    struct nodosum_address there = kit_address(500), nowhere = {.port = 7402}, doorless = kit_address(500);
+    struct nodosum_message m;
+    struct kit k;
+
+    kit_open(&k, OTHERS + 1, OTHERS);
+    kit_wait(&k, 10 * MS); /* those joined a while ago */
+    doorless.port = 0;
+    CHECK(nodosum_core_move(k.n, k.now_us, &nowhere, &k.fx) == ERR_INVALID, "no address");
+    CHECK(nodosum_core_move(k.n, k.now_us, &doorless, &k.fx) == ERR_INVALID, "no port");
+    CHECK(k.n->member[NODOSUM_SELF].incarnation == 1, "nothing is changed");
+    CHECK(nodosum_core_move(k.n, k.now_us, &there, &k.fx) == ERR_OK, "somewhere");
+    CHECK(kit_sent(&k, NODOSUM_PACKET_ALIVE, UINT32_MAX, &m) > 0 && m.incarnation == 2 &&
+              memcmp(&m.about.address, &there, sizeof there) == 0, "and told at once");
+    CHECK(nodosum_core_move(k.n, k.now_us, &there, &k.fx) == ERR_OK && k.n->member[NODOSUM_SELF].incarnation == 2,
+          "to the same place: no move");
+    nodosum_core_leave(k.n, k.now_us, &k.fx);
+    there.port++;
+    CHECK(nodosum_core_move(k.n, k.now_us, &there, &k.fx) == ERR_PRECONDITION, "not while it leaves");
+    kit_close(&k);
+}
+
 static void watchers_resume_or_are_told_to_list(void)
 {
     struct nodosum_event e[8];
@@ -283,6 +306,7 @@ int main(void)
     a_leave_waits_no_longer_than_it_may();
     metadata_is_told_with_a_new_incarnation();
     offers_are_told_with_a_new_incarnation();
+    who_moves_says_where_to();
     watchers_resume_or_are_told_to_list();
     refused_packets_change_nothing();
     return CHECK_RESULT();

@@ -77,7 +77,7 @@ static void a_suspect_is_asked_and_then_dead(void)
     kit_close(&k);
 }
 
-/* A suspect that is nobody's finger here is left alone: a finger is asked whether it refuted. */
+/* A suspect that is nobody's finger here is left alone: three fingers are asked whether it refuted. */
 static void not_everybody_asks_the_suspect(void)
 {
     enum { FAR = 5 }; /* six places behind this one, the last of seventeen */
@@ -93,7 +93,7 @@ static void not_everybody_asks_the_suspect(void)
     while (kit_member(&k, FAR)->state == NODOSUM_SUSPECT && k.now_us < began_us + 5000 * MS) {
         kit_due(&k);
         uint64_t ms = (k.now_us - began_us) / MS;
-        asked += (ms == 480 || ms == 540) && kit_sent(&k, NODOSUM_PACKET_ROWS, UINT32_MAX, &row) == 1 && row.count == 1 &&
+        asked += (ms == 480 || ms == 540) && kit_sent(&k, NODOSUM_PACKET_ROWS, UINT32_MAX, &row) == 3 && row.count == 1 &&
                  row.first == kit_member(&k, FAR)->short_id && row.last == row.first;
         bothered += (ms == 480 || ms == 540) && kit_sent(&k, NODOSUM_PACKET_SUSPECT, FAR, NULL) > 0;
         bothered += ms == 600 && kit_sent(&k, NODOSUM_PACKET_DEAD, FAR, NULL) > 0;
