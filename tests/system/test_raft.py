@@ -225,22 +225,19 @@ def test_a_second_process_and_a_foreign_directory_are_refused(make_node, build, 
     run.mkdir(mode=0o700)
     state.mkdir(mode=0o700)
 
-    def start(number, out):
-        return subprocess.Popen([build.binary("cell-raft"), "--standalone", "--run", run, "--state", state, "--instance", number],
-                                stderr=out, stdin=subprocess.DEVNULL)
-
+    command = [build.binary("cell-raft"), "--standalone", "--run", run, "--state", state, "--instance"]
     with open(log, "wb") as out:
-        first = start("0", out)
+        first = subprocess.Popen([*command, "0"], stderr=out, stdin=subprocess.DEVNULL)
         try:
             end = time.monotonic() + 20
             while b"RAFT-ROLE" not in log.read_bytes():
                 assert time.monotonic() < end and first.poll() is None, log.read_text()
                 time.sleep(0.02)
-            second = subprocess.run(start("1", subprocess.PIPE).args, stderr=subprocess.PIPE, timeout=20, check=False)
+            second = subprocess.run([*command, "1"], stderr=subprocess.PIPE, timeout=20, check=False)
             assert second.returncode == 1 and b"another process uses" in second.stderr, second
         finally:
             first.terminate()
             first.wait(20)
     os.chmod(state, 0o755)
-    third = subprocess.run(first.args, stderr=subprocess.PIPE, timeout=20, check=False)
+    third = subprocess.run([*command, "0"], stderr=subprocess.PIPE, timeout=20, check=False)
     assert third.returncode == 1 and b"chmod 700" in third.stderr, third
