@@ -24,7 +24,7 @@ struct note {
     ino_t ino;
     char path[160];     /* of the file, or the name that is there now             */
     char from[160];     /* MOVED, REMOVED: the name it had, or has while it waits */
-    char over[160];     /* MOVED: where what it took the place of waits; ""       */
+    char over[160];     /* MOVED: where what it took the place of waits; "". BYTES, SIZE: the name the file got later */
     uint64_t offset, size, at;
 };
 
@@ -229,6 +229,11 @@ int renameat(int from_fd, const char *from, int to_fd, const char *to)
         struct note *n = add(NOTE_MOVED, to_fd);
         path_of(from_fd, from, n->from);
         path_of(to_fd, to, n->path);
+        for (struct note *b = shared->note; b < n; b++) {
+            if (b->kind <= NOTE_SIZE && strcmp(b->path, n->from) == 0) {
+                memcpy(b->over, n->path, sizeof b->over);
+            }
+        }
         aside(to_fd, n->over);
         if (syscall(SYS_linkat, to_fd, to, AT_FDCWD, n->over, 0) != 0) {
             n->over[0] = '\0';
@@ -278,9 +283,15 @@ int openat(int dir_fd, const char *name, int flags, ...)
 
 /* ---- the loss ------------------------------------------------------------------------------------ */
 
+/* The file may have been moved since, and moved back by now. */
+static const char *name_now(const struct note *n)
+{
+    return n->over[0] != '\0' && access(n->path, F_OK) != 0 ? n->over : n->path;
+}
+
 static void undo_bytes(const struct note *n, enum lossy_fate fate, struct rng *rng)
 {
-    int fd = open(n->path, O_RDWR | O_CLOEXEC);
+    int fd = open(name_now(n), O_RDWR | O_CLOEXEC);
 
     if (fd < 0) {
         return; /* its name went before it */
@@ -306,7 +317,7 @@ static void undo(const struct note *n, enum lossy_fate fate, struct rng *rng)
         break;
     case NOTE_SIZE:
         if (is_lost) {
-            (void)!truncate(n->path, (off_t)n->size);
+            (void)!truncate(name_now(n), (off_t)n->size);
         }
         break;
     case NOTE_MADE:
