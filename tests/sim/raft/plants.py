@@ -15,7 +15,7 @@ from support import plants # pylint: disable=wrong-import-position
 # name: (file, who finds it: drawn worlds or a scene by its number, what goes wrong,
 #        [(text that is there once, what the bug makes of it)])
 PLANTS = {
-    "old-term-counted": ("replicate.c", "worlds", "an entry of an earlier term is committed by counting (figure 3.7)", [
+    "old-term-counted": ("replicate.c", "unit:core", "an entry of an earlier term is committed by counting (figure 3.7)", [
         ("    if (to <= r->commit || to < r->term_first) {", "    if (to <= r->commit) {"),
         ("    assert(raft_log_term(&r->log, to) == r->vote.term);\n", "")]),
     "unstored-counted": ("replicate.c", "worlds", "a leader counts what is not on its disk", [
