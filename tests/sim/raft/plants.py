@@ -5,6 +5,7 @@ that escapes, or whose place is no longer in the source, fails the test. The shi
 Usage: plants.py --root DIR --cc COMPILER [--worlds N] [--jobs N] [NAME ...]
 """
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
@@ -14,7 +15,7 @@ from support import plants # pylint: disable=wrong-import-position
 # name: (file, who finds it: drawn worlds or a scene by its number, what goes wrong,
 #        [(text that is there once, what the bug makes of it)])
 PLANTS = {
-    "old-term-counted": ("replicate.c", "worlds", "an entry of an earlier term is committed by counting (figure 3.7)", [
+    "old-term-counted": ("replicate.c", "unit:core", "an entry of an earlier term is committed by counting (figure 3.7)", [
         ("    if (to <= r->commit || to < r->term_first) {", "    if (to <= r->commit) {"),
         ("    assert(raft_log_term(&r->log, to) == r->vote.term);\n", "")]),
     "unstored-counted": ("replicate.c", "worlds", "a leader counts what is not on its disk", [
@@ -95,7 +96,7 @@ PLANTS = {
         ("    if (r->now_us - r->deadline_us > r->tuning.heartbeat_us) {", "    if (false) {")]),
     "loss-unseen": ("replicate.c", "17", "what was lost is not sent again", [
         ("        r->counters.resent++;\n        raft_replicate_probe(r, p, raft_most(p->match, m->received) + 1);", "        r->counters.resent++;")]),
-    "one-by-one": ("replicate.c", "14", "a refused leader goes back one entry at a time", [
+    "one-by-one": ("replicate.c", "unit:core", "a refused leader goes back one entry at a time", [
         ("    uint64_t next = raft_least(guess, m->round - 1) + 1;", "    uint64_t next = m->round + 0 * guess;")]),
     "no-bound": ("core.c", "19", "any number of bytes waits", [
         ("(waiting > 0 && waiting + ev->size > r->tuning.uncommitted_bytes)", "false")]),
@@ -124,7 +125,9 @@ SOURCES = [*(f"raft/{c}.c" for c in CORE), "tests/sim/raft/*.c", "tests/unit/raf
 def program(finder, _file, args):
     if finder.startswith("unit:"):
         return lambda s: not s.startswith("tests/sim/"), []
-    main = "test_sim_raft.c" if finder == "worlds" else "test_raft_scenes.c"
+    number = re.match(r"\d+", finder)
+    main = "test_sim_raft.c" if finder == "worlds" else (
+        "test_raft_members.c" if number and 23 <= int(number[0]) <= 40 else "test_raft_scenes.c")
 
     def belongs(source):
         name = os.path.basename(source)

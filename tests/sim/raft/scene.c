@@ -8,7 +8,7 @@
 enum {
     DELAY_US = 300,     /* one way, and as much again on average */
     SYNC_US = 400,
-    SEEDS = 5,          /* without --seeds */
+    SEEDS = 3,          /* without --seeds */
     BUSY_MOST = 50,     /* ms that a node may not listen */
 };
 

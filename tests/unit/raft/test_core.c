@@ -45,6 +45,11 @@ static void six_divergent_logs_become_one(void)
                   "%s: entry %lu", row[i].name, (unsigned long)at);
         }
         CHECK(kit_view(&k, 2).last == kit_view(&k, 1).last, "%s: and no more", row[i].name);
+        uint32_t refusals = 0;
+        for (uint32_t at = 0; at < k.end; at++) {
+            refusals += k.wire[at].kind == RAFT_MESSAGE_APPEND_ANSWER && k.wire[at].from == 2 && !k.wire[at].is_ok;
+        }
+        CHECK(refusals <= 2, "%s: %u refusals, each a round trip", row[i].name, refusals);
         kit_free(&k);
     }
 }
@@ -297,6 +302,23 @@ static void snapshot_and_log(void)
     }
 }
 
+/* 40: log entries have overtaken a snapshot that was long on its way. */
+static void snapshot_overtaken(void)
+{
+    static const uint64_t log[] = {1, 1, 1};
+    struct raft_message m = append(6, 2, 3, 1, 0, NULL, 0);
+
+    kit_make(&k, 1, 3, log, 3, 6);
+    struct raft_config c = *kit_view(&k, 1).config;
+    m.commit = 3;
+    (void)kit_hear(&k, 1, &m);
+    REQUIRE(kit_view(&k, 1).commit == 3, "three are committed");
+    struct raft_event e = {.kind = RAFT_EV_SNAPSHOT_RECEIVED, .index = 2, .term = 1, .config = &c};
+    (void)kit_step(&k, 1, &e);
+    CHECK(kit_fx(&k, 1, RAFT_FX_SNAPSHOT_INSTALL) == NULL && kit_fx(&k, 1, RAFT_FX_SNAPSHOT_ABORT) != NULL, "nothing to gain");
+    kit_free(&k);
+}
+
 /* A configuration with two of the same, with nobody, with too many. */
 static void setups_are_checked(void)
 {
@@ -347,6 +369,7 @@ int main(void)
     limits_hold();
     late_answers_confirm_nothing_new();
     snapshot_and_log();
+    snapshot_overtaken();
     setups_are_checked();
     return CHECK_RESULT();
 }
