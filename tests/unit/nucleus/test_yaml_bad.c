@@ -385,7 +385,7 @@ static const struct row lists[] = {
     {A "    sandbox: {keys: [\"\"]}\n", ERR_INVALID, 3, "keys[0]: \"\"", "datagram, tls, issuer or renew", "nothing"},
     {A "    sandbox: {keys: [tls, datagram, tls]}\n", ERR_INVALID, 3, "keys[2]: \"tls\" is given twice", "once",
      "a key twice"},
-    {A "    sandbox: {keys: [tls, datagram, issuer, tls]}\n", ERR_LIMIT, 3, "sandbox.keys", "3",
+    {A "    sandbox: {keys: [tls, datagram, issuer, renew, tls]}\n", ERR_LIMIT, 3, "sandbox.keys", "4",
      "more than there are"},
     {A "    sandbox: {keys: tls}\n", ERR_MALFORMED, 3, "sandbox.keys", "a list", "a word instead of a list"},
     {A "    sandbox: {keys: [tls]}\n    protocol: none\n", ERR_INVALID, 3, "keys[0]: \"tls\" is handed to nobody",
