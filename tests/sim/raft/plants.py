@@ -40,7 +40,7 @@ PLANTS = {
          "    (void)last_term;\n    return m->index >= r->log.last;")]),
     "half-is-enough": ("config.c", "worlds", "half of the voters are a majority", [
         ("    return yes > voters / 2;", "    return yes >= (voters + 1) / 2;")]),
-    "one-half-of-a-joint": ("config.c", "worlds", "in a joint configuration the new half alone decides", [
+    "one-half-of-a-joint": ("config.c", "unit:config", "in a joint configuration the new half alone decides", [
         ("    return voters > 0 && is_new && (outgoing == 0 || is_old);", "    (void)is_old;\n    return voters > 0 && is_new;")]),
     "no-joint": ("member.c", "worlds", "voters change in one step, whatever the change", [
         ("    if (raft_config_voters_differ(raft_newest(r), target)) {", "    if (false) {"),
@@ -119,12 +119,14 @@ PLANTS = {
 CORE = ("append", "config", "core", "election", "log", "member", "out", "packet", "read", "replicate", "snapshot",
         "transfer", "vote")
 SOURCES = [*(f"raft/{c}.c" for c in CORE), "tests/sim/raft/*.c", "tests/unit/raft/test_core.c", "tests/unit/raft/kit.c",
+           "tests/unit/raft/test_config.c",
            "tests/sim/world/[!t]*.c", *(f"common/base/{b}.c" for b in ("bytes", "err", "rng"))]
 
 
 def program(finder, _file, args):
     if finder.startswith("unit:"):
-        return lambda s: not s.startswith("tests/sim/"), []
+        main = f"tests/unit/raft/test_{finder.removeprefix('unit:')}.c"
+        return lambda s: s == main or not (s.startswith("tests/sim/") or "/test_" in s), []
     number = re.match(r"\d+", finder)
     main = "test_sim_raft.c" if finder == "worlds" else (
         "test_raft_members.c" if number and 23 <= int(number[0]) <= 40 else "test_raft_scenes.c")
