@@ -26,7 +26,7 @@ PLANTS = {
     "dies-twice": ("merge.c", "worlds", "who is dead fails again", [
         ("    if (was_living || state == NODOSUM_LEFT) {", "    if (was_living || state != NODOSUM_ALIVE) {"),
         ("    if (!nodosum_table_is_living(k) && k->state >= state) {", "    if (false) {")]),
-    "old-news-wins": ("merge.c", "worlds", "any suspicion overrides, however old", [
+    "old-news-wins": ("merge.c", "unit:merge", "any suspicion overrides, however old", [
         ("    if (m->incarnation < k->incarnation || !nodosum_table_is_living(k)) {", "    if (!nodosum_table_is_living(k)) {"),
         ("    if (m->incarnation < k->incarnation || (m->incarnation == k->incarnation && k->state >= state)) {",
          "    if (m->incarnation == k->incarnation && k->state >= state) {")]),
@@ -36,7 +36,7 @@ PLANTS = {
          "    struct nodosum_packet *p = NULL;\n\n    if (p != NULL) {\n        (void)nodosum_packet_add_alive")]),
     "update-no-event": ("merge.c", "update", "new metadata is no event", [
         ("    } else if (is_other && was_living) {", "    } else if (is_other && was_living && k->state == NODOSUM_DEAD) {")]),
-    "wrong-count": ("table.c", "worlds", "the dead count as living", [
+    "wrong-count": ("table.c", "unit:table", "the dead count as living", [
         ("    n->living--;\n", "    n->living -= n->member[index].state == NODOSUM_LEFT;\n")]),
     "suspects-mixed-up": ("table.c", "worlds", "another suspect than the refuted one leaves the list", [
         ("        n->suspect[at] = n->suspect[--n->suspects];\n", "        n->suspects--;\n")]),
@@ -153,7 +153,7 @@ PLANTS = {
         ("        } else if (introduces) {", "        } else if (introduces && n->living == 1) {")]),
     "revision-skipped": ("events.c", "worlds", "a revision is left out now and then", [
         ("    n->revision++;\n", "    n->revision += n->revision % 7 == 0 ? 2 : 1;\n")]),
-    "packet-overwritten": ("out.c", "worlds", "the last packet of a step is begun anew by the next", [
+    "packet-overwritten": ("out.c", "unit:core", "the last packet of a step is begun anew by the next", [
         ("    if (fx->sends > 0 && fx->send[fx->sends - 1].packet.size == 0) {\n        return",
          "    if (fx->sends > 0) {\n        return")]),
     "lateness-excused-not": ("health.c", "unit:probe", "who wakes late holds it against the others", [
