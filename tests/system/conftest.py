@@ -15,6 +15,18 @@ def pytest_configure(config):
         config.addinivalue_line("markers", f"{name}: {text}" if "(" not in text else text)
 
 
+# Tests of these files look at what all private nodes of the machine leave, so they must not meet each other.
+ALONE = ("test_cli", "test_docs", "test_deploy", "test_unprivileged")
+
+
+def pytest_collection_modifyitems(config, items):
+    """With several workers a file's tests stay together: they share what its fixtures have started."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            name = item.module.__name__
+            item.add_marker(pytest.mark.xdist_group("private-nodes" if name in ALONE else name))
+
+
 def pytest_runtest_setup(item):
     for name, (_, check) in needs.MARKS.items():
         for mark in item.iter_markers(name):

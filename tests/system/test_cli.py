@@ -278,7 +278,7 @@ def test_new_touches_no_existing_file(node, short_dir):
     assert not os.path.exists(os.path.join(short_dir, "other"))
 
 
-@pytest.mark.parametrize("name", ["a", "my-cell", "a1_b2-c3", "x--y", "z_"])
+@pytest.mark.parametrize("name", ["a", "x--y", "z_"])
 def test_any_good_name_builds(node, build, short_dir, name):
     """The name becomes C identifiers, protobuf packages and services."""
     folder = os.path.join(short_dir, "folder")

@@ -68,7 +68,7 @@ def test_nucleus_killed_again_and_again(make_node):
     seed = int(os.environ.get("CELL_TEST_SEED", time.time_ns() % 1000000))
     print(f"seed {seed}")
     rng = random.Random(seed)
-    for _ in range(int(os.environ.get("CELL_TEST_ROUNDS", 25))):
+    for _ in range(int(os.environ.get("CELL_TEST_ROUNDS", 15))):
         status = node.wait_until(lambda: node.cli("status", json=True), 10, "the nucleus answers")
         if rng.random() < 0.7:
             victim = rng.choice(status["cells"])["pid"]
