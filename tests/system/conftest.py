@@ -19,6 +19,7 @@ def pytest_configure(config):
 ALONE = ("test_cli", "test_docs", "test_deploy", "test_unprivileged")
 
 
+@pytest.hookimpl(tryfirst=True) # before xdist reads the marks
 def pytest_collection_modifyitems(config, items):
     """With several workers a file's tests stay together: they share what its fixtures have started."""
     if config.pluginmanager.hasplugin("xdist"):
