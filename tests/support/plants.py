@@ -64,8 +64,10 @@ class Garden:
         said = [l for l in run.stderr.strip().splitlines() if not l.startswith("replay:")] or [""]
         if run.returncode == 0:
             return False, f"escaped {finder}"
-        # A check that failed, an assertion, a report of a sanitizer; anything else is a fault of the plant.
-        if run.returncode != 1 and "Assertion" not in said[-1] and "runtime error" not in run.stderr:
+        # A check that failed (whatever became of the program then), an assertion, a report of a sanitizer; anything
+        # else is a fault of the plant.
+        is_check = run.returncode == 1 or re.search(r"\.c:\d+: ", said[-1]) or "runtime error" in run.stderr
+        if not is_check and "Assertion" not in said[-1]:
             return False, f"ended with {run.returncode}: {said[-1]}"
         return True, re.sub(r"^\S*/", "", said[-1])[:110]
 
