@@ -100,9 +100,11 @@ static void on_hello(void *context, enum err e, const ProtobufCMessage *message,
     struct raft_hello *h = t->shell->hello;
     const Cell__Raft__HelloReply *reply = (const Cell__Raft__HelloReply *)message;
 
-    (void)text;
     if (h == NULL) {
         return;
+    }
+    if (e == ERR_DENIED) { /* it will not change by asking again, but the manifest may */
+        log_warn("RAFT-HELLO-DENIED", "peer=%s why=\"%.96s\" action=\"asked again\"", t->shell->settings.peer[t->at], text);
     }
     h->asked--;
     t->is_asked = false;
@@ -261,8 +263,12 @@ enum err raft_found_take_hello(void *state, struct cell_call *call, const void *
 {
     struct raft_shell *s = state;
     Cell__Raft__HelloReply reply = CELL__RAFT__HELLO_REPLY__INIT;
+    enum err e = raft_peers_check(s, call);
 
     (void)request;
+    if (e != ERR_OK) {
+        return e;
+    }
     reply.cluster = s->core != NULL ? s->cluster : 0;
     reply.id = s->member;
     reply.contact = s->settings.self;
@@ -299,7 +305,11 @@ enum err raft_found_take_join(void *state, struct cell_call *call, const void *r
     Cell__Raft__JoinReply reply = CELL__RAFT__JOIN_REPLY__INIT;
     struct raft_member m;
     char hint[RAFT_HINT_SIZE];
+    enum err e = raft_peers_check(s, call);
 
+    if (e != ERR_OK) {
+        return e;
+    }
     if (ask->id == 0 || strlen(ask->name) >= RAFT_NAME_MAX || strlen(ask->contact) >= RAFT_CONTACT_MAX) {
         cell_call_explain(call, "a member has an id, a name and a contact");
         return ERR_INVALID;
@@ -325,7 +335,7 @@ enum err raft_found_take_join(void *state, struct cell_call *call, const void *r
         return ERR_NOMEM;
     }
     *j = (struct joining){.pending = {.done = on_joined}, .call = call};
-    enum err e = raft_config_put(&wanted, &m);
+    e = raft_config_put(&wanted, &m);
     e = e == ERR_OK ? raft_shell_change(s, &wanted, &j->pending) : e;
     if (e != ERR_OK) {
         free(j);

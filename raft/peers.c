@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/name.h"
 #include "common/run/cell_call.h"
 #include "common/run/log.h"
 #include "proto/raft.pb-c.h"
@@ -110,7 +111,30 @@ static void wait_for_end(struct raft_peer *peer)
     peer->retry_ms = cell_now_ms(peer->shell->cell) + RAFT_PEERS_RETRY_MS;
 }
 
-enum err raft_peers_take_link(void *state, struct cell_call *call, const void *request);
+/* ---- who asks ------------------------------------------------------------------------------------ */
+
+static bool has_members_elsewhere(const struct raft_shell *s)
+{
+    for (uint32_t i = 0; i < s->settings.peers; i++) {
+        if (strchr(s->settings.peer[i], '@') != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum err raft_peers_check(const struct raft_shell *s, struct cell_call *call)
+{
+    struct cell_caller caller;
+
+    cell_call_caller(call, &caller);
+    bool is_here = strcmp(caller.cell, cell_name(s->cell)) == 0 && strcmp(caller.space, cell_space(s->cell)) == 0;
+    if (!caller.is_operator && (is_here || (strcmp(caller.cell, NAME_GATEWAY) == 0 && has_members_elsewhere(s)))) {
+        return ERR_OK;
+    }
+    cell_call_explain(call, "only members ask this of each other");
+    return ERR_DENIED;
+}
 
 /* Whoever waited waits no more. */
 static void on_link_cancel(void *context, enum err e)
@@ -125,8 +149,12 @@ static void on_link_cancel(void *context, enum err e)
 enum err raft_peers_take_link(void *state, struct cell_call *call, const void *request)
 {
     struct raft_shell *s = state;
+    enum err e = raft_peers_check(s, call);
 
     (void)request;
+    if (e != ERR_OK) {
+        return e;
+    }
     for (size_t i = 0; i < ARRAY_LEN(s->peers.link); i++) {
         if (s->peers.link[i] == NULL) {
             s->peers.link[i] = call;
@@ -282,7 +310,11 @@ enum err raft_peers_take_packets(void *state, struct cell_call *call, const void
     struct raft_shell *s = state;
     const Cell__Raft__PeerRequest *ask = request;
     Cell__Raft__PeerReply reply = CELL__RAFT__PEER_REPLY__INIT;
+    enum err e = raft_peers_check(s, call);
 
+    if (e != ERR_OK) {
+        return e;
+    }
     if (s->core == NULL) {
         return ERR_UNAVAILABLE;
     }

@@ -10,8 +10,9 @@ import pytest
 
 from support import pb, procs, sp
 
-PUT, GET, STATUS, SNAPSHOT = 300, 301, 314, 320
-OK, NOT_FOUND = 1, 5
+PUT, GET, STATUS, MEMBERS, SNAPSHOT = 300, 301, 314, 315, 320
+PEER, LINK, HELLO, JOIN = 340, 341, 342, 343
+OK, NOT_FOUND, DENIED = 1, 5, 6
 CONFIG = {"peers": ["raft.0", "raft.1", "raft.2"], "log_mib": 1, "tail": 1, "segment_mib": 4}
 
 
@@ -241,3 +242,18 @@ def test_a_second_process_and_a_foreign_directory_are_refused(make_node, build, 
     os.chmod(state, 0o755)
     third = subprocess.run([*command, "0"], stderr=subprocess.PIPE, timeout=20, check=False)
     assert third.returncode == 1 and b"chmod 700" in third.stderr, third
+
+
+def test_who_may_read_and_write_is_no_member_by_that(make_node):
+    """The intruder has every right that a manifest can give and speaks the members' language."""
+    node = make_node([{"name": "raft", "serves": ["raft.*"], "sandbox": {"write": ["state"]}, "limits": {"memory": "512M"}},
+                      {"name": "intruder", "exec": "cell-raft", "may_call": ["raft.*"], "sandbox": {"write": ["state"]},
+                       "limits": {"memory": "512M"}, "config": {"peers": ["raft.0", "intruder.0"], "self": "intruder.0"}}])
+    node.up()
+    node.wait_until(lambda: role(node, 0) == "leader", 20, "a cluster of one")
+    node.wait_log("RAFT-HELLO-DENIED", part="intruder")
+    assert node.client("raft", 0).call(PUT, pb.encode([(1, b"k"), (2, b"v")])).status == OK
+    members = pb.decode(node.client("raft", 0).call(MEMBERS).body)
+    assert len(members[2]) == 1
+    for operation in (PEER, LINK, HELLO, JOIN):
+        assert node.client("raft", 0).call(operation).status == DENIED, operation
