@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -59,10 +60,28 @@ uint64_t lossy_calls(void)
     return shared->calls;
 }
 
-static bool is_on(void)
+/* A process writes from several threads: a note and what it is about are one, and whoever dies holds the others back. */
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+static bool enter(void)
 {
-    return shared != NULL && shared->is_on;
+    bool is_on = shared != NULL && shared->is_on;
+
+    if (is_on) {
+        (void)pthread_mutex_lock(&turn);
+    }
+    return is_on;
 }
+
+static void leave(const bool *is_noted)
+{
+    if (*is_noted) {
+        (void)pthread_mutex_unlock(&turn);
+    }
+}
+
+/* Declares is_noted: whether this call is; the turn ends with the scope. */
+#define TAKE_TURN bool is_noted __attribute__((cleanup(leave))) = enter()
 
 static void die(void)
 {
@@ -147,7 +166,9 @@ static void synced(int fd)
 
 ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
 {
-    if (is_on()) {
+    TAKE_TURN;
+
+    if (is_noted) {
         note_write(fd, (uint64_t)offset, size);
         if (is_last()) {
             (void)syscall(SYS_pwrite64, fd, bytes, size / 2, offset);
@@ -159,12 +180,13 @@ ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
 
 ssize_t pwritev(int fd, const struct iovec *part, int count, off_t offset)
 {
+    TAKE_TURN;
     size_t size = 0;
 
     for (int i = 0; i < count; i++) {
         size += part[i].iov_len;
     }
-    if (is_on()) {
+    if (is_noted) {
         note_write(fd, (uint64_t)offset, size);
         if (is_last()) {
             (void)syscall(SYS_pwritev, fd, part, count / 2, offset, 0);
@@ -176,9 +198,10 @@ ssize_t pwritev(int fd, const struct iovec *part, int count, off_t offset)
 
 ssize_t write(int fd, const void *bytes, size_t size)
 {
+    TAKE_TURN;
     struct stat st;
 
-    if (is_on() && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+    if (is_noted && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
         off_t offset = lseek(fd, 0, SEEK_CUR);
         note_write(fd, (uint64_t)offset, size);
         if (is_last()) {
@@ -191,13 +214,15 @@ ssize_t write(int fd, const void *bytes, size_t size)
 
 static int sync_with(long call, int fd)
 {
-    if (is_on() && is_last()) {
+    TAKE_TURN;
+
+    if (is_noted && is_last()) {
         die();
     }
     if (shared == NULL) {
         return (int)syscall(call, fd);
     }
-    if (is_on()) {
+    if (is_noted) {
         synced(fd); /* the notes are the disk: the real one need not wait */
     }
     return 0;
@@ -225,7 +250,9 @@ static void aside(int dir_fd, char out[160])
 
 int renameat(int from_fd, const char *from, int to_fd, const char *to)
 {
-    if (is_on()) {
+    TAKE_TURN;
+
+    if (is_noted) {
         struct note *n = add(NOTE_MOVED, to_fd);
         path_of(from_fd, from, n->from);
         path_of(to_fd, to, n->path);
@@ -248,7 +275,9 @@ int renameat(int from_fd, const char *from, int to_fd, const char *to)
 
 int unlinkat(int dir_fd, const char *name, int flags)
 {
-    if (!is_on()) {
+    TAKE_TURN;
+
+    if (!is_noted) {
         return (int)syscall(SYS_unlinkat, dir_fd, name, flags);
     }
     struct note *n = add(NOTE_REMOVED, dir_fd);
@@ -265,12 +294,13 @@ int unlinkat(int dir_fd, const char *name, int flags)
 
 int openat(int dir_fd, const char *name, int flags, ...)
 {
+    TAKE_TURN;
     va_list args;
 
     va_start(args, flags);
     mode_t mode = (flags & O_CREAT) != 0 ? va_arg(args, mode_t) : 0;
     va_end(args);
-    if (is_on() && (flags & O_CREAT) != 0 && syscall(SYS_faccessat, dir_fd, name, F_OK) != 0) {
+    if (is_noted && (flags & O_CREAT) != 0 && syscall(SYS_faccessat, dir_fd, name, F_OK) != 0) {
         struct note *n = add(NOTE_MADE, dir_fd);
         path_of(dir_fd, name, n->path);
         if (is_last()) {
