@@ -292,17 +292,6 @@ static int print_topology(struct cli *cli, const Cell__Nodosum__TopologyReply *t
     return print_table(cli, &table);
 }
 
-static int emit(struct cli *cli, const ProtobufCMessage *message)
-{
-    struct jsonout out;
-
-    cli_emit_begin(&out);
-    jsonout_object(&out);
-    cli_emit_members(&out, message);
-    jsonout_object_end(&out);
-    return cli_emit_end(cli, &out);
-}
-
 int cli_cluster_topology(struct cli *cli)
 {
     Cell__Nodosum__TopologyRequest request = CELL__NODOSUM__TOPOLOGY_REQUEST__INIT;
@@ -316,7 +305,7 @@ int cli_cluster_topology(struct cli *cli)
     if (status != CLI_DONE) {
         return status;
     }
-    status = cli->json ? emit(cli, reply) : print_topology(cli, (const Cell__Nodosum__TopologyReply *)reply);
+    status = cli->json ? cli_emit_message(cli, reply) : print_topology(cli, (const Cell__Nodosum__TopologyReply *)reply);
     cli_ask_free(reply);
     return status;
 }
@@ -372,7 +361,7 @@ int cli_cluster_discover(struct cli *cli)
     }
     const Cell__Nodosum__DiscoverReply *found = (const Cell__Nodosum__DiscoverReply *)reply;
     if (cli->json) {
-        status = emit(cli, reply);
+        status = cli_emit_message(cli, reply);
     } else if (found->n_found > 0) {
         status = print_found(cli, found);
     }

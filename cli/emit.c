@@ -31,6 +31,17 @@ int cli_emit_end(struct cli *cli, struct jsonout *out)
     return CLI_DONE;
 }
 
+int cli_emit_message(struct cli *cli, const ProtobufCMessage *message)
+{
+    struct jsonout out;
+
+    cli_emit_begin(&out);
+    jsonout_object(&out);
+    cli_emit_members(&out, message);
+    jsonout_object_end(&out);
+    return cli_emit_end(cli, &out);
+}
+
 void cli_emit_string(struct jsonout *out, const char *name, const char *value)
 {
     jsonout_name(out, name);

@@ -21,6 +21,9 @@ int cli_emit_end(struct cli *cli, struct jsonout *out) MUST_CHECK;
  * numbers, fixed64 (fingerprints) 16 hex digits, bytes hex digits, a missing message null. */
 void cli_emit_members(struct jsonout *out, const struct ProtobufCMessage *message);
 
+/* A document that is this message: begin, members, end. */
+int cli_emit_message(struct cli *cli, const struct ProtobufCMessage *message) MUST_CHECK;
+
 /* "name": value in one call. */
 void cli_emit_string(struct jsonout *out, const char *name, const char *value);
 void cli_emit_u64(struct jsonout *out, const char *name, uint64_t value);

@@ -73,17 +73,6 @@ int cli_raft_ask(struct cli_raft *r, const char *method, uint32_t number, const 
     return e == ERR_OK ? CLI_DONE : cli_ask_explain(r->cli, &r->ask, method, e, text);
 }
 
-int cli_raft_emit(struct cli *cli, const ProtobufCMessage *message)
-{
-    struct jsonout out;
-
-    cli_emit_begin(&out);
-    jsonout_object(&out);
-    cli_emit_members(&out, message);
-    jsonout_object_end(&out);
-    return cli_emit_end(cli, &out);
-}
-
 int cli_raft_number(struct cli *cli, const char *text, const char *what, uint64_t *ret)
 {
     char *end;

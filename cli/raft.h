@@ -21,9 +21,6 @@ struct cli_raft {
 int cli_raft_ask(struct cli_raft *r, const char *method, uint32_t number, const ProtobufCMessage *request,
                  ProtobufCMessage **ret) MUST_CHECK;
 
-/* A message as a document, as it is. */
-int cli_raft_emit(struct cli *cli, const ProtobufCMessage *message) MUST_CHECK;
-
 /* Number given as argument or option; untouched when the option is not given. CLI_USAGE after saying why. */
 int cli_raft_number(struct cli *cli, const char *text, const char *what, uint64_t *ret) MUST_CHECK;
 int cli_raft_option(struct cli *cli, const char *option, uint64_t *ret) MUST_CHECK;

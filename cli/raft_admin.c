@@ -66,7 +66,7 @@ int cli_raft_status(struct cli_raft *r)
     if (status != CLI_DONE) {
         return status;
     }
-    status = r->cli->json ? cli_raft_emit(r->cli, message)
+    status = r->cli->json ? cli_emit_message(r->cli, message)
                           : print_status(r->cli, (const Cell__Raft__StatusReply *)message);
     cli_ask_free(message);
     return status;
@@ -101,7 +101,7 @@ int cli_raft_members(struct cli_raft *r)
     }
     const Cell__Raft__MembersReply *reply = (const Cell__Raft__MembersReply *)message;
     if (r->cli->json) {
-        status = cli_raft_emit(r->cli, message);
+        status = cli_emit_message(r->cli, message);
     } else {
         status = print_members(r->cli, reply->members, reply->n_members);
         if (reply->is_changing) {
@@ -132,7 +132,7 @@ static int change(struct cli_raft *r, const char *method, uint32_t number, const
         return status;
     }
     if (r->cli->json) {
-        status = cli_raft_emit(r->cli, message);
+        status = cli_emit_message(r->cli, message);
     } else {
         puts(done);
     }
@@ -197,7 +197,7 @@ int cli_raft_snapshot(struct cli_raft *r)
         return status;
     }
     if (r->cli->json) {
-        status = cli_raft_emit(r->cli, message);
+        status = cli_emit_message(r->cli, message);
     } else {
         printf("index %" PRIu64 "\n", ((const Cell__Raft__SnapshotReply *)message)->index);
     }
@@ -218,7 +218,7 @@ int cli_raft_compact(struct cli_raft *r)
         return status;
     }
     if (r->cli->json) {
-        status = cli_raft_emit(r->cli, message);
+        status = cli_emit_message(r->cli, message);
     } else {
         printf("what was before revision %" PRIu64 " is forgotten\n", ask.revision);
     }
@@ -238,7 +238,7 @@ int cli_raft_hash(struct cli_raft *r)
     }
     const Cell__Raft__HashReply *reply = (const Cell__Raft__HashReply *)message;
     if (r->cli->json) {
-        status = cli_raft_emit(r->cli, message);
+        status = cli_emit_message(r->cli, message);
     } else {
         printf("%016" PRIx64 " after entry %" PRIu64 ", revision %" PRIu64 "\n", reply->hash, reply->index, reply->revision);
     }

@@ -181,7 +181,7 @@ int cli_raft_restore(struct cli_raft *r)
     if (status == CLI_DONE && message != NULL) {
         const Cell__Raft__RestoreReply *reply = (const Cell__Raft__RestoreReply *)message;
         if (r->cli->json) {
-            status = cli_raft_emit(r->cli, message);
+            status = cli_emit_message(r->cli, message);
         } else {
             printf("%" PRIu64 " keys, revision %" PRIu64 "\n", reply->keys, reply->revision);
         }

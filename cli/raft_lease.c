@@ -36,7 +36,7 @@ static int grant(struct cli_raft *r)
         return status;
     }
     if (r->cli->json) {
-        status = cli_raft_emit(r->cli, message);
+        status = cli_emit_message(r->cli, message);
     } else {
         printf("%" PRIu64 "\n", ((const Cell__Raft__LeaseGrantReply *)message)->id);
     }
@@ -57,7 +57,7 @@ static int keep(struct cli_raft *r)
         return status;
     }
     if (r->cli->json) {
-        status = cli_raft_emit(r->cli, message);
+        status = cli_emit_message(r->cli, message);
     } else {
         printf("lives %" PRIu32 " ms from now\n", ((const Cell__Raft__LeaseKeepAliveReply *)message)->ttl_ms);
     }
@@ -78,7 +78,7 @@ static int revoke(struct cli_raft *r)
         return status;
     }
     if (r->cli->json) {
-        status = cli_raft_emit(r->cli, message);
+        status = cli_emit_message(r->cli, message);
     } else {
         printf("%" PRIu64 " deleted\n", ((const Cell__Raft__LeaseRevokeReply *)message)->deleted);
     }

@@ -46,17 +46,6 @@ static void format_date(uint64_t seconds, char out[DATE_SIZE])
 }
 
 /* A reply as it is: one JSON document. */
-static int emit(struct cli *cli, const ProtobufCMessage *reply)
-{
-    struct jsonout out;
-
-    cli_emit_begin(&out);
-    jsonout_object(&out);
-    cli_emit_members(&out, reply);
-    jsonout_object_end(&out);
-    return cli_emit_end(cli, &out);
-}
-
 /* ---- tokens ------------------------------------------------------------------------------------------------ */
 
 static int create(struct cli *cli)
@@ -88,7 +77,7 @@ static int create(struct cli *cli)
     }
     const Cell__Issuer__CreateTokenReply *r = (const Cell__Issuer__CreateTokenReply *)reply;
     if (cli->json) {
-        status = emit(cli, reply);
+        status = cli_emit_message(cli, reply);
     } else {
         format_date(r->expires_s, until);
         cli_paint_put(false, CLI_PAINT_PLAIN, r->token);
@@ -114,7 +103,7 @@ static int list(struct cli *cli)
     }
     const Cell__Issuer__ListTokensReply *r = (const Cell__Issuer__ListTokensReply *)reply;
     if (cli->json) {
-        status = emit(cli, reply);
+        status = cli_emit_message(cli, reply);
         cli_ask_free(reply);
         return status;
     }
@@ -148,7 +137,7 @@ static int revoke(struct cli *cli)
     ask.id = (char *)cli->args[1];
     int status = ask_issuer(cli, "RevokeToken", CELL__ISSUER__OP__OP_REVOKE_TOKEN, &ask.base, &reply);
     if (status == CLI_DONE && cli->json) {
-        status = emit(cli, reply);
+        status = cli_emit_message(cli, reply);
     } else if (status == CLI_DONE) {
         puts("revoked: it lets nobody in any more; who joined with it stays");
     }
@@ -187,7 +176,7 @@ static int list_members(struct cli *cli)
     }
     const Cell__Issuer__ListMembersReply *r = (const Cell__Issuer__ListMembersReply *)reply;
     if (cli->json) {
-        status = emit(cli, reply);
+        status = cli_emit_message(cli, reply);
         cli_ask_free(reply);
         return status;
     }
@@ -219,7 +208,7 @@ static int remove_member(struct cli *cli)
     ask.name = (char *)cli->args[1];
     int status = ask_issuer(cli, "RemoveMember", CELL__ISSUER__OP__OP_REMOVE_MEMBER, &ask.base, &reply);
     if (status == CLI_DONE && cli->json) {
-        status = emit(cli, reply);
+        status = cli_emit_message(cli, reply);
     } else if (status == CLI_DONE) {
         const Cell__Issuer__RemoveMemberReply *r = (const Cell__Issuer__RemoveMemberReply *)reply;
         puts("removed: its certificate is revoked, and the cluster's key changes without it");
@@ -254,7 +243,7 @@ int cli_token_rotate(struct cli *cli)
     ask.grace_s = (grace_ms + 999) / 1000;
     status = ask_issuer(cli, "Rotate", CELL__ISSUER__OP__OP_ROTATE, &ask.base, &reply);
     if (status == CLI_DONE && cli->json) {
-        status = emit(cli, reply);
+        status = cli_emit_message(cli, reply);
     } else if (status == CLI_DONE) {
         const Cell__Issuer__RotateReply *r = (const Cell__Issuer__RotateReply *)reply;
         printf("epoch %" PRIu32 "; the key before is good for %" PRIu32 " s more\n", r->epoch, r->grace_s);
