@@ -3,6 +3,11 @@
 set -euo pipefail
 exec </dev/null
 
+if [ $# -gt 0 ]; then
+    echo "down.sh: takes no arguments, got $1" >&2
+    exit 2
+fi
+
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
 cell=${CELL_BUILD:-$root/build}/cell
 

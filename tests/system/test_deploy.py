@@ -72,6 +72,13 @@ def test_a_build_directory_of_another_user_is_refused(place, build, short_dir):
         assert (result.status, "choose another directory with CELL_BUILD" in result.err) == (1, True), result
 
 
+@pytest.mark.parametrize("script", [UP, DOWN])
+def test_a_word_too_many_does_nothing(place, script):
+    _, node = place
+    said = node.execute([script, "--nonsense"], timeout=DEADLINE, env=node.environment())
+    assert said.status == 2 and "--nonsense" in said.err, said
+
+
 def test_down_without_a_build_says_so(place, short_dir):
     _, node = place
     result = node.execute([DOWN], env={**node.environment(), "CELL_BUILD": short_dir})
