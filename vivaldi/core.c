@@ -21,6 +21,7 @@ enum {
 #define SCALE_LEAST 0.02f     /* no network is so still that 2 % is an outlier */
 #define SCALE_MOST 0.15f      /* so that liars never become usual */
 #define USUAL_RATE 0.05f
+#define STABLE_LEAST 0.05f    /* of the usual round trip: nobody acts on less */
 #define GRAVITY 1e-5f         /* of the way to the origin with each refit: what all have in common fades (Ledlie, V-A) */
 #define PREDICTED_LEAST 0.05f /* relative error of predictions that nothing removes: the Internet is no metric space */
 #define ONCE 0.25f            /* relative error of one round trip */
@@ -126,7 +127,9 @@ static void learn(struct vivaldi *v, float rtt_ms, float above)
 /* The stable coordinate stands for as long as the live one is no further away than it is uncertain. */
 static void settle(struct vivaldi *v)
 {
-    if (vivaldi_coord_moved_ms(&v->live, &v->stable) > v->live.error * v->usual_ms) {
+    float uncertain = v->live.error > STABLE_LEAST ? v->live.error : STABLE_LEAST;
+
+    if (vivaldi_coord_moved_ms(&v->live, &v->stable) > uncertain * v->usual_ms) {
         v->stable = v->live;
         v->counters.moves++;
     }
