@@ -8,11 +8,15 @@
 
 enum {
     US = 1000,
-    STEPS_COLD = 2,   /* Gauss-Newton steps after a round trip while this node knows few others */
+    STEPS_COLD = 2,   /* Gauss-Newton steps after a round trip while the place is far from right */
 };
 
 #define SHARE_COLD 0.2f       /* of the way that a refit goes: all move at once, and whoever goes all of it overshoots */
-#define SHARE_LEAST 0.05f     /* … when many are known, of whom a refit sees few: it averages over the last hundreds */
+#define SHARE_CALM 0.02f      /* … when nothing has changed for long: it averages over thousands of round trips */
+#define SHARE_TURNS 8.0f      /* round trips after which it has sunk to that over their number */
+#define SHARE_STEPS 0.1f      /* with less, one step is as good as two */
+#define ERROR_SLOW 0.01f      /* how fast the usual error follows the error */
+#define ERROR_RISEN 1.5f      /* times the usual error: the network is another now */
 #define CLAIM_FLOOR 0.1f      /* added to errors before they divide: who claims none is ten times as good, not more */
 #define AGE_ERRORS 1.5f       /* seconds by which a place with relative error 1 is half forgotten: it moves fast */
 #define ERROR_RATE 0.25f      /* how fast the error follows what is seen */
@@ -109,6 +113,8 @@ static void begin(struct vivaldi *v, float rtt_ms)
     }
     v->stable = v->live;
     v->usual_ms = rtt_ms;
+    v->usual_error = v->live.error;
+    v->turns = 1;
 }
 
 static float within(float value, float least, float most)
@@ -120,6 +126,8 @@ static float within(float value, float least, float most)
 static void learn(struct vivaldi *v, float rtt_ms, float above)
 {
     v->live.error = within(v->live.error * expf(ERROR_RATE * (above - 0.5f)), ERROR_LEAST, VIVALDI_COORD_ERROR_MAX);
+    v->usual_error += ERROR_SLOW * (v->live.error - v->usual_error);
+    v->turns = v->live.error > ERROR_RISEN * v->usual_error ? 1 : v->turns + (v->turns < UINT32_MAX);
     v->usual_ms *= rtt_ms > v->usual_ms ? 1 + USUAL_RATE : 1 - USUAL_RATE;
     v->usual_ms = within(v->usual_ms, VIVALDI_RTT_MIN_MS, VIVALDI_RTT_MAX_MS);
 }
@@ -140,7 +148,6 @@ static void fit(struct vivaldi *v, const struct vivaldi_peer *newest, uint32_t n
 {
     struct vivaldi_refit r;
     float self[VIVALDI_REFIT_PARTS], above = 0, rtt_ms = vivaldi_peers_usual(newest);
-    bool is_cold = v->peers.count < VIVALDI_WARM;
 
     if (v->usual_ms <= 0) {
         begin(v, rtt_ms);
@@ -151,8 +158,8 @@ static void fit(struct vivaldi *v, const struct vivaldi_peer *newest, uint32_t n
     struct vivaldi_refit_way way = {
         .dims = v->config.dims, .has_height = v->config.has_height, .error = v->live.error,
         .scale = within(SCALE_OF_ERROR * v->live.error, SCALE_LEAST, SCALE_MOST),
-        .share = within((float)VIVALDI_REFIT_MAX / (float)v->peers.count, SHARE_LEAST, SHARE_COLD)};
-    for (uint32_t i = 0; i < (is_cold ? STEPS_COLD : 1); i++) {
+        .share = within(SHARE_TURNS / (float)v->turns, SHARE_CALM, SHARE_COLD)};
+    for (uint32_t i = 0; i < (way.share > SHARE_STEPS ? STEPS_COLD : 1); i++) {
         float seen = vivaldi_refit_step(&r, &way, self);
         above = i == 0 ? seen : above;
     }

@@ -12,7 +12,6 @@
 
 enum {
     VIVALDI_STALE_S = 3600,   /* a round trip measured longer ago says less than the coordinates               */
-    VIVALDI_WARM = 160,       /* peers; with fewer each refit goes further, for the others are as lost as this  */
 };
 
 struct vivaldi_config {
@@ -50,6 +49,8 @@ struct vivaldi {
     struct vivaldi_peers peers;
     struct vivaldi_coord live, stable;
     float usual_ms;       /* half of the round trips take no longer; 0: none was measured */
+    float usual_error;    /* what the error has been of late  */
+    uint32_t turns;       /* round trips since it last rose above that */
     uint32_t cursor;      /* which of the peers is next to be fitted to */
     struct vivaldi_counters counters;
 };
