@@ -13,6 +13,7 @@ enum {
     AT_PEERS = AT_SELF + 8,
     AT_USUAL = AT_PEERS + 4,
     AT_COORD = AT_USUAL + 4,
+    AT_WALL = AT_COORD + VIVALDI_COORD_BYTES,
     AT_RTT = 8, /* of a peer */
     AT_AGE = AT_RTT + 4,
     AT_PLACE = AT_AGE + 4,
@@ -37,7 +38,7 @@ static void put_coord(const struct vivaldi_coord *c, uint8_t *to)
     assert(size == VIVALDI_COORD_BYTES); /* all dimensions, so that every peer has the same size */
 }
 
-size_t vivaldi_image_write(const struct vivaldi *v, uint32_t now_s, uint8_t *out)
+size_t vivaldi_image_write(const struct vivaldi *v, uint32_t now_s, uint64_t wall_s, uint8_t *out)
 {
     uint8_t *to = out + VIVALDI_IMAGE_HEAD;
     uint32_t count = 0;
@@ -60,6 +61,7 @@ size_t vivaldi_image_write(const struct vivaldi *v, uint32_t now_s, uint8_t *out
     bytes_put_be32(out + AT_PEERS, count);
     bytes_put_be32(out + AT_USUAL, (uint32_t)lrintf(v->usual_ms * US));
     put_coord(&v->live, out + AT_COORD);
+    bytes_put_be64(out + AT_WALL, wall_s);
     bytes_put_be32(to, bytes_crc32c(0, out, (size_t)(to - out)));
     return (size_t)(to - out) + VIVALDI_IMAGE_TAIL;
 }
@@ -109,7 +111,7 @@ static void take_peer(struct vivaldi *v, uint32_t now_s, uint32_t away_s, const 
     vivaldi_peers_place(peer, c, now_s);
 }
 
-enum err vivaldi_image_read(struct vivaldi *v, uint32_t now_s, uint32_t away_s, const uint8_t *bytes, size_t size)
+enum err vivaldi_image_read(struct vivaldi *v, uint32_t now_s, uint64_t wall_s, const uint8_t *bytes, size_t size)
 {
     enum err e = check(v, bytes, size);
     struct vivaldi_coord own, c;
@@ -117,6 +119,8 @@ enum err vivaldi_image_read(struct vivaldi *v, uint32_t now_s, uint32_t away_s, 
     if (e != ERR_OK) {
         return e;
     }
+    uint64_t written_s = bytes_get_be64(bytes + AT_WALL), gone_s = wall_s > written_s ? wall_s - written_s : 0;
+    uint32_t away_s = gone_s < UINT32_MAX ? (uint32_t)gone_s : UINT32_MAX;
     const uint8_t *end = bytes + size - VIVALDI_IMAGE_TAIL;
     uint32_t usual_us = bytes_get_be32(bytes + AT_USUAL);
     bool is_good = vivaldi_coord_unpack(bytes + AT_COORD, VIVALDI_COORD_BYTES, &own) == ERR_OK &&

@@ -7,7 +7,7 @@
 #include "tests/support/check.h"
 #include "vivaldi/image.h"
 
-enum { PEERS = 32, SELF = 77, NOW_S = 500000 };
+enum { PEERS = 32, SELF = 77, NOW_S = 500000, WALL_S = 1700000000 };
 
 static uint64_t memory[2][PEERS * VIVALDI_PEERS_BYTES / 8];
 
@@ -42,8 +42,8 @@ static void a_restart_goes_on(void)
     size_t size = vivaldi_image_size(&v);
 
     REQUIRE(size <= sizeof bytes && size == VIVALDI_IMAGE_HEAD + 20 * VIVALDI_IMAGE_PEER + VIVALDI_IMAGE_TAIL, "%zu bytes", size);
-    CHECK(vivaldi_image_write(&v, NOW_S + 10, bytes) == size, "as many as said");
-    REQUIRE(vivaldi_image_read(&again, 5, 100, bytes, size) == ERR_OK, "it reads back, on a clock that began anew");
+    CHECK(vivaldi_image_write(&v, NOW_S + 10, WALL_S, bytes) == size, "as many as said");
+    REQUIRE(vivaldi_image_read(&again, 5, WALL_S + 100, bytes, size) == ERR_OK, "it reads back, on a clock that began anew");
     CHECK(fabsf(again.live.error - v.live.error) < 1e-4f && vivaldi_coord_moved_ms(&again.live, &v.live) < 0.01f,
           "where it is and how sure");
     CHECK(again.peers.count == 20 && fabsf(again.usual_ms - v.usual_ms) < 0.01f, "whom it knows");
@@ -53,7 +53,7 @@ static void a_restart_goes_on(void)
               vivaldi_core_estimate(&again, 5 + VIVALDI_STALE_S - 109, 3, NULL).source == VIVALDI_PREDICTED,
           "which has aged by the time it was away");
     again = make(1, PEERS);
-    REQUIRE(vivaldi_image_read(&again, 5, UINT32_MAX, bytes, size) == ERR_OK, "a year later");
+    REQUIRE(vivaldi_image_read(&again, 5, UINT64_MAX, bytes, size) == ERR_OK, "an age later");
     CHECK(vivaldi_core_estimate(&again, 5, 3, NULL).source == VIVALDI_PREDICTED, "places last longer than round trips");
     again = make(1, 7);
     CHECK(vivaldi_image_read(&again, 5, 0, bytes, size) == ERR_OK && again.peers.count == 7, "into less room");
@@ -63,7 +63,7 @@ static void what_is_damaged_is_refused(void)
 {
     struct vivaldi v = make_full(), again = make(1, PEERS), before;
     uint8_t good[2048], bytes[2049];
-    size_t size = vivaldi_image_write(&v, NOW_S, good);
+    size_t size = vivaldi_image_write(&v, NOW_S, WALL_S, good);
 
     before = again;
     for (size_t bit = 0; bit < 8 * size; bit++) {
@@ -104,7 +104,7 @@ static void values_are_looked_at(void)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct vivaldi again = make(1, PEERS);
         uint8_t bytes[2048];
-        size_t size = vivaldi_image_write(&v, NOW_S, bytes);
+        size_t size = vivaldi_image_write(&v, NOW_S, WALL_S, bytes);
         bytes_put_be32(bytes + rows[i].at, rows[i].value);
         bytes_put_be32(bytes + size - 4, bytes_crc32c(0, bytes, size - 4));
         CHECK(vivaldi_image_read(&again, NOW_S, 0, bytes, size) == ERR_DATA_LOSS && again.peers.count == 0, "row %zu: %s", i, rows[i].why);
