@@ -103,7 +103,8 @@ static void tell(struct vivaldi_shell *s, uint64_t now_ms)
     float surer = live->error > s->told.error ? live->error - s->told.error : s->told.error - live->error;
     bool is_other = vivaldi_coord_moved_ms(live, &s->told) > TELL_MOVED * s->core.usual_ms || surer > TELL_SURER * s->told.error;
 
-    if (s->is_asking || s->core.usual_ms <= 0 || (s->told_ms != 0 && !is_other && now_ms < s->told_ms + VIVALDI_SHELL_AGAIN_MS)) {
+    /* Also the middle, by who knows nothing yet: somebody has to be the first to say where he is. */
+    if (s->is_asking || (s->told_ms != 0 && !is_other && now_ms < s->told_ms + VIVALDI_SHELL_AGAIN_MS)) {
         return;
     }
     if (s->told_ms == 0 || is_other) {
