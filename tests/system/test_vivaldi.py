@@ -6,7 +6,9 @@ import pytest
 from support import nodosums, pb, sp
 
 
-DELAY_MS = {"node-1": 2, "node-2": 4, "node-3": 15, "node-4": 40} # of what each sends
+# Of what each sends; so far from each other that a busy machine does not change their order.
+DELAY_MS = {"node-1": 2, "node-2": 4, "node-3": 80, "node-4": 250}
+SLACK_MS = 80 # that processes of a busy machine take to wake
 MAY_CALL = ["nodosum.Rtts", "nodosum.Place", "nodosum.Discover", "nodosum.Topology"]
 COORD, STATS, OBSERVE, ESTIMATE, PLACE = 500, 503, 504, 505, 208
 
@@ -72,10 +74,10 @@ def test_nodes_know_how_far_they_are(cluster):
         for other in nodes.keys() - {name}:
             e = estimate(node, other)
             assert e["source"] == "measured", e
-            assert 0.8 * rtt_ms(name, other) < e["rtt_ms"] < 1.5 * rtt_ms(name, other) + 5, (name, other, e)
+            assert 0.8 * rtt_ms(name, other) < e["rtt_ms"] < 1.3 * rtt_ms(name, other) + SLACK_MS, (name, other, e)
     # As another one sees it nothing is measured here.
     e = estimate(nodes["node-1"], "node-3", "--from", "node-4")
-    assert e["source"] == "predicted" and 0.5 * 55 < e["rtt_ms"] < 1.5 * 55 + 5, e
+    assert e["source"] == "predicted" and 0.5 * rtt_ms("node-3", "node-4") < e["rtt_ms"] < 1.5 * rtt_ms("node-3", "node-4") + SLACK_MS, e
     assert estimate(nodes["node-1"], "node-1", "--from", "node-4")["source"] == "predicted"
     coord = nodes["node-2"].cli("vivaldi", "coord", json=True)
     assert coord["node"] == "node-2" and len(coord["live"]["sides_ms"]) == 7 and coord["live"]["height_ms"] >= 0
