@@ -1,9 +1,7 @@
 #include "cli/vivaldi.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/ask.h"
@@ -13,7 +11,12 @@
 #include "cli/view.h"
 #include "proto/vivaldi.pb-c.h"
 
-enum { TEXT_SIZE = 64, US = 1000, PER_CENT = 100 };
+enum {
+    TEXT_SIZE = 64,
+    US = 1000,
+    PER_CENT = 100,
+    ROUTE_MAX = 256, /* what the cell orders at once */
+};
 
 /* One question to this node's cell. *ret: free with cli_ask_free. Says what went wrong. */
 static int ask(struct cli *cli, const char *method, uint32_t number, const ProtobufCMessage *request, ProtobufCMessage **ret)
@@ -172,15 +175,10 @@ int cli_vivaldi_route(struct cli *cli, const char *name, const char *from, uint3
 
 static int route(struct cli *cli)
 {
-    const char *text = cli_args_value(cli, "most");
-    char *end = NULL;
+    uint32_t most = 0; /* all */
+    int status = cli_args_number(cli, "most", 1, ROUTE_MAX, &most);
 
-    errno = 0;
-    unsigned long most = text != NULL ? strtoul(text, &end, 10) : 0;
-    if (text != NULL && (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || most > UINT32_MAX)) {
-        return cli_fail_usage(cli, NULL, "\"%s\" is no number of nodes: expected a number from 0 on", text);
-    }
-    return cli_vivaldi_route(cli, cli->args[1], cli_args_value(cli, "from"), (uint32_t)most);
+    return status == CLI_DONE ? cli_vivaldi_route(cli, cli->args[1], cli_args_value(cli, "from"), most) : status;
 }
 
 /* ---- stats ----------------------------------------------------------------------------------- */
