@@ -259,7 +259,8 @@ void raft_peers_flush(struct raft_shell *s, uint64_t now_ms)
         if (peer->out_size > 0) {
             ask_peer(peer);
         }
-        if (!peer->is_waiting && now_ms >= peer->retry_ms) {
+        /* Only of whoever answers packets: a question that stays open is no way to find out who is there. */
+        if (peer->is_linked && !peer->is_waiting && now_ms >= peer->retry_ms) {
             wait_for_end(peer);
         }
     }
@@ -316,7 +317,10 @@ enum err raft_peers_take_packets(void *state, struct cell_call *call, const void
         return e;
     }
     if (s->core == NULL) {
-        return ERR_UNAVAILABLE;
+        /* They are for whoever had this contact before. Not UNAVAILABLE: the sender's breaker would shut, and who is about
+         * to join could not be told so. */
+        cell_call_explain(call, "it is no member of a cluster yet");
+        return ERR_PRECONDITION;
     }
     know_sender(s, ask);
     for (size_t at = 0; at < ask->packets.len;) {

@@ -14,13 +14,14 @@ PUT, GET, STATUS, MEMBERS, SNAPSHOT = 300, 301, 314, 315, 320
 PEER, LINK, HELLO, JOIN = 340, 341, 342, 343
 OK, NOT_FOUND, DENIED = 1, 5, 6
 CONFIG = {"peers": ["raft.0", "raft.1", "raft.2"], "log_mib": 1, "tail": 1, "segment_mib": 4}
+RESTART = {"first": "50ms", "max": "1s", "give_up": "16 in 10s"}
 
 
-def three(make_node, config=None):
+def three(make_node, config=None, **restart):
     node = make_node([{"name": "raft", "instances": 3, "serves": ["raft.*"], "may_call": ["raft.*"],
                        "sandbox": {"write": ["state"]}, "config": config or CONFIG,
                        "limits": {"memory": "512M", "message": "4M"},
-                       "restart": {"first": "50ms", "max": "1s", "give_up": "16 in 10s"}}])
+                       "restart": {**RESTART, **restart}}])
     node.up()
     node.wait_until(lambda: leader(node) is not None, 20, "somebody leads")
     return node
@@ -170,6 +171,21 @@ def test_a_member_without_its_disk_comes_back_as_another(make_node):
     node.kill("raft", leader(node))
     put(node, b"after", b"v")
     assert get(node, b"k7") == b"v"
+
+
+def test_a_member_that_was_away_is_reached_at_once(make_node):
+    """Nobody tries to reach whoever is gone for long; when it is back and speaks, it hears from the leader."""
+    node = three(make_node, first="4s", max="4s")
+    leads = leader(node)
+    away = (leads + 1) % 3
+    old = node.kill("raft", away)
+    put(node, b"meanwhile", b"v", leads)
+    node.wait_until(lambda: node.pid("raft", away) not in (0, old) and status(node, away), 20, "it is back")
+    back = time.monotonic()
+    node.wait_until(lambda: applied(node, away) == applied(node, leads), 20, "it has all")
+    assert time.monotonic() - back < 1.5
+    node.kill("raft", (leads + 2) % 3)
+    put(node, b"after", b"v", leads, 2) # there is a majority with it alone
 
 
 def members(node):
