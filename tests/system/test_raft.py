@@ -10,7 +10,7 @@ import pytest
 
 from support import pb, procs, sp
 
-PUT, GET, STATUS, MEMBERS, SNAPSHOT = 300, 301, 314, 315, 320
+PUT, GET, STATUS, MEMBERS, TRANSFER, SNAPSHOT = 300, 301, 314, 315, 319, 320
 PEER, LINK, HELLO, JOIN = 340, 341, 342, 343
 OK, NOT_FOUND, DENIED = 1, 5, 6
 CONFIG = {"peers": ["raft.0", "raft.1", "raft.2"], "log_mib": 1, "tail": 1, "segment_mib": 4}
@@ -162,14 +162,46 @@ def test_a_member_without_its_disk_comes_back_as_another(make_node):
     node = three(make_node)
     for i in range(50):
         put(node, b"k%d" % i, b"v")
-    old = pb.first(status(node, 2), 2)
-
-    stop_and(node, 2, wipe)
-    node.wait_until(lambda: status(node, 2) is not None and pb.first(status(node, 2), 2) not in (0, None, old)
-                    and applied(node, 2) > 50, 30, "it is a member again, with all entries")
-    node.wait_until(lambda: len(members(node)) == 3 and old not in members(node), 30, "the old one is out")
+    lose_disk(node, 2)
     node.kill("raft", leader(node))
     put(node, b"after", b"v")
+    assert get(node, b"k7") == b"v"
+
+
+def lead(node, instance):
+    """Hand leadership over to this one."""
+    def leads():
+        now = leader(node)
+        if now not in (None, instance):
+            call(node, now, TRANSFER, pb.encode([(2, b"raft.%d" % instance)]))
+        return now == instance
+    node.wait_until(leads, 20, f"raft.{instance} leads")
+
+
+def lose_disk(node, instance):
+    """And wait until it is a member again, in its old one's place."""
+    old = pb.first(status(node, instance), 2)
+
+    def is_member():
+        said = status(node, instance)
+        return said and pb.first(said, 2) not in (0, None, old) and pb.first(said, 9, 0) > 50
+    stop_and(node, instance, wipe)
+    node.wait_until(is_member, 30, "it is a member again, with all entries")
+    node.wait_until(lambda: len(members(node)) == 3 and old not in members(node), 30, "the old one is out")
+
+
+def test_every_disk_is_lost_one_after_the_other(make_node):
+    """Then nobody is left who was there at the beginning: the leader is in no configuration of its log's first terms."""
+    node = three(make_node)
+    for i in range(50):
+        put(node, b"k%d" % i, b"v")
+    lose_disk(node, 2)
+    for i in range(10): # terms: one message has entries of one of them, and eight are sent before one is answered
+        lead(node, i % 3)
+    lead(node, 2)
+    lose_disk(node, 0)
+    lead(node, 0)
+    lose_disk(node, 1)
     assert get(node, b"k7") == b"v"
 
 
