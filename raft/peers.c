@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/name.h"
+#include "common/run/cell_ask.h"
 #include "common/run/cell_call.h"
 #include "common/run/log.h"
 #include "proto/raft.pb-c.h"
@@ -314,6 +315,9 @@ static void know_sender(struct raft_shell *s, const Cell__Raft__PeerRequest *ask
     }
     if (peer != NULL) {
         peer->spoke_ms = cell_now_ms(s->cell);
+    }
+    if (peer != NULL && !peer->is_linked) {
+        cell_ask_heard(s->cell, peer->contact); /* it is back: no reason to leave it alone any longer */
     }
 }
 

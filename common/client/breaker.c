@@ -97,6 +97,13 @@ void breaker_connected(struct breaker *b)
     }
 }
 
+void breaker_heard(struct breaker *b)
+{
+    if (b->state == BREAKER_OPEN) {
+        b->state = BREAKER_HALF_OPEN;
+    }
+}
+
 const char *breaker_name(const struct breaker *b)
 {
     switch (b->state) {

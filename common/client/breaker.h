@@ -62,6 +62,9 @@ void breaker_left(struct breaker *b, uint32_t probe);
  * too, only time is: a server that dies of every request connects again at once. */
 void breaker_connected(struct breaker *b);
 
+/* It spoke to us by itself, so it lives, and whatever it failed may be over: the next request tries. */
+void breaker_heard(struct breaker *b);
+
 /* "closed", "open" or "half-open". */
 const char *breaker_name(const struct breaker *b);
 

@@ -4,7 +4,7 @@
 #include "tests/support/check.h"
 
 enum what { PASS, OLD_PASS, ANSWER, PROBE_ANSWER, FAIL, OLD_FAIL, PROBE_FAIL, PROBE_LEFT, PAST_ANSWER, PAST_FAIL, PAST_LEFT,
-            CONNECT, WAIT };
+            CONNECT, HEARD, WAIT };
 
 static const struct {
     enum what what;
@@ -60,6 +60,18 @@ static const struct {
     {PROBE_ANSWER, 0, true, BREAKER_CLOSED, "the second decides"},
     {PAST_LEFT, 0, true, BREAKER_CLOSED, "and the first may end when it likes"},
     {PAST_ANSWER, 0, true, BREAKER_CLOSED, "so or so"},
+    {HEARD, 0, true, BREAKER_CLOSED, "that it speaks is no news"},
+    {FAIL, 0, true, BREAKER_CLOSED, "for the last time: one"},
+    {FAIL, 0, true, BREAKER_CLOSED, "two"},
+    {FAIL, 0, true, BREAKER_CLOSED, "three"},
+    {FAIL, 0, true, BREAKER_CLOSED, "four"},
+    {FAIL, BREAKER_FIRST_MS, true, BREAKER_OPEN, "five, and its time is over"},
+    {PASS, 0, false, BREAKER_HALF_OPEN, "a probe"},
+    {PROBE_FAIL, 0, false, BREAKER_OPEN, "fails"},
+    {HEARD, 0, true, BREAKER_HALF_OPEN, "but it speaks: the next one tries"},
+    {PASS, 0, false, BREAKER_HALF_OPEN, "one only"},
+    {HEARD, 0, false, BREAKER_HALF_OPEN, "whatever more it says"},
+    {PROBE_ANSWER, 0, true, BREAKER_CLOSED, "it is back"},
 };
 
 static void happen(struct breaker *b, enum what what, uint64_t now_ms, struct rng *rng, size_t row)
@@ -89,6 +101,9 @@ static void happen(struct breaker *b, enum what what, uint64_t now_ms, struct rn
         break;
     case CONNECT:
         breaker_connected(b);
+        break;
+    case HEARD:
+        breaker_heard(b);
         break;
     case WAIT:
         break;
