@@ -21,17 +21,30 @@ void raft_shell_fail(struct raft_shell *s, const char *what)
 
 /* ---- time ---------------------------------------------------------------------------------------- */
 
+/* A timer that is there already and fires too early looks again then: deadlines go on with every message, and setting it
+ * costs more than the step did. */
 static void arm(struct raft_shell *s, uint64_t now_us)
 {
-    uint64_t due_us = s->fx.due_us > now_us ? s->fx.due_us - now_us : 0;
+    uint64_t left_us = s->fx.due_us > now_us ? s->fx.due_us - now_us : 0;
 
-    loop_timer_again(s->timer, due_us == 0 ? 0 : (due_us + US - 1) / US, 0);
+    if (s->armed_us != 0 && s->armed_us <= s->fx.due_us) {
+        return;
+    }
+    s->armed_us = s->fx.due_us;
+    loop_timer_again(s->timer, left_us == 0 ? 0 : (left_us + US - 1) / US, 0);
+}
+
+void raft_shell_hurry(struct raft_shell *s)
+{
+    s->armed_us = 1;
+    loop_timer_again(s->timer, 0, 0);
 }
 
 static void on_due(void *context)
 {
     struct raft_shell *s = context;
 
+    s->armed_us = 0;
     if (s->core != NULL) {
         (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_CLOCK});
         raft_shell_settle(s);
@@ -349,7 +362,7 @@ void raft_shell_settle(struct raft_shell *s)
     }
     raft_shell_ask_reads(s);
     if (s->applied < s->commit) {
-        loop_timer_again(s->timer, 0, 0); /* more, when others had their turn */
+        raft_shell_hurry(s); /* more, when others had their turn */
     }
 }
 

@@ -137,7 +137,7 @@ static void go_on_making(struct raft_shell *s)
     if (e != ERR_OK) {
         making_failed(s, e);
     } else if (!n->is_ending) {
-        loop_timer_again(s->timer, 0, 0); /* the next piece in the next turn */
+        raft_shell_hurry(s); /* the next piece in the next turn */
     }
 }
 

@@ -310,6 +310,15 @@ static enum err judge_route(const struct door_caller *caller, const char *route,
     return ERR_OK;
 }
 
+/* What of the calls beyond the limit it may use. */
+static uint32_t reserve_of(const struct host_op *op)
+{
+    if (op->is_vital) {
+        return DOOR_VITAL_RESERVE;
+    }
+    return op->is_inspect ? DOOR_INSPECT_RESERVE : 0;
+}
+
 /* Why this request is not dispatched, or ERR_OK. */
 static enum err judge(struct cell *cell, const struct door_peer *peer, const struct host_op *op,
                       const Cell__Envelope__Request *request, const char **ret_text)
@@ -345,8 +354,7 @@ static enum err judge(struct cell *cell, const struct door_peer *peer, const str
         *ret_text = "draining";
         return ERR_UNAVAILABLE;
     }
-    uint32_t most = cell->birth.calls_waiting + (op->is_inspect ? DOOR_INSPECT_RESERVE : 0);
-    if (door->live_count >= most) {
+    if (door->live_count >= cell->birth.calls_waiting + reserve_of(op)) {
         door->numbers.shed++;
         log_warn("DOOR-SHED", "calls_waiting=%" PRIu32 " operation=%s", door->live_count, op->name);
         *ret_text = "too many calls are waiting here (limits.calls_waiting)";

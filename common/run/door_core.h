@@ -18,6 +18,7 @@ enum {
     DOOR_HELD_BYTES = 1 << 20,    /* of them; or this many times limits.message:              */
     DOOR_HELD_MESSAGES = 4,
     DOOR_INSPECT_RESERVE = 16,    /* calls that only inspection may use when a cell is full   */
+    DOOR_VITAL_RESERVE = 1024,    /* … and those of cell_def.vital                            */
     DOOR_SHED_MS = 20,            /* a refused caller is asked to come back after             */
     DOOR_ARENA_FACTOR = 16,       /* memory of a parsed request over its size on the wire     */
     DOOR_ARENA_MIN = 1 << 20,
