@@ -147,7 +147,6 @@ static void set_linked(struct raft_peer *peer, bool is_linked)
     struct raft_shell *s = peer->shell;
     if (s->core != NULL && !s->is_stopping) {
         (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_LINK, .peer = peer->id, .is_up = is_linked});
-        raft_shell_settle(s);
     }
 }
 
@@ -305,7 +304,6 @@ static void take_one(struct raft_shell *s, const uint8_t *bytes, uint32_t size)
         s->peers.refused++;
         log_warn("RAFT-MESSAGE-REFUSED", "from=%016" PRIx64 " reason=%s", m.from, err_name(e));
     }
-    raft_shell_settle(s);
 }
 
 /* All packets of one message; false: they do not end where it does. */
