@@ -429,11 +429,15 @@ enum err raft_peers_take_packets(void *state, struct cell_call *call, const void
         return ERR_UNAVAILABLE;
     }
     know_sender(s, ask);
+    struct raft_peer *peer = find(&s->peers, ask->id);
+    if (peer != NULL) {
+        set_linked(peer, true);
+    }
     if (!take_all(s, &ask->packets)) {
         cell_call_explain(call, "packets do not end where the request does");
         return ERR_MALFORMED;
     }
-    struct raft_peer *peer = ask->takes_packets && !s->is_stopping ? find(&s->peers, ask->id) : NULL;
+    peer = ask->takes_packets && !s->is_stopping ? find(&s->peers, ask->id) : NULL; /* it may have left by that */
     if (peer == NULL) {
         return cell_reply(call, &reply);
     }

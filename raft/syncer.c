@@ -35,6 +35,7 @@ struct raft_syncer {
     uint64_t put, written; /* tickets */
     enum err e;
     bool is_asleep, goes, is_ending;
+    bool is_told;         /* event_fd is readable */
     bool is_lent;         /* the loop writes: the writer stays asleep */
     uint64_t slow_until_us;
     struct raft_syncer_numbers numbers;
@@ -247,10 +248,12 @@ static enum err write_gathered(struct raft_syncer *y)
     return e;
 }
 
+/* With the lock. */
 static void tell(struct raft_syncer *y)
 {
     uint64_t one = 1;
 
+    y->is_told = true;
     while (write(y->event_fd, &one, sizeof one) < 0 && errno == EINTR) {
     }
 }
@@ -464,8 +467,11 @@ enum err raft_syncer_take(struct raft_syncer *y, const struct raft_syncer_done *
 {
     uint64_t count;
 
-    (void)!read(y->event_fd, &count, sizeof count); /* nothing to read: nothing is new */
     pthread_mutex_lock(&y->lock);
+    if (y->is_told) {
+        (void)!read(y->event_fd, &count, sizeof count);
+        y->is_told = false;
+    }
     enum err e = y->e;
     memcpy(y->taken, y->done, y->done_count * sizeof y->done[0]);
     *ret_count = y->done_count;

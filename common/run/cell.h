@@ -56,8 +56,8 @@ struct cell_def {
     void (*stop)(void *state);
     const struct cell_op *ops;
     size_t op_count;
-    /* Numbers of those that are taken also when limits.calls_waiting requests wait already, up to 1024 more: what those
-     * wait for comes by these. */
+    /* Numbers of those that limits.calls_waiting does not count, at most 1024 at a time: what all others wait for comes by
+     * these. */
     const uint32_t *vital;
     size_t vital_count;
     /* The service the operations belong to: gives them names and reply types. Each operation's
