@@ -14,7 +14,7 @@ from tests.support import pb, sp
 EVERY_S = 0.005
 PATIENCE_S = 0.4
 FLIGHT = 64
-PUT, NOT_LEADER = 300, 9
+PUT, NOT_LEADER = 300, 8
 
 
 class Link:

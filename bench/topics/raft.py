@@ -44,7 +44,7 @@ class Ours(node.Node):
         wait = f"{int(self.back_s * 1000)}ms"
         self.up([self.cell("raft", "cell-raft", instances=self.members, serves=["raft.*"], may_call=["raft.*"],
                            sandbox={"write": ["state"]}, config=self.config, heartbeat=node.NO_BEATS,
-                           limits={"memory": "2G", "message": "4M"},
+                           limits={"memory": "2G", "message": "4M", "calls_waiting": 4096},
                            restart={"first": wait, "max": wait, "give_up": "16 in 10s", "stable": "1ms"})])
         self.wait_leader()
 
