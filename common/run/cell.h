@@ -84,8 +84,8 @@ int cell_main(const struct cell_def *def, int argc, char **argv);
  * (answer larger than the manifest allows; the caller gets LIMIT) or ERR_TIMEOUT (the caller stopped waiting). */
 enum err cell_reply(struct cell_call *call, const void *message) MUST_CHECK;
 
-/* Answer with an error. `text` explains it to a person and may be NULL; `hint` says where to go
- * instead and may be NULL. `call` is gone afterwards. e must not be ERR_OK or ERR_LATER. */
+/* Answer with an error, not ERR_OK or ERR_LATER. `text` explains it to a person, `hint` says where to go instead; both may
+ * be NULL. `call` is gone afterwards. */
 void cell_reply_error(struct cell_call *call, enum err e, const char *text, const char *hint);
 
 /* Set the text and hint that go with the error this handler is about to return. */
@@ -103,15 +103,16 @@ struct cell_caller {
     int32_t pid;        /* 0: not visible from here (another pid namespace)  */
     uint32_t uid;       /* as seen from this user namespace                  */
     bool is_operator;
+    /* Of what this node's gateway passes on (`cell`): the other node, by its certificate, and the cell there,
+     * "namespace/cell", by that node's word. "" for callers of this node; from_cell for an operator there, too. */
+    const char *from_node, *from_cell;
 };
 void cell_call_caller(const struct cell_call *call, struct cell_caller *ret);
 
 /* The caller's idempotency key, at most 32 bytes; *ret_size 0 when there is none. Borrowed. */
 const uint8_t *cell_call_key(const struct cell_call *call, size_t *ret_size);
 
-/* Answers in parts, and callers that give up: cell_call.h. */
-
-/* Bytes that live until the call is answered; NULL at the request's memory limit. */
+/* Answers in parts, and callers that give up: cell_call.h. Bytes that live until the call is answered; NULL at the request's memory limit. */
 void *cell_call_alloc(struct cell_call *call, size_t size);
 
 /* ---- asking other cells --------------------------------------------------------------------- */
