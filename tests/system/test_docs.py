@@ -41,10 +41,9 @@ def test_five_minutes(make_node, build, short_dir):
         result = node.execute(["/bin/bash", "-euo", "pipefail", "-c", script], timeout=180, env=environment)
         assert result.status == 0, result
         said += result.out
-        for name in {row["cell"] for row in node.status()}:
-            for instance in range(3):
-                node.wait_state(name, "ready", 20, instance) # the next block starts from a whole node
-    assert "Hello, World!" in said
+        for row in node.status():
+            node.wait_state(row["cell"], "ready", 20, row["instance"]) # the next block starts from a whole node
+    assert "Hello, World!" in said and "\nblue\n" in said, said
 
 
 def test_a_cluster(make_cluster, build):
