@@ -1,16 +1,20 @@
 """Members of a consensus cell on several nodes, each in a network namespace: found through nodosum, asked by way of the
 gateways and their TLS. A node is lost and comes back, another one joins, a cell that is no member stays outside."""
+import json
+import re
 import time
 
-from support import nodosums, pb, sp
+from support import nodosums, pb
+from test_docs import blocks
 
 PUT, GET, STATUS, MEMBERS = 300, 301, 314, 315
-OK, DENIED, PEER = 1, 6, 340
+OK = 1
 
 
 def manifest(build, index):
-    """raft on each node knows the first three, and itself."""
+    """The entry of the README; raft on each node knows the first three, and itself."""
     peers = [f"raft@node-{n}" for n in sorted({1, 2, 3, index + 1})]
+    entry = re.sub(r"peers: \[.*?\]", f"peers: {json.dumps(peers)}", blocks("README.md", "The replicated store", "yaml")[1])
     cells = [
         {"name": "nodosum", "serves": ["nodosum.*"], "config": {"seeds": ["10.77.0.1:7402"]},
          "sandbox": {"network": True, "write": ["state"], "keys": ["datagram"],
@@ -20,9 +24,6 @@ def manifest(build, index):
          "config": {"exports": [{"cell": "raft", "nodes": ["*"]}]},
          "sandbox": {"network": True, "keys": ["tls"], "listen": [{"name": "mesh", "at": "tcp://0.0.0.0:7401"}]},
          "limits": {"memory": "512M", "message": "4M"}},
-        {"name": "raft", "requires": ["gateway"], "serves": ["raft.*"], "may_call": ["raft.*", "raft@*.*"],
-         "sandbox": {"write": ["state"]}, "config": {"peers": peers}, "limits": {"memory": "512M", "message": "4M"},
-         "restart": {"first": "50ms", "max": "1s", "give_up": "16 in 10s"}},
     ]
     if index == 0:
         cells.append({"name": "issuer", "serves": ["issuer.*"], "sandbox": {"network": True, "write": ["state"], "keys": ["issuer"]}})
@@ -30,7 +31,9 @@ def manifest(build, index):
         cells.append({"name": "other", "exec": build.binary("cell-raft"), "requires": ["gateway"], "serves": ["other.*"],
                       "may_call": ["raft@node-1.*"], "sandbox": {"write": ["state"]},
                       "config": {"peers": ["raft@node-1", "other@node-2"]}, "limits": {"memory": "512M"}})
-    return cells
+    for cell in cells:
+        cell.setdefault("exec", build.binary("cell-" + cell["name"]))
+    return "cells:\n" + "".join(f"  - {json.dumps(c)}\n" for c in cells) + entry
 
 
 def ask(node, operation, fields=(), deadline_ms=3000):
