@@ -268,7 +268,7 @@ static void explain_certificate(struct tls *t)
                    : (flags & MBEDTLS_X509_BADCERT_FUTURE) != 0 ? "not valid yet"
                    : (flags & MBEDTLS_X509_BADCERT_MISSING) != 0 ? "there is none"
                    : (flags & MBEDTLS_X509_BADCERT_CN_MISMATCH) != 0 ? "another host's"
-                   : (flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0 ? "not of this cluster's authority"
+                   : (flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0 ? "not of an authority that we believe"
                                                                      : "not good");
 }
 

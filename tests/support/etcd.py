@@ -40,8 +40,9 @@ class Etcd:
 
     def start(self, index=0, waits=True):
         peer = [f"http://127.0.0.1:{port}" for port in self.peer_ports]
+        listen = self.url(index).replace("127.0.0.1", "0.0.0.0") if self.tls else self.url(index)
         words = [PROGRAM, "--name", f"e{index}", "--data-dir", os.path.join(self.directory, f"e{index}"),
-                 "--listen-client-urls", self.url(index), "--advertise-client-urls", self.url(index),
+                 "--listen-client-urls", listen, "--advertise-client-urls", self.url(index),
                  "--listen-peer-urls", peer[index], "--initial-advertise-peer-urls", peer[index],
                  "--initial-cluster", ",".join(f"e{i}={p}" for i, p in enumerate(peer)),
                  "--heartbeat-interval", "50", "--election-timeout", "500", "--logger", "zap", "--log-level", "error"]

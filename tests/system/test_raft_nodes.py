@@ -32,7 +32,7 @@ def manifest(build, index):
                       "may_call": ["raft@node-1.*"], "sandbox": {"write": ["state"]},
                       "config": {"peers": ["raft@node-1", "other@node-2"]}, "limits": {"memory": "512M"}})
     for cell in cells:
-        cell.setdefault("exec", build.binary("cell-" + cell["name"]))
+        cell["exec"] = cell.get("exec") or build.binary("cell-" + cell["name"])
     return "cells:\n" + "".join(f"  - {json.dumps(c)}\n" for c in cells) + entry
 
 
