@@ -37,7 +37,7 @@ struct raft_engine_links {
     struct raft_engine_link_config config;
     struct raft_engine_connection *connections;
     struct raft_engine_question *waiting, **last;
-    uint32_t connection_count, stream_count, waiting_count;
+    uint32_t connection_count, stream_count, waiting_count, waiting_streams; /* stream_count: of connections */
     uint32_t best;               /* endpoint that answered last */
     bool is_closing, is_turning;
     bool is_busy;                /* the timer looks at deadlines */

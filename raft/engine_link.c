@@ -44,6 +44,7 @@ static void enqueue(struct raft_engine_links *l, struct raft_engine_question *q)
     *l->last = q;
     l->last = &q->next;
     l->waiting_count++;
+    l->waiting_streams += q->is_stream;
 }
 
 static void dequeue(struct raft_engine_links *l, struct raft_engine_question *q)
@@ -56,6 +57,7 @@ static void dequeue(struct raft_engine_links *l, struct raft_engine_question *q)
     }
     q->back = NULL;
     l->waiting_count--;
+    l->waiting_streams -= q->is_stream;
 }
 
 /* The timer looks after deadlines as long as there are some, else after idle connections. It is set when that changes and
@@ -223,7 +225,7 @@ enum err raft_engine_link_open(struct loop *loop, const struct raft_engine_link_
 enum err raft_engine_link_ask(struct raft_engine_links *l, struct raft_engine_question *q)
 {
     if (l->waiting_count >= RAFT_ENGINE_LINK_WAITING_MAX ||
-        (q->is_stream && l->stream_count >= RAFT_ENGINE_LINK_CONNECTIONS_MAX - RAFT_ENGINE_LINK_PLAIN_MAX)) {
+        (q->is_stream && l->stream_count + l->waiting_streams >= RAFT_ENGINE_LINK_CONNECTIONS_MAX - RAFT_ENGINE_LINK_PLAIN_MAX)) {
         return ERR_LIMIT;
     }
     q->tried = 0;
