@@ -12,6 +12,9 @@ static const struct cell_op ops[] = {
 #undef X
 };
 
+/* However many clients wait: what they wait for comes by these. */
+static const uint32_t vital[] = {CELL__RAFT__OP__OP_PEER, CELL__RAFT__OP__OP_LINK};
+
 static const struct cell_syscall syscalls[] = {
     {SYS_flock, "one process has the data directory"},
 };
@@ -26,6 +29,8 @@ static const struct cell_def raft_cell = {
     .stop = raft_engine_stop,
     .ops = ops,
     .op_count = ARRAY_LEN(ops),
+    .vital = vital,
+    .vital_count = ARRAY_LEN(vital),
     .service = &cell__raft__raft__descriptor,
     .schema = raft_schema,
     .schema_size = sizeof raft_schema,
