@@ -56,20 +56,16 @@ struct cell_def {
     void (*stop)(void *state);
     const struct cell_op *ops;
     size_t op_count;
-    /* Numbers of those that limits.calls_waiting does not count, at most 1024 at a time: what all others wait for comes by
-     * these. */
+    /* Numbers of those that limits.calls_waiting does not count, at most 1024 at a time: all others wait for these. */
     const uint32_t *vital;
     size_t vital_count;
-    /* The service the operations belong to: gives them names and reply types. Each operation's
-     * number must be OP_<NAME> of the same package. */
+    /* The service they belong to: gives them names and reply types. Each number must be OP_<NAME> of the same package. */
     const struct ProtobufCServiceDescriptor *service;
-    /* Takes requests for cells of other nodes, as handle does others, and answers with cell_reply_packed
-     * (cell_call.h) or an error. NULL: it passes nothing on. */
+    /* Takes requests for cells of other nodes, and answers with cell_reply_packed (cell_call.h) or an error. NULL: none. */
     enum err (*forward)(void *state, struct cell_call *call, const struct cell_forward *request);
     const unsigned char *schema; /* serialized FileDescriptorSet, for `cell call`; may be NULL */
     size_t schema_size;
-    /* Its doors are served by the loop itself instead of nng's threads: for a cell with many callers or
-     * hot ones. The bytes on the wire are the same. */
+    /* Its doors are served by the loop itself, not by nng's threads: for many callers or hot ones. The bytes are the same. */
     bool has_own_wire;
     const struct cell_syscall *syscalls; /* beyond those the loop itself needs */
     size_t syscall_count;
