@@ -53,9 +53,10 @@ static enum err fill_event(const struct raft_engine_etcd_watch *w, const json_t 
     return e;
 }
 
-/* Events that were not delivered before, as many as a page holds. */
+/* Events that were not delivered before, as many as a page holds; *ret_is_cut: there are more. It goes on at `next`, behind
+ * `next_part` of its events. */
 static enum err fill_events(const struct raft_engine_etcd_watch *w, const json_t *events, struct arena *a,
-                            Cell__Raft__WatchReply *out)
+                            Cell__Raft__WatchReply *out, bool *ret_is_cut)
 {
     size_t count = json_array_size(events), bytes = 0;
     struct event *all = arena_alloc(a, (count + 1) * sizeof all[0]);
@@ -83,6 +84,7 @@ static enum err fill_events(const struct raft_engine_etcd_watch *w, const json_t
         if (out->n_events > 0 && bytes > RAFT_PAGE_BYTES) {
             out->next_part = one->pair.modified == out->next ? part : 0;
             out->next = one->pair.modified;
+            *ret_is_cut = true;
             return ERR_OK;
         }
         part = one->pair.modified == out->next ? part + 1 : 1;
@@ -99,20 +101,17 @@ static void answer_events(struct raft_engine_etcd_ask *k, const json_t *result, 
     Cell__Raft__WatchReply out = CELL__RAFT__WATCH_REPLY__INIT;
     const json_t *events = raft_engine_json_get(result, "events");
     struct arena arena;
+    bool is_cut = false;
 
     arena_init(&arena, RAFT_ENGINE_ETCD_ARENA_FACTOR * (size + 4096));
-    enum err e = fill_events(w, events, &arena, &out);
-    bool has_all = out.n_events > 0 && e == ERR_OK &&
-                   out.events[out.n_events - 1]->pair->modified == out.next && out.next_part > 0;
+    enum err e = fill_events(w, events, &arena, &out, &is_cut);
     out.revision = raft_engine_etcd_revision(result);
     if (e != ERR_OK) {
         end_stream(k);
         raft_engine_keys_unread(k, e);
     } else if (out.n_events > 0) {
         /* All of this message was taken: its last revision is whole unless more fragments of it follow. */
-        if (has_all && !raft_engine_json_is(result, "fragment") &&
-            out.next == raft_engine_json_number(raft_engine_json_get(json_array_get(events, json_array_size(events) - 1), "kv"),
-                                                "mod_revision")) {
+        if (!is_cut && !raft_engine_json_is(result, "fragment")) {
             out.next++;
             out.next_part = 0;
         }
