@@ -15,28 +15,28 @@ from support import plants # pylint: disable=wrong-import-position
 # name: (file, who finds it: worlds with this in their name or a unit test, what goes wrong,
 #        [(text that is there once, what the bug makes of it)])
 PLANTS = {
-    "all-the-way": ("core.c", "wonder", "a refit goes the whole way at once", [
+    "all-the-way": ("core.c", "noise", "a refit goes the whole way at once", [
         ("#define SHARE_COLD 0.2f", "#define SHARE_COLD 1.0f")]),
-    "never-calm": ("core.c", "wonder", "it goes as far as in the beginning for ever", [
+    "never-calm": ("core.c", "noise", "it goes as far as in the beginning for ever", [
         ("within(SHARE_TURNS / (float)v->turns, SHARE_CALM, SHARE_COLD)", "SHARE_COLD")]),
-    "no-begin": ("core.c", "wonder", "all begin at one point", [
+    "no-begin": ("core.c", "3-d and", "all begin at one point", [
         ("        v->live.at[k] = rtt_ms * to[k] / length;", "        v->live.at[k] = 0 * to[k];")]),
-    "claims-believed": ("core.c", "liars", "whoever claims to be sure is believed", [
+    "claims-believed": ("core.c", "10 % liars", "whoever claims to be sure is believed", [
         ("float error = claimed > v->live.error ? claimed : v->live.error;", "float error = claimed;"),
         ("#define CLAIM_FLOOR 0.1f", "#define CLAIM_FLOOR 0.0001f")]),
-    "least-squares": ("refit.c", "liars", "outliers count like all others", [
+    "least-squares": ("refit.c", "10 % liars", "outliers count like all others", [
         ("weight / ((1 + doubt * doubt) * rtt * rtt)", "weight / ((1 + 0 * doubt) * rtt * rtt)")]),
-    "absolute-errors": ("refit.c", "wonder", "milliseconds are fitted, not shares", [
+    "absolute-errors": ("refit.c", "3-d and", "milliseconds are fitted, not shares", [
         ("weight / ((1 + doubt * doubt) * rtt * rtt)", "weight / (1 + doubt * doubt)")]),
-    "far-end-ignored": ("refit.c", "wonder", "the other's height is left out", [
+    "far-end-ignored": ("refit.c", "3-d and", "the other's height is left out", [
         ("vivaldi_lanes h = self[HEIGHT] + vivaldi_lanes_load(&r->at[HEIGHT][group * LANES]);",
          "vivaldi_lanes h = self[HEIGHT] + vivaldi_lanes_all(0);")]),
-    "height-cut-off": ("refit.c", "wonder", "a height below 0 is cut off after all else is solved", [
+    "height-cut-off": ("refit.c", "3-d and", "a height below 0 is cut off after all else is solved", [
         ("        g[HEIGHT] = g[HEIGHT] < -height ? -height : g[HEIGHT];\n", "        (void)height;\n")]),
     "height-below-0": ("refit.c", "unit:refit", "heights may be negative", [
         ("        g[HEIGHT] = g[HEIGHT] < -height ? -height : g[HEIGHT];\n", "        (void)height;\n"),
         ("    self[HEIGHT] = self[HEIGHT] < 0 ? 0 : self[HEIGHT];\n", "")]),
-    "wrong-way": ("refit.c", "wonder", "it goes away from where it should", [
+    "wrong-way": ("refit.c", "3-d and", "it goes away from where it should", [
         ("self[k] += share * g[k];", "self[k] -= share * g[k];")]),
     "one-lane-lost": ("refit.c", "unit:refit", "the last of four is not looked at", [
         ("weights += weight;", "weight[3] = 0;\n        weights += weight;")]),
@@ -61,10 +61,10 @@ PLANTS = {
         ("if (rtt_us == 0 || rtt_us >", "if (rtt_us >")]),
     "hour-taken": ("core.c", ["noise", "unit:core"], "a round trip may take an hour", [
         ("if (rtt_us == 0 || rtt_us > (uint64_t)VIVALDI_RTT_MAX_MS * US) {", "if (rtt_us == 0) {")]),
-    "stable-follows": ("core.c", "wonder", "the stable coordinate moves with every step", [
+    "stable-follows": ("core.c", "noise", "the stable coordinate moves with every step", [
         ("    if (vivaldi_coord_moved_ms(&v->live, &v->stable) > uncertain * v->usual_ms) {",
          "    if (uncertain > 0) {")]),
-    "error-of-one": ("core.c", "liars", "the error follows the newest round trip alone, up and down", [
+    "error-of-one": ("core.c", "10 % liars", "the error follows the newest round trip alone, up and down", [
         ("#define ERROR_RATE 0.25f", "#define ERROR_RATE 8.0f")]),
     "old-for-ever": ("core.c", "unit:core", "what was measured once holds for ever", [
         ("now_s - peer->measured_s <= VIVALDI_STALE_S", "now_s - peer->measured_s <= UINT32_MAX")]),
