@@ -117,16 +117,18 @@ PLANTS = {
 }
 
 CORE = ("append", "config", "core", "election", "log", "member", "out", "packet", "read", "replicate", "snapshot",
-        "transfer", "vote")
+        "transfer", "vote", "ballot", "frame", "places", "snapshot_form", "wal", "wal_recover", "answer", "command",
+        "command_write", "idmap", "image", "image_load", "journal", "kv", "kv_apply", "kv_range", "kv_txn", "lease",
+        "lessor", "record", "session", "span", "tree", "watch")
 SOURCES = [*(f"raft/{c}.c" for c in CORE), "tests/sim/raft/*.c", "tests/unit/raft/test_core.c", "tests/unit/raft/kit.c",
-           "tests/unit/raft/test_config.c",
+           "tests/unit/raft/test_config.c", *(f"tests/linear/{l}.c" for l in ("check", "history", "idle")),
            "tests/sim/world/[!t]*.c", *(f"common/base/{b}.c" for b in ("bytes", "err", "rng"))]
 
 
 def program(finder, _file, args):
     if finder.startswith("unit:"):
         main = f"tests/unit/raft/test_{finder.removeprefix('unit:')}.c"
-        return lambda s: s == main or not (s.startswith("tests/sim/") or "/test_" in s), []
+        return lambda s: s == main or not (s.startswith(("tests/sim/", "tests/linear/")) or "/test_" in s), []
     number = re.match(r"\d+", finder)
     main = "test_sim_raft.c" if finder == "worlds" else (
         "test_raft_members.c" if number and 23 <= int(number[0]) <= 40 else "test_raft_scenes.c")
@@ -139,4 +141,5 @@ def program(finder, _file, args):
 
 
 if __name__ == "__main__":
-    sys.exit(plants.Garden(PLANTS, "raft", SOURCES, program, worlds=600, patience=60).main())
+    sys.exit(plants.Garden(PLANTS, "raft", SOURCES, program, worlds=600, patience=60,
+                           libraries=("-lm", "-ljansson", "-lsodium")).main())

@@ -107,8 +107,31 @@ enum err disk_resize(struct disk *d, uint32_t file, size_t size)
     return ERR_OK;
 }
 
+void disk_name(struct disk *d, uint32_t file, uint64_t name)
+{
+    assert(file < DISK_FILES);
+    d->name_seen[file] = name;
+}
+
+uint64_t disk_name_of(const struct disk *d, uint32_t file)
+{
+    assert(file < DISK_FILES);
+    return d->name_seen[file];
+}
+
+static enum err sync_names(struct disk *d, bool fails)
+{
+    if (!fails) {
+        memcpy(d->name_kept, d->name_seen, sizeof d->name_kept);
+    }
+    return fails ? ERR_IO : ERR_OK;
+}
+
 enum err disk_sync(struct disk *d, uint32_t file, bool fails)
 {
+    if (file == DISK_NAMES) {
+        return sync_names(d, fails);
+    }
     assert(file < DISK_FILES);
     struct disk_file *f = &d->file[file];
 
@@ -174,8 +197,19 @@ static void keep_some(struct disk *d, struct disk_file *f, const struct disk_wri
     d->torn += kept > 0 && kept < w->size;
 }
 
+static void lose_names(struct disk *d, struct dice *dice)
+{
+    for (uint32_t i = 0; i < DISK_FILES; i++) {
+        if (d->name_seen[i] != d->name_kept[i] && dice_below(dice, DICE_DISK, 2) == 0 && !dice_is_off(dice, DICE_DISK)) {
+            d->name_kept[i] = d->name_seen[i];
+        }
+        d->name_seen[i] = d->name_kept[i];
+    }
+}
+
 void disk_lose_power(struct disk *d, struct dice *dice)
 {
+    lose_names(d, dice);
     for (uint32_t i = 0; i < DISK_FILES; i++) {
         struct disk_file *f = &d->file[i];
         for (uint32_t k = 0; k < f->cached; k++) {
