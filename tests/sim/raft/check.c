@@ -130,7 +130,7 @@ void check_durable(struct world *w, uint32_t node, const struct quorum_seat *s, 
     }
     for (uint32_t i = 0; i < v.config->count; i++) {
         uint32_t n = quorum_of(w, v.config->member[i].id);
-        bool was_there = n < 32 && (quorum_truth(w)->rotten >> n & 1) != 0;
+        bool was_there = n < 32 && ((quorum_truth(w)->rotten | quorum_truth(w)->liars) >> n & 1) != 0;
         set |= (uint32_t)(was_there || n == WORLD_NODES_MAX || store_medium_has(w, n, index, quorum_truth(w)->agreed[index].term)) << i;
     }
     if (!raft_config_is_quorum(v.config, set)) {
@@ -166,6 +166,9 @@ void check_said(struct world *w, uint32_t node, const struct quorum_seat *s, con
     bool is_vote = m->kind == RAFT_MESSAGE_VOTE_ASK || (m->kind == RAFT_MESSAGE_VOTE_ANSWER && m->is_ok);
 
     (void)s;
+    if (node < 32 && (t->liars >> node & 1) != 0) {
+        return; /* it can do nothing against that */
+    }
     if (m->kind == RAFT_MESSAGE_PREVOTE_ASK || m->kind == RAFT_MESSAGE_PREVOTE_ANSWER ||
         m->kind == RAFT_MESSAGE_READ_ASK || m->kind == RAFT_MESSAGE_READ_ANSWER) {
         return;

@@ -86,26 +86,38 @@ static void send(struct world *w, uint32_t node, struct quorum_seat *s, struct r
 
 /* ---- snapshots ------------------------------------------------------------------------------------------- */
 
-static void send_chunk(struct world *w, uint32_t node, struct quorum_seat *s, uint32_t to, struct world_effects *fx)
+/* What goes to a member, or a free place; NULL: there is neither. */
+static struct quorum_sending *sending_to(struct quorum_seat *s, uint64_t peer)
 {
-    struct quorum_sending *sending = &s->sending[to];
+    struct quorum_sending *free_one = NULL;
 
+    for (size_t i = 0; i < ARRAY_LEN(s->sending); i++) {
+        if (s->sending[i].peer == peer) {
+            return &s->sending[i];
+        }
+        free_one = s->sending[i].peer == 0 ? &s->sending[i] : free_one;
+    }
+    return free_one;
+}
+
+static void send_chunk(struct world *w, uint32_t node, struct quorum_seat *s, struct quorum_sending *sending, struct world_effects *fx)
+{
     if (sending->index != s->snapshot_index) { /* a newer one was made: from the beginning */
         sending->index = s->snapshot_index;
         sending->offset = 0;
     }
     uint64_t left = s->blob_size - sending->offset;
     send(w, node, s, (struct raft_message){
-        .kind = RAFT_MESSAGE_SNAPSHOT, .from = s->id, .to = quorum_id(w, to), .term = raft_core_view(s->core).term,
+        .kind = RAFT_MESSAGE_SNAPSHOT, .from = s->id, .to = sending->peer, .term = raft_core_view(s->core).term,
         .index = s->snapshot_index, .index_term = s->snapshot_term, .round = sending->offset, .commit = s->blob_size,
         .run = {.bytes = s->blob + sending->offset, .size = (uint32_t)(left < CHUNK ? left : CHUNK)}}, fx);
 }
 
 void quorum_send_chunks(struct world *w, uint32_t node, struct quorum_seat *s, struct world_effects *fx)
 {
-    for (uint32_t i = 0; i < w->set.nodes && i < QUORUM_PEERS; i++) {
-        if (s->sending[i].is_on) {
-            send_chunk(w, node, s, i, fx);
+    for (size_t i = 0; i < ARRAY_LEN(s->sending); i++) {
+        if (s->sending[i].peer != 0) {
+            send_chunk(w, node, s, &s->sending[i], fx);
         }
     }
 }
@@ -206,18 +218,17 @@ static void take_chunk(struct world *w, uint32_t node, struct quorum_seat *s, co
 static void more(struct world *w, uint32_t node, struct quorum_seat *s, const struct raft_effect *e, struct world_effects *fx,
                  struct raft_event *ret)
 {
-    uint32_t to = quorum_of(w, e->peer);
+    struct quorum_sending *sending = sending_to(s, e->peer);
 
-    if (to >= QUORUM_PEERS || !s->sending[to].is_on) {
+    if (sending == NULL || sending->peer != e->peer) {
         return;
     }
-    struct quorum_sending *sending = &s->sending[to];
     sending->offset = e->is_ok && e->index <= s->blob_size ? e->index : 0;
     if (sending->offset == s->blob_size) {
-        sending->is_on = false;
+        sending->peer = 0;
         *ret = (struct raft_event){.kind = RAFT_EV_SNAPSHOT_SENT, .peer = e->peer, .is_up = true};
     } else {
-        send_chunk(w, node, s, to, fx);
+        send_chunk(w, node, s, sending, fx);
     }
 }
 
@@ -279,20 +290,20 @@ static void became(struct world *w, uint32_t node, struct quorum_seat *s, const 
 
 static void begin_sending(struct world *w, uint32_t node, struct quorum_seat *s, uint64_t peer, struct world_effects *fx)
 {
-    uint32_t to = quorum_of(w, peer);
+    struct quorum_sending *sending = sending_to(s, peer);
 
-    if (to < QUORUM_PEERS) {
-        s->sending[to] = (struct quorum_sending){.is_on = true, .index = s->snapshot_index};
-        send_chunk(w, node, s, to, fx);
+    if (sending != NULL) {
+        *sending = (struct quorum_sending){.peer = peer, .index = s->snapshot_index};
+        send_chunk(w, node, s, sending, fx);
     }
 }
 
-static void abort_snapshot(const struct world *w, struct quorum_seat *s, uint64_t peer)
+static void abort_snapshot(struct quorum_seat *s, uint64_t peer)
 {
-    uint32_t to = quorum_of(w, peer);
+    struct quorum_sending *sending = peer == 0 ? NULL : sending_to(s, peer);
 
-    if (peer != 0 && to < QUORUM_PEERS) {
-        s->sending[to].is_on = false;
+    if (sending != NULL) {
+        sending->peer = 0;
     } else if (peer == 0) {
         s->taken_index = s->taken_size = 0;
     }
@@ -357,7 +368,7 @@ static void perform(struct world *w, uint32_t node, struct quorum_seat *s, const
         install(w, node, s, e, ret);
         break;
     case RAFT_FX_SNAPSHOT_ABORT:
-        abort_snapshot(w, s, e->peer);
+        abort_snapshot(s, e->peer);
         break;
     case RAFT_FX_TRANSFERRED:
         t->transfers += e->is_ok;

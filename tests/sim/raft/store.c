@@ -487,7 +487,8 @@ static const struct disk_file *kept_file(const struct disk *d, uint64_t name)
     return NULL;
 }
 
-/* Heads alone, one after the other, as far as they fit: bodies are checked by whoever starts from them. */
+/* Frames one after the other, as far as they are whole and follow each other; what was cut off and repaired follows in the
+ * next segment. */
 static void walk(const struct disk_file *f, const struct raft_frame_owner *owner, uint64_t index, uint64_t term, uint64_t *sequence,
                  bool *has)
 {
@@ -495,7 +496,8 @@ static void walk(const struct disk_file *f, const struct raft_frame_owner *owner
 
     for (uint32_t at = RAFT_WAL_HEAD; at + RAFT_FRAME_HEAD <= f->kept_size; at += raft_frame_size(r.size)) {
         if (raft_frame_look(owner, f->kept + at, RAFT_FRAME_HEAD, at, &r) != RAFT_FRAME_WHOLE ||
-            (*sequence != 0 && r.sequence != *sequence + 1)) {
+            (*sequence != 0 && r.sequence != *sequence + 1) || raft_frame_size(r.size) > f->kept_size - at ||
+            raft_frame_look(owner, f->kept + at, raft_frame_size(r.size), at, &r) != RAFT_FRAME_WHOLE) {
             return;
         }
         *sequence = r.sequence;

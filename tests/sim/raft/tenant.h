@@ -14,7 +14,6 @@ enum {
     QUORUM_CLUSTER = 77,
     QUORUM_BORN_MAX = 12,      /* entries of different terms that one index may have had */
     QUORUM_READS = 256,
-    QUORUM_PEERS = 256,        /* nodes of a world that may be members */
 };
 
 /* Orders: what, and an argument in the upper bits. */
@@ -45,7 +44,7 @@ struct quorum_item {
 
 /* What the shell of a leader does for a member that needs a snapshot. */
 struct quorum_sending {
-    bool is_on;
+    uint64_t peer; /* id; 0: nobody */
     uint64_t index, offset;
 };
 
@@ -67,7 +66,7 @@ struct quorum_seat {
     struct { uint8_t *bytes; uint64_t index; size_t size; } made; /* one that is being written */
     uint8_t *taken;                /* owned: of one that is received */
     uint64_t taken_index, taken_size, taken_room;
-    struct quorum_sending sending[QUORUM_PEERS];
+    struct quorum_sending sending[2 * RAFT_MEMBERS_MAX];
     uint8_t *proposal;             /* bytes of the one being made */
     uint32_t reads;
     uint64_t read_context[QUORUM_READS], read_least[QUORUM_READS]; /* what was committed when it began */
@@ -105,6 +104,7 @@ struct quorum_truth {
     struct raft_event event;       /* for QUORUM_EVENT */
     struct raft_config event_config;
     bool has_no_hints;             /* nobody hears of closed connections */
+    uint32_t liars;                /* bit set of nodes whose disks forget what they said they have */
     uint32_t rotten;               /* bit set of nodes whose disks lose what they have */
     struct clients clients;
     /* For whoever measures; may be NULL. */

@@ -129,6 +129,9 @@ static enum err sync_names(struct disk *d, bool fails)
 
 enum err disk_sync(struct disk *d, uint32_t file, bool fails)
 {
+    if (d->lies && !fails) {
+        return ERR_OK;
+    }
     if (file == DISK_NAMES) {
         return sync_names(d, fails);
     }
@@ -253,8 +256,9 @@ void disk_rot(struct disk *d, struct dice *dice)
 void disk_wipe(struct disk *d)
 {
     size_t room_bytes = d->room_bytes;
+    bool lies = d->lies;
     uint64_t lost = d->lost, torn = d->torn, rotten = d->rotten;
 
     disk_fini(d);
-    *d = (struct disk){.room_bytes = room_bytes, .lost = lost, .torn = torn, .rotten = rotten};
+    *d = (struct disk){.room_bytes = room_bytes, .lies = lies, .lost = lost, .torn = torn, .rotten = rotten};
 }

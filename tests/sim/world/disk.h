@@ -38,6 +38,7 @@ struct disk {
     struct disk_file file[DISK_FILES];
     uint64_t name_seen[DISK_FILES], name_kept[DISK_FILES]; /* 0: none */
     size_t room_bytes;  /* of all files together; 0: no bound */
+    bool lies;          /* says of a sync that it is done, and does nothing */
     uint64_t lost, torn, rotten; /* writes, writes, bits: what the faults did so far */
 };
 
