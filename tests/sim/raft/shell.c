@@ -593,6 +593,9 @@ void quorum_start(struct world *w, uint32_t node, struct quorum_seat *s, const s
     s->id = found.member;
     t->torn += found.verdict == RAFT_WAL_TORN;
     t->damaged += found.verdict == RAFT_WAL_DAMAGED;
+    if (found.verdict == RAFT_WAL_DAMAGED && (node >= 32 || ((t->rotten | t->liars) >> node & 1) == 0)) {
+        world_fail(w, "node %" PRIu32 " takes its log for damaged, and nothing rotted", node);
+    }
     machine_init(&s->machine);
     if (found.head.index > 0) {
         if (!machine_load(w, node, s, found.snapshot, found.snapshot_size)) {
