@@ -77,8 +77,9 @@ enum err raft_snapshot_file_put(struct raft_snapshot_file *f, const void *bytes,
     return e == ERR_OK ? add(f, bytes, size) : e;
 }
 
-/* Remove all snapshots but this one. What cannot be removed now is tried again with the next one. */
-static void remove_others(int dir_fd, uint64_t index)
+/* Remove all older snapshots. A newer one may have been received while this one was written: the log may begin behind it.
+ * What cannot be removed now is tried again with the next one. */
+static void remove_older(int dir_fd, uint64_t index)
 {
     char name[RAFT_STORE_NAME];
     int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -90,14 +91,14 @@ static void remove_others(int dir_fd, uint64_t index)
         return;
     }
     for (struct dirent *d = readdir(dir); d != NULL; d = readdir(dir)) {
-        if (strncmp(d->d_name, "snapshot-", 9) == 0 && strcmp(d->d_name, name) != 0 && strcmp(d->d_name, half_received) != 0) {
+        if (strncmp(d->d_name, "snapshot-", 9) == 0 && strcmp(d->d_name, name) < 0) { /* also before one half received */
             (void)unlinkat(dir_fd, d->d_name, 0);
         }
     }
     (void)closedir(dir);
 }
 
-/* Sync, name, sync the name; then the others are not needed. */
+/* Sync, name, sync the name; then older ones are not needed. */
 static enum err publish(struct raft_snapshot_file *f, const char *from)
 {
     char name[RAFT_STORE_NAME];
@@ -109,7 +110,7 @@ static enum err publish(struct raft_snapshot_file *f, const char *from)
     if (renameat(f->dir_fd, from, f->dir_fd, name) != 0 || fsync(f->dir_fd) != 0) {
         return ERR_IO;
     }
-    remove_others(f->dir_fd, f->head.index);
+    remove_older(f->dir_fd, f->head.index);
     fd_close(&f->fd);
     return ERR_OK;
 }

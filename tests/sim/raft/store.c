@@ -338,14 +338,14 @@ static void drop_image(struct store *t, uint32_t which)
     t->image[which] = (struct store_image){0};
 }
 
-/* It has its name: the others are not needed. */
+/* It has its name: older ones are not needed. */
 static void image_named(struct world *w, struct store *t, uint32_t which, struct world_effects *fx, struct store_told *ret)
 {
     uint64_t mine = store_name(STORE_SNAPSHOT, t->image[which].index);
 
     sweep(w, t, fx);
     for (uint32_t i = 0; i < DISK_FILES; i++) {
-        if (t->name[i] >> KIND_SHIFT == STORE_SNAPSHOT && t->name[i] != mine) {
+        if (t->name[i] >> KIND_SHIFT == STORE_SNAPSHOT && t->name[i] < mine) {
             store_set_name(w, t, fx, i, 0);
         }
     }
