@@ -337,7 +337,7 @@ static void on_packets(void *context, enum err e, const ProtobufCMessage *reply,
         set_linked(peer, true);
         if (s->core != NULL && !s->is_stopping && !take_all(s, &((const Cell__Raft__PeerReply *)reply)->packets)) {
             s->peers.refused++;
-            log_debug("RAFT-PACKET-REFUSED", "reason=MALFORMED");
+            log_debug("RAFT-ANSWER-REFUSED", "reason=MALFORMED");
         }
     }
     release(peer);

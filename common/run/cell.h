@@ -112,7 +112,7 @@ void cell_call_caller(const struct cell_call *call, struct cell_caller *ret);
 /* The caller's idempotency key, at most 32 bytes; *ret_size 0 when there is none. Borrowed. */
 const uint8_t *cell_call_key(const struct cell_call *call, size_t *ret_size);
 
-/* Answers in parts, and callers that give up: cell_call.h. Bytes that live until the call is answered; NULL at the request's memory limit. */
+/* Bytes that live until the call is answered; NULL at the request's memory limit. In parts, and given up: cell_call.h. */
 void *cell_call_alloc(struct cell_call *call, size_t size);
 
 /* ---- asking other cells --------------------------------------------------------------------- */
