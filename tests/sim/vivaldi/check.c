@@ -9,7 +9,7 @@
 static void must(bool holds, const char *what, uint64_t id)
 {
     if (!holds) {
-        fprintf(stderr, "check.c:%d: node %lu: %s\n", __LINE__, (unsigned long)id, what);
+        fprintf(stderr, "node %lu: %s\n", (unsigned long)id, what);
         exit(1);
     }
 }
