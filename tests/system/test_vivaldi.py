@@ -8,7 +8,7 @@ from support import nodosums, pb, sp
 
 # Of what each sends; so far from each other that a busy machine seldom changes their order. What it adds is no fault of
 # coordinates: it can only be bounded widely.
-DELAY_MS = {"node-1": 2, "node-2": 4, "node-3": 80, "node-4": 250}
+DELAY_MS = {"node-1": 2, "node-2": 10, "node-3": 200}
 
 
 def is_about(ms, expected_ms):
@@ -84,34 +84,33 @@ def test_nodes_know_how_far_they_are(cluster):
     """Round trips come from membership's probes, coordinates go with its news, and questions are answered from both."""
     nodes = {n.name: n for n in cluster}
     cluster.wait_each(list(cluster), look, is_settled, 60, "coordinates settle", poll=0.5)
-    for name, node in (("node-1", nodes["node-1"]), ("node-4", nodes["node-4"])):
+    for name, node in (("node-1", nodes["node-1"]), ("node-3", nodes["node-3"])):
         assert estimate(node, name)["source"] == "self"
         for other in nodes.keys() - {name}:
             e = estimate(node, other)
             assert e["source"] == "measured", e
             assert is_about(e["rtt_ms"], rtt_ms(name, other)), (name, other, e)
     # As another one sees it nothing is measured here.
-    e = estimate(nodes["node-1"], "node-3", "--from", "node-4")
-    assert e["source"] == "predicted" and is_about(e["rtt_ms"], rtt_ms("node-3", "node-4")), e
-    assert estimate(nodes["node-1"], "node-1", "--from", "node-4")["source"] == "predicted"
+    e = estimate(nodes["node-1"], "node-2", "--from", "node-3")
+    assert e["source"] == "predicted" and is_about(e["rtt_ms"], rtt_ms("node-2", "node-3")), e
     coord = nodes["node-2"].cli("vivaldi", "coord", json=True)
     assert coord["node"] == "node-2" and len(coord["live"]["sides_ms"]) == 7 and coord["live"]["height_ms"] >= 0
 
     # The nearest of those that offer a cell, from here and from elsewhere.
-    for name in ("node-2", "node-3", "node-4"):
+    for name in ("node-2", "node-3"):
         offer(nodes[name], "thing")
     one = nodes["node-1"]
-    one.wait_until(lambda: len(one.cli("discover", "thing", json=True)["found"]) == 3, 10, "three have it")
+    one.wait_until(lambda: len(one.cli("discover", "thing", json=True)["found"]) == 2, 10, "two have it")
     def route(node, *options):
         return [h["node"] for h in node.cli("vivaldi", "route", "thing", *options, json=True)["hops"]]
 
-    one.wait_until(lambda: route(one) == ["node-2", "node-3", "node-4"], 30, "the nearest comes first")
+    one.wait_until(lambda: route(one) == ["node-2", "node-3"], 30, "the nearest comes first")
     hops = one.cli("vivaldi", "route", "thing", json=True)["hops"]
     assert all(h["kind"] == "cell" and h["ready"] == 1 and h["address"] for h in hops)
-    assert len(one.cli("discover", "thing", "--nearest", json=True)["hops"]) == 3
+    assert len(one.cli("discover", "thing", "--nearest", json=True)["hops"]) == 2
     assert len(route(one, "-n", "1")) == 1
     assert nodes["node-3"].cli("vivaldi", "route", "thing", json=True)["hops"][0]["is_self"]
-    assert route(one, "--from", "node-4")[0] == "node-4", "as it is seen from there"
+    assert route(one, "--from", "node-3")[0] == "node-3", "as it is seen from there"
     assert "measured" in one.cli("vivaldi", "route", "thing")
 
     # By exact name: nobody is called so.
@@ -126,7 +125,7 @@ def test_nodes_know_how_far_they_are(cluster):
     one.wait_log("VIVALDI-RESTORED")
     after = stats(one)
     assert after["is_placed"] and after["peers"] == before["peers"] and after["error"] < 1.5 * before["error"] + 0.02, (before, after)
-    assert estimate(one, "node-4")["source"] == "measured"
+    assert estimate(one, "node-3")["source"] == "measured"
 
 
 def test_what_is_no_round_trip_is_refused(pair):
