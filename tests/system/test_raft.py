@@ -17,11 +17,13 @@ CONFIG = {"peers": ["raft.0", "raft.1", "raft.2"], "log_mib": 1, "tail": 1, "seg
 RESTART = {"first": "50ms", "max": "1s", "give_up": "16 in 10s"}
 
 
+def manifest(config=None, **restart):
+    return [{"name": "raft", "instances": 3, "serves": ["raft.*"], "may_call": ["raft.*"], "sandbox": {"write": ["state"]},
+             "config": config or CONFIG, "limits": {"memory": "512M", "message": "4M"}, "restart": {**RESTART, **restart}}]
+
+
 def three(make_node, config=None, **restart):
-    node = make_node([{"name": "raft", "instances": 3, "serves": ["raft.*"], "may_call": ["raft.*"],
-                       "sandbox": {"write": ["state"]}, "config": config or CONFIG,
-                       "limits": {"memory": "512M", "message": "4M"},
-                       "restart": {**RESTART, **restart}}])
+    node = make_node(manifest(config, **restart))
     node.up()
     node.wait_until(lambda: leader(node) is not None, 20, "somebody leads")
     return node
@@ -120,6 +122,21 @@ def check(node, writer):
                 reply = client.call(GET, pb.encode([(1, b"w%d" % i), (3, 1)]))
                 assert reply.status == OK, f"{i} of {writer.acknowledged} was acknowledged: {reply}"
                 assert pb.first(pb.decode(pb.first(pb.decode(reply.body), 2)), 2) == b"v%d" % i
+
+
+def test_the_command_line_waits_until_somebody_leads(make_node):
+    """Right after the start nobody does, and for a moment when the leader has been killed."""
+    node = make_node(manifest())
+    node.up()
+    node.cli("raft", "put", "a", "1", timeout=20)
+    node.kill("raft", leader(node))
+    assert node.cli("raft", "get", "a", timeout=20) == "1\n"
+    node.wait_until(lambda: node.pid("raft", 0) > 0 and leader(node) is not None, 20, "all are back")
+    stopped = [node.kill("raft", instance, number=signal.SIGSTOP) for instance in (1, 2)]
+    result = node.command("raft", "put", "b", "1", "--at", "raft.0", timeout=20) # it has no majority
+    for pid in stopped:
+        procs.kill(pid, signal.SIGCONT)
+    assert result.status == 1, result
 
 
 @pytest.mark.parametrize("rounds", [int(os.environ.get("CELL_TEST_ROUNDS", "1"))])
