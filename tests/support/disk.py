@@ -1,7 +1,7 @@
 """Disks that go wrong, under processes that know nothing of it.
 
 A `Disk` is a small ext4 in a file. Its image has what was synced and nothing else: copied while the processes stand still, and
-mounted in the place of the first one, it is the disk as a loss of power would have left it. A kill alone proves nothing of the
+mounted over the first one, it is the disk as a loss of power would have left it. A kill alone proves nothing of the
 kind: the kernel keeps what a dead process wrote. `meddled` changes a process' system calls by strace: they fail, take longer or
 are skipped."""
 import contextlib
@@ -33,46 +33,40 @@ class Disk:
     """Mounted at `place`, which is made. No journal is committed by time alone: only who syncs is safe."""
 
     def __init__(self, place, size_mib=48):
-        self.place, self.image = place, place + ".img"
+        self.place, self.images = place, [place + ".0.img"]
         os.makedirs(place, mode=0o700)
-        with open(self.image, "wb") as image:
+        with open(self.images[0], "wb") as image:
             image.truncate(size_mib << 20)
-        subprocess.run(["/usr/sbin/mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.image], check=True)
+        subprocess.run(["/usr/sbin/mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.images[0]], check=True)
         self._mount()
         os.chmod(place, 0o700)
         os.rmdir(os.path.join(place, "lost+found"))
         subprocess.run(["sync", "-f", place], check=True)
 
     def _mount(self):
-        mount("-o", "loop,commit=300", self.image, self.place)
-
-    def photograph(self):
-        """Keep what is synced now."""
-        shutil.copyfile(self.image, self.image + ".kept")
+        mount("-o", "loop,commit=300", self.images[-1], self.place)
 
     def cut(self):
-        """It is as it was at the photograph. False: somebody has a file on it open."""
-        if subprocess.run(["umount", self.place], capture_output=True, check=False).returncode != 0:
-            return False
-        os.replace(self.image + ".kept", self.image)
+        """What is synced now is what there is for those who come after this. Those who have files open keep them, in a file
+        system that lies below: nobody ever finds the place without a disk."""
+        self.images.append(f"{self.place}.{len(self.images)}.img")
+        shutil.copyfile(self.images[-2], self.images[-1])
         self._mount()
-        return True
 
     def close(self):
-        subprocess.run(["umount", "-l", self.place], check=False)
-        os.unlink(self.image)
+        for image in reversed(self.images):
+            subprocess.run(["umount", "-l", self.place], check=False)
+            os.unlink(image)
 
 
 def lose_power(pids, disks):
     """Of these processes, at one moment: they die, and what they had not synced is gone."""
     for pid in pids:
-        procs.kill(pid, signal.SIGSTOP) # nothing is written any more, while the disks are photographed
+        procs.kill(pid, signal.SIGSTOP) # nothing is written any more
     for disk in disks:
-        disk.photograph()
+        disk.cut()
     for pid in pids:
         procs.kill_and_wait(pid)
-    for disk in disks:
-        wait.until(disk.cut, 5, "nobody has a file on it open")
 
 
 @contextlib.contextmanager

@@ -38,7 +38,7 @@ def wait_back(node, old):
 
 def test_a_loss_of_power_takes_nothing_that_was_acknowledged(on_disks):
     """Scenario 55: all members at one moment, in the middle of writing."""
-    node, disks = on_disks(first="3s", max="3s")
+    node, disks = on_disks()
     writer = Writer(node)
     writer.start()
     for _ in range(ROUNDS):
@@ -55,7 +55,7 @@ def test_a_loss_of_power_takes_nothing_that_was_acknowledged(on_disks):
 @pytest.mark.needs_tool("strace")
 def test_one_disk_that_lies_loses_nothing(on_disks):
     """Scenario 56: syncs of one member do nothing, and then its power is lost; the others have everything."""
-    node, disks = on_disks(first="3s", max="3s")
+    node, disks = on_disks()
     liar = (leader(node) + 1) % 3
     old = node.pid("raft", liar)
     writer = Writer(node)
