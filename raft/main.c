@@ -24,6 +24,9 @@ static const struct cell_op ops[] = {
     {CELL__RAFT__OP__OP_JOIN, &cell__raft__join_request__descriptor, raft_found_take_join},
 };
 
+/* However many clients wait: what they wait for comes by these. */
+static const uint32_t vital[] = {CELL__RAFT__OP__OP_PEER, CELL__RAFT__OP__OP_LINK};
+
 static const struct cell_syscall syscalls[] = {
     {SYS_flock, "one process has the data directory"},
 };
@@ -38,6 +41,8 @@ static const struct cell_def raft_cell = {
     .stop = raft_shell_stop,
     .ops = ops,
     .op_count = ARRAY_LEN(ops),
+    .vital = vital,
+    .vital_count = ARRAY_LEN(vital),
     .service = &cell__raft__raft__descriptor,
     .schema = raft_schema,
     .schema_size = sizeof raft_schema,

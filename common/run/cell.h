@@ -40,7 +40,7 @@ struct cell_syscall {
  *   open    doors open: files, sockets, BPF programs; the only place privilege is used. What the
  *           manifest grants (sandbox.read, sandbox.write, state) can be opened later too, nothing else
  *   start   doors closed: seccomp is on, the heartbeat runs, calls to other cells are possible
- *   tick    whenever the loop wakes; now_ms is monotonic
+ *   tick    whenever something was taken, and when the loop wakes; now_ms is monotonic
  *   granted a descriptor that replaces one granted before, new keys: cell_take_descriptor has it (optional)
  *   drain   told to finish: no new calls arrive, those in flight go on (optional)
  *   stop    always, also after a failed open or start, so it must accept half-made state */
@@ -56,6 +56,10 @@ struct cell_def {
     void (*stop)(void *state);
     const struct cell_op *ops;
     size_t op_count;
+    /* Numbers of those that limits.calls_waiting does not count, at most 1024 at a time: what all others wait for comes by
+     * these. */
+    const uint32_t *vital;
+    size_t vital_count;
     /* The service the operations belong to: gives them names and reply types. Each operation's
      * number must be OP_<NAME> of the same package. */
     const struct ProtobufCServiceDescriptor *service;

@@ -74,6 +74,7 @@ static void call_free(struct cell_call *call)
         call->next->back = call->back;
     }
     door->live_count--;
+    door->vital_count -= call->op->is_vital;
     door->expired_count -= call->is_expired;
     struct arena arena = call->arena;
     arena_reset(&arena);
@@ -310,6 +311,17 @@ static enum err judge_route(const struct door_caller *caller, const char *route,
     return ERR_OK;
 }
 
+/* Whether there is a place for one more. */
+static bool has_place(const struct cell *cell, const struct host_op *op)
+{
+    const struct door *door = cell->door;
+
+    if (op->is_vital) {
+        return door->vital_count < DOOR_VITAL_MAX;
+    }
+    return door->live_count - door->vital_count < cell->birth.calls_waiting + (op->is_inspect ? DOOR_INSPECT_RESERVE : 0);
+}
+
 /* Why this request is not dispatched, or ERR_OK. */
 static enum err judge(struct cell *cell, const struct door_peer *peer, const struct host_op *op,
                       const Cell__Envelope__Request *request, const char **ret_text)
@@ -345,8 +357,7 @@ static enum err judge(struct cell *cell, const struct door_peer *peer, const str
         *ret_text = "draining";
         return ERR_UNAVAILABLE;
     }
-    uint32_t most = cell->birth.calls_waiting + (op->is_inspect ? DOOR_INSPECT_RESERVE : 0);
-    if (door->live_count >= most) {
+    if (!has_place(cell, op)) {
         door->numbers.shed++;
         log_warn("DOOR-SHED", "calls_waiting=%" PRIu32 " operation=%s", door->live_count, op->name);
         *ret_text = "too many calls are waiting here (limits.calls_waiting)";
@@ -400,10 +411,12 @@ static void dispatch(struct call_batch *batch, uint32_t index, const struct door
         count_answer(cell, op, e, now_us);
         return;
     }
-    struct door_caller *caller = &cell->door->callers[peer->door];
+    struct door *door = cell->door;
+    struct door_caller *caller = &door->callers[peer->door];
     caller->requests++;
     call->cell = cell;
     call->op = op;
+    door->vital_count += op->is_vital;
     call->batch = batch;
     call->index = index;
     call->arrived_us = now_us;
