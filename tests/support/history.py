@@ -70,6 +70,7 @@ class Client(Caller, threading.Thread):
         self.name = f"c{seed}"
         self.lines, self.count = [], 0
         self.seen = {}
+        self.reader = Caller(sockets, self.random.randrange(len(sockets))) # reads are asked of followers as well
 
     def value(self):
         self.count += 1
@@ -79,8 +80,9 @@ class Client(Caller, threading.Thread):
         while time.monotonic() < self.until:
             line = self.draw()
             operation, fields = line.pop("_")
+            by = self.reader if line["op"] == "get" and self.random.random() < 0.6 else self
             line["call"] = now()
-            status, body = self.ask(operation, fields)
+            status, body = by.ask(operation, fields)
             line["end"] = now()
             if status == sp.OK:
                 line["outcome"] = "ok"
@@ -89,7 +91,10 @@ class Client(Caller, threading.Thread):
             else:
                 line["outcome"] = "fail" if status in NOT_DONE or status == NEVER_SENT else "unknown"
             self.lines.append(line)
+            if self.random.random() < 0.05:
+                self.reader.leave()
         self.close()
+        self.reader.close()
 
     def draw(self):
         key = self.random.choice(self.keys)
