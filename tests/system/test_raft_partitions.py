@@ -32,6 +32,8 @@ def manifest(index):
 @pytest.fixture
 def nodes(make_cluster):
     cluster = make_cluster(COUNT, manifest)
+    for node in cluster.members:
+        node.clock_s = 1000000 * node.index # scenario 61: no two of them have started at the same time
     first = cluster[0]
     first.cli("init", "--node-id", first.name)
     first.up()
