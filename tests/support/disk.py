@@ -87,5 +87,9 @@ def meddled(pid, *inject):
         yield tracer
     finally:
         tracer.terminate()
-        tracer.wait(10)
+        try:
+            tracer.wait(5)
+        except subprocess.TimeoutExpired: # it waits for threads that have ended: the kernel lets go of them
+            tracer.kill()
+            tracer.wait(20)
         tracer.stderr.close()
