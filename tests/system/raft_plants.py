@@ -35,7 +35,7 @@ PLANTS = {
     "applied-by-some": ("shell_apply.c", "a member skips a command while it does not lead", HISTORIES, [
         ("    if (entry->kind != RAFT_ENTRY_COMMAND) {", "    if (entry->kind != RAFT_ENTRY_COMMAND || (index % 40 == 0 && s->lead_index == 0)) {")]),
     "lost-is-refused": ("shell_ask.c", "who loses leadership says that what waits was not done", HISTORIES, [
-        ("    end_all(&s->waiting, e);", "    end_all(&s->waiting, ERR_NOT_LEADER);")]),
+        ("    end_uncommitted(s, e);\n    if (s->change", "    end_uncommitted(s, ERR_NOT_LEADER);\n    if (s->change")]),
     "session-forgotten": ("session.c", "a request that is sent again is done again", HISTORIES, [
         ("    if (at < s->count && s->kept[at]->sequence == once->sequence) {", "    if (false) {"),
         ("    assert(at == s->count || s->kept[at]->sequence != sequence);\n", "")]),
