@@ -34,8 +34,8 @@ PLANTS = {
         ("    enum err e = raft_kv_apply(&s->kv, index,", "    if (index % 10 == 0) {\n        (void)!raft_kv_apply(&s->kv, index, entry->bytes, entry->size, &answer);\n    }\n    enum err e = raft_kv_apply(&s->kv, index,")]),
     "applied-by-some": ("shell_apply.c", "a member skips a command while it does not lead", HISTORIES, [
         ("    if (entry->kind != RAFT_ENTRY_COMMAND) {", "    if (entry->kind != RAFT_ENTRY_COMMAND || (index % 40 == 0 && s->lead_index == 0)) {")]),
-    "lost-is-refused": ("shell_ask.c", "who loses leadership says that what waits was not done", HISTORIES, [
-        ("    end_all(&s->waiting, e);", "    end_all(&s->waiting, ERR_NOT_LEADER);")]),
+    "lost-is-refused": ("shell_ask.c", "who loses leadership says that what waits was not done", "test_raft.py -k leader_alone", [
+        ("    end_uncommitted(s, e);\n    if (s->change", "    end_uncommitted(s, ERR_NOT_LEADER);\n    if (s->change")]),
     "session-forgotten": ("session.c", "a request that is sent again is done again", HISTORIES, [
         ("    if (at < s->count && s->kept[at]->sequence == once->sequence) {", "    if (false) {"),
         ("    assert(at == s->count || s->kept[at]->sequence != sequence);\n", "")]),
@@ -44,7 +44,7 @@ PLANTS = {
     "lease-for-ever": ("lessor.c", "the clock of leases stands", HISTORIES, [
         ("l->time_us += gap_us < gap_most_us ? gap_us : gap_most_us;", "l->time_us += 0 * gap_most_us;")]),
     "keep-ends-nothing": ("kv_apply.c", "a lease that is kept alive lives no longer for it", HISTORIES, [
-        ("        lease->stamp++;\n        ret->ttl_ms", "        ret->ttl_ms")]),
+        ("        lease->renewed_ms = kv->time_ms;\n        lease->stamp++;", "        lease->stamp++;")]),
     "watch-skips": ("watch.c", "a page of events ends behind the one that did not fit", HISTORIES, [
         ("    *ret = (struct raft_seen){.next = from > kv->revision ? from : kv->revision + 1,", "    *ret = (struct raft_seen){.next = from > kv->revision ? from : kv->revision + 1 + (kv->revision % 64 == 0),")]),
     "watch-repeats": ("watch.c", "a watch begins once more at the last event", HISTORIES, [

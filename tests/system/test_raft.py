@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from support import pb, procs, sp
+from support import history, pb, procs, sp
 
 PUT, GET, STATUS, MEMBERS, TRANSFER, SNAPSHOT = 300, 301, 314, 315, 319, 320
 PEER, LINK, HELLO, JOIN = 340, 341, 342, 343
@@ -179,6 +179,8 @@ def test_a_leader_alone_acknowledges_nothing(make_node):
     for operation, fields in (PUT, [(1, b"k"), (2, b"alone")]), (GET, [(1, b"k")]):
         reply = call(node, leads, operation, pb.encode(fields), timeout=3)
         assert reply is None or reply.status != OK, f"{operation} is answered by one of three: {reply}"
+        if operation == PUT: # it is in the log, and may be done yet
+            assert reply is None or reply.status not in history.NOT_DONE, f"nobody knows whether it was done: {reply}"
     node.wait_until(lambda: role(node, leads) != "leader", 5, "it steps down")
     stale = call(node, leads, GET, pb.encode([(1, b"k"), (3, 1)]))
     assert stale.status == OK, "what it has it tells who asks for no more than that"
