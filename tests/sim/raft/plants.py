@@ -35,7 +35,7 @@ PLANTS = {
     "any-log-wins": ("vote.c", "worlds", "a vote goes to a candidate with a shorter log", [
         ("r->vote.voted_for == 0 && is_up_to_date(r, m) && r->damaged_to == 0", "r->vote.voted_for == 0 && r->damaged_to == 0"),
         ("m->round > r->vote.term && is_up_to_date(r, m) &&", "m->round > r->vote.term &&")]),
-    "length-alone": ("vote.c", "worlds", "logs are compared by length, not by term", [
+    "length-alone": ("vote.c", "3 a longer", "logs are compared by length, not by term", [
         ("    return m->index_term > last_term || (m->index_term == last_term && m->index >= r->log.last);",
          "    (void)last_term;\n    return m->index >= r->log.last;")]),
     "half-is-enough": ("config.c", "worlds", "half of the voters are a majority", [

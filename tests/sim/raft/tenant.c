@@ -26,12 +26,7 @@ enum {
 
 uint8_t quorum_place(const struct world *w)
 {
-    uint8_t place = 0;
-
-    while (place + 1u < w->tenants && w->tenant[place]->name != tenant_raft.name) {
-        place++;
-    }
-    return place;
+    return world_place(w, tenant_raft.name);
 }
 
 struct quorum_truth *quorum_truth(const struct world *w)

@@ -50,6 +50,25 @@ static void shorter_log_does_not_win(struct world *w)
     CLAIM(w, scene_wait_leader(w, 3 * SCENE_SECOND) == other(w, leader, 2));
 }
 
+/* Section 3.6.1: the later term of the last entry decides, whatever the length. */
+static void longer_log_of_an_older_term_does_not_win(struct world *w)
+{
+    uint32_t old = scene_wait_leader(w, SCENE_SECOND);
+
+    CLAIM(w, old != SCENE_NOBODY && scene_write(w, old));
+    scene_run(w, SCENE_ELECTION);
+    uint32_t cut = scene_cut(w, old, false, false);
+    scene_order(w, old, QUORUM_PROPOSE, 50); /* nobody gets them */
+    scene_run(w, SCENE_SECOND);
+    uint32_t next = scene_wait_leader(w, SCENE_SECOND);
+    CLAIM(w, next != SCENE_NOBODY && next != old && scene_write(w, next));
+    scene_run(w, SCENE_ELECTION);
+    CLAIM(w, scene_view(w, old).last > scene_view(w, next).last + 20);
+    scene_crash(w, next);
+    net_heal(&w->net, cut);
+    CLAIM(w, scene_wait_leader(w, 3 * SCENE_SECOND) == 3 - old - next);
+}
+
 static void split_votes_end(struct world *w)
 {
     for (int i = 0; i < 20; i++) {
@@ -460,6 +479,7 @@ static const struct scene scenes[] = {
     {"1 one leader a term", one_leader_a_term, 5, 0, NULL},
     {"2 a vote is durable before its answer", vote_is_durable_before_the_answer, 3, 0, NULL},
     {"3 a shorter log does not win", shorter_log_does_not_win, 3, 0, NULL},
+    {"3 a longer log of an older term does not win", longer_log_of_an_older_term_does_not_win, 3, 0, NULL},
     {"4 split votes end", split_votes_end, 3, 0, NULL},
     {"5 a node that comes back deposes nobody", returning_node_deposes_nobody, 3, 0, NULL},
     {"6 versions without pre-vote mix", versions_without_prevote_mix, 3, 0, tune_old},

@@ -167,6 +167,9 @@ void world_effect(struct world *w, struct world_effects *fx, struct world_effect
 /* An ORDER for a tenant of `node`, in_us from now; lost when the node is down then. */
 void world_order(struct world *w, uint8_t tenant, uint32_t node, uint64_t in_us, uint64_t value);
 
+/* Which of the world's tenants this is, by the name that it has itself, not a copy of it; 0 when it is none. */
+uint8_t world_place(const struct world *w, const char *name);
+
 bool world_is_calm(const struct world *w);
 void world_fail(struct world *w, const char *format, ...) PRINTF_LIKE(2, 3);
 void world_say(struct world *w, const char *format, ...) PRINTF_LIKE(2, 3); /* when it is loud */
