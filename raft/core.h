@@ -21,7 +21,8 @@ enum {
 /* Times in microseconds. */
 struct raft_tuning {
     uint64_t heartbeat_us;       /* between heartbeats                                                      */
-    uint64_t election_us;        /* silence of a leader is borne this long, and up to twice, drawn each time */
+    uint64_t election_us;        /* silence of a leader is borne this long, and up to twice, drawn each time; up to once more
+                                  * by as much as heartbeats were late lately                               */
     uint64_t uncommitted_bytes;  /* proposals beyond are refused with ERR_LIMIT                             */
     uint64_t tail;               /* entries kept below a snapshot for slow members                          */
     bool has_lease;              /* reads without a round while a quorum was heard lately (6.4.1); closed links are
