@@ -94,9 +94,12 @@ class Ours(node.Node):
     def prober(self, index):
         return probe.Ours(self.path(index), lambda contact: self.path(int(contact.rsplit(".", 1)[1])))
 
-    def start_again(self, index):
+    def start_again(self, index, old):
         """The supervisor does; the new pid."""
-        return world.until(lambda: self.pid(index), UP_S, f"raft.{index} is restarted", 0.002)
+        def another():
+            pid = self.pid(index)
+            return pid if pid not in (0, old) else None
+        return world.until(another, UP_S, f"raft.{index} is restarted", 0.002)
 
 
 class Etcd:
@@ -166,7 +169,7 @@ class Etcd:
     def prober(self, index):
         return probe.Etcd(self.ports[index][0])
 
-    def start_again(self, index):
+    def start_again(self, index, _):
         self.process[index].wait()
         self.start(index)
         return self.pid(index)
@@ -317,7 +320,7 @@ def trial(side, number):
     if number == signal.SIGSTOP:
         procs.kill(pid, signal.SIGCONT)
     else:
-        side.start_again(led)
+        side.start_again(led, pid)
     return first * 1000, gap * 1000
 
 
@@ -362,7 +365,7 @@ def restarted(side, patience_s):
     pid = side.pid(0)
     procs.kill(pid)
     began = time.monotonic()
-    fresh = side.start_again(0)
+    fresh = side.start_again(0, pid)
     with probe.Probe([side.prober(0)]) as all_of:
         all_of.run(patience_s, until=lambda: all_of.probers[0].has_success_after(began))
         took = all_of.probers[0].first_after(began) - began
@@ -405,10 +408,11 @@ def catch_ups(w):
         for side in by_turns(turn, sides):
             side.wait_level()
             away = next(i for i in range(MEMBERS) if i != side.wait_leader())
-            procs.kill(side.pid(away))
+            old = side.pid(away)
+            procs.kill(old)
             side.load("fill", 512, missed)
             goal = side.applied(side.wait_leader())
-            side.start_again(away)
+            side.start_again(away, old)
             began = time.monotonic()
             world.until(lambda s=side, a=away, g=goal: s.applied(a) >= g, 120, f"{side.name} catches up", 0.002)
             took[sides.index(side)].add([time.monotonic() - began])
