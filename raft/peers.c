@@ -176,6 +176,7 @@ static void wait_for_end(struct raft_peer *peer)
                            .reply = &cell__raft__link_reply__descriptor,
                            .deadline_ms = RAFT_PEERS_LINK_MS,
                            .is_hasty = true,
+                           .is_steady = true,
                            .done = on_link,
                            .context = peer};
     peer->is_waiting = cell_ask(peer->shell->cell, &ask) == ERR_OK;
@@ -334,7 +335,7 @@ static void on_packets(void *context, enum err e, const ProtobufCMessage *reply,
         set_linked(peer, true);
         if (s->core != NULL && !s->is_stopping && !take_all(s, &((const Cell__Raft__PeerReply *)reply)->packets)) {
             s->peers.refused++;
-            log_debug("RAFT-PACKET-REFUSED", "reason=MALFORMED");
+            log_debug("RAFT-ANSWER-REFUSED", "reason=MALFORMED");
         }
     }
     release(peer);
@@ -354,6 +355,7 @@ static void ask_peer(struct raft_peer *peer)
                            .reply = &cell__raft__peer_reply__descriptor,
                            .deadline_ms = RAFT_PEERS_DEADLINE_MS,
                            .is_hasty = true,
+                           .is_steady = true,
                            .done = on_packets,
                            .context = peer};
     if (cell_ask(peer->shell->cell, &ask) == ERR_OK) {

@@ -56,9 +56,7 @@ struct cell_def {
     void (*stop)(void *state);
     const struct cell_op *ops;
     size_t op_count;
-    /* Numbers of those that limits.calls_waiting does not count, at most 1024 at a time: what all others wait for comes by
-     * these. */
-    const uint32_t *vital;
+    const uint32_t *vital; /* numbers of those that limits.calls_waiting does not count, 1024 at a time: others wait for them */
     size_t vital_count;
     /* The service the operations belong to: gives them names and reply types. Each operation's
      * number must be OP_<NAME> of the same package. */
@@ -68,9 +66,7 @@ struct cell_def {
     enum err (*forward)(void *state, struct cell_call *call, const struct cell_forward *request);
     const unsigned char *schema; /* serialized FileDescriptorSet, for `cell call`; may be NULL */
     size_t schema_size;
-    /* Its doors are served by the loop itself instead of nng's threads: for a cell with many callers or
-     * hot ones. The bytes on the wire are the same. */
-    bool has_own_wire;
+    bool has_own_wire; /* the loop serves its doors, not nng's threads: for hot cells or many callers. The same bytes */
     const struct cell_syscall *syscalls; /* beyond those the loop itself needs */
     size_t syscall_count;
 };
@@ -151,6 +147,7 @@ struct cell_ask {
                             * lost connection or UNAVAILABLE; otherwise it is sent once          */
     bool is_hasty;         /* UNAVAILABLE when there is no connection within 250 ms, rather than
                             * waiting for an instance that restarts                              */
+    bool is_steady;        /* of one instance: asked however often it failed, at a pace that is the asker's      */
     enum cell_balance balance;
     cell_part part;        /* takes the parts of a streamed answer; `done` gets the last          */
     uint32_t credit;       /* parts the callee may be ahead; 0: 16                                */
@@ -158,11 +155,10 @@ struct cell_ask {
     uint64_t *ret_id;      /* set on ERR_OK: names the request to cell_ask.h; never used again    */
 };
 
-/* Send one request. ERR_OK: `done` will be called exactly once, at the deadline at the latest.
- * ERR_LIMIT: too many requests are outstanding or it is too large; ERR_INVALID: bad target;
- * ERR_CANCELLED: the cell is stopping. Then `done` is not called. Never blocks. What a stopping cell
- * still waits for ends with ERR_CANCELLED before its `stop` hook runs. An instance that failed five
- * times in a row is left alone for a while: UNAVAILABLE at once, unless another can be asked.
+/* Send one request. ERR_OK: `done` will be called exactly once, at the deadline at the latest. ERR_LIMIT: too many requests
+ * are outstanding or it is too large; ERR_INVALID: bad target; ERR_CANCELLED: the cell is stopping. Then `done` is not
+ * called. Never blocks. What a stopping cell still waits for ends with ERR_CANCELLED before its `stop` hook runs. An instance
+ * that failed five times in a row is left alone for a while: UNAVAILABLE at once, unless another can be asked or it is_steady.
  * Cancelling, asking all instances and watching: cell_ask.h. */
 enum err cell_ask(struct cell *cell, const struct cell_ask *ask) MUST_CHECK;
 

@@ -85,8 +85,7 @@ struct host_op {
     char name[NAME_SIZE];
     const struct ProtobufCMethodDescriptor *method;
     uint64_t fingerprint;
-    bool is_inspect;
-    bool is_vital;
+    bool is_inspect, is_vital;
     uint64_t count[ERR_COUNT];
     struct hist *duration_us; /* owned; NULL until the first answer: 5 KiB each */
 };
