@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/name.h"
+#include "common/run/cell_ask.h"
 #include "common/run/cell_call.h"
 #include "common/run/log.h"
 #include "proto/raft.pb-c.h"
@@ -99,35 +100,33 @@ static void release(struct raft_peer *peer)
     }
 }
 
-static void add(struct raft_shell *s, const struct raft_member *m)
+static struct raft_peer *add(struct raft_shell *s, const struct raft_member *m)
 {
     for (size_t i = 0; i < ARRAY_LEN(s->peers.peer); i++) {
         struct raft_peer *peer = &s->peers.peer[i];
         if (peer->id == 0) {
             *peer = (struct raft_peer){.shell = s, .id = m->id};
             memcpy(peer->contact, m->contact, sizeof peer->contact);
-            return;
+            return peer;
         }
     }
     log_warn("RAFT-PEERS-FULL", "member=%016" PRIx64 " effect=\"not asked until requests to former members end\"", m->id);
+    return NULL;
 }
 
 void raft_peers_set(struct raft_shell *s, const struct raft_config *c, uint64_t self)
 {
     for (size_t i = 0; i < ARRAY_LEN(s->peers.peer); i++) {
-        struct raft_peer *peer = &s->peers.peer[i];
-        if (peer->id != 0 && raft_config_find(c, peer->id) == RAFT_MEMBERS_MAX) {
-            peer->is_gone = true;
-            let_go(peer, ERR_OK); /* what was to be said last goes with it */
-            release(peer);
-        }
+        s->peers.peer[i].is_member = false; /* those that stay so leave when they fall silent: raft_peers_flush */
     }
     for (uint32_t i = 0; i < c->count; i++) {
         struct raft_peer *peer = find(&s->peers, c->member[i].id);
         if (peer == NULL && c->member[i].id != self) {
-            add(s, &c->member[i]);
-        } else if (peer != NULL) {
+            peer = add(s, &c->member[i]);
+        }
+        if (peer != NULL) {
             memcpy(peer->contact, c->member[i].contact, sizeof peer->contact);
+            peer->is_member = true;
         }
     }
 }
@@ -176,7 +175,6 @@ static void wait_for_end(struct raft_peer *peer)
                            .reply = &cell__raft__link_reply__descriptor,
                            .deadline_ms = RAFT_PEERS_LINK_MS,
                            .is_hasty = true,
-                           .is_steady = true,
                            .done = on_link,
                            .context = peer};
     peer->is_waiting = cell_ask(peer->shell->cell, &ask) == ERR_OK;
@@ -355,7 +353,6 @@ static void ask_peer(struct raft_peer *peer)
                            .reply = &cell__raft__peer_reply__descriptor,
                            .deadline_ms = RAFT_PEERS_DEADLINE_MS,
                            .is_hasty = true,
-                           .is_steady = true,
                            .done = on_packets,
                            .context = peer};
     if (cell_ask(peer->shell->cell, &ask) == ERR_OK) {
@@ -398,22 +395,39 @@ void raft_peers_flush(struct raft_shell *s, uint64_t now_ms)
             continue;
         }
         speak(peer, now_ms);
-        if (!peer->is_waiting && now_ms >= peer->retry_ms) {
+        if (!peer->is_member && now_ms > peer->spoke_ms + RAFT_PEERS_GUEST_MS) {
+            peer->is_gone = true;
+            let_go(peer, ERR_OK);
+            release(peer);
+            continue;
+        }
+        /* Only of whoever answers packets: a question that stays open is no way to find out who is there. */
+        if (peer->is_linked && !peer->is_waiting && now_ms >= peer->retry_ms) {
             wait_for_end(peer);
         }
     }
 }
 
-/* Who was added and has no configuration yet answers whoever brings it one. */
+/* Whoever asks is answered, also if no configuration that is known here has it: the one that it brings may come later
+ * than the entries that it brings first. */
 static void know_sender(struct raft_shell *s, const Cell__Raft__PeerRequest *ask)
 {
     struct raft_member m = {.id = ask->id};
     size_t len = strlen(ask->contact);
 
-    if (raft_core_view(s->core).config->count == 0 && m.id != 0 && len > 0 && len < sizeof m.contact &&
-        find(&s->peers, m.id) == NULL) {
+    if (m.id == 0 || m.id == s->member || len == 0 || len >= sizeof m.contact) {
+        return; /* its packets are refused as well */
+    }
+    struct raft_peer *peer = find(&s->peers, m.id);
+    if (peer == NULL) {
         memcpy(m.contact, ask->contact, len + 1);
-        add(s, &m);
+        peer = add(s, &m);
+    }
+    if (peer != NULL) {
+        peer->spoke_ms = cell_now_ms(s->cell);
+    }
+    if (peer != NULL && !peer->is_linked) {
+        cell_ask_heard(s->cell, peer->contact); /* it is back: no reason to leave it alone any longer */
     }
 }
 
@@ -428,7 +442,10 @@ enum err raft_peers_take_packets(void *state, struct cell_call *call, const void
         return e;
     }
     if (s->core == NULL) {
-        return ERR_UNAVAILABLE;
+        /* They are for whoever had this contact before. Not UNAVAILABLE: the sender's breaker would shut, and who is about
+         * to join could not be told so. */
+        cell_call_explain(call, "it is no member of a cluster yet");
+        return ERR_PRECONDITION;
     }
     know_sender(s, ask);
     struct raft_peer *peer = find(&s->peers, ask->id);

@@ -18,6 +18,7 @@ enum {
     RAFT_PEERS_LINK_MS = 60000,      /* of one that waits for the end; then it is asked again                      */
     RAFT_PEERS_RETRY_MS = 100,       /* until a member that was not reached is asked again whether it is there     */
     RAFT_PEERS_LINKS_MAX = 64,       /* members and strangers that wait for our end                                */
+    RAFT_PEERS_GUEST_MS = 5000,      /* who is in no configuration known here is answered until silent for so long */
 };
 
 struct raft_shell;
@@ -37,8 +38,9 @@ struct raft_peer {
     uint32_t out_size, out_room;
     uint32_t flight;                 /* requests that are not answered */
     bool is_linked, is_waiting;      /* the member is there; a request waits for its end */
+    bool is_member;                  /* of the newest configuration here; others are guests      */
     bool is_gone;                    /* no member any more: free when nothing of it is under way */
-    uint64_t retry_ms;
+    uint64_t retry_ms, spoke_ms;
     struct raft_peer_held held[RAFT_PEERS_HELD]; /* a ring, the oldest at held_first */
     uint32_t held_first, held_count;
 };
@@ -49,7 +51,8 @@ struct raft_peers {
     uint64_t dropped, sent, received, refused;
 };
 
-/* The members of `c` but for `self` are the ones. */
+/* The members of `c` but for `self` are the ones. Whoever is not among them and speaks all the same stays a while: a
+ * leader may be newer than what is known here, and a candidate as well; both are answered (thesis, 4.1). */
 void raft_peers_set(struct raft_shell *s, const struct raft_config *c, uint64_t self);
 
 /* Gather a message; the run's bytes are in m->run.bytes. Dropped if the member is unknown or too much waits. */

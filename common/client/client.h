@@ -45,7 +45,6 @@ struct client_ask {
     uint64_t deadline_ms;  /* nothing happens to it later                                */
     bool is_idempotent;    /* may be done twice                                          */
     bool is_hasty;         /* rather UNAVAILABLE than waiting for a connection           */
-    bool is_steady;        /* of one endpoint alone: given to it though its breaker is open */
     enum balance way;
     enum client_phase phase;
     struct balance_endpoint *endpoint; /* has it (QUEUED, SENT); else NULL               */
@@ -55,7 +54,7 @@ struct client_ask {
     uint32_t sends;
     uint8_t retries;
     uint8_t moves;
-    bool is_probe;
+    uint32_t probe;        /* of that breaker; 0: it is none                             */
     bool has_followed;     /* a hint                                                     */
     bool has_parts;        /* some of its answer has been handed on: it cannot begin anew */
 };

@@ -56,17 +56,18 @@ struct cell_def {
     void (*stop)(void *state);
     const struct cell_op *ops;
     size_t op_count;
-    const uint32_t *vital; /* numbers of those that limits.calls_waiting does not count, 1024 at a time: others wait for them */
+    /* Numbers of those that all others wait for: limits.calls_waiting does not count them, at most 1024 at a time. */
+    const uint32_t *vital;
     size_t vital_count;
-    /* The service the operations belong to: gives them names and reply types. Each operation's
-     * number must be OP_<NAME> of the same package. */
+    /* What the operations belong to: gives them names and reply types. Each number must be OP_<NAME> of its package. */
     const struct ProtobufCServiceDescriptor *service;
     /* Takes requests for cells of other nodes, as handle does others, and answers with cell_reply_packed
      * (cell_call.h) or an error. NULL: it passes nothing on. */
     enum err (*forward)(void *state, struct cell_call *call, const struct cell_forward *request);
     const unsigned char *schema; /* serialized FileDescriptorSet, for `cell call`; may be NULL */
     size_t schema_size;
-    bool has_own_wire; /* the loop serves its doors, not nng's threads: for hot cells or many callers. The same bytes */
+    /* Its doors are served by the loop itself, not by nng's threads: for many callers or hot ones. The bytes are the same. */
+    bool has_own_wire;
     const struct cell_syscall *syscalls; /* beyond those the loop itself needs */
     size_t syscall_count;
 };
@@ -147,7 +148,6 @@ struct cell_ask {
                             * lost connection or UNAVAILABLE; otherwise it is sent once          */
     bool is_hasty;         /* UNAVAILABLE when there is no connection within 250 ms, rather than
                             * waiting for an instance that restarts                              */
-    bool is_steady;        /* of one instance: asked however often it failed, at a pace that is the asker's      */
     enum cell_balance balance;
     cell_part part;        /* takes the parts of a streamed answer; `done` gets the last          */
     uint32_t credit;       /* parts the callee may be ahead; 0: 16                                */
@@ -155,10 +155,11 @@ struct cell_ask {
     uint64_t *ret_id;      /* set on ERR_OK: names the request to cell_ask.h; never used again    */
 };
 
-/* Send one request. ERR_OK: `done` will be called exactly once, at the deadline at the latest. ERR_LIMIT: too many requests
- * are outstanding or it is too large; ERR_INVALID: bad target; ERR_CANCELLED: the cell is stopping. Then `done` is not
- * called. Never blocks. What a stopping cell still waits for ends with ERR_CANCELLED before its `stop` hook runs. An instance
- * that failed five times in a row is left alone for a while: UNAVAILABLE at once, unless another can be asked or it is_steady.
+/* Send one request. ERR_OK: `done` will be called exactly once, at the deadline at the latest.
+ * ERR_LIMIT: too many requests are outstanding or it is too large; ERR_INVALID: bad target;
+ * ERR_CANCELLED: the cell is stopping. Then `done` is not called. Never blocks. What a stopping cell
+ * still waits for ends with ERR_CANCELLED before its `stop` hook runs. An instance that failed five
+ * times in a row is left alone for a while: UNAVAILABLE at once, unless another can be asked.
  * Cancelling, asking all instances and watching: cell_ask.h. */
 enum err cell_ask(struct cell *cell, const struct cell_ask *ask) MUST_CHECK;
 
