@@ -147,6 +147,14 @@ static void on_part(void *context, const uint8_t *body, size_t size)
 
 /* ---- who may what ------------------------------------------------------------------------------ */
 
+/* "namespace/cell", and nothing shorter or longer. */
+static bool is_cell(const char *text)
+{
+    struct name_ref ref;
+
+    return name_ref_parse(text, &ref) == ERR_OK && ref.space[0] != '\0' && ref.instance < 0 && ref.node[0] == '\0';
+}
+
 /* Why this node does not get to its cell, or ERR_OK and its name here. One answer for what is not there and what
  * is not exported: names are not to be guessed. */
 static enum err judge(const struct gateway_in *in, const Cell__Envelope__Request *r, char ret_target[NAME_REF_SIZE],
@@ -167,6 +175,10 @@ static enum err judge(const struct gateway_in *in, const Cell__Envelope__Request
         *ret_text = "an idempotency key has at most 32 bytes";
         return ERR_INVALID;
     }
+    if (r->from_cell[0] != '\0' && !is_cell(r->from_cell)) {
+        *ret_text = "whose request it is says no cell";
+        return ERR_INVALID;
+    }
     ref.node[0] = '\0';
     name_ref_format(&ref, ret_target);
     return ERR_OK;
@@ -180,7 +192,7 @@ static enum err ask(struct one *one, const char *target, const Cell__Envelope__R
                 .is_idempotent = r->repeatable, .credit = takes_parts ? r->credit : 0, .holds_credit = true,
                 .ret_id = &one->asked},
         .body = r->body.data, .size = r->body.len, .schema = r->schema, .key = r->idempotency_key.data,
-        .key_size = r->idempotency_key.len, .trace = r->trace.len == CALL_TRACE_LEN ? r->trace.data : NULL,
+        .key_size = r->idempotency_key.len, .from_cell = r->from_cell, .from_node = one->in->node, .trace = r->trace.len == CALL_TRACE_LEN ? r->trace.data : NULL,
         .done = on_answer, .part = takes_parts ? on_part : NULL};
 
     return cell_ask_packed(one->in->shell->cell, &packed);

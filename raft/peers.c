@@ -1,6 +1,7 @@
 #include "raft/peers.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -196,10 +197,13 @@ static bool has_members_elsewhere(const struct raft_shell *s)
 enum err raft_peers_check(const struct raft_shell *s, struct cell_call *call)
 {
     struct cell_caller caller;
+    char own[2 * NAME_SIZE];
 
     cell_call_caller(call, &caller);
+    (void)snprintf(own, sizeof own, "%.*s/%.*s", NAME_MAX_LEN, cell_space(s->cell), NAME_MAX_LEN, cell_name(s->cell));
     bool is_here = strcmp(caller.cell, cell_name(s->cell)) == 0 && strcmp(caller.space, cell_space(s->cell)) == 0;
-    if (!caller.is_operator && (is_here || (strcmp(caller.cell, NAME_GATEWAY) == 0 && has_members_elsewhere(s)))) {
+    bool is_there = caller.from_node[0] != '\0' && strcmp(caller.from_cell, own) == 0;
+    if (!caller.is_operator && (is_here || (is_there && has_members_elsewhere(s)))) {
         return ERR_OK;
     }
     cell_call_explain(call, "only members ask this of each other");

@@ -62,8 +62,8 @@ void raft_peers_send(struct raft_shell *s, const struct raft_message *m);
 void raft_peers_flush(struct raft_shell *s, uint64_t now_ms);
 
 /* Whether a request among members may be one: its caller is an instance of this very cell, or, when members live on other
- * nodes, the gateway, whose exports say which nodes. Who is granted `raft.*` to read and write is not a member by
- * that. ERR_DENIED: neither, the operator included. */
+ * nodes, the cell of the same name there, as its node says and the gateway's exports let it. Who is granted `raft.*` to
+ * read and write, here or from another node, is not a member by that. ERR_DENIED: neither, the operators included. */
 enum err raft_peers_check(const struct raft_shell *s, struct cell_call *call) MUST_CHECK;
 
 /* Requests of others. */

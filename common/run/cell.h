@@ -56,13 +56,12 @@ struct cell_def {
     void (*stop)(void *state);
     const struct cell_op *ops;
     size_t op_count;
-    /* Numbers of those that all others wait for: limits.calls_waiting does not count them, at most 1024 at a time. */
+    /* Numbers of those that limits.calls_waiting does not count, at most 1024 at a time: all others wait for these. */
     const uint32_t *vital;
     size_t vital_count;
-    /* What the operations belong to: gives them names and reply types. Each number must be OP_<NAME> of its package. */
+    /* The service they belong to: gives them names and reply types. Each number must be OP_<NAME> of the same package. */
     const struct ProtobufCServiceDescriptor *service;
-    /* Takes requests for cells of other nodes, as handle does others, and answers with cell_reply_packed
-     * (cell_call.h) or an error. NULL: it passes nothing on. */
+    /* Takes requests for cells of other nodes, and answers with cell_reply_packed (cell_call.h) or an error. NULL: none. */
     enum err (*forward)(void *state, struct cell_call *call, const struct cell_forward *request);
     const unsigned char *schema; /* serialized FileDescriptorSet, for `cell call`; may be NULL */
     size_t schema_size;
@@ -85,8 +84,8 @@ int cell_main(const struct cell_def *def, int argc, char **argv);
  * (answer larger than the manifest allows; the caller gets LIMIT) or ERR_TIMEOUT (the caller stopped waiting). */
 enum err cell_reply(struct cell_call *call, const void *message) MUST_CHECK;
 
-/* Answer with an error. `text` explains it to a person and may be NULL; `hint` says where to go
- * instead and may be NULL. `call` is gone afterwards. e must not be ERR_OK or ERR_LATER. */
+/* Answer with an error, not ERR_OK or ERR_LATER. `text` explains it to a person, `hint` says where to go instead; both may
+ * be NULL. `call` is gone afterwards. */
 void cell_reply_error(struct cell_call *call, enum err e, const char *text, const char *hint);
 
 /* Set the text and hint that go with the error this handler is about to return. */
@@ -104,15 +103,16 @@ struct cell_caller {
     int32_t pid;        /* 0: not visible from here (another pid namespace)  */
     uint32_t uid;       /* as seen from this user namespace                  */
     bool is_operator;
+    /* Of what this node's gateway passes on (`cell`): the other node, by its certificate, and the cell there,
+     * "namespace/cell", by that node's word. "" for callers of this node; from_cell for an operator there, too. */
+    const char *from_node, *from_cell;
 };
 void cell_call_caller(const struct cell_call *call, struct cell_caller *ret);
 
 /* The caller's idempotency key, at most 32 bytes; *ret_size 0 when there is none. Borrowed. */
 const uint8_t *cell_call_key(const struct cell_call *call, size_t *ret_size);
 
-/* Answers in parts, and callers that give up: cell_call.h. */
-
-/* Bytes that live until the call is answered; NULL at the request's memory limit. */
+/* Bytes that live until the call is answered; NULL at the request's memory limit. In parts, and given up: cell_call.h. */
 void *cell_call_alloc(struct cell_call *call, size_t size);
 
 /* ---- asking other cells --------------------------------------------------------------------- */

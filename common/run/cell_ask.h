@@ -38,13 +38,16 @@ struct cell_ask_packed {
     uint64_t schema;      /* the asker's fingerprint of the operation; 0: unchecked */
     const uint8_t *key;   /* its idempotency key, at most 32 bytes; copied          */
     size_t key_size;
+    const char *from_cell; /* whose request it is, if that is a cell of another node (struct cell_caller): believed when
+                            * this cell is the gateway. Copied; NULL: nobody's                                  */
+    const char *from_node;
     const uint8_t *trace; /* its trace context, 25 bytes; NULL: that of on_behalf_of */
     void (*done)(void *context, const struct cell_packed_answer *answer);
     void (*part)(void *context, const uint8_t *body, size_t size); /* as cell_part; NULL: whole answers only */
 };
 
 /* cell_ask without looking into the messages: what a gateway does. Errors as cell_ask; ERR_INVALID also: a key
- * that is too long. */
+ * or a name that is too long. */
 enum err cell_ask_packed(struct cell *cell, const struct cell_ask_packed *packed) MUST_CHECK;
 
 /* ---- every instance -------------------------------------------------------------------------- */

@@ -389,6 +389,14 @@ static void run_handler(struct cell_call *call, const void *message)
     call_finish(call, e, call->text, NULL, NULL);
 }
 
+/* Whether what this caller says of others is believed: a gateway of this namespace, or of those that serve all. */
+static bool is_gateway(const struct cell *cell, const struct door_caller *caller)
+{
+    return !caller->is_operator && strcmp(caller->cell, NAME_GATEWAY) == 0 &&
+           (strcmp(caller->space, cell->birth.space) == 0 || strcmp(caller->space, NAME_SPACE_DEFAULT) == 0 ||
+            strcmp(caller->space, NAME_SPACE_GLOBAL) == 0);
+}
+
 static void dispatch(struct call_batch *batch, uint32_t index, const struct door_peer *peer,
                      const Cell__Envelope__Request *request)
 {
@@ -422,9 +430,12 @@ static void dispatch(struct call_batch *batch, uint32_t index, const struct door
     call->arrived_us = now_us;
     call->deadline_ms = now_us / 1000u + (request->deadline_ms == 0 ? HOST_DEADLINE_DEFAULT_MS
                                                                     : request->deadline_ms);
+    bool is_passed_on = is_gateway(cell, caller);
     call->caller = (struct cell_caller){.space = caller->space, .cell = caller->cell,
                                         .pid = peer->pid, .uid = peer->uid,
-                                        .is_operator = caller->is_operator};
+                                        .is_operator = caller->is_operator,
+                                        .from_node = is_passed_on ? request->from_node : "",
+                                        .from_cell = is_passed_on ? request->from_cell : ""};
     call_take_context(call, request);
     batch->references++;
     if (request->route[0] != '\0') {
