@@ -23,7 +23,7 @@ static void send_entries(struct raft *r, struct raft_peer *p, uint64_t *ret_end,
                              .index_term = raft_log_term(&r->log, p->next - 1), .commit = r->commit};
 
     if (p->next <= r->log.last) {
-        end = raft_log_run_end(&r->log, p->next, RAFT_RUN_MAX, &size);
+        end = raft_log_run_end(&r->log, p->next, RAFT_MESSAGE_BYTES, &size);
         m.run = (struct raft_run){.first = p->next, .term = raft_log_term(&r->log, p->next),
                                   .count = (uint32_t)(end + 1 - p->next)};
     }
