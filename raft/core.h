@@ -16,7 +16,7 @@ enum {
     RAFT_READS_MAX = 64,        /* that wait at one member; one may stand for any number of requests        */
     RAFT_WINDOW = 8,            /* messages under way to one member                                         */
     RAFT_WINDOW_BYTES = 4 << 20,
-    RAFT_MESSAGE_BYTES = 224 << 10, /* of entries in one message, but one entry at least: one is read and sent while the last
+    RAFT_MESSAGE_BYTES = 448 << 10, /* of entries in one message, but one entry at least: one is read and sent while the last
                                      * is being written, and none keeps a loop for long                    */
 };
 
