@@ -229,6 +229,9 @@ int cli_raft_compact(struct cli_raft *r)
     ProtobufCMessage *message;
     int status = cli_raft_number(r->cli, r->cli->args[1], "revision", &ask.revision);
 
+    if (status == CLI_DONE && ask.revision == 0) {
+        status = cli_fail_usage(r->cli, "`cell raft status` shows today's", "nothing was before revision 1: name a later one");
+    }
     if (status == CLI_DONE) {
         status = cli_raft_ask(r, "Compact", CELL__RAFT__OP__OP_COMPACT, &ask.base, &message);
     }

@@ -167,16 +167,16 @@ static enum err judge(const struct gateway_in *in, const Cell__Envelope__Request
         *ret_text = "the route is no cell of this node"; /* nobody's requests are passed on to third nodes */
         return ERR_INVALID;
     }
-    if (!gateway_exports_allow(&s->config->exports, &ref, cell_space(s->cell), in->node)) {
+    if (r->from_cell[0] != '\0' && !is_cell(r->from_cell)) {
+        *ret_text = "whose request it is says no cell";
+        return ERR_INVALID;
+    }
+    if (!gateway_exports_allow(&s->config->exports, &ref, cell_space(s->cell), in->node, r->from_cell)) {
         *ret_text = "this node does not export such a cell to yours";
         return ERR_DENIED;
     }
     if (r->idempotency_key.len > CALL_KEY_MAX) {
         *ret_text = "an idempotency key has at most 32 bytes";
-        return ERR_INVALID;
-    }
-    if (r->from_cell[0] != '\0' && !is_cell(r->from_cell)) {
-        *ret_text = "whose request it is says no cell";
         return ERR_INVALID;
     }
     ref.node[0] = '\0';

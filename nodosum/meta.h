@@ -2,7 +2,7 @@
  * instruction set, keys, labels. Pure: it is measured elsewhere (measure.h).
  *
  * Layout, integers big-endian: version 1 | architecture 1 | cores 2 | features 4 | memory MiB 4 | free MiB 4 |
- * load in hundredths 4 | epoch 4 | crl 4 | labels: count 1, (1 + n name, 1 + n value) each. */
+ * load in hundredths 4 | epoch 4 | crl 4 | labels: count 1, (1 + n name, 1 + n value) each | place 1 + n. */
 #ifndef CELL_NODOSUM_META_H
 #define CELL_NODOSUM_META_H
 
@@ -11,8 +11,9 @@
 #include "nodosum/types.h"
 
 enum {
-    NODOSUM_META_VERSION = 2,
+    NODOSUM_META_VERSION = 3,
     NODOSUM_META_LABELS_MAX = 16,  /* what people write; the bytes of the metadata are the true limit */
+    NODOSUM_META_PLACE_MAX = 28,   /* bytes of its network coordinate; labels leave room for them     */
     NODOSUM_META_VALUE_MAX = 64,   /* characters of a label's value                                   */
     NODOSUM_META_STALE_PARTS = 16, /* a change of memory by a sixteenth of all, or …                  */
     NODOSUM_META_STALE_LOAD = 25,  /* … of load by a quarter of a core, in hundredths, is worth telling */
@@ -42,6 +43,8 @@ struct nodosum_meta {
     uint32_t epoch, crl;       /* of its cluster keys, of its list of revoked certificates */
     uint32_t labels;
     struct nodosum_label label[NODOSUM_META_LABELS_MAX];
+    uint8_t place_size;        /* 0: it does not say where it is */
+    uint8_t place[NODOSUM_META_PLACE_MAX]; /* as who makes coordinates packs it: nothing is looked at here */
 };
 
 /* Name of feature `bit` as /proc/cpuinfo writes it; NULL: there is no such bit. */

@@ -86,7 +86,7 @@ enum err raft_shell_apply_image(struct raft_shell *s, int fd)
 {
     struct loading l = {.kv = &s->kv};
 
-    raft_kv_empty(&s->kv);
+    raft_kv_replace(&s->kv);
     raft_image_expect(&s->kv);
     enum err e = raft_snapshot_file_read(fd, load_chunk, &l);
     return e == ERR_OK && !l.is_done ? ERR_DATA_LOSS : e;

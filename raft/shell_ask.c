@@ -123,14 +123,14 @@ enum err raft_shell_propose(struct raft_shell *s, const uint8_t *bytes, size_t s
 {
     uint32_t whole = RAFT_ENTRY_HEAD + (uint32_t)size;
 
-    if (s->core == NULL || s->is_stopping) {
+    if (s->is_stopping) {
         return ERR_UNAVAILABLE;
     }
     if (size > RAFT_ENTRY_MAX) {
         return ERR_LIMIT;
     }
-    if (s->lead_index == 0) {
-        return ERR_NOT_LEADER;
+    if (s->core == NULL || s->lead_index == 0) {
+        return ERR_NOT_LEADER; /* who is no member yet knows of nobody who leads: it was certainly not done */
     }
     if (s->gather != NULL && s->gather_size + whole > RAFT_RUN_MAX && !s->is_stepping) {
         propose_gathered(s);
@@ -205,10 +205,10 @@ void raft_shell_ask_lost(struct raft_shell *s, enum err e)
 
 enum err raft_shell_read(struct raft_shell *s, struct raft_pending *p)
 {
-    if (s->core == NULL || s->is_stopping) {
+    if (s->is_stopping) {
         return ERR_UNAVAILABLE;
     }
-    if (raft_core_view(s->core).leader == 0) {
+    if (s->core == NULL || raft_core_view(s->core).leader == 0) {
         return ERR_NOT_LEADER;
     }
     add(&s->reads, p);
@@ -281,7 +281,7 @@ void raft_shell_ask_flush(struct raft_shell *s)
 enum err raft_shell_change(struct raft_shell *s, const struct raft_config *wanted, struct raft_pending *p)
 {
     if (s->core == NULL || s->is_stopping) {
-        return ERR_UNAVAILABLE;
+        return s->core == NULL ? ERR_NOT_LEADER : ERR_UNAVAILABLE;
     }
     if (s->change != NULL || s->is_stepping) {
         return ERR_PRECONDITION;

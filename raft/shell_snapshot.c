@@ -84,8 +84,10 @@ static void on_named(void *context, unsigned bits)
         return;
     }
     n->is_making = false;
-    n->index = n->making.head.index;
-    n->size = n->making.at;
+    if (n->making.head.index > n->index) { /* a newer one may have been installed meanwhile */
+        n->index = n->making.head.index;
+        n->size = n->making.at;
+    }
     log_info("RAFT-SNAPSHOT", "index=%" PRIu64 " bytes=%" PRIu64, n->index, n->size);
     answer_waiting(s, ERR_OK);
     (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_SNAPSHOT_MADE, .index = n->index});

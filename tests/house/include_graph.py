@@ -26,7 +26,7 @@ MEETING = re.compile(r"^(main|wire|service|shell)(_\w+)?\.[ch]$")
 # rooms large: these translate too.
 MEETING_ALSO = {
     "gateway/inbound": "takes envelopes of other nodes",
-    "gateway/names": "asks nodosum which nodes have a cell",
+    "gateway/names": "asks nodosum which nodes have a cell, and vivaldi how far they are",
     "gateway/nodes": "asks nodosum where nodes are",
     "gateway/offers": "tells nodosum what the supervisor says of exported cells",
     "gateway/outbound": "puts requests into envelopes for other nodes",

@@ -17,11 +17,14 @@ CONFIG = {"peers": ["raft.0", "raft.1", "raft.2"], "log_mib": 1, "tail": 1, "seg
 RESTART = {"first": "50ms", "max": "1s", "give_up": "16 in 10s"}
 
 
+def manifest(config=None, **restart):
+    return [{"name": "raft", "instances": 3, "serves": ["raft.*"], "may_call": ["raft.*"], "sandbox": {"write": ["state"]},
+             "heartbeat": {"every": "5s"}, # who is stopped is not replaced meanwhile
+             "config": config or CONFIG, "limits": {"memory": "512M", "message": "4M"}, "restart": {**RESTART, **restart}}]
+
+
 def three(make_node, config=None, **restart):
-    node = make_node([{"name": "raft", "instances": 3, "serves": ["raft.*"], "may_call": ["raft.*"],
-                       "sandbox": {"write": ["state"]}, "config": config or CONFIG,
-                       "limits": {"memory": "512M", "message": "4M"},
-                       "restart": {**RESTART, **restart}}])
+    node = make_node(manifest(config, **restart))
     node.up()
     node.wait_until(lambda: leader(node) is not None, 20, "somebody leads")
     return node
@@ -118,8 +121,18 @@ def check(node, writer):
         with node.client("raft", instance, timeout=60) as client:
             for i in range(1, writer.acknowledged + 1):
                 reply = client.call(GET, pb.encode([(1, b"w%d" % i), (3, 1)]))
-                assert reply.status == OK, f"{i} of {writer.acknowledged} was acknowledged: {reply}"
-                assert pb.first(pb.decode(pb.first(pb.decode(reply.body), 2)), 2) == b"v%d" % i
+                pair = pb.first(pb.decode(reply.body), 2, None) if reply.status == OK else None
+                assert pair is not None, f"{i} of {writer.acknowledged} was acknowledged, raft.{instance} has it not: {reply}"
+                assert pb.first(pb.decode(pair), 2) == b"v%d" % i
+
+
+def test_the_command_line_waits_until_somebody_leads(make_node):
+    """Right after the start nobody does, and for a moment when the leader has been killed."""
+    node = make_node(manifest())
+    node.up()
+    node.cli("raft", "put", "a", "1", timeout=20)
+    node.kill("raft", leader(node))
+    assert node.cli("raft", "get", "a", timeout=20) == "1\n"
 
 
 @pytest.mark.parametrize("rounds", [int(os.environ.get("CELL_TEST_ROUNDS", "1"))])
@@ -141,6 +154,60 @@ def test_killed_members_lose_nothing_that_was_acknowledged(make_node, rounds):
     node.wait_until(lambda: writer.acknowledged > before + 10, 60, "it goes on after the loss of all")
     writer.stop()
     check(node, writer)
+
+
+def stopped(node, *instances):
+    """Stop them where they stand; pids, to be continued."""
+    return [node.kill("raft", i, number=signal.SIGSTOP) for i in instances]
+
+
+def go_on(pids):
+    for pid in pids:
+        procs.kill(pid, signal.SIGCONT)
+
+
+def test_a_leader_alone_acknowledges_nothing(make_node):
+    """Scenarios 7, 46, 62: nothing without a majority, and it does not stay the leader of nobody."""
+    node = three(make_node)
+    leads = leader(node)
+    others = [i for i in range(3) if i != leads]
+    one = stopped(node, others[0])
+    begun = time.monotonic()
+    assert call(node, leads, PUT, pb.encode([(1, b"k"), (2, b"two")])).status == OK
+    assert time.monotonic() - begun < 2, "one that is stopped holds up nobody"
+    two = stopped(node, others[1])
+    for operation, fields in (PUT, [(1, b"k"), (2, b"alone")]), (GET, [(1, b"k")]):
+        reply = call(node, leads, operation, pb.encode(fields), timeout=3)
+        assert reply is None or reply.status != OK, f"{operation} is answered by one of three: {reply}"
+    node.wait_until(lambda: role(node, leads) != "leader", 5, "it steps down")
+    stale = call(node, leads, GET, pb.encode([(1, b"k"), (3, 1)]))
+    assert stale.status == OK, "what it has it tells who asks for no more than that"
+    go_on(one + two)
+    put(node, b"after", b"v")
+    assert get(node, b"k") in (b"two", b"alone"), "whether the last one was done was not known"
+    wait_level(node)
+
+
+def test_a_leader_that_was_stopped_tells_nothing_old(make_node):
+    """Scenarios 32, 34, 62: a question that waited while it was stopped is answered as of now, or not at all."""
+    node = three(make_node)
+    leads = leader(node)
+    put(node, b"k", b"old", leads)
+    with node.client("raft", leads, timeout=30) as client:
+        assert client.call(GET, pb.encode([(1, b"k")])).status == OK
+        pids = stopped(node, leads)
+        asked = client.send(sp.envelope([sp.request(GET, pb.encode([(1, b"k")]), deadline_ms=20000)]))
+        put(node, b"k", b"new", (leads + 1) % 3)
+        go_on(pids)
+        client.deadline = time.monotonic() + 20
+        reply = sp.Reply(pb.decode(client.receive(asked))[2][0])
+    value = pb.first(pb.decode(pb.first(pb.decode(reply.body), 2, b"")), 2) if reply.status == OK else b"new"
+    assert value == b"new", reply
+    pids = stopped(node, 0, 1, 2)
+    time.sleep(1) # all of them, for longer than any of their times
+    go_on(pids)
+    put(node, b"after", b"v", leads, 10)
+    wait_level(node)
 
 
 def stop_and(node, instance, harm):
