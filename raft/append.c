@@ -143,6 +143,10 @@ enum err raft_append_taken(struct raft *r, const struct raft_message *m)
 
 void raft_append_heartbeat(struct raft *r, const struct raft_message *m)
 {
+    uint64_t since_us = r->beat_us == 0 ? 0 : r->now_us - r->beat_us;
+
+    r->beat_us = r->now_us;
+    raft_election_late(r, since_us > r->tuning.heartbeat_us ? since_us - r->tuning.heartbeat_us : 0);
     /* Only what is known to be the leader's can be committed by its word. */
     raft_append_commit(r, raft_least(m->commit, r->verified));
     r->owed_heartbeat = (struct raft_message){.kind = RAFT_MESSAGE_HEARTBEAT_ANSWER, .round = m->round,

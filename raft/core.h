@@ -16,12 +16,15 @@ enum {
     RAFT_READS_MAX = 64,        /* that wait at one member; one may stand for any number of requests        */
     RAFT_WINDOW = 8,            /* messages under way to one member                                         */
     RAFT_WINDOW_BYTES = 4 << 20,
+    RAFT_MESSAGE_BYTES = 448 << 10, /* of entries in one message, but one entry at least: one is read and sent while the last
+                                     * is being written, and none keeps a loop for long                    */
 };
 
 /* Times in microseconds. */
 struct raft_tuning {
     uint64_t heartbeat_us;       /* between heartbeats                                                      */
-    uint64_t election_us;        /* silence of a leader is borne this long, and up to twice, drawn each time */
+    uint64_t election_us;        /* silence of a leader is borne this long, and up to twice, drawn each time; up to once more
+                                  * by as much as heartbeats were late lately                               */
     uint64_t uncommitted_bytes;  /* proposals beyond are refused with ERR_LIMIT                             */
     uint64_t tail;               /* entries kept below a snapshot for slow members                          */
     bool has_lease;              /* reads without a round while a quorum was heard lately (6.4.1); closed links are

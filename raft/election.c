@@ -11,7 +11,20 @@ void raft_election_draw(struct raft *r)
 
 void raft_election_reset(struct raft *r)
 {
-    r->deadline_us = r->now_us + r->timeout_us;
+    r->deadline_us = r->now_us + r->timeout_us + raft_election_patience_us(r);
+}
+
+/* What is late where processors or networks are busy is late again and again, and is no reason to look for another
+ * leader, who would be late as well. A timeout that is short where nothing is late may so be borne everywhere. What
+ * votes and leases rest on is the least of it, which stays as it is. */
+void raft_election_late(struct raft *r, uint64_t late_us)
+{
+    r->late_us = raft_most(late_us, r->late_us - r->late_us / RAFT_LATE_DECAY);
+}
+
+uint64_t raft_election_patience_us(const struct raft *r)
+{
+    return raft_least(RAFT_LATE_TIMES * r->late_us, r->tuning.election_us);
 }
 
 /* A server outside its newest configuration may be the only one that can bring it to be committed (4.2.2), so
@@ -58,6 +71,7 @@ void raft_election_follow(struct raft *r, uint64_t term, uint64_t leader)
     }
     if (was_leader || leader != r->leader || term > r->vote.term) {
         raft_read_fail(r);
+        r->beat_us = 0;
     }
     if (term > r->vote.term) {
         /* Section 3.3: a later term is adopted, and stored before anything is said in it. */
@@ -79,7 +93,9 @@ void raft_election_follow(struct raft *r, uint64_t term, uint64_t leader)
         bool is_late = r->hint_tries > 0 && raft_election_is_unlinked(r);
         r->hint_tries = is_late ? r->hint_tries : 0;
         r->heard_us = r->now_us;
-        r->deadline_us = is_late ? raft_least(r->deadline_us, r->now_us + r->timeout_us) : r->now_us + r->timeout_us;
+        uint64_t before_us = r->deadline_us;
+        raft_election_reset(r);
+        r->deadline_us = is_late ? raft_least(before_us, r->deadline_us) : r->deadline_us;
     }
     raft_out_became(r);
 }

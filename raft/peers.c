@@ -176,6 +176,7 @@ static void wait_for_end(struct raft_peer *peer)
                            .reply = &cell__raft__link_reply__descriptor,
                            .deadline_ms = RAFT_PEERS_LINK_MS,
                            .is_hasty = true,
+                           .is_steady = true,
                            .done = on_link,
                            .context = peer};
     peer->is_waiting = cell_ask(peer->shell->cell, &ask) == ERR_OK;
@@ -357,6 +358,7 @@ static void ask_peer(struct raft_peer *peer)
                            .reply = &cell__raft__peer_reply__descriptor,
                            .deadline_ms = RAFT_PEERS_DEADLINE_MS,
                            .is_hasty = true,
+                           .is_steady = true,
                            .done = on_packets,
                            .context = peer};
     if (cell_ask(peer->shell->cell, &ask) == ERR_OK) {

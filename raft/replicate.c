@@ -23,7 +23,7 @@ static void send_entries(struct raft *r, struct raft_peer *p, uint64_t *ret_end,
                              .index_term = raft_log_term(&r->log, p->next - 1), .commit = r->commit};
 
     if (p->next <= r->log.last) {
-        end = raft_log_run_end(&r->log, p->next, RAFT_RUN_MAX, &size);
+        end = raft_log_run_end(&r->log, p->next, RAFT_MESSAGE_BYTES, &size);
         m.run = (struct raft_run){.first = p->next, .term = raft_log_term(&r->log, p->next),
                                   .count = (uint32_t)(end + 1 - p->next)};
     }
@@ -299,6 +299,7 @@ enum err raft_replicate_heard(struct raft *r, const struct raft_message *m)
         return ERR_OK;
     }
     p->is_linked = true;
+    raft_election_late(r, r->now_us - m->sent_us);
     p->acked_us = raft_most(p->acked_us, m->sent_us);
     p->round = raft_most(p->round, m->round);
     p->moved_us = m->received > p->received ? r->now_us : p->moved_us;
@@ -325,7 +326,7 @@ void raft_replicate_clock(struct raft *r)
     }
     /* Section 6.2: a leader that no quorum answers steps down, so that its clients look elsewhere. */
     uint64_t heard_us = raft_most(raft_replicate_quorum_us(r), r->excused_us);
-    if (r->now_us - raft_least(heard_us, r->now_us) > r->tuning.election_us) {
+    if (r->now_us - raft_least(heard_us, r->now_us) > r->tuning.election_us + raft_election_patience_us(r)) {
         raft_election_follow(r, r->vote.term, 0);
         return;
     }

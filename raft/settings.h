@@ -7,8 +7,8 @@
 #include "raft/engine_link.h"
 
 enum {
-    RAFT_SETTINGS_HEARTBEAT_MS = 50,
-    RAFT_SETTINGS_ELECTION_MS = 300,  /* 5 to 100 heartbeats                                            */
+    RAFT_SETTINGS_HEARTBEAT_MS = 30,
+    RAFT_SETTINGS_ELECTION_MS = 180,  /* 5 to 100 heartbeats; longer by itself where they come late     */
     RAFT_SETTINGS_ELECTION_MAX_MS = 60000,
     RAFT_SETTINGS_CACHE_MIB = 4,      /* newest entries in memory                                       */
     RAFT_SETTINGS_CACHE_MAX_MIB = 1024,

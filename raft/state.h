@@ -17,6 +17,8 @@ enum {
     RAFT_STAGGER_US = 3500,    /* after a closed link one asks after the other: a pre-vote and a vote on a LAN … */
     RAFT_STAGGER_PLACES = 4,   /* … so many in a row                                                            */
     RAFT_STAGGER_LEAST_US = 1000,
+    RAFT_LATE_TIMES = 2,       /* how late heartbeats were lately is borne so many times over                   */
+    RAFT_LATE_DECAY = 128,     /* a part of it is forgotten with each: half in 90, some three seconds           */
     RAFT_SNAPSHOT_TIMES = 20,  /* election timeouts without a word from whoever gets a snapshot: begin again   */
     RAFT_SENDS_RESERVE = 160,  /* effects that replication leaves to others                                     */
 };
@@ -70,6 +72,7 @@ struct raft {
     uint64_t leader;
     bool is_transfer;             /* the candidacy was asked for by the leader                */
     uint64_t timeout_us, deadline_us, heard_us; /* election timeout; heard the leader at      */
+    uint64_t beat_us, late_us;    /* this leader's last heartbeat; how late such things were lately */
     uint32_t hint_tries;
     uint64_t owed[RAFT_MEMBERS_MAX]; /* whoever waits for an answer about its vote            */
     uint32_t owes;

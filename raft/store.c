@@ -182,6 +182,9 @@ enum err raft_store_read(struct raft_store *s, const struct raft_places *p, stru
         ret->size = raft_cache_bytes(ret, ret->count);
     }
     c->next = ret->first + ret->count;
+    if (c->next == f.first + f.count) {
+        c->at += raft_frame_size(f.size); /* whoever goes on need not look at this one's head again */
+    }
     *ret_bytes = take_ptr(&bytes);
     return ERR_OK;
 }

@@ -12,8 +12,8 @@ enum {
     RAFT_SYNCER_AHEAD = 1,           /* spare segments                                                          */
     RAFT_SYNCER_MAKE_RATE = 64 << 20, /* bytes of a spare filled in a second, while the log is not in its last half */
     RAFT_SYNCER_RETRY_MS = 500,      /* after a full disk                                                       */
-    RAFT_SYNCER_SLOW_US = 20000,     /* a sync that takes longer is not waited for by the loop, nor are those …  */
-    RAFT_SYNCER_SLOW_FOR_US = 10000000, /* … that follow it within ten seconds                                  */
+    RAFT_SYNCER_SLOW_US = 10000,     /* a sync that takes longer is not waited for by the loop, nor are those …  */
+    RAFT_SYNCER_SLOW_FOR_US = 2000000, /* … that follow it within two seconds                                   */
 };
 
 enum raft_syncer_kind {

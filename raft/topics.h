@@ -16,6 +16,8 @@ void raft_out_became(struct raft *r); /* when role, term or leader are others th
 
 void raft_election_draw(struct raft *r);
 void raft_election_reset(struct raft *r); /* the deadline, from now */
+void raft_election_late(struct raft *r, uint64_t late_us); /* so late was a heartbeat, or its answer */
+uint64_t raft_election_patience_us(const struct raft *r);  /* on top of the timeout, because of that */
 void raft_election_clock(struct raft *r);
 void raft_election_follow(struct raft *r, uint64_t term, uint64_t leader);
 void raft_election_campaign(struct raft *r, bool is_transfer);

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import statistics
 import subprocess
 import time
 
@@ -13,6 +14,7 @@ from tests.support import pb, procs, sp
 STATUS = 314
 MEMBERS = 3
 VALUE = 256
+FLOOR_FILE = 16 << 20
 SECONDS = 4
 CONNECTIONS = 16
 UP_S = 30
@@ -92,9 +94,12 @@ class Ours(node.Node):
     def prober(self, index):
         return probe.Ours(self.path(index), lambda contact: self.path(int(contact.rsplit(".", 1)[1])))
 
-    def start_again(self, index):
+    def start_again(self, index, old):
         """The supervisor does; the new pid."""
-        return world.until(lambda: self.pid(index), UP_S, f"raft.{index} is restarted", 0.002)
+        def another():
+            pid = self.pid(index)
+            return pid if pid not in (0, old) else None
+        return world.until(another, UP_S, f"raft.{index} is restarted", 0.002)
 
 
 class Etcd:
@@ -164,7 +169,7 @@ class Etcd:
     def prober(self, index):
         return probe.Etcd(self.ports[index][0])
 
-    def start_again(self, index):
+    def start_again(self, index, _):
         self.process[index].wait()
         self.start(index)
         return self.pid(index)
@@ -192,10 +197,23 @@ def by_turns(turn, sides):
     return sides if turn % 2 == 0 else sides[::-1]
 
 
-def floor_put_us(w):
-    """What the disk makes of one write of a put's size and its sync, over zeros: microseconds, several rounds."""
-    found = subprocess.run([w.binary("raft_log"), w.disk("floor"), "1"], capture_output=True, text=True, check=True, timeout=60)
-    return rows.sample("fdatasync", [US / json.loads(found.stdout.splitlines()[0])["floor_per_s"]])
+def floor_ms(w):
+    """One write of a put's size over zeros and its sync, which is the least that a durable put takes: the median of a second."""
+    path = os.path.join(w.disk("floor"), "zeros")
+    took = []
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.pwrite(fd, bytes(FLOOR_FILE), 0)
+        os.fsync(fd)
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            began = time.monotonic()
+            os.pwrite(fd, bytes(VALUE), len(took) * VALUE % FLOOR_FILE)
+            os.fdatasync(fd)
+            took.append((time.monotonic() - began) * 1000)
+    finally:
+        os.close(fd)
+    return statistics.median(took)
 
 
 class Figures:
@@ -220,7 +238,9 @@ class Figures:
 
 def load_rows(w, sides, kind, clients, goals, label):
     ours, theirs = Figures(sides[0].name), Figures(sides[1].name)
+    floor = rows.Sample("fdatasync")
     for turn in range(w.runs):
+        floor.add([floor_ms(w)])
         for side in by_turns(turn, sides):
             (ours if side is sides[0] else theirs).take(side, kind, clients)
     calm = f"client's own CPU {ours.by['client'].median:.1f} us, the peer's {theirs.by['client'].median:.1f} us"
@@ -232,7 +252,7 @@ def load_rows(w, sides, kind, clients, goals, label):
         if goal is not None:
             text = f">= {goal} x" if key == "per_s" else f"<= {goal:.3g} x"
             met = ratio >= goal if key == "per_s" else ratio <= goal
-        yield rows.row(f"raft.{label}.{key}", a, unit, None, b, text, met, note)
+        yield rows.row(f"raft.{label}.{key}", a, unit, floor if key == "p50" and kind == "put" else None, b, text, met, note)
 
 
 def pair(w, tag="", **more):
@@ -300,7 +320,7 @@ def trial(side, number):
     if number == signal.SIGSTOP:
         procs.kill(pid, signal.SIGCONT)
     else:
-        side.start_again(led)
+        side.start_again(led, pid)
     return first * 1000, gap * 1000
 
 
@@ -345,7 +365,7 @@ def restarted(side, patience_s):
     pid = side.pid(0)
     procs.kill(pid)
     began = time.monotonic()
-    fresh = side.start_again(0)
+    fresh = side.start_again(0, pid)
     with probe.Probe([side.prober(0)]) as all_of:
         all_of.run(patience_s, until=lambda: all_of.probers[0].has_success_after(began))
         took = all_of.probers[0].first_after(began) - began
@@ -388,10 +408,11 @@ def catch_ups(w):
         for side in by_turns(turn, sides):
             side.wait_level()
             away = next(i for i in range(MEMBERS) if i != side.wait_leader())
-            procs.kill(side.pid(away))
+            old = side.pid(away)
+            procs.kill(old)
             side.load("fill", 512, missed)
             goal = side.applied(side.wait_leader())
-            side.start_again(away)
+            side.start_again(away, old)
             began = time.monotonic()
             world.until(lambda s=side, a=away, g=goal: s.applied(a) >= g, 120, f"{side.name} catches up", 0.002)
             took[sides.index(side)].add([time.monotonic() - began])

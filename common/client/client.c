@@ -46,7 +46,7 @@ static void give(struct client_ask *ask, struct balance_endpoint *to, uint64_t n
     assert(ask->endpoint == NULL);
     ask->endpoint = to;
     ask->phase = CLIENT_QUEUED;
-    ask->probe = breaker_enter(&to->breaker, now_ms);
+    ask->probe = ask->is_steady ? 0 : breaker_enter(&to->breaker, now_ms);
     ask->epoch = to->breaker.epoch;
     to->outstanding++;
     arm(ask, now_ms, patience_ms(ask));
@@ -104,6 +104,9 @@ static void place(struct client_target *t, struct client_ask *ask, uint64_t now_
         return;
     }
     struct balance_endpoint *to = balance_pick(&t->list, ask->way, ask->failed, now_ms);
+    if (to == NULL && ask->is_steady && t->list.count == 1) {
+        to = t->list.seat[0].endpoint;
+    }
     if (to == NULL) {
         end(ask, ERR_UNAVAILABLE, "every instance keeps failing: not tried", fx);
         return;

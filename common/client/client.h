@@ -45,6 +45,7 @@ struct client_ask {
     uint64_t deadline_ms;  /* nothing happens to it later                                */
     bool is_idempotent;    /* may be done twice                                          */
     bool is_hasty;         /* rather UNAVAILABLE than waiting for a connection           */
+    bool is_steady;        /* of one endpoint: given to it whatever its breaker says     */
     enum balance way;
     enum client_phase phase;
     struct balance_endpoint *endpoint; /* has it (QUEUED, SENT); else NULL               */

@@ -349,6 +349,7 @@ static struct ask_request *request_new(struct asks *asks, const struct cell_ask 
     r->core.deadline_ms = deadline_of(ask, now_ms);
     r->core.is_idempotent = ask->is_idempotent;
     r->core.is_hasty = ask->is_hasty;
+    r->core.is_steady = ask->is_steady;
     r->core.way = (enum balance)ask->balance;
     r->operation = ask->operation;
     r->reply = ask->reply;

@@ -144,6 +144,40 @@ static void run(const struct trace *trace)
     CHECK(e[0].outstanding + e[1].outstanding == (ask.endpoint != NULL), "%s: counted", trace->why);
 }
 
+/* Whoever has a pace of his own is told by each try, holds up nobody else's probe, and an answer closes the breaker for all. */
+static void steady_ones_are_tried(void)
+{
+    struct balance_endpoint e = {0}, other = {0}, *list[] = {&e, &other};
+    struct client_target t;
+    struct client_effects fx;
+    uint64_t now_ms = 1000;
+
+    client_init(&t, 1);
+    balance_set(&t.list, list, 1);
+    for (int i = 1; i <= 8; i++) {
+        struct client_ask ask = {.deadline_ms = now_ms + 5000, .is_hasty = true, .is_steady = true};
+        client_step(&t, &(struct client_event){.kind = CLIENT_EV_ASKED, .ask = &ask, .now_ms = now_ms}, &fx);
+        CHECK(fx.count == 1 && fx.item[0].kind == CLIENT_FX_GIVE && ask.probe == 0, "request %d is given to it", i);
+        now_ms += CLIENT_HASTY_MS;
+        client_step(&t, &(struct client_event){.kind = CLIENT_EV_DUE, .ask = &ask, .now_ms = now_ms}, &fx);
+        CHECK(fx.count >= 2 && fx.item[1].e == ERR_UNAVAILABLE, "request %d finds out", i);
+    }
+    struct client_ask plain = {.deadline_ms = now_ms + 50};
+    e.breaker.until_ms = now_ms + 1;
+    client_step(&t, &(struct client_event){.kind = CLIENT_EV_ASKED, .ask = &plain, .now_ms = now_ms}, &fx);
+    CHECK(fx.count == 1 && fx.item[0].kind == CLIENT_FX_END && e.outstanding == 0, "others do not try");
+    struct client_ask ask = {.deadline_ms = now_ms + 5000, .is_steady = true};
+    client_step(&t, &(struct client_event){.kind = CLIENT_EV_ASKED, .ask = &ask, .now_ms = now_ms}, &fx);
+    client_step(&t, &(struct client_event){.kind = CLIENT_EV_SENT, .ask = &ask, .now_ms = now_ms}, &fx);
+    client_step(&t, &(struct client_event){.kind = CLIENT_EV_ANSWERED, .ask = &ask, .now_ms = now_ms, .e = ERR_OK}, &fx);
+    CHECK(e.breaker.state == BREAKER_CLOSED, "it is back");
+    balance_set(&t.list, list, 2);
+    e.breaker = other.breaker = (struct breaker){.state = BREAKER_OPEN, .until_ms = UINT64_MAX};
+    struct client_ask many = {.deadline_ms = now_ms + 50, .is_steady = true};
+    client_step(&t, &(struct client_event){.kind = CLIENT_EV_ASKED, .ask = &many, .now_ms = now_ms}, &fx);
+    CHECK(fx.item[0].kind == CLIENT_FX_END, "of several instances none has to be the one");
+}
+
 /* One endpoint that nobody listens at: the sixth request is not tried, and one is, later. */
 static void the_sixth_fails_fast(void)
 {
@@ -182,6 +216,7 @@ int main(void)
     for (size_t i = 0; i < ARRAY_LEN(traces); i++) {
         run(&traces[i]);
     }
+    steady_ones_are_tried();
     the_sixth_fails_fast();
     return CHECK_RESULT();
 }

@@ -320,6 +320,58 @@ static void snapshot_overtaken(void)
 }
 
 /* A configuration with two of the same, with nobody, with too many. */
+/* How long member 2 would wait for its leader after a heartbeat that is `late_us` late and one that is not. */
+static uint64_t patience_after(uint64_t late_us)
+{
+    struct raft_message m = {.kind = RAFT_MESSAGE_HEARTBEAT, .from = 1, .to = 2, .term = kit_view(&k, 2).term};
+
+    for (int i = 0; i < 2; i++) {
+        k.now_us += raft_core_usual().heartbeat_us + (i == 0 ? late_us : 0);
+        REQUIRE(kit_hear(&k, 2, &m) == ERR_OK, "a heartbeat");
+    }
+    return k.member[2].fx.due_us - k.now_us;
+}
+
+/* 63: where heartbeats come late a silence means less; what was is forgotten; and there is a bound. */
+static void silence_is_borne_as_heartbeats_are_late(void)
+{
+    static const struct {
+        uint64_t late_us, least_us, most_us;
+        const char *why;
+    } row[] = {
+        {0, 0, 0, "in time"},
+        {1000, 1900, 2000, "a little late: twice that"},
+        {60000, 118000, 120000, "two heartbeats late"},
+        {KIT_ELECTION / 2, KIT_ELECTION - 4000, KIT_ELECTION, "half a timeout"},
+        {3 * KIT_ELECTION, KIT_ELECTION, KIT_ELECTION, "never more than a timeout on top"},
+    };
+    struct raft_message m = {.kind = RAFT_MESSAGE_HEARTBEAT, .from = 1, .to = 2, .term = 1};
+
+    for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+        kit_make(&k, 2, 3, NULL, 0, 0);
+        REQUIRE(kit_hear(&k, 2, &m) == ERR_OK, "a leader");
+        uint64_t plain_us = patience_after(0);
+        uint64_t more_us = patience_after(row[i].late_us) - plain_us;
+        CHECK(plain_us >= KIT_ELECTION && plain_us < 2 * KIT_ELECTION, "a timeout as drawn");
+        CHECK(more_us >= row[i].least_us && more_us <= row[i].most_us, "%s: %lu us", row[i].why, (unsigned long)more_us);
+        for (int beats = 0; beats < 1000; beats++) {
+            more_us = patience_after(0) - plain_us;
+        }
+        CHECK(more_us < 1000, "%s, a minute ago: %lu us", row[i].why, (unsigned long)more_us);
+        m.from = 3;
+        m.term++;
+        k.now_us += KIT_ELECTION;
+        for (int beats = 0; beats < 2; beats++) {
+            k.now_us += raft_core_usual().heartbeat_us;
+            REQUIRE(kit_hear(&k, 2, &m) == ERR_OK, "another leader");
+        }
+        more_us = k.member[2].fx.due_us - k.now_us;
+        CHECK(more_us < 2 * KIT_ELECTION + 1000, "%s: the time until another led is nobody's lateness", row[i].why);
+        m = (struct raft_message){.kind = RAFT_MESSAGE_HEARTBEAT, .from = 1, .to = 2, .term = 1};
+        kit_free(&k);
+    }
+}
+
 static void setups_are_checked(void)
 {
     struct raft_setup s = {.cluster = 1, .self = 1, .tuning = raft_core_usual()};
@@ -370,6 +422,7 @@ int main(void)
     late_answers_confirm_nothing_new();
     snapshot_and_log();
     snapshot_overtaken();
+    silence_is_borne_as_heartbeats_are_late();
     setups_are_checked();
     return CHECK_RESULT();
 }
