@@ -15,7 +15,7 @@
 enum {
     RAFT_ENGINE_ETCD_AGAIN_MS = 50,       /* until a question that came to nothing is asked again        */
     RAFT_ENGINE_ETCD_SLACK_MS = 50,       /* a call is answered so much before its deadline              */
-    RAFT_ENGINE_ETCD_PAGE = 2048,         /* pairs asked for at a time; fewer when they are large        */
+    RAFT_ENGINE_ETCD_PAGE = 512,          /* pairs asked for at a time; a sixteenth when they are large  */
     RAFT_ENGINE_ETCD_ARENA_FACTOR = 8,    /* memory of an answer taken apart over its text               */
     RAFT_ENGINE_ETCD_PEM_MAX = 256 << 10, /* of a file with certificates                                 */
     RAFT_ENGINE_ETCD_SETTLE_MS = 300,     /* in which etcd tells a new watch what was before it: it looks

@@ -15,7 +15,7 @@ enum {
     RAFT_ENGINE_LINK_CONNECTIONS_MAX = 512,    /* at a time; a watch that waits takes one                   */
     RAFT_ENGINE_LINK_PLAIN_MAX = 64,           /* … of them for questions that are answered at once         */
     RAFT_ENGINE_LINK_WAITING_MAX = 8192,       /* questions without a connection; the next is refused       */
-    RAFT_ENGINE_LINK_BODY_MAX = 24 << 20,      /* bytes of an answer, or of one message of a stream         */
+    RAFT_ENGINE_LINK_BODY_MAX = 8 << 20,       /* bytes of an answer, or of one message of a stream         */
     RAFT_ENGINE_LINK_READ = 64 << 10,          /* bytes read at a time                                      */
     RAFT_ENGINE_LINK_CONNECT_MS = 2000,        /* for connecting and for the TLS handshake                  */
     RAFT_ENGINE_LINK_REST_MS = 500,            /* an endpoint that was not reached is left alone            */
