@@ -9,6 +9,7 @@
 #define CELL_DATAPATH_MESSAGE_H
 
 #include <endian.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -60,6 +61,11 @@ void datapath_message_begin(uint8_t *out, enum datapath_kind kind);
 size_t datapath_message_data_size(size_t size, size_t mtu);
 
 /* These are on the way of every packet. */
+static inline bool datapath_message_is_same(const struct datapath_endpoint *a, const struct datapath_endpoint *b)
+{
+    return memcmp(a->ip, b->ip, sizeof a->ip) == 0 && a->port == b->port && a->scope == b->scope;
+}
+
 static inline uint32_t datapath_message_get32(const uint8_t *at)
 {
     uint32_t value;

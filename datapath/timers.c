@@ -17,7 +17,7 @@ void datapath_timers_initiated(struct datapath_timers *t, const struct datapath_
     t->retry_ms = now_ms + pace->retry_ms + jitter_ms;
 }
 
-void datapath_timers_abandoned(struct datapath_timers *t)
+void datapath_timers_completed(struct datapath_timers *t)
 {
     t->retry_ms = 0;
     t->give_up_ms = 0;
@@ -25,7 +25,6 @@ void datapath_timers_abandoned(struct datapath_timers *t)
 
 void datapath_timers_derived(struct datapath_timers *t, const struct datapath_pace *pace, uint64_t now_ms)
 {
-    datapath_timers_abandoned(t);
     t->erase_ms = now_ms + ERASE_FACTOR * (uint64_t)pace->reject_ms;
 }
 

@@ -34,8 +34,8 @@ enum datapath_timers_due {
 void datapath_timers_begun(struct datapath_timers *t, const struct datapath_pace *pace, uint64_t now_ms);
 void datapath_timers_initiated(struct datapath_timers *t, const struct datapath_pace *pace, uint32_t jitter_ms,
                                uint64_t now_ms);
-void datapath_timers_abandoned(struct datapath_timers *t); /* the handshake of ours that was going on */
 void datapath_timers_derived(struct datapath_timers *t, const struct datapath_pace *pace, uint64_t now_ms);
+void datapath_timers_completed(struct datapath_timers *t); /* both sides have the session: no more tries */
 void datapath_timers_sent(struct datapath_timers *t, const struct datapath_pace *pace, bool is_data,
                           uint32_t jitter_ms, uint64_t now_ms);
 void datapath_timers_received(struct datapath_timers *t, const struct datapath_pace *pace, bool is_data,

@@ -9,7 +9,7 @@
 
 enum { START = 1000000, JITTER = 100 };
 
-enum what { BEGUN, INITIATED, ABANDONED, DERIVED, SENT_DATA, SENT, RECEIVED_DATA, RECEIVED, PERSIST, LOOK, END };
+enum what { BEGUN, INITIATED, COMPLETED, DERIVED, SENT_DATA, SENT, RECEIVED_DATA, RECEIVED, PERSIST, LOOK, END };
 
 /* Rows share timers until END. LOOK: what is due at that time; all of it is taken, the first must be `due`. */
 static const struct {
@@ -39,6 +39,7 @@ static const struct {
     {BEGUN, 0, 0, ""},
     {INITIATED, 0, 0, ""},
     {DERIVED, 50, 0, ""},
+    {COMPLETED, 50, 0, ""},
     {LOOK, 500000, DATAPATH_DUE_NOTHING, "a session ends the tries"},
     {DERIVED, 500000, 0, "a new one keeps its keys"},
     {LOOK, 1039999, DATAPATH_DUE_NOTHING, "for as long"},
@@ -46,8 +47,13 @@ static const struct {
     {END, 0, 0, ""},
     {BEGUN, 0, 0, ""},
     {INITIATED, 0, 0, ""},
-    {ABANDONED, 10, 0, ""},
-    {LOOK, 500000, DATAPATH_DUE_NOTHING, "the peer's own handshake took over"},
+    {DERIVED, 10, 0, "we answered the peer's, and he has not shown that he heard"},
+    {LOOK, 5100, DATAPATH_DUE_RETRY, "so ours goes on"},
+    {END, 0, 0, ""},
+    {BEGUN, 0, 0, ""},
+    {INITIATED, 0, 0, ""},
+    {COMPLETED, 10, 0, ""},
+    {LOOK, 500000, DATAPATH_DUE_NOTHING, "the peer's handshake came first"},
     {END, 0, 0, ""},
     {RECEIVED_DATA, 0, 0, ""},
     {LOOK, 9999, DATAPATH_DUE_NOTHING, ""},
@@ -118,8 +124,8 @@ int main(void)
         case INITIATED:
             datapath_timers_initiated(&t, &pace, JITTER, now_ms);
             break;
-        case ABANDONED:
-            datapath_timers_abandoned(&t);
+        case COMPLETED:
+            datapath_timers_completed(&t);
             break;
         case DERIVED:
             datapath_timers_derived(&t, &pace, now_ms);
