@@ -173,6 +173,25 @@ void kit_lose(struct kit *k)
     k->wire = 0;
 }
 
+void kit_drop(struct kit *k)
+{
+    memmove(k->datagram, k->datagram + 1, --k->wire * sizeof k->datagram[0]);
+}
+
+uint64_t kit_tick(struct kit *k, uint64_t ms)
+{
+    uint64_t next_ms = UINT64_MAX;
+
+    k->now.ms += ms;
+    k->now.wall_ns += ms * 1000000;
+    for (uint32_t i = 0; i < KIT_NODES; i++) {
+        datapath_core_clock(k->node[i].core, k->now, &k->fx);
+        perform(k, i);
+        next_ms = k->fx.due_ms < next_ms ? k->fx.due_ms : next_ms;
+    }
+    return next_ms > k->now.ms ? next_ms - k->now.ms : 0;
+}
+
 void kit_pass(struct kit *k, uint64_t ms, bool is_lossy)
 {
     uint64_t end = k->now.ms + ms;

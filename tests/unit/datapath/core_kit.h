@@ -50,6 +50,7 @@ size_t kit_packet(uint8_t *out, uint32_t a, uint32_t b, size_t size);
 enum datapath_verdict kit_deliver(struct kit *k);
 void kit_settle(struct kit *k);
 void kit_lose(struct kit *k);
+void kit_drop(struct kit *k); /* the oldest alone */
 
 /* A copy of these bytes to `to`, as if from there. */
 enum datapath_verdict kit_inject(struct kit *k, uint32_t to, const struct datapath_endpoint *at, const uint8_t *bytes,
@@ -57,6 +58,9 @@ enum datapath_verdict kit_inject(struct kit *k, uint32_t to, const struct datapa
 
 /* ms pass; clocks are looked at whenever they say so, and what they send is delivered (or lost). */
 void kit_pass(struct kit *k, uint64_t ms, bool is_lossy);
+
+/* ms pass at once: what is due then goes onto the wire. Returns in how many ms something is due. */
+uint64_t kit_tick(struct kit *k, uint64_t ms);
 
 struct datapath_view kit_view(const struct kit *k, uint32_t node, uint32_t of);
 

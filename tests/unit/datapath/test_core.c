@@ -43,6 +43,22 @@ static void a_packet_makes_a_session_and_goes_through_it(void)
     kit_end(&kit);
 }
 
+static void another_psk_is_another_peer(void)
+{
+    kit_begin(&kit, some_psk);
+    struct datapath_peer_config c = kit_view(&kit, B, A).config;
+    c.psk[31] ^= 1;
+    REQUIRE(datapath_core_change(kit.node[B].core, kit.node[B].peer[A], &c, kit.now) == ERR_OK, "one bit");
+    CHECK(kit_send(&kit, A, B, 100) == DATAPATH_WAITING && kit_deliver(&kit) == DATAPATH_TAKEN, "B answers");
+    CHECK(kit_deliver(&kit) == DATAPATH_FORGED && kit.wire == 0, "and A does not believe it: at the second message");
+    CHECK(!kit_view(&kit, A, B).has_session && !kit_view(&kit, B, A).has_session, "there is no session");
+    c.psk[31] ^= 1;
+    REQUIRE(datapath_core_change(kit.node[B].core, kit.node[B].peer[A], &c, kit.now) == ERR_OK, "and back");
+    kit_pass(&kit, 6000, false);
+    CHECK(kit_view(&kit, A, B).has_session && kit.node[B].got == 1, "with the next try");
+    kit_end(&kit);
+}
+
 static void without_data_a_keepalive_confirms(void)
 {
     kit_begin(&kit, no_psk);
@@ -392,6 +408,7 @@ int main(void)
 {
     REQUIRE(sodium_init() >= 0, "libsodium");
     a_packet_makes_a_session_and_goes_through_it();
+    another_psk_is_another_peer();
     without_data_a_keepalive_confirms();
     both_at_once_make_one_session();
     who_gives_way_still_gets_through();
