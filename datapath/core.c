@@ -124,6 +124,13 @@ uint64_t datapath_core_stamp_ns(const struct datapath *d)
     return d->stamp_ns;
 }
 
+uint64_t datapath_core_due_ms(const struct datapath *d)
+{
+    uint32_t who;
+
+    return datapath_agenda_first(&d->agenda, &who);
+}
+
 /* ---- peers -------------------------------------------------------------------------------------------- */
 
 static uint32_t *bucket_of(const struct datapath *d, const uint8_t public[DATAPATH_NOISE_KEY])

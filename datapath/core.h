@@ -56,6 +56,9 @@ const struct datapath_numbers *datapath_core_numbers(const struct datapath *d);
 /* The newest stamp of our initiations: what config.stamp_ns of the next life must not be below. */
 uint64_t datapath_core_stamp_ns(const struct datapath *d);
 
+/* When the clock's next step is due; UINT64_MAX: not before something happens. */
+uint64_t datapath_core_due_ms(const struct datapath *d);
+
 /* ---- steps: each fills *fx afresh --------------------------------------------------------------------- */
 
 /* Time passed: whatever is due. Call again at fx->due_ms, which is now when one step had no room for all. */
