@@ -14,7 +14,7 @@ struct listed {
 };
 
 struct document {
-    const char *interface, *listen, *key, *control, *secret, *cluster, *context;
+    const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead;
     uint32_t *mtu, *room, *rekey;
     const char **address;
     struct listed *peers;
@@ -45,6 +45,7 @@ static const cyaml_schema_field_t fields[] = {
     TEXT(document, secret),
     TEXT(document, cluster),
     TEXT(document, context),
+    TEXT(document, aead),
     NUMBER(document, mtu),
     NUMBER(document, room),
     NUMBER(document, rekey),
@@ -90,6 +91,12 @@ static enum err take_device(const struct document *d, struct datapath_settings *
         return conf_refuse(why, "interface", name, "a name of 1 to 15 characters, without blanks, '/', ':' and '%'");
     }
     memcpy(s->interface, name, strlen(name) + 1);
+    const char *aead = d->aead != NULL ? d->aead : "auto";
+    if (strcmp(aead, "auto") != 0 && strcmp(aead, "libsodium") != 0 && strcmp(aead, "openssl") != 0 &&
+        strcmp(aead, "ipsec-mb") != 0) {
+        return conf_refuse(why, "aead", aead, "auto, libsodium, openssl or ipsec-mb");
+    }
+    memcpy(s->aead, aead, strlen(aead) + 1);
     if (!datapath_text_read_place(d->listen != NULL ? d->listen : "0.0.0.0:51820", &s->listen)) {
         return conf_refuse(why, "listen", d->listen, "an address such as 0.0.0.0:51820 or [::]:51820");
     }

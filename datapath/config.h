@@ -13,6 +13,7 @@ enum {
     DATAPATH_CONFIG_LISTED_MAX = 256,  /* peers in the configuration itself                */
     DATAPATH_CONFIG_PREFIXES_MAX = 32, /* … of each                                        */
     DATAPATH_CONFIG_PATH_SIZE = 512,
+    DATAPATH_CONFIG_AEAD_SIZE = 16,
     DATAPATH_CONFIG_REKEY_S_MIN = 10,
     DATAPATH_CONFIG_REKEY_S_MAX = 120,
 };
@@ -28,6 +29,7 @@ struct datapath_settings {
     char interface[DATAPATH_TUN_NAME_SIZE];
     struct datapath_endpoint listen;
     uint32_t mtu, peers_max, rekey_s;
+    char aead[DATAPATH_CONFIG_AEAD_SIZE];    /* engine.h: "auto", or a library by its name */
     uint32_t addresses;
     struct datapath_tun_address address[DATAPATH_TUN_ADDRESSES_MAX];
     char key[DATAPATH_CONFIG_PATH_SIZE];     /* file with the private key in base64 */

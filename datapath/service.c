@@ -61,7 +61,7 @@ enum err datapath_service_status(void *state, struct cell_call *call, const void
     reply.public_key = key;
     reply.listen = place;
     reply.mtu = s->settings.mtu;
-    reply.aead = (char *)datapath_aead_sodium.name;
+    reply.aead = (char *)s->engine.chosen->name;
     reply.counts = slot;
     reply.n_counts = counts;
     return cell_reply(call, &reply);

@@ -266,6 +266,23 @@ static enum err open_descriptors(struct datapath_shell *s)
     return e;
 }
 
+static enum err open_engine(struct datapath_shell *s)
+{
+    struct datapath_engine *g = &s->engine;
+    enum err e = sodium_init() < 0 ? ERR_FAULT : datapath_engine_open(g, s->settings.aead);
+
+    if (e != ERR_OK) {
+        log_error("DATAPATH-AEAD", "aead=%s reason=%s", s->settings.aead, err_name(e));
+        return e;
+    }
+    if (g->faulty > 0) {
+        log_warn("DATAPATH-AEAD-FAULTY", "libraries=%" PRIu32 " effect=\"another is used: they do not seal as libsodium does\"",
+                 g->faulty);
+    }
+    log_info("DATAPATH-AEAD-CHOSEN", "aead=%s packet_ns=%" PRIu64, g->chosen->name, g->packet_ns[g->chosen - g->aead]);
+    return ERR_OK;
+}
+
 enum err datapath_shell_open(struct cell *cell, void *state)
 {
     struct datapath_shell *s = state;
@@ -282,11 +299,8 @@ enum err datapath_shell_open(struct cell *cell, void *state)
     s->metric_sessions = cell_metric_counter(cell, "cell_datapath_sessions_total", "sessions that came into use");
     s->metric_refused = cell_metric_counter(cell, "cell_datapath_refused_total", "datagrams and packets that went no further");
     s->metric_lost = cell_metric_counter(cell, "cell_datapath_lost_total", "datagrams and packets that the kernel did not take");
-    if (sodium_init() < 0 || datapath_aead_check(&datapath_aead_sodium) != ERR_OK) {
-        log_error("DATAPATH-CRYPTO", "reason=libsodium does not do what it should");
-        return ERR_FAULT;
-    }
-    e = load_keys(s);
+    e = open_engine(s);
+    e = e == ERR_OK ? load_keys(s) : e;
     if (e == ERR_OK) {
         e = datapath_store_open(&s->store, cell_state_dir(cell));
         if (e != ERR_OK) {
@@ -317,7 +331,7 @@ static enum err make_core(struct datapath_shell *s)
 {
     const struct datapath_settings *set = &s->settings;
     struct datapath_config c = {.peers_max = set->peers_max, .prefixes_max = 4 * set->peers_max, .mtu = set->mtu,
-                                .pace = datapath_pace_usual(), .aead = &datapath_aead_sodium,
+                                .pace = datapath_pace_usual(), .aead = s->engine.chosen,
                                 .stamp_ns = s->store.stamp_ns};
 
     c.prefixes_max = c.prefixes_max < DATAPATH_CONFIG_PREFIXES_MAX ? DATAPATH_CONFIG_PREFIXES_MAX : c.prefixes_max;
@@ -412,6 +426,7 @@ void datapath_shell_stop(void *state)
     }
     datapath_store_close(&s->store);
     datapath_config_free(&s->settings);
+    datapath_engine_close(&s->engine);
     if (s->core != NULL) {
         datapath_core_fini(s->core);
     }

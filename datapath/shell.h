@@ -6,6 +6,7 @@
 #include "datapath/config.h"
 #include "datapath/control.h"
 #include "datapath/core.h"
+#include "datapath/engine.h"
 #include "datapath/store.h"
 #include "datapath/udp.h"
 
@@ -21,6 +22,7 @@ struct datapath_shell {
     struct datapath_store store;
     struct datapath_udp udp;
     struct datapath_control control;
+    struct datapath_engine engine;
     int tun;
     uint8_t secret[DATAPATH_NOISE_KEY];
     void *memory;

@@ -32,6 +32,8 @@ static const struct {
     {"key: /k\nrekey: 121", "rekey", "more than the protocol has"},
     {"key: /k\naddress: [10.9.0.1/24, \"fd09::1/64\"]", NULL, "two addresses"},
     {"key: /k\naddress: [10.9.0.1/33]", "address", "too many bits"},
+    {"key: /k\naead: openssl", NULL, "a library"},
+    {"key: /k\naead: own", "aead", "another"},
     {"key: /k\ncontrol: x", "control", "no absolute path"},
     {"key: /k\nsecret: x", "secret", "no absolute path"},
     {"key: /k\ncolour: red", "colour", "an unknown field"},
