@@ -219,3 +219,8 @@ bool nodosum_meta_is_stale(const struct nodosum_meta *told, const struct nodosum
            apart(told->load_hundredths, true_now->load_hundredths) >
                (uint32_t)NODOSUM_META_STALE_LOAD * true_now->cores;
 }
+
+uint64_t nodosum_meta_gap_ms(uint32_t living)
+{
+    return NODOSUM_META_GAP_MS + (uint64_t)living * NODOSUM_META_GAP_EACH_MS;
+}

@@ -179,7 +179,19 @@ static void look_at_machine(struct nodosum_shell *s, uint64_t now_us)
     s->measure_ms = now_us / US + NODOSUM_SHELL_MEASURE_MS;
     if (nodosum_measure_now(&now) == ERR_OK && nodosum_meta_is_stale(&s->meta, &now)) {
         tell_meta(s, now_us, &now);
+        s->measure_ms = now_us / US + nodosum_meta_gap_ms(nodosum_core_living(s->core));
     }
+}
+
+/* A place where somebody was found; NULL: nobody was. */
+static const struct nodosum_address *found_address(const struct nodosum_shell *s)
+{
+    for (uint32_t i = 0; i < s->founds; i++) {
+        if (s->found[i].has_address && s->found[i].source != NODOSUM_SOURCE_STATIC) {
+            return &s->found[i].address;
+        }
+    }
+    return NULL;
 }
 
 /* A lease ended, a cable was moved, a machine was carried elsewhere: nobody needs to restart anything. */
@@ -189,7 +201,7 @@ static void look_for_address(struct nodosum_shell *s, uint64_t now_us)
     struct nodosum_address now;
 
     s->look_ms = now_us / US + NODOSUM_SHELL_LOOK_MS;
-    if (!nodosum_net_look(s->looking, &s->settings, &now) ||
+    if (!nodosum_net_look(s->looking, &s->settings, found_address(s), &now) ||
         (now.port == s->self.port && memcmp(now.ip, s->self.ip, sizeof now.ip) == 0) ||
         nodosum_core_move(s->core, now_us, &now, &s->fx) != ERR_OK) {
         return;
@@ -198,6 +210,7 @@ static void look_for_address(struct nodosum_shell *s, uint64_t now_us)
     nodosum_seeds_format(&now, text);
     log_info("NODOSUM-MOVED", "from=%s to=%s", old, text);
     s->self = now;
+    nodosum_neighbours_move(&s->neighbours, &now);
     perform(s, now_us);
 }
 

@@ -14,7 +14,7 @@
 
 enum {
     NODOSUM_SHELL_RTTS_MAX = 1024,      /* round trips kept for whoever asks late: some minutes of them      */
-    NODOSUM_SHELL_MEASURE_MS = 10000,   /* between looks at the machine: load is a mean of a minute           */
+    NODOSUM_SHELL_MEASURE_MS = 10000,   /* between looks at the machine                                       */
     NODOSUM_SHELL_LOOK_MS = 2000,       /* between looks whether this node's address is another now           */
     NODOSUM_SHELL_FOUND_MAX = 32,       /* seeds known at once, of every source                               */
 };

@@ -110,7 +110,6 @@ static void propose_gathered(struct raft_shell *s)
     }
     join(&s->waiting, &s->gathered);
     cell_metric_add(s->metric_puts, count);
-    raft_shell_settle(s);
 }
 
 void raft_shell_ask_drop_gathered(struct raft_shell *s, enum err e)
@@ -167,10 +166,23 @@ void raft_shell_ask_applied(struct raft_shell *s, uint64_t index, const struct r
     }
 }
 
+/* What is committed stays: it waits only to be applied here. */
+static void end_uncommitted(struct raft_shell *s, enum err e)
+{
+    struct raft_shell_list kept = {0};
+
+    while (!s->is_stopping && s->waiting.first != NULL && s->waiting.first->index <= s->commit) {
+        add(&kept, take(&s->waiting));
+    }
+    struct raft_shell_list lost = s->waiting;
+    s->waiting = kept;
+    end_all(&lost, e);
+}
+
 void raft_shell_ask_lost(struct raft_shell *s, enum err e)
 {
     raft_shell_ask_drop_gathered(s, s->is_stopping ? ERR_UNAVAILABLE : ERR_NOT_LEADER);
-    end_all(&s->waiting, e);
+    end_uncommitted(s, e);
     if (s->change != NULL) {
         struct raft_pending *p = s->change;
         s->change = NULL;
@@ -222,7 +234,6 @@ static void ask_reads(struct raft_shell *s)
     if (e != ERR_OK) {
         raft_shell_ask_ready(s, s->last_context, e == ERR_NOT_LEADER ? 1 : 0, false);
     }
-    raft_shell_settle(s);
 }
 
 void raft_shell_ask_ready(struct raft_shell *s, uint64_t context, uint64_t index, bool is_ok)

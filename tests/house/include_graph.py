@@ -39,6 +39,12 @@ MEETING_ALSO = {
     "nucleus/junction": "speaks with cells on fd 3",
     "nucleus/logs": "hands a new log file to a cell",
     "nucleus/spawn": "writes a cell's Genesis",
+    "raft/engine_admin": "answers with what etcd says of itself",
+    "raft/engine_etcd": "one call of raft.proto and its question to etcd",
+    "raft/engine_keys": "keys of raft.proto as etcd's gateway has them, and back",
+    "raft/engine_lease": "leases, the same",
+    "raft/engine_txn": "transactions, the same",
+    "raft/engine_watch": "watches, the same",
     "raft/found": "asks others for a cluster, and is asked",
     "raft/peers": "puts packets for members into requests, and takes them out",
 }

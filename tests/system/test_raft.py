@@ -10,17 +10,18 @@ import pytest
 
 from support import pb, procs, sp
 
-PUT, GET, STATUS, MEMBERS, SNAPSHOT = 300, 301, 314, 315, 320
+PUT, GET, STATUS, MEMBERS, TRANSFER, SNAPSHOT = 300, 301, 314, 315, 319, 320
 PEER, LINK, HELLO, JOIN = 340, 341, 342, 343
 OK, NOT_FOUND, DENIED = 1, 5, 6
 CONFIG = {"peers": ["raft.0", "raft.1", "raft.2"], "log_mib": 1, "tail": 1, "segment_mib": 4}
+RESTART = {"first": "50ms", "max": "1s", "give_up": "16 in 10s"}
 
 
-def three(make_node, config=None):
+def three(make_node, config=None, **restart):
     node = make_node([{"name": "raft", "instances": 3, "serves": ["raft.*"], "may_call": ["raft.*"],
                        "sandbox": {"write": ["state"]}, "config": config or CONFIG,
                        "limits": {"memory": "512M", "message": "4M"},
-                       "restart": {"first": "50ms", "max": "1s", "give_up": "16 in 10s"}}])
+                       "restart": {**RESTART, **restart}}])
     node.up()
     node.wait_until(lambda: leader(node) is not None, 20, "somebody leads")
     return node
@@ -161,15 +162,62 @@ def test_a_member_without_its_disk_comes_back_as_another(make_node):
     node = three(make_node)
     for i in range(50):
         put(node, b"k%d" % i, b"v")
-    old = pb.first(status(node, 2), 2)
-
-    stop_and(node, 2, wipe)
-    node.wait_until(lambda: status(node, 2) is not None and pb.first(status(node, 2), 2) not in (0, None, old)
-                    and applied(node, 2) > 50, 30, "it is a member again, with all entries")
-    node.wait_until(lambda: len(members(node)) == 3 and old not in members(node), 30, "the old one is out")
+    lose_disk(node, 2)
     node.kill("raft", leader(node))
     put(node, b"after", b"v")
     assert get(node, b"k7") == b"v"
+
+
+def lead(node, instance):
+    """Hand leadership over to this one."""
+    def leads():
+        now = leader(node)
+        if now not in (None, instance):
+            call(node, now, TRANSFER, pb.encode([(2, b"raft.%d" % instance)]))
+        return now == instance
+    node.wait_until(leads, 20, f"raft.{instance} leads")
+
+
+def lose_disk(node, instance):
+    """And wait until it is a member again, in its old one's place."""
+    old = pb.first(status(node, instance), 2)
+
+    def is_member():
+        said = status(node, instance)
+        return said and pb.first(said, 2) not in (0, None, old) and pb.first(said, 9, 0) > 50
+    stop_and(node, instance, wipe)
+    node.wait_until(is_member, 30, "it is a member again, with all entries")
+    node.wait_until(lambda: len(members(node)) == 3 and old not in members(node), 30, "the old one is out")
+
+
+def test_every_disk_is_lost_one_after_the_other(make_node):
+    """Then nobody is left who was there at the beginning: the leader is in no configuration of its log's first terms."""
+    node = three(make_node)
+    for i in range(50):
+        put(node, b"k%d" % i, b"v")
+    lose_disk(node, 2)
+    for i in range(10): # terms: one message has entries of one of them, and eight are sent before one is answered
+        lead(node, i % 3)
+    lead(node, 2)
+    lose_disk(node, 0)
+    lead(node, 0)
+    lose_disk(node, 1)
+    assert get(node, b"k7") == b"v"
+
+
+def test_a_member_that_was_away_is_reached_at_once(make_node):
+    """Nobody tries to reach whoever is gone for long; when it is back and speaks, it hears from the leader."""
+    node = three(make_node, first="4s", max="4s")
+    leads = leader(node)
+    away = (leads + 1) % 3
+    old = node.kill("raft", away)
+    put(node, b"meanwhile", b"v", leads)
+    node.wait_until(lambda: node.pid("raft", away) not in (0, old) and status(node, away), 20, "it is back")
+    back = time.monotonic()
+    node.wait_until(lambda: applied(node, away) == applied(node, leads), 20, "it has all")
+    assert time.monotonic() - back < 1.5
+    node.kill("raft", (leads + 2) % 3)
+    put(node, b"after", b"v", leads, 2) # there is a majority with it alone
 
 
 def members(node):

@@ -77,10 +77,10 @@ static void returning_node_deposes_nobody(struct world *w)
     }
     CLAIM(w, scene_view(w, leader).role == RAFT_LEADER && scene_view(w, leader).term == term);
     scene_run(w, SCENE_ELECTION);
-    CLAIM(w, scene_view(w, away).term == term && scene_view(w, away).leader == tenant_id(leader));
+    CLAIM(w, scene_view(w, away).term == term && scene_view(w, away).leader == quorum_id(w, leader));
 }
 
-static void tune_old(struct tenant_truth *t)
+static void tune_old(struct quorum_truth *t)
 {
     t->old = 1;
 }
@@ -108,7 +108,7 @@ static void cut_off_leader_steps_down(struct world *w)
 
     CLAIM(w, leader != SCENE_NOBODY);
     uint32_t cut = scene_cut(w, leader, false, false);
-    scene_order(w, leader, TENANT_PROPOSE, 3); /* the fate of these is unknown, and says so by BECAME */
+    scene_order(w, leader, QUORUM_PROPOSE, 3); /* the fate of these is unknown, and says so by BECAME */
     scene_run(w, SCENE_ELECTION + SCENE_ELECTION / 4);
     CLAIM(w, scene_view(w, leader).role != RAFT_LEADER);
     uint32_t next = scene_wait_leader(w, SCENE_SECOND);
@@ -124,7 +124,7 @@ static void voters_that_hear_a_leader_refuse(struct world *w)
     uint32_t leader = scene_wait_leader(w, SCENE_SECOND);
 
     if (leader == 0) { /* the one without pre-vote is to be the deaf one */
-        CLAIM(w, scene_event(w, 0, (struct raft_event){.kind = RAFT_EV_TRANSFER, .peer = tenant_id(1)}) == ERR_OK);
+        CLAIM(w, scene_event(w, 0, (struct raft_event){.kind = RAFT_EV_TRANSFER, .peer = quorum_id(w, 1)}) == ERR_OK);
         scene_run(w, SCENE_ELECTION);
         leader = scene_wait_leader(w, SCENE_SECOND);
     }
@@ -196,13 +196,13 @@ static void one_outside_its_configuration_leads_to_the_end(struct world *w)
     CLAIM(w, leader != SCENE_NOBODY);
     scene_run(w, SCENE_ELECTION);
     flags[stays] = V;
-    tenant_truth(w)->holds = hold_the_last_configuration;
+    quorum_truth(w)->holds = hold_the_last_configuration;
     CLAIM(w, scene_change(w, leader, flags, 2) == ERR_OK);
     scene_run(w, 100 * SCENE_MS);
     struct raft_view v = scene_view(w, leader);
     CLAIM(w, v.config->count == 1 && v.stored >= v.config_index && v.commit < v.config_index);
     scene_crash(w, leader);
-    tenant_truth(w)->holds = NULL;
+    quorum_truth(w)->holds = NULL;
     scene_run(w, SCENE_SECOND);
     CLAIM(w, scene_leader(w) == SCENE_NOBODY); /* in the joint one the other needs a vote that it does not get */
     scene_start(w, leader);
@@ -221,12 +221,12 @@ static void old_and_doubled_messages_change_nothing(struct world *w)
     for (int i = 0; i < 100; i++) {
         uint32_t leader = scene_leader(w);
         if (leader != SCENE_NOBODY) {
-            scene_order(w, leader, TENANT_PROPOSE, 3);
+            scene_order(w, leader, QUORUM_PROPOSE, 3);
         }
         scene_run(w, 30 * SCENE_MS);
     }
     scene_run(w, SCENE_SECOND);
-    CLAIM(w, scene_agree(w, 7) && tenant_truth(w)->agreed_last > 200);
+    CLAIM(w, scene_agree(w, 7) && quorum_truth(w)->agreed_last > 200);
 }
 
 /* ---- replication ---------------------------------------------------------------------------------------- */
@@ -247,23 +247,24 @@ static void long_divergence_is_repaired_soon(struct world *w)
     CLAIM(w, leader != SCENE_NOBODY);
     uint32_t cut = scene_cut(w, leader, false, false);
     for (int i = 0; i < 100; i++) {
-        scene_order(w, leader, TENANT_PROPOSE, 100); /* 10,000 entries that nobody gets */
+        scene_order(w, leader, QUORUM_PROPOSE, 100); /* 10,000 entries that nobody gets */
+        scene_run(w, SCENE_MS); /* segments are made */
     }
     CLAIM(w, scene_view(w, leader).last > 10000);
     scene_run(w, SCENE_SECOND);
     uint32_t next = scene_wait_leader(w, SCENE_SECOND);
     CLAIM(w, next != leader && next != SCENE_NOBODY);
     for (int i = 0; i < 55; i++) {
-        scene_order(w, next, TENANT_PROPOSE, 200); /* and as many that all others get */
+        scene_order(w, next, QUORUM_PROPOSE, 200); /* and as many that all others get */
         scene_run(w, 3 * SCENE_MS);
     }
     scene_run(w, 200 * SCENE_MS);
     scene_crash(w, next); /* the one after begins at the end of a long log */
     CLAIM(w, scene_wait_leader(w, SCENE_SECOND) != SCENE_NOBODY);
     appends = 0;
-    tenant_truth(w)->sent = count_appends;
+    quorum_truth(w)->sent = count_appends;
     net_heal(&w->net, cut);
-    scene_run(w, 2 * SCENE_SECOND);
+    scene_run(w, 4 * SCENE_SECOND); /* a megabyte, and segments for it */
     CLAIM(w, scene_agree(w, 31u & ~(1u << next)));
     world_say(w, "%" PRIu64 " refusals", appends);
     CLAIM(w, appends <= 5); /* each refusal is a round trip */
@@ -272,23 +273,23 @@ static void long_divergence_is_repaired_soon(struct world *w)
 static bool lose_some_appends(struct world *w, uint32_t node, const struct raft_message *m)
 {
     (void)node;
-    return m->kind == RAFT_MESSAGE_APPEND && m->to == tenant_id(2) && dice_below(&w->dice, DICE_TENANT, 3) == 0;
+    return m->kind == RAFT_MESSAGE_APPEND && m->to == quorum_id(w, 2) && dice_below(&w->dice, DICE_TENANT, 3) == 0;
 }
 
 static void lossy_follower_recovers(struct world *w)
 {
-    tenant_truth(w)->holds = lose_some_appends;
+    quorum_truth(w)->holds = lose_some_appends;
     CLAIM(w, scene_wait_leader(w, 3 * SCENE_SECOND) != SCENE_NOBODY);
     for (int i = 0; i < 200; i++) {
         uint32_t leader = scene_leader(w);
         if (leader != SCENE_NOBODY) {
-            scene_order(w, leader, TENANT_PROPOSE, 2);
+            scene_order(w, leader, QUORUM_PROPOSE, 2);
         }
         scene_run(w, 2 * SCENE_MS);
     }
-    tenant_truth(w)->holds = NULL;
+    quorum_truth(w)->holds = NULL;
     scene_run(w, 2 * SCENE_SECOND);
-    CLAIM(w, scene_agree(w, 7) && tenant_truth(w)->agreed_last > 300);
+    CLAIM(w, scene_agree(w, 7) && quorum_truth(w)->agreed_last > 300);
 }
 
 static void slow_follower_slows_nobody(struct world *w)
@@ -302,14 +303,14 @@ static void slow_follower_slows_nobody(struct world *w)
         CLAIM(w, w->now_us < 4 * SCENE_SECOND); /* a write takes milliseconds */
     }
     struct raft_peer_view p = {0};
-    for (uint32_t i = 0; raft_core_peer(tenant_seat(w, leader)->core, i, &p) && p.id != tenant_id(slow); i++) {
+    for (uint32_t i = 0; raft_core_peer(quorum_seat(w, leader)->core, i, &p) && p.id != quorum_id(w, slow); i++) {
     }
     CLAIM(w, p.next - p.match <= RAFT_WINDOW * 8); /* no more than a window is under way to it */
     scene_run(w, 4 * SCENE_SECOND);
     CLAIM(w, scene_agree(w, 7));
 }
 
-static void tune_small(struct tenant_truth *t)
+static void tune_small(struct quorum_truth *t)
 {
     t->tuning.uncommitted_bytes = 1000;
 }
@@ -324,7 +325,7 @@ static void uncommitted_bytes_are_bounded(struct world *w)
     uint32_t cut = scene_cut(w, leader, false, false);
     for (int i = 0; i < 100 && e == ERR_OK; i++) {
         last = scene_view(w, leader).last;
-        scene_order(w, leader, TENANT_PROPOSE, 4);
+        scene_order(w, leader, QUORUM_PROPOSE, 4);
         e = scene_view(w, leader).last == last ? ERR_LIMIT : ERR_OK;
     }
     CLAIM(w, e == ERR_LIMIT && scene_view(w, leader).uncommitted_bytes <= 1000);
@@ -340,10 +341,10 @@ static void leader_counts_what_it_has_stored(struct world *w)
     CLAIM(w, leader != SCENE_NOBODY);
     scene_crash(w, other(w, leader, 1));
     w->set.sync_us = 100 * SCENE_MS;
-    uint64_t before = tenant_truth(w)->agreed_last;
-    scene_order(w, leader, TENANT_PROPOSE, 7);
+    uint64_t before = quorum_truth(w)->agreed_last;
+    scene_order(w, leader, QUORUM_PROPOSE, 7);
     scene_run(w, 2 * SCENE_SECOND); /* check_durable looks whether a quorum has it on disk */
-    CLAIM(w, tenant_truth(w)->agreed_last == before + 7);
+    CLAIM(w, quorum_truth(w)->agreed_last == before + 7);
 }
 
 static void idle_follower_hears_of_a_commit(struct world *w)
@@ -366,7 +367,7 @@ static void slow_disk_is_no_reason_for_an_election(struct world *w)
     CLAIM(w, leader != SCENE_NOBODY);
     w->set.sync_us = 200 * SCENE_MS; /* of everybody: as long as an election timeout */
     for (int i = 0; i < 50; i++) {
-        scene_order(w, leader, TENANT_PROPOSE, 2);
+        scene_order(w, leader, QUORUM_PROPOSE, 2);
         scene_run(w, 100 * SCENE_MS);
     }
     scene_run(w, 5 * SCENE_SECOND);
@@ -430,7 +431,7 @@ static void all_are_killed_at_once(struct world *w)
         uint32_t leader = scene_wait_leader(w, 3 * SCENE_SECOND);
         CLAIM(w, leader != SCENE_NOBODY);
         for (int k = 0; k < 5; k++) {
-            scene_order(w, leader, TENANT_PROPOSE, 3);
+            scene_order(w, leader, QUORUM_PROPOSE, 3);
             world_until(w, w->now_us + 300);
         }
         for (uint32_t n = 0; n < w->set.nodes; n++) {
@@ -440,7 +441,7 @@ static void all_are_killed_at_once(struct world *w)
             scene_start(w, n);
         }
     }
-    CLAIM(w, tenant_truth(w)->agreed_last > 100);
+    CLAIM(w, quorum_truth(w)->agreed_last > 100);
 }
 
 /* By hand with --seeds 1000: how many of a thousand starts, and of as many leaders killed, take longer. */

@@ -53,6 +53,7 @@ enum world_effect_kind {
     WORLD_FX_STREAM, /* the same in order and without loss, while both live and no partition is between */
     WORLD_FX_WRITE,  /* bytes at `offset` of `file`                                                     */
     WORLD_FX_RESIZE, /* `file` to `offset` bytes                                                        */
+    WORLD_FX_NAME,   /* `file` bears the name `value` (0: none); its sync is that of DISK_NAMES           */
     WORLD_FX_SYNC,   /* `file`; nothing after it happens, and no event comes, before it is on disk      */
     WORLD_FX_SYNC_LATER, /* the same, and WORLD_EV_SYNCED with `value` says when                        */
     WORLD_FX_TIMER,  /* TIMER at `value` of the monotonic clock, instead of any set before              */

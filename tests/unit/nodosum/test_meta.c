@@ -160,6 +160,15 @@ static void what_changed_enough_is_told(void)
     CHECK(nodosum_meta_is_stale(&told, &now), "another list of revocations");
 }
 
+/* A telling costs every member a packet or more: of restless machines there are few a second, however many they are. */
+static void load_is_told_at_leisure(void)
+{
+    CHECK(nodosum_meta_gap_ms(1) >= 10000, "a mean of a minute is not told more often than every ten seconds");
+    for (uint32_t living = 1; living <= 16384; living *= 2) {
+        CHECK(living * 1000 / nodosum_meta_gap_ms(living) < 4, "%u members tell less than four a second", living);
+    }
+}
+
 /* ---- against /proc ------------------------------------------------------------------------------- */
 
 static bool read_proc(const char *path, char *text)
@@ -239,6 +248,7 @@ int main(void)
     keys_are_read_alone();
     values_have_a_grammar();
     what_changed_enough_is_told();
+    load_is_told_at_leisure();
     it_is_what_proc_shows();
     return CHECK_RESULT();
 }
