@@ -124,6 +124,15 @@ static void on_stir(void *context)
     sodium_memzero(seed, sizeof seed);
 }
 
+/* Somebody removed the interface: making another takes privilege that is gone. */
+static void gone(struct datapath_shell *s)
+{
+    log_error("DATAPATH-TUN-GONE", "interface=%s reason=\"%s\" effect=\"the cell ends\"", s->settings.interface,
+              strerror(errno));
+    loop_watch_want(s->tun_watch, 0);
+    cell_stop(s->cell, "its interface is gone");
+}
+
 /* Packets of this host for others. */
 static void on_tun(void *context, unsigned bits)
 {
@@ -135,6 +144,9 @@ static void on_tun(void *context, unsigned bits)
         struct datapath_endpoint to;
         size_t size;
         ssize_t got = read(s->tun, packet, sizeof packet);
+        if (got < 0 && errno != EAGAIN && errno != EINTR) {
+            gone(s);
+        }
         if (got <= 0) {
             break;
         }
