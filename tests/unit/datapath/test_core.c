@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "datapath/cookie.h"
 #include "tests/support/check.h"
 #include "tests/unit/datapath/core_kit.h"
 
@@ -152,6 +153,14 @@ static void no_bit_of_a_datagram_may_differ(void)
             uint32_t got = kit.node[d.to].got;
             enum datapath_verdict v = is_mac2 ? DATAPATH_MAC1 : kit_inject(&kit, d.to, &kit.node[C].at, bad.bytes, d.size);
             CHECK(v != DATAPATH_TAKEN && kit.node[d.to].got == got, "message %d, bit %zu", message, bit);
+        }
+        if (message == 1) { /* whoever knows our public key gets it as far as the handshake itself */
+            struct datapath_cookie_peer made = {.has_cookie = false};
+            struct kit_datagram bad = d;
+            datapath_cookie_keys(datapath_core_public(kit.node[d.to].core), &made.keys);
+            bad.bytes[DATAPATH_MESSAGE_NOISE_SECOND + DATAPATH_NOISE_KEY] ^= 1;
+            datapath_cookie_stamp(&made, bad.bytes, bad.size, kit.now.ms);
+            CHECK(kit_inject(&kit, d.to, &kit.node[C].at, bad.bytes, bad.size) == DATAPATH_FORGED, "with a right MAC");
         }
         CHECK(kit.wire == 1, "message %d: nothing was answered", message);
         for (size_t size = 0; size < d.size; size++) {
