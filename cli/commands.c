@@ -16,6 +16,7 @@
 #include "cli/man.h"
 #include "cli/new.h"
 #include "cli/node.h"
+#include "cli/overlay.h"
 #include "cli/raft.h"
 #include "cli/resolve.h"
 #include "cli/status.h"
@@ -294,6 +295,22 @@ const struct cli_command cli_commands[] = {
                     "cell discover greeter --json | jq -r '.found[0].address'",
         .prints_json = true,
         .run = cli_cluster_discover,
+    },
+    {
+        .name = "overlay",
+        .summary = "the encrypted overlay: its state, its peers",
+        .about = "status; peers; add KEY [PREFIX ...], or change a peer of that key; rm KEY. Keys are in base64, as `wg` "
+                 "writes them; a PREFIX is the peer's alone from then on. What is added here is gone after a restart: what "
+                 "lasts stands in the manifest.",
+        .params = {{"WHAT", "status, peers, add, rm", CLI_ANY, false, false},
+                   {"ARG", "what it needs", CLI_ANY, true, true}},
+        .options = {{"endpoint", 0, "HOST:PORT", "add: where the peer is, in numbers; without, it calls", CLI_ANY},
+                    {"keepalive", 0, "SECONDS", "add: keep the way to it open", CLI_ANY}},
+        .examples = "who is in it\ncell overlay peers\n"
+                    "another peer\ncell overlay add xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg= 10.9.0.7/32 "
+                    "--endpoint 192.0.2.7:51820",
+        .prints_json = true,
+        .run = cli_overlay_run,
     },
     {
         .name = "raft",

@@ -1,0 +1,242 @@
+#include "cli/overlay.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/ask.h"
+#include "cli/emit.h"
+#include "cli/paint.h"
+#include "cli/target.h"
+#include "cli/view.h"
+#include "proto/datapath.pb-c.h"
+
+enum {
+    PAGES_MAX = 64,      /* of peers: 16,384 of 256 a page */
+    KEEPALIVE_S_MAX = 65535,
+    TEXT_SIZE = 64,
+    ALLOWED_SIZE = 256,  /* characters of a peer's prefixes in the table; all of them are in --json */
+    KEY_SHOWN = 12,      /* characters of a key that tell peers apart, as the log has them */
+};
+
+static int ask_for(struct cli *cli, struct cli_ask *ask, const char *method, uint32_t number,
+                   const ProtobufCMessage *request, ProtobufCMessage **ret)
+{
+    char text[SP_TEXT_SIZE] = "";
+    enum err e = cli_ask_try(ask, &cell__datapath__datapath__descriptor, method, number, request, CLI_DEADLINE_MS, ret,
+                             text);
+
+    return e == ERR_OK ? CLI_DONE : cli_ask_explain(cli, ask, method, e, text);
+}
+
+static int print_table(struct cli *cli, struct cli_paint_table *t)
+{
+    bool printed = cli_paint_table_print(t, cli->is_colored);
+
+    cli_paint_table_fini(t);
+    return printed ? CLI_DONE : cli_fail(cli, ERR_NOMEM, NULL, "%s", err_text(ERR_NOMEM));
+}
+
+static int print_document(struct cli *cli, const ProtobufCMessage *message)
+{
+    struct jsonout out;
+
+    cli_emit_begin(&out);
+    jsonout_object(&out);
+    cli_emit_members(&out, message);
+    jsonout_object_end(&out);
+    return cli_emit_end(cli, &out);
+}
+
+/* ---- status ----------------------------------------------------------------------------------------- */
+
+static int show_status(struct cli *cli, struct cli_ask *ask)
+{
+    static const char *const heads[] = {"COUNT", ">VALUE", "WHAT"};
+    Cell__Datapath__StatusRequest request = CELL__DATAPATH__STATUS_REQUEST__INIT;
+    struct cli_paint_table t;
+    ProtobufCMessage *reply;
+    int status = ask_for(cli, ask, "Status", CELL__DATAPATH__OP__OP_STATUS, &request.base, &reply);
+
+    if (status != CLI_DONE) {
+        return status;
+    }
+    const Cell__Datapath__StatusReply *s = (const Cell__Datapath__StatusReply *)reply;
+    if (cli->json) {
+        status = print_document(cli, reply);
+    } else {
+        printf("%s at %s, key %s, mtu %" PRIu32 ", %" PRIu32 " peers, sealed by %s\n", s->interface, s->listen,
+               s->public_key, s->mtu, s->peers, s->aead);
+        cli_paint_table_init(&t, heads, ARRAY_LEN(heads));
+        for (size_t i = 0; i < s->n_counts; i++) {
+            if (s->counts[i]->value > 0) {
+                cli_paint_table_add(&t, CLI_PAINT_PLAIN, s->counts[i]->name);
+                cli_paint_table_addf(&t, CLI_PAINT_PLAIN, "%" PRIu64, s->counts[i]->value);
+                cli_paint_table_add(&t, CLI_PAINT_DIM, s->counts[i]->text);
+            }
+        }
+        status = print_table(cli, &t);
+    }
+    cli_ask_free(reply);
+    return status;
+}
+
+/* ---- peers ------------------------------------------------------------------------------------------ */
+
+static void add_peer(struct cli_paint_table *t, const Cell__Datapath__Peer *p)
+{
+    char text[TEXT_SIZE], allowed[ALLOWED_SIZE] = "";
+    size_t len = 0;
+    uint64_t refused = 0;
+
+    for (size_t i = 0; i < p->n_allowed && len < sizeof allowed; i++) {
+        len += (size_t)snprintf(allowed + len, sizeof allowed - len, "%s%s", i == 0 ? "" : " ", p->allowed[i]);
+    }
+    for (size_t i = 0; i < p->n_refused; i++) {
+        refused += p->refused[i]->value;
+    }
+    cli_paint_table_addf(t, CLI_PAINT_BOLD, "%.*s", KEY_SHOWN, p->public_key);
+    cli_paint_table_add(t, p->has_session ? CLI_PAINT_GOOD : CLI_PAINT_DIM, p->has_session ? "session" : "none");
+    cli_paint_table_add(t, CLI_PAINT_PLAIN, *p->endpoint != '\0' ? p->endpoint : "-");
+    if (p->handshake_age_ms > 0) {
+        cli_paint_table_addf(t, CLI_PAINT_PLAIN, "%" PRIu64 " s", p->handshake_age_ms / 1000);
+    } else {
+        cli_paint_table_add(t, CLI_PAINT_DIM, "-");
+    }
+    cli_view_size(p->sent_bytes, text, sizeof text);
+    cli_paint_table_add(t, CLI_PAINT_PLAIN, text);
+    cli_view_size(p->received_bytes, text, sizeof text);
+    cli_paint_table_add(t, CLI_PAINT_PLAIN, text);
+    cli_paint_table_addf(t, refused > 0 ? CLI_PAINT_WARN : CLI_PAINT_DIM, "%" PRIu64, refused + p->lost);
+    cli_paint_table_add(t, CLI_PAINT_DIM, *allowed != '\0' ? allowed : "-");
+}
+
+static int show_peers(struct cli *cli, struct cli_ask *ask)
+{
+    static const char *const heads[] = {"PEER", "STATE", "ENDPOINT", ">HANDSHAKE", ">SENT", ">RECEIVED", ">LOST", "ALLOWED"};
+    Cell__Datapath__PeersRequest request = CELL__DATAPATH__PEERS_REQUEST__INIT;
+    struct cli_paint_table t;
+    struct jsonout out;
+    int status = CLI_DONE;
+
+    cli_paint_table_init(&t, heads, ARRAY_LEN(heads));
+    cli_emit_begin(&out);
+    jsonout_object(&out);
+    jsonout_name(&out, "peers");
+    jsonout_array(&out);
+    for (int pages = 0; status == CLI_DONE && pages < PAGES_MAX && (pages == 0 || request.after != 0); pages++) {
+        ProtobufCMessage *reply;
+        status = ask_for(cli, ask, "Peers", CELL__DATAPATH__OP__OP_PEERS, &request.base, &reply);
+        if (status != CLI_DONE) {
+            break;
+        }
+        const Cell__Datapath__PeersReply *page = (const Cell__Datapath__PeersReply *)reply;
+        for (size_t i = 0; i < page->n_peers; i++) {
+            add_peer(&t, page->peers[i]);
+            jsonout_object(&out);
+            cli_emit_members(&out, &page->peers[i]->base);
+            jsonout_object_end(&out);
+        }
+        request.after = page->next;
+        cli_ask_free(reply);
+    }
+    jsonout_array_end(&out);
+    jsonout_object_end(&out);
+    if (status == CLI_DONE && cli->json) {
+        cli_paint_table_fini(&t);
+        return cli_emit_end(cli, &out);
+    }
+    jsonout_fini(&out);
+    if (status == CLI_DONE) {
+        return print_table(cli, &t);
+    }
+    cli_paint_table_fini(&t);
+    return status;
+}
+
+/* ---- changes ---------------------------------------------------------------------------------------- */
+
+static int add(struct cli *cli, struct cli_ask *ask)
+{
+    Cell__Datapath__AddPeerRequest request = CELL__DATAPATH__ADD_PEER_REQUEST__INIT;
+    const char *endpoint = cli_args_value(cli, "endpoint");
+    ProtobufCMessage *reply;
+    uint32_t keepalive_s = 0;
+    int status = CLI_DONE;
+
+    if (cli_args_value(cli, "keepalive") != NULL) {
+        status = cli_args_number(cli, "keepalive", 0, KEEPALIVE_S_MAX, &keepalive_s);
+    }
+    if (status != CLI_DONE) {
+        return status;
+    }
+    request.public_key = (char *)cli->args[1];
+    request.endpoint = (char *)(endpoint != NULL ? endpoint : "");
+    request.allowed = (char **)&cli->args[2];
+    request.n_allowed = cli->arg_count - 2;
+    request.keepalive_s = keepalive_s;
+    status = ask_for(cli, ask, "AddPeer", CELL__DATAPATH__OP__OP_ADD_PEER, &request.base, &reply);
+    if (status != CLI_DONE) {
+        return status;
+    }
+    if (cli->json) {
+        status = print_document(cli, reply);
+    } else {
+        printf("%s %.*s\n", ((Cell__Datapath__AddPeerReply *)reply)->is_new ? "added" : "changed", KEY_SHOWN, cli->args[1]);
+    }
+    cli_ask_free(reply);
+    return status;
+}
+
+static int rm(struct cli *cli, struct cli_ask *ask)
+{
+    Cell__Datapath__RemovePeerRequest request = CELL__DATAPATH__REMOVE_PEER_REQUEST__INIT;
+    ProtobufCMessage *reply;
+
+    request.public_key = (char *)cli->args[1];
+    int status = ask_for(cli, ask, "RemovePeer", CELL__DATAPATH__OP__OP_REMOVE_PEER, &request.base, &reply);
+    if (status != CLI_DONE) {
+        return status;
+    }
+    if (cli->json) {
+        status = print_document(cli, reply);
+    } else {
+        printf("removed %.*s\n", KEY_SHOWN, cli->args[1]);
+    }
+    cli_ask_free(reply);
+    return status;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(struct cli *cli, struct cli_ask *ask);
+    size_t least, most; /* arguments after the name */
+    const char *usage;
+} whats[] = {
+    {"status", show_status, 0, 0, "status"},
+    {"peers", show_peers, 0, 0, "peers"},
+    {"add", add, 1, 33, "add KEY [PREFIX …] [--endpoint HOST:PORT] [--keepalive SECONDS]"},
+    {"rm", rm, 1, 1, "rm KEY"},
+};
+
+int cli_overlay_run(struct cli *cli)
+{
+    size_t given = cli->arg_count - 1;
+
+    for (size_t i = 0; i < ARRAY_LEN(whats); i++) {
+        if (strcmp(cli->args[0], whats[i].name) != 0) {
+            continue;
+        }
+        if (given < whats[i].least || given > whats[i].most) {
+            return cli_fail_usage(cli, "see `cell overlay --help`", "usage: cell overlay %s", whats[i].usage);
+        }
+        struct cli_target target;
+        struct name_ref ref;
+        AUTO_ASK struct cli_ask ask = {.fd = -1};
+        int status = cli_ask_reference(cli, "datapath", &ref);
+        status = status == CLI_DONE ? cli_target_find(cli, &ref, &target) : status;
+        status = status == CLI_DONE ? cli_ask_cell(cli, target.who, target.endpoint, &ask) : status;
+        return status == CLI_DONE ? whats[i].run(cli, &ask) : status;
+    }
+    return cli_fail_usage(cli, "see `cell overlay --help`", "\"%s\" is nothing that the overlay does", cli->args[0]);
+}

@@ -1,0 +1,66 @@
+/* Which peer an inner address belongs to: the longest prefix that holds it. One table for both directions: where a
+ * packet goes, and whether one may come from whom it came (DAT-6). Two binary tries with compressed paths, in memory
+ * of the caller. Source: Donenfeld, "WireGuard", NDSS 2017, section 2 (cryptokey routing). */
+#ifndef CELL_DATAPATH_ALLOWED_H
+#define CELL_DATAPATH_ALLOWED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/macros.h"
+
+enum {
+    DATAPATH_ALLOWED_NOBODY = 0xffffffff,
+    DATAPATH_ALLOWED_V4 = 4,  /* bytes of an address */
+    DATAPATH_ALLOWED_V6 = 16,
+};
+
+struct datapath_prefix {
+    uint8_t ip[DATAPATH_ALLOWED_V6]; /* IPv4: the first four                       */
+    uint8_t size;                    /* DATAPATH_ALLOWED_V4 or _V6                 */
+    uint8_t bits;                    /* 0 to 8 * size; what is behind them is zero */
+};
+
+struct datapath_allowed_node {
+    uint8_t ip[DATAPATH_ALLOWED_V6];
+    uint8_t bits;
+    uint32_t child[2]; /* index + 1; 0: none */
+    uint32_t peer;     /* DATAPATH_ALLOWED_NOBODY: only a fork */
+};
+
+struct datapath_allowed {
+    struct datapath_allowed_node *node;
+    uint32_t capacity, prefixes, prefixes_max;
+    uint32_t used;     /* nodes that were ever taken  */
+    uint32_t free;     /* index + 1 of a list through child[0] */
+    uint32_t root[2];  /* IPv4, IPv6 */
+};
+
+/* Nodes for so many prefixes: each takes one, and a fork at most. */
+size_t datapath_allowed_nodes(uint32_t prefixes_max);
+
+/* memory: datapath_allowed_nodes(prefixes_max) of them, borrowed. */
+void datapath_allowed_init(struct datapath_allowed *a, struct datapath_allowed_node *memory, uint32_t prefixes_max);
+
+/* From now on `prefix` belongs to `peer`; whose it was before is *ret_former (DATAPATH_ALLOWED_NOBODY: nobody's).
+ * ERR_INVALID: bits behind the prefix, or more bits than an address has; ERR_LIMIT: no room. */
+enum err datapath_allowed_add(struct datapath_allowed *a, const struct datapath_prefix *prefix, uint32_t peer,
+                              uint32_t *ret_former) MUST_CHECK;
+
+/* Forget one prefix of `peer`; ERR_NOT_FOUND: it has no such. */
+enum err datapath_allowed_drop(struct datapath_allowed *a, const struct datapath_prefix *prefix, uint32_t peer)
+    MUST_CHECK;
+
+/* Forget all of a peer. O(nodes). */
+void datapath_allowed_drop_peer(struct datapath_allowed *a, uint32_t peer);
+
+/* Whose an address of `size` bytes is; DATAPATH_ALLOWED_NOBODY. At most 8 * size steps. */
+uint32_t datapath_allowed_find(const struct datapath_allowed *a, const uint8_t *ip, size_t size);
+
+/* All prefixes of a peer, in the order of the trie. */
+void datapath_allowed_each(const struct datapath_allowed *a, uint32_t peer,
+                           void (*each)(void *context, const struct datapath_prefix *prefix), void *context);
+
+#endif

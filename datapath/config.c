@@ -1,0 +1,208 @@
+#include "datapath/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "datapath/text.h"
+
+struct listed {
+    const char *key, *endpoint, *psk;
+    uint32_t *keepalive;
+    const char **allowed;
+    uint32_t allowed_count;
+};
+
+struct document {
+    const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead;
+    uint32_t *mtu, *room, *rekey;
+    const char **address;
+    struct listed *peers;
+    uint32_t address_count, peers_count;
+};
+
+#define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
+#define TEXT(type, member) CYAML_FIELD_STRING_PTR(#member, OPTIONAL, struct type, member, 0, CYAML_UNLIMITED)
+#define NUMBER(type, member) CYAML_FIELD_UINT_PTR(#member, OPTIONAL, struct type, member)
+
+static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
+
+static const cyaml_schema_field_t peer_fields[] = {
+    CYAML_FIELD_STRING_PTR("key", CYAML_FLAG_POINTER, struct listed, key, 0, CYAML_UNLIMITED),
+    TEXT(listed, endpoint),
+    TEXT(listed, psk),
+    NUMBER(listed, keepalive),
+    CYAML_FIELD_SEQUENCE("allowed", OPTIONAL, struct listed, allowed, &text_entry, 0, DATAPATH_CONFIG_PREFIXES_MAX),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t peer_entry = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct listed, peer_fields)};
+
+static const cyaml_schema_field_t fields[] = {
+    TEXT(document, interface),
+    TEXT(document, listen),
+    TEXT(document, key),
+    TEXT(document, control),
+    TEXT(document, secret),
+    TEXT(document, cluster),
+    TEXT(document, context),
+    TEXT(document, aead),
+    NUMBER(document, mtu),
+    NUMBER(document, room),
+    NUMBER(document, rekey),
+    CYAML_FIELD_SEQUENCE("address", OPTIONAL, struct document, address, &text_entry, 0, DATAPATH_TUN_ADDRESSES_MAX),
+    CYAML_FIELD_SEQUENCE("peers", OPTIONAL, struct document, peers, &peer_entry, 0, DATAPATH_CONFIG_LISTED_MAX),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct document, fields)};
+
+/* An absolute path, or nothing. */
+static enum err take_path(const char *field, const char *text, char ret[DATAPATH_CONFIG_PATH_SIZE], char *why)
+{
+    if (text == NULL) {
+        return ERR_OK;
+    }
+    if (text[0] != '/' || strlen(text) >= DATAPATH_CONFIG_PATH_SIZE) {
+        return conf_refuse(why, field, text, "an absolute path");
+    }
+    memcpy(ret, text, strlen(text) + 1);
+    return ERR_OK;
+}
+
+static enum err take_number(const char *field, const uint32_t *value, uint32_t least, uint32_t most, uint32_t *ret,
+                            char *why)
+{
+    if (value == NULL) {
+        return ERR_OK;
+    }
+    if (*value < least || *value > most) {
+        (void)snprintf(why, CONF_WHY_SIZE, "%s: %u is not from %u to %u", field, *value, least, most);
+        return ERR_INVALID;
+    }
+    *ret = *value;
+    return ERR_OK;
+}
+
+static enum err take_device(const struct document *d, struct datapath_settings *s, char *why)
+{
+    const char *name = d->interface != NULL ? d->interface : "cell0";
+
+    if (name[0] == '\0' || strlen(name) >= sizeof s->interface || strpbrk(name, "/ \t\n%:") != NULL ||
+        strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+        return conf_refuse(why, "interface", name, "a name of 1 to 15 characters, without blanks, '/', ':' and '%'");
+    }
+    memcpy(s->interface, name, strlen(name) + 1);
+    const char *aead = d->aead != NULL ? d->aead : "auto";
+    if (strcmp(aead, "auto") != 0 && strcmp(aead, "libsodium") != 0 && strcmp(aead, "openssl") != 0 &&
+        strcmp(aead, "ipsec-mb") != 0) {
+        return conf_refuse(why, "aead", aead, "auto, libsodium, openssl or ipsec-mb");
+    }
+    memcpy(s->aead, aead, strlen(aead) + 1);
+    if (!datapath_text_read_place(d->listen != NULL ? d->listen : "0.0.0.0:51820", &s->listen)) {
+        return conf_refuse(why, "listen", d->listen, "an address such as 0.0.0.0:51820 or [::]:51820");
+    }
+    for (; s->addresses < d->address_count; s->addresses++) {
+        struct datapath_tun_address *a = &s->address[s->addresses];
+        struct datapath_prefix p;
+        if (!datapath_text_read_prefix(d->address[s->addresses], &p, a->ip)) {
+            return conf_refuse(why, "address", d->address[s->addresses], "an address such as 10.9.0.1/24");
+        }
+        a->size = p.size;
+        a->bits = p.bits;
+    }
+    enum err e = take_number("mtu", d->mtu, DATAPATH_MTU_MIN, DATAPATH_MTU_MAX, &s->mtu, why);
+    e = e == ERR_OK ? take_number("room", d->room, 1, DATAPATH_PEERS_MAX, &s->peers_max, why) : e;
+    return e == ERR_OK ? take_number("rekey", d->rekey, DATAPATH_CONFIG_REKEY_S_MIN, DATAPATH_CONFIG_REKEY_S_MAX,
+                                     &s->rekey_s, why) : e;
+}
+
+static enum err take_secrets(const struct document *d, struct datapath_settings *s, char *why)
+{
+    enum err e = take_path("key", d->key, s->key, why);
+
+    e = e == ERR_OK ? take_path("control", d->control, s->control, why) : e;
+    e = e == ERR_OK ? take_path("secret", d->secret, s->secret, why) : e;
+    if (e != ERR_OK) {
+        return e;
+    }
+    const char *words[] = {d->cluster, d->context};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (words[i] != NULL && strlen(words[i]) >= DATAPATH_CONFIG_PATH_SIZE) {
+            return conf_refuse(why, i == 0 ? "cluster" : "context", words[i], "at most 511 bytes");
+        }
+    }
+    (void)snprintf(s->cluster, sizeof s->cluster, "%s", d->cluster != NULL ? d->cluster : "");
+    (void)snprintf(s->context, sizeof s->context, "%s", d->context != NULL ? d->context : "");
+    return ERR_OK;
+}
+
+static enum err take_peer(const struct listed *l, struct datapath_config_peer *p, char *why)
+{
+    uint32_t keepalive_s = 0;
+
+    if (!datapath_text_read_key(l->key, p->peer.public)) {
+        return conf_refuse(why, "peers.key", l->key, "a public key in base64, as `wg pubkey` writes it");
+    }
+    if (l->endpoint != NULL && !datapath_text_read_place(l->endpoint, &p->peer.endpoint)) {
+        return conf_refuse(why, "peers.endpoint", l->endpoint, "an address in numbers and a port");
+    }
+    for (; p->prefixes < l->allowed_count; p->prefixes++) {
+        if (!datapath_text_read_prefix(l->allowed[p->prefixes], &p->prefix[p->prefixes], NULL)) {
+            return conf_refuse(why, "peers.allowed", l->allowed[p->prefixes], "a prefix such as 10.9.0.2/32");
+        }
+    }
+    enum err e = take_number("peers.keepalive", l->keepalive, 0, DATAPATH_PERSIST_MS_MAX / 1000, &keepalive_s, why);
+    p->peer.persist_ms = keepalive_s * 1000;
+    return e == ERR_OK ? take_path("peers.psk", l->psk, p->psk, why) : e;
+}
+
+static enum err take_peers(const struct document *d, struct datapath_settings *s, char *why)
+{
+    enum err e = ERR_OK;
+
+    if (d->peers_count > s->peers_max) {
+        (void)snprintf(why, CONF_WHY_SIZE, "peers: %u, and room for %u", d->peers_count, s->peers_max);
+        return ERR_INVALID;
+    }
+    s->peer = calloc(d->peers_count + 1, sizeof *s->peer);
+    if (s->peer == NULL) {
+        return ERR_NOMEM;
+    }
+    for (; e == ERR_OK && s->listed < d->peers_count; s->listed++) {
+        e = take_peer(&d->peers[s->listed], &s->peer[s->listed], why);
+    }
+    return e;
+}
+
+enum err datapath_config_read(const char *text, struct datapath_settings *ret, char why[CONF_WHY_SIZE])
+{
+    struct datapath_settings s = {.mtu = DATAPATH_CONFIG_MTU, .peers_max = DATAPATH_CONFIG_PEERS,
+                                  .rekey_s = DATAPATH_CONFIG_REKEY_S_MAX};
+    static const struct document nothing;
+    void *document;
+    enum err e = conf_load(text, &schema, &document, why);
+
+    if (e != ERR_OK) {
+        return e;
+    }
+    const struct document *d = document != NULL ? document : &nothing;
+    e = take_device(d, &s, why);
+    e = e == ERR_OK ? take_secrets(d, &s, why) : e;
+    e = e == ERR_OK ? take_peers(d, &s, why) : e;
+    if (e == ERR_OK && s.key[0] == '\0') {
+        e = conf_refuse(why, "key", "", "a file with the private key, as `wg genkey` writes it");
+    }
+    conf_free(&schema, document);
+    if (e != ERR_OK) {
+        datapath_config_free(&s);
+        return e;
+    }
+    *ret = s;
+    return ERR_OK;
+}
+
+void datapath_config_free(struct datapath_settings *s)
+{
+    free(s->peer);
+    s->peer = NULL;
+    s->listed = 0;
+}

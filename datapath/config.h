@@ -1,0 +1,48 @@
+/* What the manifest's `config` tells this cell. */
+#ifndef CELL_DATAPATH_CONFIG_H
+#define CELL_DATAPATH_CONFIG_H
+
+#include "common/run/conf.h"
+#include "datapath/tun.h"
+#include "datapath/types.h"
+
+enum {
+    DATAPATH_CONFIG_PORT = 51820,
+    DATAPATH_CONFIG_MTU = 1420,        /* 1,500 less what IPv6, UDP and this protocol take */
+    DATAPATH_CONFIG_PEERS = 256,       /* room, when nothing is said: 1 MiB                */
+    DATAPATH_CONFIG_LISTED_MAX = 256,  /* peers in the configuration itself                */
+    DATAPATH_CONFIG_PREFIXES_MAX = 32, /* … of each                                        */
+    DATAPATH_CONFIG_PATH_SIZE = 512,
+    DATAPATH_CONFIG_AEAD_SIZE = 16,
+    DATAPATH_CONFIG_REKEY_S_MIN = 10,
+    DATAPATH_CONFIG_REKEY_S_MAX = 120,
+};
+
+struct datapath_config_peer {
+    struct datapath_peer_config peer;
+    char psk[DATAPATH_CONFIG_PATH_SIZE]; /* file with a key in base64; "": of the cluster's secret, or none */
+    uint32_t prefixes;
+    struct datapath_prefix prefix[DATAPATH_CONFIG_PREFIXES_MAX];
+};
+
+struct datapath_settings {
+    char interface[DATAPATH_TUN_NAME_SIZE];
+    struct datapath_endpoint listen;
+    uint32_t mtu, peers_max, rekey_s;
+    char aead[DATAPATH_CONFIG_AEAD_SIZE];    /* engine.h: "auto", or a library by its name */
+    uint32_t addresses;
+    struct datapath_tun_address address[DATAPATH_TUN_ADDRESSES_MAX];
+    char key[DATAPATH_CONFIG_PATH_SIZE];     /* file with the private key in base64 */
+    char control[DATAPATH_CONFIG_PATH_SIZE]; /* socket of `wg`; "": none            */
+    char secret[DATAPATH_CONFIG_PATH_SIZE];  /* file with the cluster's secret; "": none */
+    char cluster[DATAPATH_CONFIG_PATH_SIZE], context[DATAPATH_CONFIG_PATH_SIZE]; /* what goes into psks with it */
+    uint32_t listed;
+    struct datapath_config_peer *peer;       /* owned */
+};
+
+/* Read `text`, YAML as the runtime hands it over. ERR_INVALID: `why` says which field is wrong, and how; ERR_NOMEM. After
+ * an error *ret owns nothing. */
+enum err datapath_config_read(const char *text, struct datapath_settings *ret, char why[CONF_WHY_SIZE]) MUST_CHECK;
+void datapath_config_free(struct datapath_settings *s); /* also what was zeroed */
+
+#endif

@@ -1,0 +1,212 @@
+#include "datapath/control.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/run/fd.h"
+#include "common/run/log.h"
+
+enum {
+    BACKLOG = 16,
+    ANSWER_FIRST = 4096,
+};
+
+enum err datapath_control_open(struct datapath_control *c, const char *path)
+{
+    char directory[512];
+    const char *slash = strrchr(path, '/');
+
+    c->fd = -1;
+    (void)snprintf(directory, sizeof directory, "%.*s", (int)(slash - path), path);
+    enum err e = slash == path ? ERR_OK : fd_make_dirs(directory, 0755);
+    if (e != ERR_OK) {
+        return e;
+    }
+    (void)unlink(path); /* of a process that was killed: nobody can listen there any more */
+    mode_t mask = umask(0177);
+    e = fd_listen_unix(path, SOCK_STREAM, BACKLOG, &c->fd);
+    (void)umask(mask);
+    return e;
+}
+
+/* ---- callers ---------------------------------------------------------------------------------------- */
+
+static void forget(char **bytes, size_t size)
+{
+    if (*bytes != NULL) {
+        sodium_memzero(*bytes, size); /* requests and answers hold keys */
+        free(*bytes);
+        *bytes = NULL;
+    }
+}
+
+static void hang_up(struct datapath_control_caller *k)
+{
+    loop_watch_free(k->watch);
+    k->watch = NULL;
+    fd_close(&k->fd);
+    forget(&k->request, DATAPATH_UAPI_REQUEST_MAX);
+    forget(&k->answer, k->answer_room);
+    k->request_size = k->answer_size = k->answer_room = k->written = 0;
+    if (k->control->watch != NULL) {
+        loop_watch_want(k->control->watch, LOOP_READ); /* room for another */
+    }
+}
+
+static void put(void *context, const char *text, size_t size)
+{
+    struct datapath_control_caller *k = context;
+    size_t room = k->answer_room == 0 ? ANSWER_FIRST : k->answer_room;
+
+    while (room < k->answer_size + size) {
+        room *= 2;
+    }
+    if (room > DATAPATH_CONTROL_ANSWER_MAX) {
+        k->is_lost = true;
+        return;
+    }
+    if (room != k->answer_room) {
+        char *larger = malloc(room);
+        if (larger == NULL) {
+            k->is_lost = true;
+            return;
+        }
+        if (k->answer_size > 0) {
+            memcpy(larger, k->answer, k->answer_size);
+        }
+        forget(&k->answer, k->answer_room);
+        k->answer = larger;
+        k->answer_room = room;
+    }
+    memcpy(k->answer + k->answer_size, text, size);
+    k->answer_size += size;
+}
+
+static struct datapath_time now(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    return (struct datapath_time){.ms = loop_now_ms(), .wall_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec};
+}
+
+/* Write what is left; false: the caller is gone. */
+static bool write_on(struct datapath_control_caller *k)
+{
+    while (k->written < k->answer_size) {
+        ssize_t done = send(k->fd, k->answer + k->written, k->answer_size - k->written, MSG_NOSIGNAL);
+        if (done < 0 && errno == EINTR) {
+            continue;
+        }
+        if (done < 0 && errno == EAGAIN) {
+            loop_watch_want(k->watch, LOOP_WRITE);
+            return true;
+        }
+        if (done <= 0) {
+            return false;
+        }
+        k->written += (size_t)done;
+    }
+    forget(&k->answer, k->answer_room);
+    k->answer_size = k->answer_room = k->written = 0;
+    loop_watch_want(k->watch, LOOP_READ);
+    return true;
+}
+
+static bool answer(struct datapath_control_caller *k)
+{
+    struct datapath_control *c = k->control;
+
+    c->uapi.put = put;
+    c->uapi.context = k;
+    datapath_uapi_answer(&c->uapi, now(), k->request, k->request_size);
+    sodium_memzero(k->request, k->request_size);
+    k->request_size = 0;
+    c->changed(c->context);
+    return !k->is_lost && write_on(k);
+}
+
+static bool read_on(struct datapath_control_caller *k)
+{
+    ssize_t got = read(k->fd, k->request + k->request_size, DATAPATH_UAPI_REQUEST_MAX - k->request_size);
+
+    if (got < 0) {
+        return errno == EINTR || errno == EAGAIN;
+    }
+    k->request_size += (size_t)got;
+    if (got == 0 || (k->request_size == DATAPATH_UAPI_REQUEST_MAX &&
+                     !datapath_uapi_is_whole(k->request, k->request_size))) {
+        return false;
+    }
+    return !datapath_uapi_is_whole(k->request, k->request_size) || answer(k);
+}
+
+static void on_caller(void *context, unsigned bits)
+{
+    struct datapath_control_caller *k = context;
+
+    if (!(k->answer_size > 0 ? write_on(k) : read_on(k))) {
+        hang_up(k);
+    }
+}
+
+static void on_connect(void *context, unsigned bits)
+{
+    struct datapath_control *c = context;
+    uint32_t free_place = 0;
+
+    while (free_place < DATAPATH_CONTROL_CALLERS && c->caller[free_place].fd >= 0) {
+        free_place++;
+    }
+    if (free_place == DATAPATH_CONTROL_CALLERS) {
+        loop_watch_want(c->watch, 0); /* until one of them is gone */
+        return;
+    }
+    struct datapath_control_caller *k = &c->caller[free_place];
+    k->fd = accept4(c->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (k->fd < 0) {
+        return;
+    }
+    k->is_lost = false;
+    k->request = malloc(DATAPATH_UAPI_REQUEST_MAX);
+    k->watch = k->request == NULL ? NULL : loop_watch_new(c->loop, k->fd, LOOP_READ, on_caller, k);
+    if (k->watch == NULL) {
+        log_warn("DATAPATH-CONTROL", "reason=NOMEM effect=a caller is not answered");
+        hang_up(k);
+    }
+}
+
+enum err datapath_control_start(struct datapath_control *c, struct loop *loop)
+{
+    c->loop = loop;
+    for (uint32_t i = 0; i < DATAPATH_CONTROL_CALLERS; i++) {
+        c->caller[i] = (struct datapath_control_caller){.control = c, .fd = -1};
+    }
+    if (c->fd < 0) {
+        return ERR_OK;
+    }
+    c->watch = loop_watch_new(loop, c->fd, LOOP_READ, on_connect, c);
+    return c->watch == NULL ? ERR_NOMEM : ERR_OK;
+}
+
+void datapath_control_close(struct datapath_control *c)
+{
+    loop_watch_free(c->watch);
+    c->watch = NULL;
+    for (uint32_t i = 0; i < DATAPATH_CONTROL_CALLERS; i++) {
+        if (c->caller[i].control != NULL && c->caller[i].fd >= 0) {
+            hang_up(&c->caller[i]);
+        }
+    }
+    if (c->fd > 0) {
+        fd_close(&c->fd);
+    }
+    c->fd = -1;
+}

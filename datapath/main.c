@@ -1,0 +1,32 @@
+/* cell-datapath: the encrypted overlay. Only wiring lives here. */
+#include "common/run/cell.h"
+#include "datapath/service.h"
+#include "datapath/shell.h"
+#include "proto/datapath.pb-c.h"
+#include "proto/datapath.schema.h"
+
+static const struct cell_op ops[] = {
+    {CELL__DATAPATH__OP__OP_STATUS, &cell__datapath__status_request__descriptor, datapath_service_status},
+    {CELL__DATAPATH__OP__OP_PEERS, &cell__datapath__peers_request__descriptor, datapath_service_peers},
+    {CELL__DATAPATH__OP__OP_ADD_PEER, &cell__datapath__add_peer_request__descriptor, datapath_service_add_peer},
+    {CELL__DATAPATH__OP__OP_REMOVE_PEER, &cell__datapath__remove_peer_request__descriptor, datapath_service_remove_peer},
+};
+
+static const struct cell_def datapath_cell = {
+    .name = "datapath",
+    .state_size = sizeof(struct datapath_shell),
+    .open = datapath_shell_open,
+    .start = datapath_shell_start,
+    .tick = datapath_shell_tick,
+    .stop = datapath_shell_stop,
+    .ops = ops,
+    .op_count = ARRAY_LEN(ops),
+    .service = &cell__datapath__datapath__descriptor,
+    .schema = datapath_schema,
+    .schema_size = sizeof datapath_schema,
+};
+
+int main(int argc, char **argv)
+{
+    return cell_main(&datapath_cell, argc, argv);
+}

@@ -1,0 +1,95 @@
+/* The bytes on the wire: WireGuard's four messages (Donenfeld, NDSS 2017, section 5.4), little-endian, and nothing
+ * else. What is our own begins with another byte, and its three bytes after that are never all zero.
+ *
+ *   initiation  1 000  sender u32  ephemeral 32  static 32+16  time 12+16  mac1 16  mac2 16
+ *   response    2 000  sender u32  receiver u32  ephemeral 32  empty 16    mac1 16  mac2 16
+ *   cookie      3 000  receiver u32  nonce 24  cookie 16+16
+ *   data        4 000  receiver u32  counter u64  packet, padded, +16 */
+#ifndef CELL_DATAPATH_MESSAGE_H
+#define CELL_DATAPATH_MESSAGE_H
+
+#include <endian.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum datapath_kind {
+    DATAPATH_KIND_NONE, /* not one of these, or not of its length */
+    DATAPATH_KIND_INITIATION,
+    DATAPATH_KIND_RESPONSE,
+    DATAPATH_KIND_COOKIE,
+    DATAPATH_KIND_DATA,
+};
+
+enum {
+    DATAPATH_MESSAGE_INITIATION = 148,
+    DATAPATH_MESSAGE_RESPONSE = 92,
+    DATAPATH_MESSAGE_COOKIE = 64,
+    DATAPATH_MESSAGE_DATA = 32,     /* at least: a keepalive                    */
+    DATAPATH_MESSAGE_HEAD = 16,     /* of data, before what is encrypted        */
+    DATAPATH_MESSAGE_TAG = 16,
+    DATAPATH_MESSAGE_MACS = 32,     /* mac1 and mac2, at the end of a handshake */
+    DATAPATH_MESSAGE_PAD = 16,      /* packets are padded to multiples          */
+    /* places */
+    DATAPATH_MESSAGE_SENDER = 4,
+    DATAPATH_MESSAGE_RECEIVER = 4,  /* of cookie and data … */
+    DATAPATH_MESSAGE_ANSWERED = 8,  /* … and of response    */
+    DATAPATH_MESSAGE_COUNTER = 8,
+    DATAPATH_MESSAGE_NOISE_FIRST = 8,
+    DATAPATH_MESSAGE_NOISE_SECOND = 12,
+    DATAPATH_MESSAGE_NONCE = 8,
+    DATAPATH_MESSAGE_SEALED_COOKIE = 32,
+    DATAPATH_MESSAGE_NONCE_SIZE = 24,
+    DATAPATH_MESSAGE_TIME = 12,     /* TAI64N */
+};
+
+/* Where a datagram comes from or goes to. IPv4 stands in the IPv6 form ::ffff:a.b.c.d. */
+struct datapath_endpoint {
+    uint8_t ip[16];
+    uint16_t port;  /* host byte order; 0: there is none            */
+    uint32_t scope; /* interface of a link-local address, otherwise 0 */
+};
+
+/* What these bytes claim to be. O(1). */
+enum datapath_kind datapath_message_kind(const uint8_t *bytes, size_t size);
+
+/* The first four bytes of a message of this kind. */
+void datapath_message_begin(uint8_t *out, enum datapath_kind kind);
+
+/* The length of a packet of `size` bytes on the wire, in an overlay of that mtu: padded, but never beyond the mtu. */
+size_t datapath_message_data_size(size_t size, size_t mtu);
+
+/* These are on the way of every packet. */
+static inline bool datapath_message_is_same(const struct datapath_endpoint *a, const struct datapath_endpoint *b)
+{
+    return memcmp(a->ip, b->ip, sizeof a->ip) == 0 && a->port == b->port && a->scope == b->scope;
+}
+
+static inline uint32_t datapath_message_get32(const uint8_t *at)
+{
+    uint32_t value;
+    memcpy(&value, at, sizeof value);
+    return le32toh(value);
+}
+
+static inline uint64_t datapath_message_get64(const uint8_t *at)
+{
+    uint64_t value;
+    memcpy(&value, at, sizeof value);
+    return le64toh(value);
+}
+
+static inline void datapath_message_put32(uint8_t *at, uint32_t value)
+{
+    value = htole32(value);
+    memcpy(at, &value, sizeof value);
+}
+
+static inline void datapath_message_put64(uint8_t *at, uint64_t value)
+{
+    value = htole64(value);
+    memcpy(at, &value, sizeof value);
+}
+
+#endif

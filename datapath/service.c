@@ -1,0 +1,256 @@
+#include "datapath/service.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "common/run/loop.h"
+#include "datapath/shell.h"
+#include "datapath/text.h"
+#include "proto/datapath.pb-c.h"
+
+enum {
+    SENT_COUNTS = 5, /* numbers besides the verdicts */
+};
+
+/* ---- status ----------------------------------------------------------------------------------------- */
+
+static Cell__Datapath__Count *count_of(Cell__Datapath__Count *slot, const char *name, uint64_t value, const char *text)
+{
+    *slot = (Cell__Datapath__Count)CELL__DATAPATH__COUNT__INIT;
+    slot->name = (char *)name;
+    slot->value = value;
+    slot->text = (char *)text;
+    return slot;
+}
+
+enum err datapath_service_status(void *state, struct cell_call *call, const void *request)
+{
+    struct datapath_shell *s = state;
+    const struct datapath_numbers *n = datapath_core_numbers(s->core);
+    Cell__Datapath__StatusReply reply = CELL__DATAPATH__STATUS_REPLY__INIT;
+    Cell__Datapath__Count count[DATAPATH_VERDICTS + SENT_COUNTS], *slot[DATAPATH_VERDICTS + SENT_COUNTS];
+    char key[DATAPATH_TEXT_KEY_SIZE], place[DATAPATH_TEXT_PLACE_SIZE];
+    struct datapath_view v;
+    size_t counts = 0;
+
+    for (int i = 0; i < DATAPATH_VERDICTS; i++, counts++) {
+        enum datapath_verdict verdict = (enum datapath_verdict)i;
+        slot[counts] = count_of(&count[counts], datapath_core_verdict_name(verdict), n->verdict[i],
+                                datapath_core_verdict_text(verdict));
+    }
+    const struct {
+        const char *name, *text;
+        uint64_t value;
+    } sent[SENT_COUNTS] = {
+        {"SESSIONS", "that came into use", n->sessions},
+        {"INITIATIONS", "handshakes that we began", n->initiations},
+        {"RESPONSES", "handshakes that we answered", n->responses},
+        {"COOKIES", "strangers that we asked where they are", n->cookies},
+        {"LOST", "what the kernel did not take", s->udp.unsent + s->unwritten},
+    };
+    for (size_t i = 0; i < SENT_COUNTS; i++, counts++) {
+        slot[counts] = count_of(&count[counts], sent[i].name, sent[i].value, sent[i].text);
+    }
+    for (uint32_t i = 0; i < s->settings.peers_max; i++) {
+        reply.peers += datapath_core_view(s->core, i, &v);
+    }
+    sodium_memzero(v.config.psk, sizeof v.config.psk);
+    datapath_text_write_key(datapath_core_public(s->core), key);
+    datapath_text_write_place(&s->udp.at, place);
+    reply.interface = s->settings.interface;
+    reply.public_key = key;
+    reply.listen = place;
+    reply.mtu = s->settings.mtu;
+    reply.aead = (char *)s->engine.chosen->name;
+    reply.counts = slot;
+    reply.n_counts = counts;
+    return cell_reply(call, &reply);
+}
+
+/* ---- peers ------------------------------------------------------------------------------------------ */
+
+/* A peer's prefixes as texts that live until the call is answered. */
+struct listing {
+    struct cell_call *call;
+    char **text;
+    size_t count, room;
+    bool is_full;
+};
+
+static void count_prefix(void *context, const struct datapath_prefix *prefix)
+{
+    ((struct listing *)context)->room++;
+}
+
+static void list_prefix(void *context, const struct datapath_prefix *prefix)
+{
+    struct listing *l = context;
+    char *text = cell_call_alloc(l->call, DATAPATH_TEXT_PLACE_SIZE);
+
+    if (text == NULL) {
+        l->is_full = true;
+        return;
+    }
+    datapath_text_write_prefix(prefix, text);
+    l->text[l->count++] = text;
+}
+
+static enum err fill_refused(struct cell_call *call, const struct datapath_view *v, Cell__Datapath__Peer *p)
+{
+    Cell__Datapath__Count *count = cell_call_alloc(call, DATAPATH_VERDICTS * sizeof *count);
+
+    p->refused = cell_call_alloc(call, DATAPATH_VERDICTS * sizeof(Cell__Datapath__Count *));
+    if (count == NULL || p->refused == NULL) {
+        return ERR_NOMEM;
+    }
+    for (int i = DATAPATH_WAITING + 1; i < DATAPATH_VERDICTS; i++) {
+        if (v->verdict[i] > 0) {
+            enum datapath_verdict verdict = (enum datapath_verdict)i;
+            p->refused[p->n_refused++] = count_of(count++, datapath_core_verdict_name(verdict), v->verdict[i],
+                                                  datapath_core_verdict_text(verdict));
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err fill_peer(const struct datapath_shell *s, struct cell_call *call, uint32_t peer,
+                          const struct datapath_view *v, Cell__Datapath__Peer *p)
+{
+    struct listing l = {.call = call};
+
+    *p = (Cell__Datapath__Peer)CELL__DATAPATH__PEER__INIT;
+    p->public_key = cell_call_alloc(call, DATAPATH_TEXT_KEY_SIZE);
+    p->endpoint = cell_call_alloc(call, DATAPATH_TEXT_PLACE_SIZE);
+    datapath_core_each_prefix(s->core, peer, count_prefix, &l);
+    l.text = cell_call_alloc(call, (l.room + 1) * sizeof *l.text);
+    if (p->public_key == NULL || p->endpoint == NULL || l.text == NULL) {
+        return ERR_NOMEM;
+    }
+    datapath_core_each_prefix(s->core, peer, list_prefix, &l);
+    datapath_text_write_key(v->config.public, p->public_key);
+    p->endpoint[0] = '\0';
+    if (v->config.endpoint.port != 0) {
+        datapath_text_write_place(&v->config.endpoint, p->endpoint);
+    }
+    p->allowed = l.text;
+    p->n_allowed = l.count;
+    p->keepalive_s = v->config.persist_ms / 1000;
+    p->has_psk = !sodium_is_zero(v->config.psk, sizeof v->config.psk);
+    p->has_session = v->has_session;
+    p->handshake_age_ms = v->session_wall_ns == 0 ? 0 : loop_now_ms() - v->session_ms;
+    p->sent = v->sent;
+    p->received = v->received;
+    p->sent_bytes = v->sent_bytes;
+    p->received_bytes = v->received_bytes;
+    p->lost = v->lost;
+    p->waiting = v->waiting;
+    return l.is_full ? ERR_NOMEM : fill_refused(call, v, p);
+}
+
+enum err datapath_service_peers(void *state, struct cell_call *call, const void *request)
+{
+    const Cell__Datapath__PeersRequest *ask = request;
+    struct datapath_shell *s = state;
+    Cell__Datapath__PeersReply reply = CELL__DATAPATH__PEERS_REPLY__INIT;
+    Cell__Datapath__Peer *peer = cell_call_alloc(call, DATAPATH_SERVICE_PAGE * sizeof *peer);
+    struct datapath_view v;
+    enum err e = ERR_OK;
+
+    reply.peers = cell_call_alloc(call, DATAPATH_SERVICE_PAGE * sizeof *reply.peers);
+    if (peer == NULL || reply.peers == NULL) {
+        return ERR_NOMEM;
+    }
+    uint32_t at = ask->after;
+    for (; e == ERR_OK && at < s->settings.peers_max && reply.n_peers < DATAPATH_SERVICE_PAGE; at++) {
+        if (datapath_core_view(s->core, at, &v)) {
+            e = fill_peer(s, call, at, &v, &peer[reply.n_peers]);
+            reply.peers[reply.n_peers] = &peer[reply.n_peers];
+            reply.n_peers++;
+        }
+    }
+    sodium_memzero(&v.config, sizeof v.config);
+    reply.next = at < s->settings.peers_max ? at : 0;
+    return e == ERR_OK ? cell_reply(call, &reply) : e;
+}
+
+/* ---- changes ---------------------------------------------------------------------------------------- */
+
+/* What a request says, as the core has it. */
+static enum err take_peer(struct cell_call *call, const Cell__Datapath__AddPeerRequest *ask,
+                          struct datapath_peer_config *ret, struct datapath_prefix prefix[DATAPATH_SERVICE_ALLOWED_MAX])
+{
+    struct datapath_peer_config c = {.persist_ms = 0};
+
+    if (!datapath_text_read_key(ask->public_key, c.public)) {
+        cell_call_explain(call, "public_key: expected 44 characters of base64, as `wg pubkey` writes them");
+        return ERR_INVALID;
+    }
+    if (ask->endpoint[0] != '\0' && !datapath_text_read_place(ask->endpoint, &c.endpoint)) {
+        cell_call_explain(call, "endpoint: expected an address in numbers and a port");
+        return ERR_INVALID;
+    }
+    if (ask->keepalive_s > DATAPATH_PERSIST_MS_MAX / 1000 || ask->n_allowed > DATAPATH_SERVICE_ALLOWED_MAX) {
+        cell_call_explain(call, "keepalive_s: at most %d; allowed: at most %d", DATAPATH_PERSIST_MS_MAX / 1000,
+                          DATAPATH_SERVICE_ALLOWED_MAX);
+        return ERR_LIMIT;
+    }
+    c.persist_ms = ask->keepalive_s * 1000;
+    for (size_t i = 0; i < ask->n_allowed; i++) {
+        if (!datapath_text_read_prefix(ask->allowed[i], &prefix[i], NULL)) {
+            cell_call_explain(call, "allowed: expected prefixes such as 10.9.0.2/32");
+            return ERR_INVALID;
+        }
+    }
+    *ret = c;
+    return ERR_OK;
+}
+
+enum err datapath_service_add_peer(void *state, struct cell_call *call, const void *request)
+{
+    const Cell__Datapath__AddPeerRequest *ask = request;
+    struct datapath_shell *s = state;
+    Cell__Datapath__AddPeerReply reply = CELL__DATAPATH__ADD_PEER_REPLY__INIT;
+    struct datapath_prefix prefix[DATAPATH_SERVICE_ALLOWED_MAX];
+    struct datapath_peer_config c;
+    struct datapath_view v;
+    uint32_t peer;
+    enum err e = take_peer(call, ask, &c, prefix);
+
+    if (e != ERR_OK) {
+        return e;
+    }
+    datapath_store_heard(&s->store, c.public, c.heard);
+    e = datapath_core_add(s->core, &c, datapath_shell_now(), &peer);
+    reply.is_new = e == ERR_OK;
+    if (e == ERR_EXISTS && datapath_core_view(s->core, peer, &v)) {
+        memcpy(c.psk, v.config.psk, sizeof c.psk); /* how the two trust each other is not said here */
+        c.endpoint = ask->endpoint[0] == '\0' ? v.config.endpoint : c.endpoint;
+        e = datapath_core_change(s->core, peer, &c, datapath_shell_now());
+        sodium_memzero(&v, sizeof v);
+    }
+    sodium_memzero(c.psk, sizeof c.psk);
+    for (size_t i = 0; e == ERR_OK && i < ask->n_allowed; i++) {
+        e = datapath_core_allow(s->core, peer, &prefix[i]);
+    }
+    datapath_shell_changed(s);
+    return e == ERR_OK ? cell_reply(call, &reply) : e;
+}
+
+enum err datapath_service_remove_peer(void *state, struct cell_call *call, const void *request)
+{
+    const Cell__Datapath__RemovePeerRequest *ask = request;
+    struct datapath_shell *s = state;
+    Cell__Datapath__RemovePeerReply reply = CELL__DATAPATH__REMOVE_PEER_REPLY__INIT;
+    uint8_t public[DATAPATH_NOISE_KEY];
+    uint32_t peer;
+
+    if (!datapath_text_read_key(ask->public_key, public)) {
+        cell_call_explain(call, "public_key: expected 44 characters of base64");
+        return ERR_INVALID;
+    }
+    if (!datapath_core_find(s->core, public, &peer)) {
+        return ERR_NOT_FOUND;
+    }
+    datapath_core_remove(s->core, peer);
+    return cell_reply(call, &reply);
+}

@@ -1,0 +1,448 @@
+#include "datapath/shell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/run/fd.h"
+#include "common/run/host.h"
+#include "common/run/log.h"
+#include "datapath/psk.h"
+#include "datapath/text.h"
+
+struct datapath_time datapath_shell_now(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    return (struct datapath_time){.ms = loop_now_ms(), .wall_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec};
+}
+
+/* ---- effects ---------------------------------------------------------------------------------------- */
+
+static void say(const struct datapath_shell *s, const struct datapath_note *note)
+{
+    char key[DATAPATH_TEXT_KEY_SIZE], place[DATAPATH_TEXT_PLACE_SIZE] = "-";
+    struct datapath_view v;
+
+    if (!datapath_core_view(s->core, note->peer, &v)) {
+        return;
+    }
+    datapath_text_write_key(v.config.public, key);
+    if (v.config.endpoint.port != 0) {
+        datapath_text_write_place(&v.config.endpoint, place);
+    }
+    sodium_memzero(v.config.psk, sizeof v.config.psk);
+    switch (note->kind) {
+    case DATAPATH_NOTE_SESSION:
+        log_info("DATAPATH-SESSION", "peer=%.12s at=%s", key, place);
+        break;
+    case DATAPATH_NOTE_GIVEN_UP:
+        log_warn("DATAPATH-GIVEN-UP", "peer=%.12s at=%s effect=\"its packets were dropped; the next one asks again\"", key,
+                 place);
+        break;
+    case DATAPATH_NOTE_MOVED:
+        log_info("DATAPATH-MOVED", "peer=%.12s at=%s", key, place);
+        break;
+    case DATAPATH_NOTE_ERASED:
+        log_debug("DATAPATH-ERASED", "peer=%.12s", key);
+        break;
+    }
+}
+
+/* What was heard is kept before anybody hears of it. */
+static void keep(struct datapath_shell *s)
+{
+    struct datapath_view v;
+
+    if (!s->fx.has_heard || !datapath_core_view(s->core, s->fx.heard, &v)) {
+        return;
+    }
+    enum err e = datapath_store_keep(&s->store, datapath_core_stamp_ns(s->core), s->fx.heard, &v.config);
+    if (e != ERR_OK) {
+        log_warn("DATAPATH-STAMPS", "reason=%s effect=\"after a restart recorded initiations may be answered\"", err_name(e));
+    }
+    sodium_memzero(v.config.psk, sizeof v.config.psk);
+}
+
+static void perform(struct datapath_shell *s)
+{
+    keep(s);
+    for (uint32_t i = 0; i < s->fx.sends; i++) {
+        const struct datapath_send *one = &s->fx.send[i];
+        memcpy(datapath_udp_room(&s->udp), s->fx.bytes + one->at, one->size);
+        datapath_udp_put(&s->udp, &one->to, one->size);
+    }
+    for (uint32_t i = 0; i < s->fx.notes; i++) {
+        say(s, &s->fx.note[i]);
+    }
+}
+
+void datapath_shell_changed(void *state)
+{
+    struct datapath_shell *s = state;
+    uint64_t due_ms = datapath_core_due_ms(s->core), now_ms;
+
+    datapath_udp_flush(&s->udp);
+    /* One that fires too early finds nothing and is set again: most times move with every packet. */
+    if (due_ms < s->armed_ms) {
+        now_ms = loop_now_ms();
+        s->armed_ms = due_ms;
+        loop_timer_again(s->timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
+    }
+}
+
+/* ---- events ----------------------------------------------------------------------------------------- */
+
+static void on_due(void *context)
+{
+    struct datapath_shell *s = context;
+    struct datapath_time now = datapath_shell_now();
+
+    s->armed_ms = UINT64_MAX;
+    do {
+        datapath_core_clock(s->core, now, &s->fx);
+        perform(s);
+    } while (s->fx.due_ms <= now.ms);
+    datapath_shell_changed(s);
+}
+
+static void on_stir(void *context)
+{
+    struct datapath_shell *s = context;
+    uint8_t seed[DATAPATH_RANDOM_SEED];
+
+    if (getrandom(seed, sizeof seed, GRND_NONBLOCK) == sizeof seed) {
+        datapath_core_stir(s->core, seed);
+    }
+    sodium_memzero(seed, sizeof seed);
+}
+
+/* Somebody removed the interface: making another takes privilege that is gone. */
+static void gone(struct datapath_shell *s)
+{
+    log_error("DATAPATH-TUN-GONE", "interface=%s reason=\"%s\" effect=\"the cell ends\"", s->settings.interface,
+              strerror(errno));
+    loop_watch_want(s->tun_watch, 0);
+    cell_stop(s->cell, "its interface is gone");
+}
+
+/* Packets of this host for others. */
+static void on_tun(void *context, unsigned bits)
+{
+    struct datapath_shell *s = context;
+    struct datapath_time now = datapath_shell_now();
+
+    for (int i = 0; i < DATAPATH_SHELL_TURN; i++) {
+        uint8_t packet[DATAPATH_MTU_MAX];
+        struct datapath_endpoint to;
+        size_t size;
+        ssize_t got = read(s->tun, packet, sizeof packet);
+        if (got < 0 && errno != EAGAIN && errno != EINTR) {
+            gone(s);
+        }
+        if (got <= 0) {
+            break;
+        }
+        uint8_t *out = datapath_udp_room(&s->udp);
+        (void)datapath_core_send(s->core, now, packet, (size_t)got, out, &size, &to, &s->fx); /* counted there */
+        if (size > 0) {
+            datapath_udp_put(&s->udp, &to, size);
+        }
+        perform(s);
+    }
+    datapath_shell_changed(s);
+}
+
+/* Datagrams of others, for this host. */
+static void on_udp(void *context, unsigned bits)
+{
+    struct datapath_shell *s = context;
+    struct datapath_time now = datapath_shell_now();
+
+    for (int turn = 0; turn < DATAPATH_SHELL_TURN / DATAPATH_UDP_BATCH; turn++) {
+        uint32_t count = datapath_udp_receive(&s->udp), peer;
+        for (uint32_t i = 0; i < count; i++) {
+            struct datapath_endpoint from;
+            const uint8_t *packet = NULL;
+            size_t size, packet_size;
+            uint8_t *bytes = datapath_udp_at(&s->udp, i, &size, &from);
+            enum datapath_verdict v = datapath_core_receive(s->core, now, &from, bytes, size, &packet, &packet_size, &peer,
+                                                            &s->fx);
+            perform(s);
+            if (v == DATAPATH_TAKEN && packet_size > 0) {
+                s->unwritten += write(s->tun, packet, packet_size) != (ssize_t)packet_size;
+            }
+        }
+        if (count < DATAPATH_UDP_BATCH) {
+            break;
+        }
+    }
+    datapath_shell_changed(s);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------- */
+
+/* A small file that nobody else may read. */
+static enum err read_secret(const char *path, void *ret, size_t room, size_t *ret_size)
+{
+    AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    return fd < 0 ? err_from_errno(errno) : fd_read_all(fd, ret, room, ret_size);
+}
+
+static enum err load_key(const char *path, uint8_t ret[32])
+{
+    char text[DATAPATH_TEXT_KEY + 8] = "";
+    size_t size;
+    enum err e = read_secret(path, text, sizeof text - 1, &size);
+
+    if (e == ERR_OK && !datapath_text_read_key(text, ret)) {
+        e = ERR_MALFORMED;
+    }
+    sodium_memzero(text, sizeof text);
+    if (e != ERR_OK) {
+        log_error("DATAPATH-KEY", "file=%s reason=%s advice=\"a key as wg genkey writes it\"", path, err_name(e));
+    }
+    return e;
+}
+
+/* Pre-shared keys of the peers that have no file of their own, from what the cluster has in common. */
+static enum err derive_psks(struct datapath_settings *s, const uint8_t secret[32])
+{
+    uint8_t text[DATAPATH_SHELL_SECRET_MAX + 1], cluster[DATAPATH_PSK_SIZE];
+    struct datapath_noise_self self;
+    size_t size;
+    enum err e = read_secret(s->secret, text, sizeof text, &size);
+    const struct datapath_psk_field fields[] = {{s->cluster, strlen(s->cluster)}, {text, e == ERR_OK ? size : 0},
+                                                {s->context, strlen(s->context)}};
+
+    e = e == ERR_OK ? datapath_psk_cluster(&fields[0], &fields[1], &fields[2], cluster) : e;
+    memcpy(self.secret, secret, sizeof self.secret);
+    e = e == ERR_OK ? datapath_noise_public(&self) : e;
+    for (uint32_t i = 0; e == ERR_OK && i < s->listed; i++) {
+        if (s->peer[i].psk[0] == '\0') {
+            datapath_psk_pair(cluster, self.public, s->peer[i].peer.public, s->peer[i].peer.psk);
+        }
+    }
+    sodium_memzero(text, sizeof text);
+    sodium_memzero(cluster, sizeof cluster);
+    sodium_memzero(&self, sizeof self);
+    if (e != ERR_OK) {
+        log_error("DATAPATH-SECRET", "file=%s reason=%s", s->secret, err_name(e));
+    }
+    return e;
+}
+
+static enum err load_keys(struct datapath_shell *s)
+{
+    enum err e = load_key(s->settings.key, s->secret);
+
+    if (e == ERR_OK && s->settings.secret[0] != '\0') {
+        e = derive_psks(&s->settings, s->secret);
+    }
+    for (uint32_t i = 0; e == ERR_OK && i < s->settings.listed; i++) {
+        struct datapath_config_peer *p = &s->settings.peer[i];
+        e = p->psk[0] != '\0' ? load_key(p->psk, p->peer.psk) : ERR_OK;
+    }
+    return e;
+}
+
+static enum err open_descriptors(struct datapath_shell *s)
+{
+    const struct datapath_settings *set = &s->settings;
+    char why[DATAPATH_TUN_WHY_SIZE] = "", place[DATAPATH_TEXT_PLACE_SIZE];
+    int given = cell_take_descriptor(s->cell, "listen.overlay");
+
+    enum err e = datapath_udp_open(&s->udp, &set->listen, &given);
+    if (e != ERR_OK) {
+        datapath_text_write_place(&set->listen, place);
+        log_error("DATAPATH-LISTEN", "at=%s reason=%s", place, err_name(e));
+        return e;
+    }
+    e = datapath_tun_open(set->interface, set->mtu, set->address, set->addresses, &s->tun, why);
+    if (e != ERR_OK) {
+        log_error("DATAPATH-TUN", "interface=%s reason=%s why=\"%s\"", set->interface, err_name(e), why);
+        return e;
+    }
+    e = set->control[0] == '\0' ? ERR_OK : datapath_control_open(&s->control, set->control);
+    if (e != ERR_OK) {
+        log_error("DATAPATH-CONTROL-OPEN", "socket=%s reason=%s", set->control, err_name(e));
+    }
+    return e;
+}
+
+static enum err open_engine(struct datapath_shell *s)
+{
+    struct datapath_engine *g = &s->engine;
+    enum err e = sodium_init() < 0 ? ERR_FAULT : datapath_engine_open(g, s->settings.aead);
+
+    if (e != ERR_OK) {
+        log_error("DATAPATH-AEAD", "aead=%s reason=%s", s->settings.aead, err_name(e));
+        return e;
+    }
+    if (g->faulty > 0) {
+        log_warn("DATAPATH-AEAD-FAULTY", "libraries=%" PRIu32 " effect=\"another is used: they do not seal as libsodium does\"",
+                 g->faulty);
+    }
+    log_info("DATAPATH-AEAD-CHOSEN", "aead=%s packet_ns=%" PRIu64, g->chosen->name, g->packet_ns[g->chosen - g->aead]);
+    return ERR_OK;
+}
+
+enum err datapath_shell_open(struct cell *cell, void *state)
+{
+    struct datapath_shell *s = state;
+    char why[CONF_WHY_SIZE];
+
+    s->cell = cell;
+    s->tun = s->udp.fd = s->store.fd = s->control.fd = -1;
+    s->armed_ms = UINT64_MAX;
+    enum err e = datapath_config_read(cell_config(cell), &s->settings, why);
+    if (e != ERR_OK) {
+        log_error("DATAPATH-CONFIG", "reason=%s", e == ERR_INVALID ? why : err_name(e));
+        return e;
+    }
+    s->metric_sessions = cell_metric_counter(cell, "cell_datapath_sessions_total", "sessions that came into use");
+    s->metric_refused = cell_metric_counter(cell, "cell_datapath_refused_total", "datagrams and packets that went no further");
+    s->metric_lost = cell_metric_counter(cell, "cell_datapath_lost_total", "datagrams and packets that the kernel did not take");
+    e = open_engine(s);
+    e = e == ERR_OK ? load_keys(s) : e;
+    if (e == ERR_OK) {
+        e = datapath_store_open(&s->store, cell_state_dir(cell));
+        if (e != ERR_OK) {
+            log_error("DATAPATH-STAMPS-OPEN", "reason=%s", err_name(e));
+        }
+    }
+    return e == ERR_OK ? open_descriptors(s) : e;
+}
+
+static enum err add_peer(struct datapath_shell *s, struct datapath_config_peer *p)
+{
+    char key[DATAPATH_TEXT_KEY_SIZE];
+    uint32_t peer;
+
+    datapath_store_heard(&s->store, p->peer.public, p->peer.heard);
+    enum err e = datapath_core_add(s->core, &p->peer, datapath_shell_now(), &peer);
+    for (uint32_t i = 0; e == ERR_OK && i < p->prefixes; i++) {
+        e = datapath_core_allow(s->core, peer, &p->prefix[i]);
+    }
+    if (e != ERR_OK) {
+        datapath_text_write_key(p->peer.public, key);
+        log_error("DATAPATH-PEER", "peer=%.12s reason=%s", key, err_name(e));
+    }
+    return e;
+}
+
+static enum err make_core(struct datapath_shell *s)
+{
+    const struct datapath_settings *set = &s->settings;
+    struct datapath_config c = {.peers_max = set->peers_max, .prefixes_max = 4 * set->peers_max, .mtu = set->mtu,
+                                .pace = datapath_pace_usual(), .aead = s->engine.chosen,
+                                .stamp_ns = s->store.stamp_ns};
+
+    c.prefixes_max = c.prefixes_max < DATAPATH_CONFIG_PREFIXES_MAX ? DATAPATH_CONFIG_PREFIXES_MAX : c.prefixes_max;
+    if (set->rekey_s != DATAPATH_CONFIG_REKEY_S_MAX) {
+        c.pace.rekey_ms = set->rekey_s * 1000;
+        c.pace.reject_ms = c.pace.rekey_ms * 3 / 2 + c.pace.keepalive_ms;
+    }
+    memcpy(c.secret, s->secret, sizeof c.secret);
+    s->memory = malloc(datapath_core_size(c.peers_max, c.prefixes_max, c.mtu));
+    enum err e = s->memory == NULL ? ERR_NOMEM : ERR_OK;
+    if (e == ERR_OK && getrandom(c.seed, sizeof c.seed, 0) != sizeof c.seed) {
+        e = ERR_IO;
+    }
+    e = e == ERR_OK ? datapath_core_init(s->memory, &c, datapath_shell_now(), &s->core) : e;
+    sodium_memzero(&c, sizeof c);
+    for (uint32_t i = 0; e == ERR_OK && i < set->listed; i++) {
+        e = add_peer(s, &s->settings.peer[i]);
+        sodium_memzero(s->settings.peer[i].peer.psk, DATAPATH_NOISE_KEY);
+    }
+    return e;
+}
+
+enum err datapath_shell_start(struct cell *cell, void *state)
+{
+    struct datapath_shell *s = state;
+    struct loop *loop = host_loop(cell);
+    char place[DATAPATH_TEXT_PLACE_SIZE];
+    enum err e = make_core(s);
+
+    if (e != ERR_OK) {
+        log_error("DATAPATH-START", "reason=%s", err_name(e));
+        return e;
+    }
+    s->timer = loop_timer_new(loop, DATAPATH_SHELL_STIR_MS, 0, on_due, s);
+    s->stir = loop_timer_new(loop, DATAPATH_SHELL_STIR_MS, DATAPATH_SHELL_STIR_MS, on_stir, s);
+    s->tun_watch = loop_watch_new(loop, s->tun, LOOP_READ, on_tun, s);
+    s->udp_watch = loop_watch_new(loop, s->udp.fd, LOOP_READ, on_udp, s);
+    s->control.uapi = (struct datapath_uapi){.core = s->core, .peers_max = s->settings.peers_max, .secret = s->secret,
+                                             .port = s->udp.at.port};
+    s->control.changed = datapath_shell_changed;
+    s->control.context = s;
+    e = datapath_control_start(&s->control, loop);
+    if (e != ERR_OK || s->timer == NULL || s->stir == NULL || s->tun_watch == NULL || s->udp_watch == NULL) {
+        log_error("DATAPATH-WATCH", "reason=%s", err_name(ERR_NOMEM));
+        return ERR_NOMEM;
+    }
+    datapath_shell_changed(s);
+    datapath_text_write_place(&s->udp.at, place);
+    log_info("DATAPATH-UP", "interface=%s at=%s peers=%" PRIu32, s->settings.interface, place, s->settings.listed);
+    return ERR_OK;
+}
+
+static void tell(struct cell_metric *m, uint64_t *told, uint64_t value)
+{
+    if (value != *told) {
+        cell_metric_add(m, (double)(value - *told));
+        *told = value;
+    }
+}
+
+void datapath_shell_tick(void *state, uint64_t now_ms)
+{
+    struct datapath_shell *s = state;
+    uint64_t refused = 0;
+
+    if (s->core == NULL) {
+        return;
+    }
+    const struct datapath_numbers *n = datapath_core_numbers(s->core);
+    for (int i = DATAPATH_WAITING + 1; i < DATAPATH_VERDICTS; i++) {
+        refused += n->verdict[i];
+    }
+    tell(s->metric_sessions, &s->told_sessions, n->sessions);
+    tell(s->metric_refused, &s->told_refused, refused);
+    tell(s->metric_lost, &s->told_lost, s->udp.unsent + s->unwritten);
+}
+
+void datapath_shell_stop(void *state)
+{
+    struct datapath_shell *s = state;
+
+    datapath_control_close(&s->control);
+    loop_watch_free(s->tun_watch);
+    loop_watch_free(s->udp_watch);
+    loop_timer_free(s->timer);
+    loop_timer_free(s->stir);
+    s->tun_watch = s->udp_watch = NULL;
+    s->timer = s->stir = NULL;
+    datapath_udp_close(&s->udp);
+    if (s->tun > 0) {
+        fd_close(&s->tun);
+    }
+    datapath_store_close(&s->store);
+    datapath_config_free(&s->settings);
+    datapath_engine_close(&s->engine);
+    if (s->core != NULL) {
+        datapath_core_fini(s->core);
+    }
+    sodium_memzero(s->secret, sizeof s->secret);
+    free(s->memory);
+    s->core = s->memory = NULL;
+}

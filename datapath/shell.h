@@ -1,0 +1,51 @@
+/* The cell around the core: its interface, socket, clock and file. */
+#ifndef CELL_DATAPATH_SHELL_H
+#define CELL_DATAPATH_SHELL_H
+
+#include "common/run/cell.h"
+#include "datapath/config.h"
+#include "datapath/control.h"
+#include "datapath/core.h"
+#include "datapath/engine.h"
+#include "datapath/store.h"
+#include "datapath/udp.h"
+
+enum {
+    DATAPATH_SHELL_TURN = 128,      /* packets of one side before the other is looked at       */
+    DATAPATH_SHELL_STIR_MS = 60000, /* between looks at the system's randomness                */
+    DATAPATH_SHELL_SECRET_MAX = 1024, /* bytes of the cluster's secret                         */
+};
+
+struct datapath_shell {
+    struct cell *cell;
+    struct datapath_settings settings;
+    struct datapath_store store;
+    struct datapath_udp udp;
+    struct datapath_control control;
+    struct datapath_engine engine;
+    int tun;
+    uint8_t secret[DATAPATH_NOISE_KEY];
+    void *memory;
+    struct datapath *core;          /* in memory */
+    struct datapath_effects fx;
+    struct loop_watch *tun_watch, *udp_watch;
+    struct loop_timer *timer, *stir;
+    uint64_t armed_ms;              /* when the timer fires; UINT64_MAX: it does not */
+    uint64_t unwritten;             /* packets that the interface did not take       */
+    struct cell_metric *metric_sessions, *metric_refused, *metric_lost;
+    uint64_t told_sessions, told_refused, told_lost; /* what these have */
+};
+
+/* Hooks of the cell; state is a struct datapath_shell. */
+enum err datapath_shell_open(struct cell *cell, void *state) MUST_CHECK;
+enum err datapath_shell_start(struct cell *cell, void *state) MUST_CHECK;
+void datapath_shell_tick(void *state, uint64_t now_ms);
+void datapath_shell_stop(void *state);
+
+/* Now, for steps of the core. */
+struct datapath_time datapath_shell_now(void);
+
+/* Something of the core was changed: its clock may be due earlier. */
+void datapath_shell_changed(void *state);
+
+#endif

@@ -1,0 +1,237 @@
+/* What goes through sessions: the way of every packet. */
+#include <assert.h>
+#include <string.h>
+
+#include "datapath/inner.h"
+#include "datapath/state.h"
+
+/* ---- out -------------------------------------------------------------------------------------------- */
+
+enum datapath_verdict datapath_core_route(struct datapath *d, const uint8_t *packet, size_t size, uint32_t *ret_peer)
+{
+    struct datapath_inner head;
+    enum datapath_verdict v = DATAPATH_TAKEN;
+    uint32_t peer = DATAPATH_ALLOWED_NOBODY;
+
+    if (!datapath_inner_read(packet, size, &head)) {
+        v = DATAPATH_INNER;
+    } else {
+        peer = datapath_allowed_find(&d->allowed, head.destination, head.address_size);
+        v = peer == DATAPATH_ALLOWED_NOBODY ? DATAPATH_ROUTE : v;
+    }
+    if (v != DATAPATH_TAKEN) {
+        d->numbers.verdict[v]++;
+        return v;
+    }
+    *ret_peer = peer;
+    return v;
+}
+
+bool datapath_core_lease(struct datapath *d, struct datapath_time now, uint32_t peer, uint32_t count, uint64_t bytes,
+                         struct datapath_lease *ret, struct datapath_effects *fx)
+{
+    struct datapath_peer *p = &d->peer[peer];
+    struct datapath_pair *pair = &p->session.current;
+
+    datapath_effects_clear(fx);
+    if (!datapath_session_may_send(pair, &d->pace, now.ms) || p->config.endpoint.port == 0 ||
+        pair->counter + count > DATAPATH_REPLAY_LIMIT) {
+        return false;
+    }
+    *ret = (struct datapath_lease){.peer = peer, .remote = pair->remote, .counter = pair->counter,
+                                   .to = p->config.endpoint};
+    memcpy(ret->key, pair->send, sizeof ret->key);
+    pair->counter += count; /* before anything is sealed: no nonce twice, whatever becomes of the packets */
+    p->numbers.sent += count;
+    p->numbers.sent_bytes += bytes + count * (uint64_t)(DATAPATH_MESSAGE_HEAD + DATAPATH_MESSAGE_TAG);
+    uint32_t jitter_ms = p->timers.silence_ms != 0 ? 0 : datapath_random_below(&d->random, d->pace.jitter_ms);
+    datapath_timers_sent(&p->timers, &d->pace, true, jitter_ms, now.ms);
+    if (datapath_session_is_old_to_send(pair, &d->pace, now.ms)) {
+        (void)datapath_shake_begin(d, now, peer, false, fx);
+    }
+    datapath_core_schedule(d, peer);
+    return true;
+}
+
+size_t datapath_core_seal(const struct datapath *d, const struct datapath_lease *lease, uint32_t index,
+                          const uint8_t *packet, size_t size, uint8_t *out)
+{
+    uint8_t *text = out + DATAPATH_MESSAGE_HEAD;
+    size_t total = datapath_message_data_size(size, d->mtu);
+    size_t padded = total - DATAPATH_MESSAGE_HEAD - DATAPATH_MESSAGE_TAG;
+
+    datapath_message_begin(out, DATAPATH_KIND_DATA);
+    datapath_message_put32(out + DATAPATH_MESSAGE_RECEIVER, lease->remote);
+    datapath_message_put64(out + DATAPATH_MESSAGE_COUNTER, lease->counter + index);
+    if (packet != text && size > 0) {
+        memcpy(text, packet, size);
+    }
+    memset(text + size, 0, padded - size);
+    d->aead->seal(d->aead->context, lease->key, lease->counter + index, text, padded, text);
+    return total;
+}
+
+/* One packet of ours into the effects; there is a session. */
+static void send_now(struct datapath *d, struct datapath_time now, uint32_t peer, const uint8_t *packet, size_t size,
+                     struct datapath_effects *fx)
+{
+    struct datapath_peer *p = &d->peer[peer];
+    struct datapath_pair *pair = &p->session.current;
+    struct datapath_lease lease = {.peer = peer, .remote = pair->remote, .counter = pair->counter++,
+                                   .to = p->config.endpoint};
+
+    memcpy(lease.key, pair->send, sizeof lease.key);
+    size_t total = datapath_message_data_size(size, d->mtu);
+    total = datapath_core_seal(d, &lease, 0, packet, size, datapath_effects_room(fx, total));
+    datapath_effects_send(fx, &lease.to, peer, total);
+    p->numbers.sent_bytes += total;
+    p->numbers.sent += size > 0;
+    uint32_t jitter_ms = p->timers.silence_ms != 0 ? 0 : datapath_random_below(&d->random, d->pace.jitter_ms);
+    datapath_timers_sent(&p->timers, &d->pace, size > 0, jitter_ms, now.ms);
+}
+
+void datapath_transfer_keepalive(struct datapath *d, struct datapath_time now, uint32_t peer,
+                                 struct datapath_effects *fx)
+{
+    struct datapath_peer *p = &d->peer[peer];
+
+    if (datapath_session_may_send(&p->session.current, &d->pace, now.ms) && p->config.endpoint.port != 0) {
+        send_now(d, now, peer, NULL, 0, fx);
+        d->numbers.keepalives++;
+        if (datapath_session_is_old_to_send(&p->session.current, &d->pace, now.ms)) {
+            (void)datapath_shake_begin(d, now, peer, false, fx);
+        }
+    } else {
+        (void)datapath_shake_begin(d, now, peer, false, fx);
+    }
+}
+
+void datapath_transfer_begin(struct datapath *d, struct datapath_time now, uint32_t peer, bool is_ours,
+                             struct datapath_effects *fx)
+{
+    struct datapath_peer *p = &d->peer[peer];
+    const uint8_t *packet;
+    size_t size;
+    bool has_sent = false;
+
+    assert(p->session.current.local != DATAPATH_INDEX_NONE);
+    d->numbers.sessions++;
+    datapath_effects_note(fx, DATAPATH_NOTE_SESSION, peer);
+    while (datapath_wait_take(&d->wait, &p->waiting, &packet, &size)) {
+        send_now(d, now, peer, packet, size, fx);
+        has_sent = true;
+    }
+    if (is_ours && !has_sent) {
+        datapath_transfer_keepalive(d, now, peer, fx); /* who answered may not send before he has this: section 5.4.6 */
+    }
+    datapath_core_schedule(d, peer);
+}
+
+enum datapath_verdict datapath_core_send(struct datapath *d, struct datapath_time now, const uint8_t *packet,
+                                         size_t size, uint8_t *out, size_t *ret_size, struct datapath_endpoint *ret_to,
+                                         struct datapath_effects *fx)
+{
+    struct datapath_lease lease;
+    uint32_t peer;
+
+    datapath_effects_clear(fx);
+    *ret_size = 0;
+    if (size > d->mtu) {
+        d->numbers.verdict[DATAPATH_INNER]++;
+        return DATAPATH_INNER;
+    }
+    enum datapath_verdict v = datapath_core_route(d, packet, size, &peer);
+    if (v != DATAPATH_TAKEN) {
+        return v;
+    }
+    if (datapath_core_lease(d, now, peer, 1, size, &lease, fx)) {
+        *ret_size = datapath_core_seal(d, &lease, 0, packet, size, out);
+        *ret_to = lease.to;
+    } else if (!datapath_shake_begin(d, now, peer, false, fx)) {
+        v = DATAPATH_ENDPOINT;
+    } else {
+        v = DATAPATH_WAITING;
+        d->peer[peer].numbers.lost += datapath_wait_put(&d->wait, &d->peer[peer].waiting, packet, size);
+    }
+    d->numbers.verdict[v]++;
+    return v;
+}
+
+/* ---- in --------------------------------------------------------------------------------------------- */
+
+/* What was opened: whether it is a packet that its sender may send. */
+static enum datapath_verdict look_inside(struct datapath *d, uint32_t peer, const uint8_t *text, size_t size,
+                                         size_t *ret_size)
+{
+    struct datapath_inner head;
+
+    if (!datapath_inner_read(text, size, &head)) {
+        return DATAPATH_INNER;
+    }
+    if (datapath_allowed_find(&d->allowed, head.source, head.address_size) != peer) {
+        return DATAPATH_SOURCE;
+    }
+    *ret_size = head.size;
+    d->peer[peer].numbers.received++;
+    return DATAPATH_TAKEN;
+}
+
+/* A packet came under a pair that may have waited for it, or is about to end. */
+static void confirm(struct datapath *d, struct datapath_time now, uint32_t peer, const struct datapath_pair *pair,
+                    struct datapath_effects *fx)
+{
+    struct datapath_peer *p = &d->peer[peer];
+    struct datapath_freed freed;
+
+    if (datapath_session_confirm(&p->session, pair, &freed)) {
+        datapath_core_free_ids(d, &freed);
+        datapath_timers_completed(&p->timers);
+        datapath_transfer_begin(d, now, peer, false, fx);
+    } else if (pair == &p->session.current && !p->was_renewed &&
+               datapath_session_is_old_to_receive(pair, &d->pace, now.ms)) {
+        p->was_renewed = datapath_shake_begin(d, now, peer, false, fx);
+    }
+}
+
+enum datapath_verdict datapath_transfer_open(struct datapath *d, struct datapath_time now,
+                                             const struct datapath_endpoint *from, uint8_t *bytes, size_t size,
+                                             const uint8_t **ret_packet, size_t *ret_size, uint32_t *ret_peer,
+                                             struct datapath_effects *fx)
+{
+    uint32_t id = datapath_message_get32(bytes + DATAPATH_MESSAGE_RECEIVER), peer;
+    uint64_t counter = datapath_message_get64(bytes + DATAPATH_MESSAGE_COUNTER);
+    uint8_t *text = bytes + DATAPATH_MESSAGE_HEAD;
+    size_t text_size = size - DATAPATH_MESSAGE_HEAD - DATAPATH_MESSAGE_TAG;
+
+    if (!datapath_index_find(&d->index, id, &peer)) {
+        return DATAPATH_INDEX;
+    }
+    struct datapath_peer *p = &d->peer[peer];
+    struct datapath_pair *pair = datapath_session_find(&p->session, id);
+    if (pair == NULL) {
+        return DATAPATH_INDEX; /* of a handshake, which carries no data */
+    }
+    *ret_peer = peer;
+    if (!datapath_session_may_receive(pair, &d->pace, now.ms)) {
+        return DATAPATH_EXPIRED;
+    }
+    if (!datapath_replay_is_new(&pair->window, counter)) {
+        return DATAPATH_REPLAYED;
+    }
+    if (!d->aead->open(d->aead->context, pair->receive, counter, text, text_size, text)) {
+        return DATAPATH_FORGED;
+    }
+    /* Authentic and new: from here on it counts, whatever is in it. */
+    datapath_replay_take(&pair->window, counter);
+    p->numbers.received_bytes += size;
+    datapath_core_moved(d, peer, from, fx);
+    datapath_timers_received(&p->timers, &d->pace, text_size > 0, now.ms);
+    confirm(d, now, peer, pair, fx);
+    datapath_core_schedule(d, peer);
+    if (text_size == 0) {
+        return DATAPATH_TAKEN;
+    }
+    enum datapath_verdict v = look_inside(d, peer, text, text_size, ret_size);
+    *ret_packet = v == DATAPATH_TAKEN ? text : NULL;
+    return v;
+}

@@ -1,0 +1,34 @@
+/* WireGuard's cross-platform control protocol: what `wg show` and `wg set` say on a socket. Text in, text out, over
+ * the core. Source: "Cross-Platform Interface", wireguard.com/xplatform. */
+#ifndef CELL_DATAPATH_UAPI_H
+#define CELL_DATAPATH_UAPI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "datapath/core.h"
+
+enum {
+    DATAPATH_UAPI_REQUEST_MAX = 256 * 1024, /* bytes: some thousand peers in one `set` */
+    DATAPATH_UAPI_LINE_MAX = 256,
+};
+
+/* What is not the core's. */
+struct datapath_uapi {
+    struct datapath *core;
+    uint32_t peers_max;
+    const uint8_t *secret;   /* 32 bytes: `get` shows it, as the protocol has it; whoever may ask may do everything */
+    uint16_t port;
+    /* Append to the answer. */
+    void (*put)(void *context, const char *text, size_t size);
+    void *context;
+};
+
+/* Whether text[0..size) ends a request: an empty line. */
+bool datapath_uapi_is_whole(const char *text, size_t size);
+
+/* Answer one whole request; it is taken apart in place. What stands before a line that is refused has been done: that
+ * is so in the protocol. Errors go into the answer as the negative errno. */
+void datapath_uapi_answer(const struct datapath_uapi *u, struct datapath_time now, char *text, size_t size);
+
+#endif

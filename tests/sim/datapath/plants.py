@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""Planted bugs: each is put into a copy of the overlay's core, and the drawn worlds or, where nobody in them would
+notice, a unit test must find it. A bug that escapes, or whose place is no longer in the source, fails the test. The
+shipped sources know nothing of this.
+
+Usage: plants.py --root DIR --cc COMPILER [--worlds N] [--jobs N] [NAME ...]
+"""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
+
+from support import plants # pylint: disable=wrong-import-position
+
+# name: (file, who finds it, what goes wrong, [(text that is there once, what the bug makes of it)])
+PLANTS = {
+    "replays-taken": ("transfer.c", "worlds", "a counter is taken as often as it comes", [
+        ("    if (!datapath_replay_is_new(&pair->window, counter)) {", "    if (counter >= DATAPATH_REPLAY_LIMIT) {"),
+        ("    datapath_replay_take(&pair->window, counter);\n", "")]),
+    "window-moved-by-anybody": ("transfer.c", "unit:core", "counters count before they are authentic", [
+        ("    if (!d->aead->open(", "    datapath_replay_take(&pair->window, counter);\n    if (!d->aead->open("),
+        ("    datapath_replay_take(&pair->window, counter);\n    p->numbers", "    p->numbers")]),
+    "window-not-cleared": ("replay.c", "worlds", "words of the window keep the bits of an earlier round", [
+        ("            r->word[(counter / BITS - i) % DATAPATH_REPLAY_WORDS] = 0;", "            r->word[(counter / BITS - i) % DATAPATH_REPLAY_WORDS] = i > 0 ? 0 : UINT64_MAX >> 1;")]),
+    "nonce-twice": ("transfer.c", "worlds", "two packets that go one after the other have one nonce", [
+        ("    pair->counter += count; /*", "    pair->counter += count - pair->counter % 2; /*")]),
+    "forged-moves": ("core.c", "worlds", "an endpoint follows whatever comes, not what was authenticated", [
+        ("    d->numbers.verdict[v]++;\n    if (peer != UINT32_MAX) {\n",
+         "    d->numbers.verdict[v]++;\n    if (peer != UINT32_MAX) {\n        datapath_core_moved(d, peer, from, fx);\n")]),
+    "never-moves": ("core.c", "worlds", "an endpoint follows nobody", [
+        ("    if (!datapath_message_is_same(at, from)) {", "    if (at->port == 0) {")]),
+    "source-unchecked": ("transfer.c", "unit:core", "a peer may speak with anybody's address", [
+        ("    if (datapath_allowed_find(&d->allowed, head.source, head.address_size) != peer) {",
+         "    if (datapath_allowed_find(&d->allowed, head.source, head.address_size) == DATAPATH_ALLOWED_NOBODY) {")]),
+    "stamps-unchecked": ("shake.c", "worlds", "an initiation that was recorded is answered", [
+        ("    if (memcmp(stamp, p->config.heard, sizeof stamp) <= 0) {", "    if (stamp[0] == 0) {")]),
+    "stamps-forgotten": ("core.c", "worlds", "what was heard before a restart counts no more", [
+        (".next = *bucket, .config = *config};", ".next = *bucket, .config = *config};\n    memset(p->config.heard, 0, sizeof p->config.heard);")]),
+    "stamps-of-the-wall": ("shake.c", "worlds", "a clock that is set back makes a node unheard", [
+        ("    p->stamp_ns = stamp < least ? least / step * step : stamp;", "    (void)least;\n    p->stamp_ns = stamp;")]),
+    "answers-before-proof": ("session.c", "unit:session", "who answers uses the session at once", [
+        ("        move(&s->next, pair);", "        erase(&s->current, ret);\n        move(&s->current, pair);")]),
+    "old-session-gone": ("session.c", "worlds", "packets under way are lost when a session is renewed", [
+        ("            move(&s->previous, &s->current);\n        }\n        move(&s->current, pair);",
+         "            erase(&s->current, ret);\n        }\n        move(&s->current, pair);")]),
+    "never-confirmed": ("session.c", "worlds", "a session that was answered never comes into use", [
+        ("    if (pair != &s->next) {", "    if (pair != &s->next || s->current.local != DATAPATH_INDEX_NONE) {")]),
+    "no-keepalive-confirms": ("transfer.c", "unit:core", "who has nothing to send leaves the other waiting", [
+        ("    if (is_ours && !has_sent) {", "    if (is_ours && has_sent) {")]),
+    "no-retry": ("timers.c", "unit:core", "a lost initiation is not sent again", [
+        ("            return DATAPATH_DUE_RETRY;", "            return DATAPATH_DUE_NOTHING;")]),
+    "for-ever": ("timers.c", "unit:core", "a peer that is gone is asked for ever", [
+        ("        if (now_ms < t->give_up_ms) {", "        if (now_ms > 0) {")]),
+    "silence-unnoticed": ("timers.c", "unit:core", "a peer that forgot the session is spoken to for ever", [
+        ("    return is_due(&t->silence_ms, now_ms) ? DATAPATH_DUE_SILENCE : DATAPATH_DUE_NOTHING;", "    (void)is_due(&t->silence_ms, now_ms);\n    return DATAPATH_DUE_NOTHING;")]),
+    "keys-kept": ("timers.c", "unit:core", "keys of a silent peer are never wiped", [
+        ("    t->erase_ms = now_ms + ERASE_FACTOR * (uint64_t)pace->reject_ms;\n}", "}")]),
+    "never-renewed": ("session.c", "worlds", "a session is used until it ends", [
+        ("           (pair->is_initiator && now_ms - pair->born_ms >= pace->rekey_ms);", "           false;"),
+        ("    return pair->is_initiator && now_ms - pair->born_ms >= pace->reject_ms - pace->keepalive_ms - pace->retry_ms;", "    return false;")]),
+    "both-renew": ("session.c", "unit:session", "both sides renew a session for its age", [
+        ("           (pair->is_initiator && now_ms - pair->born_ms >= pace->rekey_ms);", "           now_ms - pair->born_ms >= pace->rekey_ms;")]),
+    "both-give-way": ("shake.c", "unit:core", "when both begin at once nobody goes on", [
+        ("           memcmp(d->self.public, p->config.public, sizeof d->self.public) < 0;", "           p->config.public[0] + d->self.public[0] >= 0;")]),
+    "nobody-gives-way": ("shake.c", "unit:core", "when both begin at once two sessions come of it", [
+        ("           memcmp(d->self.public, p->config.public, sizeof d->self.public) < 0;", "           false;")]),
+    "amplifies": ("shake.c", "worlds", "cookies go to whom the message names, not where it came from", [
+        ("    datapath_effects_send(fx, from, UINT32_MAX, DATAPATH_MESSAGE_COOKIE);",
+         "    datapath_effects_send(fx, from, UINT32_MAX, DATAPATH_MESSAGE_COOKIE);\n    fx->send[fx->sends - 1].to.port++;")]),
+    "never-busy": ("limit.c", "unit:core", "there is no load", [
+        ("    return now_ms < l->load_until_ms;", "    return false;")]),
+    "cookie-of-any-place": ("cookie.c", "unit:cookie", "a cookie is good anywhere", [
+        ("    memcpy(place, from->ip, sizeof from->ip);\n    place[sizeof from->ip] = (uint8_t)(from->port >> 8);\n    place[sizeof from->ip + 1] = (uint8_t)from->port;",
+         "    (void)from;\n    memset(place, 0, sizeof place);")]),
+    "ids-leak": ("core.c", "worlds", "ids of sessions that are over are never free", [
+        ("        datapath_index_drop(&d->index, freed->id[i]);\n", "        (void)d;\n")]),
+    "psk-unused": ("noise.c", "unit:core", "the pre-shared key is left out", [
+        ("    datapath_hash_derive(n->chain, psk, DATAPATH_NOISE_KEY, 3, out);", "    static const uint8_t none[DATAPATH_NOISE_KEY];\n    (void)psk;\n    datapath_hash_derive(n->chain, none, DATAPATH_NOISE_KEY, 3, out);")]),
+    "spoiled-by-forgery": ("noise.c", "unit:core", "a forged answer ends the handshake", [
+        ("    if (e == ERR_OK) {\n        *n = *copy;\n    }", "    *n = *copy;")]),
+    "waits-for-ever": ("transfer.c", "worlds", "what waited for a session stays", [
+        ("        send_now(d, now, peer, packet, size, fx);\n        has_sent = true;", "        has_sent = true;")]),
+}
+
+CORE = ("aead", "agenda", "allowed", "cookie", "core", "effects", "hash", "index", "inner", "limit", "message", "noise",
+        "psk", "random", "replay", "session", "shake", "timers", "transfer", "wait")
+UNITS = sorted({p[1].removeprefix("unit:") for p in PLANTS.values() if p[1].startswith("unit:")})
+SOURCES = [*(f"datapath/{c}.c" for c in CORE), "tests/sim/datapath/*.c", "tests/unit/datapath/core_kit.c",
+           *(f"tests/unit/datapath/test_{u}.c" for u in UNITS), "tests/sim/world/[!t]*.c",
+           *(f"common/base/{b}.c" for b in ("bytes", "err", "name", "rate", "rng"))]
+
+
+def program(finder, _file, args):
+    unit = finder.removeprefix("unit:") if finder.startswith("unit:") else None
+    main = f"tests/unit/datapath/test_{unit}.c" if unit else "tests/sim/datapath/test_sim_datapath.c"
+    other = "tests/sim/datapath" if unit else "tests/unit/datapath"
+
+    def belongs(source):
+        if os.path.basename(source).startswith("test_"):
+            return source == main
+        if unit and unit != "core" and source.endswith("core_kit.c"):
+            return False
+        return os.path.dirname(source) != other
+    return belongs, [] if unit else ["--worlds", str(args.worlds)]
+
+
+if __name__ == "__main__":
+    sys.exit(plants.Garden(PLANTS, "datapath", SOURCES, program, worlds=100, patience=60,
+                           libraries=("-lsodium", "-lb2", "-lm")).main())

@@ -1,0 +1,317 @@
+"""The overlay with Debian's wireguard-go on the other side, which nobody here wrote, and Debian's `wg` in front of both.
+
+Longer by a setting: CELL_TEST_OVERLAY=long renews sessions under traffic and lets a peer in under a flood.
+"""
+import base64
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from support import wait
+
+pytestmark = [pytest.mark.needs_root, pytest.mark.needs_netns, pytest.mark.needs_tool("wireguard-go"),
+              pytest.mark.needs_tool("wg"), pytest.mark.needs_tool("ip"), pytest.mark.needs_tool("nsenter"),
+              pytest.mark.skipif(not os.path.exists("/dev/net/tun"), reason="needs /dev/net/tun")]
+LONG = os.environ.get("CELL_TEST_OVERLAY") == "long"
+
+# Runs inside a namespace: echo answers all, ask sends COUNT datagrams and prints how many came back.
+PROGRAM = """
+import socket, sys, time
+mode, host, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+if mode == "echo":
+    s.bind((host, port))
+    print("ready", flush=True)
+    while True:
+        data, place = s.recvfrom(2000)
+        s.sendto(data, place)
+count, size, every, came = int(sys.argv[4]), int(sys.argv[5]), float(sys.argv[6]), 0
+s.settimeout(float(sys.argv[7]))
+for i in range(count):
+    s.sendto(i.to_bytes(4, "big") + bytes(size - 4), (host, port))
+    try:
+        while s.recv(2000)[:4] != i.to_bytes(4, "big"):
+            pass
+        came += 1
+    except TimeoutError:
+        pass
+    time.sleep(every)
+print(came)
+"""
+# … sends COUNT initiations with a right first MAC from ports of its own.
+FLOOD = """
+import hashlib, os, socket, sys
+public, host, port, count = bytes.fromhex(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+key = hashlib.blake2s(b"mac1----" + public).digest()
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(count):
+    m = b"\\1\\0\\0\\0" + os.urandom(112)
+    s.sendto(m + hashlib.blake2s(m, key=key, digest_size=16).digest() + bytes(16), (host, port))
+"""
+
+
+def run(*command, stdin=""):
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+
+
+class Side:
+    """One end of the wire: a namespace, a key, an interface of that name."""
+
+    def __init__(self, lab, number, interface):
+        self.lab, self.number, self.interface = lab, number, interface
+        self.holder = lab.start("unshare", "-n", "--", "sh", "-c", "echo held; read unused", stdin=subprocess.PIPE)
+        self.holder.stdout.readline()
+        self.key = run("wg", "genkey")
+        self.public = run("wg", "pubkey", stdin=self.key)
+        self.key_file = lab.file(f"key-{number}", self.key)
+        self.port = 51820 + number
+        self.process = None
+
+    @property
+    def enter(self):
+        return ("nsenter", "-t", str(self.holder.pid), "-n")
+
+    def do(self, *command, stdin=""):
+        return run(*self.enter, *command, stdin=stdin)
+
+    def inner(self, version=4):
+        return f"10.9.0.{self.number}" if version == 4 else f"fd09::{self.number}"
+
+    def ask(self, other, count=10, size=100, every=0.0, timeout=5.0, version=4):
+        """How many of `count` datagrams the other side's echo gives back, one after the other."""
+        return int(self.do(sys.executable, "-c", PROGRAM, "ask", other.inner(version), "7000", str(count), str(size), str(every),
+                           str(timeout)))
+
+    def echo(self, version=4):
+        program = self.lab.start(*self.enter, sys.executable, "-c", PROGRAM, "echo", self.inner(version), "7000")
+        assert program.stdout.readline() == "ready\n"
+
+    def show(self, what):
+        """{public key: the rest} of `wg show INTERFACE WHAT`."""
+        return dict(line.split("\t", 1) for line in self.do("wg", "show", self.interface, what).splitlines())
+
+
+class Lab:
+    """Two namespaces with a wire between them, `ours` and `theirs`."""
+
+    def __init__(self, build, path):
+        self.build, self.path, self.programs = build, path, []
+        tag = os.getpid() % 10000
+        self.ours, self.theirs = Side(self, 1, f"cell{tag}"), Side(self, 2, f"wgo{tag}")
+        run("ip", "link", "add", "wire", "netns", str(self.ours.holder.pid), "type", "veth", "peer", "name", "wire",
+            "netns", str(self.theirs.holder.pid))
+        for side in (self.ours, self.theirs):
+            side.do("ip", "link", "set", "lo", "up")
+            side.do("ip", "address", "add", f"192.168.9.{side.number}/24", "dev", "wire")
+            side.do("ip", "link", "set", "wire", "up")
+        self.psk = self.file("psk", run("wg", "genpsk"))
+
+    def start(self, *command, stdin=None, stderr=None):
+        program = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, text=True)
+        self.programs.append(program)
+        return program
+
+    def file(self, name, text):
+        path = self.path / name
+        path.write_text(text + "\n")
+        path.chmod(0o600)
+        return str(path)
+
+    def start_theirs(self, psk=None, endpoint=False):
+        side, other = self.theirs, self.ours
+        side.process = self.start(*side.enter, "wireguard-go", "-f", side.interface, stderr=subprocess.DEVNULL)
+        socket = f"/var/run/wireguard/{side.interface}.sock"
+        wait.until(lambda: os.path.exists(socket), 20, "wireguard-go listens")
+        place = ["endpoint", f"192.168.9.1:{other.port}"] if endpoint else []
+        side.do("wg", "set", side.interface, "private-key", side.key_file, "listen-port", str(side.port), "peer", other.public,
+                *(["preshared-key", psk] if psk else []), *place, "allowed-ips", "10.9.0.1/32,fd09::1/128")
+        side.do("ip", "address", "add", "10.9.0.2/24", "dev", side.interface)
+        side.do("ip", "address", "add", "fd09::2/64", "dev", side.interface, "nodad")
+        side.do("ip", "link", "set", side.interface, "mtu", "1420", "up")
+
+    def start_ours(self, psk=None, endpoint=True, more=""):
+        side, other = self.ours, self.theirs
+        peer = [f'key: "{other.public}"', 'allowed: ["10.9.0.2/32", "fd09::2/128"]', *([f"psk: {psk}"] if psk else []),
+                *([f"endpoint: 192.168.9.2:{other.port}"] if endpoint else [])]
+        config = self.file("config", "\n".join([
+            f"interface: {side.interface}", f"listen: 0.0.0.0:{side.port}", f"key: {side.key_file}",
+            'address: ["10.9.0.1/24", "fd09::1/64"]', f"control: /var/run/wireguard/{side.interface}.sock", more,
+            "peers: [{" + ", ".join(peer) + "}]"]))
+        for name in ("run", "state"):
+            (self.path / name).mkdir(exist_ok=True)
+        self.log = self.path / "log"
+        with open(self.log, "a", encoding="utf-8") as log:
+            side.process = self.start(*side.enter, self.build.binary("cell-datapath"), "--standalone", "--config", config, "--run",
+                                      str(self.path / "run"), "--state", str(self.path / "state"), "--log-level", "debug",
+                                      stderr=log)
+        ups = self.log.read_text().count("DATAPATH-UP")
+        wait.until(lambda: self.log.read_text().count("CELL-READY") > ups or side.process.poll() is not None, 20, "it is ready")
+        assert side.process.poll() is None, self.log.read_text()
+
+    def stop_ours(self):
+        self.ours.process.send_signal(signal.SIGTERM)
+        assert self.ours.process.wait(20) == 0, self.log.read_text()
+
+    def close(self):
+        for program in reversed(self.programs):
+            if program.poll() is None:
+                program.kill()
+            program.wait(20)
+        for side in (self.ours, self.theirs):
+            try:
+                os.unlink(f"/var/run/wireguard/{side.interface}.sock")
+            except FileNotFoundError:
+                pass
+
+
+@pytest.fixture
+def lab(build, tmp_path):
+    made = Lab(build, tmp_path)
+    yield made
+    made.close()
+
+
+def test_wireguard_go_is_a_peer(lab):
+    """Both families, a pre-shared key, packets of every size, both ways; we begin. Then what each shows of the other."""
+    ours, theirs = lab.ours, lab.theirs
+    lab.start_theirs(lab.psk)
+    lab.start_ours(lab.psk)
+    for version in (4, 6):
+        theirs.echo(version)
+        ours.echo(version)
+    assert ours.ask(theirs) == 10
+    assert ours.ask(theirs, version=6, size=1372) == 10 # the mtu, less the heads of IPv6 and UDP
+    assert theirs.ask(ours, size=4) == 10 and theirs.ask(ours, version=6, size=1000) == 10
+    for side, other in ((ours, theirs), (theirs, ours)):
+        assert side.show("endpoints") == {other.public: f"192.168.9.{other.number}:{other.port}"}
+        assert int(side.show("latest-handshakes")[other.public]) > 0
+        sent, received = (int(n) for n in side.show("transfer")[other.public].split("\t"))
+        assert sent > 10000 and received > 10000
+        assert side.do("wg", "show", side.interface, "public-key") == side.public
+
+
+def test_wireguard_go_begins(lab):
+    """It knows where we are and we do not know where it is: its handshake says so."""
+    lab.start_theirs(endpoint=True)
+    lab.start_ours(endpoint=False)
+    lab.ours.echo()
+    assert lab.theirs.ask(lab.ours) == 10
+    assert lab.ours.show("endpoints") == {lab.theirs.public: f"192.168.9.2:{lab.theirs.port}"}
+
+
+def test_either_side_may_move(lab):
+    """Another address or port in the middle of a conversation: the next authentic packet says where its sender is."""
+    ours, theirs = lab.ours, lab.theirs
+    lab.start_theirs()
+    lab.start_ours()
+    theirs.echo()
+    ours.echo()
+    assert ours.ask(theirs) == 10
+    ours.do("ip", "address", "del", "192.168.9.1/24", "dev", "wire")
+    ours.do("ip", "address", "add", "192.168.9.11/24", "dev", "wire")
+    assert ours.ask(theirs, count=3) == 3 # who moved speaks: nobody else can know
+    assert theirs.show("endpoints") == {ours.public: f"192.168.9.11:{ours.port}"}
+    assert theirs.ask(ours, count=3) == 3
+    theirs.do("wg", "set", theirs.interface, "listen-port", "40000") # as if a NAT had forgotten it
+    assert theirs.ask(ours, count=3) == 3
+    assert ours.show("endpoints") == {theirs.public: "192.168.9.2:40000"}
+    assert ours.ask(theirs, count=3) == 3
+
+
+def test_another_psk_is_no_peer(lab):
+    """Nothing goes through; `wg set` mends it while both run."""
+    ours, theirs = lab.ours, lab.theirs
+    lab.start_theirs(lab.psk)
+    lab.start_ours(lab.file("other", run("wg", "genpsk")))
+    theirs.echo()
+    assert ours.ask(theirs, count=1, timeout=1.0) == 0
+    assert ours.show("latest-handshakes")[theirs.public] == "0"
+    ours.do("wg", "set", ours.interface, "peer", theirs.public, "preshared-key", lab.psk)
+    assert ours.ask(theirs, count=1, timeout=10.0) == 1, "with the next try, after five seconds"
+
+
+def test_wg_sets_peers(lab):
+    """A peer is made, changed and removed by `wg`; what would need privilege is refused."""
+    ours, theirs = lab.ours, lab.theirs
+    lab.start_theirs()
+    lab.start_ours()
+    theirs.echo()
+    ours.do("wg", "set", ours.interface, "peer", theirs.public, "remove")
+    assert ours.ask(theirs, count=1, timeout=0.5) == 0 and ours.show("peers") == {}
+    ours.do("wg", "set", ours.interface, "peer", theirs.public, "endpoint", f"192.168.9.2:{theirs.port}", "allowed-ips",
+            "10.9.0.2/32", "persistent-keepalive", "25")
+    wait.until(lambda: ours.ask(theirs, count=1, timeout=1.0) == 1, 10, "it speaks again")
+    assert ours.show("allowed-ips") == {theirs.public: "10.9.0.2/32"}
+    assert ours.show("persistent-keepalive") == {theirs.public: "25"}
+    for words in (("listen-port", "1"), ("private-key", theirs.key_file), ("fwmark", "1")):
+        with pytest.raises(subprocess.CalledProcessError):
+            ours.do("wg", "set", ours.interface, *words)
+    ours.do("wg", "set", ours.interface, "listen-port", str(ours.port), "private-key", ours.key_file)
+
+
+def test_it_holds_nothing(lab):
+    """DAT-15: the packet loop has no capability and a filter, by what the kernel says; no key is in its log; and after a
+    restart it is heard at once."""
+    ours, theirs = lab.ours, lab.theirs
+    lab.start_theirs(lab.psk)
+    lab.start_ours(lab.psk)
+    theirs.echo()
+    assert ours.ask(theirs) == 10
+    with open(f"/proc/{ours.process.pid}/status", encoding="utf-8") as f:
+        status = dict(line.split(":\t", 1) for line in f.read().splitlines() if ":\t" in line)
+    assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+    assert status["Seccomp"] == "2" and status["NoNewPrivs"] == "1"
+    lab.stop_ours()
+    lab.start_ours(lab.psk)
+    assert ours.ask(theirs, count=3) == 3
+    text = lab.log.read_text()
+    for secret in (ours.key, open(lab.psk, encoding="utf-8").read().strip()):
+        raw = base64.b64decode(secret)
+        assert all(form not in text for form in (secret, raw.hex(), secret[:12], raw.hex()[:12]))
+
+
+def test_it_ends_with_its_interface(lab):
+    """Without privilege it cannot make another: it says so and ends, and whoever started it decides."""
+    lab.start_ours()
+    lab.ours.do("ip", "link", "del", lab.ours.interface)
+    wait.until(lambda: lab.ours.process.poll() is not None, 20, "it ended")
+    assert "DATAPATH-TUN-GONE" in lab.log.read_text()
+
+
+@pytest.mark.skipif(not LONG, reason="CELL_TEST_OVERLAY=long has it")
+def test_a_session_is_renewed_under_traffic(lab):
+    """Every ten seconds, for half a minute: not one packet is lost."""
+    ours, theirs = lab.ours, lab.theirs
+    lab.start_theirs(lab.psk)
+    lab.start_ours(lab.psk, more="rekey: 10")
+    theirs.echo()
+    assert ours.ask(theirs, count=1) == 1
+    assert ours.ask(theirs, count=1500, every=0.02) == 1500
+    assert lab.log.read_text().count("DATAPATH-SESSION") >= 3
+
+
+@pytest.mark.skipif(not LONG, reason="CELL_TEST_OVERLAY=long has it")
+def test_a_peer_gets_in_under_a_flood(lab):
+    """Forged initiations, more than the budget: wireguard-go is asked for a cookie, takes it, and is let in."""
+    ours, theirs = lab.ours, lab.theirs
+    lab.start_ours(endpoint=False)
+    ours.echo()
+    public = base64.b64decode(ours.public).hex()
+    flood = lab.start(*theirs.enter, sys.executable, "-c", FLOOD, public, "192.168.9.1", str(ours.port), "1000000")
+    lab.start_theirs(endpoint=True)
+    assert theirs.ask(ours, count=1, timeout=25.0) == 1
+    assert flood.poll() is None, "the flood goes on"
+    cookies = run(lab.build.binary("cell"), "--run", str(lab.path / "run"), "call", "datapath.Status", "{}")
+    assert '"COOKIES","value":"0"' not in cookies
+
+
+def test_psks_follow_from_a_secret(lab):
+    """DAT-2: with a cluster's secret the pair has a pre-shared key that `wg` shows, and not the secret."""
+    secret = lab.file("secret", "correct horse battery staple")
+    lab.start_ours(more=f"secret: {secret}\ncluster: one\ncontext: overlay")
+    psk = lab.ours.show("preshared-keys")[lab.theirs.public]
+    assert len(base64.b64decode(psk)) == 32 and psk != base64.b64encode(bytes(32)).decode()
+    assert "horse" not in lab.log.read_text()

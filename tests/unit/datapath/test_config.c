@@ -1,0 +1,74 @@
+/* The cell's configuration: what is taken, and what is refused by the name of its field. */
+#include "datapath/config.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "tests/support/check.h"
+
+#define KEY "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
+
+static const struct {
+    const char *text, *field; /* field NULL: taken */
+    const char *why;
+} rows[] = {
+    {"key: /k", NULL, "a key is enough"},
+    {"interface: cell0", "key", "without one"},
+    {"key: k", "key", "no absolute path"},
+    {"key: /k\ninterface: abcdefghijklmno", NULL, "15 characters"},
+    {"key: /k\ninterface: abcdefghijklmnop", "interface", "16"},
+    {"key: /k\ninterface: a/b", "interface", "a slash"},
+    {"key: /k\nlisten: localhost:1", "listen", "a name"},
+    {"key: /k\nlisten: \"[::]:51820\"", NULL, "both families"},
+    {"key: /k\nmtu: 576", NULL, "the least"},
+    {"key: /k\nmtu: 575", "mtu", "less"},
+    {"key: /k\nmtu: 9000", NULL, "the most"},
+    {"key: /k\nmtu: 9001", "mtu", "more"},
+    {"key: /k\nroom: 16384", NULL, "the most"},
+    {"key: /k\nroom: 16385", "room", "more"},
+    {"key: /k\nroom: 0", "room", "none"},
+    {"key: /k\nrekey: 10", NULL, "the least"},
+    {"key: /k\nrekey: 9", "rekey", "less"},
+    {"key: /k\nrekey: 121", "rekey", "more than the protocol has"},
+    {"key: /k\naddress: [10.9.0.1/24, \"fd09::1/64\"]", NULL, "two addresses"},
+    {"key: /k\naddress: [10.9.0.1/33]", "address", "too many bits"},
+    {"key: /k\naead: openssl", NULL, "a library"},
+    {"key: /k\naead: own", "aead", "another"},
+    {"key: /k\ncontrol: x", "control", "no absolute path"},
+    {"key: /k\nsecret: x", "secret", "no absolute path"},
+    {"key: /k\ncolour: red", "colour", "an unknown field"},
+    {"key: /k\npeers: [{key: " KEY "}]", NULL, "a peer"},
+    {"key: /k\npeers: [{endpoint: 1.2.3.4:5}]", "key", "without key"},
+    {"key: /k\npeers: [{key: abc}]", "peers.key", "no key"},
+    {"key: /k\npeers: [{key: " KEY ", endpoint: a.example:5}]", "peers.endpoint", "a name"},
+    {"key: /k\npeers: [{key: " KEY ", allowed: [10.0.0.0/8, x]}]", "peers.allowed", "no prefix"},
+    {"key: /k\npeers: [{key: " KEY ", keepalive: 65535}]", NULL, "the most"},
+    {"key: /k\npeers: [{key: " KEY ", keepalive: 65536}]", "peers.keepalive", "more"},
+    {"key: /k\npeers: [{key: " KEY ", psk: x}]", "peers.psk", "no absolute path"},
+    {"key: /k\nroom: 1\npeers: [{key: " KEY "}, {key: " KEY "}]", "peers", "more than there is room for"},
+};
+
+int main(void)
+{
+    REQUIRE(sodium_init() >= 0, "libsodium");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct datapath_settings s = {.mtu = 0};
+        char why[CONF_WHY_SIZE] = "";
+        enum err e = datapath_config_read(rows[i].text, &s, why);
+        CHECK((e == ERR_OK) == (rows[i].field == NULL), "row %zu: %s: %s", i, rows[i].why, why);
+        CHECK(rows[i].field == NULL || strstr(why, rows[i].field) != NULL, "row %zu: it names the field: %s", i, why);
+        CHECK(e == ERR_OK || s.peer == NULL, "row %zu: nothing is owned", i);
+        datapath_config_free(&s);
+    }
+    struct datapath_settings s;
+    char why[CONF_WHY_SIZE];
+    REQUIRE(datapath_config_read("key: /k\naddress: [10.9.0.1/24]\npeers: [{key: " KEY ", endpoint: 1.2.3.4:5, allowed: "
+                                 "[10.9.0.2], keepalive: 25}]", &s, why) == ERR_OK, "%s", why);
+    CHECK(s.mtu == DATAPATH_CONFIG_MTU && s.peers_max == DATAPATH_CONFIG_PEERS && s.listen.port == DATAPATH_CONFIG_PORT &&
+              strcmp(s.interface, "cell0") == 0, "the defaults");
+    CHECK(s.addresses == 1 && s.address[0].ip[3] == 1 && s.address[0].bits == 24, "an address keeps its host");
+    CHECK(s.listed == 1 && s.peer[0].peer.persist_ms == 25000 && s.peer[0].peer.endpoint.port == 5 &&
+              s.peer[0].prefixes == 1 && s.peer[0].prefix[0].bits == 32, "and the peer");
+    datapath_config_free(&s);
+    return CHECK_RESULT();
+}

@@ -1,0 +1,172 @@
+/* What `wg` says: a table of requests and answers, and texts of keys, prefixes and places. */
+#include "datapath/uapi.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/bytes.h"
+#include "datapath/text.h"
+#include "tests/support/check.h"
+
+#define KEY_A "b85996fecc9c7f1fc6d2572a76eda11d59bcd20be8e543b15ce4bd85a8e75a33"
+#define KEY_B "58402e695ba1772b1cc9309755f043251ea77fdcf10fbe63989ceb7e19321376"
+#define ZERO "0000000000000000000000000000000000000000000000000000000000000000"
+
+enum { PEERS = 3, ROOM = 8192 };
+
+static char said[ROOM];
+static size_t said_size;
+
+static void put(void *context, const char *text, size_t size)
+{
+    REQUIRE(said_size + size < ROOM, "room");
+    memcpy(said + said_size, text, size);
+    said[said_size += size] = '\0';
+}
+
+/* Rows share a core, top to bottom. */
+static const struct {
+    const char *request;
+    int error;
+    const char *why;
+} rows[] = {
+    {"set=1\npublic_key=" KEY_A "\nendpoint=192.0.2.1:51820\nallowed_ip=10.0.0.1/32\nallowed_ip=fd00::/8\n\n", 0, "a peer"},
+    {"set=1\npublic_key=" KEY_A "\npersistent_keepalive_interval=25\npreshared_key=" KEY_B "\n\n", 0, "more of it"},
+    {"set=1\npublic_key=" KEY_A "\npersistent_keepalive_interval=65536\n\n", EINVAL, "past the limit"},
+    {"set=1\npublic_key=" KEY_A "\npersistent_keepalive_interval=\n\n", EINVAL, "nothing"},
+    {"set=1\npublic_key=" KEY_A "\nprotocol_version=1\n\n", 0, "the one version"},
+    {"set=1\npublic_key=" KEY_A "\nprotocol_version=2\n\n", EPROTONOSUPPORT, "another"},
+    {"set=1\npublic_key=" KEY_A "\nendpoint=example.org:1\n\n", EINVAL, "a name"},
+    {"set=1\npublic_key=" KEY_A "\nendpoint=1.2.3.4:0\n\n", EINVAL, "no port"},
+    {"set=1\npublic_key=" KEY_A "\nallowed_ip=10.0.0.0/33\n\n", EINVAL, "too many bits"},
+    {"set=1\npublic_key=" KEY_A "\nallowed_ip=10.0.0.7/24\n\n", 0, "bits behind are cut, as wg does"},
+    {"set=1\npublic_key=" KEY_A "\nallowed_ip=-10.0.0.0/24\n\n", 0, "one is taken back"},
+    {"set=1\npublic_key=" KEY_A "\nallowed_ip=-10.0.0.0/24\n\n", 0, "also twice"},
+    {"set=1\npublic_key=" KEY_A "\ncolour=red\n\n", EINVAL, "an unknown word"},
+    {"set=1\npublic_key=" KEY_A "\nupdate_only=yes\n\n", EINVAL, "not true"},
+    {"set=1\npublic_key=" ZERO "\n\n", EINVAL, "a key that nobody has"},
+    {"set=1\npublic_key=00\n\n", EINVAL, "no key"},
+    {"set=1\npublic_key=" KEY_B "\nupdate_only=true\nendpoint=1.2.3.4:5\n\n", 0, "a peer that is not there is not made"},
+    {"set=1\npublic_key=" KEY_B "\nremove=true\nendpoint=1.2.3.4:5\n\n", 0, "and one that is removed is gone"},
+    {"set=1\nlisten_port=51820\nfwmark=0\n\n", 0, "what it has"},
+    {"set=1\nlisten_port=51821\n\n", EOPNOTSUPP, "another port"},
+    {"set=1\nlisten_port=70000\n\n", EINVAL, "no port"},
+    {"set=1\nfwmark=1\n\n", EOPNOTSUPP, "a mark"},
+    {"set=1\nprivate_key=" KEY_A "\n\n", EOPNOTSUPP, "another key"},
+    {"set=1\nprivate_key=4\n\n", EINVAL, "no key"},
+    {"set=1\nendpoint=1.2.3.4:5\n\n", EINVAL, "of no peer"},
+    {"set=1\npublic_key\n\n", EPROTO, "no value"},
+    {"set=2\n\n", EPROTO, "another operation"},
+    {"get=1\nx=y\n\n", EPROTO, "more than get"},
+    {"\n\n", EPROTO, "nothing"},
+};
+
+static struct datapath_uapi make(void)
+{
+    static uint8_t secret[32] = {1};
+    struct datapath_config c = {.peers_max = PEERS, .prefixes_max = 8, .mtu = 1420, .pace = datapath_pace_usual(),
+                                .aead = &datapath_aead_sodium, .secret = {1}, .seed = {2}};
+    struct datapath_uapi u = {.peers_max = PEERS, .secret = secret, .port = 51820, .put = put};
+    void *memory = malloc(datapath_core_size(PEERS, 8, 1420));
+
+    REQUIRE(memory != NULL, "memory");
+    REQUIRE(datapath_core_init(memory, &c, (struct datapath_time){.ms = 1}, &u.core) == ERR_OK, "core");
+    return u;
+}
+
+static const char *ask(const struct datapath_uapi *u, const char *request)
+{
+    char text[1024];
+    size_t size = strlen(request);
+
+    memcpy(text, request, size + 1);
+    said_size = 0;
+    REQUIRE(datapath_uapi_is_whole(text, size), "%s", request);
+    datapath_uapi_answer(u, (struct datapath_time){.ms = 5, .wall_ns = 5}, text, size);
+    return said;
+}
+
+static void rows_hold(void)
+{
+    struct datapath_uapi u = make();
+    char expected[32];
+    uint32_t peer;
+    uint8_t key[32];
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        (void)snprintf(expected, sizeof expected, "errno=%d\n\n", -rows[i].error);
+        CHECK(strcmp(ask(&u, rows[i].request), expected) == 0, "row %zu: %s: %s", i, rows[i].why, said);
+    }
+    const char *all = ask(&u, "get=1\n\n");
+    CHECK(strstr(all, "listen_port=51820\npublic_key=" KEY_A "\npreshared_key=" KEY_B "\nprotocol_version=1\n"
+                      "endpoint=192.0.2.1:51820\nlast_handshake_time_sec=0\nlast_handshake_time_nsec=0\ntx_bytes=0\n"
+                      "rx_bytes=0\npersistent_keepalive_interval=25\nallowed_ip=10.0.0.1/32\nallowed_ip=fd00::/8\n"
+                      "errno=0\n\n") != NULL, "%s", all);
+    CHECK(strncmp(all, "private_key=0100", 16) == 0, "the key is told: %s", all);
+    (void)ask(&u, "set=1\npublic_key=" KEY_A "\nreplace_allowed_ips=true\nallowed_ip=10.1.0.0/16\n\n");
+    all = ask(&u, "get=1\n\n");
+    CHECK(strstr(all, "allowed_ip=10.1.0.0/16\nerrno") != NULL && strstr(all, "fd00") == NULL, "replaced: %s", all);
+    (void)ask(&u, "set=1\nreplace_peers=true\npublic_key=" KEY_B "\n\n");
+    all = ask(&u, "get=1\n\n");
+    CHECK(strstr(all, KEY_B) != NULL && strstr(all, KEY_A) == NULL, "all peers replaced: %s", all);
+    (void)ask(&u, "set=1\npublic_key=" KEY_B "\nremove=true\n\n");
+    REQUIRE(bytes_from_hex(KEY_B, key, 32), "key");
+    CHECK(!datapath_core_find(u.core, key, &peer), "removed");
+    char zero[] = "get=1\n\0\n\n";
+    said_size = 0;
+    datapath_uapi_answer(&u, (struct datapath_time){.ms = 5}, zero, sizeof zero - 1);
+    CHECK(strcmp(said, "errno=-71\n\n") == 0, "a zero in it: %s", said);
+    CHECK(!datapath_uapi_is_whole("get=1\n", 6) && !datapath_uapi_is_whole("\n", 1), "not whole yet");
+    free(u.core);
+}
+
+static void texts_hold(void)
+{
+    static const char *const places[] = {"192.0.2.1:51820", "[2001:db8::1]:1", "[fe80::1%2]:65535"};
+    static const char *const bad[] = {"", ":1", "1.2.3.4", "1.2.3.4:", "1.2.3.4:65536", "1.2.3.4:0", "[::1]", "[::1:5", "::1:5",
+                                      "1.2.3.4%1:5", "[fe80::1%x]:5", "a:5", "[]:5", "1.2.3.4:5x"};
+    static const char *const prefixes[] = {"0.0.0.0/0", "10.0.0.1/32", "fd00::/8", "::/0", "2001:db8::1/128"};
+    struct datapath_endpoint at;
+    struct datapath_prefix p;
+    char out[DATAPATH_TEXT_PLACE_SIZE], key_text[DATAPATH_TEXT_KEY_SIZE];
+    uint8_t key[32], back[32], host[16];
+
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        CHECK(datapath_text_read_place(places[i], &at), "%s", places[i]);
+        datapath_text_write_place(&at, out);
+        CHECK(strcmp(out, places[i]) == 0, "%s: %s", places[i], out);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        CHECK(!datapath_text_read_place(bad[i], &at), "%s", bad[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+        CHECK(datapath_text_read_prefix(prefixes[i], &p, NULL), "%s", prefixes[i]);
+        datapath_text_write_prefix(&p, out);
+        CHECK(strcmp(out, prefixes[i]) == 0, "%s: %s", prefixes[i], out);
+    }
+    CHECK(datapath_text_read_prefix("10.9.0.1/24", &p, host) && host[3] == 1 && p.ip[3] == 0 && p.bits == 24, "with a host");
+    CHECK(datapath_text_read_prefix("10.9.0.1", &p, NULL) && p.bits == 32, "an address");
+    CHECK(!datapath_text_read_prefix("10.9.0/24", &p, NULL) && !datapath_text_read_prefix("::/129", &p, NULL) &&
+              !datapath_text_read_prefix("10.0.0.0/", &p, NULL) && !datapath_text_read_prefix("", &p, NULL), "none");
+    randombytes_buf(key, sizeof key);
+    datapath_text_write_key(key, key_text);
+    CHECK(datapath_text_read_key(key_text, back) && memcmp(key, back, 32) == 0, "a key");
+    (void)snprintf(out, sizeof out, "%s\n", key_text);
+    CHECK(datapath_text_read_key(out, back), "with a newline");
+    (void)snprintf(out, sizeof out, "%sx", key_text);
+    CHECK(!datapath_text_read_key(out, back), "with more");
+    key_text[43] = 'A';
+    CHECK(!datapath_text_read_key(key_text, back), "33 bytes");
+    CHECK(!datapath_text_read_key("", back) && !datapath_text_read_key("AAAA", back), "short");
+}
+
+int main(void)
+{
+    REQUIRE(sodium_init() >= 0, "libsodium");
+    rows_hold();
+    texts_hold();
+    return CHECK_RESULT();
+}
