@@ -223,7 +223,12 @@ static void more(struct world *w, uint32_t node, struct quorum_seat *s, const st
     if (sending == NULL || sending->peer != e->peer) {
         return;
     }
+    /* An answer that is there twice brings nothing new: with a chunk for each there would be ever more of them. */
+    bool is_further = e->is_ok && e->index > sending->offset;
     sending->offset = e->is_ok && e->index <= s->blob_size ? e->index : 0;
+    if (!is_further) {
+        return; /* sent again when time has passed */
+    }
     if (sending->offset == s->blob_size) {
         sending->peer = 0;
         *ret = (struct raft_event){.kind = RAFT_EV_SNAPSHOT_SENT, .peer = e->peer, .is_up = true};

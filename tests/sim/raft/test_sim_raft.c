@@ -200,7 +200,7 @@ static bool end(bool is_whole)
         {"entries agreed on", sum.proposals, 20000}, {"elections", sum.elections, 150}, {"reads", sum.read_ready, 1500},
         {"configurations", sum.changes, 200}, {"handovers", sum.transfers, 30}, {"snapshots", sum.snapshots, 500},
         {"installed", sum.installs, 10}, {"found lost", sum.sum.resent, 10}, {"refused", sum.sum.refused, 500},
-        {"torn logs", sum.torn, 2}, {"damaged", sum.damaged, 1}, {"repaired", sum.repaired, 1}, {"disks lost", sum.wiped, 3},
+        {"torn logs", sum.torn, 1}, {"damaged", sum.damaged, 1}, {"repaired", sum.repaired, 1}, {"disks lost", sum.wiped, 3},
         {"new beginnings", sum.rebased, 20}, {"requests of clients", sum.clients.done, 300}, {"unknown", sum.clients.unknown, 5},
         {"answered again", sum.clients.repeats, 3}, {"events watched", sum.clients.watched, 300}, {"compacted away", sum.clients.compacted, 30},
         {"leases", sum.clients.granted, 30}, {"renewed", sum.clients.renewed, 20}, {"ended", sum.clients.ended, 30},
