@@ -22,7 +22,7 @@ enum {
     DHT_DONE_MAX = 8,            /* wishes that end in one step; more wait for the next                     */
     DHT_SECRET_SIZE = 16,
     DHT_PEER_BYTES = 88,         /* memory of a peer in the table, with its place in the order              */
-    DHT_RECORD_BYTES = 104,      /* … of a record, beside its bytes                                         */
+    DHT_RECORD_BYTES = 112,      /* … of a record, beside its bytes                                         */
     DHT_SAVED_MAX = 64,          /* contacts that are saved for the next life                               */
     DHT_BOOTSTRAP_MAX = 16,      /* addresses asked at one time                                             */
 };
@@ -173,7 +173,7 @@ const struct dht_counters *dht_core_counters(const struct dht *d);
 uint32_t dht_core_save(const struct dht *d, struct dht_contact *to, uint32_t most);
 
 /* Record i < dht_core_records, in the order of keys; bytes: DHT_RECORD_MAX, which *ret borrows. */
-void dht_core_look(const struct dht *d, uint64_t now_us, uint32_t i, uint8_t *bytes, struct dht_record *ret);
+void dht_core_look(const struct dht *d, uint32_t i, uint8_t *bytes, struct dht_record *ret);
 
 /* The id of a node: SHA-1 (RFC 3174) of its key. */
 struct dht_id dht_core_id(const struct dht_node *node);

@@ -6,7 +6,7 @@
 #include "dht/bytes.h"
 
 static_assert(DHT_PACKET_HEAD + 10 + DHT_NODES_MAX * DHT_CONTACT_SIZE <= DHT_PACKET_MAX, "a bucket fits a packet");
-static_assert(DHT_PACKET_HEAD + 2 + DHT_ITEMS_MAX * DHT_ITEM_SIZE <= DHT_PACKET_MAX, "as many items as may be fit");
+static_assert(DHT_PACKET_HEAD + 9 + DHT_ITEMS_MAX * DHT_ITEM_SIZE <= DHT_PACKET_MAX, "as many items as may be fit");
 static_assert(DHT_PACKET_HEAD + 23 + DHT_RECORD_MAX <= DHT_PACKET_MAX, "the largest record can be stored");
 static_assert(DHT_PACKET_HEAD + 8 + DHT_RECORD_MAX <= DHT_PACKET_MAX, "… and found");
 
@@ -106,6 +106,7 @@ uint32_t dht_packet_write(struct dht_packet *p, const struct dht_message *m, siz
         written = put_list(&w, m);
         break;
     case DHT_PACKET_WANT:
+        dht_bytes_put_int(&w, m->token, 8);
         written = put_list(&w, m);
         break;
     case DHT_PACKET_STORE:
@@ -235,10 +236,11 @@ static void get_body(struct dht_reader *r, struct dht_message *m)
         m->sum_hash = dht_bytes_get_int(r, 8);
         return;
     case DHT_PACKET_OFFER:
-        get_flags(r, m, DHT_FLAG_MORE);
-        get_list(r, m, 1, DHT_ITEMS_MAX);
+        get_flags(r, m, DHT_FLAG_BACK);
+        get_list(r, m, 0, DHT_ITEMS_MAX);
         return;
     case DHT_PACKET_WANT:
+        m->token = dht_bytes_get_int(r, 8);
         get_list(r, m, 1, DHT_ITEMS_MAX);
         return;
     }

@@ -7,9 +7,10 @@
  *   STORE  token 8, flags 1, expected 8,     STORED  status 1, seq 8, token 8
  *          left 4, size 2, record.h
  *   SUM    count 4, hash 8: of the records that sender and receiver should both hold
- *   OFFER  flags 1, count 1, items of (key 20, tag 8, seq 8)       WANT   count 1, items of the same form
+ *   OFFER  flags 1, count 1, items of (key 20, tag 8, seq 8)       WANT   token 8, count 1, items of the same form
  *
- * PING, FIND, GET and STORE are answered with their transaction; SUM, OFFER and WANT are not, and may be lost. */
+ * PING, FIND, GET and STORE are answered with their transaction, a STORE without one is not; SUM, OFFER and WANT are
+ * not, and may be lost. */
 #ifndef CELL_DHT_PACKET_H
 #define CELL_DHT_PACKET_H
 
@@ -24,7 +25,7 @@ enum {
     DHT_CONTACT_SIZE = DHT_NODE_SIZE + 16 + 2,
     DHT_NODES_MAX = DHT_K,          /* 1,016 bytes                              */
     DHT_ITEM_SIZE = DHT_ID_SIZE + 8 + 8,
-    DHT_ITEMS_MAX = 32,             /* of an OFFER or WANT: 1,160 bytes         */
+    DHT_ITEMS_MAX = 32,             /* of an OFFER or WANT: 1,167 bytes         */
     DHT_VALUES_MAX = 8,             /* of an answer: a service record with an endpoint has about 190 bytes */
 };
 
@@ -45,6 +46,7 @@ enum dht_packet_kind {
 enum dht_packet_flag {
     DHT_FLAG_ABSENT = 1,    /* of NODES: an answer to GET, and the sender holds no such record */
     DHT_FLAG_MORE = 1,      /* of VALUES: there are more, after the tag of the last one        */
+    DHT_FLAG_BACK = 1,      /* of OFFER: whoever gets it is to offer what it has too           */
     DHT_FLAG_CAS = 1,       /* of STORE: only if the sequence held is `expected`; 0: none      */
     DHT_FLAG_CACHE = 2,     /* of STORE: a copy on the way, not for a holder                   */
     DHT_FLAG_REPAIR = 4,    /* of STORE: from one holder to another                            */

@@ -1,0 +1,225 @@
+/* The state of the lookup core, shared by its files and by nobody else. */
+#ifndef CELL_DHT_STATE_H
+#define CELL_DHT_STATE_H
+
+#include "common/base/rate.h"
+#include "common/base/rng.h"
+#include "dht/core.h"
+#include "dht/order.h"
+
+enum {
+    DHT_NOTHING = 0xffff,        /* no index                                                                */
+    DHT_US = 1000,               /* microseconds of a millisecond                                           */
+    DHT_TIMEOUT_LEAST_US = 20000,
+    DHT_TIMEOUT_MOST_US = 2000000,
+    DHT_FAILS_MAX = 3,           /* requests in a row without an answer: gone, where no membership says so  */
+    DHT_FRESH_MS = 10000,        /* heard so lately, a peer is there without being asked                    */
+    DHT_SPARES_BUCKET = 8,       /* that wait for a place in one bucket                                     */
+    DHT_CANDIDATES = 48,         /* of one lookup, on all of its paths                                      */
+    DHT_PATHS_MAX = 4,
+    DHT_CALLS_WISH = 12,         /* requests under way of one wish: a put's holders, and substitutes        */
+    DHT_CALLS_OWN = 16,          /* … of the core's own                                                     */
+    DHT_OWNERS_MAX = 64,         /* records of one service: who looks for it reads them all                 */
+    DHT_PAGES_MAX = 8,           /* answers of one holder to one GET                                        */
+    DHT_CHUNK = 60,              /* bytes of a record in one piece of memory                                */
+    DHT_JOBS_MAX = 16,           /* sweeps over the store that wait                                         */
+    DHT_SWEEP = 64,              /* records looked at in one step                                           */
+    DHT_SWEEP_US = 1000,         /* between two steps of a sweep                                            */
+    DHT_OFFERERS = 3,            /* of the nearest holders of a record: those that offer it after a change  */
+    DHT_OFFERED = 32,            /* nodes that were offered something lately, and may want it               */
+    DHT_OFFERED_MS = 10000,
+    DHT_RATES = 64,              /* sources share so many counts of packets                                 */
+    DHT_VERIFIED = 64,           /* records whose signature is known to be good                             */
+    DHT_TOKEN_MS = 300000,       /* a token is good for this and the next period (BEP 5)                    */
+    DHT_TICK_BITS = 16,          /* `heard` counts 65.5 ms: 8 years in 32 bits                              */
+    DHT_AMPLIFY = 3,             /* an answer to an unproved address over its question                      */
+};
+
+enum dht_peer_flag {
+    DHT_PEER_MEMBER = 1,
+    DHT_PEER_SUSPECT = 2,
+    DHT_PEER_PINGED = 4, /* whether it is there is being asked, for somebody wants its place */
+    DHT_PEER_HINT = 8,   /* its round trip was told, not measured                            */
+};
+
+struct dht_peer {
+    struct dht_id id; /* first: order.h */
+    struct dht_node node;
+    struct dht_address at;
+    uint8_t fails, flags;
+    uint32_t srtt_us, rttvar_us; /* RFC 6298, section 2; 0: not known */
+    uint32_t heard;              /* tick of its last packet           */
+};
+
+struct dht_account {
+    uint64_t tag;
+    uint32_t bytes, records;
+};
+
+struct dht_accounts {
+    struct dht_account *row;
+    uint16_t *order, *vacant;
+    uint32_t count, most;
+};
+
+enum dht_entry_flag {
+    DHT_ENTRY_CACHED = 1,
+    DHT_ENTRY_WITHDRAWN = 2, /* has no value any more */
+};
+
+struct dht_entry {
+    struct dht_id key; /* first: order.h */
+    uint16_t size, flags;
+    uint64_t tag, seq, expire_us;
+    uint32_t chunk;
+    uint16_t owner, source; /* accounts; DHT_NOTHING */
+    uint16_t heap_at;
+};
+
+struct dht_chunk {
+    uint32_t next;
+    uint8_t bytes[DHT_CHUNK];
+};
+
+enum dht_ask {
+    DHT_ASK_NEW,
+    DHT_ASK_OUT,      /* asked                                            */
+    DHT_ASK_SLOW,     /* … and late                                       */
+    DHT_ASK_ANSWERED,
+    DHT_ASK_FAILED,
+};
+
+enum dht_keeping {
+    DHT_KEEP_NONE,
+    DHT_KEEP_SENT,
+    DHT_KEEP_SLOW,
+    DHT_KEEP_ACKED,
+    DHT_KEEP_REFUSED,
+    DHT_KEEP_FAILED,
+};
+
+/* Somebody who may answer a lookup. */
+struct dht_candidate {
+    struct dht_id id;
+    struct dht_contact who;
+    uint64_t token, after;
+    uint16_t serial;
+    uint8_t ask, keeping, path, hop, pages;
+    bool is_absent; /* said so                                  */
+    bool has_value;
+};
+
+enum dht_wish_kind {
+    DHT_WISH_FREE,
+    DHT_WISH_FIND,
+    DHT_WISH_GET,
+    DHT_WISH_PUT,
+};
+
+struct dht_wish {
+    enum dht_wish_kind kind;
+    bool is_storing, is_told, is_own; /* told: its end is; own: nobody waits for it          */
+    bool has_self, has_expected;
+    enum err status;                  /* once it has ended                                   */
+    uint64_t name, end_us;
+    struct dht_id target;
+    uint64_t best_seq, expected, held_seq;
+    uint32_t reads, values;           /* of a PUT: holders that have it                      */
+    uint32_t absent, asked, hops, paths, older, cas, limit;
+    uint16_t serial;
+    uint16_t record_size;             /* of a PUT                                            */
+    uint64_t expire_us;
+    uint32_t count;
+    struct dht_candidate candidate[DHT_CANDIDATES]; /* nearest first                         */
+    uint8_t record[DHT_RECORD_MAX];
+};
+
+/* A request under way. */
+struct dht_call {
+    uint32_t txn; /* 0: free */
+    enum dht_packet_kind kind;
+    bool has_node, is_slow;
+    uint8_t attempts;
+    uint16_t wish, serial; /* DHT_NOTHING: the core's own */
+    struct dht_contact to;
+    uint64_t sent_us;      /* last */
+};
+
+enum dht_job_kind {
+    DHT_JOB_CHANGE, /* who came or went: offer the records this concerns to all of their holders      */
+    DHT_JOB_SUM,    /* tell `who` the sum of the records both should hold                             */
+    DHT_JOB_CHECK,  /* compare its sum with the own one                                               */
+    DHT_JOB_OFFER,  /* offer it these records                                                         */
+};
+
+/* A walk over all records, some in each step. */
+struct dht_job {
+    enum dht_job_kind kind;
+    bool is_back;            /* of OFFER: it is to offer too      */
+    bool is_all;             /* of CHANGE: too many came and went */
+    struct dht_id id;        /* of who                       */
+    struct dht_contact who;
+    struct dht_id from;      /* where the walk goes on       */
+    uint32_t count, theirs_count;
+    uint64_t hash, theirs_hash;
+};
+
+struct dht {
+    struct dht_node self;
+    struct dht_id id;
+    uint8_t secret[DHT_SECRET_SIZE];
+    struct dht_tuning tuning;
+    struct rng rng;
+    uint64_t now_us, wall_s;
+    struct dht_effects *fx;
+    struct dht_counters counters;
+    dht_verify *verify;
+    void *verify_context;
+    /* peers */
+    uint32_t peers_max, members, spares_max, spares;
+    bool is_overflown;           /* there are members that have no place */
+    struct dht_peer *peer, *spare;
+    struct dht_order peers;
+    uint16_t *vacant_peer;
+    uint32_t typical_us;         /* mean of round trips, over all peers */
+    uint32_t refreshed[DHT_BITS]; /* tick */
+    /* records */
+    uint32_t records_max, chunks_max, chunks_used, owner_bytes, source_bytes;
+    struct dht_entry *entry;
+    struct dht_order records;
+    uint16_t *heap, *vacant_entry;
+    struct dht_accounts owners, sources;
+    struct dht_chunk *chunk;
+    uint32_t vacant_chunk;
+    /* wishes and requests */
+    uint32_t wishes_max, wishes, calls_max, calls;
+    struct dht_wish *wish;
+    struct dht_call *call;
+    uint64_t *call_due_us;       /* UINT64_MAX: free */
+    bool is_joining;             /* the way in was asked for, the own place is not found yet */
+    uint64_t ping_us, refresh_us, sync_us;
+    /* comparisons */
+    uint32_t jobs, offered;
+    uint64_t sweep_us;
+    struct dht_job job[DHT_JOBS_MAX]; /* the first one is under way */
+    struct {
+        struct dht_id id;
+        uint64_t until_us;
+    } offer[DHT_OFFERED];
+    /* defence */
+    struct rate rate[DHT_RATES];
+    uint64_t verified[DHT_VERIFIED];
+};
+
+static inline uint32_t dht_state_tick(const struct dht *d)
+{
+    return (uint32_t)(d->now_us >> DHT_TICK_BITS);
+}
+
+/* Whether everybody is known: holders are asked at once, and nothing is looked for. */
+static inline bool dht_state_is_whole(const struct dht *d)
+{
+    return d->members > 0 && !d->is_overflown && 2 * d->members >= d->peers.count;
+}
+
+#endif
