@@ -93,32 +93,39 @@ struct pages {
     struct dht_message page[DHT_K];
 };
 
-static void remember_offer(struct dht *d, const struct dht_id *id)
+static void remember(struct dht *d, struct dht_lately with[DHT_LATELY], const struct dht_id *id)
 {
     uint32_t at = 0;
 
-    while (at < DHT_OFFERED && !dht_id_equal(&d->offer[at].id, id)) {
-        at++;
+    for (uint32_t i = 0; i < DHT_LATELY; i++) {
+        if (dht_id_equal(&with[i].id, id)) {
+            at = i;
+            break;
+        }
+        at = with[i].until_us < with[at].until_us ? i : at; /* the longest ago gives way */
     }
-    at = at < DHT_OFFERED ? at : d->offered++ % DHT_OFFERED;
-    d->offer[at].id = *id;
-    d->offer[at].until_us = d->now_us + (uint64_t)DHT_OFFERED_MS * DHT_US;
+    with[at] = (struct dht_lately){.id = *id, .until_us = d->now_us + (uint64_t)DHT_LATELY_MS * DHT_US};
 }
 
-static bool was_offered(const struct dht *d, const struct dht_id *id)
+static bool is_lately(const struct dht *d, const struct dht_lately with[DHT_LATELY], const struct dht_id *id)
 {
-    for (uint32_t i = 0; i < DHT_OFFERED; i++) {
-        if (d->offer[i].until_us >= d->now_us && dht_id_equal(&d->offer[i].id, id)) {
+    for (uint32_t i = 0; i < DHT_LATELY; i++) {
+        if (with[i].until_us >= d->now_us && dht_id_equal(&with[i].id, id)) {
             return true;
         }
     }
     return false;
 }
 
+bool dht_keep_wanted(const struct dht *d, const struct dht_id *id)
+{
+    return is_lately(d, d->wants, id);
+}
+
 static void send_page(struct dht *d, struct pages *p, uint32_t at)
 {
     d->counters.offers += dht_call_send(d, &p->to[at], &p->page[at], DHT_PACKET_MAX);
-    remember_offer(d, &p->id[at]);
+    remember(d, d->offers, &p->id[at]);
     p->page[at].count = 0;
 }
 
@@ -310,6 +317,7 @@ static void take_offer(struct dht *d, const struct dht_contact *from, const stru
         }
     }
     if (want.count > 0) {
+        remember(d, d->wants, id);
         d->counters.wants += dht_call_send(d, from, &want, DHT_PACKET_MAX);
     }
     if ((m->flags & DHT_FLAG_BACK) != 0 && !has_job(d, DHT_JOB_OFFER, id)) {
@@ -322,7 +330,7 @@ static void give(struct dht *d, const struct dht_contact *from, const struct dht
 {
     uint32_t place;
 
-    for (uint32_t i = 0; i < m->count && was_offered(d, id); i++) {
+    for (uint32_t i = 0; i < m->count && is_lately(d, d->offers, id); i++) {
         const struct dht_entry *e = find_item(d, &m->item[i], &place);
         if (e != NULL && dht_store_left_ms(d, e) > 0) {
             uint8_t bytes[DHT_RECORD_MAX];

@@ -13,6 +13,9 @@ void dht_keep_changed(struct dht *d, const struct dht_contact *who, const struct
 /* A SUM, OFFER or WANT of a node that is known; m of a WANT only if its address is proved. */
 void dht_keep_heard(struct dht *d, const struct dht_contact *from, const struct dht_id *id, const struct dht_message *m);
 
+/* Whether this node lately asked that one for records: what comes is a repair, and not of its own accord. */
+bool dht_keep_wanted(const struct dht *d, const struct dht_id *id);
+
 void dht_keep_clock(struct dht *d);
 uint64_t dht_keep_due_us(const struct dht *d);
 

@@ -6,10 +6,10 @@
 
 /* ---- candidates ------------------------------------------------------------------------------------ */
 
-static bool is_candidate(const struct dht_wish *w, const struct dht_id *id)
+static bool is_candidate(const struct dht_wish *w, const struct dht_node *node)
 {
     for (uint32_t i = 0; i < w->count; i++) {
-        if (dht_id_equal(&w->candidate[i].id, id)) {
+        if (dht_id_same_node(&w->candidate[i].who.node, node)) {
             return true;
         }
     }
@@ -47,10 +47,13 @@ static bool has_room(struct dht_wish *w, const struct dht_id *id, uint32_t path)
 
 void dht_search_add(struct dht *d, struct dht_wish *w, const struct dht_contact *who, uint32_t path, uint32_t hop)
 {
-    struct dht_id id = dht_core_id(&who->node);
     uint32_t at = 0;
 
-    if (dht_id_equal(&id, &d->id) || is_candidate(w, &id) || !has_room(w, &id, path)) {
+    if (is_candidate(w, &who->node)) {
+        return; /* before its id is computed, for most are known */
+    }
+    struct dht_id id = dht_core_id(&who->node);
+    if (dht_id_equal(&id, &d->id) || !has_room(w, &id, path)) {
         return;
     }
     assert(w->count < DHT_CANDIDATES && path < w->paths);

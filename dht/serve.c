@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "dht/call.h"
+#include "dht/keep.h"
 #include "dht/proof.h"
 #include "dht/store.h"
 #include "dht/table.h"
@@ -110,7 +111,8 @@ static enum dht_status store(struct dht *d, const struct dht_contact *from, cons
     if (!dht_proof_is_genuine(d, &r, in->bytes, in->size)) {
         return DHT_STATUS_FORGED;
     }
-    return dht_store_put(d, &r, in->bytes, in->size, &from->node, m->flags, m->seq, ret_seq);
+    uint8_t flags = dht_keep_wanted(d, id) ? m->flags : m->flags & (uint8_t)~DHT_FLAG_REPAIR;
+    return dht_store_put(d, &r, in->bytes, in->size, &from->node, flags, m->seq, ret_seq);
 }
 
 static void answer_store(struct dht *d, const struct dht_contact *from, const struct dht_id *id,

@@ -26,8 +26,8 @@ enum {
     DHT_SWEEP = 64,              /* records looked at in one step                                           */
     DHT_SWEEP_US = 1000,         /* between two steps of a sweep                                            */
     DHT_OFFERERS = 3,            /* of the nearest holders of a record: those that offer it after a change  */
-    DHT_OFFERED = 32,            /* nodes that were offered something lately, and may want it               */
-    DHT_OFFERED_MS = 10000,
+    DHT_LATELY = 32,             /* nodes that were offered something lately, and may want it; or were asked */
+    DHT_LATELY_MS = 10000,
     DHT_RATES = 64,              /* sources share so many counts of packets                                 */
     DHT_VERIFIED = 64,           /* records whose signature is known to be good                             */
     DHT_TOKEN_MS = 300000,       /* a token is good for this and the next period (BEP 5)                    */
@@ -152,6 +152,12 @@ enum dht_job_kind {
     DHT_JOB_OFFER,  /* offer it these records                                                         */
 };
 
+/* With whom something is going on. */
+struct dht_lately {
+    struct dht_id id;
+    uint64_t until_us;
+};
+
 /* A walk over all records, some in each step. */
 struct dht_job {
     enum dht_job_kind kind;
@@ -181,7 +187,7 @@ struct dht {
     struct dht_peer *peer, *spare;
     struct dht_order peers;
     uint16_t *vacant_peer;
-    uint32_t typical_us;         /* mean of round trips, over all peers */
+    uint32_t typical_us, typical_var_us; /* round trips of all peers, as one's */
     uint32_t refreshed[DHT_BITS]; /* tick */
     /* records */
     uint32_t records_max, chunks_max, chunks_used, owner_bytes, source_bytes;
@@ -199,13 +205,10 @@ struct dht {
     bool is_joining;             /* the way in was asked for, the own place is not found yet */
     uint64_t ping_us, refresh_us, sync_us;
     /* comparisons */
-    uint32_t jobs, offered;
+    uint32_t jobs;
     uint64_t sweep_us;
     struct dht_job job[DHT_JOBS_MAX]; /* the first one is under way */
-    struct {
-        struct dht_id id;
-        uint64_t until_us;
-    } offer[DHT_OFFERED];
+    struct dht_lately offers[DHT_LATELY], wants[DHT_LATELY];
     /* defence */
     struct rate rate[DHT_RATES];
     uint64_t verified[DHT_VERIFIED];

@@ -290,7 +290,15 @@ static enum dht_status judge(const struct dht_record *r, const struct dht_entry 
     return old != NULL && r->seq <= old->seq ? DHT_STATUS_OLDER : DHT_STATUS_OK;
 }
 
-static bool has_quota(const struct dht *d, const struct dht_entry *old, uint64_t owner, uint64_t source, uint32_t bytes)
+/* Repairs have an account of their own, half of the store: who repairs did not choose what there is, and whoever fills
+ * others' stores fills this one through them, but no more of it. */
+static uint64_t source_tag(const struct dht *d, const struct dht_node *source, uint8_t flags)
+{
+    return (flags & DHT_FLAG_REPAIR) != 0 ? dht_token_tag(d, "repair", 6) : dht_token_tag(d, source->byte, DHT_NODE_SIZE);
+}
+
+static bool has_quota(const struct dht *d, const struct dht_entry *old, uint64_t owner, uint64_t source, uint32_t most,
+                      uint32_t bytes)
 {
     uint32_t owned = owner == 0 ? 0 : dht_account_bytes(&d->owners, owner);
     uint32_t sent = dht_account_bytes(&d->sources, source);
@@ -301,7 +309,7 @@ static bool has_quota(const struct dht *d, const struct dht_entry *old, uint64_t
     if (old != NULL && d->sources.row[old->source].tag == source) {
         sent -= cost(old->size);
     }
-    return (owner == 0 || owned + bytes <= d->owner_bytes) && sent + bytes <= d->source_bytes;
+    return (owner == 0 || owned + bytes <= d->owner_bytes) && sent + bytes <= most;
 }
 
 static void insert(struct dht *d, const struct dht_record *r, const uint8_t *bytes, size_t size, uint64_t tag,
@@ -331,7 +339,8 @@ enum dht_status dht_store_put(struct dht *d, const struct dht_record *r, const u
 {
     uint64_t tag = dht_record_tag(r), expire_us = d->now_us + (uint64_t)r->left_ms * DHT_US;
     uint64_t owner = r->owner == NULL ? 0 : dht_token_tag(d, r->owner, DHT_OWNER_SIZE);
-    uint64_t sender = dht_token_tag(d, source->byte, DHT_NODE_SIZE);
+    uint64_t sender = source_tag(d, source, flags);
+    uint32_t most = (flags & DHT_FLAG_REPAIR) != 0 ? d->chunks_max / 2 * (uint32_t)sizeof(struct dht_chunk) : d->source_bytes;
     uint32_t place, same;
     bool is_known = find_place(d, r, tag, &place, &same);
     struct dht_entry *old = is_known ? &d->entry[d->records.index[place]] : NULL;
@@ -344,7 +353,7 @@ enum dht_status dht_store_put(struct dht *d, const struct dht_record *r, const u
     if (status != DHT_STATUS_OK) {
         return status;
     }
-    if (!has_quota(d, old, owner, sender, cost(size)) || (old == NULL && same >= DHT_OWNERS_MAX)) {
+    if (!has_quota(d, old, owner, sender, most, cost(size)) || (old == NULL && same >= DHT_OWNERS_MAX)) {
         return DHT_STATUS_QUOTA;
     }
     if (old != NULL) {

@@ -68,7 +68,20 @@ void dht_table_rtt(struct dht *d, struct dht_peer *peer, uint32_t rtt_us)
     } else {
         smooth(&peer->srtt_us, &peer->rttvar_us, rtt_us);
     }
-    d->typical_us = d->typical_us == 0 ? rtt_us : (uint32_t)((31 * (uint64_t)d->typical_us + rtt_us) / 32);
+    if (d->typical_us == 0) {
+        d->typical_us = rtt_us;
+        d->typical_var_us = rtt_us / 2;
+    } else {
+        smooth(&d->typical_us, &d->typical_var_us, rtt_us);
+    }
+}
+
+/* RFC 6298's; a path that never varied still does once: a quarter stands for what was not seen yet. */
+static uint64_t patience_us(uint32_t srtt_us, uint32_t rttvar_us)
+{
+    uint64_t margin_us = 4 * (uint64_t)rttvar_us;
+
+    return srtt_us + (margin_us < srtt_us / 4 ? srtt_us / 4 : margin_us);
 }
 
 uint64_t dht_table_timeout_us(const struct dht *d, const struct dht_peer *peer)
@@ -76,11 +89,9 @@ uint64_t dht_table_timeout_us(const struct dht *d, const struct dht_peer *peer)
     uint64_t us = (uint64_t)d->tuning.timeout_ms * DHT_US;
 
     if (peer != NULL && peer->srtt_us != 0) {
-        /* A path that never varied still does once: a quarter stands for what was not seen yet. */
-        uint64_t margin = 4 * (uint64_t)peer->rttvar_us;
-        us = peer->srtt_us + (margin < peer->srtt_us / 4 ? peer->srtt_us / 4 : margin);
+        us = patience_us(peer->srtt_us, peer->rttvar_us);
     } else if (d->typical_us != 0) {
-        us = 3 * (uint64_t)d->typical_us < us ? 3 * (uint64_t)d->typical_us : us;
+        us = patience_us(d->typical_us, d->typical_var_us); /* as the others are, and as they differ */
     }
     us = us < DHT_TIMEOUT_LEAST_US ? DHT_TIMEOUT_LEAST_US : us;
     return us > DHT_TIMEOUT_MOST_US ? DHT_TIMEOUT_MOST_US : us;

@@ -27,6 +27,20 @@ static void *grown(void *at, size_t size)
 
 /* ---- who is who ------------------------------------------------------------------------------------ */
 
+/* Nodes that follow each other are of different /24. */
+static void set_address(struct dht_address *at, uint32_t node)
+{
+    at->ip[12] = 10;
+    at->ip[13] = (uint8_t)node;
+    at->ip[14] = (uint8_t)(node >> 8);
+    at->ip[15] = (uint8_t)(node >> 16);
+}
+
+uint32_t swarm_at(const struct dht_address *at)
+{
+    return (uint32_t)at->ip[13] | (uint32_t)at->ip[14] << 8 | (uint32_t)at->ip[15] << 16;
+}
+
 struct dht_contact swarm_contact(const struct swarm *s, uint32_t node)
 {
     struct dht_contact c = {.at = {.ip = {[10] = 0xff, [11] = 0xff}, .port = PORT}};
@@ -38,14 +52,14 @@ struct dht_contact swarm_contact(const struct swarm *s, uint32_t node)
     }
     bytes_put_be32(c.node.byte + DHT_NODE_SIZE - 8, s->node[node].life);
     bytes_put_be32(c.node.byte + DHT_NODE_SIZE - 4, node);
-    bytes_put_be32(c.at.ip + 12, UINT32_C(10) << 24 | node);
+    set_address(&c.at, node);
     return c;
 }
 
 /* At an address whoever lives there now gets what is for its key; for another's key it is noise. */
 uint32_t swarm_of(const struct swarm *s, const struct dht_contact *who)
 {
-    uint32_t node = bytes_get_be32(who->at.ip + 12) & 0xffffff;
+    uint32_t node = swarm_at(&who->at);
 
     if (node >= s->nodes || bytes_get_be32(who->node.byte + DHT_NODE_SIZE - 4) != node ||
         bytes_get_be32(who->node.byte + DHT_NODE_SIZE - 8) != s->node[node].life) {
@@ -138,7 +152,7 @@ static void perform(struct swarm *s, uint32_t node)
     for (uint32_t i = 0; i < s->fx.sends; i++) {
         const struct dht_send *out = &s->fx.send[i];
         struct dht_contact to = {.node = out->to, .at = out->at};
-        uint32_t at = bytes_get_be32(out->at.ip + 12) & 0xffffff;
+        uint32_t at = swarm_at(&out->at);
         swarm_send(s, node, out->has_node ? swarm_of(s, &to) : at, out->packet.bytes, out->packet.size);
     }
     for (uint32_t i = 0; i < s->fx.found_count; i++) {

@@ -85,6 +85,7 @@ void swarm_until(struct swarm *s, uint64_t at_us);
 
 struct dht_contact swarm_contact(const struct swarm *s, uint32_t node);
 uint32_t swarm_of(const struct swarm *s, const struct dht_contact *who); /* nodes: nobody who lives */
+uint32_t swarm_at(const struct dht_address *at);                        /* whoever is there        */
 
 /* Put a packet on the wire. */
 void swarm_send(struct swarm *s, uint32_t from, uint32_t to, const uint8_t *bytes, size_t size);
