@@ -14,12 +14,14 @@ static uint32_t number(const struct dht_peer *p)
     return (uint32_t)p->node.byte[0] << 24 | (uint32_t)p->node.byte[1] << 16 | (uint32_t)p->node.byte[2] << 8 | p->node.byte[3];
 }
 
-/* A record held here, which so many members are nearer to than this node. */
-static void hold(struct kit *k, struct kit_record *r, uint32_t nearer)
+/* A record held here, which so many members are nearer to than this node. (Not every number of them occurs: ids are
+ * leaves of a tree.) */
+static void hold(struct kit *k, struct kit_record *r, uint32_t least, uint32_t most)
 {
     uint32_t rank = UINT32_MAX;
 
-    for (uint32_t i = 0; rank != nearer; i++) {
+    for (uint32_t i = 0; rank < least || rank > most; i++) {
+        REQUIRE(i < 10000, "there is a record of rank %u to %u", least, most);
         uint16_t near[DHT_K];
         kit_immutable(r, i, 20, HOUR_MS);
         uint32_t count = dht_table_nearest(k->d, &r->r.key, near, DHT_K - 1);
@@ -53,16 +55,16 @@ static uint32_t count_offers(struct kit *k, uint32_t to)
 static void the_nearest_offer_after_a_death(void)
 {
     static const struct {
-        uint32_t nearer;
+        uint32_t least, most;
         bool offers;
-    } rows[] = {{0, true}, {1, true}, {3, true}, {4, false}, {9, false}}; /* one of those nearer dies */
+    } rows[] = {{0, 0, true}, {1, 1, true}, {3, 3, true}, {4, 4, false}, {10, 14, false}}; /* one of those nearer dies */
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct kit k;
         struct kit_record r;
         uint16_t near[DHT_K];
         kit_open(&k, MEMBERS);
-        hold(&k, &r, rows[i].nearer);
+        hold(&k, &r, rows[i].least, rows[i].most);
         (void)dht_table_nearest(k.d, &r.r.key, near, DHT_REPLICAS);
         go(&k, number(&k.d->peer[near[0]]));
         uint32_t offers = count_offers(&k, UINT32_MAX);
@@ -78,7 +80,7 @@ static void a_death_elsewhere_concerns_nobody(void)
     uint16_t near[DHT_K];
 
     kit_open(&k, MEMBERS);
-    hold(&k, &r, 0);
+    hold(&k, &r, 0, 0);
     CHECK(dht_table_nearest(k.d, &r.r.key, near, DHT_REPLICAS) == DHT_REPLICAS, "holders");
     uint32_t last = number(&k.d->peer[near[DHT_REPLICAS - 2]]), beyond = number(&k.d->peer[near[DHT_REPLICAS - 1]]);
     go(&k, beyond);
@@ -95,7 +97,7 @@ static void whoever_comes_is_offered_its_records(void)
     uint32_t near_one = MEMBERS;
 
     kit_open(&k, MEMBERS);
-    hold(&k, &r, 0);
+    hold(&k, &r, 0, 0);
     for (struct dht_id id = kit_id(near_one); !dht_id_is_nearer(&r.r.key, &id, &k.d->id); id = kit_id(near_one)) {
         near_one++;
     }
@@ -121,7 +123,7 @@ static void an_offer_is_taken_by_holders_alone(void)
     struct dht_message offer = {.kind = DHT_PACKET_OFFER, .count = 3}, out;
 
     kit_open(&k, MEMBERS);
-    hold(&k, &mine, 2);
+    hold(&k, &mine, 1, 4);
     uint32_t i = 1000;
     do {
         kit_immutable(&other, i++, 20, HOUR_MS);
