@@ -226,9 +226,9 @@ static void play_replay(const struct scene_options *o)
             scene_claim(e->found == 0 && swarm_holders(&s, &old.key) == 0, "the dead stay dead");
         }
     }
-    /* A forged newer one, and one whose owner is another. */
+    /* A newer one that its owner did not sign. */
+    swarm_signed(&s, key, DHT_MUTABLE, 7, "where", "new", 3, LIFE_MS, &r);
     key[DHT_OWNER_SIZE] ^= 1;
-    r.seq = 3;
     m.record[0].size = (uint16_t)dht_record_write(&r, bytes);
     (void)dht_packet_write(&p, &m, DHT_PACKET_MAX);
     for (uint32_t i = 1; i < s.nodes; i++) {

@@ -356,6 +356,34 @@ static void strangers_get_little(void)
     kit_close(&k);
 }
 
+/* Whoever is named may be asked; a place in the table needs an answer. */
+static void the_named_are_not_known(void)
+{
+    struct dht_config c = kit_config();
+    struct kit k;
+    struct dht_id target = kit_id(1);
+    struct dht_message m = {.kind = DHT_PACKET_PING, .txn = 1}, out;
+    uint32_t to;
+
+    kit_open_as(&k, &c);
+    CHECK(kit_hear(&k, 50, &m) == ERR_OK && k.d->peers.count == 1, "one is known");
+    CHECK(dht_core_find(k.d, k.now_us, 1, &target, &k.fx) == ERR_OK, "a search");
+    CHECK(kit_sent(&k, DHT_PACKET_FIND, 50, &out, NULL) == 1, "it is asked");
+    m = kit_answer(&out, DHT_PACKET_NODES);
+    m.count = 5;
+    for (uint32_t i = 0; i < m.count; i++) {
+        m.contact[i] = kit_contact(60 + i);
+    }
+    m.contact[4].node = c.node;
+    CHECK(kit_hear(&k, 50, &m) == ERR_OK && k.d->peers.count == 1, "it names others: they are not known for that");
+    CHECK(kit_sent(&k, DHT_PACKET_FIND, UINT32_MAX, &out, &to) == DHT_ALPHA && to >= 60 && to < 64, "they are asked");
+    m = kit_answer(&out, DHT_PACKET_NODES);
+    CHECK(kit_hear(&k, to, &m) == ERR_OK && k.d->peers.count == 2, "who answers is known");
+    kit_wait(&k, 11 * SECOND);
+    CHECK(k.d->peers.count == 2 && k.d->wishes == 0, "and nobody else");
+    kit_close(&k);
+}
+
 static void configs_are_checked(void)
 {
     struct dht_config good = kit_config(), c;
@@ -393,6 +421,7 @@ int main(void)
     wishes_have_limits();
     alone_it_is_its_own_holder();
     strangers_get_little();
+    the_named_are_not_known();
     configs_are_checked();
     return CHECK_RESULT();
 }
