@@ -80,7 +80,7 @@ PLANTS = {
         ("        if (d->refreshed[b] != 0 && dht_state_tick(d) - d->refreshed[b] < age) {", "        if (d->refreshed[b] < age + UINT32_MAX / 2) {")]),
 }
 
-SOURCES = ["dht/*.c", "tests/sim/dht/*.c", "tests/unit/dht/*.c",
+SOURCES = ["dht/*.c", "tests/sim/dht/[ds]*.c", "tests/sim/dht/test_dht_*.c", "tests/unit/dht/*.c",
            *(f"common/base/{b}.c" for b in ("bytes", "err", "name", "rate", "rng"))]
 
 
