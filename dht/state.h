@@ -160,8 +160,7 @@ struct dht {
     struct dht_peer *peer, *spare;
     struct dht_order peers;
     uint16_t *vacant_peer;
-    uint32_t typical_us, typical_var_us; /* round trips of all peers, as one's */
-    uint32_t refreshed[DHT_BITS]; /* tick */
+    uint32_t typical_us, typical_var_us, refreshed[DHT_BITS]; /* round trips of all, as of one; ticks */
     /* records */
     uint32_t records_max, chunks_max, chunks_used, owner_bytes, source_bytes;
     struct dht_entry *entry;
