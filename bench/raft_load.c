@@ -1,15 +1,17 @@
 /* Clients of a raft cell's socket: a number of them share some connections, and each has one request under way. What waits
  * on a connection goes in one envelope, as cells' requests do.
  *
- *   raft_load SOCKET put|get CLIENTS CONNECTIONS SECONDS [VALUE_BYTES] [PID …]     one line of JSON
+ *   raft_load SOCKET put|get|sget CLIENTS CONNECTIONS SECONDS [VALUE_BYTES]     one line of JSON
+ *   raft_load SOCKET fill CLIENTS CONNECTIONS KEYS [VALUE_BYTES]                each key once
  *
- * PID: servers, whose processor time is counted. */
+ * The first second is not counted, but in `total`, and in cpu_us, which is this process's. sget: reads of what the node has. */
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -21,6 +23,7 @@
 #include "proto/envelope.pb-c.h"
 #include "proto/raft.pb-c.h"
 
+enum { OK = 1, NOT_FOUND = 5 }; /* wire numbers of enum err */
 enum { US = 1000000, CONNECTIONS_MAX = 64, CLIENTS_MAX = 4096, KEYS = 10000, IN = 4 << 20, KEY = 12 };
 
 struct client {
@@ -39,10 +42,12 @@ struct connection {
 static struct client client[CLIENTS_MAX];
 static struct connection connection[CONNECTIONS_MAX];
 static uint32_t clients, connections;
-static uint64_t done, failed;
+static uint64_t done, failed, total, worst_us;
+static uint64_t counted_from_us; /* what ends later counts */
+static uint64_t filled, fill;    /* keys made so far, of so many; 0: drawn ones, for a time */
 static struct hist latency;
 static struct rng rng;
-static bool is_put;
+static bool is_put, is_stale;
 static size_t value_size;
 
 static uint64_t now_us(void)
@@ -76,7 +81,7 @@ static size_t make_request(uint8_t *body)
     static uint8_t value[1 << 20];
     char key[KEY + 1];
 
-    (void)snprintf(key, sizeof key, "key-%08" PRIu64, rng_below(&rng, KEYS));
+    (void)snprintf(key, sizeof key, "key-%08" PRIu64, fill > 0 ? filled++ : rng_below(&rng, KEYS));
     if (is_put) {
         Cell__Raft__PutRequest put = CELL__RAFT__PUT_REQUEST__INIT;
         put.key = (ProtobufCBinaryData){KEY, (uint8_t *)key};
@@ -85,6 +90,7 @@ static size_t make_request(uint8_t *body)
     }
     Cell__Raft__GetRequest get = CELL__RAFT__GET_REQUEST__INIT;
     get.key = (ProtobufCBinaryData){KEY, (uint8_t *)key};
+    get.freshness = is_stale ? CELL__RAFT__FRESHNESS__STALE : CELL__RAFT__FRESHNESS__LINEARIZABLE;
     return cell__raft__get_request__pack(&get, body);
 }
 
@@ -98,7 +104,7 @@ static void ask(uint32_t c)
     uint64_t now = now_us();
 
     for (uint32_t i = c; i < clients; i += connections) {
-        if (client[i].waits || all.n_requests == 1024) {
+        if (client[i].waits || all.n_requests == 1024 || (fill > 0 && filled == fill)) {
             continue;
         }
         Cell__Envelope__Request *r = &request[all.n_requests];
@@ -132,13 +138,17 @@ static void take(const uint8_t *bytes, size_t size)
         Cell__Envelope__Reply *r = all->replies[i];
         must(r->id > 0 && r->id <= clients, "an id");
         struct client *k = &client[r->id - 1];
+        bool is_well = r->status == OK || r->status == NOT_FOUND;
+        uint64_t took_us = now - k->began_us;
         k->waits = false;
-        hist_record(&latency, now - k->began_us);
-        done++;
-        if (r->status != 1 && r->status != 5) {
-            if (failed++ == 0) {
-                fprintf(stderr, "status %u: %s\n", r->status, r->message);
-            }
+        total++;
+        if (!is_well && failed++ == 0) {
+            fprintf(stderr, "status %u: %s\n", r->status, r->message);
+        }
+        if (is_well && now >= counted_from_us) {
+            hist_record(&latency, took_us);
+            worst_us = took_us > worst_us ? took_us : worst_us;
+            done++;
         }
     }
     cell__envelope__replies__free_unpacked(all, NULL);
@@ -177,48 +187,23 @@ static void open_all(const char *path)
     }
 }
 
-/* Processor time of a process so far. */
-static uint64_t cpu_us(const char *pid)
+static uint64_t cpu_us(void)
 {
-    char path[64];
-    unsigned long user = 0, system = 0;
+    struct rusage u;
 
-    (void)snprintf(path, sizeof path, "/proc/%s/stat", pid);
-    FILE *f = fopen(path, "r");
-    if (f != NULL) {
-        must(fscanf(f, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) == 2, "stat");
-        (void)fclose(f);
-    }
-    return (user + system) * (US / 100);
+    must(getrusage(RUSAGE_SELF, &u) == 0, "getrusage");
+    return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * US + (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
-int main(int argc, char **argv)
+static void run(uint64_t until_us)
 {
     struct pollfd fd[CONNECTIONS_MAX];
-    uint64_t cpu = 0;
 
-    if (argc < 6) {
-        fprintf(stderr, "usage: raft_load SOCKET put|get CLIENTS CONNECTIONS SECONDS [VALUE_BYTES] [PID ...]\n");
-        return 64;
-    }
-    is_put = strcmp(argv[2], "put") == 0;
-    clients = (uint32_t)strtoul(argv[3], NULL, 10);
-    connections = (uint32_t)strtoul(argv[4], NULL, 10);
-    value_size = argc > 6 ? strtoul(argv[6], NULL, 10) : 256;
-    must(clients > 0 && clients <= CLIENTS_MAX && connections > 0 && connections <= CONNECTIONS_MAX && value_size <= 1 << 20,
-         "sizes");
-    hist_init(&latency);
-    rng_init(&rng, 1);
-    open_all(argv[1]);
-    for (int i = 7; i < argc; i++) {
-        cpu -= cpu_us(argv[i]);
-    }
-    uint64_t began = now_us(), until = began + strtoull(argv[5], NULL, 10) * US;
     for (uint32_t i = 0; i < connections; i++) {
         fd[i] = (struct pollfd){.fd = connection[i].fd, .events = POLLIN};
         ask(i);
     }
-    while (now_us() < until) {
+    while (fill > 0 ? total < fill : now_us() < until_us) {
         (void)poll(fd, connections, 1000);
         for (uint32_t i = 0; i < connections; i++) {
             if (fd[i].revents != 0) {
@@ -227,12 +212,33 @@ int main(int argc, char **argv)
             }
         }
     }
-    uint64_t took = now_us() - began;
-    for (int i = 7; i < argc; i++) {
-        cpu += cpu_us(argv[i]);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 6) {
+        fprintf(stderr, "usage: raft_load SOCKET put|get|sget|fill CLIENTS CONNECTIONS SECONDS|KEYS [VALUE_BYTES]\n");
+        return 64;
     }
-    printf("{\"op\":\"%s\",\"clients\":%u,\"per_s\":%.0f,\"p50_us\":%" PRIu64 ",\"p99_us\":%" PRIu64 ",\"failed\":%" PRIu64
-           ",\"server_cpu_us\":%.2f}\n", argv[2], clients, (double)done * US / (double)took, hist_permille(&latency, 500),
-           hist_permille(&latency, 990), failed, (double)cpu / (double)(done > 0 ? done : 1));
+    uint64_t much = strtoull(argv[5], NULL, 10), began = now_us();
+    fill = strcmp(argv[2], "fill") == 0 ? much : 0;
+    is_put = fill > 0 || strcmp(argv[2], "put") == 0;
+    is_stale = strcmp(argv[2], "sget") == 0;
+    clients = (uint32_t)strtoul(argv[3], NULL, 10);
+    connections = (uint32_t)strtoul(argv[4], NULL, 10);
+    connections = connections < clients ? connections : clients;
+    value_size = argc > 6 ? strtoul(argv[6], NULL, 10) : 256;
+    must(clients > 0 && clients <= CLIENTS_MAX && connections > 0 && connections <= CONNECTIONS_MAX && value_size <= 1 << 20 &&
+         much > 0, "sizes");
+    hist_init(&latency);
+    rng_init(&rng, 1);
+    open_all(argv[1]);
+    counted_from_us = fill > 0 ? began : began + US;
+    run(counted_from_us + much * US);
+    double seconds = (double)(now_us() - counted_from_us) / US;
+    printf("{\"op\":\"%s\",\"clients\":%u,\"done\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"total\":%" PRIu64 ",\"seconds\":%.3f"
+           ",\"per_s\":%.0f,\"p50_us\":%" PRIu64 ",\"p99_us\":%" PRIu64 ",\"max_us\":%" PRIu64 ",\"cpu_us\":%" PRIu64 "}\n",
+           argv[2], clients, done, failed, total, seconds, (double)done / seconds, hist_permille(&latency, 500),
+           hist_permille(&latency, 990), worst_us, cpu_us());
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "cli/paint.h"
 #include "cli/target.h"
 #include "cli/view.h"
+#include "cli/vivaldi.h"
 #include "proto/nodosum.pb-c.h"
 
 enum {
@@ -350,6 +351,9 @@ int cli_cluster_discover(struct cli *cli)
     if (name_ref_parse(cli->args[0], &ref) != ERR_OK || ref.instance >= 0 || ref.node[0] != '\0') {
         return cli_fail_usage(cli, "write a node's name or [NAMESPACE/]CELL in a-z, 0-9, _ and -", "\"%s\" is no name",
                               cli->args[0]);
+    }
+    if (cli_args_has(cli, "nearest")) {
+        return cli_vivaldi_route(cli, cli->args[0], NULL, 0);
     }
     request.name = (char *)cli->args[0];
     int status = connect_to(cli, &ask);

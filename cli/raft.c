@@ -10,10 +10,7 @@
 #include "cli/target.h"
 #include "common/base/bytes.h"
 
-enum {
-    TRIES_MAX = 8,    /* another leader is asked, or one is waited for */
-    RETRY_MS = 100,
-};
+enum { RETRY_MS = 50 };
 
 static int connect_to(struct cli_raft *r, const char *who)
 {
@@ -48,29 +45,58 @@ static bool leader_of(const char *text, char out[NAME_REF_SIZE])
     return name_ref_parse(out, &ref) == ERR_OK;
 }
 
+/* To whoever is said to lead. It may have ended since: then whoever is there is asked anew, after a while. */
+static int follow(struct cli_raft *r, const char *leader)
+{
+    struct cli_target target;
+    struct name_ref ref;
+
+    cli_ask_close(&r->ask);
+    if (name_ref_parse(leader, &ref) == ERR_OK && *ref.node != '\0') {
+        return connect_to(r, leader);
+    }
+    if (!cli_target_socket(r->cli, &ref, &target) ||
+        cli_ask_connect(r->cli, target.who, target.endpoint, &r->ask) != ERR_OK) {
+        r->ask.fd = -1;
+        cli_clock_pause(RETRY_MS);
+    }
+    return CLI_DONE;
+}
+
 int cli_raft_ask(struct cli_raft *r, const char *method, uint32_t number, const ProtobufCMessage *request,
                  ProtobufCMessage **ret)
 {
     const char *at = cli_args_value(r->cli, "at");
-    char text[SP_TEXT_SIZE] = "", leader[NAME_REF_SIZE];
-    int status = r->ask.fd >= 0 ? CLI_DONE : connect_to(r, at != NULL ? at : "raft");
-    enum err e = ERR_OK;
+    char text[SP_TEXT_SIZE] = "", leader[NAME_REF_SIZE] = "";
+    uint64_t end_ms = cli_clock_ms() + r->timeout_ms;
+    enum err e = ERR_NOT_LEADER;
+    int status = CLI_DONE;
 
-    for (int tries = 0; status == CLI_DONE && tries < TRIES_MAX; tries++) {
-        e = cli_ask_try(&r->ask, &cell__raft__raft__descriptor, method, number, request, r->timeout_ms, ret, text);
-        if (e != ERR_NOT_LEADER) {
-            break;
+    /* NOT_LEADER means that nothing was done: asked until somebody leads, or the time is over. */
+    for (uint64_t now_ms = 0; e == ERR_NOT_LEADER && status == CLI_DONE && now_ms < end_ms; now_ms = cli_clock_ms()) {
+        if (*leader != '\0') {
+            status = follow(r, leader);
+        } else if (now_ms != 0) {
+            cli_clock_pause(RETRY_MS);
         }
-        if (leader_of(text, leader)) {
-            status = connect_to(r, leader);
-        } else {
-            cli_clock_pause(RETRY_MS << tries); /* nobody leads yet */
+        if (status == CLI_DONE && r->ask.fd < 0) {
+            status = connect_to(r, at != NULL ? at : "raft");
+        }
+        if (status == CLI_DONE) {
+            e = cli_ask_try(&r->ask, &cell__raft__raft__descriptor, method, number, request, r->timeout_ms, ret, text);
+        }
+        if (e == ERR_NOT_LEADER && !leader_of(text, leader)) {
+            *leader = '\0';
         }
     }
-    if (status != CLI_DONE) {
+    if (status != CLI_DONE || e == ERR_OK) {
         return status;
     }
-    return e == ERR_OK ? CLI_DONE : cli_ask_explain(r->cli, &r->ask, method, e, text);
+    if (e == ERR_NOT_LEADER) {
+        return cli_fail(r->cli, e, "most of the members must be there: see `cell raft members --at raft.0` and `cell status raft`",
+                        "%s.%s: nobody leads, for %" PRIu32 " s", r->ask.who, method, r->timeout_ms / 1000);
+    }
+    return cli_ask_explain(r->cli, &r->ask, method, e, text);
 }
 
 int cli_raft_number(struct cli *cli, const char *text, const char *what, uint64_t *ret)
@@ -134,7 +160,7 @@ void cli_raft_print(struct cli *cli, const Cell__Raft__Pair *p, bool with_key)
 {
     (void)cli;
     if (!with_key) {
-        (void)fwrite(p->value.data, 1, p->value.len, stdout);
+        (void)fwrite(p->value.len > 0 ? (const char *)p->value.data : "", 1, p->value.len, stdout);
         putchar('\n');
         return;
     }

@@ -37,6 +37,20 @@ static int print_followers(struct cli *cli, const Cell__Raft__StatusReply *s)
     return print_table(cli, &t);
 }
 
+/* What an etcd cluster says of itself is less, and its own. */
+static void print_etcd(const Cell__Raft__StatusReply *s)
+{
+    char live[SIZE_TEXT], file[SIZE_TEXT];
+
+    cli_view_size(s->live_bytes, live, sizeof live);
+    cli_view_size(s->held_bytes, file, sizeof file);
+    printf("an etcd cluster: index %" PRIu64 ", applied %" PRIu64 "\nstore %" PRIu64 " keys, %s in use of a file of %s, revision %" PRIu64
+           "\n%s", s->committed, s->applied, s->keys, live, file, s->revision, *s->trouble != '\0' ? "trouble: " : "");
+    if (*s->trouble != '\0') {
+        puts(s->trouble);
+    }
+}
+
 static int print_status(struct cli *cli, const Cell__Raft__StatusReply *s)
 {
     char live[SIZE_TEXT], quota[SIZE_TEXT], log[SIZE_TEXT];
@@ -46,6 +60,10 @@ static int print_status(struct cli *cli, const Cell__Raft__StatusReply *s)
     cli_view_size(s->log_bytes, log, sizeof log);
     printf("%s (%016" PRIx64 ") of cluster %016" PRIx64 ": %s in term %" PRIu64 ", leader %s\n", s->name, s->id, s->cluster,
            s->role, s->term, *s->leader_name != '\0' ? s->leader_name : "unknown");
+    if (strcmp(s->engine, "etcd") == 0) {
+        print_etcd(s);
+        return CLI_DONE;
+    }
     printf("log %" PRIu64 " to %" PRIu64 ", durable %" PRIu64 ", committed %" PRIu64 ", applied %" PRIu64 ", snapshot %" PRIu64
            ", %s on disk\n", s->first, s->last, s->durable, s->committed, s->applied, s->snapshot_index, log);
     printf("store %" PRIu64 " keys, %s of %s, revision %" PRIu64 ", compacted %" PRIu64 ", %" PRIu64 " leases, %" PRIu64
@@ -211,6 +229,9 @@ int cli_raft_compact(struct cli_raft *r)
     ProtobufCMessage *message;
     int status = cli_raft_number(r->cli, r->cli->args[1], "revision", &ask.revision);
 
+    if (status == CLI_DONE && ask.revision == 0) {
+        status = cli_fail_usage(r->cli, "`cell raft status` shows today's", "nothing was before revision 1: name a later one");
+    }
     if (status == CLI_DONE) {
         status = cli_raft_ask(r, "Compact", CELL__RAFT__OP__OP_COMPACT, &ask.base, &message);
     }

@@ -212,6 +212,23 @@ static int range_pages(struct cli_raft *r, Cell__Raft__RangeRequest *ask, struct
     return CLI_DONE;
 }
 
+/* The END of a command that takes KEY [END]. */
+static int span_end(struct cli_raft *r, ProtobufCBinaryData *ret)
+{
+    if (r->cli->arg_count < 3) {
+        return CLI_DONE;
+    }
+    if (cli_args_has(r->cli, "prefix")) {
+        return cli_fail_usage(r->cli, NULL, "a range has an END or is a --prefix, not both");
+    }
+    if (strcmp(r->cli->args[2], r->cli->args[1]) <= 0) {
+        return cli_fail_usage(r->cli, NULL, "END \"%s\" does not come after KEY \"%s\": there is nothing between them",
+                              r->cli->args[2], r->cli->args[1]);
+    }
+    *ret = cli_raft_bytes(r->cli->args[2]);
+    return CLI_DONE;
+}
+
 int cli_raft_range(struct cli_raft *r)
 {
     Cell__Raft__RangeRequest ask = CELL__RAFT__RANGE_REQUEST__INIT;
@@ -222,10 +239,10 @@ int cli_raft_range(struct cli_raft *r)
     ask.is_prefix = cli_args_has(r->cli, "prefix");
     ask.keys_only = cli_args_has(r->cli, "keys-only");
     ask.freshness = cli_args_has(r->cli, "stale") ? CELL__RAFT__FRESHNESS__STALE : CELL__RAFT__FRESHNESS__LINEARIZABLE;
-    if (r->cli->arg_count > 2) {
-        ask.end = cli_raft_bytes(r->cli->args[2]);
+    int status = span_end(r, &ask.end);
+    if (status == CLI_DONE) {
+        status = cli_raft_option(r->cli, "revision", &ask.revision);
     }
-    int status = cli_raft_option(r->cli, "revision", &ask.revision);
     if (status == CLI_DONE) {
         status = cli_raft_option(r->cli, "limit", &limit);
     }
@@ -257,10 +274,10 @@ int cli_raft_del(struct cli_raft *r)
     ask.key = cli_raft_bytes(r->cli->args[1]);
     ask.is_prefix = cli_args_has(r->cli, "prefix");
     ask.with_previous = cli_args_has(r->cli, "previous");
-    if (r->cli->arg_count > 2) {
-        ask.end = cli_raft_bytes(r->cli->args[2]);
+    int status = span_end(r, &ask.end);
+    if (status == CLI_DONE) {
+        status = cli_raft_ask(r, "Delete", CELL__RAFT__OP__OP_DELETE, &ask.base, &message);
     }
-    int status = cli_raft_ask(r, "Delete", CELL__RAFT__OP__OP_DELETE, &ask.base, &message);
     if (status != CLI_DONE) {
         return status;
     }
@@ -320,15 +337,15 @@ int cli_raft_watch(struct cli_raft *r)
 {
     Cell__Raft__WatchRequest ask = CELL__RAFT__WATCH_REQUEST__INIT;
     uint64_t left = UINT64_MAX;
-    int status = cli_raft_option(r->cli, "revision", &ask.from);
+    int status = span_end(r, &ask.end);
 
+    if (status == CLI_DONE) {
+        status = cli_raft_option(r->cli, "revision", &ask.from);
+    }
     ask.key = cli_raft_bytes(r->cli->args[1]);
     ask.is_prefix = cli_args_has(r->cli, "prefix");
     ask.with_previous = cli_args_has(r->cli, "previous");
     ask.wait_ms = POLL_MS;
-    if (r->cli->arg_count > 2) {
-        ask.end = cli_raft_bytes(r->cli->args[2]);
-    }
     if (status == CLI_DONE) {
         status = cli_raft_option(r->cli, "limit", &left);
     }

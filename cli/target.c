@@ -81,13 +81,12 @@ bool cli_target_socket(struct cli *cli, const struct name_ref *ref, struct cli_t
 
 /* ---- by the nucleus ------------------------------------------------------------------------- */
 
-static int not_running(struct cli *cli, const struct name_ref *ref, const char *why)
+static int not_running(struct cli *cli, const char *name)
 {
-    char name[NAME_REF_SIZE], hint[CLI_HINT_SIZE];
+    char hint[CLI_HINT_SIZE];
 
-    name_ref_format(ref, name);
     snprintf(hint, sizeof hint, "see `cell status %s`, start it with `cell start %s`", name, name);
-    return cli_fail(cli, ERR_UNAVAILABLE, hint, "%s: %s", name, why);
+    return cli_fail(cli, ERR_UNAVAILABLE, hint, "%s: no instance of it is running", name);
 }
 
 /* The healthiest, then the least busy. */
@@ -174,6 +173,32 @@ static int look_here(struct cli *cli, struct cli_ask *ask, const char *name, boo
     return CLI_DONE;
 }
 
+/* Whether the manifest has it; an answer that says nothing of that counts as yes. */
+static bool is_known(struct cli_ask *ask, const char *name)
+{
+    Cell__Nucleus__StatusRequest request = CELL__NUCLEUS__STATUS_REQUEST__INIT;
+    char text[SP_TEXT_SIZE] = "";
+    ProtobufCMessage *message = NULL;
+
+    request.target = (char *)name;
+    enum err e = cli_ask_try(ask, &cell__nucleus__nucleus__descriptor, "Status", CELL__NUCLEUS__OP__OP_STATUS,
+                             &request.base, CLI_DEADLINE_MS, &message, text);
+    if (e == ERR_OK) {
+        cli_ask_free(message);
+    }
+    return e != ERR_NOT_FOUND;
+}
+
+static int unknown(struct cli *cli, const struct name_ref *ref, const char *name)
+{
+    bool is_fabric = strcmp(ref->cell, NAME_GATEWAY) == 0 || strcmp(ref->cell, "nodosum") == 0;
+
+    return cli_fail(cli, ERR_NOT_FOUND,
+                    is_fabric ? "other nodes are reached by nodosum and gateway: add them to the manifest, then `cell apply` it"
+                              : "`cell status` lists what there is",
+                    "no cell %s in the manifest of this node", name);
+}
+
 static int resolve(struct cli *cli, struct cli_ask *ask, const struct name_ref *ref, bool is_anywhere,
                    struct cli_target *ret)
 {
@@ -189,7 +214,7 @@ static int resolve(struct cli *cli, struct cli_ask *ask, const struct name_ref *
         }
     }
     if (status == CLI_DONE && ret->endpoint[0] == '\0') {
-        status = not_running(cli, ref, "no instance of it is running");
+        status = is_known(ask, name) ? not_running(cli, name) : unknown(cli, ref, name);
     }
     return status;
 }

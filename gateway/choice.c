@@ -30,6 +30,17 @@ uint32_t gateway_choice_measured_us(const struct gateway_candidate *k, uint64_t 
     return sorted[count / 2];
 }
 
+uint32_t gateway_choice_way_us(const struct gateway_candidate *k)
+{
+    uint32_t count = k->samples < GATEWAY_CHOICE_SAMPLES ? k->samples : GATEWAY_CHOICE_SAMPLES, least_us = UINT32_MAX;
+
+    for (uint32_t i = 0; i < count; i++) {
+        least_us = k->sample_us[i] < least_us ? k->sample_us[i] : least_us;
+    }
+    bool is_shown = count > 0 && k->said.latency_us > 0 && (uint64_t)k->said.latency_us * GATEWAY_CHOICE_WAY_PARTS <= least_us;
+    return is_shown ? least_us - k->said.latency_us : 0;
+}
+
 uint32_t gateway_choice_latency_us(const struct gateway_candidate *k, uint64_t now_ms)
 {
     uint32_t measured_us = gateway_choice_measured_us(k, now_ms);
@@ -37,7 +48,8 @@ uint32_t gateway_choice_latency_us(const struct gateway_candidate *k, uint64_t n
     if (measured_us > 0) {
         return measured_us;
     }
-    return k->said.rtt_us == 0 ? 0 : k->said.rtt_us + k->said.latency_us;
+    uint32_t rtt_us = k->said.rtt_us != 0 ? k->said.rtt_us : k->estimated_us;
+    return rtt_us == 0 ? 0 : rtt_us + k->said.latency_us;
 }
 
 uint32_t gateway_choice_score(const struct gateway_candidate *k)

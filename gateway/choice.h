@@ -1,8 +1,9 @@
 /* Which node gets a request for a cell that several have. Pure: no clock, no I/O, no memory of its own.
  *
- * What membership says of a node (round trip, score, latency inside) counts until this gateway has calls of its own to
- * judge by: then the median of the last ones does, caller to answer, for as long as they are fresh. A node that failed
- * is left alone for a while that doubles. Those that cost about the same take turns. */
+ * What membership says of a node (round trip, score, latency inside; where nobody measured the round trip, what network
+ * coordinates predict) counts until this gateway has calls of its own to judge by: then the median of the last ones does,
+ * caller to answer, for as long as they are fresh. A node that failed is left alone for a while that doubles. Those that
+ * cost about the same take turns. */
 #ifndef CELL_GATEWAY_CHOICE_H
 #define CELL_GATEWAY_CHOICE_H
 
@@ -20,6 +21,7 @@ enum {
     GATEWAY_CHOICE_REST_MAX_MS = 10000,
     GATEWAY_CHOICE_SCORE_ONE = 100,    /* of who never fails                                                  */
     GATEWAY_CHOICE_ALIKE_PERCENT = 20, /* dearer than the cheapest by so much at most: takes turns with it    */
+    GATEWAY_CHOICE_WAY_PARTS = 5,      /* of a call, one part of which may be the time inside: gateway_choice_way_us */
     GATEWAY_CHOICE_NONE = UINT32_MAX,
 };
 
@@ -36,6 +38,7 @@ struct gateway_offer {
 struct gateway_candidate {
     struct gateway_offer said;
     uint32_t sample_us[GATEWAY_CHOICE_SAMPLES]; /* ring */
+    uint32_t estimated_us;  /* the round trip, while nobody has measured it; 0: not known either */
     uint32_t samples;       /* so far           */
     uint64_t sampled_ms;    /* the last of them */
     uint32_t success;       /* of its calls, thousandths, the last ones count most */
@@ -66,6 +69,10 @@ void gateway_choice_failed(struct gateway_candidate *k, uint64_t now_ms);
 
 /* Median of what was measured; 0: nothing, or not lately. */
 uint32_t gateway_choice_measured_us(const struct gateway_candidate *k, uint64_t now_ms);
+
+/* The round trip as the shortest of the last calls show it: without the time inside, and only where that is a fifth of it
+ * at most. 0: they do not show it. */
+uint32_t gateway_choice_way_us(const struct gateway_candidate *k);
 
 /* What calls cost there: as measured, or as said; 0: nothing is known. */
 uint32_t gateway_choice_latency_us(const struct gateway_candidate *k, uint64_t now_ms);

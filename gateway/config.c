@@ -5,8 +5,8 @@
 
 struct export_entry {
     const char *cell;
-    const char **nodes;
-    uint32_t nodes_count;
+    const char **nodes, **callers;
+    uint32_t nodes_count, callers_count;
 };
 
 struct document {
@@ -24,6 +24,7 @@ static const cyaml_schema_field_t export_fields[] = {
     CYAML_FIELD_STRING_PTR("cell", CYAML_FLAG_POINTER, struct export_entry, cell, 0, CYAML_UNLIMITED),
     CYAML_FIELD_SEQUENCE("nodes", CYAML_FLAG_POINTER, struct export_entry, nodes, &text_entry, 1,
                          GATEWAY_EXPORTS_NODES_MAX),
+    CYAML_FIELD_SEQUENCE("callers", OPTIONAL, struct export_entry, callers, &text_entry, 1, GATEWAY_EXPORTS_CALLERS_MAX),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t export_entry = {
@@ -44,6 +45,9 @@ static enum err take_exports(const struct document *d, struct gateway_config *c,
         if (gateway_exports_add(&c->exports, one->cell, one->nodes, one->nodes_count) != ERR_OK) {
             return conf_refuse(why, "exports", one->cell,
                                "a cell of this node with the nodes that may reach it: {cell: greeter, nodes: [db-2]}");
+        }
+        if (gateway_exports_narrow(&c->exports, one->callers, one->callers_count) != ERR_OK) {
+            return conf_refuse(why, "callers", one->cell, "the cells of those nodes that may reach it: [shop, lab/raft]");
         }
     }
     return ERR_OK;

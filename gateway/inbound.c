@@ -147,6 +147,14 @@ static void on_part(void *context, const uint8_t *body, size_t size)
 
 /* ---- who may what ------------------------------------------------------------------------------ */
 
+/* "namespace/cell", and nothing shorter or longer. */
+static bool is_cell(const char *text)
+{
+    struct name_ref ref;
+
+    return name_ref_parse(text, &ref) == ERR_OK && ref.space[0] != '\0' && ref.instance < 0 && ref.node[0] == '\0';
+}
+
 /* Why this node does not get to its cell, or ERR_OK and its name here. One answer for what is not there and what
  * is not exported: names are not to be guessed. */
 static enum err judge(const struct gateway_in *in, const Cell__Envelope__Request *r, char ret_target[NAME_REF_SIZE],
@@ -159,7 +167,11 @@ static enum err judge(const struct gateway_in *in, const Cell__Envelope__Request
         *ret_text = "the route is no cell of this node"; /* nobody's requests are passed on to third nodes */
         return ERR_INVALID;
     }
-    if (!gateway_exports_allow(&s->config->exports, &ref, cell_space(s->cell), in->node)) {
+    if (r->from_cell[0] != '\0' && !is_cell(r->from_cell)) {
+        *ret_text = "whose request it is says no cell";
+        return ERR_INVALID;
+    }
+    if (!gateway_exports_allow(&s->config->exports, &ref, cell_space(s->cell), in->node, r->from_cell)) {
         *ret_text = "this node does not export such a cell to yours";
         return ERR_DENIED;
     }
@@ -180,7 +192,7 @@ static enum err ask(struct one *one, const char *target, const Cell__Envelope__R
                 .is_idempotent = r->repeatable, .credit = takes_parts ? r->credit : 0, .holds_credit = true,
                 .ret_id = &one->asked},
         .body = r->body.data, .size = r->body.len, .schema = r->schema, .key = r->idempotency_key.data,
-        .key_size = r->idempotency_key.len, .trace = r->trace.len == CALL_TRACE_LEN ? r->trace.data : NULL,
+        .key_size = r->idempotency_key.len, .from_cell = r->from_cell, .from_node = one->in->node, .trace = r->trace.len == CALL_TRACE_LEN ? r->trace.data : NULL,
         .done = on_answer, .part = takes_parts ? on_part : NULL};
 
     return cell_ask_packed(one->in->shell->cell, &packed);

@@ -7,13 +7,23 @@
 #include "common/run/log.h"
 #include "proto/nodosum.ops.h"
 #include "proto/nodosum.pb-c.h"
+#include "proto/vivaldi.ops.h"
+#include "proto/vivaldi.pb-c.h"
 
 struct gateway_name {
     char name[GATEWAY_NAMES_SIZE];
     struct gateway_choice choice;
-    bool is_asking;
+    bool is_asking, is_estimating;
     uint64_t fresh_until_ms, used_ms;
     struct gateway_waiter *waiting; /* in the order they came */
+};
+
+/* Nodes without a measured round trip, of which vivaldi was asked how far they are. */
+struct estimating {
+    struct gateway_shell *shell;
+    struct gateway_name *name;
+    uint32_t count;
+    char node[GATEWAY_CHOICE_MAX][NAME_SIZE];
 };
 
 /* Of which membership was asked about. */
@@ -45,6 +55,95 @@ static void release(struct gateway_name *n)
         w->found(w->context, n); /* it may ask again, and its waiter is gone */
         w = next;
     }
+}
+
+/* ---- how far the others are -------------------------------------------------------------------- */
+
+/* Only what nobody measured is told by coordinates; calls of our own count before both (choice.h). */
+static void on_estimates(void *context, enum err e, const struct ProtobufCMessage *message, const char *text)
+{
+    struct estimating *asked = context;
+    struct gateway_choice *choice = &asked->name->choice;
+    const Cell__Vivaldi__EstimateReply *reply = (const Cell__Vivaldi__EstimateReply *)message;
+
+    asked->name->is_estimating = false;
+    if (e != ERR_OK) {
+        asked->shell->estimates_ms = cell_now_ms(asked->shell->cell) + GATEWAY_ESTIMATES_AGAIN_MS;
+        log_debug("GATEWAY-UNESTIMATED", "error=%s why=\"%.96s\" effect=\"nodes that were not measured count as 50 ms away\"", err_name(e), text);
+    }
+    for (size_t i = 0; e == ERR_OK && i < reply->n_estimates && i < asked->count; i++) {
+        const Cell__Vivaldi__Estimate *one = reply->estimates[i];
+        uint32_t at = gateway_choice_find(choice, asked->node[i]);
+        if (at != GATEWAY_CHOICE_NONE && choice->item[at].said.rtt_us == 0 && one->rtt_ms > 0 && one->rtt_ms < GATEWAY_ESTIMATE_MAX_MS) {
+            choice->item[at].estimated_us = (uint32_t)(one->rtt_ms * 1000);
+        }
+    }
+    free(asked);
+}
+
+/* Ask without waiting: this time the others' order is as membership has it. Without vivaldi it stays so. */
+static void estimate(struct gateway_shell *s, struct gateway_name *n, const Cell__Nodosum__DiscoverReply *found)
+{
+    Cell__Vivaldi__EstimateRequest request = CELL__VIVALDI__ESTIMATE_REQUEST__INIT;
+    Cell__Vivaldi__Subject subject[GATEWAY_CHOICE_MAX], *slot[GATEWAY_CHOICE_MAX];
+    struct estimating *asked = n->is_estimating || cell_now_ms(s->cell) < s->estimates_ms ? NULL : malloc(sizeof *asked);
+
+    if (asked == NULL) {
+        return;
+    }
+    *asked = (struct estimating){.shell = s, .name = n};
+    for (size_t i = 0; i < found->n_found && asked->count < GATEWAY_CHOICE_MAX; i++) {
+        const Cell__Nodosum__Found *f = found->found[i];
+        if (f->rtt_us == 0 && gateway_choice_find(&n->choice, f->node) != GATEWAY_CHOICE_NONE) {
+            subject[asked->count] = (Cell__Vivaldi__Subject)CELL__VIVALDI__SUBJECT__INIT;
+            subject[asked->count].id = f->id;
+            subject[asked->count].place = f->place;
+            slot[asked->count] = &subject[asked->count];
+            (void)snprintf(asked->node[asked->count++], NAME_SIZE, "%s", f->node);
+        }
+    }
+    request.subjects = slot;
+    request.n_subjects = asked->count;
+    const struct cell_ask out = {
+        .target = "vivaldi", .operation = CELL__VIVALDI__OP__OP_ESTIMATE, .request = &request.base,
+        .reply = &cell__vivaldi__estimate_reply__descriptor, .deadline_ms = GATEWAY_MEMBERSHIP_MS, .done = on_estimates,
+        .context = asked, .is_idempotent = CELL__VIVALDI__ESTIMATE__IS_IDEMPOTENT, .is_hasty = true};
+    n->is_estimating = asked->count > 0 && cell_ask(s->cell, &out) == ERR_OK;
+    if (!n->is_estimating) {
+        free(asked);
+    }
+}
+
+static void on_observed(void *context, enum err e, const struct ProtobufCMessage *message, const char *text)
+{
+    struct gateway_shell *s = context;
+
+    (void)message;
+    if (e != ERR_OK) {
+        s->estimates_ms = cell_now_ms(s->cell) + GATEWAY_ESTIMATES_AGAIN_MS;
+        log_debug("GATEWAY-UNOBSERVED", "error=%s why=\"%.96s\"", err_name(e), text);
+    }
+}
+
+/* What calls show of the way is told to who makes coordinates, once for all the calls that are remembered. */
+static void observe(struct gateway_shell *s, const struct gateway_candidate *k)
+{
+    Cell__Vivaldi__ObserveRequest request = CELL__VIVALDI__OBSERVE_REQUEST__INIT;
+    Cell__Vivaldi__Observation seen = CELL__VIVALDI__OBSERVATION__INIT, *slot = &seen;
+    const struct gateway_node *node = gateway_nodes_known(s, k->said.node);
+
+    seen.rtt_us = gateway_choice_way_us(k);
+    if (node == NULL || seen.rtt_us == 0 || k->samples % GATEWAY_CHOICE_SAMPLES != 0 || cell_now_ms(s->cell) < s->estimates_ms) {
+        return;
+    }
+    seen.id = (ProtobufCBinaryData){sizeof node->id, (uint8_t *)node->id};
+    request.seen = &slot;
+    request.n_seen = 1;
+    const struct cell_ask out = {
+        .target = "vivaldi", .operation = CELL__VIVALDI__OP__OP_OBSERVE, .request = &request.base,
+        .reply = &cell__vivaldi__observe_reply__descriptor, .deadline_ms = GATEWAY_MEMBERSHIP_MS, .done = on_observed,
+        .context = s, .is_idempotent = CELL__VIVALDI__OBSERVE__IS_IDEMPOTENT, .is_hasty = true};
+    (void)!cell_ask(s->cell, &out); /* not told: the next calls show it again */
 }
 
 /* ---- what membership says ---------------------------------------------------------------------- */
@@ -87,6 +186,7 @@ static void on_found(void *context, enum err e, const struct ProtobufCMessage *r
     n->fresh_until_ms = cell_now_ms(s->cell) + GATEWAY_FRESH_MS;
     if (e == ERR_OK) {
         learn(s, n, (const Cell__Nodosum__DiscoverReply *)reply);
+        estimate(s, n, (const Cell__Nodosum__DiscoverReply *)reply);
     } else if (n->choice.count > 0) {
         log_warn("GATEWAY-LAST-KNOWN", "cell=%s nodes=%u error=%s why=\"%.96s\"", n->name, n->choice.count, err_name(e), text);
     }
@@ -138,7 +238,7 @@ static struct gateway_name *name_for(struct gateway_shell *s, const struct name_
         if (strcmp(n->name, name) == 0) {
             return n;
         }
-        if (!n->is_asking && (place_at == GATEWAY_NAMES_MAX || n->used_ms < s->names[place_at]->used_ms)) {
+        if (!n->is_asking && !n->is_estimating && (place_at == GATEWAY_NAMES_MAX || n->used_ms < s->names[place_at]->used_ms)) {
             place_at = i;
         }
     }
@@ -193,6 +293,7 @@ void gateway_names_saw(struct gateway_shell *s, const struct name_ref *ref, cons
     }
     if (is_well) {
         gateway_choice_took(&n->choice.item[at], took_us, now_ms);
+        observe(s, &n->choice.item[at]);
     } else {
         gateway_choice_failed(&n->choice.item[at], now_ms);
     }

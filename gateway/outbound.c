@@ -250,12 +250,25 @@ static bool on_part(void *context, const uint8_t *body, size_t size)
 
 /* ---- a try ------------------------------------------------------------------------------------- */
 
+/* Whose request it is, as our door attests it: this node's word to the others. "": the operator's. */
+static const char *whose(const struct cell_call *call, char out[CALL_FROM_SIZE])
+{
+    struct cell_caller caller;
+
+    cell_call_caller(call, &caller);
+    out[0] = '\0';
+    if (!caller.is_operator) {
+        (void)snprintf(out, CALL_FROM_SIZE, "%.*s/%.*s", NAME_MAX_LEN, caller.space, NAME_MAX_LEN, caller.cell);
+    }
+    return out;
+}
+
 static enum err pack(const struct gateway_out *out, uint8_t **ret, size_t *ret_size)
 {
     Cell__Envelope__Requests requests = CELL__ENVELOPE__REQUESTS__INIT;
     Cell__Envelope__Request one = CELL__ENVELOPE__REQUEST__INIT, *slot = &one;
     struct name_ref ref = out->ref;
-    char route[NAME_REF_SIZE];
+    char route[NAME_REF_SIZE], from[CALL_FROM_SIZE];
 
     (void)snprintf(ref.node, sizeof ref.node, "%s", out->node);
     name_ref_format(&ref, route);
@@ -270,6 +283,7 @@ static enum err pack(const struct gateway_out *out, uint8_t **ret, size_t *ret_s
     one.body.len = out->request.size;
     one.idempotency_key.data = (uint8_t *)cell_call_key(out->call, &one.idempotency_key.len);
     one.trace.data = (uint8_t *)cell_call_trace(out->call, &one.trace.len);
+    one.from_cell = (char *)whose(out->call, from);
     requests.version = CALL_ENVELOPE_VERSION;
     requests.requests = &slot;
     requests.n_requests = 1;

@@ -13,6 +13,8 @@ enum {
     GATEWAY_NODES_MAX = 256,       /* nodes whose place is remembered: as many as links                     */
     GATEWAY_FRESH_MS = 2000,       /* how long membership's word is believed without asking again           */
     GATEWAY_MEMBERSHIP_MS = 500,   /* for it to answer; then what it said last is the best there is         */
+    GATEWAY_ESTIMATES_AGAIN_MS = 30000, /* vivaldi is not asked for so long after it did not answer          */
+    GATEWAY_ESTIMATE_MAX_MS = 60000,    /* no round trip is longer                                           */
     GATEWAY_WATCH_MS = 20000,      /* of a long poll                                                        */
     GATEWAY_OUT_MAX = 4096,        /* requests of local cells under way                                     */
     GATEWAY_IN_MAX = 1024,         /* requests of other nodes under way                                     */
@@ -46,6 +48,7 @@ struct gateway_shell {
     struct nodelinks *links;
     struct gateway_node *nodes[GATEWAY_NODES_MAX];
     struct gateway_name *names[64];  /* GATEWAY_NAMES_MAX */
+    uint64_t estimates_ms;           /* vivaldi is not asked before */
     struct cell_watch *members;      /* who comes and goes */
     struct gateway_offers offers;
     struct gateway_out *outs; /* all of them */

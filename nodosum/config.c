@@ -110,7 +110,7 @@ static enum err take_numbers(const struct document *d, struct nodosum_settings *
 /* Labels that no packet would have room for are refused now, not when somebody joins. */
 static enum err check_room(const struct nodosum_settings *s, char *why)
 {
-    struct nodosum_meta m = {.labels = s->labels};
+    struct nodosum_meta m = {.labels = s->labels, .place_size = NODOSUM_META_PLACE_MAX};
     uint8_t bytes[NODOSUM_META_MAX];
     uint16_t size;
 

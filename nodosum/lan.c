@@ -60,6 +60,13 @@ static void fill_key(struct nodosum_lan *l, uint8_t *key, size_t size)
     }
 }
 
+static void arrive(struct nodosum_lan *l, uint64_t now_us)
+{
+    l->asks = 0;
+    l->ask_us = now_us;
+    l->announce_us = now_us + (uint64_t)NODOSUM_LAN_FIRST_MS * US; /* those who heard only its questions ask back */
+}
+
 enum err nodosum_lan_init(void *memory, const struct nodosum_lan_config *config, uint64_t now_us,
                           struct nodosum_lan **ret)
 {
@@ -78,8 +85,8 @@ enum err nodosum_lan_init(void *memory, const struct nodosum_lan_config *config,
     fill_key(l, l->source_key, sizeof l->source_key);
     fill_key(l, hash_key, sizeof hash_key);
     nodosum_lan_cache_init(&l->cache, l + 1, config->peers_max, hash_key);
-    l->now_us = l->ask_us = now_us;
-    l->announce_us = now_us + (uint64_t)NODOSUM_LAN_FIRST_MS * US; /* those who heard only its questions ask back */
+    l->now_us = now_us;
+    arrive(l, now_us);
     *ret = l;
     return ERR_OK;
 }
@@ -399,6 +406,12 @@ void nodosum_lan_clock(struct nodosum_lan *l, uint64_t now_us, struct nodosum_la
     }
     send_waiting(l);
     end(l);
+}
+
+void nodosum_lan_move(struct nodosum_lan *l, uint64_t now_us, struct nodosum_lan_effects *fx)
+{
+    arrive(l, now_us);
+    nodosum_lan_clock(l, now_us, fx);
 }
 
 enum err nodosum_lan_packet(struct nodosum_lan *l, uint64_t now_us, const struct nodosum_address *from,

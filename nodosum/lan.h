@@ -99,6 +99,9 @@ enum err nodosum_lan_init(void *memory, const struct nodosum_lan_config *config,
 /* Other cluster keys, 1 to NODOSUM_LAN_KEYS_MAX, the newest first: it speaks under that one and hears all. */
 void nodosum_lan_rekey(struct nodosum_lan *l, const struct nodosum_lan_key *keys, uint32_t count);
 
+/* This node is at another address, perhaps among others: it asks and announces itself as at its start. */
+void nodosum_lan_move(struct nodosum_lan *l, uint64_t now_us, struct nodosum_lan_effects *fx);
+
 /* Time passed; the first asks. */
 void nodosum_lan_clock(struct nodosum_lan *l, uint64_t now_us, struct nodosum_lan_effects *fx);
 

@@ -14,6 +14,7 @@ static const struct cell_op ops[] = {
     {CELL__NODOSUM__OP__OP_RTTS, &cell__nodosum__rtts_request__descriptor, nodosum_service_rtts},
     {CELL__NODOSUM__OP__OP_OFFER, &cell__nodosum__offer_request__descriptor, nodosum_service_offer},
     {CELL__NODOSUM__OP__OP_KEYS, &cell__nodosum__keys_request__descriptor, nodosum_service_keys},
+    {CELL__NODOSUM__OP__OP_PLACE, &cell__nodosum__place_request__descriptor, nodosum_service_place},
 };
 
 static const struct cell_def nodosum_cell = {

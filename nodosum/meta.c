@@ -113,6 +113,9 @@ enum err nodosum_meta_pack(const struct nodosum_meta *m, uint8_t out[NODOSUM_MET
         put_text(&w, m->label[i].name);
         put_text(&w, m->label[i].value);
     }
+    assert(m->place_size <= NODOSUM_META_PLACE_MAX);
+    put_8(&w, m->place_size);
+    put(&w, m->place, m->place_size);
     if (w.is_full) {
         return ERR_LIMIT;
     }
@@ -191,9 +194,13 @@ enum err nodosum_meta_unpack(const uint8_t *bytes, size_t size, struct nodosum_m
         get_text(&r, m.label[i].name, name_valid);
         get_text(&r, m.label[i].value, nodosum_meta_value_valid);
     }
+    m.place_size = (uint8_t)get_count(&r, NODOSUM_META_PLACE_MAX);
+    const uint8_t *place = r.at;
+    (void)take(&r, m.place_size);
     if (!r.is_good || r.left > 0) {
         return ERR_MALFORMED;
     }
+    memcpy(m.place, place, m.place_size);
     *ret = m;
     return ERR_OK;
 }
@@ -218,4 +225,9 @@ bool nodosum_meta_is_stale(const struct nodosum_meta *told, const struct nodosum
            apart(told->free_mib, true_now->free_mib) > true_now->memory_mib / NODOSUM_META_STALE_PARTS ||
            apart(told->load_hundredths, true_now->load_hundredths) >
                (uint32_t)NODOSUM_META_STALE_LOAD * true_now->cores;
+}
+
+uint64_t nodosum_meta_gap_ms(uint32_t living)
+{
+    return NODOSUM_META_GAP_MS + (uint64_t)living * NODOSUM_META_GAP_EACH_MS;
 }

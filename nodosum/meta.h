@@ -2,7 +2,7 @@
  * instruction set, keys, labels. Pure: it is measured elsewhere (measure.h).
  *
  * Layout, integers big-endian: version 1 | architecture 1 | cores 2 | features 4 | memory MiB 4 | free MiB 4 |
- * load in hundredths 4 | epoch 4 | crl 4 | labels: count 1, (1 + n name, 1 + n value) each. */
+ * load in hundredths 4 | epoch 4 | crl 4 | labels: count 1, (1 + n name, 1 + n value) each | place 1 + n. */
 #ifndef CELL_NODOSUM_META_H
 #define CELL_NODOSUM_META_H
 
@@ -11,11 +11,15 @@
 #include "nodosum/types.h"
 
 enum {
-    NODOSUM_META_VERSION = 2,
+    NODOSUM_META_VERSION = 3,
     NODOSUM_META_LABELS_MAX = 16,  /* what people write; the bytes of the metadata are the true limit */
+    NODOSUM_META_PLACE_MAX = 28,   /* bytes of its network coordinate; labels leave room for them     */
     NODOSUM_META_VALUE_MAX = 64,   /* characters of a label's value                                   */
     NODOSUM_META_STALE_PARTS = 16, /* a change of memory by a sixteenth of all, or …                  */
     NODOSUM_META_STALE_LOAD = 25,  /* … of load by a quarter of a core, in hundredths, is worth telling */
+    NODOSUM_META_GAP_MS = 10000,   /* between two tellings of it: load is a mean of a minute, …         */
+    NODOSUM_META_GAP_EACH_MS = 250, /* … and for each living member: however many they are, and however
+                                     * restless, four of these a second                                 */
 };
 
 enum nodosum_arch {
@@ -39,6 +43,8 @@ struct nodosum_meta {
     uint32_t epoch, crl;       /* of its cluster keys, of its list of revoked certificates */
     uint32_t labels;
     struct nodosum_label label[NODOSUM_META_LABELS_MAX];
+    uint8_t place_size;        /* 0: it does not say where it is */
+    uint8_t place[NODOSUM_META_PLACE_MAX]; /* as who makes coordinates packs it: nothing is looked at here */
 };
 
 /* Name of feature `bit` as /proc/cpuinfo writes it; NULL: there is no such bit. */
@@ -63,5 +69,8 @@ void nodosum_meta_keys(const uint8_t *bytes, size_t size, uint32_t *ret_epoch, u
 
 /* Whether what was `told` is too far from what is `true_now` to be left so. */
 bool nodosum_meta_is_stale(const struct nodosum_meta *told, const struct nodosum_meta *true_now);
+
+/* How long after telling load and memory they are not told again, in a cluster of `living` members, in ms. */
+uint64_t nodosum_meta_gap_ms(uint32_t living);
 
 #endif

@@ -32,18 +32,32 @@ static struct sockaddr_in group_place(void)
     return place;
 }
 
+/* Also of a second interface, when the machine has moved to it. */
+static int join_group(int fd, const struct sockaddr_in *self)
+{
+    struct ip_mreqn join = {.imr_multiaddr = group_place().sin_addr, .imr_address = self->sin_addr};
+
+    return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &join, sizeof join);
+}
+
+/* The kernel takes the source of what goes to the group from here, whatever addresses the machine has later. */
+static int speak_from(int fd, const struct sockaddr_in *self)
+{
+    struct ip_mreqn from = {.imr_address = self->sin_addr};
+
+    return setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &from, sizeof from);
+}
+
 /* Bound to the group's address, so that nothing else is heard there, and shared with whoever else listens. */
 static enum err open_group(const struct sockaddr_in *self, int *ret)
 {
     struct sockaddr_in place = group_place();
-    struct ip_mreqn join = {.imr_multiaddr = place.sin_addr, .imr_address = self->sin_addr};
     int on = 1, off = 0;
     AUTO_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         bind(fd, (const struct sockaddr *)&place, sizeof place) != 0 ||
-        setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &join, sizeof join) != 0 ||
-        setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof off) != 0) {
+        join_group(fd, self) != 0 || setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof off) != 0) {
         return err_from_errno(errno);
     }
     *ret = fd_take(&fd);
@@ -54,14 +68,12 @@ static enum err open_group(const struct sockaddr_in *self, int *ret)
 static enum err open_own(const struct sockaddr_in *self, int *ret)
 {
     struct sockaddr_in place = {.sin_family = AF_INET};
-    struct ip_mreqn from = {.imr_address = self->sin_addr};
     int on = 1, hops = NODOSUM_NEIGHBOURS_HOPS;
     AUTO_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0 || bind(fd, (const struct sockaddr *)&place, sizeof place) != 0 ||
         setsockopt(fd, IPPROTO_IP, IP_MULTICAST_LOOP, &on, sizeof on) != 0 ||
-        setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &hops, sizeof hops) != 0 ||
-        setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &from, sizeof from) != 0) {
+        setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &hops, sizeof hops) != 0 || speak_from(fd, self) != 0) {
         return err_from_errno(errno);
     }
     *ret = fd_take(&fd);
@@ -104,6 +116,22 @@ static void perform(struct nodosum_neighbours *n, uint64_t now_us)
     if (n->fx.has_changed) {
         n->changed(n->context);
     }
+}
+
+void nodosum_neighbours_move(struct nodosum_neighbours *n, const struct nodosum_address *self)
+{
+    struct sockaddr_in at = {0};
+
+    if (n->lan == NULL || !nodosum_seeds_is_v4(self)) {
+        return;
+    }
+    to_v4(self, &at);
+    /* On the interface where it was, it is a member already. */
+    if (speak_from(n->own, &at) != 0 || (join_group(n->group, &at) != 0 && errno != EADDRINUSE)) {
+        log_warn("NODOSUM-LAN-MOVE", "reason=%s", err_name(err_from_errno(errno)));
+    }
+    nodosum_lan_move(n->lan, loop_now_us(), &n->fx);
+    perform(n, loop_now_us());
 }
 
 static void on_due(void *context)

@@ -30,6 +30,10 @@ struct nodosum_neighbours {
  * doors open. On error what went wrong is logged and everything is closed. */
 enum err nodosum_neighbours_open(struct nodosum_neighbours *n, const struct nodosum_address *self) MUST_CHECK;
 
+/* This machine's address is another now: speak from the interface that has it, and hear the group there too. On one
+ * that is closed it does nothing; what fails is logged, for the cable may be out. System call: setsockopt. */
+void nodosum_neighbours_move(struct nodosum_neighbours *n, const struct nodosum_address *self);
+
 /* Begin to look: keys and name of this node, its port for members, its life. */
 enum err nodosum_neighbours_start(struct nodosum_neighbours *n, struct loop *loop, const struct node_keys *keys,
                                   uint16_t port, uint64_t life, void (*changed)(void *context),

@@ -137,8 +137,9 @@ static bool first_v6(struct nodosum_address *self)
     return is_found;
 }
 
-/* The way to a seed, or to everywhere. */
-static bool find_way(int fd, bool is_v6, const struct nodosum_settings *s, struct nodosum_address *self)
+/* The way to a seed, to somebody on a network that leads nowhere else, or to everywhere. */
+static bool find_way(int fd, bool is_v6, const struct nodosum_settings *s, const struct nodosum_address *found,
+                     struct nodosum_address *self)
 {
     /* For documentation (RFC 5737, RFC 3849): the way to them is the way to everywhere. */
     static const char *const world[] = {"192.0.2.1", "2001:db8::1"};
@@ -147,6 +148,9 @@ static bool find_way(int fd, bool is_v6, const struct nodosum_settings *s, struc
         if (!s->seed[i].is_name && sends_from(fd, is_v6, &s->seed[i].address, self)) {
             return true;
         }
+    }
+    if (found != NULL && sends_from(fd, is_v6, found, self)) {
+        return true;
     }
     for (size_t i = 0; i < ARRAY_LEN(world); i++) {
         struct nodosum_address target;
@@ -157,13 +161,14 @@ static bool find_way(int fd, bool is_v6, const struct nodosum_settings *s, struc
     return false;
 }
 
-bool nodosum_net_look(int fd, const struct nodosum_settings *settings, struct nodosum_address *ret_self)
+bool nodosum_net_look(int fd, const struct nodosum_settings *settings, const struct nodosum_address *found,
+                      struct nodosum_address *ret_self)
 {
     struct nodosum_address self;
     bool is_v6;
 
     if (settings->has_advertise || where(fd, &self, &is_v6) != ERR_OK || !nodosum_seeds_is_nowhere(&self) ||
-        !find_way(fd, is_v6, settings, &self)) {
+        !find_way(fd, is_v6, settings, found, &self)) {
         return false;
     }
     *ret_self = self;
@@ -172,7 +177,7 @@ bool nodosum_net_look(int fd, const struct nodosum_settings *settings, struct no
 
 static void find_self(int fd, bool is_v6, const struct nodosum_settings *s, struct nodosum_address *self)
 {
-    if (find_way(fd, is_v6, s, self)) {
+    if (find_way(fd, is_v6, s, NULL, self)) {
         return;
     }
     if (!first_v4(fd, self) && !(is_v6 && first_v6(self))) {

@@ -12,9 +12,10 @@ enum err nodosum_net_open(const struct nodosum_settings *settings, int *fd, int 
                           struct nodosum_address *ret_self) MUST_CHECK;
 
 /* Where others reach *fd's socket now, as far as that follows from where the kernel sends from: the way to the first
- * seed that is an address, or to the world. False: it does not, or is configured or bound by name and cannot change.
- * For some microseconds the socket hears one peer alone; what others send then is lost as any datagram may be.
- * System calls: connect, getsockname. */
-bool nodosum_net_look(int fd, const struct nodosum_settings *settings, struct nodosum_address *ret_self) MUST_CHECK;
+ * seed that is an address, to somebody who was found (NULL: nobody was), or to the world. False: it does not, or is
+ * configured or bound by name and cannot change. For some microseconds the socket hears one peer alone; what others
+ * send then is lost as any datagram may be. System calls: connect, getsockname. */
+bool nodosum_net_look(int fd, const struct nodosum_settings *settings, const struct nodosum_address *found,
+                      struct nodosum_address *ret_self) MUST_CHECK;
 
 #endif

@@ -22,6 +22,7 @@ enum err nodosum_service_discover(void *state, struct cell_call *call, const voi
 enum err nodosum_service_rtts(void *state, struct cell_call *call, const void *request) MUST_CHECK;
 
 enum err nodosum_service_offer(void *state, struct cell_call *call, const void *request) MUST_CHECK;
+enum err nodosum_service_place(void *state, struct cell_call *call, const void *request) MUST_CHECK;
 enum err nodosum_service_keys(void *state, struct cell_call *call, const void *request) MUST_CHECK;
 
 /* Which keys others have now, as the answer to `call`. */

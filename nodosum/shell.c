@@ -127,6 +127,14 @@ static void keep_incarnation(struct nodosum_shell *s)
     }
 }
 
+static uint64_t place_due_ms(const struct nodosum_shell *s)
+{
+    uint64_t gap_ms = (uint64_t)nodosum_core_living(s->core) * NODOSUM_SHELL_PLACE_EACH_MS;
+
+    gap_ms = gap_ms > NODOSUM_SHELL_PLACE_MS ? gap_ms : NODOSUM_SHELL_PLACE_MS;
+    return s->placed_ms == 0 ? 0 : s->placed_ms + gap_ms;
+}
+
 static void arm(struct nodosum_shell *s, uint64_t now_us)
 {
     uint64_t now_ms = now_us / US, due_us = s->fx.due_us;
@@ -138,6 +146,10 @@ static void arm(struct nodosum_shell *s, uint64_t now_us)
     due_ms = s->measure_ms < due_ms ? s->measure_ms : due_ms;
     due_ms = s->look_ms < due_ms ? s->look_ms : due_ms;
     due_ms = offers_ms < due_ms ? offers_ms : due_ms;
+    if (s->is_placed) {
+        uint64_t place_ms = place_due_ms(s);
+        due_ms = place_ms < due_ms ? place_ms : due_ms;
+    }
     loop_timer_again(s->timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
 }
 
@@ -179,7 +191,19 @@ static void look_at_machine(struct nodosum_shell *s, uint64_t now_us)
     s->measure_ms = now_us / US + NODOSUM_SHELL_MEASURE_MS;
     if (nodosum_measure_now(&now) == ERR_OK && nodosum_meta_is_stale(&s->meta, &now)) {
         tell_meta(s, now_us, &now);
+        s->measure_ms = now_us / US + nodosum_meta_gap_ms(nodosum_core_living(s->core));
     }
+}
+
+/* A place where somebody was found; NULL: nobody was. */
+static const struct nodosum_address *found_address(const struct nodosum_shell *s)
+{
+    for (uint32_t i = 0; i < s->founds; i++) {
+        if (s->found[i].has_address && s->found[i].source != NODOSUM_SOURCE_STATIC) {
+            return &s->found[i].address;
+        }
+    }
+    return NULL;
 }
 
 /* A lease ended, a cable was moved, a machine was carried elsewhere: nobody needs to restart anything. */
@@ -189,7 +213,7 @@ static void look_for_address(struct nodosum_shell *s, uint64_t now_us)
     struct nodosum_address now;
 
     s->look_ms = now_us / US + NODOSUM_SHELL_LOOK_MS;
-    if (!nodosum_net_look(s->looking, &s->settings, &now) ||
+    if (!nodosum_net_look(s->looking, &s->settings, found_address(s), &now) ||
         (now.port == s->self.port && memcmp(now.ip, s->self.ip, sizeof now.ip) == 0) ||
         nodosum_core_move(s->core, now_us, &now, &s->fx) != ERR_OK) {
         return;
@@ -198,6 +222,7 @@ static void look_for_address(struct nodosum_shell *s, uint64_t now_us)
     nodosum_seeds_format(&now, text);
     log_info("NODOSUM-MOVED", "from=%s to=%s", old, text);
     s->self = now;
+    nodosum_neighbours_move(&s->neighbours, &now);
     perform(s, now_us);
 }
 
@@ -242,6 +267,33 @@ void nodosum_shell_keys(struct nodosum_shell *s, uint32_t epoch, uint32_t crl)
     look_for_keys(s);
 }
 
+static void tell_place(struct nodosum_shell *s, uint64_t now_us)
+{
+    struct nodosum_meta now = s->meta;
+
+    if (!s->is_placed || now_us / US < place_due_ms(s)) {
+        return;
+    }
+    now.place_size = s->place_size;
+    memcpy(now.place, s->place, sizeof now.place);
+    s->is_placed = false;
+    s->placed_ms = now_us / US;
+    tell_meta(s, now_us, &now);
+}
+
+void nodosum_shell_place(struct nodosum_shell *s, const uint8_t *place, size_t size)
+{
+    uint64_t now_us = loop_now_us();
+
+    assert(size <= sizeof s->place);
+    s->place_size = (uint8_t)size;
+    memset(s->place, 0, sizeof s->place);
+    memcpy(s->place, place, size);
+    s->is_placed = s->meta.place_size != size || memcmp(s->meta.place, s->place, size) != 0;
+    tell_place(s, now_us);
+    arm(s, now_us);
+}
+
 static void on_due(void *context)
 {
     struct nodosum_shell *s = context;
@@ -254,6 +306,7 @@ static void on_due(void *context)
         look_for_address(s, now_us);
     }
     tell_offers(s, now_us);
+    tell_place(s, now_us);
     if (now_us >= s->fx.due_us) {
         nodosum_core_clock(s->core, now_us, &s->fx);
         cell_metric_set(s->metric_health, nodosum_core_health(s->core));

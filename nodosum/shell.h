@@ -14,8 +14,10 @@
 
 enum {
     NODOSUM_SHELL_RTTS_MAX = 1024,      /* round trips kept for whoever asks late: some minutes of them      */
-    NODOSUM_SHELL_MEASURE_MS = 10000,   /* between looks at the machine: load is a mean of a minute           */
+    NODOSUM_SHELL_MEASURE_MS = 10000,   /* between looks at the machine                                       */
     NODOSUM_SHELL_LOOK_MS = 2000,       /* between looks whether this node's address is another now           */
+    NODOSUM_SHELL_PLACE_MS = 1000,      /* between two tellings of where this node is …                       */
+    NODOSUM_SHELL_PLACE_EACH_MS = 20,   /* … and for each member, if that is more                             */
     NODOSUM_SHELL_FOUND_MAX = 32,       /* seeds known at once, of every source                               */
 };
 
@@ -55,6 +57,9 @@ struct nodosum_shell {
     uint64_t measure_ms, look_ms;
     struct nodosum_meta meta;            /* as told last */
     struct nodosum_catalogue catalogue;
+    bool is_placed;                      /* a place waits to be told */
+    uint64_t placed_ms;                  /* when one was told last; 0: never */
+    uint8_t place_size, place[NODOSUM_META_PLACE_MAX];
     uint32_t epoch, crl;                 /* the highest that any living member has */
     uint64_t keys_seen;                  /* how often one of them rose             */
     struct nodosum_neighbours neighbours;
@@ -82,6 +87,9 @@ enum err nodosum_shell_offer(struct nodosum_shell *s, const struct nodosum_offer
 
 /* Which keys this node has, told to all; then s->epoch and s->crl are up to date. */
 void nodosum_shell_keys(struct nodosum_shell *s, uint32_t epoch, uint32_t crl);
+
+/* Where this node is, told to all when it is time; size: 0 to NODOSUM_META_PLACE_MAX. */
+void nodosum_shell_place(struct nodosum_shell *s, const uint8_t *place, size_t size);
 
 /* What a source knows now replaces what it knew before. */
 void nodosum_shell_seeds(struct nodosum_shell *s, enum nodosum_source source, const struct nodosum_found *found,

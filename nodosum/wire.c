@@ -95,6 +95,25 @@ static bool fill_labels(struct cell_call *call, const struct nodosum_meta *m, Ce
     return true;
 }
 
+static bool fill_place(struct cell_call *call, const struct nodosum_meta *m, ProtobufCBinaryData *ret)
+{
+    ret->data = cell_call_alloc(call, sizeof m->place);
+    if (ret->data == NULL) {
+        return false;
+    }
+    ret->len = m->place_size;
+    memcpy(ret->data, m->place, sizeof m->place);
+    return true;
+}
+
+/* Where a member says it is; nothing when its metadata is another version's. */
+static bool place_of(struct cell_call *call, const struct nodosum_about *about, ProtobufCBinaryData *ret)
+{
+    struct nodosum_meta m;
+
+    return nodosum_meta_unpack(about->meta, about->meta_size, &m) != ERR_OK || fill_place(call, &m, ret);
+}
+
 static bool fill_machine(struct cell_call *call, const struct nodosum_about *about, Cell__Nodosum__Member *to)
 {
     struct nodosum_meta m;
@@ -114,7 +133,7 @@ static bool fill_machine(struct cell_call *call, const struct nodosum_about *abo
     to->machine = out;
     to->epoch = m.epoch;
     to->crl = m.crl;
-    return true;
+    return fill_place(call, &m, &to->place);
 }
 
 static bool fill_offers(struct cell_call *call, const struct nodosum_about *about, Cell__Nodosum__Member *to)
@@ -179,12 +198,13 @@ Cell__Nodosum__Event *nodosum_wire_event(struct cell_call *call, const struct no
 
 /* ---- the rest -------------------------------------------------------------------------------------- */
 
-Cell__Nodosum__Rtt *nodosum_wire_rtt(struct cell_call *call, const struct nodosum_sample *sample, uint64_t sequence,
-                                     uint64_t now_ms)
+Cell__Nodosum__Rtt *nodosum_wire_rtt(struct cell_call *call, const struct nodosum_sample *sample,
+                                     const struct nodosum_about *about, uint64_t sequence, uint64_t now_ms)
 {
     Cell__Nodosum__Rtt *to = MAKE(call, Cell__Nodosum__Rtt, CELL__NODOSUM__RTT__INIT);
 
-    if (to == NULL || !nodosum_wire_bytes(call, &sample->rtt.id, &to->id)) {
+    if (to == NULL || !nodosum_wire_bytes(call, &sample->rtt.id, &to->id) ||
+        (about != NULL && !place_of(call, about, &to->place))) {
         return NULL;
     }
     to->sequence = sequence;
@@ -242,7 +262,7 @@ Cell__Nodosum__Found *nodosum_wire_found(struct cell_call *call, const struct no
         to->latency_us = offer->latency_us;
     }
     to->state = (char *)nodosum_wire_state(view->state);
-    return to->node != NULL && to->address != NULL ? to : NULL;
+    return to->node != NULL && to->address != NULL && place_of(call, view->about, &to->place) ? to : NULL;
 }
 
 Cell__Nodosum__Count *nodosum_wire_count(struct cell_call *call, const char *name, uint64_t value)

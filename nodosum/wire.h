@@ -16,8 +16,9 @@ Cell__Nodosum__Member *nodosum_wire_member(struct cell_call *call, const struct 
 Cell__Nodosum__Event *nodosum_wire_event(struct cell_call *call, const struct nodosum *core,
                                          const struct nodosum_event *event);
 
-Cell__Nodosum__Rtt *nodosum_wire_rtt(struct cell_call *call, const struct nodosum_sample *sample, uint64_t sequence,
-                                     uint64_t now_ms);
+/* about: of the member that was measured; NULL: it is not known any more. */
+Cell__Nodosum__Rtt *nodosum_wire_rtt(struct cell_call *call, const struct nodosum_sample *sample,
+                                     const struct nodosum_about *about, uint64_t sequence, uint64_t now_ms);
 Cell__Nodosum__Seed *nodosum_wire_seed(struct cell_call *call, const struct nodosum_found *found);
 Cell__Nodosum__Near *nodosum_wire_near(struct cell_call *call, const struct nodosum_view *view);
 

@@ -114,7 +114,9 @@ static void on_hello(void *context, enum err e, const ProtobufCMessage *message,
         h->cluster = t->cluster;
         h->from = t->at;
         h->founders_size = (uint32_t)reply->founders.len;
-        memcpy(h->founders, reply->founders.data, reply->founders.len);
+        if (reply->founders.len > 0) { /* none from who was not there at the beginning */
+            memcpy(h->founders, reply->founders.data, reply->founders.len);
+        }
     }
 }
 

@@ -42,6 +42,12 @@ void raft_kv_empty(struct raft_kv *kv)
     kv->generation = kept.generation + 1;
 }
 
+void raft_kv_replace(struct raft_kv *kv)
+{
+    raft_kv_empty(kv);
+    kv->applied = kv->time_ms = 0;
+}
+
 void raft_kv_skip(struct raft_kv *kv, uint64_t index)
 {
     assert(index > kv->applied);

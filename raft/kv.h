@@ -108,6 +108,10 @@ enum err raft_kv_txn(struct raft_kv *kv, const struct raft_txn *txn, struct raft
 /* Throw all keys, leases and sessions away: a restore begins. Images that are being written end with ERR_ABORTED. */
 void raft_kv_empty(struct raft_kv *kv);
 
+/* The same, also of the index and the clock: a snapshot comes in the place of all (raft_image_expect), and whoever loads
+ * it is where its maker was. */
+void raft_kv_replace(struct raft_kv *kv);
+
 /* One part of a restore: image.c. */
 enum err raft_kv_restore(struct raft_kv *kv, const struct raft_command *c, struct raft_answer *ret) MUST_CHECK;
 

@@ -1,10 +1,12 @@
 #include "raft/peers.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/name.h"
+#include "common/run/cell_ask.h"
 #include "common/run/cell_call.h"
 #include "common/run/log.h"
 #include "proto/raft.pb-c.h"
@@ -23,6 +25,74 @@ static struct raft_peer *find(struct raft_peers *p, uint64_t id)
     return NULL;
 }
 
+/* ---- requests that wait for packets -------------------------------------------------------------- */
+
+/* The oldest one; NULL: none. */
+static struct cell_call *take_held(struct raft_peer *peer)
+{
+    struct cell_call *call = NULL;
+
+    while (call == NULL && peer->held_count > 0) {
+        call = peer->held[peer->held_first].call;
+        peer->held_first = (peer->held_first + 1) % RAFT_PEERS_HELD;
+        peer->held_count--;
+    }
+    if (call != NULL) {
+        cell_call_on_cancel(call, NULL, NULL);
+    }
+    return call;
+}
+
+/* Answer with what gathered, if anything did. */
+static void answer(struct raft_peer *peer, struct cell_call *call)
+{
+    Cell__Raft__PeerReply reply = CELL__RAFT__PEER_REPLY__INIT;
+
+    reply.packets = (ProtobufCBinaryData){peer->out_size, peer->out};
+    if (cell_reply(call, &reply) != ERR_OK) {
+        peer->shell->peers.dropped++; /* as any message may be */
+    }
+    peer->out_size = 0;
+}
+
+static void on_held_cancel(void *context, enum err e)
+{
+    struct raft_peer_held *held = context;
+    struct cell_call *call = held->call;
+
+    held->call = NULL;
+    cell_reply_error(call, e, NULL, NULL);
+}
+
+static void hold(struct raft_peer *peer, struct cell_call *call)
+{
+    if (peer->held_count == RAFT_PEERS_HELD) {
+        struct cell_call *oldest = take_held(peer);
+        if (oldest != NULL) {
+            answer(peer, oldest);
+        }
+    }
+    struct raft_peer_held *held = &peer->held[(peer->held_first + peer->held_count++) % RAFT_PEERS_HELD];
+    *held = (struct raft_peer_held){.call = call, .since_ms = cell_call_now_ms(call)};
+    cell_call_on_cancel(call, on_held_cancel, held);
+}
+
+/* None of them waits any longer. */
+static void let_go(struct raft_peer *peer, enum err e)
+{
+    struct cell_call *call;
+
+    while ((call = take_held(peer)) != NULL) {
+        if (e == ERR_OK) {
+            answer(peer, call);
+        } else {
+            cell_reply_error(call, e, NULL, NULL);
+        }
+    }
+}
+
+/* ---- who there is, and who is no more ------------------------------------------------------------ */
+
 static void release(struct raft_peer *peer)
 {
     if (peer->is_gone && peer->flight == 0 && !peer->is_waiting) {
@@ -31,34 +101,33 @@ static void release(struct raft_peer *peer)
     }
 }
 
-static void add(struct raft_shell *s, const struct raft_member *m)
+static struct raft_peer *add(struct raft_shell *s, const struct raft_member *m)
 {
     for (size_t i = 0; i < ARRAY_LEN(s->peers.peer); i++) {
         struct raft_peer *peer = &s->peers.peer[i];
         if (peer->id == 0) {
             *peer = (struct raft_peer){.shell = s, .id = m->id};
             memcpy(peer->contact, m->contact, sizeof peer->contact);
-            return;
+            return peer;
         }
     }
     log_warn("RAFT-PEERS-FULL", "member=%016" PRIx64 " effect=\"not asked until requests to former members end\"", m->id);
+    return NULL;
 }
 
 void raft_peers_set(struct raft_shell *s, const struct raft_config *c, uint64_t self)
 {
     for (size_t i = 0; i < ARRAY_LEN(s->peers.peer); i++) {
-        struct raft_peer *peer = &s->peers.peer[i];
-        if (peer->id != 0 && raft_config_find(c, peer->id) == RAFT_MEMBERS_MAX) {
-            peer->is_gone = true;
-            release(peer);
-        }
+        s->peers.peer[i].is_member = false; /* those that stay so leave when they fall silent: raft_peers_flush */
     }
     for (uint32_t i = 0; i < c->count; i++) {
         struct raft_peer *peer = find(&s->peers, c->member[i].id);
         if (peer == NULL && c->member[i].id != self) {
-            add(s, &c->member[i]);
-        } else if (peer != NULL) {
+            peer = add(s, &c->member[i]);
+        }
+        if (peer != NULL) {
             memcpy(peer->contact, c->member[i].contact, sizeof peer->contact);
+            peer->is_member = true;
         }
     }
 }
@@ -71,11 +140,13 @@ static void set_linked(struct raft_peer *peer, bool is_linked)
         return;
     }
     peer->is_linked = is_linked;
+    if (!is_linked) {
+        let_go(peer, ERR_UNAVAILABLE); /* it asked in a life that has ended */
+    }
     log_debug("RAFT-LINK", "peer=%s up=%d", peer->contact, is_linked);
     struct raft_shell *s = peer->shell;
     if (s->core != NULL && !s->is_stopping) {
         (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_LINK, .peer = peer->id, .is_up = is_linked});
-        raft_shell_settle(s);
     }
 }
 
@@ -126,10 +197,13 @@ static bool has_members_elsewhere(const struct raft_shell *s)
 enum err raft_peers_check(const struct raft_shell *s, struct cell_call *call)
 {
     struct cell_caller caller;
+    char own[2 * NAME_SIZE];
 
     cell_call_caller(call, &caller);
+    (void)snprintf(own, sizeof own, "%.*s/%.*s", NAME_MAX_LEN, cell_space(s->cell), NAME_MAX_LEN, cell_name(s->cell));
     bool is_here = strcmp(caller.cell, cell_name(s->cell)) == 0 && strcmp(caller.space, cell_space(s->cell)) == 0;
-    if (!caller.is_operator && (is_here || (strcmp(caller.cell, NAME_GATEWAY) == 0 && has_members_elsewhere(s)))) {
+    bool is_there = caller.from_node[0] != '\0' && strcmp(caller.from_cell, own) == 0;
+    if (!caller.is_operator && (is_here || (is_there && has_members_elsewhere(s)))) {
         return ERR_OK;
     }
     cell_call_explain(call, "only members ask this of each other");
@@ -167,10 +241,13 @@ enum err raft_peers_take_link(void *state, struct cell_call *call, const void *r
 
 /* ---- packets out --------------------------------------------------------------------------------- */
 
+static void ask_peer(struct raft_peer *peer);
+
+/* Room for `more` bytes of packets; what gathered goes before it gets too long for one message. */
 static bool make_room(struct raft_peer *peer, uint32_t more)
 {
-    if (more > RAFT_PEERS_OUT_MAX - peer->out_size) {
-        return false;
+    if (peer->out_size > 0 && peer->out_size + more > RAFT_PEERS_MESSAGE) {
+        ask_peer(peer);
     }
     if (peer->out_size + more > peer->out_room) {
         uint32_t room = 2 * (peer->out_size + more);
@@ -206,65 +283,6 @@ void raft_peers_send(struct raft_shell *s, const struct raft_message *m)
     s->peers.sent++;
 }
 
-static void on_packets(void *context, enum err e, const ProtobufCMessage *reply, const char *text)
-{
-    struct raft_peer *peer = context;
-
-    (void)reply;
-    (void)text;
-    peer->flight--;
-    if (e == ERR_PEER_DEAD || e == ERR_UNAVAILABLE) {
-        set_linked(peer, false);
-    } else if (e == ERR_OK) {
-        set_linked(peer, true);
-    }
-    release(peer);
-}
-
-static void ask_peer(struct raft_peer *peer)
-{
-    Cell__Raft__PeerRequest request = CELL__RAFT__PEER_REQUEST__INIT;
-
-    request.packets = (ProtobufCBinaryData){peer->out_size, peer->out};
-    request.id = peer->shell->member;
-    request.contact = peer->shell->settings.self;
-    struct cell_ask ask = {.target = peer->contact,
-                           .operation = CELL__RAFT__OP__OP_PEER,
-                           .request = &request.base,
-                           .reply = &cell__raft__peer_reply__descriptor,
-                           .deadline_ms = RAFT_PEERS_DEADLINE_MS,
-                           .is_hasty = true,
-                           .done = on_packets,
-                           .context = peer};
-    if (cell_ask(peer->shell->cell, &ask) == ERR_OK) {
-        peer->flight++;
-    } else {
-        peer->shell->peers.dropped++;
-    }
-    peer->out_size = 0;
-    if (peer->out_room > 1 << 20) { /* of a burst: not kept */
-        free(peer->out);
-        peer->out = NULL;
-        peer->out_room = 0;
-    }
-}
-
-void raft_peers_flush(struct raft_shell *s, uint64_t now_ms)
-{
-    for (size_t i = 0; i < ARRAY_LEN(s->peers.peer); i++) {
-        struct raft_peer *peer = &s->peers.peer[i];
-        if (peer->id == 0 || peer->is_gone || s->is_stopping) {
-            continue;
-        }
-        if (peer->out_size > 0) {
-            ask_peer(peer);
-        }
-        if (!peer->is_waiting && now_ms >= peer->retry_ms) {
-            wait_for_end(peer);
-        }
-    }
-}
-
 /* ---- packets in ---------------------------------------------------------------------------------- */
 
 static void take_one(struct raft_shell *s, const uint8_t *bytes, uint32_t size)
@@ -289,19 +307,131 @@ static void take_one(struct raft_shell *s, const uint8_t *bytes, uint32_t size)
         s->peers.refused++;
         log_warn("RAFT-MESSAGE-REFUSED", "from=%016" PRIx64 " reason=%s", m.from, err_name(e));
     }
-    raft_shell_settle(s);
 }
 
-/* Who was added and has no configuration yet answers whoever brings it one. */
+/* All packets of one message; false: they do not end where it does. */
+static bool take_all(struct raft_shell *s, const ProtobufCBinaryData *packets)
+{
+    for (size_t at = 0; at < packets->len;) {
+        size_t left = packets->len - at;
+        uint32_t size = left < 4 ? UINT32_MAX : raft_le_get32(packets->data + at);
+        if (left < 4 || size > left - 4) {
+            return false;
+        }
+        take_one(s, packets->data + at + 4, size);
+        at += 4 + size;
+    }
+    return true;
+}
+
+static void on_packets(void *context, enum err e, const ProtobufCMessage *reply, const char *text)
+{
+    struct raft_peer *peer = context;
+    struct raft_shell *s = peer->shell;
+
+    (void)text;
+    peer->flight--;
+    if (e == ERR_PEER_DEAD || e == ERR_UNAVAILABLE) {
+        set_linked(peer, false);
+    } else if (e == ERR_OK) {
+        set_linked(peer, true);
+        if (s->core != NULL && !s->is_stopping && !take_all(s, &((const Cell__Raft__PeerReply *)reply)->packets)) {
+            s->peers.refused++;
+            log_debug("RAFT-ANSWER-REFUSED", "reason=MALFORMED");
+        }
+    }
+    release(peer);
+}
+
+static void ask_peer(struct raft_peer *peer)
+{
+    Cell__Raft__PeerRequest request = CELL__RAFT__PEER_REQUEST__INIT;
+
+    request.packets = (ProtobufCBinaryData){peer->out_size, peer->out};
+    request.id = peer->shell->member;
+    request.contact = peer->shell->settings.self;
+    request.takes_packets = true;
+    struct cell_ask ask = {.target = peer->contact,
+                           .operation = CELL__RAFT__OP__OP_PEER,
+                           .request = &request.base,
+                           .reply = &cell__raft__peer_reply__descriptor,
+                           .deadline_ms = RAFT_PEERS_DEADLINE_MS,
+                           .is_hasty = true,
+                           .done = on_packets,
+                           .context = peer};
+    if (cell_ask(peer->shell->cell, &ask) == ERR_OK) {
+        peer->flight++;
+    } else {
+        peer->shell->peers.dropped++;
+    }
+    peer->out_size = 0;
+}
+
+/* What gathered goes; who waits too long, or need not, is answered. */
+static void speak(struct raft_peer *peer, uint64_t now_ms)
+{
+    if (peer->out_size > 0) {
+        struct cell_call *call = peer->out_size <= RAFT_PEERS_ANSWER_MAX ? take_held(peer) : NULL;
+        if (call != NULL) {
+            answer(peer, call);
+        } else {
+            ask_peer(peer);
+        }
+    }
+    while (peer->held_count > 0 && now_ms >= peer->held[peer->held_first].since_ms + RAFT_PEERS_HELD_MS) {
+        struct cell_call *call = take_held(peer);
+        if (call != NULL) {
+            answer(peer, call);
+        }
+    }
+    if (peer->out_room > 1 << 20) { /* of a burst: not kept */
+        free(peer->out);
+        peer->out = NULL;
+        peer->out_room = 0;
+    }
+}
+
+void raft_peers_flush(struct raft_shell *s, uint64_t now_ms)
+{
+    for (size_t i = 0; i < ARRAY_LEN(s->peers.peer); i++) {
+        struct raft_peer *peer = &s->peers.peer[i];
+        if (peer->id == 0 || peer->is_gone || s->is_stopping) {
+            continue;
+        }
+        speak(peer, now_ms);
+        if (!peer->is_member && now_ms > peer->spoke_ms + RAFT_PEERS_GUEST_MS) {
+            peer->is_gone = true;
+            let_go(peer, ERR_OK);
+            release(peer);
+            continue;
+        }
+        /* Only of whoever answers packets: a question that stays open is no way to find out who is there. */
+        if (peer->is_linked && !peer->is_waiting && now_ms >= peer->retry_ms) {
+            wait_for_end(peer);
+        }
+    }
+}
+
+/* Whoever asks is answered, also if no configuration that is known here has it: the one that it brings may come later
+ * than the entries that it brings first. */
 static void know_sender(struct raft_shell *s, const Cell__Raft__PeerRequest *ask)
 {
     struct raft_member m = {.id = ask->id};
     size_t len = strlen(ask->contact);
 
-    if (raft_core_view(s->core).config->count == 0 && m.id != 0 && len > 0 && len < sizeof m.contact &&
-        find(&s->peers, m.id) == NULL) {
+    if (m.id == 0 || m.id == s->member || len == 0 || len >= sizeof m.contact) {
+        return; /* its packets are refused as well */
+    }
+    struct raft_peer *peer = find(&s->peers, m.id);
+    if (peer == NULL) {
         memcpy(m.contact, ask->contact, len + 1);
-        add(s, &m);
+        peer = add(s, &m);
+    }
+    if (peer != NULL) {
+        peer->spoke_ms = cell_now_ms(s->cell);
+    }
+    if (peer != NULL && !peer->is_linked) {
+        cell_ask_heard(s->cell, peer->contact); /* it is back: no reason to leave it alone any longer */
     }
 }
 
@@ -316,20 +446,26 @@ enum err raft_peers_take_packets(void *state, struct cell_call *call, const void
         return e;
     }
     if (s->core == NULL) {
-        return ERR_UNAVAILABLE;
+        /* They are for whoever had this contact before. Not UNAVAILABLE: the sender's breaker would shut, and who is about
+         * to join could not be told so. */
+        cell_call_explain(call, "it is no member of a cluster yet");
+        return ERR_PRECONDITION;
     }
     know_sender(s, ask);
-    for (size_t at = 0; at < ask->packets.len;) {
-        size_t left = ask->packets.len - at;
-        uint32_t size = left < 4 ? UINT32_MAX : raft_le_get32(ask->packets.data + at);
-        if (left < 4 || size > left - 4) {
-            cell_call_explain(call, "packets do not end where the request does");
-            return ERR_MALFORMED;
-        }
-        take_one(s, ask->packets.data + at + 4, size);
-        at += 4 + size;
+    struct raft_peer *peer = find(&s->peers, ask->id);
+    if (peer != NULL) {
+        set_linked(peer, true);
     }
-    return cell_reply(call, &reply);
+    if (!take_all(s, &ask->packets)) {
+        cell_call_explain(call, "packets do not end where the request does");
+        return ERR_MALFORMED;
+    }
+    peer = ask->takes_packets && !s->is_stopping ? find(&s->peers, ask->id) : NULL; /* it may have left by that */
+    if (peer == NULL) {
+        return cell_reply(call, &reply);
+    }
+    hold(peer, call); /* the turn's end knows what the answer is */
+    return ERR_LATER;
 }
 
 /* ---- the end ------------------------------------------------------------------------------------- */
@@ -342,6 +478,9 @@ void raft_peers_end(struct raft_shell *s)
         if (call != NULL) {
             cell_reply_error(call, ERR_UNAVAILABLE, "it ends", NULL);
         }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(s->peers.peer); i++) {
+        let_go(&s->peers.peer[i], ERR_UNAVAILABLE);
     }
 }
 

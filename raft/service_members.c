@@ -1,6 +1,7 @@
 /* Who takes part, and how this node stands. */
 #include <string.h>
 
+#include "common/base/name.h"
 #include "raft/service_wait.h"
 
 static struct raft_service *service_of(void *state)
@@ -202,10 +203,15 @@ static enum err change(struct raft_service *v, struct cell_call *call, const voi
 static enum err new_member(struct cell_call *call, const Cell__Raft__AddMemberRequest *ask, struct raft_member *ret)
 {
     size_t name = strlen(ask->name), contact = strlen(ask->contact);
+    struct name_ref ref;
 
     if (ask->id == 0 || name == 0 || name >= RAFT_NAME_MAX || contact == 0 || contact >= RAFT_CONTACT_MAX) {
         cell_call_explain(call, "a member has an id, a name of 1 to %d and a contact of 1 to %d bytes", RAFT_NAME_MAX - 1,
                           RAFT_CONTACT_MAX - 1);
+        return ERR_INVALID;
+    }
+    if (name_ref_parse(ask->contact, &ref) != ERR_OK || (ref.instance < 0 && ref.node[0] == '\0')) {
+        cell_call_explain(call, "a contact is an instance here, raft.1, or a cell of another node, raft@db-2");
         return ERR_INVALID;
     }
     *ret = (struct raft_member){.id = ask->id,
@@ -325,6 +331,9 @@ enum err raft_service_transfer(void *state, struct cell_call *call, const void *
     w->pending.done = on_changed;
     w->respond = respond_transferred;
     e = raft_shell_transfer(v->shell, to, &w->pending);
+    if (e == ERR_INVALID) {
+        cell_call_explain(call, to == s.self ? "it leads already" : "there is no voter to hand over to, or it is none");
+    }
     if (e != ERR_OK) {
         raft_service_refuse(v, call, e);
     }

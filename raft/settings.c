@@ -8,9 +8,10 @@
 
 struct document {
     const char **peers;
-    const char *self, *name, *lease_reads;
+    const char *self, *name, *lease_reads, *engine;
+    const char **endpoints, *ca, *certificate, *key, *host;
     uint32_t *heartbeat_ms, *election_ms, *cache_mib, *log_mib, *segment_mib, *tail;
-    uint32_t peers_count;
+    uint32_t peers_count, endpoints_count;
 };
 
 #define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
@@ -24,6 +25,12 @@ static const cyaml_schema_field_t fields[] = {
     TEXT(self),
     TEXT(name),
     TEXT(lease_reads),
+    TEXT(engine),
+    CYAML_FIELD_SEQUENCE("endpoints", OPTIONAL, struct document, endpoints, &text_entry, 0, RAFT_ENGINE_LINK_ENDPOINTS_MAX),
+    TEXT(ca),
+    TEXT(certificate),
+    TEXT(key),
+    TEXT(host),
     NUMBER(heartbeat_ms),
     NUMBER(election_ms),
     NUMBER(cache_mib),
@@ -115,6 +122,72 @@ static enum err take_texts(const struct document *d, struct raft_settings *s, ch
     return ERR_OK;
 }
 
+/* ---- the engine etcd ------------------------------------------------------------------------------- */
+
+static enum err take_path(const char *given, const char *field, char out[RAFT_SETTINGS_PATH_MAX + 1], char *why)
+{
+    if (given == NULL) {
+        return ERR_OK;
+    }
+    if (given[0] != '/' || strlen(given) > RAFT_SETTINGS_PATH_MAX) {
+        return conf_refuse(why, field, given, "the path of a file, from /, that sandbox.read grants");
+    }
+    (void)snprintf(out, RAFT_SETTINGS_PATH_MAX + 1, "%s", given);
+    return ERR_OK;
+}
+
+static enum err take_endpoints(const struct document *d, struct raft_settings_etcd *t, char *why)
+{
+    bool has_tls = false;
+
+    if (d->endpoints_count == 0) {
+        return conf_refuse(why, "endpoints", "nothing", "where etcd is, [http://10.0.0.1:2379, ...]");
+    }
+    for (uint32_t i = 0; i < d->endpoints_count; i++) {
+        if (raft_engine_link_parse(d->endpoints[i], &t->endpoint[i]) != ERR_OK) {
+            return conf_refuse(why, "endpoints", d->endpoints[i], "an address in numbers: http://10.0.0.1:2379, https://[fd00::1]:2379");
+        }
+        has_tls |= t->endpoint[i].is_tls;
+    }
+    if (has_tls && d->ca == NULL) {
+        return conf_refuse(why, "ca", "nothing", "the file with the authority of https endpoints");
+    }
+    if ((d->certificate == NULL) != (d->key == NULL)) {
+        return conf_refuse(why, d->key == NULL ? "key" : "certificate", "nothing", "both, or neither");
+    }
+    if (d->host != NULL && (d->host[0] == '\0' || strlen(d->host) > RAFT_SETTINGS_HOST_MAX)) {
+        return conf_refuse(why, "host", d->host, "the name in the servers' certificates");
+    }
+    t->endpoints = d->endpoints_count;
+    return ERR_OK;
+}
+
+/* What is of one engine alone is refused with the other: it would be believed to have an effect. */
+static enum err take_engine(const struct document *d, struct raft_settings *s, char *why)
+{
+    struct raft_settings_etcd *t = &s->etcd;
+    bool is_etcd = d->engine != NULL && strcmp(d->engine, "etcd") == 0;
+
+    if (d->engine != NULL && !is_etcd && strcmp(d->engine, "embedded") != 0) {
+        return conf_refuse(why, "engine", d->engine, "embedded or etcd");
+    }
+    if (!is_etcd) {
+        const char *field = d->endpoints_count > 0 ? "endpoints" : d->ca != NULL ? "ca" : d->certificate != NULL ? "certificate"
+                            : d->key != NULL ? "key" : d->host != NULL ? "host" : NULL;
+        return field == NULL ? ERR_OK : conf_refuse(why, field, "it", "only with engine: etcd");
+    }
+    if (d->peers_count > 0 || d->self != NULL || d->lease_reads != NULL || d->heartbeat_ms != NULL || d->election_ms != NULL ||
+        d->cache_mib != NULL || d->log_mib != NULL || d->segment_mib != NULL || d->tail != NULL) {
+        return conf_refuse(why, "engine", "etcd", "nothing beside endpoints, ca, certificate, key, host and name");
+    }
+    enum err e = take_endpoints(d, t, why);
+    e = e == ERR_OK ? take_path(d->ca, "ca", t->ca, why) : e;
+    e = e == ERR_OK ? take_path(d->certificate, "certificate", t->certificate, why) : e;
+    e = e == ERR_OK ? take_path(d->key, "key", t->key, why) : e;
+    (void)snprintf(t->host, sizeof t->host, "%s", d->host != NULL ? d->host : "");
+    return e;
+}
+
 enum err raft_settings_read(const char *text, const char *cell, uint32_t instance, const char *node,
                             struct raft_settings *ret, char why[CONF_WHY_SIZE])
 {
@@ -135,6 +208,7 @@ enum err raft_settings_read(const char *text, const char *cell, uint32_t instanc
     const struct document *d = loaded;
     if (e == ERR_OK && d != NULL) {
         e = take_texts(d, s, why);
+        e = e == ERR_OK ? take_engine(d, s, why) : e;
         e = e == ERR_OK ? take_peers(d, s, node, why) : e;
         e = e == ERR_OK ? take_numbers(d, s, why) : e;
         (void)snprintf(s->name, sizeof s->name, "%s", d->name != NULL ? d->name : "");

@@ -21,20 +21,32 @@ void raft_shell_fail(struct raft_shell *s, const char *what)
 
 /* ---- time ---------------------------------------------------------------------------------------- */
 
+/* A timer that is there already and fires too early looks again then: deadlines go on with every message, and setting it
+ * costs more than the step did. */
 static void arm(struct raft_shell *s, uint64_t now_us)
 {
-    uint64_t due_us = s->fx.due_us > now_us ? s->fx.due_us - now_us : 0;
+    uint64_t left_us = s->fx.due_us > now_us ? s->fx.due_us - now_us : 0;
 
-    loop_timer_again(s->timer, due_us == 0 ? 0 : (due_us + US - 1) / US, 0);
+    if (s->armed_us != 0 && s->armed_us <= s->fx.due_us) {
+        return;
+    }
+    s->armed_us = s->fx.due_us;
+    loop_timer_again(s->timer, left_us == 0 ? 0 : (left_us + US - 1) / US, 0);
+}
+
+void raft_shell_hurry(struct raft_shell *s)
+{
+    s->armed_us = 1;
+    loop_timer_again(s->timer, 0, 0);
 }
 
 static void on_due(void *context)
 {
     struct raft_shell *s = context;
 
+    s->armed_us = 0;
     if (s->core != NULL) {
         (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_CLOCK});
-        raft_shell_settle(s);
     }
 }
 
@@ -329,11 +341,8 @@ enum err raft_shell_step(struct raft_shell *s, const struct raft_event *ev)
 }
 
 /* What is committed is applied, what that makes possible follows, until nothing is left that goes on by itself. */
-void raft_shell_settle(struct raft_shell *s)
+static void settle(struct raft_shell *s)
 {
-    if (s->is_applying) {
-        return; /* an answer led here: whoever applies goes on */
-    }
     if (s->installed.index != 0) {
         struct raft_event installed = s->installed;
         s->installed.index = 0;
@@ -349,7 +358,7 @@ void raft_shell_settle(struct raft_shell *s)
     }
     raft_shell_ask_reads(s);
     if (s->applied < s->commit) {
-        loop_timer_again(s->timer, 0, 0); /* more, when others had their turn */
+        raft_shell_hurry(s); /* more, when others had their turn */
     }
 }
 
@@ -413,7 +422,33 @@ static void on_synced(void *context, unsigned bits)
         log_warn("RAFT-DISK-FULL", "full=%d effect=\"nothing new is taken until there is room for a segment\"", is_full);
         s->trouble = is_full ? "the disk is full" : "";
     }
-    raft_shell_settle(s);
+}
+
+static bool leads_others(const struct raft_shell *s)
+{
+    return s->lead_index != 0 && raft_core_view(s->core).config->count > 1;
+}
+
+/* Whoever follows has to say that entries are on its disk before it has anything else to do; a leader has heartbeats to
+ * send, however slow its disk is. */
+static void write_here(struct raft_shell *s)
+{
+    for (int round = 0; round < 4 && !leads_others(s) && raft_syncer_write_here(s->syncer); round++) {
+        on_synced(s, 0);
+    }
+}
+
+/* First what others wait for: members for entries and for word that they are durable, the disk for work. Then there is
+ * time to apply what is committed, and to answer. Whether that led to something to propose or to read. */
+static bool turn(struct raft_shell *s, uint64_t now_ms)
+{
+    raft_shell_ask_flush(s);
+    raft_shell_snapshot_turn(s);
+    write_here(s);
+    raft_peers_flush(s, now_ms);
+    raft_syncer_go(s->syncer);
+    settle(s);
+    return s->gathered.count + s->reads.count > 0;
 }
 
 void raft_shell_tick(void *state, uint64_t now_ms)
@@ -428,10 +463,11 @@ void raft_shell_tick(void *state, uint64_t now_ms)
         return;
     }
     raft_found_join(s, now_ms);
-    raft_shell_ask_flush(s);
-    raft_shell_snapshot_turn(s);
+    bool has_more = turn(s, now_ms) && turn(s, now_ms);
     raft_peers_flush(s, now_ms);
-    raft_syncer_go(s->syncer);
+    if (has_more) {
+        raft_shell_hurry(s);
+    }
 }
 
 /* ---- life ---------------------------------------------------------------------------------------- */
@@ -607,7 +643,7 @@ enum err raft_shell_begin(struct raft_shell *s)
     raft_peers_set(s, raft_core_view(s->core).config, s->member);
     perform(s);
     arm(s, loop_now_us());
-    raft_shell_settle(s);
+    raft_shell_hurry(s); /* a turn, for what the first step asks for */
     return ERR_OK;
 }
 
@@ -640,7 +676,6 @@ void raft_shell_drain(void *state)
 
     if (s->core != NULL && raft_core_view(s->core).role == RAFT_LEADER) {
         (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_TRANSFER});
-        raft_shell_settle(s);
         raft_shell_tick(s, loop_now_ms());
     }
     raft_peers_end(s); /* requests that only wait for this */

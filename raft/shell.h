@@ -74,6 +74,7 @@ struct raft_shell {
     struct raft_syncer *syncer;
     struct loop_watch *syncer_watch;
     struct loop_timer *timer;
+    uint64_t armed_us;          /* when it fires; 0: it does not */
     struct raft_kv kv;
     struct raft_service service;
     struct raft_peers peers;
@@ -89,7 +90,7 @@ struct raft_shell {
     uint8_t *gather;            /* room for commands, reserved in the cache; NULL: none */
     uint32_t gather_size;
     struct raft_shell_list gathered, reads; /* commands of this turn; reads of it */
-    bool is_stepping, is_applying;
+    bool is_stepping;
     const struct raft_event *event;          /* that is stepped */
 
     /* What waits. */
@@ -122,9 +123,11 @@ void raft_shell_stop(void *state);
 
 /* ---- among the files of the shell ---------------------------------------------------------------- */
 
-/* Step the core and perform; what follows from that is done by raft_shell_settle. */
+/* Step the core and perform; what is committed by that is applied at the end of the turn. */
 enum err raft_shell_step(struct raft_shell *s, const struct raft_event *ev);
-void raft_shell_settle(struct raft_shell *s);
+
+/* Come back at once, when others had their turn. */
+void raft_shell_hurry(struct raft_shell *s);
 
 /* The disk or memory failed: say so, and end before anything else is promised. */
 void raft_shell_fail(struct raft_shell *s, const char *what);

@@ -46,7 +46,6 @@ void raft_shell_apply(struct raft_shell *s)
 {
     uint64_t before = s->applied;
 
-    s->is_applying = true;
     for (uint32_t left = RAFT_SHELL_APPLY_MAX; left > 0 && s->applied < s->commit;) {
         AUTO_FREE uint8_t *bytes = NULL;
         struct raft_run run;
@@ -65,7 +64,6 @@ void raft_shell_apply(struct raft_shell *s)
         left -= apply_run(s, &run, left);
         raft_cache_pin(&s->cache, 0);
     }
-    s->is_applying = false;
     if (s->applied > before) {
         cell_metric_add(s->metric_applied, (double)(s->applied - before));
         raft_service_applied(&s->service);
@@ -88,7 +86,7 @@ enum err raft_shell_apply_image(struct raft_shell *s, int fd)
 {
     struct loading l = {.kv = &s->kv};
 
-    raft_kv_empty(&s->kv);
+    raft_kv_replace(&s->kv);
     raft_image_expect(&s->kv);
     enum err e = raft_snapshot_file_read(fd, load_chunk, &l);
     return e == ERR_OK && !l.is_done ? ERR_DATA_LOSS : e;

@@ -110,7 +110,6 @@ static void propose_gathered(struct raft_shell *s)
     }
     join(&s->waiting, &s->gathered);
     cell_metric_add(s->metric_puts, count);
-    raft_shell_settle(s);
 }
 
 void raft_shell_ask_drop_gathered(struct raft_shell *s, enum err e)
@@ -124,14 +123,14 @@ enum err raft_shell_propose(struct raft_shell *s, const uint8_t *bytes, size_t s
 {
     uint32_t whole = RAFT_ENTRY_HEAD + (uint32_t)size;
 
-    if (s->core == NULL || s->is_stopping) {
+    if (s->is_stopping) {
         return ERR_UNAVAILABLE;
     }
     if (size > RAFT_ENTRY_MAX) {
         return ERR_LIMIT;
     }
-    if (s->lead_index == 0) {
-        return ERR_NOT_LEADER;
+    if (s->core == NULL || s->lead_index == 0) {
+        return ERR_NOT_LEADER; /* who is no member yet knows of nobody who leads: it was certainly not done */
     }
     if (s->gather != NULL && s->gather_size + whole > RAFT_RUN_MAX && !s->is_stepping) {
         propose_gathered(s);
@@ -167,10 +166,23 @@ void raft_shell_ask_applied(struct raft_shell *s, uint64_t index, const struct r
     }
 }
 
+/* What is committed stays: it waits only to be applied here. */
+static void end_uncommitted(struct raft_shell *s, enum err e)
+{
+    struct raft_shell_list kept = {0};
+
+    while (!s->is_stopping && s->waiting.first != NULL && s->waiting.first->index <= s->commit) {
+        add(&kept, take(&s->waiting));
+    }
+    struct raft_shell_list lost = s->waiting;
+    s->waiting = kept;
+    end_all(&lost, e);
+}
+
 void raft_shell_ask_lost(struct raft_shell *s, enum err e)
 {
     raft_shell_ask_drop_gathered(s, s->is_stopping ? ERR_UNAVAILABLE : ERR_NOT_LEADER);
-    end_all(&s->waiting, e);
+    end_uncommitted(s, e);
     if (s->change != NULL) {
         struct raft_pending *p = s->change;
         s->change = NULL;
@@ -193,10 +205,10 @@ void raft_shell_ask_lost(struct raft_shell *s, enum err e)
 
 enum err raft_shell_read(struct raft_shell *s, struct raft_pending *p)
 {
-    if (s->core == NULL || s->is_stopping) {
+    if (s->is_stopping) {
         return ERR_UNAVAILABLE;
     }
-    if (raft_core_view(s->core).leader == 0) {
+    if (s->core == NULL || raft_core_view(s->core).leader == 0) {
         return ERR_NOT_LEADER;
     }
     add(&s->reads, p);
@@ -222,7 +234,6 @@ static void ask_reads(struct raft_shell *s)
     if (e != ERR_OK) {
         raft_shell_ask_ready(s, s->last_context, e == ERR_NOT_LEADER ? 1 : 0, false);
     }
-    raft_shell_settle(s);
 }
 
 void raft_shell_ask_ready(struct raft_shell *s, uint64_t context, uint64_t index, bool is_ok)
@@ -270,7 +281,7 @@ void raft_shell_ask_flush(struct raft_shell *s)
 enum err raft_shell_change(struct raft_shell *s, const struct raft_config *wanted, struct raft_pending *p)
 {
     if (s->core == NULL || s->is_stopping) {
-        return ERR_UNAVAILABLE;
+        return s->core == NULL ? ERR_NOT_LEADER : ERR_UNAVAILABLE;
     }
     if (s->change != NULL || s->is_stepping) {
         return ERR_PRECONDITION;

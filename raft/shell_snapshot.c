@@ -84,12 +84,13 @@ static void on_named(void *context, unsigned bits)
         return;
     }
     n->is_making = false;
-    n->index = n->making.head.index;
-    n->size = n->making.at;
+    if (n->making.head.index > n->index) { /* a newer one may have been installed meanwhile */
+        n->index = n->making.head.index;
+        n->size = n->making.at;
+    }
     log_info("RAFT-SNAPSHOT", "index=%" PRIu64 " bytes=%" PRIu64, n->index, n->size);
     answer_waiting(s, ERR_OK);
     (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_SNAPSHOT_MADE, .index = n->index});
-    raft_shell_settle(s);
 }
 
 static void begin_making(struct raft_shell *s)
@@ -137,7 +138,7 @@ static void go_on_making(struct raft_shell *s)
     if (e != ERR_OK) {
         making_failed(s, e);
     } else if (!n->is_ending) {
-        loop_timer_again(s->timer, 0, 0); /* the next piece in the next turn */
+        raft_shell_hurry(s); /* the next piece in the next turn */
     }
 }
 
@@ -196,7 +197,6 @@ static void send_chunk(struct raft_shell *s, struct raft_shell_sending *one)
     if (e != ERR_OK || one->offset == one->size) {
         stop_sending(one);
         (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_SNAPSHOT_SENT, .peer = peer, .is_up = e == ERR_OK});
-        raft_shell_settle(s);
         return;
     }
     struct raft_message m = {.kind = RAFT_MESSAGE_SNAPSHOT, .from = s->member, .to = peer,
@@ -300,7 +300,6 @@ void raft_shell_snapshot_turn(struct raft_shell *s)
         if (raft_config_unpack(n->receiving.head.config, n->receiving.head.config_size, &config) == ERR_OK) {
             (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_SNAPSHOT_RECEIVED, .index = n->receiving.head.index,
                                                           .term = n->receiving.head.term, .config = &config});
-            raft_shell_settle(s);
         }
     }
     for (size_t i = 0; i < ARRAY_LEN(n->sending); i++) {

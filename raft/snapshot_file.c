@@ -1,6 +1,5 @@
 #include "raft/snapshot_file.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,24 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/base/bytes.h"
 #include "common/run/fd.h"
-#include "raft/le.h"
 #include "raft/store_room.h"
 
-enum {
-    AT_VERSION = 8,
-    AT_CONFIG_SIZE = 12,
-    AT_CLUSTER = 16,
-    AT_INDEX = 24,
-    AT_TERM = 32,
-    HEAD_MAX = RAFT_SNAPSHOT_HEAD + RAFT_SNAPSHOT_CONFIG_MAX + 4,
-    CHUNK_HEAD = 8,
-    END_SIZE = 16,
-    SYNC_BYTES = 8 << 20, /* written between two syncs: one large sync at the end would hold up the log's */
-};
+enum { SYNC_BYTES = 8 << 20 }; /* written between two syncs: one large sync at the end would hold up the log's */
 
-static const char magic[8] = "CELLSNAP";
 static const char half_written[] = "snapshot.tmp";
 static const char half_received[] = "snapshot-received.tmp";
 
@@ -36,48 +22,14 @@ static void name_of(uint64_t index, char out[RAFT_STORE_NAME])
     (void)snprintf(out, RAFT_STORE_NAME, "snapshot-%016" PRIx64, index);
 }
 
-static uint32_t put_head(const struct raft_snapshot_head *head, uint8_t out[HEAD_MAX])
+/* *ret_size: bytes of the head. */
+static enum err get_head(int fd, struct raft_snapshot_form *form, struct raft_snapshot_head *ret, uint32_t *ret_size)
 {
-    uint32_t size = RAFT_SNAPSHOT_HEAD + head->config_size;
-
-    memcpy(out, magic, sizeof magic);
-    raft_le_put32(out + AT_VERSION, RAFT_SNAPSHOT_VERSION);
-    raft_le_put32(out + AT_CONFIG_SIZE, head->config_size);
-    raft_le_put64(out + AT_CLUSTER, head->cluster);
-    raft_le_put64(out + AT_INDEX, head->index);
-    raft_le_put64(out + AT_TERM, head->term);
-    memcpy(out + RAFT_SNAPSHOT_HEAD, head->config, head->config_size);
-    raft_le_put32(out + size, bytes_crc32c(0, out, size));
-    return size + 4;
-}
-
-/* *ret_size: bytes of the head; *ret_check: of it. */
-static enum err get_head(int fd, struct raft_snapshot_head *ret, uint32_t *ret_size, uint32_t *ret_check)
-{
-    uint8_t in[HEAD_MAX];
+    uint8_t in[RAFT_SNAPSHOT_HEAD_MAX];
     size_t got;
     enum err e = raft_store_pread(fd, in, sizeof in, 0, &got);
 
-    if (e != ERR_OK) {
-        return e;
-    }
-    if (got < RAFT_SNAPSHOT_HEAD + 4 || memcmp(in, magic, sizeof magic) != 0 ||
-        raft_le_get32(in + AT_VERSION) != RAFT_SNAPSHOT_VERSION ||
-        raft_le_get32(in + AT_CONFIG_SIZE) > RAFT_SNAPSHOT_CONFIG_MAX) {
-        return ERR_DATA_LOSS;
-    }
-    ret->config_size = raft_le_get32(in + AT_CONFIG_SIZE);
-    uint32_t size = RAFT_SNAPSHOT_HEAD + ret->config_size;
-    if (got < size + 4 || raft_le_get32(in + size) != bytes_crc32c(0, in, size)) {
-        return ERR_DATA_LOSS;
-    }
-    ret->cluster = raft_le_get64(in + AT_CLUSTER);
-    ret->index = raft_le_get64(in + AT_INDEX);
-    ret->term = raft_le_get64(in + AT_TERM);
-    memcpy(ret->config, in + RAFT_SNAPSHOT_HEAD, ret->config_size);
-    *ret_size = size + 4;
-    *ret_check = raft_le_get32(in + size);
-    return ERR_OK;
+    return e == ERR_OK ? raft_snapshot_form_read(form, in, got, ret, ret_size) : e;
 }
 
 static enum err create(struct raft_snapshot_file *f, int dir_fd, const char *name)
@@ -104,13 +56,11 @@ static enum err add(struct raft_snapshot_file *f, const void *bytes, size_t size
 
 enum err raft_snapshot_file_begin(struct raft_snapshot_file *f, int dir_fd, const struct raft_snapshot_head *head)
 {
-    uint8_t bytes[HEAD_MAX];
-
-    assert(head->config_size <= RAFT_SNAPSHOT_CONFIG_MAX && head->index > 0);
+    uint8_t bytes[RAFT_SNAPSHOT_HEAD_MAX];
     enum err e = create(f, dir_fd, half_written);
+
     f->head = *head;
-    uint32_t size = put_head(head, bytes);
-    f->check = raft_le_get32(bytes + size - 4);
+    uint32_t size = raft_snapshot_form_begin(&f->form, head, bytes);
     e = e == ERR_OK ? add(f, bytes, size) : e;
     if (e != ERR_OK) {
         raft_snapshot_file_drop(f);
@@ -120,19 +70,16 @@ enum err raft_snapshot_file_begin(struct raft_snapshot_file *f, int dir_fd, cons
 
 enum err raft_snapshot_file_put(struct raft_snapshot_file *f, const void *bytes, size_t size)
 {
-    uint8_t head[CHUNK_HEAD];
+    uint8_t head[RAFT_SNAPSHOT_CHUNK_HEAD];
 
-    assert(size > 0 && size <= RAFT_SNAPSHOT_CHUNK_MAX);
-    f->check = bytes_crc32c(f->check, bytes, size);
-    f->chunks++;
-    raft_le_put32(head, (uint32_t)size);
-    raft_le_put32(head + 4, f->check);
+    raft_snapshot_form_chunk(&f->form, bytes, size, head);
     enum err e = add(f, head, sizeof head);
     return e == ERR_OK ? add(f, bytes, size) : e;
 }
 
-/* Remove all snapshots but this one. What cannot be removed now is tried again with the next one. */
-static void remove_others(int dir_fd, uint64_t index)
+/* Remove all older snapshots. A newer one may have been received while this one was written: the log may begin behind it.
+ * What cannot be removed now is tried again with the next one. */
+static void remove_older(int dir_fd, uint64_t index)
 {
     char name[RAFT_STORE_NAME];
     int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -144,14 +91,14 @@ static void remove_others(int dir_fd, uint64_t index)
         return;
     }
     for (struct dirent *d = readdir(dir); d != NULL; d = readdir(dir)) {
-        if (strncmp(d->d_name, "snapshot-", 9) == 0 && strcmp(d->d_name, name) != 0 && strcmp(d->d_name, half_received) != 0) {
+        if (strncmp(d->d_name, "snapshot-", 9) == 0 && strcmp(d->d_name, name) < 0) { /* also before one half received */
             (void)unlinkat(dir_fd, d->d_name, 0);
         }
     }
     (void)closedir(dir);
 }
 
-/* Sync, name, sync the name; then the others are not needed. */
+/* Sync, name, sync the name; then older ones are not needed. */
 static enum err publish(struct raft_snapshot_file *f, const char *from)
 {
     char name[RAFT_STORE_NAME];
@@ -163,23 +110,16 @@ static enum err publish(struct raft_snapshot_file *f, const char *from)
     if (renameat(f->dir_fd, from, f->dir_fd, name) != 0 || fsync(f->dir_fd) != 0) {
         return ERR_IO;
     }
-    remove_others(f->dir_fd, f->head.index);
+    remove_older(f->dir_fd, f->head.index);
     fd_close(&f->fd);
     return ERR_OK;
 }
 
-static void put_end(uint32_t check, uint64_t chunks, uint8_t out[END_SIZE])
-{
-    raft_le_put32(out, 0);
-    raft_le_put64(out + 8, chunks);
-    raft_le_put32(out + 4, bytes_crc32c(check, out + 8, 8));
-}
-
 enum err raft_snapshot_file_end(struct raft_snapshot_file *f)
 {
-    uint8_t end[END_SIZE];
+    uint8_t end[RAFT_SNAPSHOT_END];
 
-    put_end(f->check, f->chunks, end);
+    raft_snapshot_form_end(&f->form, end);
     enum err e = add(f, end, sizeof end);
     e = e == ERR_OK ? publish(f, half_written) : e;
     if (e != ERR_OK) {
@@ -211,8 +151,8 @@ static enum err take_nothing(void *context, const uint8_t *bytes, size_t size)
 
 enum err raft_snapshot_file_received(struct raft_snapshot_file *f, uint64_t cluster)
 {
-    uint32_t size, check;
-    enum err e = get_head(f->fd, &f->head, &size, &check);
+    uint32_t size;
+    enum err e = get_head(f->fd, &f->form, &f->head, &size);
 
     if (e == ERR_OK && f->head.cluster != cluster) {
         e = ERR_DENIED;
@@ -236,25 +176,27 @@ void raft_snapshot_file_drop(struct raft_snapshot_file *f)
 /* Whether an end stands where one must: cheap, for a choice between files. */
 static bool has_end(int fd, uint64_t size)
 {
-    uint8_t end[END_SIZE];
+    uint8_t end[RAFT_SNAPSHOT_END];
+    uint32_t zero = 1;
     size_t got;
 
-    return size >= END_SIZE && raft_store_pread(fd, end, sizeof end, size - END_SIZE, &got) == ERR_OK &&
-           got == sizeof end && raft_le_get32(end) == 0;
+    return size >= sizeof end && raft_store_pread(fd, end, sizeof end, size - sizeof end, &got) == ERR_OK &&
+           got == sizeof end && raft_snapshot_form_size(end, &zero) == ERR_OK && zero == 0;
 }
 
 static enum err look(int dir_fd, const char *name, uint64_t cluster, int *ret_fd, struct raft_snapshot_head *ret,
                      uint64_t *ret_size)
 {
     struct stat st;
-    uint32_t size, check;
+    struct raft_snapshot_form form;
+    uint32_t size;
     char again[RAFT_STORE_NAME];
     AUTO_FD int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
     if (fd < 0 || fstat(fd, &st) != 0) {
         return ERR_IO;
     }
-    enum err e = get_head(fd, ret, &size, &check);
+    enum err e = get_head(fd, &form, ret, &size);
     if (e != ERR_OK) {
         return e;
     }
@@ -312,23 +254,22 @@ enum err raft_snapshot_file_read(int fd, enum err (*take)(void *context, const u
 {
     AUTO_FREE struct raft_snapshot_head *head = malloc(sizeof *head);
     AUTO_FREE uint8_t *bytes = NULL;
-    uint32_t room = 0;
-    uint8_t chunk[CHUNK_HEAD], end[END_SIZE], want[END_SIZE];
-    uint32_t head_size = 0, check = 0;
-    uint64_t chunks = 0;
+    struct raft_snapshot_form form;
+    uint32_t room = 0, head_size = 0, size = 0;
+    uint8_t chunk[RAFT_SNAPSHOT_CHUNK_HEAD], end[RAFT_SNAPSHOT_END];
     size_t got = 0;
-    enum err e = head == NULL ? ERR_NOMEM : get_head(fd, head, &head_size, &check);
+    enum err e = head == NULL ? ERR_NOMEM : get_head(fd, &form, head, &head_size);
 
-    for (uint64_t at = head_size; e == ERR_OK; chunks++) {
+    for (uint64_t at = head_size; e == ERR_OK;) {
         e = raft_store_pread(fd, chunk, sizeof chunk, at, &got);
-        uint32_t size = raft_le_get32(chunk);
-        if (e != ERR_OK || got < sizeof chunk || size > RAFT_SNAPSHOT_CHUNK_MAX) {
-            return e != ERR_OK ? e : ERR_DATA_LOSS;
+        e = e == ERR_OK && got < sizeof chunk ? ERR_DATA_LOSS : e;
+        e = e == ERR_OK ? raft_snapshot_form_size(chunk, &size) : e;
+        if (e != ERR_OK) {
+            return e;
         }
         if (size == 0) {
-            put_end(check, chunks, want);
             e = raft_store_pread(fd, end, sizeof end, at, &got);
-            return e != ERR_OK ? e : got == sizeof end && memcmp(end, want, sizeof end) == 0 ? ERR_OK : ERR_DATA_LOSS;
+            return e != ERR_OK ? e : got == sizeof end && raft_snapshot_form_is_end(&form, end) ? ERR_OK : ERR_DATA_LOSS;
         }
         if (size > room) {
             free(bytes);
@@ -336,12 +277,11 @@ enum err raft_snapshot_file_read(int fd, enum err (*take)(void *context, const u
             room = bytes != NULL ? size : 0;
         }
         e = bytes == NULL ? ERR_NOMEM : raft_store_pread(fd, bytes, size, at + sizeof chunk, &got);
-        check = e == ERR_OK && got == size ? bytes_crc32c(check, bytes, size) : ~check;
-        if (e != ERR_OK || got < size || check != raft_le_get32(chunk + 4)) {
-            return e != ERR_OK ? e : ERR_DATA_LOSS;
+        if (e == ERR_OK && (got < size || !raft_snapshot_form_is_chunk(&form, chunk, bytes, size))) {
+            e = ERR_DATA_LOSS;
         }
         at += sizeof chunk + size;
-        e = take(context, bytes, size);
+        e = e == ERR_OK ? take(context, bytes, size) : e;
     }
     return e;
 }

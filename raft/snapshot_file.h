@@ -1,43 +1,19 @@
-/* A snapshot on disk: the state machine's image up to one entry, the configuration at it, in chunks that are checked one
- * by one and in their order. It gets its name when all of it is on disk, so a half-written one is none: a crash at any
+/* A snapshot (snapshot_form.h) on disk. It gets its name when all of it is on disk, so a half-written one is none: a crash at any
  * moment leaves the one before. The same bytes go to a member that lags, from any offset on.
  *
- *   head    "CELLSNAP" 8, version u32, size of configuration u32, cluster u64, index u64, term u64, configuration,
- *           CRC-32C of all of it u32
- *   chunk   size u32 (> 0), CRC-32C of the bytes, begun with the check before it u32, bytes
- *   end     size 0 u32, CRC-32C of the check before it and the number of chunks u32, chunks u64
- *
- * Little endian. Calls block: they are for a thread of their own, but for reads of single pieces. */
+ * Calls block: they are for a thread of their own, but for reads of single pieces. */
 #ifndef CELL_RAFT_SNAPSHOT_FILE_H
 #define CELL_RAFT_SNAPSHOT_FILE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-#include "common/base/err.h"
-#include "common/base/macros.h"
-#include "raft/types.h"
-
-enum {
-    RAFT_SNAPSHOT_VERSION = 1,
-    RAFT_SNAPSHOT_CONFIG_MAX = 8192,         /* bytes of a packed configuration                     */
-    RAFT_SNAPSHOT_CHUNK_MAX = RAFT_ENTRY_MAX, /* bytes of a chunk                                   */
-    RAFT_SNAPSHOT_HEAD = 40,                 /* bytes before the configuration                      */
-};
-
-struct raft_snapshot_head {
-    uint64_t cluster, index, term;
-    uint32_t config_size;
-    uint8_t config[RAFT_SNAPSHOT_CONFIG_MAX];
-};
+#include "raft/snapshot_form.h"
 
 /* One that is being written or received. */
 struct raft_snapshot_file {
     int dir_fd; /* borrowed */
     int fd;     /* -1: none */
     struct raft_snapshot_head head;
-    uint64_t at, chunks;
-    uint32_t check;
+    struct raft_snapshot_form form;
+    uint64_t at;
     bool is_received;
 };
 

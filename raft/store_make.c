@@ -46,6 +46,11 @@ static enum err open_half_made(struct raft_store *s, int *ret_fd)
         if (renameat(s->dir_fd, name, s->dir_fd, half_made) != 0) {
             return err_from_errno(errno);
         }
+        /* Before a byte of it changes: under its old name it would be a log that has rotted. */
+        enum err e = raft_store_sync_names(s);
+        if (e != ERR_OK) {
+            return e;
+        }
     } else {
         flags |= O_TRUNC;
     }

@@ -233,28 +233,21 @@ enum err raft_store_create(struct raft_store *s, const struct raft_frame_owner *
     return e == ERR_OK || s->why[0] != '\0' ? e : raft_store_explain(s, e, "the log cannot be made: %s", err_text(e));
 }
 
-static enum err read_ballot(struct raft_store *s)
+static enum err read_ballot(struct raft_store *s, bool *ret_heal)
 {
     static uint8_t bytes[RAFT_BALLOT_FILE];
     size_t size = 0;
-    bool heal = false;
     enum err e = open_ballot(s, 0);
 
     e = e == ERR_OK ? raft_store_pread(s->ballot_fd, bytes, sizeof bytes, 0, &size) : e;
     if (e != ERR_OK) {
         return e == ERR_NOT_FOUND ? raft_store_explain(s, ERR_DATA_LOSS, "the file of votes is missing") : e;
     }
-    e = raft_ballot_read(&s->owner, bytes, size, &s->ballot, &heal);
+    e = raft_ballot_read(&s->owner, bytes, size, &s->ballot, ret_heal);
     if (e == ERR_NOT_FOUND || e == ERR_DATA_LOSS) {
         return raft_store_explain(s, ERR_DATA_LOSS, "what was voted last is not readable in the file of votes");
     }
-    if (e == ERR_DENIED) {
-        return raft_store_explain(s, e, "the file of votes is another node's");
-    }
-    for (int slot = 0; heal && slot < 2 && e == ERR_OK; slot++) {
-        e = raft_store_save(s);
-    }
-    return e;
+    return e != ERR_DENIED ? e : raft_store_explain(s, e, "the file of votes is another node's");
 }
 
 /* One segment's size and head. */
@@ -299,6 +292,38 @@ static enum err look_at_segment(struct raft_store *s, uint64_t number)
     }
     return raft_store_explain(s, found == RAFT_WAL_HEAD_OTHER_CLUSTER || found == RAFT_WAL_HEAD_OTHER_MEMBER
                                      ? ERR_DENIED : ERR_DATA_LOSS, "%s %s", name, words[found]);
+}
+
+/* The last batch once more, as it is read. */
+static enum err write_again(struct raft_store *s, const struct raft_wal *w, const struct raft_wal_found *found)
+{
+    AUTO_FD int fd = -1;
+    uint32_t size = found->batch_segment == w->segment ? w->at - found->batch_at : 0;
+    AUTO_FREE uint8_t *bytes = malloc(size + 1);
+    size_t got = 0;
+
+    if (size == 0) {
+        return ERR_OK;
+    }
+    enum err e = bytes == NULL ? ERR_NOMEM : raft_store_segment(s, w->segment, &fd);
+    e = e == ERR_OK ? raft_store_pread(fd, bytes, size, found->batch_at, &got) : e;
+    e = e == ERR_OK && got < size ? ERR_IO : e;
+    e = e == ERR_OK ? raft_store_write(fd, bytes, size, found->batch_at) : e;
+    return e != ERR_OK ? e : fdatasync(fd) == 0 ? ERR_OK : ERR_IO;
+}
+
+/* A sync that failed leaves in the cache what it was for, and there it looks clean: whoever starts next reads it, and a
+ * loss of power takes it (Rebello et al., ATC 2020, section 3). The process before may have ended for just that. So what
+ * it wrote last is written again before it counts. */
+static enum err confirm(struct raft_store *s, const struct raft_wal *w, const struct raft_wal_found *found, bool heal)
+{
+    enum err e = write_again(s, w, found);
+
+    for (int slot = 0; slot < (heal ? 2 : 1) && e == ERR_OK; slot++) {
+        e = raft_store_save(s);
+    }
+    e = e == ERR_OK ? raft_store_sync_names(s) : e;
+    return e == ERR_OK || s->why[0] != '\0' ? e : raft_store_explain(s, e, "the end of the log is not written again: %s", err_text(e));
 }
 
 /* Zeros again where a batch was torn. */
@@ -403,7 +428,8 @@ enum err raft_store_recover(struct raft_store *s, uint64_t snapshot, struct raft
 {
     struct recovery r = {.s = s, .p = p, .take = take, .context = context, .e = ERR_OK};
     AUTO_FREE uint8_t *scratch = malloc(RAFT_FRAME_MAX);
-    enum err e = scratch == NULL ? ERR_NOMEM : read_ballot(s);
+    bool heal = false;
+    enum err e = scratch == NULL ? ERR_NOMEM : read_ballot(s, &heal);
 
     e = e == ERR_OK ? look_at_files(s) : e;
     if (e != ERR_OK) {
@@ -420,6 +446,10 @@ enum err raft_store_recover(struct raft_store *s, uint64_t snapshot, struct raft
     if (ret->verdict != RAFT_WAL_DAMAGED && w->base > snapshot) {
         return raft_store_explain(s, ERR_DATA_LOSS, "the log begins after entry %" PRIu64 ", and there is a snapshot up to %"
                                   PRIu64 ": segment %" PRIu64 " is missing", w->base, snapshot, s->oldest - 1);
+    }
+    e = confirm(s, w, ret, heal);
+    if (e != ERR_OK) {
+        return e;
     }
     switch (ret->verdict) {
     case RAFT_WAL_CLEAN:

@@ -35,14 +35,18 @@ struct raft_syncer {
     uint64_t put, written; /* tickets */
     enum err e;
     bool is_asleep, goes, is_ending;
+    bool is_told;         /* event_fd is readable */
+    bool is_lent;         /* the loop writes: the writer stays asleep */
+    uint64_t slow_until_us;
     struct raft_syncer_numbers numbers;
     atomic_bool is_full;
 
     /* The loop's: where the next frame will go, so that it is known whether there is a segment for it. */
     struct raft_wal ahead;
+    uint64_t hurried;     /* segment in whose last half the maker was told to hurry */
     struct raft_syncer_done taken[2 * RAFT_SYNCER_ITEMS];
 
-    /* The writer's. */
+    /* The writer's, or of whom it is lent to. */
     struct raft_wal wal;
     struct list writing;
     struct raft_syncer_done fresh[RAFT_SYNCER_ITEMS];
@@ -148,6 +152,9 @@ static enum err end_batch(struct raft_syncer *y)
     y->numbers.bytes += y->gathered_bytes;
     y->numbers.sync_us += took_us;
     y->numbers.sync_us_max = took_us > y->numbers.sync_us_max ? took_us : y->numbers.sync_us_max;
+    if (took_us > RAFT_SYNCER_SLOW_US) {
+        y->slow_until_us = began_us + took_us + RAFT_SYNCER_SLOW_FOR_US;
+    }
     pthread_mutex_unlock(&y->lock);
     y->pieces = y->gathered_bytes = 0;
     return ERR_OK;
@@ -214,25 +221,39 @@ static enum err write_list(struct raft_syncer *y)
 static bool wait_for_work(struct raft_syncer *y)
 {
     /* Nothing is begun that has no room to be told. */
-    while (!y->is_ending && (y->gathering.count == 0 || !y->goes || y->done_count > RAFT_SYNCER_ITEMS)) {
+    while (!y->is_ending && (y->gathering.count == 0 || !y->goes || y->done_count > RAFT_SYNCER_ITEMS || y->is_lent)) {
         y->is_asleep = true;
         pthread_cond_wait(&y->work, &y->lock);
         y->is_asleep = false;
     }
-    if (y->is_ending) {
-        return false;
-    }
+    return !y->is_ending;
+}
+
+/* Write what gathered, and say so to whoever takes it. Called and returns with the lock; without it in between. */
+static enum err write_gathered(struct raft_syncer *y)
+{
     y->writing.count = y->gathering.count;
     memcpy(y->writing.item, y->gathering.item, y->gathering.count * sizeof y->gathering.item[0]);
     y->gathering.count = 0;
     y->goes = false;
-    return true;
+    pthread_mutex_unlock(&y->lock);
+    enum err e = write_list(y);
+    pthread_mutex_lock(&y->lock);
+    if (e == ERR_OK) {
+        memcpy(y->done + y->done_count, y->fresh, y->fresh_count * sizeof y->fresh[0]);
+        y->done_count += y->fresh_count;
+        y->written += y->writing.count;
+    }
+    y->e = e;
+    return e;
 }
 
+/* With the lock. */
 static void tell(struct raft_syncer *y)
 {
     uint64_t one = 1;
 
+    y->is_told = true;
     while (write(y->event_fd, &one, sizeof one) < 0 && errno == EINTR) {
     }
 }
@@ -244,15 +265,7 @@ static void *writer_main(void *context)
 
     pthread_mutex_lock(&y->lock);
     while (e == ERR_OK && wait_for_work(y)) {
-        pthread_mutex_unlock(&y->lock);
-        e = write_list(y);
-        pthread_mutex_lock(&y->lock);
-        if (e == ERR_OK) {
-            memcpy(y->done + y->done_count, y->fresh, y->fresh_count * sizeof y->fresh[0]);
-            y->done_count += y->fresh_count;
-            y->written += y->writing.count;
-        }
-        y->e = e;
+        e = write_gathered(y);
         tell(y);
     }
     pthread_mutex_unlock(&y->lock);
@@ -406,6 +419,16 @@ enum err raft_syncer_put(struct raft_syncer *y, const struct raft_syncer_item *i
     return has_room ? ERR_OK : ERR_LIMIT;
 }
 
+/* With the lock. The log has come to its last half: whoever makes a spare need not be slow about it. Said once a
+ * segment: it costs two wake-ups. */
+static void hurry_maker(struct raft_syncer *y)
+{
+    if (y->ahead.at > y->store->segment_size / 2 && y->hurried != y->ahead.segment) {
+        y->hurried = y->ahead.segment;
+        pthread_cond_signal(&y->wish);
+    }
+}
+
 void raft_syncer_go(struct raft_syncer *y)
 {
     pthread_mutex_lock(&y->lock);
@@ -413,10 +436,25 @@ void raft_syncer_go(struct raft_syncer *y)
     if (y->goes && y->is_asleep) {
         pthread_cond_signal(&y->work);
     }
-    if (y->ahead.at > y->store->segment_size / 2) {
-        pthread_cond_signal(&y->wish);
+    hurry_maker(y);
+    pthread_mutex_unlock(&y->lock);
+}
+
+bool raft_syncer_write_here(struct raft_syncer *y)
+{
+    bool writes;
+
+    pthread_mutex_lock(&y->lock);
+    writes = y->gathering.count > 0 && y->is_asleep && y->e == ERR_OK && y->done_count <= RAFT_SYNCER_ITEMS &&
+             (y->slow_until_us == 0 || now_us() >= y->slow_until_us);
+    if (writes) {
+        hurry_maker(y);
+        y->is_lent = true;
+        (void)write_gathered(y); /* raft_syncer_take says how it went */
+        y->is_lent = false;
     }
     pthread_mutex_unlock(&y->lock);
+    return writes;
 }
 
 int raft_syncer_fd(const struct raft_syncer *y)
@@ -429,8 +467,11 @@ enum err raft_syncer_take(struct raft_syncer *y, const struct raft_syncer_done *
 {
     uint64_t count;
 
-    (void)!read(y->event_fd, &count, sizeof count); /* nothing to read: nothing is new */
     pthread_mutex_lock(&y->lock);
+    if (y->is_told) {
+        (void)!read(y->event_fd, &count, sizeof count);
+        y->is_told = false;
+    }
     enum err e = y->e;
     memcpy(y->taken, y->done, y->done_count * sizeof y->done[0]);
     *ret_count = y->done_count;

@@ -119,6 +119,10 @@ struct raft_wal_found {
     uint64_t segment;       /* where it is torn or damaged                                                */
     uint32_t at;
     uint32_t void_from, void_to; /* TORN: make these bytes of `segment` zeros and sync, before any append */
+    /* Where the last batch begins, up to the end that *w says; 0: none. The process that wrote it may have ended because
+     * its sync failed, and what is read then need not be on disk: write it again and sync before it counts. */
+    uint64_t batch_segment;
+    uint32_t batch_at;
     uint64_t later_last;    /* DAMAGED: the highest index of an entry in whole frames after it; 0: none   */
     const char *reason;     /* for a person; NULL when CLEAN                                              */
 };

@@ -17,6 +17,8 @@ struct walk {
     uint64_t segment; /* of which scratch[0..held) are the bytes from `start` on */
     uint32_t start, held;
     bool has_begun;   /* a frame was accepted */
+    uint64_t batch_segment; /* first frame of the last batch */
+    uint32_t batch_at;
 };
 
 /* Up to `want` bytes (at most RAFT_FRAME_MAX) of a segment from `at` on; *ret_size of them, fewer at its end. Reads
@@ -92,6 +94,10 @@ static void accept(struct walk *k, const struct raft_frame *f, const uint8_t *bo
         w->base_term = f->prev_term;
     }
     k->has_begun = true;
+    if (f->ahead == 0) {
+        k->batch_segment = segment;
+        k->batch_at = at;
+    }
     w->sequence = f->sequence;
     w->chain = f->check;
     w->last = f->first + f->count - 1;
@@ -252,6 +258,8 @@ void raft_wal_recover(struct raft_wal *w, const struct raft_wal_reader *r, struc
         }
         break;
     }
+    ret->batch_segment = k.batch_segment;
+    ret->batch_at = k.batch_at;
     raft_wal_synced(w);
     assert(w->last >= w->base && w->at <= w->segment_size);
 }

@@ -102,7 +102,7 @@ all_meson() {
     run_meson "$build" asan "${chosen[@]}"
 }
 
-# runtime_tests DIR names|programs: the runtime's tests that the thread sanitizer can watch, for a build
+# runtime_tests DIR names|programs: tests with threads that the thread sanitizer can watch, the runtime's and of a member's disk, for a build
 # that has no use for the rest. Not the jail's: it starts programs by a vfork whose child works in the
 # parent's memory, which the sanitizer's runtime does not survive, and it has no threads.
 runtime_tests() {
@@ -112,7 +112,8 @@ directory, what = sys.argv[1:]
 known = json.load(sys.stdin)
 built = {os.path.relpath(f, directory) for t in known["targets"] for f in t["filename"]}
 for test in known["tests"]:
-    if any(s.endswith(":run") for s in test["suite"]) and not test["name"].startswith(("run_jail", "run_seal")):
+    is_runtime = any(s.endswith(":run") for s in test["suite"]) and not test["name"].startswith(("run_jail", "run_seal"))
+    if is_runtime or test["name"] == "raft_syncer":
         if what == "names":
             print(test["name"])
         else:

@@ -10,6 +10,7 @@ import time
 from tests.support import procs
 
 PR_SET_CHILD_SUBREAPER = 36
+NO_DISKS = ("tmpfs", "ramfs", "devtmpfs") # a sync there costs nothing and means nothing
 
 
 class Unmeasured(Exception):
@@ -42,6 +43,7 @@ class World:
         memory = "/dev/shm"
         self.directory = tempfile.mkdtemp(prefix="cb", dir=memory if os.access(memory, os.W_OK) else "/tmp")
         os.chmod(self.directory, 0o711) # cells of another user pass through it
+        self.disk_directory = None
         self.children = []
         # Orphans of what we start come to us, so that none outlives the measurement.
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -54,6 +56,8 @@ class World:
         for mount in self._mounts():
             subprocess.run(["umount", "-l", mount], check=False)
         shutil.rmtree(self.directory, ignore_errors=True)
+        if self.disk_directory is not None:
+            shutil.rmtree(self.disk_directory, ignore_errors=True)
 
     def _mounts(self):
         with open("/proc/self/mountinfo", encoding="utf-8") as f:
@@ -73,8 +77,30 @@ class World:
             raise Unmeasured(f"peer {name} is not installed (Debian package {package})")
         return found
 
+    @staticmethod
+    def external(name):
+        """A program that a person has built (bench/README.md)."""
+        found = shutil.which(name, path=os.environ.get("BENCH_EXTERNAL", ""))
+        if found is None:
+            raise Unmeasured(f"{name} is in no directory of BENCH_EXTERNAL (bench/README.md)")
+        return found
+
     def place(self, name):
         path = os.path.join(self.directory, name)
+        os.makedirs(path, exist_ok=True)
+        os.chmod(path, 0o711)
+        return path
+
+    def disk(self, name):
+        """A directory on a file system that is on a disk: for what is to be durable."""
+        if self.disk_directory is None:
+            below = os.path.realpath(os.environ.get("BENCH_DISK", "/var/tmp"))
+            kind = file_system(below)
+            if kind in NO_DISKS:
+                raise Unmeasured(f"{below} is a {kind}: nothing is durable there, so nothing of it is a result (BENCH_DISK=DIR)")
+            self.disk_directory = tempfile.mkdtemp(prefix="cb", dir=below)
+            os.chmod(self.disk_directory, 0o711)
+        path = os.path.join(self.disk_directory, name)
         os.makedirs(path, exist_ok=True)
         os.chmod(path, 0o711)
         return path
@@ -109,6 +135,32 @@ class World:
                 pass
         except ChildProcessError:
             pass
+
+
+def file_system(path):
+    """The kind of file system a directory is on, by the mount that reaches furthest towards it."""
+    best, kind = "", ""
+    with open("/proc/self/mountinfo", encoding="utf-8") as f:
+        for line in f:
+            fields = line.split()
+            point = fields[4]
+            if (path + "/").startswith(point.rstrip("/") + "/") and len(point) >= len(best):
+                best, kind = point, fields[fields.index("-") + 1]
+    return kind
+
+
+def rss_mb(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return next(int(line.split()[1]) / 1024 for line in f if line.startswith("VmRSS:"))
+
+
+def disk_bytes(path):
+    """What a directory takes on its disk."""
+    total = 0
+    for place, _, names in os.walk(path):
+        for name in names:
+            total += os.stat(os.path.join(place, name)).st_blocks * 512
+    return total
 
 
 def pss_kb(pids):

@@ -42,7 +42,10 @@ class Node:
         self.cell("up", path, "--detach")
 
     def socket(self, cell):
-        return f"ipc://{self.run}/default/{cell}.0.sock"
+        return "ipc://" + self.path(cell)
+
+    def path(self, cell):
+        return os.path.join(self.run, "default", f"{cell}.0.sock")
 
     def keys(self):
         return os.path.join(self.state, "node")
@@ -51,7 +54,7 @@ class Node:
 class Pair:
     """Node a asks, node b has the greeter and lets a reach it."""
 
-    def __init__(self, w):
+    def __init__(self, w, greeter=None):
         self.ports = {word: free_port() for word in ("issuer", "ga", "gb", "ma", "mb")}
         self.a, self.b = Node(w, "a"), Node(w, "b")
         self.a.cell("init", "--node-id", "a")
@@ -60,7 +63,7 @@ class Pair:
                     "sandbox": {"network": True, "write": ["state"], "keys": ["issuer"]}}, *self.cells("a", "b", [])])
         token = json.loads(self.a.cell("--json", "token", "create"))["token"]
         self.b.cell("join", "-", "--node-id", "b", stdin=token)
-        self.b.up([*self.cells("b", "a", [{"cell": "greeter", "nodes": ["a"]}]), {"name": "greeter", "serves": ["greeter.Greet"]}])
+        self.b.up([*self.cells("b", "a", [{"cell": "greeter", "nodes": ["a"]}]), {"name": "greeter", "serves": ["greeter.Greet"], **(greeter or {})}])
         world.until(lambda: '"b"' in self.a.cell("call", "gateway.Resolve", '{"name":"greeter"}'), UP_S, "a knows b's greeter", 0.05)
 
     def at(self, word):

@@ -18,6 +18,8 @@ enum {
 };
 
 #define NAME_GATEWAY "gateway" /* the cell that passes requests on to other nodes */
+#define NAME_SPACE_DEFAULT "default" /* the namespace of whoever names none           */
+#define NAME_SPACE_GLOBAL "global"   /* looked up after a cell's own                  */
 #define NAME_ANY "*"           /* of a name_ref's node and of a name_op's parts: any */
 
 /* Whether text[0..len) matches [a-z0-9_][a-z0-9_-]{0,63}. A leading '-' is refused although the

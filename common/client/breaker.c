@@ -10,28 +10,36 @@ bool breaker_admits(const struct breaker *b, uint64_t now_ms)
     case BREAKER_OPEN:
         return now_ms >= b->until_ms;
     case BREAKER_HALF_OPEN:
-        return !b->is_probing;
+        return !b->is_probing || now_ms >= b->until_ms;
     }
     assert(false);
     return false;
 }
 
-bool breaker_enter(struct breaker *b, uint64_t now_ms)
+uint32_t breaker_enter(struct breaker *b, uint64_t now_ms)
 {
     assert(breaker_admits(b, now_ms));
     if (b->state == BREAKER_CLOSED) {
-        return false;
+        return 0;
     }
     b->state = BREAKER_HALF_OPEN;
     b->is_probing = true;
-    return true;
+    b->until_ms = now_ms + BREAKER_PROBE_MS;
+    b->probe += b->probe == UINT32_MAX ? 2 : 1; /* 0 is nobody's */
+    return b->probe;
 }
 
-void breaker_answered(struct breaker *b, bool is_probe)
+/* Whether it is the one whose fate decides. */
+static bool is_current(const struct breaker *b, uint32_t probe)
+{
+    assert(!b->is_probing || b->state == BREAKER_HALF_OPEN);
+    return b->is_probing && probe == b->probe;
+}
+
+void breaker_answered(struct breaker *b, uint32_t probe)
 {
     b->failures = 0;
-    if (is_probe) {
-        assert(b->state == BREAKER_HALF_OPEN && b->is_probing);
+    if (is_current(b, probe)) {
         b->is_probing = false;
     }
     if (b->is_probing) {
@@ -56,11 +64,9 @@ static void trip(struct breaker *b, uint64_t now_ms, struct rng *rng)
     b->failures = 0;
 }
 
-bool breaker_failed(struct breaker *b, uint32_t epoch, bool is_probe, uint64_t now_ms,
-                    struct rng *rng)
+bool breaker_failed(struct breaker *b, uint32_t epoch, uint32_t probe, uint64_t now_ms, struct rng *rng)
 {
-    if (is_probe) {
-        assert(b->state == BREAKER_HALF_OPEN && b->is_probing);
+    if (is_current(b, probe)) {
         b->is_probing = false;
         b->epoch++;
         trip(b, now_ms, rng);
@@ -77,15 +83,23 @@ bool breaker_failed(struct breaker *b, uint32_t epoch, bool is_probe, uint64_t n
     return true;
 }
 
-void breaker_left(struct breaker *b)
+void breaker_left(struct breaker *b, uint32_t probe)
 {
-    assert(b->state == BREAKER_HALF_OPEN && b->is_probing);
-    b->is_probing = false;
+    if (is_current(b, probe)) {
+        b->is_probing = false;
+    }
 }
 
 void breaker_connected(struct breaker *b)
 {
     if (b->state == BREAKER_OPEN && b->trips <= 1) {
+        b->state = BREAKER_HALF_OPEN;
+    }
+}
+
+void breaker_heard(struct breaker *b)
+{
+    if (b->state == BREAKER_OPEN) {
         b->state = BREAKER_HALF_OPEN;
     }
 }

@@ -18,7 +18,7 @@ static void end(struct client_ask *ask, enum err e, const char *why, struct clie
 {
     struct client_effect *effect = emit(fx, CLIENT_FX_END, ask);
 
-    assert(ask->endpoint == NULL && !ask->is_probe && ask->phase != CLIENT_ENDED);
+    assert(ask->endpoint == NULL && ask->probe == 0 && ask->phase != CLIENT_ENDED);
     ask->phase = CLIENT_ENDED;
     ask->due_ms = UINT64_MAX;
     effect->e = e;
@@ -46,7 +46,7 @@ static void give(struct client_ask *ask, struct balance_endpoint *to, uint64_t n
     assert(ask->endpoint == NULL);
     ask->endpoint = to;
     ask->phase = CLIENT_QUEUED;
-    ask->is_probe = breaker_enter(&to->breaker, now_ms);
+    ask->probe = breaker_enter(&to->breaker, now_ms);
     ask->epoch = to->breaker.epoch;
     to->outstanding++;
     arm(ask, now_ms, patience_ms(ask));
@@ -60,9 +60,9 @@ static void leave(struct client_ask *ask)
 
     assert(from != NULL && from->outstanding > 0);
     from->outstanding--;
-    if (ask->is_probe) {
-        breaker_left(&from->breaker);
-        ask->is_probe = false;
+    if (ask->probe != 0) {
+        breaker_left(&from->breaker, ask->probe);
+        ask->probe = 0;
     }
     ask->failed = from;
     ask->endpoint = NULL;
@@ -82,8 +82,8 @@ static void blame(struct client_target *t, struct client_ask *ask, uint64_t now_
 {
     struct breaker *b = &ask->endpoint->breaker;
 
-    *ret_opened = breaker_failed(b, ask->epoch, ask->is_probe, now_ms, &t->rng);
-    ask->is_probe = false;
+    *ret_opened = breaker_failed(b, ask->epoch, ask->probe, now_ms, &t->rng);
+    ask->probe = 0;
 }
 
 static void shut(struct balance_endpoint *e, bool has_opened, struct client_effects *fx)
@@ -169,8 +169,8 @@ static void take_answer(struct client_target *t, const struct client_event *ev,
     if (ev->e == ERR_UNAVAILABLE) {
         blame(t, ask, ev->now_ms, &has_opened); /* it lives, and is of no use to anybody */
     } else {
-        breaker_answered(&from->breaker, ask->is_probe);
-        ask->is_probe = false;
+        breaker_answered(&from->breaker, ask->probe);
+        ask->probe = 0;
     }
     leave(ask);
     if (is_passing(ev->e, ev->retry_after_ms)) {
@@ -190,8 +190,8 @@ static void take_answer(struct client_target *t, const struct client_event *ev,
 static void come_back(struct client_ask *ask, struct client_effects *fx)
 {
     assert(!ask->has_parts);
-    breaker_answered(&ask->endpoint->breaker, ask->is_probe);
-    ask->is_probe = false;
+    breaker_answered(&ask->endpoint->breaker, ask->probe);
+    ask->probe = 0;
     leave(ask);
     ask->sends--;
     ask->failed = NULL;
@@ -381,8 +381,8 @@ void client_step(struct client_target *t, const struct client_event *ev, struct 
         arm(ask, ev->now_ms, patience_ms(ask));
         break;
     case CLIENT_EV_PART:
-        breaker_answered(&ask->endpoint->breaker, ask->is_probe);
-        ask->is_probe = false;
+        breaker_answered(&ask->endpoint->breaker, ask->probe);
+        ask->probe = 0;
         ask->has_parts = true;
         break;
     case CLIENT_EV_ANSWERED:

@@ -54,7 +54,7 @@ struct client_ask {
     uint32_t sends;
     uint8_t retries;
     uint8_t moves;
-    bool is_probe;
+    uint32_t probe;        /* of that breaker; 0: it is none                             */
     bool has_followed;     /* a hint                                                     */
     bool has_parts;        /* some of its answer has been handed on: it cannot begin anew */
 };

@@ -25,6 +25,13 @@ struct tls_identity;
 enum err tls_identity_new(const char *pem, size_t size, struct tls_identity **ret) MUST_CHECK;
 void tls_identity_free(struct tls_identity *identity); /* NULL is fine; connections live on */
 
+/* For a client of servers that are no nodes: `ca` are the certificates of authorities that are believed, `own` a certificate
+ * (and what it was signed with) and its key, which are shown when the server asks; NULL: there is nothing to show.
+ * Terminated, sizes with the terminator. ERR_MALFORMED: not what they should be, or the key is of another certificate;
+ * ERR_NOMEM; ERR_IO: no randomness. Only for tls_new_named. */
+enum err tls_identity_outside(const char *ca, size_t ca_size, const char *own, size_t own_size, struct tls_identity **ret)
+    MUST_CHECK;
+
 /* Who we are by our own certificate. ERR_MALFORMED: it is no node's. */
 enum err tls_identity_who(const struct tls_identity *identity, struct pki_who *ret) MUST_CHECK;
 
@@ -40,6 +47,14 @@ enum tls_step {
 
 /* fd: borrowed, connected, does not block. ERR_NOMEM. */
 enum err tls_new(struct tls_identity *identity, bool is_server, int fd, struct tls **ret) MUST_CHECK;
+
+/* A client's connection to a server that is no node, whose certificate must be for the host `name` (RFC 6125). "": its name
+ * is not looked at: ask tls_has_address before anything is said. fd as above. ERR_NOMEM. */
+enum err tls_new_named(struct tls_identity *identity, int fd, const char *name, struct tls **ret) MUST_CHECK;
+
+/* Whether the peer's certificate is for this address (IPv4 mapped into IPv6): one of its alternative names is. After the
+ * handshake. */
+bool tls_has_address(const struct tls *t, const uint8_t ip[16]);
 
 /* Until TLS_DONE. Some milliseconds of computing in all. */
 enum tls_step tls_handshake(struct tls *t) MUST_CHECK;

@@ -2,6 +2,7 @@
  * latest; names are in ask_name.c, envelopes in ask_link.c. */
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/run/ask_core.h"
@@ -327,6 +328,10 @@ static bool take_body(struct ask_request *r, const struct cell_ask *ask, const s
     if (packed->key_size > 0) {
         memcpy(r->packed->key, packed->key, packed->key_size);
     }
+    if (packed->from_node != NULL) {
+        (void)snprintf(r->packed->from_node, sizeof r->packed->from_node, "%s", packed->from_node);
+        (void)snprintf(r->packed->from_cell, sizeof r->packed->from_cell, "%s", packed->from_cell);
+    }
     return true;
 }
 
@@ -407,7 +412,8 @@ enum err cell_ask(struct cell *cell, const struct cell_ask *ask)
 
 enum err cell_ask_packed(struct cell *cell, const struct cell_ask_packed *packed)
 {
-    if (packed->key_size > CALL_KEY_MAX) {
+    if (packed->key_size > CALL_KEY_MAX ||
+        (packed->from_node != NULL && (strlen(packed->from_node) >= NAME_SIZE || strlen(packed->from_cell) >= CALL_FROM_SIZE))) {
         return ERR_INVALID;
     }
     return begin(cell, &packed->ask, packed, packed->size);

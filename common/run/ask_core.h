@@ -14,6 +14,7 @@ enum {
     ASK_ENDPOINTS_MAX = 256,    /* at once; one that nobody uses makes room                     */
     ASK_BATCH_BYTES = 64 * 1024, /* of one message: beyond it nng's cost no longer shows        */
     ASK_REQUEST_OVERHEAD = 64,  /* bytes of a request around its body: numbers, trace           */
+    ASK_PACKED_OVERHEAD = CALL_KEY_MAX + CALL_FROM_SIZE + NAME_SIZE, /* … of one that is passed on: key, whose it is */
     ASK_SMALL_BYTES = 192,      /* a request's body that needs no memory of its own             */
     ASK_SPARES_MAX = 64,        /* requests and messages that are kept for the next ones        */
     ASK_ARENA_FACTOR = 16,      /* memory of parsed answers over their size on the wire         */
@@ -40,6 +41,7 @@ struct ask_packed {
     uint64_t schema;
     uint8_t key[CALL_KEY_MAX];
     size_t key_size;
+    char from_cell[CALL_FROM_SIZE], from_node[NAME_SIZE]; /* whose it is, on another node; "" */
     void (*done)(void *context, const struct cell_packed_answer *answer);
     void (*part)(void *context, const uint8_t *body, size_t size);
     /* The answer: lent by the message that is being taken, until ask_settle. */

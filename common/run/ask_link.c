@@ -108,7 +108,7 @@ static uint32_t count_batch(const struct ask_endpoint *e, size_t *ret_bytes)
 
     for (const struct ask_request *r = e->waiting.first; r != NULL && count < HOST_BATCH_MAX;
          r = r->next) {
-        size_t size = r->body_size + ASK_REQUEST_OVERHEAD + (r->packed != NULL ? CALL_KEY_MAX : 0);
+        size_t size = r->body_size + ASK_REQUEST_OVERHEAD + (r->packed != NULL ? ASK_PACKED_OVERHEAD : 0);
         if (count > 0 && bytes + size > e->batch_bytes) {
             break;
         }
@@ -141,6 +141,8 @@ static void fill_requests(struct ask_endpoint *e, uint32_t count, uint64_t now_m
             item[i].schema = r->packed->schema;
             item[i].idempotency_key.data = r->packed->key;
             item[i].idempotency_key.len = r->packed->key_size;
+            item[i].from_cell = r->packed->from_cell;
+            item[i].from_node = r->packed->from_node;
         }
         slot[i] = &item[i];
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/run/ask_search.h"
+#include "common/run/cell_ask.h"
 
 /* ---- paths ------------------------------------------------------------------------------------- */
 
@@ -175,6 +176,30 @@ static enum err route_by_name(struct cell *cell, const char *target, struct ask_
         (void)ask_search_begin(cell, name); /* too many requests just now: the next one tries again */
     }
     return ERR_OK;
+}
+
+void cell_ask_heard(struct cell *cell, const char *target)
+{
+    struct asks *asks = cell->asks;
+    char path[HOST_PATH_SIZE];
+    struct name_ref ref;
+
+    if (name_ref_parse(target, &ref) != ERR_OK) {
+        return;
+    }
+    bool is_here = ref.node[0] == '\0' && ref.instance >= 0 && instance_path(cell, &ref, path) == ERR_OK;
+    for (size_t i = 0; is_here && i < ASK_ENDPOINTS_MAX && asks->endpoints[i] != NULL; i++) {
+        struct ask_endpoint *e = asks->endpoints[i];
+        if (strcmp(e->path, path) == 0 && e->route[0] == '\0') {
+            breaker_heard(&e->core.breaker);
+        }
+    }
+    for (size_t i = 0; ref.node[0] != '\0' && i < ASK_NAMES_MAX && asks->names[i] != NULL; i++) {
+        const struct ask_name *name = asks->names[i];
+        for (size_t k = 0; strcmp(name->ref, target) == 0 && k < name->count; k++) {
+            breaker_heard(&name->listed[k]->core.breaker);
+        }
+    }
 }
 
 enum err ask_name_route(struct cell *cell, const char *target, struct ask_request *r)

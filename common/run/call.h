@@ -14,6 +14,7 @@ enum {
     CALL_TRACE_LEN = 25,       /* W3C trace context: 16 trace id, 8 span id, 1 flags             */
     CALL_KEY_MAX = 32,         /* idempotency key                                                */
     CALL_TEXT_SIZE = 256,
+    CALL_FROM_SIZE = 2 * NAME_SIZE, /* "namespace/cell"                                          */
     CALL_NOTES_MAX = 256,      /* words about earlier requests in one envelope                   */
     CALL_REPLY_OVERHEAD = 48,  /* bytes of a reply around body and texts: tags, lengths, id      */
     CALL_OVERFLOW_UID = 65534, /* what an unmapped user looks like inside a user namespace       */

@@ -40,7 +40,7 @@ struct cell_syscall {
  *   open    doors open: files, sockets, BPF programs; the only place privilege is used. What the
  *           manifest grants (sandbox.read, sandbox.write, state) can be opened later too, nothing else
  *   start   doors closed: seccomp is on, the heartbeat runs, calls to other cells are possible
- *   tick    whenever the loop wakes; now_ms is monotonic
+ *   tick    whenever something was taken, and when the loop wakes; now_ms is monotonic
  *   granted a descriptor that replaces one granted before, new keys: cell_take_descriptor has it (optional)
  *   drain   told to finish: no new calls arrive, those in flight go on (optional)
  *   stop    always, also after a failed open or start, so it must accept half-made state */
@@ -56,16 +56,16 @@ struct cell_def {
     void (*stop)(void *state);
     const struct cell_op *ops;
     size_t op_count;
-    /* The service the operations belong to: gives them names and reply types. Each operation's
-     * number must be OP_<NAME> of the same package. */
+    /* Numbers of those that limits.calls_waiting does not count, at most 1024 at a time: all others wait for these. */
+    const uint32_t *vital;
+    size_t vital_count;
+    /* The service they belong to: gives them names and reply types. Each number must be OP_<NAME> of the same package. */
     const struct ProtobufCServiceDescriptor *service;
-    /* Takes requests for cells of other nodes, as handle does others, and answers with cell_reply_packed
-     * (cell_call.h) or an error. NULL: it passes nothing on. */
+    /* Takes requests for cells of other nodes, and answers with cell_reply_packed (cell_call.h) or an error. NULL: none. */
     enum err (*forward)(void *state, struct cell_call *call, const struct cell_forward *request);
     const unsigned char *schema; /* serialized FileDescriptorSet, for `cell call`; may be NULL */
     size_t schema_size;
-    /* Its doors are served by the loop itself instead of nng's threads: for a cell with many callers or
-     * hot ones. The bytes on the wire are the same. */
+    /* Its doors are served by the loop itself, not by nng's threads: for many callers or hot ones. The bytes are the same. */
     bool has_own_wire;
     const struct cell_syscall *syscalls; /* beyond those the loop itself needs */
     size_t syscall_count;
@@ -84,8 +84,8 @@ int cell_main(const struct cell_def *def, int argc, char **argv);
  * (answer larger than the manifest allows; the caller gets LIMIT) or ERR_TIMEOUT (the caller stopped waiting). */
 enum err cell_reply(struct cell_call *call, const void *message) MUST_CHECK;
 
-/* Answer with an error. `text` explains it to a person and may be NULL; `hint` says where to go
- * instead and may be NULL. `call` is gone afterwards. e must not be ERR_OK or ERR_LATER. */
+/* Answer with an error, not ERR_OK or ERR_LATER. `text` explains it to a person, `hint` says where to go instead; both may
+ * be NULL. `call` is gone afterwards. */
 void cell_reply_error(struct cell_call *call, enum err e, const char *text, const char *hint);
 
 /* Set the text and hint that go with the error this handler is about to return. */
@@ -103,15 +103,16 @@ struct cell_caller {
     int32_t pid;        /* 0: not visible from here (another pid namespace)  */
     uint32_t uid;       /* as seen from this user namespace                  */
     bool is_operator;
+    /* Of what this node's gateway passes on (`cell`): the other node, by its certificate, and the cell there,
+     * "namespace/cell", by that node's word. "" for callers of this node; from_cell for an operator there, too. */
+    const char *from_node, *from_cell;
 };
 void cell_call_caller(const struct cell_call *call, struct cell_caller *ret);
 
 /* The caller's idempotency key, at most 32 bytes; *ret_size 0 when there is none. Borrowed. */
 const uint8_t *cell_call_key(const struct cell_call *call, size_t *ret_size);
 
-/* Answers in parts, and callers that give up: cell_call.h. */
-
-/* Bytes that live until the call is answered; NULL at the request's memory limit. */
+/* Bytes that live until the call is answered; NULL at the request's memory limit. In parts, and given up: cell_call.h. */
 void *cell_call_alloc(struct cell_call *call, size_t size);
 
 /* ---- asking other cells --------------------------------------------------------------------- */

@@ -14,6 +14,10 @@ enum err cell_ask_cancel(struct cell *cell, uint64_t id) MUST_CHECK;
  * request has ended; ERR_PRECONDITION: nobody answers it just now. */
 enum err cell_ask_credit(struct cell *cell, uint64_t id, uint32_t parts) MUST_CHECK;
 
+/* `target`, an instance by its number or a cell of another node, has just spoken to this cell by itself, so it lives: if it
+ * was left alone because requests to it failed, the next one tries it. Nothing where nothing is known of it. O(endpoints). */
+void cell_ask_heard(struct cell *cell, const char *target);
+
 /* ---- messages of other people ----------------------------------------------------------------- */
 
 /* How a request ends whose messages this cell does not know. Everything dies on return. */
@@ -34,13 +38,16 @@ struct cell_ask_packed {
     uint64_t schema;      /* the asker's fingerprint of the operation; 0: unchecked */
     const uint8_t *key;   /* its idempotency key, at most 32 bytes; copied          */
     size_t key_size;
+    const char *from_cell; /* whose request it is, if that is a cell of another node (struct cell_caller): believed when
+                            * this cell is the gateway. Copied; NULL: nobody's                                  */
+    const char *from_node;
     const uint8_t *trace; /* its trace context, 25 bytes; NULL: that of on_behalf_of */
     void (*done)(void *context, const struct cell_packed_answer *answer);
     void (*part)(void *context, const uint8_t *body, size_t size); /* as cell_part; NULL: whole answers only */
 };
 
 /* cell_ask without looking into the messages: what a gateway does. Errors as cell_ask; ERR_INVALID also: a key
- * that is too long. */
+ * or a name that is too long. */
 enum err cell_ask_packed(struct cell *cell, const struct cell_ask_packed *packed) MUST_CHECK;
 
 /* ---- every instance -------------------------------------------------------------------------- */

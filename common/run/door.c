@@ -74,6 +74,7 @@ static void call_free(struct cell_call *call)
         call->next->back = call->back;
     }
     door->live_count--;
+    door->vital_count -= call->op->is_vital;
     door->expired_count -= call->is_expired;
     struct arena arena = call->arena;
     arena_reset(&arena);
@@ -310,6 +311,17 @@ static enum err judge_route(const struct door_caller *caller, const char *route,
     return ERR_OK;
 }
 
+/* Whether there is a place for one more. */
+static bool has_place(const struct cell *cell, const struct host_op *op)
+{
+    const struct door *door = cell->door;
+
+    if (op->is_vital) {
+        return door->vital_count < DOOR_VITAL_MAX;
+    }
+    return door->live_count - door->vital_count < cell->birth.calls_waiting + (op->is_inspect ? DOOR_INSPECT_RESERVE : 0);
+}
+
 /* Why this request is not dispatched, or ERR_OK. */
 static enum err judge(struct cell *cell, const struct door_peer *peer, const struct host_op *op,
                       const Cell__Envelope__Request *request, const char **ret_text)
@@ -345,8 +357,7 @@ static enum err judge(struct cell *cell, const struct door_peer *peer, const str
         *ret_text = "draining";
         return ERR_UNAVAILABLE;
     }
-    uint32_t most = cell->birth.calls_waiting + (op->is_inspect ? DOOR_INSPECT_RESERVE : 0);
-    if (door->live_count >= most) {
+    if (!has_place(cell, op)) {
         door->numbers.shed++;
         log_warn("DOOR-SHED", "calls_waiting=%" PRIu32 " operation=%s", door->live_count, op->name);
         *ret_text = "too many calls are waiting here (limits.calls_waiting)";
@@ -378,6 +389,14 @@ static void run_handler(struct cell_call *call, const void *message)
     call_finish(call, e, call->text, NULL, NULL);
 }
 
+/* Whether what this caller says of others is believed: a gateway of this namespace, or of those that serve all. */
+static bool is_gateway(const struct cell *cell, const struct door_caller *caller)
+{
+    return !caller->is_operator && strcmp(caller->cell, NAME_GATEWAY) == 0 &&
+           (strcmp(caller->space, cell->birth.space) == 0 || strcmp(caller->space, NAME_SPACE_DEFAULT) == 0 ||
+            strcmp(caller->space, NAME_SPACE_GLOBAL) == 0);
+}
+
 static void dispatch(struct call_batch *batch, uint32_t index, const struct door_peer *peer,
                      const Cell__Envelope__Request *request)
 {
@@ -400,18 +419,23 @@ static void dispatch(struct call_batch *batch, uint32_t index, const struct door
         count_answer(cell, op, e, now_us);
         return;
     }
-    struct door_caller *caller = &cell->door->callers[peer->door];
+    struct door *door = cell->door;
+    struct door_caller *caller = &door->callers[peer->door];
     caller->requests++;
     call->cell = cell;
     call->op = op;
+    door->vital_count += op->is_vital;
     call->batch = batch;
     call->index = index;
     call->arrived_us = now_us;
     call->deadline_ms = now_us / 1000u + (request->deadline_ms == 0 ? HOST_DEADLINE_DEFAULT_MS
                                                                     : request->deadline_ms);
+    bool is_passed_on = is_gateway(cell, caller);
     call->caller = (struct cell_caller){.space = caller->space, .cell = caller->cell,
                                         .pid = peer->pid, .uid = peer->uid,
-                                        .is_operator = caller->is_operator};
+                                        .is_operator = caller->is_operator,
+                                        .from_node = is_passed_on ? request->from_node : "",
+                                        .from_cell = is_passed_on ? request->from_cell : ""};
     call_take_context(call, request);
     batch->references++;
     if (request->route[0] != '\0') {

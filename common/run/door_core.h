@@ -18,6 +18,7 @@ enum {
     DOOR_HELD_BYTES = 1 << 20,    /* of them; or this many times limits.message:              */
     DOOR_HELD_MESSAGES = 4,
     DOOR_INSPECT_RESERVE = 16,    /* calls that only inspection may use when a cell is full   */
+    DOOR_VITAL_MAX = 1024,        /* calls of cell_def.vital, beside all others               */
     DOOR_SHED_MS = 20,            /* a refused caller is asked to come back after             */
     DOOR_ARENA_FACTOR = 16,       /* memory of a parsed request over its size on the wire     */
     DOOR_ARENA_MIN = 1 << 20,
@@ -92,6 +93,7 @@ struct door {
     struct call_batch *spare_batch; /* the same                              */
     uint32_t spare_batches;
     uint32_t live_count;
+    uint32_t vital_count;        /* of these: of cell_def.vital                        */
     uint32_t expired_count;      /* of these: answered with TIMEOUT, their handler holds on */
     struct hist window;
     struct door_numbers numbers;

@@ -160,17 +160,25 @@ enum err frame_catch_signals(struct cell *cell)
     return e == ERR_OK ? loop_signal(cell->loop, SIGINT, fire, cell) : e;
 }
 
-static void on_turn(void *context, uint64_t now_ms)
+static void end_turn(struct cell *cell, uint64_t now_ms)
 {
-    struct cell *cell = context;
-
     if (cell->def->tick != NULL) {
         cell->def->tick(cell->state, now_ms);
     }
     if (cell->outlet != NULL) {
         cell->outlet->flush(cell, now_ms);
+    }
+}
+
+static void on_turn(void *context, uint64_t now_ms)
+{
+    struct cell *cell = context;
+
+    end_turn(cell, now_ms);
+    if (cell->outlet != NULL) {
+        /* What came through channels is a turn of its own: the loop may sleep when there is nothing more of it. */
         for (bool is_first = true; cell->outlet->linger(cell, is_first); is_first = false) {
-            cell->outlet->flush(cell, loop_now_ms());
+            end_turn(cell, loop_now_ms());
         }
         if (cell->page != NULL) {
             cell->outlet->count(cell, cell->page);

@@ -22,8 +22,7 @@ enum {
     HOST_METRICS_MAX = 256,
     HOST_DEADLINE_DEFAULT_MS = 5000,
     HOST_BATCH_MAX = 1024,     /* requests in one envelope                                      */
-    HOST_LINGER_MS = 100,      /* between the last answer and the end: nng does not linger, a
-                                * reply written just before close would be lost                 */
+    HOST_LINGER_MS = 100,      /* between the last answer and the end: nng loses what is on its way */
 };
 
 struct door;
@@ -85,7 +84,7 @@ struct host_op {
     char name[NAME_SIZE];
     const struct ProtobufCMethodDescriptor *method;
     uint64_t fingerprint;
-    bool is_inspect;
+    bool is_inspect, is_vital;
     uint64_t count[ERR_COUNT];
     struct hist *duration_us; /* owned; NULL until the first answer: 5 KiB each */
 };

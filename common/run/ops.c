@@ -40,6 +40,9 @@ static enum err add(struct cell *cell, const struct cell_op *op,
     slot->op = op;
     slot->method = method;
     slot->is_inspect = is_inspect;
+    for (size_t i = 0; i < cell->def->vital_count; i++) {
+        slot->is_vital |= cell->def->vital[i] == op->number;
+    }
     (void)snprintf(slot->name, sizeof slot->name, "%s", method->name);
     slot->fingerprint = sp_fingerprint(service->name, method->name, op->number,
                                        method->input->name, method->output->name);

@@ -170,6 +170,8 @@ static const struct rule rules[] = {
     SOCKOPT(IPPROTO_TCP, 5 /* TCP_KEEPINTVL */, SOCKETS, "notice a dead peer in time"),
     SOCKOPT(IPPROTO_TCP, 6 /* TCP_KEEPCNT */, SOCKETS, "notice a dead peer in time"),
     SOCKOPT(IPPROTO_IPV6, IPV6_V6ONLY, NETWORK, "one listener for each family"),
+    SOCKOPT(IPPROTO_IP, IP_MULTICAST_IF, NETWORK, "speak to a group from where the machine is now"),
+    SOCKOPT(IPPROTO_IP, IP_ADD_MEMBERSHIP, NETWORK, "and hear it there"),
     {"socket", NETWORK, "talk to other nodes", "AF_INET", 1, false, EQUALS(0, AF_INET)},
     {"socket", NETWORK, "talk to other nodes", "AF_INET6", 1, false, EQUALS(0, AF_INET6)},
     {"socket", NETWORK, "libc asks which address families are up", "AF_NETLINK NETLINK_ROUTE", 2,

@@ -18,6 +18,7 @@ enum {
     WAITING = 10,          /* limits.calls_waiting of the cell under test */
     CONNECTIONS_MAX = 1024,
     INSPECT_RESERVE = 16,
+    VITAL_MAX = 1024,
 };
 
 static void send_slow(int fd, uint32_t id, uint32_t delay_ms)
@@ -62,6 +63,39 @@ static void waiting_calls_are_limited(void)
         CHECK(raw_status(fd, FAKE_PATIENCE_MS, &id) == ERR_OK, "those that wait are answered");
     }
     CHECK(fake_echo(fake_door(&f, "", ""), "room") == ERR_OK, "and then there is room again");
+    fd_close(&fd);
+    fake_finish(&f);
+}
+
+/* cell_def.vital: beside the limit, neither held up by the others nor in their way, and limited too. */
+static void vital_calls_have_places_of_their_own(void)
+{
+    Cell__Testcell__NeverRequest never = CELL__TESTCELL__NEVER_REQUEST__INIT;
+    struct fake f;
+    uint32_t id;
+
+    fake_start(&f, &(struct fake_spec){.log_level = "error", .calls_waiting = WAITING});
+    int fd = raw_open(fake_door(&f, "", "")), slow = raw_open(fake_door(&f, "", ""));
+    for (uint32_t i = 0; i < WAITING; i++) {
+        send_slow(slow, i, 1500);
+    }
+    REQUIRE(fake_metric_becomes(&f, "cell_inflight_requests", WAITING + 1), "it is full");
+    for (uint32_t i = 0; i < VITAL_MAX; i++) {
+        REQUIRE(raw_ask(fd, i, CELL__TESTCELL__OP__OP_NEVER, &never.base, 30000), "a vital call goes out");
+    }
+    REQUIRE(fake_metric_becomes(&f, "cell_inflight_requests", WAITING + VITAL_MAX + 1), "all are taken by a full cell");
+    REQUIRE(raw_ask(fd, VITAL_MAX, CELL__TESTCELL__OP__OP_NEVER, &never.base, 30000), "one more");
+    enum err e = raw_status(fd, FAKE_PATIENCE_MS, &id);
+    CHECK(e == ERR_LIMIT && id == VITAL_MAX, "is LIMIT at once: %s", err_name(e));
+    for (uint32_t i = 0; i < WAITING; i++) {
+        CHECK(raw_status(slow, FAKE_PATIENCE_MS, &id) == ERR_OK, "the others are answered");
+    }
+    for (uint32_t i = 0; i < WAITING + 1; i++) {
+        send_slow(slow, i, 500);
+    }
+    e = raw_status(slow, FAKE_PATIENCE_MS, &id);
+    CHECK(e == ERR_LIMIT && id == WAITING, "and as many of them fit as before: %s", err_name(e));
+    fd_close(&slow);
     fd_close(&fd);
     fake_finish(&f);
 }
@@ -390,6 +424,7 @@ int main(int argc, char **argv)
 {
     fake_init(argc, argv);
     waiting_calls_are_limited();
+    vital_calls_have_places_of_their_own();
     a_batch_is_no_way_around_the_limit();
     a_caller_that_pauses_loses_nothing();
     a_caller_that_never_reads_is_cut_off();

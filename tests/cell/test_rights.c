@@ -26,6 +26,8 @@ static const struct fake_caller callers[] = {
     {"other", "a", {"testcell.Fail"}},
     {"default", "c", {"elsewhere.Echo"}},
     {"default", "d", {"*.Health", "testcell.Slow"}},
+    {"default", "gateway", {"testcell.Who"}},
+    {"other", "gateway", {"testcell.Who"}},
 };
 
 /* What happens to an empty request of `operation` at this caller's door. */
@@ -104,6 +106,47 @@ static void the_door_says_who_calls(void)
     protobuf_c_message_free_unpacked(reply, NULL);
 }
 
+/* Whose request it is that is passed on, gateways alone are asked: GW-1. */
+static void a_gateway_says_whose_request_it_is(void)
+{
+    static const struct {
+        const char *space, *cell;
+        bool is_believed;
+        const char *why;
+    } cases[] = {
+        {"default", "gateway", true, "this namespace's gateway"},
+        {"other", "gateway", false, "a cell of that name in a namespace that is none of ours"},
+        {"default", "a", false, "any other cell"},
+        {"", "", false, "the operator's tools"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Cell__Envelope__Requests requests = CELL__ENVELOPE__REQUESTS__INIT;
+        Cell__Envelope__Request one = CELL__ENVELOPE__REQUEST__INIT, *slot = &one;
+        AUTO_FD int fd = raw_open(fake_door(&f, cases[i].space, cases[i].cell));
+        uint32_t id;
+
+        one.operation = CELL__TESTCELL__OP__OP_WHO;
+        one.from_cell = (char *)"default/raft";
+        one.from_node = (char *)"far";
+        requests.version = 1;
+        requests.requests = &slot;
+        requests.n_requests = 1;
+        REQUIRE(raw_send(fd, 7, &requests), "row %zu: sent", i);
+        Cell__Envelope__Replies *replies = raw_hear(fd, FAKE_PATIENCE_MS, &id);
+        REQUIRE(replies != NULL && replies->n_replies == 1, "row %zu: answered", i);
+        Cell__Testcell__WhoReply *who = cell__testcell__who_reply__unpack(NULL, replies->replies[0]->body.len,
+                                                                          replies->replies[0]->body.data);
+        REQUIRE(who != NULL, "row %zu: it says who", i);
+        CHECK(strcmp(who->from_cell, cases[i].is_believed ? "default/raft" : "") == 0 &&
+              strcmp(who->from_node, cases[i].is_believed ? "far" : "") == 0,
+              "row %zu: %s: \"%s\" at \"%s\"", i, cases[i].why, who->from_cell, who->from_node);
+        CHECK(strcmp(who->cell, cases[i].cell) == 0, "row %zu: and calls itself", i);
+        cell__testcell__who_reply__free_unpacked(who, NULL);
+        cell__envelope__replies__free_unpacked(replies, NULL);
+    }
+}
+
 /* A grant that comes later adds, changes and takes back; what is open follows. */
 static void grants_change(void)
 {
@@ -167,7 +210,7 @@ static void doors_are_limited(void)
     for (size_t i = 0; i < ARRAY_LEN(name); i++) {
         opened += stat(fake_door(&f, "many", name[i]), &st) == 0;
     }
-    CHECK(opened + 5 + 1 + 3 == DOORS_MAX, "with those before it makes %d doors: %zu", DOORS_MAX,
+    CHECK(opened + ARRAY_LEN(callers) + 1 + 3 == DOORS_MAX, "with those before it makes %d doors: %zu", DOORS_MAX,
           opened);
     CHECK(attempt("many", "m0", CELL__TESTCELL__OP__OP_ECHO) == ERR_OK, "the first works");
     CHECK(attempt("", "", CELL__TESTCELL__OP__OP_ECHO) == ERR_OK, "the operator's too");
@@ -229,6 +272,7 @@ int main(int argc, char **argv)
     fake_start(&f, &(struct fake_spec){.callers = callers, .caller_count = ARRAY_LEN(callers)});
     callers_do_what_they_may();
     the_door_says_who_calls();
+    a_gateway_says_whose_request_it_is();
     grants_change();
     bool is_whole = other_users_are_refused();
     doors_are_limited();

@@ -88,6 +88,8 @@ enum err testcell_who(void *state, struct cell_call *call, const void *request)
     cell_call_caller(call, &caller);
     reply.space = (char *)caller.space;
     reply.cell = (char *)caller.cell;
+    reply.from_node = (char *)caller.from_node;
+    reply.from_cell = (char *)caller.from_cell;
     reply.is_operator = caller.is_operator;
     reply.pid = caller.pid;
     reply.uid = caller.uid;

@@ -21,6 +21,8 @@ static const struct cell_op ops[] = {
     {CELL__TESTCELL__OP__OP_FOLLOW, &cell__testcell__follow_request__descriptor, testcell_follow},
 };
 
+static const uint32_t vital[] = {CELL__TESTCELL__OP__OP_NEVER};
+
 static const struct cell_def testcell = {
     .name = "testcell",
     .state_size = sizeof(struct testcell),
@@ -29,6 +31,8 @@ static const struct cell_def testcell = {
     .stop = testcell_stop,
     .ops = ops,
     .op_count = ARRAY_LEN(ops),
+    .vital = vital,
+    .vital_count = ARRAY_LEN(vital),
     .forward = testcell_forward,
     .service = &cell__testcell__testcell__descriptor,
     .schema = testcell_schema,

@@ -26,7 +26,7 @@ MEETING = re.compile(r"^(main|wire|service|shell)(_\w+)?\.[ch]$")
 # rooms large: these translate too.
 MEETING_ALSO = {
     "gateway/inbound": "takes envelopes of other nodes",
-    "gateway/names": "asks nodosum which nodes have a cell",
+    "gateway/names": "asks nodosum which nodes have a cell, and vivaldi how far they are",
     "gateway/nodes": "asks nodosum where nodes are",
     "gateway/offers": "tells nodosum what the supervisor says of exported cells",
     "gateway/outbound": "puts requests into envelopes for other nodes",
@@ -39,6 +39,12 @@ MEETING_ALSO = {
     "nucleus/junction": "speaks with cells on fd 3",
     "nucleus/logs": "hands a new log file to a cell",
     "nucleus/spawn": "writes a cell's Genesis",
+    "raft/engine_admin": "answers with what etcd says of itself",
+    "raft/engine_etcd": "one call of raft.proto and its question to etcd",
+    "raft/engine_keys": "keys of raft.proto as etcd's gateway has them, and back",
+    "raft/engine_lease": "leases, the same",
+    "raft/engine_txn": "transactions, the same",
+    "raft/engine_watch": "watches, the same",
     "raft/found": "asks others for a cluster, and is asked",
     "raft/peers": "puts packets for members into requests, and takes them out",
 }

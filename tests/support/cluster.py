@@ -71,6 +71,7 @@ class Member(node_module.Node):
     def __init__(self, cluster, index, build, manifest, name, beside=None):
         """beside: a member whose namespace, and so address, it shares."""
         self.index, self.cluster, self.beside = index, cluster, beside
+        self.clock_s = 0 # how far its monotonic clock and that of its boot are ahead of this machine's; before up()
         number = index + 1 if beside is None else beside.index + 1
         self.address, self.address6 = f"10.77.0.{number}", f"fdce::{number:x}"
         self.place, self.namespace = cluster.namespace() if beside is None else (beside.place, beside.namespace)
@@ -81,7 +82,8 @@ class Member(node_module.Node):
         return super().up(timeout)
 
     def execute(self, command, timeout=30.0, stdin="", env=None):
-        return super().execute([NSENTER, f"--net={self.namespace}", *command], timeout, stdin, env)
+        shift = ["unshare", "--time", "--fork", "--monotonic", str(self.clock_s), "--boottime", str(self.clock_s)]
+        return super().execute([NSENTER, f"--net={self.namespace}", *(shift if self.clock_s else []), *command], timeout, stdin, env)
 
     def program(self, *command, **options):
         """Start a program in the node's namespace; ended with the cluster."""

@@ -23,20 +23,11 @@ def now():
     return time.monotonic_ns() // 1000
 
 
-class Client(threading.Thread):
-    """`sockets`: paths of the instances. `freshness` of reads: tests of the judge itself read stale ones."""
+class Caller:
+    """Asks one instance after the other, of those whose sockets these are."""
 
-    def __init__(self, sockets, seed, keys, until, freshness=LINEARIZABLE):
-        super().__init__(daemon=True)
-        self.sockets, self.random, self.keys, self.until = sockets, random.Random(seed), keys, until
-        self.freshness = freshness
-        self.name = f"c{seed}"
-        self.lines, self.at, self.connection, self.count = [], seed % len(sockets), None, 0
-        self.seen = {}
-
-    def value(self):
-        self.count += 1
-        return f"{self.name}.{self.count}"
+    def __init__(self, sockets, at=0):
+        self.sockets, self.at, self.connection = sockets, at % len(sockets), None
 
     def ask(self, operation, fields):
         """(status, decoded body or None): a status of 0 is no answer at all, NEVER_SENT says itself."""
@@ -58,18 +49,40 @@ class Client(threading.Thread):
         return reply.status, pb.decode(reply.body)
 
     def leave(self):
-        if self.connection is not None:
-            self.connection.close()
-        self.connection = None
+        self.close()
         self.at = (self.at + 1) % len(self.sockets)
         time.sleep(0.005) # an instance that is down refuses at once: do not spin on it
+
+    def close(self):
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
+class Client(Caller, threading.Thread):
+    """`sockets`: paths of the instances. `freshness` of reads: tests of the judge itself read stale ones."""
+
+    def __init__(self, sockets, seed, keys, until, freshness=LINEARIZABLE):
+        Caller.__init__(self, sockets, seed)
+        threading.Thread.__init__(self, daemon=True)
+        self.random, self.keys, self.until = random.Random(seed), keys, until
+        self.freshness = freshness
+        self.name = f"c{seed}"
+        self.lines, self.count = [], 0
+        self.seen = {}
+        self.reader = Caller(sockets, self.random.randrange(len(sockets))) # reads are asked of followers as well
+
+    def value(self):
+        self.count += 1
+        return f"{self.name}.{self.count}"
 
     def run(self):
         while time.monotonic() < self.until:
             line = self.draw()
             operation, fields = line.pop("_")
+            by = self.reader if line["op"] == "get" and self.random.random() < 0.6 else self
             line["call"] = now()
-            status, body = self.ask(operation, fields)
+            status, body = by.ask(operation, fields)
             line["end"] = now()
             if status == sp.OK:
                 line["outcome"] = "ok"
@@ -78,8 +91,10 @@ class Client(threading.Thread):
             else:
                 line["outcome"] = "fail" if status in NOT_DONE or status == NEVER_SENT else "unknown"
             self.lines.append(line)
-        if self.connection is not None:
-            self.connection.close()
+            if self.random.random() < 0.05:
+                self.reader.leave()
+        self.close()
+        self.reader.close()
 
     def draw(self):
         key = self.random.choice(self.keys)
@@ -115,11 +130,11 @@ class Client(threading.Thread):
             line["result"] = None if pair is None else value_of(pair)
 
 
-def record(sockets, path, seconds, clients=6, seed=1, keys=("a", "b", "c", "d"), freshness=LINEARIZABLE, during=None):
+def record(sockets, path, seconds, clients=6, seed=1, keys=("a", "b", "c", "d"), freshness=LINEARIZABLE, during=None, prefix=None):
     """Let clients work for so long, `during()` meanwhile; write the history. Returns how many of each outcome. Keys are new
-    in each record, for a history begins with nothing."""
+    in each record, for a history begins with nothing, or begin with `prefix`, under which there is nothing yet."""
     until = time.monotonic() + seconds
-    keys = [f"{now()}/{key}" for key in keys]
+    keys = [f"{prefix or f'{now()}/'}{key}" for key in keys]
     threads = [Client(sockets, seed * 100 + i, keys, until, freshness) for i in range(clients)]
     for thread in threads:
         thread.start()
@@ -133,6 +148,20 @@ def record(sockets, path, seconds, clients=6, seed=1, keys=("a", "b", "c", "d"),
                 outcomes[line["outcome"]] += 1
                 out.write(json.dumps(line) + "\n")
     return outcomes
+
+
+def puts_of(path):
+    """{(key, value): revision, or None where that is not known} of what may have been put: values are put once each."""
+    puts = {}
+    with open(path, encoding="utf-8") as history:
+        for line in map(json.loads, history):
+            if line["outcome"] == "fail" or (line["outcome"] == "ok" and line.get("succeeded") is False):
+                continue
+            pairs = [(step["put"], step["value"]) for step in line["success"]] if line["op"] == "txn" else \
+                [(line["key"], line["value"])] if line["op"] in ("put", "cas") else []
+            for key, value in pairs:
+                puts[key.encode(), value.encode()] = line.get("revision") if line["outcome"] == "ok" else None
+    return puts
 
 
 def judge(build, path, timeout=60):

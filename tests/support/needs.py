@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-from . import build, groups
+from . import build, disk, etcd, groups
 
 
 def root():
@@ -57,8 +57,10 @@ MARKS = {
     "needs_userns": ("user namespaces", user_namespaces),
     "needs_netns": ("network namespaces", network_namespaces),
     "needs_landlock": ("landlock", landlock),
+    "needs_disks": ("file systems of its own", disk.missing),
     "needs_tool": ("needs_tool(name): a program", tool),
     "needs_group": ("needs_group(controller): a control group that can be made", group),
+    "needs_etcd": ("Debian's etcd-server", etcd.missing),
     "needs_own_build": ("a build directory of one's own", own_build),
     "needs_cores": ("needs_cores(count): processors", cores),
 }

@@ -41,10 +41,9 @@ def test_five_minutes(make_node, build, short_dir):
         result = node.execute(["/bin/bash", "-euo", "pipefail", "-c", script], timeout=180, env=environment)
         assert result.status == 0, result
         said += result.out
-        for name in {row["cell"] for row in node.status()}:
-            for instance in range(3):
-                node.wait_state(name, "ready", 20, instance) # the next block starts from a whole node
-    assert "Hello, World!" in said
+        for row in node.status():
+            node.wait_state(row["cell"], "ready", 20, row["instance"]) # the next block starts from a whole node
+    assert "Hello, World!" in said and "\nblue\n" in said, said
 
 
 def test_a_cluster(make_cluster, build):
@@ -72,3 +71,23 @@ def test_a_cluster(make_cluster, build):
             token = f.read()
     assert result.out.count("Hello, World!") == 3, result.out
     assert re.search(r"greeter@db-1 +alive +2 ", result.out), result.out
+
+
+def test_the_replicated_store(make_node, build):
+    """The three members of the README: they agree, and go on without the one that led."""
+    manifest, entry = blocks("README.md", "The replicated store", "yaml")
+    (script,) = blocks("README.md", "The replicated store")
+    assert "instances: 3" in manifest and "raft@db-1" in entry # which test_raft_nodes.py runs
+    node = make_node(manifest)
+    place = os.path.join(node.directory, "home")
+    os.mkdir(place)
+    with open(os.path.join(place, "store.yaml"), "w", encoding="utf-8") as f:
+        f.write(manifest)
+    environment = {**node.environment(), "PATH": f"{build.directory}:{os.environ['PATH']}"}
+    # Members meet a moment after the node is up; a person types no faster.
+    wait = "for i in $(seq 100); do cell raft status >/dev/null 2>&1 && cell raft members | grep -q leader && break; sleep 0.1; done\n"
+    script = script.replace("cell raft members", wait + "cell raft members", 1)
+    result = node.execute(["/bin/bash", "-euo", "pipefail", "-c", f"cd {place}\n{script}"], timeout=120, env=environment)
+    assert result.status == 0, result
+    assert result.out.count("voter") == 2 and os.path.getsize(os.path.join(place, "store.bak")) > 100, result
+    node.wait_until(lambda: len([r for r in node.status() if r["state"] == "ready"]) == 3, 20, "all are back")

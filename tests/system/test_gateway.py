@@ -13,10 +13,10 @@ import pytest
 
 from support import pb
 from support.mesh import Mesh
-from test_calls import ask
+from test_calls import ASK, ask
 
 LINKS = 1000
-POUR, DRINK = 20011, 20012
+ECHO, POUR, DRINK = 20000, 20011, 20012
 
 
 def count(links, reason):
@@ -50,6 +50,7 @@ def test_a_cell_of_another_node_is_called_by_its_name(two):
     """GW-2: from the command line and from a cell; what is small and what is large; its own node's cells stay what they are."""
     reply = two.a.cli("call", "callee@b.Echo", '{"text":"over there"}', json=True)
     assert reply["text"] == "over there" and reply["caller"] == "default/gateway", reply
+    assert reply["from"] == "@a", "its operator's, by the word of that node alone"
     for target in ("callee@b", "callee.0@b", "default/callee@b"):
         assert ask(two.a, target, "hello")[:3] == ("OK", "hello", "default/gateway"), target
     text = "x" * 500_000
@@ -59,6 +60,20 @@ def test_a_cell_of_another_node_is_called_by_its_name(two):
     assert int(link["asked"]) == int(link["answered"]) >= 7, link
     connection = [c for c in two.a.cli("inspect", "caller", json=True)["connections"] if c["route"] == "callee@b"]
     assert connection and connection[0]["kind"] == "ipc" and connection[0]["peer"].endswith("gateway.0.sock")
+
+
+def test_the_callee_knows_whose_request_it_is(two):
+    """GW-1: the node by its certificate, the cell by that node's door, not by what the request says of itself."""
+    with two.a.client("caller", timeout=10) as client:
+        reply = client.call(ASK, pb.encode([(1, "callee@b"), (2, "hi"), (3, 2000)]), timeout=10)
+    assert pb.first(pb.decode(reply.body), 6) == b"default/caller@a", reply
+    lie = pb.encode([(1, 1), (2, ECHO), (3, 5000), (9, "callee@b"), (11, "default/raft"), (12, "c")])
+    with two.a.client("gateway") as client:
+        (reply,) = client.call_many([lie])
+    assert pb.first(pb.decode(reply.body), 5) == b"@a", "an operator's, whatever it claims"
+    with two.b.client("callee") as client: # no gateway says it
+        (reply,) = client.call_many([pb.encode([(1, 1), (2, ECHO), (11, "default/raft"), (12, "a")])])
+    assert reply.status == 1 and not pb.first(pb.decode(reply.body), 5), reply
 
 
 def drink(node, target, parts, size, deadline=15, **more):

@@ -343,6 +343,22 @@ def test_neighbours_find_each_other_without_configuration(make_cluster, build, s
     assert {s["source"] for s in seeds} == {"lan"} and {s["text"] for s in seeds} == {"node-1", "node-2"}
 
 
+def test_a_neighbour_that_gets_another_address_is_heard_from_there(make_cluster, build, short_dir):
+    """The kernel takes a multicast packet's source from the socket, not from what addresses there are now."""
+    cluster = lan(make_cluster, build, short_dir, 2)
+    cluster.up()
+    nodosums.agree(cluster, list(cluster), 2 + SLACK, "two find each other")
+    time.sleep(2.5) # until the first announcement of node-1, which node-2 would answer to it alone, is past
+    cluster.inside(cluster[1].namespace, "ip", "addr", "del", "10.77.0.2/16", "dev", "eth0")
+    cluster.inside(cluster[1].namespace, "ip", "addr", "add", "10.77.0.99/16", "dev", "eth0")
+
+    def heard_at():
+        return [s["address"] for s in cluster[0].cli("topology", json=True)["seeds"] if s["text"] == "node-2"]
+
+    wait.until(lambda: heard_at() == [f"10.77.0.99:{nodosums.PORT}"], 5 + SLACK, "it is heard from its new address")
+    assert "NODOSUM-LAN-MOVE" not in cluster[1].log("nodosum")
+
+
 def test_two_processes_on_one_host_both_hear(make_cluster, build, short_dir):
     """Two nodes in one namespace, and a third elsewhere: each of the three hears the two others."""
     os.chmod(short_dir, 0o755)

@@ -8,19 +8,23 @@ import time
 
 import pytest
 
-from support import pb, procs, sp
+from support import history, pb, procs, sp
 
-PUT, GET, STATUS, MEMBERS, SNAPSHOT = 300, 301, 314, 315, 320
+PUT, GET, STATUS, MEMBERS, TRANSFER, SNAPSHOT = 300, 301, 314, 315, 319, 320
 PEER, LINK, HELLO, JOIN = 340, 341, 342, 343
 OK, NOT_FOUND, DENIED = 1, 5, 6
 CONFIG = {"peers": ["raft.0", "raft.1", "raft.2"], "log_mib": 1, "tail": 1, "segment_mib": 4}
+RESTART = {"first": "50ms", "max": "1s", "give_up": "16 in 10s"}
 
 
-def three(make_node, config=None):
-    node = make_node([{"name": "raft", "instances": 3, "serves": ["raft.*"], "may_call": ["raft.*"],
-                       "sandbox": {"write": ["state"]}, "config": config or CONFIG,
-                       "limits": {"memory": "512M", "message": "4M"},
-                       "restart": {"first": "50ms", "max": "1s", "give_up": "16 in 10s"}}])
+def manifest(config=None, **restart):
+    return [{"name": "raft", "instances": 3, "serves": ["raft.*"], "may_call": ["raft.*"], "sandbox": {"write": ["state"]},
+             "heartbeat": {"every": "5s"}, # who is stopped is not replaced meanwhile
+             "config": config or CONFIG, "limits": {"memory": "512M", "message": "4M"}, "restart": {**RESTART, **restart}}]
+
+
+def three(make_node, config=None, **restart):
+    node = make_node(manifest(config, **restart))
     node.up()
     node.wait_until(lambda: leader(node) is not None, 20, "somebody leads")
     return node
@@ -117,8 +121,18 @@ def check(node, writer):
         with node.client("raft", instance, timeout=60) as client:
             for i in range(1, writer.acknowledged + 1):
                 reply = client.call(GET, pb.encode([(1, b"w%d" % i), (3, 1)]))
-                assert reply.status == OK, f"{i} of {writer.acknowledged} was acknowledged: {reply}"
-                assert pb.first(pb.decode(pb.first(pb.decode(reply.body), 2)), 2) == b"v%d" % i
+                pair = pb.first(pb.decode(reply.body), 2, None) if reply.status == OK else None
+                assert pair is not None, f"{i} of {writer.acknowledged} was acknowledged, raft.{instance} has it not: {reply}"
+                assert pb.first(pb.decode(pair), 2) == b"v%d" % i
+
+
+def test_the_command_line_waits_until_somebody_leads(make_node):
+    """Right after the start nobody does, and for a moment when the leader has been killed."""
+    node = make_node(manifest())
+    node.up()
+    node.cli("raft", "put", "a", "1", timeout=20)
+    node.kill("raft", leader(node))
+    assert node.cli("raft", "get", "a", timeout=20) == "1\n"
 
 
 @pytest.mark.parametrize("rounds", [int(os.environ.get("CELL_TEST_ROUNDS", "1"))])
@@ -142,6 +156,62 @@ def test_killed_members_lose_nothing_that_was_acknowledged(make_node, rounds):
     check(node, writer)
 
 
+def stopped(node, *instances):
+    """Stop them where they stand; pids, to be continued."""
+    return [node.kill("raft", i, number=signal.SIGSTOP) for i in instances]
+
+
+def go_on(pids):
+    for pid in pids:
+        procs.kill(pid, signal.SIGCONT)
+
+
+def test_a_leader_alone_acknowledges_nothing(make_node):
+    """Scenarios 7, 46, 62: nothing without a majority, and it does not stay the leader of nobody."""
+    node = three(make_node)
+    leads = leader(node)
+    others = [i for i in range(3) if i != leads]
+    one = stopped(node, others[0])
+    begun = time.monotonic()
+    assert call(node, leads, PUT, pb.encode([(1, b"k"), (2, b"two")])).status == OK
+    assert time.monotonic() - begun < 2, "one that is stopped holds up nobody"
+    two = stopped(node, others[1])
+    for operation, fields in (PUT, [(1, b"k"), (2, b"alone")]), (GET, [(1, b"k")]):
+        reply = call(node, leads, operation, pb.encode(fields), timeout=3)
+        assert reply is None or reply.status != OK, f"{operation} is answered by one of three: {reply}"
+        if operation == PUT: # it is in the log, and may be done yet
+            assert reply is None or reply.status not in history.NOT_DONE, f"nobody knows whether it was done: {reply}"
+    node.wait_until(lambda: role(node, leads) != "leader", 5, "it steps down")
+    stale = call(node, leads, GET, pb.encode([(1, b"k"), (3, 1)]))
+    assert stale.status == OK, "what it has it tells who asks for no more than that"
+    go_on(one + two)
+    put(node, b"after", b"v")
+    assert get(node, b"k") in (b"two", b"alone"), "whether the last one was done was not known"
+    wait_level(node)
+
+
+def test_a_leader_that_was_stopped_tells_nothing_old(make_node):
+    """Scenarios 32, 34, 62: a question that waited while it was stopped is answered as of now, or not at all."""
+    node = three(make_node)
+    leads = leader(node)
+    put(node, b"k", b"old", leads)
+    with node.client("raft", leads, timeout=30) as client:
+        assert client.call(GET, pb.encode([(1, b"k")])).status == OK
+        pids = stopped(node, leads)
+        asked = client.send(sp.envelope([sp.request(GET, pb.encode([(1, b"k")]), deadline_ms=20000)]))
+        put(node, b"k", b"new", (leads + 1) % 3)
+        go_on(pids)
+        client.deadline = time.monotonic() + 20
+        reply = sp.Reply(pb.decode(client.receive(asked))[2][0])
+    value = pb.first(pb.decode(pb.first(pb.decode(reply.body), 2, b"")), 2) if reply.status == OK else b"new"
+    assert value == b"new", reply
+    pids = stopped(node, 0, 1, 2)
+    time.sleep(1) # all of them, for longer than any of their times
+    go_on(pids)
+    put(node, b"after", b"v", leads, 10)
+    wait_level(node)
+
+
 def stop_and(node, instance, harm):
     """Do harm to a member's directory while no process has it."""
     pid = node.pid("raft", instance)
@@ -161,15 +231,62 @@ def test_a_member_without_its_disk_comes_back_as_another(make_node):
     node = three(make_node)
     for i in range(50):
         put(node, b"k%d" % i, b"v")
-    old = pb.first(status(node, 2), 2)
-
-    stop_and(node, 2, wipe)
-    node.wait_until(lambda: status(node, 2) is not None and pb.first(status(node, 2), 2) not in (0, None, old)
-                    and applied(node, 2) > 50, 30, "it is a member again, with all entries")
-    node.wait_until(lambda: len(members(node)) == 3 and old not in members(node), 30, "the old one is out")
+    lose_disk(node, 2)
     node.kill("raft", leader(node))
     put(node, b"after", b"v")
     assert get(node, b"k7") == b"v"
+
+
+def lead(node, instance):
+    """Hand leadership over to this one."""
+    def leads():
+        now = leader(node)
+        if now not in (None, instance):
+            call(node, now, TRANSFER, pb.encode([(2, b"raft.%d" % instance)]))
+        return now == instance
+    node.wait_until(leads, 20, f"raft.{instance} leads")
+
+
+def lose_disk(node, instance):
+    """And wait until it is a member again, in its old one's place."""
+    old = pb.first(status(node, instance), 2)
+
+    def is_member():
+        said = status(node, instance)
+        return said and pb.first(said, 2) not in (0, None, old) and pb.first(said, 9, 0) > 50
+    stop_and(node, instance, wipe)
+    node.wait_until(is_member, 30, "it is a member again, with all entries")
+    node.wait_until(lambda: len(members(node)) == 3 and old not in members(node), 30, "the old one is out")
+
+
+def test_every_disk_is_lost_one_after_the_other(make_node):
+    """Then nobody is left who was there at the beginning: the leader is in no configuration of its log's first terms."""
+    node = three(make_node)
+    for i in range(50):
+        put(node, b"k%d" % i, b"v")
+    lose_disk(node, 2)
+    for i in range(10): # terms: one message has entries of one of them, and eight are sent before one is answered
+        lead(node, i % 3)
+    lead(node, 2)
+    lose_disk(node, 0)
+    lead(node, 0)
+    lose_disk(node, 1)
+    assert get(node, b"k7") == b"v"
+
+
+def test_a_member_that_was_away_is_reached_at_once(make_node):
+    """Nobody tries to reach whoever is gone for long; when it is back and speaks, it hears from the leader."""
+    node = three(make_node, first="4s", max="4s")
+    leads = leader(node)
+    away = (leads + 1) % 3
+    old = node.kill("raft", away)
+    put(node, b"meanwhile", b"v", leads)
+    node.wait_until(lambda: node.pid("raft", away) not in (0, old) and status(node, away), 20, "it is back")
+    back = time.monotonic()
+    node.wait_until(lambda: applied(node, away) == applied(node, leads), 20, "it has all")
+    assert time.monotonic() - back < 1.5
+    node.kill("raft", (leads + 2) % 3)
+    put(node, b"after", b"v", leads, 2) # there is a majority with it alone
 
 
 def members(node):

@@ -87,6 +87,12 @@ def test_bad_input_has_clear_answers(node):
         (("remove", "nobody"), "no member has that name"),
     ]:
         assert words in refused(node, *arguments), arguments
+    assert "does not come after" in refused(node, "range", "b", "a", status=2)
+    assert "not both" in refused(node, "del", "a", "b", "--prefix", status=2)
+    assert "it leads already" in refused(node, "transfer", "raft.0")
+    assert "a contact is" in refused(node, "add", "0123456789abcdef", "other", "nowhere")
+    raft(node, "put", "empty", "")
+    assert node.cli("raft", "get", "empty") == "\n"
     assert "from 0 on" in refused(node, "get", "a", "--revision", "-1", status=2)
     assert "usage: cell raft put" in refused(node, "put", "k", status=2)
 

@@ -1,5 +1,6 @@
 /* Claims about breakers: five failures in a row shut a server off, one request at a time tries it
- * after a while, and none is refused without that. Counts failures of its own. */
+ * after a while, another one when that has told nothing for long, and none is refused without that. Counts
+ * failures of its own. */
 #include <inttypes.h>
 
 #include "tests/sim/client/check.h"
@@ -8,6 +9,7 @@ enum {
     FAILURES = 5,
     LEAST_MS = 250, /* half of the first interval */
     MOST_MS = 10000,
+    PROBE_MS = 2000,
 };
 
 static void shut(struct world *w, int server)
@@ -21,6 +23,12 @@ static void shut(struct world *w, int server)
     v->failures = 0;
 }
 
+/* Somebody tries it, and has not for so long that another may. */
+static bool is_tried(const struct world *w, const struct server *v)
+{
+    return v->probe != WORLD_NOBODY && w->now_ms < v->probe_ms + PROBE_MS;
+}
+
 void check_breaker_given(struct world *w, int request, int server)
 {
     struct server *v = &w->server[server];
@@ -28,7 +36,7 @@ void check_breaker_given(struct world *w, int request, int server)
     if (!v->is_shut) {
         return;
     }
-    if (v->probes > 0) {
+    if (is_tried(w, v)) {
         world_fail(w, "server %d is shut, and request %d is a second probe", server, request);
     }
     uint64_t least_ms = LEAST_MS;
@@ -43,6 +51,8 @@ void check_breaker_given(struct world *w, int request, int server)
     }
     w->request[request].is_probe = true;
     v->probes++;
+    v->probe = request;
+    v->probe_ms = w->now_ms;
     w->probes++;
 }
 
@@ -51,7 +61,7 @@ void check_breaker_failed(struct world *w, int request, int server)
     struct server *v = &w->server[server];
     struct request *r = &w->request[request];
 
-    if (r->is_probe) {
+    if (v->probe == request) {
         check_breaker_left(w, request, server);
         shut(w, server);
         v->failure_seq = w->seq++;
@@ -69,7 +79,7 @@ void check_breaker_answered(struct world *w, int request, int server)
 
     check_breaker_left(w, request, server);
     v->failures = 0;
-    if (v->probes == 0) {
+    if (v->probe == WORLD_NOBODY) {
         v->is_shut = false;
         v->shuts = 0;
     }
@@ -83,6 +93,9 @@ void check_breaker_left(struct world *w, int request, int server)
         r->is_probe = false;
         w->server[server].probes--;
     }
+    if (w->server[server].probe == request) {
+        w->server[server].probe = WORLD_NOBODY;
+    }
 }
 
 void check_breaker_connected(struct world *w, int server)
@@ -90,16 +103,22 @@ void check_breaker_connected(struct world *w, int server)
     w->server[server].has_connected = true;
 }
 
+/* Shut to a request that comes now. */
+static bool is_closed(const struct world *w, const struct server *v)
+{
+    return v->is_shut && (v->probe == WORLD_NOBODY || is_tried(w, v));
+}
+
 void check_breaker_refused(struct world *w, int request)
 {
     const struct request *r = &w->request[request];
-    bool is_any = r->failed_by != WORLD_NOBODY && w->server[r->failed_by].is_shut;
+    bool is_any = r->failed_by != WORLD_NOBODY && is_closed(w, &w->server[r->failed_by]);
     bool is_all = true;
 
     for (int s = 0; s < w->servers; s++) {
         if (w->server[s].is_told) {
-            is_any = is_any || w->server[s].is_shut;
-            is_all = is_all && w->server[s].is_shut;
+            is_any = is_any || is_closed(w, &w->server[s]);
+            is_all = is_all && is_closed(w, &w->server[s]);
         }
     }
     if (!is_any || (r->tries == 0 && !is_all)) {

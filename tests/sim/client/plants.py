@@ -55,12 +55,13 @@ PLANTS = {
     "count-lost": ("client.c", "a lost request counts as outstanding for ever", [
         ("    from->outstanding--;\n", "    from->outstanding -= ask->phase != CLIENT_SENT || !ask->is_idempotent;\n")]),
     "probe-leaks": ("client.c", "a probe that ends without an answer holds its place for ever", [
-        ("        breaker_left(&from->breaker);\n", "")]),
+        ("        breaker_left(&from->breaker, ask->probe);\n", "")]),
+    "probe-holds": ("breaker.c", "a probe that tells nothing keeps all others out as long as it likes", [
+        ("!b->is_probing || now_ms >= b->until_ms", "!b->is_probing")]),
+    "old-probe": ("breaker.c", "a probe whose place another has taken decides all the same", [
+        ("b->is_probing && probe == b->probe", "b->is_probing && probe != 0")]),
     "many-probes": ("breaker.c", "half-open lets everything through", [
-        ("return !b->is_probing;", "return true;"),
-        ("        assert(b->state == BREAKER_HALF_OPEN && b->is_probing);\n        b->is_probing = false;\n    }", "        b->is_probing = false;\n    }"),
-        ("        assert(b->state == BREAKER_HALF_OPEN && b->is_probing);\n        b->is_probing = false;\n        b->epoch++;", "        b->is_probing = false;\n        b->epoch++;"),
-        ("    assert(b->state == BREAKER_HALF_OPEN && b->is_probing);\n    b->is_probing = false;\n}", "    b->is_probing = false;\n}")]),
+        ("return !b->is_probing || now_ms >= b->until_ms;", "return true;")]),
     "late-answer": ("breaker.c", "an old answer closes the breaker under a probe", [
         ("    if (b->is_probing) {\n        return;", "    if (false) {\n        return;")]),
     "never-opens": ("breaker.c", "the breaker opens late", [
@@ -72,7 +73,7 @@ PLANTS = {
     "errors-count": ("client.c", "errors of the application open the breaker", [
         ("    if (ev->e == ERR_UNAVAILABLE) {\n        blame", "    if (ev->e != ERR_OK) {\n        blame")]),
     "never-forgives": ("breaker.c", "an answer does not reset the count", [
-        ("{\n    b->failures = 0;\n    if (is_probe) {", "{\n    if (is_probe) {")]),
+        ("{\n    b->failures = 0;\n    if (is_current", "{\n    if (is_current")]),
     "stays-open": ("breaker.c", "an answered probe leaves it half-open", [
         ("    b->state = BREAKER_CLOSED;\n    b->trips = 0;\n", "    b->trips = 0;\n")]),
     "at-once": ("breaker.c", "it is tried again at once", [
@@ -98,8 +99,8 @@ PLANTS = {
         ("        ask->has_followed = true;", "        ask->has_followed = ev->now_ms == 0;")]),
     "hint-blind": ("client.c", "a hint leads past the breaker", [
         ("!ask->has_parts && breaker_admits(&ev->hint->breaker, ev->now_ms)", "!ask->has_parts"),
-        ("    ask->is_probe = breaker_enter(&to->breaker, now_ms);",
-         "    ask->is_probe = breaker_admits(&to->breaker, now_ms) && breaker_enter(&to->breaker, now_ms);")]),
+        ("    ask->probe = breaker_enter(&to->breaker, now_ms);",
+         "    ask->probe = breaker_admits(&to->breaker, now_ms) ? breaker_enter(&to->breaker, now_ms) : 0;")]),
     "hint-ignored": ("client.c", "hints are not followed", [
         ("ev->e == ERR_NOT_LEADER && ev->hint != NULL", "ev->e == ERR_NOT_LEADER && false && ev->hint != NULL")]),
     "unlisted-kept": ("client.c", "what waits for an instance that is gone waits on", [

@@ -55,6 +55,8 @@ struct server {
     uint64_t shut_ms;
     bool has_connected;      /* since it was shut */
     uint32_t probes;         /* under way */
+    int probe;               /* the newest of them, or WORLD_NOBODY */
+    uint64_t probe_ms;       /* when it was given */
 };
 
 struct request {

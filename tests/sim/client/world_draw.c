@@ -16,6 +16,7 @@ static void draw_servers(struct world *w)
     w->slow = world_chance(w, 3) ? (int)world_draw(w, (uint64_t)w->servers) : WORLD_NOBODY;
     for (int s = 0; s < w->servers; s++) {
         struct server *v = &w->server[s];
+        v->probe = WORLD_NOBODY;
         v->latency_ms = 1 + world_draw(w, 1u << world_draw(w, 7));
         if (w->is_even) {
             v->latency_ms = 10;

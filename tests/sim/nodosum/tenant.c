@@ -15,14 +15,19 @@ enum {
     CELLS = 8,        /* different ones that are offered */
 };
 
+static uint8_t place(const struct world *w)
+{
+    return world_place(w, tenant_nodosum.name);
+}
+
 struct tenant_truth *tenant_truth(const struct world *w)
 {
-    return w->aim[0];
+    return w->aim[place(w)];
 }
 
 struct nodosum *tenant_core(const struct world *w, uint32_t node)
 {
-    const struct tenant_seat *s = w->node[node].state[0];
+    const struct tenant_seat *s = w->node[node].state[place(w)];
 
     return s == NULL || s->is_silent || s->has_left ? NULL : s->core;
 }
@@ -145,7 +150,7 @@ struct nodosum_counters tenant_sum(const struct world *w)
     struct nodosum_counters sum = tenant_truth(w)->sum;
 
     for (uint32_t i = 0; i < w->set.nodes; i++) {
-        const struct tenant_seat *s = w->node[i].state[0];
+        const struct tenant_seat *s = w->node[i].state[place(w)];
         if (s != NULL && s->core != NULL) {
             add_counters(&sum, nodosum_core_counters(s->core));
         }
@@ -163,7 +168,7 @@ static void stop(void *state)
 
 static void crashed(struct world *w, uint32_t node)
 {
-    const struct tenant_seat *s = w->node[node].state[0];
+    const struct tenant_seat *s = w->node[node].state[place(w)];
 
     if (s->core != NULL) {
         add_counters(&tenant_truth(w)->sum, nodosum_core_counters(s->core));
@@ -313,7 +318,7 @@ void tenant_begin_truth(struct world *w, uint32_t nodes)
     t->nodes = nodes;
     t->seeds = 3;
     t->tuning = nodosum_core_usual();
-    w->aim[0] = t;
+    w->aim[place(w)] = t;
     w->set.net.size_max = NODOSUM_PACKET_MAX;
     for (uint32_t i = 0; i < nodes; i++) {
         t->node[i].believed = calloc(nodes, sizeof *t->node[i].believed);
@@ -329,7 +334,7 @@ void tenant_begin_truth(struct world *w, uint32_t nodes)
 
 static void fini(struct world *w)
 {
-    struct tenant_truth *t = w->aim[0];
+    struct tenant_truth *t = tenant_truth(w);
 
     for (uint32_t i = 0; i < t->nodes; i++) {
         free(t->node[i].believed);

@@ -3,14 +3,13 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "raft/little.h"
 
 /* ---- leaders ----------------------------------------------------------------------------------------- */
 
 void check_became(struct world *w, uint32_t node, const struct raft_effect *e)
 {
-    struct tenant_truth *t = tenant_truth(w);
-    const struct tenant_seat *s = tenant_seat(w, node);
+    struct quorum_truth *t = quorum_truth(w);
+    const struct quorum_seat *s = quorum_seat(w, node);
 
     world_say(w, "node %" PRIu32 " is %s of term %" PRIu64 ", leader %" PRIu64, node,
               (const char *[]){"follower", "pre-candidate", "candidate", "LEADER"}[e->role], e->term, e->leader);
@@ -28,7 +27,7 @@ void check_became(struct world *w, uint32_t node, const struct raft_effect *e)
     }
     t->leader_of[e->term] = s->id;
     for (uint64_t i = s->base + 1; i <= t->agreed_last && !w->has_failed; i++) {
-        const struct tenant_item *item = tenant_item(s, i);
+        const struct quorum_item *item = quorum_item(s, i);
         /* An election of an earlier term may come to its end later. */
         if (t->agreed[i].in < e->term && (item == NULL || item->term != t->agreed[i].term)) {
             world_fail(w, "node %" PRIu32 " leads in term %" PRIu64 " without entry %" PRIu64
@@ -39,9 +38,9 @@ void check_became(struct world *w, uint32_t node, const struct raft_effect *e)
 
 /* ---- logs -------------------------------------------------------------------------------------------- */
 
-static uint64_t term_before(const struct tenant_seat *s, uint64_t index)
+static uint64_t term_before(const struct quorum_seat *s, uint64_t index)
 {
-    const struct tenant_item *before = tenant_item(s, index - 1);
+    const struct quorum_item *before = quorum_item(s, index - 1);
     uint64_t term = 0;
 
     if (before != NULL) {
@@ -50,16 +49,16 @@ static uint64_t term_before(const struct tenant_seat *s, uint64_t index)
     return raft_core_term_of(s->core, index - 1, &term) ? term : 0;
 }
 
-void check_born(struct world *w, uint32_t node, const struct tenant_seat *s, uint64_t index)
+void check_born(struct world *w, uint32_t node, const struct quorum_seat *s, uint64_t index)
 {
-    struct tenant_truth *t = tenant_truth(w);
-    const struct tenant_item *item = tenant_item(s, index);
+    struct quorum_truth *t = quorum_truth(w);
+    const struct quorum_item *item = quorum_item(s, index);
 
-    if (index >= t->indexes || t->born[index].count == TENANT_BORN_MAX) {
+    if (index >= t->indexes || t->born[index].count == QUORUM_BORN_MAX) {
         world_fail(w, "entry %" PRIu64 ": more than there is room for", index);
         return;
     }
-    struct tenant_born *b = &t->born[index];
+    struct quorum_born *b = &t->born[index];
     for (uint32_t i = 0; i < b->count; i++) {
         if (b->of[i].term == item->term) {
             world_fail(w, "node %" PRIu32 " makes entry %" PRIu64 " of term %" PRIu64 " a second time", node, index,
@@ -67,19 +66,20 @@ void check_born(struct world *w, uint32_t node, const struct tenant_seat *s, uin
         }
     }
     b->of[b->count].term = item->term;
+    b->of[b->count].at_us = w->now_us;
     b->of[b->count].before = term_before(s, index);
-    b->of[b->count++].value = tenant_value(item->bytes, item->size);
+    b->of[b->count++].value = quorum_value(item->bytes, item->size);
 }
 
-void check_appended(struct world *w, uint32_t node, const struct tenant_seat *s, uint64_t index)
+void check_appended(struct world *w, uint32_t node, const struct quorum_seat *s, uint64_t index)
 {
-    const struct tenant_truth *t = tenant_truth(w);
-    const struct tenant_item *item = tenant_item(s, index);
-    const struct tenant_born *b = &t->born[index < t->indexes ? index : 0];
+    const struct quorum_truth *t = quorum_truth(w);
+    const struct quorum_item *item = quorum_item(s, index);
+    const struct quorum_born *b = &t->born[index < t->indexes ? index : 0];
 
     for (uint32_t i = 0; i < b->count; i++) {
         if (b->of[i].term == item->term) {
-            if (b->of[i].value != tenant_value(item->bytes, item->size) || b->of[i].before != term_before(s, index)) {
+            if (b->of[i].value != quorum_value(item->bytes, item->size) || b->of[i].before != term_before(s, index)) {
                 world_fail(w, "node %" PRIu32 ": entry %" PRIu64 " of term %" PRIu64 " is not what its leader made",
                            node, index, item->term);
             }
@@ -92,32 +92,25 @@ void check_appended(struct world *w, uint32_t node, const struct tenant_seat *s,
 
 /* ---- commits ----------------------------------------------------------------------------------------- */
 
-void check_state(struct world *w, uint32_t node, uint64_t index, uint64_t hash)
+void check_committed(struct world *w, uint32_t node, const struct quorum_seat *s, uint64_t index)
 {
-    const struct tenant_truth *t = tenant_truth(w);
-
-    if (index > t->agreed_last || t->agreed[index].hash != hash) {
-        world_fail(w, "node %" PRIu32 " has another state than the others after entry %" PRIu64, node, index);
-    }
-}
-
-void check_committed(struct world *w, uint32_t node, const struct tenant_seat *s, uint64_t index)
-{
-    struct tenant_truth *t = tenant_truth(w);
-    const struct tenant_item *item = tenant_item(s, index);
+    struct quorum_truth *t = quorum_truth(w);
+    const struct quorum_item *item = quorum_item(s, index);
 
     if (item == NULL) {
         world_fail(w, "node %" PRIu32 " commits entry %" PRIu64 ", which it does not have", node, index);
         return;
     }
-    uint64_t value = tenant_value(item->bytes, item->size);
+    uint64_t value = quorum_value(item->bytes, item->size);
     if (index > t->agreed_last + 1) {
         world_fail(w, "node %" PRIu32 " applies entry %" PRIu64 " before %" PRIu64, node, index, t->agreed_last + 1);
     } else if (index == t->agreed_last + 1) {
         t->agreed[index].term = item->term;
         t->agreed[index].value = value;
         t->agreed[index].in = raft_core_view(s->core).term;
-        t->agreed[index].hash = tenant_fold(index == 1 ? 0 : t->agreed[index - 1].hash, value);
+        for (uint32_t i = 0; i < t->born[index].count; i++) {
+            t->agreed[index].at_us = t->born[index].of[i].term == item->term ? t->born[index].of[i].at_us : t->agreed[index].at_us;
+        }
         t->agreed_last = index;
         check_durable(w, node, s, index);
     } else if (t->agreed[index].term != item->term || t->agreed[index].value != value) {
@@ -126,30 +119,7 @@ void check_committed(struct world *w, uint32_t node, const struct tenant_seat *s
     }
 }
 
-/* Whether the medium of a node has the entry, or a snapshot of it. */
-static bool is_on_disk(const struct world *w, uint32_t node, uint64_t index, uint64_t term)
-{
-    const struct disk_file *f = &w->node[node].disk.file[1];
-    struct journal j = {.file = 1};
-    struct journal_record r;
-    bool has = false;
-
-    while (journal_next(&j, f->kept, f->kept_size, &r)) {
-        uint64_t first = r.size >= 8 ? little_get_64(r.bytes) : 0;
-        if (r.kind == JOURNAL_APPEND) {
-            has |= index >= first && index < first + little_get_32(r.bytes + 16) && little_get_64(r.bytes + 8) == term;
-        } else if (r.kind == JOURNAL_TRUNCATE) {
-            has &= index < first;
-        } else if (r.kind == JOURNAL_RESET) {
-            has = first >= index;
-        } else {
-            has |= first >= index;
-        }
-    }
-    return has;
-}
-
-void check_durable(struct world *w, uint32_t node, const struct tenant_seat *s, uint64_t index)
+void check_durable(struct world *w, uint32_t node, const struct quorum_seat *s, uint64_t index)
 {
     struct raft_view v = raft_core_view(s->core);
     uint32_t set = 0;
@@ -159,8 +129,9 @@ void check_durable(struct world *w, uint32_t node, const struct tenant_seat *s, 
         return;
     }
     for (uint32_t i = 0; i < v.config->count; i++) {
-        uint32_t n = tenant_of(v.config->member[i].id);
-        set |= (uint32_t)is_on_disk(w, n, index, tenant_truth(w)->agreed[index].term) << i;
+        uint32_t n = quorum_of(w, v.config->member[i].id);
+        bool was_there = n < 32 && ((quorum_truth(w)->rotten | quorum_truth(w)->liars) >> n & 1) != 0;
+        set |= (uint32_t)(was_there || n == WORLD_NODES_MAX || store_medium_has(w, n, index, quorum_truth(w)->agreed[index].term)) << i;
     }
     if (!raft_config_is_quorum(v.config, set)) {
         world_fail(w, "node %" PRIu32 " commits entry %" PRIu64 ", which is not on the disks of a quorum", node, index);
@@ -169,7 +140,7 @@ void check_durable(struct world *w, uint32_t node, const struct tenant_seat *s, 
 
 /* ---- reads ------------------------------------------------------------------------------------------- */
 
-void check_read(struct world *w, uint32_t node, struct tenant_seat *s, const struct raft_effect *e)
+void check_read(struct world *w, uint32_t node, struct quorum_seat *s, const struct raft_effect *e)
 {
     for (uint32_t i = 0; i < s->reads; i++) {
         if (s->read_context[i] != e->context) {
@@ -189,25 +160,15 @@ void check_read(struct world *w, uint32_t node, struct tenant_seat *s, const str
 
 /* ---- what is said ------------------------------------------------------------------------------------- */
 
-static struct raft_vote vote_on_disk(const struct world *w, uint32_t node)
+void check_said(struct world *w, uint32_t node, const struct quorum_seat *s, const struct raft_message *m)
 {
-    const struct disk_file *f = &w->node[node].disk.file[0];
-    struct journal j = {.file = 0};
-    struct journal_record r;
-    struct raft_vote v = {0};
-
-    while (journal_next(&j, f->kept, f->kept_size, &r)) {
-        v = (struct raft_vote){.term = little_get_64(r.bytes), .voted_for = little_get_64(r.bytes + 8)};
-    }
-    return v;
-}
-
-void check_said(struct world *w, uint32_t node, const struct tenant_seat *s, const struct raft_message *m)
-{
-    struct tenant_truth *t = tenant_truth(w);
+    struct quorum_truth *t = quorum_truth(w);
     bool is_vote = m->kind == RAFT_MESSAGE_VOTE_ASK || (m->kind == RAFT_MESSAGE_VOTE_ANSWER && m->is_ok);
 
     (void)s;
+    if (node < 32 && (t->liars >> node & 1) != 0) {
+        return; /* it can do nothing against that */
+    }
     if (m->kind == RAFT_MESSAGE_PREVOTE_ASK || m->kind == RAFT_MESSAGE_PREVOTE_ANSWER ||
         m->kind == RAFT_MESSAGE_READ_ASK || m->kind == RAFT_MESSAGE_READ_ANSWER) {
         return;
@@ -219,7 +180,7 @@ void check_said(struct world *w, uint32_t node, const struct tenant_seat *s, con
     if (m->term > t->term_most[node]) {
         t->term_most[node] = m->term;
         t->voted[node] = 0;
-        if (vote_on_disk(w, node).term < m->term) {
+        if (store_medium_vote(w, node).term < m->term) {
             world_fail(w, "node %" PRIu32 " speaks in term %" PRIu64 ", which is not on its disk", node, m->term);
         }
     }
@@ -228,7 +189,7 @@ void check_said(struct world *w, uint32_t node, const struct tenant_seat *s, con
         world_fail(w, "node %" PRIu32 " votes twice in term %" PRIu64, node, m->term);
     }
     if (is_vote && t->voted[node] == 0) {
-        struct raft_vote v = vote_on_disk(w, node);
+        struct raft_vote v = store_medium_vote(w, node);
         t->voted[node] = whom;
         if (v.term != m->term || v.voted_for != whom) {
             world_fail(w, "node %" PRIu32 " votes in term %" PRIu64 " before that is on its disk", node, m->term);
@@ -238,16 +199,16 @@ void check_said(struct world *w, uint32_t node, const struct tenant_seat *s, con
 
 /* ---- the end ------------------------------------------------------------------------------------------ */
 
-void check_end(struct world *w)
+void check_quorum(struct world *w)
 {
-    const struct tenant_truth *t = tenant_truth(w);
+    const struct quorum_truth *t = quorum_truth(w);
     const struct raft_config *c = NULL;
     uint64_t term = 0, commit = 0;
     uint32_t leaders = 0;
 
     for (uint32_t i = 0; i < w->set.nodes; i++) {
-        const struct tenant_seat *s = tenant_seat(w, i);
-        struct raft_view v = raft_core_view(s->core);
+        const struct quorum_seat *s = quorum_seat(w, i);
+        struct raft_view v = s == NULL ? (struct raft_view){0} : raft_core_view(s->core);
         if (v.role == RAFT_LEADER) {
             leaders++;
             term = v.term;
@@ -264,11 +225,14 @@ void check_end(struct world *w)
                    raft_config_is_joint(c) ? "a configuration is under way" : "nothing new");
     }
     for (uint32_t i = 0; i < c->count && !w->has_failed; i++) {
-        const struct tenant_seat *s = tenant_seat(w, tenant_of(c->member[i].id));
+        const struct quorum_seat *s = quorum_seat(w, quorum_of(w, c->member[i].id));
+        if (s == NULL) {
+            continue; /* its disk is lost, and nobody has asked for its successor */
+        }
         struct raft_view v = raft_core_view(s->core);
-        if (v.term != term || v.commit + 64 < commit || v.leader == 0) {
+        if (v.term != term || v.commit + 64 < commit || v.leader == 0 || v.is_damaged) {
             world_fail(w, "node %" PRIu32 " is in term %" PRIu64 " at %" PRIu64 ", the leader in %" PRIu64
-                       " at %" PRIu64, tenant_of(c->member[i].id), v.term, v.commit, term, commit);
+                       " at %" PRIu64, quorum_of(w, c->member[i].id), v.term, v.commit, term, commit);
         }
     }
 }

@@ -9,22 +9,21 @@
 void check_became(struct world *w, uint32_t node, const struct raft_effect *e);
 
 /* check_log.c: entries of one index and term are the same, and so is all before them (LogMatching). */
-void check_born(struct world *w, uint32_t node, const struct tenant_seat *s, uint64_t index);
-void check_appended(struct world *w, uint32_t node, const struct tenant_seat *s, uint64_t index);
+void check_born(struct world *w, uint32_t node, const struct quorum_seat *s, uint64_t index);
+void check_appended(struct world *w, uint32_t node, const struct quorum_seat *s, uint64_t index);
 
 /* check_commit.c: what is committed is so for good, everywhere (StateMachineSafety), and on the disks of a quorum
  * (CommittedIsDurable). */
-void check_committed(struct world *w, uint32_t node, const struct tenant_seat *s, uint64_t index);
-void check_durable(struct world *w, uint32_t node, const struct tenant_seat *s, uint64_t index);
-void check_state(struct world *w, uint32_t node, uint64_t index, uint64_t hash);
+void check_committed(struct world *w, uint32_t node, const struct quorum_seat *s, uint64_t index);
+void check_durable(struct world *w, uint32_t node, const struct quorum_seat *s, uint64_t index);
 
 /* check_read.c: a read sees all that was committed when it began; numbers only grow. */
-void check_read(struct world *w, uint32_t node, struct tenant_seat *s, const struct raft_effect *e);
+void check_read(struct world *w, uint32_t node, struct quorum_seat *s, const struct raft_effect *e);
 
 /* check_said.c: terms only grow, one vote a term, and nothing is said that is not on disk. */
-void check_said(struct world *w, uint32_t node, const struct tenant_seat *s, const struct raft_message *m);
+void check_said(struct world *w, uint32_t node, const struct quorum_seat *s, const struct raft_message *m);
 
-/* check_end.c: after a time of calm there is a leader, all agree, and things get done. */
-void check_end(struct world *w);
+/* check_quorum.c: after a time of calm there is a leader, all agree, and things get done. */
+void check_quorum(struct world *w);
 
 #endif

@@ -35,7 +35,7 @@ PLANTS = {
     "any-log-wins": ("vote.c", "worlds", "a vote goes to a candidate with a shorter log", [
         ("r->vote.voted_for == 0 && is_up_to_date(r, m) && r->damaged_to == 0", "r->vote.voted_for == 0 && r->damaged_to == 0"),
         ("m->round > r->vote.term && is_up_to_date(r, m) &&", "m->round > r->vote.term &&")]),
-    "length-alone": ("vote.c", "worlds", "logs are compared by length, not by term", [
+    "length-alone": ("vote.c", "3 a longer", "logs are compared by length, not by term", [
         ("    return m->index_term > last_term || (m->index_term == last_term && m->index >= r->log.last);",
          "    (void)last_term;\n    return m->index >= r->log.last;")]),
     "half-is-enough": ("config.c", "worlds", "half of the voters are a majority", [
@@ -114,29 +114,79 @@ PLANTS = {
         ("    uint64_t cut = raft_least(index, r->stored);", "    uint64_t cut = r->stored + r->tuning.tail;")]),
     "cut-off-for-good": ("snapshot.c", "worlds", "whoever is behind the log gets no snapshot a second time", [
         ("    p->progress = RAFT_IN_SNAPSHOT;\n    p->moved_us = r->now_us;\n    raft_out(", "    p->progress = RAFT_IN_SNAPSHOT;\n    p->moved_us = r->now_us;\n    if (r->counters.snapshots < 2)\n    raft_out(")]),
+
+    # What is on disk, and what of it is believed.
+    "older-vote-counts": ("ballot.c", "worlds", "the older of two votes on disk counts", [
+        ("one.sequence > best.sequence ? one : best", "(best.sequence == 0 || one.sequence < best.sequence) ? one : best")]),
+    "torn-batch-kept": ("wal_recover.c", "unit:wal", "what is left of a torn batch stays where the next one is written", [
+        ("    } else if (end > at) {\n        *ret = ", "    } else if (end > at + 100000) {\n        *ret = ")]),
+    "rot-taken-for-tear": ("wal_recover.c", "disks:52 the last", "what changed after it was whole is dropped as a torn batch", [
+        ('        damaged(k, segment, at, "a frame was written whole and has changed since", ret);\n        return;\n', "        break;\n")]),
+    "proof-not-looked-for": ("wal_recover.c", "unit:wal", "a later frame that says that more was durable is not asked", [
+        ("        proves = proves || f.sequence - f.ahead > sequence;\n", "")]),
+    "all-was-durable": ("wal.c", "worlds", "each frame says that all before it was durable", [
+        ("    frame.ahead = (uint32_t)(frame.sequence - 1 - w->durable);", "    frame.ahead = 0;")]),
+    "vote-in-one-place": ("ballot.c", "unit:ballot", "a vote is written once, and a bit of it that flips is a vote forgotten", [
+        ("    memcpy(out + RAFT_BALLOT_BLOCK, out, RAFT_BALLOT_COPY);\n", "")]),
+    "votes-take-no-turns": ("ballot.c", "unit:ballot", "a vote is written over the one before", [
+        ("    return sequence % 2 == 0 ? 0 : RAFT_BALLOT_SLOT;", "    return 0 * (uint32_t)sequence;")]),
+    "not-written-again": ("wal_recover.c", ["disks:53", "worlds"], "what a failed sync left in the cache is believed", [
+        ("    ret->batch_segment = k.batch_segment;", "    ret->batch_segment = 0;")]),
+    "overwritten-goes-on": ("wal_recover.c", "unit:wal", "what a later frame made void is in the log still", [
+        ("    w->last = f->first + f->count - 1;\n    w->last_term", "    w->last = f->first + f->count - 1 > w->last ? f->first + f->count - 1 : w->last;\n    w->last_term")]),
+    "retired-too-early": ("places.c", "worlds", "a segment goes that has entries behind the cut", [
+        ("    uint64_t needed = p->place[count > 0 ? count - 1 : 0].segment;", "    uint64_t needed = p->place[p->count - 1].segment;")]),
+    "no-base-after-install": ("wal.c", "unit:wal", "a log that begins anew is said to have what was before", [
+        ("        w->base = w->last = base;\n        w->base_term = w->last_term = base_term;", "        w->last = base;\n        w->last_term = base_term;")]),
+    "index-of-before": ("kv.c", "worlds", "a store in whose place a snapshot came keeps its own index", [
+        ("    kv->applied = kv->time_ms = 0;", "    kv->time_ms = 0;")]),
+    # Clocks, leases, sessions, watches.
+    "stopped-time-counts": ("lessor.c", "disks:50 a leader", "the time for which a leader was stopped ends leases", [
+        ("    uint64_t gap_most_us = (uint64_t)RAFT_LESSOR_GAP_MS * 1000;", "    uint64_t gap_most_us = UINT64_MAX;")]),
+    "clock-of-its-own": ("lessor.c", ["worlds", "disks:61"], "a new leader's clock is not the cluster's", [
+        (".time_us = applied_ms * 1000, .seen_us = now_us", ".time_us = applied_ms * 1000 + now_us % 5000000, .seen_us = now_us")]),
+    "lease-anew-at-failover": ("lessor.c", "disks:45", "the cluster's clock is not in the log while nothing is written", [
+        ("    return l->is_leading && has_any && l->time_us / 1000", "    return l->is_leading && has_any && l->time_us / 100000")]),
+    "lease-renewed-in-vain": ("kv_apply.c", "worlds", "an end that was decided before a lease was renewed ends it", [
+        ("    if (c->kind == RAFT_COMMAND_LEASE_EXPIRE && lease->stamp != c->stamp) {", "    if (c->kind == RAFT_COMMAND_LEASE_EXPIRE && lease->stamp > c->stamp + 1) {"),
+        ("        lease->renewed_ms = kv->time_ms;\n", "")]),
+    "lease-for-good": ("kv_apply.c", ["disks:45", "worlds"], "what ran out is never proposed again, and not looked for", [
+        ("    kv->due_ms = UINT64_MAX;\n    for", "    kv->due_ms = UINT64_MAX / 2;\n    if (kv->time_ms > 3000) {\n        return 0;\n    }\n    for")]),
+    "done-again": ("session.c", ["worlds", "disks:44"], "a request that is sent again is done again", [
+        ("    if (at < s->count && s->kept[at]->sequence == once->sequence) {", "    if (at < s->count && s->kept[at]->sequence == once->sequence && s->stamp % 3 != 0) {")]),
+    "answers-not-in-snapshots": ("image.c", ["worlds", "disks:44"], "a snapshot has no answers of sessions", [
+        ("        add_answer(b, s->id, s->kept[i]);", "        if (s->kept[i]->sequence % 4 != 0) {\n            add_answer(b, s->id, s->kept[i]);\n        }")]),
+    "watch-over-a-gap": ("watch.c", "worlds", "a watch goes on over what was compacted, as if nothing had been there", [
+        ("    if (from <= j->compacted) {", "    if (from + 20 <= j->compacted) {")]),
+    "watch-repeats": ("watch.c", "worlds", "a watch begins with the first change of a revision that it has seen in part", [
+        ("raft_journal_seek(j, from, w->from_part)", "raft_journal_seek(j, from, 0)")]),
 }
 
 CORE = ("append", "config", "core", "election", "log", "member", "out", "packet", "read", "replicate", "snapshot",
-        "transfer", "vote")
+        "transfer", "vote", "ballot", "frame", "places", "snapshot_form", "wal", "wal_recover", "answer", "command",
+        "command_write", "idmap", "image", "image_load", "journal", "kv", "kv_apply", "kv_range", "kv_txn", "lease",
+        "lessor", "record", "session", "span", "tree", "watch")
 SOURCES = [*(f"raft/{c}.c" for c in CORE), "tests/sim/raft/*.c", "tests/unit/raft/test_core.c", "tests/unit/raft/kit.c",
-           "tests/unit/raft/test_config.c",
+           "tests/unit/raft/test_config.c", "tests/unit/raft/test_wal.c", "tests/unit/raft/test_ballot.c",
+           "tests/unit/raft/wal_kit.c", *(f"tests/linear/{l}.c" for l in ("check", "history", "idle")),
            "tests/sim/world/[!t]*.c", *(f"common/base/{b}.c" for b in ("bytes", "err", "rng"))]
 
 
 def program(finder, _file, args):
     if finder.startswith("unit:"):
         main = f"tests/unit/raft/test_{finder.removeprefix('unit:')}.c"
-        return lambda s: s == main or not (s.startswith("tests/sim/") or "/test_" in s), []
+        return lambda s: s == main or not (s.startswith(("tests/sim/", "tests/linear/")) or "/test_" in s), []
     number = re.match(r"\d+", finder)
-    main = "test_sim_raft.c" if finder == "worlds" else (
+    main = "test_sim_raft.c" if finder == "worlds" else "test_raft_disks.c" if finder.startswith("disks:") else (
         "test_raft_members.c" if number and 23 <= int(number[0]) <= 40 else "test_raft_scenes.c")
 
     def belongs(source):
         name = os.path.basename(source)
         return not source.startswith("tests/unit") and (not name.startswith("test_") or name == main) and (
             finder != "worlds" or name != "scene.c")
-    return belongs, ["--worlds", str(args.worlds)] if finder == "worlds" else ["--only", finder]
+    return belongs, ["--worlds", str(args.worlds)] if finder == "worlds" else ["--only", finder.removeprefix("disks:")]
 
 
 if __name__ == "__main__":
-    sys.exit(plants.Garden(PLANTS, "raft", SOURCES, program, worlds=600, patience=60).main())
+    sys.exit(plants.Garden(PLANTS, "raft", SOURCES, program, worlds=600, patience=60,
+                           libraries=("-lm", "-ljansson", "-lsodium")).main())

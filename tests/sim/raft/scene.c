@@ -10,6 +10,7 @@ enum {
     SYNC_US = 400,
     SEEDS = 3,          /* without --seeds */
     BUSY_MOST = 50,     /* ms that a node may not listen */
+    SEGMENT = 128 << 10, /* bytes: no scene is about room, but those that say so */
 };
 
 static const struct scene *now; /* the one being played */
@@ -22,7 +23,7 @@ void scene_run(struct world *w, uint64_t us)
 
 struct raft_view scene_view(const struct world *w, uint32_t node)
 {
-    const struct tenant_seat *s = tenant_seat(w, node);
+    const struct quorum_seat *s = quorum_seat(w, node);
 
     return s == NULL ? (struct raft_view){.role = RAFT_FOLLOWER} : raft_core_view(s->core);
 }
@@ -51,7 +52,7 @@ uint32_t scene_wait_leader(struct world *w, uint64_t us)
         if (leader != SCENE_NOBODY) {
             struct raft_view v = scene_view(w, leader);
             uint64_t term = 0;
-            if (raft_core_term_of(tenant_seat(w, leader)->core, v.commit, &term) && term == v.term) {
+            if (raft_core_term_of(quorum_seat(w, leader)->core, v.commit, &term) && term == v.term) {
                 return leader;
             }
         }
@@ -62,20 +63,20 @@ uint32_t scene_wait_leader(struct world *w, uint64_t us)
 
 void scene_order(struct world *w, uint32_t node, uint64_t what, uint64_t argument)
 {
-    world_order(w, 0, node, 0, what | argument << TENANT_SHIFT);
+    world_order(w, 0, node, 0, what | argument << QUORUM_SHIFT);
     world_until(w, w->now_us);
 }
 
-static void result(struct world *w, uint32_t node, enum tenant_order what, enum err e)
+static void result(struct world *w, uint32_t node, enum quorum_order what, enum err e)
 {
     (void)w;
     (void)node;
-    last = what == TENANT_EVENT ? e : last;
+    last = what == QUORUM_EVENT ? e : last;
 }
 
 enum err scene_event(struct world *w, uint32_t node, struct raft_event e)
 {
-    struct tenant_truth *t = tenant_truth(w);
+    struct quorum_truth *t = quorum_truth(w);
 
     t->event = e;
     if (e.config != NULL) {
@@ -84,7 +85,7 @@ enum err scene_event(struct world *w, uint32_t node, struct raft_event e)
     }
     t->result = result;
     last = ERR_LATER;
-    scene_order(w, node, TENANT_EVENT, 0);
+    scene_order(w, node, QUORUM_EVENT, 0);
     for (int i = 0; i < BUSY_MOST && last == ERR_LATER && !w->has_failed; i++) {
         scene_run(w, SCENE_MS); /* it waits for its disk */
     }
@@ -115,11 +116,11 @@ uint32_t scene_cut(struct world *w, uint32_t alone, bool is_one_way, bool is_dum
 
 bool scene_write(struct world *w, uint32_t node)
 {
-    uint64_t before = tenant_truth(w)->agreed_last;
+    uint64_t before = quorum_truth(w)->agreed_last;
 
-    scene_order(w, node, TENANT_PROPOSE, 1);
+    scene_order(w, node, QUORUM_PROPOSE, 1);
     for (int i = 0; i < SCENE_SECOND / SCENE_MS && !w->has_failed; i++) {
-        if (tenant_truth(w)->agreed_last > before) {
+        if (quorum_truth(w)->agreed_last > before) {
             return true;
         }
         scene_run(w, SCENE_MS);
@@ -130,7 +131,7 @@ bool scene_write(struct world *w, uint32_t node)
 bool scene_agree(const struct world *w, uint32_t set)
 {
     for (uint32_t i = 0; i < w->set.nodes; i++) {
-        if ((set >> i & 1) != 0 && scene_view(w, i).commit != tenant_truth(w)->agreed_last) {
+        if ((set >> i & 1) != 0 && scene_view(w, i).commit != quorum_truth(w)->agreed_last) {
             return false;
         }
     }
@@ -159,7 +160,7 @@ struct raft_config scene_config(const uint8_t flags[], uint32_t nodes)
 
     for (uint32_t i = 0; i < nodes; i++) {
         if (flags[i] != 0) {
-            c.member[c.count++] = (struct raft_member){.id = tenant_id(i), .flags = flags[i]};
+            c.member[c.count++] = (struct raft_member){.id = quorum_founder(i), .flags = flags[i]};
         }
     }
     return c;
@@ -183,9 +184,10 @@ static void draw(struct world *w)
     w->set.sync_us = SYNC_US;
     w->set.calm_us = UINT64_MAX;
     w->set.end_us = UINT64_MAX;
-    tenant_begin_truth(w);
-    struct tenant_truth *t = tenant_truth(w);
+    quorum_begin_truth(w);
+    struct quorum_truth *t = quorum_truth(w);
     t->founders = now->founders == 0 ? now->nodes : now->founders;
+    t->segment_size = SEGMENT;
     t->tuning.election_us = SCENE_ELECTION;
     t->tuning.heartbeat_us = SCENE_ELECTION / 5;
     if (now->tune != NULL) {

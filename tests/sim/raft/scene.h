@@ -16,7 +16,7 @@ struct scene {
     const char *name;        /* number in the catalogue and what it claims */
     void (*play)(struct world *w);
     uint32_t nodes, founders; /* founders 0: all */
-    void (*tune)(struct tenant_truth *t);
+    void (*tune)(struct quorum_truth *t);
 };
 
 /* A claim of the scene; false is its end. */

@@ -48,7 +48,7 @@ static void dead_node_is_replaced_in_one_call(struct world *w)
     CLAIM(w, scene_change(w, leader, flags, 4) == ERR_OK);
     scene_run(w, 2 * SCENE_SECOND);
     const struct raft_config *c = scene_view(w, leader).config;
-    CLAIM(w, c->count == 3 && raft_config_votes(c, tenant_id(3)) && !raft_config_votes(c, tenant_id(dead)));
+    CLAIM(w, c->count == 3 && raft_config_votes(c, quorum_id(w, 3)) && !raft_config_votes(c, quorum_id(w, dead)));
     CLAIM(w, scene_write(w, leader));
     scene_run(w, SCENE_ELECTION);
     CLAIM(w, scene_agree(w, 15u & ~(1u << dead)));
@@ -108,10 +108,10 @@ static void learner_counts_for_nothing(struct world *w)
     scene_run(w, SCENE_SECOND);
     CLAIM(w, scene_agree(w, 15));
     scene_crash(w, 1 - leader);
-    uint64_t before = tenant_truth(w)->agreed_last;
-    scene_order(w, leader, TENANT_PROPOSE, 1);
+    uint64_t before = quorum_truth(w)->agreed_last;
+    scene_order(w, leader, QUORUM_PROPOSE, 1);
     scene_run(w, 100 * SCENE_MS);
-    CLAIM(w, tenant_truth(w)->agreed_last == before); /* two learners are no voter */
+    CLAIM(w, quorum_truth(w)->agreed_last == before); /* two learners are no voter */
     scene_run(w, 3 * SCENE_SECOND);
     CLAIM(w, scene_leader(w) == SCENE_NOBODY);
     scene_start(w, 1 - leader);
@@ -130,7 +130,7 @@ static void crash_at_every_point_of_a_change(struct world *w)
         const struct raft_config *c = scene_view(w, leader).config;
         uint32_t out = (i + 1) % 5 == leader ? (i + 2) % 5 : (i + 1) % 5;
         for (uint32_t k = 0; k < 5; k++) {
-            flags[k] = raft_config_votes(c, tenant_id(k)) ? V : P;
+            flags[k] = raft_config_votes(c, quorum_id(w, k)) ? V : P;
         }
         flags[out] = flags[out] == V ? 0 : flags[out];
         enum err e = scene_change(w, leader, flags, 5);
@@ -173,12 +173,12 @@ static void leadership_is_handed_over(struct world *w)
 
     CLAIM(w, leader != SCENE_NOBODY);
     scene_run(w, SCENE_ELECTION);
-    CLAIM(w, hand_over(w, leader, tenant_id(leader)) == ERR_INVALID);
+    CLAIM(w, hand_over(w, leader, quorum_id(w, leader)) == ERR_INVALID);
     CLAIM(w, hand_over(w, leader, 4711) == ERR_INVALID);
-    CLAIM(w, hand_over(w, to, tenant_id(to)) == ERR_NOT_LEADER);
+    CLAIM(w, hand_over(w, to, quorum_id(w, to)) == ERR_NOT_LEADER);
     uint64_t begun_us = w->now_us;
-    CLAIM(w, hand_over(w, leader, tenant_id(to)) == ERR_OK);
-    CLAIM(w, hand_over(w, leader, tenant_id(to)) == ERR_UNAVAILABLE);
+    CLAIM(w, hand_over(w, leader, quorum_id(w, to)) == ERR_OK);
+    CLAIM(w, hand_over(w, leader, quorum_id(w, to)) == ERR_UNAVAILABLE);
     scene_run(w, 10 * SCENE_MS);
     CLAIM(w, scene_wait_leader(w, 20 * SCENE_MS) == to); /* no client waits longer than that */
     CLAIM(w, w->now_us - begun_us <= 30 * SCENE_MS && scene_write(w, to));
@@ -194,7 +194,7 @@ static void who_lags_catches_up_first(struct world *w)
         CLAIM(w, scene_write(w, leader));
     }
     net_heal(&w->net, cut);
-    CLAIM(w, hand_over(w, leader, tenant_id(to)) == ERR_OK);
+    CLAIM(w, hand_over(w, leader, quorum_id(w, to)) == ERR_OK);
     scene_run(w, SCENE_ELECTION);
     CLAIM(w, scene_wait_leader(w, SCENE_ELECTION) == to);
 }
@@ -204,10 +204,10 @@ static void handing_over_to_the_dead_ends(struct world *w)
     uint32_t leader = scene_wait_leader(w, SCENE_SECOND), to = other(w, leader, 1);
 
     CLAIM(w, leader != SCENE_NOBODY);
-    tenant_truth(w)->has_no_hints = true;
+    quorum_truth(w)->has_no_hints = true;
     scene_crash(w, to);
-    scene_order(w, leader, TENANT_PROPOSE, 1);
-    CLAIM(w, hand_over(w, leader, tenant_id(to)) == ERR_OK);
+    scene_order(w, leader, QUORUM_PROPOSE, 1);
+    CLAIM(w, hand_over(w, leader, quorum_id(w, to)) == ERR_OK);
     CLAIM(w, scene_view(w, leader).is_transferring);
     scene_run(w, SCENE_ELECTION + SCENE_ELECTION / 4);
     CLAIM(w, !scene_view(w, leader).is_transferring && scene_view(w, leader).role == RAFT_LEADER);
@@ -223,7 +223,7 @@ static void reads_follow_writes(struct world *w)
         uint32_t leader = scene_wait_leader(w, 3 * SCENE_SECOND);
         CLAIM(w, leader != SCENE_NOBODY && scene_write(w, leader));
         for (uint32_t n = 0; n < 3; n++) {
-            scene_order(w, n, TENANT_READ, 0); /* check_read: sees all that was committed */
+            scene_order(w, n, QUORUM_READ, 0); /* check_read: sees all that was committed */
         }
         if (i % 20 == 19) {
             script_pause(w, leader, SCENE_SECOND);
@@ -232,12 +232,12 @@ static void reads_follow_writes(struct world *w)
             if (next != leader && next != SCENE_NOBODY) {
                 (void)scene_write(w, next);
             }
-            world_order(w, 0, leader, 0, TENANT_READ);
+            world_order(w, 0, leader, 0, QUORUM_READ);
             scene_run(w, SCENE_SECOND);
         }
     }
     scene_run(w, SCENE_SECOND);
-    CLAIM(w, tenant_truth(w)->read_ready > 150);
+    CLAIM(w, quorum_truth(w)->read_ready > 150);
 }
 
 static void cut_off_leader_answers_no_read(struct world *w)
@@ -246,16 +246,16 @@ static void cut_off_leader_answers_no_read(struct world *w)
 
     CLAIM(w, leader != SCENE_NOBODY);
     uint32_t cut = scene_cut(w, leader, false, false);
-    uint64_t ready = tenant_truth(w)->read_ready;
+    uint64_t ready = quorum_truth(w)->read_ready;
     for (int i = 0; i < 20; i++) {
-        scene_order(w, leader, TENANT_READ, 0);
+        scene_order(w, leader, QUORUM_READ, 0);
         scene_run(w, 50 * SCENE_MS);
         uint32_t next = scene_leader(w);
         if (next != leader && next != SCENE_NOBODY) {
             CLAIM(w, scene_write(w, next));
         }
     }
-    CLAIM(w, tenant_truth(w)->read_ready == ready);
+    CLAIM(w, quorum_truth(w)->read_ready == ready);
     net_heal(&w->net, cut);
 }
 
@@ -271,23 +271,23 @@ static void new_leader_reads_after_its_first_commit(struct world *w)
     uint32_t leader = scene_wait_leader(w, SCENE_SECOND);
 
     CLAIM(w, leader != SCENE_NOBODY && scene_write(w, leader));
-    tenant_truth(w)->holds = hold_all_appends;
+    quorum_truth(w)->holds = hold_all_appends;
     scene_crash(w, leader);
     while (scene_leader(w) == SCENE_NOBODY && w->now_us < 5 * SCENE_SECOND) {
         scene_run(w, SCENE_MS);
     }
     uint32_t next = scene_leader(w);
     CLAIM(w, next != SCENE_NOBODY);
-    uint64_t ready = tenant_truth(w)->read_ready;
-    scene_order(w, next, TENANT_READ, 0);
+    uint64_t ready = quorum_truth(w)->read_ready;
+    scene_order(w, next, QUORUM_READ, 0);
     scene_run(w, 100 * SCENE_MS);
-    CLAIM(w, tenant_truth(w)->read_ready == ready && scene_view(w, next).role == RAFT_LEADER);
-    tenant_truth(w)->holds = NULL;
+    CLAIM(w, quorum_truth(w)->read_ready == ready && scene_view(w, next).role == RAFT_LEADER);
+    quorum_truth(w)->holds = NULL;
     scene_run(w, 200 * SCENE_MS);
-    CLAIM(w, tenant_truth(w)->read_ready == ready + 1);
+    CLAIM(w, quorum_truth(w)->read_ready == ready + 1);
 }
 
-static void tune_lease(struct tenant_truth *t)
+static void tune_lease(struct quorum_truth *t)
 {
     t->tuning.has_lease = true;
 }
@@ -298,19 +298,19 @@ static void paused_leader_has_no_lease(struct world *w)
         uint32_t leader = scene_wait_leader(w, 5 * SCENE_SECOND);
         CLAIM(w, leader != SCENE_NOBODY && scene_write(w, leader));
         scene_run(w, SCENE_ELECTION / 2);
-        uint64_t ready = tenant_truth(w)->read_ready;
-        scene_order(w, leader, TENANT_READ, 0);
-        CLAIM(w, tenant_truth(w)->read_ready == ready + 1); /* at once: no message was needed */
+        uint64_t ready = quorum_truth(w)->read_ready;
+        scene_order(w, leader, QUORUM_READ, 0);
+        CLAIM(w, quorum_truth(w)->read_ready == ready + 1); /* at once: no message was needed */
         script_pause(w, leader, SCENE_SECOND);
         uint32_t cut = scene_cut(w, leader, false, false); /* it hears nothing of what happens, when it wakes */
         for (int k = 0; k < 20; k++) {
             scene_run(w, 45 * SCENE_MS);
             uint32_t next = scene_leader(w);
             if (next != leader && next != SCENE_NOBODY) {
-                scene_order(w, next, TENANT_PROPOSE, 1);
+                scene_order(w, next, QUORUM_PROPOSE, 1);
             }
         }
-        world_order(w, 0, leader, 0, TENANT_READ); /* waits in front of it: check_read */
+        world_order(w, 0, leader, 0, QUORUM_READ); /* waits in front of it: check_read */
         scene_run(w, 120 * SCENE_MS);
         net_heal(&w->net, cut);
         scene_run(w, 500 * SCENE_MS);
@@ -333,21 +333,21 @@ static void lease_ends_when_leadership_is_offered(struct world *w)
     CLAIM(w, leader != SCENE_NOBODY);
     scene_run(w, SCENE_ELECTION);
     lose_answer_of_transfer = true;
-    tenant_truth(w)->holds = hold_transfer;
-    CLAIM(w, hand_over(w, leader, tenant_id(to)) == ERR_OK);
+    quorum_truth(w)->holds = hold_transfer;
+    CLAIM(w, hand_over(w, leader, quorum_id(w, to)) == ERR_OK);
     scene_run(w, SCENE_ELECTION + SCENE_ELECTION / 2); /* it came to nothing: but the offer may be on its way */
     lose_answer_of_transfer = false;
     CLAIM(w, scene_view(w, leader).role == RAFT_LEADER && !scene_view(w, leader).is_transferring);
-    uint64_t ready = tenant_truth(w)->read_ready;
-    scene_order(w, leader, TENANT_READ, 0);
-    CLAIM(w, tenant_truth(w)->read_ready == ready); /* it asks the others now */
+    uint64_t ready = quorum_truth(w)->read_ready;
+    scene_order(w, leader, QUORUM_READ, 0);
+    CLAIM(w, quorum_truth(w)->read_ready == ready); /* it asks the others now */
     scene_run(w, 20 * SCENE_MS);
-    CLAIM(w, tenant_truth(w)->read_ready == ready + 1);
+    CLAIM(w, quorum_truth(w)->read_ready == ready + 1);
 }
 
 /* ---- snapshots -------------------------------------------------------------------------------------------- */
 
-static void tune_tail(struct tenant_truth *t)
+static void tune_tail(struct quorum_truth *t)
 {
     t->tuning.tail = 5;
 }
@@ -361,13 +361,14 @@ static void follower_comes_up_by_snapshot(struct world *w)
     for (int i = 0; i < 40; i++) {
         CLAIM(w, scene_write(w, leader));
     }
-    scene_order(w, leader, TENANT_SNAPSHOT, 0);
+    scene_order(w, leader, QUORUM_SNAPSHOT, 0);
+    scene_run(w, 20 * SCENE_MS); /* it is written, and has its name */
     CLAIM(w, scene_view(w, leader).base + 6 >= scene_view(w, leader).last && scene_view(w, leader).base > 30);
     scene_start(w, away);
     for (int i = 0; i < 40; i++) {
         CLAIM(w, scene_write(w, leader)); /* under load, with newer snapshots overtaking */
         if (i % 10 == 5) {
-            scene_order(w, leader, TENANT_SNAPSHOT, 0);
+            scene_order(w, leader, QUORUM_SNAPSHOT, 0);
         }
         if (i == 12 || i == 25) {
             scene_crash(w, away);
@@ -375,7 +376,7 @@ static void follower_comes_up_by_snapshot(struct world *w)
         }
     }
     scene_run(w, SCENE_SECOND);
-    CLAIM(w, scene_agree(w, 7) && tenant_truth(w)->installs > 0);
+    CLAIM(w, scene_agree(w, 7) && quorum_truth(w)->installs > 0);
     scene_crash(w, away);
     scene_start(w, away);
     scene_run(w, SCENE_SECOND);
@@ -391,8 +392,8 @@ static void snapshot_survives_a_new_leader(struct world *w)
     for (int i = 0; i < 40; i++) {
         CLAIM(w, scene_write(w, leader));
     }
-    scene_order(w, leader, TENANT_SNAPSHOT, 0);
-    scene_order(w, other(w, leader, 2), TENANT_SNAPSHOT, 0);
+    scene_order(w, leader, QUORUM_SNAPSHOT, 0);
+    scene_order(w, other(w, leader, 2), QUORUM_SNAPSHOT, 0);
     scene_start(w, away);
     scene_run(w, 2 * SCENE_MS);
     scene_crash(w, leader);

@@ -50,6 +50,25 @@ static void shorter_log_does_not_win(struct world *w)
     CLAIM(w, scene_wait_leader(w, 3 * SCENE_SECOND) == other(w, leader, 2));
 }
 
+/* Section 3.6.1: the later term of the last entry decides, whatever the length. */
+static void longer_log_of_an_older_term_does_not_win(struct world *w)
+{
+    uint32_t old = scene_wait_leader(w, SCENE_SECOND);
+
+    CLAIM(w, old != SCENE_NOBODY && scene_write(w, old));
+    scene_run(w, SCENE_ELECTION);
+    uint32_t cut = scene_cut(w, old, false, false);
+    scene_order(w, old, QUORUM_PROPOSE, 50); /* nobody gets them */
+    scene_run(w, SCENE_SECOND);
+    uint32_t next = scene_wait_leader(w, SCENE_SECOND);
+    CLAIM(w, next != SCENE_NOBODY && next != old && scene_write(w, next));
+    scene_run(w, SCENE_ELECTION);
+    CLAIM(w, scene_view(w, old).last > scene_view(w, next).last + 20);
+    scene_crash(w, next);
+    net_heal(&w->net, cut);
+    CLAIM(w, scene_wait_leader(w, 3 * SCENE_SECOND) == 3 - old - next);
+}
+
 static void split_votes_end(struct world *w)
 {
     for (int i = 0; i < 20; i++) {
@@ -77,10 +96,10 @@ static void returning_node_deposes_nobody(struct world *w)
     }
     CLAIM(w, scene_view(w, leader).role == RAFT_LEADER && scene_view(w, leader).term == term);
     scene_run(w, SCENE_ELECTION);
-    CLAIM(w, scene_view(w, away).term == term && scene_view(w, away).leader == tenant_id(leader));
+    CLAIM(w, scene_view(w, away).term == term && scene_view(w, away).leader == quorum_id(w, leader));
 }
 
-static void tune_old(struct tenant_truth *t)
+static void tune_old(struct quorum_truth *t)
 {
     t->old = 1;
 }
@@ -108,7 +127,7 @@ static void cut_off_leader_steps_down(struct world *w)
 
     CLAIM(w, leader != SCENE_NOBODY);
     uint32_t cut = scene_cut(w, leader, false, false);
-    scene_order(w, leader, TENANT_PROPOSE, 3); /* the fate of these is unknown, and says so by BECAME */
+    scene_order(w, leader, QUORUM_PROPOSE, 3); /* the fate of these is unknown, and says so by BECAME */
     scene_run(w, SCENE_ELECTION + SCENE_ELECTION / 4);
     CLAIM(w, scene_view(w, leader).role != RAFT_LEADER);
     uint32_t next = scene_wait_leader(w, SCENE_SECOND);
@@ -124,7 +143,7 @@ static void voters_that_hear_a_leader_refuse(struct world *w)
     uint32_t leader = scene_wait_leader(w, SCENE_SECOND);
 
     if (leader == 0) { /* the one without pre-vote is to be the deaf one */
-        CLAIM(w, scene_event(w, 0, (struct raft_event){.kind = RAFT_EV_TRANSFER, .peer = tenant_id(1)}) == ERR_OK);
+        CLAIM(w, scene_event(w, 0, (struct raft_event){.kind = RAFT_EV_TRANSFER, .peer = quorum_id(w, 1)}) == ERR_OK);
         scene_run(w, SCENE_ELECTION);
         leader = scene_wait_leader(w, SCENE_SECOND);
     }
@@ -196,13 +215,13 @@ static void one_outside_its_configuration_leads_to_the_end(struct world *w)
     CLAIM(w, leader != SCENE_NOBODY);
     scene_run(w, SCENE_ELECTION);
     flags[stays] = V;
-    tenant_truth(w)->holds = hold_the_last_configuration;
+    quorum_truth(w)->holds = hold_the_last_configuration;
     CLAIM(w, scene_change(w, leader, flags, 2) == ERR_OK);
     scene_run(w, 100 * SCENE_MS);
     struct raft_view v = scene_view(w, leader);
     CLAIM(w, v.config->count == 1 && v.stored >= v.config_index && v.commit < v.config_index);
     scene_crash(w, leader);
-    tenant_truth(w)->holds = NULL;
+    quorum_truth(w)->holds = NULL;
     scene_run(w, SCENE_SECOND);
     CLAIM(w, scene_leader(w) == SCENE_NOBODY); /* in the joint one the other needs a vote that it does not get */
     scene_start(w, leader);
@@ -221,12 +240,12 @@ static void old_and_doubled_messages_change_nothing(struct world *w)
     for (int i = 0; i < 100; i++) {
         uint32_t leader = scene_leader(w);
         if (leader != SCENE_NOBODY) {
-            scene_order(w, leader, TENANT_PROPOSE, 3);
+            scene_order(w, leader, QUORUM_PROPOSE, 3);
         }
         scene_run(w, 30 * SCENE_MS);
     }
     scene_run(w, SCENE_SECOND);
-    CLAIM(w, scene_agree(w, 7) && tenant_truth(w)->agreed_last > 200);
+    CLAIM(w, scene_agree(w, 7) && quorum_truth(w)->agreed_last > 200);
 }
 
 /* ---- replication ---------------------------------------------------------------------------------------- */
@@ -247,23 +266,24 @@ static void long_divergence_is_repaired_soon(struct world *w)
     CLAIM(w, leader != SCENE_NOBODY);
     uint32_t cut = scene_cut(w, leader, false, false);
     for (int i = 0; i < 100; i++) {
-        scene_order(w, leader, TENANT_PROPOSE, 100); /* 10,000 entries that nobody gets */
+        scene_order(w, leader, QUORUM_PROPOSE, 100); /* 10,000 entries that nobody gets */
+        scene_run(w, SCENE_MS); /* segments are made */
     }
     CLAIM(w, scene_view(w, leader).last > 10000);
     scene_run(w, SCENE_SECOND);
     uint32_t next = scene_wait_leader(w, SCENE_SECOND);
     CLAIM(w, next != leader && next != SCENE_NOBODY);
     for (int i = 0; i < 55; i++) {
-        scene_order(w, next, TENANT_PROPOSE, 200); /* and as many that all others get */
+        scene_order(w, next, QUORUM_PROPOSE, 200); /* and as many that all others get */
         scene_run(w, 3 * SCENE_MS);
     }
     scene_run(w, 200 * SCENE_MS);
     scene_crash(w, next); /* the one after begins at the end of a long log */
     CLAIM(w, scene_wait_leader(w, SCENE_SECOND) != SCENE_NOBODY);
     appends = 0;
-    tenant_truth(w)->sent = count_appends;
+    quorum_truth(w)->sent = count_appends;
     net_heal(&w->net, cut);
-    scene_run(w, 2 * SCENE_SECOND);
+    scene_run(w, 4 * SCENE_SECOND); /* a megabyte, and segments for it */
     CLAIM(w, scene_agree(w, 31u & ~(1u << next)));
     world_say(w, "%" PRIu64 " refusals", appends);
     CLAIM(w, appends <= 5); /* each refusal is a round trip */
@@ -272,23 +292,23 @@ static void long_divergence_is_repaired_soon(struct world *w)
 static bool lose_some_appends(struct world *w, uint32_t node, const struct raft_message *m)
 {
     (void)node;
-    return m->kind == RAFT_MESSAGE_APPEND && m->to == tenant_id(2) && dice_below(&w->dice, DICE_TENANT, 3) == 0;
+    return m->kind == RAFT_MESSAGE_APPEND && m->to == quorum_id(w, 2) && dice_below(&w->dice, DICE_TENANT, 3) == 0;
 }
 
 static void lossy_follower_recovers(struct world *w)
 {
-    tenant_truth(w)->holds = lose_some_appends;
+    quorum_truth(w)->holds = lose_some_appends;
     CLAIM(w, scene_wait_leader(w, 3 * SCENE_SECOND) != SCENE_NOBODY);
     for (int i = 0; i < 200; i++) {
         uint32_t leader = scene_leader(w);
         if (leader != SCENE_NOBODY) {
-            scene_order(w, leader, TENANT_PROPOSE, 2);
+            scene_order(w, leader, QUORUM_PROPOSE, 2);
         }
         scene_run(w, 2 * SCENE_MS);
     }
-    tenant_truth(w)->holds = NULL;
+    quorum_truth(w)->holds = NULL;
     scene_run(w, 2 * SCENE_SECOND);
-    CLAIM(w, scene_agree(w, 7) && tenant_truth(w)->agreed_last > 300);
+    CLAIM(w, scene_agree(w, 7) && quorum_truth(w)->agreed_last > 300);
 }
 
 static void slow_follower_slows_nobody(struct world *w)
@@ -302,14 +322,14 @@ static void slow_follower_slows_nobody(struct world *w)
         CLAIM(w, w->now_us < 4 * SCENE_SECOND); /* a write takes milliseconds */
     }
     struct raft_peer_view p = {0};
-    for (uint32_t i = 0; raft_core_peer(tenant_seat(w, leader)->core, i, &p) && p.id != tenant_id(slow); i++) {
+    for (uint32_t i = 0; raft_core_peer(quorum_seat(w, leader)->core, i, &p) && p.id != quorum_id(w, slow); i++) {
     }
     CLAIM(w, p.next - p.match <= RAFT_WINDOW * 8); /* no more than a window is under way to it */
     scene_run(w, 4 * SCENE_SECOND);
     CLAIM(w, scene_agree(w, 7));
 }
 
-static void tune_small(struct tenant_truth *t)
+static void tune_small(struct quorum_truth *t)
 {
     t->tuning.uncommitted_bytes = 1000;
 }
@@ -324,7 +344,7 @@ static void uncommitted_bytes_are_bounded(struct world *w)
     uint32_t cut = scene_cut(w, leader, false, false);
     for (int i = 0; i < 100 && e == ERR_OK; i++) {
         last = scene_view(w, leader).last;
-        scene_order(w, leader, TENANT_PROPOSE, 4);
+        scene_order(w, leader, QUORUM_PROPOSE, 4);
         e = scene_view(w, leader).last == last ? ERR_LIMIT : ERR_OK;
     }
     CLAIM(w, e == ERR_LIMIT && scene_view(w, leader).uncommitted_bytes <= 1000);
@@ -340,10 +360,10 @@ static void leader_counts_what_it_has_stored(struct world *w)
     CLAIM(w, leader != SCENE_NOBODY);
     scene_crash(w, other(w, leader, 1));
     w->set.sync_us = 100 * SCENE_MS;
-    uint64_t before = tenant_truth(w)->agreed_last;
-    scene_order(w, leader, TENANT_PROPOSE, 7);
+    uint64_t before = quorum_truth(w)->agreed_last;
+    scene_order(w, leader, QUORUM_PROPOSE, 7);
     scene_run(w, 2 * SCENE_SECOND); /* check_durable looks whether a quorum has it on disk */
-    CLAIM(w, tenant_truth(w)->agreed_last == before + 7);
+    CLAIM(w, quorum_truth(w)->agreed_last == before + 7);
 }
 
 static void idle_follower_hears_of_a_commit(struct world *w)
@@ -366,7 +386,7 @@ static void slow_disk_is_no_reason_for_an_election(struct world *w)
     CLAIM(w, leader != SCENE_NOBODY);
     w->set.sync_us = 200 * SCENE_MS; /* of everybody: as long as an election timeout */
     for (int i = 0; i < 50; i++) {
-        scene_order(w, leader, TENANT_PROPOSE, 2);
+        scene_order(w, leader, QUORUM_PROPOSE, 2);
         scene_run(w, 100 * SCENE_MS);
     }
     scene_run(w, 5 * SCENE_SECOND);
@@ -430,7 +450,7 @@ static void all_are_killed_at_once(struct world *w)
         uint32_t leader = scene_wait_leader(w, 3 * SCENE_SECOND);
         CLAIM(w, leader != SCENE_NOBODY);
         for (int k = 0; k < 5; k++) {
-            scene_order(w, leader, TENANT_PROPOSE, 3);
+            scene_order(w, leader, QUORUM_PROPOSE, 3);
             world_until(w, w->now_us + 300);
         }
         for (uint32_t n = 0; n < w->set.nodes; n++) {
@@ -440,7 +460,7 @@ static void all_are_killed_at_once(struct world *w)
             scene_start(w, n);
         }
     }
-    CLAIM(w, tenant_truth(w)->agreed_last > 100);
+    CLAIM(w, quorum_truth(w)->agreed_last > 100);
 }
 
 /* By hand with --seeds 1000: how many of a thousand starts, and of as many leaders killed, take longer. */
@@ -459,6 +479,7 @@ static const struct scene scenes[] = {
     {"1 one leader a term", one_leader_a_term, 5, 0, NULL},
     {"2 a vote is durable before its answer", vote_is_durable_before_the_answer, 3, 0, NULL},
     {"3 a shorter log does not win", shorter_log_does_not_win, 3, 0, NULL},
+    {"3 a longer log of an older term does not win", longer_log_of_an_older_term_does_not_win, 3, 0, NULL},
     {"4 split votes end", split_votes_end, 3, 0, NULL},
     {"5 a node that comes back deposes nobody", returning_node_deposes_nobody, 3, 0, NULL},
     {"6 versions without pre-vote mix", versions_without_prevote_mix, 3, 0, tune_old},

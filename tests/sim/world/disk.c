@@ -107,8 +107,34 @@ enum err disk_resize(struct disk *d, uint32_t file, size_t size)
     return ERR_OK;
 }
 
+void disk_name(struct disk *d, uint32_t file, uint64_t name)
+{
+    assert(file < DISK_FILES);
+    d->name_seen[file] = name;
+}
+
+uint64_t disk_name_of(const struct disk *d, uint32_t file)
+{
+    assert(file < DISK_FILES);
+    return d->name_seen[file];
+}
+
+static enum err sync_names(struct disk *d, bool fails)
+{
+    if (!fails) {
+        memcpy(d->name_kept, d->name_seen, sizeof d->name_kept);
+    }
+    return fails ? ERR_IO : ERR_OK;
+}
+
 enum err disk_sync(struct disk *d, uint32_t file, bool fails)
 {
+    if (d->lies && !fails) {
+        return ERR_OK;
+    }
+    if (file == DISK_NAMES) {
+        return sync_names(d, fails);
+    }
     assert(file < DISK_FILES);
     struct disk_file *f = &d->file[file];
 
@@ -174,8 +200,19 @@ static void keep_some(struct disk *d, struct disk_file *f, const struct disk_wri
     d->torn += kept > 0 && kept < w->size;
 }
 
+static void lose_names(struct disk *d, struct dice *dice)
+{
+    for (uint32_t i = 0; i < DISK_FILES; i++) {
+        if (d->name_seen[i] != d->name_kept[i] && dice_below(dice, DICE_DISK, 2) == 0 && !dice_is_off(dice, DICE_DISK)) {
+            d->name_kept[i] = d->name_seen[i];
+        }
+        d->name_seen[i] = d->name_kept[i];
+    }
+}
+
 void disk_lose_power(struct disk *d, struct dice *dice)
 {
+    lose_names(d, dice);
     for (uint32_t i = 0; i < DISK_FILES; i++) {
         struct disk_file *f = &d->file[i];
         for (uint32_t k = 0; k < f->cached; k++) {
@@ -219,8 +256,9 @@ void disk_rot(struct disk *d, struct dice *dice)
 void disk_wipe(struct disk *d)
 {
     size_t room_bytes = d->room_bytes;
+    bool lies = d->lies;
     uint64_t lost = d->lost, torn = d->torn, rotten = d->rotten;
 
     disk_fini(d);
-    *d = (struct disk){.room_bytes = room_bytes, .lost = lost, .torn = torn, .rotten = rotten};
+    *d = (struct disk){.room_bytes = room_bytes, .lies = lies, .lost = lost, .torn = torn, .rotten = rotten};
 }

@@ -191,6 +191,9 @@ static enum outcome perform(struct world *w, uint32_t node, uint8_t tenant, stru
                 return FAILED;
             }
             break;
+        case WORLD_FX_NAME:
+            disk_name(&w->node[node].disk, e->file, e->value);
+            break;
         case WORLD_FX_SYNC:
             wait_for_disk(w, node, tenant, fx, i);
             return WAITING;

@@ -67,6 +67,41 @@ static void a_failed_sync_loses_what_is_still_seen(void)
     disk_fini(&d);
 }
 
+static void a_liar_keeps_nothing(void)
+{
+    struct disk d = {.lies = true};
+    struct dice dice;
+
+    dice_init(&dice, 1, 1u << DICE_DISK); /* all that may be lost is */
+    disk_name(&d, 0, 7);
+    CHECK(disk_write(&d, 0, 0, "abc", 3) == ERR_OK && disk_sync(&d, 0, false) == ERR_OK &&
+              disk_sync(&d, DISK_NAMES, false) == ERR_OK, "it says so");
+    disk_lose_power(&d, &dice);
+    CHECK(disk_size(&d, 0) == 0 && disk_name_of(&d, 0) == 0, "and it is not so");
+    disk_fini(&d);
+}
+
+static void names_are_kept_when_they_are_synced(void)
+{
+    bool was[2][2] = {0};
+
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct disk d = {0};
+        struct dice dice;
+        dice_init(&dice, seed, 0);
+        disk_name(&d, 0, 7);
+        CHECK(disk_sync(&d, DISK_NAMES, true) == ERR_IO && disk_sync(&d, DISK_NAMES, false) == ERR_OK, "fails, and does not");
+        disk_name(&d, 0, 0);
+        disk_name(&d, 1, 8);
+        CHECK(disk_name_of(&d, 0) == 0 && disk_name_of(&d, 1) == 8, "seen at once");
+        disk_lose_power(&d, &dice);
+        CHECK(disk_name_of(&d, 0) == 0 || disk_name_of(&d, 0) == 7, "the old one or the new one, seed %d", (int)seed);
+        was[disk_name_of(&d, 0) == 0][disk_name_of(&d, 1) == 8] = true;
+        disk_fini(&d);
+    }
+    CHECK(was[0][0] && was[0][1] && was[1][0] && was[1][1], "each is kept or lost by itself");
+}
+
 static void a_disk_is_full_at_its_room(void)
 {
     struct disk d = {.room_bytes = 4};
@@ -234,6 +269,8 @@ int main(void)
     what_is_synced_is_kept();
     what_is_not_synced_may_be_torn();
     a_failed_sync_loses_what_is_still_seen();
+    a_liar_keeps_nothing();
+    names_are_kept_when_they_are_synced();
     a_disk_is_full_at_its_room();
     rot_is_one_bit();
     clocks_go_on();

@@ -19,6 +19,16 @@ static void *some(size_t count, size_t size)
     return memory;
 }
 
+uint8_t world_place(const struct world *w, const char *name)
+{
+    for (uint8_t i = 0; i < w->tenants; i++) {
+        if (w->tenant[i]->name == name) {
+            return i;
+        }
+    }
+    return 0;
+}
+
 bool world_is_calm(const struct world *w)
 {
     return w->now_us >= w->set.calm_us;

@@ -53,6 +53,7 @@ enum world_effect_kind {
     WORLD_FX_STREAM, /* the same in order and without loss, while both live and no partition is between */
     WORLD_FX_WRITE,  /* bytes at `offset` of `file`                                                     */
     WORLD_FX_RESIZE, /* `file` to `offset` bytes                                                        */
+    WORLD_FX_NAME,   /* `file` bears the name `value` (0: none); its sync is that of DISK_NAMES           */
     WORLD_FX_SYNC,   /* `file`; nothing after it happens, and no event comes, before it is on disk      */
     WORLD_FX_SYNC_LATER, /* the same, and WORLD_EV_SYNCED with `value` says when                        */
     WORLD_FX_TIMER,  /* TIMER at `value` of the monotonic clock, instead of any set before              */
@@ -165,6 +166,9 @@ void world_effect(struct world *w, struct world_effects *fx, struct world_effect
 
 /* An ORDER for a tenant of `node`, in_us from now; lost when the node is down then. */
 void world_order(struct world *w, uint8_t tenant, uint32_t node, uint64_t in_us, uint64_t value);
+
+/* Which of the world's tenants this is, by the name that it has itself, not a copy of it; 0 when it is none. */
+uint8_t world_place(const struct world *w, const char *name);
 
 bool world_is_calm(const struct world *w);
 void world_fail(struct world *w, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -61,9 +61,11 @@ static enum err echo(void *state, struct cell_call *call, const void *request)
     const Cell__Probe__EchoRequest *ask = request;
     Cell__Probe__EchoReply reply = CELL__PROBE__ECHO_REPLY__INIT;
     struct cell_caller caller;
-    char name[256];
+    char name[256], from[256];
 
     cell_call_caller(call, &caller);
+    (void)snprintf(from, sizeof from, "%s%s%s", caller.from_cell, caller.from_node[0] != '\0' ? "@" : "", caller.from_node);
+    reply.from = from;
     (void)snprintf(name, sizeof name, "%s/%s", caller.space, caller.cell);
     reply.text = ask->text;
     reply.caller = caller.is_operator ? (char *)"operator" : name;
@@ -160,6 +162,7 @@ static void on_answered(void *context, enum err e, const struct ProtobufCMessage
         reply.text = got->text;
         reply.caller = got->caller;
         reply.config = got->config;
+        reply.from = got->from;
     } else if (e == ERR_OK) {
         reply.remaining_ms = ((const Cell__Probe__LaterReply *)message)->remaining_ms;
     }

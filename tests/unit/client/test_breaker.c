@@ -3,7 +3,8 @@
 #include "common/client/breaker.h"
 #include "tests/support/check.h"
 
-enum what { PASS, OLD_PASS, ANSWER, PROBE_ANSWER, FAIL, OLD_FAIL, PROBE_FAIL, PROBE_LEFT, CONNECT, WAIT };
+enum what { PASS, OLD_PASS, ANSWER, PROBE_ANSWER, FAIL, OLD_FAIL, PROBE_FAIL, PROBE_LEFT, PAST_ANSWER, PAST_FAIL, PAST_LEFT,
+            CONNECT, HEARD, WAIT };
 
 static const struct {
     enum what what;
@@ -44,6 +45,33 @@ static const struct {
     {CONNECT, 0, true, BREAKER_HALF_OPEN, "the first time a connection is reason enough to try"},
     {PASS, 0, false, BREAKER_HALF_OPEN, "one"},
     {PROBE_ANSWER, 0, true, BREAKER_CLOSED, "it is back"},
+    {FAIL, 0, true, BREAKER_CLOSED, "once more: one"},
+    {FAIL, 0, true, BREAKER_CLOSED, "two"},
+    {FAIL, 0, true, BREAKER_CLOSED, "three"},
+    {FAIL, 0, true, BREAKER_CLOSED, "four"},
+    {FAIL, BREAKER_FIRST_MS, true, BREAKER_OPEN, "five, and its time is over"},
+    {PASS, 0, false, BREAKER_HALF_OPEN, "the probe is a question that is answered in an hour"},
+    {WAIT, BREAKER_PROBE_MS - 1, false, BREAKER_HALF_OPEN, "it is waited for"},
+    {WAIT, 1, true, BREAKER_HALF_OPEN, "and no longer"},
+    {PASS, 0, false, BREAKER_HALF_OPEN, "another takes its place"},
+    {PAST_LEFT, 0, false, BREAKER_HALF_OPEN, "the end of the first says nothing"},
+    {PAST_FAIL, 0, false, BREAKER_HALF_OPEN, "nor its failure"},
+    {PAST_ANSWER, 0, false, BREAKER_HALF_OPEN, "nor its answer"},
+    {PROBE_ANSWER, 0, true, BREAKER_CLOSED, "the second decides"},
+    {PAST_LEFT, 0, true, BREAKER_CLOSED, "and the first may end when it likes"},
+    {PAST_ANSWER, 0, true, BREAKER_CLOSED, "so or so"},
+    {HEARD, 0, true, BREAKER_CLOSED, "that it speaks is no news"},
+    {FAIL, 0, true, BREAKER_CLOSED, "for the last time: one"},
+    {FAIL, 0, true, BREAKER_CLOSED, "two"},
+    {FAIL, 0, true, BREAKER_CLOSED, "three"},
+    {FAIL, 0, true, BREAKER_CLOSED, "four"},
+    {FAIL, BREAKER_FIRST_MS, true, BREAKER_OPEN, "five, and its time is over"},
+    {PASS, 0, false, BREAKER_HALF_OPEN, "a probe"},
+    {PROBE_FAIL, 0, false, BREAKER_OPEN, "fails"},
+    {HEARD, 0, true, BREAKER_HALF_OPEN, "but it speaks: the next one tries"},
+    {PASS, 0, false, BREAKER_HALF_OPEN, "one only"},
+    {HEARD, 0, false, BREAKER_HALF_OPEN, "whatever more it says"},
+    {PROBE_ANSWER, 0, true, BREAKER_CLOSED, "it is back"},
 };
 
 static void happen(struct breaker *b, enum what what, uint64_t now_ms, struct rng *rng, size_t row)
@@ -51,24 +79,31 @@ static void happen(struct breaker *b, enum what what, uint64_t now_ms, struct rn
     switch (what) {
     case PASS:
     case OLD_PASS:
-        CHECK(breaker_enter(b, now_ms) == (what == PASS), "row %zu: it is the probe", row);
+        CHECK((breaker_enter(b, now_ms) != 0) == (what == PASS), "row %zu: it is the probe", row);
         break;
     case ANSWER:
     case PROBE_ANSWER:
-        breaker_answered(b, what == PROBE_ANSWER);
+    case PAST_ANSWER:
+        breaker_answered(b, what == ANSWER ? 0 : b->probe - (what == PAST_ANSWER));
         break;
     case FAIL:
     case OLD_FAIL:
-    case PROBE_FAIL: {
-        bool opened = breaker_failed(b, b->epoch - (what == OLD_FAIL), what == PROBE_FAIL, now_ms, rng);
+    case PROBE_FAIL:
+    case PAST_FAIL: {
+        uint32_t probe = what == PROBE_FAIL ? b->probe : what == PAST_FAIL ? b->probe - 1 : 0;
+        bool opened = breaker_failed(b, b->epoch - (what == OLD_FAIL), probe, now_ms, rng);
         CHECK(opened == (what != OLD_FAIL && b->state == BREAKER_OPEN), "row %zu: told", row);
         break;
     }
     case PROBE_LEFT:
-        breaker_left(b);
+    case PAST_LEFT:
+        breaker_left(b, b->probe - (what == PAST_LEFT));
         break;
     case CONNECT:
         breaker_connected(b);
+        break;
+    case HEARD:
+        breaker_heard(b);
         break;
     case WAIT:
         break;
@@ -86,8 +121,9 @@ static void it_opens_longer_and_longer(void)
         rng_init(&rng, (uint64_t)caller);
         b = (struct breaker){.state = BREAKER_HALF_OPEN};
         for (int i = 0; i < 40; i++) {
-            CHECK(breaker_enter(&b, now_ms), "a probe");
-            CHECK(breaker_failed(&b, b.epoch, true, now_ms, &rng), "opens it again");
+            uint32_t probe = breaker_enter(&b, now_ms);
+            CHECK(probe != 0, "a probe");
+            CHECK(breaker_failed(&b, b.epoch, probe, now_ms, &rng), "opens it again");
             uint64_t wait_ms = b.until_ms - now_ms;
             longest_ms = wait_ms > longest_ms ? wait_ms : longest_ms;
             drawn[caller] = wait_ms;

@@ -65,6 +65,45 @@ static void whoever_is_told_to_be_best_is_first(void)
     }
 }
 
+/* Round trips that nobody measured: predicted ones stand for them until somebody does. */
+static void predictions_stand_in(void)
+{
+    struct gateway_offer first[] = {{"a", true, 1, 100, 0, 0}, {"b", true, 1, 100, 0, 900}};
+    struct gateway_choice c = {0};
+
+    gateway_choice_learn(&c, first, 2);
+    CHECK(strcmp(order(&c, NOW_MS), "b a") == 0, "nothing is known of a");
+    c.item[0].estimated_us = 500;
+    CHECK(strcmp(order(&c, NOW_MS), "a b") == 0 && gateway_choice_latency_us(&c.item[0], NOW_MS) == 500, "it is predicted to be near");
+    gateway_choice_learn(&c, first, 2);
+    CHECK(gateway_choice_latency_us(&c.item[0], NOW_MS) == 500, "that stays when membership says the same again");
+    first[0].rtt_us = 2000;
+    gateway_choice_learn(&c, first, 2);
+    CHECK(gateway_choice_latency_us(&c.item[0], NOW_MS) == 2000, "what was measured counts before it");
+}
+
+static void calls_show_the_way(void)
+{
+    static const struct {
+        uint32_t inside_us, took_us[3], way_us;
+        const char *why;
+    } rows[] = {
+        {1000, {0}, 0, "no call"},
+        {1000, {9000, 6000, 7000}, 5000, "the shortest, without the time inside"},
+        {1000, {5000, 5000, 5000}, 4000, "a fifth is inside"},
+        {1001, {5000, 5000, 5000}, 0, "more than that"},
+        {0, {5000, 5000, 5000}, 0, "nobody knows how long it takes inside"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct gateway_candidate k = {.said = offer("a", 0, rows[i].inside_us, 100)};
+        for (uint32_t j = 0; j < 3 && rows[i].took_us[j] != 0; j++) {
+            gateway_choice_took(&k, rows[i].took_us[j], NOW_MS);
+        }
+        CHECK(gateway_choice_way_us(&k) == rows[i].way_us, "row %zu: %s", i, rows[i].why);
+    }
+}
+
 static void nobody_is_no_one(void)
 {
     struct gateway_choice c = {0};
@@ -181,6 +220,8 @@ static void who_stays_keeps_what_was_seen_of_him(void)
 int main(void)
 {
     whoever_is_told_to_be_best_is_first();
+    predictions_stand_in();
+    calls_show_the_way();
     nobody_is_no_one();
     what_is_measured_counts_instead();
     the_median_is_a_sorted_lists();

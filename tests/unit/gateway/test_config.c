@@ -18,8 +18,8 @@ static void all_of_it_is_read(void)
     CHECK(c.exports.count == 2 && c.port == 17401 && c.places == 2, "everything");
     CHECK(strcmp(c.place[1].node, "db-3") == 0 && strcmp(c.place[1].contact, "[fd00::3]:17401") == 0, "places");
     REQUIRE(name_ref_parse("greeter@here", &ref) == ERR_OK, "a name");
-    CHECK(gateway_exports_allow(&c.exports, &ref, "default", "db-3") &&
-              !gateway_exports_allow(&c.exports, &ref, "default", "db-4"), "exports are in force");
+    CHECK(gateway_exports_allow(&c.exports, &ref, "default", "db-3", "default/any") &&
+              !gateway_exports_allow(&c.exports, &ref, "default", "db-4", "default/any"), "exports are in force");
 }
 
 static void nothing_is_a_config(void)
@@ -44,6 +44,8 @@ static void faults_are_named(void)
         {"exports: [{cell: greeter, nodes: []}]\n", "nodes"},
         {"exports: [{cell: greeter.0, nodes: [a]}]\n", "greeter.0"},
         {"exports: [{cell: greeter, nodes: [A]}]\n", "greeter"},
+        {"exports: [{cell: greeter, nodes: [a], callers: [shop.1]}]\n", "callers"},
+        {"exports: [{cell: greeter, nodes: [a], callers: []}]\n", "callers"},
         {"exports: [{cell: greeter, node: [a]}]\n", "node"},
         {"export: []\n", "export"},
         {"nodes: [db-2]\n", "db-2"},

@@ -35,9 +35,49 @@ static void what_is_not_exported_is_denied(void)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct name_ref ref;
         REQUIRE(name_ref_parse(rows[i].route, &ref) == ERR_OK, "row %zu", i);
-        CHECK(gateway_exports_allow(&x, &ref, "home", rows[i].node) == rows[i].is_allowed, "row %zu: %s", i,
+        CHECK(gateway_exports_allow(&x, &ref, "home", rows[i].node, "home/any") == rows[i].is_allowed, "row %zu: %s", i,
               rows[i].why);
     }
+}
+
+/* GW-1: of a node's cells those that are named. */
+static void callers_are_named(void)
+{
+    static const struct {
+        const char *node, *caller;
+        bool is_allowed;
+        const char *why;
+    } rows[] = {
+        {"n2", "home/shop", true, "named, in the gateway's own namespace"},
+        {"n2", "lab/raft", true, "named with its namespace"},
+        {"n2", "lab/shop", false, "the name in another namespace"},
+        {"n2", "home/raft", false, "and the other way about"},
+        {"n2", "home/shop2", false, "another cell"},
+        {"n2", "", false, "an operator"},
+        {"n3", "home/shop", false, "a cell of another node"},
+        {"n2", "shop", false, "no namespace is no caller's name"},
+    };
+    static const char *const nodes[] = {"n2"}, *const callers[] = {"shop", "lab/raft"};
+    static const char *const bad[][1] = {{""}, {"shop.1"}, {"shop@n2"}, {"*"}};
+    static struct gateway_exports named;
+    const char *many[GATEWAY_EXPORTS_CALLERS_MAX + 1];
+    struct name_ref ref;
+
+    REQUIRE(gateway_exports_add(&named, "greeter", nodes, 1) == ERR_OK && name_ref_parse("greeter@here", &ref) == ERR_OK, "greeter");
+    CHECK(gateway_exports_allow(&named, &ref, "home", "n2", ""), "all, before some are named");
+    REQUIRE(gateway_exports_narrow(&named, callers, 2) == ERR_OK, "two callers");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CHECK(gateway_exports_allow(&named, &ref, "home", rows[i].node, rows[i].caller) == rows[i].is_allowed, "row %zu: %s", i,
+              rows[i].why);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        CHECK(gateway_exports_narrow(&named, bad[i], 1) == ERR_INVALID, "<%s> is no caller", bad[i][0]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(many); i++) {
+        many[i] = "shop";
+    }
+    CHECK(gateway_exports_narrow(&named, many, ARRAY_LEN(many)) == ERR_LIMIT, "one caller too many");
+    CHECK(gateway_exports_narrow(&named, many, ARRAY_LEN(many) - 1) == ERR_OK, "and as many as may be");
 }
 
 static void nothing_is_exported_to_begin_with(void)
@@ -46,7 +86,7 @@ static void nothing_is_exported_to_begin_with(void)
     struct name_ref ref;
 
     REQUIRE(name_ref_parse("greeter@here", &ref) == ERR_OK, "a name");
-    CHECK(!gateway_exports_allow(&none, &ref, "home", "n2"), "nobody may");
+    CHECK(!gateway_exports_allow(&none, &ref, "home", "n2", "home/any"), "nobody may");
 }
 
 static void only_cells_and_nodes_are_taken(void)
@@ -84,6 +124,7 @@ static void there_are_limits(void)
 int main(void)
 {
     what_is_not_exported_is_denied();
+    callers_are_named();
     nothing_is_exported_to_begin_with();
     only_cells_and_nodes_are_taken();
     there_are_limits();

@@ -159,6 +159,10 @@ static void questions_and_announcements_have_their_times(void)
     CHECK(run(&n, 60 * (uint64_t)SECOND, NODOSUM_LAN_ASK, &m, &s) == 0, "and no more");
     uint32_t count = run(&n, 300 * (uint64_t)SECOND, NODOSUM_LAN_ANNOUNCE, &m, &s);
     CHECK(count >= 8 && count <= 13 && s.is_group && s.size == NODOSUM_LAN_QUESTION, "%u announcements in 300 s", count);
+    nodosum_lan_move(n.l, n.now_us, &n.fx);
+    CHECK(n.fx.sends == 1 && n.fx.send[0].is_group, "at another address it asks at once");
+    CHECK(run(&n, 1001 * MS, NODOSUM_LAN_ASK, &m, &s) == 2, "and twice again");
+    CHECK(run(&n, 1001 * MS, NODOSUM_LAN_ANNOUNCE, &m, &s) == 1, "and announces itself as at its start");
     close_node(&n);
 }
 

@@ -7,13 +7,13 @@
 #include "nodosum/measure.h"
 #include "tests/support/check.h"
 
-enum { TEXT_SIZE = 1 << 16, AT_LABELS = 28 };
+enum { TEXT_SIZE = 1 << 16, AT_LABELS = 28, AT_PLACE = AT_LABELS + 1 + 5 + 7 };
 
 static struct nodosum_meta example(void)
 {
     struct nodosum_meta m = {.arch = NODOSUM_ARCH_X86_64, .cores = 2, .features = 5, .memory_mib = 4096,
                              .free_mib = 1024, .load_hundredths = 150, .epoch = 3, .crl = 9, .labels = 1,
-                             .label = {{"zone", "eu-1.B"}}};
+                             .label = {{"zone", "eu-1.B"}}, .place_size = 3, .place = {7, 8, 9}};
     return m;
 }
 
@@ -53,6 +53,10 @@ static void what_is_made_up_is_refused(void)
         {AT_LABELS + 2, '/', ERR_MALFORMED, "a name like a path"},
         {AT_LABELS + 2, 0, ERR_MALFORMED, "a name that ends early"},
         {AT_LABELS + 7, '\n', ERR_MALFORMED, "a value of two lines"},
+        {AT_PLACE + 1, 255, ERR_OK, "a place is any bytes"},
+        {AT_PLACE, 2, ERR_MALFORMED, "a place with a byte after it"},
+        {AT_PLACE, 4, ERR_MALFORMED, "a place past the end"},
+        {AT_PLACE, NODOSUM_META_PLACE_MAX + 1, ERR_MALFORMED, "a place too long"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -69,18 +73,18 @@ static void what_is_made_up_is_refused(void)
 /* Labels up to the last byte of the metadata, and one character more. */
 static void metadata_has_a_limit(void)
 {
-    struct nodosum_meta m = {.labels = 4};
+    struct nodosum_meta m = {.labels = 4, .place_size = NODOSUM_META_PLACE_MAX};
     uint8_t bytes[NODOSUM_META_MAX];
     uint16_t size = 0;
-    size_t left = NODOSUM_META_MAX - AT_LABELS - 1 - 2 * 4;
+    size_t left = NODOSUM_META_MAX - AT_LABELS - 1 - 2 * 4 - 1 - NODOSUM_META_PLACE_MAX;
 
     for (uint32_t i = 0; i < m.labels; i++) {
-        size_t name = 1, value = i < 3 ? 60 : left - 3 * 61 - 1;
+        size_t name = 1, value = i < 3 ? 53 : left - 3 * 54 - 1;
         memset(m.label[i].name, 'a' + (int)i, name);
         memset(m.label[i].value, 'v', value);
     }
     CHECK(nodosum_meta_pack(&m, bytes, &size) == ERR_OK && size == NODOSUM_META_MAX, "full: %u", size);
-    m.label[0].value[60] = 'v';
+    m.label[0].value[53] = 'v';
     size = 7;
     CHECK(nodosum_meta_pack(&m, bytes, &size) == ERR_LIMIT && size == 7, "a character more");
 }
@@ -94,7 +98,7 @@ static void lists_have_limits(void)
         for (uint32_t i = 0; i < count; i++) {
             memcpy(bytes + AT_LABELS + 1 + 4 * i, "\1l\1v", 4);
         }
-        enum err e = nodosum_meta_unpack(bytes, AT_LABELS + 1 + 4 * count, &m);
+        enum err e = nodosum_meta_unpack(bytes, AT_LABELS + 1 + 4 * count + 1, &m);
         CHECK(e == (count <= NODOSUM_META_LABELS_MAX ? ERR_OK : ERR_MALFORMED), "%u labels: %s", count, err_name(e));
     }
 }
@@ -158,6 +162,15 @@ static void what_changed_enough_is_told(void)
     now = told;
     now.crl++;
     CHECK(nodosum_meta_is_stale(&told, &now), "another list of revocations");
+}
+
+/* A telling costs every member a packet or more: of restless machines there are few a second, however many they are. */
+static void load_is_told_at_leisure(void)
+{
+    CHECK(nodosum_meta_gap_ms(1) >= 10000, "a mean of a minute is not told more often than every ten seconds");
+    for (uint32_t living = 1; living <= 16384; living *= 2) {
+        CHECK(living * 1000 / nodosum_meta_gap_ms(living) < 4, "%u members tell less than four a second", living);
+    }
 }
 
 /* ---- against /proc ------------------------------------------------------------------------------- */
@@ -239,6 +252,7 @@ int main(void)
     keys_are_read_alone();
     values_have_a_grammar();
     what_changed_enough_is_told();
+    load_is_told_at_leisure();
     it_is_what_proc_shows();
     return CHECK_RESULT();
 }

@@ -67,6 +67,15 @@ static void the_newest_is_read_back(void)
     CHECK(raft_snapshot_file_find(dir, 8, &fd, &found, &size) == ERR_DENIED, "another cluster's is not ours");
 }
 
+/* One is written for long; meanwhile a newer one comes from the leader, and the log begins behind that. */
+static void a_newer_one_stays(void)
+{
+    CHECK(write_one(25, 2, 30) == ERR_OK && write_one(22, 2, 50) == ERR_OK, "a newer one, and one that was begun before");
+    CHECK(read_back() == ERR_OK && found.index == 25 && bytes_read == 60, "the newer one is there: %llu", (unsigned long long)found.index);
+    CHECK(write_one(26, 2, 30) == ERR_OK && access(scratch_path("snapshot-0000000000000016"), F_OK) != 0 &&
+              access(scratch_path("snapshot-0000000000000019"), F_OK) != 0, "and the next one removes both");
+}
+
 static void every_bit_and_length_counts(void)
 {
     struct stat st;
@@ -126,6 +135,7 @@ int main(void)
 {
     dir = scratch_open();
     the_newest_is_read_back();
+    a_newer_one_stays();
     every_bit_and_length_counts();
     received_is_whole_or_none();
     return CHECK_RESULT();

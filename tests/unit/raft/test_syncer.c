@@ -1,6 +1,7 @@
 /* The writing thread: what it says is on disk is there after a restart, in the order in which it was put; a full list and a
  * full disk are answers. */
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/rng.h"
@@ -129,6 +130,57 @@ static void what_is_written_is_found(void)
     raft_places_fini(&p);
 }
 
+/* On the caller's own thread, by turns with the other one. */
+static void what_is_written_here_is_durable_at_once(void)
+{
+    enum { ROUNDS = 300 };
+    struct raft_store s;
+    struct raft_wal w;
+    struct raft_places p = {0};
+    struct raft_syncer *y;
+    uint64_t ticket = 0, last = 0;
+    uint32_t here = 0;
+
+    reopen(&s, &w, &p);
+    last = w.last;
+    REQUIRE(raft_syncer_open(&s, &w, &y) == ERR_OK, "threads");
+    CHECK(!raft_syncer_write_here(y), "nothing was put");
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        const struct raft_syncer_done *done;
+        uint64_t written = 0, term = last == 0 ? 1 : w.last_term;
+        uint32_t count;
+        struct raft_run run = {.first = last + 1, .term = term, .count = 2, .bytes = bytes[0]};
+        run.size = make(bytes[0], 2, 100);
+        while (!raft_syncer_has_room(y, 1, run.size)) {
+            wait_for(y, &s, &p, ticket); /* a segment is being made */
+        }
+        REQUIRE(raft_syncer_put(y, &(struct raft_syncer_item){.kind = RAFT_SYNCER_RUN, .run = run,
+                                                              .prev_term = last == 0 ? 0 : term}, &ticket) == ERR_OK, "taken");
+        last += 2;
+        bool is_here = i % 3 != 1 && raft_syncer_write_here(y);
+        while (i == 0 && !is_here) { /* nothing was slow yet: as soon as the other thread has come to its sleep */
+            (void)poll(NULL, 0, 1);
+            is_here = raft_syncer_write_here(y);
+        }
+        if (is_here) {
+            here++;
+            REQUIRE(raft_syncer_take(y, &done, &count, &written) == ERR_OK && written == ticket && count == 1, "%s", s.why);
+            CHECK(raft_places_add(&p, &done->frame, done->segment, done->at) == ERR_OK, "memory");
+        } else {
+            raft_syncer_go(y);
+            wait_for(y, &s, &p, ticket);
+        }
+    }
+    printf("written here: %u of %d; fewer where a sync takes longer than %d us\n", here, ROUNDS, RAFT_SYNCER_SLOW_US);
+    raft_syncer_close(y);
+    raft_store_close(&s);
+    reopen(&s, &w, &p);
+    CHECK(w.last == last, "all of it is there after a restart: %llu of %llu", (unsigned long long)w.last,
+          (unsigned long long)last);
+    raft_store_close(&s);
+    raft_places_fini(&p);
+}
+
 static void a_full_list_is_an_answer(void)
 {
     struct raft_store s;
@@ -162,6 +214,7 @@ int main(void)
     REQUIRE(raft_store_create(&s, &owner, founders, sizeof founders, SEGMENT) == ERR_OK, "%s", s.why);
     raft_store_close(&s);
     what_is_written_is_found();
+    what_is_written_here_is_durable_at_once();
     a_full_list_is_an_answer();
     fd_close(&dir);
     return CHECK_RESULT();

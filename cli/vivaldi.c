@@ -1,0 +1,236 @@
+#include "cli/vivaldi.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/ask.h"
+#include "cli/emit.h"
+#include "cli/paint.h"
+#include "cli/target.h"
+#include "cli/view.h"
+#include "proto/vivaldi.pb-c.h"
+
+enum {
+    TEXT_SIZE = 64,
+    US = 1000,
+    PER_CENT = 100,
+    ROUTE_MAX = 256, /* what the cell orders at once */
+};
+
+/* One question to this node's cell. *ret: free with cli_ask_free. Says what went wrong. */
+static int ask(struct cli *cli, const char *method, uint32_t number, const ProtobufCMessage *request, ProtobufCMessage **ret)
+{
+    AUTO_ASK struct cli_ask ask = {.fd = -1};
+    struct cli_target target;
+    struct name_ref ref;
+    char text[SP_TEXT_SIZE] = "";
+    int status = cli_ask_reference(cli, "vivaldi", &ref);
+
+    if (status == CLI_DONE) {
+        status = cli_target_find(cli, &ref, &target);
+    }
+    if (status == CLI_DONE) {
+        status = cli_ask_cell(cli, target.who, target.endpoint, &ask);
+    }
+    if (status != CLI_DONE) {
+        return status;
+    }
+    enum err e = cli_ask_try(&ask, &cell__vivaldi__vivaldi__descriptor, method, number, request, CLI_DEADLINE_MS, ret, text);
+    return e == ERR_OK ? CLI_DONE : cli_ask_explain(cli, &ask, method, e, text);
+}
+
+static int print_table(struct cli *cli, struct cli_paint_table *t)
+{
+    bool printed = cli_paint_table_print(t, cli->is_colored);
+
+    cli_paint_table_fini(t);
+    return printed ? CLI_DONE : cli_fail(cli, ERR_NOMEM, NULL, "%s", err_text(ERR_NOMEM));
+}
+
+/* What is shown of a reply, or the reply itself as a document. */
+static int show(struct cli *cli, ProtobufCMessage *reply, int (*print)(struct cli *cli, const ProtobufCMessage *reply))
+{
+    int status = cli->json ? cli_emit_message(cli, reply) : print(cli, reply);
+
+    cli_ask_free(reply);
+    return status;
+}
+
+/* "31.2ms (predicted, 93%)", or "-" where nothing is known. */
+static void estimate_text(const Cell__Vivaldi__Estimate *e, char out[TEXT_SIZE])
+{
+    char rtt[TEXT_SIZE / 2];
+
+    if (e == NULL || strcmp(e->source, "unknown") == 0) {
+        (void)snprintf(out, TEXT_SIZE, "-");
+    } else if (strcmp(e->source, "self") == 0) {
+        (void)snprintf(out, TEXT_SIZE, "self");
+    } else {
+        cli_view_us((uint64_t)(e->rtt_ms * US), rtt, sizeof rtt);
+        (void)snprintf(out, TEXT_SIZE, "%s (%.12s, %.0f%%)", rtt, e->source, e->confidence * PER_CENT);
+    }
+}
+
+/* ---- coord ----------------------------------------------------------------------------------- */
+
+static void print_coord(const char *name, const Cell__Vivaldi__Coordinate *c)
+{
+    printf("%s:", name);
+    for (size_t i = 0; i < c->n_sides_ms; i++) {
+        printf(" %.2f", c->sides_ms[i]);
+    }
+    printf("  height %.2f ms, error %.1f%%\n", c->height_ms, c->error * PER_CENT);
+}
+
+static int print_coords(struct cli *cli, const ProtobufCMessage *message)
+{
+    const Cell__Vivaldi__CoordReply *reply = (const Cell__Vivaldi__CoordReply *)message;
+
+    (void)cli;
+    printf("node %s\n", reply->node);
+    print_coord("live", reply->live);
+    print_coord("stable", reply->stable);
+    printf("half of the round trips take less than %.2f ms\n", reply->usual_ms);
+    return CLI_DONE;
+}
+
+static int coord(struct cli *cli)
+{
+    Cell__Vivaldi__CoordRequest request = CELL__VIVALDI__COORD_REQUEST__INIT;
+    ProtobufCMessage *reply;
+    int status = ask(cli, "Coord", CELL__VIVALDI__OP__OP_COORD, &request.base, &reply);
+
+    return status == CLI_DONE ? show(cli, reply, print_coords) : status;
+}
+
+/* ---- rtt ------------------------------------------------------------------------------------- */
+
+static int print_rtt(struct cli *cli, const ProtobufCMessage *message)
+{
+    char text[TEXT_SIZE];
+
+    (void)cli;
+    estimate_text(((const Cell__Vivaldi__RttReply *)message)->estimate, text);
+    puts(text);
+    return CLI_DONE;
+}
+
+static int rtt(struct cli *cli)
+{
+    Cell__Vivaldi__RttRequest request = CELL__VIVALDI__RTT_REQUEST__INIT;
+    const char *from = cli_args_value(cli, "from");
+    ProtobufCMessage *reply;
+
+    request.node = (char *)cli->args[1];
+    request.from = (char *)(from != NULL ? from : "");
+    int status = ask(cli, "Rtt", CELL__VIVALDI__OP__OP_RTT, &request.base, &reply);
+    return status == CLI_DONE ? show(cli, reply, print_rtt) : status;
+}
+
+/* ---- route ----------------------------------------------------------------------------------- */
+
+static int print_hops(struct cli *cli, const ProtobufCMessage *message)
+{
+    static const char *const heads[] = {"NODE", "KIND", "STATE", "ADDRESS", ">RTT", ">READY", ">SCORE", ">LATENCY"};
+    const Cell__Vivaldi__RouteReply *reply = (const Cell__Vivaldi__RouteReply *)message;
+    struct cli_paint_table table;
+    char text[TEXT_SIZE];
+
+    cli_paint_table_init(&table, heads, ARRAY_LEN(heads));
+    for (size_t i = 0; i < reply->n_hops; i++) {
+        const Cell__Vivaldi__Hop *h = reply->hops[i];
+        bool is_alive = strcmp(h->state, "alive") == 0;
+        cli_paint_table_add(&table, h->is_self ? CLI_PAINT_BOLD : CLI_PAINT_PLAIN, h->node);
+        cli_paint_table_add(&table, CLI_PAINT_PLAIN, h->kind);
+        cli_paint_table_add(&table, is_alive ? CLI_PAINT_GOOD : CLI_PAINT_WARN, h->state);
+        cli_paint_table_add(&table, CLI_PAINT_PLAIN, h->address);
+        estimate_text(h->estimate, text);
+        cli_paint_table_add(&table, h->is_doubted ? CLI_PAINT_DIM : CLI_PAINT_PLAIN, text);
+        if (h->ready == 0) { /* a node */
+            for (int k = 0; k < 3; k++) {
+                cli_paint_table_add(&table, CLI_PAINT_DIM, "-");
+            }
+            continue;
+        }
+        cli_paint_table_addf(&table, CLI_PAINT_PLAIN, "%" PRIu32, h->ready);
+        cli_paint_table_addf(&table, CLI_PAINT_PLAIN, "%" PRIu32, h->score);
+        cli_view_us(h->latency_us, text, sizeof text);
+        cli_paint_table_add(&table, CLI_PAINT_PLAIN, text);
+    }
+    return print_table(cli, &table);
+}
+
+int cli_vivaldi_route(struct cli *cli, const char *name, const char *from, uint32_t most)
+{
+    Cell__Vivaldi__RouteRequest request = CELL__VIVALDI__ROUTE_REQUEST__INIT;
+    ProtobufCMessage *reply;
+
+    request.name = (char *)name;
+    request.from = (char *)(from != NULL ? from : "");
+    request.most = most;
+    int status = ask(cli, "Route", CELL__VIVALDI__OP__OP_ROUTE, &request.base, &reply);
+    return status == CLI_DONE ? show(cli, reply, print_hops) : status;
+}
+
+static int route(struct cli *cli)
+{
+    uint32_t most = 0; /* all */
+    int status = cli_args_number(cli, "most", 1, ROUTE_MAX, &most);
+
+    return status == CLI_DONE ? cli_vivaldi_route(cli, cli->args[1], cli_args_value(cli, "from"), most) : status;
+}
+
+/* ---- stats ----------------------------------------------------------------------------------- */
+
+static int print_stats(struct cli *cli, const ProtobufCMessage *message)
+{
+    const Cell__Vivaldi__StatsReply *reply = (const Cell__Vivaldi__StatsReply *)message;
+
+    (void)cli;
+    if (reply->is_placed) {
+        printf("half of the predictions are less than %.1f%% off; %" PRIu32 " of %" PRIu32 " peers, half of them nearer than %.2f ms\n",
+               reply->error * PER_CENT, reply->peers, reply->peers_max, reply->usual_ms);
+    } else {
+        puts("nothing was measured yet");
+    }
+    for (size_t i = 0; i < reply->n_counts; i++) {
+        printf("%-10s %" PRIu64 "\n", reply->counts[i]->name, reply->counts[i]->value);
+    }
+    return CLI_DONE;
+}
+
+static int stats(struct cli *cli)
+{
+    Cell__Vivaldi__StatsRequest request = CELL__VIVALDI__STATS_REQUEST__INIT;
+    ProtobufCMessage *reply;
+    int status = ask(cli, "Stats", CELL__VIVALDI__OP__OP_STATS, &request.base, &reply);
+
+    return status == CLI_DONE ? show(cli, reply, print_stats) : status;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(struct cli *cli);
+    size_t arguments; /* after the name */
+    const char *usage;
+} whats[] = {
+    {"coord", coord, 0, "coord"},
+    {"rtt", rtt, 1, "rtt NODE [--from NODE]"},
+    {"route", route, 1, "route NAME [--from NODE] [--most N]"},
+    {"stats", stats, 0, "stats"},
+};
+
+int cli_vivaldi_run(struct cli *cli)
+{
+    for (size_t i = 0; i < ARRAY_LEN(whats); i++) {
+        if (strcmp(cli->args[0], whats[i].name) != 0) {
+            continue;
+        }
+        if (cli->arg_count - 1 != whats[i].arguments) {
+            return cli_fail_usage(cli, "see `cell vivaldi --help`", "usage: cell vivaldi %s", whats[i].usage);
+        }
+        return whats[i].run(cli);
+    }
+    return cli_fail_usage(cli, "see `cell vivaldi --help`", "\"%s\" is nothing that coordinates are for", cli->args[0]);
+}

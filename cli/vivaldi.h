@@ -1,0 +1,12 @@
+/* How far nodes are from each other: `cell vivaldi WHAT …`, and `cell discover NAME --nearest`. */
+#ifndef CELL_CLI_VIVALDI_H
+#define CELL_CLI_VIVALDI_H
+
+#include "cli/cli.h"
+
+int cli_vivaldi_run(struct cli *cli);
+
+/* The nodes that have `name`, the nearest first. Says so and fails when nobody has it. */
+int cli_vivaldi_route(struct cli *cli, const char *name, const char *from, uint32_t most);
+
+#endif

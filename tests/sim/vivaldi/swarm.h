@@ -1,0 +1,67 @@
+/* Nodes that measure each other, round by round: each asks one other, and both learn the round trip. Beside ours a plain
+ * Vivaldi lives on the very same round trips. Everything is drawn from one seed. */
+#ifndef CELL_TESTS_SIM_VIVALDI_SWARM_H
+#define CELL_TESTS_SIM_VIVALDI_SWARM_H
+
+#include "tests/sim/vivaldi/places.h"
+#include "tests/sim/vivaldi/plain.h"
+#include "vivaldi/core.h"
+
+enum { SWARM_CHOICES = 10 };
+
+struct swarm_set {
+    struct places *places;
+    uint64_t seed;
+    uint32_t rounds;
+    bool has_noise;           /* 10 % jitter, and one in fifty takes 3 to 20 times as long                 */
+    bool is_bad;              /* now and then a round trip or a coordinate that is none comes in            */
+    uint32_t liars_per_cent;  /* say that they are far away, somewhere, and quite sure of it                */
+    uint32_t dims;
+    bool has_height;
+    uint32_t peers_max;
+    uint32_t slice_rounds;    /* the network changes after so many; 0: never */
+    bool has_plain;
+};
+
+struct swarm_errors {
+    double p50, p90, p99;
+};
+
+/* How good a choice of one of ten is. */
+struct swarm_choice {
+    double first, third, stretch; /* the very nearest; the nearest is among the first three; how much further than need be */
+    double within;                /* no more than 1.2 times as far as need be (VIV-2) */
+};
+
+struct swarm {
+    struct swarm_set set;
+    uint32_t nodes, round;
+    struct rng rng, bad_rng;
+    struct vivaldi *node;
+    void **memory;
+    struct plain *plain;
+    bool *is_liar;
+    struct vivaldi_coord *lie;
+    struct plain_coord *plain_lie;
+    double live_moved_ms, stable_moved_ms; /* sums of one round, all nodes */
+    double updates;
+    uint64_t refused;         /* by ours, of what was bad */
+};
+
+void swarm_init(struct swarm *s, const struct swarm_set *set);
+void swarm_round(struct swarm *s);
+void swarm_free(struct swarm *s);
+
+/* Relative errors over honest pairs (a sample of them where there are many): ours, and the plain ones'. */
+struct swarm_errors swarm_look(const struct swarm *s);
+struct swarm_errors swarm_look_plain(const struct swarm *s);
+
+/* Choices of one of ten: by coordinates alone, by all that is known, or the plain ones'. */
+enum swarm_by { SWARM_BY_COORD, SWARM_BY_ALL, SWARM_BY_PLAIN };
+struct swarm_choice swarm_choose(const struct swarm *s, enum swarm_by by);
+
+/* check.c: ends the program when something does not hold that always must. */
+void check_round(const struct swarm *s);
+void check_sample(const struct vivaldi *before, const struct vivaldi *after, uint64_t id, double rtt_us, bool is_good);
+
+#endif

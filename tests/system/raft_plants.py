@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""Planted bugs in cell-raft as it is shipped: each is built into a copy of the program, and the tests with real processes must
+find it. By hand, for it takes minutes; the simulations have a list of their own. A bug whose place is no longer in the
+source counts as escaped.
+
+Usage: raft_plants.py --build DIR [--seconds N] [NAME ...]
+"""
+import argparse
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+HISTORIES = "test_raft_linear.py -k killed_and_stopped[3]"
+
+# name: (file, what goes wrong, the tests that see it, [(text that is there once, what the bug makes of it)])
+PLANTS = {
+    "no-sync": ("syncer.c", "the log is never synced", "test_raft_disks.py -k loss_of_power", [
+        ("e == ERR_OK && fdatasync(y->segment_fd) != 0", "false")]),
+    "sync-again": ("syncer.c", "a sync that failed is done again", "test_raft_disks.py -k sync_that_fails", [
+        ("e == ERR_OK && fdatasync(y->segment_fd) != 0", "e == ERR_OK && fdatasync(y->segment_fd) != 0 && fdatasync(y->segment_fd) != 0")]),
+    "alone-is-a-quorum": ("replicate.c", "a leader commits what it has on its own disk", "test_raft.py -k leader_alone", [
+        ("uint64_t to = quorum_of(r, offsetof(struct raft_peer, match), r->stored);", "uint64_t to = r->stored;")]),
+    "stale-leader": ("read.c", "a leader answers reads without asking whether it leads", "test_raft.py -k was_stopped", [
+        ("    return r->tuning.has_lease && r->transfer_to == 0", "    return true || r->transfer_to == 0")]),
+    "stale-follower": ("service_wait.c", "every read is answered from what this member has", HISTORIES, [
+        ("if (freshness == CELL__RAFT__FRESHNESS__STALE) {", "if (freshness != CELL__RAFT__FRESHNESS__NOT_OLDER) {")]),
+    "applied-twice": ("shell_apply.c", "each tenth command is applied twice", HISTORIES, [
+        ("    enum err e = raft_kv_apply(&s->kv, index,", "    if (index % 10 == 0) {\n        (void)!raft_kv_apply(&s->kv, index, entry->bytes, entry->size, &answer);\n    }\n    enum err e = raft_kv_apply(&s->kv, index,")]),
+    "applied-by-some": ("shell_apply.c", "a member skips a command while it does not lead", HISTORIES, [
+        ("    if (entry->kind != RAFT_ENTRY_COMMAND) {", "    if (entry->kind != RAFT_ENTRY_COMMAND || (index % 40 == 0 && s->lead_index == 0)) {")]),
+    "lost-is-refused": ("shell_ask.c", "who loses leadership says that what waits was not done", "test_raft.py -k leader_alone", [
+        ("    end_uncommitted(s, e);\n    if (s->change", "    end_uncommitted(s, ERR_NOT_LEADER);\n    if (s->change")]),
+    "session-forgotten": ("session.c", "a request that is sent again is done again", HISTORIES, [
+        ("    if (at < s->count && s->kept[at]->sequence == once->sequence) {", "    if (false) {"),
+        ("    assert(at == s->count || s->kept[at]->sequence != sequence);\n", "")]),
+    "lease-early": ("lessor.c", "the clock of leases goes twice as fast", HISTORIES, [
+        ("l->time_us += gap_us < gap_most_us ? gap_us : gap_most_us;", "l->time_us += 2 * gap_us;")]),
+    "lease-for-ever": ("lessor.c", "the clock of leases stands", HISTORIES, [
+        ("l->time_us += gap_us < gap_most_us ? gap_us : gap_most_us;", "l->time_us += 0 * gap_most_us;")]),
+    "keep-ends-nothing": ("kv_apply.c", "a lease that is kept alive lives no longer for it", HISTORIES, [
+        ("        lease->renewed_ms = kv->time_ms;\n        lease->stamp++;", "        lease->stamp++;")]),
+    "watch-skips": ("watch.c", "a page of events ends behind the one that did not fit", HISTORIES, [
+        ("    *ret = (struct raft_seen){.next = from > kv->revision ? from : kv->revision + 1,", "    *ret = (struct raft_seen){.next = from > kv->revision ? from : kv->revision + 1 + (kv->revision % 64 == 0),")]),
+    "watch-repeats": ("watch.c", "a watch begins once more at the last event", HISTORIES, [
+        ("    *ret = (struct raft_seen){.next = from > kv->revision ? from : kv->revision + 1,", "    *ret = (struct raft_seen){.next = from > kv->revision ? from : kv->revision + (kv->revision % 64 != 0),")]),
+    "same-identity": ("found.c", "a member without its disk is who it was", "test_raft.py -k without_its_disk", [
+        ("    struct raft_config alone = {0};\n\n    s->member = draw_id();", "    struct raft_config alone = {0};\n\n    s->member = 1000 + (uint64_t)s->settings.self[5];")]),
+    "rot-believed": ("frame.c", "the bytes of entries are not compared with their check", "test_raft.py -k rot", [
+        ("                    bytes_crc32c(0, body, f->size) == f->body_check;", "                    (void *)bytes_crc32c != NULL;")]),
+    "no-lock": ("store_open.c", "two processes use one directory", "test_raft.py -k second_process", [
+        ("flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0", "s->lock_fd < 0")]),
+    "guests-unheard": ("peers.c", "a leader that is in no configuration here is not answered", "test_raft.py -k every_disk", [
+        ("    struct raft_peer *peer = find(&s->peers, m.id);\n    if (peer == NULL) {", "    struct raft_peer *peer = find(&s->peers, m.id);\n    if (peer == NULL && raft_core_view(s->core).config->count == 0) {"),
+        ("        s->peers.peer[i].is_member = false;", "        s->peers.peer[i].is_member = false;\n        s->peers.peer[i].is_gone |= s->peers.peer[i].id != 0 && raft_config_find(c, s->peers.peer[i].id) == RAFT_MEMBERS_MAX;")]),
+}
+
+
+class Scratch:
+    """A build directory that is the given one but for its cell-raft."""
+
+    def __init__(self, build, place):
+        self.build, self.place = os.path.realpath(build), place
+        for name in os.listdir(self.build):
+            if name != "cell-raft":
+                os.symlink(os.path.join(self.build, name), os.path.join(place, name))
+        with open(os.path.join(self.build, "compile_commands.json"), encoding="utf-8") as commands:
+            self.commands = json.load(commands)
+
+    def run(self, command):
+        subprocess.run(command, cwd=self.build, check=True, capture_output=True)
+
+    def make(self, file, source):
+        """cell-raft with `source` in the place of raft/`file`."""
+        one = next(c for c in self.commands if c["file"].endswith(f"/raft/{file}") and "cell-raft.p" in c["output"]
+                   or c["file"].endswith(f"/raft/{file}") and "raft_core" in c["output"])
+        planted = os.path.join(self.place, "planted.o")
+        words = [source if w == one["file"] else planted if w == one["output"] else w for w in shlex.split(one["command"])]
+        self.run([w for w in words if w != "-Werror"] + ["-w"])
+        link = subprocess.run(["ninja", "-t", "commands", "cell-raft"], cwd=self.build, check=True, capture_output=True, text=True)
+        words = shlex.split(link.stdout.strip().splitlines()[-1])
+        out = words.index("-o") + 1
+        words[out] = os.path.join(self.place, "cell-raft")
+        if one["output"] in words:
+            words[words.index(one["output"])] = planted
+        else:
+            words.insert(out + 1, planted) # before the library that has it, too
+        self.run(words)
+
+
+def plant(name):
+    """The bug's source; None: its place is gone."""
+    file, _, _, changes = PLANTS[name]
+    with open(os.path.join(ROOT, "raft", file), encoding="utf-8") as source:
+        text = source.read()
+    for old, new in changes:
+        if text.count(old) != 1:
+            return None
+        text = text.replace(old, new)
+    return text
+
+
+def try_one(name, build, seconds):
+    """(caught, how)"""
+    file, _, tests, _ = PLANTS[name]
+    text = plant(name)
+    if text is None:
+        return False, "its place in the source is gone or not the only one"
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="ct") as place:
+        source = os.path.join(place, "planted.c")
+        with open(source, "w", encoding="utf-8") as out:
+            out.write(text)
+        Scratch(build, place).make(file, source)
+        words = shlex.split(tests)
+        words[0] = os.path.join(ROOT, "tests/system", words[0])
+        ran = subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *words], capture_output=True,
+                             text=True, check=False, env={**os.environ, "CELL_TEST_BUILD": place, "CELL_TEST_SECONDS": str(seconds)})
+    if ran.returncode not in (0, 1) or "passed" not in ran.stdout + "failed" and ran.returncode == 0:
+        return False, f"pytest ends with {ran.returncode}"
+    said = [l[4:] for l in ran.stdout.splitlines() if re.match(r"E   +\S", l)]
+    return ran.returncode == 1, (said or [tests])[0].strip()[:140] if ran.returncode == 1 else f"escaped {tests}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--seconds", type=float, default=6, help="of histories")
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    args = parser.parse_args()
+    names, escaped = args.names or list(PLANTS), 0
+    for name in names:
+        begun = time.monotonic()
+        caught, how = try_one(name, args.build, args.seconds)
+        print(f"{'caught ' if caught else 'ESCAPED'} {name}: {PLANTS[name][1]}: {how} ({time.monotonic() - begun:.0f} s)", flush=True)
+        escaped += not caught
+    print(f"{len(names) - escaped} of {len(names)} planted bugs caught")
+    return 1 if escaped else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

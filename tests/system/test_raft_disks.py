@@ -1,0 +1,138 @@
+"""Three members of a consensus cell on disks that lose what was not synced, lie, fail, are slow and full."""
+import os
+import time
+
+import pytest
+
+from support import disk, pb, procs
+from test_raft import Writer, call, check, directory, leader, manifest, put, role, status, wait_level, PUT, OK
+
+pytestmark = pytest.mark.needs_disks
+ROUNDS = int(os.environ.get("CELL_TEST_ROUNDS", "1"))
+
+
+@pytest.fixture
+def on_disks(make_node):
+    """on_disks(count, size_mib, config) -> (node, its members' disks)"""
+    made = []
+
+    def make(count=3, size_mib=48, config=None, **restart):
+        node = make_node([{**manifest(config, **restart)[0], "instances": count}])
+        made.extend(disk.Disk(os.path.join(node.state, "cells", "default.raft", str(i)), size_mib) for i in range(count))
+        node.up()
+        node.wait_until(lambda: leader(node) is not None, 20, "somebody leads")
+        assert all(os.path.samefile(d.place, directory(node, i)) for i, d in enumerate(made))
+        return node, made
+    yield make
+    for one in made:
+        one.close()
+
+
+def pids(node):
+    return [node.pid("raft", i) for i in range(3)]
+
+
+def wait_back(node, old):
+    node.wait_until(lambda: all(pid not in old for pid in pids(node)), 20, "they are restarted")
+
+
+def test_a_loss_of_power_takes_nothing_that_was_acknowledged(on_disks):
+    """Scenario 55: all members at one moment, in the middle of writing."""
+    node, disks = on_disks()
+    writer = Writer(node)
+    writer.start()
+    for _ in range(ROUNDS):
+        before, old = writer.acknowledged, pids(node)
+        node.wait_until(lambda b=before: writer.acknowledged > b + 20, 30, "writing goes on")
+        disk.lose_power(old, disks)
+        wait_back(node, old)
+    before = writer.acknowledged
+    node.wait_until(lambda: writer.acknowledged > before, 60, "it goes on")
+    writer.stop()
+    check(node, writer)
+
+
+@pytest.mark.needs_tool("strace")
+def test_one_disk_that_lies_loses_nothing(on_disks):
+    """Scenario 56: syncs of one member do nothing, and then its power is lost; the others have everything."""
+    node, disks = on_disks()
+    liar = (leader(node) + 1) % 3
+    old = node.pid("raft", liar)
+    writer = Writer(node)
+    writer.start()
+    with disk.meddled(old, "fdatasync:retval=0", "fsync:retval=0"):
+        before = writer.acknowledged
+        node.wait_until(lambda: writer.acknowledged > before + 20, 30, "writing goes on")
+        disk.lose_power([old], [disks[liar]])
+    node.wait_until(lambda: node.pid("raft", liar) not in (0, old), 20, "it is restarted")
+    writer.stop()
+    check(node, writer)
+
+
+@pytest.mark.needs_tool("strace")
+def test_a_sync_that_fails_ends_the_process(on_disks):
+    """Scenario 53: nothing is tried again, for a second sync would say that all is well. The next process recovers."""
+    node, _ = on_disks()
+    leads = leader(node)
+    old = node.pid("raft", leads)
+    writer = Writer(node)
+    writer.start()
+    node.wait_until(lambda: writer.acknowledged > 5, 30, "writing goes on")
+    with disk.meddled(old, "fdatasync:error=EIO:when=1"):
+        node.wait_until(lambda: not procs.is_alive(old), 10, "the leader has ended")
+    before = writer.acknowledged
+    node.wait_until(lambda: writer.acknowledged > before + 20, 30, "it goes on without it")
+    assert "action=\"this process ends" in node.wait_log("RAFT-FAILED", 10)
+    writer.stop()
+    check(node, writer)
+
+
+@pytest.mark.needs_tool("strace")
+def test_slow_disks_are_borne(on_disks):
+    """Scenario 58: a sync takes 200 ms. A follower's is waited for by nobody, and the leader's deposes nobody."""
+    node, _ = on_disks()
+    leads = leader(node)
+    term = pb.first(status(node, leads), 5)
+    slow = (leads + 1) % 3
+
+    def pace(count):
+        begun = time.monotonic()
+        for i in range(count):
+            reply = call(node, leads, PUT, pb.encode([(1, b"slow%d" % i), (2, b"v")]), timeout=5)
+            assert reply is not None and reply.status == OK, reply
+        return (time.monotonic() - begun) / count
+    with disk.meddled(node.pid("raft", slow), "fdatasync:delay_enter=200000"):
+        assert pace(20) < 0.15, "the other two are a majority"
+    with disk.meddled(node.pid("raft", leads), "fdatasync:delay_enter=200000"):
+        assert 0.01 < pace(8) < 1.5
+        assert role(node, leads) == "leader" and pb.first(status(node, leads), 5) == term, "no election"
+    wait_level(node)
+
+
+def fill(path):
+    with open(path, "wb", buffering=0) as out:
+        try:
+            while True:
+                out.write(b"x" * 65536)
+        except OSError:
+            pass
+
+
+def test_a_full_disk_is_survived(on_disks):
+    """Scenario 54: what cannot be kept is refused, what was acknowledged is there after a restart, too, and when there is room
+    it goes on by itself."""
+    node, (small,) = on_disks(1, 32, {"segment_mib": 4, "log_mib": 64})
+    filler = os.path.join(small.place, "filler")
+    fill(filler)
+    written = 0
+    while call(node, 0, PUT, pb.encode([(1, b"k%d" % written), (2, b"x" * 800000)]), timeout=10).status == OK:
+        written += 1
+        assert written < 40
+    assert pb.first(status(node, 0), 24, b"") == b"the disk is full", status(node, 0)
+    old = node.kill("raft", 0)
+    node.wait_until(lambda: node.pid("raft", 0) not in (0, old) and role(node, 0) == "leader", 20, "it comes back, full as it is")
+    assert pb.first(status(node, 0), 15) == written, "keys"
+    old = node.pid("raft", 0)
+    os.unlink(filler)
+    node.wait_until(lambda: call(node, 0, PUT, pb.encode([(1, b"after"), (2, b"v" * 800000)])).status == OK, 20, "it takes writes again")
+    assert node.pid("raft", 0) == old and pb.first(status(node, 0), 24, b"") == b""

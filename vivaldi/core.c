@@ -1,0 +1,267 @@
+#include "vivaldi/core.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "vivaldi/refit.h"
+
+enum {
+    US = 1000,
+    STEPS_COLD = 2,   /* Gauss-Newton steps after a round trip while the place is far from right */
+};
+
+#define SHARE_COLD 0.2f       /* of the way that a refit goes: all move at once, and whoever goes all of it overshoots */
+#define SHARE_CALM 0.02f      /* … when nothing has changed for long: it averages over thousands of round trips */
+#define SHARE_TURNS 8.0f      /* round trips after which it has sunk to that over their number */
+#define SHARE_STEPS 0.1f      /* with less, one step is as good as two */
+#define ERROR_SLOW 0.01f      /* how fast the usual error follows the error */
+#define ERROR_RISEN 1.5f      /* times the usual error: the network is another now */
+#define CLAIM_FLOOR 0.1f      /* added to errors before they divide: who claims none is ten times as good, not more */
+#define AGE_ERRORS 1.5f       /* seconds by which a place with relative error 1 is half forgotten: it moves fast */
+#define ERROR_RATE 0.25f      /* how fast the error follows what is seen */
+#define ERROR_LEAST 0.001f    /* of itself: below, it could not rise again in time */
+#define SCALE_OF_ERROR 1.5f   /* a normal distribution's deviation over its median size */
+#define SCALE_LEAST 0.02f     /* no network is so still that 2 % is an outlier */
+#define SCALE_MOST 0.15f      /* so that liars never become usual */
+#define USUAL_RATE 0.05f
+#define STABLE_LEAST 0.05f    /* of the usual round trip: nobody acts on less */
+#define GRAVITY 1e-5f         /* of the way to the origin with each refit: what all have in common fades (Ledlie, V-A) */
+#define PREDICTED_LEAST 0.05f /* relative error of predictions that nothing removes: the Internet is no metric space */
+#define ONCE 0.25f            /* relative error of one round trip */
+
+size_t vivaldi_core_size(uint32_t peers_max)
+{
+    return vivaldi_peers_size(peers_max);
+}
+
+enum err vivaldi_core_init(struct vivaldi *v, const struct vivaldi_config *config, void *memory)
+{
+    if (config->dims < VIVALDI_DIMS || config->dims > VIVALDI_DIMS_MAX || config->peers_max < 1 ||
+        config->peers_max > VIVALDI_PEERS_MAX) {
+        return ERR_INVALID;
+    }
+    *v = (struct vivaldi){.config = *config, .live.error = VIVALDI_COORD_ERROR_MAX, .stable.error = VIVALDI_COORD_ERROR_MAX};
+    rng_init(&v->rng, config->seed);
+    vivaldi_peers_init(&v->peers, memory, config->peers_max);
+    return ERR_OK;
+}
+
+/* ---- fitting ------------------------------------------------------------------------------------- */
+
+/* What a peer's place is worth. Its claim counts only against it: nobody is believed to be surer than this node is, for
+ * all that a liar needs is to be believed (VIV-4). */
+static float weigh(const struct vivaldi *v, const struct vivaldi_peer *peer, uint32_t now_s)
+{
+    float claimed = vivaldi_peers_error(peer);
+    float error = claimed > v->live.error ? claimed : v->live.error;
+    float age_s = (float)vivaldi_peers_age_s(peer, now_s);
+
+    return 1 / ((CLAIM_FLOOR + error) * (1 + age_s * error / AGE_ERRORS));
+}
+
+static void put(const struct vivaldi *v, const struct vivaldi_peer *peer, uint32_t now_s, struct vivaldi_refit *r)
+{
+    uint32_t i = r->count++;
+
+    for (uint32_t k = 0; k < VIVALDI_DIMS_MAX; k++) {
+        r->at[k][i] = peer->at[k];
+    }
+    r->at[VIVALDI_DIMS_MAX][i] = peer->height;
+    r->rtt_ms[i] = vivaldi_peers_usual(peer);
+    r->weight[i] = weigh(v, peer, now_s);
+}
+
+/* The newest, and the next ones of all by turns: a refit costs the same whoever many are known, and over time all count. */
+static void gather(struct vivaldi *v, const struct vivaldi_peer *newest, uint32_t now_s, struct vivaldi_refit *r)
+{
+    uint32_t most = v->peers.count < VIVALDI_REFIT_MAX ? v->peers.count : VIVALDI_REFIT_MAX;
+
+    r->count = 0;
+    put(v, newest, now_s, r);
+    for (uint32_t i = 1; i < most; i++) {
+        v->cursor = v->cursor + 1 < v->peers.count ? v->cursor + 1 : 0;
+        const struct vivaldi_peer *peer = &v->peers.peer[v->cursor];
+        if (peer != newest && vivaldi_peers_is_placed(peer)) {
+            put(v, peer, now_s, r);
+        }
+    }
+    for (uint32_t i = r->count; i % 4 != 0; i++) {
+        for (uint32_t k = 0; k < VIVALDI_REFIT_PARTS; k++) {
+            r->at[k][i] = 0;
+        }
+        r->rtt_ms[i] = 1;
+        r->weight[i] = 0;
+    }
+}
+
+/* As far from the middle as the first round trip is long, in any direction: all begin in the middle, and whoever begins
+ * there at the scale of what is measured is soon where it belongs. */
+static void begin(struct vivaldi *v, float rtt_ms)
+{
+    float to[VIVALDI_DIMS_MAX], square = 0;
+
+    for (uint32_t k = 0; k < v->config.dims; k++) {
+        /* the sum of three is as good as normal: no direction is more likely than another */
+        to[k] = (float)(rng_unit(&v->rng) + rng_unit(&v->rng) + rng_unit(&v->rng) - 1.5);
+        square += to[k] * to[k];
+    }
+    float length = sqrtf(square) + 1e-6f;
+    rtt_ms = rtt_ms < VIVALDI_COORD_SIDE_MAX ? rtt_ms : VIVALDI_COORD_SIDE_MAX;
+    for (uint32_t k = 0; k < v->config.dims; k++) {
+        v->live.at[k] = rtt_ms * to[k] / length;
+    }
+    v->stable = v->live;
+    v->usual_ms = rtt_ms;
+    v->usual_error = v->live.error;
+    v->turns = 1;
+}
+
+static float within(float value, float least, float most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+/* The error is the median of what is seen, by turns: with fewer than half of them liars it is the others' error. */
+static void learn(struct vivaldi *v, float rtt_ms, float above)
+{
+    v->live.error = within(v->live.error * expf(ERROR_RATE * (above - 0.5f)), ERROR_LEAST, VIVALDI_COORD_ERROR_MAX);
+    v->usual_error += ERROR_SLOW * (v->live.error - v->usual_error);
+    v->turns = v->live.error > ERROR_RISEN * v->usual_error ? 1 : v->turns + (v->turns < UINT32_MAX);
+    v->usual_ms *= rtt_ms > v->usual_ms ? 1 + USUAL_RATE : 1 - USUAL_RATE;
+    v->usual_ms = within(v->usual_ms, VIVALDI_RTT_MIN_MS, VIVALDI_RTT_MAX_MS);
+}
+
+/* The stable coordinate stands for as long as the live one is no further away than it is uncertain. */
+static void settle(struct vivaldi *v)
+{
+    float uncertain = v->live.error > STABLE_LEAST ? v->live.error : STABLE_LEAST;
+
+    if (vivaldi_coord_moved_ms(&v->live, &v->stable) > uncertain * v->usual_ms) {
+        v->stable = v->live;
+        v->counters.moves++;
+    }
+    v->stable.error = v->live.error;
+}
+
+static void fit(struct vivaldi *v, const struct vivaldi_peer *newest, uint32_t now_s)
+{
+    struct vivaldi_refit r;
+    float self[VIVALDI_REFIT_PARTS], above = 0, rtt_ms = vivaldi_peers_usual(newest);
+
+    if (v->usual_ms <= 0) {
+        begin(v, rtt_ms);
+    }
+    gather(v, newest, now_s, &r);
+    memcpy(self, v->live.at, sizeof v->live.at);
+    self[VIVALDI_DIMS_MAX] = v->live.height;
+    struct vivaldi_refit_way way = {
+        .dims = v->config.dims, .has_height = v->config.has_height, .error = v->live.error,
+        .scale = within(SCALE_OF_ERROR * v->live.error, SCALE_LEAST, SCALE_MOST),
+        .share = within(SHARE_TURNS / (float)v->turns, SHARE_CALM, SHARE_COLD)};
+    for (uint32_t i = 0; i < (way.share > SHARE_STEPS ? STEPS_COLD : 1); i++) {
+        float seen = vivaldi_refit_step(&r, &way, self);
+        above = i == 0 ? seen : above;
+    }
+    for (uint32_t k = 0; k < VIVALDI_DIMS_MAX; k++) {
+        v->live.at[k] = within(self[k] * (1 - GRAVITY), -VIVALDI_COORD_SIDE_MAX, VIVALDI_COORD_SIDE_MAX);
+    }
+    v->live.height = within(self[VIVALDI_DIMS_MAX], 0, VIVALDI_COORD_SIDE_MAX);
+    learn(v, rtt_ms, above);
+    settle(v);
+    assert(vivaldi_coord_is_valid(&v->live) && vivaldi_coord_is_valid(&v->stable));
+}
+
+/* ---- events -------------------------------------------------------------------------------------- */
+
+enum err vivaldi_core_sample(struct vivaldi *v, uint32_t now_s, uint64_t id, uint64_t rtt_us,
+                             const struct vivaldi_coord *c)
+{
+    if (id == v->config.self) {
+        v->counters.own++;
+        return ERR_INVALID;
+    }
+    if (rtt_us == 0 || rtt_us > (uint64_t)VIVALDI_RTT_MAX_MS * US) {
+        v->counters.bad_rtt++;
+        return ERR_INVALID;
+    }
+    if (c != NULL && !vivaldi_coord_is_valid(c)) {
+        v->counters.bad_coord++;
+        return ERR_MALFORMED;
+    }
+    float rtt_ms = (float)rtt_us / US;
+    struct vivaldi_peer *peer = vivaldi_peers_make(&v->peers, id, now_s, rng_next(&v->rng));
+    vivaldi_peers_sample(peer, within(rtt_ms, VIVALDI_RTT_MIN_MS, VIVALDI_RTT_MAX_MS), now_s);
+    if (c != NULL) {
+        vivaldi_peers_place(peer, c, now_s);
+    }
+    v->counters.samples++;
+    if (vivaldi_peers_is_placed(peer)) {
+        fit(v, peer, now_s);
+    }
+    return ERR_OK;
+}
+
+enum err vivaldi_core_heard(struct vivaldi *v, uint32_t now_s, uint64_t id, const struct vivaldi_coord *c)
+{
+    if (id == v->config.self) {
+        v->counters.own++;
+        return ERR_INVALID;
+    }
+    if (!vivaldi_coord_is_valid(c)) {
+        v->counters.bad_coord++;
+        return ERR_MALFORMED;
+    }
+    struct vivaldi_peer *peer = vivaldi_peers_find(&v->peers, id);
+    if (peer != NULL) {
+        vivaldi_peers_place(peer, c, now_s);
+        v->counters.heard++;
+    }
+    return ERR_OK;
+}
+
+void vivaldi_core_forget(struct vivaldi *v, uint64_t id)
+{
+    (void)vivaldi_peers_drop(&v->peers, id); /* whether it was known makes no difference */
+}
+
+/* ---- asking -------------------------------------------------------------------------------------- */
+
+struct vivaldi_estimate vivaldi_core_predict(const struct vivaldi_coord *a, const struct vivaldi_coord *b)
+{
+    float error = a->error > b->error ? a->error : b->error;
+
+    return (struct vivaldi_estimate){.source = VIVALDI_PREDICTED, .rtt_ms = vivaldi_coord_rtt_ms(a, b),
+                                     .confidence = 1 / (1 + PREDICTED_LEAST + error)};
+}
+
+struct vivaldi_estimate vivaldi_core_estimate(const struct vivaldi *v, uint32_t now_s, uint64_t id,
+                                              const struct vivaldi_coord *c)
+{
+    const struct vivaldi_peer *peer = vivaldi_peers_find(&v->peers, id);
+    struct vivaldi_coord known;
+
+    if (id == v->config.self) {
+        return (struct vivaldi_estimate){.source = VIVALDI_SELF, .confidence = 1};
+    }
+    if (peer != NULL && now_s - peer->measured_s <= VIVALDI_STALE_S) {
+        return (struct vivaldi_estimate){.source = VIVALDI_MEASURED, .rtt_ms = vivaldi_peers_usual(peer),
+                                         .confidence = 1 / (1 + ONCE / (float)vivaldi_peers_samples(peer))};
+    }
+    if (c == NULL && peer != NULL && vivaldi_peers_is_placed(peer)) {
+        known = vivaldi_peers_coord(peer);
+        c = &known;
+    }
+    return c == NULL || v->usual_ms <= 0 ? (struct vivaldi_estimate){.source = VIVALDI_UNKNOWN}
+                                         : vivaldi_core_predict(&v->live, c);
+}
+
+const struct vivaldi_coord *vivaldi_core_live(const struct vivaldi *v)
+{
+    return &v->live;
+}
+
+const struct vivaldi_coord *vivaldi_core_stable(const struct vivaldi *v)
+{
+    return &v->stable;
+}

@@ -1,0 +1,90 @@
+/* Where this node is among others, by the round trips it measures: each is kept, and after each its point is fitted again
+ * to a share of all that are kept. A step function: no clock, no I/O, no allocation, no randomness but its seed's.
+ *
+ * Sources: Dabek et al., "Vivaldi", SIGCOMM 2004; Ledlie, Gardner, Seltzer, "Network Coordinates in the Wild", NSDI 2007
+ * (filters, stable coordinates, gravity, decay); Cox, Dabek, "Learning Euclidean coordinates for Internet hosts", 2002
+ * (fitting to many at once). How it differs from the paper, and by what measure: README.md. */
+#ifndef CELL_VIVALDI_CORE_H
+#define CELL_VIVALDI_CORE_H
+
+#include "common/base/rng.h"
+#include "vivaldi/peers.h"
+
+enum {
+    VIVALDI_STALE_S = 3600,   /* a round trip measured longer ago says less than the coordinates               */
+};
+
+struct vivaldi_config {
+    uint64_t self;            /* this node: of itself it takes nothing */
+    uint64_t seed;
+    uint32_t dims;            /* VIVALDI_DIMS to VIVALDI_DIMS_MAX */
+    bool has_height;
+    uint32_t peers_max;       /* 1 to VIVALDI_PEERS_MAX */
+};
+
+/* What was taken and what was refused, by reason. Never reset. */
+struct vivaldi_counters {
+    uint64_t samples, heard;          /* taken                                            */
+    uint64_t bad_rtt, bad_coord;      /* out of range: refused, nothing changed            */
+    uint64_t own;                     /* of this node itself                               */
+    uint64_t moves;                   /* times that the stable coordinate followed the live one */
+};
+
+enum vivaldi_source {
+    VIVALDI_UNKNOWN,      /* neither measured nor placed                                    */
+    VIVALDI_PREDICTED,    /* by the coordinates                                             */
+    VIVALDI_MEASURED,     /* by round trips of this very pair                               */
+    VIVALDI_SELF,
+};
+
+struct vivaldi_estimate {
+    enum vivaldi_source source;
+    float rtt_ms;         /* 0: unknown, or itself */
+    float confidence;     /* 0 to 1: 1 over 1 and the relative error that is to be expected; 0: unknown */
+};
+
+struct vivaldi {
+    struct vivaldi_config config;
+    struct rng rng;
+    struct vivaldi_peers peers;
+    struct vivaldi_coord live, stable;
+    float usual_ms;       /* half of the round trips take no longer; 0: none was measured */
+    float usual_error;    /* what the error has been of late  */
+    uint32_t turns;       /* round trips since it last rose above that */
+    uint32_t cursor;      /* which of the peers is next to be fitted to */
+    struct vivaldi_counters counters;
+};
+
+/* Bytes of memory for so many peers. */
+size_t vivaldi_core_size(uint32_t peers_max);
+
+/* Begin knowing nothing. memory: vivaldi_core_size(config->peers_max) bytes, aligned for any type, the core's until it is
+ * given up. ERR_INVALID: a value of the config is out of its range. */
+enum err vivaldi_core_init(struct vivaldi *v, const struct vivaldi_config *config, void *memory) MUST_CHECK;
+
+/* A round trip to `id` took rtt_us, and it says to be at `c` (NULL: it did not say; what it said last holds).
+ * now_s: monotonic seconds. ERR_INVALID: 0, longer than VIVALDI_RTT_MAX_MS, or to itself; ERR_MALFORMED: no valid
+ * coordinate. Then nothing has changed but a counter. What is shorter than VIVALDI_RTT_MIN_MS counts as that. */
+enum err vivaldi_core_sample(struct vivaldi *v, uint32_t now_s, uint64_t id, uint64_t rtt_us,
+                             const struct vivaldi_coord *c) MUST_CHECK;
+
+/* `id` says to be at `c` without having been measured. Kept for those that have been. Errors as above. */
+enum err vivaldi_core_heard(struct vivaldi *v, uint32_t now_s, uint64_t id, const struct vivaldi_coord *c) MUST_CHECK;
+
+/* It has left: what was measured means nothing any more. */
+void vivaldi_core_forget(struct vivaldi *v, uint64_t id);
+
+/* The round trip to `id`: measured if it was within VIVALDI_STALE_S, otherwise by where it is: at `c`, valid, or where it
+ * said last (NULL). */
+struct vivaldi_estimate vivaldi_core_estimate(const struct vivaldi *v, uint32_t now_s, uint64_t id,
+                                              const struct vivaldi_coord *c);
+
+/* The round trip between two that are elsewhere, both valid. */
+struct vivaldi_estimate vivaldi_core_predict(const struct vivaldi_coord *a, const struct vivaldi_coord *b);
+
+/* Where it is: as fitted last (what is told to those who fit to it), and the same for those who act on changes: it moves
+ * when the live one has gone far, and seldom. */
+const struct vivaldi_coord *vivaldi_core_live(const struct vivaldi *v);
+const struct vivaldi_coord *vivaldi_core_stable(const struct vivaldi *v);
+
+#endif
