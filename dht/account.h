@@ -1,0 +1,16 @@
+/* Who uses how much of the store. */
+#ifndef CELL_DHT_ACCOUNT_H
+#define CELL_DHT_ACCOUNT_H
+
+#include "dht/state.h"
+
+/* Bytes on the account of `tag`; 0: it has none. O(log n). */
+uint32_t dht_account_bytes(const struct dht_accounts *a, uint64_t tag);
+
+/* One more record; returns the account's index. There is room for one account a record. O(n) of two bytes each. */
+uint16_t dht_account_charge(struct dht_accounts *a, uint64_t tag, uint32_t bytes);
+
+/* One record less. */
+void dht_account_credit(struct dht_accounts *a, uint16_t index, uint32_t bytes);
+
+#endif

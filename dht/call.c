@@ -1,0 +1,248 @@
+#include "dht/call.h"
+
+#include <assert.h>
+
+#include "dht/table.h"
+#include "dht/wish.h"
+
+struct dht_packet *dht_call_packet(struct dht *d, bool has_node, const struct dht_contact *to)
+{
+    struct dht_effects *fx = d->fx;
+
+    if (fx->sends == DHT_SENDS_MAX) {
+        d->counters.unsent++;
+        return NULL;
+    }
+    struct dht_send *s = &fx->send[fx->sends++];
+    s->has_node = has_node;
+    s->to = to->node;
+    s->at = to->at;
+    s->packet.size = 0;
+    return &s->packet;
+}
+
+static void count(struct dht *d, const struct dht_packet *p)
+{
+    d->counters.packets_out++;
+    d->counters.bytes_out += p->size;
+}
+
+bool dht_call_send(struct dht *d, const struct dht_contact *to, const struct dht_message *m, size_t room)
+{
+    struct dht_packet *p = dht_call_packet(d, true, to);
+
+    if (p == NULL) {
+        return false;
+    }
+    (void)dht_packet_write(p, m, room);
+    if (p->size == 0) {
+        d->fx->sends--; /* longer than there is room: nothing is said */
+        return false;
+    }
+    count(d, p);
+    return true;
+}
+
+/* ---- requests -------------------------------------------------------------------------------------- */
+
+static uint32_t wish_index(const struct dht *d, const struct dht_wish *w)
+{
+    return (uint32_t)(w - d->wish);
+}
+
+/* The record of a put, as its holders are asked to keep it. */
+static void fill_store(const struct dht *d, const struct dht_wish *w, const struct dht_candidate *c, struct dht_message *m)
+{
+    uint64_t left_ms = w->expire_us > d->now_us ? (w->expire_us - d->now_us) / DHT_US : 0;
+
+    m->token = c->token;
+    m->flags = w->has_expected ? DHT_FLAG_CAS : 0;
+    m->seq = w->has_expected ? w->expected : 0;
+    m->count = 1;
+    m->record[0] = (struct dht_packet_record){.left_ms = (uint32_t)left_ms, .size = w->record_size, .bytes = w->record};
+}
+
+/* Write the request of a call, anew each time: a wish may know more by then. */
+static bool write(struct dht *d, const struct dht_call *call)
+{
+    struct dht_message m = {.kind = call->kind, .txn = call->txn, .target = d->id, .most = DHT_K};
+    struct dht_packet *p = dht_call_packet(d, call->has_node, &call->to);
+
+    if (p == NULL) {
+        return false;
+    }
+    if (call->wish != DHT_NOTHING) {
+        struct dht_wish *w = &d->wish[call->wish];
+        struct dht_candidate *c = dht_wish_candidate(w, call->serial);
+        assert(c != NULL);
+        m.target = w->target;
+        m.after = c->after;
+        m.most = dht_state_is_whole(d) ? 0 : DHT_K;
+        if (call->kind == DHT_PACKET_STORE) {
+            fill_store(d, w, c, &m);
+        }
+    }
+    (void)dht_packet_write(p, &m, DHT_PACKET_MAX);
+    assert(p->size > 0);
+    count(d, p);
+    d->counters.requests++;
+    return true;
+}
+
+static uint64_t timeout_us(const struct dht *d, const struct dht_call *call)
+{
+    struct dht_id id = dht_core_id(&call->to.node);
+    uint64_t us = dht_table_timeout_us(d, call->has_node ? dht_table_find(d, &id) : NULL) << (call->attempts - 1);
+
+    return us > DHT_TIMEOUT_MOST_US ? DHT_TIMEOUT_MOST_US : us;
+}
+
+static bool begin(struct dht *d, struct dht_call call)
+{
+    uint32_t at = 0;
+
+    if (d->calls == d->calls_max) {
+        return false;
+    }
+    while (d->call[at].txn != 0) {
+        at++;
+    }
+    do { /* the place is in the number; the rest cannot be guessed by who never saw the request */
+        call.txn = (uint32_t)rng_next(&d->rng);
+        call.txn -= call.txn % d->calls_max;
+        call.txn += at;
+    } while (call.txn < d->calls_max || call.txn % d->calls_max != at);
+    call.attempts = 1;
+    call.sent_us = d->now_us;
+    if (!write(d, &call)) {
+        return false;
+    }
+    d->call[at] = call;
+    d->call_due_us[at] = d->now_us + timeout_us(d, &call);
+    d->calls++;
+    return true;
+}
+
+static void end(struct dht *d, uint32_t at)
+{
+    d->call[at].txn = 0;
+    d->call_due_us[at] = UINT64_MAX;
+    d->calls--;
+}
+
+void dht_call_ping(struct dht *d, const struct dht_peer *peer)
+{
+    (void)begin(d, (struct dht_call){.kind = DHT_PACKET_PING, .has_node = true, .wish = DHT_NOTHING,
+                                     .to = {.node = peer->node, .at = peer->at}}); /* else another time */
+}
+
+void dht_call_enter(struct dht *d, const struct dht_contact *at, bool has_node)
+{
+    (void)begin(d, (struct dht_call){.kind = DHT_PACKET_FIND, .has_node = has_node, .wish = DHT_NOTHING, .to = *at});
+}
+
+bool dht_call_ask(struct dht *d, struct dht_wish *w, const struct dht_candidate *c, enum dht_packet_kind kind)
+{
+    bool is_sent = begin(d, (struct dht_call){.kind = kind, .has_node = true, .wish = (uint16_t)wish_index(d, w),
+                                              .serial = c->serial, .to = c->who});
+
+    w->asked += is_sent;
+    return is_sent;
+}
+
+static bool is_answer(enum dht_packet_kind question, enum dht_packet_kind answer)
+{
+    return (question == DHT_PACKET_PING && answer == DHT_PACKET_PONG) ||
+           (question == DHT_PACKET_FIND && answer == DHT_PACKET_NODES) ||
+           (question == DHT_PACKET_GET && (answer == DHT_PACKET_NODES || answer == DHT_PACKET_VALUES)) ||
+           (question == DHT_PACKET_STORE && answer == DHT_PACKET_STORED);
+}
+
+bool dht_call_answered(struct dht *d, const struct dht_contact *from, const struct dht_id *id,
+                       const struct dht_message *m, struct dht_call *ret)
+{
+    uint32_t at = m->txn % d->calls_max;
+    struct dht_call *call = &d->call[at];
+
+    /* From whoever was asked, if that is known: another's answer is another's claim. */
+    if (m->txn == 0 || call->txn != m->txn || !is_answer(call->kind, m->kind) ||
+        (call->has_node && !dht_id_same_node(&call->to.node, &from->node))) {
+        d->counters.unasked++;
+        return false;
+    }
+    *ret = *call;
+    struct dht_peer *p = dht_table_find(d, id);
+    /* Which of several requests it answers is not known, so nothing is measured then (Karn; RFC 6298, section 3). */
+    if (p != NULL && call->attempts == 1) {
+        dht_table_rtt(d, p, (uint32_t)(d->now_us - call->sent_us));
+    }
+    d->counters.late += call->is_slow;
+    end(d, at);
+    return true;
+}
+
+static void fail(struct dht *d, uint32_t at)
+{
+    struct dht_call call = d->call[at];
+
+    d->counters.timeouts++;
+    end(d, at);
+    if (call.has_node) {
+        struct dht_id id = dht_core_id(&call.to.node);
+        dht_table_failed(d, &id);
+    }
+    if (call.wish != DHT_NOTHING) {
+        dht_wish_failed(d, &d->wish[call.wish], &call);
+    }
+}
+
+static void retry(struct dht *d, uint32_t at)
+{
+    struct dht_call *call = &d->call[at];
+
+    call->attempts++;
+    call->sent_us = d->now_us;
+    d->call_due_us[at] = d->now_us + timeout_us(d, call);
+    if (!call->is_slow) {
+        call->is_slow = true;
+        d->counters.hedges++;
+        if (call->wish != DHT_NOTHING) {
+            dht_wish_late(d, &d->wish[call->wish], call); /* somebody else is asked meanwhile */
+        }
+    }
+    (void)write(d, call); /* or not, this time */
+}
+
+void dht_call_clock(struct dht *d)
+{
+    for (uint32_t at = 0; at < d->calls_max; at++) {
+        if (d->call_due_us[at] > d->now_us) {
+            continue;
+        }
+        /* An address of somebody unknown costs the shell an acquaintance, so it is asked no less often. */
+        if (d->call[at].attempts < d->tuning.attempts) {
+            retry(d, at);
+        } else {
+            fail(d, at);
+        }
+    }
+}
+
+uint64_t dht_call_due_us(const struct dht *d)
+{
+    uint64_t due_us = UINT64_MAX;
+
+    for (uint32_t at = 0; d->calls > 0 && at < d->calls_max; at++) {
+        due_us = d->call_due_us[at] < due_us ? d->call_due_us[at] : due_us;
+    }
+    return due_us;
+}
+
+void dht_call_drop(struct dht *d, const struct dht_wish *w)
+{
+    for (uint32_t at = 0; d->calls > 0 && at < d->calls_max; at++) {
+        if (d->call[at].txn != 0 && d->call[at].wish == wish_index(d, w)) {
+            end(d, at);
+        }
+    }
+}

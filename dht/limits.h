@@ -1,0 +1,33 @@
+/* What bounds the lookup core inside, with the reason of each bound. */
+#ifndef CELL_DHT_LIMITS_H
+#define CELL_DHT_LIMITS_H
+
+enum {
+    DHT_NOTHING = 0xffff,        /* no index                                                                */
+    DHT_US = 1000,               /* microseconds of a millisecond                                           */
+    DHT_TIMEOUT_LEAST_US = 20000,
+    DHT_TIMEOUT_MOST_US = 2000000,
+    DHT_FAILS_MAX = 3,           /* requests in a row without an answer: gone, where no membership says so  */
+    DHT_FRESH_MS = 10000,        /* heard so lately, a peer is there without being asked                    */
+    DHT_SPARES_BUCKET = 8,       /* that wait for a place in one bucket                                     */
+    DHT_CANDIDATES = 48,         /* of one lookup, on all of its paths                                      */
+    DHT_PATHS_MAX = 4,
+    DHT_CALLS_WISH = 12,         /* requests under way of one wish: a put's holders, and substitutes        */
+    DHT_CALLS_OWN = 16,          /* … of the core's own                                                     */
+    DHT_OWNERS_MAX = 64,         /* records of one service: who looks for it reads them all                 */
+    DHT_PAGES_MAX = 8,           /* answers of one holder to one GET                                        */
+    DHT_CHUNK = 60,              /* bytes of a record in one piece of memory                                */
+    DHT_JOBS_MAX = 16,           /* sweeps over the store that wait                                         */
+    DHT_SWEEP = 64,              /* records looked at in one step                                           */
+    DHT_SWEEP_US = 1000,         /* between two steps of a sweep                                            */
+    DHT_OFFERERS = 3,            /* of the nearest holders of a record: those that offer it after a change  */
+    DHT_LATELY = 32,             /* nodes that were offered something lately, and may want it; or were asked */
+    DHT_LATELY_MS = 10000,
+    DHT_RATES = 64,              /* sources share so many counts of packets                                 */
+    DHT_VERIFIED = 64,           /* records whose signature is known to be good                             */
+    DHT_TOKEN_MS = 300000,       /* a token is good for this and the next period (BEP 5)                    */
+    DHT_TICK_BITS = 16,          /* `heard` counts 65.5 ms: 8 years in 32 bits                              */
+    DHT_AMPLIFY = 3,             /* an answer to an unproved address over its question                      */
+};
+
+#endif

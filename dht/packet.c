@@ -1,0 +1,268 @@
+#include "dht/packet.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "dht/bytes.h"
+
+static_assert(DHT_PACKET_HEAD + 10 + DHT_NODES_MAX * DHT_CONTACT_SIZE <= DHT_PACKET_MAX, "a bucket fits a packet");
+static_assert(DHT_PACKET_HEAD + 9 + DHT_ITEMS_MAX * DHT_ITEM_SIZE <= DHT_PACKET_MAX, "as many items as may be fit");
+static_assert(DHT_PACKET_HEAD + 23 + DHT_RECORD_MAX <= DHT_PACKET_MAX, "the largest record can be stored");
+static_assert(DHT_PACKET_HEAD + 8 + DHT_RECORD_MAX <= DHT_PACKET_MAX, "… and found");
+
+static const uint8_t nowhere[16];
+
+bool dht_packet_is_address(const struct dht_address *at)
+{
+    return at->port != 0 && memcmp(at->ip, nowhere, sizeof nowhere) != 0;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------- */
+
+static void put_contact(struct dht_writer *w, const struct dht_contact *c)
+{
+    dht_bytes_put(w, c->node.byte, DHT_NODE_SIZE);
+    dht_bytes_put(w, c->at.ip, sizeof c->at.ip);
+    dht_bytes_put_int(w, c->at.port, 2);
+}
+
+static void put_item(struct dht_writer *w, const struct dht_item *i)
+{
+    dht_bytes_put(w, i->key.byte, DHT_ID_SIZE);
+    dht_bytes_put_int(w, i->tag, 8);
+    dht_bytes_put_int(w, i->seq, 8);
+}
+
+static void put_record(struct dht_writer *w, const struct dht_packet_record *r)
+{
+    dht_bytes_put_int(w, r->left_ms, 4);
+    dht_bytes_put_int(w, r->size, 2);
+    dht_bytes_put(w, r->bytes, r->size);
+}
+
+static void put_one(struct dht_writer *w, const struct dht_message *m, uint32_t i)
+{
+    if (m->kind == DHT_PACKET_NODES) {
+        put_contact(w, &m->contact[i]);
+    } else if (m->kind == DHT_PACKET_VALUES || m->kind == DHT_PACKET_STORE) {
+        put_record(w, &m->record[i]);
+    } else {
+        put_item(w, &m->item[i]);
+    }
+}
+
+/* A byte of count and as many as fit. */
+static uint32_t put_list(struct dht_writer *w, const struct dht_message *m)
+{
+    size_t count_at = w->used;
+    uint32_t written = 0;
+
+    dht_bytes_put_int(w, m->count, 1);
+    for (size_t end = w->used; written < m->count; written++) {
+        put_one(w, m, written);
+        if (w->used > w->room) {
+            w->used = end;
+            break;
+        }
+        end = w->used;
+    }
+    if (count_at < w->room) {
+        w->at[count_at] = (uint8_t)written;
+    }
+    return written;
+}
+
+uint32_t dht_packet_write(struct dht_packet *p, const struct dht_message *m, size_t room)
+{
+    struct dht_writer w = {.at = p->bytes, .room = room};
+    uint32_t written = 0;
+
+    assert(room <= DHT_PACKET_MAX);
+    dht_bytes_put_int(&w, DHT_PACKET_VERSION, 1);
+    dht_bytes_put_int(&w, m->kind, 1);
+    dht_bytes_put_int(&w, m->txn, 4);
+    switch (m->kind) {
+    case DHT_PACKET_PING:
+    case DHT_PACKET_PONG:
+        break;
+    case DHT_PACKET_FIND:
+        dht_bytes_put(&w, m->target.byte, DHT_ID_SIZE);
+        dht_bytes_put_int(&w, m->most, 1);
+        break;
+    case DHT_PACKET_GET:
+        dht_bytes_put(&w, m->target.byte, DHT_ID_SIZE);
+        dht_bytes_put_int(&w, m->most, 1);
+        dht_bytes_put_int(&w, m->after, 8);
+        dht_bytes_put_int(&w, m->flags, 1);
+        break;
+    case DHT_PACKET_NODES:
+        dht_bytes_put_int(&w, m->flags, 1);
+        dht_bytes_put_int(&w, m->token, 8);
+        written = put_list(&w, m);
+        break;
+    case DHT_PACKET_VALUES:
+    case DHT_PACKET_OFFER:
+        dht_bytes_put_int(&w, m->flags, 1);
+        written = put_list(&w, m);
+        break;
+    case DHT_PACKET_WANT:
+        dht_bytes_put_int(&w, m->token, 8);
+        written = put_list(&w, m);
+        break;
+    case DHT_PACKET_STORE:
+        dht_bytes_put_int(&w, m->token, 8);
+        dht_bytes_put_int(&w, m->flags, 1);
+        dht_bytes_put_int(&w, m->seq, 8);
+        put_one(&w, m, 0);
+        written = w.used <= room;
+        break;
+    case DHT_PACKET_STORED:
+        dht_bytes_put_int(&w, m->status, 1);
+        dht_bytes_put_int(&w, m->seq, 8);
+        dht_bytes_put_int(&w, m->token, 8);
+        break;
+    case DHT_PACKET_SUM:
+        dht_bytes_put_int(&w, m->sum_count, 4);
+        dht_bytes_put_int(&w, m->sum_hash, 8);
+        break;
+    }
+    p->size = (uint16_t)(w.used <= room ? w.used : 0);
+    return p->size == 0 ? 0 : written;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------- */
+
+static void claim(struct dht_reader *r, bool holds)
+{
+    r->is_good = r->is_good && holds;
+}
+
+static void get_contact(struct dht_reader *r, struct dht_contact *c)
+{
+    dht_bytes_get(r, c->node.byte, DHT_NODE_SIZE);
+    dht_bytes_get(r, c->at.ip, sizeof c->at.ip);
+    c->at.port = (uint16_t)dht_bytes_get_int(r, 2);
+    claim(r, dht_packet_is_address(&c->at));
+}
+
+static void get_item(struct dht_reader *r, struct dht_item *i)
+{
+    dht_bytes_get(r, i->key.byte, DHT_ID_SIZE);
+    i->tag = dht_bytes_get_int(r, 8);
+    i->seq = dht_bytes_get_int(r, 8);
+    claim(r, i->seq <= DHT_SEQ_MAX);
+}
+
+static void get_record(struct dht_reader *r, struct dht_packet_record *record)
+{
+    record->left_ms = (uint32_t)dht_bytes_get_int(r, 4);
+    record->size = (uint16_t)dht_bytes_get_int(r, 2);
+    claim(r, record->left_ms <= DHT_TTL_MOST_MS && record->size >= DHT_RECORD_LEAST && record->size <= DHT_RECORD_MAX);
+    record->bytes = r->is_good ? dht_bytes_take(r, record->size) : NULL;
+}
+
+static void get_list(struct dht_reader *r, struct dht_message *m, uint32_t least, uint32_t most)
+{
+    m->count = (uint8_t)dht_bytes_get_int(r, 1);
+    claim(r, m->count >= least && m->count <= most);
+    for (uint32_t i = 0; i < m->count && r->is_good; i++) {
+        if (m->kind == DHT_PACKET_NODES) {
+            get_contact(r, &m->contact[i]);
+        } else if (m->kind == DHT_PACKET_VALUES) {
+            get_record(r, &m->record[i]);
+        } else {
+            get_item(r, &m->item[i]);
+        }
+    }
+}
+
+static void get_flags(struct dht_reader *r, struct dht_message *m, uint8_t known)
+{
+    m->flags = (uint8_t)dht_bytes_get_int(r, 1);
+    claim(r, (m->flags & ~known) == 0);
+}
+
+static void get_question(struct dht_reader *r, struct dht_message *m)
+{
+    dht_bytes_get(r, m->target.byte, DHT_ID_SIZE);
+    m->most = (uint8_t)dht_bytes_get_int(r, 1);
+    claim(r, m->most <= DHT_NODES_MAX);
+    if (m->kind == DHT_PACKET_GET) {
+        m->after = dht_bytes_get_int(r, 8);
+        get_flags(r, m, 0);
+    }
+}
+
+static void get_store(struct dht_reader *r, struct dht_message *m)
+{
+    m->token = dht_bytes_get_int(r, 8);
+    get_flags(r, m, DHT_FLAG_CAS | DHT_FLAG_CACHE | DHT_FLAG_REPAIR);
+    m->seq = dht_bytes_get_int(r, 8);
+    claim(r, m->seq <= DHT_SEQ_MAX && (m->seq == 0 || (m->flags & DHT_FLAG_CAS) != 0));
+    get_record(r, &m->record[0]);
+    m->count = 1;
+}
+
+static void get_body(struct dht_reader *r, struct dht_message *m)
+{
+    switch (m->kind) {
+    case DHT_PACKET_PING:
+    case DHT_PACKET_PONG:
+        return;
+    case DHT_PACKET_FIND:
+    case DHT_PACKET_GET:
+        get_question(r, m);
+        return;
+    case DHT_PACKET_NODES:
+        get_flags(r, m, DHT_FLAG_ABSENT);
+        m->token = dht_bytes_get_int(r, 8);
+        get_list(r, m, 0, DHT_NODES_MAX);
+        return;
+    case DHT_PACKET_VALUES:
+        get_flags(r, m, DHT_FLAG_MORE);
+        get_list(r, m, 1, DHT_VALUES_MAX);
+        return;
+    case DHT_PACKET_STORE:
+        get_store(r, m);
+        return;
+    case DHT_PACKET_STORED:
+        m->status = (enum dht_status)dht_bytes_get_int(r, 1);
+        m->seq = dht_bytes_get_int(r, 8);
+        m->token = dht_bytes_get_int(r, 8);
+        claim(r, m->status >= DHT_STATUS_OK && m->status <= DHT_STATUS_REFUSED && m->seq <= DHT_SEQ_MAX);
+        return;
+    case DHT_PACKET_SUM:
+        m->sum_count = (uint32_t)dht_bytes_get_int(r, 4);
+        m->sum_hash = dht_bytes_get_int(r, 8);
+        return;
+    case DHT_PACKET_OFFER:
+        get_flags(r, m, DHT_FLAG_BACK);
+        get_list(r, m, 0, DHT_ITEMS_MAX);
+        return;
+    case DHT_PACKET_WANT:
+        m->token = dht_bytes_get_int(r, 8);
+        get_list(r, m, 1, DHT_ITEMS_MAX);
+        return;
+    }
+    r->is_good = false; /* another kind */
+}
+
+enum err dht_packet_read(const uint8_t *bytes, size_t size, struct dht_message *ret)
+{
+    struct dht_reader r = {.at = bytes, .left = size, .is_good = true};
+
+    if (size > DHT_PACKET_MAX) {
+        return ERR_LIMIT;
+    }
+    if (dht_bytes_get_int(&r, 1) != DHT_PACKET_VERSION && size > 0) {
+        return ERR_INCOMPATIBLE;
+    }
+    ret->kind = (enum dht_packet_kind)dht_bytes_get_int(&r, 1);
+    ret->txn = (uint32_t)dht_bytes_get_int(&r, 4);
+    ret->flags = ret->most = ret->count = 0;
+    ret->seq = ret->after = 0;
+    if (r.is_good) {
+        get_body(&r, ret);
+    }
+    return r.is_good && r.left == 0 ? ERR_OK : ERR_MALFORMED;
+}

@@ -1,0 +1,169 @@
+/* Whom to ask next. Source: Kademlia, section 2.3; S/Kademlia, section 4.3 (disjoint paths). */
+#include <assert.h>
+
+#include "dht/table.h"
+#include "dht/wish.h"
+
+/* ---- candidates ------------------------------------------------------------------------------------ */
+
+static bool is_candidate(const struct dht_wish *w, const struct dht_node *node)
+{
+    for (uint32_t i = 0; i < w->count; i++) {
+        if (dht_id_same_node(&w->candidate[i].who.node, node)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void remove_at(struct dht_wish *w, uint32_t at)
+{
+    w->count--;
+    memmove(&w->candidate[at], &w->candidate[at + 1], (w->count - at) * sizeof *w->candidate);
+}
+
+/* Make room on a path, which has its share of the candidates: the farthest that was not asked gives way, if it is
+ * farther than `id`. So nobody who names many drives out what other paths found. */
+static bool has_room(struct dht_wish *w, const struct dht_id *id, uint32_t path)
+{
+    uint32_t used = 0, farthest = DHT_CANDIDATES;
+
+    for (uint32_t i = 0; i < w->count; i++) {
+        const struct dht_candidate *c = &w->candidate[i];
+        used += c->path == path;
+        if (c->path == path && (c->ask == DHT_ASK_NEW || c->ask == DHT_ASK_FAILED)) {
+            farthest = i;
+        }
+    }
+    if (used < DHT_CANDIDATES / w->paths) {
+        return true;
+    }
+    if (farthest == DHT_CANDIDATES || !dht_id_is_nearer(&w->target, id, &w->candidate[farthest].id)) {
+        return false;
+    }
+    remove_at(w, farthest);
+    return true;
+}
+
+void dht_search_add(struct dht *d, struct dht_wish *w, const struct dht_contact *who, uint32_t path, uint32_t hop)
+{
+    uint32_t at = 0;
+
+    if (is_candidate(w, &who->node)) {
+        return; /* before its id is computed, for most are known */
+    }
+    struct dht_id id = dht_core_id(&who->node);
+    if (dht_id_equal(&id, &d->id) || !has_room(w, &id, path)) {
+        return;
+    }
+    assert(w->count < DHT_CANDIDATES && path < w->paths);
+    while (at < w->count && dht_id_is_nearer(&w->target, &w->candidate[at].id, &id)) {
+        at++;
+    }
+    memmove(&w->candidate[at + 1], &w->candidate[at], (w->count - at) * sizeof *w->candidate);
+    w->candidate[at] = (struct dht_candidate){.id = id, .who = *who, .serial = w->serial++, .path = (uint8_t)path,
+                                              .hop = (uint8_t)(hop < UINT8_MAX ? hop : UINT8_MAX)};
+    w->count++;
+}
+
+/* ---- step by step ---------------------------------------------------------------------------------- */
+
+static enum dht_packet_kind question(const struct dht_wish *w)
+{
+    return w->kind == DHT_WISH_GET ? DHT_PACKET_GET : DHT_PACKET_FIND;
+}
+
+static uint32_t out(const struct dht_wish *w, uint32_t path)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < w->count; i++) {
+        count += w->candidate[i].ask == DHT_ASK_OUT && (path == w->paths || w->candidate[i].path == path);
+    }
+    return count;
+}
+
+/* So many of a path must have answered, the nearest of it: all paths together find the holders of a record, or DHT_K
+ * nodes. */
+static uint32_t needed(const struct dht *d, const struct dht_wish *w)
+{
+    uint32_t all = w->kind == DHT_WISH_FIND ? DHT_K : d->tuning.replicas;
+
+    return w->paths == 1 ? all : all / w->paths + 1;
+}
+
+/* Whether a path has its answers. Who is late is passed over; it may still answer. */
+static bool walk(struct dht *d, struct dht_wish *w, uint32_t path)
+{
+    uint32_t share = d->tuning.alpha / w->paths > 0 ? d->tuning.alpha / w->paths : 1;
+    uint32_t seen = 0, need = needed(d, w);
+    bool is_over = true;
+
+    for (uint32_t i = 0; i < w->count && seen < need; i++) {
+        struct dht_candidate *c = &w->candidate[i];
+        if (c->path != path || c->ask == DHT_ASK_FAILED || c->ask == DHT_ASK_SLOW) {
+            continue;
+        }
+        seen++;
+        is_over = is_over && c->ask == DHT_ASK_ANSWERED;
+        if (c->ask == DHT_ASK_NEW && out(w, path) < share && dht_call_ask(d, w, c, question(w))) {
+            c->ask = DHT_ASK_OUT;
+        }
+    }
+    return is_over;
+}
+
+bool dht_search_near(struct dht *d, struct dht_wish *w)
+{
+    bool is_over = true;
+
+    for (uint32_t path = 0; path < w->paths; path++) {
+        is_over = walk(d, w, path) && is_over;
+    }
+    return is_over;
+}
+
+/* ---- at once --------------------------------------------------------------------------------------- */
+
+/* How long an answer is likely to take; those that membership or we ourselves doubt come last. */
+static uint64_t expected_us(const struct dht *d, const struct dht_candidate *c)
+{
+    const struct dht_peer *p = dht_table_find(d, &c->id);
+    uint64_t us = p == NULL || p->srtt_us == 0 ? (d->typical_us != 0 ? d->typical_us : UINT32_MAX) : p->srtt_us;
+    bool is_doubted = p == NULL || p->fails > 0 || (p->flags & DHT_PEER_SUSPECT) != 0;
+
+    return is_doubted ? us + (UINT64_C(1) << 40) : us;
+}
+
+/* All holders are known. The nearest in time is asked, and the next when it is late; once one has no such record, or
+ * failed, several at one time. For each that failed one more of those after the holders may have it. */
+bool dht_search_holders(struct dht *d, struct dht_wish *w)
+{
+    uint32_t lost = 0, waiting = 0;
+
+    for (uint32_t i = 0; i < w->count; i++) {
+        lost += w->candidate[i].ask == DHT_ASK_SLOW || w->candidate[i].ask == DHT_ASK_FAILED;
+        waiting += w->candidate[i].ask == DHT_ASK_OUT || w->candidate[i].ask == DHT_ASK_SLOW;
+    }
+    uint32_t reads = w->reads > w->values ? w->reads - w->values : 0;
+    uint32_t width = w->absent > 0 && reads < d->tuning.alpha ? d->tuning.alpha : reads;
+    uint32_t eligible = d->tuning.replicas + lost < w->count ? d->tuning.replicas + lost : w->count;
+    while (out(w, w->paths) < width) {
+        struct dht_candidate *best = NULL;
+        for (uint32_t i = 0; i < eligible; i++) {
+            struct dht_candidate *c = &w->candidate[i];
+            if (c->ask == DHT_ASK_NEW && (best == NULL || expected_us(d, c) < expected_us(d, best))) {
+                best = c;
+            }
+        }
+        if (best == NULL) {
+            return waiting == 0;
+        }
+        if (!dht_call_ask(d, w, best, DHT_PACKET_GET)) {
+            return false;
+        }
+        best->ask = DHT_ASK_OUT;
+        waiting++;
+    }
+    return false;
+}

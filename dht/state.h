@@ -1,0 +1,200 @@
+/* The state of the lookup core, shared by its files and by nobody else. */
+#ifndef CELL_DHT_STATE_H
+#define CELL_DHT_STATE_H
+
+#include "common/base/rate.h"
+#include "common/base/rng.h"
+#include "dht/core.h"
+#include "dht/limits.h"
+#include "dht/order.h"
+
+enum dht_peer_flag {
+    DHT_PEER_MEMBER = 1,
+    DHT_PEER_SUSPECT = 2,
+    DHT_PEER_PINGED = 4, /* whether it is there is being asked, for somebody wants its place */
+    DHT_PEER_HINT = 8,   /* its round trip was told, not measured                            */
+};
+
+struct dht_peer {
+    struct dht_id id; /* first: order.h */
+    struct dht_node node;
+    struct dht_address at;
+    uint8_t fails, flags;
+    uint32_t srtt_us, rttvar_us; /* RFC 6298, section 2; 0: not known */
+    uint32_t heard;              /* tick of its last packet           */
+};
+
+struct dht_account {
+    uint64_t tag;
+    uint32_t bytes, records;
+};
+
+struct dht_accounts {
+    struct dht_account *row;
+    uint16_t *order, *vacant;
+    uint32_t count, most;
+};
+
+enum dht_entry_flag {
+    DHT_ENTRY_CACHED = 1,
+    DHT_ENTRY_WITHDRAWN = 2, /* has no value any more */
+};
+
+struct dht_entry {
+    struct dht_id key; /* first: order.h */
+    uint16_t size, flags;
+    uint64_t tag, seq, expire_us;
+    uint32_t chunk;
+    uint16_t owner, source; /* accounts; DHT_NOTHING */
+    uint16_t heap_at;
+};
+
+struct dht_chunk {
+    uint32_t next;
+    uint8_t bytes[DHT_CHUNK];
+};
+
+enum dht_ask {
+    DHT_ASK_NEW,
+    DHT_ASK_OUT,      /* asked                                            */
+    DHT_ASK_SLOW,     /* … and late                                       */
+    DHT_ASK_ANSWERED,
+    DHT_ASK_FAILED,
+};
+
+enum dht_keeping {
+    DHT_KEEP_NONE,
+    DHT_KEEP_SENT,
+    DHT_KEEP_SLOW,
+    DHT_KEEP_ACKED,
+    DHT_KEEP_REFUSED,
+    DHT_KEEP_FAILED,
+};
+
+/* Somebody who may answer a lookup. */
+struct dht_candidate {
+    struct dht_id id;
+    struct dht_contact who;
+    uint64_t token, after;
+    uint16_t serial;
+    uint8_t ask, keeping, path, hop, pages;
+    bool is_absent; /* said so                                  */
+    bool has_value;
+};
+
+enum dht_wish_kind {
+    DHT_WISH_FREE,
+    DHT_WISH_FIND,
+    DHT_WISH_GET,
+    DHT_WISH_PUT,
+};
+
+struct dht_wish {
+    enum dht_wish_kind kind;
+    bool is_storing, is_told, is_own; /* told: its end is; own: nobody waits for it          */
+    bool has_self, has_expected;
+    enum err status;                  /* once it has ended                                   */
+    uint64_t name, end_us;
+    struct dht_id target;
+    uint64_t best_seq, expected, held_seq;
+    uint32_t reads, values;           /* of a PUT: holders that have it                      */
+    uint32_t absent, asked, hops, paths, older, cas, limit;
+    uint16_t serial;
+    uint16_t record_size;             /* of a PUT                                            */
+    uint64_t expire_us;
+    uint32_t count;
+    struct dht_candidate candidate[DHT_CANDIDATES]; /* nearest first                         */
+    uint8_t record[DHT_RECORD_MAX];
+};
+
+/* A request under way. */
+struct dht_call {
+    uint32_t txn; /* 0: free */
+    enum dht_packet_kind kind;
+    bool has_node, is_slow;
+    uint8_t attempts;
+    uint16_t wish, serial; /* DHT_NOTHING: the core's own */
+    struct dht_contact to;
+    uint64_t sent_us;      /* last */
+};
+
+enum dht_job_kind {
+    DHT_JOB_CHANGE, /* who came or went: offer the records this concerns to all of their holders      */
+    DHT_JOB_SUM,    /* tell `who` the sum of the records both should hold                             */
+    DHT_JOB_CHECK,  /* compare its sum with the own one                                               */
+    DHT_JOB_OFFER,  /* offer it these records                                                         */
+};
+
+/* With whom something is going on. */
+struct dht_lately {
+    struct dht_id id;
+    uint64_t until_us;
+};
+
+/* A walk over all records, some in each step. */
+struct dht_job {
+    enum dht_job_kind kind;
+    bool is_back;            /* of OFFER: it is to offer too      */
+    bool is_all;             /* of CHANGE: too many came and went */
+    struct dht_id id;        /* of who                       */
+    struct dht_contact who;
+    struct dht_id from;      /* where the walk goes on       */
+    uint32_t count, theirs_count;
+    uint64_t hash, theirs_hash;
+};
+
+struct dht {
+    struct dht_node self;
+    struct dht_id id;
+    uint8_t secret[DHT_SECRET_SIZE];
+    struct dht_tuning tuning;
+    struct rng rng;
+    uint64_t now_us, wall_s;
+    struct dht_effects *fx;
+    struct dht_counters counters;
+    dht_verify *verify;
+    void *verify_context;
+    /* peers */
+    uint32_t peers_max, members, spares_max, spares;
+    bool is_overflown;           /* there are members that have no place */
+    struct dht_peer *peer, *spare;
+    struct dht_order peers;
+    uint16_t *vacant_peer;
+    uint32_t typical_us, typical_var_us, refreshed[DHT_BITS]; /* round trips of all, as of one; ticks */
+    /* records */
+    uint32_t records_max, chunks_max, chunks_used, owner_bytes, source_bytes;
+    struct dht_entry *entry;
+    struct dht_order records;
+    uint16_t *heap, *vacant_entry;
+    struct dht_accounts owners, sources;
+    struct dht_chunk *chunk;
+    uint32_t vacant_chunk;
+    /* wishes and requests */
+    uint32_t wishes_max, wishes, calls_max, calls;
+    struct dht_wish *wish;
+    struct dht_call *call;
+    uint64_t *call_due_us;       /* UINT64_MAX: free */
+    bool is_joining;             /* the way in was asked for, the own place is not found yet */
+    uint64_t ping_us, refresh_us, sync_us;
+    /* comparisons */
+    uint32_t jobs;
+    uint64_t sweep_us;
+    struct dht_job job[DHT_JOBS_MAX]; /* the first one is under way */
+    struct dht_lately offers[DHT_LATELY], wants[DHT_LATELY];
+    /* defence */
+    struct rate rate[DHT_RATES];
+    uint64_t verified[DHT_VERIFIED];
+};
+
+static inline uint32_t dht_state_tick(const struct dht *d)
+{
+    return (uint32_t)(d->now_us >> DHT_TICK_BITS);
+}
+
+/* Whether everybody is known: holders are asked at once, and nothing is looked for. */
+static inline bool dht_state_is_whole(const struct dht *d)
+{
+    return d->members > 0 && !d->is_overflown && 2 * d->members >= d->peers.count;
+}
+
+#endif

@@ -1,0 +1,369 @@
+#include "dht/store.h"
+
+#include <assert.h>
+#include <sodium.h>
+
+#include "dht/account.h"
+#include "dht/token.h"
+
+enum { NO_CHUNK = UINT32_MAX };
+
+static_assert(sizeof(struct dht_entry) + 2 * sizeof(struct dht_account) + 7 * sizeof(uint16_t) <= DHT_RECORD_BYTES,
+              "what a record costs is documented");
+
+/* ---- memory ---------------------------------------------------------------------------------------- */
+
+static void init_accounts(struct dht_accounts *a, uint32_t most)
+{
+    a->most = most;
+    for (uint32_t i = 0; i < most; i++) {
+        a->vacant[i] = (uint16_t)(most - 1 - i);
+    }
+}
+
+void dht_store_init(struct dht *d)
+{
+    for (uint32_t i = 0; i < d->records_max; i++) {
+        d->vacant_entry[i] = (uint16_t)(d->records_max - 1 - i);
+    }
+    for (uint32_t i = 0; i < d->chunks_max; i++) {
+        d->chunk[i].next = i + 1 < d->chunks_max ? i + 1 : NO_CHUNK;
+    }
+    d->vacant_chunk = d->chunks_max > 0 ? 0 : NO_CHUNK;
+    init_accounts(&d->owners, d->records_max);
+    init_accounts(&d->sources, d->records_max);
+}
+
+static uint32_t chunks_of(size_t size)
+{
+    return (uint32_t)((size + DHT_CHUNK - 1) / DHT_CHUNK);
+}
+
+/* What a record is counted with: its memory. */
+static uint32_t cost(size_t size)
+{
+    return chunks_of(size) * (uint32_t)sizeof(struct dht_chunk) + DHT_RECORD_BYTES;
+}
+
+static uint32_t write_chunks(struct dht *d, const uint8_t *bytes, size_t size)
+{
+    uint32_t first = NO_CHUNK, *link = &first;
+
+    while (size > 0) {
+        size_t part = size < DHT_CHUNK ? size : DHT_CHUNK;
+        uint32_t at = d->vacant_chunk;
+        assert(at != NO_CHUNK);
+        d->vacant_chunk = d->chunk[at].next;
+        d->chunks_used++;
+        memcpy(d->chunk[at].bytes, bytes, part);
+        d->chunk[at].next = NO_CHUNK;
+        *link = at;
+        link = &d->chunk[at].next;
+        bytes += part;
+        size -= part;
+    }
+    return first;
+}
+
+static void free_chunks(struct dht *d, uint32_t at)
+{
+    while (at != NO_CHUNK) {
+        uint32_t next = d->chunk[at].next;
+        d->chunk[at].next = d->vacant_chunk;
+        d->vacant_chunk = at;
+        d->chunks_used--;
+        at = next;
+    }
+}
+
+/* ---- ends: a heap ---------------------------------------------------------------------------------- */
+
+static void heap_set(struct dht *d, uint32_t at, uint16_t index)
+{
+    d->heap[at] = index;
+    d->entry[index].heap_at = (uint16_t)at;
+}
+
+static void heap_up(struct dht *d, uint32_t at)
+{
+    uint16_t index = d->heap[at];
+
+    while (at > 0 && d->entry[d->heap[(at - 1) / 2]].expire_us > d->entry[index].expire_us) {
+        heap_set(d, at, d->heap[(at - 1) / 2]);
+        at = (at - 1) / 2;
+    }
+    heap_set(d, at, index);
+}
+
+static void heap_down(struct dht *d, uint32_t at, uint32_t count)
+{
+    uint16_t index = d->heap[at];
+
+    for (uint32_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
+        child += child + 1 < count && d->entry[d->heap[child + 1]].expire_us < d->entry[d->heap[child]].expire_us;
+        if (d->entry[d->heap[child]].expire_us >= d->entry[index].expire_us) {
+            break;
+        }
+        heap_set(d, at, d->heap[child]);
+        at = child;
+    }
+    heap_set(d, at, index);
+}
+
+/* count: with the one that leaves. */
+static void heap_remove(struct dht *d, uint32_t at, uint32_t count)
+{
+    uint16_t last = d->heap[count - 1];
+
+    if (at < count - 1) {
+        heap_set(d, at, last);
+        heap_up(d, at);
+        heap_down(d, d->entry[last].heap_at, count - 1);
+    }
+}
+
+uint64_t dht_store_due_us(const struct dht *d)
+{
+    return d->records.count == 0 ? UINT64_MAX : d->entry[d->heap[0]].expire_us;
+}
+
+/* ---- places ---------------------------------------------------------------------------------------- */
+
+void dht_store_places(const struct dht *d, const struct dht_id *key, uint32_t *first, uint32_t *end)
+{
+    *first = *end = dht_order_lower(&d->records, key);
+    while (*end < d->records.count && dht_id_equal(dht_order_id(&d->records, *end), key)) {
+        (*end)++; /* at most DHT_OWNERS_MAX */
+    }
+}
+
+const struct dht_entry *dht_store_entry(const struct dht *d, uint32_t place)
+{
+    assert(place < d->records.count);
+    return &d->entry[d->records.index[place]];
+}
+
+static void drop(struct dht *d, uint32_t place)
+{
+    uint16_t index = d->records.index[place];
+    struct dht_entry *e = &d->entry[index];
+
+    if (e->owner != DHT_NOTHING) {
+        dht_account_credit(&d->owners, e->owner, cost(e->size));
+    }
+    dht_account_credit(&d->sources, e->source, cost(e->size));
+    free_chunks(d, e->chunk);
+    heap_remove(d, e->heap_at, d->records.count);
+    dht_order_remove(&d->records, place);
+    d->vacant_entry[d->records_max - d->records.count - 1] = index;
+}
+
+static uint32_t place_of(const struct dht *d, uint16_t index)
+{
+    uint32_t first, end;
+
+    dht_store_places(d, &d->entry[index].key, &first, &end);
+    while (d->records.index[first] != index) {
+        first++;
+    }
+    assert(first < end);
+    return first;
+}
+
+void dht_store_expire(struct dht *d)
+{
+    while (d->records.count > 0 && d->entry[d->heap[0]].expire_us <= d->now_us) {
+        drop(d, place_of(d, d->heap[0]));
+        d->counters.expired++;
+    }
+}
+
+uint32_t dht_store_left_ms(const struct dht *d, const struct dht_entry *e)
+{
+    return e->expire_us <= d->now_us ? 0 : (uint32_t)((e->expire_us - d->now_us) / DHT_US);
+}
+
+size_t dht_store_read(const struct dht *d, uint32_t place, uint8_t *bytes, struct dht_record *ret)
+{
+    const struct dht_entry *e = dht_store_entry(d, place);
+    size_t done = 0;
+
+    for (uint32_t at = e->chunk; at != NO_CHUNK; at = d->chunk[at].next) {
+        size_t part = e->size - done < DHT_CHUNK ? e->size - done : DHT_CHUNK;
+        memcpy(bytes + done, d->chunk[at].bytes, part);
+        done += part;
+    }
+    assert(done == e->size);
+    enum err is_good = dht_record_read(bytes, done, ret);
+    assert(is_good == ERR_OK);
+    (void)is_good;
+    ret->left_ms = dht_store_left_ms(d, e);
+    return done;
+}
+
+uint32_t dht_store_used(const struct dht *d)
+{
+    return d->chunks_used * (uint32_t)sizeof(struct dht_chunk);
+}
+
+/* ---- room ------------------------------------------------------------------------------------------ */
+
+static bool is_copy(const void *context, uint16_t index)
+{
+    const struct dht *d = context;
+
+    return (d->entry[index].flags & DHT_ENTRY_CACHED) != 0;
+}
+
+/* Make room for `size` bytes of `key`; false: everything held is nearer to this node, and so more its business. */
+static bool make_room(struct dht *d, const struct dht_id *key, size_t size, bool is_cached)
+{
+    uint32_t chunks = chunks_of(size);
+
+    if (chunks > d->chunks_max || d->records_max == 0) {
+        return false;
+    }
+    while (d->records.count == d->records_max || d->chunks_max - d->chunks_used < chunks) {
+        uint16_t index;
+        if (dht_order_nearest(&d->records, &d->id, true, is_copy, d, &index, 1) == 0) {
+            (void)dht_order_nearest(&d->records, &d->id, true, NULL, NULL, &index, 1);
+            if (is_cached || !dht_id_is_nearer(&d->id, key, &d->entry[index].key)) {
+                return false;
+            }
+        }
+        drop(d, place_of(d, index));
+        d->counters.evicted++;
+    }
+    return true;
+}
+
+/* ---- storing --------------------------------------------------------------------------------------- */
+
+/* Where the record of this key and tag is, or would be. */
+static bool find_place(const struct dht *d, const struct dht_record *r, uint64_t tag, uint32_t *ret_place,
+                       uint32_t *ret_same)
+{
+    uint32_t first, end;
+
+    dht_store_places(d, &r->key, &first, &end);
+    *ret_same = end - first;
+    while (first < end && dht_store_entry(d, first)->tag < tag) {
+        first++;
+    }
+    *ret_place = first;
+    return first < end && dht_store_entry(d, first)->tag == tag;
+}
+
+static bool is_held(const struct dht *d, const struct dht_entry *e, const uint8_t *bytes, size_t size)
+{
+    size_t done = 0;
+
+    for (uint32_t at = e->chunk; e->size == size && at != NO_CHUNK; at = d->chunk[at].next) {
+        size_t part = size - done < DHT_CHUNK ? size - done : DHT_CHUNK;
+        if (memcmp(bytes + done, d->chunk[at].bytes, part) != 0) {
+            return false;
+        }
+        done += part;
+    }
+    return done == size;
+}
+
+/* The same record again: from its owner for a longer life, or from a holder who does not know that it is here. */
+static enum dht_status renew(struct dht *d, struct dht_entry *e, uint64_t expire_us, uint8_t flags)
+{
+    if (expire_us > e->expire_us) {
+        e->expire_us = expire_us;
+        heap_down(d, e->heap_at, d->records.count);
+    }
+    if ((flags & DHT_FLAG_CACHE) == 0) {
+        e->flags &= (uint16_t)~DHT_ENTRY_CACHED;
+    }
+    return DHT_STATUS_OK;
+}
+
+/* Whether the record may come in the place of `old` (NULL: nothing). */
+static enum dht_status judge(const struct dht_record *r, const struct dht_entry *old, uint8_t flags, uint64_t expected)
+{
+    if ((flags & DHT_FLAG_CAS) != 0 && expected != (old == NULL ? 0 : old->seq)) {
+        return DHT_STATUS_CAS;
+    }
+    return old != NULL && r->seq <= old->seq ? DHT_STATUS_OLDER : DHT_STATUS_OK;
+}
+
+/* Repairs have an account of their own, half of the store: who repairs did not choose what there is, and whoever fills
+ * others' stores fills this one through them, but no more of it. */
+static uint64_t source_tag(const struct dht *d, const struct dht_node *source, uint8_t flags)
+{
+    return (flags & DHT_FLAG_REPAIR) != 0 ? dht_token_tag(d, "repair", 6) : dht_token_tag(d, source->byte, DHT_NODE_SIZE);
+}
+
+static bool has_quota(const struct dht *d, const struct dht_entry *old, uint64_t owner, uint64_t source, uint32_t most,
+                      uint32_t bytes)
+{
+    uint32_t owned = owner == 0 ? 0 : dht_account_bytes(&d->owners, owner);
+    uint32_t sent = dht_account_bytes(&d->sources, source);
+
+    if (old != NULL && old->owner != DHT_NOTHING && d->owners.row[old->owner].tag == owner) {
+        owned -= cost(old->size);
+    }
+    if (old != NULL && d->sources.row[old->source].tag == source) {
+        sent -= cost(old->size);
+    }
+    return (owner == 0 || owned + bytes <= d->owner_bytes) && sent + bytes <= most;
+}
+
+static void insert(struct dht *d, const struct dht_record *r, const uint8_t *bytes, size_t size, uint64_t tag,
+                   uint64_t owner, uint64_t source, uint64_t expire_us, uint8_t flags)
+{
+    uint32_t place, same;
+    uint16_t index = d->vacant_entry[d->records_max - d->records.count - 1];
+    struct dht_entry *e = &d->entry[index];
+
+    (void)find_place(d, r, tag, &place, &same);
+    *e = (struct dht_entry){.key = r->key, .size = (uint16_t)size, .tag = tag, .seq = r->seq, .expire_us = expire_us,
+                            .owner = DHT_NOTHING};
+    e->flags = (flags & DHT_FLAG_CACHE) != 0 ? DHT_ENTRY_CACHED : 0;
+    e->flags |= r->kind != DHT_IMMUTABLE && r->value_size == 0 ? DHT_ENTRY_WITHDRAWN : 0;
+    e->chunk = write_chunks(d, bytes, size);
+    if (owner != 0) {
+        e->owner = dht_account_charge(&d->owners, owner, cost(size));
+    }
+    e->source = dht_account_charge(&d->sources, source, cost(size));
+    dht_order_insert(&d->records, place, index);
+    d->heap[d->records.count - 1] = index;
+    heap_up(d, d->records.count - 1);
+}
+
+enum dht_status dht_store_put(struct dht *d, const struct dht_record *r, const uint8_t *bytes, size_t size,
+                              const struct dht_node *source, uint8_t flags, uint64_t expected, uint64_t *ret_seq)
+{
+    uint64_t tag = dht_record_tag(r), expire_us = d->now_us + (uint64_t)r->left_ms * DHT_US;
+    uint64_t owner = r->owner == NULL ? 0 : dht_token_tag(d, r->owner, DHT_OWNER_SIZE);
+    uint64_t sender = source_tag(d, source, flags);
+    uint32_t most = (flags & DHT_FLAG_REPAIR) != 0 ? d->chunks_max / 2 * (uint32_t)sizeof(struct dht_chunk) : d->source_bytes;
+    uint32_t place, same;
+    bool is_known = find_place(d, r, tag, &place, &same);
+    struct dht_entry *old = is_known ? &d->entry[d->records.index[place]] : NULL;
+
+    *ret_seq = old == NULL ? 0 : old->seq;
+    if (old != NULL && is_held(d, old, bytes, size)) {
+        return renew(d, old, expire_us, flags);
+    }
+    enum dht_status status = judge(r, old, flags, expected);
+    if (status != DHT_STATUS_OK) {
+        return status;
+    }
+    if (!has_quota(d, old, owner, sender, most, cost(size)) || (old == NULL && same >= DHT_OWNERS_MAX)) {
+        return DHT_STATUS_QUOTA;
+    }
+    if (old != NULL) {
+        drop(d, place); /* whether there is room for the new one or not: an old value is worth less than none */
+    }
+    if (!make_room(d, &r->key, size, (flags & DHT_FLAG_CACHE) != 0)) {
+        return DHT_STATUS_FULL;
+    }
+    insert(d, r, bytes, size, tag, owner, sender, expire_us, flags);
+    *ret_seq = r->seq;
+    d->counters.stored++;
+    return DHT_STATUS_OK;
+}

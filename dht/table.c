@@ -1,0 +1,340 @@
+#include "dht/table.h"
+
+#include <assert.h>
+
+#include "dht/call.h"
+#include "dht/keep.h"
+
+static_assert(sizeof(struct dht_peer) + 2 * sizeof(uint16_t) <= DHT_PEER_BYTES, "what a peer costs is documented");
+
+static bool is_there(const void *context, uint16_t index)
+{
+    const struct dht *d = context;
+
+    return d->peer[index].fails < DHT_FAILS_MAX;
+}
+
+uint32_t dht_table_nearest(const struct dht *d, const struct dht_id *target, uint16_t *to, uint32_t most)
+{
+    return dht_order_nearest(&d->peers, target, false, is_there, d, to, most);
+}
+
+bool dht_table_is_holder(const struct dht *d, const struct dht_id *key, uint32_t most)
+{
+    uint16_t near[DHT_K];
+
+    assert(most <= DHT_K);
+    uint32_t count = dht_table_nearest(d, key, near, most);
+    return count < most || dht_id_is_nearer(key, &d->id, &d->peer[near[most - 1]].id);
+}
+
+uint32_t dht_table_depth(const struct dht *d)
+{
+    uint16_t near;
+
+    return dht_order_nearest(&d->peers, &d->id, false, NULL, NULL, &near, 1) == 1
+               ? dht_id_common(&d->id, &d->peer[near].id)
+               : 0;
+}
+
+struct dht_peer *dht_table_find(const struct dht *d, const struct dht_id *id)
+{
+    uint32_t place = dht_order_lower(&d->peers, id);
+
+    if (place == d->peers.count || !dht_id_equal(dht_order_id(&d->peers, place), id)) {
+        return NULL;
+    }
+    return &d->peer[d->peers.index[place]];
+}
+
+/* ---- time ---------------------------------------------------------------------------------------- */
+
+/* RFC 6298, section 2, in microseconds. */
+static void smooth(uint32_t *srtt_us, uint32_t *rttvar_us, uint32_t rtt_us)
+{
+    uint32_t off = rtt_us > *srtt_us ? rtt_us - *srtt_us : *srtt_us - rtt_us;
+
+    *rttvar_us = (uint32_t)((3 * (uint64_t)*rttvar_us + off) / 4);
+    *srtt_us = (uint32_t)((7 * (uint64_t)*srtt_us + rtt_us) / 8);
+}
+
+void dht_table_rtt(struct dht *d, struct dht_peer *peer, uint32_t rtt_us)
+{
+    rtt_us = rtt_us == 0 ? 1 : rtt_us;
+    if (peer->srtt_us == 0 || (peer->flags & DHT_PEER_HINT) != 0) {
+        peer->srtt_us = rtt_us;
+        peer->rttvar_us = rtt_us / 2;
+        peer->flags &= (uint8_t)~DHT_PEER_HINT;
+    } else {
+        smooth(&peer->srtt_us, &peer->rttvar_us, rtt_us);
+    }
+    if (d->typical_us == 0) {
+        d->typical_us = rtt_us;
+        d->typical_var_us = rtt_us / 2;
+    } else {
+        smooth(&d->typical_us, &d->typical_var_us, rtt_us);
+    }
+}
+
+/* RFC 6298's; a path that never varied still does once: a quarter stands for what was not seen yet. */
+static uint64_t patience_us(uint32_t srtt_us, uint32_t rttvar_us)
+{
+    uint64_t margin_us = 4 * (uint64_t)rttvar_us;
+
+    return srtt_us + (margin_us < srtt_us / 4 ? srtt_us / 4 : margin_us);
+}
+
+uint64_t dht_table_timeout_us(const struct dht *d, const struct dht_peer *peer)
+{
+    uint64_t us = (uint64_t)d->tuning.timeout_ms * DHT_US;
+
+    if (peer != NULL && peer->srtt_us != 0) {
+        us = patience_us(peer->srtt_us, peer->rttvar_us);
+    } else if (d->typical_us != 0) {
+        us = patience_us(d->typical_us, d->typical_var_us); /* as the others are, and as they differ */
+    }
+    us = us < DHT_TIMEOUT_LEAST_US ? DHT_TIMEOUT_LEAST_US : us;
+    return us > DHT_TIMEOUT_MOST_US ? DHT_TIMEOUT_MOST_US : us;
+}
+
+/* ---- places ---------------------------------------------------------------------------------------- */
+
+static void bucket_of(const struct dht *d, const struct dht_id *id, uint32_t *first, uint32_t *end)
+{
+    dht_order_stretch(&d->peers, &d->id, dht_id_common(&d->id, id), true, first, end);
+}
+
+/* The peer of places first to end that was heard of least lately; those that failed come before all. */
+static struct dht_peer *stalest(const struct dht *d, uint32_t first, uint32_t end, bool with_members)
+{
+    struct dht_peer *found = NULL;
+
+    for (uint32_t i = first; i < end; i++) {
+        struct dht_peer *p = &d->peer[d->peers.index[i]];
+        if (!with_members && (p->flags & DHT_PEER_MEMBER) != 0) {
+            continue;
+        }
+        if (found == NULL || p->fails > found->fails || (p->fails == found->fails && p->heard < found->heard)) {
+            found = p;
+        }
+    }
+    return found;
+}
+
+static struct dht_peer *add(struct dht *d, const struct dht_contact *who, const struct dht_id *id, uint8_t flags)
+{
+    assert(d->peers.count < d->peers_max);
+    uint16_t index = d->vacant_peer[d->peers_max - d->peers.count - 1];
+    struct dht_peer *p = &d->peer[index];
+
+    *p = (struct dht_peer){.id = *id, .node = who->node, .at = who->at, .flags = flags, .heard = dht_state_tick(d)};
+    dht_order_insert(&d->peers, dht_order_lower(&d->peers, id), index);
+    d->members += (flags & DHT_PEER_MEMBER) != 0;
+    dht_keep_changed(d, who, id);
+    return p;
+}
+
+static void take_out(struct dht *d, uint32_t place)
+{
+    uint16_t index = d->peers.index[place];
+    struct dht_contact who = {.node = d->peer[index].node, .at = d->peer[index].at};
+    struct dht_id id = d->peer[index].id;
+
+    d->members -= (d->peer[index].flags & DHT_PEER_MEMBER) != 0;
+    dht_order_remove(&d->peers, place);
+    d->vacant_peer[d->peers_max - d->peers.count - 1] = index;
+    dht_keep_changed(d, &who, &id);
+}
+
+/* Whether two addresses are of one group: /24, or /48 of IPv6. A host has as many addresses there as it likes. */
+static bool is_same_group(const struct dht_address *a, const struct dht_address *b)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    bool is_v4 = memcmp(a->ip, mapped, sizeof mapped) == 0;
+
+    return memcmp(a->ip, b->ip, is_v4 ? 15 : 6) == 0;
+}
+
+static bool is_crowded(const struct dht *d, const struct dht_address *at, uint32_t first, uint32_t end)
+{
+    uint32_t bucket = 0, all = 0;
+
+    if (d->tuning.group_bucket == 0 && d->tuning.group_table == 0) {
+        return false;
+    }
+    for (uint32_t i = 0; i < d->peers.count; i++) {
+        bool is_same = is_same_group(at, &d->peer[d->peers.index[i]].at);
+        all += is_same;
+        bucket += is_same && i >= first && i < end;
+    }
+    return (d->tuning.group_bucket != 0 && bucket >= d->tuning.group_bucket) ||
+           (d->tuning.group_table != 0 && all >= d->tuning.group_table);
+}
+
+/* ---- those that wait ------------------------------------------------------------------------------- */
+
+/* The last heard of comes first when a place is free (section 2.4). */
+static void wait_for_place(struct dht *d, const struct dht_contact *who, const struct dht_id *id)
+{
+    uint32_t bucket = dht_id_common(&d->id, id), same = 0;
+    struct dht_peer *at = NULL, *oldest = NULL, *oldest_same = NULL;
+
+    for (uint32_t i = 0; i < d->spares && at == NULL; i++) {
+        struct dht_peer *s = &d->spare[i];
+        if (dht_id_equal(&s->id, id)) {
+            at = s;
+        }
+        if (dht_id_common(&d->id, &s->id) == bucket) {
+            same++;
+            oldest_same = oldest_same == NULL || s->heard < oldest_same->heard ? s : oldest_same;
+        }
+        oldest = oldest == NULL || s->heard < oldest->heard ? s : oldest;
+    }
+    if (at == NULL && same >= DHT_SPARES_BUCKET) {
+        at = oldest_same;
+    } else if (at == NULL) {
+        at = d->spares < d->spares_max ? &d->spare[d->spares++] : oldest;
+    }
+    if (at != NULL) {
+        *at = (struct dht_peer){.id = *id, .node = who->node, .at = who->at, .heard = dht_state_tick(d)};
+    }
+}
+
+/* Who waits longest-known-living for a place in the bucket of `id`; NULL: nobody. */
+static struct dht_peer *next_spare(const struct dht *d, const struct dht_id *id)
+{
+    uint32_t bucket = dht_id_common(&d->id, id);
+    struct dht_peer *found = NULL;
+
+    for (uint32_t i = 0; i < d->spares; i++) {
+        struct dht_peer *s = &d->spare[i];
+        if (dht_id_common(&d->id, &s->id) == bucket && (found == NULL || s->heard > found->heard)) {
+            found = s;
+        }
+    }
+    return found;
+}
+
+static void promote(struct dht *d, const struct dht_id *gone)
+{
+    struct dht_peer *s = next_spare(d, gone);
+    uint32_t first, end;
+
+    bucket_of(d, gone, &first, &end);
+    if (s != NULL && end - first < DHT_K && d->peers.count < d->peers_max) {
+        struct dht_peer taken = *s;
+        *s = d->spare[--d->spares];
+        const struct dht_contact who = {.node = taken.node, .at = taken.at};
+        add(d, &who, &taken.id, 0)->heard = taken.heard;
+        d->counters.evictions++;
+    }
+}
+
+void dht_table_remove(struct dht *d, const struct dht_id *id)
+{
+    struct dht_id gone = *id; /* perhaps of the very peer */
+    uint32_t place = dht_order_lower(&d->peers, &gone);
+
+    if (place < d->peers.count && dht_id_equal(dht_order_id(&d->peers, place), &gone)) {
+        take_out(d, place);
+        promote(d, &gone);
+    }
+}
+
+/* ---- news of peers --------------------------------------------------------------------------------- */
+
+/* A bucket is full of peers that are there as far as is known: ask the one heard of least lately. */
+static void ask_stalest(struct dht *d, uint32_t first, uint32_t end)
+{
+    struct dht_peer *p = stalest(d, first, end, false);
+
+    if (p != NULL && (p->flags & DHT_PEER_PINGED) == 0 &&
+        dht_state_tick(d) - p->heard > (DHT_FRESH_MS * DHT_US) >> DHT_TICK_BITS) {
+        p->flags |= DHT_PEER_PINGED;
+        dht_call_ping(d, p);
+    }
+}
+
+static void meet(struct dht *d, const struct dht_contact *who, const struct dht_id *id)
+{
+    uint32_t first, end;
+
+    bucket_of(d, id, &first, &end);
+    if (is_crowded(d, &who->at, first, end)) {
+        d->counters.poisoned++;
+        return;
+    }
+    if (end - first < DHT_K && d->peers.count < d->peers_max) {
+        add(d, who, id, 0);
+        return;
+    }
+    struct dht_peer *worst = stalest(d, first, end, false);
+    if (worst != NULL && worst->fails > 1) {
+        struct dht_id gone = worst->id;
+        take_out(d, dht_order_lower(&d->peers, &gone));
+        add(d, who, id, 0);
+        d->counters.evictions++;
+        return;
+    }
+    wait_for_place(d, who, id);
+    ask_stalest(d, first, end);
+}
+
+void dht_table_heard(struct dht *d, const struct dht_contact *who, const struct dht_id *id)
+{
+    struct dht_peer *p = dht_table_find(d, id);
+
+    if (dht_id_equal(id, &d->id)) {
+        return;
+    }
+    if (p == NULL) {
+        meet(d, who, id);
+        return;
+    }
+    p->at = who->at;
+    p->heard = dht_state_tick(d);
+    p->fails = 0;
+    p->flags &= (uint8_t)~DHT_PEER_PINGED;
+}
+
+bool dht_table_member(struct dht *d, const struct dht_contact *who, const struct dht_id *id)
+{
+    struct dht_peer *p = dht_table_find(d, id);
+
+    if (p == NULL && d->peers.count == d->peers_max) {
+        struct dht_peer *worst = stalest(d, 0, d->peers.count, false);
+        if (worst == NULL) {
+            return false;
+        }
+        struct dht_id gone = worst->id;
+        take_out(d, dht_order_lower(&d->peers, &gone));
+    }
+    if (p == NULL) {
+        p = add(d, who, id, DHT_PEER_MEMBER);
+    } else if ((p->flags & DHT_PEER_MEMBER) == 0) {
+        p->flags |= DHT_PEER_MEMBER;
+        d->members++;
+    }
+    p->at = who->at;
+    p->fails = 0;
+    p->flags &= (uint8_t)~DHT_PEER_SUSPECT;
+    return true;
+}
+
+void dht_table_failed(struct dht *d, const struct dht_id *id)
+{
+    struct dht_peer *p = dht_table_find(d, id);
+
+    if (p == NULL) {
+        return;
+    }
+    p->fails += p->fails < UINT8_MAX;
+    if ((p->flags & DHT_PEER_MEMBER) != 0) {
+        return; /* membership knows better whether it is gone */
+    }
+    bool is_wanted = (p->flags & DHT_PEER_PINGED) != 0 && next_spare(d, id) != NULL;
+    p->flags &= (uint8_t)~DHT_PEER_PINGED;
+    if (is_wanted || p->fails >= DHT_FAILS_MAX) {
+        dht_table_remove(d, id);
+    }
+}

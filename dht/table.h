@@ -1,0 +1,37 @@
+/* The peers: who is known, who of them holds what, how long they take to answer. Source: Kademlia, sections 2.2 and
+ * 2.4; table of a cluster's members: core.h. */
+#ifndef CELL_DHT_TABLE_H
+#define CELL_DHT_TABLE_H
+
+#include "dht/state.h"
+
+/* A peer by its id; NULL: it is not in the table. Borrowed until the table changes. O(log n). */
+struct dht_peer *dht_table_find(const struct dht *d, const struct dht_id *id);
+
+/* A packet of `who` came, whose address is proved: it is there. A stranger gets a place when its bucket has one, or
+ * waits while the one heard of least lately is asked (section 2.2). */
+void dht_table_heard(struct dht *d, const struct dht_contact *who, const struct dht_id *id);
+
+/* Membership knows it. False: there is no room, and nobody without membership to give way. */
+bool dht_table_member(struct dht *d, const struct dht_contact *who, const struct dht_id *id);
+
+/* A request to it had no answer. Whoever is no member is forgotten after DHT_FAILS_MAX of them, or at once if its
+ * place is wanted. */
+void dht_table_failed(struct dht *d, const struct dht_id *id);
+void dht_table_remove(struct dht *d, const struct dht_id *id);
+
+void dht_table_rtt(struct dht *d, struct dht_peer *peer, uint32_t rtt_us);
+
+/* How long to wait for an answer; peer NULL: a stranger. */
+uint64_t dht_table_timeout_us(const struct dht *d, const struct dht_peer *peer);
+
+/* The peers nearest to target that are there as far as is known, nearest first. */
+uint32_t dht_table_nearest(const struct dht *d, const struct dht_id *target, uint16_t *to, uint32_t most);
+
+/* Whether this node itself is nearer to key than all but `most` - 1 of its peers: whether it should hold it. */
+bool dht_table_is_holder(const struct dht *d, const struct dht_id *key, uint32_t most);
+
+/* Its own number of the bucket that the fewest ids share with it: buckets beyond have nobody. */
+uint32_t dht_table_depth(const struct dht *d);
+
+#endif

@@ -1,0 +1,319 @@
+#include "dht/wish.h"
+
+#include <assert.h>
+
+#include "dht/proof.h"
+#include "dht/store.h"
+#include "dht/table.h"
+
+/* ---- beginning ------------------------------------------------------------------------------------- */
+
+/* Whoever is nearest as far as is known. Paths begin with different ones. */
+static void first_candidates(struct dht *d, struct dht_wish *w)
+{
+    uint16_t near[DHT_K];
+    uint32_t most = dht_state_is_whole(d) ? 2 * d->tuning.replicas : DHT_K;
+
+    most = dht_table_nearest(d, &w->target, near, most < DHT_K ? most : DHT_K);
+    for (uint32_t i = 0; i < most; i++) {
+        const struct dht_peer *p = &d->peer[near[i]];
+        const struct dht_contact who = {.node = p->node, .at = p->at};
+        dht_search_add(d, w, &who, i % w->paths, 1);
+    }
+}
+
+struct dht_wish *dht_wish_begin(struct dht *d, enum dht_wish_kind kind, uint64_t name, const struct dht_id *target)
+{
+    struct dht_wish *w = NULL;
+
+    if (name == 0) {
+        w = &d->wish[d->wishes_max]; /* one place is the core's own */
+        w = w->kind == DHT_WISH_FREE ? w : NULL;
+    }
+    for (uint32_t i = 0; name != 0 && i < d->wishes_max && w == NULL; i++) {
+        w = d->wish[i].kind == DHT_WISH_FREE ? &d->wish[i] : NULL;
+    }
+    if (w == NULL) {
+        return NULL;
+    }
+    memset(w, 0, offsetof(struct dht_wish, candidate));
+    w->kind = kind;
+    w->name = name;
+    w->is_own = name == 0;
+    w->target = *target;
+    w->status = ERR_LATER;
+    w->end_us = d->now_us + (uint64_t)d->tuning.wish_ms * DHT_US;
+    w->reads = 1;
+    w->paths = dht_state_is_whole(d) || kind == DHT_WISH_FIND ? 1 : d->tuning.paths;
+    d->wishes++;
+    d->counters.wishes++;
+    first_candidates(d, w);
+    uint32_t bucket = dht_id_common(&d->id, target);
+    d->refreshed[bucket < DHT_BITS ? bucket : DHT_BITS - 1] = dht_state_tick(d);
+    return w;
+}
+
+void dht_wish_free(struct dht *d, struct dht_wish *w)
+{
+    dht_call_drop(d, w);
+    w->kind = DHT_WISH_FREE;
+    d->wishes--;
+}
+
+struct dht_candidate *dht_wish_candidate(struct dht_wish *w, uint16_t serial)
+{
+    for (uint32_t i = 0; i < w->count; i++) {
+        if (w->candidate[i].serial == serial) {
+            return &w->candidate[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- answers --------------------------------------------------------------------------------------- */
+
+void dht_wish_late(struct dht *d, struct dht_wish *w, const struct dht_call *call)
+{
+    struct dht_candidate *c = dht_wish_candidate(w, call->serial);
+
+    (void)d;
+    if (c != NULL && call->kind == DHT_PACKET_STORE) {
+        c->keeping = DHT_KEEP_SLOW;
+    } else if (c != NULL) {
+        c->ask = DHT_ASK_SLOW;
+    }
+}
+
+void dht_wish_failed(struct dht *d, struct dht_wish *w, const struct dht_call *call)
+{
+    struct dht_candidate *c = dht_wish_candidate(w, call->serial);
+
+    (void)d;
+    if (c != NULL && call->kind == DHT_PACKET_STORE) {
+        c->keeping = DHT_KEEP_FAILED;
+    } else if (c != NULL) {
+        c->ask = DHT_ASK_FAILED;
+    }
+}
+
+static void answered(struct dht_wish *w, struct dht_candidate *c)
+{
+    c->ask = DHT_ASK_ANSWERED;
+    w->hops = c->hop > w->hops ? c->hop : w->hops;
+}
+
+void dht_wish_nodes(struct dht *d, struct dht_wish *w, const struct dht_call *call, const struct dht_message *m)
+{
+    struct dht_candidate *c = dht_wish_candidate(w, call->serial);
+
+    if (c == NULL) {
+        return;
+    }
+    uint32_t path = c->path, hop = c->hop + 1u;
+    c->token = m->token;
+    if (w->kind == DHT_WISH_GET && !c->has_value) {
+        c->is_absent = true;
+        w->absent++;
+    }
+    answered(w, c);
+    for (uint32_t i = 0; i < m->count && !dht_state_is_whole(d); i++) {
+        dht_search_add(d, w, &m->contact[i], path, hop); /* moves candidates */
+    }
+}
+
+/* Kademlia, section 2.3: the nearest that had no copy gets one, so that a key many ask for is found earlier each time.
+ * Of immutable records alone: no other copy is ever old. */
+static void leave_copy(struct dht *d, const struct dht_wish *w, const struct dht_packet_record *record)
+{
+    for (uint32_t i = 0; i < w->count && !dht_state_is_whole(d); i++) {
+        const struct dht_candidate *c = &w->candidate[i];
+        if (c->ask == DHT_ASK_ANSWERED && c->is_absent) {
+            struct dht_message m = {.kind = DHT_PACKET_STORE, .token = c->token, .flags = DHT_FLAG_CACHE, .count = 1};
+            m.record[0] = *record;
+            m.record[0].left_ms = record->left_ms < d->tuning.cache_ms ? record->left_ms : d->tuning.cache_ms;
+            d->counters.cached += dht_call_send(d, &c->who, &m, DHT_PACKET_MAX);
+            return;
+        }
+    }
+}
+
+/* One record of an answer: whether it is one, of this key. */
+static bool take_record(struct dht *d, struct dht_wish *w, const struct dht_packet_record *record, uint64_t *ret_tag)
+{
+    struct dht_record r;
+
+    if (dht_record_read(record->bytes, record->size, &r) != ERR_OK || !dht_id_equal(&r.key, &w->target) ||
+        !dht_proof_is_genuine(d, &r, record->bytes, record->size)) {
+        d->counters.forged++;
+        return false;
+    }
+    *ret_tag = dht_record_tag(&r);
+    if (!dht_proof_is_living(d, &r, record->left_ms, &r.left_ms)) {
+        return true; /* it was one, and is over */
+    }
+    if (!w->is_own && d->fx->found_count < DHT_FOUND_MAX && (r.kind != DHT_MUTABLE || r.seq > w->best_seq)) {
+        d->fx->found[d->fx->found_count++] = (struct dht_found){.wish = w->name, .record = r};
+    }
+    w->best_seq = r.seq > w->best_seq ? r.seq : w->best_seq;
+    if (r.kind == DHT_IMMUTABLE && w->values == 0) {
+        leave_copy(d, w, record);
+    }
+    return true;
+}
+
+void dht_wish_values(struct dht *d, struct dht_wish *w, const struct dht_call *call, const struct dht_message *m)
+{
+    struct dht_candidate *c = dht_wish_candidate(w, call->serial);
+    uint64_t tag = 0;
+
+    if (c == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < m->count; i++) {
+        if (!take_record(d, w, &m->record[i], &tag)) {
+            c->ask = DHT_ASK_FAILED; /* whoever gives out one that is forged is not believed about others */
+            return;
+        }
+    }
+    c->has_value = true;
+    if ((m->flags & DHT_FLAG_MORE) != 0 && tag > c->after && c->pages < DHT_PAGES_MAX) {
+        c->after = tag;
+        c->pages++;
+        if (dht_call_ask(d, w, c, DHT_PACKET_GET)) {
+            c->ask = DHT_ASK_OUT;
+            return;
+        }
+    }
+    answered(w, c);
+    w->values++;
+}
+
+/* ---- going on -------------------------------------------------------------------------------------- */
+
+static void run_find(struct dht *d, struct dht_wish *w)
+{
+    if (dht_state_is_whole(d) || dht_search_near(d, w)) {
+        w->status = ERR_OK;
+    }
+}
+
+/* A put that was done has `quorum` of the holders, so when a majority of them says that there is none there is none. */
+static bool is_absent(const struct dht *d, const struct dht_wish *w)
+{
+    uint32_t most = d->tuning.replicas < w->count ? d->tuning.replicas : w->count, absent = 0;
+
+    for (uint32_t i = 0; i < most; i++) {
+        absent += w->candidate[i].is_absent;
+    }
+    return w->values == 0 && (w->count == 0 || absent >= most / 2 + 1);
+}
+
+static void run_get(struct dht *d, struct dht_wish *w)
+{
+    if (w->values >= w->reads) {
+        w->status = ERR_OK;
+    } else if (dht_state_is_whole(d) && is_absent(d, w)) {
+        w->status = ERR_NOT_FOUND;
+    } else if (dht_state_is_whole(d) ? dht_search_holders(d, w) : dht_search_near(d, w)) {
+        w->status = w->values > 0 ? ERR_OK : is_absent(d, w) ? ERR_NOT_FOUND : ERR_TIMEOUT;
+    }
+}
+
+/* Whether there is nothing left to do, be it told or not. */
+static bool run_put(struct dht *d, struct dht_wish *w)
+{
+    if (!w->is_storing && (dht_state_is_whole(d) || dht_search_near(d, w))) {
+        dht_put_begin(d, w);
+    }
+    if (!w->is_storing) {
+        return false;
+    }
+    bool is_over = dht_put_run(d, w);
+    if (w->status == ERR_LATER && dht_put_is_done(d, w)) {
+        w->status = ERR_OK;
+    } else if (w->status == ERR_LATER && is_over) {
+        w->status = w->cas > 0 ? ERR_PRECONDITION : w->older > 0 ? ERR_ABORTED : w->limit > 0 ? ERR_LIMIT : ERR_TIMEOUT;
+    }
+    return is_over;
+}
+
+static void name_contacts(const struct dht *d, const struct dht_wish *w, struct dht_done *done)
+{
+    for (uint32_t i = 0; i < w->count && done->contacts < DHT_K; i++) {
+        if (w->candidate[i].ask == DHT_ASK_ANSWERED || dht_state_is_whole(d)) {
+            done->contact[done->contacts++] = w->candidate[i].who;
+        }
+    }
+}
+
+/* Say how it ended; false: this step has said as much as it may. */
+static bool tell(struct dht *d, struct dht_wish *w)
+{
+    if (w->is_told) {
+        return true;
+    }
+    if (!w->is_own) {
+        if (d->fx->done_count == DHT_DONE_MAX) {
+            return false;
+        }
+        struct dht_done *done = &d->fx->done[d->fx->done_count++];
+        *done = (struct dht_done){.wish = w->name, .status = w->status, .acked = w->values, .asked = w->asked,
+                                  .hops = w->hops, .seq = w->held_seq};
+        for (uint32_t i = 0; i < w->count; i++) {
+            done->holders += w->candidate[i].keeping != DHT_KEEP_NONE;
+        }
+        done->holders += w->has_self;
+        if (w->kind == DHT_WISH_FIND) {
+            name_contacts(d, w, done);
+        }
+    }
+    d->counters.wishes_failed += w->status != ERR_OK && w->status != ERR_NOT_FOUND;
+    w->is_told = true;
+    return true;
+}
+
+static void run(struct dht *d, struct dht_wish *w)
+{
+    bool is_over = true, is_late = d->now_us >= w->end_us;
+
+    if (w->kind == DHT_WISH_PUT && (w->status == ERR_LATER || w->is_storing)) {
+        is_over = run_put(d, w);
+    } else if (w->status == ERR_LATER && w->kind == DHT_WISH_GET) {
+        run_get(d, w);
+    } else if (w->status == ERR_LATER) {
+        run_find(d, w);
+    }
+    if (w->status == ERR_LATER && is_late) {
+        w->status = w->kind == DHT_WISH_GET && w->values > 0 ? ERR_OK : ERR_TIMEOUT;
+    }
+    if (w->status == ERR_LATER || !tell(d, w)) {
+        return;
+    }
+    if (is_over || is_late) { /* a put that is done goes on with those that have not answered */
+        d->is_joining = d->is_joining && !w->is_own;
+        dht_wish_free(d, w);
+    }
+}
+
+void dht_wish_run(struct dht *d)
+{
+    for (uint32_t i = 0; d->wishes > 0 && i <= d->wishes_max; i++) {
+        if (d->wish[i].kind != DHT_WISH_FREE) {
+            run(d, &d->wish[i]);
+        }
+    }
+}
+
+uint64_t dht_wish_due_us(const struct dht *d)
+{
+    uint64_t due_us = UINT64_MAX;
+
+    for (uint32_t i = 0; d->wishes > 0 && i <= d->wishes_max; i++) {
+        const struct dht_wish *w = &d->wish[i];
+        if (w->kind != DHT_WISH_FREE) {
+            uint64_t at_us = w->status != ERR_LATER && !w->is_told ? d->now_us : w->end_us;
+            due_us = at_us < due_us ? at_us : due_us;
+        }
+    }
+    return due_us;
+}

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Planted bugs: each is put into a copy of the lookup core, and a scene of a swarm or, where the core makes up for
+the bug by other means, a unit test must find it. A bug that escapes, or whose place is no longer in the source, fails
+the test. The shipped sources know nothing of this.
+
+Usage: plants.py --root DIR --cc COMPILER [--jobs N] [NAME ...]
+"""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
+
+from support import plants # pylint: disable=wrong-import-position
+
+# name: (file, who finds it: "swarm:SCENE", "attack:SCENE" or "unit:TEST", what goes wrong,
+#        [(text that is there once, what the bug makes of it)])
+PLANTS = {
+    "wrong-distance": ("id.c", "unit:id", "distance is difference", [
+        ("return (a->byte[i] ^ target->byte[i]) < (b->byte[i] ^ target->byte[i]);", "return a->byte[i] < b->byte[i];")]),
+    "newest-stay": ("table.c", "unit:table", "a full bucket takes in whoever comes", [
+        ("    if (worst != NULL && worst->fails > 1) {", "    if (worst != NULL) {")]),
+    "nobody-waits": ("table.c", "unit:table", "whoever finds its bucket full is forgotten", [
+        ("    wait_for_place(d, who, id);\n", "    (void)wait_for_place;\n")]),
+    "dead-stay": ("table.c", "unit:table", "who never answers keeps its place and is told of", [
+        ("    if (is_wanted || p->fails >= DHT_FAILS_MAX) {", "    if (is_wanted && p->fails > 200) {"),
+        ("    return d->peer[index].fails < DHT_FAILS_MAX;", "    return d->peer[index].fails < UINT8_MAX;")]),
+    "any-group": ("table.c", "attack:eclipse", "one network may be the whole table", [
+        ("    if (is_crowded(d, &who->at, first, end)) {", "    if (is_crowded(d, &who->at, first, end) && false) {")]),
+    "fixed-timeout": ("table.c", ["swarm:silent", "swarm:loss"], "a second for everybody", [
+        ("    us = us < DHT_TIMEOUT_LEAST_US ? DHT_TIMEOUT_LEAST_US : us;", "    us = 1000000;")]),
+    "no-hedge": ("wish.c", "unit:core", "who is late is waited for", [
+        ("        c->ask = DHT_ASK_SLOW;\n", "        c->ask = DHT_ASK_OUT;\n")]),
+    "any-holder": ("search.c", "swarm:planet", "holders are asked in the order of ids", [
+        ("(best == NULL || expected_us(d, c) < expected_us(d, best))", "(best == NULL && expected_us(d, c) > 0)")]),
+    "silence-is-absence": ("wish.c", "unit:core", "no answer means that there is none", [
+        ("is_absent(d, w) ? ERR_NOT_FOUND : ERR_TIMEOUT;", "ERR_NOT_FOUND;")]),
+    "one-is-enough": ("put.c", "unit:core", "a put is done when one has it", [
+        ("w->values >= quorum(d, w);", "(w->values >= quorum(d, w) || w->values >= 1);")]),
+    "no-substitutes": ("put.c", "unit:core", "a put that some refuse ends without asking others", [
+        ("    return waiting == 0;\n", "    return true;\n")]),
+    "short-search": ("search.c", "swarm:steps", "a search ends with its first answer", [
+        ("    uint32_t all = w->kind == DHT_WISH_FIND ? DHT_K : d->tuning.replicas;", "    uint32_t all = 1;\n    (void)d;")]),
+    "anybody-answers": ("call.c", "unit:core", "an answer counts whoever sends it", [
+        ("        (call->has_node && !dht_id_same_node(&call->to.node, &from->node))) {", "        from == NULL) {")]),
+    "named-are-known": ("search.c", "unit:core", "whoever is named is in the table", [
+        ("    memmove(&w->candidate[at + 1], &w->candidate[at], (w->count - at) * sizeof *w->candidate);",
+         "    dht_table_heard(d, who, &id);\n    memmove(&w->candidate[at + 1], &w->candidate[at], (w->count - at) * sizeof *w->candidate);")]),
+    "forged-stored": ("proof.c", "attack:replay", "signatures are not looked at", [
+        ("    if (!dht_record_is_genuine(r, d->verify, d->verify_context)) {", "    if (d->verify == NULL) {")]),
+    "forged-found": ("wish.c", "unit:core", "any value is the one asked for", [
+        ("!dht_id_equal(&r.key, &w->target) ||", "")]),
+    "old-wins": ("store.c", "unit:store", "an older sequence replaces a newer one", [
+        ("r->seq <= old->seq ? DHT_STATUS_OLDER", "r->seq == old->seq ? DHT_STATUS_OLDER")]),
+    "dead-come-back": ("proof.c", "attack:replay", "what is past its signed end is taken", [
+        ("    if (r->kind != DHT_IMMUTABLE && d->wall_s != 0) {", "    if (r->kind != DHT_IMMUTABLE && d->wall_s == 1) {")]),
+    "lives-for-ever": ("keep.c", "swarm:ttl", "a repaired record has a whole life again", [
+        ("            out.record[0].left_ms = r.left_ms;\n", "            out.record[0].left_ms = 3600000;\n")]),
+    "ends-early": ("store.c", "unit:store", "a record ends a little before its end", [
+        ("d->entry[d->heap[0]].expire_us <= d->now_us) {", "d->entry[d->heap[0]].expire_us <= d->now_us + 2000) {")]),
+    "no-repair": ("keep.c", "swarm:deaths", "nobody minds who dies", [
+        ("    if (d->records.count == 0) {\n        return;", "    if (d->records.count < 100000) {\n        return;")]),
+    "no-comparison": ("keep.c", "unit:keep", "holders never compare", [
+        ("        compare(d);\n", "        (void)compare;\n")]),
+    "offers-taken-by-all": ("keep.c", "unit:keep", "whatever is offered is wanted", [
+        ("        if (is_new && dht_table_is_holder(d, &m->item[i].key, d->tuning.replicas)) {", "        if (is_new) {")]),
+    "given-unasked": ("keep.c", "unit:keep", "a WANT needs no offer before it", [
+        ("i < m->count && is_lately(d, d->offers, id); i++", "i < m->count && is_lately(d, d->offers, id) + 1 > 0; i++")]),
+    "no-token": ("serve.c", "attack:amplify", "anybody may store", [
+        ("    return is_member || !d->tuning.needs_token ||", "    return is_member || d->tuning.needs_token ||")]),
+    "reflector": ("core.c", "attack:amplify", "an unproved address gets whole answers", [
+        ("size_t room = is_proved ||", "size_t room = size > 0 ||")]),
+    "no-quota": ("store.c", "attack:fill", "a source may fill the store", [
+        ("sent + bytes <= most;", "sent + bytes > 0 && most > 0;")]),
+    "farthest-stay": ("store.c", "unit:store", "whatever was first stays", [
+        ("            if (is_cached || !dht_id_is_nearer(&d->id, key, &d->entry[index].key)) {", "            if (is_cached || key != NULL) {")]),
+    "no-rate": ("core.c", "attack:flood", "a flood is read to its end", [
+        ("    if (d->tuning.rate != 0 && ", "    if (d->tuning.rate == 1 && ")]),
+    "never-joined": ("core.c", "swarm:steps", "whoever enters looks for nobody", [
+        ("        w = dht_wish_begin(d, DHT_WISH_FIND, 0, &d->id);", "        return;"),
+        ("        if (d->refreshed[b] != 0 && dht_state_tick(d) - d->refreshed[b] < age) {", "        if (d->refreshed[b] < age + UINT32_MAX / 2) {")]),
+}
+
+SOURCES = ["dht/*.c", "tests/sim/dht/[ds]*.c", "tests/sim/dht/test_dht_*.c", "tests/unit/dht/*.c",
+           *(f"common/base/{b}.c" for b in ("bytes", "err", "name", "rate", "rng"))]
+
+
+def program(finder, _file, _args):
+    kind, what = finder.split(":")
+    main = f"tests/unit/dht/test_{what}.c" if kind == "unit" else f"tests/sim/dht/test_dht_{kind}.c"
+    other = "tests/sim/dht" if kind == "unit" else "tests/unit/dht"
+
+    def belongs(source):
+        if os.path.basename(source).startswith("test_"):
+            return source == main
+        return os.path.dirname(source) != other
+    return belongs, [] if kind == "unit" else ["--only", what]
+
+
+if __name__ == "__main__":
+    sys.exit(plants.Garden(PLANTS, "dht", SOURCES, program, patience=60, libraries=("-lsodium", "-lm")).main())

@@ -1,0 +1,226 @@
+#include "tests/sim/dht/tenant.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/bytes.h"
+
+enum { PORT = 7403, SECOND = 1000000, DOORS = 3, SHORT_MS = 20000, LONG_MS = 600000, SIZE = 64 };
+
+struct tenant_truth *tenant_truth(const struct world *w)
+{
+    return w->aim[0];
+}
+
+struct dht *tenant_core(const struct world *w, uint32_t node)
+{
+    const struct tenant_seat *s = w->node[node].state[0];
+
+    return s == NULL ? NULL : s->core;
+}
+
+struct dht_contact tenant_contact(uint32_t node)
+{
+    struct dht_contact c = {.at = {.ip = {[10] = 0xff, [11] = 0xff}, .port = PORT}};
+
+    bytes_put_be32(c.node.byte, node + 1);
+    bytes_put_be32(c.at.ip + 12, UINT32_C(10) << 24 | node);
+    return c;
+}
+
+void tenant_record(uint32_t value, uint8_t bytes[SIZE], uint32_t ttl_ms, struct dht_record *ret)
+{
+    memset(bytes, 0, SIZE);
+    bytes_put_be32(bytes, value);
+    bytes_put_be32(bytes + 4, ~value);
+    *ret = (struct dht_record){.kind = DHT_IMMUTABLE, .left_ms = ttl_ms, .value = bytes, .value_size = SIZE};
+    dht_record_place(ret);
+}
+
+uint32_t tenant_value_of(const struct dht_record *r)
+{
+    uint32_t value = r->value_size == SIZE ? bytes_get_be32(r->value) : TENANT_VALUES;
+
+    return value < TENANT_VALUES && bytes_get_be32(r->value + 4) == ~value ? value : TENANT_VALUES;
+}
+
+static bool verify(void *context, const uint8_t *owner, const uint8_t *message, size_t size, const uint8_t *signature)
+{
+    (void)context;
+    return owner[0] == signature[0] && size > 0 && message[0] != 0;
+}
+
+/* ---- a life ---------------------------------------------------------------------------------------- */
+
+static void start(struct world *w, uint32_t node, struct tenant_seat *s, const struct world_event *ev,
+                  struct dht_effects *fx)
+{
+    struct dht_config c = {.node = tenant_contact(node).node, .seed = dice_below(&w->dice, DICE_TENANT, UINT64_MAX),
+                           .peers_max = 256, .spares_max = 16, .records_max = TENANT_VALUES, .store_bytes = 1 << 16,
+                           .owner_bytes = 1 << 16, .source_bytes = 1 << 16, .wishes_max = 16, .verify = verify,
+                           .tuning = dht_core_usual()};
+    struct dht_contact door[DOORS];
+    bool has_node[DOORS] = {false};
+    uint32_t doors = 0;
+
+    c.tuning.ping_ms = 1000; /* a death is to be seen within a world */
+    c.tuning.sync_ms = 5000;
+    c.tuning.refresh_ms = 10000;
+    s->memory = malloc(dht_core_size(&c));
+    if (s->memory == NULL || dht_core_init(s->memory, &c, ev->now_us, &s->core) != ERR_OK) {
+        abort();
+    }
+    for (uint32_t i = 0; i < DOORS && i < w->set.nodes; i++) {
+        if (i != node) {
+            door[doors++] = tenant_contact(i);
+        }
+    }
+    if (dht_core_bootstrap(s->core, ev->now_us, door, has_node, doors, fx) != ERR_OK) {
+        world_fail(w, "node %" PRIu32 " may not ask the way in", node);
+    }
+}
+
+static void stop(void *state)
+{
+    struct tenant_seat *s = state;
+
+    free(s->memory);
+    *s = (struct tenant_seat){0};
+}
+
+static void crashed(struct world *w, uint32_t node)
+{
+    struct tenant_truth *t = tenant_truth(w);
+
+    for (uint32_t i = 0; i < t->wishes; i++) { /* whoever wished is no more */
+        t->wish[i].is_open = t->wish[i].is_open && t->wish[i].node != node;
+    }
+}
+
+/* ---- wishes ---------------------------------------------------------------------------------------- */
+
+static void begin_put(struct world *w, uint32_t node, struct tenant_seat *s, const struct world_event *ev, bool is_last,
+                      struct dht_effects *fx)
+{
+    struct tenant_truth *t = tenant_truth(w);
+    uint8_t bytes[SIZE];
+    struct dht_record r;
+    uint32_t ttl_ms = is_last || dice_below(&w->dice, DICE_TENANT, 2) == 0 ? LONG_MS : SHORT_MS;
+
+    if (t->values == TENANT_VALUES || t->wishes == ARRAY_LEN(t->wish)) {
+        return;
+    }
+    tenant_record(t->values, bytes, ttl_ms, &r);
+    if (dht_core_put(s->core, ev->now_us, t->wishes + 1, &r, NULL, fx) != ERR_OK) {
+        return; /* as many as may be are under way */
+    }
+    t->wish[t->wishes++] = (struct tenant_wish){.is_open = true, .is_put = true, .must_succeed = is_last, .node = node,
+                                                .value = t->values, .begun_us = w->now_us};
+    t->value[t->values++] = (struct tenant_value){.is_put = true, .end_us = w->now_us + (uint64_t)ttl_ms * 1000};
+    t->puts++;
+}
+
+static void begin_get(struct world *w, uint32_t node, struct tenant_seat *s, const struct world_event *ev, bool is_last,
+                      struct dht_effects *fx)
+{
+    struct tenant_truth *t = tenant_truth(w);
+    uint8_t bytes[SIZE];
+    struct dht_record r;
+
+    if (t->values == 0 || t->wishes == ARRAY_LEN(t->wish)) {
+        return;
+    }
+    uint32_t value = is_last ? t->values - 1 : (uint32_t)dice_below(&w->dice, DICE_TENANT, t->values);
+    tenant_record(value, bytes, LONG_MS, &r);
+    if (dht_core_get(s->core, ev->now_us, t->wishes + 1, &r.key, 1, fx) != ERR_OK) {
+        return;
+    }
+    t->wish[t->wishes++] = (struct tenant_wish){.is_open = true, .must_succeed = is_last && t->value[value].is_acked,
+                                                .node = node, .value = value, .begun_us = w->now_us};
+    t->gets++;
+}
+
+/* ---- a step ---------------------------------------------------------------------------------------- */
+
+static void perform(struct world *w, uint32_t node, struct tenant_seat *s, struct world_effects *fx,
+                    const struct dht_effects *n)
+{
+    for (uint32_t i = 0; i < n->sends; i++) {
+        const struct dht_send *out = &n->send[i];
+        uint32_t to = bytes_get_be32(out->at.ip + 12) & 0xffffff;
+        if (to < w->set.nodes) {
+            world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_SEND, .to = to}, out->packet.bytes, out->packet.size);
+        }
+    }
+    for (uint32_t i = 0; i < n->found_count; i++) {
+        world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_TELL, .value = TENANT_FOUND,
+                                                  .more = {n->found[i].wish, tenant_value_of(&n->found[i].record)}}, NULL, 0);
+    }
+    for (uint32_t i = 0; i < n->done_count; i++) {
+        world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_TELL, .value = TENANT_ENDED,
+                                                  .more = {n->done[i].wish, n->done[i].status}}, NULL, 0);
+    }
+    if (n->due_us != UINT64_MAX) {
+        world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_TIMER, .value = n->due_us}, NULL, 0);
+    }
+    (void)node;
+    (void)s;
+}
+
+static void step(struct world *w, uint32_t node, void *state, const struct world_event *ev, struct world_effects *fx)
+{
+    static struct dht_effects n;
+    struct tenant_seat *s = state;
+    struct dht_contact from;
+
+    n.sends = n.found_count = n.done_count = 0;
+    switch (ev->kind) {
+    case WORLD_EV_START:
+        start(w, node, s, ev, &n);
+        break;
+    case WORLD_EV_TIMER:
+        dht_core_clock(s->core, ev->now_us, ev->wall_us / SECOND, &n);
+        break;
+    case WORLD_EV_PACKET:
+        from = tenant_contact(ev->from);
+        if (dht_core_packet(s->core, ev->now_us, ev->wall_us / SECOND, &from, true, ev->bytes, ev->size, &n) != ERR_OK) {
+            world_fail(w, "node %" PRIu32 " refuses a packet of %" PRIu32, node, ev->from);
+        }
+        break;
+    case WORLD_EV_ORDER:
+        dht_core_clock(s->core, ev->now_us, ev->wall_us / SECOND, &n);
+        perform(w, node, s, fx, &n);
+        n.sends = n.found_count = n.done_count = 0;
+        if (ev->value == TENANT_PUT || ev->value == TENANT_LAST_PUT) {
+            begin_put(w, node, s, ev, ev->value == TENANT_LAST_PUT, &n);
+        } else {
+            begin_get(w, node, s, ev, ev->value == TENANT_LAST_GET, &n);
+        }
+        break;
+    case WORLD_EV_SYNCED:
+    case WORLD_EV_FAILED:
+        world_fail(w, "nobody asked for a disk");
+        break;
+    }
+    perform(w, node, s, fx, &n);
+}
+
+static void told(struct world *w, uint32_t node, const struct world_effect *fx)
+{
+    if (fx->value == TENANT_FOUND) {
+        check_found(w, node, fx->more[0], (uint32_t)fx->more[1]);
+    } else {
+        check_ended(w, node, fx->more[0], (enum err)fx->more[1]);
+    }
+}
+
+static void fini(struct world *w)
+{
+    free(w->aim[0]);
+}
+
+const struct world_tenant tenant_dht = {
+    .name = "dht", .state_size = sizeof(struct tenant_seat), .step = step, .stop = stop, .told = told, .crashed = crashed,
+    .check = check_all, .end = check_end, .fini = fini,
+};

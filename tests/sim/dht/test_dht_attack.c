@@ -1,0 +1,354 @@
+/* What hostile nodes can do to a swarm, and cannot: see scene.h for the usage. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/bytes.h"
+#include "dht/id.h"
+#include "tests/sim/dht/scene.h"
+
+enum { VALUE = 64, HOUR_MS = 3600000 };
+
+static struct swarm s;
+
+/* ---- answers of hostile nodes ---------------------------------------------------------------------- */
+
+static void answer(uint32_t node, uint32_t to, struct dht_message *m, const struct dht_message *question)
+{
+    struct dht_packet p;
+
+    m->txn = question->txn;
+    (void)dht_packet_write(&p, m, DHT_PACKET_MAX);
+    swarm_send(&s, node, to, p.bytes, p.size);
+}
+
+/* Hostile nodes know each other: whoever asks is told of those of them that are nearest, and that nobody has it. */
+static void say_friends(uint32_t node, uint32_t from, const struct dht_message *question)
+{
+    struct dht_message m = {.kind = DHT_PACKET_NODES, .flags = question->kind == DHT_PACKET_GET ? DHT_FLAG_ABSENT : 0};
+    struct dht_id near[DHT_K];
+
+    for (uint32_t i = 0; i < s.nodes; i++) {
+        if (!s.node[i].is_hostile) {
+            continue;
+        }
+        struct dht_contact c = swarm_contact(&s, i);
+        struct dht_id id = dht_core_id(&c.node);
+        uint32_t at = m.count;
+        while (at > 0 && dht_id_is_nearer(&question->target, &id, &near[at - 1])) {
+            at--;
+        }
+        if (at == DHT_K) {
+            continue;
+        }
+        uint32_t moved = m.count < DHT_K ? m.count - at : DHT_K - 1 - at;
+        memmove(&near[at + 1], &near[at], moved * sizeof *near);
+        memmove(&m.contact[at + 1], &m.contact[at], moved * sizeof *m.contact);
+        near[at] = id;
+        m.contact[at] = c;
+        m.count = (uint8_t)(m.count < DHT_K ? m.count + 1 : m.count);
+    }
+    answer(node, from, &m, question);
+}
+
+static bool read_question(const uint8_t *bytes, size_t size, struct dht_message *m)
+{
+    return dht_packet_read(bytes, size, m) == ERR_OK;
+}
+
+static void lead_astray(struct swarm *w, uint32_t node, uint32_t from, const uint8_t *bytes, size_t size)
+{
+    struct dht_message m;
+
+    if (!read_question(bytes, size, &m)) {
+        return;
+    }
+    if (w->node[node].is_hostile && (m.kind == DHT_PACKET_FIND || m.kind == DHT_PACKET_GET)) {
+        say_friends(node, from, &m);
+    } else if (m.kind == DHT_PACKET_STORE) {
+        struct dht_message out = {.kind = DHT_PACKET_STORED, .status = DHT_STATUS_OK}; /* a lie */
+        answer(node, from, &out, &m);
+    } else if (m.kind == DHT_PACKET_PING) {
+        struct dht_message out = {.kind = DHT_PACKET_PONG};
+        answer(node, from, &out, &m);
+    }
+}
+
+/* Nodes that are nowhere, near whatever is looked for. */
+static void invent(struct swarm *w, uint32_t node, uint32_t from, const uint8_t *bytes, size_t size)
+{
+    struct dht_message m, out = {.kind = DHT_PACKET_NODES, .count = DHT_K};
+
+    if (!read_question(bytes, size, &m) || (m.kind != DHT_PACKET_FIND && m.kind != DHT_PACKET_GET)) {
+        lead_astray(w, node, from, bytes, size);
+        return;
+    }
+    for (uint32_t i = 0; i < DHT_K; i++) {
+        out.contact[i] = swarm_contact(w, node);
+        bytes_put_be64(out.contact[i].node.byte, rng_next(&w->rng));
+        out.contact[i].at.ip[13] ^= (uint8_t)i;
+    }
+    answer(node, from, &out, &m);
+}
+
+/* ---- scenes ---------------------------------------------------------------------------------------- */
+
+/* A fifth of all nodes is hostile, from the beginning; ids follow from keys, so they are anywhere. */
+static void open_hostile(const struct scene_options *o, uint32_t paths,
+                         void (*hostile)(struct swarm *, uint32_t, uint32_t, const uint8_t *, size_t))
+{
+    scene_open(&s, o, o->nodes);
+    s.config.peers_max = 400;
+    s.config.spares_max = 32;
+    s.config.tuning.paths = paths;
+    s.hostile = hostile;
+    for (uint32_t i = 0; i < o->nodes; i++) {
+        s.node[i].is_hostile = i % 5 == 3;
+        swarm_start(&s, i);
+        if (i > 0 && !s.node[i].is_hostile) {
+            swarm_join(&s, i, i % 5 == 4 ? i - 2 : i - 1);
+        }
+        swarm_until(&s, s.now_us + 20 * SWARM_MS);
+    }
+    swarm_until(&s, s.now_us + 20 * SWARM_S);
+}
+
+static uint32_t find_all(const struct scene_options *o, uint32_t *ret_put)
+{
+    struct dht_record r;
+    uint8_t value[VALUE];
+    uint32_t found = 0;
+
+    *ret_put = 0;
+    for (uint32_t i = 0; i < o->ops; i++) {
+        swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
+        *ret_put += swarm_wait(&s, swarm_put(&s, swarm_any(&s), &r, NULL))->done.status == ERR_OK;
+        found += swarm_wait(&s, swarm_get(&s, swarm_any(&s), &r.key, 1))->found > 0;
+    }
+    return found;
+}
+
+static void play_sybil(const struct scene_options *o)
+{
+    for (uint32_t paths = 1; paths <= 4; paths += 3) {
+        uint32_t put;
+        open_hostile(o, paths, lead_astray);
+        uint32_t found = find_all(o, &put);
+        printf("  a fifth names only its friends, %u paths: %u of %u put, %u found\n", paths, put, o->ops, found);
+        scene_claim(paths == 1 || (put * 100 >= o->ops * 99 && found * 100 >= o->ops * 99), "99 %% succeed");
+        swarm_fini(&s);
+    }
+}
+
+static void play_poison(const struct scene_options *o)
+{
+    struct dht_contact known[DHT_SAVED_MAX];
+    uint32_t put, poisoned = 0;
+
+    open_hostile(o, 2, invent);
+    uint32_t found = find_all(o, &put);
+    for (uint32_t i = 0; i < s.nodes; i++) {
+        uint32_t count = s.node[i].is_hostile ? 0 : dht_core_save(s.node[i].core, known, DHT_SAVED_MAX);
+        for (uint32_t k = 0; k < count; k++) {
+            struct dht_contact real = swarm_contact(&s, swarm_at(&known[k].at) % s.nodes);
+            poisoned += !dht_id_same_node(&real.node, &known[k].node);
+        }
+    }
+    printf("  a fifth names nodes that are nowhere: %u of %u put, %u found, %u such nodes in tables\n", put, o->ops, found,
+           poisoned);
+    scene_claim(poisoned == 0, "nobody is in a table who did not answer");
+    scene_claim(put * 100 >= o->ops * 99 && found * 100 >= o->ops * 99, "99 %% succeed");
+    swarm_fini(&s);
+}
+
+/* One machine with many keys wants to be all that a node knows. */
+static void play_eclipse(const struct scene_options *o)
+{
+    enum { KEYS = 3000, GROUP = 10 };
+    struct dht_contact known[DHT_SAVED_MAX];
+    struct dht_packet p;
+    const struct dht_message ping = {.kind = DHT_PACKET_PING, .txn = 1};
+
+    scene_steps(&s, o, o->nodes);
+    swarm_stop(&s, 1, SWARM_DOWN);
+    s.config.tuning.group_bucket = 2;
+    s.config.tuning.group_table = GROUP;
+    s.config.tuning.rate = 0;
+    swarm_start(&s, 1); /* it has only just begun: nobody is in its table yet */
+    (void)dht_packet_write(&p, &ping, DHT_PACKET_MAX);
+    for (uint32_t i = 0; i < KEYS; i++) {
+        struct dht_contact c = {.at = {.ip = {[10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2, [15] = 1}, .port = 1024}};
+        bytes_put_be64(c.node.byte, rng_next(&s.rng));
+        c.at.port = (uint16_t)(c.at.port + i);
+        c.at.ip[15] = (uint8_t)i;
+        scene_claim(dht_core_packet(s.node[1].core, s.now_us, 0, &c, true, p.bytes, p.size, &s.fx) == ERR_OK, "a ping is one");
+    }
+    uint32_t hostile = dht_core_peers(s.node[1].core);
+    swarm_join(&s, 1, 2);
+    swarm_until(&s, s.now_us + 20 * SWARM_S);
+    uint32_t count = dht_core_save(s.node[1].core, known, DHT_SAVED_MAX), good = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        good += known[i].at.ip[12] == 10;
+    }
+    printf("  %u keys of one /24: %u in the table, %u others after a join\n", KEYS, hostile, good);
+    scene_claim(hostile <= GROUP, "a group has its share of a table at most");
+    scene_claim(good >= DHT_K, "others have their places");
+    swarm_fini(&s);
+}
+
+/* Whoever heard an old record plays it again: while a newer one is held, and after its end. */
+static void play_replay(const struct scene_options *o)
+{
+    enum { LIFE_MS = 100000 };
+    uint8_t old_key[DHT_OWNER_SIZE + DHT_SIGNATURE_SIZE], key[DHT_OWNER_SIZE + DHT_SIGNATURE_SIZE], bytes[DHT_RECORD_MAX];
+    struct dht_record old, r;
+    struct dht_packet p;
+
+    scene_whole(&s, o, o->nodes);
+    swarm_signed(&s, old_key, DHT_MUTABLE, 7, "where", "old", 1, LIFE_MS, &old);
+    scene_claim(swarm_wait(&s, swarm_put(&s, 2, &old, NULL))->done.status == ERR_OK, "a put succeeds");
+    swarm_signed(&s, key, DHT_MUTABLE, 7, "where", "new", 2, LIFE_MS, &r);
+    scene_claim(swarm_wait(&s, swarm_put(&s, 3, &r, NULL))->done.status == ERR_OK, "a newer one replaces it");
+    struct dht_message m = {.kind = DHT_PACKET_STORE, .txn = 77, .count = 1};
+    m.record[0] = (struct dht_packet_record){.left_ms = HOUR_MS, .size = (uint16_t)dht_record_write(&old, bytes), .bytes = bytes};
+    (void)dht_packet_write(&p, &m, DHT_PACKET_MAX);
+    for (uint32_t turn = 0; turn < 2; turn++) {
+        for (uint32_t i = 1; i < s.nodes; i++) {
+            swarm_send(&s, 0, i, p.bytes, p.size);
+        }
+        swarm_until(&s, s.now_us + SWARM_S);
+        const struct swarm_end *e = swarm_wait(&s, swarm_get(&s, 5, &old.key, 4));
+        if (turn == 0) {
+            scene_claim(e->seq == 2, "the newer one holds: %llu", (unsigned long long)e->seq);
+            swarm_until(&s, s.now_us + (LIFE_MS + 61000) * (uint64_t)SWARM_MS);
+            scene_claim(swarm_holders(&s, &old.key) == 0, "both are over");
+        } else {
+            scene_claim(e->found == 0 && swarm_holders(&s, &old.key) == 0, "the dead stay dead");
+        }
+    }
+    /* A newer one that its owner did not sign. */
+    swarm_signed(&s, key, DHT_MUTABLE, 7, "where", "new", 3, LIFE_MS, &r);
+    key[DHT_OWNER_SIZE] ^= 1;
+    m.record[0].size = (uint16_t)dht_record_write(&r, bytes);
+    (void)dht_packet_write(&p, &m, DHT_PACKET_MAX);
+    for (uint32_t i = 1; i < s.nodes; i++) {
+        swarm_send(&s, 0, i, p.bytes, p.size);
+    }
+    swarm_until(&s, s.now_us + SWARM_S);
+    scene_claim(swarm_holders(&s, &r.key) == 0, "nothing forged is held");
+    printf("  an old record comes back neither beside a newer one nor after its end\n");
+    swarm_fini(&s);
+}
+
+/* From an address that proved nothing: no answer is three times as long as its question, and nothing is stored. */
+static void play_amplify(const struct scene_options *o)
+{
+    struct dht_packet p;
+    struct dht_record r;
+    uint8_t value[DHT_VALUE_MAX], bytes[DHT_RECORD_MAX];
+    double most = 0;
+
+    scene_whole(&s, o, o->nodes);
+    swarm_immutable(&s, value, sizeof value, HOUR_MS, &r);
+    (void)swarm_wait(&s, swarm_put(&s, 2, &r, NULL));
+    swarm_until(&s, s.now_us + SWARM_S);
+    struct dht_contact victim = {.node = {.byte = {9}}, .at = {.ip = {[15] = 1}, .port = 9}};
+    struct dht_message question[] = {{.kind = DHT_PACKET_PING, .txn = 1},
+                                     {.kind = DHT_PACKET_FIND, .txn = 2, .target = r.key, .most = DHT_K},
+                                     {.kind = DHT_PACKET_GET, .txn = 3, .target = r.key, .most = DHT_K},
+                                     {.kind = DHT_PACKET_STORE, .txn = 4, .count = 1},
+                                     {.kind = DHT_PACKET_OFFER, .flags = DHT_FLAG_BACK, .count = 1},
+                                     {.kind = DHT_PACKET_WANT, .count = 1},
+                                     {.kind = DHT_PACKET_SUM}};
+    question[3].record[0] = (struct dht_packet_record){.left_ms = HOUR_MS, .size = (uint16_t)dht_record_write(&r, bytes), .bytes = bytes};
+    question[4].item[0] = question[5].item[0] = (struct dht_item){.key = r.key};
+    uint64_t stored = 0;
+    for (uint32_t node = 0; node < s.nodes; node++) {
+        for (size_t i = 0; i < ARRAY_LEN(question); i++) {
+            (void)dht_packet_write(&p, &question[i], DHT_PACKET_MAX);
+            scene_claim(dht_core_packet(s.node[node].core, s.now_us, 0, &victim, false, p.bytes, p.size, &s.fx) == ERR_OK, "it is read");
+            size_t out = 0;
+            for (uint32_t k = 0; k < s.fx.sends; k++) {
+                out += s.fx.send[k].packet.size;
+            }
+            double over = (double)out / p.size;
+            most = over > most ? over : most;
+        }
+        stored += dht_core_counters(s.node[node].core)->no_token;
+    }
+    printf("  an unproved address is sent at most %.2f times what it sent; %llu stores without a token refused\n", most,
+           (unsigned long long)stored);
+    scene_claim(most <= 3 && stored == s.nodes, "no reflection is worth its while");
+    swarm_fini(&s);
+}
+
+/* One node stores as much as it can, and others still have room. */
+static void play_fill(const struct scene_options *o)
+{
+    struct dht_record r;
+    uint8_t value[DHT_VALUE_MAX];
+    uint32_t most = 0, good = 0;
+
+    scene_open(&s, o, o->nodes);
+    s.config.source_bytes = 64 << 10;
+    s.config.owner_bytes = 32 << 10;
+    for (uint32_t i = 0; i < o->nodes; i++) {
+        swarm_start(&s, i);
+        for (uint32_t k = 0; k < i; k++) {
+            swarm_tell(&s, i, k, DHT_MEMBER_HERE);
+            swarm_tell(&s, k, i, DHT_MEMBER_HERE);
+        }
+    }
+    for (uint32_t i = 0; i < 3000; i++) {
+        swarm_immutable(&s, value, sizeof value, HOUR_MS, &r);
+        (void)swarm_wait(&s, swarm_put(&s, 0, &r, NULL));
+    }
+    for (uint32_t i = 1; i < s.nodes; i++) {
+        uint32_t used = dht_core_store_bytes(s.node[i].core);
+        most = used > most ? used : most;
+    }
+    for (uint32_t i = 0; i < o->ops; i++) {
+        swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
+        uint32_t from = 1 + (uint32_t)rng_below(&s.rng, s.nodes - 1);
+        (void)swarm_wait(&s, swarm_put(&s, from, &r, NULL));
+        good += swarm_wait(&s, swarm_get(&s, 1 + (uint32_t)rng_below(&s.rng, s.nodes - 1), &r.key, 1))->found > 0;
+    }
+    printf("  3,000 values of 1,000 bytes of one node: at most %u bytes at another; %u of %u others' are found\n", most, good, o->ops);
+    scene_claim(most <= s.config.source_bytes + s.config.store_bytes / 2, "one source has its share of a store at most");
+    scene_claim(good == o->ops, "others have room");
+    swarm_fini(&s);
+}
+
+/* So many packets that nothing else would be done: they are not even read. */
+static void play_flood(const struct scene_options *o)
+{
+    struct dht_packet p;
+    struct dht_record r;
+    uint8_t value[VALUE];
+    const struct dht_message find = {.kind = DHT_PACKET_FIND, .txn = 1, .most = DHT_K};
+
+    scene_whole(&s, o, o->nodes);
+    (void)dht_packet_write(&p, &find, DHT_PACKET_MAX);
+    struct dht_contact from = swarm_contact(&s, 0);
+    uint32_t read = 0;
+    for (uint32_t i = 0; i < 20000; i++) {
+        read += dht_core_packet(s.node[1].core, s.now_us, 0, &from, true, p.bytes, p.size, &s.fx) == ERR_OK;
+    }
+    swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
+    const struct swarm_end *e = swarm_wait(&s, swarm_put(&s, 1, &r, NULL));
+    printf("  20,000 packets at one time: %u read; a put of that node: %s\n", read, err_name(e->done.status));
+    scene_claim(read == s.config.tuning.rate, "a source has its share of the time at most");
+    scene_claim(e->done.status == ERR_OK, "others are heard");
+    swarm_fini(&s);
+}
+
+static const struct scene scenes[] = {
+    {"sybil", 100, 60, play_sybil},   {"poison", 80, 40, play_poison}, {"eclipse", 40, 1, play_eclipse},
+    {"replay", 24, 1, play_replay},   {"amplify", 24, 1, play_amplify}, {"fill", 16, 40, play_fill},
+    {"flood", 24, 1, play_flood},
+};
+
+int main(int argc, char **argv)
+{
+    return scene_main(scenes, ARRAY_LEN(scenes), argc, argv);
+}

@@ -1,0 +1,343 @@
+/* What lookups cost and reach in swarms: see scene.h for the usage. Bounds are goals; where a table of measurements is, is
+ * docs/TESTING.md. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dht/id.h"
+#include "tests/sim/dht/scene.h"
+
+enum { VALUE = 64, HOUR_MS = 3600000, PERCENT = 100 };
+
+static struct swarm s;
+
+/* ---- everybody known ------------------------------------------------------------------------------- */
+
+static void play_whole(const struct scene_options *o)
+{
+    struct measured m;
+
+    scene_whole(&s, o, o->nodes);
+    scene_measure(&s, o->ops, &m);
+    scene_print("all known", &m, o->ops);
+    scene_claim(m.puts == o->ops && m.gets == o->ops, "every put and get succeeds");
+    scene_claim(sample_at(&m.get_ms, 0.5) <= 52 && sample_at(&m.get_ms, 0.99) <= 105, "a get takes one round trip");
+    scene_claim(m.asked_get <= 3 && m.asked_put <= 9, "a get has 3 requests at most, a put 9");
+    scene_claim(sample_at(&m.put_ms, 0.99) <= 105, "a put takes one round trip");
+    scene_free(&m);
+    swarm_fini(&s);
+}
+
+static void play_loss(const struct scene_options *o)
+{
+    struct measured m;
+
+    scene_whole(&s, o, o->nodes);
+    s.loss_ppm = 50000;
+    scene_measure(&s, o->ops, &m);
+    scene_print("5 % of packets lost", &m, o->ops);
+    scene_claim(m.puts == o->ops && m.gets == o->ops, "every put and get succeeds");
+    scene_claim(sample_at(&m.put_ms, 0.5) <= 110 && sample_at(&m.put_ms, 0.99) <= 300, "loss costs a put little");
+    scene_claim(sample_at(&m.get_ms, 0.99) <= 250, "loss costs a get little");
+    scene_free(&m);
+    swarm_fini(&s);
+}
+
+static void play_silent(const struct scene_options *o)
+{
+    struct measured warm, m;
+
+    scene_whole(&s, o, o->nodes);
+    scene_measure(&s, o->ops / 4, &warm);
+    for (uint32_t i = 0; i < o->nodes / 5; i++) {
+        swarm_stop(&s, i * 5 + 1, SWARM_SILENT); /* and membership does not know yet */
+    }
+    scene_measure(&s, o->ops, &m);
+    scene_print("a fifth is silent", &m, o->ops);
+    scene_claim(m.puts == o->ops && m.gets == o->ops, "every put and get succeeds");
+    scene_claim(sample_at(&m.put_ms, 0.5) <= 110 && sample_at(&m.put_ms, 0.99) <= 250, "the silent cost a put little");
+    scene_claim(sample_at(&m.end_ms, 0.5) <= 110 && sample_at(&m.end_ms, 0.99) <= 250, "… and a search to its end");
+    scene_free(&warm);
+    scene_free(&m);
+    swarm_fini(&s);
+}
+
+/* The way to the nearest in time of the holders: no get without a copy at home is faster. */
+static double floor_ms(const struct dht_id *key, uint32_t from)
+{
+    double best = 1e9;
+    uint16_t found = 0;
+    bool is_used[4096] = {false};
+
+    for (; found < DHT_REPLICAS; found++) {
+        uint32_t near = s.nodes;
+        struct dht_id near_id = {0};
+        for (uint32_t i = 0; i < s.nodes; i++) {
+            struct dht_contact c = swarm_contact(&s, i);
+            struct dht_id id = dht_core_id(&c.node);
+            if (!is_used[i] && (near == s.nodes || dht_id_is_nearer(key, &id, &near_id))) {
+                near = i;
+                near_id = id;
+            }
+        }
+        is_used[near] = true;
+        double ms = near == from ? 0 : (double)distance_one_way_us(&s.distance, from, near) * 2 / SWARM_MS;
+        best = ms < best ? ms : best;
+    }
+    return best;
+}
+
+/* Round trips as coordinates predict them, off by up to a fifth. */
+static void hint_all(void)
+{
+    for (uint32_t i = 0; i < s.nodes; i++) {
+        for (uint32_t k = 0; k < s.nodes; k++) {
+            struct dht_contact who = swarm_contact(&s, k);
+            double off = 0.8 + 0.4 * rng_unit(&s.rng);
+            dht_core_rtt(s.node[i].core, &who.node, (uint32_t)(off * 2 * (double)distance_one_way_us(&s.distance, i, k)));
+        }
+    }
+}
+
+static void play_planet(const struct scene_options *o)
+{
+    struct scene_options far = *o;
+    struct sample get = {0}, least = {0}, pair = {0}, put = {0};
+    struct dht_record r;
+    uint8_t value[VALUE];
+    uint32_t good = 0;
+
+    far.rtt = o->rtt != NULL ? o->rtt : "planet";
+    scene_whole(&s, &far, o->nodes);
+    hint_all();
+    for (uint32_t i = 0; i < o->ops; i++) {
+        swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
+        const struct swarm_end *e = swarm_wait(&s, swarm_put(&s, swarm_any(&s), &r, NULL));
+        sample_add(&put, (double)(e->ended_us - e->begun_us) / SWARM_MS);
+        swarm_until(&s, s.now_us + SWARM_S);
+        uint32_t from = swarm_any(&s);
+        e = swarm_wait(&s, swarm_get(&s, from, &r.key, 1));
+        good += e->done.status == ERR_OK;
+        sample_add(&get, (double)(e->first_us - e->begun_us) / SWARM_MS);
+        sample_add(&least, floor_ms(&r.key, from));
+        sample_add(&pair, (double)distance_one_way_us(&s.distance, from, swarm_any(&s)) * 2 / SWARM_MS);
+    }
+    printf("  round trips from far: pairs ms %.0f; put ms %.0f %.0f %.0f; get ms %.0f %.0f %.0f; nearest holder ms %.0f %.0f "
+           "%.0f\n",
+           sample_at(&pair, 0.5), sample_at(&put, 0.5), sample_at(&put, 0.9), sample_at(&put, 0.99), sample_at(&get, 0.5),
+           sample_at(&get, 0.9), sample_at(&get, 0.99), sample_at(&least, 0.5), sample_at(&least, 0.9), sample_at(&least, 0.99));
+    scene_claim(good == o->ops, "every get succeeds");
+    scene_claim(sample_at(&get, 0.5) <= 1.3 * sample_at(&least, 0.5) + 5, "the nearest holder in time is asked");
+    scene_claim(sample_at(&get, 0.99) <= 1.5 * sample_at(&least, 0.99) + 20, "… nearly always");
+    sample_free(&get);
+    sample_free(&least);
+    sample_free(&pair);
+    sample_free(&put);
+    swarm_fini(&s);
+}
+
+/* ---- step by step ---------------------------------------------------------------------------------- */
+
+static void print_costs(uint64_t packets, uint64_t bytes, double seconds)
+{
+    uint64_t peers = 0, most = 0;
+
+    for (uint32_t i = 0; i < s.nodes; i++) {
+        uint64_t known = dht_core_peers(s.node[i].core);
+        peers += known;
+        most = known > most ? known : most;
+    }
+    printf("  table: %.0f peers, at most %u, %.1f KiB; joins and 30 s: %.0f packets, %.1f KiB a node; %.0f s\n",
+           (double)peers / s.nodes, (uint32_t)most, (double)peers / s.nodes * DHT_PEER_BYTES / 1024,
+           (double)packets / s.nodes, (double)bytes / s.nodes / 1024, seconds);
+}
+
+static void play_steps(const struct scene_options *o)
+{
+    struct measured m;
+
+    scene_steps(&s, o, o->nodes);
+    uint64_t packets = s.packets, bytes = s.bytes;
+    scene_measure(&s, o->ops, &m);
+    scene_print("step by step", &m, o->ops);
+    print_costs(packets, bytes, (double)s.now_us / SWARM_S);
+    double hops = 0;
+    for (uint32_t i = 0; i < m.hops.count; i++) {
+        hops += m.hops.at[i] / m.hops.count;
+    }
+    scene_claim(m.puts * 1000.0 >= o->ops * 999.0 && m.gets * 1000.0 >= o->ops * 999.0, "99.9 %% succeed");
+    scene_claim(hops <= log2(o->nodes) / 2 + 1, "a lookup takes at most log2(n) / 2 + 1 hops");
+    scene_free(&m);
+    swarm_fini(&s);
+}
+
+/* 30 % of the nodes are replaced in 10 minutes, for 20 minutes. */
+static void play_churn(const struct scene_options *o)
+{
+    enum { MINUTES = 20, VALUES = 64 };
+    struct dht_id key[VALUES];
+    struct dht_record r;
+    uint8_t value[VALUE];
+    uint32_t asked = 0, found = 0, absent = 0;
+
+    scene_steps(&s, o, o->nodes);
+    for (uint32_t i = 0; i < VALUES; i++) {
+        swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
+        key[i] = r.key;
+        scene_claim(swarm_wait(&s, swarm_put(&s, swarm_any(&s), &r, NULL))->done.status == ERR_OK, "a put succeeds");
+    }
+    uint32_t turns = o->nodes * 3 * MINUTES / 100;
+    uint64_t gap_us = (uint64_t)MINUTES * 60 * SWARM_S / (turns > 0 ? turns : 1), begun_us = s.now_us;
+    for (uint32_t turn = 0; turn < turns; turn++) {
+        uint32_t gone = swarm_any(&s);
+        swarm_stop(&s, gone, SWARM_SILENT);
+        swarm_until(&s, s.now_us + gap_us / 2);
+        swarm_start(&s, gone);
+        swarm_join(&s, gone, (gone + 1 + (uint32_t)rng_below(&s.rng, s.nodes - 1)) % s.nodes);
+        for (uint32_t i = 0; i * turns < o->ops; i++, asked++) {
+            const struct swarm_end *e = swarm_wait(&s, swarm_get(&s, swarm_any(&s), &key[rng_below(&s.rng, VALUES)], 1));
+            found += e->found > 0;
+            absent += e->done.status == ERR_NOT_FOUND;
+        }
+        swarm_until(&s, begun_us + (turn + 1) * gap_us);
+    }
+    printf("  %u replaced in %u minutes: %u of %u gets found it, %u were told that there is none\n", turns, MINUTES, found,
+           asked, absent);
+    scene_claim(found * 100 >= asked * 99, "99 %% succeed");
+    swarm_fini(&s);
+}
+
+/* ---- keeping --------------------------------------------------------------------------------------- */
+
+/* A share of all dies at once, and membership knows a second later. */
+static void die(const struct scene_options *o, uint32_t percent)
+{
+    uint32_t deaths = o->nodes * percent / PERCENT;
+    uint32_t *dead = calloc(deaths, sizeof *dead);
+
+    for (uint32_t i = 0; i < deaths; i++) {
+        dead[i] = swarm_any(&s);
+        swarm_stop(&s, dead[i], SWARM_SILENT);
+    }
+    swarm_until(&s, s.now_us + SWARM_S);
+    for (uint32_t node = 0; node < s.nodes; node++) {
+        for (uint32_t i = 0; i < deaths; i++) {
+            swarm_tell(&s, node, dead[i], DHT_MEMBER_GONE);
+        }
+    }
+    free(dead);
+}
+
+static void play_deaths(const struct scene_options *o)
+{
+    struct dht_id *key = calloc(o->ops, sizeof *key);
+    struct dht_record r;
+    uint8_t value[VALUE];
+    uint32_t survived = 0, least = DHT_REPLICAS;
+
+    scene_whole(&s, o, o->nodes);
+    for (uint32_t i = 0; i < o->ops; i++) {
+        swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
+        key[i] = r.key;
+        (void)swarm_wait(&s, swarm_put(&s, swarm_any(&s), &r, NULL));
+    }
+    swarm_until(&s, s.now_us + SWARM_S);
+    for (uint32_t wave = 0; wave < 2; wave++) {
+        die(o, 30);
+        swarm_until(&s, s.now_us + 10 * SWARM_S); /* so long a repair may take */
+        for (uint32_t i = 0; i < o->ops; i++) {
+            uint32_t holders = swarm_holders(&s, &key[i]);
+            least = holders < least ? holders : least;
+        }
+    }
+    for (uint32_t i = 0; i < o->ops; i++) {
+        survived += swarm_wait(&s, swarm_get(&s, swarm_any(&s), &key[i], 1))->found > 0;
+    }
+    printf("  30 %% die at once, and 30 %% of all again: %u of %u are found, fewest holders %u\n", survived, o->ops, least);
+    scene_claim(survived == o->ops, "no record is lost");
+    scene_claim(least >= DHT_REPLICAS, "10 s after a death each record has all its holders again");
+    free(key);
+    swarm_fini(&s);
+}
+
+/* A record is there until its end and nowhere after it, whoever came, went and repaired meanwhile. */
+static void play_ttl(const struct scene_options *o)
+{
+    enum { LIFE_S = 30 };
+    struct dht_record r;
+    uint8_t value[VALUE];
+
+    for (uint32_t kind = 0; kind < 2; kind++) {
+        if (kind == 0) {
+            scene_whole(&s, o, o->nodes);
+        } else {
+            scene_steps(&s, o, o->nodes);
+        }
+        swarm_immutable(&s, value, VALUE, LIFE_S * 1000, &r);
+        uint64_t begun_us = s.now_us;
+        (void)swarm_wait(&s, swarm_put(&s, swarm_any(&s), &r, NULL));
+        swarm_until(&s, begun_us + 2 * SWARM_S);
+        if (kind == 0) {
+            die(o, 20);
+        }
+        (void)swarm_wait(&s, swarm_get(&s, swarm_any(&s), &r.key, 1));
+        swarm_until(&s, begun_us + (LIFE_S - 1) * SWARM_S);
+        uint32_t before = swarm_holders(&s, &r.key);
+        swarm_until(&s, begun_us + (LIFE_S + 1) * SWARM_S);
+        uint32_t after = swarm_holders(&s, &r.key);
+        printf("  %s: a second before its end %u hold it, a second after it %u\n", kind == 0 ? "all known" : "step by step",
+               before, after);
+        scene_claim(before >= DHT_REPLICAS, "it is there until its end");
+        scene_claim(after == 0, "it is nowhere after its end");
+        const struct swarm_end *e = swarm_wait(&s, swarm_get(&s, swarm_any(&s), &r.key, 1));
+        scene_claim(e->done.status == ERR_NOT_FOUND && e->found == 0, "and nobody finds it: %s", err_name(e->done.status));
+        swarm_fini(&s);
+    }
+}
+
+/* Whoever knew the way in is gone, and what was saved of the last life suffices. */
+static void play_rejoin(const struct scene_options *o)
+{
+    struct dht_contact saved[DHT_SAVED_MAX];
+    bool has_node[DHT_BOOTSTRAP_MAX];
+    struct dht_record r;
+    uint8_t value[VALUE];
+    uint32_t back = o->nodes - 1;
+
+    scene_steps(&s, o, o->nodes);
+    swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
+    (void)swarm_wait(&s, swarm_put(&s, 1, &r, NULL));
+    uint32_t count = dht_core_save(s.node[back].core, saved, DHT_SAVED_MAX);
+    scene_claim(count > DHT_K, "peers are saved");
+    swarm_stop(&s, back, SWARM_DOWN);
+    swarm_stop(&s, 0, SWARM_SILENT);
+    swarm_until(&s, s.now_us + SWARM_S);
+    swarm_start(&s, back);
+    count = count < DHT_BOOTSTRAP_MAX ? count : DHT_BOOTSTRAP_MAX;
+    memset(has_node, true, sizeof has_node);
+    scene_claim(dht_core_bootstrap(s.node[back].core, s.now_us, saved, has_node, count, &s.fx) == ERR_OK, "it may ask");
+    for (uint32_t i = 0; i < s.fx.sends; i++) {
+        struct dht_contact to = {.node = s.fx.send[i].to, .at = s.fx.send[i].at};
+        swarm_send(&s, back, swarm_of(&s, &to), s.fx.send[i].packet.bytes, s.fx.send[i].packet.size);
+    }
+    uint64_t begun_us = s.now_us;
+    while (dht_core_peers(s.node[back].core) < DHT_K && s.now_us < begun_us + 5 * SWARM_S) {
+        swarm_until(&s, s.now_us + 10 * SWARM_MS);
+    }
+    printf("  %u peers %.0f ms after a restart\n", dht_core_peers(s.node[back].core), (double)(s.now_us - begun_us) / SWARM_MS);
+    scene_claim(dht_core_peers(s.node[back].core) >= DHT_K, "it is back within 5 s");
+    scene_claim(swarm_wait(&s, swarm_get(&s, back, &r.key, 1))->found > 0, "and finds what there is");
+    swarm_fini(&s);
+}
+
+static const struct scene scenes[] = {
+    {"whole", 64, 200, play_whole},   {"loss", 64, 200, play_loss},     {"silent", 64, 200, play_silent},
+    {"planet", 64, 60, play_planet},  {"steps", 150, 100, play_steps},  {"churn", 60, 150, play_churn},
+    {"deaths", 64, 100, play_deaths}, {"ttl", 40, 1, play_ttl},         {"rejoin", 60, 1, play_rejoin},
+};
+
+int main(int argc, char **argv)
+{
+    return scene_main(scenes, ARRAY_LEN(scenes), argc, argv);
+}

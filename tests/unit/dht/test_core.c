@@ -1,0 +1,427 @@
+/* Claims about wishes, traced packet by packet: who is asked when, what ends a wish and how, what strangers get. */
+#include <string.h>
+
+#include "dht/store.h"
+#include "dht/table.h"
+#include "tests/unit/dht/kit.h"
+
+enum { MS = 1000, SECOND = 1000000, HOUR_MS = 3600000, MEMBERS = 30 };
+
+/* A core with members whose round trips are known: of number i, i + 10 ms. */
+static void open_measured(struct kit *k)
+{
+    kit_open(k, MEMBERS);
+    for (uint32_t i = 0; i < MEMBERS; i++) {
+        struct dht_id id = kit_id(i);
+        for (int n = 0; n < 50; n++) {
+            dht_table_rtt(k->d, dht_table_find(k->d, &id), (i + 10) * MS);
+        }
+    }
+}
+
+/* An immutable record for which this node is no holder itself. */
+static void far_record(const struct kit *k, struct kit_record *r, uint32_t first)
+{
+    do {
+        kit_immutable(r, first++, 20, HOUR_MS);
+    } while (dht_table_is_holder(k->d, &r->r.key, DHT_REPLICAS));
+}
+
+static enum err begin_get(struct kit *k, const struct kit_record *r, uint32_t reads)
+{
+    return dht_core_get(k->d, k->now_us, 1, &r->r.key, reads, &k->fx);
+}
+
+static void values(struct kit *k, uint32_t from, const struct dht_message *question, const struct kit_record *r)
+{
+    struct dht_message m = kit_answer(question, DHT_PACKET_VALUES);
+
+    m.count = 1;
+    m.record[0] = (struct dht_packet_record){.left_ms = HOUR_MS, .size = (uint16_t)r->size, .bytes = r->bytes};
+    CHECK(kit_hear(k, from, &m) == ERR_OK, "an answer is read");
+}
+
+static void absent(struct kit *k, uint32_t from, const struct dht_message *question)
+{
+    struct dht_message m = kit_answer(question, DHT_PACKET_NODES);
+
+    m.flags = DHT_FLAG_ABSENT;
+    CHECK(kit_hear(k, from, &m) == ERR_OK, "an answer is read");
+}
+
+static void a_get_asks_the_nearest_in_time(void)
+{
+    struct kit k;
+    struct kit_record r;
+    struct dht_message m;
+    uint16_t near[DHT_REPLICAS];
+    uint32_t to, best = UINT32_MAX;
+
+    open_measured(&k);
+    far_record(&k, &r, 0);
+    uint32_t count = dht_table_nearest(k.d, &r.r.key, near, DHT_REPLICAS);
+    for (uint32_t i = 0; i < count; i++) {
+        best = k.d->peer[near[i]].srtt_us < best ? k.d->peer[near[i]].srtt_us : best;
+    }
+    CHECK(begin_get(&k, &r, 1) == ERR_OK && kit_sent(&k, DHT_PACKET_GET, UINT32_MAX, &m, &to) == 1, "one is asked");
+    CHECK((to + 10) * MS == best, "the nearest of the holders in time");
+    values(&k, to, &m, &r);
+    CHECK(k.fx.found_count == 1 && k.fx.found[0].record.value_size == 20, "it has it");
+    CHECK(k.fx.done_count == 1 && k.fx.done[0].status == ERR_OK && k.fx.done[0].asked == 1 && k.fx.done[0].hops == 1, "done");
+    CHECK(k.d->wishes == 0 && k.d->calls == 0, "nothing is left of it");
+    values(&k, to, &m, &r);
+    CHECK(k.fx.found_count == 0 && k.d->counters.unasked == 1, "an answer that nobody waits for");
+    kit_close(&k);
+}
+
+static void a_late_answer_has_a_second_request_beside_it(void)
+{
+    struct kit k;
+    struct kit_record r;
+    struct dht_message first, second;
+    uint32_t to, next = 0;
+
+    open_measured(&k);
+    far_record(&k, &r, 0);
+    CHECK(begin_get(&k, &r, 1) == ERR_OK, "a get");
+    (void)kit_sent(&k, DHT_PACKET_GET, UINT32_MAX, &first, &to);
+    struct dht_id id = kit_id(to);
+    uint64_t patience_us = dht_table_timeout_us(k.d, dht_table_find(k.d, &id)), begun_us = k.now_us;
+    kit_due(&k);
+    CHECK(k.now_us == begun_us + patience_us, "its time is %lu us", (unsigned long)patience_us);
+    CHECK(kit_sent(&k, DHT_PACKET_GET, to, NULL, NULL) == 1, "it is asked again");
+    CHECK(kit_sent(&k, DHT_PACKET_GET, UINT32_MAX, NULL, NULL) == 2, "and one other");
+    for (uint32_t i = 0; i < k.fx.sends; i++) {
+        struct dht_message m;
+        CHECK(dht_packet_read(k.fx.send[i].packet.bytes, k.fx.send[i].packet.size, &m) == ERR_OK, "a packet");
+        if (m.txn != first.txn) {
+            second = m;
+            next = (uint32_t)k.fx.send[i].to.byte[0] << 24 | (uint32_t)k.fx.send[i].to.byte[1] << 16 |
+                   (uint32_t)k.fx.send[i].to.byte[2] << 8 | k.fx.send[i].to.byte[3];
+        }
+    }
+    values(&k, next, &second, &r);
+    CHECK(k.fx.done_count == 1 && k.fx.done[0].status == ERR_OK && k.d->counters.hedges == 1, "whoever answers first");
+    kit_close(&k);
+}
+
+/* Answer all questions of a get until it ends. have: so many of the holders have the record; silent: … do not answer. */
+static enum err ask_all(uint32_t have, uint32_t silent, uint32_t reads, uint32_t *ret_found)
+{
+    struct kit k;
+    struct kit_record r;
+    uint32_t answered[MEMBERS] = {0}, next = 0;
+
+    open_measured(&k);
+    far_record(&k, &r, 0);
+    CHECK(begin_get(&k, &r, reads) == ERR_OK, "a get");
+    *ret_found = 0;
+    for (int turn = 0; turn < 400; turn++) {
+        struct dht_effects fx = k.fx;
+        *ret_found += fx.found_count;
+        if (fx.done_count > 0) {
+            kit_close(&k);
+            return fx.done[0].status;
+        }
+        for (uint32_t i = 0; i < fx.sends && k.d->wishes > 0; i++) {
+            struct dht_message m;
+            uint32_t who = (uint32_t)fx.send[i].to.byte[2] << 8 | fx.send[i].to.byte[3];
+            CHECK(dht_packet_read(fx.send[i].packet.bytes, fx.send[i].packet.size, &m) == ERR_OK, "a packet");
+            answered[who] = answered[who] == 0 ? ++next : answered[who];
+            if (answered[who] <= silent) {
+                continue;
+            }
+            if (answered[who] <= silent + have) {
+                values(&k, who, &m, &r);
+            } else {
+                absent(&k, who, &m);
+            }
+            *ret_found += k.fx.found_count;
+            if (k.fx.done_count > 0) {
+                enum err e = k.fx.done[0].status;
+                kit_close(&k);
+                return e;
+            }
+        }
+        if (k.fx.sends == 0 || turn % 2 == 1) {
+            kit_due(&k);
+        }
+    }
+    kit_close(&k);
+    return ERR_LATER;
+}
+
+static void gets_end_with_what_is_known(void)
+{
+    static const struct {
+        uint32_t have, silent, reads;
+        enum err e;
+        uint32_t found;
+        const char *why;
+    } rows[] = {
+        {8, 0, 1, ERR_OK, 1, "the first has it"},
+        {1, 3, 1, ERR_OK, 1, "three are silent, the fourth has it"},
+        {0, 0, 1, ERR_NOT_FOUND, 0, "nobody has it"},
+        {0, 3, 1, ERR_NOT_FOUND, 0, "three are silent, five have none: a majority"},
+        {0, 30, 1, ERR_TIMEOUT, 0, "nobody answers: nobody knows"},
+        {4, 0, 4, ERR_OK, 4, "four are to answer and do"},
+        {2, 0, 4, ERR_OK, 2, "two of them have it: no more is known"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        uint32_t found;
+        enum err e = ask_all(rows[i].have, rows[i].silent, rows[i].reads, &found);
+        CHECK(e == rows[i].e, "row %zu: %s: %s", i, rows[i].why, err_name(e));
+        CHECK(found == rows[i].found, "row %zu: %s: %u found", i, rows[i].why, found);
+    }
+}
+
+static void nothing_forged_is_found(void)
+{
+    struct kit k;
+    struct kit_record r, other;
+    struct dht_message m;
+    uint32_t to;
+
+    open_measured(&k);
+    far_record(&k, &r, 0);
+    kit_immutable(&other, 7777, 20, HOUR_MS);
+    CHECK(begin_get(&k, &r, 1) == ERR_OK && kit_sent(&k, DHT_PACKET_GET, UINT32_MAX, &m, &to) == 1, "a get");
+    values(&k, to, &m, &other);
+    CHECK(k.fx.found_count == 0 && k.fx.done_count == 0 && k.d->counters.forged == 1, "another value is none");
+    CHECK(kit_sent(&k, DHT_PACKET_GET, UINT32_MAX, &m, &to) == 1, "the next is asked");
+    m.txn ^= 0x10000;
+    values(&k, to, &m, &r);
+    CHECK(k.fx.found_count == 0 && k.d->counters.unasked == 1, "an answer to something else");
+    m.txn ^= 0x10000;
+    values(&k, (to + 1) % MEMBERS, &m, &r);
+    CHECK(k.fx.found_count == 0 && k.d->counters.unasked == 2, "an answer of somebody else");
+    values(&k, to, &m, &r);
+    CHECK(k.fx.found_count == 1, "the right one");
+    kit_close(&k);
+}
+
+/* ---- puts ------------------------------------------------------------------------------------------ */
+
+static void stored(struct kit *k, uint32_t from, uint32_t txn, enum dht_status status, uint64_t seq, uint64_t token)
+{
+    struct dht_message m = {.kind = DHT_PACKET_STORED, .txn = txn, .status = status, .seq = seq, .token = token};
+
+    CHECK(kit_hear(k, from, &m) == ERR_OK, "an answer is read");
+}
+
+/* Of 8 holders `ok` have it, `status` say the others; the status of the end. */
+static enum err put(uint32_t ok, enum dht_status status, const uint64_t *expected, uint64_t *ret_seq)
+{
+    struct kit k;
+    struct kit_record r;
+    enum err e = ERR_LATER;
+
+    open_measured(&k);
+    far_record(&k, &r, 0);
+    CHECK(dht_core_put(k.d, k.now_us, 1, &r.r, expected, &k.fx) == ERR_OK, "a put");
+    CHECK(kit_sent(&k, DHT_PACKET_STORE, UINT32_MAX, NULL, NULL) == DHT_REPLICAS, "all holders are asked at once");
+    for (uint32_t turn = 0; turn < 40 && e == ERR_LATER; turn++) {
+        struct dht_effects fx = k.fx;
+        for (uint32_t i = 0; i < fx.sends && e == ERR_LATER; i++) {
+            struct dht_message m;
+            uint32_t who = (uint32_t)fx.send[i].to.byte[2] << 8 | fx.send[i].to.byte[3];
+            CHECK(dht_packet_read(fx.send[i].packet.bytes, fx.send[i].packet.size, &m) == ERR_OK, "a packet");
+            CHECK(((m.flags & DHT_FLAG_CAS) != 0) == (expected != NULL), "what is expected is said");
+            stored(&k, who, m.txn, ok > 0 ? DHT_STATUS_OK : status, 9, 0);
+            ok -= ok > 0;
+            e = k.fx.done_count > 0 ? k.fx.done[0].status : e;
+            *ret_seq = k.fx.done_count > 0 ? k.fx.done[0].seq : 0;
+        }
+        kit_due(&k);
+        e = e == ERR_LATER && k.fx.done_count > 0 ? k.fx.done[0].status : e;
+    }
+    kit_close(&k);
+    return e;
+}
+
+static void puts_end_with_a_majority(void)
+{
+    static const struct {
+        uint32_t ok;
+        enum dht_status status;
+        bool expects;
+        enum err e;
+        const char *why;
+    } rows[] = {
+        {8, DHT_STATUS_OK, false, ERR_OK, "all"},
+        {5, DHT_STATUS_OLDER, false, ERR_OK, "five of eight"},
+        {4, DHT_STATUS_OLDER, false, ERR_ABORTED, "four, and a higher sequence is held"},
+        {0, DHT_STATUS_QUOTA, false, ERR_LIMIT, "no room anywhere"},
+        {0, DHT_STATUS_FULL, false, ERR_LIMIT, "no room at all"},
+        {0, DHT_STATUS_CAS, true, ERR_PRECONDITION, "something else is held"},
+        {0, DHT_STATUS_REFUSED, false, ERR_TIMEOUT, "nobody wants it"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const uint64_t expected = 0;
+        uint64_t seq = 0;
+        enum err e = put(rows[i].ok, rows[i].status, rows[i].expects ? &expected : NULL, &seq);
+        CHECK(e == rows[i].e, "row %zu: %s: %s", i, rows[i].why, err_name(e));
+        CHECK(e != ERR_ABORTED || seq == 9, "what is held is told");
+    }
+}
+
+static void a_token_is_asked_for_once(void)
+{
+    struct kit k;
+    struct kit_record r;
+    struct dht_message m;
+    uint32_t to;
+
+    open_measured(&k);
+    far_record(&k, &r, 0);
+    CHECK(dht_core_put(k.d, k.now_us, 1, &r.r, NULL, &k.fx) == ERR_OK, "a put");
+    (void)kit_sent(&k, DHT_PACKET_STORE, UINT32_MAX, &m, &to);
+    stored(&k, to, m.txn, DHT_STATUS_TOKEN, 0, 4711);
+    CHECK(kit_sent(&k, DHT_PACKET_STORE, to, &m, NULL) == 1 && m.token == 4711, "again, with it");
+    uint32_t again = 1;
+    for (; again < 2 * DHT_PAGES_MAX && kit_sent(&k, DHT_PACKET_STORE, to, &m, NULL) == 1; again++) {
+        stored(&k, to, m.txn, DHT_STATUS_TOKEN, 0, 4711 + again);
+    }
+    CHECK(again == DHT_PAGES_MAX + 1, "but not for ever: %u times", again);
+    kit_close(&k);
+}
+
+/* ---- limits ---------------------------------------------------------------------------------------- */
+
+static void wishes_have_limits(void)
+{
+    struct kit k;
+    struct kit_record r;
+
+    open_measured(&k);
+    far_record(&k, &r, 0);
+    CHECK(dht_core_get(k.d, k.now_us, 1, &r.r.key, 1, &k.fx) == ERR_OK, "one");
+    CHECK(dht_core_put(k.d, k.now_us, 2, &r.r, NULL, &k.fx) == ERR_OK, "two");
+    CHECK(dht_core_get(k.d, k.now_us, 3, &r.r.key, 1, &k.fx) == ERR_LIMIT && k.fx.sends == 0, "one more");
+    CHECK(dht_core_put(k.d, k.now_us, 3, &r.r, NULL, &k.fx) == ERR_LIMIT, "of any kind");
+    dht_core_cancel(k.d, 3);
+    CHECK(k.d->wishes == 2, "who is unknown cannot be cancelled");
+    dht_core_cancel(k.d, 1);
+    CHECK(dht_core_get(k.d, k.now_us, 3, &r.r.key, 1, &k.fx) == ERR_OK, "its place is free");
+    struct dht_record bad = r.r;
+    bad.left_ms = DHT_TTL_LEAST_MS - 1;
+    CHECK(dht_core_put(k.d, k.now_us, 4, &bad, NULL, &k.fx) == ERR_INVALID, "too short a life");
+    bad.left_ms = DHT_TTL_MOST_MS + 1u;
+    CHECK(dht_core_put(k.d, k.now_us, 4, &bad, NULL, &k.fx) == ERR_INVALID, "too long a one");
+    bad.left_ms = HOUR_MS;
+    bad.value_size = DHT_VALUE_MAX + 1;
+    CHECK(dht_core_put(k.d, k.now_us, 4, &bad, NULL, &k.fx) == ERR_LIMIT, "too long a value");
+    kit_wait(&k, 11 * SECOND);
+    CHECK(k.d->wishes == 0 && k.d->calls == 0, "every wish ends");
+    kit_close(&k);
+}
+
+static void alone_it_is_its_own_holder(void)
+{
+    struct dht_config c = kit_config();
+    struct kit k;
+    struct kit_record r;
+
+    kit_open_as(&k, &c);
+    kit_immutable(&r, 1, 10, HOUR_MS);
+    CHECK(begin_get(&k, &r, 1) == ERR_OK && k.fx.done_count == 1 && k.fx.done[0].status == ERR_NOT_FOUND, "nothing yet");
+    CHECK(dht_core_put(k.d, k.now_us, 2, &r.r, NULL, &k.fx) == ERR_OK && k.fx.done_count == 1, "a put");
+    CHECK(k.fx.done[0].status == ERR_OK && k.fx.done[0].acked == 1 && k.fx.sends == 0, "done at once");
+    CHECK(begin_get(&k, &r, 1) == ERR_OK && k.fx.found_count == 1 && k.fx.found[0].is_own, "found here");
+    CHECK(k.fx.done_count == 1 && k.fx.done[0].status == ERR_OK && k.fx.done[0].asked == 0, "without a packet");
+    kit_close(&k);
+}
+
+/* Whatever has no proof of its address: three times what it sent, no place in the table, nothing stored. */
+static void strangers_get_little(void)
+{
+    struct dht_config c = kit_config();
+    struct kit k;
+    struct dht_contact who = kit_contact(77);
+    struct dht_message m = {.kind = DHT_PACKET_FIND, .txn = 5, .most = DHT_K}, out;
+    struct dht_packet p;
+
+    kit_open(&k, MEMBERS);
+    (void)dht_packet_write(&p, &m, DHT_PACKET_MAX);
+    CHECK(dht_core_packet(k.d, k.now_us, 0, &who, false, p.bytes, p.size, &k.fx) == ERR_OK && k.fx.sends == 1, "an answer");
+    CHECK(k.fx.send[0].packet.size <= 3 * p.size, "of %u bytes to %u", k.fx.send[0].packet.size, p.size);
+    CHECK(kit_sent(&k, DHT_PACKET_NODES, 77, &out, NULL) == 1 && out.count == 1, "with what fits");
+    CHECK(k.d->peers.count == MEMBERS, "and is not known for it");
+    CHECK(dht_core_packet(k.d, k.now_us, 0, &who, true, p.bytes, p.size, &k.fx) == ERR_OK, "proved");
+    CHECK(kit_sent(&k, DHT_PACKET_NODES, 77, &out, NULL) == 1 && out.count == DHT_K, "all of it");
+    who.node = c.node;
+    CHECK(dht_core_packet(k.d, k.now_us, 0, &who, true, p.bytes, p.size, &k.fx) == ERR_OK && k.fx.sends == 0, "itself");
+    kit_close(&k);
+}
+
+/* Whoever is named may be asked; a place in the table needs an answer. */
+static void the_named_are_not_known(void)
+{
+    struct dht_config c = kit_config();
+    struct kit k;
+    struct dht_id target = kit_id(1);
+    struct dht_message m = {.kind = DHT_PACKET_PING, .txn = 1}, out;
+    uint32_t to;
+
+    kit_open_as(&k, &c);
+    CHECK(kit_hear(&k, 50, &m) == ERR_OK && k.d->peers.count == 1, "one is known");
+    CHECK(dht_core_find(k.d, k.now_us, 1, &target, &k.fx) == ERR_OK, "a search");
+    CHECK(kit_sent(&k, DHT_PACKET_FIND, 50, &out, NULL) == 1, "it is asked");
+    m = kit_answer(&out, DHT_PACKET_NODES);
+    m.count = 5;
+    for (uint32_t i = 0; i < m.count; i++) {
+        m.contact[i] = kit_contact(60 + i);
+    }
+    m.contact[4].node = c.node;
+    CHECK(kit_hear(&k, 50, &m) == ERR_OK && k.d->peers.count == 1, "it names others: they are not known for that");
+    CHECK(kit_sent(&k, DHT_PACKET_FIND, UINT32_MAX, &out, &to) == DHT_ALPHA && to >= 60 && to < 64, "they are asked");
+    m = kit_answer(&out, DHT_PACKET_NODES);
+    CHECK(kit_hear(&k, to, &m) == ERR_OK && k.d->peers.count == 2, "who answers is known");
+    kit_wait(&k, 11 * SECOND);
+    CHECK(k.d->peers.count == 2 && k.d->wishes == 0, "and nobody else");
+    kit_close(&k);
+}
+
+static void configs_are_checked(void)
+{
+    struct dht_config good = kit_config(), c;
+    struct dht *d;
+    void *memory = malloc(2 * dht_core_size(&good));
+
+    REQUIRE(memory != NULL, "memory");
+    CHECK(dht_core_init(memory, &good, 1, &d) == ERR_OK, "as it is");
+#define REFUSED(member, value)                                                                                         \
+    c = good;                                                                                                          \
+    c.member = (value);                                                                                                \
+    CHECK(dht_core_init(memory, &c, 1, &d) == ERR_INVALID, #member)
+    REFUSED(peers_max, 0);
+    REFUSED(peers_max, DHT_PEERS_MAX + 1);
+    REFUSED(records_max, DHT_RECORDS_MAX + 1);
+    REFUSED(wishes_max, 0);
+    REFUSED(verify, NULL);
+    REFUSED(tuning.alpha, 0);
+    REFUSED(tuning.paths, DHT_PATHS_MAX + 1);
+    REFUSED(tuning.replicas, DHT_K);
+    REFUSED(tuning.quorum, DHT_REPLICAS + 1);
+    REFUSED(tuning.attempts, 0);
+#undef REFUSED
+    free(memory);
+}
+
+int main(void)
+{
+    a_get_asks_the_nearest_in_time();
+    a_late_answer_has_a_second_request_beside_it();
+    gets_end_with_what_is_known();
+    nothing_forged_is_found();
+    puts_end_with_a_majority();
+    a_token_is_asked_for_once();
+    wishes_have_limits();
+    alone_it_is_its_own_holder();
+    strangers_get_little();
+    the_named_are_not_known();
+    configs_are_checked();
+    return CHECK_RESULT();
+}

@@ -1,0 +1,267 @@
+/* Claims about the table: the rules of buckets against a naive model, who gives way to whom, how long to wait. */
+#include <string.h>
+
+#include "dht/table.h"
+#include "tests/unit/dht/kit.h"
+
+enum { MS = 1000, BUCKETS = 6, EACH = 60, TURNS = 4000, SECOND = 1000000 };
+
+/* ---- a naive bucket: a list, the one heard of least lately first (Kademlia, section 2.2) ------------ */
+
+struct naive {
+    uint32_t who[DHT_K], count;
+};
+
+static uint32_t find(const struct naive *n, uint32_t who)
+{
+    uint32_t at = 0;
+
+    while (at < n->count && n->who[at] != who) {
+        at++;
+    }
+    return at;
+}
+
+static void take_out(struct naive *n, uint32_t at)
+{
+    memmove(&n->who[at], &n->who[at + 1], (--n->count - at) * sizeof *n->who);
+}
+
+/* A living bucket: whoever is in it stays; a newcomer has a place or waits. */
+static void hear(struct naive *n, uint32_t who)
+{
+    uint32_t at = find(n, who);
+
+    if (at < n->count) {
+        take_out(n, at);
+    } else if (n->count == DHT_K) {
+        return;
+    }
+    n->who[n->count++] = who;
+}
+
+static void open_buckets(struct kit *k, const struct dht_config *c)
+{
+    kit_open_as(k, c);
+    k->d->fx = &k->fx;
+    k->fx.sends = 0;
+}
+
+static void tick(struct kit *k, uint64_t us)
+{
+    k->d->now_us += us;
+    k->fx.sends = 0;
+}
+
+static void heard(struct kit *k, uint32_t who)
+{
+    struct dht_contact c = kit_contact(who);
+    struct dht_id id = kit_id(who);
+
+    dht_table_heard(k->d, &c, &id);
+}
+
+/* Peers that all live, heard in any order, many more than there are places. */
+static void living_buckets_are_the_models(void)
+{
+    struct dht_config c = kit_config();
+    uint32_t who[BUCKETS][EACH];
+    struct naive naive[BUCKETS] = {0};
+    struct rng r;
+    struct kit k;
+
+    c.spares_max = 0; /* nobody waits: nobody is asked whether it is there */
+    open_buckets(&k, &c);
+    rng_init(&r, 3);
+    for (uint32_t b = 0; b < BUCKETS; b++) {
+        for (uint32_t i = 0; i < EACH; i++) {
+            who[b][i] = kit_with_prefix(b, i);
+        }
+    }
+    for (uint32_t turn = 0; turn < TURNS; turn++) {
+        uint32_t b = (uint32_t)rng_below(&r, BUCKETS), i = (uint32_t)rng_below(&r, EACH), sum = 0;
+        tick(&k, 100 * MS);
+        heard(&k, who[b][i]);
+        hear(&naive[b], who[b][i]);
+        for (uint32_t n = 0; n < BUCKETS; n++) {
+            sum += naive[n].count;
+        }
+        for (uint32_t n = 0; n < EACH; n++) {
+            struct dht_id id = kit_id(who[b][n]);
+            CHECK((dht_table_find(k.d, &id) != NULL) == (find(&naive[b], who[b][n]) < naive[b].count), "turn %u", turn);
+        }
+        CHECK(k.d->peers.count == sum, "turn %u: %u peers, not %u", turn, k.d->peers.count, sum);
+    }
+    kit_close(&k);
+}
+
+/* A full bucket: the one heard of least lately is asked, and keeps its place if it answers (section 2.2). */
+static void the_old_and_living_stay(void)
+{
+    struct dht_config c = kit_config();
+    struct kit k;
+    uint32_t to;
+    struct dht_message ping;
+
+    open_buckets(&k, &c);
+    for (uint32_t i = 0; i < DHT_K; i++) {
+        tick(&k, SECOND);
+        heard(&k, kit_with_prefix(0, i));
+    }
+    uint32_t oldest = kit_with_prefix(0, 0), newcomer = kit_with_prefix(0, DHT_K), second = kit_with_prefix(0, 1);
+    struct dht_id old_id = kit_id(oldest), new_id = kit_id(newcomer), second_id = kit_id(second);
+    tick(&k, SECOND);
+    heard(&k, newcomer);
+    CHECK(kit_sent(&k, DHT_PACKET_PING, UINT32_MAX, &ping, &to) == 1 && to == oldest, "the oldest is asked");
+    CHECK(dht_table_find(k.d, &new_id) == NULL && k.d->spares == 1, "the newcomer waits");
+    tick(&k, SECOND);
+    heard(&k, newcomer);
+    CHECK(kit_sent(&k, DHT_PACKET_PING, UINT32_MAX, NULL, NULL) == 0 && k.d->spares == 1, "nobody is asked twice");
+    k.now_us = k.d->now_us;
+    struct dht_message pong = kit_answer(&ping, DHT_PACKET_PONG);
+    CHECK(kit_hear(&k, oldest, &pong) == ERR_OK && dht_table_find(k.d, &old_id) != NULL, "it answers and stays");
+    k.d->fx = &k.fx;
+    tick(&k, 20 * SECOND);
+    heard(&k, newcomer);
+    CHECK(kit_sent(&k, DHT_PACKET_PING, UINT32_MAX, &ping, &to) == 1 && to == second, "now another is the oldest");
+    dht_table_failed(k.d, &second_id);
+    CHECK(dht_table_find(k.d, &second_id) == NULL && dht_table_find(k.d, &new_id) != NULL, "it does not answer: replaced");
+    CHECK(k.d->spares == 0 && k.d->counters.evictions == 1, "by whoever waited");
+    kit_close(&k);
+}
+
+static void failures_end_a_place(void)
+{
+    struct kit k;
+    struct dht_config c = kit_config();
+    struct dht_id id = kit_id(5), member = kit_id(6);
+
+    open_buckets(&k, &c);
+    heard(&k, 5);
+    for (int i = 1; i < DHT_FAILS_MAX; i++) {
+        dht_table_failed(k.d, &id);
+        CHECK(dht_table_find(k.d, &id) != NULL, "%d failures are none", i);
+    }
+    heard(&k, 5);
+    CHECK(dht_table_find(k.d, &id)->fails == 0, "a packet ends them");
+    for (int i = 0; i < DHT_FAILS_MAX; i++) {
+        dht_table_failed(k.d, &id);
+    }
+    CHECK(dht_table_find(k.d, &id) == NULL, "so many are the end");
+    struct dht_contact who = kit_contact(6);
+    CHECK(dht_table_member(k.d, &who, &member), "a member");
+    for (int i = 0; i < 2 * DHT_FAILS_MAX; i++) {
+        dht_table_failed(k.d, &member);
+    }
+    uint16_t near;
+    CHECK(dht_table_find(k.d, &member) != NULL, "membership says when a member is gone");
+    CHECK(dht_table_nearest(k.d, &member, &near, 1) == 0, "but nobody is told of it meanwhile");
+    kit_close(&k);
+}
+
+/* Members have no buckets; strangers give way to them, and they to nobody. */
+static void members_fill_the_table(void)
+{
+    struct dht_config c = kit_config();
+    struct kit k;
+    struct dht_contact who;
+    struct dht_id id;
+
+    c.peers_max = 40;
+    open_buckets(&k, &c);
+    for (uint32_t i = 0; i < 30; i++) {
+        who = kit_contact(kit_with_prefix(0, i));
+        id = kit_id(kit_with_prefix(0, i));
+        CHECK(dht_table_member(k.d, &who, &id), "more than DHT_K of one bucket");
+    }
+    for (uint32_t i = 0; i < 10; i++) {
+        heard(&k, kit_with_prefix(1, i));
+    }
+    CHECK(k.d->peers.count == 40 && k.d->members == 30, "full");
+    for (uint32_t i = 30; i < 40; i++) {
+        who = kit_contact(kit_with_prefix(0, i));
+        id = kit_id(kit_with_prefix(0, i));
+        CHECK(dht_table_member(k.d, &who, &id), "strangers give way");
+    }
+    who = kit_contact(kit_with_prefix(0, 40));
+    id = kit_id(kit_with_prefix(0, 40));
+    CHECK(!dht_table_member(k.d, &who, &id) && k.d->peers.count == 40 && k.d->members == 40, "members do not");
+    who = kit_contact(kit_with_prefix(0, 3));
+    id = kit_id(kit_with_prefix(0, 3));
+    CHECK(dht_table_member(k.d, &who, &id) && k.d->members == 40, "one that is known is known");
+    dht_table_remove(k.d, &id);
+    CHECK(k.d->peers.count == 39 && k.d->members == 39, "gone");
+    kit_close(&k);
+}
+
+static void one_network_has_its_share(void)
+{
+    struct dht_config c = kit_config();
+    struct kit k;
+
+    c.tuning.group_bucket = 2;
+    c.tuning.group_table = 5;
+    open_buckets(&k, &c);
+    for (uint32_t i = 0; i < 100; i++) {
+        struct dht_contact who = kit_contact(i);
+        struct dht_id id = kit_id(i);
+        who.at.ip[13] = 1;
+        who.at.ip[14] = 2;
+        who.at.ip[15] = (uint8_t)i;
+        dht_table_heard(k.d, &who, &id);
+    }
+    CHECK(k.d->peers.count == 5 && k.d->counters.poisoned == 95, "%u of one /24", k.d->peers.count);
+    heard(&k, 200);
+    CHECK(k.d->peers.count == 6, "another /24 has room");
+    kit_close(&k);
+}
+
+/* RFC 6298, section 2: the first sample, and what follows; never less than the floor nor more than the ceiling. */
+static void patience_follows_round_trips(void)
+{
+    struct kit k;
+    struct dht_id id = kit_id(0);
+
+    kit_open(&k, 2);
+    k.d->fx = &k.fx;
+    struct dht_peer *p = dht_table_find(k.d, &id);
+    CHECK(dht_table_timeout_us(k.d, NULL) == (uint64_t)k.d->tuning.timeout_ms * MS, "nothing is known");
+    dht_table_rtt(k.d, p, 50 * MS);
+    CHECK(dht_table_timeout_us(k.d, p) == 150 * MS, "srtt and four times its half");
+    CHECK(dht_table_timeout_us(k.d, NULL) == 150 * MS, "strangers are as others are");
+    for (int i = 0; i < 60; i++) {
+        dht_table_rtt(k.d, p, 50 * MS);
+    }
+    CHECK(dht_table_timeout_us(k.d, p) == 62500, "a steady path: a quarter more");
+    dht_table_rtt(k.d, p, 450 * MS);
+    CHECK(p->srtt_us > 99 * MS && p->srtt_us < 101 * MS && dht_table_timeout_us(k.d, p) > 480 * MS, "one late answer");
+    for (int i = 0; i < 60; i++) {
+        dht_table_rtt(k.d, p, 100);
+    }
+    CHECK(dht_table_timeout_us(k.d, p) == DHT_TIMEOUT_LEAST_US, "never less than the floor");
+    for (int i = 0; i < 60; i++) {
+        dht_table_rtt(k.d, p, 3600u * 1000 * MS);
+    }
+    CHECK(dht_table_timeout_us(k.d, p) == DHT_TIMEOUT_MOST_US, "nor more than the ceiling");
+    struct dht_contact other = kit_contact(1);
+    dht_core_rtt(k.d, &other.node, 0);
+    id = kit_id(1);
+    CHECK(dht_table_find(k.d, &id)->srtt_us == 0, "no round trip takes no time");
+    dht_core_rtt(k.d, &other.node, 7000);
+    CHECK(dht_table_find(k.d, &id)->srtt_us == 7000, "a prediction counts");
+    dht_table_rtt(k.d, dht_table_find(k.d, &id), 9000);
+    dht_core_rtt(k.d, &other.node, 7000);
+    CHECK(dht_table_find(k.d, &id)->srtt_us == 9000, "until one is measured");
+    kit_close(&k);
+}
+
+int main(void)
+{
+    living_buckets_are_the_models();
+    the_old_and_living_stay();
+    failures_end_a_place();
+    members_fill_the_table();
+    one_network_has_its_share();
+    patience_follows_round_trips();
+    return CHECK_RESULT();
+}
