@@ -10,8 +10,10 @@ if ! command -v dpkg-query >/dev/null; then
     exit 0
 fi
 missing=()
+architecture=$(dpkg --print-architecture)
 while read -r name group _; do
     case " $* " in *" $group "*) ;; *) continue ;; esac
+    case "$name" in */"$architecture") name=${name%/*} ;; */*) continue ;; esac
     status=$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null || true)
     [ "$status" = installed ] || missing+=("$name")
 done < <(grep -v -e '^#' -e '^$' "$list")

@@ -95,7 +95,8 @@ def test_missing_packages_are_named_without_root(place, short_dir):
         f.write(text)
     os.chmod(script, 0o755)
     with open(os.path.join(short_dir, "packages.txt"), "w", encoding="utf-8") as f:
-        f.write("# a list\ngcc build # here\nno-such-package-a build # not here\nno-such-b test # unasked\n")
+        f.write("# a list\ngcc build # here\nno-such-package-a build # not here\nno-such-b test # unasked\n"
+                "no-such-c/nowhere build # another architecture's\n")
     result = node.execute([script, "build"])
     assert result.status == 1
-    assert "missing: no-such-package-a\n" in result.err and "no-such-b" not in result.err, result
+    assert "missing: no-such-package-a\n" in result.err and "no-such-b" not in result.err and "no-such-c" not in result.err, result
