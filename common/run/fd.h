@@ -2,6 +2,7 @@
 #ifndef CELL_COMMON_RUN_FD_H
 #define CELL_COMMON_RUN_FD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -50,5 +51,9 @@ enum err fd_make_dirs(const char *path, mode_t mode) MUST_CHECK;
  * non-blocking. type: SOCK_STREAM or SOCK_SEQPACKET. ERR_LIMIT: the path is longer than sun_path;
  * ERR_EXISTS: the name is taken; ERR_DENIED, ERR_IO … */
 enum err fd_listen_unix(const char *path, int type, int backlog, int *ret_fd) MUST_CHECK;
+
+/* Remove the stream socket `path` if nobody listens there: whoever did was killed. False: somebody does, it is something
+ * else, or it could not be removed. Two who do this at one moment may both believe that they have the name. */
+bool fd_remove_dead_unix(const char *path);
 
 #endif

@@ -45,7 +45,6 @@ class Alone:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(20)
             wait.until(lambda: self.is_gone(process.pid), 20, "all of it ended")
-            shutil.rmtree(os.path.join(self.run, "default"), ignore_errors=True) # sockets: the supervisor's to remove, usually
 
     @staticmethod
     def is_gone(group):

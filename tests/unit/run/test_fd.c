@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -399,6 +400,24 @@ static void missing_directories_are_made(void)
     umask(022);
 }
 
+/* A process that was killed leaves the name of its socket; one that lives has it for itself. */
+static void a_dead_socket_gives_up_its_name(void)
+{
+    const char *path = scratch_path("socket");
+    int first = -1, second = -1;
+
+    REQUIRE(fd_listen_unix(path, SOCK_STREAM, 1, &first) == ERR_OK, "a socket");
+    CHECK(fd_listen_unix(path, SOCK_STREAM, 1, &second) == ERR_EXISTS && !fd_remove_dead_unix(path), "somebody listens there");
+    fd_close(&first);
+    CHECK(fd_listen_unix(path, SOCK_STREAM, 1, &second) == ERR_EXISTS, "nobody does, the name is taken");
+    CHECK(fd_remove_dead_unix(path) && !fd_remove_dead_unix(path), "and is given up, once");
+    CHECK(fd_listen_unix(path, SOCK_STREAM, 1, &second) == ERR_OK, "to the next one");
+    fd_close(&second);
+    REQUIRE(unlink(path) == 0, "the socket goes");
+    put_file("socket", "text", 4);
+    CHECK(!fd_remove_dead_unix(path) && access(path, F_OK) == 0, "a file is none of ours to remove");
+}
+
 static int make_without_right(void)
 {
     return (int)fd_make_dirs(scratch_path("m/no/right"), 0700);
@@ -418,6 +437,7 @@ int main(void)
     a_full_disk_leaves_the_old_content();
     a_directory_without_right_leaves_the_old_content();
     missing_directories_are_made();
+    a_dead_socket_gives_up_its_name();
     REQUIRE(fchmod(dir, 0755) == 0 && chmod(scratch_path("m"), 0555) == 0, "others may look in");
     CHECK(as_nobody(make_without_right) == ERR_DENIED, "no right to make a directory");
     REQUIRE(chmod(scratch_path("m"), 0700) == 0, "as before");
