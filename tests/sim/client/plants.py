@@ -99,7 +99,7 @@ PLANTS = {
         ("        ask->has_followed = true;", "        ask->has_followed = ev->now_ms == 0;")]),
     "hint-blind": ("client.c", "a hint leads past the breaker", [
         ("!ask->has_parts && breaker_admits(&ev->hint->breaker, ev->now_ms)", "!ask->has_parts"),
-        ("    ask->probe = breaker_enter(&to->breaker, now_ms);",
+        ("    ask->probe = ask->is_steady ? 0 : breaker_enter(&to->breaker, now_ms);",
          "    ask->probe = breaker_admits(&to->breaker, now_ms) ? breaker_enter(&to->breaker, now_ms) : 0;")]),
     "hint-ignored": ("client.c", "hints are not followed", [
         ("ev->e == ERR_NOT_LEADER && ev->hint != NULL", "ev->e == ERR_NOT_LEADER && false && ev->hint != NULL")]),
