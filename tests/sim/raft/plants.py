@@ -85,7 +85,7 @@ PLANTS = {
     "lease-while-handing-over": ("read.c", "34", "a lease goes on though leadership was offered", [
         ("r->transfer_to == 0 && !r->is_lease_broken &&", "r->transfer_to == 0 &&")]),
     "no-check-quorum": ("replicate.c", "7", "a leader that nobody answers leads on", [
-        ("> r->tuning.election_us) {\n        raft_election_follow(r, r->vote.term, 0);\n        return;\n    }", "> r->tuning.election_us * 1000) {\n        return;\n    }")]),
+        ("> r->tuning.election_us + raft_election_patience_us(r)) {\n        raft_election_follow(r, r->vote.term, 0);\n        return;\n    }", "> r->tuning.election_us * 1000) {\n        return;\n    }")]),
     "no-prevote": ("election.c", "5", "who comes back has a higher term", [
         ("    if (r->tuning.has_no_prevote) {", "    if (!r->tuning.has_no_prevote) {")]),
     "votes-though-it-hears": ("vote.c", "8", "who hears a leader votes for another", [
@@ -188,5 +188,5 @@ def program(finder, _file, args):
 
 
 if __name__ == "__main__":
-    sys.exit(plants.Garden(PLANTS, "raft", SOURCES, program, worlds=600, patience=60,
+    sys.exit(plants.Garden(PLANTS, "raft", SOURCES, program, worlds=1500, patience=60,
                            libraries=("-lm", "-ljansson", "-lsodium")).main())
