@@ -99,9 +99,16 @@ class Garden:
         parser.add_argument("--worlds", type=int, default=self.worlds)
         parser.add_argument("--jobs", type=int, default=2)
         parser.add_argument("--patience", type=int, default=self.patience, help="seconds for one bug")
+        parser.add_argument("--share", type=int, default=1, metavar="N",
+                            help="every Nth bug, others each day (UTC); of the rest only that its place is in the source")
         parser.add_argument("names", nargs="*", metavar="NAME")
         self.args = parser.parse_args()
         names = self.args.names or list(self.plants)
+        rest = []
+        if self.args.share > 1:
+            today = int(time.time() / 86400) % self.args.share
+            rest = [n for i, n in enumerate(names) if i % self.args.share != today]
+            names = names[today::self.args.share]
         sources = [os.path.relpath(p, self.args.root) for pattern in self.sources
                    for p in sorted(glob.glob(os.path.join(self.args.root, pattern)))]
         escaped = 0
@@ -113,6 +120,10 @@ class Garden:
                     lambda n: self.try_one(n, objects, scratch), names)):
                 print(f"{'caught ' if caught else 'ESCAPED'} {name}: {self.plants[name][2]}: {how} ({seconds:.1f} s)", flush=True)
                 escaped += not caught
+            for name in rest:
+                if self.plant(name, scratch) is None:
+                    print(f"ESCAPED {name}: its place in the source is gone or not the only one", flush=True)
+                    escaped += 1
         print(f"{len(names) - escaped} of {len(names)} planted bugs caught")
         return 1 if escaped else 0
 
