@@ -104,7 +104,7 @@ def test_slow_disks_are_borne(on_disks):
     with disk.meddled(node.pid("raft", slow), "fdatasync:delay_enter=200000"):
         assert pace(20) < 0.15, "the other two are a majority"
     with disk.meddled(node.pid("raft", leads), "fdatasync:delay_enter=200000"):
-        assert 0.01 < pace(8) < 1.5
+        assert pace(8) < 1.5, "the two others are a majority of disks"
         assert role(node, leads) == "leader" and pb.first(status(node, leads), 5) == term, "no election"
     wait_level(node)
 
