@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/clock.h"
 #include "cli/place.h"
 #include "cli/resolve.h"
 
 enum {
+    PAUSE_MS = 20,    /* between looks whether it is back */
     START_MS = 30000, /* for a cell that starts on demand to be ready */
 };
 
@@ -173,20 +175,54 @@ static int look_here(struct cli *cli, struct cli_ask *ask, const char *name, boo
     return CLI_DONE;
 }
 
-/* Whether the manifest has it; an answer that says nothing of that counts as yes. */
-static bool is_known(struct cli_ask *ask, const char *name)
+enum standing {
+    STANDS_NOWHERE, /* the manifest does not have it                     */
+    STANDS_STILL,   /* stopped, or given up: nobody starts it by himself */
+    STANDS_SOON,    /* it starts, will be started again, or has been just now */
+};
+
+static bool is_coming(const char *state)
+{
+    return strcmp(state, "booting") == 0 || strcmp(state, "listening") == 0 || strcmp(state, "failed") == 0 ||
+           strcmp(state, "ready") == 0;
+}
+
+/* How it stands with what is not ready; an answer that says nothing of that counts as "still". */
+static enum standing standing_of(struct cli_ask *ask, const char *name)
 {
     Cell__Nucleus__StatusRequest request = CELL__NUCLEUS__STATUS_REQUEST__INIT;
     char text[SP_TEXT_SIZE] = "";
     ProtobufCMessage *message = NULL;
+    enum standing standing = STANDS_STILL;
 
     request.target = (char *)name;
     enum err e = cli_ask_try(ask, &cell__nucleus__nucleus__descriptor, "Status", CELL__NUCLEUS__OP__OP_STATUS,
                              &request.base, CLI_DEADLINE_MS, &message, text);
-    if (e == ERR_OK) {
-        cli_ask_free(message);
+    if (e != ERR_OK) {
+        return e == ERR_NOT_FOUND ? STANDS_NOWHERE : STANDS_STILL;
     }
-    return e != ERR_NOT_FOUND;
+    const Cell__Nucleus__StatusReply *reply = (const Cell__Nucleus__StatusReply *)message;
+    for (size_t i = 0; i < reply->n_cells; i++) {
+        standing = is_coming(reply->cells[i]->state) ? STANDS_SOON : standing;
+    }
+    cli_ask_free(message);
+    return standing;
+}
+
+/* Who was just killed is back in a moment: a person who asks then need not ask twice. */
+static int wait_for(struct cli *cli, struct cli_ask *ask, const char *name, enum standing *ret_standing, struct cli_target *ret)
+{
+    uint64_t end_ms = cli_clock_ms() + CLI_DEADLINE_MS;
+    bool on_demand;
+    int status = CLI_DONE;
+
+    *ret_standing = standing_of(ask, name);
+    while (*ret_standing == STANDS_SOON && status == CLI_DONE && ret->endpoint[0] == '\0' && cli_clock_ms() < end_ms) {
+        cli_clock_pause(PAUSE_MS);
+        status = look_here(cli, ask, name, &on_demand, ret);
+        *ret_standing = standing_of(ask, name);
+    }
+    return status;
 }
 
 static int unknown(struct cli *cli, const struct name_ref *ref, const char *name)
@@ -213,8 +249,12 @@ static int resolve(struct cli *cli, struct cli_ask *ask, const struct name_ref *
             status = look_here(cli, ask, name, &on_demand, ret);
         }
     }
+    enum standing standing = STANDS_STILL;
     if (status == CLI_DONE && ret->endpoint[0] == '\0') {
-        status = is_known(ask, name) ? not_running(cli, name) : unknown(cli, ref, name);
+        status = wait_for(cli, ask, name, &standing, ret);
+    }
+    if (status == CLI_DONE && ret->endpoint[0] == '\0') {
+        status = standing == STANDS_NOWHERE ? unknown(cli, ref, name) : not_running(cli, name);
     }
     return status;
 }

@@ -15,7 +15,8 @@ struct cli_target {
 };
 
 /* Find a live instance for `ref`: the named one, or the best of the cell. Asks the nucleus; without
- * one looks for socket files, so that cells can still be examined when the nucleus is gone.
+ * one looks for socket files, so that cells can still be examined when the nucleus is gone. One that starts, or is about to
+ * be started again, is waited for, CLI_DEADLINE_MS at most.
  * CLI_FAILED or CLI_USAGE after saying why. */
 int cli_target_find(struct cli *cli, const struct name_ref *ref, struct cli_target *ret) MUST_CHECK;
 
