@@ -10,8 +10,6 @@
 #include "cli/target.h"
 #include "common/base/bytes.h"
 
-enum { RETRY_MS = 50 };
-
 static int connect_to(struct cli_raft *r, const char *who)
 {
     struct cli_target target;
@@ -58,7 +56,7 @@ static int follow(struct cli_raft *r, const char *leader)
     if (!cli_target_socket(r->cli, &ref, &target) ||
         cli_ask_connect(r->cli, target.who, target.endpoint, &r->ask) != ERR_OK) {
         r->ask.fd = -1;
-        cli_clock_pause(RETRY_MS);
+        cli_clock_pause(CLI_RAFT_RETRY_MS);
     }
     return CLI_DONE;
 }
@@ -77,7 +75,7 @@ int cli_raft_ask(struct cli_raft *r, const char *method, uint32_t number, const 
         if (*leader != '\0') {
             status = follow(r, leader);
         } else if (now_ms != 0) {
-            cli_clock_pause(RETRY_MS);
+            cli_clock_pause(CLI_RAFT_RETRY_MS);
         }
         if (status == CLI_DONE && r->ask.fd < 0) {
             status = connect_to(r, at != NULL ? at : "raft");

@@ -6,6 +6,8 @@
 #include "cli/emit.h"
 #include "proto/raft.pb-c.h"
 
+enum { CLI_RAFT_RETRY_MS = 50 }; /* between questions while nobody leads */
+
 int cli_raft_run(struct cli *cli);
 
 /* ---- for the files of this command ----------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/clock.h"
 #include "cli/paint.h"
 #include "cli/raft.h"
 #include "cli/view.h"
@@ -108,11 +109,37 @@ static int print_members(struct cli *cli, Cell__Raft__Member **members, size_t c
     return print_table(cli, &t);
 }
 
-int cli_raft_members(struct cli_raft *r)
+static bool has_leader(const Cell__Raft__MembersReply *reply)
+{
+    bool is_led = false;
+
+    for (size_t i = 0; i < reply->n_members; i++) {
+        is_led |= reply->members[i]->is_leader;
+    }
+    return is_led;
+}
+
+/* Members that have just started are asked until one of them leads, within the time of a question; then, and of a certain
+ * member (--at), what it knows is good enough: whoever has lost most of them wants to see that. */
+static int ask_members(struct cli_raft *r, ProtobufCMessage **ret)
 {
     Cell__Raft__MembersRequest ask = CELL__RAFT__MEMBERS_REQUEST__INIT;
+    uint64_t end_ms = cli_clock_ms() + r->timeout_ms;
+    bool is_one = cli_args_value(r->cli, "at") != NULL;
+    int status = cli_raft_ask(r, "Members", CELL__RAFT__OP__OP_MEMBERS, &ask.base, ret);
+
+    while (status == CLI_DONE && !is_one && !has_leader((const Cell__Raft__MembersReply *)*ret) && cli_clock_ms() < end_ms) {
+        cli_ask_free(*ret);
+        cli_clock_pause(CLI_RAFT_RETRY_MS);
+        status = cli_raft_ask(r, "Members", CELL__RAFT__OP__OP_MEMBERS, &ask.base, ret);
+    }
+    return status;
+}
+
+int cli_raft_members(struct cli_raft *r)
+{
     ProtobufCMessage *message;
-    int status = cli_raft_ask(r, "Members", CELL__RAFT__OP__OP_MEMBERS, &ask.base, &message);
+    int status = ask_members(r, &message);
 
     if (status != CLI_DONE) {
         return status;
@@ -122,6 +149,11 @@ int cli_raft_members(struct cli_raft *r)
         status = cli_emit_message(r->cli, message);
     } else {
         status = print_members(r->cli, reply->members, reply->n_members);
+        if (reply->n_members == 0) {
+            cli_fail_note("it belongs to no cluster yet: most of the peers in its configuration must be there");
+        } else if (!has_leader(reply)) {
+            cli_fail_note("nobody leads, as far as it knows");
+        }
         if (reply->is_changing) {
             cli_fail_note("a change of members is going on");
         }
