@@ -15,7 +15,7 @@ struct testcell {
     uint64_t *items;
     size_t item_count;
     int list_fd;  /* items, as they stand in the state directory */
-    uint64_t parts, part_us, cancels, cancel_us, expired, echo_count;
+    uint64_t parts, part_us, cancels, cancel_us, expired, echo_count, heard;
     bool has_stopped;
 };
 

@@ -122,6 +122,7 @@ static void on_part(void *context, const struct ProtobufCMessage *message)
     const Cell__Testcell__StreamReply *part = (const Cell__Testcell__StreamReply *)message;
 
     o->parts++;
+    a->cell->heard++;
     o->out_of_order = o->out_of_order || part->number != o->parts || part->last;
     if (a->want.cancel_parts != 0 && o->parts == a->want.cancel_parts) {
         cancel_one(one);

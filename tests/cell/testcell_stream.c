@@ -124,6 +124,7 @@ enum err testcell_counts(void *state, struct cell_call *call, const void *reques
     reply.cancels = t->cancels;
     reply.cancel_us = t->cancel_us;
     reply.expired = t->expired;
+    reply.heard = t->heard;
     return cell_reply(call, &reply);
 }
 
