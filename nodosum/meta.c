@@ -227,7 +227,7 @@ bool nodosum_meta_is_stale(const struct nodosum_meta *told, const struct nodosum
                (uint32_t)NODOSUM_META_STALE_LOAD * true_now->cores;
 }
 
-uint64_t nodosum_meta_gap_ms(uint32_t living)
+uint64_t nodosum_meta_gap_ms(uint32_t living, uint32_t least_ms)
 {
-    return NODOSUM_META_GAP_MS + (uint64_t)living * NODOSUM_META_GAP_EACH_MS;
+    return least_ms + (uint64_t)living * NODOSUM_META_EACH_MS;
 }

@@ -17,9 +17,10 @@ enum {
     NODOSUM_META_VALUE_MAX = 64,   /* characters of a label's value                                   */
     NODOSUM_META_STALE_PARTS = 16, /* a change of memory by a sixteenth of all, or …                  */
     NODOSUM_META_STALE_LOAD = 25,  /* … of load by a quarter of a core, in hundredths, is worth telling */
-    NODOSUM_META_GAP_MS = 10000,   /* between two tellings of it: load is a mean of a minute, …         */
-    NODOSUM_META_GAP_EACH_MS = 250, /* … and for each living member: however many they are, and however
-                                     * restless, four of these a second                                 */
+    NODOSUM_META_LOAD_MS = 10000,  /* between two tellings of load and memory: a mean of a minute, …    */
+    NODOSUM_META_PLACE_MS = 1000,  /* … of where it is, …                                               */
+    NODOSUM_META_EACH_MS = 250,    /* … and for each living member on top: however many they are, and
+                                    * however restless, four of these a second                          */
 };
 
 enum nodosum_arch {
@@ -70,7 +71,8 @@ void nodosum_meta_keys(const uint8_t *bytes, size_t size, uint32_t *ret_epoch, u
 /* Whether what was `told` is too far from what is `true_now` to be left so. */
 bool nodosum_meta_is_stale(const struct nodosum_meta *told, const struct nodosum_meta *true_now);
 
-/* How long after telling load and memory they are not told again, in a cluster of `living` members, in ms. */
-uint64_t nodosum_meta_gap_ms(uint32_t living);
+/* How long after what may wait was told it is not told again, in a cluster of `living` members, in ms. least_ms:
+ * NODOSUM_META_LOAD_MS or NODOSUM_META_PLACE_MS. A telling costs every member about four packets. */
+uint64_t nodosum_meta_gap_ms(uint32_t living, uint32_t least_ms);
 
 #endif

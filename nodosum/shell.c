@@ -129,9 +129,8 @@ static void keep_incarnation(struct nodosum_shell *s)
 
 static uint64_t place_due_ms(const struct nodosum_shell *s)
 {
-    uint64_t gap_ms = (uint64_t)nodosum_core_living(s->core) * NODOSUM_SHELL_PLACE_EACH_MS;
+    uint64_t gap_ms = nodosum_meta_gap_ms(nodosum_core_living(s->core), NODOSUM_META_PLACE_MS);
 
-    gap_ms = gap_ms > NODOSUM_SHELL_PLACE_MS ? gap_ms : NODOSUM_SHELL_PLACE_MS;
     return s->placed_ms == 0 ? 0 : s->placed_ms + gap_ms;
 }
 
@@ -191,7 +190,7 @@ static void look_at_machine(struct nodosum_shell *s, uint64_t now_us)
     s->measure_ms = now_us / US + NODOSUM_SHELL_MEASURE_MS;
     if (nodosum_measure_now(&now) == ERR_OK && nodosum_meta_is_stale(&s->meta, &now)) {
         tell_meta(s, now_us, &now);
-        s->measure_ms = now_us / US + nodosum_meta_gap_ms(nodosum_core_living(s->core));
+        s->measure_ms = now_us / US + nodosum_meta_gap_ms(nodosum_core_living(s->core), NODOSUM_META_LOAD_MS);
     }
 }
 

@@ -16,8 +16,6 @@ enum {
     NODOSUM_SHELL_RTTS_MAX = 1024,      /* round trips kept for whoever asks late: some minutes of them      */
     NODOSUM_SHELL_MEASURE_MS = 10000,   /* between looks at the machine                                       */
     NODOSUM_SHELL_LOOK_MS = 2000,       /* between looks whether this node's address is another now           */
-    NODOSUM_SHELL_PLACE_MS = 1000,      /* between two tellings of where this node is …                       */
-    NODOSUM_SHELL_PLACE_EACH_MS = 20,   /* … and for each member, if that is more                             */
     NODOSUM_SHELL_FOUND_MAX = 32,       /* seeds known at once, of every source                               */
 };
 
