@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,14 +25,7 @@ enum err datapath_control_open(struct datapath_control *c, const char *path)
     c->fd = -1;
     (void)snprintf(directory, sizeof directory, "%.*s", (int)(slash - path), path);
     enum err e = slash == path ? ERR_OK : fd_make_dirs(directory, 0755);
-    if (e != ERR_OK) {
-        return e;
-    }
-    (void)unlink(path); /* of a process that was killed: nobody can listen there any more */
-    mode_t mask = umask(0177);
-    e = fd_listen_unix(path, SOCK_STREAM, BACKLOG, &c->fd);
-    (void)umask(mask);
-    return e;
+    return e == ERR_OK ? fd_relisten_unix(path, BACKLOG, &c->fd) : e;
 }
 
 /* ---- callers ---------------------------------------------------------------------------------------- */

@@ -394,10 +394,7 @@ static enum err sp_wire_listen(struct door *door, const char *path, int fd, size
 
     assert(c->listener_count < DOOR_MAX); /* as many as callers */
     if (own < 0) {
-        enum err e = fd_listen_unix(path, SOCK_STREAM, SOMAXCONN, &own);
-        if (e == ERR_EXISTS && fd_remove_dead_unix(path)) { /* of a process before this one, which was killed */
-            e = fd_listen_unix(path, SOCK_STREAM, SOMAXCONN, &own);
-        }
+        enum err e = fd_relisten_unix(path, SOMAXCONN, &own);
         if (e != ERR_OK) {
             log_error("DOOR-BIND", "path=%s error=%s", path, err_name(e));
             return e;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -255,16 +256,26 @@ enum err fd_listen_unix(const char *path, int type, int backlog, int *ret_fd)
     return ERR_OK;
 }
 
-bool fd_remove_dead_unix(const char *path)
+/* path: no longer than sun_path has room for. */
+static bool is_dead(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct stat st;
 
-    if (strlen(path) >= sizeof address.sun_path || lstat(path, &st) != 0 || !S_ISSOCK(st.st_mode)) {
+    if (lstat(path, &st) != 0 || !S_ISSOCK(st.st_mode)) {
         return false;
     }
     memcpy(address.sun_path, path, strlen(path) + 1);
     AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool is_dead = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) != 0 && errno == ECONNREFUSED;
-    return is_dead && unlink(path) == 0;
+    return fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) != 0 && errno == ECONNREFUSED;
+}
+
+enum err fd_relisten_unix(const char *path, int backlog, int *ret_fd)
+{
+    enum err e = fd_listen_unix(path, SOCK_STREAM, backlog, ret_fd);
+
+    if (e == ERR_EXISTS && is_dead(path) && unlink(path) == 0) {
+        e = fd_listen_unix(path, SOCK_STREAM, backlog, ret_fd);
+    }
+    return e;
 }

@@ -2,7 +2,6 @@
 #ifndef CELL_COMMON_RUN_FD_H
 #define CELL_COMMON_RUN_FD_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -52,8 +51,9 @@ enum err fd_make_dirs(const char *path, mode_t mode) MUST_CHECK;
  * ERR_EXISTS: the name is taken; ERR_DENIED, ERR_IO … */
 enum err fd_listen_unix(const char *path, int type, int backlog, int *ret_fd) MUST_CHECK;
 
-/* Remove the stream socket `path` if nobody listens there: whoever did was killed. False: somebody does, it is something
- * else, or it could not be removed. Two who do this at one moment may both believe that they have the name. */
-bool fd_remove_dead_unix(const char *path);
+/* The same for a stream socket whose name may still be there from a process that was killed: it is taken over if nobody
+ * listens at it. ERR_EXISTS: somebody does, or it is no socket. Two who do this at one moment may both believe that they have
+ * the name. */
+enum err fd_relisten_unix(const char *path, int backlog, int *ret_fd) MUST_CHECK;
 
 #endif
