@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -189,12 +190,21 @@ static void on_udp(void *context, unsigned bits)
 
 /* ---- life ------------------------------------------------------------------------------------------- */
 
-/* A small file that nobody else may read. */
+/* A small file that nobody else may read or write: what is looked at is what is opened. */
 static enum err read_secret(const char *path, void *ret, size_t room, size_t *ret_size)
 {
-    AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe there must not hang */
 
-    return fd < 0 ? err_from_errno(errno) : fd_read_all(fd, ret, room, ret_size);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        return err_from_errno(errno);
+    }
+    if (!S_ISREG(st.st_mode) || (st.st_mode & (S_IRWXG | S_IRWXO)) != 0 || (st.st_uid != geteuid() && st.st_uid != 0)) {
+        log_error("DATAPATH-SECRET-OPEN", "file=%s mode=%04o user=%u reason=\"not a file of this user that nobody else may read: "
+                  "chmod go= it, and make another key if others could\"", path, st.st_mode & 07777u, (unsigned)st.st_uid);
+        return ERR_DENIED;
+    }
+    return fd_read_all(fd, ret, room, ret_size);
 }
 
 static enum err load_key(const char *path, uint8_t ret[32])

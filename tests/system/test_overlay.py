@@ -5,6 +5,7 @@ Longer by a setting: CELL_TEST_OVERLAY=long renews sessions under traffic and le
 import base64
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -271,6 +272,26 @@ def test_it_holds_nothing(lab):
     for secret in (ours.key, open(lab.psk, encoding="utf-8").read().strip()):
         raw = base64.b64decode(secret)
         assert all(form not in text for form in (secret, raw.hex(), secret[:12], raw.hex()[:12]))
+
+
+def test_a_key_that_others_may_read_is_refused(lab):
+    for name, others in ((lab.ours.key_file, 0o640), (lab.psk, 0o604)):
+        os.chmod(name, others)
+        with pytest.raises(AssertionError, match=f"DATAPATH-SECRET-OPEN.*file={name} mode=0{others:o}"):
+            lab.start_ours(psk=lab.psk)
+        os.chmod(name, 0o600)
+    lab.start_ours(psk=lab.psk)
+
+
+def test_the_control_socket_of_another_is_left_alone(lab):
+    path = f"/var/run/wireguard/{lab.ours.interface}.sock"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(path)
+        other.listen()
+        with pytest.raises(AssertionError, match="DATAPATH-CONTROL-OPEN.*EXISTS"):
+            lab.start_ours()
+    lab.start_ours() # it was killed: its name is free
 
 
 def test_it_ends_with_its_interface(lab):
