@@ -31,6 +31,7 @@ static const struct {
     {"lease already exists", ERR_EXISTS, "a lease of this number exists"},
     {"too large lease TTL", ERR_INVALID, NULL},
     {"too many operations", ERR_LIMIT, NULL},
+    {"too many requests", ERR_LIMIT, NULL},
     {"duplicate key", ERR_INVALID, "a key is changed twice by one branch"},
     {"request is too large", ERR_LIMIT, NULL},
     {"database space exceeded", ERR_LIMIT, "etcd is full: compact, defragment, and disarm its alarm"},
@@ -51,8 +52,6 @@ static enum err error_of_code(uint32_t grpc)
         return ERR_EXISTS;
     case GRPC_PERMISSION_DENIED:
         return ERR_DENIED;
-    case GRPC_RESOURCE_EXHAUSTED:
-        return ERR_LIMIT;
     case GRPC_FAILED_PRECONDITION:
         return ERR_PRECONDITION;
     case GRPC_OUT_OF_RANGE:
@@ -66,6 +65,7 @@ static enum err error_of_code(uint32_t grpc)
     case GRPC_CANCELLED:
     case GRPC_UNKNOWN:
     case GRPC_ABORTED:
+    case GRPC_RESOURCE_EXHAUSTED: /* also an answer that was too large: of something that was done. LIMIT would deny that */
     case GRPC_INTERNAL:
     case GRPC_DATA_LOSS:
         break;

@@ -528,6 +528,22 @@ def test_an_etcd_that_stands_still_is_a_timeout(make_node, make_etcd):
     store.node.wait_until(lambda: store.reply(GET, [(1, b"k")], deadline_ms=1000).status == OK, 10, "it goes on")
 
 
+def test_an_etcd_that_dies_while_it_is_asked_may_have_done_it(make_node, make_etcd):
+    """A write that it had got is not known, and is not asked twice. A read may be: then nobody is there."""
+    etcd = make_etcd()
+    store = store_on(make_node, etcd)
+    store.put(b"k", b"v")
+    for operation, fields, statuses in ((PUT, [(1, b"k"), (2, b"w")], {PEER_DEAD}), (GET, [(1, b"k")], {PEER_DEAD, UNAVAILABLE})):
+        etcd.kill(0, signal.SIGSTOP) # its kernel takes the question, it does not
+        killer = threading.Timer(0.5, etcd.kill)
+        killer.start()
+        reply = store.reply(operation, fields)
+        killer.join()
+        assert reply.status in statuses, (operation, reply)
+        etcd.start()
+        store.node.wait_until(lambda: store.reply(GET, [(1, b"k")], deadline_ms=1000).status == OK, 10, "it goes on")
+
+
 def test_a_watch_goes_on_over_a_restart_of_etcd(make_node, make_etcd):
     etcd = make_etcd()
     store = store_on(make_node, etcd)
