@@ -13,7 +13,7 @@ import pytest
 
 from support import pb
 from support.mesh import Mesh
-from test_calls import ASK, ask
+from test_calls import ASK, DENIED, ask
 
 LINKS = 1000
 ECHO, POUR, DRINK = 20000, 20011, 20012
@@ -134,6 +134,20 @@ def test_an_export_is_for_the_nodes_it_names(make_node, build):
     """GW-2: per-node authorisation."""
     two = Two(make_node, build, exports=({"cell": "callee", "nodes": ["c"]},))
     assert ask(two.a, "callee@b")[0] == "DENIED"
+
+
+def test_an_export_is_for_the_cells_it_names(make_node, build):
+    """GW-1: of a node that may ask, these cells alone; not its operator, nor who says that he is one of them."""
+    two = Two(make_node, build, exports=({"cell": "callee", "nodes": ["a"], "callers": ["caller"]},
+                                         {"cell": "hidden", "nodes": ["a"], "callers": ["somebody"]}),
+              may_call=("callee@b.*", "hidden@b.*"))
+    assert ask(two.a, "callee@b")[0] == "OK"
+    assert ask(two.a, "hidden@b")[0] == "DENIED"
+    assert error_of(two.a, "call", "callee@b.Echo")["code"] == "DENIED"
+    lie = pb.encode([(1, 1), (2, ECHO), (3, 5000), (9, "callee@b"), (11, "default/caller"), (12, "a")])
+    with two.a.client("gateway") as client:
+        (reply,) = client.call_many([lie])
+    assert reply.status == DENIED, reply
 
 
 def test_a_cell_needs_the_right_to_leave_its_node(make_node, build):
