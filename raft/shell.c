@@ -466,6 +466,10 @@ void raft_shell_tick(void *state, uint64_t now_ms)
     raft_found_join(s, now_ms);
     bool has_more = turn(s, now_ms) && turn(s, now_ms);
     raft_peers_flush(s, now_ms);
+    if (s->hands_over && !raft_core_view(s->core).is_transferring) {
+        s->hands_over = false;
+        raft_peers_end(s);
+    }
     if (has_more) {
         raft_shell_hurry(s);
     }
@@ -671,16 +675,22 @@ enum err raft_shell_start(struct cell *cell, void *state)
     return is_fresh ? raft_found_begin(s) : raft_shell_begin(s);
 }
 
-/* Told to end: whoever leads hands over first, so that nobody has to notice that it is gone. */
+/* Told to end: whoever leads hands over first, so that nobody has to notice that it is gone. Until that has come to an
+ * end, well or not, members are spoken with as before: a link that closes is a sign to them to look for a leader by
+ * themselves, and the word to lead would be lost among that. */
 void raft_shell_drain(void *state)
 {
     struct raft_shell *s = state;
 
+    s->is_draining = true;
     if (s->core != NULL && raft_core_view(s->core).role == RAFT_LEADER) {
         (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_TRANSFER});
+        s->hands_over = raft_core_view(s->core).is_transferring;
         raft_shell_tick(s, loop_now_ms());
     }
-    raft_peers_end(s); /* requests that only wait for this */
+    if (!s->hands_over) {
+        raft_peers_end(s);
+    }
 }
 
 void raft_shell_stop(void *state)
