@@ -111,7 +111,7 @@ struct dht_wish {
 struct dht_call {
     uint32_t txn; /* 0: free */
     enum dht_packet_kind kind;
-    bool has_node, is_slow;
+    bool has_node, is_slow, is_first; /* first: it made the acquaintance */
     uint8_t attempts;
     uint16_t wish, serial; /* DHT_NOTHING: the core's own */
     struct dht_contact to;
