@@ -57,6 +57,7 @@ bool dht_circle_heard(struct dht_circle *c, const struct dht_node *node)
     }
     m->is_in = true;
     c->in++;
+    c->due_us = c->in == c->count ? UINT64_MAX : c->due_us;
     return true;
 }
 

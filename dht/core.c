@@ -117,7 +117,7 @@ enum err dht_core_init(void *memory, const struct dht_config *config, uint64_t n
     memcpy(d->secret, config->secret, sizeof d->secret);
     d->tuning = config->tuning;
     rng_init(&d->rng, config->seed);
-    d->now_us = now_us;
+    d->now_us = d->born_us = now_us;
     d->verify = config->verify;
     d->verify_context = config->verify_context;
     d->peers_max = config->peers_max;

@@ -149,7 +149,7 @@ struct dht {
     uint8_t secret[DHT_SECRET_SIZE];
     struct dht_tuning tuning;
     struct rng rng;
-    uint64_t now_us, wall_s;
+    uint64_t now_us, wall_s, born_us;
     struct dht_effects *fx;
     struct dht_counters counters;
     dht_verify *verify;
