@@ -300,10 +300,11 @@ const struct cli_command cli_commands[] = {
     {
         .name = "overlay",
         .summary = "the encrypted overlay: its state, its peers",
-        .about = "status; peers; add KEY [PREFIX ...], or change a peer of that key; rm KEY. Keys are in base64, as `wg` "
-                 "writes them; a PREFIX is the peer's alone from then on. What is added here is gone after a restart: what "
-                 "lasts stands in the manifest.",
-        .params = {{"WHAT", "status, peers, add, rm", CLI_ANY, false, false},
+        .about = "up, down: its cell runs or does not, and its interface with it; status; peers; add KEY [PREFIX ...], or "
+                 "change a peer of that key; rm KEY. Keys are in base64, as `wg` writes them; a PREFIX is the peer's alone "
+                 "from then on. What is added or removed here outlives restarts, but peers of the manifest are as they "
+                 "stand there after each.",
+        .params = {{"WHAT", "up, down, status, peers, add, rm", CLI_ANY, false, false},
                    {"ARG", "what it needs", CLI_ANY, true, true}},
         .options = {{"endpoint", 0, "HOST:PORT", "add: where the peer is, in numbers; without, it calls", CLI_ANY},
                     {"keepalive", 0, "SECONDS", "add: keep the way to it open", CLI_ANY}},
