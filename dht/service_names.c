@@ -104,7 +104,7 @@ enum err dht_service_announce(void *state, struct cell_call *call, const void *r
 
     if (e == ERR_OK && !s->has_address) {
         cell_call_explain(call, "where others reach this node is not known yet: set advertise, or run nodosum");
-        e = ERR_UNAVAILABLE;
+        e = ERR_PRECONDITION;
     }
     for (size_t i = 0; e == ERR_OK && i < ask->n_cells; i++) {
         e = ask->cells[i]->ready > 0 ? offer_one(s, ask, ask->cells[i], now_us) : ERR_OK;

@@ -4,7 +4,7 @@ import time
 
 from support import nodosums, pb, sp
 
-PORT = 7403
+SLACK = float(os.environ.get("CELL_TEST_SLACK", "2")) # seconds of a loaded machine
 MAY_CALL = ["nodosum.Members", "nodosum.Watch"]
 PUT, GET, STATS, LOOKUP, ANNOUNCE, FIND = 400, 401, 403, 404, 406, 407
 
@@ -200,7 +200,7 @@ def cells_are_found_by_name(five):
     assert offer(one, [("lab/thing", 2), ("other", 1), ("none", 0)]).status == sp.OK
     three.wait_until(lambda: found(three, "lab/thing") == {"node-1": 2}, 5, "it is found")
     took = time.monotonic() - begin
-    assert took < 1, took
+    assert took < 1 + SLACK, took
     assert offer(two, [("lab/thing", 1)]).status == sp.OK
     three.wait_until(lambda: found(three, "lab/thing") == {"node-1": 2, "node-2": 1}, 5, "both are found")
     assert found(three, "none") == {} and found(three, "lab/thin") == {}
