@@ -33,6 +33,7 @@ struct shape {
     int options;              /* words                           */
     const uint8_t *chain;     /* extension headers, in order     */
     size_t chained;
+    uint8_t longer;           /* what each says of its length    */
     uint8_t protocol;         /* 0: UDP                          */
     uint16_t fragment;        /* of IPv4; or of a fragment header in the chain */
     int total, udp;           /* added to the lengths            */
@@ -70,9 +71,19 @@ static void put_address(bool is_v6, uint8_t last)
     }
 }
 
+static size_t extension_size(const struct shape *s, size_t i)
+{
+    return s->chain[i] == 44 ? 8 : s->chain[i] == 51 ? (s->longer + 2) * 4u : (s->longer + 1) * 8u;
+}
+
 static size_t chain_size(const struct shape *s)
 {
-    return s->chained * 8;
+    size_t size = 0;
+
+    for (size_t i = 0; i < s->chained; i++) {
+        size += extension_size(s, i);
+    }
+    return size;
 }
 
 static void put_v4(const struct shape *s, uint32_t inside)
@@ -100,11 +111,11 @@ static void put_v6(const struct shape *s, uint32_t inside)
     put_address(true, s->from != 0 ? s->from : 9);
     put_address(true, s->to != 0 ? s->to : 1);
     for (size_t i = 0; i < s->chained; i++) {
-        put((uint8_t[8]){i + 1 < s->chained ? s->chain[i + 1] : last}, 8);
+        uint8_t extension[64] = {i + 1 < s->chained ? s->chain[i + 1] : last, s->longer};
         if (s->chain[i] == 44) {
-            frame[frame_size - 6] = (uint8_t)(s->fragment >> 8);
-            frame[frame_size - 5] = (uint8_t)s->fragment;
+            memcpy(extension, (uint8_t[]){extension[0], 0, (uint8_t)(s->fragment >> 8), (uint8_t)s->fragment}, 4);
         }
+        put(extension, extension_size(s, i));
     }
 }
 
@@ -213,7 +224,7 @@ static int modelled(void)
 }
 
 static const uint8_t hop[] = {0}, cut_up[] = {44}, deepest[] = {0, 43, 60, 0, 43, 60, 0, 60},
-                     too_deep[] = {0, 43, 60, 0, 43, 60, 0, 60, 60};
+                     proven[] = {60, 51}, too_deep[] = {0, 43, 60, 0, 43, 60, 0, 60, 60};
 
 #define DATA_OF(n) .type = 4, .id = ALIVE, .size = (n)
 #define INITIATION .type = 1, .size = 148
@@ -254,6 +265,8 @@ static const struct {
     {{DATA_OF(64), .is_v6 = true}, DATAPATH_SHIELD_DATA, "IPv6"},
     {{INITIATION, .is_v6 = true}, DATAPATH_SHIELD_INITIATION, "a handshake on IPv6"},
     {{DATA_OF(64), .is_v6 = true, .chain = hop, .chained = 1}, DATAPATH_SHIELD_DATA, "behind options of IPv6"},
+    {{DATA_OF(64), .is_v6 = true, .chain = deepest, .chained = 3, .longer = 2}, DATAPATH_SHIELD_DATA, "behind longer ones"},
+    {{DATA_OF(64), .is_v6 = true, .chain = proven, .chained = 2, .longer = 4}, DATAPATH_SHIELD_DATA, "behind authentication"},
     {{.type = 4, .id = DEAD, .size = 64, .is_v6 = true, .chain = deepest, .chained = 8}, DATAPATH_SHIELD_INDEX,
      "behind all headers that are followed"},
     {{.type = 4, .id = DEAD, .size = 64, .is_v6 = true, .chain = too_deep, .chained = 9}, DATAPATH_SHIELD_UNREAD,
