@@ -440,6 +440,8 @@ static void many_datagrams_in_one_buffer(void)
     memcpy(frame + frame_size - 64, (uint32_t[]){4, DEAD}, 8);
     memcpy(frame + frame_size - 63, (uint32_t[]){4, ALIVE}, 8);
     CHECK(judged(DATAPATH_SHIELD_TC, &three) == DATAPATH_SHIELD_INDEX, "what looks like one elsewhere is none");
+    memcpy(frame + frame_size - 64, (uint32_t[]){5, ALIVE}, 8);
+    CHECK(judged(DATAPATH_SHIELD_TC, &three) == DATAPATH_SHIELD_INDEX, "of no kind that has an id there");
     s = (struct shape){.type = 1, .size = 148 * 3, .from = 50};
     build(&s);
     CHECK(judged(DATAPATH_SHIELD_TC, NULL) == DATAPATH_SHIELD_KIND, "by itself it is too long for a handshake");
