@@ -335,6 +335,55 @@ def test_a_member_far_behind_gets_a_snapshot(make_node):
     wait_level(node)
 
 
+def flip(path, at):
+    """One bit of a file."""
+    with open(path, "r+b") as f:
+        f.seek(at)
+        byte = f.read(1)[0]
+        f.seek(at)
+        f.write(bytes([byte ^ 4]))
+
+
+def snapshots(node, instance, prefix=""):
+    return sorted(glob.glob(os.path.join(directory(node, instance), prefix + "snapshot-" + "?" * 16)))
+
+
+def test_a_rotten_snapshot_is_replaced(make_node):
+    """Scenario 52, of snapshots: a member that finds its own rotten at the start goes on without what it lost, and without a
+    vote, until the others have sent it again; a leader that sent one that is not whole makes another."""
+    node = three(make_node)
+    at, written = 0, 0
+
+    def write_until(is_so):
+        nonlocal at, written
+        while not is_so():
+            at = put(node, b"big%d" % (written % 4), b"%d " % written * 300000, at)
+            written += 1
+            assert written < 100
+
+    def is_cut(instance): # the first segment is gone: only a snapshot has what was in it
+        return not os.path.exists(os.path.join(directory(node, instance), "wal-0000000000000001")) and snapshots(node, instance)
+    write_until(lambda: all(is_cut(i) for i in range(3)))
+    wait_level(node)
+    victim = 2
+    for i in range(2):
+        flip(snapshots(node, i)[-1], 100000)
+    stop_and(node, victim, wipe)
+    node.wait_log("RAFT-SNAPSHOT-ROTS ", 30)
+    wait_level(node)
+    write_until(lambda: is_cut(victim))
+    stop_and(node, victim, lambda path: flip(snapshots(node, victim)[-1], 100000))
+    node.wait_log("RAFT-SNAPSHOT-ROTTEN ", 20)
+    node.wait_log("RAFT-REPAIRED ", 30)
+    assert len(snapshots(node, victim, "damaged-")) == 1, "it is kept for a person"
+    put(node, b"after", b"v")
+    wait_level(node)
+    node.kill("raft", (victim + 1) % 3)
+    node.kill("raft", (victim + 2) % 3)
+    for i in range(written - 4, written):
+        assert get(node, b"big%d" % (i % 4)) == b"%d " % i * 300000
+
+
 def test_a_second_process_and_a_foreign_directory_are_refused(make_node, build, tmp_path):
     """Scenarios 57, 59: each with its word."""
     os.chmod(tmp_path, 0o700)

@@ -598,8 +598,9 @@ void quorum_start(struct world *w, uint32_t node, struct quorum_seat *s, const s
     s->id = found.member;
     t->torn += found.verdict == RAFT_WAL_TORN;
     t->damaged += found.verdict == RAFT_WAL_DAMAGED;
-    if (found.verdict == RAFT_WAL_DAMAGED && (node >= 32 || ((t->rotten | t->liars) >> node & 1) == 0)) {
-        world_fail(w, "node %" PRIu32 " takes its log for damaged, and nothing rotted", node);
+    t->rotten_snapshots += found.rotten != 0;
+    if ((found.verdict == RAFT_WAL_DAMAGED || found.rotten != 0) && (node >= 32 || ((t->rotten | t->liars) >> node & 1) == 0)) {
+        world_fail(w, "node %" PRIu32 " takes its log or snapshot for damaged, and nothing rotted", node);
     }
     machine_init(&s->machine);
     if (found.head.index > 0) {

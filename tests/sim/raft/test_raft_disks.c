@@ -425,6 +425,73 @@ static void last_batch_that_rots_is_damage(struct world *w)
     }
 }
 
+/* A bit of its newest snapshot, which is all that it has of the state, flips. */
+static void rot_snapshot(struct world *w, uint32_t node, uint32_t bit)
+{
+    const struct quorum_seat *s = quorum_seat(w, node);
+    uint32_t file = store_file(&s->store, store_name(STORE_SNAPSHOT, s->snapshot_index));
+    struct disk_file *f = &w->node[node].disk.file[file < DISK_FILES ? file : 0];
+
+    CLAIM(w, file < DISK_FILES && f->kept_size > 0);
+    bit %= 8 * (uint32_t)f->kept_size;
+    f->kept[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    f->seen[bit / 8] ^= (uint8_t)(1u << bit % 8);
+}
+
+/* Write and make snapshots until its log begins behind one: else the log alone has all of it. */
+static bool fill_until_cut(struct world *w, uint32_t leader, uint32_t node)
+{
+    bool is_done = true;
+
+    for (int i = 0; i < 80 && is_done && (i < 3 || quorum_seat(w, node)->store.oldest == 1); i++) {
+        is_done = write_some(w, leader, 12);
+        scene_run(w, SCENE_ELECTION);
+        scene_order(w, node, QUORUM_SNAPSHOT, 0);
+        scene_run(w, 30 * SCENE_MS);
+    }
+    return is_done && quorum_seat(w, node)->store.oldest > 1;
+}
+
+/* It has lost what it acknowledged: no vote, and nothing that it says counts for what it had, until a leader has sent all of
+ * it again. The other two can do without its vote, one of them alone cannot. */
+static void rotten_snapshot_is_sent_again(struct world *w)
+{
+    for (uint32_t i = 0; i < REPEATS / 2; i++) {
+        uint32_t leader = scene_wait_leader(w, 3 * SCENE_SECOND), node = other(w, leader, 1 + i % 2), third = other(w, leader, 2 - i % 2);
+        CLAIM(w, leader != SCENE_NOBODY && write_some(w, leader, 12));
+        CLAIM(w, fill_until_cut(w, leader, node));
+        if (i % 3 == 0) {
+            scene_order(w, leader, QUORUM_SNAPSHOT, 0); /* else the log itself brings all of it */
+        }
+        scene_run(w, 30 * SCENE_MS);
+        uint64_t last = scene_view(w, node).stored;
+        quorum_truth(w)->rotten = 1u << node;
+        rot_snapshot(w, node, i * 7919);
+        uint32_t cut = scene_cut(w, third, false, false);
+        CLAIM(w, write_some(w, leader, 1)); /* committed by the two alone, on the word of the one that rots */
+        last = scene_view(w, node).stored > last ? scene_view(w, node).stored : last;
+        scene_crash(w, node);
+        scene_crash(w, leader);
+        net_heal(&w->net, cut);
+        scene_start(w, node);
+        if (scene_view(w, node).is_damaged) { /* else the power left an older one, which had been removed, or the log has all */
+            CLAIM(w, scene_view(w, node).last < last && quorum_seat(w, node)->store.ballot.repair_to >= last);
+            scene_run(w, 2 * SCENE_SECOND);
+            CLAIM(w, scene_leader(w) == SCENE_NOBODY); /* the third has not all that is committed */
+            if (i % 4 == 1) {
+                scene_crash(w, node); /* and a restart changes nothing of that */
+                scene_start(w, node);
+                CLAIM(w, scene_view(w, node).is_damaged);
+            }
+        }
+        scene_start(w, leader);
+        CLAIM(w, scene_wait_leader(w, 3 * SCENE_SECOND) != SCENE_NOBODY && write_some(w, scene_leader(w), 2));
+        scene_run(w, 2 * SCENE_SECOND);
+        CLAIM(w, scene_agree(w, 7) && !scene_view(w, node).is_damaged);
+    }
+    CLAIM(w, quorum_truth(w)->rotten_snapshots >= REPEATS / 2 && quorum_truth(w)->repaired >= REPEATS / 5);
+}
+
 static void failed_sync_ends_the_process(struct world *w)
 {
     w->set.down_us = 20 * SCENE_MS;
@@ -567,6 +634,7 @@ static const struct scene scenes[] = {
     {"50 a leader that was stopped ends no lease early", paused_leader_ends_no_lease_early, 3, 0, NULL},
     {"52 a rotten log is repaired, and has no vote before", rotten_log_is_repaired, 3, 0, tune_small},
     {"52 the last batch rots: that is no tear", last_batch_that_rots_is_damage, 3, 0, tune_small},
+    {"52 a rotten snapshot is sent again, and there is no vote before", rotten_snapshot_is_sent_again, 3, 0, tune_small},
     {"53 a failed sync ends the process and loses nothing", failed_sync_ends_the_process, 3, 0, tune_small},
     {"54 a full disk is survived", full_disk_is_survived, 3, 0, tune_small},
     {"56 a disk that lies loses nothing of the others'", liar_loses_nothing_of_the_others, 3, 0, NULL},
