@@ -176,6 +176,16 @@ static bool fill_run(struct raft_shell *s, struct raft_run *run, uint8_t **ret_o
     return true;
 }
 
+/* With a heartbeat goes what the log does not have yet: the time, by which leases and sessions end. */
+static void send_clock(struct raft_shell *s, const struct raft_message *heartbeat)
+{
+    struct raft_message m = {.kind = RAFT_MESSAGE_CLOCK, .from = s->member, .to = heartbeat->to, .term = heartbeat->term};
+
+    if (s->is_leading && raft_service_clock(&s->service, &m.round)) {
+        raft_peers_send(s, &m);
+    }
+}
+
 static void send_message(struct raft_shell *s, const struct raft_effect *fx)
 {
     AUTO_FREE uint8_t *owned = NULL;
@@ -183,6 +193,9 @@ static void send_message(struct raft_shell *s, const struct raft_effect *fx)
 
     if (m.kind != RAFT_MESSAGE_APPEND || m.run.count == 0 || fill_run(s, &m.run, &owned)) {
         raft_peers_send(s, &m);
+    }
+    if (m.kind == RAFT_MESSAGE_HEARTBEAT) {
+        send_clock(s, &m);
     }
 }
 
@@ -197,6 +210,7 @@ static void became(struct raft_shell *s, const struct raft_effect *fx)
     cell_metric_add(s->metric_elections, leads);
     if (leads && s->lead_index == 0) {
         s->lead_index = raft_core_view(s->core).last; /* its own first entry: effects come before anything proposed */
+        raft_service_elect(&s->service, term_before(s, s->lead_index));
     } else if (!leads && s->lead_index != 0) {
         s->lead_index = 0;
         if (s->is_leading) {
@@ -301,8 +315,11 @@ static void perform_one(struct raft_shell *s, const struct raft_effect *fx)
         put_item(s, &(struct raft_syncer_item){.kind = RAFT_SYNCER_REPAIRED}, &ticket);
         break;
     case RAFT_FX_REMOVED:
-        s->is_removed = true;
-        log_warn("RAFT-REMOVED", "effect=\"this member is in no configuration any more\"");
+        log_warn("RAFT-REMOVED", "member=%016" PRIx64 " effect=\"it is in no configuration any more, and asks nobody for anything\""
+                 " action=\"stop it; or empty its directory, and it comes back as another member\"", s->member);
+        break;
+    case RAFT_FX_CLOCK:
+        raft_lessor_hear(&s->service.lessor, fx->term, fx->context);
         break;
     }
 }
@@ -466,6 +483,8 @@ void raft_shell_tick(void *state, uint64_t now_ms)
     raft_found_join(s, now_ms);
     bool has_more = turn(s, now_ms) && turn(s, now_ms);
     raft_peers_flush(s, now_ms);
+    const char *trouble = raft_shell_trouble(s);
+    cell_set_trouble(s->cell, trouble[0] != '\0' ? trouble : NULL);
     if (has_more) {
         raft_shell_hurry(s);
     }

@@ -84,7 +84,7 @@ struct raft_shell {
     void *core_memory;
     struct raft_effects fx;
     uint64_t member, cluster;   /* ids; cluster 0: none yet */
-    bool is_open, is_stopping, is_removed, has_failed;
+    bool is_open, is_stopping, has_failed;
     const char *trouble;
 
     /* The turn. */
@@ -126,6 +126,9 @@ void raft_shell_stop(void *state);
 
 /* Step the core and perform; what is committed by that is applied at the end of the turn. */
 enum err raft_shell_step(struct raft_shell *s, const struct raft_event *ev);
+
+/* What is wrong with this member, for a person: a literal, "" when nothing is. */
+const char *raft_shell_trouble(const struct raft_shell *s);
 
 /* Come back at once, when others had their turn. */
 void raft_shell_hurry(struct raft_shell *s);

@@ -335,6 +335,10 @@ static void perform(struct world *w, uint32_t node, struct quorum_seat *s, const
         break;
     case RAFT_FX_SEND:
         send(w, node, s, e->message, fx);
+        if (e->message.kind == RAFT_MESSAGE_HEARTBEAT && s->machine.lessor.is_leading) {
+            send(w, node, s, (struct raft_message){.kind = RAFT_MESSAGE_CLOCK, .from = s->id, .to = e->message.to,
+                                                   .term = e->message.term, .round = machine_time_ms(s, now_us)}, fx);
+        }
         break;
     case RAFT_FX_COMMIT:
         s->commit = e->index > s->commit ? e->index : s->commit;
@@ -384,7 +388,11 @@ static void perform(struct world *w, uint32_t node, struct quorum_seat *s, const
         world_say(w, "node %" PRIu32 " is repaired", node);
         break;
     case RAFT_FX_REMOVED:
+        t->removed++;
         world_say(w, "node %" PRIu32 " is removed", node);
+        break;
+    case RAFT_FX_CLOCK:
+        raft_lessor_hear(&s->machine.lessor, e->term, e->context);
         break;
     }
 }

@@ -314,7 +314,10 @@ static void packet(struct world *w, uint32_t node, struct quorum_seat *s, const 
     enum err e = raft_packet_read(ev->bytes, ev->size, QUORUM_CLUSTER, s->id, &m);
 
     if (e == ERR_NOT_FOUND && quorum_truth(w)->incarnation[node] > 0) {
-        return; /* for the member that had this node's last disk */
+        /* For the member that had this node's last disk. */
+        (void)quorum_feed(w, node, s, ev->now_us, &(struct raft_event){.kind = RAFT_EV_STRANGER, .peer = quorum_id(w, ev->from)}, fx,
+                          &leader);
+        return;
     }
     /* What could not be kept is as good as lost on the way: it comes again (raft/peers.c). */
     if (e == ERR_OK && m.kind == RAFT_MESSAGE_APPEND && m.run.count > 0 && !store_has_room(&s->store, m.run.size)) {

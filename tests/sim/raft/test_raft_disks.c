@@ -5,7 +5,7 @@
 
 #include "tests/sim/raft/scene.h"
 
-enum { V = RAFT_VOTER, P = RAFT_LEARNER | RAFT_PROMOTE, TAIL = 5, REPEATS = 25, LIES = 8 };
+enum { V = RAFT_VOTER, P = RAFT_LEARNER | RAFT_PROMOTE, TAIL = 5, REPEATS = 25, LIES = 8, HEARTBEAT_MS = 40, WAY_MS = 5 };
 
 static uint32_t other(const struct world *w, uint32_t leader, uint32_t k)
 {
@@ -325,7 +325,38 @@ static void lease_survives_a_failover(struct world *w)
         CLAIM(w, remaining_ms(w, scene_leader(w)) == UINT64_MAX); /* it ends under the next one */
     }
     world_say(w, "a lease got %" PRIu64 " ms back", worst_ms);
-    CLAIM(w, worst_ms <= RAFT_LESSOR_MARK_MS + RAFT_LESSOR_TICK_MS);
+    CLAIM(w, worst_ms <= HEARTBEAT_MS + WAY_MS); /* what went by since he last told anybody */
+}
+
+/* Then nobody remembers what was heard: the log alone says how late it was. */
+static void lease_survives_the_loss_of_all(struct world *w)
+{
+    uint64_t worst_ms = 0;
+
+    for (uint32_t i = 0; i < REPEATS / 2; i++) {
+        uint32_t leader = scene_wait_leader(w, 3 * SCENE_SECOND);
+        CLAIM(w, leader != SCENE_NOBODY);
+        if (grant(w, leader) < 1500) {
+            scene_run(w, 4 * SCENE_SECOND);
+            continue;
+        }
+        scene_run(w, 800 * SCENE_MS + i * 40 * SCENE_MS);
+        uint64_t before_ms = remaining_ms(w, leader);
+        for (uint32_t n = 0; n < 3; n++) {
+            scene_crash(w, n);
+        }
+        for (uint32_t n = 0; n < 3; n++) {
+            scene_start(w, n);
+        }
+        uint32_t next = scene_wait_leader(w, SCENE_SECOND);
+        CLAIM(w, next != SCENE_NOBODY);
+        uint64_t after_ms = remaining_ms(w, next);
+        CLAIM(w, after_ms != UINT64_MAX && after_ms + 150 >= before_ms);
+        worst_ms = after_ms > before_ms + worst_ms ? after_ms - before_ms : worst_ms;
+        scene_run(w, 4 * SCENE_SECOND);
+    }
+    world_say(w, "a lease got %" PRIu64 " ms back", worst_ms);
+    CLAIM(w, worst_ms > 0 && worst_ms <= RAFT_LESSOR_MARK_MS + RAFT_LESSOR_TICK_MS + WAY_MS);
 }
 
 /* check_answer looks whether it ends before its time. */
@@ -631,6 +662,7 @@ static const struct scene scenes[] = {
     {"44, 46 a request that is sent again is done once", retried_request_is_done_once, 3, 0, tune_tail},
     {"49 a watch misses and repeats nothing", watch_misses_and_repeats_nothing, 3, 0, tune_small},
     {"45, 50 what is left of a lease survives a failover", lease_survives_a_failover, 3, 0, NULL},
+    {"50 what is left of a lease survives the loss of all", lease_survives_the_loss_of_all, 3, 0, NULL},
     {"50 a leader that was stopped ends no lease early", paused_leader_ends_no_lease_early, 3, 0, NULL},
     {"52 a rotten log is repaired, and has no vote before", rotten_log_is_repaired, 3, 0, tune_small},
     {"52 the last batch rots: that is no tear", last_batch_that_rots_is_damage, 3, 0, tune_small},
