@@ -43,7 +43,8 @@ uint64_t raft_lessor_time_ms(struct raft_lessor *l, uint64_t now_us, uint64_t ap
     if (l->time_us < applied_ms * 1000) {
         l->time_us = applied_ms * 1000;
     }
-    return l->time_us / 1000;
+    /* Whoever follows says how late it is as he heard it: he writes nothing by that. */
+    return l->is_leading || l->time_us / 1000 > l->heard_ms ? l->time_us / 1000 : l->heard_ms;
 }
 
 bool raft_lessor_must_mark(const struct raft_lessor *l, uint64_t applied_ms, bool has_any)

@@ -347,7 +347,8 @@ static enum err look_whether_to_go_on(struct raft_store *s, uint64_t snapshot, c
 {
     bool is_lost = w->base > snapshot; /* what is before the log is nowhere */
 
-    if (is_lost && s->rotten_snapshot == 0) {
+    /* What is owed already may have been put aside, and where the log began anew may have rotted since. */
+    if (is_lost && s->rotten_snapshot == 0 && s->ballot.repair_to == 0) {
         return raft_store_explain(s, ERR_DATA_LOSS, "the log begins after entry %" PRIu64 ", and there is a snapshot up to %"
                                   PRIu64 ": segment %" PRIu64 " is missing", w->base, snapshot, s->oldest - 1);
     }

@@ -283,7 +283,7 @@ static bool recover_log(struct opening *o, bool heal)
     raft_wal_recover(&t->wal, &(struct raft_wal_reader){.context = o, .read = read_segment, .take = take_frame, .scratch = scratch,
                                                         .oldest = t->oldest, .newest = t->newest}, &found);
     o->found->verdict = found.verdict;
-    if (t->wal.base > o->found->head.index && o->found->rotten == 0) {
+    if (t->wal.base > o->found->head.index && o->found->rotten == 0 && t->ballot.repair_to == 0) {
         return refuse(o, "the log begins behind the snapshot");
     }
     confirm(o, &found, heal);

@@ -364,6 +364,31 @@ static void a_rotten_snapshot_is_owed(void)
     is_alone = false;
 }
 
+/* Then the place where the log began anew rots, before anything came from a leader: what was before it is read again, and of
+ * no more use than it was. */
+static void rot_upon_rot_is_owed_still(void)
+{
+    struct raft_store s;
+    struct raft_wal w;
+    struct raft_places p = {0};
+    struct raft_wal_found found;
+    char name[RAFT_STORE_NAME];
+
+    make_cut("twice", false);
+    rotten = 60;
+    REQUIRE(try(&s, &w, &p, &found, 0) == ERR_OK && w.last == 0, "%s", s.why);
+    raft_store_name(w.segment, name);
+    raft_store_close(&s);
+    raft_places_fini(&p);
+    p = (struct raft_places){0};
+    rotten = 0; /* it is put aside */
+    patch(name, RAFT_WAL_HEAD + 20, 1, 0x99);
+    CHECK(try(&s, &w, &p, &found, 0) == ERR_OK && found.verdict == RAFT_WAL_DAMAGED && w.last == 0 && s.ballot.repair_to >= ENTRIES,
+          "last %" PRIu64 ", owed %" PRIu64 ": %s", w.last, s.ballot.repair_to, s.why);
+    raft_store_close(&s);
+    raft_places_fini(&p);
+}
+
 static void only_one_process_has_it(void)
 {
     struct raft_store s;
@@ -420,6 +445,7 @@ int main(void)
     every_flaw_has_its_word();
     a_damaged_log_is_cut_and_has_no_vote();
     a_rotten_snapshot_is_owed();
+    rot_upon_rot_is_owed_still();
     only_one_process_has_it();
     retired_segments_are_filled_anew();
     fd_close(&dir);
