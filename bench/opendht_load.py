@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""OpenDHT of Debian as bench/topics/dht.py does it to ours: processes of dhtnode, and one node more that puts and gets.
+"""OpenDHT of Debian as bench/topics/dht.py does it to ours: processes of dhtnode, and two nodes more: one puts, one gets.
 
     opendht_load.py NODES OPS IDLE_S      in a network namespace of its own
 
@@ -51,10 +51,10 @@ def get(runner, key):
     return (first[0] if first else None), time.monotonic() - begin
 
 
-def work(runner, ops, result, prefix):
+def work(runner, other, ops, result, prefix):
     keys = [opendht.InfoHash.getRandom() for _ in range(ops)]
     result[prefix + "put_s"] = [put(runner, key) for key in keys]
-    got = [get(runner, key) for key in keys]
+    got = [get(other, key) for key in keys]
     result[prefix + "get_s"] = [first for first, _ in got]
     result[prefix + "end_s"] = [end for _, end in got]
 
@@ -63,28 +63,30 @@ def main():
     nodes, ops, idle_s = map(int, sys.argv[1:4])
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     started = [subprocess.Popen(["dhtnode", "-p", str(PORT + i), *(["-b", f"127.0.0.1:{PORT}"] if i else [])],
-                                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for i in range(nodes - 1)]
-    runner, result = opendht.DhtRunner(), {}
+                                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for i in range(nodes - 2)]
+    runner, other, result = opendht.DhtRunner(), opendht.DhtRunner(), {}
     try:
         begin = time.monotonic()
         runner.run(port=PORT + nodes)
+        other.run(port=PORT + nodes + 1)
         runner.bootstrap("127.0.0.1", str(PORT))
+        other.bootstrap("127.0.0.1", str(PORT))
         while runner.getRoutingTablesLog(2).count("[good]") < min(8, nodes - 1) and time.monotonic() - begin < START_S:
             time.sleep(0.01)
         result["join_s"] = time.monotonic() - begin
         time.sleep(2) # the others are still finding each other
         pids = [p.pid for p in started]
         before = cpu_s(pids)
-        work(runner, ops, result, "")
+        work(runner, other, ops, result, "")
         result["cpu_s"] = cpu_s(pids) - before
         result["private_kb"] = private_kb(pids[-1])
         time.sleep(2)
         before = cpu_s(pids)
         time.sleep(idle_s)
-        result["idle_cpu_s"] = (cpu_s(pids) - before) / (nodes - 1) / idle_s
+        result["idle_cpu_s"] = (cpu_s(pids) - before) / (nodes - 2) / idle_s
         for process in started[1::5]:
             process.send_signal(signal.SIGSTOP)
-        work(runner, ops, result, "silent_")
+        work(runner, other, ops, result, "silent_")
         print(json.dumps(result))
     finally:
         for process in started:

@@ -1,8 +1,8 @@
 """Lookups among many nodes: real cell-dht processes against as many of OpenDHT's dhtnode, on the loopback, by turns.
 
 Ours are standalone cells on addresses of the loopback in the host's network namespace, with their sealed datagrams and
-their inner sandbox; they know each other by a bootstrap list and no membership, as OpenDHT's do. A Python client puts and gets
-at one of them, one after the other: at ours through the cell's socket, at OpenDHT through its Python binding. Round trips
+their inner sandbox; they know each other by a bootstrap list and no membership, as OpenDHT's do. A Python client puts at one of
+them and gets at another, one after the other: at ours through the cells' sockets, at OpenDHT through its Python binding. Round trips
 are the loopback's; what wires are worth is in docs/TESTING.md, by simulation. `silent`: a fifth of the processes are stopped
 (SIGSTOP) and nobody is told."""
 import json
@@ -34,7 +34,8 @@ class Swarm:
         self.dir = w.place(f"dht-{tag}")
         self.begun = time.monotonic()
         self.processes = [self.start(i) for i in range(self.count)]
-        self.client = world.until(self.listening, DEADLINE_S, "the last node listens", 0.005)
+        self.client = world.until(lambda: self.listening(-1), DEADLINE_S, "the last node listens", 0.005)
+        self.other = world.until(lambda: self.listening(-2), DEADLINE_S, "another node listens", 0.005)
         last = time.monotonic()
         world.until(lambda: self.peers() >= min(8, self.count - 1), DEADLINE_S, "it knows eight others", 0.005)
         self.join_s = time.monotonic() - last
@@ -45,7 +46,7 @@ class Swarm:
         keys, config = os.path.join(place, "keys"), os.path.join(place, "config.yaml")
         subprocess.run([self.world.binary("tests/system/probe/test-keys"), f"n{number}", "bench", keys], check=True, timeout=60)
         with open(config, "w", encoding="utf-8") as f:
-            f.write(f"keys: {keys}\nlisten: {self.address(number)}\nbootstrap:\n")
+            f.write(f"keys: {keys}\nmembers: false\nlisten: {self.address(number)}\nbootstrap:\n")
             f.writelines(f"- {self.address(i)}\n" for i in range(SEEDS) if i != number)
         return self.world.start([self.world.binary("cell-dht"), "--standalone", "--config", config, "--run", place, "--read", keys],
                                 os.path.join(place, "log"), cwd=place)
@@ -54,31 +55,32 @@ class Swarm:
     def address(number):
         return f"127.3.{number // 200}.{number % 200 + 1}:{PORT}"
 
-    def listening(self):
+    def listening(self, which):
         try:
-            return sp.Client(os.path.join(self.dir, f"n{self.count - 1}", "default", "dht.0.sock"), timeout=3600)
+            return sp.Client(os.path.join(self.dir, f"n{self.count + which}", "default", "dht.0.sock"), timeout=3600)
         except OSError:
             return None
 
-    def call(self, number, body):
-        reply = self.client.call(number, body, timeout=DEADLINE_S)
+    @staticmethod
+    def call(client, number, body):
+        reply = client.call(number, body, timeout=DEADLINE_S)
         return pb.decode(reply.body) if reply.status == sp.OK else None
 
     def peers(self):
-        return pb.first(self.call(STATS, b""), 2, 0)
+        return pb.first(self.call(self.client, STATS, b""), 2, 0)
 
     def pids(self):
-        return [p.pid for p in self.processes[:-1]]
+        return [p.pid for p in self.processes[:-2]]
 
     def put(self, value):
         """(seconds, key); None: it failed."""
         begin = time.monotonic()
-        reply = self.call(PUT, pb.encode([(2, value)]))
+        reply = self.call(self.client, PUT, pb.encode([(2, value)]))
         return (time.monotonic() - begin, pb.first(reply, 1)) if reply else (None, None)
 
     def get(self, key):
         begin = time.monotonic()
-        reply = self.call(GET, pb.encode([(1, pb.encode([(1, key)]))]))
+        reply = self.call(self.other, GET, pb.encode([(1, pb.encode([(1, key)]))]))
         return time.monotonic() - begin if reply else None
 
     def work(self, result, prefix):
@@ -88,11 +90,10 @@ class Swarm:
         result[prefix + "get_s"] = result[prefix + "end_s"] = [self.get(key) for _, key in puts if key]
 
     def batches(self, key):
-        """Gets a second of one node that holds what is asked for, 64 in an envelope, and of its CPU."""
-        held = min(range(self.count), key=lambda i: i != self.count - 1) # the node that is asked
+        """Gets a second of a node that was asked for this before and holds it, 64 in an envelope; and of its CPU."""
         body = pb.encode([(1, pb.encode([(1, key)]))])
         frame = sp.envelope([sp.request(GET, body, request_id=i + 1) for i in range(BATCH)])
-        before, begin, done = world.cpu_ns([self.processes[held].pid]), time.monotonic(), 0
+        before, begin, done = world.cpu_ns([self.processes[-1].pid]), time.monotonic(), 0
         while time.monotonic() - begin < 2:
             self.client.deadline = time.monotonic() + DEADLINE_S
             self.client.send(frame)
@@ -100,7 +101,7 @@ class Swarm:
             while got < BATCH:
                 got += len(pb.decode(self.client.read_frame()[4:]).get(2, []))
             done += got
-        return done / (time.monotonic() - begin), done / ((world.cpu_ns([self.processes[held].pid]) - before) / 1e9)
+        return done / (time.monotonic() - begin), done / ((world.cpu_ns([self.processes[-1].pid]) - before) / 1e9)
 
     def measure(self):
         result = {"join_s": self.join_s}
@@ -110,18 +111,19 @@ class Swarm:
         result["cpu_s"] = (world.cpu_ns(self.pids()) - before) / 1e9
         _, key = self.put(os.urandom(VALUE))
         result["rate"], result["core_rate"] = self.batches(key)
-        result["private_kb"] = private_kb(self.processes[-2].pid)
+        result["private_kb"] = private_kb(self.processes[-3].pid)
         world.quiet(2)
         before = world.cpu_ns(self.pids())
         world.quiet(IDLE_S)
-        result["idle_cpu_s"] = (world.cpu_ns(self.pids()) - before) / 1e9 / (self.count - 1) / IDLE_S
-        for process in self.processes[SEEDS:-1:5]:
+        result["idle_cpu_s"] = (world.cpu_ns(self.pids()) - before) / 1e9 / (self.count - 2) / IDLE_S
+        for process in self.processes[SEEDS:-2:5]:
             process.send_signal(signal.SIGSTOP)
         self.work(result, "silent_")
         return result
 
     def stop(self):
         self.client.close()
+        self.other.close()
         for process in self.processes:
             process.kill()
             process.wait()
