@@ -297,7 +297,7 @@ static void on_seen(struct dht_ask *ask, const struct dht_done *done)
     bool is_kept = dht_own_find(&ask->shell->own, DHT_MUTABLE, g->name, g->name_size) != NULL;
     bool is_none = g->is_there ? g->value_size == 0 : done->status == ERR_NOT_FOUND || done->status == ERR_OK;
 
-    if ((is_none && !is_kept) || (!g->is_there && !is_none)) {
+    if ((is_none && !is_kept) || (!g->is_there && !is_none) || done->status == ERR_CANCELLED) {
         fail(g->call, is_none ? ERR_NOT_FOUND : done->status);
         free(g);
         return;

@@ -211,6 +211,12 @@ enum err raft_peers_check(const struct raft_shell *s, struct cell_call *call)
     return ERR_DENIED;
 }
 
+/* Nothing that waits for this process is taken any more. */
+static bool is_leaving(const struct raft_shell *s)
+{
+    return s->is_stopping || (s->is_draining && !s->hands_over);
+}
+
 /* Whoever waited waits no more. */
 static void on_link_cancel(void *context, enum err e)
 {
@@ -229,6 +235,9 @@ enum err raft_peers_take_link(void *state, struct cell_call *call, const void *r
     (void)request;
     if (e != ERR_OK) {
         return e;
+    }
+    if (is_leaving(s)) {
+        return ERR_UNAVAILABLE; /* that is what is asked */
     }
     for (size_t i = 0; i < ARRAY_LEN(s->peers.link); i++) {
         if (s->peers.link[i] == NULL) {
@@ -462,7 +471,7 @@ enum err raft_peers_take_packets(void *state, struct cell_call *call, const void
         cell_call_explain(call, "packets do not end where the request does");
         return ERR_MALFORMED;
     }
-    peer = ask->takes_packets && !s->is_stopping ? find(&s->peers, ask->id) : NULL; /* it may have left by that */
+    peer = ask->takes_packets && !is_leaving(s) ? find(&s->peers, ask->id) : NULL; /* it may have left by that */
     if (peer == NULL) {
         return cell_reply(call, &reply);
     }

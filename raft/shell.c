@@ -121,13 +121,13 @@ static void append(struct raft_shell *s, const struct raft_effect *fx)
     m->loose = loose;
 }
 
-/* Entries from `at` on: in memory, or *ret_owned from disk. */
-static bool find_part(struct raft_shell *s, uint64_t at, struct raft_run *ret, uint8_t **ret_owned)
+/* Entries from `at` on: from memory, or from disk; good until the next ones. */
+static bool find_part(struct raft_shell *s, uint64_t at, struct raft_run *ret)
 {
     if (raft_cache_find(&s->cache, at, RAFT_RUN_MAX, ret)) {
         return true;
     }
-    enum err e = raft_store_read(&s->store, &s->places, &s->send_cursor, at, ret_owned, ret);
+    enum err e = raft_store_read(&s->store, &s->places, &s->send_cursor, at, ret);
     if (e == ERR_DATA_LOSS) {
         raft_shell_fail(s, "the log cannot be read back");
     }
@@ -150,13 +150,12 @@ static bool fill_run(struct raft_shell *s, struct raft_run *run, uint8_t **ret_o
     uint8_t *bytes = NULL;
 
     while (count < want) {
-        AUTO_FREE uint8_t *read = NULL;
         struct raft_run part;
-        if (!find_part(s, run->first + count, &part, &read) || part.term != run->term) {
+        if (!find_part(s, run->first + count, &part) || part.term != run->term) {
             return false;
         }
         cut_to(&part, want - count);
-        if (part.count == want && read == NULL) {
+        if (part.count == want) {
             *run = part;
             return true;
         }
@@ -466,6 +465,10 @@ void raft_shell_tick(void *state, uint64_t now_ms)
     raft_found_join(s, now_ms);
     bool has_more = turn(s, now_ms) && turn(s, now_ms);
     raft_peers_flush(s, now_ms);
+    if (s->hands_over && !raft_core_view(s->core).is_transferring) {
+        s->hands_over = false;
+        raft_peers_end(s);
+    }
     if (has_more) {
         raft_shell_hurry(s);
     }
@@ -512,9 +515,8 @@ static enum err recover_core(struct raft_shell *s, const struct raft_wal *w)
     enum err e = ERR_OK;
 
     for (uint64_t index = w->base + 1; index <= w->last && e == ERR_OK;) {
-        AUTO_FREE uint8_t *bytes = NULL;
         struct raft_run run;
-        e = raft_store_read(&s->store, &s->places, &c, index, &bytes, &run);
+        e = raft_store_read(&s->store, &s->places, &c, index, &run);
         e = e == ERR_OK ? raft_core_recover(s->core, &run) : e;
         if (e == ERR_OK) {
             uint8_t *at = raft_cache_reserve(&s->cache, run.size);
@@ -523,6 +525,7 @@ static enum err recover_core(struct raft_shell *s, const struct raft_wal *w)
             index += run.count;
         }
     }
+    raft_store_cursor_fini(&c);
     return e;
 }
 
@@ -563,13 +566,13 @@ static enum err match_snapshot(struct raft_shell *s, struct raft_wal *w)
     const struct raft_snapshot_head *h = &s->snapshots.head;
     struct raft_wal_piece piece;
     struct raft_store_cursor c = {0};
-    AUTO_FREE uint8_t *bytes = NULL;
     struct raft_run run = {.term = w->base_term};
     AUTO_FD int fd = -1;
 
     bool is_in = h->index <= w->last && h->index >= w->base;
     if (is_in && h->index > w->base) {
-        enum err e = raft_store_read(&s->store, &s->places, &c, h->index, &bytes, &run);
+        enum err e = raft_store_read(&s->store, &s->places, &c, h->index, &run);
+        raft_store_cursor_fini(&c); /* its term is what is wanted */
         if (e != ERR_OK) {
             return e;
         }
@@ -671,16 +674,22 @@ enum err raft_shell_start(struct cell *cell, void *state)
     return is_fresh ? raft_found_begin(s) : raft_shell_begin(s);
 }
 
-/* Told to end: whoever leads hands over first, so that nobody has to notice that it is gone. */
+/* Told to end: whoever leads hands over first, so that nobody has to notice that it is gone. Until that has come to an
+ * end, well or not, members are spoken with as before: a link that closes is a sign to them to look for a leader by
+ * themselves, and the word to lead would be lost among that. */
 void raft_shell_drain(void *state)
 {
     struct raft_shell *s = state;
 
+    s->is_draining = true;
     if (s->core != NULL && raft_core_view(s->core).role == RAFT_LEADER) {
         (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_TRANSFER});
+        s->hands_over = raft_core_view(s->core).is_transferring;
         raft_shell_tick(s, loop_now_ms());
     }
-    raft_peers_end(s); /* requests that only wait for this */
+    if (!s->hands_over) {
+        raft_peers_end(s);
+    }
 }
 
 void raft_shell_stop(void *state)
@@ -701,6 +710,8 @@ void raft_shell_stop(void *state)
     }
     free(s->core_memory);
     raft_peers_fini(s);
+    raft_store_cursor_fini(&s->apply_cursor);
+    raft_store_cursor_fini(&s->send_cursor);
     raft_cache_close(&s->cache);
     raft_places_fini(&s->places);
     raft_kv_fini(&s->kv);

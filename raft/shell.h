@@ -25,7 +25,6 @@ enum {
     RAFT_SHELL_IMAGE = 64 << 10,      /* bytes of an image written in one turn                          */
     RAFT_SHELL_HELLO_MS = 200,        /* between questions for a cluster                                */
     RAFT_SHELL_MARGIN = 256 << 10,    /* bytes of prepared log kept for what the core itself appends    */
-    RAFT_SHELL_DRAIN_MS = 1000,       /* to hand leadership over before the end                         */
 };
 
 /* A list in order. */
@@ -84,6 +83,7 @@ struct raft_shell {
     struct raft_effects fx;
     uint64_t member, cluster;   /* ids; cluster 0: none yet */
     bool is_open, is_stopping, is_removed, has_failed;
+    bool is_draining, hands_over; /* told to end; and leadership is on its way to another */
     const char *trouble;
 
     /* The turn. */

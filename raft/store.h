@@ -81,16 +81,21 @@ enum err raft_store_segment(struct raft_store *s, uint64_t number, int *ret_fd) 
 /* Segments before `oldest` are not needed: they become spares or are removed. */
 void raft_store_retire(struct raft_store *s, uint64_t oldest);
 
-/* Where a reader that goes on reads next. Zero-initialised: nowhere. */
+/* What a reader read last, from where it goes on. Zero-initialised: nothing. */
 struct raft_store_cursor {
-    uint64_t next, until, segment;
-    uint32_t at;
+    uint64_t segment;
+    uint32_t at;          /* of the frame that is held                                     */
+    struct raft_run held; /* all of it; count 0: none                                      */
+    uint8_t *bytes;       /* owned: a frame after the other is read into the same memory   */
+    uint32_t room;
 };
 
-/* Read entries from `index` on, as many as their frame has. *ret_bytes: memory to free; *ret is in it.
+void raft_store_cursor_fini(struct raft_store_cursor *c); /* it is nowhere again */
+
+/* Read entries from `index` on, as many as their frame has: *ret, good until the cursor reads again.
  * ERR_NOT_FOUND: the log does not have it; ERR_DATA_LOSS: what was durable is not readable; ERR_IO, ERR_NOMEM. */
 enum err raft_store_read(struct raft_store *s, const struct raft_places *p, struct raft_store_cursor *c, uint64_t index,
-                         uint8_t **ret_bytes, struct raft_run *ret) MUST_CHECK;
+                         struct raft_run *ret) MUST_CHECK;
 
 /* Sync the directory: names that were made or removed. */
 enum err raft_store_sync_names(struct raft_store *s) MUST_CHECK;

@@ -56,7 +56,7 @@ struct cell_def {
     void (*stop)(void *state);
     const struct cell_op *ops;
     size_t op_count;
-    /* Numbers of those that limits.calls_waiting does not count, at most 1024 at a time: all others wait for these. */
+    /* Those that limits.calls_waiting does not count (1024 at a time) nor draining refuses: all others wait for these. */
     const uint32_t *vital;
     size_t vital_count;
     /* The service they belong to: gives them names and reply types. Each number must be OP_<NAME> of the same package. */

@@ -1,7 +1,6 @@
 """Names beyond the node: NOD-5, NUC-16 across nodes, cells that start on demand."""
 import json
 import os
-import statistics
 import time
 
 import pytest
@@ -113,7 +112,7 @@ def test_any_node_that_has_it(three):
         took[node].append(time.monotonic() - begin)
     for node, one in three.found(a, "callee").items():
         assert one["is_measured"] and one["state"] == "alive" and (one["score"], one["ready"]) == (100, 1), one
-        assert 0.8 < int(one["latency_us"]) / 1e6 / statistics.median(took[node]) < 1.2, (node, one, took[node])
+        assert 0.055 < int(one["latency_us"]) / 1e6 < max(took[node]), (node, one, took[node]) # what it waits, and what we did
     listed = {(row["node"], row["cell"]) for row in a.cli("resolve", "callee", json=True)["endpoints"]}
     assert listed == {("b", "callee"), ("c", "callee"), ("a", "callee")}, listed # the last is global/callee
     for _ in range(60):

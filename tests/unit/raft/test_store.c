@@ -278,10 +278,10 @@ static void a_damaged_log_is_cut_and_has_no_vote(void)
     p = (struct raft_places){0};
     REQUIRE(try(&s, &w, &p, &found, 0) == ERR_OK && found.verdict == RAFT_WAL_CLEAN && w.last == left + 10, "%s", s.why);
     CHECK(s.ballot.repair_to >= ENTRIES && s.ballot.vote.term == 7, "a restart repairs nothing");
-    AUTO_FREE uint8_t *bytes = NULL;
     struct raft_store_cursor c = {0};
     struct raft_run run;
-    CHECK(raft_store_read(&s, &p, &c, left, &bytes, &run) == ERR_OK, "what is before the damage is read: %s", s.why);
+    CHECK(raft_store_read(&s, &p, &c, left, &run) == ERR_OK, "what is before the damage is read: %s", s.why);
+    raft_store_cursor_fini(&c);
     CHECK(raft_store_repaired(&s) == ERR_OK && s.ballot.repair_to == 0, "a leader does");
     raft_store_close(&s);
     raft_places_fini(&p);
