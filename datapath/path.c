@@ -34,7 +34,7 @@ void datapath_path_init(struct datapath_path *p, uint64_t now_ms)
 /* How long a way is, for comparing. */
 static uint32_t length(const struct datapath_path_place *place)
 {
-    return place->rtt_ms + (place->kind == DATAPATH_PATH_RELAY ? RELAYED : 0);
+    return place->rtt_8ths / 8 + (place->kind == DATAPATH_PATH_RELAY ? RELAYED : 0);
 }
 
 static bool is_same_way(const struct datapath_path_place *place, const struct datapath_endpoint *at,
@@ -113,7 +113,7 @@ static void choose(struct datapath_path *p, uint64_t now_ms, struct datapath_pat
         return;
     }
     if (now != DATAPATH_PATH_NONE && p->place[now].is_alive &&
-        length(&p->place[best]) + DATAPATH_PATH_BETTER_MS + p->place[now].rtt_ms / 5 >= length(&p->place[now])) {
+        length(&p->place[best]) + DATAPATH_PATH_BETTER_MS + p->place[now].rtt_8ths / 8 / 5 >= length(&p->place[now])) {
         return;
     }
     p->used = best;
@@ -145,7 +145,7 @@ static void ping(struct datapath_path *p, uint32_t i, uint64_t now_ms, struct da
 
     place->last = ++p->sequence;
     place->is_asked = true;
-    place->due_ms = now_ms + (place->is_alive ? DATAPATH_PATH_WAIT_MS + 2 * place->rtt_ms : DATAPATH_PATH_PUNCH_MS);
+    place->due_ms = now_ms + (place->is_alive ? DATAPATH_PATH_WAIT_MS + place->rtt_8ths / 4 : DATAPATH_PATH_PUNCH_MS);
     emit(fx, DATAPATH_PATH_FX_PING, place, p->sequence << PLACE_BITS | i);
 }
 
@@ -189,10 +189,9 @@ static bool is_direct(const struct datapath_path *p)
 
 static void look(struct datapath_path *p, uint64_t now_ms, struct datapath_path_effects *fx)
 {
-    if (now_ms >= p->call_ms && (!is_direct(p) || p->owes_call)) {
+    if (now_ms >= p->call_ms && !is_direct(p)) {
         emit(fx, DATAPATH_PATH_FX_CALL, NULL, 0);
         punch_all(p, now_ms);
-        p->owes_call = false;
         p->called_ms = now_ms;
         p->call_ms = now_ms + p->call_each_ms;
         p->call_each_ms = p->call_each_ms * 2 < DATAPATH_PATH_CALL_MS_MAX ? p->call_each_ms * 2 : DATAPATH_PATH_CALL_MS_MAX;
@@ -217,7 +216,7 @@ static void hear_pong(struct datapath_path *p, const struct datapath_path_event 
     if (sequence < place->first || sequence > place->last) {
         return;
     }
-    place->rtt_ms = place->is_alive ? (7 * place->rtt_ms + ev->rtt_ms) / 8 : ev->rtt_ms;
+    place->rtt_8ths = place->is_alive ? place->rtt_8ths - place->rtt_8ths / 8 + ev->rtt_ms : 8 * ev->rtt_ms;
     place->is_alive = true;
     place->is_asked = false;
     place->missed = place->punches = 0;
@@ -233,7 +232,6 @@ static void hear_call(struct datapath_path *p, uint64_t now_ms)
 {
     punch_all(p, now_ms);
     if (now_ms - p->called_ms >= DATAPATH_PATH_BACK_MS) {
-        p->owes_call = true;
         p->call_ms = now_ms;
     }
 }
@@ -282,7 +280,7 @@ void datapath_path_step(struct datapath_path *p, const struct datapath_path_even
 
 uint64_t datapath_path_due_ms(const struct datapath_path *p)
 {
-    uint64_t due = is_direct(p) && !p->owes_call ? UINT64_MAX : p->call_ms;
+    uint64_t due = is_direct(p) ? UINT64_MAX : p->call_ms;
 
     for (uint32_t i = 0; i < DATAPATH_PATH_PLACES; i++) {
         if (p->place[i].is_there && p->place[i].due_ms < due) {

@@ -82,7 +82,7 @@ struct datapath_path_place {
     uint32_t missed;         /* pings without an answer, one after the other              */
     uint32_t first, last;    /* pings whose answers count: of this place, since it is known or was silent */
     bool is_asked;           /* … which is not answered yet                               */
-    uint32_t rtt_ms;         /* smoothed                                                  */
+    uint32_t rtt_8ths;       /* of a ms, smoothed as in RFC 6298                          */
     uint64_t due_ms;         /* of the next ping, or of its answer; UINT64_MAX: none      */
 };
 
@@ -92,7 +92,6 @@ struct datapath_path {
     uint32_t sequence;
     uint64_t used_ms;        /* a packet went; 0: never                                   */
     uint64_t call_ms, call_each_ms; /* when the next call is due, and how far apart they are */
-    bool owes_call;          /* he called                                                 */
     uint64_t called_ms;      /* when we last did; 0: never                                */
     uint64_t refused;        /* places that found no room                                 */
 };

@@ -474,6 +474,15 @@ static void answers_to_nothing_are_none(void)
     CHECK(!w.node[0].has_way, "nothing was asked yet");
 }
 
+/* Each call makes the other call, who just did. */
+static void two_do_not_call_for_ever(void)
+{
+    begin(SYMMETRIC, SYMMETRIC, 20, 1);
+    pass(600000);
+    CHECK(w.node[0].calls <= 30 && w.node[1].calls <= 30, "%u and %u calls in ten minutes", w.node[0].calls, w.node[1].calls);
+    CHECK(w.node[0].has_way && !is_direct(0), "by the relay");
+}
+
 static void who_is_gone_is_not_shouted_at(void)
 {
     begin(PORTS, PORTS, 20, 1);
@@ -529,6 +538,7 @@ int main(int argc, char **argv)
     a_nat_that_forgets_is_punched_again();
     places_are_bounded();
     answers_to_nothing_are_none();
+    two_do_not_call_for_ever();
     who_is_gone_is_not_shouted_at();
     at_random(argc > 2 ? strtoull(argv[2], NULL, 10) : 1, argc > 1 ? strtoull(argv[1], NULL, 10) : WORLDS);
     return CHECK_RESULT();
