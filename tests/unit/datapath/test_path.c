@@ -10,7 +10,7 @@
 
 enum {
     NODES = 2, RELAY = 2, TICK_MS = 5, FLYING = 128, MAPPINGS = 64, FORGETS_MS = 30000, PORT = 1000, NAT_IP = 100,
-    LAN_IP = 10, DIRECT_MS = 3000, SWITCH_MS = 2500, WORLDS = 40, BEAT_MS = 10000, LAN_MS = 2,
+    LAN_IP = 10, DIRECT_MS = 3000, SWITCH_MS = 2500, WORLDS = 15, BEAT_MS = 10000, LAN_MS = 2,
 };
 
 /* What a NAT lets in, from the outside: RFC 4787. */
@@ -315,7 +315,7 @@ static void holes_are_punched_where_they_can_be(void)
         CHECK(are_direct() == can_be_direct(a, b), "%s, %s", nat_name[a], nat_name[b]);
         CHECK(w.node[0].has_way && w.node[1].has_way, "%s, %s: both have a way", nat_name[a], nat_name[b]);
         w.is_used = false;
-        pass(i % 3 == 0 ? 300000 : 60000);
+        pass(60000);
         CHECK(are_direct() == can_be_direct(a, b), "%s, %s: it is kept open while nothing goes", nat_name[a], nat_name[b]);
         CHECK(w.node[0].uses_changed <= 3, "%s, %s: %u changes", nat_name[a], nat_name[b], w.node[0].uses_changed);
     }
