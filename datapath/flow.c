@@ -132,7 +132,7 @@ static void take_packet(struct datapath_shell *s, const uint8_t *packet, size_t 
     enum datapath_coalesce_result r = DATAPATH_COALESCE_ALONE;
     int group;
 
-    if (s->ping.waiting > 0 && datapath_ping_take(s, packet, size)) {
+    if (s->ping.waiting > 0 && datapath_service_ping_take(s, packet, size)) {
         return;
     }
     while (!s->flow.is_plain &&

@@ -313,7 +313,7 @@ enum err datapath_service_ping(void *state, struct cell_call *call, const void *
         cell_call_explain(call, "address: expected one inner address, in numbers");
         return ERR_INVALID;
     }
-    enum err e = datapath_ping_ask(state, call, host, who.size);
+    enum err e = datapath_service_ping_ask(state, call, host, who.size);
     if (e == ERR_NOT_FOUND) {
         cell_call_explain(call, "no peer has this address");
     } else if (e == ERR_UNAVAILABLE) {

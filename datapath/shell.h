@@ -8,7 +8,7 @@
 #include "datapath/core.h"
 #include "datapath/engine.h"
 #include "datapath/flow.h"
-#include "datapath/ping.h"
+#include "datapath/service_ping.h"
 #include "datapath/store.h"
 #include "datapath/udp.h"
 

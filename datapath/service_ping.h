@@ -1,6 +1,6 @@
 /* Echo questions of callers that wait for the answer. */
-#ifndef CELL_DATAPATH_PING_H
-#define CELL_DATAPATH_PING_H
+#ifndef CELL_DATAPATH_SERVICE_PING_H
+#define CELL_DATAPATH_SERVICE_PING_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,9 +33,9 @@ struct datapath_ping {
 /* Ask `who` (an inner address of `size` bytes) and keep the call until the answer is there, or nobody waits for it.
  * ERR_LATER; ERR_NOT_FOUND: no peer has the address; ERR_UNAVAILABLE: nobody knows where the peer is; ERR_PRECONDITION: the
  * interface has no address of that family that we know; ERR_LIMIT. */
-enum err datapath_ping_ask(struct datapath_shell *s, struct cell_call *call, const uint8_t *who, size_t size) MUST_CHECK;
+enum err datapath_service_ping_ask(struct datapath_shell *s, struct cell_call *call, const uint8_t *who, size_t size) MUST_CHECK;
 
 /* A packet came in: true if somebody waited for it, and nobody else is to see it. */
-bool datapath_ping_take(struct datapath_shell *s, const uint8_t *packet, size_t size);
+bool datapath_service_ping_take(struct datapath_shell *s, const uint8_t *packet, size_t size);
 
 #endif

@@ -1,4 +1,4 @@
-#include "datapath/ping.h"
+#include "datapath/service_ping.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -55,7 +55,7 @@ static enum err send_question(struct datapath_shell *s, const struct datapath_pi
     return v == DATAPATH_TAKEN || v == DATAPATH_WAITING ? ERR_OK : v == DATAPATH_ROUTE ? ERR_NOT_FOUND : ERR_UNAVAILABLE;
 }
 
-enum err datapath_ping_ask(struct datapath_shell *s, struct cell_call *call, const uint8_t *who, size_t size)
+enum err datapath_service_ping_ask(struct datapath_shell *s, struct cell_call *call, const uint8_t *who, size_t size)
 {
     const uint8_t *own = own_address(s, size);
     uint32_t i = 0;
@@ -82,7 +82,7 @@ enum err datapath_ping_ask(struct datapath_shell *s, struct cell_call *call, con
     return ERR_LATER;
 }
 
-bool datapath_ping_take(struct datapath_shell *s, const uint8_t *packet, size_t size)
+bool datapath_service_ping_take(struct datapath_shell *s, const uint8_t *packet, size_t size)
 {
     Cell__Datapath__PingReply reply = CELL__DATAPATH__PING_REPLY__INIT;
 
