@@ -50,11 +50,17 @@ static enum err refuse(const struct yaml_marks *m, uint32_t entry, const char *f
                             yaml_marks_quote(text, quote), what, expected);
 }
 
-/* As the kernel has it, and ':' and '%' mean something else to the tools that read such names. */
+/* As tun_name_valid has it, which is not for pure code: what the kernel and the tools that read such names refuse. */
 static bool is_interface(const char *text)
 {
-    return text[0] != '\0' && strlen(text) < MANIFEST_TUN_INTERFACE_SIZE && strpbrk(text, " \t\n/:%") == NULL &&
-           strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+    size_t len = strlen(text);
+
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] <= ' ' || text[i] == 0x7f || strchr("/:%", text[i]) != NULL) {
+            return false;
+        }
+    }
+    return len > 0 && len < MANIFEST_TUN_INTERFACE_SIZE && strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
 }
 
 static enum err read_addresses(const struct yaml_marks *m, uint32_t entry, const struct yaml_schema_tun *raw, size_t at,

@@ -25,7 +25,6 @@ enum {
     RAFT_SHELL_IMAGE = 64 << 10,      /* bytes of an image written in one turn                          */
     RAFT_SHELL_HELLO_MS = 200,        /* between questions for a cluster                                */
     RAFT_SHELL_MARGIN = 256 << 10,    /* bytes of prepared log kept for what the core itself appends    */
-    RAFT_SHELL_DRAIN_MS = 1000,       /* to hand leadership over before the end                         */
 };
 
 /* A list in order. */
@@ -62,6 +61,7 @@ struct raft_shell_snapshots {
     uint64_t log_bytes;         /* applied since the last one         */
     struct raft_shell_list waiting;
     struct raft_shell_sending sending[RAFT_MEMBERS_MAX];
+    struct { uint64_t peer, index; } sent[RAFT_MEMBERS_MAX]; /* whole, the last one to each; peer 0: free */
     struct raft_snapshot_head head; /* scratch */
 };
 
@@ -83,7 +83,8 @@ struct raft_shell {
     void *core_memory;
     struct raft_effects fx;
     uint64_t member, cluster;   /* ids; cluster 0: none yet */
-    bool is_open, is_stopping, is_removed, has_failed;
+    bool is_open, is_stopping, has_failed;
+    bool is_draining, hands_over; /* told to end; and leadership is on its way to another */
     const char *trouble;
 
     /* The turn. */
@@ -112,7 +113,7 @@ struct raft_shell {
     uint64_t hello_ms;
     struct raft_hello *hello;                /* found.c */
 
-    struct cell_metric *metric_puts, *metric_applied, *metric_term, *metric_leader, *metric_sync, *metric_elections;
+    struct cell_metric *metric_puts, *metric_applied, *metric_term, *metric_leader, *metric_sync, *metric_elections, *metric_rotten;
 };
 
 enum err raft_shell_open(struct cell *cell, void *state);
@@ -125,6 +126,9 @@ void raft_shell_stop(void *state);
 
 /* Step the core and perform; what is committed by that is applied at the end of the turn. */
 enum err raft_shell_step(struct raft_shell *s, const struct raft_event *ev);
+
+/* What is wrong with this member, for a person: a literal, "" when nothing is. */
+const char *raft_shell_trouble(const struct raft_shell *s);
 
 /* Come back at once, when others had their turn. */
 void raft_shell_hurry(struct raft_shell *s);
@@ -151,7 +155,8 @@ void raft_shell_apply(struct raft_shell *s);
 enum err raft_shell_apply_image(struct raft_shell *s, int fd);
 
 /* shell_snapshot.c */
-enum err raft_shell_snapshot_open(struct raft_shell *s);
+enum err raft_shell_snapshot_open(struct raft_shell *s);      /* before the log is read …            */
+enum err raft_shell_snapshot_put_aside(struct raft_shell *s); /* … and when it is mended: what is rotten */
 void raft_shell_snapshot_turn(struct raft_shell *s);
 void raft_shell_snapshot_send(struct raft_shell *s, uint64_t peer);
 void raft_shell_snapshot_more(struct raft_shell *s, const struct raft_effect *fx);

@@ -47,13 +47,12 @@ void raft_shell_apply(struct raft_shell *s)
     uint64_t before = s->applied;
 
     for (uint32_t left = RAFT_SHELL_APPLY_MAX; left > 0 && s->applied < s->commit;) {
-        AUTO_FREE uint8_t *bytes = NULL;
         struct raft_run run;
         uint64_t index = s->applied + 1;
         if (raft_cache_find(&s->cache, index, RAFT_RUN_MAX, &run)) {
             raft_cache_pin(&s->cache, index); /* answers may lead to new commands, which want room there */
         } else {
-            enum err e = raft_store_read(&s->store, &s->places, &s->apply_cursor, index, &bytes, &run);
+            enum err e = raft_store_read(&s->store, &s->places, &s->apply_cursor, index, &run);
             if (e == ERR_NOT_FOUND) {
                 break; /* committed by others before it is durable here, and no longer in memory: when it is */
             }
@@ -63,6 +62,9 @@ void raft_shell_apply(struct raft_shell *s)
         }
         left -= apply_run(s, &run, left);
         raft_cache_pin(&s->cache, 0);
+    }
+    if (s->applied == s->commit && s->apply_cursor.bytes != NULL) {
+        raft_store_cursor_fini(&s->apply_cursor); /* what comes now comes from memory */
     }
     if (s->applied > before) {
         cell_metric_add(s->metric_applied, (double)(s->applied - before));

@@ -436,6 +436,7 @@ static const struct row lists[] = {
     {T("{name: A, interface: x}"), ERR_INVALID, 5, "tun[0].name: \"A\"", "a-z", "no name"},
     {T("{name: a, interface: abcdefghijklmnop}"), ERR_INVALID, 5, "tun[0].interface", "1 to 15", "16 characters"},
     {T("{name: a, interface: 'a b'}"), ERR_INVALID, 5, "tun[0].interface", "blanks", "a blank"},
+    {T("{name: a, interface: \"a\\x1bb\"}"), ERR_INVALID, 5, "tun[0].interface", "1 to 15", "a control character"},
     {T("{name: a, interface: a/b}"), ERR_INVALID, 5, "tun[0].interface", "'/'", "a slash"},
     {T("{name: a, interface: 'cell%d'}"), ERR_INVALID, 5, "tun[0].interface", "'%'", "a name for the kernel to choose"},
     {T("{name: a, interface: ..}"), ERR_INVALID, 5, "tun[0].interface", "1 to 15", "dots"},
