@@ -35,7 +35,7 @@ static void must(int holds, const char *what)
 
 static struct datapath *make(uint8_t number)
 {
-    struct datapath_config c = {.secret = {number, [31] = 0x40}, .seed = {number}, .peers_max = 2, .prefixes_max = 4, .mtu = MTU,
+    struct datapath_config c = {.secret = {(uint8_t)(8 * number), [31] = 0x40}, .seed = {number}, .peers_max = 2, .prefixes_max = 4, .mtu = MTU,
                                 .pace = datapath_pace_usual(), .aead = &datapath_aead_sodium};
     struct datapath *d;
     void *memory = malloc(datapath_core_size(c.peers_max, c.prefixes_max, c.mtu));
@@ -47,7 +47,7 @@ static struct datapath *make(uint8_t number)
 static void introduce(struct datapath *d, const struct datapath *other, const struct datapath_endpoint *at)
 {
     struct datapath_peer_config c = {.endpoint = *at};
-    const struct datapath_prefix all = {.size = 4, .bits = 0};
+    const struct datapath_prefix all = {.size = DATAPATH_ALLOWED_V4, .bits = 0};
     uint32_t peer;
 
     memcpy(c.public, datapath_core_public(other), sizeof c.public);

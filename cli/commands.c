@@ -301,13 +301,15 @@ const struct cli_command cli_commands[] = {
         .name = "overlay",
         .summary = "the encrypted overlay: its state, its peers",
         .about = "up, down: its cell runs or does not, and its interface with it; status; peers; add KEY [PREFIX ...], or "
-                 "change a peer of that key; rm KEY. Keys are in base64, as `wg` writes them; a PREFIX is the peer's alone "
+                 "change a peer of that key; rm KEY; ping ADDRESS, through the overlay to whoever has it; stats: packets, "
+                 "and the calls that they took. Keys are in base64, as `wg` writes them; a PREFIX is the peer's alone "
                  "from then on. What is added or removed here outlives restarts, but peers of the manifest are as they "
                  "stand there after each.",
-        .params = {{"WHAT", "up, down, status, peers, add, rm", CLI_ANY, false, false},
+        .params = {{"WHAT", "up, down, status, peers, add, rm, ping, stats", CLI_ANY, false, false},
                    {"ARG", "what it needs", CLI_ANY, true, true}},
         .options = {{"endpoint", 0, "HOST:PORT", "add: where the peer is, in numbers; without, it calls", CLI_ANY},
-                    {"keepalive", 0, "SECONDS", "add: keep the way to it open", CLI_ANY}},
+                    {"keepalive", 0, "SECONDS", "add: keep the way to it open", CLI_ANY},
+                    {"count", 0, "N", "ping: so many times, 3 without", CLI_ANY}},
         .examples = "who is in it\ncell overlay peers\n"
                     "another peer\ncell overlay add xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg= 10.9.0.7/32 "
                     "--endpoint 192.0.2.7:51820",

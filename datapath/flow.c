@@ -132,6 +132,9 @@ static void take_packet(struct datapath_shell *s, const uint8_t *packet, size_t 
     enum datapath_coalesce_result r = DATAPATH_COALESCE_ALONE;
     int group;
 
+    if (s->ping.waiting > 0 && datapath_service_ping_take(s, packet, size)) {
+        return;
+    }
     while (!s->flow.is_plain &&
            (r = datapath_coalesce_add(&s->flow.coalesce, packet, size, &group)) == DATAPATH_COALESCE_BLOCKED) {
         write_group(s, group);

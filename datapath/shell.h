@@ -8,6 +8,7 @@
 #include "datapath/core.h"
 #include "datapath/engine.h"
 #include "datapath/flow.h"
+#include "datapath/service_ping.h"
 #include "datapath/store.h"
 #include "datapath/udp.h"
 
@@ -23,6 +24,7 @@ struct datapath_shell {
     struct datapath_control control;
     struct datapath_engine engine;
     struct datapath_flow flow;
+    struct datapath_ping ping;
     int tun;
     struct tun_spec device;         /* what the interface is, whoever made it */
     enum tun_offloads offloads;     /* what goes through it in one piece      */

@@ -97,6 +97,10 @@ def test_nodes_speak_hold_nothing_and_come_back(pair):
         lines = dict(line.split(":\t", 1) for line in f.read().splitlines() if ":\t" in line)
     assert {lines[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
     assert lines["Seccomp"] == "2" and lines["NoNewPrivs"] == "1" and lines["Uid"].split()[0] != "0"
+    assert len(overlay(ours, "ping", inner(1), "--count", "2")["rtt_us"]) == 2
+    assert "no peer has this address" in ours.command("overlay", "ping", "10.9.0.77").err
+    counts = {c["name"]: int(c["value"]) for c in overlay(ours, "stats")["counts"]}
+    assert counts["READ"] >= 10 and counts["WRITTEN"] >= 10 and counts["UNWRITTEN"] == counts["MISFITS"] == 0
     ours.execute(["/bin/sh", "-c", "ip route add 10.99.0.0/16 dev cell0"])
     restart(ours)
     assert overlay(ours, "status")["public_key"] == status["public_key"]
