@@ -46,7 +46,7 @@ enum err datapath_service_status(void *state, struct cell_call *call, const void
         {"INITIATIONS", "handshakes that we began", n->initiations},
         {"RESPONSES", "handshakes that we answered", n->responses},
         {"COOKIES", "strangers that we asked where they are", n->cookies},
-        {"LOST", "what the kernel did not take", s->udp.unsent + s->unwritten},
+        {"LOST", "what the kernel did not take", s->udp.numbers.unsent + s->flow.numbers.unwritten},
     };
     for (size_t i = 0; i < SENT_COUNTS; i++, counts++) {
         slot[counts] = count_of(&count[counts], sent[i].name, sent[i].value, sent[i].text);

@@ -73,7 +73,7 @@ static void keep(struct datapath_shell *s)
     sodium_memzero(v.config.psk, sizeof v.config.psk);
 }
 
-static void perform(struct datapath_shell *s)
+void datapath_shell_perform(struct datapath_shell *s)
 {
     keep(s);
     for (uint32_t i = 0; i < s->fx.sends; i++) {
@@ -110,7 +110,7 @@ static void on_due(void *context)
     s->armed_ms = UINT64_MAX;
     do {
         datapath_core_clock(s->core, now, &s->fx);
-        perform(s);
+        datapath_shell_perform(s);
     } while (s->fx.due_ms <= now.ms);
     datapath_shell_changed(s);
 }
@@ -135,57 +135,21 @@ static void gone(struct datapath_shell *s)
     cell_stop(s->cell, "its interface is gone");
 }
 
-/* Packets of this host for others. */
 static void on_tun(void *context, unsigned bits)
 {
     struct datapath_shell *s = context;
-    struct datapath_time now = datapath_shell_now();
 
-    for (int i = 0; i < DATAPATH_SHELL_TURN; i++) {
-        uint8_t packet[DATAPATH_MTU_MAX];
-        struct datapath_endpoint to;
-        size_t size;
-        ssize_t got = read(s->tun, packet, sizeof packet);
-        if (got < 0 && errno != EAGAIN && errno != EINTR) {
-            gone(s);
-        }
-        if (got <= 0) {
-            break;
-        }
-        uint8_t *out = datapath_udp_room(&s->udp);
-        (void)datapath_core_send(s->core, now, packet, (size_t)got, out, &size, &to, &s->fx); /* counted there */
-        if (size > 0) {
-            datapath_udp_put(&s->udp, &to, size);
-        }
-        perform(s);
+    if (!datapath_flow_from_tun(s, datapath_shell_now())) {
+        gone(s);
     }
     datapath_shell_changed(s);
 }
 
-/* Datagrams of others, for this host. */
 static void on_udp(void *context, unsigned bits)
 {
     struct datapath_shell *s = context;
-    struct datapath_time now = datapath_shell_now();
 
-    for (int turn = 0; turn < DATAPATH_SHELL_TURN / DATAPATH_UDP_BATCH; turn++) {
-        uint32_t count = datapath_udp_receive(&s->udp), peer;
-        for (uint32_t i = 0; i < count; i++) {
-            struct datapath_endpoint from;
-            const uint8_t *packet = NULL;
-            size_t size, packet_size;
-            uint8_t *bytes = datapath_udp_at(&s->udp, i, &size, &from);
-            enum datapath_verdict v = datapath_core_receive(s->core, now, &from, bytes, size, &packet, &packet_size, &peer,
-                                                            &s->fx);
-            perform(s);
-            if (v == DATAPATH_TAKEN && packet_size > 0) {
-                s->unwritten += write(s->tun, packet, packet_size) != (ssize_t)packet_size;
-            }
-        }
-        if (count < DATAPATH_UDP_BATCH) {
-            break;
-        }
-    }
+    datapath_flow_from_udp(s, datapath_shell_now());
     datapath_shell_changed(s);
 }
 
@@ -211,8 +175,11 @@ static enum err open_tun(struct datapath_shell *s)
     }
     if (e != ERR_OK) {
         log_error("DATAPATH-TUN", "interface=%s reason=%s why=\"%s\"", s->device.name, err_name(e), why);
+        return e;
     }
-    return e;
+    s->flow.is_plain = s->settings.is_plain;
+    s->offloads = tun_offload(s->tun, !s->settings.is_plain);
+    return ERR_OK;
 }
 
 static enum err open_descriptors(struct datapath_shell *s)
@@ -221,7 +188,7 @@ static enum err open_descriptors(struct datapath_shell *s)
     char place[DATAPATH_TEXT_PLACE_SIZE];
     int given = cell_take_descriptor(s->cell, "listen.overlay");
 
-    enum err e = datapath_udp_open(&s->udp, &set->listen, &given);
+    enum err e = datapath_udp_open(&s->udp, &set->listen, set->is_plain, &given);
     if (e != ERR_OK) {
         datapath_text_write_place(&set->listen, place);
         log_error("DATAPATH-LISTEN", "at=%s reason=%s", place, err_name(e));
@@ -383,7 +350,8 @@ enum err datapath_shell_start(struct cell *cell, void *state)
     }
     datapath_shell_changed(s);
     datapath_text_write_place(&s->udp.at, place);
-    log_info("DATAPATH-UP", "interface=%s at=%s peers=%" PRIu32, s->device.name, place, s->settings.listed);
+    log_info("DATAPATH-UP", "interface=%s at=%s peers=%" PRIu32 " trains=%d offloads=%s", s->device.name, place,
+             s->settings.listed, s->udp.has_trains, tun_offload_text(s->offloads));
     return ERR_OK;
 }
 
@@ -409,7 +377,7 @@ void datapath_shell_tick(void *state, uint64_t now_ms)
     }
     tell(s->metric_sessions, &s->told_sessions, n->sessions);
     tell(s->metric_refused, &s->told_refused, refused);
-    tell(s->metric_lost, &s->told_lost, s->udp.unsent + s->unwritten);
+    tell(s->metric_lost, &s->told_lost, s->udp.numbers.unsent + s->flow.numbers.unwritten);
 }
 
 void datapath_shell_stop(void *state)

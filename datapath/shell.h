@@ -7,11 +7,11 @@
 #include "datapath/control.h"
 #include "datapath/core.h"
 #include "datapath/engine.h"
+#include "datapath/flow.h"
 #include "datapath/store.h"
 #include "datapath/udp.h"
 
 enum {
-    DATAPATH_SHELL_TURN = 128,      /* packets of one side before the other is looked at       */
     DATAPATH_SHELL_STIR_MS = 60000, /* between looks at the system's randomness                */
 };
 
@@ -22,8 +22,10 @@ struct datapath_shell {
     struct datapath_udp udp;
     struct datapath_control control;
     struct datapath_engine engine;
+    struct datapath_flow flow;
     int tun;
     struct tun_spec device;         /* what the interface is, whoever made it */
+    enum tun_offloads offloads;     /* what goes through it in one piece      */
     uint8_t secret[DATAPATH_NOISE_KEY];
     void *memory;
     struct datapath *core;          /* in memory */
@@ -31,7 +33,6 @@ struct datapath_shell {
     struct loop_watch *tun_watch, *udp_watch;
     struct loop_timer *timer, *stir;
     uint64_t armed_ms;              /* when the timer fires; UINT64_MAX: it does not */
-    uint64_t unwritten;             /* packets that the interface did not take       */
     struct cell_metric *metric_sessions, *metric_refused, *metric_lost;
     uint64_t told_sessions, told_refused, told_lost; /* what these have */
 };
@@ -44,6 +45,9 @@ void datapath_shell_stop(void *state);
 
 /* Now, for steps of the core. */
 struct datapath_time datapath_shell_now(void);
+
+/* Carry out s->fx: datagrams are put, not sent yet. */
+void datapath_shell_perform(struct datapath_shell *s);
 
 /* Something of the core was changed: its clock may be due earlier. */
 void datapath_shell_changed(void *state);

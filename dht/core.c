@@ -110,7 +110,6 @@ enum err dht_core_init(void *memory, const struct dht_config *config, uint64_t n
     if (!is_valid(config)) {
         return ERR_INVALID;
     }
-    memset(d, 0, dht_core_size(config));
     (void)lay_out(d, memory, config);
     d->self = config->node;
     d->id = dht_core_id(&config->node);

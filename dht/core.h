@@ -127,8 +127,8 @@ struct dht_tuning dht_core_usual(void);
 /* Bytes that dht_core_init needs; aligned for any type. Linear in the config's numbers, nothing else grows. */
 size_t dht_core_size(const struct dht_config *config);
 
-/* Make a node that knows only itself. memory: dht_core_size bytes, the core's until it is given up; no fini is
- * needed. ERR_INVALID: a value of the config is out of its range. *ret points into memory. */
+/* Make a node that knows only itself. memory: dht_core_size bytes that are zero, the core's until it is given up; no fini is
+ * needed, and what is not used yet is not touched. ERR_INVALID: a value of the config is out of its range. *ret points into memory. */
 enum err dht_core_init(void *memory, const struct dht_config *config, uint64_t now_us, struct dht **ret) MUST_CHECK;
 
 /* Time passed. now_us: monotonic, never less than before, here and below; wall_s: the date, 0: not known; `fx` is

@@ -8,7 +8,7 @@
 #include "common/node/contact.h"
 
 struct document {
-    const char *listen, *advertise, *keys, *store;
+    const char *listen, *advertise, *keys, *store, *members; /* members: libcyaml takes any text for true */
     const char **bootstrap, **nodes;
     uint32_t *port, *peers, *records;
     uint32_t bootstrap_count, nodes_count;
@@ -25,6 +25,7 @@ static const cyaml_schema_field_t fields[] = {
     TEXT(advertise),
     TEXT(keys),
     TEXT(store),
+    TEXT(members),
     LIST(bootstrap, DHT_BOOTSTRAP_MAX),
     LIST(nodes, DHT_SETTINGS_NODES_MAX),
     CYAML_FIELD_UINT_PTR("port", OPTIONAL, struct document, port),
@@ -109,6 +110,10 @@ static enum err take_room(const struct document *d, struct dht_settings *s, char
     enum err e = take_number(d->port, 1, UINT16_MAX, "port", &port, why);
 
     s->port = (uint16_t)port;
+    s->has_members = d->members == NULL || strcmp(d->members, "true") == 0;
+    if (e == ERR_OK && !s->has_members && strcmp(d->members, "false") != 0) {
+        return conf_refuse(why, "members", d->members, "true or false");
+    }
     e = e == ERR_OK ? take_number(d->peers, 1, DHT_PEERS_MAX, "peers", &s->peers, why) : e;
     e = e == ERR_OK ? take_number(d->records, 1, DHT_RECORDS_MAX, "records", &s->records, why) : e;
     if (e == ERR_OK && d->store != NULL &&
@@ -125,7 +130,7 @@ static enum err take_room(const struct document *d, struct dht_settings *s, char
 
 enum err dht_settings_read(const char *text, struct dht_settings *ret, char why[CONF_WHY_SIZE])
 {
-    struct dht_settings s = {.port = DHT_SETTINGS_PORT, .peers = DHT_SETTINGS_PEERS, .records = DHT_SETTINGS_RECORDS,
+    struct dht_settings s = {.port = DHT_SETTINGS_PORT, .has_members = true, .peers = DHT_SETTINGS_PEERS, .records = DHT_SETTINGS_RECORDS,
                              .store_bytes = DHT_SETTINGS_STORE, .listen = {.ip = {[10] = 0xff, [11] = 0xff}, .port = DHT_SETTINGS_PORT}};
     void *loaded;
     enum err e = conf_load(text, &schema, &loaded, why);

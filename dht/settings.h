@@ -5,6 +5,7 @@
  *   advertise: "192.0.2.7:7403"    where others reach this node, when that is not where it sends from
  *   nodes: [db-2=10.0.0.2:17403]   members whose cell is not at the member's address
  *   port: 7403                     of all others
+ *   members: true                  ask nodosum who belongs to the cluster; false where there is none
  *   peers, records, store          room: 1,024 peers; 8,192 records in 4M */
 #ifndef CELL_DHT_SETTINGS_H
 #define CELL_DHT_SETTINGS_H
@@ -31,7 +32,7 @@ struct dht_settings_place {
 
 struct dht_settings {
     struct dht_address listen, advertise;
-    bool has_advertise;
+    bool has_advertise, has_members;
     uint16_t port;
     uint32_t peers, records, store_bytes;
     uint32_t bootstraps;

@@ -380,7 +380,7 @@ static enum err make_core(struct dht_shell *s)
     config.tuning.acquaints = true;
     dht_circle_init(&s->circle, member, member == NULL ? 0 : s->settings.peers);
     dht_sign_init(&s->signer, &s->keys);
-    s->memory = malloc(dht_core_size(&config));
+    s->memory = calloc(1, dht_core_size(&config));
     if (s->memory == NULL || member == NULL) {
         return ERR_NOMEM;
     }

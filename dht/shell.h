@@ -15,7 +15,8 @@ enum {
     DHT_SHELL_BOOT_MS = 5000,         /* between attempts to find somebody while nobody is known                */
     DHT_SHELL_SAVE_MS = 60000,        /* between writes of who is known                                         */
     DHT_SHELL_RECORDS_MS = 600000,    /* … of what is held: who comes back gets it from other holders too       */
-    DHT_SHELL_MEMBERS_MS = 10000,     /* before membership is asked again that did not answer                   */
+    DHT_SHELL_MEMBERS_MS = 500,       /* before membership is asked again that did not answer, doubling          */
+    DHT_SHELL_MEMBERS_MOST_MS = 60000,
     DHT_SHELL_POLL_MS = 20000,        /* one long poll for changes of it                                        */
     DHT_SHELL_ASK_MS = 2000,          /* for an answer of it                                                    */
 };
@@ -42,7 +43,7 @@ struct dht_shell_members {
     struct cell_timer *timer;
     uint32_t mark;                    /* of the listing */
     uint64_t revision;
-    bool has_answered;
+    uint32_t gap_ms;                  /* since it answered last */
 };
 
 struct dht_shell {

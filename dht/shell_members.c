@@ -86,6 +86,15 @@ static void relist(struct dht_shell *s, uint64_t delay_ms)
     s->members.timer = cell_timer_start(s->cell, delay_ms, 0, list_all, s);
 }
 
+/* It did not answer; where there is none it is asked once a minute. */
+static void relist_later(struct dht_shell *s)
+{
+    uint32_t gap_ms = s->members.gap_ms == 0 ? DHT_SHELL_MEMBERS_MS : 2 * s->members.gap_ms;
+
+    s->members.gap_ms = gap_ms < DHT_SHELL_MEMBERS_MOST_MS ? gap_ms : DHT_SHELL_MEMBERS_MOST_MS;
+    relist(s, s->members.gap_ms);
+}
+
 static void on_news(void *context, const struct ProtobufCMessage *message, uint64_t last)
 {
     struct dht_shell *s = context;
@@ -120,7 +129,7 @@ static void follow(struct dht_shell *s, uint64_t revision)
         .reply = &cell__nodosum__watch_reply__descriptor, .poll_ms = DHT_SHELL_POLL_MS + DHT_SHELL_ASK_MS, .from = revision,
         .set_from = set_from, .get_last = get_last, .news = on_news, .trouble = on_trouble, .context = s});
     if (s->members.watch == NULL) {
-        relist(s, DHT_SHELL_MEMBERS_MS);
+        relist_later(s);
     }
 }
 
@@ -165,12 +174,12 @@ static void on_page(void *context, enum err e, const struct ProtobufCMessage *me
         }
     }
     if (e == ERR_OK) {
-        s->members.has_answered = true;
+        s->members.gap_ms = 0;
         dht_shell_members_listed(s, l->mark);
         follow(s, l->revision);
     } else if (e != ERR_CANCELLED) {
         log_debug("DHT-UNLISTED", "error=%s why=\"%.96s\" effect=\"nodes are found by asking nodes\"", err_name(e), text);
-        relist(s, DHT_SHELL_MEMBERS_MS);
+        relist_later(s);
     }
     free(l);
 }
@@ -183,7 +192,7 @@ static enum err ask_page(struct listing *l)
     const struct cell_ask out = {
         .target = "nodosum", .operation = CELL__NODOSUM__OP__OP_MEMBERS, .request = &request.base,
         .reply = &cell__nodosum__members_reply__descriptor, .deadline_ms = DHT_SHELL_ASK_MS, .done = on_page, .context = l,
-        .is_idempotent = CELL__NODOSUM__MEMBERS__IS_IDEMPOTENT};
+        .is_idempotent = CELL__NODOSUM__MEMBERS__IS_IDEMPOTENT, .is_hasty = true};
     return cell_ask(l->shell->cell, &out);
 }
 
@@ -199,7 +208,7 @@ static void list_all(void *context)
     }
     if (l == NULL || ask_page(l) != ERR_OK) {
         free(l);
-        relist(s, DHT_SHELL_MEMBERS_MS);
+        relist_later(s);
     }
 }
 
@@ -207,6 +216,9 @@ static void list_all(void *context)
 
 enum err dht_shell_members_start(struct dht_shell *s)
 {
+    if (!s->settings.has_members) {
+        return ERR_OK;
+    }
     s->members.poll = malloc(sizeof *s->members.poll);
     if (s->members.poll == NULL) {
         return ERR_NOMEM;

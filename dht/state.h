@@ -168,7 +168,7 @@ struct dht {
     uint16_t *heap, *vacant_entry;
     struct dht_accounts owners, sources;
     struct dht_chunk *chunk;
-    uint32_t vacant_chunk;
+    uint32_t vacant_chunk, chunks_touched; /* those before the latter were in use at some time */
     /* wishes and requests */
     uint32_t wishes_max, wishes, calls_max, calls;
     struct dht_wish *wish;

@@ -302,7 +302,13 @@ static void take_one(struct raft_shell *s, uint64_t from, const uint8_t *bytes, 
 
     if (e != ERR_OK) {
         s->peers.refused++;
-        log_debug("RAFT-PACKET-REFUSED", "reason=%s", err_name(e));
+        cell_metric_add(s->metric_refused, 1);
+        if (e == ERR_INCOMPATIBLE) {
+            log_warn("RAFT-PACKET-VERSION", "from=%016" PRIx64 " version=%d ours=%d effect=\"neither hears the other\"", from, bytes[4],
+                     RAFT_PACKET_VERSION);
+        } else {
+            log_debug("RAFT-PACKET-REFUSED", "reason=%s", err_name(e));
+        }
         if (e == ERR_NOT_FOUND) { /* for who was here before: the sender was away since, and may be out itself */
             (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_STRANGER, .peer = from});
         }

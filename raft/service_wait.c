@@ -278,6 +278,8 @@ static void propose_end(struct raft_service *v, const struct raft_due *due)
     raft_service_begin(v, &w, due->kind, NULL);
     raft_command_numbers(&w, due->id, due->stamp, 0);
     if (raft_command_end(&w, &size) != ERR_OK || raft_shell_propose(v->shell, w.at, size, &one->pending) != ERR_OK) {
+        /* At the next look again: what is asked for once a second may find no room each time, for there is a mark under way. */
+        raft_kv_watch_deadline(raft_shell_kv(v->shell), time_ms(v));
         free(one);
         return;
     }

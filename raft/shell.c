@@ -519,6 +519,7 @@ enum err raft_shell_open(struct cell *cell, void *state)
     s->metric_term = cell_metric_gauge(cell, "cell_raft_term", "term");
     s->metric_leader = cell_metric_gauge(cell, "cell_raft_leads", "1: this member leads");
     s->metric_sync = cell_metric_gauge(cell, "cell_raft_sync_us", "microseconds that a batch took to reach the disk, mean");
+    s->metric_refused = cell_metric_counter(cell, "cell_raft_refused_total", "packets of other members that could not be read or were not for this one");
     s->metric_rotten = cell_metric_counter(cell, "cell_raft_rotten_total", "logs and snapshots found damaged on this member's disk");
     s->metric_elections = cell_metric_counter(cell, "cell_raft_elected_total", "elections won");
     if (cell_state_dir(cell)[0] == '\0') {

@@ -13,6 +13,13 @@
 
 #include "common/run/fd.h"
 
+#ifndef TUN_F_USO4
+enum {
+    TUN_F_USO4 = 0x20, /* Linux 6.2 */
+    TUN_F_USO6 = 0x40,
+};
+#endif
+
 static enum err failed(const char *step, char why[TUN_WHY_SIZE])
 {
     int number = errno;
@@ -103,7 +110,7 @@ enum err tun_open(const struct tun_spec *spec, int *ret, char why[TUN_WHY_SIZE])
     if (fd < 0) {
         return failed("/dev/net/tun", why);
     }
-    r.ifr_flags = IFF_TUN | IFF_NO_PI;
+    r.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
     if (ioctl(fd, TUNSETIFF, &r) != 0) {
         if (errno == EPERM) {
             (void)snprintf(why, TUN_WHY_SIZE, "a TUN interface needs CAP_NET_ADMIN");
@@ -128,7 +135,7 @@ enum err tun_look(int fd, int socket, struct tun_spec *ret)
     struct ifreq r = {.ifr_flags = 0};
     struct sockaddr_in at;
 
-    if (ioctl(fd, TUNGETIFF, &r) != 0 || (r.ifr_flags & IFF_TUN) == 0) {
+    if (ioctl(fd, TUNGETIFF, &r) != 0 || (r.ifr_flags & (IFF_TUN | IFF_VNET_HDR | IFF_NO_PI)) != (IFF_TUN | IFF_VNET_HDR | IFF_NO_PI)) {
         return ERR_INVALID;
     }
     memcpy(spec.name, r.ifr_name, sizeof spec.name);
@@ -147,4 +154,25 @@ enum err tun_look(int fd, int socket, struct tun_spec *ret)
     }
     *ret = spec;
     return ERR_OK;
+}
+
+enum tun_offloads tun_offload(int fd, bool is_on)
+{
+    const unsigned long tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+
+    if (is_on && ioctl(fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0) {
+        return TUN_OFFLOADS_ALL;
+    }
+    if (is_on && ioctl(fd, TUNSETOFFLOAD, tcp) == 0) {
+        return TUN_OFFLOADS_TCP;
+    }
+    (void)ioctl(fd, TUNSETOFFLOAD, 0UL); /* a process before us may have had some */
+    return TUN_OFFLOADS_NONE;
+}
+
+const char *tun_offload_text(enum tun_offloads offloads)
+{
+    static const char *const text[] = {[TUN_OFFLOADS_NONE] = "none", [TUN_OFFLOADS_TCP] = "tcp", [TUN_OFFLOADS_ALL] = "tcp,udp"};
+
+    return text[offloads];
 }

@@ -32,6 +32,16 @@ struct tun_spec {
 /* Whether text[0..len) may be an interface's name: 1 to 15 characters, no blanks, '/', ':' nor '%', and not "." or "..". */
 bool tun_name_valid(const char *text, size_t len);
 
+/* What goes through a descriptor in one piece. */
+enum tun_offloads {
+    TUN_OFFLOADS_NONE, /* each packet is whole, and its checksum finished            */
+    TUN_OFFLOADS_TCP,  /* packets of up to 64 KiB with unfinished checksums, of TCP  */
+    TUN_OFFLOADS_ALL,  /* … and of UDP (Linux 6.2)                                   */
+};
+
+/* Before each packet there is a struct virtio_net_hdr, 10 bytes in the machine's order (IFF_VNET_HDR), both ways, whatever
+ * the offloads are. */
+
 /* Make the interface (or take it, if it is there and nobody has it), give it its mtu and addresses, and bring it up.
  * Needs CAP_NET_ADMIN in this network namespace and /dev/net/tun: ERR_DENIED, ERR_NOT_FOUND; ERR_EXISTS: another process
  * has it. `why` says which step failed, and what is missing. *ret does not block; the interface goes with its last
@@ -41,5 +51,10 @@ enum err tun_open(const struct tun_spec *spec, int *ret, char why[TUN_WHY_SIZE])
 /* What a descriptor of one says of itself; socket: of the interface's network namespace (the descriptor may come from
  * another), which knows the mtu and the IPv4 address. ERR_INVALID: it is no TUN device; others as errno says. */
 enum err tun_look(int fd, int socket, struct tun_spec *ret) MUST_CHECK;
+
+/* From now on the kernel hands over packets with as much as it can leave to us, or (is_on false) with nothing. Needs no
+ * privilege. */
+enum tun_offloads tun_offload(int fd, bool is_on);
+const char *tun_offload_text(enum tun_offloads offloads);
 
 #endif

@@ -135,7 +135,7 @@ class Wide(Mesh):
 
     def nodosum(self, name, **config):
         at = self.at("gossip-" + name)
-        return {"name": "dht", "serves": ["dht.*"], "config": {"advertise": at, "bootstrap": [self.at("gossip-a")]},
+        return {"name": "dht", "serves": ["dht.*"], "config": {"advertise": at, "members": False, "bootstrap": [self.at("gossip-a")]},
                 "sandbox": {"keys": ["datagram"], "write": ["state"], "listen": [{"name": "dht", "at": "udp://" + at}]}}
 
     def gateway(self, name, exports, may_call):

@@ -259,8 +259,9 @@ static void propose_numbers(struct world *w, uint32_t node, struct quorum_seat *
     }
     raft_le_put32(s->proposal, (uint32_t)size);
     s->proposal[4] = RAFT_ENTRY_COMMAND;
-    if (quorum_propose(w, node, s, now_us, 1, RAFT_ENTRY_HEAD + (uint32_t)size, fx, &first, &leader) == ERR_OK &&
-        due->kind == RAFT_COMMAND_CLOCK) {
+    if (quorum_propose(w, node, s, now_us, 1, RAFT_ENTRY_HEAD + (uint32_t)size, fx, &first, &leader) != ERR_OK) {
+        raft_kv_watch_deadline(&s->machine.kv, machine_time_ms(s, now_us)); /* at the next look again */
+    } else if (due->kind == RAFT_COMMAND_CLOCK) {
         s->machine.mark_index = first > s->machine.applied ? first : 0;
     }
 }

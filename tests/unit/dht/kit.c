@@ -55,7 +55,7 @@ struct dht_config kit_config(void)
 void kit_open_as(struct kit *k, const struct dht_config *c)
 {
     k->now_us = KIT_START_US;
-    k->memory = malloc(dht_core_size(c));
+    k->memory = calloc(1, dht_core_size(c));
     REQUIRE(k->memory != NULL && dht_core_init(k->memory, c, k->now_us, &k->d) == ERR_OK, "a core");
 }
 

@@ -22,6 +22,7 @@ static void values_have_bounds(void)
         {"nodes: [\"db-2=10.0.0.1:7403\"]\n", NULL}, {"nodes: [\"db-2=10.0.0.1\"]\n", "nodes"}, {"nodes: [\"10.0.0.1:7403\"]\n", "nodes"},
         {"nodes: [\"a b=10.0.0.1:1\"]\n", "nodes"},
         {"keys: /run/keys\n", NULL}, {"keys: keys\n", "keys"},
+        {"members: true\n", NULL}, {"members: false\n", NULL}, {"members: some\n", "members"},
         {"depth: 3\n", "depth"},
     };
 
@@ -44,7 +45,7 @@ static void what_is_said_is_taken(void)
     char why[CONF_WHY_SIZE];
 
     REQUIRE(dht_settings_read("", &s, why) == ERR_OK, "defaults");
-    CHECK(s.port == 7403 && s.listen.port == 7403 && s.peers == 1024 && s.records == 8192 && s.store_bytes == 4 << 20 && !s.has_advertise, "defaults");
+    CHECK(s.port == 7403 && s.listen.port == 7403 && s.peers == 1024 && s.records == 8192 && s.store_bytes == 4 << 20 && !s.has_advertise && s.has_members, "defaults");
     REQUIRE(dht_settings_read("{port: 9, bootstrap: [10.0.0.1, \"10.0.0.2:1\"], nodes: [\"db-2=10.0.0.3:4\"], store: 1M}\n", &s, why) == ERR_OK, "%s", why);
     CHECK(s.bootstraps == 2 && s.bootstrap[0].port == 9 && s.bootstrap[1].port == 1 && s.bootstrap[1].ip[15] == 2, "others' port is theirs");
     CHECK(s.places == 1 && strcmp(s.place[0].node, "db-2") == 0 && s.place[0].at.port == 4 && s.store_bytes == 1 << 20, "a node's place");
