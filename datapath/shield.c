@@ -251,6 +251,23 @@ enum err datapath_shield_attach(struct datapath_shield *s, enum datapath_shield_
     return refuse(why, is_xdp ? "XDP of the interface" : "tcx or clsact of the interface", failed);
 }
 
+/* Only our own: whoever came after us has put his in its place. */
+static void detach_clsact(struct datapath_shield *s)
+{
+    DECLARE_LIBBPF_OPTS(bpf_tc_hook, at, .ifindex = (int)s->clsact, .attach_point = BPF_TC_INGRESS);
+    DECLARE_LIBBPF_OPTS(bpf_tc_opts, there, .handle = HANDLE, .priority = PRIORITY);
+    DECLARE_LIBBPF_OPTS(bpf_tc_opts, filter, .handle = HANDLE, .priority = PRIORITY);
+    struct bpf_prog_info own = {0};
+    uint32_t size = sizeof own;
+
+    if (bpf_tc_query(&at, &there) == 0 &&
+        bpf_obj_get_info_by_fd(datapath_shield_program(s, DATAPATH_SHIELD_TC), &own, &size) == 0 &&
+        there.prog_id == own.id) {
+        (void)bpf_tc_detach(&at, &filter); /* the interface may be gone, and the filter with it */
+    }
+    s->clsact = 0;
+}
+
 void datapath_shield_detach(struct datapath_shield *s, enum datapath_shield_hook hook)
 {
     if (s->link[hook] >= 0) {
@@ -258,10 +275,7 @@ void datapath_shield_detach(struct datapath_shield *s, enum datapath_shield_hook
         s->link[hook] = -1;
     }
     if (hook == DATAPATH_SHIELD_TC && s->clsact != 0) {
-        DECLARE_LIBBPF_OPTS(bpf_tc_hook, at, .ifindex = (int)s->clsact, .attach_point = BPF_TC_INGRESS);
-        DECLARE_LIBBPF_OPTS(bpf_tc_opts, filter, .handle = HANDLE, .priority = PRIORITY);
-        (void)bpf_tc_detach(&at, &filter); /* the interface may be gone, and the filter with it */
-        s->clsact = 0;
+        detach_clsact(s);
     }
 }
 

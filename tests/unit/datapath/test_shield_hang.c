@@ -149,10 +149,12 @@ static void others_are_left_alone(struct datapath_shield *s, uint32_t out)
     CHECK(datapath_shield_attach(s, DATAPATH_SHIELD_XDP, out, why) == ERR_OK, "%s", why);
     CHECK(datapath_shield_attach(second, DATAPATH_SHIELD_XDP, out, why) == ERR_EXISTS, "a place that is taken stays so");
     CHECK(datapath_shield_attach(second, DATAPATH_SHIELD_TC, out, why) == ERR_OK, "tcx has room for both: %s", why);
+    datapath_shield_set(second, DATAPATH_SHIELD_FILTER, DATAPATH_SHIELD_TC);
     datapath_shield_close(s);
-    CHECK(rubbish_received() == FRAMES, "the first is gone, with all that it hung");
+    CHECK(rubbish_received() == 0, "the first goes, as it does when a cell is replaced: no packet slips through");
     CHECK(datapath_shield_attach(second, DATAPATH_SHIELD_XDP, out, why) == ERR_OK, "and its place is free: %s", why);
     datapath_shield_close(second);
+    CHECK(rubbish_received() == FRAMES, "all are gone, with all that they hung");
 }
 
 static void what_cannot_be_is_refused(struct datapath_shield *s)
