@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -277,13 +278,13 @@ static void perform_one(struct raft_shell *s, const struct raft_effect *fx)
         raft_shell_snapshot_send(s, fx->peer);
         break;
     case RAFT_FX_SNAPSHOT_CHUNK:
-        raft_shell_snapshot_chunk(s, s->event->message);
+        raft_shell_install_chunk(s, s->event->message);
         break;
     case RAFT_FX_SNAPSHOT_MORE:
         raft_shell_snapshot_more(s, fx);
         break;
     case RAFT_FX_SNAPSHOT_INSTALL:
-        raft_shell_snapshot_install(s, fx);
+        raft_shell_install_begin(s, fx);
         break;
     case RAFT_FX_SNAPSHOT_ABORT:
         raft_shell_snapshot_abort(s, fx->peer);
@@ -348,7 +349,8 @@ static void settle(struct raft_shell *s)
         s->installed.index = 0;
         (void)raft_shell_step(s, &installed);
     }
-    for (int turn = 0; turn < 4 && s->applied < s->commit; turn++) {
+    bool can_apply = !raft_shell_install_is_loading(s);
+    for (int turn = 0; turn < 4 && can_apply && s->applied < s->commit; turn++) {
         raft_shell_apply(s);
         (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_APPLIED, .index = s->applied});
     }
@@ -357,7 +359,7 @@ static void settle(struct raft_shell *s)
         raft_service_lead(&s->service);
     }
     raft_shell_ask_reads(s);
-    if (s->applied < s->commit) {
+    if (can_apply && s->applied < s->commit) {
         raft_shell_hurry(s); /* more, when others had their turn */
     }
 }
@@ -481,11 +483,14 @@ enum err raft_shell_open(struct cell *cell, void *state)
     struct raft_shell *s = state;
     char why[CONF_WHY_SIZE];
 
+    /* A store that one thread loaded is changed by the other: what one frees must be there for the other. */
+    (void)mallopt(M_ARENA_MAX, 1);
     raft_slices_shorten(); /* before the doors close: they do not let this call through */
     s->cell = cell;
     s->trouble = "";
     s->store = (struct raft_store){.dir_fd = -1, .lock_fd = -1, .ballot_fd = -1, .read_fd = -1};
-    s->snapshots.event_fd = s->snapshots.making.fd = s->snapshots.receiving.fd = -1;
+    s->snapshots.event_fd = s->snapshots.making.fd = -1;
+    s->installing.event_fd = s->installing.receiving.fd = s->installing.fd = -1;
     for (size_t i = 0; i < ARRAY_LEN(s->snapshots.sending); i++) {
         s->snapshots.sending[i].fd = -1;
     }

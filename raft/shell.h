@@ -20,8 +20,8 @@
 enum {
     RAFT_SHELL_APPLY_MAX = 2000,      /* entries applied before others have their turn                  */
     RAFT_SHELL_STALL_US = 30000,      /* a timer so late: the process did not run                       */
-    RAFT_SHELL_LOOSE_MAX = 64,        /* runs that found no place in the cache                          */
     RAFT_SHELL_CHUNK = 256 << 10,     /* bytes of a snapshot in one message                             */
+    RAFT_SHELL_CHUNKS = 4,            /* … that are under way: one is sent while others are written     */
     RAFT_SHELL_IMAGE = 64 << 10,      /* bytes of an image written in one turn                          */
     RAFT_SHELL_HELLO_MS = 200,        /* between questions for a cluster                                */
     RAFT_SHELL_MARGIN = 256 << 10,    /* bytes of prepared log kept for what the core itself appends    */
@@ -44,20 +44,44 @@ struct raft_shell_mark {
 struct raft_shell_sending {
     uint64_t peer; /* 0: free */
     int fd;
-    uint64_t index, term, size, offset;
-    bool is_due;   /* the chunk at offset is to be sent */
+    uint64_t index, term, size;
+    uint64_t offset, sent; /* it has what is before `offset`; what is before `sent` is under way or there */
+    uint64_t resent;       /* offset from which all was sent anew once */
+    bool is_due;
+};
+
+/* What a thread does with a snapshot that was received, so that no loop waits for as long as a large one takes. */
+enum raft_shell_work {
+    RAFT_SHELL_IDLE,
+    RAFT_SHELL_CHECKING, /* that it is whole, and its sync: `receiving`          */
+    RAFT_SHELL_LOADING,  /* it into a store beside the one that there is: `kv`   */
+    RAFT_SHELL_FREEING,  /* the store in whose place that has come: `kv`         */
+};
+
+struct raft_shell_installing {
+    enum raft_shell_work work;
+    pthread_t thread;
+    int event_fd;               /* readable: it is done */
+    struct loop_watch *watch;
+    enum err result;
+    struct raft_snapshot_file receiving;
+    bool is_receiving, is_received; /* chunks come; it is whole and the core is to be told */
+    uint64_t received_index;    /* being received or checked                               */
+    uint64_t index;             /* being loaded, from `fd`                                 */
+    int fd;
+    struct raft_kv kv;
+    struct raft_config config;  /* as of `index`                                           */
 };
 
 struct raft_shell_snapshots {
-    struct raft_snapshot_file making, receiving;
+    struct raft_snapshot_file making;
     struct raft_image image;
-    bool is_making, is_ending, is_receiving, is_received, is_wanted;
+    bool is_making, is_ending, is_wanted;
     pthread_t thread;           /* that names the one being made */
     int event_fd;
     struct loop_watch *watch;
     enum err result;
     uint64_t index, size;       /* of the newest one on disk; 0: none */
-    uint64_t received_index;    /* being received                     */
     uint64_t log_bytes;         /* applied since the last one         */
     struct raft_shell_list waiting;
     struct raft_shell_sending sending[RAFT_MEMBERS_MAX];
@@ -78,21 +102,20 @@ struct raft_shell {
     struct raft_service service;
     struct raft_peers peers;
     struct raft_shell_snapshots snapshots;
+    struct raft_shell_installing installing;
     struct raft *core;          /* NULL: no member of a cluster yet */
     void *core_memory;
     struct raft_effects fx;
     uint64_t member, cluster;   /* ids; cluster 0: none yet */
-    bool is_open, is_stopping, is_removed, has_failed;
+    bool is_open, is_stopping, is_removed;
     bool is_draining, hands_over; /* told to end; and leadership is on its way to another */
     const char *trouble;
-
     /* The turn. */
     uint8_t *gather;            /* room for commands, reserved in the cache; NULL: none */
     uint32_t gather_size;
     struct raft_shell_list gathered, reads; /* commands of this turn; reads of it */
     bool is_stepping;
     const struct raft_event *event;          /* that is stepped */
-
     /* What waits. */
     struct raft_shell_list waiting;          /* commands, by index      */
     struct raft_shell_list asked;            /* reads that have a round */
@@ -102,7 +125,6 @@ struct raft_shell {
     uint64_t change_index;
     struct raft_shell_mark mark[2 * RAFT_SYNCER_ITEMS];
     uint32_t marks, mark_first;
-
     /* Applying. */
     uint64_t commit, applied, lead_index;    /* lead_index: its own first entry; 0: does not lead */
     bool is_leading;                         /* … and that is applied */
@@ -135,7 +157,7 @@ void raft_shell_fail(struct raft_shell *s, const char *what);
 /* Open what a known member has, and start the core: raft_shell_start, and found.c when the cluster is known. */
 enum err raft_shell_begin(struct raft_shell *s);
 
-/* The state machine is the snapshot's: make the log's beginning follow. */
+/* The store becomes the snapshot's: make the log's beginning follow. */
 void raft_shell_install_log(struct raft_shell *s, const struct raft_effect *fx);
 
 /* shell_ask.c */
@@ -148,17 +170,23 @@ void raft_shell_ask_drop_gathered(struct raft_shell *s, enum err e);
 
 /* shell_apply.c */
 void raft_shell_apply(struct raft_shell *s);
-enum err raft_shell_apply_image(struct raft_shell *s, int fd);
+enum err raft_shell_apply_image(struct raft_kv *kv, int fd);
 
 /* shell_snapshot.c */
 enum err raft_shell_snapshot_open(struct raft_shell *s);
 void raft_shell_snapshot_turn(struct raft_shell *s);
 void raft_shell_snapshot_send(struct raft_shell *s, uint64_t peer);
 void raft_shell_snapshot_more(struct raft_shell *s, const struct raft_effect *fx);
-void raft_shell_snapshot_chunk(struct raft_shell *s, const struct raft_message *m);
-void raft_shell_snapshot_install(struct raft_shell *s, const struct raft_effect *fx);
 void raft_shell_snapshot_abort(struct raft_shell *s, uint64_t peer);
 void raft_shell_snapshot_close(struct raft_shell *s);
+
+/* shell_install.c: a snapshot that comes from the leader. */
+void raft_shell_install_chunk(struct raft_shell *s, const struct raft_message *m);
+void raft_shell_install_begin(struct raft_shell *s, const struct raft_effect *fx);
+void raft_shell_install_abort(struct raft_shell *s);
+void raft_shell_install_turn(struct raft_shell *s);
+bool raft_shell_install_is_loading(const struct raft_shell *s); /* the store is not yet the snapshot's: nothing is applied */
+void raft_shell_install_close(struct raft_shell *s);
 
 /* found.c: from a fresh directory to a member. */
 enum err raft_found_begin(struct raft_shell *s);
