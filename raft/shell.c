@@ -550,6 +550,7 @@ static enum err make_core(struct raft_shell *s, const struct raft_wal *w)
     setup.tuning.heartbeat_us = (uint64_t)s->settings.heartbeat_ms * US;
     setup.tuning.election_us = (uint64_t)s->settings.election_ms * US;
     setup.tuning.tail = s->settings.tail;
+    setup.tuning.kept_bytes = (uint64_t)s->settings.log_mib << 20;
     setup.tuning.has_lease = s->settings.lease_reads;
     s->core_memory = calloc(1, raft_core_size());
     if (e != ERR_OK || s->core_memory == NULL || getrandom(&setup.seed, sizeof setup.seed, 0) != sizeof setup.seed) {
