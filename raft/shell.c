@@ -341,7 +341,9 @@ enum err raft_shell_step(struct raft_shell *s, const struct raft_event *ev)
     return e;
 }
 
-/* What is committed is applied, what that makes possible follows, until nothing is left that goes on by itself. */
+/* What is committed is applied, what that makes possible follows, until nothing is left that goes on by itself, or others are
+ * to have their turn: a leader's messages come in by pieces of 64 KiB, one a turn, and heartbeats stand behind entries, so
+ * long turns would be taken for its silence. */
 static void settle(struct raft_shell *s)
 {
     if (s->installed.index != 0) {
@@ -349,9 +351,10 @@ static void settle(struct raft_shell *s)
         s->installed.index = 0;
         (void)raft_shell_step(s, &installed);
     }
-    bool can_apply = !raft_shell_install_is_loading(s);
-    for (int turn = 0; turn < 4 && can_apply && s->applied < s->commit; turn++) {
-        raft_shell_apply(s);
+    bool goes_on = !raft_shell_install_is_loading(s);
+    uint64_t until_us = loop_now_us() + RAFT_SHELL_SLICE_US;
+    while (goes_on && s->applied < s->commit && loop_now_us() < until_us) {
+        goes_on = raft_shell_apply(s); /* not: what comes next is not durable here */
         (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_APPLIED, .index = s->applied});
     }
     if (s->lead_index != 0 && !s->is_leading && s->applied >= s->lead_index) {
@@ -359,7 +362,7 @@ static void settle(struct raft_shell *s)
         raft_service_lead(&s->service);
     }
     raft_shell_ask_reads(s);
-    if (can_apply && s->applied < s->commit) {
+    if (goes_on && s->applied < s->commit) {
         raft_shell_hurry(s); /* more, when others had their turn */
     }
 }

@@ -18,7 +18,8 @@
 #include "raft/syncer.h"
 
 enum {
-    RAFT_SHELL_APPLY_MAX = 2000,      /* entries applied before others have their turn                  */
+    RAFT_SHELL_APPLY_MAX = 256,       /* entries applied before a look at the clock                     */
+    RAFT_SHELL_SLICE_US = 2000,       /* of applying, before others have their turn                     */
     RAFT_SHELL_STALL_US = 30000,      /* a timer so late: the process did not run                       */
     RAFT_SHELL_CHUNK = 256 << 10,     /* bytes of a snapshot in one message                             */
     RAFT_SHELL_CHUNKS = 4,            /* … that are under way: one is sent while others are written     */
@@ -169,7 +170,7 @@ void raft_shell_ask_ready(struct raft_shell *s, uint64_t context, uint64_t index
 void raft_shell_ask_drop_gathered(struct raft_shell *s, enum err e);
 
 /* shell_apply.c */
-void raft_shell_apply(struct raft_shell *s);
+bool raft_shell_apply(struct raft_shell *s); /* whether there was anything to apply */
 enum err raft_shell_apply_image(struct raft_kv *kv, int fd);
 
 /* shell_snapshot.c */

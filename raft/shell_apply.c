@@ -42,7 +42,7 @@ static uint32_t apply_run(struct raft_shell *s, const struct raft_run *run, uint
     return count;
 }
 
-void raft_shell_apply(struct raft_shell *s)
+bool raft_shell_apply(struct raft_shell *s)
 {
     uint64_t before = s->applied;
 
@@ -70,6 +70,7 @@ void raft_shell_apply(struct raft_shell *s)
         cell_metric_add(s->metric_applied, (double)(s->applied - before));
         raft_service_applied(&s->service);
     }
+    return s->applied > before;
 }
 
 struct loading {
