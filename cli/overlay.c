@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/ask.h"
+#include "cli/control.h"
 #include "cli/emit.h"
 #include "cli/paint.h"
 #include "cli/target.h"
@@ -207,6 +208,28 @@ static int rm(struct cli *cli, struct cli_ask *ask)
     return status;
 }
 
+/* ---- on and off --------------------------------------------------------------------------------------- */
+
+/* The overlay is up while its cell runs: its interface comes and goes with it. */
+static int turn(struct cli *cli, int (*order)(struct cli *cli))
+{
+    struct cli one = *cli;
+
+    one.args[0] = "datapath";
+    one.arg_count = 1;
+    return order(&one);
+}
+
+static int up(struct cli *cli)
+{
+    return turn(cli, cli_control_start);
+}
+
+static int down(struct cli *cli)
+{
+    return turn(cli, cli_control_stop);
+}
+
 static const struct {
     const char *name;
     int (*run)(struct cli *cli, struct cli_ask *ask);
@@ -223,6 +246,9 @@ int cli_overlay_run(struct cli *cli)
 {
     size_t given = cli->arg_count - 1;
 
+    if (given == 0 && (strcmp(cli->args[0], "up") == 0 || strcmp(cli->args[0], "down") == 0)) {
+        return cli->args[0][0] == 'u' ? up(cli) : down(cli);
+    }
     for (size_t i = 0; i < ARRAY_LEN(whats); i++) {
         if (strcmp(cli->args[0], whats[i].name) != 0) {
             continue;

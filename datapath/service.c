@@ -57,10 +57,10 @@ enum err datapath_service_status(void *state, struct cell_call *call, const void
     sodium_memzero(v.config.psk, sizeof v.config.psk);
     datapath_text_write_key(datapath_core_public(s->core), key);
     datapath_text_write_place(&s->udp.at, place);
-    reply.interface = s->settings.interface;
+    reply.interface = s->device.name;
     reply.public_key = key;
     reply.listen = place;
-    reply.mtu = s->settings.mtu;
+    reply.mtu = s->device.mtu;
     reply.aead = (char *)s->engine.chosen->name;
     reply.counts = slot;
     reply.n_counts = counts;
@@ -232,7 +232,11 @@ enum err datapath_service_add_peer(void *state, struct cell_call *call, const vo
     for (size_t i = 0; e == ERR_OK && i < ask->n_allowed; i++) {
         e = datapath_core_allow(s->core, peer, &prefix[i]);
     }
-    datapath_shell_changed(s);
+    enum err kept = datapath_shell_keep(s);
+    if (e == ERR_OK && kept != ERR_OK) {
+        cell_call_explain(call, "it holds until a restart: the state directory takes nothing");
+        return kept;
+    }
     return e == ERR_OK ? cell_reply(call, &reply) : e;
 }
 
@@ -252,5 +256,10 @@ enum err datapath_service_remove_peer(void *state, struct cell_call *call, const
         return ERR_NOT_FOUND;
     }
     datapath_core_remove(s->core, peer);
+    enum err e = datapath_shell_keep(s);
+    if (e != ERR_OK) {
+        cell_call_explain(call, "it is gone until a restart: the state directory takes nothing");
+        return e;
+    }
     return cell_reply(call, &reply);
 }

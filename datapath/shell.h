@@ -13,7 +13,6 @@
 enum {
     DATAPATH_SHELL_TURN = 128,      /* packets of one side before the other is looked at       */
     DATAPATH_SHELL_STIR_MS = 60000, /* between looks at the system's randomness                */
-    DATAPATH_SHELL_SECRET_MAX = 1024, /* bytes of the cluster's secret                         */
 };
 
 struct datapath_shell {
@@ -24,6 +23,7 @@ struct datapath_shell {
     struct datapath_control control;
     struct datapath_engine engine;
     int tun;
+    struct tun_spec device;         /* what the interface is, whoever made it */
     uint8_t secret[DATAPATH_NOISE_KEY];
     void *memory;
     struct datapath *core;          /* in memory */
@@ -47,5 +47,9 @@ struct datapath_time datapath_shell_now(void);
 
 /* Something of the core was changed: its clock may be due earlier. */
 void datapath_shell_changed(void *state);
+
+/* Peers were changed, by whom they may be: they are kept, and the core's clock is looked at. An error: they hold until a
+ * restart; it is logged. */
+enum err datapath_shell_keep(struct datapath_shell *s) MUST_CHECK;
 
 #endif

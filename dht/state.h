@@ -111,7 +111,7 @@ struct dht_wish {
 struct dht_call {
     uint32_t txn; /* 0: free */
     enum dht_packet_kind kind;
-    bool has_node, is_slow;
+    bool has_node, is_slow, is_first; /* first: it made the acquaintance */
     uint8_t attempts;
     uint16_t wish, serial; /* DHT_NOTHING: the core's own */
     struct dht_contact to;
@@ -149,7 +149,7 @@ struct dht {
     uint8_t secret[DHT_SECRET_SIZE];
     struct dht_tuning tuning;
     struct rng rng;
-    uint64_t now_us, wall_s;
+    uint64_t now_us, wall_s, born_us;
     struct dht_effects *fx;
     struct dht_counters counters;
     dht_verify *verify;

@@ -295,7 +295,7 @@ void raft_peers_send(struct raft_shell *s, const struct raft_message *m)
 
 /* ---- packets in ---------------------------------------------------------------------------------- */
 
-static void take_one(struct raft_shell *s, const uint8_t *bytes, uint32_t size)
+static void take_one(struct raft_shell *s, uint64_t from, const uint8_t *bytes, uint32_t size)
 {
     struct raft_message m;
     enum err e = raft_packet_read(bytes, size, s->cluster, s->member, &m);
@@ -303,6 +303,9 @@ static void take_one(struct raft_shell *s, const uint8_t *bytes, uint32_t size)
     if (e != ERR_OK) {
         s->peers.refused++;
         log_debug("RAFT-PACKET-REFUSED", "reason=%s", err_name(e));
+        if (e == ERR_NOT_FOUND) { /* for who was here before: the sender was away since, and may be out itself */
+            (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_STRANGER, .peer = from});
+        }
         return;
     }
     s->peers.received++;
@@ -320,7 +323,7 @@ static void take_one(struct raft_shell *s, const uint8_t *bytes, uint32_t size)
 }
 
 /* All packets of one message; false: they do not end where it does. */
-static bool take_all(struct raft_shell *s, const ProtobufCBinaryData *packets)
+static bool take_all(struct raft_shell *s, uint64_t from, const ProtobufCBinaryData *packets)
 {
     for (size_t at = 0; at < packets->len;) {
         size_t left = packets->len - at;
@@ -328,7 +331,7 @@ static bool take_all(struct raft_shell *s, const ProtobufCBinaryData *packets)
         if (left < 4 || size > left - 4) {
             return false;
         }
-        take_one(s, packets->data + at + 4, size);
+        take_one(s, from, packets->data + at + 4, size);
         at += 4 + size;
     }
     return true;
@@ -345,7 +348,7 @@ static void on_packets(void *context, enum err e, const ProtobufCMessage *reply,
         set_linked(peer, false);
     } else if (e == ERR_OK) {
         set_linked(peer, true);
-        if (s->core != NULL && !s->is_stopping && !take_all(s, &((const Cell__Raft__PeerReply *)reply)->packets)) {
+        if (s->core != NULL && !s->is_stopping && !take_all(s, peer->id, &((const Cell__Raft__PeerReply *)reply)->packets)) {
             s->peers.refused++;
             log_debug("RAFT-ANSWER-REFUSED", "reason=MALFORMED");
         }
@@ -467,7 +470,7 @@ enum err raft_peers_take_packets(void *state, struct cell_call *call, const void
     if (peer != NULL) {
         set_linked(peer, true);
     }
-    if (!take_all(s, &ask->packets)) {
+    if (!take_all(s, ask->id, &ask->packets)) {
         cell_call_explain(call, "packets do not end where the request does");
         return ERR_MALFORMED;
     }

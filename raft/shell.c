@@ -176,6 +176,16 @@ static bool fill_run(struct raft_shell *s, struct raft_run *run, uint8_t **ret_o
     return true;
 }
 
+/* With a heartbeat goes what the log does not have yet: the time, by which leases and sessions end. */
+static void send_clock(struct raft_shell *s, const struct raft_message *heartbeat)
+{
+    struct raft_message m = {.kind = RAFT_MESSAGE_CLOCK, .from = s->member, .to = heartbeat->to, .term = heartbeat->term};
+
+    if (s->is_leading && raft_service_clock(&s->service, &m.round)) {
+        raft_peers_send(s, &m);
+    }
+}
+
 static void send_message(struct raft_shell *s, const struct raft_effect *fx)
 {
     AUTO_FREE uint8_t *owned = NULL;
@@ -183,6 +193,9 @@ static void send_message(struct raft_shell *s, const struct raft_effect *fx)
 
     if (m.kind != RAFT_MESSAGE_APPEND || m.run.count == 0 || fill_run(s, &m.run, &owned)) {
         raft_peers_send(s, &m);
+    }
+    if (m.kind == RAFT_MESSAGE_HEARTBEAT) {
+        send_clock(s, &m);
     }
 }
 
@@ -197,6 +210,7 @@ static void became(struct raft_shell *s, const struct raft_effect *fx)
     cell_metric_add(s->metric_elections, leads);
     if (leads && s->lead_index == 0) {
         s->lead_index = raft_core_view(s->core).last; /* its own first entry: effects come before anything proposed */
+        raft_service_elect(&s->service, term_before(s, s->lead_index));
     } else if (!leads && s->lead_index != 0) {
         s->lead_index = 0;
         if (s->is_leading) {
@@ -301,8 +315,11 @@ static void perform_one(struct raft_shell *s, const struct raft_effect *fx)
         put_item(s, &(struct raft_syncer_item){.kind = RAFT_SYNCER_REPAIRED}, &ticket);
         break;
     case RAFT_FX_REMOVED:
-        s->is_removed = true;
-        log_warn("RAFT-REMOVED", "effect=\"this member is in no configuration any more\"");
+        log_warn("RAFT-REMOVED", "member=%016" PRIx64 " effect=\"it is in no configuration any more, and asks nobody for anything\""
+                 " action=\"stop it; or empty its directory, and it comes back as another member\"", s->member);
+        break;
+    case RAFT_FX_CLOCK:
+        raft_lessor_hear(&s->service.lessor, fx->term, fx->context);
         break;
     }
 }
@@ -474,6 +491,8 @@ void raft_shell_tick(void *state, uint64_t now_ms)
         s->hands_over = false;
         raft_peers_end(s);
     }
+    const char *trouble = raft_shell_trouble(s);
+    cell_set_trouble(s->cell, trouble[0] != '\0' ? trouble : NULL);
     if (has_more) {
         raft_shell_hurry(s);
     }
@@ -508,6 +527,7 @@ enum err raft_shell_open(struct cell *cell, void *state)
     s->metric_term = cell_metric_gauge(cell, "cell_raft_term", "term");
     s->metric_leader = cell_metric_gauge(cell, "cell_raft_leads", "1: this member leads");
     s->metric_sync = cell_metric_gauge(cell, "cell_raft_sync_us", "microseconds that a batch took to reach the disk, mean");
+    s->metric_rotten = cell_metric_counter(cell, "cell_raft_rotten_total", "logs and snapshots found damaged on this member's disk");
     s->metric_elections = cell_metric_counter(cell, "cell_raft_elected_total", "elections won");
     if (cell_state_dir(cell)[0] == '\0') {
         log_error("RAFT-NO-STATE", "why=\"sandbox.write of this cell does not grant state\" effect=\"nothing would be durable\"");
@@ -573,10 +593,8 @@ static enum err make_core(struct raft_shell *s, const struct raft_wal *w)
 static enum err match_snapshot(struct raft_shell *s, struct raft_wal *w)
 {
     const struct raft_snapshot_head *h = &s->snapshots.head;
-    struct raft_wal_piece piece;
     struct raft_store_cursor c = {0};
     struct raft_run run = {.term = w->base_term};
-    AUTO_FD int fd = -1;
 
     bool is_in = h->index <= w->last && h->index >= w->base;
     if (is_in && h->index > w->base) {
@@ -591,23 +609,7 @@ static enum err match_snapshot(struct raft_shell *s, struct raft_wal *w)
     }
     log_warn("RAFT-LOG-REPLACED", "snapshot=%" PRIu64 " last=%" PRIu64 " effect=\"the log begins behind the snapshot\"",
              h->index, w->last);
-    while (s->store.newest < w->segment + 1) {
-        enum err e = raft_store_make(&s->store, NULL, NULL);
-        if (e != ERR_OK) {
-            return e;
-        }
-    }
-    uint8_t frame[RAFT_FRAME_HEAD + RAFT_FRAME_TAIL_MAX];
-    enum err e = raft_wal_rebase(w, h->index, h->term, &piece);
-    memcpy(frame, piece.head, RAFT_FRAME_HEAD);
-    memcpy(frame + RAFT_FRAME_HEAD, piece.tail, piece.tail_size);
-    e = e == ERR_OK ? raft_store_segment(&s->store, piece.segment, &fd) : e;
-    if (e == ERR_OK && (pwrite(fd, frame, RAFT_FRAME_HEAD + piece.tail_size, piece.at) != RAFT_FRAME_HEAD + piece.tail_size ||
-                        fdatasync(fd) != 0)) {
-        e = ERR_IO;
-    }
-    raft_wal_synced(w);
-    return e == ERR_OK ? raft_places_add(&s->places, &piece.frame, piece.segment, piece.at) : e;
+    return raft_store_rebase(&s->store, w, &s->places, h->index, h->term);
 }
 
 static void say_found(struct raft_shell *s, const struct raft_wal *w, const struct raft_wal_found *found)
@@ -622,6 +624,7 @@ static void say_found(struct raft_shell *s, const struct raft_wal *w, const stru
     case RAFT_WAL_DAMAGED:
         log_error("RAFT-LOG-DAMAGED", "segment=%" PRIu64 " at=%" PRIu32 " why=\"%s\" left=%" PRIu64
                   " effect=\"no vote until other members have repaired it\"", found->segment, found->at, found->reason, w->last);
+        cell_metric_add(s->metric_rotten, 1);
         break;
     }
     s->trouble = s->store.ballot.repair_to != 0 ? "damaged: waits for other members to repair the log" : "";
@@ -636,6 +639,7 @@ enum err raft_shell_begin(struct raft_shell *s)
 
     s->cluster = s->store.owner.cluster;
     s->member = s->store.owner.member;
+    s->store.is_alone = s->settings.peers < 2;
     enum err e = raft_shell_snapshot_open(s);
     e = e == ERR_OK ? raft_store_recover(&s->store, s->snapshots.head.index, &w, &s->places, NULL, NULL, &found) : e;
     if (e != ERR_OK) {
@@ -643,7 +647,8 @@ enum err raft_shell_begin(struct raft_shell *s)
         return e;
     }
     say_found(s, &w, &found);
-    e = match_snapshot(s, &w);
+    e = raft_shell_snapshot_put_aside(s);
+    e = e == ERR_OK ? match_snapshot(s, &w) : e;
     e = e == ERR_OK ? raft_cache_open(&s->cache, s->settings.cache_mib << 20) : e;
     e = e == ERR_OK ? raft_syncer_open(&s->store, &w, &s->syncer) : e;
     if (e == ERR_OK) {

@@ -14,6 +14,7 @@
 #include "raft/service.h"
 #include "raft/settings.h"
 #include "raft/shell_ask.h"
+#include "raft/shell_install.h"
 #include "raft/snapshot_file.h"
 #include "raft/syncer.h"
 
@@ -51,29 +52,6 @@ struct raft_shell_sending {
     bool is_due;
 };
 
-/* What a thread does with a snapshot that was received, so that no loop waits for as long as a large one takes. */
-enum raft_shell_work {
-    RAFT_SHELL_IDLE,
-    RAFT_SHELL_CHECKING, /* that it is whole, and its sync: `receiving`          */
-    RAFT_SHELL_LOADING,  /* it into a store beside the one that there is: `kv`   */
-    RAFT_SHELL_FREEING,  /* the store in whose place that has come: `kv`         */
-};
-
-struct raft_shell_installing {
-    enum raft_shell_work work;
-    pthread_t thread;
-    int event_fd;               /* readable: it is done */
-    struct loop_watch *watch;
-    enum err result;
-    struct raft_snapshot_file receiving;
-    bool is_receiving, is_received; /* chunks come; it is whole and the core is to be told */
-    uint64_t received_index;    /* being received or checked                               */
-    uint64_t index;             /* being loaded, from `fd`                                 */
-    int fd;
-    struct raft_kv kv;
-    struct raft_config config;  /* as of `index`                                           */
-};
-
 struct raft_shell_snapshots {
     struct raft_snapshot_file making;
     struct raft_image image;
@@ -86,6 +64,7 @@ struct raft_shell_snapshots {
     uint64_t log_bytes;         /* applied since the last one         */
     struct raft_shell_list waiting;
     struct raft_shell_sending sending[RAFT_MEMBERS_MAX];
+    struct { uint64_t peer, index; } sent[RAFT_MEMBERS_MAX]; /* whole, the last one to each; peer 0: free */
     struct raft_snapshot_head head; /* scratch */
 };
 
@@ -108,7 +87,7 @@ struct raft_shell {
     void *core_memory;
     struct raft_effects fx;
     uint64_t member, cluster;   /* ids; cluster 0: none yet */
-    bool is_open, is_stopping, is_removed;
+    bool is_open, is_stopping;
     bool is_draining, hands_over; /* told to end; and leadership is on its way to another */
     const char *trouble;
     /* The turn. */
@@ -135,7 +114,7 @@ struct raft_shell {
     uint64_t hello_ms;
     struct raft_hello *hello;                /* found.c */
 
-    struct cell_metric *metric_puts, *metric_applied, *metric_term, *metric_leader, *metric_sync, *metric_elections;
+    struct cell_metric *metric_puts, *metric_applied, *metric_term, *metric_leader, *metric_sync, *metric_elections, *metric_rotten;
 };
 
 enum err raft_shell_open(struct cell *cell, void *state);
@@ -148,6 +127,9 @@ void raft_shell_stop(void *state);
 
 /* Step the core and perform; what is committed by that is applied at the end of the turn. */
 enum err raft_shell_step(struct raft_shell *s, const struct raft_event *ev);
+
+/* What is wrong with this member, for a person: a literal, "" when nothing is. */
+const char *raft_shell_trouble(const struct raft_shell *s);
 
 /* Come back at once, when others had their turn. */
 void raft_shell_hurry(struct raft_shell *s);
@@ -174,20 +156,13 @@ bool raft_shell_apply(struct raft_shell *s); /* whether there was anything to ap
 enum err raft_shell_apply_image(struct raft_kv *kv, int fd);
 
 /* shell_snapshot.c */
-enum err raft_shell_snapshot_open(struct raft_shell *s);
+enum err raft_shell_snapshot_open(struct raft_shell *s);      /* before the log is read …            */
+enum err raft_shell_snapshot_put_aside(struct raft_shell *s); /* … and when it is mended: what is rotten */
 void raft_shell_snapshot_turn(struct raft_shell *s);
 void raft_shell_snapshot_send(struct raft_shell *s, uint64_t peer);
 void raft_shell_snapshot_more(struct raft_shell *s, const struct raft_effect *fx);
 void raft_shell_snapshot_abort(struct raft_shell *s, uint64_t peer);
 void raft_shell_snapshot_close(struct raft_shell *s);
-
-/* shell_install.c: a snapshot that comes from the leader. */
-void raft_shell_install_chunk(struct raft_shell *s, const struct raft_message *m);
-void raft_shell_install_begin(struct raft_shell *s, const struct raft_effect *fx);
-void raft_shell_install_abort(struct raft_shell *s);
-void raft_shell_install_turn(struct raft_shell *s);
-bool raft_shell_install_is_loading(const struct raft_shell *s); /* the store is not yet the snapshot's: nothing is applied */
-void raft_shell_install_close(struct raft_shell *s);
 
 /* found.c: from a fresh directory to a member. */
 enum err raft_found_begin(struct raft_shell *s);

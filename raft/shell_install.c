@@ -1,6 +1,4 @@
-/* A snapshot that comes from the leader: received in chunks, then checked and made durable, then loaded into a store of its
- * own, which comes in the place of the one that there is. Each of these takes as long as the snapshot is large, so a thread
- * does them: the loop goes on to answer heartbeats, votes and entries, and serves the old store meanwhile. */
+/* One thing at a time is done by the thread, and told by an eventfd. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>

@@ -13,23 +13,64 @@
 
 /* ---- at the start -------------------------------------------------------------------------------- */
 
+static bool is_rot(enum err e)
+{
+    return e == ERR_DATA_LOSS || e == ERR_IO; /* a disk may know itself that a sector is bad */
+}
+
+/* The newest one of which every byte is as it was written, in place of the store. ERR_NOT_FOUND: there is none. */
+static enum err load_newest(struct raft_shell *s)
+{
+    struct raft_shell_snapshots *n = &s->snapshots;
+    uint64_t before = UINT64_MAX;
+    enum err e = ERR_DATA_LOSS;
+
+    while (is_rot(e)) {
+        AUTO_FD int fd = -1;
+        e = raft_snapshot_file_find_before(s->store.dir_fd, s->cluster, before, &fd, &n->head, &n->size);
+        if (e != ERR_OK) {
+            n->head = (struct raft_snapshot_head){0};
+            n->size = 0;
+            raft_kv_replace(&s->kv); /* by nothing: one that is rotten may have been loaded in part */
+            return is_rot(e) ? ERR_NOT_FOUND : e;
+        }
+        before = n->head.index;
+        e = raft_shell_apply_image(&s->kv, fd);
+    }
+    return e;
+}
+
 enum err raft_shell_snapshot_open(struct raft_shell *s)
 {
     struct raft_shell_snapshots *n = &s->snapshots;
-    AUTO_FD int fd = -1;
-    enum err e = raft_snapshot_file_find(s->store.dir_fd, s->cluster, &fd, &n->head, &n->size);
+    uint64_t newest = 0;
+    enum err e = raft_snapshot_file_newest(s->store.dir_fd, &newest);
 
     n->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (n->event_fd < 0) {
         return ERR_LIMIT;
     }
-    if (e == ERR_NOT_FOUND) {
-        n->head = (struct raft_snapshot_head){0};
+    e = e == ERR_OK ? load_newest(s) : e;
+    if (e != ERR_OK && e != ERR_NOT_FOUND) {
+        return raft_store_explain(&s->store, e, "the snapshot cannot be read: %s", err_text(e));
+    }
+    n->index = n->head.index;
+    s->store.rotten_snapshot = newest > n->index ? newest : 0;
+    return ERR_OK;
+}
+
+enum err raft_shell_snapshot_put_aside(struct raft_shell *s)
+{
+    if (s->store.rotten_snapshot == 0) {
         return ERR_OK;
     }
-    e = e == ERR_OK ? raft_shell_apply_image(&s->kv, fd) : e;
-    n->index = n->head.index;
-    return e == ERR_OK ? e : raft_store_explain(&s->store, e, "the snapshot cannot be read: %s", err_text(e));
+    log_error("RAFT-SNAPSHOT-ROTTEN", "index=%" PRIu64 " older=%" PRIu64 " aside=damaged-snapshot-%016" PRIx64 " effect=\"%s\"",
+              s->store.rotten_snapshot, s->snapshots.index, s->store.rotten_snapshot,
+              s->store.ballot.repair_to != 0 ? "no vote until other members have sent all of it again" : "the log has all that it had");
+    cell_metric_add(s->metric_rotten, 1);
+    enum err e = raft_snapshot_file_put_aside(s->store.dir_fd, s->snapshots.index);
+    e = e == ERR_OK ? raft_store_sync_names(&s->store) : e;
+    return e == ERR_OK || s->store.why[0] != '\0' ? e : raft_store_explain(&s->store, e, "it cannot be put aside: %s", err_text(e));
 }
 
 /* ---- making ---------------------------------------------------------------------------------------- */
@@ -165,6 +206,37 @@ static void stop_sending(struct raft_shell_sending *one)
     *one = (struct raft_shell_sending){.fd = -1};
 }
 
+/* Where it is noted which one a member got whole: its own place, or any, for a note that is lost costs no more than that the
+ * file is looked at one round later. */
+static uint64_t *sent_to(struct raft_shell *s, uint64_t peer)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(s->snapshots.sent); i++) {
+        at = s->snapshots.sent[i].peer == peer || (s->snapshots.sent[at].peer != peer && s->snapshots.sent[i].peer == 0) ? i : at;
+    }
+    if (s->snapshots.sent[at].peer != peer) {
+        s->snapshots.sent[at].peer = peer;
+        s->snapshots.sent[at].index = 0;
+    }
+    return &s->snapshots.sent[at].index;
+}
+
+/* Whoever got all of it and asks again did not find it whole: the file may have rotted since it was written. What this
+ * process has in memory is good, so another one is made of that, and takes the name away from the rotten one only when it
+ * is there: until then the log may begin behind it. */
+static bool has_rotted(struct raft_shell *s, const struct raft_shell_sending *one)
+{
+    if (*sent_to(s, one->peer) != one->index || !is_rot(raft_snapshot_file_check(one->fd))) {
+        return false;
+    }
+    log_error("RAFT-SNAPSHOT-ROTS", "index=%" PRIu64 " effect=\"another one is made\"", one->index);
+    cell_metric_add(s->metric_rotten, 1);
+    s->snapshots.index = s->snapshots.index == one->index ? 0 : s->snapshots.index;
+    s->snapshots.is_wanted = true;
+    return true;
+}
+
 void raft_shell_snapshot_send(struct raft_shell *s, uint64_t peer)
 {
     struct raft_shell_sending *one = sending_to(s, peer);
@@ -181,6 +253,8 @@ void raft_shell_snapshot_send(struct raft_shell *s, uint64_t peer)
     one->is_due = true;
     if (e != ERR_OK) {
         log_warn("RAFT-SNAPSHOT-UNREADABLE", "reason=%s", err_name(e));
+        one->size = 0;
+    } else if (has_rotted(s, one)) {
         one->size = 0;
     }
 }
@@ -215,6 +289,7 @@ static void send_chunks(struct raft_shell *s, struct raft_shell_sending *one)
         e = send_chunk(s, one);
     }
     if (e != ERR_OK || one->offset == one->size) {
+        *sent_to(s, peer) = e == ERR_OK ? one->index : 0;
         stop_sending(one);
         (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_SNAPSHOT_SENT, .peer = peer, .is_up = e == ERR_OK});
     }
@@ -226,7 +301,11 @@ void raft_shell_snapshot_more(struct raft_shell *s, const struct raft_effect *fx
 {
     struct raft_shell_sending *one = sending_to(s, fx->peer);
 
-    if (one == NULL || one->peer != fx->peer || !fx->is_ok) {
+    bool is_its = one != NULL && one->peer == fx->peer;
+    if (!is_its || !fx->is_ok) {
+        if (is_its && one->sent == one->size) {
+            *sent_to(s, fx->peer) = one->index; /* all of it, and it was not found whole */
+        }
         raft_shell_snapshot_send(s, fx->peer);
         return;
     }

@@ -70,6 +70,7 @@ static void waiting_calls_are_limited(void)
 /* cell_def.vital: beside the limit, neither held up by the others nor in their way, and limited too. */
 static void vital_calls_have_places_of_their_own(void)
 {
+    enum { NEVER_MS = 4000 }; /* so long do they hold their places, and the cell its end */
     Cell__Testcell__NeverRequest never = CELL__TESTCELL__NEVER_REQUEST__INIT;
     struct fake f;
     uint32_t id;
@@ -81,10 +82,10 @@ static void vital_calls_have_places_of_their_own(void)
     }
     REQUIRE(fake_metric_becomes(&f, "cell_inflight_requests", WAITING + 1), "it is full");
     for (uint32_t i = 0; i < VITAL_MAX; i++) {
-        REQUIRE(raw_ask(fd, i, CELL__TESTCELL__OP__OP_NEVER, &never.base, 30000), "a vital call goes out");
+        REQUIRE(raw_ask(fd, i, CELL__TESTCELL__OP__OP_NEVER, &never.base, NEVER_MS), "a vital call goes out");
     }
     REQUIRE(fake_metric_becomes(&f, "cell_inflight_requests", WAITING + VITAL_MAX + 1), "all are taken by a full cell");
-    REQUIRE(raw_ask(fd, VITAL_MAX, CELL__TESTCELL__OP__OP_NEVER, &never.base, 30000), "one more");
+    REQUIRE(raw_ask(fd, VITAL_MAX, CELL__TESTCELL__OP__OP_NEVER, &never.base, NEVER_MS), "one more");
     enum err e = raw_status(fd, FAKE_PATIENCE_MS, &id);
     CHECK(e == ERR_LIMIT && id == VITAL_MAX, "is LIMIT at once: %s", err_name(e));
     for (uint32_t i = 0; i < WAITING; i++) {

@@ -64,6 +64,7 @@ void kit_open(struct kit *k, uint32_t members)
     struct dht_config c = kit_config();
 
     kit_open_as(k, &c);
+    k->d->born_us = 0; /* not new any more: it compares with nobody of its own accord */
     for (uint32_t i = 0; i < members; i++) {
         struct dht_contact who = kit_contact(i);
         dht_core_member(k->d, k->now_us, &who, DHT_MEMBER_HERE, &k->fx);

@@ -30,7 +30,7 @@ enum {
     SLOTS = 24,       /* used by the model */
     OPERATIONS = 20000,
     FLIPS = 3000,
-    KILLS = 200, /* more by hand: test_ledger 1000 */
+    KILLS = 50, /* more by hand: test_ledger 1000 */
 };
 
 /* ---- helpers ----------------------------------------------------------------------------------- */
