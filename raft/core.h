@@ -27,6 +27,7 @@ struct raft_tuning {
                                   * by as much as heartbeats were late lately                               */
     uint64_t uncommitted_bytes;  /* proposals beyond are refused with ERR_LIMIT                             */
     uint64_t tail;               /* entries kept below a snapshot for slow members                          */
+    uint64_t kept_bytes;         /* of the log behind it that a leader keeps for a member that has less than the tail */
     bool has_lease;              /* reads without a round while a quorum was heard lately (6.4.1); closed links are
                                   * then no reason for an election. All members alike                       */
     bool has_no_prevote;         /* as members of an older version: for tests                               */

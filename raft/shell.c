@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -291,13 +292,13 @@ static void perform_one(struct raft_shell *s, const struct raft_effect *fx)
         raft_shell_snapshot_send(s, fx->peer);
         break;
     case RAFT_FX_SNAPSHOT_CHUNK:
-        raft_shell_snapshot_chunk(s, s->event->message);
+        raft_shell_install_chunk(s, s->event->message);
         break;
     case RAFT_FX_SNAPSHOT_MORE:
         raft_shell_snapshot_more(s, fx);
         break;
     case RAFT_FX_SNAPSHOT_INSTALL:
-        raft_shell_snapshot_install(s, fx);
+        raft_shell_install_begin(s, fx);
         break;
     case RAFT_FX_SNAPSHOT_ABORT:
         raft_shell_snapshot_abort(s, fx->peer);
@@ -357,7 +358,9 @@ enum err raft_shell_step(struct raft_shell *s, const struct raft_event *ev)
     return e;
 }
 
-/* What is committed is applied, what that makes possible follows, until nothing is left that goes on by itself. */
+/* What is committed is applied, what that makes possible follows, until nothing is left that goes on by itself, or others are
+ * to have their turn: a leader's messages come in by pieces of 64 KiB, one a turn, and heartbeats stand behind entries, so
+ * long turns would be taken for its silence. */
 static void settle(struct raft_shell *s)
 {
     if (s->installed.index != 0) {
@@ -365,8 +368,10 @@ static void settle(struct raft_shell *s)
         s->installed.index = 0;
         (void)raft_shell_step(s, &installed);
     }
-    for (int turn = 0; turn < 4 && s->applied < s->commit; turn++) {
-        raft_shell_apply(s);
+    bool goes_on = !raft_shell_install_is_loading(s);
+    uint64_t until_us = loop_now_us() + RAFT_SHELL_SLICE_US;
+    while (goes_on && s->applied < s->commit && loop_now_us() < until_us) {
+        goes_on = raft_shell_apply(s); /* not: what comes next is not durable here */
         (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_APPLIED, .index = s->applied});
     }
     if (s->lead_index != 0 && !s->is_leading && s->applied >= s->lead_index) {
@@ -374,7 +379,7 @@ static void settle(struct raft_shell *s)
         raft_service_lead(&s->service);
     }
     raft_shell_ask_reads(s);
-    if (s->applied < s->commit) {
+    if (goes_on && s->applied < s->commit) {
         raft_shell_hurry(s); /* more, when others had their turn */
     }
 }
@@ -500,11 +505,14 @@ enum err raft_shell_open(struct cell *cell, void *state)
     struct raft_shell *s = state;
     char why[CONF_WHY_SIZE];
 
+    /* A store that one thread loaded is changed by the other: what one frees must be there for the other. */
+    (void)mallopt(M_ARENA_MAX, 1);
     raft_slices_shorten(); /* before the doors close: they do not let this call through */
     s->cell = cell;
     s->trouble = "";
     s->store = (struct raft_store){.dir_fd = -1, .lock_fd = -1, .ballot_fd = -1, .read_fd = -1};
-    s->snapshots.event_fd = s->snapshots.making.fd = s->snapshots.receiving.fd = -1;
+    s->snapshots.event_fd = s->snapshots.making.fd = -1;
+    s->installing.event_fd = s->installing.receiving.fd = s->installing.fd = -1;
     for (size_t i = 0; i < ARRAY_LEN(s->snapshots.sending); i++) {
         s->snapshots.sending[i].fd = -1;
     }
@@ -566,6 +574,7 @@ static enum err make_core(struct raft_shell *s, const struct raft_wal *w)
     setup.tuning.heartbeat_us = (uint64_t)s->settings.heartbeat_ms * US;
     setup.tuning.election_us = (uint64_t)s->settings.election_ms * US;
     setup.tuning.tail = s->settings.tail;
+    setup.tuning.kept_bytes = (uint64_t)s->settings.log_mib << 20;
     setup.tuning.has_lease = s->settings.lease_reads;
     s->core_memory = calloc(1, raft_core_size());
     if (e != ERR_OK || s->core_memory == NULL || getrandom(&setup.seed, sizeof setup.seed, 0) != sizeof setup.seed) {

@@ -42,7 +42,7 @@ static uint32_t apply_run(struct raft_shell *s, const struct raft_run *run, uint
     return count;
 }
 
-void raft_shell_apply(struct raft_shell *s)
+bool raft_shell_apply(struct raft_shell *s)
 {
     uint64_t before = s->applied;
 
@@ -70,6 +70,7 @@ void raft_shell_apply(struct raft_shell *s)
         cell_metric_add(s->metric_applied, (double)(s->applied - before));
         raft_service_applied(&s->service);
     }
+    return s->applied > before;
 }
 
 struct loading {
@@ -84,12 +85,12 @@ static enum err load_chunk(void *context, const uint8_t *bytes, size_t size)
     return raft_image_load(l->kv, bytes, size, &l->is_done);
 }
 
-enum err raft_shell_apply_image(struct raft_shell *s, int fd)
+enum err raft_shell_apply_image(struct raft_kv *kv, int fd)
 {
-    struct loading l = {.kv = &s->kv};
+    struct loading l = {.kv = kv};
 
-    raft_kv_replace(&s->kv);
-    raft_image_expect(&s->kv);
+    raft_kv_replace(kv);
+    raft_image_expect(kv);
     enum err e = raft_snapshot_file_read(fd, load_chunk, &l);
     return e == ERR_OK && !l.is_done ? ERR_DATA_LOSS : e;
 }

@@ -251,7 +251,7 @@ def lead(node, instance):
 
 def lose_disk(node, instance):
     """And wait until it is a member again, in its old one's place."""
-    old = pb.first(status(node, instance), 2)
+    old = pb.first(node.wait_until(lambda: status(node, instance), 20, "it answers"), 2)
 
     def is_member():
         said = status(node, instance)

@@ -64,6 +64,7 @@ static void draw(struct world *w)
     t->tuning.election_us = most(200 * MS, DELAYS * delay_us);
     t->tuning.heartbeat_us = t->tuning.election_us / 5;
     t->tuning.tail = dice_between(&w->dice, DICE_SHAPE, 0, 20);
+    t->tuning.kept_bytes = t->tuning.tail % 2 * 2000; /* some entries more, for who lags */
     t->tuning.uncommitted_bytes = dice_below(&w->dice, DICE_SHAPE, 4) == 0 ? 2000 : 1 << 20;
     t->tuning.has_lease = dice_below(&w->dice, DICE_SHAPE, 4) == 0;
     t->is_stream = dice_below(&w->dice, DICE_SHAPE, 2) == 0;
