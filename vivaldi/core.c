@@ -220,6 +220,13 @@ enum err vivaldi_core_heard(struct vivaldi *v, uint32_t now_s, uint64_t id, cons
     return ERR_OK;
 }
 
+uint32_t vivaldi_core_heard_s(const struct vivaldi *v, uint32_t now_s, uint64_t id)
+{
+    const struct vivaldi_peer *peer = vivaldi_peers_find(&v->peers, id);
+
+    return peer != NULL && vivaldi_peers_is_placed(peer) ? vivaldi_peers_age_s(peer, now_s) : UINT32_MAX;
+}
+
 void vivaldi_core_forget(struct vivaldi *v, uint64_t id)
 {
     (void)vivaldi_peers_drop(&v->peers, id); /* whether it was known makes no difference */

@@ -71,6 +71,9 @@ enum err vivaldi_core_sample(struct vivaldi *v, uint32_t now_s, uint64_t id, uin
 /* `id` says to be at `c` without having been measured. Kept for those that have been. Errors as above. */
 enum err vivaldi_core_heard(struct vivaldi *v, uint32_t now_s, uint64_t id, const struct vivaldi_coord *c) MUST_CHECK;
 
+/* Seconds since it was heard where `id` is; UINT32_MAX: never. */
+uint32_t vivaldi_core_heard_s(const struct vivaldi *v, uint32_t now_s, uint64_t id);
+
 /* It has left: what was measured means nothing any more. */
 void vivaldi_core_forget(struct vivaldi *v, uint64_t id);
 
