@@ -220,11 +220,11 @@ enum err vivaldi_core_heard(struct vivaldi *v, uint32_t now_s, uint64_t id, cons
     return ERR_OK;
 }
 
-uint32_t vivaldi_core_heard_s(const struct vivaldi *v, uint32_t now_s, uint64_t id)
+bool vivaldi_core_is_old(const struct vivaldi *v, uint32_t now_s, uint64_t id)
 {
     const struct vivaldi_peer *peer = vivaldi_peers_find(&v->peers, id);
 
-    return peer != NULL && vivaldi_peers_is_placed(peer) ? vivaldi_peers_age_s(peer, now_s) : UINT32_MAX;
+    return peer == NULL || !vivaldi_peers_is_placed(peer) || vivaldi_peers_age_s(peer, now_s) > VIVALDI_OLD_S;
 }
 
 void vivaldi_core_forget(struct vivaldi *v, uint64_t id)

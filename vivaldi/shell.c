@@ -47,12 +47,6 @@ static uint64_t get_last(const struct ProtobufCMessage *reply)
     return ((const Cell__Nodosum__RttsReply *)reply)->last;
 }
 
-/* What a member has told all may be minutes old, and what it said with a ping is not. */
-static bool is_newer(const struct vivaldi_shell *s, uint64_t id)
-{
-    return vivaldi_core_heard_s(&s->core, vivaldi_shell_now_s(s), id) > VIVALDI_SHELL_OLD_S;
-}
-
 static void take(struct vivaldi_shell *s, const Cell__Nodosum__Rtt *one)
 {
     struct vivaldi_coord c;
@@ -64,7 +58,7 @@ static void take(struct vivaldi_shell *s, const Cell__Nodosum__Rtt *one)
         s->unread++;
         return;
     }
-    has_place = has_place && (one->is_fresh || is_newer(s, id));
+    has_place = has_place && (one->is_fresh || vivaldi_core_is_old(&s->core, vivaldi_shell_now_s(s), id));
     if (one->rtt_us > 0) {
         e = vivaldi_core_sample(&s->core, vivaldi_shell_now_s(s), id, one->rtt_us, has_place ? &c : NULL);
     } else if (has_place) {
@@ -106,7 +100,7 @@ static void hear(struct vivaldi_shell *s, const Cell__Nodosum__Located *one)
 
     if (vivaldi_wire_id(&one->id, &id) != ERR_OK || vivaldi_wire_place(&one->place, &has_place, &c) != ERR_OK) {
         s->unread++;
-    } else if (has_place && id != s->core.config.self && is_newer(s, id)) {
+    } else if (has_place && id != s->core.config.self && vivaldi_core_is_old(&s->core, vivaldi_shell_now_s(s), id)) {
         enum err e = vivaldi_core_heard(&s->core, vivaldi_shell_now_s(s), id, &c);
         assert(e == ERR_OK); /* it was read, so it is valid */
         (void)e;

@@ -15,8 +15,7 @@ enum {
     VIVALDI_SHELL_AGAIN_MS = 10000,    /* what was told is told again: membership may have forgotten it         */
     VIVALDI_SHELL_KEEP_MS = 60000,     /* between writes to disk: what is lost is measured again                */
     VIVALDI_SHELL_POLL_MS = 20000,     /* one long poll for round trips                                         */
-    VIVALDI_SHELL_PLACES_MS = 60000,   /* between looks where members have told all that they are               */
-    VIVALDI_SHELL_OLD_S = 60,          /* … which is older than what they said with a ping within that time     */
+    VIVALDI_SHELL_PLACES_MS = 1000 * VIVALDI_OLD_S, /* between looks where members have told all that they are   */
     VIVALDI_SHELL_ASK_MS = 2000,       /* for a question to membership that nobody waits for                    */
 };
 

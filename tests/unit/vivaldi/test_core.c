@@ -185,8 +185,22 @@ static void the_same_seed_gives_the_same_node(void)
     CHECK(memcmp(&a.live, &b.live, sizeof a.live) == 0 && a.peers.evicted == 199 - PEERS, "to the last bit");
 }
 
+/* Whose word with a ping is young needs none that was told to all. */
+static void who_was_heard_of_late_is_not_old(void)
+{
+    const struct vivaldi_coord there = {.at = {5}, .error = 0.1f};
+    static uint64_t memory[PEERS * VIVALDI_PEERS_BYTES / 8];
+    struct vivaldi v = make(memory, 7);
+
+    CHECK(vivaldi_core_is_old(&v, 1000, 7), "unknown");
+    CHECK(vivaldi_core_sample(&v, 1000, 7, 5000, NULL) == ERR_OK && vivaldi_core_is_old(&v, 1000, 7), "measured, not placed");
+    CHECK(vivaldi_core_heard(&v, 1000, 7, &there) == ERR_OK && !vivaldi_core_is_old(&v, 1000, 7), "heard");
+    CHECK(!vivaldi_core_is_old(&v, 1000 + VIVALDI_OLD_S, 7) && vivaldi_core_is_old(&v, 1001 + VIVALDI_OLD_S, 7), "a minute");
+}
+
 int main(void)
 {
+    who_was_heard_of_late_is_not_old();
     configs_have_limits();
     what_is_refused_changes_nothing();
     estimates_say_what_they_come_from();
