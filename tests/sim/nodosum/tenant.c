@@ -282,9 +282,7 @@ static void order(struct world *w, uint32_t node, struct tenant_seat *s, const s
     bool goes = ev->value == TENANT_VANISH || ev->value == TENANT_LEAVE;
     uint64_t what = node == 0 && goes ? TENANT_UPDATE : ev->value;
 
-    if (what == TENANT_PLACE) {
-        place_now(w, node, s, ev->now_us);
-    } else if (what == TENANT_VANISH) {
+    if (what == TENANT_VANISH) {
         world_say(w, "node %" PRIu32 " vanishes", node);
         s->is_silent = true;
         t->node[node].has_gone = true;
@@ -332,6 +330,10 @@ static void step(struct world *w, uint32_t node, void *state, const struct world
         }
         break;
     case WORLD_EV_ORDER:
+        if (ev->value == TENANT_PLACE) {
+            place_now(w, node, s, ev->now_us);
+            return; /* nothing follows from it */
+        }
         order(w, node, s, ev, &n);
         break;
     case WORLD_EV_SYNCED:

@@ -70,6 +70,8 @@ PLANTS = {
         ("now_s - peer->measured_s <= VIVALDI_STALE_S", "now_s - peer->measured_s <= UINT32_MAX")]),
     "told-over-said": ("core.c", ["cluster", "unit:core"], "what was told to all minutes ago replaces what was just said", [
         ("vivaldi_peers_age_s(peer, now_s) > VIVALDI_OLD_S;", "vivaldi_peers_age_s(peer, now_s) < VIVALDI_OLD_S;")]),
+    "nobody-restored": ("image.c", "unit:image", "a restart begins somewhere else than where it ended", [
+        ("    v->live = v->stable = own;", "    v->live.error = own.error;")]),
     "unseen-damage": ("image.c", "unit:image", "a damaged file is believed", [
         ("bytes_get_be32(bytes + size - VIVALDI_IMAGE_TAIL) != bytes_crc32c(0, bytes, size - VIVALDI_IMAGE_TAIL)", "false")]),
     "suspects-first": ("route.c", "unit:route", "who is suspected comes before who is alive", [

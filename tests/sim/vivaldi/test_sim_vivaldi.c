@@ -2,7 +2,7 @@
  *
  *   test_sim_vivaldi [--seed N] [--only WORD]          the worlds of the suite, with checks
  *   test_sim_vivaldi --table [--seed N] [--only WORD]  all worlds, longer, printed
- *   test_sim_vivaldi --nodes 10000 [--rounds N]        a made-up world of one size, printed */
+ *   test_sim_vivaldi --nodes 10000 [--rounds N] [--liars PER-CENT] [--cluster] [--peers N]   a made-up world of one size, printed */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -204,14 +204,14 @@ static void run(const struct row *row, uint64_t seed, bool is_table)
     places_free(&places);
 }
 
-static void run_size(uint32_t nodes, uint32_t rounds, uint64_t seed, uint32_t liars_per_cent)
+static void run_size(uint32_t nodes, uint32_t rounds, uint64_t seed, uint32_t liars_per_cent, uint32_t peers, enum swarm_way way)
 {
     struct places places;
     struct swarm s;
     clock_t spent = 0;
 
     places_make(&places, "made-up", nodes, seed);
-    struct swarm_set set = {.places = &places, .seed = seed, .rounds = rounds, .dims = 7, .has_height = true, .peers_max = 128,
+    struct swarm_set set = {.places = &places, .seed = seed, .rounds = rounds, .dims = 7, .has_height = true, .peers_max = peers, .way = way,
                             .liars_per_cent = liars_per_cent, .has_noise = liars_per_cent > 0};
     swarm_init(&s, &set);
     for (uint32_t t = 1; t <= rounds; t++) {
@@ -232,7 +232,8 @@ static void run_size(uint32_t nodes, uint32_t rounds, uint64_t seed, uint32_t li
 int main(int argc, char **argv)
 {
     uint64_t seed = 1;
-    uint32_t nodes = 0, rounds = 200, liars = 0;
+    uint32_t nodes = 0, rounds = 200, liars = 0, peers = 128;
+    enum swarm_way way = SWARM_ANY;
     const char *only = "";
     bool is_table = false;
 
@@ -250,6 +251,10 @@ int main(int argc, char **argv)
             nodes = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else if (has_value && strcmp(argv[i], "--rounds") == 0) {
             rounds = (uint32_t)strtoul(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--cluster") == 0) {
+            way = SWARM_CLUSTER;
+        } else if (has_value && strcmp(argv[i], "--peers") == 0) {
+            peers = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else if (has_value && strcmp(argv[i], "--liars") == 0) {
             liars = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else {
@@ -259,7 +264,7 @@ int main(int argc, char **argv)
     }
     printf("seed %lu\n", (unsigned long)seed);
     if (nodes > 0) {
-        run_size(nodes, rounds, seed, liars);
+        run_size(nodes, rounds, seed, liars, peers, way);
     }
     for (size_t i = 0; i < ARRAY_LEN(rows) && nodes == 0; i++) {
         if (strstr(rows[i].name, only) != NULL && (is_table || !rows[i].is_by_hand)) {
