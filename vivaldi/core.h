@@ -73,8 +73,9 @@ enum err vivaldi_core_sample(struct vivaldi *v, uint32_t now_s, uint64_t id, uin
 /* `id` says to be at `c` without having been measured. Kept for those that have been. Errors as above. */
 enum err vivaldi_core_heard(struct vivaldi *v, uint32_t now_s, uint64_t id, const struct vivaldi_coord *c) MUST_CHECK;
 
-/* Whether it was not heard within VIVALDI_OLD_S where `id` is. */
-bool vivaldi_core_is_old(const struct vivaldi *v, uint32_t now_s, uint64_t id);
+/* Whether `c`, valid, which `id` has told all at some time, counts beside what is known of it: it was not heard within
+ * VIVALDI_OLD_S where it is, and `c` is not what it said when it knew much less than it did then. */
+bool vivaldi_core_is_news(const struct vivaldi *v, uint32_t now_s, uint64_t id, const struct vivaldi_coord *c);
 
 /* It has left: what was measured means nothing any more. */
 void vivaldi_core_forget(struct vivaldi *v, uint64_t id);

@@ -58,7 +58,7 @@ static void take(struct vivaldi_shell *s, const Cell__Nodosum__Rtt *one)
         s->unread++;
         return;
     }
-    has_place = has_place && (one->is_fresh || vivaldi_core_is_old(&s->core, vivaldi_shell_now_s(s), id));
+    has_place = has_place && (one->is_fresh || vivaldi_core_is_news(&s->core, vivaldi_shell_now_s(s), id, &c));
     if (one->rtt_us > 0) {
         e = vivaldi_core_sample(&s->core, vivaldi_shell_now_s(s), id, one->rtt_us, has_place ? &c : NULL);
     } else if (has_place) {
@@ -100,7 +100,7 @@ static void hear(struct vivaldi_shell *s, const Cell__Nodosum__Located *one)
 
     if (vivaldi_wire_id(&one->id, &id) != ERR_OK || vivaldi_wire_place(&one->place, &has_place, &c) != ERR_OK) {
         s->unread++;
-    } else if (has_place && id != s->core.config.self && vivaldi_core_is_old(&s->core, vivaldi_shell_now_s(s), id)) {
+    } else if (has_place && id != s->core.config.self && vivaldi_core_is_news(&s->core, vivaldi_shell_now_s(s), id, &c)) {
         enum err e = vivaldi_core_heard(&s->core, vivaldi_shell_now_s(s), id, &c);
         assert(e == ERR_OK); /* it was read, so it is valid */
         (void)e;

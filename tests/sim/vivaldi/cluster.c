@@ -56,7 +56,7 @@ static void tell(struct swarm *s, uint32_t i)
 static void look(struct swarm *s, uint32_t i)
 {
     for (uint32_t j = 0; j < s->nodes && (s->round + i) % LOOK_ROUNDS == 0; j++) {
-        if (j != i && s->told_round[j] > 0 && vivaldi_core_is_old(&s->node[i], swarm_now_s(s), j) &&
+        if (j != i && s->told_round[j] > 0 && vivaldi_core_is_news(&s->node[i], swarm_now_s(s), j, &s->told[j]) &&
             vivaldi_core_heard(&s->node[i], swarm_now_s(s), j, &s->told[j]) != ERR_OK) {
             abort();
         }

@@ -69,7 +69,9 @@ PLANTS = {
     "old-for-ever": ("core.c", "unit:core", "what was measured once holds for ever", [
         ("now_s - peer->measured_s <= VIVALDI_STALE_S", "now_s - peer->measured_s <= UINT32_MAX")]),
     "told-over-said": ("core.c", ["cluster", "unit:core"], "what was told to all minutes ago replaces what was just said", [
-        ("vivaldi_peers_age_s(peer, now_s) > VIVALDI_OLD_S;", "vivaldi_peers_age_s(peer, now_s) < VIVALDI_OLD_S;")]),
+        ("(vivaldi_peers_age_s(peer, now_s) > VIVALDI_OLD_S &&", "(vivaldi_peers_age_s(peer, now_s) <= VIVALDI_OLD_S &&")]),
+    "told-by-novices": ("core.c", "unit:core", "what was told by who knew nothing yet counts as much as what is known", [
+        ("c->error <= TOLD_ERRORS * vivaldi_peers_error(peer) + STABLE_LEAST", "c->error <= VIVALDI_COORD_ERROR_MAX")]),
     "nobody-restored": ("image.c", "unit:image", "a restart begins somewhere else than where it ended", [
         ("    v->live = v->stable = own;", "    v->live.error = own.error;")]),
     "unseen-damage": ("image.c", "unit:image", "a damaged file is believed", [

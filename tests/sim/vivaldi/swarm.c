@@ -173,7 +173,7 @@ void swarm_ask(struct swarm *s, uint32_t i, uint32_t j, bool has_places)
     }
     if (!s->is_liar[i]) {
         /* What it has told all is believed when it has not said better of late: vivaldi/shell.c. */
-        bool is_told = s->told_round[j] > 0 && (s->set.way == SWARM_TOLD || vivaldi_core_is_old(&s->node[i], swarm_now_s(s), j));
+        bool is_told = s->told_round[j] > 0 && (s->set.way == SWARM_TOLD || vivaldi_core_is_news(&s->node[i], swarm_now_s(s), j, &s->told[j]));
         take(s, i, j, ms, has_places ? &there : is_told ? &s->told[j] : NULL);
     }
     if (!s->is_liar[j] && has_places && vivaldi_core_heard(&s->node[j], swarm_now_s(s), i, &here) != ERR_OK) {
