@@ -10,6 +10,8 @@ enum {
     PAIRS = 200000,
     TRIALS = 4000,
     BAD_ONE_IN = 50,
+    TRACE_CHOICES = -2,     /* in a trace: what follows are choices */
+    TRACE_ROUND = -1,       /* … a round ends */
     US = 1000,
 };
 
@@ -131,6 +133,36 @@ static void take(struct swarm *s, uint32_t self, uint32_t peer, double ms, const
     s->stable_moved_ms += vivaldi_coord_moved_ms(&before.stable, &v->stable);
 }
 
+/* Both learn: who asks first, as membership's probes do. */
+static void trace(const struct swarm *s, uint32_t i, uint32_t j, double ms)
+{
+    const uint32_t who[] = {i, j};
+    float value = (float)ms;
+
+    if (s->set.trace != NULL) {
+        (void)fwrite(who, sizeof who, 1, s->set.trace); /* whoever reads it sees that it is short */
+        (void)fwrite(&value, sizeof value, 1, s->set.trace);
+    }
+}
+
+static void trace_word(const struct swarm *s, uint32_t word)
+{
+    if (s->set.trace != NULL) {
+        (void)fwrite(&word, sizeof word, 1, s->set.trace); /* the same */
+    }
+}
+
+void swarm_trace_begin(const struct swarm *s)
+{
+    trace_word(s, s->nodes);
+    for (uint32_t i = 0; i < s->nodes && s->set.trace != NULL; i++) {
+        for (uint32_t j = 0; j < s->nodes; j++) {
+            float ms = places_rtt_ms(s->set.places, i, j);
+            (void)fwrite(&ms, sizeof ms, 1, s->set.trace); /* the same */
+        }
+    }
+}
+
 static void ask_plain(struct swarm *s, uint32_t i, uint32_t j, double ms)
 {
     struct plain_coord here = s->is_liar[i] ? s->plain_lie[i] : s->plain[i].c;
@@ -151,6 +183,8 @@ static void probe(struct swarm *s, uint32_t i, uint32_t j)
     if (ms <= 0) {
         return;
     }
+    trace(s, i, j, ms);
+    trace(s, j, i, ms);
     if (!s->is_liar[i]) {
         take(s, i, j, ms, &there);
     }
@@ -171,6 +205,7 @@ void swarm_ask(struct swarm *s, uint32_t i, uint32_t j, bool has_places)
     if (ms <= 0) {
         return;
     }
+    trace(s, i, j, ms);
     if (!s->is_liar[i]) {
         /* What it has told all is believed when it has not said better of late: vivaldi/shell.c. */
         bool is_told = s->told_round[j] > 0 && (s->set.way == SWARM_TOLD || vivaldi_core_is_news(&s->node[i], swarm_now_s(s), j, &s->told[j]));
@@ -198,6 +233,7 @@ void swarm_round(struct swarm *s)
         uint32_t j = (i + 1 + (uint32_t)rng_below(&s->rng, s->nodes - 1)) % s->nodes;
         probe(s, i, j);
     }
+    trace_word(s, TRACE_ROUND);
     check_round(s);
 }
 
@@ -263,7 +299,7 @@ struct swarm_errors swarm_look_plain(const struct swarm *s)
     return look(s, SWARM_BY_PLAIN);
 }
 
-/* Of the estimates' first three that which is nearest when each is measured once. */
+/* Of the estimates' first three that which is nearest when each that never was is measured once. */
 static uint32_t verify(const struct swarm *s, struct rng *r, uint32_t i, const uint32_t *node, const double *estimate)
 {
     double nearest = INFINITY;
@@ -274,7 +310,8 @@ static uint32_t verify(const struct swarm *s, struct rng *r, uint32_t i, const u
         for (uint32_t l = 0; l < SWARM_CHOICES; l++) {
             before += estimate[l] < estimate[k];
         }
-        double ms = before < VIVALDI_ROUTE_VERIFY ? measure_ms(s, r, i, node[k]) : INFINITY;
+        bool is_known = vivaldi_core_estimate(&s->node[i], swarm_now_s(s), node[k], NULL).source == VIVALDI_MEASURED;
+        double ms = before >= VIVALDI_ROUTE_VERIFY ? INFINITY : is_known ? estimate[k] : measure_ms(s, r, i, node[k]);
         pick = ms < nearest ? k : pick;
         nearest = ms < nearest ? ms : nearest;
     }
@@ -306,6 +343,10 @@ static void choose_once(const struct swarm *s, struct rng *r, enum swarm_by by, 
     for (uint32_t k = 0; k < SWARM_CHOICES; k++) {
         before += estimate[k] < best_estimate;
     }
+    if (by == SWARM_BY_COORD && s->set.trace != NULL) {
+        trace_word(s, i);
+        (void)fwrite(node, sizeof node, 1, s->set.trace); /* the same */
+    }
     pick = by == SWARM_BY_VERIFIED ? verify(s, r, i, node, estimate) : pick;
     sum->first += rtt[pick] <= best;
     sum->third += before < 3;
@@ -319,6 +360,9 @@ struct swarm_choice swarm_choose(const struct swarm *s, enum swarm_by by)
     struct rng r;
 
     rng_init(&r, 2);
+    if (by == SWARM_BY_COORD) {
+        trace_word(s, (uint32_t)TRACE_CHOICES);
+    }
     for (uint32_t t = 0; t < TRIALS; t++) {
         choose_once(s, &r, by, &c);
     }

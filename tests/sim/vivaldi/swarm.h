@@ -31,6 +31,7 @@ struct swarm_set {
     uint32_t slice_rounds;    /* the network changes after so many; 0: never */
     bool has_plain;
     enum swarm_way way;
+    void *trace;              /* a FILE that round trips are written to, for bench/external/serf_swarm.go; NULL: none */
 };
 
 struct swarm_errors {
@@ -71,6 +72,9 @@ uint32_t swarm_now_s(const struct swarm *s);
 /* Node i asks j. has_places: both say where they are. */
 void swarm_ask(struct swarm *s, uint32_t i, uint32_t j, bool has_places);
 
+/* Write what a trace begins with: the nodes and the true round trips. */
+void swarm_trace_begin(const struct swarm *s);
+
 /* cluster.c */
 void cluster_init(struct swarm *s);
 void cluster_round(struct swarm *s);
@@ -80,8 +84,8 @@ void cluster_free(struct swarm *s);
 struct swarm_errors swarm_look(const struct swarm *s);
 struct swarm_errors swarm_look_plain(const struct swarm *s);
 
-/* Choices of one of ten: by coordinates alone, by all that is known, the best of the first three by that when they are
- * measured once more (what Route answers), or the plain ones'. */
+/* Choices of one of ten: by coordinates alone, by all that is known, the best of the first three by that when those that
+ * never were are measured once (what Route answers), or the plain ones'. */
 enum swarm_by { SWARM_BY_COORD, SWARM_BY_ALL, SWARM_BY_VERIFIED, SWARM_BY_PLAIN };
 struct swarm_choice swarm_choose(const struct swarm *s, enum swarm_by by);
 

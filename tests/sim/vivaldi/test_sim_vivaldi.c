@@ -2,6 +2,7 @@
  *
  *   test_sim_vivaldi [--seed N] [--only WORD]          the worlds of the suite, with checks
  *   test_sim_vivaldi --table [--seed N] [--only WORD]  all worlds, longer, printed
+ *   … --trace FILE                                     and what serf_swarm replays (the last of the worlds)
  *   test_sim_vivaldi --nodes 10000 [--rounds N] [--liars PER-CENT] [--cluster] [--peers N]   a made-up world of one size, printed */
 #include <math.h>
 #include <stdio.h>
@@ -77,7 +78,7 @@ static const struct row rows[] = {
     {.name = "made up, another", .data = "made-up-2", .rounds = 500, .dims = 7, .is_by_hand = true},
 };
 
-static const char *folder = ".";
+static const char *folder = ".", *trace;
 
 static void load(const struct row *row, struct places *p)
 {
@@ -180,7 +181,9 @@ static void run(const struct row *row, uint64_t seed, bool is_table)
                             .liars_per_cent = row->liars_per_cent, .dims = row->dims, .has_height = !row->has_no_height,
                             .peers_max = row->peers_max == 0 ? 512 : row->peers_max, .slice_rounds = row->slice_rounds, .way = row->way,
                             .has_plain = is_table || row->of_plain > 0};
+    set.trace = trace == NULL ? NULL : fopen(trace, "wb");
     swarm_init(&s, &set);
+    swarm_trace_begin(&s);
     for (uint32_t t = 1; t <= row->rounds; t++) {
         swarm_round(&s);
         if (early == 0 && t >= 10 && t < 60 && (row->early_rounds > 0 || is_table) && swarm_look(&s).p50 <= EARLY_ERROR) {
@@ -199,6 +202,11 @@ static void run(const struct row *row, uint64_t seed, bool is_table)
         printf("    p50 is %.2f after %u rounds; the stable one moves %.3f ms a round\n", EARLY_ERROR, early, stable_ms);
         print_choices(&s);
     }
+    if (set.trace != NULL && fclose(set.trace) != 0) {
+        fprintf(stderr, "%s: not all of it was written\n", trace);
+        failures++;
+    }
+    s.set.trace = NULL; /* choices are in it once */
     judge(row, &s, early, stable_ms);
     swarm_free(&s);
     places_free(&places);
@@ -251,6 +259,9 @@ int main(int argc, char **argv)
             nodes = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else if (has_value && strcmp(argv[i], "--rounds") == 0) {
             rounds = (uint32_t)strtoul(argv[++i], NULL, 10);
+        } else if (has_value && strcmp(argv[i], "--trace") == 0) {
+            trace = argv[++i];
+            is_table = true;
         } else if (strcmp(argv[i], "--cluster") == 0) {
             way = SWARM_CLUSTER;
         } else if (has_value && strcmp(argv[i], "--peers") == 0) {
