@@ -353,7 +353,7 @@ int cli_cluster_discover(struct cli *cli)
                               cli->args[0]);
     }
     if (cli_args_has(cli, "nearest")) {
-        return cli_vivaldi_route(cli, cli->args[0], NULL, 0);
+        return cli_vivaldi_route(cli, cli->args[0], NULL, 0, cli_args_has(cli, "hasty"));
     }
     request.name = (char *)cli->args[0];
     int status = connect_to(cli, &ask);

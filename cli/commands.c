@@ -288,9 +288,11 @@ const struct cli_command cli_commands[] = {
         .summary = "on which nodes a name is found",
         .about = "Shows the living nodes that are called NAME or offer a cell of this name to others, the "
                  "best first. With --nearest those that were never measured are ordered by their network "
-                 "coordinates (vivaldi). Exit status 1 when there is none.",
+                 "coordinates (vivaldi), and the first three of them measured, unless that is --hasty. Exit "
+                 "status 1 when there is none.",
         .params = {{"NAME", "of a node, or [NAMESPACE/]CELL", CLI_ANY, false, false}},
-        .options = {{"nearest", 0, NULL, "by measured or predicted round trip, and say which", CLI_ANY}},
+        .options = {{"nearest", 0, NULL, "by measured or predicted round trip, and say which", CLI_ANY},
+                    {"hasty", 0, NULL, "with --nearest: by what is known, measuring nobody", CLI_ANY}},
         .examples = "where a greeter is\ncell discover greeter\n"
                     "the address of the nearest, for a program\n"
                     "cell discover greeter --json | jq -r '.found[0].address'",
@@ -377,12 +379,14 @@ const struct cli_command cli_commands[] = {
         .summary = "how far nodes are from each other, measured or predicted",
         .about = "coord: where this node is among the others, in milliseconds; rtt NODE: the round trip there, as measured "
                  "or as the coordinates of both predict it, and how sure that is; route NAME: who has a cell or is called "
-                 "so, the nearest first; stats: what was measured and refused.\n"
+                 "so, the nearest first (the first three are measured when they never were); stats: what was measured "
+                 "and refused.\n"
                  "With --from both are asked as another node would see it.",
         .params = {{"WHAT", "coord, rtt, route, stats", CLI_ANY, false, false},
                    {"ARG", "what it needs", CLI_ANY, true, true}},
         .options = {{"from", 0, "NODE", "as this node sees it", CLI_ANY},
-                    {"most", 'n', "N", "route: no more than N", CLI_ANY}},
+                    {"most", 'n', "N", "route: no more than N", CLI_ANY},
+                    {"hasty", 0, NULL, "route: by what is known, measuring nobody", CLI_ANY}},
         .examples = "how far is db-2\ncell vivaldi rtt db-2\n"
                     "how far are two others from each other\ncell vivaldi rtt db-2 --from db-3\n"
                     "the nearest greeter\ncell vivaldi route greeter -n 1",

@@ -161,7 +161,7 @@ static int print_hops(struct cli *cli, const ProtobufCMessage *message)
     return print_table(cli, &table);
 }
 
-int cli_vivaldi_route(struct cli *cli, const char *name, const char *from, uint32_t most)
+int cli_vivaldi_route(struct cli *cli, const char *name, const char *from, uint32_t most, bool is_hasty)
 {
     Cell__Vivaldi__RouteRequest request = CELL__VIVALDI__ROUTE_REQUEST__INIT;
     ProtobufCMessage *reply;
@@ -169,6 +169,7 @@ int cli_vivaldi_route(struct cli *cli, const char *name, const char *from, uint3
     request.name = (char *)name;
     request.from = (char *)(from != NULL ? from : "");
     request.most = most;
+    request.is_hasty = is_hasty;
     int status = ask(cli, "Route", CELL__VIVALDI__OP__OP_ROUTE, &request.base, &reply);
     return status == CLI_DONE ? show(cli, reply, print_hops) : status;
 }
@@ -178,7 +179,8 @@ static int route(struct cli *cli)
     uint32_t most = 0; /* all */
     int status = cli_args_number(cli, "most", 1, ROUTE_MAX, &most);
 
-    return status == CLI_DONE ? cli_vivaldi_route(cli, cli->args[1], cli_args_value(cli, "from"), most) : status;
+    return status == CLI_DONE ? cli_vivaldi_route(cli, cli->args[1], cli_args_value(cli, "from"), most, cli_args_has(cli, "hasty"))
+                              : status;
 }
 
 /* ---- stats ----------------------------------------------------------------------------------- */
@@ -217,7 +219,7 @@ static const struct {
 } whats[] = {
     {"coord", coord, 0, "coord"},
     {"rtt", rtt, 1, "rtt NODE [--from NODE]"},
-    {"route", route, 1, "route NAME [--from NODE] [--most N]"},
+    {"route", route, 1, "route NAME [--from NODE] [--most N] [--hasty]"},
     {"stats", stats, 0, "stats"},
 };
 

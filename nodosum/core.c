@@ -181,6 +181,9 @@ static void answer_ping(struct nodosum *n, uint16_t index, const struct nodosum_
     if (p != NULL) {
         (void)nodosum_packet_add(p, &ack); /* an empty packet has room */
         if (index != NODOSUM_NOBODY) {
+            if ((m->flags & NODOSUM_PING_PLACE) != 0) {
+                nodosum_probe_place(n, p);
+            }
             nodosum_gossip_fill(n, index, p); /* to strangers no more than they sent */
         }
     }
@@ -209,6 +212,9 @@ static void take(struct nodosum *n, uint16_t index, const struct nodosum_message
     case NODOSUM_PACKET_ROWS:
     case NODOSUM_PACKET_WANT:
         nodosum_sync_message(n, index, m);
+        break;
+    case NODOSUM_PACKET_PLACE:
+        nodosum_out_heard(n, index, &m->place);
         break;
     case NODOSUM_PACKET_PING:
     case NODOSUM_PACKET_PUSH:
@@ -339,6 +345,34 @@ enum err nodosum_core_offer(struct nodosum *n, uint64_t now_us, const uint8_t *o
         e = ERR_PRECONDITION;
     } else if (replace(about.offers, &about.offers_size, offers, size)) {
         e = say(n, &about);
+    }
+    end(n);
+    return e;
+}
+
+enum err nodosum_core_place(struct nodosum *n, uint64_t now_us, const uint8_t *place, size_t size)
+{
+    if (size > NODOSUM_META_PLACE_MAX) {
+        return ERR_LIMIT;
+    }
+    n->placed_us = n->place.size == 0 ? now_us : n->placed_us;
+    n->place = (struct nodosum_place){.size = (uint8_t)size};
+    if (size > 0) {
+        memcpy(n->place.bytes, place, size);
+    }
+    return ERR_OK;
+}
+
+enum err nodosum_core_look(struct nodosum *n, uint64_t now_us, const struct nodosum_id *id, struct nodosum_effects *fx)
+{
+    enum err e = ERR_PRECONDITION;
+
+    begin(n, now_us, fx);
+    uint16_t index = nodosum_table_find(n, id);
+    if (index == NODOSUM_NOBODY || index == NODOSUM_SELF || !nodosum_table_is_living(&n->member[index])) {
+        e = ERR_NOT_FOUND;
+    } else if (!n->is_leaving) {
+        e = nodosum_probe_look(n, index, n->place.size > 0) ? ERR_OK : ERR_LIMIT;
     }
     end(n);
     return e;

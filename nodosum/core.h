@@ -18,6 +18,11 @@ enum {
     NODOSUM_EVENTS_MAX = 1024,    /* changes that a watcher may be behind                                */
     NODOSUM_SENDS_MAX = 24,       /* packets of one step: what one answer of the anti-entropy may take   */
     NODOSUM_RTTS_MAX = 8,         /* one for each ACK that a packet may sensibly hold                    */
+    NODOSUM_WANDER_PERIODS = 25,  /* who says where it is looks at any member every so many periods: whom
+                                   * it measures would otherwise be its fingers alone, and a node of 500
+                                   * with 18 neighbours chooses the nearest of ten half as often          */
+    NODOSUM_WANDER_EAGER = 5,     /* … in its first minute there                                          */
+    NODOSUM_EAGER_MS = 60000,
 };
 
 /* Times in milliseconds. nodosum_core_usual has the defaults, for a LAN; a WAN needs none of its own, for
@@ -52,9 +57,11 @@ struct nodosum_send {
     struct nodosum_packet packet;
 };
 
+/* What was learned of a member: a round trip, where it is, or both. */
 struct nodosum_rtt {
     struct nodosum_id id;
-    uint32_t rtt_us;
+    uint32_t rtt_us;                             /* 0: it only said where it is                            */
+    struct nodosum_place place;
 };
 
 /* What the shell does after a step. */
@@ -116,6 +123,17 @@ enum err nodosum_core_update(struct nodosum *n, uint64_t now_us, const uint8_t *
  * changed; ERR_PRECONDITION: it is leaving. */
 enum err nodosum_core_offer(struct nodosum *n, uint64_t now_us, const uint8_t *offers, size_t size,
                             struct nodosum_effects *fx) MUST_CHECK;
+
+/* Where this node is from now on, as bytes that mean nothing here (size 0: nowhere): every other PING to a finger says
+ * so, each in its first minute, and their answers say where the other one is. Now and then any member is looked at, too.
+ * Nobody else is told: for that there is the metadata. ERR_LIMIT: longer than NODOSUM_META_PLACE_MAX, nothing is
+ * changed. */
+enum err nodosum_core_place(struct nodosum *n, uint64_t now_us, const uint8_t *place, size_t size) MUST_CHECK;
+
+/* Measure the round trip to a member now; the effect comes with its answer, or never. ERR_NOT_FOUND: no living member
+ * has this id, or itself; ERR_LIMIT: as many as may be looked at together are; ERR_PRECONDITION: it is leaving. */
+enum err nodosum_core_look(struct nodosum *n, uint64_t now_us, const struct nodosum_id *id,
+                           struct nodosum_effects *fx) MUST_CHECK;
 
 /* It is reached elsewhere from now on, and all are told. ERR_INVALID: no address or port; ERR_PRECONDITION: it is
  * leaving; ERR_LIMIT: no incarnation is left. Nothing is changed then. */

@@ -15,6 +15,8 @@ static const struct cell_op ops[] = {
     {CELL__NODOSUM__OP__OP_OFFER, &cell__nodosum__offer_request__descriptor, nodosum_service_offer},
     {CELL__NODOSUM__OP__OP_KEYS, &cell__nodosum__keys_request__descriptor, nodosum_service_keys},
     {CELL__NODOSUM__OP__OP_PLACE, &cell__nodosum__place_request__descriptor, nodosum_service_place},
+    {CELL__NODOSUM__OP__OP_PLACES, &cell__nodosum__places_request__descriptor, nodosum_service_places},
+    {CELL__NODOSUM__OP__OP_MEASURE, &cell__nodosum__measure_request__descriptor, nodosum_service_measure},
 };
 
 static const struct cell_def nodosum_cell = {

@@ -218,6 +218,7 @@ bool nodosum_merge_message(struct nodosum *n, uint16_t from, const struct nodosu
     case NODOSUM_PACKET_ROWS:
     case NODOSUM_PACKET_WANT:
     case NODOSUM_PACKET_PUSH:
+    case NODOSUM_PACKET_PLACE:
         break;
     }
     assert(false); /* no news */

@@ -1,5 +1,7 @@
 #include "nodosum/out.h"
 
+#include <string.h>
+
 static struct nodosum_send *begin(struct nodosum *n)
 {
     struct nodosum_effects *fx = n->fx;
@@ -47,10 +49,39 @@ struct nodosum_packet *nodosum_out_at(struct nodosum *n, const struct nodosum_ad
     return &s->packet;
 }
 
+/* What this step says of a member already, or something new; NULL: no room. */
+static struct nodosum_rtt *rtt_of(struct nodosum *n, uint16_t index)
+{
+    struct nodosum_effects *fx = n->fx;
+    const struct nodosum_id *id = &n->member[index].id;
+
+    for (uint32_t i = 0; i < fx->rtts; i++) {
+        if (memcmp(fx->rtt[i].id.byte, id->byte, NODOSUM_ID_SIZE) == 0) {
+            return &fx->rtt[i];
+        }
+    }
+    if (fx->rtts == NODOSUM_RTTS_MAX) {
+        return NULL;
+    }
+    fx->rtt[fx->rtts] = (struct nodosum_rtt){.id = *id};
+    return &fx->rtt[fx->rtts++];
+}
+
 void nodosum_out_rtt(struct nodosum *n, uint16_t index, uint32_t rtt_us)
 {
-    if (n->fx->rtts < NODOSUM_RTTS_MAX) {
-        n->fx->rtt[n->fx->rtts++] = (struct nodosum_rtt){.id = n->member[index].id, .rtt_us = rtt_us};
+    struct nodosum_rtt *rtt = rtt_of(n, index);
+
+    if (rtt != NULL) {
+        rtt->rtt_us = rtt_us;
+    }
+}
+
+void nodosum_out_heard(struct nodosum *n, uint16_t index, const struct nodosum_place *place)
+{
+    struct nodosum_rtt *rtt = rtt_of(n, index);
+
+    if (rtt != NULL) {
+        rtt->place = *place;
     }
 }
 

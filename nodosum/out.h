@@ -13,7 +13,9 @@ struct nodosum_packet *nodosum_out_at(struct nodosum *n, const struct nodosum_ad
 struct nodosum_packet *nodosum_out_back(struct nodosum *n, const struct nodosum_id *id,
                                         const struct nodosum_address *at);
 
+/* Measured, or where it says that it is: both of one member in one step are one effect. */
 void nodosum_out_rtt(struct nodosum *n, uint16_t index, uint32_t rtt_us);
+void nodosum_out_heard(struct nodosum *n, uint16_t index, const struct nodosum_place *place);
 
 /* Drop empty packets and count the others. */
 void nodosum_out_end(struct nodosum *n);

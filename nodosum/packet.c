@@ -176,6 +176,10 @@ bool nodosum_packet_add(struct nodosum_packet *p, const struct nodosum_message *
     case NODOSUM_PACKET_PUSH:
         put_64(&w, m->last);
         break;
+    case NODOSUM_PACKET_PLACE:
+        put_8(&w, m->place.size);
+        put_bytes(&w, m->place.bytes, m->place.size);
+        break;
     case NODOSUM_PACKET_ALIVE:
         break;
     }
@@ -347,7 +351,6 @@ static bool get_message(struct reader *r, struct nodosum_message *m)
         m->flags = m->attempt >> FLAG_SHIFT;
         m->attempt &= (1u << FLAG_SHIFT) - 1;
         claim_that(r, m->attempt < NODOSUM_ATTEMPTS + (m->kind == NODOSUM_PACKET_ACK));
-        claim_that(r, m->flags == 0 || m->kind == NODOSUM_PACKET_ACK);
         return r->is_good;
     case NODOSUM_PACKET_NACK:
     case NODOSUM_PACKET_PING_REQ:
@@ -381,6 +384,10 @@ static bool get_message(struct reader *r, struct nodosum_message *m)
         return r->is_good;
     case NODOSUM_PACKET_PUSH:
         m->last = get_64(r);
+        return r->is_good;
+    case NODOSUM_PACKET_PLACE:
+        m->place.size = (uint8_t)get_count(r, 1, NODOSUM_META_PLACE_MAX);
+        get_bytes(r, m->place.bytes, m->place.size);
         return r->is_good;
     }
     return false; /* another kind */

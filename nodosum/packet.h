@@ -2,7 +2,7 @@
  * Integers are big-endian. A packet is refused whole or read whole; nothing in it is believed because of
  * its form. Who sent it is known from the seal around it (common/run), and not part of it.
  *
- *   PING      seq 4, attempt 1                     ACK       seq 4, attempt 1 (its top bit: the flag)
+ *   PING      seq 4, attempt 1                     ACK       seq 4, attempt 1 (the top bit of either: its flag)
  *   PING_REQ  seq 4, id 32                         NACK      seq 4
  *   ALIVE     id 32, incarnation 8, meta version 8, ip 16, port 2, name (1 + n), metadata (2 + n), offers (2 + n)
  *   SUSPECT   id 32, incarnation 8, count 1, accusers 8 each     DEAD  id 32, incarnation 8, accuser 8
@@ -10,6 +10,7 @@
  *   DIGEST    count 1, ranges of (first 8, last 8, members 2, hash 8)
  *   ROWS      first 8, last 8, count 1, rows of (short id 8, incarnation 8, state 1, check 2)
  *   WANT      count 1, short ids 8 each
+ *   PLACE     1 + n: where the sender is, to coordinates; opaque here
  *   PUSH      last 8: what follows in this packet is to be passed on to members after the receiver on the ring
  *             of short ids, up to this one
  *
@@ -21,10 +22,11 @@
 
 #include "common/base/err.h"
 #include "common/base/macros.h"
+#include "nodosum/meta.h"
 #include "nodosum/types.h"
 
 enum {
-    NODOSUM_PACKET_VERSION = 2,
+    NODOSUM_PACKET_VERSION = 3,
     NODOSUM_RANGES_MAX = 16,
     NODOSUM_ROWS_MAX = 60,     /* 1,159 bytes: the most that leave room for a ping                 */
     NODOSUM_WANT_MAX = 60,     /* as many as rows there are to want                                */
@@ -32,6 +34,7 @@ enum {
     NODOSUM_ATTEMPTS = 2,      /* of a direct ping                                                 */
     NODOSUM_RELAYED = 2,       /* attempt of an ACK that a helper passes on                        */
     NODOSUM_ACK_STRANGER = 1,  /* flag: the pinged does not know the pinger. An ACK is no longer than a PING */
+    NODOSUM_PING_PLACE = 1,    /* flag: a PLACE follows, and the ACK is to bring one                */
 };
 
 enum nodosum_packet_kind {
@@ -47,6 +50,13 @@ enum nodosum_packet_kind {
     NODOSUM_PACKET_ROWS,
     NODOSUM_PACKET_WANT,
     NODOSUM_PACKET_PUSH,
+    NODOSUM_PACKET_PLACE,
+};
+
+/* Where a member is, as who makes coordinates packs it. size 0: it does not say. */
+struct nodosum_place {
+    uint8_t size;
+    uint8_t bytes[NODOSUM_META_PLACE_MAX];
 };
 
 /* Members of first <= short id <= last: how many live, and a hash of these. */
@@ -71,6 +81,7 @@ struct nodosum_message {
     uint32_t count;            /* of what follows */
     union {
         struct nodosum_about about;                    /* of ALIVE                          */
+        struct nodosum_place place;                    /* of PLACE: 1 byte or more          */
         uint64_t accuser[NODOSUM_ACCUSERS_MAX];        /* short ids, of SUSPECT and DEAD    */
         struct nodosum_range range[NODOSUM_RANGES_MAX];
         struct nodosum_row row[NODOSUM_ROWS_MAX];      /* ascending, all between first and last */

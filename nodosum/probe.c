@@ -62,9 +62,19 @@ static void end_slot(struct nodosum *n, struct nodosum_slot *s)
     s->kind = NODOSUM_SLOT_ENDED;
 }
 
+void nodosum_probe_place(const struct nodosum *n, struct nodosum_packet *p)
+{
+    struct nodosum_message place = {.kind = NODOSUM_PACKET_PLACE, .place = n->place};
+
+    if (n->place.size > 0) {
+        (void)nodosum_packet_add(p, &place); /* what it follows is short, and nothing is lost without it */
+    }
+}
+
 static bool send_ping(struct nodosum *n, struct nodosum_slot *s)
 {
-    struct nodosum_message ping = {.kind = NODOSUM_PACKET_PING, .seq = s->seq, .attempt = s->attempts};
+    struct nodosum_message ping = {.kind = NODOSUM_PACKET_PING, .seq = s->seq, .attempt = s->attempts,
+                                   .flags = s->tells_place ? NODOSUM_PING_PLACE : 0};
     struct nodosum_packet *p = nodosum_out_to(n, s->target);
 
     if (p == NULL) {
@@ -72,12 +82,15 @@ static bool send_ping(struct nodosum *n, struct nodosum_slot *s)
     }
     s->sent_us[s->attempts++] = n->now_us;
     (void)nodosum_packet_add(p, &ping); /* an empty packet has room */
+    if (s->tells_place) {
+        nodosum_probe_place(n, p);
+    }
     nodosum_gossip_fill(n, s->target, p);
     return true;
 }
 
 /* A ping is on its way; NULL: too many are. There is a slot then, for together they take less than all. */
-static struct nodosum_slot *begin(struct nodosum *n, enum nodosum_slot_kind kind, uint16_t target)
+static struct nodosum_slot *begin(struct nodosum *n, enum nodosum_slot_kind kind, uint16_t target, bool tells_place)
 {
     uint64_t timeout_us = nodosum_health_scaled(n, nodosum_probe_timeout_us(&n->member[target]));
     struct nodosum_slot *s;
@@ -89,7 +102,7 @@ static struct nodosum_slot *begin(struct nodosum *n, enum nodosum_slot_kind kind
         s = &n->slot[(n->seq + 1) % NODOSUM_SLOTS];
         n->seq += s->kind == NODOSUM_SLOT_PROBE || s->kind == NODOSUM_SLOT_RELAY;
     } while (s->kind == NODOSUM_SLOT_PROBE || s->kind == NODOSUM_SLOT_RELAY);
-    *s = (struct nodosum_slot){.kind = kind, .seq = ++n->seq, .target = target,
+    *s = (struct nodosum_slot){.kind = kind, .seq = ++n->seq, .target = target, .tells_place = tells_place,
                                .target_id = n->member[target].id, .second_us = n->now_us + timeout_us,
                                .end_us = n->now_us + NODOSUM_END_TIMES * timeout_us};
     n->probing += kind == NODOSUM_SLOT_PROBE;
@@ -103,14 +116,16 @@ static struct nodosum_slot *begin(struct nodosum *n, enum nodosum_slot_kind kind
 
 /* ---- probing ----------------------------------------------------------------------------------------- */
 
-void nodosum_probe_look(struct nodosum *n, uint16_t index)
+bool nodosum_probe_look(struct nodosum *n, uint16_t index, bool tells_place)
 {
     for (uint32_t i = 0; i < NODOSUM_SLOTS; i++) {
         if (n->slot[i].kind == NODOSUM_SLOT_PROBE && n->slot[i].target == index) {
-            return;
+            return true;
         }
     }
-    n->counters.probes += begin(n, NODOSUM_SLOT_PROBE, index) != NULL;
+    bool is_begun = begin(n, NODOSUM_SLOT_PROBE, index, tells_place) != NULL;
+    n->counters.probes += is_begun;
+    return is_begun;
 }
 
 /* By turns the next of the fingers and the next on the ring: the ring looks at every member every other
@@ -134,6 +149,23 @@ static uint16_t choose(struct nodosum *n)
         }
     }
     return n->tuning.is_plain ? nodosum_table_next(n) : nodosum_fingers_next(n);
+}
+
+static bool is_eager(const struct nodosum *n)
+{
+    return n->now_us - n->placed_us < (uint64_t)NODOSUM_EAGER_MS * NODOSUM_MS;
+}
+
+/* Beside its turns: whoever knows only those beside it and its fingers does not know where it is among all. */
+static void wander(struct nodosum *n)
+{
+    if (n->place.size == 0 || n->periods % (is_eager(n) ? NODOSUM_WANDER_EAGER : NODOSUM_WANDER_PERIODS) != 0) {
+        return;
+    }
+    uint16_t index = nodosum_table_next(n);
+    if (index != NODOSUM_NOBODY) {
+        (void)nodosum_probe_look(n, index, true); /* the same */
+    }
 }
 
 static void ask_helpers(struct nodosum *n, struct nodosum_slot *s)
@@ -209,10 +241,14 @@ void nodosum_probe_clock(struct nodosum *n)
         return;
     }
     n->period_us = n->now_us + nodosum_health_scaled(n, (uint64_t)n->tuning.period_ms * NODOSUM_MS);
+    n->periods++;
     uint16_t index = choose(n);
     if (index != NODOSUM_NOBODY) {
-        nodosum_probe_look(n, index);
+        /* The next on the ring is a finger, too: it hears of this node often enough. */
+        bool is_turn = !n->is_ring_turn && (is_eager(n) || n->periods / 2 % 2 == 0);
+        (void)nodosum_probe_look(n, index, n->place.size > 0 && is_turn); /* with too many under way it has its turn later */
     }
+    wander(n);
 }
 
 uint64_t nodosum_probe_due_us(const struct nodosum *n)
@@ -310,7 +346,7 @@ void nodosum_probe_asked(struct nodosum *n, uint16_t from, const struct nodosum_
         return; /* it could have asked us itself */
     }
     if (target != NODOSUM_NOBODY) {
-        s = begin(n, NODOSUM_SLOT_RELAY, target);
+        s = begin(n, NODOSUM_SLOT_RELAY, target, false);
     }
     if (s != NULL) {
         s->asker = from;

@@ -11,8 +11,12 @@ void nodosum_probe_clock(struct nodosum *n);
 /* When nodosum_probe_clock has something to do. */
 uint64_t nodosum_probe_due_us(const struct nodosum *n);
 
-/* Look at a member at once, out of turn; nothing when it is being probed already. */
-void nodosum_probe_look(struct nodosum *n, uint16_t index);
+/* Look at a member at once, out of turn; nothing when it is being probed already. tells_place: and say where this node
+ * is. false: as many as may be are being probed. */
+bool nodosum_probe_look(struct nodosum *n, uint16_t index, bool tells_place);
+
+/* Say in a packet where this node is, if it knows and there is room. */
+void nodosum_probe_place(const struct nodosum *n, struct nodosum_packet *p);
 
 /* An ACK or a NACK from member `from`. */
 void nodosum_probe_acked(struct nodosum *n, uint16_t from, const struct nodosum_message *m);

@@ -19,8 +19,7 @@ static bool is_living(const struct nodosum_view *v)
 
 /* ---- members --------------------------------------------------------------------------------------- */
 
-/* Place of the first member after `id` in the order of ids. */
-static uint32_t place_after(const struct nodosum *core, const struct nodosum_id *id)
+uint32_t nodosum_service_after(const struct nodosum *core, const struct nodosum_id *id)
 {
     uint32_t low = 0, high = nodosum_core_count(core);
 
@@ -50,7 +49,7 @@ enum err nodosum_service_members(void *state, struct cell_call *call, const void
     }
     most = most == 0 || most > NODOSUM_SERVICE_PAGE_MAX ? NODOSUM_SERVICE_PAGE_MAX : most;
     reply.members = cell_call_alloc(call, sizeof *reply.members * (most < count ? most : count));
-    for (uint32_t i = has_after ? place_after(s->core, &after) : 0; reply.members != NULL && i < count; i++) {
+    for (uint32_t i = has_after ? nodosum_service_after(s->core, &after) : 0; reply.members != NULL && i < count; i++) {
         struct nodosum_view v = nodosum_core_view(s->core, i);
         if (!is_living(&v) && !ask->with_gone && !is_self(s, &v.id)) {
             continue;

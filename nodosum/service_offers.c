@@ -144,21 +144,6 @@ enum err nodosum_service_discover(void *state, struct cell_call *call, const voi
     return reply.found == NULL ? ERR_NOMEM : cell_reply(call, &reply);
 }
 
-/* ---- place ----------------------------------------------------------------------------------------- */
-
-enum err nodosum_service_place(void *state, struct cell_call *call, const void *request)
-{
-    const Cell__Nodosum__PlaceRequest *ask = request;
-    Cell__Nodosum__PlaceReply reply = CELL__NODOSUM__PLACE_REPLY__INIT;
-
-    if (ask->place.len > NODOSUM_META_PLACE_MAX) {
-        cell_call_explain(call, "a place of %zu bytes is longer than %d", ask->place.len, NODOSUM_META_PLACE_MAX);
-        return ERR_LIMIT;
-    }
-    nodosum_shell_place(state, ask->place.data, ask->place.len);
-    return cell_reply(call, &reply);
-}
-
 /* ---- keys ------------------------------------------------------------------------------------------ */
 
 enum err nodosum_service_keys_answer(struct nodosum_shell *s, struct cell_call *call)

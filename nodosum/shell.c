@@ -280,11 +280,25 @@ static void tell_place(struct nodosum_shell *s, uint64_t now_us)
     tell_meta(s, now_us, &now);
 }
 
-void nodosum_shell_place(struct nodosum_shell *s, const uint8_t *place, size_t size)
+enum err nodosum_shell_look(struct nodosum_shell *s, const struct nodosum_id *id)
 {
     uint64_t now_us = loop_now_us();
+    enum err e = nodosum_core_look(s->core, now_us, id, &s->fx);
 
-    assert(size <= sizeof s->place);
+    perform(s, now_us);
+    return e;
+}
+
+void nodosum_shell_place(struct nodosum_shell *s, const uint8_t *place, size_t size, bool is_for_pings)
+{
+    uint64_t now_us = loop_now_us();
+    enum err e = nodosum_core_place(s->core, now_us, place, size);
+
+    assert(e == ERR_OK && size <= sizeof s->place);
+    (void)e;
+    if (is_for_pings) {
+        return;
+    }
     s->place_size = (uint8_t)size;
     memset(s->place, 0, sizeof s->place);
     memcpy(s->place, place, size);

@@ -64,7 +64,7 @@ struct nodosum_shell {
     struct nodosum_resolver resolver;
     uint32_t founds;
     struct nodosum_found found[NODOSUM_SHELL_FOUND_MAX];
-    uint64_t rtts;                       /* samples ever */
+    uint64_t rtts;                       /* samples ever, places heard among them */
     struct nodosum_sample rtt[NODOSUM_SHELL_RTTS_MAX];
     struct nodosum_waiters waiters;
     uint64_t untaken;                    /* packets that the datagrams had no room for */
@@ -86,8 +86,12 @@ enum err nodosum_shell_offer(struct nodosum_shell *s, const struct nodosum_offer
 /* Which keys this node has, told to all; then s->epoch and s->crl are up to date. */
 void nodosum_shell_keys(struct nodosum_shell *s, uint32_t epoch, uint32_t crl);
 
-/* Where this node is, told to all when it is time; size: 0 to NODOSUM_META_PLACE_MAX. */
-void nodosum_shell_place(struct nodosum_shell *s, const uint8_t *place, size_t size);
+/* Where this node is, as it goes with pings; and, unless that is all, told to everybody when it is time. size: 0 to
+ * NODOSUM_META_PLACE_MAX. */
+void nodosum_shell_place(struct nodosum_shell *s, const uint8_t *place, size_t size, bool is_for_pings);
+
+/* Measure the round trip to a member now. Errors: nodosum_core_look. */
+enum err nodosum_shell_look(struct nodosum_shell *s, const struct nodosum_id *id) MUST_CHECK;
 
 /* What a source knows now replaces what it knew before. */
 void nodosum_shell_seeds(struct nodosum_shell *s, enum nodosum_source source, const struct nodosum_found *found,

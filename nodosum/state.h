@@ -72,6 +72,7 @@ struct nodosum_slot {
     uint8_t attempts, helpers;
     uint8_t nacked;                   /* bit of a helper: it had no answer either                           */
     bool is_answered;
+    bool tells_place;                 /* its pings say where this node is, and ask the same                 */
     uint16_t helper[NODOSUM_HELPERS];
 };
 
@@ -109,6 +110,9 @@ struct nodosum {
     uint32_t seq, health, probing, relaying;
     bool is_ring_turn;
     uint64_t period_us;               /* the next probe                                                     */
+    uint32_t periods;                 /* begun                                                              */
+    struct nodosum_place place;       /* where this node is                                                 */
+    uint64_t placed_us;               /* when it said so first                                              */
     struct nodosum_slot slot[NODOSUM_SLOTS];
     /* news */
     struct nodosum_level level[NODOSUM_LEVELS];

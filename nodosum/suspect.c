@@ -100,7 +100,7 @@ bool nodosum_suspect_heard(struct nodosum *n, uint16_t index, const uint64_t *ac
     m->due_us = m->changed_us + nodosum_suspect_time_us(&n->tuning, n->living, m->accusers - 1u);
     nodosum_gossip_news(n, index);
     if (is_new && !n->tuning.is_plain && is_beside(n, index)) {
-        nodosum_probe_look(n, index);
+        (void)nodosum_probe_look(n, index, false); /* others look as well */
     }
     return true;
 }

@@ -95,14 +95,14 @@ static bool fill_labels(struct cell_call *call, const struct nodosum_meta *m, Ce
     return true;
 }
 
-static bool fill_place(struct cell_call *call, const struct nodosum_meta *m, ProtobufCBinaryData *ret)
+static bool fill_place(struct cell_call *call, const uint8_t place[NODOSUM_META_PLACE_MAX], size_t size, ProtobufCBinaryData *ret)
 {
-    ret->data = cell_call_alloc(call, sizeof m->place);
+    ret->data = cell_call_alloc(call, NODOSUM_META_PLACE_MAX);
     if (ret->data == NULL) {
         return false;
     }
-    ret->len = m->place_size;
-    memcpy(ret->data, m->place, sizeof m->place);
+    ret->len = size;
+    memcpy(ret->data, place, NODOSUM_META_PLACE_MAX);
     return true;
 }
 
@@ -111,7 +111,7 @@ static bool place_of(struct cell_call *call, const struct nodosum_about *about, 
 {
     struct nodosum_meta m;
 
-    return nodosum_meta_unpack(about->meta, about->meta_size, &m) != ERR_OK || fill_place(call, &m, ret);
+    return nodosum_meta_unpack(about->meta, about->meta_size, &m) != ERR_OK || fill_place(call, m.place, m.place_size, ret);
 }
 
 static bool fill_machine(struct cell_call *call, const struct nodosum_about *about, Cell__Nodosum__Member *to)
@@ -133,7 +133,7 @@ static bool fill_machine(struct cell_call *call, const struct nodosum_about *abo
     to->machine = out;
     to->epoch = m.epoch;
     to->crl = m.crl;
-    return fill_place(call, &m, &to->place);
+    return fill_place(call, m.place, m.place_size, &to->place);
 }
 
 static bool fill_offers(struct cell_call *call, const struct nodosum_about *about, Cell__Nodosum__Member *to)
@@ -203,14 +203,25 @@ Cell__Nodosum__Rtt *nodosum_wire_rtt(struct cell_call *call, const struct nodosu
 {
     Cell__Nodosum__Rtt *to = MAKE(call, Cell__Nodosum__Rtt, CELL__NODOSUM__RTT__INIT);
 
-    if (to == NULL || !nodosum_wire_bytes(call, &sample->rtt.id, &to->id) ||
-        (about != NULL && !place_of(call, about, &to->place))) {
+    if (to == NULL || !nodosum_wire_bytes(call, &sample->rtt.id, &to->id)) {
+        return NULL;
+    }
+    const struct nodosum_place *said = &sample->rtt.place; /* with its answer: newer than what it told all */
+    to->is_fresh = said->size > 0;
+    if (to->is_fresh ? !fill_place(call, said->bytes, said->size, &to->place) : about != NULL && !place_of(call, about, &to->place)) {
         return NULL;
     }
     to->sequence = sequence;
     to->rtt_us = sample->rtt.rtt_us;
     to->age_ms = now_ms - sample->at_ms;
     return to;
+}
+
+Cell__Nodosum__Located *nodosum_wire_located(struct cell_call *call, const struct nodosum_view *view)
+{
+    Cell__Nodosum__Located *to = MAKE(call, Cell__Nodosum__Located, CELL__NODOSUM__LOCATED__INIT);
+
+    return to == NULL || !nodosum_wire_bytes(call, &view->id, &to->id) || !place_of(call, view->about, &to->place) ? NULL : to;
 }
 
 Cell__Nodosum__Seed *nodosum_wire_seed(struct cell_call *call, const struct nodosum_found *found)

@@ -28,6 +28,7 @@ enum {
 #define STABLE_LEAST 0.05f    /* of the usual round trip: nobody acts on less */
 #define GRAVITY 1e-5f         /* of the way to the origin with each refit: what all have in common fades (Ledlie, V-A) */
 #define PREDICTED_LEAST 0.05f /* relative error of predictions that nothing removes: the Internet is no metric space */
+#define TOLD_ERRORS 1.5f      /* times as unsure a node may have been when it told all where it is as when it was heard */
 #define ONCE 0.25f            /* relative error of one round trip */
 
 size_t vivaldi_core_size(uint32_t peers_max)
@@ -218,6 +219,14 @@ enum err vivaldi_core_heard(struct vivaldi *v, uint32_t now_s, uint64_t id, cons
         v->counters.heard++;
     }
     return ERR_OK;
+}
+
+bool vivaldi_core_is_news(const struct vivaldi *v, uint32_t now_s, uint64_t id, const struct vivaldi_coord *c)
+{
+    const struct vivaldi_peer *peer = vivaldi_peers_find(&v->peers, id);
+
+    return peer == NULL || !vivaldi_peers_is_placed(peer) ||
+           (vivaldi_peers_age_s(peer, now_s) > VIVALDI_OLD_S && c->error <= TOLD_ERRORS * vivaldi_peers_error(peer) + STABLE_LEAST);
 }
 
 void vivaldi_core_forget(struct vivaldi *v, uint64_t id)

@@ -12,6 +12,8 @@
 
 enum {
     VIVALDI_STALE_S = 3600,   /* a round trip measured longer ago says less than the coordinates               */
+    VIVALDI_OLD_S = 60,       /* where a member has told all that it is may be minutes old: what it said with a ping within
+                               * this time is newer */
 };
 
 struct vivaldi_config {
@@ -70,6 +72,10 @@ enum err vivaldi_core_sample(struct vivaldi *v, uint32_t now_s, uint64_t id, uin
 
 /* `id` says to be at `c` without having been measured. Kept for those that have been. Errors as above. */
 enum err vivaldi_core_heard(struct vivaldi *v, uint32_t now_s, uint64_t id, const struct vivaldi_coord *c) MUST_CHECK;
+
+/* Whether `c`, valid, which `id` has told all at some time, counts beside what is known of it: it was not heard within
+ * VIVALDI_OLD_S where it is, and `c` is not what it said when it knew much less than it did then. */
+bool vivaldi_core_is_news(const struct vivaldi *v, uint32_t now_s, uint64_t id, const struct vivaldi_coord *c);
 
 /* It has left: what was measured means nothing any more. */
 void vivaldi_core_forget(struct vivaldi *v, uint64_t id);

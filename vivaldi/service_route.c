@@ -6,6 +6,7 @@
 #include "proto/nodosum.ops.h"
 #include "vivaldi/service.h"
 #include "vivaldi/shell.h"
+#include "vivaldi/verify.h"
 #include "vivaldi/wire.h"
 
 enum { NAME_TEXT_SIZE = 2 * NAME_SIZE };
@@ -16,6 +17,8 @@ struct routing {
     struct cell_call *call;
     char name[NAME_TEXT_SIZE], from[NAME_SIZE];
     bool is_rtt;             /* Rtt; otherwise Route */
+    bool is_final;           /* answered by what is known, measured or not */
+    struct vivaldi_verify verify;
     uint32_t most;
     bool has_source;         /* `from` was found, and `source` is where it is */
     struct vivaldi_coord source;
@@ -45,7 +48,7 @@ static uint32_t choose(const struct routing *r, const Cell__Nodosum__DiscoverRep
         }
     }
     return vivaldi_route_choose(&r->shell->core, vivaldi_shell_now_s(r->shell), r->has_source ? &r->source : NULL, candidate, count,
-                                r->most, ret);
+                                r->most < VIVALDI_ROUTE_VERIFY ? VIVALDI_ROUTE_VERIFY : r->most, ret);
 }
 
 static void answer_rtt(struct routing *r, const struct vivaldi_choice *choice)
@@ -81,6 +84,45 @@ static void answer_route(struct routing *r, const Cell__Nodosum__DiscoverReply *
     }
 }
 
+/* ---- measuring first ----------------------------------------------------------------------------- */
+
+/* Ask membership again: who was measured may have gone meanwhile. */
+static void on_verified(void *context)
+{
+    struct routing *r = context;
+    enum err e = look_up(r);
+
+    if (e != ERR_OK) {
+        refuse(r, e, "membership cannot be asked");
+    }
+}
+
+/* Measure those of the first few that are only predicted, unless nothing hangs on it or there is no time for it. false:
+ * it is not done. */
+static bool verify(struct routing *r, const Cell__Nodosum__DiscoverReply *found, const size_t *index,
+                   const struct vivaldi_choice *choice, uint32_t count)
+{
+    struct vivaldi_verify *v = &r->verify;
+    float longest_ms = 0;
+
+    *v = (struct vivaldi_verify){.done = on_verified, .context = r};
+    for (uint32_t i = 0; i < count && i < VIVALDI_ROUTE_VERIFY; i++) {
+        const struct vivaldi_estimate *e = &choice[i].estimate;
+        const Cell__Nodosum__Found *one = found->found[index[choice[i].candidate]];
+        if (choice[i].is_doubted && vivaldi_wire_id(&one->id, &v->id[v->count]) == ERR_OK) {
+            float rtt_ms = e->source == VIVALDI_UNKNOWN ? r->shell->core.usual_ms : e->rtt_ms;
+            longest_ms = rtt_ms > longest_ms ? rtt_ms : longest_ms;
+            memcpy(v->key[v->count++], one->id.data, one->id.len);
+        }
+    }
+    float wait_ms = VIVALDI_VERIFY_LEAST_MS + 2 * longest_ms;
+    v->wait_ms = wait_ms < VIVALDI_VERIFY_MOST_MS ? (uint32_t)wait_ms : VIVALDI_VERIFY_MOST_MS;
+    bool is_worth_it = v->count > 0 && count > 1 && choice[0].estimate.source != VIVALDI_SELF &&
+                       cell_call_remaining_ms(r->call) > 2 * v->wait_ms;
+    r->is_final = true;
+    return is_worth_it && vivaldi_verify_begin(r->shell, v) == ERR_OK;
+}
+
 static void answer(struct routing *r, const Cell__Nodosum__DiscoverReply *found)
 {
     struct vivaldi_choice choice[VIVALDI_ROUTE_MAX];
@@ -91,10 +133,13 @@ static void answer(struct routing *r, const Cell__Nodosum__DiscoverReply *found)
         refuse(r, ERR_NOT_FOUND, r->is_rtt ? "no living node of the cluster has this name" : "nobody has this name");
         return;
     }
+    if (!r->is_final && verify(r, found, index, choice, count)) {
+        return;
+    }
     if (r->is_rtt) {
         answer_rtt(r, &choice[0]);
     } else {
-        answer_route(r, found, index, choice, count);
+        answer_route(r, found, index, choice, count < r->most ? count : r->most);
     }
     free(r);
 }
@@ -186,7 +231,7 @@ enum err vivaldi_service_rtt(void *state, struct cell_call *call, const void *re
 {
     const Cell__Vivaldi__RttRequest *ask = request;
 
-    return start(state, call, &(struct routing){.is_rtt = true, .most = 1}, ask->node, ask->from);
+    return start(state, call, &(struct routing){.is_rtt = true, .is_final = true, .most = 1}, ask->node, ask->from);
 }
 
 enum err vivaldi_service_route(void *state, struct cell_call *call, const void *request)
@@ -194,5 +239,5 @@ enum err vivaldi_service_route(void *state, struct cell_call *call, const void *
     const Cell__Vivaldi__RouteRequest *ask = request;
     uint32_t most = ask->most == 0 || ask->most > VIVALDI_ROUTE_MAX ? VIVALDI_ROUTE_MAX : ask->most;
 
-    return start(state, call, &(struct routing){.most = most}, ask->name, ask->from);
+    return start(state, call, &(struct routing){.is_final = ask->is_hasty, .most = most}, ask->name, ask->from);
 }

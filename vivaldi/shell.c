@@ -1,5 +1,6 @@
 #include "vivaldi/shell.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 enum { MS = 1000 };
 
 #define TELL_MOVED 0.02f   /* of the usual round trip: others need not know of less               */
+#define SAY_MOVED 0.002f   /* … but those that it measures fit to where it is, and a ping costs the same either way */
 #define TELL_SURER 0.2f    /* of the error                                                        */
 
 uint32_t vivaldi_shell_now_s(const struct vivaldi_shell *s)
@@ -50,12 +52,18 @@ static void take(struct vivaldi_shell *s, const Cell__Nodosum__Rtt *one)
     struct vivaldi_coord c;
     uint64_t id;
     bool has_place = false;
+    enum err e = ERR_OK;
 
     if (vivaldi_wire_id(&one->id, &id) != ERR_OK || vivaldi_wire_place(&one->place, &has_place, &c) != ERR_OK) {
         s->unread++;
         return;
     }
-    enum err e = vivaldi_core_sample(&s->core, vivaldi_shell_now_s(s), id, one->rtt_us, has_place ? &c : NULL);
+    has_place = has_place && (one->is_fresh || vivaldi_core_is_news(&s->core, vivaldi_shell_now_s(s), id, &c));
+    if (one->rtt_us > 0) {
+        e = vivaldi_core_sample(&s->core, vivaldi_shell_now_s(s), id, one->rtt_us, has_place ? &c : NULL);
+    } else if (has_place) {
+        e = vivaldi_core_heard(&s->core, vivaldi_shell_now_s(s), id, &c);
+    }
     if (e != ERR_OK) {
         log_debug("VIVALDI-SAMPLE", "rtt_us=%u reason=%s", one->rtt_us, err_name(e)); /* the core has counted it */
     }
@@ -71,6 +79,7 @@ static void on_rtts(void *context, const struct ProtobufCMessage *message, uint6
     for (size_t i = 0; i < reply->n_samples; i++) {
         take(s, reply->samples[i]);
     }
+    vivaldi_verify_heard(s);
     show(s);
 }
 
@@ -78,6 +87,59 @@ static void on_trouble(void *context, enum err e, const char *text)
 {
     (void)context;
     log_debug("VIVALDI-UNMEASURED", "error=%s why=\"%.96s\" effect=\"no new round trips\"", err_name(e), text);
+}
+
+/* ---- where the others are, in -------------------------------------------------------------------- */
+
+/* Whom it measured long ago, and has not heard since: it moves as all do. */
+static void hear(struct vivaldi_shell *s, const Cell__Nodosum__Located *one)
+{
+    struct vivaldi_coord c;
+    uint64_t id;
+    bool has_place = false;
+
+    if (vivaldi_wire_id(&one->id, &id) != ERR_OK || vivaldi_wire_place(&one->place, &has_place, &c) != ERR_OK) {
+        s->unread++;
+    } else if (has_place && id != s->core.config.self && vivaldi_core_is_news(&s->core, vivaldi_shell_now_s(s), id, &c)) {
+        enum err e = vivaldi_core_heard(&s->core, vivaldi_shell_now_s(s), id, &c);
+        assert(e == ERR_OK); /* it was read, so it is valid */
+        (void)e;
+    }
+}
+
+static void look(struct vivaldi_shell *s, const ProtobufCBinaryData *after);
+
+static void on_places(void *context, enum err e, const struct ProtobufCMessage *message, const char *text)
+{
+    struct vivaldi_shell *s = context;
+    const Cell__Nodosum__PlacesReply *reply = (const Cell__Nodosum__PlacesReply *)message;
+
+    s->is_looking = false;
+    if (e != ERR_OK) {
+        log_debug("VIVALDI-PLACES", "error=%s why=\"%.96s\" effect=\"places are as old as they were\"", err_name(e), text);
+        return;
+    }
+    for (size_t i = 0; i < reply->n_located; i++) {
+        hear(s, reply->located[i]);
+    }
+    if (reply->has_more && reply->n_located > 0) {
+        look(s, &reply->located[reply->n_located - 1]->id);
+    }
+}
+
+/* A page of them; after NULL: the first. */
+static void look(struct vivaldi_shell *s, const ProtobufCBinaryData *after)
+{
+    Cell__Nodosum__PlacesRequest request = CELL__NODOSUM__PLACES_REQUEST__INIT;
+
+    if (after != NULL) {
+        request.after = *after;
+    }
+    const struct cell_ask out = {
+        .target = "nodosum", .operation = CELL__NODOSUM__OP__OP_PLACES, .request = &request.base,
+        .reply = &cell__nodosum__places_reply__descriptor, .deadline_ms = VIVALDI_SHELL_ASK_MS, .done = on_places, .context = s,
+        .is_idempotent = CELL__NODOSUM__PLACES__IS_IDEMPOTENT};
+    s->is_looking = cell_ask(s->cell, &out) == ERR_OK;
 }
 
 /* ---- where this node is, out --------------------------------------------------------------------- */
@@ -95,22 +157,32 @@ static void on_told(void *context, enum err e, const struct ProtobufCMessage *re
     }
 }
 
+static bool is_other(const struct vivaldi_shell *s, const struct vivaldi_coord *before, float moved)
+{
+    const struct vivaldi_coord *live = vivaldi_core_live(&s->core);
+    float surer = live->error > before->error ? live->error - before->error : before->error - live->error;
+
+    return vivaldi_coord_moved_ms(live, before) > moved * s->core.usual_ms || surer > TELL_SURER * before->error;
+}
+
 static void tell(struct vivaldi_shell *s, uint64_t now_ms)
 {
     Cell__Nodosum__PlaceRequest request = CELL__NODOSUM__PLACE_REQUEST__INIT;
-    const struct vivaldi_coord *live = vivaldi_core_live(&s->core);
     uint8_t bytes[VIVALDI_COORD_BYTES];
-    float surer = live->error > s->told.error ? live->error - s->told.error : s->told.error - live->error;
-    bool is_other = vivaldi_coord_moved_ms(live, &s->told) > TELL_MOVED * s->core.usual_ms || surer > TELL_SURER * s->told.error;
+    bool is_news = s->told_ms == 0 || is_other(s, &s->told, TELL_MOVED), is_due = now_ms >= s->told_ms + VIVALDI_SHELL_AGAIN_MS;
 
     /* Also the middle, by who knows nothing yet: somebody has to be the first to say where he is. */
-    if (s->is_asking || (s->told_ms != 0 && !is_other && now_ms < s->told_ms + VIVALDI_SHELL_AGAIN_MS)) {
+    if (s->is_asking || (!is_news && !is_due && !is_other(s, &s->said, SAY_MOVED))) {
         return;
     }
-    if (s->told_ms == 0 || is_other) {
-        s->told = *live;
-    } /* otherwise the same again, which membership does not tell anybody when it knows it */
-    request.place.len = vivaldi_coord_pack(&s->told, s->settings.dims, bytes);
+    s->said = *vivaldi_core_live(&s->core);
+    request.is_for_pings = !is_news && !is_due;
+    if (!request.is_for_pings) {
+        s->told_ms = now_ms;
+        s->told = is_news ? s->said : s->told;
+        s->said = s->told;
+    } /* when it is due it is the same again, which membership does not tell anybody when it knows it */
+    request.place.len = vivaldi_coord_pack(&s->said, s->settings.dims, bytes);
     request.place.data = bytes;
     const struct cell_ask out = {
         .target = "nodosum", .operation = CELL__NODOSUM__OP__OP_PLACE, .request = &request.base,
@@ -119,7 +191,6 @@ static void tell(struct vivaldi_shell *s, uint64_t now_ms)
     enum err e = cell_ask(s->cell, &out);
     s->is_asking = e == ERR_OK;
     s->untold += e != ERR_OK;
-    s->told_ms = now_ms;
 }
 
 static void keep(struct vivaldi_shell *s)
@@ -214,6 +285,10 @@ static void on_turn(void *context)
         return;
     }
     tell(s, now_ms);
+    if (!s->is_looking && now_ms >= s->looked_ms + VIVALDI_SHELL_PLACES_MS) {
+        s->looked_ms = now_ms;
+        look(s, NULL);
+    }
     if (now_ms >= s->kept_ms + VIVALDI_SHELL_KEEP_MS) {
         keep(s);
     }
@@ -259,6 +334,7 @@ void vivaldi_shell_stop(void *state)
 {
     struct vivaldi_shell *s = state;
 
+    vivaldi_verify_stop(s);
     cell_timer_stop(s->timer);
     cell_watch_stop(s->watch);
     s->timer = NULL;

@@ -7,6 +7,7 @@
 #include "proto/nodosum.pb-c.h"
 #include "vivaldi/core.h"
 #include "vivaldi/settings.h"
+#include "vivaldi/verify.h"
 
 enum {
     VIVALDI_SHELL_ID_SIZE = 32,        /* a node's public key                                                  */
@@ -14,6 +15,7 @@ enum {
     VIVALDI_SHELL_AGAIN_MS = 10000,    /* what was told is told again: membership may have forgotten it         */
     VIVALDI_SHELL_KEEP_MS = 60000,     /* between writes to disk: what is lost is measured again                */
     VIVALDI_SHELL_POLL_MS = 20000,     /* one long poll for round trips                                         */
+    VIVALDI_SHELL_PLACES_MS = 1000 * VIVALDI_OLD_S, /* between looks where members have told all that they are   */
     VIVALDI_SHELL_ASK_MS = 2000,       /* for a question to membership that nobody waits for                    */
 };
 
@@ -30,10 +32,13 @@ struct vivaldi_shell {
     Cell__Nodosum__RttsRequest poll;   /* the watch's */
     struct cell_timer *timer;
     bool is_asking;                    /* who this node is, or telling where it is */
-    struct vivaldi_coord told;
-    uint64_t told_ms, kept_ms;         /* 0: never */
+    bool is_looking;                   /* where the others are */
+    struct vivaldi_coord told, said;   /* to all; with pings */
+    uint64_t told_ms, kept_ms, looked_ms; /* 0: never */
+    struct vivaldi_verify *verifies;   /* routes that wait for a measurement */
     uint64_t lost, unread, untold;     /* samples that membership had forgotten; samples that were none; failures to tell */
     uint64_t observed;                 /* round trips that other cells measured */
+    uint64_t verified, unverified;     /* routes that were measured before they were answered; and in vain */
     struct cell_metric *metric_error, *metric_peers, *metric_samples, *metric_refused;
 };
 

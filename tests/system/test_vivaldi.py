@@ -1,4 +1,5 @@
 """Network coordinates on real nodes in network namespaces, with delays between them: VIV-2, VIV-3."""
+import math
 import os
 
 import pytest
@@ -14,7 +15,7 @@ DELAY_MS = {"node-1": 2, "node-2": 10, "node-3": 200}
 def is_about(ms, expected_ms):
     return 0.5 * expected_ms < ms < 3 * expected_ms + 250
 
-MAY_CALL = ["nodosum.Rtts", "nodosum.Place", "nodosum.Discover", "nodosum.Topology"]
+MAY_CALL = [f"nodosum.{what}" for what in ("Rtts", "Place", "Places", "Measure", "Discover", "Topology")]
 COORD, STATS, OBSERVE, ESTIMATE, PLACE = 500, 503, 504, 505, 208
 
 
@@ -108,7 +109,7 @@ def test_nodes_know_how_far_they_are(cluster):
     hops = one.cli("vivaldi", "route", "thing", json=True)["hops"]
     assert all(h["kind"] == "cell" and h["ready"] == 1 and h["address"] for h in hops)
     assert len(one.cli("discover", "thing", "--nearest", json=True)["hops"]) == 2
-    assert len(route(one, "-n", "1")) == 1
+    assert len(route(one, "-n", "1")) == 1 and route(one, "--hasty") == ["node-2", "node-3"]
     assert nodes["node-3"].cli("vivaldi", "route", "thing", json=True)["hops"][0]["is_self"]
     assert route(one, "--from", "node-3")[0] == "node-3", "as it is seen from there"
     assert "measured" in one.cli("vivaldi", "route", "thing")
@@ -134,15 +135,23 @@ def test_what_is_no_round_trip_is_refused(pair):
     pair.wait_each([one, two], look, lambda seen: seen[2] > 3, 60, "both are placed", poll=0.5)
     with one.client("vivaldi") as client:
         peer = pb.first(pb.decode(pb.first(pb.decode(nodosums_find(one, "node-2")), 1)), 2)
-        rows = [(peer, 5000, b"", True), (peer, 0, b"", False), (peer, 2**63, b"", False), (peer, 60000001, b"", False),
+        rows = [(peer, 5000, b"", True), (peer, 0, b"", False), (peer, 2**64 - 5000, b"", False), (peer, 60000001, b"", False),
+                (peer, 3600 * 10**6, b"", False), (peer, 2**64 - 1, b"", False),
                 (peer[:31], 5000, b"", False), (b"", 5000, b"", False), (peer, 5000, b"\x01\x07" + bytes(26), True),
-                (peer, 5000, b"\x01\x07" + b"\x7f" * 26, False), (peer, 5000, b"\x01\x03", False), (peer, 5000, b"\x09", True)]
+                (peer, 5000, b"\x01\x07" + b"\x7f" * 26, False), (peer, 5000, b"\x01\x07" + b"\xff" * 26, False),
+                (peer, 5000, b"\x01\x07\x80" + bytes(25), False), (peer, 5000, b"\x01\x07" + bytes(25), False),
+                (peer, 5000, b"\x01\x08" + bytes(29), False), (peer, 5000, b"\x01\x03", False), (peer, 5000, b"\x09", True)]
         for identity, rtt_us, place, is_good in rows:
             body = pb.encode([(1, pb.encode([(1, identity), (2, rtt_us), (3, place)]))])
             reply = client.call(OBSERVE, body)
             assert reply.status == sp.OK
             told = pb.decode(reply.body)
             assert (pb.first(told, 1, 0), pb.first(told, 2, 0)) == ((1, 0) if is_good else (0, 1)), (rtt_us, place)
+        for rtt_us in (math.nan, math.inf, -math.inf, 1e308, 5000.0): # of a type that no round trip has
+            assert client.call(OBSERVE, pb.encode([(1, pb.encode([(1, peer), (2, rtt_us)]))])).status not in (sp.OK, None)
+        for text in ("NaN", "Infinity", "-1", "1e308", "-5000", "0.5"):
+            refused = one.command("call", "vivaldi.Observe", '{"seen": [{"rtt_us": %s}]}' % text)
+            assert refused.status != 0 and refused.err, (text, refused)
         many = [(1, pb.encode([(1, peer)]))] * 256
         assert client.call(ESTIMATE, pb.encode(many)).status == sp.OK
         assert client.call(ESTIMATE, pb.encode(many + many[:1])).status != sp.OK, "one more than there may be"

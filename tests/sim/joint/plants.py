@@ -17,7 +17,8 @@ from support import plants # pylint: disable=wrong-import-position
 CHOSEN = {
     "raft": ("unstored-counted", "vote-unstored", "asks-unstored", "votes-twice", "half-is-enough", "older-vote-counts",
              "clock-of-its-own", "watch-over-a-gap"),
-    "nodosum": ("no-refutation", "refuted-the-same", "back-in-silence", "out-of-order"),
+    "nodosum": ("no-refutation", "refuted-the-same", "back-in-silence", "out-of-order", "place-lost", "never-wanders"),
+    "vivaldi": ("wrong-way", "no-begin", "height-cut-off", "nobody-restored"),
 }
 
 
@@ -43,7 +44,8 @@ def belongs(source):
         base != "scene.c"
 
 
-SOURCES = sorted({*CORES["raft"].SOURCES, *CORES["nodosum"].SOURCES, "tests/sim/joint/*.c"})
+SOURCES = sorted({*CORES["raft"].SOURCES, *CORES["nodosum"].SOURCES, "tests/sim/joint/*.c",
+                  *(s for s in CORES["vivaldi"].SOURCES if not s.startswith("tests/"))})
 
 if __name__ == "__main__":
     sys.exit(plants.Garden(PLANTS, "", SOURCES, lambda _finder, _file, args: (belongs, ["--worlds", str(args.worlds)]),

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "tests/sim/joint/coords.h"
 #include "tests/sim/nodosum/check.h"
 #include "tests/sim/raft/check.h"
 #include "tests/sim/world/suite.h"
@@ -28,7 +29,7 @@ struct part {
     void (*plan)(struct world *w, uint64_t until_us);
 };
 
-static uint64_t sum_entries, sum_elections, sum_requests, sum_hints, sum_joined, sum_failed;
+static uint64_t sum_entries, sum_elections, sum_requests, sum_hints, sum_joined, sum_failed, sum_samples, sum_restored, sum_maps;
 
 /* ---- membership ------------------------------------------------------------------------------------------------- */
 
@@ -48,6 +49,8 @@ static void draw_members(struct world *w)
     tenant_truth(w)->seeds = (uint32_t)dice_between(&w->dice, DICE_SHAPE, 1, 3);
     tenant_truth(w)->forgets = dice_below(&w->dice, DICE_SHAPE, 2) == 0;
     tenant_truth(w)->event = hear;
+    tenant_truth(w)->place = coords_place;
+    tenant_truth(w)->learned = coords_learned;
 }
 
 static void plan_members(struct world *w, uint64_t until_us)
@@ -114,6 +117,7 @@ static void draw(struct world *w)
     s->sync_fails_ppm /= 4;
     s->calm_us = dice_between(&w->dice, DICE_SHAPE, 5, 15) * SECOND;
     s->end_us = s->calm_us + (uint64_t)SETTLE_S * SECOND;
+    coords_draw(w); /* how long messages take: the others go by it */
     for (size_t i = 0; i < ARRAY_LEN(part); i++) {
         part[i].draw(w);
     }
@@ -133,13 +137,19 @@ static void add(const struct world *w)
     sum_requests += quorum_truth(w)->clients.done;
     sum_joined += tenant_truth(w)->joined;
     sum_failed += tenant_truth(w)->failed;
+    sum_samples += coords_truth(w)->samples;
+    sum_restored += coords_truth(w)->restored;
+    sum_maps += coords_truth(w)->rtt_ms != NULL;
 }
 
 static bool end(bool is_whole)
 {
     printf("  %" PRIu64 " entries agreed on, %" PRIu64 " elections, %" PRIu64 " requests, %" PRIu64 " joins, %" PRIu64 " failures, %"
-           PRIu64 " links heard of\n", sum_entries, sum_elections, sum_requests, sum_joined, sum_failed, sum_hints);
-    bool is_enough = sum_entries >= 2000 && sum_elections >= 10 && sum_requests >= 100 && sum_joined >= 500 && sum_failed >= 100;
+           PRIu64 " links heard of, %" PRIu64 " round trips taken, %" PRIu64 " coordinates kept over a restart, %" PRIu64
+           " worlds with a geography\n", sum_entries, sum_elections, sum_requests, sum_joined, sum_failed, sum_hints, sum_samples,
+           sum_restored, sum_maps);
+    bool is_enough = sum_entries >= 2000 && sum_elections >= 10 && sum_requests >= 100 && sum_joined >= 500 && sum_failed >= 100 &&
+                     sum_samples >= 20000 && sum_restored >= 20 && sum_maps >= 2;
     if (is_whole && !is_enough) {
         fprintf(stderr, "that is too little\n");
     }
@@ -153,7 +163,7 @@ static const struct suite_floor floors[] = {
 int main(int argc, char **argv)
 {
     struct world_tenant members = tenant_nodosum;
-    const struct world_tenant *const tenants[] = {&members, &tenant_raft};
+    const struct world_tenant *const tenants[] = {&members, &tenant_raft, &tenant_coords};
     const struct suite s = {.name = "joint", .tenant = tenants, .tenants = ARRAY_LEN(tenants), .worlds = WORLDS, .floor = floors,
                             .floors = ARRAY_LEN(floors), .add = add, .end = end};
 

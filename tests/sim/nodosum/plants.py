@@ -43,6 +43,12 @@ PLANTS = {
     "out-of-order": ("table.c", "worlds", "a newcomer is put at the end of the ordered list", [
         ("    memmove(n->sorted + place + 1, n->sorted + place, (n->count - place) * sizeof *n->sorted);\n    n->sorted[place] = index;",
          "    place = n->count;\n    n->sorted[place] = index;")]),
+    "places-unasked": ("core.c", "unit:place", "strangers and all others are told where this node is", [
+        ("            if ((m->flags & NODOSUM_PING_PLACE) != 0) {", "            if (true) {")]),
+    "place-lost": ("out.c", "unit:place", "what an answer says of a place is dropped", [
+        ("        rtt->place = *place;", "        (void)place;")]),
+    "never-wanders": ("probe.c", "unit:place", "nobody is looked at but the fingers", [
+        ("    uint16_t index = nodosum_table_next(n);\n    if (index", "    uint16_t index = NODOSUM_NOBODY;\n    if (index")]),
     "told-once": ("gossip.c", "unit:gossip", "news is told once", [
         ("    return NODOSUM_SENDS_FACTOR * digits;", "    return 1;")]),
     "told-for-ever": ("gossip.c", "idle", "news never gets old", [

@@ -91,6 +91,47 @@ static void set_offers(struct world *w, struct tenant_node *t)
     }
 }
 
+size_t tenant_own_place(struct world *w, uint32_t node, uint8_t out[NODOSUM_META_PLACE_MAX])
+{
+    (void)w;
+    memset(out, 0x5a, NODOSUM_META_PLACE_MAX);
+    bytes_put_be32(out, node);
+    return NODOSUM_META_PLACE_MAX;
+}
+
+static void place_now(struct world *w, uint32_t node, struct tenant_seat *s, uint64_t now_us)
+{
+    struct tenant_truth *t = tenant_truth(w);
+    uint8_t bytes[NODOSUM_META_PLACE_MAX];
+
+    if (t->place != NULL && s->core != NULL &&
+        nodosum_core_place(s->core, now_us, bytes, t->place(w, node, bytes)) != ERR_OK) {
+        world_fail(w, "node %" PRIu32 " cannot say where it is", node);
+    }
+}
+
+/* What was learned is of somebody else, and what it says of its place is what that one said. */
+static void learn(struct world *w, uint32_t node, const struct nodosum_effects *n)
+{
+    struct tenant_truth *t = tenant_truth(w);
+
+    for (uint32_t i = 0; i < n->rtts; i++) {
+        const struct nodosum_rtt *rtt = &n->rtt[i];
+        uint32_t of = tenant_of(&rtt->id);
+        bool is_own = t->place == tenant_own_place;
+        if (of >= w->set.nodes || of == node || (rtt->rtt_us == 0 && rtt->place.size == 0) ||
+            (is_own && rtt->place.size > 0 &&
+             (rtt->place.size != NODOSUM_META_PLACE_MAX || bytes_get_be32(rtt->place.bytes) != of))) {
+            world_fail(w, "node %" PRIu32 " learns what is not so of %" PRIu32, node, of);
+        }
+        t->measured += rtt->rtt_us > 0;
+        t->heard += rtt->place.size > 0;
+        if (t->learned != NULL) {
+            t->learned(w, node, rtt);
+        }
+    }
+}
+
 static void start(struct world *w, uint32_t node, struct tenant_seat *s, const struct world_event *ev)
 {
     struct tenant_truth *t = tenant_truth(w);
@@ -115,6 +156,7 @@ static void start(struct world *w, uint32_t node, struct tenant_seat *s, const s
         world_fail(w, "node %" PRIu32 " cannot start: %s", node, err_name(e));
         s->is_silent = true;
     }
+    place_now(w, node, s, ev->now_us);
     t->node[node].lives++;
     t->node[node].has_gone = false;
     t->node[node].offers_size = 0;
@@ -237,7 +279,8 @@ static void order(struct world *w, uint32_t node, struct tenant_seat *s, const s
 {
     struct tenant_truth *t = tenant_truth(w);
     /* One seed must stay, or nobody can find anybody: the first. */
-    uint64_t what = node == 0 && ev->value != TENANT_OFFER ? TENANT_UPDATE : ev->value;
+    bool goes = ev->value == TENANT_VANISH || ev->value == TENANT_LEAVE;
+    uint64_t what = node == 0 && goes ? TENANT_UPDATE : ev->value;
 
     if (what == TENANT_VANISH) {
         world_say(w, "node %" PRIu32 " vanishes", node);
@@ -269,7 +312,7 @@ static void step(struct world *w, uint32_t node, void *state, const struct world
     if (s->is_silent || s->has_left) {
         return;
     }
-    n.sends = 0;
+    n.sends = n.rtts = 0;
     switch (ev->kind) {
     case WORLD_EV_START:
         start(w, node, s, ev);
@@ -287,6 +330,10 @@ static void step(struct world *w, uint32_t node, void *state, const struct world
         }
         break;
     case WORLD_EV_ORDER:
+        if (ev->value == TENANT_PLACE) {
+            place_now(w, node, s, ev->now_us);
+            return; /* nothing follows from it */
+        }
         order(w, node, s, ev, &n);
         break;
     case WORLD_EV_SYNCED:
@@ -300,6 +347,7 @@ static void step(struct world *w, uint32_t node, void *state, const struct world
     s->has_left = n.has_left;
     send_all(w, node, fx, &n);
     tell_events(w, node, s, fx);
+    learn(w, node, &n);
     if (n.due_us != UINT64_MAX) {
         world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_TIMER, .value = n.due_us}, NULL, 0);
     }

@@ -11,7 +11,8 @@ enum tenant_order {
     TENANT_UPDATE,
     TENANT_OFFER,
     TENANT_VANISH, /* silent for good: as if the machine were gone; until the world crashes and restarts it */
-    TENANT_ORDERS,
+    TENANT_ORDERS,   /* of those that are drawn */
+    TENANT_PLACE,    /* it is elsewhere now: tenant_truth's `place` says where */
 };
 
 /* One life of one node. */
@@ -48,6 +49,12 @@ struct tenant_truth {
     uint32_t tables;             /* members a table is made for; 0: as many as there are nodes, and one */
     bool forgets;                /* a restart begins at incarnation 1: the node has lost all it knew      */
     uint64_t updates, offerings;
+    /* Where a node says that it is, for its next life and with each TENANT_PLACE: bytes, and their number (0: nowhere).
+     * NULL: none says so. */
+    size_t (*place)(struct world *w, uint32_t node, uint8_t out[NODOSUM_META_PLACE_MAX]);
+    /* A round trip, or where a member says that it is. NULL: nobody wants to know. */
+    void (*learned)(struct world *w, uint32_t node, const struct nodosum_rtt *rtt);
+    uint64_t measured, heard;    /* of those */
     /* for whoever measures; may be NULL */
     void (*event)(struct world *w, uint32_t node, uint32_t about, enum nodosum_change change);
     /* sums over all lives, for floors and measurements */
@@ -56,6 +63,9 @@ struct tenant_truth {
 };
 
 extern const struct world_tenant tenant_nodosum;
+
+/* A place that says whose it is, for `place`; check_step looks at what comes of it. */
+size_t tenant_own_place(struct world *w, uint32_t node, uint8_t out[NODOSUM_META_PLACE_MAX]);
 
 struct tenant_truth *tenant_truth(const struct world *w);
 struct nodosum *tenant_core(const struct world *w, uint32_t node); /* NULL: it is down, silent or has left */

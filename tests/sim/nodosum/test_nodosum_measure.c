@@ -31,6 +31,7 @@ enum scene {
     SCENE_UPDATE,
     SCENE_OFFER,
     SCENE_IDLE,       /* nothing: what it costs */
+    SCENE_PLACES,     /* … and all say where they are */
     SCENE_LOSS,       /* 30 % of packets are lost: who is held dead? */
     SCENE_SLOW,       /* one of ten stops for seconds, again and again (Lifeguard, V: anomalies) */
     SCENE_STOP,       /* one stops for half a second: it must not be held dead */
@@ -41,7 +42,7 @@ enum scene {
     SCENES,
 };
 
-static const char *const scene_names[] = {"crash", "join", "leave", "update", "offer", "idle", "loss", "slow", "stop",
+static const char *const scene_names[] = {"crash", "join", "leave", "update", "offer", "idle", "places", "loss", "slow", "stop",
                                           "heal", "storm", "again", "sessions"};
 
 /* The result of the worlds of one row. */
@@ -188,6 +189,7 @@ static void begin(struct world *w)
         split(w);
         break;
     case SCENE_IDLE:
+    case SCENE_PLACES:
     case SCENE_SLOW:
     case SCENE_STORM:
     case SCENES:
@@ -253,6 +255,7 @@ static void draw(struct world *w)
     t = tenant_truth(w);
     t->forgets = true;
     t->event = event;
+    t->place = run.scene == SCENE_PLACES ? tenant_own_place : NULL;
     if (run.is_plain) {
         t->tuning.is_plain = true;
         t->tuning.suspect_tenths = 50; /* alpha = 5, as Lifeguard's SWIM (section V) */
@@ -312,7 +315,7 @@ static bool run_row(enum scene scene, uint32_t nodes, uint32_t runs, bool is_pla
 {
     static struct world w;
     static const uint32_t lengths_s[SCENES] = {[SCENE_CRASH] = 20, [SCENE_JOIN] = 3, [SCENE_LEAVE] = 3,
-                                               [SCENE_UPDATE] = 3, [SCENE_OFFER] = 3, [SCENE_IDLE] = 60, [SCENE_LOSS] = 60,
+                                               [SCENE_UPDATE] = 3, [SCENE_OFFER] = 3, [SCENE_IDLE] = 60, [SCENE_PLACES] = 20, [SCENE_LOSS] = 60,
                                                [SCENE_SLOW] = 60, [SCENE_STOP] = 10, [SCENE_HEAL] = 90,
                                                [SCENE_STORM] = 120, [SCENE_AGAIN] = 10,
                                                [SCENE_SESSIONS] = 55};
@@ -332,6 +335,7 @@ static bool run_row(enum scene scene, uint32_t nodes, uint32_t runs, bool is_pla
         run.victim = nodes - 1;
         run.result = r;
         run.warm_s = scene == SCENE_STORM ? 0 : nodes > 200 ? 3 * WARM_S : WARM_S;
+        run.warm_s += scene == SCENE_PLACES ? NODOSUM_EAGER_MS / 1000 : 0;
         run.length_s = seconds != 0 ? seconds : lengths_s[scene];
         world_run(&w, tenants, 1, 1 + i, 0, 0, false);
         bool failed = w.has_failed;
@@ -457,6 +461,10 @@ static void bound(enum scene scene)
         break;
     case SCENE_IDLE:
         bound_idle();
+        break;
+    case SCENE_PLACES:
+        row(scene, 64, 1, false);
+        hold(result.bytes_s <= 250, scene, 64, "places cost more than membership");
         break;
     case SCENE_SESSIONS:
         row(scene, 100, 1, false);

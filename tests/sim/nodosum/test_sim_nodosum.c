@@ -15,7 +15,7 @@ enum {
 };
 
 static struct nodosum_counters sum;
-static uint64_t joined, failed, went, updated, false_deaths, forgetful, offerings;
+static uint64_t joined, failed, went, updated, false_deaths, forgetful, offerings, heard;
 
 /* Sizes: half are small, where corners are met, some large. */
 static uint32_t draw_nodes(struct world *w)
@@ -39,6 +39,7 @@ static void draw(struct world *w)
     w->set.end_us = w->set.calm_us + (uint64_t)SETTLE_S * SECOND;
     w->set.crash_step_ppm /= 10; /* there are many steps */
     t->seeds = (uint32_t)dice_between(&w->dice, DICE_SHAPE, 1, 3);
+    t->place = dice_below(&w->dice, DICE_SHAPE, 2) == 0 ? tenant_own_place : NULL;
 }
 
 static void plan(struct world *w)
@@ -69,6 +70,7 @@ static void add(const struct world *w)
     updated += t->updated;
     false_deaths += t->false_deaths;
     offerings += t->offerings;
+    heard += t->heard;
 }
 
 static bool end(bool is_whole)
@@ -78,6 +80,7 @@ static bool end(bool is_whole)
         uint64_t count, least;
     } floor[] = {
         {"joins", joined, 5000}, {"failures", failed, 1000}, {"leaves", went, 200}, {"updates", updated, 500}, {"offers", offerings, 200},
+        {"places heard", heard, 20000},
         {"false deaths", false_deaths, 500}, {"worlds of forgetful nodes", forgetful, 10},
         {"probes", sum.probes, 50000}, {"failed probes", sum.probes_failed, 2000},
         {"late answers", sum.acks_late, 100}, {"times late", sum.lateness, 40},

@@ -68,6 +68,12 @@ PLANTS = {
         ("#define ERROR_RATE 0.25f", "#define ERROR_RATE 8.0f")]),
     "old-for-ever": ("core.c", "unit:core", "what was measured once holds for ever", [
         ("now_s - peer->measured_s <= VIVALDI_STALE_S", "now_s - peer->measured_s <= UINT32_MAX")]),
+    "told-over-said": ("core.c", ["cluster", "unit:core"], "what was told to all minutes ago replaces what was just said", [
+        ("(vivaldi_peers_age_s(peer, now_s) > VIVALDI_OLD_S &&", "(vivaldi_peers_age_s(peer, now_s) <= VIVALDI_OLD_S &&")]),
+    "told-by-novices": ("core.c", "unit:core", "what was told by who knew nothing yet counts as much as what is known", [
+        ("c->error <= TOLD_ERRORS * vivaldi_peers_error(peer) + STABLE_LEAST", "c->error <= VIVALDI_COORD_ERROR_MAX")]),
+    "nobody-restored": ("image.c", "unit:image", "a restart begins somewhere else than where it ended", [
+        ("    v->live = v->stable = own;", "    v->live.error = own.error;")]),
     "unseen-damage": ("image.c", "unit:image", "a damaged file is believed", [
         ("bytes_get_be32(bytes + size - VIVALDI_IMAGE_TAIL) != bytes_crc32c(0, bytes, size - VIVALDI_IMAGE_TAIL)", "false")]),
     "suspects-first": ("route.c", "unit:route", "who is suspected comes before who is alive", [
@@ -79,7 +85,7 @@ PLANTS = {
 
 CORE = ("coord", "core", "image", "peers", "refit", "route")
 SOURCES = [*(f"vivaldi/{c}.c" for c in CORE), "tests/sim/vivaldi/*.c", *(f"tests/unit/vivaldi/test_{u}.c" for u in CORE),
-           *(f"common/base/{b}.c" for b in ("bytes", "err", "rng"))]
+           "nodosum/meta.c", *(f"common/base/{b}.c" for b in ("bytes", "err", "name", "rng"))]
 
 
 def program(finder, _file, args):

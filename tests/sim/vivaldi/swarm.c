@@ -10,6 +10,8 @@ enum {
     PAIRS = 200000,
     TRIALS = 4000,
     BAD_ONE_IN = 50,
+    TRACE_CHOICES = -2,     /* in a trace: what follows are choices */
+    TRACE_ROUND = -1,       /* … a round ends */
     US = 1000,
 };
 
@@ -64,6 +66,9 @@ void swarm_init(struct swarm *s, const struct swarm_set *set)
             s->plain_lie[i].at[k] = side;
         }
     }
+    if (set->way != SWARM_ANY) {
+        cluster_init(s);
+    }
 }
 
 void swarm_free(struct swarm *s)
@@ -78,39 +83,45 @@ void swarm_free(struct swarm *s)
     free(s->is_liar);
     free(s->lie);
     free(s->plain_lie);
+    cluster_free(s);
 }
 
 /* ---- a round ------------------------------------------------------------------------------------- */
 
-static double measure_ms(struct swarm *s, uint32_t i, uint32_t j)
+static double measure_ms(const struct swarm *s, struct rng *rng, uint32_t i, uint32_t j)
 {
     double ms = places_rtt_ms(s->set.places, i, j);
 
     if (ms > 0 && s->set.has_noise) {
-        ms *= exp(0.1 * normal(&s->rng));
-        ms *= rng_below(&s->rng, 50) == 0 ? 3 + 17 * rng_unit(&s->rng) : 1;
+        ms *= exp(0.1 * normal(rng));
+        ms *= rng_below(rng, 50) == 0 ? 3 + 17 * rng_unit(rng) : 1;
     }
     return ms;
 }
 
-/* `self` takes what `peer` says; what is bad is refused and changes nothing. */
+uint32_t swarm_now_s(const struct swarm *s)
+{
+    return s->set.way == SWARM_ANY ? s->round : s->round / SWARM_ROUNDS_S;
+}
+
+/* `self` takes what `peer` says (NULL: nothing of where it is); what is bad is refused and changes nothing. */
 static void take(struct swarm *s, uint32_t self, uint32_t peer, double ms, const struct vivaldi_coord *c)
 {
     struct vivaldi *v = &s->node[self], before = *v;
     uint64_t rtt_us = (uint64_t)(ms * US) + 1;
-    struct vivaldi_coord said = *c;
+    struct vivaldi_coord said = c != NULL ? *c : (struct vivaldi_coord){0};
     bool is_good = true;
 
     if (s->set.is_bad && rng_below(&s->bad_rng, BAD_ONE_IN) == 0) {
         static const float none[] = {NAN, INFINITY, -INFINITY, 3e38f, -20000};
         is_good = false;
-        if (rng_below(&s->bad_rng, 2) == 0) {
+        if (c == NULL || rng_below(&s->bad_rng, 2) == 0) {
             rtt_us = rng_below(&s->bad_rng, 2) == 0 ? 0 : UINT64_C(60000001) << rng_below(&s->bad_rng, 30);
         } else {
             said.at[rng_below(&s->bad_rng, VIVALDI_DIMS_MAX)] = none[rng_below(&s->bad_rng, ARRAY_LEN(none))];
         }
     }
-    enum err e = vivaldi_core_sample(v, s->round, peer, rtt_us, &said);
+    enum err e = vivaldi_core_sample(v, swarm_now_s(s), peer, rtt_us, c == NULL ? NULL : &said);
     s->refused += e != ERR_OK;
     s->updates += e == ERR_OK;
     if ((e == ERR_OK) != is_good) {
@@ -122,15 +133,58 @@ static void take(struct swarm *s, uint32_t self, uint32_t peer, double ms, const
     s->stable_moved_ms += vivaldi_coord_moved_ms(&before.stable, &v->stable);
 }
 
+/* Both learn: who asks first, as membership's probes do. */
+static void trace(const struct swarm *s, uint32_t i, uint32_t j, double ms)
+{
+    const uint32_t who[] = {i, j};
+    float value = (float)ms;
+
+    if (s->set.trace != NULL) {
+        (void)fwrite(who, sizeof who, 1, s->set.trace); /* whoever reads it sees that it is short */
+        (void)fwrite(&value, sizeof value, 1, s->set.trace);
+    }
+}
+
+static void trace_word(const struct swarm *s, uint32_t word)
+{
+    if (s->set.trace != NULL) {
+        (void)fwrite(&word, sizeof word, 1, s->set.trace); /* the same */
+    }
+}
+
+void swarm_trace_begin(const struct swarm *s)
+{
+    trace_word(s, s->nodes);
+    for (uint32_t i = 0; i < s->nodes && s->set.trace != NULL; i++) {
+        for (uint32_t j = 0; j < s->nodes; j++) {
+            float ms = places_rtt_ms(s->set.places, i, j);
+            (void)fwrite(&ms, sizeof ms, 1, s->set.trace); /* the same */
+        }
+    }
+}
+
+static void ask_plain(struct swarm *s, uint32_t i, uint32_t j, double ms)
+{
+    struct plain_coord here = s->is_liar[i] ? s->plain_lie[i] : s->plain[i].c;
+    struct plain_coord there = s->is_liar[j] ? s->plain_lie[j] : s->plain[j].c;
+
+    plain_sample(&s->plain[i], &s->bad_rng, j, ms, &there);
+    if (s->set.way == SWARM_ANY) {
+        plain_sample(&s->plain[j], &s->bad_rng, i, ms, &here);
+    }
+}
+
 static void probe(struct swarm *s, uint32_t i, uint32_t j)
 {
     struct vivaldi_coord here = s->is_liar[i] ? s->lie[i] : s->node[i].live;
     struct vivaldi_coord there = s->is_liar[j] ? s->lie[j] : s->node[j].live;
-    double ms = measure_ms(s, i, j);
+    double ms = measure_ms(s, &s->rng, i, j);
 
     if (ms <= 0) {
         return;
     }
+    trace(s, i, j, ms);
+    trace(s, j, i, ms);
     if (!s->is_liar[i]) {
         take(s, i, j, ms, &there);
     }
@@ -138,10 +192,30 @@ static void probe(struct swarm *s, uint32_t i, uint32_t j)
         take(s, j, i, ms, &here);
     }
     if (s->set.has_plain) {
-        struct plain_coord plain_here = s->is_liar[i] ? s->plain_lie[i] : s->plain[i].c;
-        struct plain_coord plain_there = s->is_liar[j] ? s->plain_lie[j] : s->plain[j].c;
-        plain_sample(&s->plain[i], &s->bad_rng, j, ms, &plain_there);
-        plain_sample(&s->plain[j], &s->bad_rng, i, ms, &plain_here);
+        ask_plain(s, i, j, ms);
+    }
+}
+
+void swarm_ask(struct swarm *s, uint32_t i, uint32_t j, bool has_places)
+{
+    struct vivaldi_coord here = s->is_liar[i] ? s->lie[i] : s->node[i].live;
+    struct vivaldi_coord there = s->is_liar[j] ? s->lie[j] : s->node[j].live;
+    double ms = measure_ms(s, &s->rng, i, j);
+
+    if (ms <= 0) {
+        return;
+    }
+    trace(s, i, j, ms);
+    if (!s->is_liar[i]) {
+        /* What it has told all is believed when it has not said better of late: vivaldi/shell.c. */
+        bool is_told = s->told_round[j] > 0 && (s->set.way == SWARM_TOLD || vivaldi_core_is_news(&s->node[i], swarm_now_s(s), j, &s->told[j]));
+        take(s, i, j, ms, has_places ? &there : is_told ? &s->told[j] : NULL);
+    }
+    if (!s->is_liar[j] && has_places && vivaldi_core_heard(&s->node[j], swarm_now_s(s), i, &here) != ERR_OK) {
+        abort();
+    }
+    if (s->set.has_plain) {
+        ask_plain(s, i, j, ms);
     }
 }
 
@@ -152,10 +226,14 @@ void swarm_round(struct swarm *s)
     if (s->set.slice_rounds > 0) {
         s->set.places->slice = s->round / s->set.slice_rounds % s->set.places->slices;
     }
-    for (uint32_t i = 0; i < s->nodes; i++) {
+    if (s->set.way != SWARM_ANY) {
+        cluster_round(s);
+    }
+    for (uint32_t i = 0; i < s->nodes && s->set.way == SWARM_ANY; i++) {
         uint32_t j = (i + 1 + (uint32_t)rng_below(&s->rng, s->nodes - 1)) % s->nodes;
         probe(s, i, j);
     }
+    trace_word(s, TRACE_ROUND);
     check_round(s);
 }
 
@@ -176,7 +254,8 @@ static double predict(const struct swarm *s, uint32_t i, uint32_t j, enum swarm_
     case SWARM_BY_COORD:
         return vivaldi_coord_rtt_ms(&s->node[i].live, there);
     case SWARM_BY_ALL:
-        return vivaldi_core_estimate(&s->node[i], s->round, j, there).rtt_ms;
+    case SWARM_BY_VERIFIED:
+        return vivaldi_core_estimate(&s->node[i], swarm_now_s(s), j, there).rtt_ms;
     case SWARM_BY_PLAIN:
         return plain_rtt_ms(&s->plain[i].c, &s->plain[j].c);
     }
@@ -220,11 +299,30 @@ struct swarm_errors swarm_look_plain(const struct swarm *s)
     return look(s, SWARM_BY_PLAIN);
 }
 
+/* Of the estimates' first three that which is nearest when each that never was is measured once. */
+static uint32_t verify(const struct swarm *s, struct rng *r, uint32_t i, const uint32_t *node, const double *estimate)
+{
+    double nearest = INFINITY;
+    uint32_t pick = 0;
+
+    for (uint32_t k = 0; k < SWARM_CHOICES; k++) {
+        uint32_t before = 0;
+        for (uint32_t l = 0; l < SWARM_CHOICES; l++) {
+            before += estimate[l] < estimate[k];
+        }
+        bool is_known = vivaldi_core_estimate(&s->node[i], swarm_now_s(s), node[k], NULL).source == VIVALDI_MEASURED;
+        double ms = before >= VIVALDI_ROUTE_VERIFY ? INFINITY : is_known ? estimate[k] : measure_ms(s, r, i, node[k]);
+        pick = ms < nearest ? k : pick;
+        nearest = ms < nearest ? ms : nearest;
+    }
+    return pick;
+}
+
 /* One honest node and ten honest others; nearer[k]: which place the nearest has among the estimates. */
 static void choose_once(const struct swarm *s, struct rng *r, enum swarm_by by, struct swarm_choice *sum)
 {
     double rtt[SWARM_CHOICES], estimate[SWARM_CHOICES], best = INFINITY, chosen = INFINITY, best_estimate = 0;
-    uint32_t i, before = 0, pick = 0;
+    uint32_t i, before = 0, pick = 0, node[SWARM_CHOICES];
 
     do {
         i = (uint32_t)rng_below(r, s->nodes);
@@ -232,6 +330,7 @@ static void choose_once(const struct swarm *s, struct rng *r, enum swarm_by by, 
     for (uint32_t k = 0; k < SWARM_CHOICES;) {
         uint32_t j = (uint32_t)rng_below(r, s->nodes);
         if (is_pair(s, i, j)) {
+            node[k] = j;
             rtt[k] = places_rtt_ms(s->set.places, i, j);
             estimate[k] = predict(s, i, j, by);
             pick = estimate[k] < chosen ? k : pick;
@@ -244,6 +343,11 @@ static void choose_once(const struct swarm *s, struct rng *r, enum swarm_by by, 
     for (uint32_t k = 0; k < SWARM_CHOICES; k++) {
         before += estimate[k] < best_estimate;
     }
+    if (by == SWARM_BY_COORD && s->set.trace != NULL) {
+        trace_word(s, i);
+        (void)fwrite(node, sizeof node, 1, s->set.trace); /* the same */
+    }
+    pick = by == SWARM_BY_VERIFIED ? verify(s, r, i, node, estimate) : pick;
     sum->first += rtt[pick] <= best;
     sum->third += before < 3;
     sum->within += rtt[pick] <= 1.2 * best;
@@ -256,6 +360,9 @@ struct swarm_choice swarm_choose(const struct swarm *s, enum swarm_by by)
     struct rng r;
 
     rng_init(&r, 2);
+    if (by == SWARM_BY_COORD) {
+        trace_word(s, (uint32_t)TRACE_CHOICES);
+    }
     for (uint32_t t = 0; t < TRIALS; t++) {
         choose_once(s, &r, by, &c);
     }

@@ -1,13 +1,22 @@
 /* Nodes that measure each other, round by round: each asks one other, and both learn the round trip. Beside ours a plain
- * Vivaldi lives on the very same round trips. Everything is drawn from one seed. */
+ * Vivaldi lives on the very same round trips. Everything is drawn from one seed.
+ *
+ * Or as in a cluster, where a round is one of membership's periods, a fifth of a second: who asks learns, and who is asked is
+ * not drawn (nodosum/probe.c). */
 #ifndef CELL_TESTS_SIM_VIVALDI_SWARM_H
 #define CELL_TESTS_SIM_VIVALDI_SWARM_H
 
 #include "tests/sim/vivaldi/places.h"
 #include "tests/sim/vivaldi/plain.h"
-#include "vivaldi/core.h"
+#include "vivaldi/route.h"
 
-enum { SWARM_CHOICES = 10 };
+enum { SWARM_CHOICES = 10, SWARM_ROUNDS_S = 5 };
+
+enum swarm_way {
+    SWARM_ANY,       /* anybody is asked */
+    SWARM_CLUSTER,   /* as membership does it: the next on the ring and fingers by turns, some with places, now and then anybody */
+    SWARM_TOLD,      /* the ring and fingers alone, and places only as they are told to all: as it was once */
+};
 
 struct swarm_set {
     struct places *places;
@@ -21,6 +30,8 @@ struct swarm_set {
     uint32_t peers_max;
     uint32_t slice_rounds;    /* the network changes after so many; 0: never */
     bool has_plain;
+    enum swarm_way way;
+    void *trace;              /* a FILE that round trips are written to, for bench/external/serf_swarm.go; NULL: none */
 };
 
 struct swarm_errors {
@@ -46,18 +57,36 @@ struct swarm {
     double live_moved_ms, stable_moved_ms; /* sums of one round, all nodes */
     double updates;
     uint64_t refused;         /* by ours, of what was bad */
+    uint32_t *ring, *at;      /* cluster.c: who is where on the ring, and where is who; NULL: none */
+    struct vivaldi_coord *told; /* … what each has told all */
+    uint32_t *told_round;     /* … and when; 0: never */
 };
 
 void swarm_init(struct swarm *s, const struct swarm_set *set);
 void swarm_round(struct swarm *s);
 void swarm_free(struct swarm *s);
 
+/* Seconds of the nodes' clocks. */
+uint32_t swarm_now_s(const struct swarm *s);
+
+/* Node i asks j. has_places: both say where they are. */
+void swarm_ask(struct swarm *s, uint32_t i, uint32_t j, bool has_places);
+
+/* Write what a trace begins with: the nodes and the true round trips. */
+void swarm_trace_begin(const struct swarm *s);
+
+/* cluster.c */
+void cluster_init(struct swarm *s);
+void cluster_round(struct swarm *s);
+void cluster_free(struct swarm *s);
+
 /* Relative errors over honest pairs (a sample of them where there are many): ours, and the plain ones'. */
 struct swarm_errors swarm_look(const struct swarm *s);
 struct swarm_errors swarm_look_plain(const struct swarm *s);
 
-/* Choices of one of ten: by coordinates alone, by all that is known, or the plain ones'. */
-enum swarm_by { SWARM_BY_COORD, SWARM_BY_ALL, SWARM_BY_PLAIN };
+/* Choices of one of ten: by coordinates alone, by all that is known, the best of the first three by that when those that
+ * never were are measured once (what Route answers), or the plain ones'. */
+enum swarm_by { SWARM_BY_COORD, SWARM_BY_ALL, SWARM_BY_VERIFIED, SWARM_BY_PLAIN };
 struct swarm_choice swarm_choose(const struct swarm *s, enum swarm_by by);
 
 /* check.c: ends the program when something does not hold that always must. */

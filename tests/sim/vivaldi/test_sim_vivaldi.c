@@ -2,7 +2,8 @@
  *
  *   test_sim_vivaldi [--seed N] [--only WORD]          the worlds of the suite, with checks
  *   test_sim_vivaldi --table [--seed N] [--only WORD]  all worlds, longer, printed
- *   test_sim_vivaldi --nodes 10000 [--rounds N]        a made-up world of one size, printed */
+ *   … --trace FILE                                     and what serf_swarm replays (the last of the worlds)
+ *   test_sim_vivaldi --nodes 10000 [--rounds N] [--liars PER-CENT] [--cluster] [--peers N]   a made-up world of one size, printed */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,8 @@ struct row {
     double all_first, all_stretch;   /* … by all that is known                            */
     double stable_ms;                /* that the stable one moves in the last tenth, a round */
     bool is_by_hand;                 /* too long for the suite */
+    enum swarm_way way;
+    double sure_first, sure_stretch; /* … with the first three measured                   */
 };
 
 static const struct row rows[] = {
@@ -65,10 +68,17 @@ static const struct row rows[] = {
     {.name = "planetlab, long", .data = "planetlab", .rounds = LONG_ROUNDS, .dims = 7, .p50 = .058, .p90 = .195, .all_first = .97, .all_stretch = 1.02,
      .stable_ms = .2, .is_by_hand = true},
     {.name = "seattle, 20 rounds a slice", .data = "seattle", .rounds = LONG_ROUNDS, .dims = 7, .slice_rounds = 20, .is_by_hand = true},
+    {.name = "wonder, a cluster", .data = "wonder", .rounds = 600, .dims = 7, .way = SWARM_CLUSTER, .p50 = .070, .p90 = .28, .of_plain = .7,
+     .first = .63, .stretch = 1.3, .within = .78, .sure_first = .94, .sure_stretch = 1.06},
+    {.name = "planetlab, a cluster", .data = "planetlab", .rounds = 3000, .dims = 7, .way = SWARM_CLUSTER, .is_by_hand = true},
+    {.name = "planetlab, a cluster, noise", .data = "planetlab", .rounds = 3000, .dims = 7, .way = SWARM_CLUSTER, .has_noise = true,
+     .is_by_hand = true},
+    {.name = "planetlab, a cluster, only told", .data = "planetlab", .rounds = 3000, .dims = 7, .way = SWARM_TOLD, .is_by_hand = true},
+    {.name = "made up, a cluster", .data = "made-up-2", .rounds = 3000, .dims = 7, .way = SWARM_CLUSTER, .is_by_hand = true},
     {.name = "made up, another", .data = "made-up-2", .rounds = 500, .dims = 7, .is_by_hand = true},
 };
 
-static const char *folder = ".";
+static const char *folder = ".", *trace;
 
 static void load(const struct row *row, struct places *p)
 {
@@ -105,9 +115,9 @@ static void print_line(const struct swarm *s, const char *name)
 
 static void print_choices(const struct swarm *s)
 {
-    static const char *const names[] = {"coordinates", "with round trips", "plain"};
+    static const char *const names[] = {"coordinates", "with round trips", "measuring three", "plain"};
 
-    for (enum swarm_by by = SWARM_BY_COORD; by <= (s->set.has_plain ? SWARM_BY_PLAIN : SWARM_BY_ALL); by++) {
+    for (enum swarm_by by = SWARM_BY_COORD; by <= (s->set.has_plain ? SWARM_BY_PLAIN : SWARM_BY_VERIFIED); by++) {
         struct swarm_choice c = swarm_choose(s, by);
         printf("    one of ten by %-17s first %.3f, among three %.3f, stretch %.3f, within 1.2: %.3f\n", names[by], c.first, c.third,
                c.stretch, c.within);
@@ -116,7 +126,7 @@ static void print_choices(const struct swarm *s)
 
 static bool is_printed(uint32_t round, uint32_t rounds)
 {
-    static const uint32_t at[] = {10, 20, 25, 50, 100, 200, 500, 1000, 2000};
+    static const uint32_t at[] = {10, 20, 25, 50, 100, 200, 500, 1000, 2000, 3000, 6000};
 
     for (size_t i = 0; i < ARRAY_LEN(at); i++) {
         if (round == at[i]) {
@@ -148,6 +158,11 @@ static void judge(const struct row *row, const struct swarm *s, uint32_t early, 
         hold(row, "the nearest of ten, with round trips", c.first, row->all_first, false);
         hold(row, "stretch, with round trips", c.stretch, row->all_stretch, true);
     }
+    if (row->sure_first > 0) {
+        struct swarm_choice c = swarm_choose(s, SWARM_BY_VERIFIED);
+        hold(row, "the nearest of ten, three measured", c.first, row->sure_first, false);
+        hold(row, "stretch, three measured", c.stretch, row->sure_stretch, true);
+    }
     if (row->is_bad && s->refused == 0) {
         fprintf(stderr, "%s: nothing bad was tried\n", row->name);
         failures++;
@@ -164,9 +179,11 @@ static void run(const struct row *row, uint64_t seed, bool is_table)
     load(row, &places);
     struct swarm_set set = {.places = &places, .seed = seed, .rounds = row->rounds, .has_noise = row->has_noise, .is_bad = row->is_bad,
                             .liars_per_cent = row->liars_per_cent, .dims = row->dims, .has_height = !row->has_no_height,
-                            .peers_max = row->peers_max == 0 ? 512 : row->peers_max, .slice_rounds = row->slice_rounds,
+                            .peers_max = row->peers_max == 0 ? 512 : row->peers_max, .slice_rounds = row->slice_rounds, .way = row->way,
                             .has_plain = is_table || row->of_plain > 0};
+    set.trace = trace == NULL ? NULL : fopen(trace, "wb");
     swarm_init(&s, &set);
+    swarm_trace_begin(&s);
     for (uint32_t t = 1; t <= row->rounds; t++) {
         swarm_round(&s);
         if (early == 0 && t >= 10 && t < 60 && (row->early_rounds > 0 || is_table) && swarm_look(&s).p50 <= EARLY_ERROR) {
@@ -185,19 +202,24 @@ static void run(const struct row *row, uint64_t seed, bool is_table)
         printf("    p50 is %.2f after %u rounds; the stable one moves %.3f ms a round\n", EARLY_ERROR, early, stable_ms);
         print_choices(&s);
     }
+    if (set.trace != NULL && fclose(set.trace) != 0) {
+        fprintf(stderr, "%s: not all of it was written\n", trace);
+        failures++;
+    }
+    s.set.trace = NULL; /* choices are in it once */
     judge(row, &s, early, stable_ms);
     swarm_free(&s);
     places_free(&places);
 }
 
-static void run_size(uint32_t nodes, uint32_t rounds, uint64_t seed, uint32_t liars_per_cent)
+static void run_size(uint32_t nodes, uint32_t rounds, uint64_t seed, uint32_t liars_per_cent, uint32_t peers, enum swarm_way way)
 {
     struct places places;
     struct swarm s;
     clock_t spent = 0;
 
     places_make(&places, "made-up", nodes, seed);
-    struct swarm_set set = {.places = &places, .seed = seed, .rounds = rounds, .dims = 7, .has_height = true, .peers_max = 128,
+    struct swarm_set set = {.places = &places, .seed = seed, .rounds = rounds, .dims = 7, .has_height = true, .peers_max = peers, .way = way,
                             .liars_per_cent = liars_per_cent, .has_noise = liars_per_cent > 0};
     swarm_init(&s, &set);
     for (uint32_t t = 1; t <= rounds; t++) {
@@ -218,7 +240,8 @@ static void run_size(uint32_t nodes, uint32_t rounds, uint64_t seed, uint32_t li
 int main(int argc, char **argv)
 {
     uint64_t seed = 1;
-    uint32_t nodes = 0, rounds = 200, liars = 0;
+    uint32_t nodes = 0, rounds = 200, liars = 0, peers = 128;
+    enum swarm_way way = SWARM_ANY;
     const char *only = "";
     bool is_table = false;
 
@@ -236,6 +259,13 @@ int main(int argc, char **argv)
             nodes = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else if (has_value && strcmp(argv[i], "--rounds") == 0) {
             rounds = (uint32_t)strtoul(argv[++i], NULL, 10);
+        } else if (has_value && strcmp(argv[i], "--trace") == 0) {
+            trace = argv[++i];
+            is_table = true;
+        } else if (strcmp(argv[i], "--cluster") == 0) {
+            way = SWARM_CLUSTER;
+        } else if (has_value && strcmp(argv[i], "--peers") == 0) {
+            peers = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else if (has_value && strcmp(argv[i], "--liars") == 0) {
             liars = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else {
@@ -245,7 +275,7 @@ int main(int argc, char **argv)
     }
     printf("seed %lu\n", (unsigned long)seed);
     if (nodes > 0) {
-        run_size(nodes, rounds, seed, liars);
+        run_size(nodes, rounds, seed, liars, peers, way);
     }
     for (size_t i = 0; i < ARRAY_LEN(rows) && nodes == 0; i++) {
         if (strstr(rows[i].name, only) != NULL && (is_table || !rows[i].is_by_hand)) {

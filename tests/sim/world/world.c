@@ -124,8 +124,9 @@ static bool put_off(struct world *w, struct queue_item *item)
         n->inbox++;
     }
     item->at_us = n->busy_until_us;
-    /* An event loop that wakes late runs its timers before it reads (libuv's uv_run). */
-    item->is_urgent = item->kind == HAPPEN_EVENT_START || (item->kind == HAPPEN_EVENT_TIMER && n->rest == NULL);
+    /* An event loop that wakes late runs its timers before it reads (libuv's uv_run); the rest of another tenant's step
+     * comes before both, at the same time. */
+    item->is_urgent = (item->kind == HAPPEN_EVENT_START || item->kind == HAPPEN_EVENT_TIMER) && n->rest == NULL;
     queue_put(&w->queue, item);
     return true;
 }

@@ -29,7 +29,7 @@ static void alive_is_checked(void)
         {0, {NODOSUM_PACKET_VERSION}, 1, ERR_OK, "as it is"},
         {0, {1}, 1, ERR_INCOMPATIBLE, "another version"},
         {1, {0}, 1, ERR_MALFORMED, "no kind"},
-        {1, {12}, 1, ERR_MALFORMED, "an unknown kind"},
+        {1, {NODOSUM_PACKET_PLACE + 1}, 1, ERR_MALFORMED, "an unknown kind"},
         {AT_INCARNATION, {0, 0, 0, 0, 0, 0, 0, 0}, 8, ERR_MALFORMED, "incarnation 0"},
         {AT_INCARNATION, {0, 0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 8, ERR_OK, "the highest"},
         {AT_INCARNATION, {0, 0x20, 0, 0, 0, 0, 0, 0}, 8, ERR_MALFORMED, "one past it"},
@@ -184,7 +184,7 @@ static void a_packet_is_as_long_as_it_may_be(void)
 /* Cut anywhere, or with one byte more, a packet of every kind is refused: nothing is read past its end. */
 static void a_cut_packet_is_refused(void)
 {
-    for (int kind = NODOSUM_PACKET_PING; kind <= NODOSUM_PACKET_WANT; kind++) {
+    for (int kind = NODOSUM_PACKET_PING; kind <= NODOSUM_PACKET_PLACE; kind++) {
         struct nodosum_message m = {.kind = (enum nodosum_packet_kind)kind, .id = kit_id(3), .incarnation = 2,
                                     .count = 2, .last = UINT64_MAX};
         struct nodosum_packet p = {0};
@@ -192,6 +192,8 @@ static void a_cut_packet_is_refused(void)
             m.about = kit_about(3);
         } else if (kind == NODOSUM_PACKET_ROWS) {
             m.row[0] = m.row[1] = (struct nodosum_row){.incarnation = 1};
+        } else if (kind == NODOSUM_PACKET_PLACE) {
+            m.place.size = 5;
         }
         CHECK(nodosum_packet_add(&p, &m) && nodosum_packet_check(p.bytes, p.size) == ERR_OK, "kind %d", kind);
         for (size_t size = 0; size < p.size; size++) {
@@ -217,7 +219,7 @@ static void attempts_and_flags_are_known_ones(void)
         {NODOSUM_PACKET_PING, NODOSUM_ATTEMPTS, 0, false},
         {NODOSUM_PACKET_ACK, NODOSUM_RELAYED, 1, true},
         {NODOSUM_PACKET_ACK, NODOSUM_RELAYED + 1, 0, false},
-        {NODOSUM_PACKET_PING, 0, 1, false},
+        {NODOSUM_PACKET_PING, 0, NODOSUM_PING_PLACE, true},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -228,8 +230,20 @@ static void attempts_and_flags_are_known_ones(void)
     }
 }
 
+static void a_place_is_as_long_as_it_may_be(void)
+{
+    uint8_t bytes[3 + NODOSUM_META_PLACE_MAX + 1] = {NODOSUM_PACKET_VERSION, NODOSUM_PACKET_PLACE};
+
+    for (size_t size = 0; size <= NODOSUM_META_PLACE_MAX + 1; size++) {
+        bytes[2] = (uint8_t)size;
+        bool is_good = size > 0 && size <= NODOSUM_META_PLACE_MAX;
+        CHECK((nodosum_packet_check(bytes, 3 + size) == ERR_OK) == is_good, "%zu bytes", size);
+    }
+}
+
 int main(void)
 {
+    a_place_is_as_long_as_it_may_be();
     alive_is_checked();
     names_and_metadata_have_limits();
     the_longest_record_fits_with_a_suspicion();

@@ -185,8 +185,25 @@ static void the_same_seed_gives_the_same_node(void)
     CHECK(memcmp(&a.live, &b.live, sizeof a.live) == 0 && a.peers.evicted == 199 - PEERS, "to the last bit");
 }
 
+/* What was told to all counts where nothing newer or surer was said with a ping. */
+static void what_was_told_counts_when_it_is_newer(void)
+{
+    const struct vivaldi_coord there = {.at = {5}, .error = 0.1f}, sure = {.at = {6}, .error = 0.19f}, lost = {.at = {0}, .error = 0.21f};
+    static uint64_t memory[PEERS * VIVALDI_PEERS_BYTES / 8];
+    struct vivaldi v = make(memory, 7);
+
+    CHECK(vivaldi_core_is_news(&v, 1000, 7, &lost), "unknown");
+    CHECK(vivaldi_core_sample(&v, 1000, 7, 5000, NULL) == ERR_OK && vivaldi_core_is_news(&v, 1000, 7, &lost), "measured, not placed");
+    CHECK(vivaldi_core_heard(&v, 1000, 7, &there) == ERR_OK && !vivaldi_core_is_news(&v, 1000, 7, &there), "heard");
+    CHECK(!vivaldi_core_is_news(&v, 1000 + VIVALDI_OLD_S, 7, &there) && vivaldi_core_is_news(&v, 1001 + VIVALDI_OLD_S, 7, &there),
+          "a minute");
+    CHECK(vivaldi_core_is_news(&v, 1001 + VIVALDI_OLD_S, 7, &sure) && !vivaldi_core_is_news(&v, 1001 + VIVALDI_OLD_S, 7, &lost),
+          "what it told when it did not know yet is none");
+}
+
 int main(void)
 {
+    what_was_told_counts_when_it_is_newer();
     configs_have_limits();
     what_is_refused_changes_nothing();
     estimates_say_what_they_come_from();
