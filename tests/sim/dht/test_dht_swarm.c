@@ -168,6 +168,11 @@ static void play_steps(const struct scene_options *o)
     }
     scene_claim(m.puts * 1000.0 >= o->ops * 999.0 && m.gets * 1000.0 >= o->ops * 999.0, "99.9 %% succeed");
     scene_claim(hops <= log2(o->nodes) / 2 + 1, "a lookup takes at most log2(n) / 2 + 1 hops");
+    uint64_t known = 0;
+    for (uint32_t i = 0; i < s.nodes; i++) {
+        known += dht_core_peers(s.node[i].core);
+    }
+    scene_claim(known >= (uint64_t)s.nodes * DHT_K, "whoever joined has found a bucket of peers, %.0f in the mean", (double)known / s.nodes);
     scene_free(&m);
     swarm_fini(&s);
 }
