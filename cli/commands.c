@@ -6,6 +6,7 @@
 #include "cli/cluster.h"
 #include "cli/complete.h"
 #include "cli/control.h"
+#include "cli/dht.h"
 #include "cli/doctor.h"
 #include "cli/events.h"
 #include "cli/health.h"
@@ -301,13 +302,16 @@ const struct cli_command cli_commands[] = {
     {
         .name = "overlay",
         .summary = "the encrypted overlay: its state, its peers",
-        .about = "status; peers; add KEY [PREFIX ...], or change a peer of that key; rm KEY. Keys are in base64, as `wg` "
-                 "writes them; a PREFIX is the peer's alone from then on. What is added here is gone after a restart: what "
-                 "lasts stands in the manifest.",
-        .params = {{"WHAT", "status, peers, add, rm", CLI_ANY, false, false},
+        .about = "up, down: its cell runs or does not, and its interface with it; status; peers; add KEY [PREFIX ...], or "
+                 "change a peer of that key; rm KEY; ping ADDRESS, through the overlay to whoever has it; stats: packets, "
+                 "and the calls that they took. Keys are in base64, as `wg` writes them; a PREFIX is the peer's alone "
+                 "from then on. What is added or removed here outlives restarts, but peers of the manifest are as they "
+                 "stand there after each.",
+        .params = {{"WHAT", "up, down, status, peers, add, rm, ping, stats", CLI_ANY, false, false},
                    {"ARG", "what it needs", CLI_ANY, true, true}},
         .options = {{"endpoint", 0, "HOST:PORT", "add: where the peer is, in numbers; without, it calls", CLI_ANY},
-                    {"keepalive", 0, "SECONDS", "add: keep the way to it open", CLI_ANY}},
+                    {"keepalive", 0, "SECONDS", "add: keep the way to it open", CLI_ANY},
+                    {"count", 0, "N", "ping: so many times, 3 without", CLI_ANY}},
         .examples = "who is in it\ncell overlay peers\n"
                     "another peer\ncell overlay add xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg= 10.9.0.7/32 "
                     "--endpoint 192.0.2.7:51820",
@@ -347,6 +351,28 @@ const struct cli_command cli_commands[] = {
                     "a backup\ncell raft backup store.bak",
         .prints_json = true,
         .run = cli_raft_run,
+    },
+    {
+        .name = "dht",
+        .summary = "values that are found among many nodes: immutable, named, services",
+        .about = "put VALUE: under its hash, which it prints; with --name under a name of this node, signed, in place of what "
+                 "was there. get KEY or NAME; rm NAME; find CELL: who says that it has that cell; lookup KEY or NAME: the nodes "
+                 "nearest to it, and how they were come across; stats; bootstrap ADDRESS …: ask there for the way in.\n"
+                 "A value has up to 1,000 bytes with its name, and a life: an hour, if nothing is said. With --keep this node "
+                 "says it again for as long as it lives, also after a restart.",
+        .params = {{"WHAT", "put, get, rm, find, lookup, stats, bootstrap", CLI_ANY, false, false},
+                   {"ARG", "what it needs", CLI_ANY, true, true}},
+        .options = {{"name", 0, "NAME", "put: of this node's own values, up to 64 bytes", CLI_ANY},
+                    {"ttl", 0, "DURATION", "put: its life, 1s to 7d, default 1h", CLI_ANY},
+                    {"keep", 0, NULL, "put: say it again until it is removed", CLI_ANY},
+                    {"if-seq", 0, "N", "put: only if this sequence is held; 0: none", CLI_ANY},
+                    {"owner", 0, "OWNER", "get, lookup: whose name it is, 64 hex digits", CLI_ANY},
+                    {"reads", 0, "N", "get, find: holders that must have answered, 1 to 8", CLI_ANY}},
+        .examples = "something that never changes\nkey=$(cell dht put 'hello' | cut -d' ' -f1) && cell dht get $key\n"
+                    "something that does\ncell dht put blue --name color --keep && cell dht get color\n"
+                    "who has a cell\ncell dht find greeter",
+        .prints_json = true,
+        .run = cli_dht_run,
     },
     {
         .name = "vivaldi",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/ask.h"
+#include "cli/control.h"
 #include "cli/emit.h"
 #include "cli/paint.h"
 #include "cli/target.h"
@@ -14,6 +15,8 @@
 enum {
     PAGES_MAX = 64,      /* of peers: 16,384 of 256 a page */
     KEEPALIVE_S_MAX = 65535,
+    PINGS_USUAL = 3,
+    PINGS_MAX = 1000,
     TEXT_SIZE = 64,
     ALLOWED_SIZE = 256,  /* characters of a peer's prefixes in the table; all of them are in --json */
     KEY_SHOWN = 12,      /* characters of a key that tell peers apart, as the log has them */
@@ -78,6 +81,75 @@ static int show_status(struct cli *cli, struct cli_ask *ask)
         status = print_table(cli, &t);
     }
     cli_ask_free(reply);
+    return status;
+}
+
+/* ---- the way ---------------------------------------------------------------------------------------- */
+
+static int show_stats(struct cli *cli, struct cli_ask *ask)
+{
+    static const char *const heads[] = {"COUNT", ">VALUE", "WHAT"};
+    Cell__Datapath__StatsRequest request = CELL__DATAPATH__STATS_REQUEST__INIT;
+    struct cli_paint_table t;
+    ProtobufCMessage *reply;
+    int status = ask_for(cli, ask, "Stats", CELL__DATAPATH__OP__OP_STATS, &request.base, &reply);
+
+    if (status != CLI_DONE) {
+        return status;
+    }
+    const Cell__Datapath__StatsReply *s = (const Cell__Datapath__StatsReply *)reply;
+    if (cli->json) {
+        status = print_document(cli, reply);
+    } else {
+        printf("datagrams go %s, through the interface in one piece: %s, sealed by %s in %" PRIu64 " ns\n",
+               s->trains ? "in trains" : "singly", s->offloads, s->aead, s->packet_ns);
+        cli_paint_table_init(&t, heads, ARRAY_LEN(heads));
+        for (size_t i = 0; i < s->n_counts; i++) {
+            cli_paint_table_add(&t, CLI_PAINT_PLAIN, s->counts[i]->name);
+            cli_paint_table_addf(&t, CLI_PAINT_PLAIN, "%" PRIu64, s->counts[i]->value);
+            cli_paint_table_add(&t, CLI_PAINT_DIM, s->counts[i]->text);
+        }
+        status = print_table(cli, &t);
+    }
+    cli_ask_free(reply);
+    return status;
+}
+
+/* One question after the other; the first that fails ends it. */
+static int ping(struct cli *cli, struct cli_ask *ask)
+{
+    Cell__Datapath__PingRequest request = CELL__DATAPATH__PING_REQUEST__INIT;
+    uint32_t count = PINGS_USUAL;
+    struct jsonout out;
+    int status = cli_args_number(cli, "count", 1, PINGS_MAX, &count);
+
+    if (status != CLI_DONE) {
+        return status;
+    }
+    request.address = (char *)cli->args[1];
+    cli_emit_begin(&out);
+    jsonout_object(&out);
+    jsonout_name(&out, "rtt_us");
+    jsonout_array(&out);
+    for (uint32_t i = 0; status == CLI_DONE && i < count; i++) {
+        ProtobufCMessage *reply;
+        status = ask_for(cli, ask, "Ping", CELL__DATAPATH__OP__OP_PING, &request.base, &reply);
+        if (status != CLI_DONE) {
+            break;
+        }
+        uint64_t rtt_us = ((Cell__Datapath__PingReply *)reply)->rtt_us;
+        jsonout_u64(&out, rtt_us);
+        if (!cli->json) {
+            printf("%s: %" PRIu64 ".%03" PRIu64 " ms\n", request.address, rtt_us / 1000, rtt_us % 1000);
+        }
+        cli_ask_free(reply);
+    }
+    jsonout_array_end(&out);
+    jsonout_object_end(&out);
+    if (status == CLI_DONE && cli->json) {
+        return cli_emit_end(cli, &out);
+    }
+    jsonout_fini(&out);
     return status;
 }
 
@@ -207,6 +279,28 @@ static int rm(struct cli *cli, struct cli_ask *ask)
     return status;
 }
 
+/* ---- on and off --------------------------------------------------------------------------------------- */
+
+/* The overlay is up while its cell runs: its interface comes and goes with it. */
+static int turn(struct cli *cli, int (*order)(struct cli *cli))
+{
+    struct cli one = *cli;
+
+    one.args[0] = "datapath";
+    one.arg_count = 1;
+    return order(&one);
+}
+
+static int up(struct cli *cli)
+{
+    return turn(cli, cli_control_start);
+}
+
+static int down(struct cli *cli)
+{
+    return turn(cli, cli_control_stop);
+}
+
 static const struct {
     const char *name;
     int (*run)(struct cli *cli, struct cli_ask *ask);
@@ -217,12 +311,17 @@ static const struct {
     {"peers", show_peers, 0, 0, "peers"},
     {"add", add, 1, 33, "add KEY [PREFIX …] [--endpoint HOST:PORT] [--keepalive SECONDS]"},
     {"rm", rm, 1, 1, "rm KEY"},
+    {"ping", ping, 1, 1, "ping ADDRESS [--count N]"},
+    {"stats", show_stats, 0, 0, "stats"},
 };
 
 int cli_overlay_run(struct cli *cli)
 {
     size_t given = cli->arg_count - 1;
 
+    if (given == 0 && (strcmp(cli->args[0], "up") == 0 || strcmp(cli->args[0], "down") == 0)) {
+        return cli->args[0][0] == 'u' ? up(cli) : down(cli);
+    }
     for (size_t i = 0; i < ARRAY_LEN(whats); i++) {
         if (strcmp(cli->args[0], whats[i].name) != 0) {
             continue;

@@ -180,27 +180,61 @@ static const struct {
     int (*run)(struct cli_raft *r);
     size_t least, most; /* arguments after the name */
     const char *usage;
+    const char *options; /* beside --at: what it does not look at would be a wish that nobody hears */
 } whats[] = {
-    {"put", cli_raft_put, 2, 2, "put KEY VALUE"},
-    {"get", cli_raft_get, 1, 1, "get KEY"},
-    {"del", cli_raft_del, 1, 2, "del KEY [END]"},
-    {"range", cli_raft_range, 1, 2, "range KEY [END]"},
-    {"cas", cli_raft_cas, 2, 3, "cas KEY EXPECTED VALUE, or cas KEY VALUE --revision N"},
-    {"txn", cli_raft_txn, 0, 0, "txn --if CONDITION --then OPERATION --else OPERATION"},
-    {"watch", cli_raft_watch, 1, 2, "watch KEY [END]"},
-    {"lease", cli_raft_lease, 1, 2, "lease grant|keep|revoke|info|list [ID]"},
-    {"status", cli_raft_status, 0, 0, "status"},
-    {"members", cli_raft_members, 0, 0, "members"},
-    {"add", cli_raft_add, 3, 3, "add ID NAME CONTACT"},
-    {"remove", cli_raft_remove, 1, 1, "remove MEMBER"},
-    {"promote", cli_raft_promote, 1, 1, "promote MEMBER"},
-    {"transfer", cli_raft_transfer, 0, 1, "transfer [MEMBER]"},
-    {"snapshot", cli_raft_snapshot, 0, 0, "snapshot"},
-    {"compact", cli_raft_compact, 1, 1, "compact REVISION"},
-    {"hash", cli_raft_hash, 0, 0, "hash"},
-    {"backup", cli_raft_backup, 1, 1, "backup FILE"},
-    {"restore", cli_raft_restore, 1, 1, "restore FILE"},
+    {"put", cli_raft_put, 2, 2, "put KEY VALUE", "previous lease"},
+    {"get", cli_raft_get, 1, 1, "get KEY", "revision stale"},
+    {"del", cli_raft_del, 1, 2, "del KEY [END]", "prefix previous"},
+    {"range", cli_raft_range, 1, 2, "range KEY [END]", "prefix revision stale limit keys-only"},
+    {"cas", cli_raft_cas, 2, 3, "cas KEY EXPECTED VALUE, or cas KEY VALUE --revision N", "revision lease"},
+    {"txn", cli_raft_txn, 0, 0, "txn --if CONDITION --then OPERATION --else OPERATION", "if then else"},
+    {"watch", cli_raft_watch, 1, 2, "watch KEY [END]", "prefix revision previous limit"},
+    {"lease", cli_raft_lease, 1, 2, "lease grant|keep|revoke|info|list [ID]", ""},
+    {"status", cli_raft_status, 0, 0, "status", ""},
+    {"members", cli_raft_members, 0, 0, "members", ""},
+    {"add", cli_raft_add, 3, 3, "add ID NAME CONTACT", "promote"},
+    {"remove", cli_raft_remove, 1, 1, "remove MEMBER", ""},
+    {"promote", cli_raft_promote, 1, 1, "promote MEMBER", ""},
+    {"transfer", cli_raft_transfer, 0, 1, "transfer [MEMBER]", ""},
+    {"snapshot", cli_raft_snapshot, 0, 0, "snapshot", ""},
+    {"compact", cli_raft_compact, 1, 1, "compact REVISION", ""},
+    {"hash", cli_raft_hash, 0, 0, "hash", "stale"},
+    {"backup", cli_raft_backup, 1, 1, "backup FILE", ""},
+    {"restore", cli_raft_restore, 1, 1, "restore FILE", ""},
 };
+
+static bool has_word(const char *words, const char *word)
+{
+    size_t len = strlen(word);
+
+    for (const char *at = strstr(words, word); at != NULL; at = strstr(at + 1, word)) {
+        if ((at == words || at[-1] == ' ') && (at[len] == ' ' || at[len] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Options of the whole command that say nothing to this part of it. */
+static int refuse_strange_options(struct cli *cli, const char *what, const char *options)
+{
+    const struct cli_option *of_command = cli->command->options;
+    bool is_grant = strcmp(what, "lease") == 0 && strcmp(cli->args[1], "grant") == 0;
+
+    if (strcmp(what, "get") == 0 && cli_args_has(cli, "prefix")) {
+        options = "prefix revision stale limit keys-only"; /* it is a range by another name */
+    } else if (is_grant) {
+        options = "ttl";
+    }
+    for (size_t i = 0; i < cli->given_count; i++) {
+        const struct cli_option *o = cli->given[i].option;
+        if (o >= of_command && o < of_command + CLI_OPTIONS_MAX && strcmp(o->name, "at") != 0 && !has_word(options, o->name)) {
+            return cli_fail_usage(cli, "see `cell raft --help`", "--%s means nothing to `cell raft %s`%s%s", o->name, what,
+                                  *options != '\0' ? ", which takes --at and of these: " : ", which takes --at alone", options);
+        }
+    }
+    return CLI_DONE;
+}
 
 int cli_raft_run(struct cli *cli)
 {
@@ -214,7 +248,8 @@ int cli_raft_run(struct cli *cli)
         if (given < whats[i].least || given > whats[i].most) {
             return cli_fail_usage(cli, "see `cell raft --help`", "usage: cell raft %s", whats[i].usage);
         }
-        int status = whats[i].run(&r);
+        int status = refuse_strange_options(cli, whats[i].name, whats[i].options);
+        status = status == CLI_DONE ? whats[i].run(&r) : status;
         cli_ask_close(&r.ask);
         return status;
     }

@@ -14,7 +14,7 @@ struct listed {
 };
 
 struct document {
-    const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead;
+    const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *offload;
     uint32_t *mtu, *room, *rekey;
     const char **address;
     struct listed *peers;
@@ -46,10 +46,11 @@ static const cyaml_schema_field_t fields[] = {
     TEXT(document, cluster),
     TEXT(document, context),
     TEXT(document, aead),
+    TEXT(document, offload),
     NUMBER(document, mtu),
     NUMBER(document, room),
     NUMBER(document, rekey),
-    CYAML_FIELD_SEQUENCE("address", OPTIONAL, struct document, address, &text_entry, 0, DATAPATH_TUN_ADDRESSES_MAX),
+    CYAML_FIELD_SEQUENCE("address", OPTIONAL, struct document, address, &text_entry, 0, TUN_ADDRESSES_MAX),
     CYAML_FIELD_SEQUENCE("peers", OPTIONAL, struct document, peers, &peer_entry, 0, DATAPATH_CONFIG_LISTED_MAX),
     CYAML_FIELD_END,
 };
@@ -86,30 +87,34 @@ static enum err take_device(const struct document *d, struct datapath_settings *
 {
     const char *name = d->interface != NULL ? d->interface : "cell0";
 
-    if (name[0] == '\0' || strlen(name) >= sizeof s->interface || strpbrk(name, "/ \t\n%:") != NULL ||
-        strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+    if (!tun_name_valid(name, strlen(name))) {
         return conf_refuse(why, "interface", name, "a name of 1 to 15 characters, without blanks, '/', ':' and '%'");
     }
-    memcpy(s->interface, name, strlen(name) + 1);
+    memcpy(s->tun.name, name, strlen(name) + 1);
     const char *aead = d->aead != NULL ? d->aead : "auto";
     if (strcmp(aead, "auto") != 0 && strcmp(aead, "libsodium") != 0 && strcmp(aead, "openssl") != 0 &&
         strcmp(aead, "ipsec-mb") != 0) {
         return conf_refuse(why, "aead", aead, "auto, libsodium, openssl or ipsec-mb");
     }
     memcpy(s->aead, aead, strlen(aead) + 1);
+    s->is_plain = d->offload != NULL && strcmp(d->offload, "off") == 0;
+    if (d->offload != NULL && !s->is_plain && strcmp(d->offload, "auto") != 0) {
+        return conf_refuse(why, "offload", d->offload, "auto or off");
+    }
     if (!datapath_text_read_place(d->listen != NULL ? d->listen : "0.0.0.0:51820", &s->listen)) {
         return conf_refuse(why, "listen", d->listen, "an address such as 0.0.0.0:51820 or [::]:51820");
     }
-    for (; s->addresses < d->address_count; s->addresses++) {
-        struct datapath_tun_address *a = &s->address[s->addresses];
+    for (; s->tun.address_count < d->address_count; s->tun.address_count++) {
+        struct tun_address *a = &s->tun.address[s->tun.address_count];
+        const char *text = d->address[s->tun.address_count];
         struct datapath_prefix p;
-        if (!datapath_text_read_prefix(d->address[s->addresses], &p, a->ip)) {
-            return conf_refuse(why, "address", d->address[s->addresses], "an address such as 10.9.0.1/24");
+        if (!datapath_text_read_prefix(text, &p, a->ip)) {
+            return conf_refuse(why, "address", text, "an address such as 10.9.0.1/24");
         }
-        a->size = p.size;
+        a->is_v6 = p.size == DATAPATH_ALLOWED_V6;
         a->bits = p.bits;
     }
-    enum err e = take_number("mtu", d->mtu, DATAPATH_MTU_MIN, DATAPATH_MTU_MAX, &s->mtu, why);
+    enum err e = take_number("mtu", d->mtu, DATAPATH_MTU_MIN, DATAPATH_MTU_MAX, &s->tun.mtu, why);
     e = e == ERR_OK ? take_number("room", d->room, 1, DATAPATH_PEERS_MAX, &s->peers_max, why) : e;
     return e == ERR_OK ? take_number("rekey", d->rekey, DATAPATH_CONFIG_REKEY_S_MIN, DATAPATH_CONFIG_REKEY_S_MAX,
                                      &s->rekey_s, why) : e;
@@ -175,7 +180,7 @@ static enum err take_peers(const struct document *d, struct datapath_settings *s
 
 enum err datapath_config_read(const char *text, struct datapath_settings *ret, char why[CONF_WHY_SIZE])
 {
-    struct datapath_settings s = {.mtu = DATAPATH_CONFIG_MTU, .peers_max = DATAPATH_CONFIG_PEERS,
+    struct datapath_settings s = {.tun = {.mtu = DATAPATH_CONFIG_MTU}, .peers_max = DATAPATH_CONFIG_PEERS,
                                   .rekey_s = DATAPATH_CONFIG_REKEY_S_MAX};
     static const struct document nothing;
     void *document;
@@ -188,9 +193,6 @@ enum err datapath_config_read(const char *text, struct datapath_settings *ret, c
     e = take_device(d, &s, why);
     e = e == ERR_OK ? take_secrets(d, &s, why) : e;
     e = e == ERR_OK ? take_peers(d, &s, why) : e;
-    if (e == ERR_OK && s.key[0] == '\0') {
-        e = conf_refuse(why, "key", "", "a file with the private key, as `wg genkey` writes it");
-    }
     conf_free(&schema, document);
     if (e != ERR_OK) {
         datapath_config_free(&s);

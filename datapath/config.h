@@ -3,7 +3,7 @@
 #define CELL_DATAPATH_CONFIG_H
 
 #include "common/run/conf.h"
-#include "datapath/tun.h"
+#include "common/run/tun.h"
 #include "datapath/types.h"
 
 enum {
@@ -26,13 +26,12 @@ struct datapath_config_peer {
 };
 
 struct datapath_settings {
-    char interface[DATAPATH_TUN_NAME_SIZE];
+    struct tun_spec tun;                     /* the interface, where the cell makes it itself */
     struct datapath_endpoint listen;
-    uint32_t mtu, peers_max, rekey_s;
+    uint32_t peers_max, rekey_s;
     char aead[DATAPATH_CONFIG_AEAD_SIZE];    /* engine.h: "auto", or a library by its name */
-    uint32_t addresses;
-    struct datapath_tun_address address[DATAPATH_TUN_ADDRESSES_MAX];
-    char key[DATAPATH_CONFIG_PATH_SIZE];     /* file with the private key in base64 */
+    bool is_plain;                           /* `offload: off`: one packet, one call       */
+    char key[DATAPATH_CONFIG_PATH_SIZE];     /* file with the private key in base64; "": of the state directory */
     char control[DATAPATH_CONFIG_PATH_SIZE]; /* socket of `wg`; "": none            */
     char secret[DATAPATH_CONFIG_PATH_SIZE];  /* file with the cluster's secret; "": none */
     char cluster[DATAPATH_CONFIG_PATH_SIZE], context[DATAPATH_CONFIG_PATH_SIZE]; /* what goes into psks with it */

@@ -118,10 +118,10 @@ static bool answer(struct datapath_control_caller *k)
 
     c->uapi.put = put;
     c->uapi.context = k;
-    datapath_uapi_answer(&c->uapi, now(), k->request, k->request_size);
+    bool is_set = datapath_uapi_answer(&c->uapi, now(), k->request, k->request_size);
     sodium_memzero(k->request, k->request_size);
     k->request_size = 0;
-    c->changed(c->context);
+    c->changed(c->context, is_set); /* what is to last is kept before the answer says so */
     return !k->is_lost && write_on(k);
 }
 

@@ -30,7 +30,7 @@ struct datapath_control {
     struct loop *loop;
     struct loop_watch *watch;
     struct datapath_uapi uapi; /* put and context are ours */
-    void (*changed)(void *context); /* something may be due now */
+    void (*changed)(void *context, bool is_set); /* something may be due now; is_set: peers may have changed */
     void *context;
     struct datapath_control_caller caller[DATAPATH_CONTROL_CALLERS];
 };

@@ -10,6 +10,8 @@ static const struct cell_op ops[] = {
     {CELL__DATAPATH__OP__OP_PEERS, &cell__datapath__peers_request__descriptor, datapath_service_peers},
     {CELL__DATAPATH__OP__OP_ADD_PEER, &cell__datapath__add_peer_request__descriptor, datapath_service_add_peer},
     {CELL__DATAPATH__OP__OP_REMOVE_PEER, &cell__datapath__remove_peer_request__descriptor, datapath_service_remove_peer},
+    {CELL__DATAPATH__OP__OP_STATS, &cell__datapath__stats_request__descriptor, datapath_service_stats},
+    {CELL__DATAPATH__OP__OP_PING, &cell__datapath__ping_request__descriptor, datapath_service_ping},
 };
 
 static const struct cell_def datapath_cell = {

@@ -46,7 +46,7 @@ enum err datapath_service_status(void *state, struct cell_call *call, const void
         {"INITIATIONS", "handshakes that we began", n->initiations},
         {"RESPONSES", "handshakes that we answered", n->responses},
         {"COOKIES", "strangers that we asked where they are", n->cookies},
-        {"LOST", "what the kernel did not take", s->udp.unsent + s->unwritten},
+        {"LOST", "what the kernel did not take", s->udp.numbers.unsent + s->flow.numbers.unwritten},
     };
     for (size_t i = 0; i < SENT_COUNTS; i++, counts++) {
         slot[counts] = count_of(&count[counts], sent[i].name, sent[i].value, sent[i].text);
@@ -57,10 +57,10 @@ enum err datapath_service_status(void *state, struct cell_call *call, const void
     sodium_memzero(v.config.psk, sizeof v.config.psk);
     datapath_text_write_key(datapath_core_public(s->core), key);
     datapath_text_write_place(&s->udp.at, place);
-    reply.interface = s->settings.interface;
+    reply.interface = s->device.name;
     reply.public_key = key;
     reply.listen = place;
-    reply.mtu = s->settings.mtu;
+    reply.mtu = s->device.mtu;
     reply.aead = (char *)s->engine.chosen->name;
     reply.counts = slot;
     reply.n_counts = counts;
@@ -232,7 +232,11 @@ enum err datapath_service_add_peer(void *state, struct cell_call *call, const vo
     for (size_t i = 0; e == ERR_OK && i < ask->n_allowed; i++) {
         e = datapath_core_allow(s->core, peer, &prefix[i]);
     }
-    datapath_shell_changed(s);
+    enum err kept = datapath_shell_keep(s);
+    if (e == ERR_OK && kept != ERR_OK) {
+        cell_call_explain(call, "it holds until a restart: the state directory takes nothing");
+        return kept;
+    }
     return e == ERR_OK ? cell_reply(call, &reply) : e;
 }
 
@@ -252,5 +256,70 @@ enum err datapath_service_remove_peer(void *state, struct cell_call *call, const
         return ERR_NOT_FOUND;
     }
     datapath_core_remove(s->core, peer);
+    enum err e = datapath_shell_keep(s);
+    if (e != ERR_OK) {
+        cell_call_explain(call, "it is gone until a restart: the state directory takes nothing");
+        return e;
+    }
     return cell_reply(call, &reply);
+}
+
+/* ---- the way -------------------------------------------------------------------------------------------- */
+
+enum err datapath_service_stats(void *state, struct cell_call *call, const void *request)
+{
+    const struct datapath_shell *s = state;
+    const struct datapath_flow_numbers *f = &s->flow.numbers;
+    const struct datapath_udp_numbers *u = &s->udp.numbers;
+    Cell__Datapath__StatsReply reply = CELL__DATAPATH__STATS_REPLY__INIT;
+    const struct {
+        const char *name, *text;
+        uint64_t value;
+    } said[] = {
+        {"READ", "packets from the interface", f->read},
+        {"READ_CALLS", "… and calls that they took", f->reads},
+        {"SENT", "datagrams", u->sent},
+        {"SENT_CALLS", "… and calls that they took", u->sends},
+        {"RECEIVED", "datagrams", u->received},
+        {"RECEIVED_BUFFERS", "… and buffers that they came in", u->receives},
+        {"WRITTEN", "packets to the interface", f->written},
+        {"WRITTEN_CALLS", "… and calls that they took", f->writes},
+        {"SINGLY", "trains that the kernel took only one datagram at a time", u->singly},
+        {"MISFITS", "packets of the interface that are longer than its mtu, or contradict themselves", f->misfits},
+        {"UNSENT", "datagrams that the kernel did not take", u->unsent},
+        {"UNWRITTEN", "packets that the interface did not take", f->unwritten},
+    };
+    Cell__Datapath__Count count[ARRAY_LEN(said)], *slot[ARRAY_LEN(said)];
+
+    for (size_t i = 0; i < ARRAY_LEN(said); i++) {
+        slot[i] = count_of(&count[i], said[i].name, said[i].value, said[i].text);
+    }
+    reply.trains = s->udp.has_trains;
+    reply.offloads = (char *)tun_offload_text(s->offloads);
+    reply.aead = (char *)s->engine.chosen->name;
+    reply.packet_ns = s->engine.packet_ns[s->engine.chosen - s->engine.aead];
+    reply.counts = slot;
+    reply.n_counts = ARRAY_LEN(said);
+    return cell_reply(call, &reply);
+}
+
+enum err datapath_service_ping(void *state, struct cell_call *call, const void *request)
+{
+    const Cell__Datapath__PingRequest *ask = request;
+    struct datapath_prefix who;
+    uint8_t host[DATAPATH_ALLOWED_V6];
+
+    if (!datapath_text_read_prefix(ask->address, &who, host) || who.bits != 8 * who.size) {
+        cell_call_explain(call, "address: expected one inner address, in numbers");
+        return ERR_INVALID;
+    }
+    enum err e = datapath_service_ping_ask(state, call, host, who.size);
+    if (e == ERR_NOT_FOUND) {
+        cell_call_explain(call, "no peer has this address");
+    } else if (e == ERR_UNAVAILABLE) {
+        cell_call_explain(call, "nobody knows where the peer with this address is");
+    } else if (e == ERR_PRECONDITION) {
+        cell_call_explain(call, "the interface has no address of this family that its cell knows: `address` in its config says one");
+    }
+    return e;
 }

@@ -14,7 +14,8 @@
 #include "common/run/fd.h"
 #include "common/run/host.h"
 #include "common/run/log.h"
-#include "datapath/psk.h"
+#include "datapath/keep.h"
+#include "datapath/secrets.h"
 #include "datapath/text.h"
 
 struct datapath_time datapath_shell_now(void)
@@ -65,14 +66,14 @@ static void keep(struct datapath_shell *s)
     if (!s->fx.has_heard || !datapath_core_view(s->core, s->fx.heard, &v)) {
         return;
     }
-    enum err e = datapath_store_keep(&s->store, datapath_core_stamp_ns(s->core), s->fx.heard, &v.config);
+    enum err e = datapath_store_keep(&s->store, datapath_core_stamp_ns(s->core), &v.config);
     if (e != ERR_OK) {
         log_warn("DATAPATH-STAMPS", "reason=%s effect=\"after a restart recorded initiations may be answered\"", err_name(e));
     }
     sodium_memzero(v.config.psk, sizeof v.config.psk);
 }
 
-static void perform(struct datapath_shell *s)
+void datapath_shell_perform(struct datapath_shell *s)
 {
     keep(s);
     for (uint32_t i = 0; i < s->fx.sends; i++) {
@@ -109,7 +110,7 @@ static void on_due(void *context)
     s->armed_ms = UINT64_MAX;
     do {
         datapath_core_clock(s->core, now, &s->fx);
-        perform(s);
+        datapath_shell_perform(s);
     } while (s->fx.due_ms <= now.ms);
     datapath_shell_changed(s);
 }
@@ -128,157 +129,73 @@ static void on_stir(void *context)
 /* Somebody removed the interface: making another takes privilege that is gone. */
 static void gone(struct datapath_shell *s)
 {
-    log_error("DATAPATH-TUN-GONE", "interface=%s reason=\"%s\" effect=\"the cell ends\"", s->settings.interface,
+    log_error("DATAPATH-TUN-GONE", "interface=%s reason=\"%s\" effect=\"the cell ends\"", s->device.name,
               strerror(errno));
     loop_watch_want(s->tun_watch, 0);
     cell_stop(s->cell, "its interface is gone");
 }
 
-/* Packets of this host for others. */
 static void on_tun(void *context, unsigned bits)
 {
     struct datapath_shell *s = context;
-    struct datapath_time now = datapath_shell_now();
 
-    for (int i = 0; i < DATAPATH_SHELL_TURN; i++) {
-        uint8_t packet[DATAPATH_MTU_MAX];
-        struct datapath_endpoint to;
-        size_t size;
-        ssize_t got = read(s->tun, packet, sizeof packet);
-        if (got < 0 && errno != EAGAIN && errno != EINTR) {
-            gone(s);
-        }
-        if (got <= 0) {
-            break;
-        }
-        uint8_t *out = datapath_udp_room(&s->udp);
-        (void)datapath_core_send(s->core, now, packet, (size_t)got, out, &size, &to, &s->fx); /* counted there */
-        if (size > 0) {
-            datapath_udp_put(&s->udp, &to, size);
-        }
-        perform(s);
+    if (!datapath_flow_from_tun(s, datapath_shell_now())) {
+        gone(s);
     }
     datapath_shell_changed(s);
 }
 
-/* Datagrams of others, for this host. */
 static void on_udp(void *context, unsigned bits)
 {
     struct datapath_shell *s = context;
-    struct datapath_time now = datapath_shell_now();
 
-    for (int turn = 0; turn < DATAPATH_SHELL_TURN / DATAPATH_UDP_BATCH; turn++) {
-        uint32_t count = datapath_udp_receive(&s->udp), peer;
-        for (uint32_t i = 0; i < count; i++) {
-            struct datapath_endpoint from;
-            const uint8_t *packet = NULL;
-            size_t size, packet_size;
-            uint8_t *bytes = datapath_udp_at(&s->udp, i, &size, &from);
-            enum datapath_verdict v = datapath_core_receive(s->core, now, &from, bytes, size, &packet, &packet_size, &peer,
-                                                            &s->fx);
-            perform(s);
-            if (v == DATAPATH_TAKEN && packet_size > 0) {
-                s->unwritten += write(s->tun, packet, packet_size) != (ssize_t)packet_size;
-            }
-        }
-        if (count < DATAPATH_UDP_BATCH) {
-            break;
-        }
-    }
+    datapath_flow_from_udp(s, datapath_shell_now());
     datapath_shell_changed(s);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------- */
 
-/* A small file that nobody else may read or write: what is looked at is what is opened. */
-static enum err read_secret(const char *path, void *ret, size_t room, size_t *ret_size)
+/* The interface that the supervisor made, or one of our own. */
+static enum err open_tun(struct datapath_shell *s)
 {
-    struct stat st;
-    AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe there must not hang */
+    char why[TUN_WHY_SIZE] = "";
+    int given = cell_take_descriptor(s->cell, "tun.overlay");
+    enum err e = ERR_OK;
 
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        return err_from_errno(errno);
-    }
-    if (!S_ISREG(st.st_mode) || (st.st_mode & (S_IRWXG | S_IRWXO)) != 0 || (st.st_uid != geteuid() && st.st_uid != 0)) {
-        log_error("DATAPATH-SECRET-OPEN", "file=%s mode=%04o user=%u reason=\"not a file of this user that nobody else may read: "
-                  "chmod go= it, and make another key if others could\"", path, st.st_mode & 07777u, (unsigned)st.st_uid);
-        return ERR_DENIED;
-    }
-    return fd_read_all(fd, ret, room, ret_size);
-}
-
-static enum err load_key(const char *path, uint8_t ret[32])
-{
-    char text[DATAPATH_TEXT_KEY + 8] = "";
-    size_t size;
-    enum err e = read_secret(path, text, sizeof text - 1, &size);
-
-    if (e == ERR_OK && !datapath_text_read_key(text, ret)) {
-        e = ERR_MALFORMED;
-    }
-    sodium_memzero(text, sizeof text);
-    if (e != ERR_OK) {
-        log_error("DATAPATH-KEY", "file=%s reason=%s advice=\"a key as wg genkey writes it\"", path, err_name(e));
-    }
-    return e;
-}
-
-/* Pre-shared keys of the peers that have no file of their own, from what the cluster has in common. */
-static enum err derive_psks(struct datapath_settings *s, const uint8_t secret[32])
-{
-    uint8_t text[DATAPATH_SHELL_SECRET_MAX + 1], cluster[DATAPATH_PSK_SIZE];
-    struct datapath_noise_self self;
-    size_t size;
-    enum err e = read_secret(s->secret, text, sizeof text, &size);
-    const struct datapath_psk_field fields[] = {{s->cluster, strlen(s->cluster)}, {text, e == ERR_OK ? size : 0},
-                                                {s->context, strlen(s->context)}};
-
-    e = e == ERR_OK ? datapath_psk_cluster(&fields[0], &fields[1], &fields[2], cluster) : e;
-    memcpy(self.secret, secret, sizeof self.secret);
-    e = e == ERR_OK ? datapath_noise_public(&self) : e;
-    for (uint32_t i = 0; e == ERR_OK && i < s->listed; i++) {
-        if (s->peer[i].psk[0] == '\0') {
-            datapath_psk_pair(cluster, self.public, s->peer[i].peer.public, s->peer[i].peer.psk);
+    s->device = s->settings.tun;
+    s->tun = given;
+    if (given < 0) {
+        e = tun_open(&s->settings.tun, &s->tun, why);
+    } else {
+        e = tun_look(given, s->udp.fd, &s->device);
+        if (e == ERR_OK && (s->device.mtu < DATAPATH_MTU_MIN || s->device.mtu > DATAPATH_MTU_MAX)) {
+            e = ERR_INVALID;
         }
+        (void)snprintf(why, sizeof why, "as it was handed over, with an mtu of %" PRIu32, s->device.mtu);
     }
-    sodium_memzero(text, sizeof text);
-    sodium_memzero(cluster, sizeof cluster);
-    sodium_memzero(&self, sizeof self);
     if (e != ERR_OK) {
-        log_error("DATAPATH-SECRET", "file=%s reason=%s", s->secret, err_name(e));
+        log_error("DATAPATH-TUN", "interface=%s reason=%s why=\"%s\"", s->device.name, err_name(e), why);
+        return e;
     }
-    return e;
-}
-
-static enum err load_keys(struct datapath_shell *s)
-{
-    enum err e = load_key(s->settings.key, s->secret);
-
-    if (e == ERR_OK && s->settings.secret[0] != '\0') {
-        e = derive_psks(&s->settings, s->secret);
-    }
-    for (uint32_t i = 0; e == ERR_OK && i < s->settings.listed; i++) {
-        struct datapath_config_peer *p = &s->settings.peer[i];
-        e = p->psk[0] != '\0' ? load_key(p->psk, p->peer.psk) : ERR_OK;
-    }
-    return e;
+    s->flow.is_plain = s->settings.is_plain;
+    s->offloads = tun_offload(s->tun, !s->settings.is_plain);
+    return ERR_OK;
 }
 
 static enum err open_descriptors(struct datapath_shell *s)
 {
     const struct datapath_settings *set = &s->settings;
-    char why[DATAPATH_TUN_WHY_SIZE] = "", place[DATAPATH_TEXT_PLACE_SIZE];
+    char place[DATAPATH_TEXT_PLACE_SIZE];
     int given = cell_take_descriptor(s->cell, "listen.overlay");
 
-    enum err e = datapath_udp_open(&s->udp, &set->listen, &given);
+    enum err e = datapath_udp_open(&s->udp, &set->listen, set->is_plain, &given);
     if (e != ERR_OK) {
         datapath_text_write_place(&set->listen, place);
         log_error("DATAPATH-LISTEN", "at=%s reason=%s", place, err_name(e));
         return e;
     }
-    e = datapath_tun_open(set->interface, set->mtu, set->address, set->addresses, &s->tun, why);
+    e = open_tun(s);
     if (e != ERR_OK) {
-        log_error("DATAPATH-TUN", "interface=%s reason=%s why=\"%s\"", set->interface, err_name(e), why);
         return e;
     }
     e = set->control[0] == '\0' ? ERR_OK : datapath_control_open(&s->control, set->control);
@@ -311,7 +228,7 @@ enum err datapath_shell_open(struct cell *cell, void *state)
     char why[CONF_WHY_SIZE];
 
     s->cell = cell;
-    s->tun = s->udp.fd = s->store.fd = s->control.fd = -1;
+    s->tun = s->udp.fd = s->store.dir = s->store.fd = s->control.fd = -1;
     s->armed_ms = UINT64_MAX;
     enum err e = datapath_config_read(cell_config(cell), &s->settings, why);
     if (e != ERR_OK) {
@@ -322,7 +239,7 @@ enum err datapath_shell_open(struct cell *cell, void *state)
     s->metric_refused = cell_metric_counter(cell, "cell_datapath_refused_total", "datagrams and packets that went no further");
     s->metric_lost = cell_metric_counter(cell, "cell_datapath_lost_total", "datagrams and packets that the kernel did not take");
     e = open_engine(s);
-    e = e == ERR_OK ? load_keys(s) : e;
+    e = e == ERR_OK ? datapath_secrets_load(&s->settings, cell_state_dir(cell), s->secret) : e;
     if (e == ERR_OK) {
         e = datapath_store_open(&s->store, cell_state_dir(cell));
         if (e != ERR_OK) {
@@ -332,6 +249,26 @@ enum err datapath_shell_open(struct cell *cell, void *state)
     return e == ERR_OK ? open_descriptors(s) : e;
 }
 
+enum err datapath_shell_keep(struct datapath_shell *s)
+{
+    enum err e = datapath_keep_save(&s->store, s->core, s->settings.peers_max, &s->settings);
+
+    datapath_shell_changed(s);
+    if (e != ERR_OK) {
+        log_warn("DATAPATH-PEERS", "reason=%s effect=\"peers that were changed are as they were after a restart\"",
+                 err_name(e));
+    }
+    return e;
+}
+
+static void on_control(void *state, bool is_set)
+{
+    enum err e = is_set ? datapath_shell_keep(state) : ERR_OK;
+
+    (void)e; /* it is logged: `wg` has no word for "until a restart" */
+    datapath_shell_changed(state);
+}
+
 static enum err add_peer(struct datapath_shell *s, struct datapath_config_peer *p)
 {
     char key[DATAPATH_TEXT_KEY_SIZE];
@@ -339,6 +276,9 @@ static enum err add_peer(struct datapath_shell *s, struct datapath_config_peer *
 
     datapath_store_heard(&s->store, p->peer.public, p->peer.heard);
     enum err e = datapath_core_add(s->core, &p->peer, datapath_shell_now(), &peer);
+    if (e == ERR_EXISTS) { /* made at run time once, and in the configuration since then, which has the last word */
+        e = datapath_core_change(s->core, peer, &p->peer, datapath_shell_now());
+    }
     for (uint32_t i = 0; e == ERR_OK && i < p->prefixes; i++) {
         e = datapath_core_allow(s->core, peer, &p->prefix[i]);
     }
@@ -352,7 +292,7 @@ static enum err add_peer(struct datapath_shell *s, struct datapath_config_peer *
 static enum err make_core(struct datapath_shell *s)
 {
     const struct datapath_settings *set = &s->settings;
-    struct datapath_config c = {.peers_max = set->peers_max, .prefixes_max = 4 * set->peers_max, .mtu = set->mtu,
+    struct datapath_config c = {.peers_max = set->peers_max, .prefixes_max = 4 * set->peers_max, .mtu = s->device.mtu,
                                 .pace = datapath_pace_usual(), .aead = s->engine.chosen,
                                 .stamp_ns = s->store.stamp_ns};
 
@@ -369,6 +309,13 @@ static enum err make_core(struct datapath_shell *s)
     }
     e = e == ERR_OK ? datapath_core_init(s->memory, &c, datapath_shell_now(), &s->core) : e;
     sodium_memzero(&c, sizeof c);
+    if (e == ERR_OK) {
+        e = datapath_keep_load(&s->store, s->core, datapath_shell_now());
+        if (e != ERR_OK) {
+            log_error("DATAPATH-PEERS-LOAD", "file=%s/peers reason=%s advice=\"mend or remove it, and add its peers again\"",
+                      cell_state_dir(s->cell), err_name(e));
+        }
+    }
     for (uint32_t i = 0; e == ERR_OK && i < set->listed; i++) {
         e = add_peer(s, &s->settings.peer[i]);
         sodium_memzero(s->settings.peer[i].peer.psk, DATAPATH_NOISE_KEY);
@@ -392,8 +339,9 @@ enum err datapath_shell_start(struct cell *cell, void *state)
     s->tun_watch = loop_watch_new(loop, s->tun, LOOP_READ, on_tun, s);
     s->udp_watch = loop_watch_new(loop, s->udp.fd, LOOP_READ, on_udp, s);
     s->control.uapi = (struct datapath_uapi){.core = s->core, .peers_max = s->settings.peers_max, .secret = s->secret,
-                                             .port = s->udp.at.port};
-    s->control.changed = datapath_shell_changed;
+                                             .port = s->udp.at.port, .recall = datapath_keep_recall,
+                                             .memory = &s->store};
+    s->control.changed = on_control;
     s->control.context = s;
     e = datapath_control_start(&s->control, loop);
     if (e != ERR_OK || s->timer == NULL || s->stir == NULL || s->tun_watch == NULL || s->udp_watch == NULL) {
@@ -402,7 +350,8 @@ enum err datapath_shell_start(struct cell *cell, void *state)
     }
     datapath_shell_changed(s);
     datapath_text_write_place(&s->udp.at, place);
-    log_info("DATAPATH-UP", "interface=%s at=%s peers=%" PRIu32, s->settings.interface, place, s->settings.listed);
+    log_info("DATAPATH-UP", "interface=%s at=%s peers=%" PRIu32 " trains=%d offloads=%s", s->device.name, place,
+             s->settings.listed, s->udp.has_trains, tun_offload_text(s->offloads));
     return ERR_OK;
 }
 
@@ -428,7 +377,7 @@ void datapath_shell_tick(void *state, uint64_t now_ms)
     }
     tell(s->metric_sessions, &s->told_sessions, n->sessions);
     tell(s->metric_refused, &s->told_refused, refused);
-    tell(s->metric_lost, &s->told_lost, s->udp.unsent + s->unwritten);
+    tell(s->metric_lost, &s->told_lost, s->udp.numbers.unsent + s->flow.numbers.unwritten);
 }
 
 void datapath_shell_stop(void *state)

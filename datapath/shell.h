@@ -7,13 +7,13 @@
 #include "datapath/control.h"
 #include "datapath/core.h"
 #include "datapath/engine.h"
+#include "datapath/flow.h"
+#include "datapath/service_ping.h"
 #include "datapath/store.h"
 #include "datapath/udp.h"
 
 enum {
-    DATAPATH_SHELL_TURN = 128,      /* packets of one side before the other is looked at       */
     DATAPATH_SHELL_STIR_MS = 60000, /* between looks at the system's randomness                */
-    DATAPATH_SHELL_SECRET_MAX = 1024, /* bytes of the cluster's secret                         */
 };
 
 struct datapath_shell {
@@ -23,7 +23,11 @@ struct datapath_shell {
     struct datapath_udp udp;
     struct datapath_control control;
     struct datapath_engine engine;
+    struct datapath_flow flow;
+    struct datapath_ping ping;
     int tun;
+    struct tun_spec device;         /* what the interface is, whoever made it */
+    enum tun_offloads offloads;     /* what goes through it in one piece      */
     uint8_t secret[DATAPATH_NOISE_KEY];
     void *memory;
     struct datapath *core;          /* in memory */
@@ -31,7 +35,6 @@ struct datapath_shell {
     struct loop_watch *tun_watch, *udp_watch;
     struct loop_timer *timer, *stir;
     uint64_t armed_ms;              /* when the timer fires; UINT64_MAX: it does not */
-    uint64_t unwritten;             /* packets that the interface did not take       */
     struct cell_metric *metric_sessions, *metric_refused, *metric_lost;
     uint64_t told_sessions, told_refused, told_lost; /* what these have */
 };
@@ -45,7 +48,14 @@ void datapath_shell_stop(void *state);
 /* Now, for steps of the core. */
 struct datapath_time datapath_shell_now(void);
 
+/* Carry out s->fx: datagrams are put, not sent yet. */
+void datapath_shell_perform(struct datapath_shell *s);
+
 /* Something of the core was changed: its clock may be due earlier. */
 void datapath_shell_changed(void *state);
+
+/* Peers were changed, by whom they may be: they are kept, and the core's clock is looked at. An error: they hold until a
+ * restart; it is logged. */
+enum err datapath_shell_keep(struct datapath_shell *s) MUST_CHECK;
 
 #endif

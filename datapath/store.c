@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/bytes.h"
@@ -24,15 +25,17 @@ static bool is_whole(const struct datapath_store_record *r)
     return bytes_get_be32(r->check) == bytes_crc32c(0, r, CHECKED);
 }
 
-static enum err write_at(struct datapath_store *s, uint32_t place, const uint8_t public[DATAPATH_NOISE_KEY],
-                         const uint8_t heard[DATAPATH_MESSAGE_TIME])
+static enum err write_at(struct datapath_store *s, uint32_t place, const struct datapath_store_record *r)
 {
-    struct datapath_store_record r;
+    return pwrite(s->fd, r, sizeof *r, (off_t)place * RECORD) == RECORD ? ERR_OK : ERR_IO;
+}
 
-    memcpy(r.public, public, sizeof r.public);
-    memcpy(r.heard, heard, sizeof r.heard);
-    bytes_put_be32(r.check, bytes_crc32c(0, &r, CHECKED));
-    return pwrite(s->fd, &r, sizeof r, (off_t)place * RECORD) == RECORD ? ERR_OK : ERR_IO;
+static void fill(struct datapath_store_record *r, const uint8_t public[DATAPATH_NOISE_KEY],
+                 const uint8_t heard[DATAPATH_MESSAGE_TIME])
+{
+    memcpy(r->public, public, sizeof r->public);
+    memcpy(r->heard, heard, sizeof r->heard);
+    bytes_put_be32(r->check, bytes_crc32c(0, r, CHECKED));
 }
 
 static enum err read_all(struct datapath_store *s)
@@ -41,22 +44,21 @@ static enum err read_all(struct datapath_store *s)
     off_t size = lseek(s->fd, 0, SEEK_END);
     uint32_t count = size > 0 ? (uint32_t)(size / RECORD) : 0;
 
-    s->record = calloc(count + 1, RECORD);
+    count = count > DATAPATH_STORE_RECORDS_MAX + 1 ? DATAPATH_STORE_RECORDS_MAX + 1 : count;
+    s->room = count + 1;
+    s->record = calloc(s->room, RECORD);
     if (s->record == NULL) {
         return ERR_NOMEM;
     }
-    for (uint32_t i = 0; i < count && i <= DATAPATH_PEERS_MAX; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         if (pread(s->fd, &r, sizeof r, (off_t)i * RECORD) != RECORD) {
             return err_from_errno(errno);
         }
-        if (!is_whole(&r)) {
-            continue;
-        }
-        if (memcmp(r.public, head_key, sizeof head_key) == 0) {
-            uint64_t stamp_ns = bytes_get_be64(r.heard);
-            s->stamp_ns = stamp_ns > s->stamp_ns ? stamp_ns : s->stamp_ns;
+        if (i == 0) {
+            bool is_ours = is_whole(&r) && memcmp(r.public, head_key, sizeof head_key) == 0;
+            s->stamp_ns = is_ours ? bytes_get_be64(r.heard) : 0;
         } else {
-            s->record[s->records++] = r;
+            s->record[s->records++] = is_whole(&r) ? r : (struct datapath_store_record){{0}, {0}, {0}};
         }
     }
     return ERR_OK;
@@ -64,16 +66,13 @@ static enum err read_all(struct datapath_store *s)
 
 enum err datapath_store_open(struct datapath_store *s, const char *directory)
 {
-    *s = (struct datapath_store){.fd = -1};
+    *s = (struct datapath_store){.dir = -1, .fd = -1};
     if (directory[0] == '\0') {
         return ERR_OK;
     }
-    AUTO_FD int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    s->fd = dir < 0 ? -1 : openat(dir, "stamps", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (s->fd < 0) {
-        return err_from_errno(errno);
-    }
-    enum err e = read_all(s);
+    s->dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    s->fd = s->dir < 0 ? -1 : openat(s->dir, "stamps", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    enum err e = s->fd < 0 ? err_from_errno(errno) : read_all(s);
     if (e != ERR_OK) {
         datapath_store_close(s);
     }
@@ -85,7 +84,10 @@ void datapath_store_close(struct datapath_store *s)
     if (s->fd > 0) {
         fd_close(&s->fd);
     }
-    s->fd = -1;
+    if (s->dir > 0) {
+        fd_close(&s->dir);
+    }
+    s->dir = s->fd = -1;
     free(s->record);
     s->record = NULL;
     s->records = 0;
@@ -97,22 +99,72 @@ void datapath_store_heard(const struct datapath_store *s, const uint8_t public[D
     memset(ret, 0, DATAPATH_MESSAGE_TIME);
     for (uint32_t i = 0; i < s->records; i++) {
         const struct datapath_store_record *r = &s->record[i];
-        /* A peer may stand in two places, one of an earlier numbering: the newest holds. */
         if (memcmp(r->public, public, sizeof r->public) == 0 && memcmp(r->heard, ret, sizeof r->heard) > 0) {
             memcpy(ret, r->heard, sizeof r->heard);
         }
     }
 }
 
-enum err datapath_store_keep(struct datapath_store *s, uint64_t stamp_ns, uint32_t peer,
-                             const struct datapath_peer_config *config)
+/* Where `public` is kept, or may be: its own place, a free one, a new one, and last anybody's. */
+static enum err find_place(struct datapath_store *s, const uint8_t public[DATAPATH_NOISE_KEY], uint32_t *ret)
+{
+    static const uint8_t nobody[DATAPATH_NOISE_KEY];
+    uint32_t free_place = s->records;
+
+    for (uint32_t i = 0; i < s->records; i++) {
+        if (memcmp(s->record[i].public, public, DATAPATH_NOISE_KEY) == 0) {
+            *ret = i;
+            return ERR_OK;
+        }
+        if (free_place == s->records && memcmp(s->record[i].public, nobody, sizeof nobody) == 0) {
+            free_place = i;
+        }
+    }
+    if (free_place == DATAPATH_STORE_RECORDS_MAX) {
+        free_place = s->replaced++ % DATAPATH_STORE_RECORDS_MAX;
+    } else if (free_place == s->room) {
+        struct datapath_store_record *more = reallocarray(s->record, 2 * (size_t)s->room, RECORD);
+        if (more == NULL) {
+            return ERR_NOMEM;
+        }
+        s->record = more;
+        s->room *= 2;
+    }
+    s->records = free_place == s->records ? s->records + 1 : s->records;
+    *ret = free_place;
+    return ERR_OK;
+}
+
+enum err datapath_store_keep(struct datapath_store *s, uint64_t stamp_ns, const struct datapath_peer_config *config)
 {
     uint8_t stamp[DATAPATH_MESSAGE_TIME] = {0};
+    struct datapath_store_record head;
+    uint32_t place;
 
     if (s->fd < 0) {
         return ERR_OK;
     }
     bytes_put_be64(stamp, stamp_ns);
-    enum err e = write_at(s, 0, head_key, stamp);
-    return e == ERR_OK ? write_at(s, peer + 1, config->public, config->heard) : e;
+    fill(&head, head_key, stamp);
+    enum err e = write_at(s, 0, &head);
+    e = e == ERR_OK ? find_place(s, config->public, &place) : e;
+    if (e != ERR_OK) {
+        return e;
+    }
+    fill(&s->record[place], config->public, config->heard);
+    return write_at(s, place + 1, &s->record[place]);
+}
+
+enum err datapath_store_put_peers(struct datapath_store *s, const char *text, size_t size)
+{
+    if (s->dir < 0) {
+        return ERR_OK;
+    }
+    return size > DATAPATH_STORE_PEERS_MAX ? ERR_LIMIT
+                                           : fd_replace_file(s->dir, "peers", text, size, S_IRUSR | S_IWUSR);
+}
+
+enum err datapath_store_get_peers(struct datapath_store *s, char **ret, size_t *ret_size)
+{
+    return s->dir < 0 ? ERR_NOT_FOUND : fd_read_file(s->dir, "peers", DATAPATH_STORE_PEERS_MAX, ret, ret_size);
 }

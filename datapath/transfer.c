@@ -41,6 +41,7 @@ bool datapath_core_lease(struct datapath *d, struct datapath_time now, uint32_t 
     *ret = (struct datapath_lease){.peer = peer, .remote = pair->remote, .counter = pair->counter,
                                    .to = p->config.endpoint};
     memcpy(ret->key, pair->send, sizeof ret->key);
+    d->numbers.verdict[DATAPATH_TAKEN] += count;
     pair->counter += count; /* before anything is sealed: no nonce twice, whatever becomes of the packets */
     p->numbers.sent += count;
     p->numbers.sent_bytes += bytes + count * (uint64_t)(DATAPATH_MESSAGE_HEAD + DATAPATH_MESSAGE_TAG);
@@ -147,7 +148,9 @@ enum datapath_verdict datapath_core_send(struct datapath *d, struct datapath_tim
     if (datapath_core_lease(d, now, peer, 1, size, &lease, fx)) {
         *ret_size = datapath_core_seal(d, &lease, 0, packet, size, out);
         *ret_to = lease.to;
-    } else if (!datapath_shake_begin(d, now, peer, false, fx)) {
+        return v; /* counted */
+    }
+    if (!datapath_shake_begin(d, now, peer, false, fx)) {
         v = DATAPATH_ENDPOINT;
     } else {
         v = DATAPATH_WAITING;

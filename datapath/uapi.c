@@ -118,6 +118,9 @@ static int begin_peer(const struct datapath_uapi *u, struct datapath_time now, c
         a->is_skipped = true;
         return 0;
     }
+    if (u->recall != NULL) {
+        u->recall(u->memory, c.public, c.heard);
+    }
     enum err e = datapath_core_add(u->core, &c, now, &a->peer);
     a->is_new = e == ERR_OK;
     return e == ERR_EXISTS ? 0 : errno_of(e);
@@ -237,8 +240,9 @@ bool datapath_uapi_is_whole(const char *text, size_t size)
     return size >= 2 && text[size - 1] == '\n' && text[size - 2] == '\n';
 }
 
-void datapath_uapi_answer(const struct datapath_uapi *u, struct datapath_time now, char *text, size_t size)
+bool datapath_uapi_answer(const struct datapath_uapi *u, struct datapath_time now, char *text, size_t size)
 {
+    bool is_set = false;
     int e = EPROTO;
 
     text[size - 1] = '\0'; /* the second of the two newlines */
@@ -248,7 +252,42 @@ void datapath_uapi_answer(const struct datapath_uapi *u, struct datapath_time no
         get(u);
         e = 0;
     } else if (strncmp(text, "set=1\n", 6) == 0) {
+        is_set = true;
         e = set(u, now, text + 6);
     }
     say(u, "errno=%d\n\n", -e);
+    return is_set;
+}
+
+/* ---- what lasts ------------------------------------------------------------------------------------- */
+
+void datapath_uapi_recall(const struct datapath_uapi *u,
+                          bool (*is_known)(void *who, const uint8_t public[DATAPATH_NOISE_KEY]), void *who)
+{
+    struct datapath_view v;
+    char place[DATAPATH_TEXT_PLACE_SIZE];
+
+    say(u, "set=1\n");
+    for (uint32_t i = 0; i < u->peers_max; i++) {
+        if (!datapath_core_view(u->core, i, &v) || is_known(who, v.config.public)) {
+            continue;
+        }
+        say_key(u, "public_key", v.config.public);
+        say_key(u, "preshared_key", v.config.psk);
+        if (v.config.endpoint.port != 0) {
+            datapath_text_write_place(&v.config.endpoint, place);
+            say(u, "endpoint=%s\n", place);
+        }
+        say(u, "persistent_keepalive_interval=%" PRIu32 "\n", v.config.persist_ms / 1000);
+        datapath_core_each_prefix(u->core, i, say_prefix, (void *)u);
+    }
+    say(u, "\n");
+    sodium_memzero(&v, sizeof v);
+}
+
+bool datapath_uapi_is_done(const char *answer, size_t size)
+{
+    static const char done[] = "errno=0\n\n";
+
+    return size >= sizeof done - 1 && memcmp(answer + size - (sizeof done - 1), done, sizeof done - 1) == 0;
 }

@@ -19,6 +19,9 @@ struct datapath_uapi {
     uint32_t peers_max;
     const uint8_t *secret;   /* 32 bytes: `get` shows it, as the protocol has it; whoever may ask may do everything */
     uint16_t port;
+    /* The newest stamp that this peer said in earlier lives; NULL: there were none. */
+    void (*recall)(const void *memory, const uint8_t public[DATAPATH_NOISE_KEY], uint8_t ret[DATAPATH_MESSAGE_TIME]);
+    const void *memory;
     /* Append to the answer. */
     void (*put)(void *context, const char *text, size_t size);
     void *context;
@@ -28,7 +31,14 @@ struct datapath_uapi {
 bool datapath_uapi_is_whole(const char *text, size_t size);
 
 /* Answer one whole request; it is taken apart in place. What stands before a line that is refused has been done: that
- * is so in the protocol. Errors go into the answer as the negative errno. */
-void datapath_uapi_answer(const struct datapath_uapi *u, struct datapath_time now, char *text, size_t size);
+ * is so in the protocol. Errors go into the answer as the negative errno. True: peers may have changed. */
+bool datapath_uapi_answer(const struct datapath_uapi *u, struct datapath_time now, char *text, size_t size);
+
+/* All peers but those that `is_known` as a request that makes them again: what a file keeps of them. */
+void datapath_uapi_recall(const struct datapath_uapi *u,
+                          bool (*is_known)(void *who, const uint8_t public[DATAPATH_NOISE_KEY]), void *who);
+
+/* Whether an answer says that all of its request was done. */
+bool datapath_uapi_is_done(const char *answer, size_t size);
 
 #endif

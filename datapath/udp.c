@@ -1,6 +1,7 @@
 #include "datapath/udp.h"
 
 #include <errno.h>
+#include <netinet/udp.h>
 #include <string.h>
 
 #include "common/run/fd.h"
@@ -55,20 +56,36 @@ static enum err bind_at(const struct datapath_endpoint *at, int *ret)
     return ERR_OK;
 }
 
-static void prepare(struct datapath_udp_batch *b)
+static void prepare(struct datapath_udp_inbox *in)
 {
     for (uint32_t i = 0; i < DATAPATH_UDP_BATCH; i++) {
-        b->vector[i] = (struct iovec){.iov_base = b->bytes[i], .iov_len = sizeof b->bytes[i]};
-        b->head[i].msg_hdr = (struct msghdr){.msg_name = &b->place[i], .msg_namelen = sizeof b->place[i],
-                                             .msg_iov = &b->vector[i], .msg_iovlen = 1};
+        in->vector[i] = (struct iovec){.iov_base = in->bytes[i], .iov_len = sizeof in->bytes[i]};
+        in->head[i].msg_hdr = (struct msghdr){.msg_name = &in->place[i], .msg_namelen = sizeof in->place[i],
+                                              .msg_iov = &in->vector[i], .msg_iovlen = 1,
+                                              .msg_control = &in->control[i],
+                                              .msg_controllen = sizeof in->control[i]};
     }
 }
 
-enum err datapath_udp_open(struct datapath_udp *u, const struct datapath_endpoint *listen, int *given)
+/* Larger than everybody may, if we still may; otherwise as much as is allowed. */
+static void widen(int fd)
+{
+    int bytes = DATAPATH_UDP_BUFFER;
+
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    }
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) != 0) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    }
+}
+
+enum err datapath_udp_open(struct datapath_udp *u, const struct datapath_endpoint *listen, bool is_plain, int *given)
 {
     union datapath_udp_place p;
     socklen_t size = sizeof p;
-    int bytes = DATAPATH_UDP_BUFFER;
+    int on = !is_plain, each = 0;
+    bool is_given = *given >= 0;
     enum err e = ERR_OK;
 
     u->fd = fd_take(given);
@@ -82,17 +99,14 @@ enum err datapath_udp_open(struct datapath_udp *u, const struct datapath_endpoin
         datapath_udp_close(u);
         return e;
     }
-    /* Larger than everybody may, if we still may; otherwise as much as is allowed. */
-    if (setsockopt(u->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0) {
-        (void)setsockopt(u->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    if (!is_given) { /* the supervisor's is wide already, and we would make it narrower */
+        widen(u->fd);
     }
-    if (setsockopt(u->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) != 0) {
-        (void)setsockopt(u->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-    }
+    u->has_trains = setsockopt(u->fd, IPPROTO_UDP, UDP_SEGMENT, &each, sizeof each) == 0 &&
+                    setsockopt(u->fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on) == 0 && !is_plain;
     u->is_v6 = p.any.sa_family == AF_INET6;
     from_place(&p, &u->at);
     prepare(&u->in);
-    prepare(&u->out);
     return ERR_OK;
 }
 
@@ -104,60 +118,139 @@ void datapath_udp_close(struct datapath_udp *u)
     u->fd = -1;
 }
 
+/* ---- out -------------------------------------------------------------------------------------------- */
+
 uint8_t *datapath_udp_room(struct datapath_udp *u)
 {
-    if (u->out.count == DATAPATH_UDP_BATCH) {
-        datapath_udp_flush(u);
+    struct datapath_udp_train *t = &u->out;
+
+    if (t->count == 0) {
+        t->begin = t->end = 0;
     }
-    return u->out.bytes[u->out.count];
+    return t->bytes + t->end;
+}
+
+static bool can_follow(const struct datapath_udp *u, const struct datapath_endpoint *to, size_t size)
+{
+    const struct datapath_udp_train *t = &u->out;
+
+    return u->has_trains && !t->is_closed && size <= t->each && t->count < DATAPATH_UDP_TRAIN_MAX &&
+           t->end - t->begin + size <= DATAPATH_UDP_TRAIN && datapath_message_is_same(&t->to, to);
 }
 
 void datapath_udp_put(struct datapath_udp *u, const struct datapath_endpoint *to, size_t size)
 {
-    struct datapath_udp_batch *b = &u->out;
-    socklen_t place_size = to_place(to, u->is_v6, &b->place[b->count]);
+    struct datapath_udp_train *t = &u->out;
 
-    if (place_size == 0) {
-        u->unsent++;
-        return;
+    if (t->count > 0 && !can_follow(u, to, size)) {
+        size_t end = t->end;
+        datapath_udp_flush(u);
+        t->begin = t->end = end; /* where it stands */
     }
-    b->head[b->count].msg_hdr.msg_namelen = place_size;
-    b->vector[b->count].iov_len = size;
-    b->count++;
+    if (t->count == 0) {
+        t->to = *to;
+        t->each = (uint32_t)size;
+    }
+    t->is_closed = size < t->each;
+    t->end += size;
+    t->count++;
+    if (t->begin > DATAPATH_UDP_TRAIN) {
+        /* The buffer has room for what is begun in its first half. */
+        memmove(t->bytes, t->bytes + t->begin, t->end - t->begin);
+        t->end -= t->begin;
+        t->begin = 0;
+    }
+}
+
+static bool send_one(struct datapath_udp *u, struct msghdr *m, uint8_t *bytes, size_t size, uint32_t each)
+{
+    struct iovec vector = {.iov_base = bytes, .iov_len = size};
+    union datapath_udp_control control = {.align = {.cmsg_len = CMSG_LEN(sizeof(uint16_t)), .cmsg_level = IPPROTO_UDP,
+                                                    .cmsg_type = UDP_SEGMENT}};
+    uint16_t segment = (uint16_t)each;
+    ssize_t done;
+
+    m->msg_iov = &vector;
+    m->msg_iovlen = 1;
+    if (size > each) {
+        memcpy(CMSG_DATA(&control.align), &segment, sizeof segment);
+        m->msg_control = &control;
+        m->msg_controllen = CMSG_SPACE(sizeof segment);
+    }
+    do {
+        done = sendmsg(u->fd, m, 0);
+        u->numbers.sends++;
+    } while (done < 0 && errno == EINTR);
+    m->msg_control = NULL;
+    m->msg_controllen = 0;
+    return done >= 0;
+}
+
+/* What the kernel does not take together it may take one by one: a datagram that is longer than the path is fragmented
+ * then, and one that goes where no checksum can be made is made whole. */
+static void send_singly(struct datapath_udp *u, struct msghdr *m)
+{
+    struct datapath_udp_train *t = &u->out;
+
+    u->numbers.singly += t->count > 1;
+    for (size_t at = t->begin; at < t->end; at += t->each) {
+        size_t size = t->end - at < t->each ? t->end - at : t->each;
+        u->numbers.unsent += !send_one(u, m, t->bytes + at, size, t->each);
+    }
 }
 
 void datapath_udp_flush(struct datapath_udp *u)
 {
-    uint32_t done = 0;
+    struct datapath_udp_train *t = &u->out;
+    union datapath_udp_place place;
+    struct msghdr m = {.msg_name = &place};
 
-    while (done < u->out.count) {
-        int sent = sendmmsg(u->fd, u->out.head + done, u->out.count - done, 0);
-        if (sent > 0) {
-            done += (uint32_t)sent;
-        } else if (errno != EINTR) {
-            /* The first of them cannot go (no route, a full buffer): it is lost, and the others are tried. */
-            u->unsent++;
-            done++;
+    if (t->count == 0) {
+        return;
+    }
+    m.msg_namelen = to_place(&t->to, u->is_v6, &place);
+    u->numbers.sent += t->count;
+    if (m.msg_namelen == 0) {
+        u->numbers.unsent += t->count;
+    } else if (!send_one(u, &m, t->bytes + t->begin, t->end - t->begin, t->each)) {
+        if (t->count == 1 || errno == EAGAIN || errno == ENOBUFS) {
+            u->numbers.unsent += t->count; /* no room: it is lost, as any datagram may be */
+        } else {
+            u->has_trains = u->has_trains && errno != EIO; /* no checksums in hardware there, and there will be none */
+            send_singly(u, &m);
         }
     }
-    u->out.count = 0;
+    t->count = 0;
+    t->is_closed = false;
 }
+
+/* ---- in --------------------------------------------------------------------------------------------- */
 
 uint32_t datapath_udp_receive(struct datapath_udp *u)
 {
-    for (uint32_t i = 0; i < u->in.count; i++) {
+    for (uint32_t i = 0; i < DATAPATH_UDP_BATCH; i++) {
         u->in.head[i].msg_hdr.msg_namelen = sizeof u->in.place[i];
+        u->in.head[i].msg_hdr.msg_controllen = sizeof u->in.control[i];
     }
     int got = recvmmsg(u->fd, u->in.head, DATAPATH_UDP_BATCH, 0, NULL);
-    u->in.count = got > 0 ? (uint32_t)got : 0;
-    return u->in.count;
+    u->numbers.receives += got > 0 ? (uint64_t)got : 0;
+    return got > 0 ? (uint32_t)got : 0;
 }
 
-uint8_t *datapath_udp_at(struct datapath_udp *u, uint32_t index, size_t *ret_size, struct datapath_endpoint *ret_from)
+uint8_t *datapath_udp_at(struct datapath_udp *u, uint32_t index, size_t *ret_size, size_t *ret_each,
+                         struct datapath_endpoint *ret_from)
 {
-    bool is_cut = (u->in.head[index].msg_hdr.msg_flags & MSG_TRUNC) != 0;
+    struct msghdr *m = &u->in.head[index].msg_hdr;
+    int each = 0;
 
     from_place(&u->in.place[index], ret_from);
-    *ret_size = is_cut ? 0 : u->in.head[index].msg_len; /* longer than any of ours */
+    *ret_size = (m->msg_flags & MSG_TRUNC) != 0 ? 0 : u->in.head[index].msg_len; /* longer than any of ours */
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
+        if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
+            memcpy(&each, CMSG_DATA(c), sizeof each);
+        }
+    }
+    *ret_each = each > 0 && (size_t)each < *ret_size ? (size_t)each : *ret_size;
+    u->numbers.received += *ret_each == 0 ? 1 : (*ret_size + *ret_each - 1) / *ret_each;
     return u->in.bytes[index];
 }

@@ -5,6 +5,8 @@
 #include "dht/table.h"
 #include "dht/wish.h"
 
+enum { ACQUAINTANCE = 3 }; /* round trips until a stranger's first answer (common/node/sealed.h) */
+
 struct dht_packet *dht_call_packet(struct dht *d, bool has_node, const struct dht_contact *to)
 {
     struct dht_effects *fx = d->fx;
@@ -89,10 +91,19 @@ static bool write(struct dht *d, const struct dht_call *call)
     return true;
 }
 
-static uint64_t timeout_us(const struct dht *d, const struct dht_call *call)
+/* NULL: a stranger. */
+static const struct dht_peer *peer_of(const struct dht *d, const struct dht_call *call)
 {
     struct dht_id id = dht_core_id(&call->to.node);
-    uint64_t us = dht_table_timeout_us(d, call->has_node ? dht_table_find(d, &id) : NULL) << (call->attempts - 1);
+
+    return call->has_node ? dht_table_find(d, &id) : NULL;
+}
+
+static uint64_t timeout_us(const struct dht *d, const struct dht_call *call)
+{
+    uint64_t us = dht_table_timeout_us(d, peer_of(d, call)) << (call->attempts - 1);
+
+    us *= call->is_first ? ACQUAINTANCE : 1;
 
     return us > DHT_TIMEOUT_MOST_US ? DHT_TIMEOUT_MOST_US : us;
 }
@@ -113,6 +124,7 @@ static bool begin(struct dht *d, struct dht_call call)
         call.txn += at;
     } while (call.txn < d->calls_max || call.txn % d->calls_max != at);
     call.attempts = 1;
+    call.is_first = d->tuning.acquaints && peer_of(d, &call) == NULL;
     call.sent_us = d->now_us;
     if (!write(d, &call)) {
         return false;
@@ -173,7 +185,7 @@ bool dht_call_answered(struct dht *d, const struct dht_contact *from, const stru
     *ret = *call;
     struct dht_peer *p = dht_table_find(d, id);
     /* Which of several requests it answers is not known, so nothing is measured then (Karn; RFC 6298, section 3). */
-    if (p != NULL && call->attempts == 1) {
+    if (p != NULL && call->attempts == 1 && !call->is_first) {
         dht_table_rtt(d, p, (uint32_t)(d->now_us - call->sent_us));
     }
     d->counters.late += call->is_slow;

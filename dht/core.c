@@ -5,6 +5,7 @@
 
 #include "dht/call.h"
 #include "dht/keep.h"
+#include "dht/proof.h"
 #include "dht/serve.h"
 #include "dht/store.h"
 #include "dht/table.h"
@@ -109,14 +110,13 @@ enum err dht_core_init(void *memory, const struct dht_config *config, uint64_t n
     if (!is_valid(config)) {
         return ERR_INVALID;
     }
-    memset(d, 0, dht_core_size(config));
     (void)lay_out(d, memory, config);
     d->self = config->node;
     d->id = dht_core_id(&config->node);
     memcpy(d->secret, config->secret, sizeof d->secret);
     d->tuning = config->tuning;
     rng_init(&d->rng, config->seed);
-    d->now_us = now_us;
+    d->now_us = d->born_us = now_us;
     d->verify = config->verify;
     d->verify_context = config->verify_context;
     d->peers_max = config->peers_max;
@@ -532,6 +532,17 @@ uint32_t dht_core_save(const struct dht *d, struct dht_contact *to, uint32_t mos
         count += count < most;
     }
     return count;
+}
+
+bool dht_core_hold(struct dht *d, uint64_t wall_s, const uint8_t *bytes, size_t size, uint32_t left_ms)
+{
+    struct dht_record r;
+    uint64_t seq;
+
+    d->wall_s = wall_s;
+    return dht_record_read(bytes, size, &r) == ERR_OK && left_ms > 0 && left_ms <= DHT_TTL_MOST_MS &&
+           dht_proof_is_living(d, &r, left_ms, &r.left_ms) && dht_proof_is_genuine(d, &r, bytes, size) &&
+           dht_store_put(d, &r, bytes, size, &d->self, DHT_FLAG_REPAIR, 0, &seq) == DHT_STATUS_OK;
 }
 
 void dht_core_look(const struct dht *d, uint32_t i, uint8_t *bytes, struct dht_record *ret)

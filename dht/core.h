@@ -25,6 +25,7 @@ enum {
     DHT_RECORD_BYTES = 112,      /* … of a record, beside its bytes                                         */
     DHT_SAVED_MAX = 64,          /* contacts that are saved for the next life                               */
     DHT_BOOTSTRAP_MAX = 16,      /* addresses asked at one time                                             */
+    DHT_STEPS_MAX = 48,          /* whom one find comes across                                              */
 };
 
 /* Times in milliseconds. dht_core_usual has the defaults. */
@@ -41,6 +42,7 @@ struct dht_tuning {
     uint32_t rate;               /* packets a second of one source; 0: any                                  */
     uint32_t group_bucket, group_table; /* peers of one /24 or /48 in a bucket and in all; 0: any           */
     bool needs_token;            /* of a STORE by one who is no member                                      */
+    bool acquaints;              /* a packet to a stranger waits for an acquaintance: a round trip no peer's */
 };
 
 struct dht_config {
@@ -71,6 +73,13 @@ struct dht_found {
     struct dht_record record;
 };
 
+/* Somebody a find came across. hop: 1: known from the beginning, 2: named by one of those … */
+struct dht_step {
+    struct dht_contact who;
+    uint8_t hop;
+    enum { DHT_STEP_KNOWN, DHT_STEP_ANSWERED, DHT_STEP_LATE, DHT_STEP_FAILED } state; /* KNOWN: not asked   */
+};
+
 /* A wish has ended. */
 struct dht_done {
     uint64_t wish;
@@ -80,6 +89,8 @@ struct dht_done {
     uint64_t seq;                    /* of ABORTED and PRECONDITION: what is held instead                   */
     uint32_t contacts;               /* of a find: the nearest that answered, nearest first                 */
     struct dht_contact contact[DHT_K];
+    uint32_t steps;                      /* of a find: the nearest first                                        */
+    struct dht_step step[DHT_STEPS_MAX];
 };
 
 struct dht_effects {
@@ -116,8 +127,8 @@ struct dht_tuning dht_core_usual(void);
 /* Bytes that dht_core_init needs; aligned for any type. Linear in the config's numbers, nothing else grows. */
 size_t dht_core_size(const struct dht_config *config);
 
-/* Make a node that knows only itself. memory: dht_core_size bytes, the core's until it is given up; no fini is
- * needed. ERR_INVALID: a value of the config is out of its range. *ret points into memory. */
+/* Make a node that knows only itself. memory: dht_core_size bytes that are zero, the core's until it is given up; no fini is
+ * needed, and what is not used yet is not touched. ERR_INVALID: a value of the config is out of its range. *ret points into memory. */
 enum err dht_core_init(void *memory, const struct dht_config *config, uint64_t now_us, struct dht **ret) MUST_CHECK;
 
 /* Time passed. now_us: monotonic, never less than before, here and below; wall_s: the date, 0: not known; `fx` is
@@ -171,6 +182,10 @@ const struct dht_counters *dht_core_counters(const struct dht *d);
 
 /* Up to `most` peers that answered last, the most lately heard first, for the next life. Returns how many. */
 uint32_t dht_core_save(const struct dht *d, struct dht_contact *to, uint32_t most);
+
+/* Hold a record that an earlier life held, `bytes` as record.h has them. False: it is none, not genuine, over, or there
+ * is no room. Before anything else is stepped. */
+bool dht_core_hold(struct dht *d, uint64_t wall_s, const uint8_t *bytes, size_t size, uint32_t left_ms);
 
 /* Record i < dht_core_records, in the order of keys; bytes: DHT_RECORD_MAX, which *ret borrows. */
 void dht_core_look(const struct dht *d, uint32_t i, uint8_t *bytes, struct dht_record *ret);

@@ -21,8 +21,26 @@ static struct dht_job *add_job(struct dht *d, enum dht_job_kind kind, const stru
     return j;
 }
 
+/* A node that starts again holds nothing, or what it held when it was saved, and those who did not notice that it was away
+ * offer it nothing by themselves: whoever it finds in its first seconds hears what it has, and offers what it lacks. */
+static void greet(struct dht *d, const struct dht_contact *who, const struct dht_id *id)
+{
+    uint16_t near[DHT_GREETED];
+    uint32_t count = dht_table_nearest(d, &d->id, near, DHT_GREETED);
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (dht_id_equal(&d->peer[near[i]].id, id)) {
+            (void)add_job(d, DHT_JOB_SUM, who, id); /* where there are too many, a comparison in its turn finds it */
+            return;
+        }
+    }
+}
+
 void dht_keep_changed(struct dht *d, const struct dht_contact *who, const struct dht_id *id)
 {
+    if (d->now_us < d->born_us + (uint64_t)DHT_GREET_MS * DHT_US) {
+        greet(d, who, id);
+    }
     if (d->records.count == 0) {
         return;
     }

@@ -21,6 +21,8 @@ enum {
     DHT_SWEEP = 64,              /* records looked at in one step                                           */
     DHT_SWEEP_US = 1000,         /* between two steps of a sweep                                            */
     DHT_OFFERERS = 3,            /* of the nearest holders of a record: those that offer it after a change  */
+    DHT_GREETED = 16,            /* nearest peers, with whom a new node compares at once: all who hold what it should hold */
+    DHT_GREET_MS = 10000,        /* so long it is new                                                       */
     DHT_LATELY = 32,             /* nodes that were offered something lately, and may want it; or were asked */
     DHT_LATELY_MS = 10000,
     DHT_RATES = 64,              /* sources share so many counts of packets                                 */

@@ -12,9 +12,15 @@ static_assert(DHT_PACKET_HEAD + 8 + DHT_RECORD_MAX <= DHT_PACKET_MAX, "… and f
 
 static const uint8_t nowhere[16];
 
+/* What is sent to 0.0.0.0 comes back to this host; a group (RFC 5771, RFC 4291) is nobody. */
 bool dht_packet_is_address(const struct dht_address *at)
 {
-    return at->port != 0 && memcmp(at->ip, nowhere, sizeof nowhere) != 0;
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    bool is_v4 = memcmp(at->ip, mapped, sizeof mapped) == 0;
+    bool is_group = is_v4 ? at->ip[12] >= 224 : at->ip[0] == 0xff;
+
+    return at->port != 0 && memcmp(at->ip, nowhere, sizeof nowhere) != 0 && !is_group &&
+           (!is_v4 || memcmp(at->ip + sizeof mapped, nowhere, 4) != 0);
 }
 
 /* ---- writing ------------------------------------------------------------------------------------- */

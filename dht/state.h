@@ -111,7 +111,7 @@ struct dht_wish {
 struct dht_call {
     uint32_t txn; /* 0: free */
     enum dht_packet_kind kind;
-    bool has_node, is_slow;
+    bool has_node, is_slow, is_first; /* first: it made the acquaintance */
     uint8_t attempts;
     uint16_t wish, serial; /* DHT_NOTHING: the core's own */
     struct dht_contact to;
@@ -149,7 +149,7 @@ struct dht {
     uint8_t secret[DHT_SECRET_SIZE];
     struct dht_tuning tuning;
     struct rng rng;
-    uint64_t now_us, wall_s;
+    uint64_t now_us, wall_s, born_us;
     struct dht_effects *fx;
     struct dht_counters counters;
     dht_verify *verify;
@@ -168,7 +168,7 @@ struct dht {
     uint16_t *heap, *vacant_entry;
     struct dht_accounts owners, sources;
     struct dht_chunk *chunk;
-    uint32_t vacant_chunk;
+    uint32_t vacant_chunk, chunks_touched; /* those before the latter were in use at some time */
     /* wishes and requests */
     uint32_t wishes_max, wishes, calls_max, calls;
     struct dht_wish *wish;

@@ -26,10 +26,7 @@ void dht_store_init(struct dht *d)
     for (uint32_t i = 0; i < d->records_max; i++) {
         d->vacant_entry[i] = (uint16_t)(d->records_max - 1 - i);
     }
-    for (uint32_t i = 0; i < d->chunks_max; i++) {
-        d->chunk[i].next = i + 1 < d->chunks_max ? i + 1 : NO_CHUNK;
-    }
-    d->vacant_chunk = d->chunks_max > 0 ? 0 : NO_CHUNK;
+    d->vacant_chunk = NO_CHUNK; /* then those that were never used */
     init_accounts(&d->owners, d->records_max);
     init_accounts(&d->sources, d->records_max);
 }
@@ -51,9 +48,13 @@ static uint32_t write_chunks(struct dht *d, const uint8_t *bytes, size_t size)
 
     while (size > 0) {
         size_t part = size < DHT_CHUNK ? size : DHT_CHUNK;
-        uint32_t at = d->vacant_chunk;
-        assert(at != NO_CHUNK);
-        d->vacant_chunk = d->chunk[at].next;
+        uint32_t at = d->vacant_chunk != NO_CHUNK ? d->vacant_chunk : d->chunks_touched;
+        assert(at < d->chunks_max);
+        if (d->vacant_chunk != NO_CHUNK) {
+            d->vacant_chunk = d->chunk[at].next;
+        } else {
+            d->chunks_touched++;
+        }
         d->chunks_used++;
         memcpy(d->chunk[at].bytes, bytes, part);
         d->chunk[at].next = NO_CHUNK;

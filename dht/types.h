@@ -37,7 +37,7 @@ struct dht_node {
     uint8_t byte[DHT_NODE_SIZE];
 };
 
-/* IPv6, or IPv4 as ::ffff:a.b.c.d. The port is not 0, the address not ::. */
+/* IPv6, or IPv4 as ::ffff:a.b.c.d. The port is not 0, the address not ::, 0.0.0.0 or a group. */
 struct dht_address {
     uint8_t ip[16];
     uint16_t port;

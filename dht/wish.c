@@ -6,6 +6,8 @@
 #include "dht/store.h"
 #include "dht/table.h"
 
+static_assert((int)DHT_CANDIDATES == (int)DHT_STEPS_MAX, "a find tells of each of its candidates");
+
 /* ---- beginning ------------------------------------------------------------------------------------- */
 
 /* Whoever is nearest as far as is known. Paths begin with different ones. */
@@ -246,6 +248,30 @@ static void name_contacts(const struct dht *d, const struct dht_wish *w, struct 
     }
 }
 
+static void name_steps(const struct dht_wish *w, struct dht_done *done)
+{
+    for (; done->steps < w->count; done->steps++) {
+        const struct dht_candidate *c = &w->candidate[done->steps];
+        struct dht_step *s = &done->step[done->steps];
+        *s = (struct dht_step){.who = c->who, .hop = c->hop};
+        switch ((enum dht_ask)c->ask) {
+        case DHT_ASK_NEW:
+            s->state = DHT_STEP_KNOWN;
+            break;
+        case DHT_ASK_OUT:
+        case DHT_ASK_SLOW:
+            s->state = DHT_STEP_LATE;
+            break;
+        case DHT_ASK_ANSWERED:
+            s->state = DHT_STEP_ANSWERED;
+            break;
+        case DHT_ASK_FAILED:
+            s->state = DHT_STEP_FAILED;
+            break;
+        }
+    }
+}
+
 /* Say how it ended; false: this step has said as much as it may. */
 static bool tell(struct dht *d, struct dht_wish *w)
 {
@@ -265,6 +291,7 @@ static bool tell(struct dht *d, struct dht_wish *w)
         done->holders += w->has_self;
         if (w->kind == DHT_WISH_FIND) {
             name_contacts(d, w, done);
+            name_steps(w, done);
         }
     }
     d->counters.wishes_failed += w->status != ERR_OK && w->status != ERR_NOT_FOUND;

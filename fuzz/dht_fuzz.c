@@ -111,7 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct dht_config c = {.node = contact_of(0x7f).node, .peers_max = 64, .spares_max = 8, .records_max = 8,
                            .store_bytes = 4096, .owner_bytes = 2048, .source_bytes = 2048, .wishes_max = 2, .seed = 1,
                            .verify = verify, .tuning = dht_core_usual()};
-    void *memory = malloc(dht_core_size(&c));
+    void *memory = calloc(1, dht_core_size(&c));
     uint64_t now_us = 1;
 
     must(memory != NULL);

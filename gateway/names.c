@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "common/run/log.h"
+#include "proto/dht.ops.h"
+#include "proto/dht.pb-c.h"
 #include "proto/nodosum.ops.h"
 #include "proto/nodosum.pb-c.h"
 #include "proto/vivaldi.ops.h"
@@ -168,11 +170,81 @@ static void learn(struct gateway_shell *s, struct gateway_name *n, const Cell__N
     gateway_choice_learn(&n->choice, offer, count);
 }
 
-/* No member has it. Here is where wider circles are asked, once there are any (a dht): its answer goes the same way, by
- * gateway_choice_learn and gateway_nodes_learn, before those who wait are let go. */
-static void look_further(struct gateway_name *n)
+/* ---- wider circles ----------------------------------------------------------------------------- */
+
+/* Whoever says by the dht that it has the cell, as if membership had said it: who it is its certificate shows. */
+static void learn_further(struct gateway_shell *s, struct gateway_name *n, const Cell__Dht__FindReply *reply)
 {
+    Cell__Nodosum__DiscoverReply as = CELL__NODOSUM__DISCOVER_REPLY__INIT;
+    Cell__Nodosum__Found found[GATEWAY_CHOICE_MAX], *slot[GATEWAY_CHOICE_MAX];
+
+    as.found = slot;
+    for (size_t i = 0; i < reply->n_found && as.n_found < GATEWAY_CHOICE_MAX; i++) {
+        const Cell__Dht__Found *f = reply->found[i];
+        Cell__Nodosum__Found *one = &found[as.n_found];
+        *one = (Cell__Nodosum__Found)CELL__NODOSUM__FOUND__INIT;
+        one->node = f->node;
+        one->id = f->id;
+        one->address = f->address;
+        one->kind = (char *)"cell"; /* literals: learning only reads */
+        one->state = (char *)"alive";
+        one->is_self = f->is_self;
+        one->ready = f->ready;
+        one->score = f->score;
+        one->latency_us = f->latency_us;
+        one->place = f->place;
+        slot[as.n_found++] = one;
+    }
+    learn(s, n, &as);
+    estimate(s, n, &as);
+}
+
+static void on_further(void *context, enum err e, const struct ProtobufCMessage *reply, const char *text)
+{
+    struct asking *asking = context;
+    struct gateway_shell *s = asking->shell;
+    struct gateway_name *n = asking->name;
+
+    free(asking);
+    n->is_asking = false;
+    n->fresh_until_ms = cell_now_ms(s->cell) + GATEWAY_FRESH_MS;
+    if (e == ERR_OK) {
+        learn_further(s, n, (const Cell__Dht__FindReply *)reply);
+    } else {
+        gateway_names_unheard(s, e, text);
+    }
     release(n);
+}
+
+void gateway_names_unheard(struct gateway_shell *s, enum err e, const char *text)
+{
+    if (e != ERR_TIMEOUT && e != ERR_PEER_DEAD && e != ERR_LIMIT && e != ERR_PRECONDITION && e != ERR_CANCELLED) {
+        s->further_ms = cell_now_ms(s->cell) + GATEWAY_FURTHER_AGAIN_MS;
+    }
+    log_debug("GATEWAY-NO-FURTHER", "error=%s why=\"%.96s\" effect=\"only members are asked\"", err_name(e), text);
+}
+
+/* No member has it, or none can be asked: the dht knows nodes that are no members of this one's. */
+static void look_further(struct gateway_shell *s, struct gateway_name *n)
+{
+    Cell__Dht__FindRequest request = CELL__DHT__FIND_REQUEST__INIT;
+    struct asking *asking = cell_now_ms(s->cell) < s->further_ms ? NULL : malloc(sizeof *asking);
+
+    if (asking == NULL) {
+        release(n);
+        return;
+    }
+    *asking = (struct asking){.shell = s, .name = n};
+    request.name = n->name;
+    const struct cell_ask out = {
+        .target = "dht", .operation = CELL__DHT__OP__OP_FIND, .request = &request.base,
+        .reply = &cell__dht__find_reply__descriptor, .deadline_ms = GATEWAY_FURTHER_MS, .done = on_further,
+        .context = asking, .is_idempotent = CELL__DHT__FIND__IS_IDEMPOTENT, .is_hasty = true};
+    n->is_asking = cell_ask(s->cell, &out) == ERR_OK;
+    if (!n->is_asking) {
+        free(asking);
+        release(n);
+    }
 }
 
 static void on_found(void *context, enum err e, const struct ProtobufCMessage *reply, const char *text)
@@ -191,7 +263,7 @@ static void on_found(void *context, enum err e, const struct ProtobufCMessage *r
         log_warn("GATEWAY-LAST-KNOWN", "cell=%s nodes=%u error=%s why=\"%.96s\"", n->name, n->choice.count, err_name(e), text);
     }
     if (n->choice.count == 0) {
-        look_further(n);
+        look_further(s, n);
     } else {
         release(n);
     }

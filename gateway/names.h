@@ -33,6 +33,9 @@ void gateway_names_doubt(struct gateway_shell *s);
 /* "[namespace/]cell" as nodes tell each other: the namespace "default" has none. */
 void gateway_names_format(const struct gateway_shell *s, const struct name_ref *ref, char out[GATEWAY_NAMES_SIZE]);
 
+/* The dht did not answer what it was asked or told: e, text. Where there is none it is left alone for a while. */
+void gateway_names_unheard(struct gateway_shell *s, enum err e, const char *text);
+
 void gateway_names_free(struct gateway_shell *s);
 
 #endif

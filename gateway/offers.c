@@ -7,10 +7,60 @@
 #include "common/run/cell_ask.h"
 #include "common/run/log.h"
 #include "gateway/names.h"
+#include "proto/dht.ops.h"
+#include "proto/dht.pb-c.h"
 #include "proto/nodosum.ops.h"
 #include "proto/nodosum.pb-c.h"
 #include "proto/nucleus.ops.h"
 #include "proto/nucleus.pb-c.h"
+
+/* ---- telling the dht --------------------------------------------------------------------------- */
+
+static void announce(struct gateway_shell *s);
+
+static void on_announced(void *context, enum err e, const struct ProtobufCMessage *reply, const char *text)
+{
+    struct gateway_shell *s = context;
+
+    (void)reply;
+    s->offers.is_announcing = false;
+    if (e != ERR_OK) {
+        gateway_names_unheard(s, e, text);
+    } else if (s->offers.is_stale) {
+        announce(s);
+    }
+}
+
+/* The same as membership is told, for nodes that are no members; where there is no dht nobody misses it. */
+static void announce(struct gateway_shell *s)
+{
+    Cell__Dht__AnnounceRequest request = CELL__DHT__ANNOUNCE_REQUEST__INIT;
+    Cell__Dht__Offer item[GATEWAY_OFFERS_MAX], *slot[GATEWAY_OFFERS_MAX];
+    struct gateway_offers *o = &s->offers;
+
+    o->is_stale = o->is_announcing;
+    if (o->is_announcing || cell_now_ms(s->cell) < s->further_ms) {
+        return;
+    }
+    for (uint32_t i = 0; i < o->count; i++) {
+        if (o->item[i].ready > 0 && strlen(o->item[i].name) <= GATEWAY_OFFERS_NAME_MAX) {
+            Cell__Dht__Offer *one = &item[request.n_cells];
+            *one = (Cell__Dht__Offer)CELL__DHT__OFFER__INIT;
+            one->name = o->item[i].name;
+            one->ready = o->item[i].ready;
+            one->score = o->item[i].score;
+            one->latency_us = o->item[i].latency_us;
+            slot[request.n_cells++] = one;
+        }
+    }
+    request.cells = slot;
+    request.valid_ms = GATEWAY_OFFERS_VALID_MS;
+    const struct cell_ask out = {
+        .target = "dht", .operation = CELL__DHT__OP__OP_ANNOUNCE, .request = &request.base,
+        .reply = &cell__dht__announce_reply__descriptor, .deadline_ms = GATEWAY_OFFERS_EVERY_MS, .done = on_announced,
+        .context = s, .is_idempotent = CELL__DHT__ANNOUNCE__IS_IDEMPOTENT, .is_hasty = true};
+    o->is_announcing = cell_ask(s->cell, &out) == ERR_OK; /* else the timer tries again */
+}
 
 /* ---- telling membership ------------------------------------------------------------------------ */
 
@@ -110,6 +160,7 @@ static void on_seen(void *context, enum err e, const struct ProtobufCMessage *re
     }
     if (item->ready != before) {
         tell(s);
+        announce(s);
     }
     if (item->is_stale && e != ERR_CANCELLED) {
         item->is_stale = false;
@@ -149,6 +200,7 @@ static void on_time(void *context)
         look(s, &s->offers.item[i]);
     }
     tell(s); /* what is known: the rest follows if it differs */
+    announce(s);
 }
 
 /* ---- events ------------------------------------------------------------------------------------ */

@@ -11,6 +11,7 @@ enum {
     GATEWAY_OFFERS_EVERY_MS = 2000,  /* scores and latencies are looked at, and all is said again; the first is from
                                       * heartbeats, which come every second                                         */
     GATEWAY_OFFERS_VALID_MS = 6000,  /* without that: a gateway that is gone offers nothing                         */
+    GATEWAY_OFFERS_NAME_MAX = 64,    /* bytes of a name that the dht takes                                          */
     GATEWAY_OFFERS_POLL_MS = 20000,  /* of a long poll for events                                                   */
 };
 
@@ -30,6 +31,7 @@ struct gateway_offers {
     struct cell_watch *events;
     struct cell_timer *timer;
     bool is_telling, is_news;        /* nodosum is being told; and there is something new since */
+    bool is_announcing, is_stale;    /* the dht, likewise                                        */
 };
 
 /* Begin to look and to tell; nothing to do without exports. ERR_NOMEM. */

@@ -15,6 +15,8 @@ enum {
     GATEWAY_MEMBERSHIP_MS = 500,   /* for it to answer; then what it said last is the best there is         */
     GATEWAY_ESTIMATES_AGAIN_MS = 30000, /* vivaldi is not asked for so long after it did not answer          */
     GATEWAY_ESTIMATE_MAX_MS = 60000,    /* no round trip is longer                                           */
+    GATEWAY_FURTHER_MS = 1000,     /* for the dht to answer: nobody else has the cell, so its caller waits anyhow  */
+    GATEWAY_FURTHER_AGAIN_MS = 5000, /* a node without a dht is not asked for it again and again               */
     GATEWAY_WATCH_MS = 20000,      /* of a long poll                                                        */
     GATEWAY_OUT_MAX = 4096,        /* requests of local cells under way                                     */
     GATEWAY_IN_MAX = 1024,         /* requests of other nodes under way                                     */
@@ -49,6 +51,7 @@ struct gateway_shell {
     struct gateway_node *nodes[GATEWAY_NODES_MAX];
     struct gateway_name *names[64];  /* GATEWAY_NAMES_MAX */
     uint64_t estimates_ms;           /* vivaldi is not asked before */
+    uint64_t further_ms;             /* the dht is not asked, nor told, before */
     struct cell_watch *members;      /* who comes and goes */
     struct gateway_offers offers;
     struct gateway_out *outs; /* all of them */

@@ -10,8 +10,8 @@ enum {
     NODOSUM_CATALOGUE_VALID_MOST_MS = 60000,
     NODOSUM_CATALOGUE_GAP_MS = 20,      /* between two tellings: a storm of changes is told in rounds          */
     NODOSUM_CATALOGUE_SLOW_MS = 5000,   /* … when only a score or latency is another                           */
-    NODOSUM_CATALOGUE_SLOW_EACH_MS = 20, /* … and for each living member, if that is more: in a cluster of any
-                                          * size 50 of these a second                                          */
+    NODOSUM_CATALOGUE_SLOW_EACH_MS = 100, /* … and for each living member, if that is more: in a cluster of any
+                                           * size ten of these a second, each some packets of every member     */
 };
 
 struct nodosum_catalogue {

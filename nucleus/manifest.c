@@ -63,6 +63,7 @@ static void cell_fini(struct manifest_cell *c)
     free(c->sandbox.read);
     free(c->sandbox.write);
     free(c->sandbox.listen);
+    free(c->sandbox.tun);
     free(c->exec);
     free(c->labels);
     free(c->config);

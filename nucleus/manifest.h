@@ -105,12 +105,11 @@ struct manifest_cell {
         bool none;                    /* `sandbox: none`                                       */
         bool network;
         struct manifest_path *read;
-        size_t read_count;
         struct manifest_path *write;
-        size_t write_count;
         uint32_t keys;                /* MANIFEST_KEYS_…                                       */
         struct manifest_listen *listen;
-        size_t listen_count;
+        struct manifest_tun *tun;
+        size_t read_count, write_count, listen_count, tun_count;
     } sandbox;
     struct {
         uint64_t memory_bytes;        /* 0: no limit                                           */

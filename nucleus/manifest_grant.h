@@ -1,4 +1,4 @@
-/* What a cell is handed beside its directories (keys of the node, and sockets), and what it may ask. */
+/* What a cell is handed beside its directories (keys of the node, sockets, interfaces), and what it may ask. */
 #ifndef CELL_NUCLEUS_MANIFEST_GRANT_H
 #define CELL_NUCLEUS_MANIFEST_GRANT_H
 
@@ -17,7 +17,7 @@ enum {
 };
 
 enum {
-    MANIFEST_LISTEN_MAX = 8, /* sockets of one cell: with its keys and counters they fit one gap message  */
+    MANIFEST_LISTEN_MAX = 8, /* sockets of one cell: with its keys, counters and interfaces they fit one gap message */
 };
 
 /* A socket that is bound before the cell starts, and handed to it as descriptor listen.<name>. */
@@ -27,6 +27,30 @@ struct manifest_listen {
     bool is_v6;       /* [::] takes IPv4 too */
     uint8_t ip[16];   /* of IPv4 the first four */
     uint16_t port;    /* 0: any that is free */
+};
+
+enum {
+    MANIFEST_TUN_MAX = 2,              /* interfaces of one cell                                        */
+    MANIFEST_TUN_INTERFACE_SIZE = 16,  /* IFNAMSIZ                                                      */
+    MANIFEST_TUN_ADDRESSES_MAX = 8,
+    MANIFEST_TUN_MTU_MIN = 576,
+    MANIFEST_TUN_MTU_MAX = 9000,
+    MANIFEST_TUN_MTU_DEFAULT = 1420,   /* 1,500 less what IPv6, UDP and an encrypted packet's frame take */
+};
+
+struct manifest_tun_address {
+    uint8_t ip[16];   /* of IPv4 the first four */
+    bool is_v6;
+    uint8_t bits;     /* of its network         */
+};
+
+/* A TUN interface that is made before the cell starts, and handed to it as descriptor tun.<name>. */
+struct manifest_tun {
+    char name[NAME_SIZE];
+    char interface[MANIFEST_TUN_INTERFACE_SIZE];
+    uint32_t mtu;
+    uint32_t address_count;
+    struct manifest_tun_address address[MANIFEST_TUN_ADDRESSES_MAX];
 };
 
 struct manifest_cell;

@@ -5,6 +5,7 @@
 #include "nucleus/pages.h"
 #include "nucleus/sockets.h"
 #include "nucleus/tidy.h"
+#include "nucleus/tuns.h"
 
 enum {
     REST_LOOK_MS = 250,     /* a log may outgrow its limit by what is written in this time */
@@ -25,6 +26,7 @@ static void on_look(void *context)
         s->has_stale_pages = false;
         pages_sweep(s);
         sockets_sweep(s);
+        tuns_sweep(s);
     }
     if (s->untidy_looks > 0 && --s->untidy_looks == 0) {
         tidy_memory();

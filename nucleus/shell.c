@@ -33,6 +33,7 @@
 #include "nucleus/rest.h"
 #include "nucleus/sockets.h"
 #include "nucleus/spawn.h"
+#include "nucleus/tuns.h"
 #include "nucleus/version.h"
 #include "nucleus/yaml.h"
 
@@ -302,6 +303,7 @@ static void perform(struct shell *s, const struct node_effect *fx)
         break;
     case NODE_FX_CHANGED:
         tell_change(s, fx);
+        tuns_sweep(s);
         break;
     case NODE_FX_FORGET: {
         enum err e = ledger_forget(&s->ledger, fx->slot);
@@ -760,6 +762,7 @@ void shell_stop(void *state)
     rekey_end(s);
     events_close(s);
     sockets_close(s);
+    tuns_close(s);
     if (s->is_down || (!s->has_started && !s->is_recovery)) { /* refused: nothing of ours runs */
         publish_sweep(s);
         cgroup_close();

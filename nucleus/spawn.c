@@ -258,7 +258,7 @@ static void fill_paths(const struct manifest_cell *c, char *path[2 * MANIFEST_PA
 }
 
 enum {
-    GENESIS_DESCRIPTORS = 1 + KEYS_GRANT_MAX + MANIFEST_LISTEN_MAX, /* and the page of counters */
+    GENESIS_DESCRIPTORS = 1 + KEYS_GRANT_MAX + MANIFEST_LISTEN_MAX + MANIFEST_TUN_MAX, /* and the page of counters */
 };
 _Static_assert((int)GENESIS_DESCRIPTORS <= (int)GAP_DESCRIPTORS_MAX, "one message carries all of them");
 
@@ -287,6 +287,9 @@ static void fill_descriptors(const struct spawn_birth *b, int page, struct descr
     }
     for (size_t i = 0; i < b->sockets.count; i++) {
         add_descriptor(d, b->sockets.name[i], b->sockets.fd[i]);
+    }
+    for (size_t i = 0; i < b->tuns.count; i++) {
+        add_descriptor(d, b->tuns.name[i], b->tuns.fd[i]);
     }
 }
 
@@ -474,7 +477,8 @@ void spawn_instance(struct shell *s, uint32_t index, uint64_t generation)
     s->prepared[i->cell] = true;
     /* First: without them it would start for nothing, and a twin is worth keeping for later. */
     if (keys_open(s->state_dir, b.cell->sandbox.keys, &b.keys, why) != ERR_OK ||
-        sockets_open(s, b.cell, b.instance, &b.sockets, why) != ERR_OK) {
+        sockets_open(s, b.cell, b.instance, &b.sockets, why) != ERR_OK ||
+        tuns_open(s, b.cell, b.instance, &b.tuns, why) != ERR_OK) {
         keys_close(&b.keys);
         refuse(s, index, generation, why);
         return;

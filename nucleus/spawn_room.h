@@ -10,6 +10,7 @@
 #include "nucleus/keys.h"
 #include "nucleus/shell.h"
 #include "nucleus/sockets.h"
+#include "nucleus/tuns.h"
 #include "nucleus/version.h"
 
 /* A process being born: what jail_start needs and what it gave. */
@@ -21,6 +22,7 @@ struct spawn_birth {
     struct cgroup_seat seat;
     struct keys_grant keys; /* what its Genesis hands over */
     struct sockets_grant sockets;
+    struct tuns_grant tuns;
     struct version_file program; /* as it was right before the start */
     uint64_t version;     /* of a twin; 0: not looked at yet */
     uint64_t log_from;    /* size of its log file so far */

@@ -120,6 +120,25 @@ static void put_listen(crypto_generichash_state *s, const struct manifest_cell *
     }
 }
 
+static void put_tun(crypto_generichash_state *s, const struct manifest_cell *c)
+{
+    for (size_t i = 0; i < c->sandbox.tun_count; i++) {
+        const struct manifest_tun *t = &c->sandbox.tun[i];
+        put_text(s, "tun");
+        put_text(s, t->name);
+        put_text(s, t->interface);
+        put_number(s, t->mtu);
+        put_number(s, t->address_count);
+        for (uint32_t k = 0; k < t->address_count; k++) {
+            const struct manifest_tun_address *a = &t->address[k];
+            put_number(s, a->is_v6);
+            put_number(s, a->bits);
+            put_number(s, bytes_get_be64(a->ip));
+            put_number(s, bytes_get_be64(a->ip + 8));
+        }
+    }
+}
+
 static void put_rights(crypto_generichash_state *s, const struct manifest_cell *c)
 {
     put_requires(s, c);
@@ -135,6 +154,7 @@ static void put_rights(crypto_generichash_state *s, const struct manifest_cell *
         put_number(s, c->sandbox.keys);
     }
     put_listen(s, c);
+    put_tun(s, c);
 }
 
 /* Enumerations and booleans by their value: their order in the headers is part of the format. */

@@ -12,6 +12,7 @@
 #include "common/base/bytes.h"
 #include "common/base/name.h"
 #include "nucleus/yaml_listen.h"
+#include "nucleus/yaml_tun.h"
 #include "nucleus/yaml_path.h"
 
 enum {
@@ -288,6 +289,9 @@ enum err yaml_list_cell(const struct yaml_marks *m, uint32_t entry,
     }
     if (e == ERR_OK) {
         e = yaml_listen_cell(m, entry, &raw->sandbox, c);
+    }
+    if (e == ERR_OK) {
+        e = yaml_tun_cell(m, entry, &raw->sandbox, c);
     }
     return e == ERR_OK ? read_labels(m, entry, c) : e;
 }

@@ -47,6 +47,18 @@ static const cyaml_schema_value_t listen_entry = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_schema_listen, listen_fields),
 };
 
+static const cyaml_schema_field_t tun_fields[] = {
+    CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct yaml_schema_tun, name, 0, CYAML_UNLIMITED),
+    CYAML_FIELD_STRING_PTR("interface", CYAML_FLAG_POINTER, struct yaml_schema_tun, interface, 0, CYAML_UNLIMITED),
+    LIST(struct yaml_schema_tun, address, MANIFEST_TUN_ADDRESSES_MAX),
+    TEXT(struct yaml_schema_tun, "mtu", mtu),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t tun_entry = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_schema_tun, tun_fields),
+};
+
 static const cyaml_schema_field_t sandbox_fields[] = {
     IN_SANDBOX(network),
     LIST(struct yaml_schema_sandbox, read, MANIFEST_PATHS_MAX),
@@ -54,6 +66,7 @@ static const cyaml_schema_field_t sandbox_fields[] = {
     LIST(struct yaml_schema_sandbox, keys, MANIFEST_KEYS_KINDS),
     CYAML_FIELD_SEQUENCE("listen", OPTIONAL, struct yaml_schema_sandbox, listen, &listen_entry, 0,
                          MANIFEST_LISTEN_MAX),
+    CYAML_FIELD_SEQUENCE("tun", OPTIONAL, struct yaml_schema_sandbox, tun, &tun_entry, 0, MANIFEST_TUN_MAX),
     CYAML_FIELD_END,
 };
 

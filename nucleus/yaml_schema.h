@@ -13,6 +13,14 @@ struct yaml_schema_listen {
     char *at;
 };
 
+struct yaml_schema_tun {
+    char *name;
+    char *interface;
+    char *mtu;
+    char **address;
+    unsigned address_count;
+};
+
 struct yaml_schema_sandbox {
     char *network;
     char **read;
@@ -23,6 +31,8 @@ struct yaml_schema_sandbox {
     unsigned keys_count;
     struct yaml_schema_listen *listen;
     unsigned listen_count;
+    struct yaml_schema_tun *tun;
+    unsigned tun_count;
 };
 
 struct yaml_schema_limits {

@@ -79,7 +79,7 @@ enum err raft_ballot_read(const struct raft_frame_owner *owner, const uint8_t *b
     uint32_t good = 0, bad = 0, pairs_lost = 0;
 
     for (uint32_t slot = 0; slot < RAFT_BALLOT_FILE; slot += RAFT_BALLOT_SLOT) {
-        uint32_t good_here = 0, bad_here = 0;
+        uint32_t good_here = 0, bad_here = 0, blank_here = 0;
         for (uint32_t at = slot; at < slot + RAFT_BALLOT_SLOT; at += RAFT_BALLOT_BLOCK) {
             struct raft_ballot one = {0};
             /* A file that is shorter was never written to its end. */
@@ -91,13 +91,14 @@ enum err raft_ballot_read(const struct raft_frame_owner *owner, const uint8_t *b
             copy = copy == COPY_GOOD && slot_at(one.sequence) != slot ? COPY_BAD : copy;
             good_here += copy == COPY_GOOD;
             bad_here += copy == COPY_BAD;
+            blank_here += copy == COPY_BLANK;
             best = copy == COPY_GOOD && one.sequence > best.sequence ? one : best;
         }
         good += good_here;
         bad += bad_here;
-        pairs_lost += good_here == 0 && bad_here > 0;
+        pairs_lost += good_here == 0 && bad_here > 0 && blank_here == 0;
     }
-    /* A slot of which nothing is readable may have held the last vote. */
+    /* A slot of which nothing is readable may have held the last vote; but not one that never had both its copies. */
     if (pairs_lost > 0) {
         return ERR_DATA_LOSS;
     }

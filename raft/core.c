@@ -145,14 +145,15 @@ void raft_core_start(struct raft *r, uint64_t now_us, struct raft_effects *fx)
 static bool is_of_leader(enum raft_message_kind kind)
 {
     return kind == RAFT_MESSAGE_APPEND || kind == RAFT_MESSAGE_HEARTBEAT || kind == RAFT_MESSAGE_SNAPSHOT ||
-           kind == RAFT_MESSAGE_TRANSFER;
+           kind == RAFT_MESSAGE_TRANSFER || kind == RAFT_MESSAGE_CLOCK;
 }
 
 /* Whether the message is to be looked at further: terms (section 3.3). */
 static bool takes_term(struct raft *r, const struct raft_message *m)
 {
     bool has_own_rule = m->kind == RAFT_MESSAGE_PREVOTE_ASK || m->kind == RAFT_MESSAGE_VOTE_ASK ||
-                        m->kind == RAFT_MESSAGE_READ_ASK || m->kind == RAFT_MESSAGE_READ_ANSWER;
+                        m->kind == RAFT_MESSAGE_READ_ASK || m->kind == RAFT_MESSAGE_READ_ANSWER ||
+                        m->kind == RAFT_MESSAGE_REMOVED;
 
     if (has_own_rule) {
         return true;
@@ -176,6 +177,14 @@ static bool takes_term(struct raft *r, const struct raft_message *m)
         raft_election_follow(r, m->term, 0);
     }
     return true;
+}
+
+static void take_clock(struct raft *r, const struct raft_message *m)
+{
+    struct raft_effect *e = raft_out(r, RAFT_FX_CLOCK);
+
+    e->term = m->term;
+    e->context = m->round;
 }
 
 static enum err take_message(struct raft *r, const struct raft_message *m)
@@ -220,6 +229,12 @@ static enum err take_message(struct raft *r, const struct raft_message *m)
         return ERR_OK;
     case RAFT_MESSAGE_SNAPSHOT_ANSWER:
         raft_snapshot_answered(r, m);
+        return ERR_OK;
+    case RAFT_MESSAGE_CLOCK:
+        take_clock(r, m);
+        return ERR_OK;
+    case RAFT_MESSAGE_REMOVED:
+        raft_member_told(r, m->index);
         return ERR_OK;
     }
     return ERR_MALFORMED;
@@ -316,6 +331,11 @@ enum err raft_core_step(struct raft *r, uint64_t now_us, const struct raft_event
     case RAFT_EV_SNAPSHOT_INSTALLED:
         raft_snapshot_installed(r, ev);
         break;
+    case RAFT_EV_STRANGER:
+        if (ev->peer != r->self && ev->peer != 0) {
+            raft_member_asked(r, ev->peer);
+        }
+        break;
     case RAFT_EV_STALL:
         stall(r, ev->size);
         break;
@@ -334,7 +354,13 @@ struct raft_view raft_core_view(const struct raft *r)
         .commit = r->commit, .applied = r->applied, .snapshot = r->snapshot, .epoch = r->epoch,
         .uncommitted_bytes = raft_log_bytes_after(&r->log, r->commit), .config_index = raft_config_index(r),
         .config = raft_newest(r), .is_damaged = r->damaged_to != 0, .is_transferring = r->transfer_to != 0,
+        .is_removed = r->removed_at != 0,
         .counters = r->counters};
+}
+
+bool raft_core_is_removed(const struct raft *r)
+{
+    return r->removed_at != 0;
 }
 
 bool raft_core_peer(const struct raft *r, uint32_t i, struct raft_peer_view *ret)

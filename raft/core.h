@@ -27,6 +27,7 @@ struct raft_tuning {
                                   * by as much as heartbeats were late lately                               */
     uint64_t uncommitted_bytes;  /* proposals beyond are refused with ERR_LIMIT                             */
     uint64_t tail;               /* entries kept below a snapshot for slow members                          */
+    uint64_t kept_bytes;         /* of the log behind it that a leader keeps for a member that has less than the tail */
     bool has_lease;              /* reads without a round while a quorum was heard lately (6.4.1); closed links are
                                   * then no reason for an election. All members alike                       */
     bool has_no_prevote;         /* as members of an older version: for tests                               */
@@ -61,6 +62,7 @@ enum raft_event_kind {
     RAFT_EV_SNAPSHOT_SENT, /* peer, is_up: all of it is there; or it could not be sent                      */
     RAFT_EV_SNAPSHOT_RECEIVED, /* index, term, config: all chunks are there and whole, not installed yet     */
     RAFT_EV_SNAPSHOT_INSTALLED, /* index, term, epoch: … durable, log and state machine replaced            */
+    RAFT_EV_STRANGER,      /* peer: sent something to a member that is here no more: it may not know what changed */
     RAFT_EV_STALL,         /* size: microseconds for which this process did not run: nobody's silence        */
 };
 
@@ -92,7 +94,9 @@ enum raft_effect_kind {
     RAFT_FX_SNAPSHOT_ABORT,   /* peer: stop sending; 0: stop receiving                                       */
     RAFT_FX_TRANSFERRED,  /* is_ok: this one does not lead any more; not: it came to nothing                 */
     RAFT_FX_REPAIRED,     /* the damage of the setup is made good: forget it                                 */
-    RAFT_FX_REMOVED,      /* this member is in no committed configuration any more: it may end               */
+    RAFT_FX_REMOVED,      /* this member is in no committed configuration any more: it may end. By the log, or, when it
+                           * was away meanwhile, by another member's word                                    */
+    RAFT_FX_CLOCK,        /* context: the cluster's clock, ms, as the leader of `term`, today's, has it      */
 };
 
 /* Whose bytes an APPEND has. */
@@ -135,7 +139,7 @@ struct raft_view {
     uint64_t base, last, last_term, stored, commit, applied, snapshot, epoch, uncommitted_bytes;
     uint64_t config_index;             /* of the newest configuration, committed or not */
     const struct raft_config *config;  /* borrowed until the next step */
-    bool is_damaged, is_transferring;
+    bool is_damaged, is_transferring, is_removed;
     struct raft_counters counters;
 };
 
@@ -172,6 +176,8 @@ void raft_core_start(struct raft *r, uint64_t now_us, struct raft_effects *fx);
 enum err raft_core_step(struct raft *r, uint64_t now_us, const struct raft_event *ev, struct raft_effects *fx);
 
 struct raft_view raft_core_view(const struct raft *r);
+
+bool raft_core_is_removed(const struct raft *r); /* as the view says, for every turn */
 
 /* Peer i of the newest configuration, itself left out; false: there are not so many. */
 bool raft_core_peer(const struct raft *r, uint32_t i, struct raft_peer_view *ret);

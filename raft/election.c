@@ -34,6 +34,9 @@ bool raft_election_may(const struct raft *r)
     if (r->damaged_to != 0) {
         return false; /* section 3.2 of Protocol-Aware Recovery: no leader with a hole in its log */
     }
+    if (r->removed_at > raft_config_index(r)) {
+        return false; /* a newer configuration than any here is committed without it: the others need it for nothing */
+    }
     bool votes = raft_config_votes(raft_newest(r), r->self);
     if (!votes && r->slots > 1 && raft_config_index(r) > r->commit) {
         votes = raft_config_votes(&r->slot[r->slots - 2].config, r->self);

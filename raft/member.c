@@ -77,6 +77,9 @@ void raft_member_push(struct raft *r, uint64_t index, const struct raft_config *
     }
     r->slot[r->slots++] = (struct raft_slot){.index = index, .config = *c};
     refresh_peers(r);
+    if (index > r->removed_at && raft_config_find(c, r->self) != RAFT_MEMBERS_MAX) {
+        r->removed_at = 0; /* it is added again */
+    }
     tell(r, false);
 }
 
@@ -145,11 +148,47 @@ void raft_member_committed(struct raft *r)
     refresh_peers(r);
     tell(r, true);
     bool is_member = raft_config_find(raft_newest(r), r->self) != RAFT_MEMBERS_MAX;
-    if (r->was_member && !is_member && !r->is_removed) {
-        r->is_removed = true;
+    if (r->was_member && !is_member && r->removed_at == 0) {
+        r->removed_at = raft_config_index(r);
         raft_out(r, RAFT_FX_REMOVED);
-    } else if (is_member) {
-        r->is_removed = false; /* an old configuration, met again on the way through the log */
+    } else if (is_member && raft_config_index(r) > r->removed_at) {
+        r->removed_at = 0; /* it is back; or an old configuration was met on the way through the log */
+    }
+}
+
+/* ---- those who were away --------------------------------------------------------------------------- */
+
+/* Whoever was removed while it was away has a log that ends before it was told, campaigns in vain, and would do so for
+ * ever. What it is told is a fact of the log, whoever says it and however late it comes: it is so as of that index. */
+void raft_member_asked(struct raft *r, uint64_t id)
+{
+    for (uint32_t i = r->slots; i > 0; i--) {
+        const struct raft_slot *s = &r->slot[i - 1];
+        if (raft_config_find(&s->config, id) != RAFT_MEMBERS_MAX || s->config.count == 0) {
+            return;
+        }
+        if (s->index <= r->commit) {
+            raft_out_send(r, id, (struct raft_message){.kind = RAFT_MESSAGE_REMOVED, .index = s->index});
+            return;
+        }
+    }
+}
+
+void raft_member_told(struct raft *r, uint64_t index)
+{
+    bool is_in = raft_config_find(raft_newest(r), r->self) != RAFT_MEMBERS_MAX;
+
+    /* Whoever says so may know less than this one: then it is about a time before this one was added. */
+    if (!is_in || index <= raft_config_index(r) || index <= r->removed_at || r->role == RAFT_LEADER) {
+        return;
+    }
+    bool is_news = r->removed_at == 0;
+    r->removed_at = index;
+    if (r->role != RAFT_FOLLOWER) {
+        raft_election_follow(r, r->vote.term, 0);
+    }
+    if (is_news) {
+        raft_out(r, RAFT_FX_REMOVED);
     }
 }
 

@@ -56,6 +56,8 @@ static void fields_of(struct raft_message *m, uint64_t *field[NUMBERS_MAX])
         {RAFT_MESSAGE_TRANSFER, {NULL}},
         {RAFT_MESSAGE_SNAPSHOT, {&m->index, &m->index_term, &m->round, &m->commit}},
         {RAFT_MESSAGE_SNAPSHOT_ANSWER, {&m->index, &m->round}},
+        {RAFT_MESSAGE_CLOCK, {&m->round}},
+        {RAFT_MESSAGE_REMOVED, {&m->index}},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(row); i++) {
@@ -146,7 +148,7 @@ static bool is_sane(const struct raft_message *m)
         return run->count == 0 && run->size <= m->commit && m->round <= m->commit - run->size && m->index > 0 &&
                m->index_term > 0 && m->index_term <= m->term;
     }
-    return true;
+    return m->kind != RAFT_MESSAGE_CLOCK || m->round <= UINT64_MAX / 2000; /* ms: microseconds are counted, too */
 }
 
 enum err raft_packet_read(const uint8_t *bytes, size_t size, uint64_t cluster, uint64_t self,

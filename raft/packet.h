@@ -34,7 +34,9 @@ enum {
     X(READ_ANSWER, 10, 2)     /* is_ok: index; round: of the question                           */ \
     X(TRANSFER, 11, 0)        /* campaign now (TimeoutNow, section 3.10)                        */ \
     X(SNAPSHOT, 12, 4)        /* index, index_term; round: offset; commit: bytes in all; a chunk */ \
-    X(SNAPSHOT_ANSWER, 13, 2) /* is_ok: go on; index; round: offset up to which it is there     */
+    X(SNAPSHOT_ANSWER, 13, 2) /* is_ok: go on; index; round: offset up to which it is there     */ \
+    X(CLOCK, 14, 1)           /* round: the cluster's clock as the leader has it, ms (lessor.h)  */ \
+    X(REMOVED, 15, 1)         /* index: of a committed configuration that has not the receiver   */
 
 enum raft_message_kind {
 #define X(name, number, numbers) RAFT_MESSAGE_##name = number,

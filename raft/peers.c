@@ -211,6 +211,12 @@ enum err raft_peers_check(const struct raft_shell *s, struct cell_call *call)
     return ERR_DENIED;
 }
 
+/* Nothing that waits for this process is taken any more. */
+static bool is_leaving(const struct raft_shell *s)
+{
+    return s->is_stopping || (s->is_draining && !s->hands_over);
+}
+
 /* Whoever waited waits no more. */
 static void on_link_cancel(void *context, enum err e)
 {
@@ -229,6 +235,9 @@ enum err raft_peers_take_link(void *state, struct cell_call *call, const void *r
     (void)request;
     if (e != ERR_OK) {
         return e;
+    }
+    if (is_leaving(s)) {
+        return ERR_UNAVAILABLE; /* that is what is asked */
     }
     for (size_t i = 0; i < ARRAY_LEN(s->peers.link); i++) {
         if (s->peers.link[i] == NULL) {
@@ -286,14 +295,23 @@ void raft_peers_send(struct raft_shell *s, const struct raft_message *m)
 
 /* ---- packets in ---------------------------------------------------------------------------------- */
 
-static void take_one(struct raft_shell *s, const uint8_t *bytes, uint32_t size)
+static void take_one(struct raft_shell *s, uint64_t from, const uint8_t *bytes, uint32_t size)
 {
     struct raft_message m;
     enum err e = raft_packet_read(bytes, size, s->cluster, s->member, &m);
 
     if (e != ERR_OK) {
         s->peers.refused++;
-        log_debug("RAFT-PACKET-REFUSED", "reason=%s", err_name(e));
+        cell_metric_add(s->metric_refused, 1);
+        if (e == ERR_INCOMPATIBLE) {
+            log_warn("RAFT-PACKET-VERSION", "from=%016" PRIx64 " version=%d ours=%d effect=\"neither hears the other\"", from, bytes[4],
+                     RAFT_PACKET_VERSION);
+        } else {
+            log_debug("RAFT-PACKET-REFUSED", "reason=%s", err_name(e));
+        }
+        if (e == ERR_NOT_FOUND) { /* for who was here before: the sender was away since, and may be out itself */
+            (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_STRANGER, .peer = from});
+        }
         return;
     }
     s->peers.received++;
@@ -311,7 +329,7 @@ static void take_one(struct raft_shell *s, const uint8_t *bytes, uint32_t size)
 }
 
 /* All packets of one message; false: they do not end where it does. */
-static bool take_all(struct raft_shell *s, const ProtobufCBinaryData *packets)
+static bool take_all(struct raft_shell *s, uint64_t from, const ProtobufCBinaryData *packets)
 {
     for (size_t at = 0; at < packets->len;) {
         size_t left = packets->len - at;
@@ -319,7 +337,7 @@ static bool take_all(struct raft_shell *s, const ProtobufCBinaryData *packets)
         if (left < 4 || size > left - 4) {
             return false;
         }
-        take_one(s, packets->data + at + 4, size);
+        take_one(s, from, packets->data + at + 4, size);
         at += 4 + size;
     }
     return true;
@@ -336,7 +354,7 @@ static void on_packets(void *context, enum err e, const ProtobufCMessage *reply,
         set_linked(peer, false);
     } else if (e == ERR_OK) {
         set_linked(peer, true);
-        if (s->core != NULL && !s->is_stopping && !take_all(s, &((const Cell__Raft__PeerReply *)reply)->packets)) {
+        if (s->core != NULL && !s->is_stopping && !take_all(s, peer->id, &((const Cell__Raft__PeerReply *)reply)->packets)) {
             s->peers.refused++;
             log_debug("RAFT-ANSWER-REFUSED", "reason=MALFORMED");
         }
@@ -458,11 +476,11 @@ enum err raft_peers_take_packets(void *state, struct cell_call *call, const void
     if (peer != NULL) {
         set_linked(peer, true);
     }
-    if (!take_all(s, &ask->packets)) {
+    if (!take_all(s, ask->id, &ask->packets)) {
         cell_call_explain(call, "packets do not end where the request does");
         return ERR_MALFORMED;
     }
-    peer = ask->takes_packets && !s->is_stopping ? find(&s->peers, ask->id) : NULL; /* it may have left by that */
+    peer = ask->takes_packets && !is_leaving(s) ? find(&s->peers, ask->id) : NULL; /* it may have left by that */
     if (peer == NULL) {
         return cell_reply(call, &reply);
     }

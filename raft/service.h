@@ -48,8 +48,12 @@ void raft_service_stop(struct raft_service *v);
 /* The shell says: this node leads and has applied its own term's first entry, or no longer; the store has more than
  * before. */
 void raft_service_lead(struct raft_service *v);
+void raft_service_elect(struct raft_service *v, uint64_t term_before); /* raft_lessor_elect */
 void raft_service_leave(struct raft_service *v);
 void raft_service_applied(struct raft_service *v);
+
+/* The cluster's clock, for those who follow; false: there is nothing that ends by it. */
+bool raft_service_clock(struct raft_service *v, uint64_t *ret_ms);
 
 /* Ends backups that nobody reads any more; all. */
 void raft_service_backup_clock(struct raft_service *v, uint64_t now_ms);

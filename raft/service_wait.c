@@ -278,6 +278,8 @@ static void propose_end(struct raft_service *v, const struct raft_due *due)
     raft_service_begin(v, &w, due->kind, NULL);
     raft_command_numbers(&w, due->id, due->stamp, 0);
     if (raft_command_end(&w, &size) != ERR_OK || raft_shell_propose(v->shell, w.at, size, &one->pending) != ERR_OK) {
+        /* At the next look again: what is asked for once a second may find no room each time, for there is a mark under way. */
+        raft_kv_watch_deadline(raft_shell_kv(v->shell), time_ms(v));
         free(one);
         return;
     }
@@ -288,11 +290,25 @@ static void propose_end(struct raft_service *v, const struct raft_due *due)
     }
 }
 
+static bool has_what_ends(const struct raft_kv *kv)
+{
+    return kv->leases.map.count > 0 || kv->sessions.map.count > 0;
+}
+
+bool raft_service_clock(struct raft_service *v, uint64_t *ret_ms)
+{
+    if (!v->lessor.is_leading || !has_what_ends(raft_shell_kv(v->shell))) {
+        return false;
+    }
+    *ret_ms = time_ms(v);
+    return true;
+}
+
 static void end_what_ran_out(struct raft_service *v)
 {
     struct raft_kv *kv = raft_shell_kv(v->shell);
     struct raft_due due[RAFT_SERVICE_DUE_MAX];
-    bool has_any = kv->leases.map.count > 0 || kv->sessions.map.count > 0;
+    bool has_any = has_what_ends(kv);
     size_t count = v->ending < RAFT_SERVICE_DUE_MAX
                        ? raft_kv_due(kv, time_ms(v), due, RAFT_SERVICE_DUE_MAX - v->ending) : 0;
 
@@ -317,6 +333,11 @@ static void on_tick(void *context)
     if (v->lessor.is_leading) {
         end_what_ran_out(v);
     }
+}
+
+void raft_service_elect(struct raft_service *v, uint64_t term_before)
+{
+    raft_lessor_elect(&v->lessor, raft_shell_kv(v->shell)->time_ms, term_before);
 }
 
 void raft_service_lead(struct raft_service *v)

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -121,13 +122,13 @@ static void append(struct raft_shell *s, const struct raft_effect *fx)
     m->loose = loose;
 }
 
-/* Entries from `at` on: in memory, or *ret_owned from disk. */
-static bool find_part(struct raft_shell *s, uint64_t at, struct raft_run *ret, uint8_t **ret_owned)
+/* Entries from `at` on: from memory, or from disk; good until the next ones. */
+static bool find_part(struct raft_shell *s, uint64_t at, struct raft_run *ret)
 {
     if (raft_cache_find(&s->cache, at, RAFT_RUN_MAX, ret)) {
         return true;
     }
-    enum err e = raft_store_read(&s->store, &s->places, &s->send_cursor, at, ret_owned, ret);
+    enum err e = raft_store_read(&s->store, &s->places, &s->send_cursor, at, ret);
     if (e == ERR_DATA_LOSS) {
         raft_shell_fail(s, "the log cannot be read back");
     }
@@ -150,13 +151,12 @@ static bool fill_run(struct raft_shell *s, struct raft_run *run, uint8_t **ret_o
     uint8_t *bytes = NULL;
 
     while (count < want) {
-        AUTO_FREE uint8_t *read = NULL;
         struct raft_run part;
-        if (!find_part(s, run->first + count, &part, &read) || part.term != run->term) {
+        if (!find_part(s, run->first + count, &part) || part.term != run->term) {
             return false;
         }
         cut_to(&part, want - count);
-        if (part.count == want && read == NULL) {
+        if (part.count == want) {
             *run = part;
             return true;
         }
@@ -176,6 +176,16 @@ static bool fill_run(struct raft_shell *s, struct raft_run *run, uint8_t **ret_o
     return true;
 }
 
+/* With a heartbeat goes what the log does not have yet: the time, by which leases and sessions end. */
+static void send_clock(struct raft_shell *s, const struct raft_message *heartbeat)
+{
+    struct raft_message m = {.kind = RAFT_MESSAGE_CLOCK, .from = s->member, .to = heartbeat->to, .term = heartbeat->term};
+
+    if (s->is_leading && raft_service_clock(&s->service, &m.round)) {
+        raft_peers_send(s, &m);
+    }
+}
+
 static void send_message(struct raft_shell *s, const struct raft_effect *fx)
 {
     AUTO_FREE uint8_t *owned = NULL;
@@ -183,6 +193,9 @@ static void send_message(struct raft_shell *s, const struct raft_effect *fx)
 
     if (m.kind != RAFT_MESSAGE_APPEND || m.run.count == 0 || fill_run(s, &m.run, &owned)) {
         raft_peers_send(s, &m);
+    }
+    if (m.kind == RAFT_MESSAGE_HEARTBEAT) {
+        send_clock(s, &m);
     }
 }
 
@@ -197,6 +210,7 @@ static void became(struct raft_shell *s, const struct raft_effect *fx)
     cell_metric_add(s->metric_elections, leads);
     if (leads && s->lead_index == 0) {
         s->lead_index = raft_core_view(s->core).last; /* its own first entry: effects come before anything proposed */
+        raft_service_elect(&s->service, term_before(s, s->lead_index));
     } else if (!leads && s->lead_index != 0) {
         s->lead_index = 0;
         if (s->is_leading) {
@@ -278,13 +292,13 @@ static void perform_one(struct raft_shell *s, const struct raft_effect *fx)
         raft_shell_snapshot_send(s, fx->peer);
         break;
     case RAFT_FX_SNAPSHOT_CHUNK:
-        raft_shell_snapshot_chunk(s, s->event->message);
+        raft_shell_install_chunk(s, s->event->message);
         break;
     case RAFT_FX_SNAPSHOT_MORE:
         raft_shell_snapshot_more(s, fx);
         break;
     case RAFT_FX_SNAPSHOT_INSTALL:
-        raft_shell_snapshot_install(s, fx);
+        raft_shell_install_begin(s, fx);
         break;
     case RAFT_FX_SNAPSHOT_ABORT:
         raft_shell_snapshot_abort(s, fx->peer);
@@ -301,8 +315,11 @@ static void perform_one(struct raft_shell *s, const struct raft_effect *fx)
         put_item(s, &(struct raft_syncer_item){.kind = RAFT_SYNCER_REPAIRED}, &ticket);
         break;
     case RAFT_FX_REMOVED:
-        s->is_removed = true;
-        log_warn("RAFT-REMOVED", "effect=\"this member is in no configuration any more\"");
+        log_warn("RAFT-REMOVED", "member=%016" PRIx64 " effect=\"it is in no configuration any more, and asks nobody for anything\""
+                 " action=\"stop it; or empty its directory, and it comes back as another member\"", s->member);
+        break;
+    case RAFT_FX_CLOCK:
+        raft_lessor_hear(&s->service.lessor, fx->term, fx->context);
         break;
     }
 }
@@ -341,7 +358,9 @@ enum err raft_shell_step(struct raft_shell *s, const struct raft_event *ev)
     return e;
 }
 
-/* What is committed is applied, what that makes possible follows, until nothing is left that goes on by itself. */
+/* What is committed is applied, what that makes possible follows, until nothing is left that goes on by itself, or others are
+ * to have their turn: a leader's messages come in by pieces of 64 KiB, one a turn, and heartbeats stand behind entries, so
+ * long turns would be taken for its silence. */
 static void settle(struct raft_shell *s)
 {
     if (s->installed.index != 0) {
@@ -349,8 +368,10 @@ static void settle(struct raft_shell *s)
         s->installed.index = 0;
         (void)raft_shell_step(s, &installed);
     }
-    for (int turn = 0; turn < 4 && s->applied < s->commit; turn++) {
-        raft_shell_apply(s);
+    bool goes_on = !raft_shell_install_is_loading(s);
+    uint64_t until_us = loop_now_us() + RAFT_SHELL_SLICE_US;
+    while (goes_on && s->applied < s->commit && loop_now_us() < until_us) {
+        goes_on = raft_shell_apply(s); /* not: what comes next is not durable here */
         (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_APPLIED, .index = s->applied});
     }
     if (s->lead_index != 0 && !s->is_leading && s->applied >= s->lead_index) {
@@ -358,7 +379,7 @@ static void settle(struct raft_shell *s)
         raft_service_lead(&s->service);
     }
     raft_shell_ask_reads(s);
-    if (s->applied < s->commit) {
+    if (goes_on && s->applied < s->commit) {
         raft_shell_hurry(s); /* more, when others had their turn */
     }
 }
@@ -466,6 +487,12 @@ void raft_shell_tick(void *state, uint64_t now_ms)
     raft_found_join(s, now_ms);
     bool has_more = turn(s, now_ms) && turn(s, now_ms);
     raft_peers_flush(s, now_ms);
+    if (s->hands_over && !raft_core_view(s->core).is_transferring) {
+        s->hands_over = false;
+        raft_peers_end(s);
+    }
+    const char *trouble = raft_shell_trouble(s);
+    cell_set_trouble(s->cell, trouble[0] != '\0' ? trouble : NULL);
     if (has_more) {
         raft_shell_hurry(s);
     }
@@ -478,11 +505,14 @@ enum err raft_shell_open(struct cell *cell, void *state)
     struct raft_shell *s = state;
     char why[CONF_WHY_SIZE];
 
+    /* A store that one thread loaded is changed by the other: what one frees must be there for the other. */
+    (void)mallopt(M_ARENA_MAX, 1);
     raft_slices_shorten(); /* before the doors close: they do not let this call through */
     s->cell = cell;
     s->trouble = "";
     s->store = (struct raft_store){.dir_fd = -1, .lock_fd = -1, .ballot_fd = -1, .read_fd = -1};
-    s->snapshots.event_fd = s->snapshots.making.fd = s->snapshots.receiving.fd = -1;
+    s->snapshots.event_fd = s->snapshots.making.fd = -1;
+    s->installing.event_fd = s->installing.receiving.fd = s->installing.fd = -1;
     for (size_t i = 0; i < ARRAY_LEN(s->snapshots.sending); i++) {
         s->snapshots.sending[i].fd = -1;
     }
@@ -497,6 +527,8 @@ enum err raft_shell_open(struct cell *cell, void *state)
     s->metric_term = cell_metric_gauge(cell, "cell_raft_term", "term");
     s->metric_leader = cell_metric_gauge(cell, "cell_raft_leads", "1: this member leads");
     s->metric_sync = cell_metric_gauge(cell, "cell_raft_sync_us", "microseconds that a batch took to reach the disk, mean");
+    s->metric_refused = cell_metric_counter(cell, "cell_raft_refused_total", "packets of other members that could not be read or were not for this one");
+    s->metric_rotten = cell_metric_counter(cell, "cell_raft_rotten_total", "logs and snapshots found damaged on this member's disk");
     s->metric_elections = cell_metric_counter(cell, "cell_raft_elected_total", "elections won");
     if (cell_state_dir(cell)[0] == '\0') {
         log_error("RAFT-NO-STATE", "why=\"sandbox.write of this cell does not grant state\" effect=\"nothing would be durable\"");
@@ -512,9 +544,8 @@ static enum err recover_core(struct raft_shell *s, const struct raft_wal *w)
     enum err e = ERR_OK;
 
     for (uint64_t index = w->base + 1; index <= w->last && e == ERR_OK;) {
-        AUTO_FREE uint8_t *bytes = NULL;
         struct raft_run run;
-        e = raft_store_read(&s->store, &s->places, &c, index, &bytes, &run);
+        e = raft_store_read(&s->store, &s->places, &c, index, &run);
         e = e == ERR_OK ? raft_core_recover(s->core, &run) : e;
         if (e == ERR_OK) {
             uint8_t *at = raft_cache_reserve(&s->cache, run.size);
@@ -523,6 +554,7 @@ static enum err recover_core(struct raft_shell *s, const struct raft_wal *w)
             index += run.count;
         }
     }
+    raft_store_cursor_fini(&c);
     return e;
 }
 
@@ -542,6 +574,7 @@ static enum err make_core(struct raft_shell *s, const struct raft_wal *w)
     setup.tuning.heartbeat_us = (uint64_t)s->settings.heartbeat_ms * US;
     setup.tuning.election_us = (uint64_t)s->settings.election_ms * US;
     setup.tuning.tail = s->settings.tail;
+    setup.tuning.kept_bytes = (uint64_t)s->settings.log_mib << 20;
     setup.tuning.has_lease = s->settings.lease_reads;
     s->core_memory = calloc(1, raft_core_size());
     if (e != ERR_OK || s->core_memory == NULL || getrandom(&setup.seed, sizeof setup.seed, 0) != sizeof setup.seed) {
@@ -561,15 +594,13 @@ static enum err make_core(struct raft_shell *s, const struct raft_wal *w)
 static enum err match_snapshot(struct raft_shell *s, struct raft_wal *w)
 {
     const struct raft_snapshot_head *h = &s->snapshots.head;
-    struct raft_wal_piece piece;
     struct raft_store_cursor c = {0};
-    AUTO_FREE uint8_t *bytes = NULL;
     struct raft_run run = {.term = w->base_term};
-    AUTO_FD int fd = -1;
 
     bool is_in = h->index <= w->last && h->index >= w->base;
     if (is_in && h->index > w->base) {
-        enum err e = raft_store_read(&s->store, &s->places, &c, h->index, &bytes, &run);
+        enum err e = raft_store_read(&s->store, &s->places, &c, h->index, &run);
+        raft_store_cursor_fini(&c); /* its term is what is wanted */
         if (e != ERR_OK) {
             return e;
         }
@@ -579,23 +610,7 @@ static enum err match_snapshot(struct raft_shell *s, struct raft_wal *w)
     }
     log_warn("RAFT-LOG-REPLACED", "snapshot=%" PRIu64 " last=%" PRIu64 " effect=\"the log begins behind the snapshot\"",
              h->index, w->last);
-    while (s->store.newest < w->segment + 1) {
-        enum err e = raft_store_make(&s->store, NULL, NULL);
-        if (e != ERR_OK) {
-            return e;
-        }
-    }
-    uint8_t frame[RAFT_FRAME_HEAD + RAFT_FRAME_TAIL_MAX];
-    enum err e = raft_wal_rebase(w, h->index, h->term, &piece);
-    memcpy(frame, piece.head, RAFT_FRAME_HEAD);
-    memcpy(frame + RAFT_FRAME_HEAD, piece.tail, piece.tail_size);
-    e = e == ERR_OK ? raft_store_segment(&s->store, piece.segment, &fd) : e;
-    if (e == ERR_OK && (pwrite(fd, frame, RAFT_FRAME_HEAD + piece.tail_size, piece.at) != RAFT_FRAME_HEAD + piece.tail_size ||
-                        fdatasync(fd) != 0)) {
-        e = ERR_IO;
-    }
-    raft_wal_synced(w);
-    return e == ERR_OK ? raft_places_add(&s->places, &piece.frame, piece.segment, piece.at) : e;
+    return raft_store_rebase(&s->store, w, &s->places, h->index, h->term);
 }
 
 static void say_found(struct raft_shell *s, const struct raft_wal *w, const struct raft_wal_found *found)
@@ -610,6 +625,7 @@ static void say_found(struct raft_shell *s, const struct raft_wal *w, const stru
     case RAFT_WAL_DAMAGED:
         log_error("RAFT-LOG-DAMAGED", "segment=%" PRIu64 " at=%" PRIu32 " why=\"%s\" left=%" PRIu64
                   " effect=\"no vote until other members have repaired it\"", found->segment, found->at, found->reason, w->last);
+        cell_metric_add(s->metric_rotten, 1);
         break;
     }
     s->trouble = s->store.ballot.repair_to != 0 ? "damaged: waits for other members to repair the log" : "";
@@ -624,6 +640,7 @@ enum err raft_shell_begin(struct raft_shell *s)
 
     s->cluster = s->store.owner.cluster;
     s->member = s->store.owner.member;
+    s->store.is_alone = s->settings.peers < 2;
     enum err e = raft_shell_snapshot_open(s);
     e = e == ERR_OK ? raft_store_recover(&s->store, s->snapshots.head.index, &w, &s->places, NULL, NULL, &found) : e;
     if (e != ERR_OK) {
@@ -631,7 +648,8 @@ enum err raft_shell_begin(struct raft_shell *s)
         return e;
     }
     say_found(s, &w, &found);
-    e = match_snapshot(s, &w);
+    e = raft_shell_snapshot_put_aside(s);
+    e = e == ERR_OK ? match_snapshot(s, &w) : e;
     e = e == ERR_OK ? raft_cache_open(&s->cache, s->settings.cache_mib << 20) : e;
     e = e == ERR_OK ? raft_syncer_open(&s->store, &w, &s->syncer) : e;
     if (e == ERR_OK) {
@@ -671,16 +689,22 @@ enum err raft_shell_start(struct cell *cell, void *state)
     return is_fresh ? raft_found_begin(s) : raft_shell_begin(s);
 }
 
-/* Told to end: whoever leads hands over first, so that nobody has to notice that it is gone. */
+/* Told to end: whoever leads hands over first, so that nobody has to notice that it is gone. Until that has come to an
+ * end, well or not, members are spoken with as before: a link that closes is a sign to them to look for a leader by
+ * themselves, and the word to lead would be lost among that. */
 void raft_shell_drain(void *state)
 {
     struct raft_shell *s = state;
 
+    s->is_draining = true;
     if (s->core != NULL && raft_core_view(s->core).role == RAFT_LEADER) {
         (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_TRANSFER});
+        s->hands_over = raft_core_view(s->core).is_transferring;
         raft_shell_tick(s, loop_now_ms());
     }
-    raft_peers_end(s); /* requests that only wait for this */
+    if (!s->hands_over) {
+        raft_peers_end(s);
+    }
 }
 
 void raft_shell_stop(void *state)
@@ -701,6 +725,8 @@ void raft_shell_stop(void *state)
     }
     free(s->core_memory);
     raft_peers_fini(s);
+    raft_store_cursor_fini(&s->apply_cursor);
+    raft_store_cursor_fini(&s->send_cursor);
     raft_cache_close(&s->cache);
     raft_places_fini(&s->places);
     raft_kv_fini(&s->kv);

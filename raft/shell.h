@@ -14,18 +14,19 @@
 #include "raft/service.h"
 #include "raft/settings.h"
 #include "raft/shell_ask.h"
+#include "raft/shell_install.h"
 #include "raft/snapshot_file.h"
 #include "raft/syncer.h"
 
 enum {
-    RAFT_SHELL_APPLY_MAX = 2000,      /* entries applied before others have their turn                  */
+    RAFT_SHELL_APPLY_MAX = 256,       /* entries applied before a look at the clock                     */
+    RAFT_SHELL_SLICE_US = 2000,       /* of applying, before others have their turn                     */
     RAFT_SHELL_STALL_US = 30000,      /* a timer so late: the process did not run                       */
-    RAFT_SHELL_LOOSE_MAX = 64,        /* runs that found no place in the cache                          */
     RAFT_SHELL_CHUNK = 256 << 10,     /* bytes of a snapshot in one message                             */
+    RAFT_SHELL_CHUNKS = 4,            /* … that are under way: one is sent while others are written     */
     RAFT_SHELL_IMAGE = 64 << 10,      /* bytes of an image written in one turn                          */
     RAFT_SHELL_HELLO_MS = 200,        /* between questions for a cluster                                */
     RAFT_SHELL_MARGIN = 256 << 10,    /* bytes of prepared log kept for what the core itself appends    */
-    RAFT_SHELL_DRAIN_MS = 1000,       /* to hand leadership over before the end                         */
 };
 
 /* A list in order. */
@@ -45,23 +46,25 @@ struct raft_shell_mark {
 struct raft_shell_sending {
     uint64_t peer; /* 0: free */
     int fd;
-    uint64_t index, term, size, offset;
-    bool is_due;   /* the chunk at offset is to be sent */
+    uint64_t index, term, size;
+    uint64_t offset, sent; /* it has what is before `offset`; what is before `sent` is under way or there */
+    uint64_t resent;       /* offset from which all was sent anew once */
+    bool is_due;
 };
 
 struct raft_shell_snapshots {
-    struct raft_snapshot_file making, receiving;
+    struct raft_snapshot_file making;
     struct raft_image image;
-    bool is_making, is_ending, is_receiving, is_received, is_wanted;
+    bool is_making, is_ending, is_wanted;
     pthread_t thread;           /* that names the one being made */
     int event_fd;
     struct loop_watch *watch;
     enum err result;
     uint64_t index, size;       /* of the newest one on disk; 0: none */
-    uint64_t received_index;    /* being received                     */
     uint64_t log_bytes;         /* applied since the last one         */
     struct raft_shell_list waiting;
     struct raft_shell_sending sending[RAFT_MEMBERS_MAX];
+    struct { uint64_t peer, index; } sent[RAFT_MEMBERS_MAX]; /* whole, the last one to each; peer 0: free */
     struct raft_snapshot_head head; /* scratch */
 };
 
@@ -79,20 +82,20 @@ struct raft_shell {
     struct raft_service service;
     struct raft_peers peers;
     struct raft_shell_snapshots snapshots;
+    struct raft_shell_installing installing;
     struct raft *core;          /* NULL: no member of a cluster yet */
     void *core_memory;
     struct raft_effects fx;
     uint64_t member, cluster;   /* ids; cluster 0: none yet */
-    bool is_open, is_stopping, is_removed, has_failed;
+    bool is_open, is_stopping;
+    bool is_draining, hands_over; /* told to end; and leadership is on its way to another */
     const char *trouble;
-
     /* The turn. */
     uint8_t *gather;            /* room for commands, reserved in the cache; NULL: none */
     uint32_t gather_size;
     struct raft_shell_list gathered, reads; /* commands of this turn; reads of it */
     bool is_stepping;
     const struct raft_event *event;          /* that is stepped */
-
     /* What waits. */
     struct raft_shell_list waiting;          /* commands, by index      */
     struct raft_shell_list asked;            /* reads that have a round */
@@ -102,7 +105,6 @@ struct raft_shell {
     uint64_t change_index;
     struct raft_shell_mark mark[2 * RAFT_SYNCER_ITEMS];
     uint32_t marks, mark_first;
-
     /* Applying. */
     uint64_t commit, applied, lead_index;    /* lead_index: its own first entry; 0: does not lead */
     bool is_leading;                         /* … and that is applied */
@@ -112,7 +114,7 @@ struct raft_shell {
     uint64_t hello_ms;
     struct raft_hello *hello;                /* found.c */
 
-    struct cell_metric *metric_puts, *metric_applied, *metric_term, *metric_leader, *metric_sync, *metric_elections;
+    struct cell_metric *metric_puts, *metric_applied, *metric_term, *metric_leader, *metric_sync, *metric_elections, *metric_rotten, *metric_refused;
 };
 
 enum err raft_shell_open(struct cell *cell, void *state);
@@ -126,6 +128,9 @@ void raft_shell_stop(void *state);
 /* Step the core and perform; what is committed by that is applied at the end of the turn. */
 enum err raft_shell_step(struct raft_shell *s, const struct raft_event *ev);
 
+/* What is wrong with this member, for a person: a literal, "" when nothing is. */
+const char *raft_shell_trouble(const struct raft_shell *s);
+
 /* Come back at once, when others had their turn. */
 void raft_shell_hurry(struct raft_shell *s);
 
@@ -135,7 +140,7 @@ void raft_shell_fail(struct raft_shell *s, const char *what);
 /* Open what a known member has, and start the core: raft_shell_start, and found.c when the cluster is known. */
 enum err raft_shell_begin(struct raft_shell *s);
 
-/* The state machine is the snapshot's: make the log's beginning follow. */
+/* The store becomes the snapshot's: make the log's beginning follow. */
 void raft_shell_install_log(struct raft_shell *s, const struct raft_effect *fx);
 
 /* shell_ask.c */
@@ -147,16 +152,15 @@ void raft_shell_ask_ready(struct raft_shell *s, uint64_t context, uint64_t index
 void raft_shell_ask_drop_gathered(struct raft_shell *s, enum err e);
 
 /* shell_apply.c */
-void raft_shell_apply(struct raft_shell *s);
-enum err raft_shell_apply_image(struct raft_shell *s, int fd);
+bool raft_shell_apply(struct raft_shell *s); /* whether there was anything to apply */
+enum err raft_shell_apply_image(struct raft_kv *kv, int fd);
 
 /* shell_snapshot.c */
-enum err raft_shell_snapshot_open(struct raft_shell *s);
+enum err raft_shell_snapshot_open(struct raft_shell *s);      /* before the log is read …            */
+enum err raft_shell_snapshot_put_aside(struct raft_shell *s); /* … and when it is mended: what is rotten */
 void raft_shell_snapshot_turn(struct raft_shell *s);
 void raft_shell_snapshot_send(struct raft_shell *s, uint64_t peer);
 void raft_shell_snapshot_more(struct raft_shell *s, const struct raft_effect *fx);
-void raft_shell_snapshot_chunk(struct raft_shell *s, const struct raft_message *m);
-void raft_shell_snapshot_install(struct raft_shell *s, const struct raft_effect *fx);
 void raft_shell_snapshot_abort(struct raft_shell *s, uint64_t peer);
 void raft_shell_snapshot_close(struct raft_shell *s);
 

@@ -42,18 +42,17 @@ static uint32_t apply_run(struct raft_shell *s, const struct raft_run *run, uint
     return count;
 }
 
-void raft_shell_apply(struct raft_shell *s)
+bool raft_shell_apply(struct raft_shell *s)
 {
     uint64_t before = s->applied;
 
     for (uint32_t left = RAFT_SHELL_APPLY_MAX; left > 0 && s->applied < s->commit;) {
-        AUTO_FREE uint8_t *bytes = NULL;
         struct raft_run run;
         uint64_t index = s->applied + 1;
         if (raft_cache_find(&s->cache, index, RAFT_RUN_MAX, &run)) {
             raft_cache_pin(&s->cache, index); /* answers may lead to new commands, which want room there */
         } else {
-            enum err e = raft_store_read(&s->store, &s->places, &s->apply_cursor, index, &bytes, &run);
+            enum err e = raft_store_read(&s->store, &s->places, &s->apply_cursor, index, &run);
             if (e == ERR_NOT_FOUND) {
                 break; /* committed by others before it is durable here, and no longer in memory: when it is */
             }
@@ -64,10 +63,14 @@ void raft_shell_apply(struct raft_shell *s)
         left -= apply_run(s, &run, left);
         raft_cache_pin(&s->cache, 0);
     }
+    if (s->applied == s->commit && s->apply_cursor.bytes != NULL) {
+        raft_store_cursor_fini(&s->apply_cursor); /* what comes now comes from memory */
+    }
     if (s->applied > before) {
         cell_metric_add(s->metric_applied, (double)(s->applied - before));
         raft_service_applied(&s->service);
     }
+    return s->applied > before;
 }
 
 struct loading {
@@ -82,12 +85,12 @@ static enum err load_chunk(void *context, const uint8_t *bytes, size_t size)
     return raft_image_load(l->kv, bytes, size, &l->is_done);
 }
 
-enum err raft_shell_apply_image(struct raft_shell *s, int fd)
+enum err raft_shell_apply_image(struct raft_kv *kv, int fd)
 {
-    struct loading l = {.kv = &s->kv};
+    struct loading l = {.kv = kv};
 
-    raft_kv_replace(&s->kv);
-    raft_image_expect(&s->kv);
+    raft_kv_replace(kv);
+    raft_image_expect(kv);
     enum err e = raft_snapshot_file_read(fd, load_chunk, &l);
     return e == ERR_OK && !l.is_done ? ERR_DATA_LOSS : e;
 }

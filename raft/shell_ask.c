@@ -315,7 +315,7 @@ static const char *role_of(const struct raft_shell *s, const struct raft_view *v
 {
     uint32_t at = raft_config_find(v->config, s->member);
 
-    if (s->is_removed) {
+    if (v->is_removed) {
         return "removed";
     }
     if (v->is_damaged) {
@@ -325,6 +325,13 @@ static const char *role_of(const struct raft_shell *s, const struct raft_view *v
         return "learner";
     }
     return v->role == RAFT_LEADER ? "leader" : v->role == RAFT_FOLLOWER ? "follower" : "candidate";
+}
+
+const char *raft_shell_trouble(const struct raft_shell *s)
+{
+    return s->core != NULL && raft_core_is_removed(s->core)
+               ? "removed: the others go on without this member; stop it, or empty its directory and it comes back as another"
+               : s->trouble;
 }
 
 void raft_shell_status(struct raft_shell *s, struct raft_shell_status *ret)
@@ -340,6 +347,7 @@ void raft_shell_status(struct raft_shell *s, struct raft_shell_status *ret)
     }
     struct raft_view v = raft_core_view(s->core);
     ret->role = role_of(s, &v);
+    ret->trouble = raft_shell_trouble(s);
     ret->leader = v.leader;
     ret->term = v.term;
     ret->first = v.base + 1;

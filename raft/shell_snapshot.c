@@ -1,4 +1,5 @@
-/* Snapshots as the shell handles them: made a piece a turn and named by a thread, sent and received in chunks. */
+/* Snapshots as the shell handles them: made a piece a turn and named by a thread, sent in chunks. shell_install.c has what is
+ * received. */
 #include <inttypes.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -12,23 +13,64 @@
 
 /* ---- at the start -------------------------------------------------------------------------------- */
 
+static bool is_rot(enum err e)
+{
+    return e == ERR_DATA_LOSS || e == ERR_IO; /* a disk may know itself that a sector is bad */
+}
+
+/* The newest one of which every byte is as it was written, in place of the store. ERR_NOT_FOUND: there is none. */
+static enum err load_newest(struct raft_shell *s)
+{
+    struct raft_shell_snapshots *n = &s->snapshots;
+    uint64_t before = UINT64_MAX;
+    enum err e = ERR_DATA_LOSS;
+
+    while (is_rot(e)) {
+        AUTO_FD int fd = -1;
+        e = raft_snapshot_file_find_before(s->store.dir_fd, s->cluster, before, &fd, &n->head, &n->size);
+        if (e != ERR_OK) {
+            n->head = (struct raft_snapshot_head){0};
+            n->size = 0;
+            raft_kv_replace(&s->kv); /* by nothing: one that is rotten may have been loaded in part */
+            return is_rot(e) ? ERR_NOT_FOUND : e;
+        }
+        before = n->head.index;
+        e = raft_shell_apply_image(&s->kv, fd);
+    }
+    return e;
+}
+
 enum err raft_shell_snapshot_open(struct raft_shell *s)
 {
     struct raft_shell_snapshots *n = &s->snapshots;
-    AUTO_FD int fd = -1;
-    enum err e = raft_snapshot_file_find(s->store.dir_fd, s->cluster, &fd, &n->head, &n->size);
+    uint64_t newest = 0;
+    enum err e = raft_snapshot_file_newest(s->store.dir_fd, &newest);
 
     n->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (n->event_fd < 0) {
         return ERR_LIMIT;
     }
-    if (e == ERR_NOT_FOUND) {
-        n->head = (struct raft_snapshot_head){0};
+    e = e == ERR_OK ? load_newest(s) : e;
+    if (e != ERR_OK && e != ERR_NOT_FOUND) {
+        return raft_store_explain(&s->store, e, "the snapshot cannot be read: %s", err_text(e));
+    }
+    n->index = n->head.index;
+    s->store.rotten_snapshot = newest > n->index ? newest : 0;
+    return ERR_OK;
+}
+
+enum err raft_shell_snapshot_put_aside(struct raft_shell *s)
+{
+    if (s->store.rotten_snapshot == 0) {
         return ERR_OK;
     }
-    e = e == ERR_OK ? raft_shell_apply_image(s, fd) : e;
-    n->index = n->head.index;
-    return e == ERR_OK ? e : raft_store_explain(&s->store, e, "the snapshot cannot be read: %s", err_text(e));
+    log_error("RAFT-SNAPSHOT-ROTTEN", "index=%" PRIu64 " older=%" PRIu64 " aside=damaged-snapshot-%016" PRIx64 " effect=\"%s\"",
+              s->store.rotten_snapshot, s->snapshots.index, s->store.rotten_snapshot,
+              s->store.ballot.repair_to != 0 ? "no vote until other members have sent all of it again" : "the log has all that it had");
+    cell_metric_add(s->metric_rotten, 1);
+    enum err e = raft_snapshot_file_put_aside(s->store.dir_fd, s->snapshots.index);
+    e = e == ERR_OK ? raft_store_sync_names(&s->store) : e;
+    return e == ERR_OK || s->store.why[0] != '\0' ? e : raft_store_explain(&s->store, e, "it cannot be put aside: %s", err_text(e));
 }
 
 /* ---- making ---------------------------------------------------------------------------------------- */
@@ -164,6 +206,37 @@ static void stop_sending(struct raft_shell_sending *one)
     *one = (struct raft_shell_sending){.fd = -1};
 }
 
+/* Where it is noted which one a member got whole: its own place, or any, for a note that is lost costs no more than that the
+ * file is looked at one round later. */
+static uint64_t *sent_to(struct raft_shell *s, uint64_t peer)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(s->snapshots.sent); i++) {
+        at = s->snapshots.sent[i].peer == peer || (s->snapshots.sent[at].peer != peer && s->snapshots.sent[i].peer == 0) ? i : at;
+    }
+    if (s->snapshots.sent[at].peer != peer) {
+        s->snapshots.sent[at].peer = peer;
+        s->snapshots.sent[at].index = 0;
+    }
+    return &s->snapshots.sent[at].index;
+}
+
+/* Whoever got all of it and asks again did not find it whole: the file may have rotted since it was written. What this
+ * process has in memory is good, so another one is made of that, and takes the name away from the rotten one only when it
+ * is there: until then the log may begin behind it. */
+static bool has_rotted(struct raft_shell *s, const struct raft_shell_sending *one)
+{
+    if (*sent_to(s, one->peer) != one->index || !is_rot(raft_snapshot_file_check(one->fd))) {
+        return false;
+    }
+    log_error("RAFT-SNAPSHOT-ROTS", "index=%" PRIu64 " effect=\"another one is made\"", one->index);
+    cell_metric_add(s->metric_rotten, 1);
+    s->snapshots.index = s->snapshots.index == one->index ? 0 : s->snapshots.index;
+    s->snapshots.is_wanted = true;
+    return true;
+}
+
 void raft_shell_snapshot_send(struct raft_shell *s, uint64_t peer)
 {
     struct raft_shell_sending *one = sending_to(s, peer);
@@ -173,7 +246,7 @@ void raft_shell_snapshot_send(struct raft_shell *s, uint64_t peer)
         return; /* the core asks again when nothing comes of it */
     }
     fd_close(&one->fd);
-    *one = (struct raft_shell_sending){.peer = peer, .fd = -1};
+    *one = (struct raft_shell_sending){.peer = peer, .fd = -1, .resent = UINT64_MAX};
     enum err e = raft_snapshot_file_find(s->store.dir_fd, s->cluster, &one->fd, head, &one->size);
     one->index = head->index;
     one->term = head->term;
@@ -181,101 +254,69 @@ void raft_shell_snapshot_send(struct raft_shell *s, uint64_t peer)
     if (e != ERR_OK) {
         log_warn("RAFT-SNAPSHOT-UNREADABLE", "reason=%s", err_name(e));
         one->size = 0;
+    } else if (has_rotted(s, one)) {
+        one->size = 0;
     }
 }
 
-/* The next chunk, or word that it came to an end; in the turn after the one that asked for it. */
-static void send_chunk(struct raft_shell *s, struct raft_shell_sending *one)
+/* One chunk. */
+static enum err send_chunk(struct raft_shell *s, struct raft_shell_sending *one)
 {
     AUTO_FREE uint8_t *bytes = malloc(RAFT_SHELL_CHUNK);
-    uint64_t peer = one->peer;
     size_t got = 0;
+    enum err e = bytes == NULL ? ERR_NOMEM : raft_store_pread(one->fd, bytes, RAFT_SHELL_CHUNK, one->sent, &got);
 
-    one->is_due = false;
-    enum err e = one->size == 0 || bytes == NULL ? ERR_IO
-                                                 : raft_store_pread(one->fd, bytes, RAFT_SHELL_CHUNK, one->offset, &got);
-    if (e != ERR_OK || one->offset == one->size) {
-        stop_sending(one);
-        (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_SNAPSHOT_SENT, .peer = peer, .is_up = e == ERR_OK});
-        return;
+    if (e != ERR_OK || got == 0) {
+        return e != ERR_OK ? e : ERR_IO;
     }
-    struct raft_message m = {.kind = RAFT_MESSAGE_SNAPSHOT, .from = s->member, .to = peer,
+    struct raft_message m = {.kind = RAFT_MESSAGE_SNAPSHOT, .from = s->member, .to = one->peer,
                              .term = raft_core_view(s->core).term, .index = one->index, .index_term = one->term,
-                             .round = one->offset, .commit = one->size,
+                             .round = one->sent, .commit = one->size,
                              .run = {.size = (uint32_t)got, .bytes = bytes}};
     raft_peers_send(s, &m);
+    one->sent += got;
+    return ERR_OK;
 }
 
-/* ---- receiving ------------------------------------------------------------------------------------- */
-
-static void answer_chunk(struct raft_shell *s, uint64_t index, uint64_t have, bool is_ok)
+/* The next chunks, or word that it came to an end; in the turn after the one that asked for it. */
+static void send_chunks(struct raft_shell *s, struct raft_shell_sending *one)
 {
-    struct raft_message m = raft_core_chunk_answer(s->core, index, have, is_ok);
+    enum err e = one->size == 0 ? ERR_IO : ERR_OK;
+    uint64_t peer = one->peer;
 
-    raft_peers_send(s, &m);
-}
-
-void raft_shell_snapshot_chunk(struct raft_shell *s, const struct raft_message *m)
-{
-    struct raft_shell_snapshots *n = &s->snapshots;
-    enum err e = ERR_OK;
-
-    if (!n->is_receiving || n->received_index != m->index) {
-        raft_snapshot_file_drop(&n->receiving);
-        e = raft_snapshot_file_receive(&n->receiving, s->store.dir_fd);
-        n->is_receiving = e == ERR_OK;
-        n->received_index = m->index;
+    one->is_due = false;
+    while (e == ERR_OK && one->sent < one->size && one->sent < one->offset + RAFT_SHELL_CHUNKS * RAFT_SHELL_CHUNK) {
+        e = send_chunk(s, one);
     }
-    if (e == ERR_OK && m->round == n->receiving.at) {
-        e = raft_snapshot_file_more(&n->receiving, m->round, m->run.bytes, m->run.size);
-    } /* another place: it is told which one is wanted */
-    if (e != ERR_OK) {
-        log_warn("RAFT-SNAPSHOT-RECEIVE", "reason=%s", err_name(e));
-        raft_snapshot_file_drop(&n->receiving);
-        n->is_receiving = false;
-    }
-    answer_chunk(s, m->index, e == ERR_OK ? n->receiving.at : 0, e == ERR_OK);
-    if (e == ERR_OK && n->receiving.at == m->commit) {
-        n->is_receiving = false;
-        e = raft_snapshot_file_received(&n->receiving, s->cluster);
-        n->is_received = e == ERR_OK;
-        log_info("RAFT-SNAPSHOT-RECEIVED", "index=%" PRIu64 " bytes=%" PRIu64 " ok=%d", m->index, m->commit, e == ERR_OK);
+    if (e != ERR_OK || one->offset == one->size) {
+        *sent_to(s, peer) = e == ERR_OK ? one->index : 0;
+        stop_sending(one);
+        (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_SNAPSHOT_SENT, .peer = peer, .is_up = e == ERR_OK});
     }
 }
 
-/* It is in place of the store; the log follows when that is durable. */
-void raft_shell_snapshot_install(struct raft_shell *s, const struct raft_effect *fx)
-{
-    struct raft_shell_snapshots *n = &s->snapshots;
-    AUTO_FREE struct raft_snapshot_head *head = malloc(sizeof *head);
-    AUTO_FD int fd = -1;
-    enum err e = head == NULL ? ERR_NOMEM : raft_snapshot_file_find(s->store.dir_fd, s->cluster, &fd, head, &n->size);
-
-    e = e == ERR_OK && head->index != fx->index ? ERR_DATA_LOSS : e;
-    e = e == ERR_OK ? raft_shell_apply_image(s, fd) : e;
-    if (e != ERR_OK) {
-        raft_shell_fail(s, "a snapshot that was whole cannot be installed");
-    }
-    n->index = fx->index;
-    if (raft_config_unpack(head->config, head->config_size, &s->applied_config) != ERR_OK) {
-        raft_shell_fail(s, "a snapshot has no configuration");
-    }
-    s->applied = fx->index;
-    s->commit = fx->index > s->commit ? fx->index : s->commit;
-    raft_service_applied(&s->service);
-    raft_shell_install_log(s, fx);
-}
+/* ---- what the core asks for ------------------------------------------------------------------------- */
 
 void raft_shell_snapshot_more(struct raft_shell *s, const struct raft_effect *fx)
 {
     struct raft_shell_sending *one = sending_to(s, fx->peer);
 
-    if (one == NULL || one->peer != fx->peer || !fx->is_ok) {
+    bool is_its = one != NULL && one->peer == fx->peer;
+    if (!is_its || !fx->is_ok) {
+        if (is_its && one->sent == one->size) {
+            *sent_to(s, fx->peer) = one->index; /* all of it, and it was not found whole */
+        }
         raft_shell_snapshot_send(s, fx->peer);
-    } else {
-        one->offset = fx->index < one->size ? fx->index : one->size;
-        one->is_due = true;
+        return;
     }
+    uint64_t has = fx->index < one->size ? fx->index : one->size;
+    /* The same place again, or an earlier one: what was to come there is lost. Those behind it say so too, each. */
+    if (has <= one->offset && one->resent != has) {
+        one->resent = one->sent = has;
+    }
+    one->sent = has > one->sent ? has : one->sent;
+    one->offset = has;
+    one->is_due = true;
 }
 
 void raft_shell_snapshot_abort(struct raft_shell *s, uint64_t peer)
@@ -283,8 +324,7 @@ void raft_shell_snapshot_abort(struct raft_shell *s, uint64_t peer)
     struct raft_shell_sending *one = peer == 0 ? NULL : sending_to(s, peer);
 
     if (peer == 0) {
-        raft_snapshot_file_drop(&s->snapshots.receiving);
-        s->snapshots.is_receiving = s->snapshots.is_received = false;
+        raft_shell_install_abort(s);
     } else if (one != NULL && one->peer == peer) {
         stop_sending(one);
     }
@@ -294,22 +334,15 @@ void raft_shell_snapshot_turn(struct raft_shell *s)
 {
     struct raft_shell_snapshots *n = &s->snapshots;
 
-    if (n->is_received) {
-        struct raft_config config;
-        n->is_received = false;
-        if (raft_config_unpack(n->receiving.head.config, n->receiving.head.config_size, &config) == ERR_OK) {
-            (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_SNAPSHOT_RECEIVED, .index = n->receiving.head.index,
-                                                          .term = n->receiving.head.term, .config = &config});
-        }
-    }
+    raft_shell_install_turn(s);
     for (size_t i = 0; i < ARRAY_LEN(n->sending); i++) {
         if (n->sending[i].peer != 0 && n->sending[i].is_due) {
-            send_chunk(s, &n->sending[i]);
+            send_chunks(s, &n->sending[i]);
         }
     }
     uint64_t most = (uint64_t)s->settings.log_mib << 20;
     /* As much log as the last snapshot has bytes: what snapshots cost is never more than what the log does. */
-    if (!n->is_making && (n->is_wanted || n->log_bytes > (n->size > most ? n->size : most))) {
+    if (!n->is_making && !raft_shell_install_is_loading(s) && (n->is_wanted || n->log_bytes > (n->size > most ? n->size : most))) {
         begin_making(s);
     }
     if (n->is_making && !n->is_ending) {
@@ -329,7 +362,7 @@ void raft_shell_snapshot_close(struct raft_shell *s)
         raft_image_end(&n->image);
     }
     raft_snapshot_file_drop(&n->making);
-    raft_snapshot_file_drop(&n->receiving);
+    raft_shell_install_close(s);
     for (size_t i = 0; i < ARRAY_LEN(n->sending); i++) {
         fd_close(&n->sending[i].fd);
     }

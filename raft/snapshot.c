@@ -120,6 +120,19 @@ void raft_snapshot_installed(struct raft *r, const struct raft_event *ev)
 
 /* ---- compaction ---------------------------------------------------------------------------------------- */
 
+/* A member that lags by less than that is brought up by entries: they are fewer bytes than a snapshot of all there is, and
+ * it need not be loaded. Who lags more is not waited for. */
+static uint64_t keep_for_members(const struct raft *r, uint64_t cut)
+{
+    for (uint32_t i = 0; r->role == RAFT_LEADER && i < r->peers; i++) {
+        uint64_t match = r->peer[i].match;
+        if (match >= r->log.base && match < cut && raft_log_bytes_after(&r->log, match) <= r->tuning.kept_bytes) {
+            cut = match;
+        }
+    }
+    return cut;
+}
+
 void raft_snapshot_made(struct raft *r, uint64_t index)
 {
     uint64_t term = raft_log_term(&r->log, index);
@@ -131,7 +144,7 @@ void raft_snapshot_made(struct raft *r, uint64_t index)
     r->snapshot_term = term;
     /* Not past what is on disk, or the log would have a hole there after a crash. */
     uint64_t cut = raft_least(index, r->stored);
-    cut = cut > r->tuning.tail ? cut - r->tuning.tail : 0;
+    cut = keep_for_members(r, cut > r->tuning.tail ? cut - r->tuning.tail : 0);
     if (cut > r->log.base) {
         raft_log_cut(&r->log, cut);
         raft_out(r, RAFT_FX_CUT)->index = cut;

@@ -77,25 +77,43 @@ enum err raft_snapshot_file_put(struct raft_snapshot_file *f, const void *bytes,
     return e == ERR_OK ? add(f, bytes, size) : e;
 }
 
+/* The index that a file's name says; 0: it is not named as a snapshot is. */
+static uint64_t index_of(const char *name)
+{
+    char again[RAFT_STORE_NAME];
+    uint64_t index = strncmp(name, "snapshot-", 9) == 0 ? strtoull(name + 9, NULL, 16) : 0;
+
+    name_of(index, again);
+    return strcmp(again, name) == 0 ? index : 0;
+}
+
+static DIR *list(int dir_fd)
+{
+    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+    if (dir == NULL) {
+        fd_close(&fd);
+    }
+    return dir;
+}
+
 /* Remove all older snapshots. A newer one may have been received while this one was written: the log may begin behind it.
  * What cannot be removed now is tried again with the next one. */
 static void remove_older(int dir_fd, uint64_t index)
 {
     char name[RAFT_STORE_NAME];
-    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    DIR *dir = list(dir_fd);
 
     name_of(index, name);
-    if (dir == NULL) {
-        fd_close(&fd);
-        return;
-    }
-    for (struct dirent *d = readdir(dir); d != NULL; d = readdir(dir)) {
+    for (struct dirent *d = dir == NULL ? NULL : readdir(dir); d != NULL; d = readdir(dir)) {
         if (strncmp(d->d_name, "snapshot-", 9) == 0 && strcmp(d->d_name, name) < 0) { /* also before one half received */
             (void)unlinkat(dir_fd, d->d_name, 0);
         }
     }
-    (void)closedir(dir);
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
 }
 
 /* Sync, name, sync the name; then older ones are not needed. */
@@ -149,6 +167,11 @@ static enum err take_nothing(void *context, const uint8_t *bytes, size_t size)
     return ERR_OK;
 }
 
+enum err raft_snapshot_file_check(int fd)
+{
+    return raft_snapshot_file_read(fd, take_nothing, NULL);
+}
+
 enum err raft_snapshot_file_received(struct raft_snapshot_file *f, uint64_t cluster)
 {
     uint32_t size;
@@ -157,7 +180,7 @@ enum err raft_snapshot_file_received(struct raft_snapshot_file *f, uint64_t clus
     if (e == ERR_OK && f->head.cluster != cluster) {
         e = ERR_DENIED;
     }
-    e = e == ERR_OK ? raft_snapshot_file_read(f->fd, take_nothing, NULL) : e;
+    e = e == ERR_OK ? raft_snapshot_file_check(f->fd) : e;
     e = e == ERR_OK ? publish(f, half_received) : e;
     if (e != ERR_OK) {
         raft_snapshot_file_drop(f);
@@ -215,21 +238,70 @@ static enum err look(int dir_fd, const char *name, uint64_t cluster, int *ret_fd
 enum err raft_snapshot_file_find(int dir_fd, uint64_t cluster, int *ret_fd, struct raft_snapshot_head *ret,
                                  uint64_t *ret_size)
 {
+    return raft_snapshot_file_find_before(dir_fd, cluster, UINT64_MAX, ret_fd, ret, ret_size);
+}
+
+enum err raft_snapshot_file_newest(int dir_fd, uint64_t *ret)
+{
+    DIR *dir = list(dir_fd);
+    uint64_t newest = 0;
+
+    if (dir == NULL) {
+        return ERR_IO;
+    }
+    for (struct dirent *d = readdir(dir); d != NULL; d = readdir(dir)) {
+        uint64_t index = index_of(d->d_name);
+        newest = index > newest ? index : newest;
+    }
+    (void)closedir(dir);
+    *ret = newest;
+    return ERR_OK;
+}
+
+enum err raft_snapshot_file_put_aside(int dir_fd, uint64_t index)
+{
+    static const char damaged[] = "damaged-snapshot-";
+    char name[RAFT_STORE_NAME], aside[2 * RAFT_STORE_NAME];
+    uint64_t newest = 0;
+    enum err e = raft_snapshot_file_newest(dir_fd, &newest);
+
+    name_of(newest, name);
+    (void)snprintf(aside, sizeof aside, "damaged-%s", name);
+    if (e != ERR_OK || newest <= index) {
+        return e;
+    }
+    if (renameat(dir_fd, name, dir_fd, aside) != 0) {
+        return ERR_IO;
+    }
+    DIR *dir = list(dir_fd);
+    for (struct dirent *d = dir == NULL ? NULL : readdir(dir); d != NULL; d = readdir(dir)) {
+        bool is_older = strncmp(d->d_name, damaged, sizeof damaged - 1) == 0 && strcmp(d->d_name, aside) != 0;
+        if (is_older || index_of(d->d_name) > index) {
+            (void)unlinkat(dir_fd, d->d_name, 0);
+        }
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    return dir != NULL ? ERR_OK : ERR_IO;
+}
+
+enum err raft_snapshot_file_find_before(int dir_fd, uint64_t cluster, uint64_t before, int *ret_fd,
+                                        struct raft_snapshot_head *ret, uint64_t *ret_size)
+{
     AUTO_FREE struct raft_snapshot_head *one = calloc(1, sizeof *one);
-    int at = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = at < 0 ? NULL : fdopendir(at);
+    DIR *dir = one == NULL ? NULL : list(dir_fd);
     AUTO_FD int best = -1;
     enum err worst = ERR_NOT_FOUND;
 
-    if (dir == NULL || one == NULL) {
-        fd_close(&at);
-        return dir == NULL ? ERR_IO : ERR_NOMEM;
+    if (dir == NULL) {
+        return one == NULL ? ERR_NOMEM : ERR_IO;
     }
     for (struct dirent *d = readdir(dir); d != NULL; d = readdir(dir)) {
         AUTO_FD int fd = -1;
         uint64_t size;
-        size_t len = strlen(d->d_name);
-        if (strncmp(d->d_name, "snapshot-", 9) != 0 || strcmp(d->d_name + len - 4, ".tmp") == 0) {
+        uint64_t index = index_of(d->d_name);
+        if (index == 0 || index >= before) {
             continue;
         }
         enum err e = look(dir_fd, d->d_name, cluster, &fd, one, &size);

@@ -41,6 +41,20 @@ void raft_snapshot_file_drop(struct raft_snapshot_file *f);
 enum err raft_snapshot_file_find(int dir_fd, uint64_t cluster, int *ret_fd, struct raft_snapshot_head *ret,
                                  uint64_t *ret_size) MUST_CHECK;
 
+/* The same among those of an index less than `before`. */
+enum err raft_snapshot_file_find_before(int dir_fd, uint64_t cluster, uint64_t before, int *ret_fd,
+                                        struct raft_snapshot_head *ret, uint64_t *ret_size) MUST_CHECK;
+
+/* The highest index that the name of one has, whatever is in it; 0: there is none. */
+enum err raft_snapshot_file_newest(int dir_fd, uint64_t *ret) MUST_CHECK;
+
+/* Those of an index above `index` are not readable: they are called damaged-… from now on. Of such ones only the newest is
+ * kept: room is short sooner than somebody looks at them. Not synced: raft_store_sync_names. */
+enum err raft_snapshot_file_put_aside(int dir_fd, uint64_t index) MUST_CHECK;
+
+/* Whether all of an open one is as it was written. ERR_DATA_LOSS, ERR_IO, ERR_NOMEM. */
+enum err raft_snapshot_file_check(int fd) MUST_CHECK;
+
 /* Read all chunks of an open one, each checked before it is given. ERR_DATA_LOSS; what `take` returns, ERR_OK goes on. */
 enum err raft_snapshot_file_read(int fd, enum err (*take)(void *context, const uint8_t *bytes, size_t size),
                                  void *context) MUST_CHECK;

@@ -87,7 +87,8 @@ struct raft {
     struct raft_slot slot[RAFT_CONFIGS];
     uint32_t slots;
     uint64_t config_told;         /* index of the newest configuration told as committed      */
-    bool was_member, is_removed;
+    bool was_member;
+    uint64_t removed_at;          /* index of a committed configuration that has it not; 0: in all it knows of */
     uint8_t bytes[RAFT_ENTRY_HEAD + RAFT_CONFIG_BYTES_MAX]; /* of an APPEND of the core's own */
 
     struct raft_peer peer[RAFT_PEERS_MAX];

@@ -145,47 +145,77 @@ static enum err head_at(struct raft_store *s, struct raft_store_cursor *c, struc
                : raft_store_explain(s, ERR_DATA_LOSS, "segment %" PRIu64 " has no frame at %" PRIu32, c->segment, c->at);
 }
 
-enum err raft_store_read(struct raft_store *s, const struct raft_places *p, struct raft_store_cursor *c, uint64_t index,
-                         uint8_t **ret_bytes, struct raft_run *ret)
+void raft_store_cursor_fini(struct raft_store_cursor *c)
+{
+    free(c->bytes);
+    *c = (struct raft_store_cursor){0};
+}
+
+static enum err make_room(struct raft_store_cursor *c, uint32_t size)
+{
+    if (size > c->room) {
+        uint8_t *bytes = malloc(size);
+        if (bytes == NULL) {
+            return ERR_NOMEM;
+        }
+        free(c->bytes);
+        c->bytes = bytes;
+        c->room = size;
+    }
+    return ERR_OK;
+}
+
+/* The frame that has `index`, whole, into the cursor's memory. */
+static enum err hold(struct raft_store *s, struct raft_store_cursor *c, uint64_t index)
 {
     struct raft_frame f;
-    struct raft_place place;
-
-    if (!raft_places_find(p, index, &place, &c->until)) {
-        return ERR_NOT_FOUND;
-    }
-    /* A cursor that is behind its place, or where something became void since, begins at the place. */
-    if (c->next != index || c->segment != place.segment || c->at < place.at) {
-        *c = (struct raft_store_cursor){.until = c->until, .segment = place.segment, .at = place.at};
-    }
     enum err e = head_at(s, c, &f);
+
+    c->held.count = 0; /* whatever fails */
     while (e == ERR_OK && f.first + f.count <= index) {
         c->at += raft_frame_size(f.size);
         e = head_at(s, c, &f);
     }
+    e = e == ERR_OK ? make_room(c, raft_frame_size(f.size)) : e;
     if (e != ERR_OK) {
         return e;
     }
-    AUTO_FREE uint8_t *bytes = malloc(raft_frame_size(f.size));
-    if (bytes == NULL) {
-        return ERR_NOMEM;
-    }
-    size_t got = raft_store_read_at(s, c->segment, c->at, bytes, raft_frame_size(f.size));
-    if (raft_frame_look(&s->owner, bytes, got, c->at, &f) != RAFT_FRAME_WHOLE || f.first > index) {
+    size_t got = raft_store_read_at(s, c->segment, c->at, c->bytes, raft_frame_size(f.size));
+    if (raft_frame_look(&s->owner, c->bytes, got, c->at, &f) != RAFT_FRAME_WHOLE || f.first > index) {
         return raft_store_explain(s, ERR_DATA_LOSS, "segment %" PRIu64 " is not readable at %" PRIu32, c->segment, c->at);
     }
-    struct raft_run run = {
-        .first = f.first, .term = f.term, .count = f.count, .size = f.size, .bytes = bytes + RAFT_FRAME_HEAD};
-    *ret = raft_cache_part(&run, index, RAFT_FRAME_BODY_MAX);
-    if (ret->first + ret->count > c->until) { /* the rest is void */
-        ret->count = (uint32_t)(c->until - ret->first);
+    c->held = (struct raft_run){
+        .first = f.first, .term = f.term, .count = f.count, .size = f.size, .bytes = c->bytes + RAFT_FRAME_HEAD};
+    return ERR_OK;
+}
+
+enum err raft_store_read(struct raft_store *s, const struct raft_places *p, struct raft_store_cursor *c, uint64_t index,
+                         struct raft_run *ret)
+{
+    struct raft_place place;
+    uint64_t until;
+
+    if (!raft_places_find(p, index, &place, &until)) {
+        return ERR_NOT_FOUND;
+    }
+    /* A cursor that is behind its place, or where something became void since, begins at the place. */
+    bool goes_on = c->segment == place.segment && c->at >= place.at && index >= c->held.first && c->held.count > 0;
+    bool is_held = goes_on && index < c->held.first + c->held.count;
+    if (!goes_on) {
+        c->segment = place.segment;
+        c->at = place.at;
+    } else if (!is_held && index == c->held.first + c->held.count) {
+        c->at += raft_frame_size(c->held.size); /* its head need not be looked at again */
+    }
+    enum err e = is_held ? ERR_OK : hold(s, c, index);
+    if (e != ERR_OK) {
+        return e;
+    }
+    *ret = raft_cache_part(&c->held, index, RAFT_FRAME_BODY_MAX);
+    if (ret->first + ret->count > until) { /* the rest is void */
+        ret->count = (uint32_t)(until - ret->first);
         ret->size = raft_cache_bytes(ret, ret->count);
     }
-    c->next = ret->first + ret->count;
-    if (c->next == f.first + f.count) {
-        c->at += raft_frame_size(f.size); /* whoever goes on need not look at this one's head again */
-    }
-    *ret_bytes = take_ptr(&bytes);
     return ERR_OK;
 }
 

@@ -6,7 +6,7 @@
  *   ballot             term, vote, how far the log went (ballot.h)
  *   wal-<number>       segments of the log (wal.h), 16 hexadecimal digits; those past the last frame are spares
  *   snapshot-<index>   the newest snapshot (snapshot_file.h)
- *   damaged-…          what a damaged log had, kept for a person
+ *   damaged-…          what a damaged log had, or a snapshot that was not readable, kept for a person
  *   *.tmp              half made; removed at the next start
  *
  * A failed sync ends the process (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020): after it
@@ -42,6 +42,9 @@ struct raft_store {
     uint32_t retired_count;
     int read_fd;                   /* last segment that was read from                                       */
     uint64_t read_segment;
+    /* Of the caller, before raft_store_recover: */
+    uint64_t rotten_snapshot;      /* newest index of a snapshot that is there and not readable; 0: none    */
+    bool is_alone;                 /* nobody can repair anything: damage is refused, nothing is changed     */
     char why[RAFT_STORE_WHY];      /* what the last error was, for a person                                 */
 };
 
@@ -59,13 +62,19 @@ enum err raft_store_create(struct raft_store *s, const struct raft_frame_owner *
 /* Read votes and log. snapshot: index of the last entry that a snapshot has, 0 without one; the log must begin no later
  * than behind it. *w, *p: where it ends and what it has; take: as raft_wal_reader's, may be NULL. A torn last batch is
  * removed. A damaged log is cut before the damage, its later segments put aside, and ballot.repair_to set: such a node
- * has no vote until it is repaired; *ret says what was found.
- * ERR_DATA_LOSS: a file is missing, swapped, of the wrong size, or both copies of the last vote are unreadable; nothing
- * was changed. ERR_DENIED: a file of another node or cluster. ERR_IO, ERR_NOMEM, ERR_LIMIT. */
+ * has no vote until it is repaired; *ret says what was found. A log that goes on from a snapshot that is rotten begins
+ * anew, empty, with ballot.repair_to as far as it went.
+ * ERR_DATA_LOSS: a file is missing, swapped, of the wrong size, both copies of the last vote are unreadable, or something
+ * is damaged and there is nobody else; nothing was changed. ERR_DENIED: a file of another node or cluster. ERR_IO, ERR_NOMEM, ERR_LIMIT. */
 enum err raft_store_recover(struct raft_store *s, uint64_t snapshot, struct raft_wal *w, struct raft_places *p,
                             void (*take)(void *context, const struct raft_frame *frame, const uint8_t *bytes,
                                          uint64_t segment, uint32_t at),
                             void *context, struct raft_wal_found *ret) MUST_CHECK;
+
+/* At the start: the log is void and begins anew after the entry (base, base_term), in a segment of its own. Errors as
+ * raft_store_make's. */
+enum err raft_store_rebase(struct raft_store *s, struct raft_wal *w, struct raft_places *p, uint64_t base,
+                           uint64_t base_term) MUST_CHECK;
 
 /* Write votes and wait until they are on disk. Any error is the end of the process. */
 enum err raft_store_vote(struct raft_store *s, struct raft_vote vote) MUST_CHECK;
@@ -81,16 +90,21 @@ enum err raft_store_segment(struct raft_store *s, uint64_t number, int *ret_fd) 
 /* Segments before `oldest` are not needed: they become spares or are removed. */
 void raft_store_retire(struct raft_store *s, uint64_t oldest);
 
-/* Where a reader that goes on reads next. Zero-initialised: nowhere. */
+/* What a reader read last, from where it goes on. Zero-initialised: nothing. */
 struct raft_store_cursor {
-    uint64_t next, until, segment;
-    uint32_t at;
+    uint64_t segment;
+    uint32_t at;          /* of the frame that is held                                     */
+    struct raft_run held; /* all of it; count 0: none                                      */
+    uint8_t *bytes;       /* owned: a frame after the other is read into the same memory   */
+    uint32_t room;
 };
 
-/* Read entries from `index` on, as many as their frame has. *ret_bytes: memory to free; *ret is in it.
+void raft_store_cursor_fini(struct raft_store_cursor *c); /* it is nowhere again */
+
+/* Read entries from `index` on, as many as their frame has: *ret, good until the cursor reads again.
  * ERR_NOT_FOUND: the log does not have it; ERR_DATA_LOSS: what was durable is not readable; ERR_IO, ERR_NOMEM. */
 enum err raft_store_read(struct raft_store *s, const struct raft_places *p, struct raft_store_cursor *c, uint64_t index,
-                         uint8_t **ret_bytes, struct raft_run *ret) MUST_CHECK;
+                         struct raft_run *ret) MUST_CHECK;
 
 /* Sync the directory: names that were made or removed. */
 enum err raft_store_sync_names(struct raft_store *s) MUST_CHECK;

@@ -294,86 +294,6 @@ static enum err look_at_segment(struct raft_store *s, uint64_t number)
                                      ? ERR_DENIED : ERR_DATA_LOSS, "%s %s", name, words[found]);
 }
 
-/* The last batch once more, as it is read. */
-static enum err write_again(struct raft_store *s, const struct raft_wal *w, const struct raft_wal_found *found)
-{
-    AUTO_FD int fd = -1;
-    uint32_t size = found->batch_segment == w->segment ? w->at - found->batch_at : 0;
-    AUTO_FREE uint8_t *bytes = malloc(size + 1);
-    size_t got = 0;
-
-    if (size == 0) {
-        return ERR_OK;
-    }
-    enum err e = bytes == NULL ? ERR_NOMEM : raft_store_segment(s, w->segment, &fd);
-    e = e == ERR_OK ? raft_store_pread(fd, bytes, size, found->batch_at, &got) : e;
-    e = e == ERR_OK && got < size ? ERR_IO : e;
-    e = e == ERR_OK ? raft_store_write(fd, bytes, size, found->batch_at) : e;
-    return e != ERR_OK ? e : fdatasync(fd) == 0 ? ERR_OK : ERR_IO;
-}
-
-/* A sync that failed leaves in the cache what it was for, and there it looks clean: whoever starts next reads it, and a
- * loss of power takes it (Rebello et al., ATC 2020, section 3). The process before may have ended for just that. So what
- * it wrote last is written again before it counts. */
-static enum err confirm(struct raft_store *s, const struct raft_wal *w, const struct raft_wal_found *found, bool heal)
-{
-    enum err e = write_again(s, w, found);
-
-    for (int slot = 0; slot < (heal ? 2 : 1) && e == ERR_OK; slot++) {
-        e = raft_store_save(s);
-    }
-    e = e == ERR_OK ? raft_store_sync_names(s) : e;
-    return e == ERR_OK || s->why[0] != '\0' ? e : raft_store_explain(s, e, "the end of the log is not written again: %s", err_text(e));
-}
-
-/* Zeros again where a batch was torn. */
-static enum err clear_torn(struct raft_store *s, const struct raft_wal_found *found)
-{
-    AUTO_FD int fd = -1;
-    uint32_t size = found->void_to - found->void_from;
-    AUTO_FREE uint8_t *zeros = calloc(1, size);
-    enum err e = zeros == NULL ? ERR_NOMEM : raft_store_segment(s, found->segment, &fd);
-
-    e = e == ERR_OK ? raft_store_write(fd, zeros, size, found->void_from) : e;
-    return e != ERR_OK ? e : fdatasync(fd) == 0 ? ERR_OK : ERR_IO;
-}
-
-/* Put aside what is behind the damage, and begin a segment that says so. The ballot first: whatever happens in between,
- * the next start knows that there is no vote. */
-static enum err cut_damage(struct raft_store *s, struct raft_wal *w, struct raft_places *p, const struct raft_wal_found *found)
-{
-    char name[RAFT_STORE_NAME], aside[2 * RAFT_STORE_NAME];
-    struct raft_wal_piece piece;
-    AUTO_FD int fd = -1;
-    uint64_t lost = found->later_last > w->last ? found->later_last : w->last + 1;
-
-    s->ballot.repair_to = lost > s->ballot.repair_to ? lost : s->ballot.repair_to;
-    s->ballot.segment = w->segment;
-    enum err e = raft_store_save(s);
-    for (uint64_t n = s->newest; n > w->segment && e == ERR_OK; n--) {
-        raft_store_name(n, name);
-        (void)snprintf(aside, sizeof aside, "damaged-%s", name);
-        e = renameat(s->dir_fd, name, s->dir_fd, aside) == 0 ? ERR_OK : err_from_errno(errno);
-        s->newest = n - 1;
-    }
-    e = e == ERR_OK ? raft_store_sync_names(s) : e;
-    e = e == ERR_OK ? raft_store_make(s, NULL, NULL) : e;
-    e = e == ERR_OK ? raft_wal_repair(w, &piece) : e;
-    e = e == ERR_OK ? raft_store_segment(s, piece.segment, &fd) : e;
-    if (e == ERR_OK) {
-        uint8_t bytes[RAFT_FRAME_HEAD + RAFT_FRAME_TAIL_MAX];
-        memcpy(bytes, piece.head, RAFT_FRAME_HEAD);
-        memcpy(bytes + RAFT_FRAME_HEAD, piece.tail, piece.tail_size);
-        e = raft_store_write(fd, bytes, RAFT_FRAME_HEAD + piece.tail_size, piece.at);
-    }
-    if (e == ERR_OK && fdatasync(fd) != 0) {
-        e = ERR_IO;
-    }
-    raft_wal_synced(w);
-    return e == ERR_OK ? raft_places_add(p, &piece.frame, piece.segment, piece.at)
-                       : raft_store_explain(s, e, "a damaged log cannot be cut: %s", err_text(e));
-}
-
 /* What raft_wal_recover reads and tells by. */
 struct recovery {
     struct raft_store *s;
@@ -421,6 +341,41 @@ static enum err look_at_files(struct raft_store *s)
     return e;
 }
 
+/* Nothing was changed so far. */
+static enum err look_whether_to_go_on(struct raft_store *s, uint64_t snapshot, const struct raft_wal *w,
+                                      const struct raft_wal_found *found)
+{
+    bool is_lost = w->base > snapshot; /* what is before the log is nowhere */
+
+    /* What is owed already may have been put aside, and where the log began anew may have rotted since. */
+    if (is_lost && s->rotten_snapshot == 0 && s->ballot.repair_to == 0) {
+        return raft_store_explain(s, ERR_DATA_LOSS, "the log begins after entry %" PRIu64 ", and there is a snapshot up to %"
+                                  PRIu64 ": segment %" PRIu64 " is missing", w->base, snapshot, s->oldest - 1);
+    }
+    if (s->is_alone && is_lost) {
+        return raft_store_explain(s, ERR_DATA_LOSS, "the snapshot up to entry %" PRIu64 " is damaged, and `peers` names nobody "
+                                  "who has it as well: restore a backup into an empty directory", s->rotten_snapshot);
+    }
+    if (s->is_alone && found->verdict == RAFT_WAL_DAMAGED) {
+        return raft_store_explain(s, ERR_DATA_LOSS, "segment %" PRIu64 " is damaged at %" PRIu32 ", and `peers` names nobody who "
+                                  "has it as well: restore a backup into an empty directory", found->segment, found->at);
+    }
+    return ERR_OK;
+}
+
+static enum err mend(struct raft_store *s, struct raft_wal *w, struct raft_places *p, const struct raft_wal_found *found)
+{
+    switch (found->verdict) {
+    case RAFT_WAL_CLEAN:
+        return ERR_OK;
+    case RAFT_WAL_TORN:
+        return raft_store_clear_torn(s, found);
+    case RAFT_WAL_DAMAGED:
+        return raft_store_cut_damage(s, w, p, found);
+    }
+    return ERR_INTERNAL;
+}
+
 enum err raft_store_recover(struct raft_store *s, uint64_t snapshot, struct raft_wal *w, struct raft_places *p,
                             void (*take)(void *context, const struct raft_frame *frame, const uint8_t *bytes,
                                          uint64_t segment, uint32_t at),
@@ -443,21 +398,8 @@ enum err raft_store_recover(struct raft_store *s, uint64_t snapshot, struct raft
     if (r.e != ERR_OK) {
         return r.e;
     }
-    if (ret->verdict != RAFT_WAL_DAMAGED && w->base > snapshot) {
-        return raft_store_explain(s, ERR_DATA_LOSS, "the log begins after entry %" PRIu64 ", and there is a snapshot up to %"
-                                  PRIu64 ": segment %" PRIu64 " is missing", w->base, snapshot, s->oldest - 1);
-    }
-    e = confirm(s, w, ret, heal);
-    if (e != ERR_OK) {
-        return e;
-    }
-    switch (ret->verdict) {
-    case RAFT_WAL_CLEAN:
-        return ERR_OK;
-    case RAFT_WAL_TORN:
-        return clear_torn(s, ret);
-    case RAFT_WAL_DAMAGED:
-        return cut_damage(s, w, p, ret);
-    }
-    return ERR_INTERNAL;
+    e = look_whether_to_go_on(s, snapshot, w, ret);
+    e = e == ERR_OK ? raft_store_confirm(s, w, ret, heal) : e;
+    e = e == ERR_OK ? mend(s, w, p, ret) : e;
+    return e == ERR_OK && w->base > snapshot ? raft_store_forget(s, w, p) : e;
 }

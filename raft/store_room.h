@@ -23,6 +23,18 @@ enum err raft_store_pread(int fd, void *out, size_t size, uint64_t offset, size_
 /* Write the ballot as it is now, and sync. */
 enum err raft_store_save(struct raft_store *s) MUST_CHECK;
 
+/* store_repair.c, at the start. Write the last batch once more; the ballot, twice to heal a copy; the names. A sync that
+ * failed leaves in the cache what it was for, and there it looks clean. */
+enum err raft_store_confirm(struct raft_store *s, const struct raft_wal *w, const struct raft_wal_found *found,
+                            bool heal) MUST_CHECK;
+enum err raft_store_clear_torn(struct raft_store *s, const struct raft_wal_found *found) MUST_CHECK;
+enum err raft_store_cut_damage(struct raft_store *s, struct raft_wal *w, struct raft_places *p,
+                               const struct raft_wal_found *found) MUST_CHECK;
+
+/* What is before the log is nowhere: the log is of no use without it. First the ballot says that there is no vote before
+ * all that this member has ever acknowledged is there again. */
+enum err raft_store_forget(struct raft_store *s, struct raft_wal *w, struct raft_places *p) MUST_CHECK;
+
 /* Read from a segment; used by one thread. */
 size_t raft_store_read_at(void *store, uint64_t segment, uint32_t offset, void *out, size_t size);
 

@@ -78,6 +78,8 @@ void raft_member_truncate(struct raft *r, uint64_t first);
 void raft_member_committed(struct raft *r);
 enum err raft_member_change(struct raft *r, const struct raft_config *target);
 void raft_member_advance(struct raft *r);
+void raft_member_asked(struct raft *r, uint64_t id);   /* by whoever: those that are removed are told */
+void raft_member_told(struct raft *r, uint64_t index); /* REMOVED */
 enum err raft_member_scan(struct raft *r, const struct raft_run *run, bool is_push);
 
 /* ---- transfer.c ---------------------------------------------------------------------------------------- */

@@ -30,6 +30,7 @@ void raft_vote_pre_asked(struct raft *r, const struct raft_message *m)
 
     raft_out_send(r, m->from,
                   (struct raft_message){.kind = RAFT_MESSAGE_PREVOTE_ANSWER, .is_ok = yes, .round = m->round});
+    raft_member_asked(r, m->from);
 }
 
 static void owe(struct raft *r, uint64_t to)
@@ -58,6 +59,7 @@ void raft_vote_answer_owed(struct raft *r)
 
 void raft_vote_asked(struct raft *r, const struct raft_message *m)
 {
+    raft_member_asked(r, m->from); /* members without pre-vote ask this first */
     if (m->term > r->vote.term) {
         if (!m->is_transfer && is_hearing(r)) {
             r->counters.refused++; /* not even the term is adopted */

@@ -56,7 +56,7 @@ struct cell_def {
     void (*stop)(void *state);
     const struct cell_op *ops;
     size_t op_count;
-    /* Numbers of those that limits.calls_waiting does not count, at most 1024 at a time: all others wait for these. */
+    /* Those that limits.calls_waiting does not count (1024 at a time) nor draining refuses: all others wait for these. */
     const uint32_t *vital;
     size_t vital_count;
     /* The service they belong to: gives them names and reply types. Each number must be OP_<NAME> of the same package. */
@@ -181,8 +181,8 @@ int cell_take_descriptor(struct cell *cell, const char *name);
 struct cell_timer *cell_timer_start(struct cell *cell, uint64_t delay_ms, uint64_t period_ms,
                                     void (*fire)(void *context), void *context);
 void cell_timer_stop(struct cell_timer *timer); /* NULL is fine */
-/* Leave the loop in order: drain, stop, exit 0. */
-void cell_stop(struct cell *cell, const char *reason);
+void cell_stop(struct cell *cell, const char *reason); /* leave the loop in order: drain, stop, exit 0 */
+void cell_set_trouble(struct cell *cell, const char *what); /* Health says so; a literal, NULL: none */
 
 /* ---- metrics -------------------------------------------------------------------------------- */
 

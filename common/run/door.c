@@ -353,7 +353,7 @@ static enum err judge(struct cell *cell, const struct door_peer *peer, const str
         *ret_text = "an idempotency key has at most 32 bytes";
         return ERR_INVALID; /* without it a retry could run twice: not cut, not dropped */
     }
-    if (cell->is_draining && !op->is_inspect) {
+    if (cell->is_draining && !op->is_inspect && !op->is_vital) { /* those in flight may wait for a vital one */
         *ret_text = "draining";
         return ERR_UNAVAILABLE;
     }

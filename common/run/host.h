@@ -96,6 +96,7 @@ struct cell {
     struct host_birth birth;
     struct loop *loop;
     void *state;
+    const char *trouble; /* its own word, for Health; NULL: none */
     const struct door_wire *wire;
     struct door *door;
     const struct host_outlet *outlet; /* NULL: calls nobody */

@@ -59,9 +59,11 @@ static enum err health(void *state, struct cell_call *call, const void *request)
     reply.calls_waiting = door_calls_in_flight(cell);
     reply.calls_waiting_max = cell->birth.calls_waiting;
     reply.loop_lag_us_p99 = loop_lag_us_p99(cell->loop);
-    reply.healthy = !cell->is_draining;
+    reply.healthy = !cell->is_draining && cell->trouble == NULL;
     if (cell->is_draining) {
         reply.reason = cell->stop_reason;
+    } else if (cell->trouble != NULL) {
+        reply.reason = (char *)cell->trouble;
     } else if (cell->lost_ms != 0) {
         reply.reason = (char *)"serving without a supervisor";
     }

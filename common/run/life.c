@@ -125,6 +125,11 @@ void cell_stop(struct cell *cell, const char *reason)
     cell->has_stopped = true; /* the loop ends when no call is in flight */
 }
 
+void cell_set_trouble(struct cell *cell, const char *what)
+{
+    cell->trouble = what;
+}
+
 static void on_lingered(void *context)
 {
     struct cell *cell = context;

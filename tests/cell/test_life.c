@@ -378,9 +378,12 @@ static void a_silent_nucleus_is_none(void)
 
 enum end { END_DRAIN, END_SIGTERM, END_SHUTDOWN };
 
-/* Calls in flight are finished, new ones refused with UNAVAILABLE, inspection goes on. */
+/* Calls in flight are finished, new ones refused with UNAVAILABLE, inspection goes on, and so does what calls in flight may
+ * wait for (cell_def.vital). */
 static void the_end_finishes_what_is_in_flight(enum end how)
 {
+    enum { VITAL = 10 };
+    Cell__Testcell__NeverRequest never = CELL__TESTCELL__NEVER_REQUEST__INIT;
     Cell__Testcell__SlowRequest slow = CELL__TESTCELL__SLOW_REQUEST__INIT;
     Cell__Testcell__EchoRequest echo = CELL__TESTCELL__ECHO_REQUEST__INIT;
     Cell__Inspect__ShutdownRequest down = CELL__INSPECT__SHUTDOWN_REQUEST__INIT;
@@ -409,6 +412,7 @@ static void the_end_finishes_what_is_in_flight(enum end how)
     fake_expect(f.gap, CELL__GAP__TO_NUCLEUS__WHAT_DRAINING);
     REQUIRE(raw_ask(fd, 9, CELL__TESTCELL__OP__OP_ECHO, &echo.base, 30000), "one more");
     CHECK(raw_status(fd, FAKE_PATIENCE_MS, &id) == ERR_UNAVAILABLE && id == 9, "is refused");
+    REQUIRE(raw_ask(fd, VITAL, CELL__TESTCELL__OP__OP_NEVER, &never.base, 200), "a vital one");
     enum err e = fake_call(fake_door(&f, "", ""), CELL__INSPECT__OP__OP_HEALTH, &health.base,
                            &cell__inspect__health_reply__descriptor, FAKE_PATIENCE_MS, &reply,
                            text);
@@ -417,8 +421,9 @@ static void the_end_finishes_what_is_in_flight(enum end how)
     CHECK(!now->healthy && strcmp(now->state, "draining") == 0 && now->reason[0] != '\0',
           "and says that it drains");
     protobuf_c_message_free_unpacked(reply, NULL);
-    for (uint32_t i = 1; i <= 3; i++) {
-        CHECK(raw_status(fd, FAKE_PATIENCE_MS, &id) == ERR_OK, "in flight: finished");
+    for (uint32_t i = 1; i <= 4; i++) {
+        enum err ended = raw_status(fd, FAKE_PATIENCE_MS, &id);
+        CHECK(ended == (id == VITAL ? ERR_TIMEOUT : ERR_OK), "in flight, or vital: taken to its end: %s", err_name(ended));
     }
     Cell__Gap__ToNucleus *m = fake_hear(f.gap, FAKE_PATIENCE_MS);
     REQUIRE(m != NULL && m->what_case == CELL__GAP__TO_NUCLEUS__WHAT_STOPPED, "Stopped");

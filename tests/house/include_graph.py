@@ -26,9 +26,9 @@ MEETING = re.compile(r"^(main|wire|service|shell)(_\w+)?\.[ch]$")
 # rooms large: these translate too.
 MEETING_ALSO = {
     "gateway/inbound": "takes envelopes of other nodes",
-    "gateway/names": "asks nodosum which nodes have a cell, and vivaldi how far they are",
+    "gateway/names": "asks nodosum and the dht which nodes have a cell, and vivaldi how far they are",
     "gateway/nodes": "asks nodosum where nodes are",
-    "gateway/offers": "tells nodosum what the supervisor says of exported cells",
+    "gateway/offers": "tells nodosum and the dht what the supervisor says of exported cells",
     "gateway/outbound": "puts requests into envelopes for other nodes",
     "issuer/roll": "brings the own node's update to the supervisor",
     "gateway/resolve": "answers who has a cell",

@@ -153,27 +153,29 @@ class Cluster:
         place, path = self.ask("new").split()
         return int(place), path
 
-    def inside(self, namespace, *command, check=True):
-        made = subprocess.run([NSENTER, f"--net={namespace}", *command], capture_output=True, text=True, check=False)
+    def inside(self, namespace, *command, check=True, given=None):
+        made = subprocess.run([NSENTER, f"--net={namespace}", *command], capture_output=True, text=True, check=False, input=given)
         assert made.returncode == 0 or not check, f"{' '.join(command)}: {made.stderr.strip()}"
         return made
 
     def ip(self, *words):
         return self.inside(self.hub, "ip", *words)
 
+    def batch(self, namespace, *lines):
+        """Several commands of ip as one: most of what they take is the start of a process."""
+        return self.inside(namespace, "ip", "-batch", "-", given="\n".join(lines) + "\n")
+
     def add(self, build, manifest, name):
         """One more node, not started yet."""
         node = Member(self, len(self.members), build, manifest, name)
         port, i = f"p{node.index}", node.index + 1
         mac = f"02:ce:11:00:{i >> 8:02x}:{i & 255:02x}"
-        self.ip("link", "add", port, "type", "veth", "peer", "name", "eth0", "address", mac, "netns", node.namespace)
-        self.ip("link", "set", port, "master", "bridge", "up")
+        self.batch(self.hub, f"link add {port} type veth peer name eth0 address {mac} netns {node.namespace}",
+                   f"link set {port} master bridge up")
         self.inside(self.hub, "tc", "qdisc", "add", "dev", port, "clsact")
-        for words in (("addr", "add", f"{node.address}/16", "dev", "eth0"), ("link", "set", "eth0", "up"),
-                      ("route", "add", "224.0.0.0/4", "dev", "eth0")):
-            self.inside(node.namespace, "ip", *words)
-        if os.path.isdir("/proc/sys/net/ipv6"):
-            self.inside(node.namespace, "ip", "addr", "add", f"{node.address6}/64", "dev", "eth0", "nodad")
+        has_six = os.path.isdir("/proc/sys/net/ipv6")
+        self.batch(node.namespace, f"addr add {node.address}/16 dev eth0", "link set eth0 up", "route add 224.0.0.0/4 dev eth0",
+                   *([f"addr add {node.address6}/64 dev eth0 nodad"] if has_six else []))
         self.ask(f"raw {node.place} eth0")
         self.members.append(node)
         return node

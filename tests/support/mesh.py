@@ -31,7 +31,11 @@ class Mesh:
             node = getattr(self, name)
             node.cli("join", "-", "--node-id", name, stdin=token)
             node.up()
-        self.a.wait_until(lambda: len(self.a.cli("members", json=True)["members"]) == len(cells), 10, "all are members")
+        self.meet()
+
+    def meet(self):
+        """Wait until the nodes know each other."""
+        self.a.wait_until(lambda: len(self.a.cli("members", json=True)["members"]) == len(self.names), 10, "all are members")
 
     def at(self, word):
         return f"127.0.0.1:{self.ports[word]}"

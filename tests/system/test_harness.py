@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from support import node as node_module, pb, procs, sp, wait
+from support import build as build_module, node as node_module, pb, procs, sp, wait
 
 NNGCAT = pytest.mark.needs_tool("nngcat")
 
@@ -153,8 +153,8 @@ class FakeBuild:
             f.write("#!/bin/sh\n" + script)
         os.chmod(self.path, 0o755)
 
-    def binary(self, _):
-        return self.path
+    def binary(self, name):
+        return build_module.find().binary(name) if name == "test-keeper" else self.path
 
 
 def test_what_a_command_leaves_running_is_found_and_ended(short_dir):

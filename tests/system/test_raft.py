@@ -1,6 +1,7 @@
 """Three members of a consensus cell on one node: kills, lost disks, rot, snapshots, full disks, a second process."""
 import glob
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -11,6 +12,7 @@ import pytest
 from support import history, pb, procs, sp
 
 PUT, GET, STATUS, MEMBERS, TRANSFER, SNAPSHOT = 300, 301, 314, 315, 319, 320
+LEASE_GRANT, LEASE_INFO = 307, 310
 PEER, LINK, HELLO, JOIN = 340, 341, 342, 343
 OK, NOT_FOUND, DENIED = 1, 5, 6
 CONFIG = {"peers": ["raft.0", "raft.1", "raft.2"], "log_mib": 1, "tail": 1, "segment_mib": 4}
@@ -249,7 +251,7 @@ def lead(node, instance):
 
 def lose_disk(node, instance):
     """And wait until it is a member again, in its old one's place."""
-    old = pb.first(status(node, instance), 2)
+    old = pb.first(node.wait_until(lambda: status(node, instance), 20, "it answers"), 2)
 
     def is_member():
         said = status(node, instance)
@@ -257,6 +259,70 @@ def lose_disk(node, instance):
     stop_and(node, instance, wipe)
     node.wait_until(is_member, 30, "it is a member again, with all entries")
     node.wait_until(lambda: len(members(node)) == 3 and old not in members(node), 30, "the old one is out")
+
+
+def test_a_removed_member_on_its_old_disk_says_so(make_node, tmp_path):
+    """Scenario 10: its disk was lost and replaced, and then somebody puts the old one back. It is told, says so, disturbs
+    nobody, and without that disk comes back as another."""
+    node = three(make_node)
+    for i in range(50):
+        put(node, b"k%d" % i, b"v")
+    lead(node, 0)
+    old = pb.first(status(node, 2), 2)
+    stop_and(node, 2, lambda path: shutil.copytree(path, tmp_path / "old"))
+    lose_disk(node, 2)
+
+    def put_back(path):
+        owner = os.stat(path)
+        wipe(path)
+        for name in os.listdir(tmp_path / "old"):
+            shutil.copy(tmp_path / "old" / name, path)
+            os.chown(os.path.join(path, name), owner.st_uid, owner.st_gid)
+    stop_and(node, 2, put_back)
+    node.wait_log("RAFT-REMOVED ", 20)
+    node.wait_until(lambda: role(node, 2) == "removed" and pb.first(status(node, 2), 2) == old, 10, "it knows")
+    term = pb.first(status(node, leader(node)), 5)
+    assert "removed: the others go on without this member" in node.cli("raft", "status", "--at", "raft.2")
+    health = node.cli("health", "raft.2", status=1)
+    assert "removed: the others go on" in health, health
+    for i in range(20):
+        put(node, b"after%d" % i, b"v")
+    assert pb.first(status(node, leader(node)), 5) == term, "nobody was deposed"
+    stop_and(node, 2, wipe)
+    node.wait_until(lambda: role(node, 2) == "follower" and applied(node, 2) > 50, 30, "it is a member again, and another")
+    assert pb.first(status(node, 2), 2) != old
+
+
+def test_a_lease_keeps_its_time_over_leaders(make_node):
+    """Scenario 50: what is left of it under the next leader is what was left of it, but for a heartbeat."""
+    node = three(make_node)
+    lease = None
+    while lease is None:
+        granted = call(node, leader(node) or 0, LEASE_GRANT, pb.encode([(2, 60000)]))
+        lease = pb.first(pb.decode(granted.body), 2) if granted is not None and granted.status == OK else None
+
+    def remaining(*instances):
+        """(when it was asked, when it was answered, ms that are left), by whichever of these leads"""
+        def ask():
+            leads, asked = next((i for i in instances if role(node, i) == "leader"), None), time.monotonic()
+            reply = call(node, leads, LEASE_INFO, pb.encode([(1, lease), (3, 1)])) if leads is not None else None
+            return (asked, time.monotonic(), pb.first(pb.decode(reply.body), 3)) if reply is not None and reply.status == OK else None
+        return node.wait_until(ask, 20, "somebody leads and says")
+    back = []
+    for _ in range(4):
+        node.wait_until(lambda: len({applied(node, i) for i in range(3)}) == 1 and leader(node) is not None, 30, "all follow")
+        _, _, begin = remaining(0, 1, 2)
+        node.wait_until(lambda b=begin: remaining(0, 1, 2)[2] < b - 450, 10, "time goes by, and no command carries it into the log")
+        leads = leader(node)
+        _, answered, before = remaining(leads)
+        old = node.kill("raft", leads)
+        killed = time.monotonic()
+        asked, _, after = remaining((leads + 1) % 3, (leads + 2) % 3)
+        back.append(round(after - (before - (killed - answered) * 1000)))
+        assert after > before - (asked - answered) * 1000 - 1500, "nobody takes more than went by"
+        node.wait_until(lambda k=leads, o=old: node.pid("raft", k) not in (0, o), 20, "it is restarted")
+    print(f"given back, ms: {back}")
+    assert sum(max(0, ms) for ms in back) < 500, f"given back, ms: {back}"
 
 
 def test_every_disk_is_lost_one_after_the_other(make_node):
@@ -333,6 +399,55 @@ def test_a_member_far_behind_gets_a_snapshot(make_node):
     for i in range(10, 14):
         assert get(node, b"big%d" % (i % 4)) == bytes([i]) * 200000
     wait_level(node)
+
+
+def flip(path, at):
+    """One bit of a file."""
+    with open(path, "r+b") as f:
+        f.seek(at)
+        byte = f.read(1)[0]
+        f.seek(at)
+        f.write(bytes([byte ^ 4]))
+
+
+def snapshots(node, instance, prefix=""):
+    return sorted(glob.glob(os.path.join(directory(node, instance), prefix + "snapshot-" + "?" * 16)))
+
+
+def test_a_rotten_snapshot_is_replaced(make_node):
+    """Scenario 52, of snapshots: a member that finds its own rotten at the start goes on without what it lost, and without a
+    vote, until the others have sent it again; a leader that sent one that is not whole makes another."""
+    node = three(make_node)
+    at, written = 0, 0
+
+    def write_until(is_so):
+        nonlocal at, written
+        while not is_so():
+            at = put(node, b"big%d" % (written % 4), b"%d " % written * 300000, at)
+            written += 1
+            assert written < 100
+
+    def is_cut(instance): # the first segment is gone: only a snapshot has what was in it
+        return not os.path.exists(os.path.join(directory(node, instance), "wal-0000000000000001")) and snapshots(node, instance)
+    write_until(lambda: all(is_cut(i) for i in range(3)))
+    wait_level(node)
+    victim = 2
+    for i in range(2):
+        flip(snapshots(node, i)[-1], 100000)
+    stop_and(node, victim, wipe)
+    node.wait_log("RAFT-SNAPSHOT-ROTS ", 30)
+    wait_level(node)
+    write_until(lambda: is_cut(victim))
+    stop_and(node, victim, lambda path: flip(snapshots(node, victim)[-1], 100000))
+    node.wait_log("RAFT-SNAPSHOT-ROTTEN ", 20)
+    node.wait_log("RAFT-REPAIRED ", 30)
+    assert len(snapshots(node, victim, "damaged-")) == 1, "it is kept for a person"
+    put(node, b"after", b"v")
+    wait_level(node)
+    node.kill("raft", (victim + 1) % 3)
+    node.kill("raft", (victim + 2) % 3)
+    for i in range(written - 4, written):
+        assert get(node, b"big%d" % (i % 4)) == b"%d " % i * 300000
 
 
 def test_a_second_process_and_a_foreign_directory_are_refused(make_node, build, tmp_path):

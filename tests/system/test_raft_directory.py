@@ -138,6 +138,29 @@ def test_a_harmed_directory_is_refused_with_its_word(written, build, tmp_path):
         assert words in said, f"{words}\n{said}"
 
 
+def test_a_rotten_snapshot_of_one_alone_is_refused(build, tmp_path):
+    """Nobody else has what it had: that is said, and nothing is changed."""
+    alone = Alone(build, str(tmp_path))
+
+    def find(name):
+        return glob.glob(alone.state + "/" + name + "-" + "?" * 16)
+    with alone.started() as process:
+        alone.wait_leads(process)
+        with alone.client() as client:
+            for i in range(100):
+                assert client.call(PUT, pb.encode([(1, b"k"), (2, b"%d " % i * 50000)])).status == OK
+                if find("snapshot") and alone.state + "/wal-0000000000000001" not in find("wal"):
+                    break
+    snapshot = find("snapshot")[0]
+    with open(snapshot, "r+b") as f:
+        f.seek(1000)
+        f.write(b"rot")
+    before = sorted(n for n in os.listdir(alone.state) if not n.endswith(".tmp"))
+    for _ in range(2):
+        assert "is damaged, and `peers` names nobody who has it as well: restore a backup" in alone.words()
+        assert sorted(os.listdir(alone.state)) == before, "but for what was half made"
+
+
 CALLS = ("pwrite64", "pwritev", "fdatasync", "fsync", "renameat", "openat")
 
 

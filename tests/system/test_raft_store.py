@@ -36,6 +36,20 @@ def put_many(node, pairs, lease=0):
             ask(client, PUT, [(1, key), (2, value), (3, lease)])
 
 
+# What a part of the command does not look at it does not take, as etcdctl does not.
+STRANGE = [
+    (("get", "a", "--limit", "3"), "--limit means nothing to `cell raft get`, which takes --at and of these: revision stale"),
+    (("put", "a", "1", "--prefix"), "--prefix means nothing to `cell raft put`"),
+    (("del", "a", "--stale"), "--stale means nothing to `cell raft del`"),
+    (("txn", "--then", "put a 1", "--lease", "3"), "--lease means nothing to `cell raft txn`"),
+    (("lease", "list", "--ttl", "3s"), "--ttl means nothing to `cell raft lease`, which takes --at alone"),
+    (("status", "--limit", "3"), "which takes --at alone"),
+    (("backup", "/tmp/never", "--stale"), "--stale means nothing to `cell raft backup`"),
+    (("snapshot", "now"), "usage: cell raft snapshot"),
+    (("frobnicate",), "is nothing that the store does"),
+]
+
+
 def refused(node, *arguments, status=1):
     result = node.command("raft", *arguments)
     assert result.status == status, result
@@ -95,6 +109,10 @@ def test_bad_input_has_clear_answers(node):
     assert node.cli("raft", "get", "empty") == "\n"
     assert "from 0 on" in refused(node, "get", "a", "--revision", "-1", status=2)
     assert "usage: cell raft put" in refused(node, "put", "k", status=2)
+    for arguments, words in STRANGE:
+        assert words in refused(node, *arguments, status=2), arguments
+    assert [p["key"] for p in raft(node, "get", "em", "--prefix", "--limit", "1", "--keys-only")["pairs"]] == ["empty"], "a range by another name"
+    assert raft(node, "get", "empty", "--stale", "--at", "raft.0")["pair"]["value"] == ""
 
 
 def test_a_key_ends_with_its_lease(node):

@@ -80,12 +80,41 @@ PLANTS = {
         ("    if (e == ERR_OK) {\n        *n = *copy;\n    }", "    *n = *copy;")]),
     "waits-for-ever": ("transfer.c", "worlds", "what waited for a session stays", [
         ("        send_now(d, now, peer, packet, size, fx);\n        has_sent = true;", "        has_sent = true;")]),
+    "ids-the-same": ("offload.c", "unit:offload", "all segments have the first one's identification", [
+        ("(uint16_t)(datapath_heads_get16(out + DATAPATH_HEADS_V4_ID) + index)", "datapath_heads_get16(out + DATAPATH_HEADS_V4_ID)")]),
+    "pushes-each": ("offload.c", "unit:offload", "each segment pushes, and ends the stream", [
+        ("    if (index + 1 < s->count) {", "    if (index > s->count) {")]),
+    "ecn-said-often": ("offload.c", "unit:offload", "each segment says that the window was reduced", [
+        ("    if (index > 0) {", "    if (index > s->count) {")]),
+    "sum-of-zero": ("offload.c", "unit:offload", "a UDP checksum that comes to zero is sent as none", [
+        ("        sum = UINT16_MAX; /* zero says", "        sum = 0; /* zero says")]),
+    "heads-past-the-end": ("offload.c", "unit:offload", "a head that is longer than its packet is believed", [
+        (" || s.transport + own >= size ||", " ||")]),
+    "odd-byte": ("checksum.c", "unit:offload", "the last byte of an odd number counts as the lower half", [
+        ("        uint8_t last[2] = {bytes[0], 0};", "        uint8_t last[2] = {0, bytes[0]};")]),
+    "laundered": ("coalesce.c", "unit:coalesce", "a packet with a wrong checksum gets a right one", [
+        ("    n.can_join = n.can_join && sum_holds(&n, packet, size);", "    n.can_join = n.can_join && (sum_holds(&n, packet, size) || n.can_join);")]),
+    "over-gaps": ("coalesce.c", "unit:coalesce", "segments that do not follow each other are joined", [
+        ("(n->is_udp || n->sequence == g->next_sequence)", "(n->is_udp || n->sequence >= g->next_sequence)")]),
+    "longer-last": ("coalesce.c", "unit:coalesce", "a longer packet is joined", [
+        ("n->payload_size <= g->each &&", "n->payload_size > 0 &&")]),
+    "after-the-last": ("coalesce.c", "unit:coalesce", "packets follow a shorter one", [
+        ("    g->is_closed = n->payload_size < g->each || ", "    g->is_closed = ")]),
+    "overtaken": ("coalesce.c", "unit:coalesce", "what cannot be joined goes before what came before it", [
+        ("        return DATAPATH_COALESCE_BLOCKED;\n    }\n    if (!n.can_join) {", "        return DATAPATH_COALESCE_ALONE;\n    }\n    if (!n.can_join) {")]),
+    "other-options": ("coalesce.c", "unit:coalesce", "time stamps are those of the first segment", [
+        ("                                n->head_size - n->transport - (DATAPATH_HEADS_TCP_WINDOW + 4)) == 0);", "                                2) == 0);")]),
+    "first-flags": ("coalesce.c", "unit:coalesce", "the last segment's push is lost", [
+        ("        t[DATAPATH_HEADS_TCP_FLAGS] = g->last_flags;", "        t[DATAPATH_HEADS_TCP_FLAGS] |= g->last_flags & 0x10;")]),
+    "any-echo": ("echo.c", "unit:echo", "an answer to somebody else's question is taken", [
+        ("           memcmp(icmp + HEAD, token, DATAPATH_ECHO_TOKEN) == 0;", "           memcmp(icmp + HEAD, token, 0) == 0;")]),
 }
 
-CORE = ("aead", "agenda", "allowed", "cookie", "core", "effects", "hash", "index", "inner", "limit", "message", "noise",
-        "psk", "random", "replay", "session", "shake", "timers", "transfer", "wait")
+CORE = ("aead", "agenda", "allowed", "checksum", "coalesce", "cookie", "core", "echo", "effects", "hash", "index", "inner",
+        "limit", "message", "noise", "offload", "psk", "random", "replay", "session", "shake", "timers", "transfer", "wait")
+KITS = {"core": "core_kit.c", "coalesce": "packet_kit.c", "offload": "packet_kit.c"} # of unit tests
 UNITS = sorted({p[1].removeprefix("unit:") for p in PLANTS.values() if p[1].startswith("unit:")})
-SOURCES = [*(f"datapath/{c}.c" for c in CORE), "tests/sim/datapath/*.c", "tests/unit/datapath/core_kit.c",
+SOURCES = [*(f"datapath/{c}.c" for c in CORE), "tests/sim/datapath/*.c", "tests/unit/datapath/*_kit.c",
            *(f"tests/unit/datapath/test_{u}.c" for u in UNITS), "tests/sim/world/[!t]*.c",
            *(f"common/base/{b}.c" for b in ("bytes", "err", "name", "rate", "rng"))]
 
@@ -98,8 +127,8 @@ def program(finder, _file, args):
     def belongs(source):
         if os.path.basename(source).startswith("test_"):
             return source == main
-        if unit and unit != "core" and source.endswith("core_kit.c"):
-            return False
+        if unit and source.endswith("_kit.c"):
+            return os.path.basename(source) == KITS.get(unit)
         return os.path.dirname(source) != other
     return belongs, [] if unit else ["--worlds", str(args.worlds)]
 

@@ -75,12 +75,28 @@ PLANTS = {
         ("            if (is_cached || !dht_id_is_nearer(&d->id, key, &d->entry[index].key)) {", "            if (is_cached || key != NULL) {")]),
     "no-rate": ("core.c", "attack:flood", "a flood is read to its end", [
         ("    if (d->tuning.rate != 0 && ", "    if (d->tuning.rate == 1 && ")]),
+    "no-greeting": ("keep.c", "unit:keep", "who starts again waits for what it should hold", [
+        ("        greet(d, who, id);\n", "        (void)greet;\n")]),
+    "lives-stand-still": ("image.c", "unit:image", "what was held lives no shorter for the time nobody ran", [
+        ("wall_s > then_s ? (wall_s - then_s) * S_MS : 0;", "wall_s > then_s ? 0 : 0;")]),
+    "damaged-image": ("image.c", "unit:image", "what is on the disk is believed unread", [
+        ("bytes_get_be32(bytes + size - CRC) != bytes_crc32c(0, bytes, size - CRC)", "bytes_get_be32(bytes + size - CRC) == bytes_get_be32(bytes) + 1")]),
+    "offer-for-ever": ("own.c", "unit:own", "what is not said any more is offered on", [
+        ("if (i->lapse_us != 0 && i->lapse_us <= now_us && i->value_size > 0) {", "if (i->lapse_us > now_us && i->value_size == 0) {")]),
+    "moved-unseen": ("circle.c", "unit:circle", "a member that moved is looked for where it was", [
+        ("        m->is_in = false;\n", "")]),
+    "sent-to-itself": ("packet.c", "unit:packet", "0.0.0.0 is a place", [
+        ("(!is_v4 || memcmp(at->ip + sizeof mapped, nowhere, 4) != 0);", "(!is_v4 || at->port != 0);")]),
     "never-joined": ("core.c", "swarm:steps", "whoever enters looks for nobody", [
         ("        w = dht_wish_begin(d, DHT_WISH_FIND, 0, &d->id);", "        return;"),
         ("        if (d->refreshed[b] != 0 && dht_state_tick(d) - d->refreshed[b] < age) {", "        if (d->refreshed[b] < age + UINT32_MAX / 2) {")]),
 }
 
-SOURCES = ["dht/*.c", "tests/sim/dht/[ds]*.c", "tests/sim/dht/test_dht_*.c", "tests/unit/dht/*.c",
+CORE = ("account", "bytes", "call", "circle", "core", "id", "image", "keep", "order", "own", "packet", "proof", "put", "record", "search",
+        "serve", "store", "table", "token", "wish")
+UNITS = ("circle", "core", "id", "image", "keep", "own", "packet", "store", "table")
+SOURCES = [*(f"dht/{c}.c" for c in CORE), "tests/sim/dht/[ds]*.c", "tests/sim/dht/test_dht_*.c", "tests/unit/dht/kit.c",
+           *(f"tests/unit/dht/test_{u}.c" for u in UNITS),
            *(f"common/base/{b}.c" for b in ("bytes", "err", "name", "rate", "rng"))]
 
 

@@ -285,8 +285,11 @@ void swarm_start(struct swarm *s, uint32_t node)
     if (n->is_hostile) {
         return;
     }
-    n->memory = n->memory != NULL ? n->memory : grown(NULL, dht_core_size(&c));
-    if (dht_core_init(n->memory, &c, s->now_us, &n->core) != ERR_OK) {
+    if (n->memory != NULL) {
+        memset(n->memory, 0, dht_core_size(&c));
+    }
+    n->memory = n->memory != NULL ? n->memory : calloc(1, dht_core_size(&c));
+    if (n->memory == NULL || dht_core_init(n->memory, &c, s->now_us, &n->core) != ERR_OK) {
         abort();
     }
 }

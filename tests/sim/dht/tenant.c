@@ -67,7 +67,7 @@ static void start(struct world *w, uint32_t node, struct tenant_seat *s, const s
     c.tuning.ping_ms = 1000; /* a death is to be seen within a world */
     c.tuning.sync_ms = 5000;
     c.tuning.refresh_ms = 10000;
-    s->memory = malloc(dht_core_size(&c));
+    s->memory = calloc(1, dht_core_size(&c));
     if (s->memory == NULL || dht_core_init(s->memory, &c, ev->now_us, &s->core) != ERR_OK) {
         abort();
     }

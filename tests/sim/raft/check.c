@@ -170,7 +170,7 @@ void check_said(struct world *w, uint32_t node, const struct quorum_seat *s, con
         return; /* it can do nothing against that */
     }
     if (m->kind == RAFT_MESSAGE_PREVOTE_ASK || m->kind == RAFT_MESSAGE_PREVOTE_ANSWER ||
-        m->kind == RAFT_MESSAGE_READ_ASK || m->kind == RAFT_MESSAGE_READ_ANSWER) {
+        m->kind == RAFT_MESSAGE_READ_ASK || m->kind == RAFT_MESSAGE_READ_ANSWER || m->kind == RAFT_MESSAGE_REMOVED) {
         return;
     }
     if (m->term < t->term_most[node]) {
@@ -230,7 +230,7 @@ void check_quorum(struct world *w)
             continue; /* its disk is lost, and nobody has asked for its successor */
         }
         struct raft_view v = raft_core_view(s->core);
-        if (v.term != term || v.commit + 64 < commit || v.leader == 0 || v.is_damaged) {
+        if (v.term != term || v.commit + 64 < commit || v.leader == 0 || v.is_damaged || v.is_removed) {
             world_fail(w, "node %" PRIu32 " is in term %" PRIu64 " at %" PRIu64 ", the leader in %" PRIu64
                        " at %" PRIu64, quorum_of(w, c->member[i].id), v.term, v.commit, term, commit);
         }

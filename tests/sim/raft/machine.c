@@ -221,11 +221,18 @@ bool machine_load(struct world *w, uint32_t node, struct quorum_seat *s, const u
 
 void machine_lead(struct quorum_seat *s, bool leads)
 {
+    uint64_t term_before = 0;
+
     s->machine.lead_index = leads ? raft_core_view(s->core).last : 0;
     s->machine.mark_index = 0;
     if (!leads) {
         raft_lessor_leave(&s->machine.lessor);
+        return;
     }
+    if (s->machine.lead_index > 1 && !raft_core_term_of(s->core, s->machine.lead_index - 1, &term_before)) {
+        abort();
+    }
+    raft_lessor_elect(&s->machine.lessor, s->machine.kv.time_ms, term_before);
 }
 
 uint64_t machine_time_ms(struct quorum_seat *s, uint64_t now_us)
@@ -252,8 +259,9 @@ static void propose_numbers(struct world *w, uint32_t node, struct quorum_seat *
     }
     raft_le_put32(s->proposal, (uint32_t)size);
     s->proposal[4] = RAFT_ENTRY_COMMAND;
-    if (quorum_propose(w, node, s, now_us, 1, RAFT_ENTRY_HEAD + (uint32_t)size, fx, &first, &leader) == ERR_OK &&
-        due->kind == RAFT_COMMAND_CLOCK) {
+    if (quorum_propose(w, node, s, now_us, 1, RAFT_ENTRY_HEAD + (uint32_t)size, fx, &first, &leader) != ERR_OK) {
+        raft_kv_watch_deadline(&s->machine.kv, machine_time_ms(s, now_us)); /* at the next look again */
+    } else if (due->kind == RAFT_COMMAND_CLOCK) {
         s->machine.mark_index = first > s->machine.applied ? first : 0;
     }
 }

@@ -106,6 +106,15 @@ PLANTS = {
         ("    return id == r->self ||\n           (p != NULL &&", "    return p != NULL || id == r->self ||\n           (p != NULL &&")]),
     "not-in-its-own": ("election.c", "12", "one outside its newest configuration does not campaign", [
         ("    if (!votes && r->slots > 1 && raft_config_index(r) > r->commit) {", "    if (false) {")]),
+    "removed-untold": ("vote.c", "10 a removed node on", "who was removed while it was away is told by nobody", [
+        (".is_ok = yes, .round = m->round});\n    raft_member_asked(r, m->from);\n", ".is_ok = yes, .round = m->round});\n")]),
+    "removed-asks-on": ("election.c", "10 a removed node on", "who is told that it is removed campaigns all the same", [
+        ("    if (r->removed_at > raft_config_index(r)) {", "    if (false) {")]),
+    "removed-for-good": ("member.c", "10 a removed node on", "who is added again stays removed", [
+        ("    if (index > r->removed_at && raft_config_find(c, r->self) != RAFT_MEMBERS_MAX) {", "    if (false) {"),
+        ("    } else if (is_member && raft_config_index(r) > r->removed_at) {", "    } else if (false) {")]),
+    "removed-by-the-past": ("member.c", "10 a removed node on", "word of a time before it was added again removes a member", [
+        ("    if (!is_in || index <= raft_config_index(r) || index <= r->removed_at ||", "    if (!is_in ||")]),
     "snapshot-keeps-conflicts": ("snapshot.c", "unit:core", "a log that conflicts with a snapshot is kept", [
         ("    bool goes_on = raft_log_term(&r->log, ev->index) == ev->term;", "    bool goes_on = raft_log_term(&r->log, ev->index) != 0;")]),
     "snapshot-of-old": ("snapshot.c", "unit:core", "a snapshot older than the state replaces it", [
@@ -145,7 +154,11 @@ PLANTS = {
         ("    uint64_t gap_most_us = (uint64_t)RAFT_LESSOR_GAP_MS * 1000;", "    uint64_t gap_most_us = UINT64_MAX;")]),
     "clock-of-its-own": ("lessor.c", ["worlds", "disks:61"], "a new leader's clock is not the cluster's", [
         (".time_us = applied_ms * 1000, .seen_us = now_us", ".time_us = applied_ms * 1000 + now_us % 5000000, .seen_us = now_us")]),
-    "lease-anew-at-failover": ("lessor.c", "disks:45", "the cluster's clock is not in the log while nothing is written", [
+    "clock-unheard": ("lessor.c", "disks:45", "nobody listens when the leader says how late it is", [
+        ("    l->heard_ms = is_later ? time_ms : l->heard_ms;", "    l->heard_ms = 0 * is_later;")]),
+    "clock-of-terms-before": ("lessor.c", "worlds", "what a leader before the last one said counts, though the last one's clock began further back", [
+        ("    uint64_t heard_ms = l->heard_term >= term_before ? l->heard_ms : 0;", "    uint64_t heard_ms = l->heard_ms + 0 * term_before;")]),
+    "lease-anew-at-failover": ("lessor.c", "disks:50 what", "the cluster's clock is not in the log while nothing is written", [
         ("    return l->is_leading && has_any && l->time_us / 1000", "    return l->is_leading && has_any && l->time_us / 100000")]),
     "lease-renewed-in-vain": ("kv_apply.c", "worlds", "an end that was decided before a lease was renewed ends it", [
         ("    if (c->kind == RAFT_COMMAND_LEASE_EXPIRE && lease->stamp != c->stamp) {", "    if (c->kind == RAFT_COMMAND_LEASE_EXPIRE && lease->stamp > c->stamp + 1) {"),

@@ -335,6 +335,10 @@ static void perform(struct world *w, uint32_t node, struct quorum_seat *s, const
         break;
     case RAFT_FX_SEND:
         send(w, node, s, e->message, fx);
+        if (e->message.kind == RAFT_MESSAGE_HEARTBEAT && s->machine.lessor.is_leading) {
+            send(w, node, s, (struct raft_message){.kind = RAFT_MESSAGE_CLOCK, .from = s->id, .to = e->message.to,
+                                                   .term = e->message.term, .round = machine_time_ms(s, now_us)}, fx);
+        }
         break;
     case RAFT_FX_COMMIT:
         s->commit = e->index > s->commit ? e->index : s->commit;
@@ -384,7 +388,11 @@ static void perform(struct world *w, uint32_t node, struct quorum_seat *s, const
         world_say(w, "node %" PRIu32 " is repaired", node);
         break;
     case RAFT_FX_REMOVED:
+        t->removed++;
         world_say(w, "node %" PRIu32 " is removed", node);
+        break;
+    case RAFT_FX_CLOCK:
+        raft_lessor_hear(&s->machine.lessor, e->term, e->context);
         break;
     }
 }
@@ -598,8 +606,9 @@ void quorum_start(struct world *w, uint32_t node, struct quorum_seat *s, const s
     s->id = found.member;
     t->torn += found.verdict == RAFT_WAL_TORN;
     t->damaged += found.verdict == RAFT_WAL_DAMAGED;
-    if (found.verdict == RAFT_WAL_DAMAGED && (node >= 32 || ((t->rotten | t->liars) >> node & 1) == 0)) {
-        world_fail(w, "node %" PRIu32 " takes its log for damaged, and nothing rotted", node);
+    t->rotten_snapshots += found.rotten != 0;
+    if ((found.verdict == RAFT_WAL_DAMAGED || found.rotten != 0) && (node >= 32 || ((t->rotten | t->liars) >> node & 1) == 0)) {
+        world_fail(w, "node %" PRIu32 " takes its log or snapshot for damaged, and nothing rotted", node);
     }
     machine_init(&s->machine);
     if (found.head.index > 0) {

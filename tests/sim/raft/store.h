@@ -92,6 +92,7 @@ struct store_found {
     struct raft_snapshot_head head; /* index 0: there is no snapshot */
     uint8_t *snapshot;         /* owned by the caller: the whole file */
     size_t snapshot_size;
+    uint64_t rotten;           /* index of a newer one that was not whole; 0: none */
 };
 
 /* store_open.c. Read the disk, or make it that of `member`; entries go to the seat's memory. What must be written before

@@ -196,15 +196,21 @@ static void write_piece(struct opening *o, struct raft_wal_piece *p)
     }
 }
 
+/* There were entries up to `index`, and there may have been up to that of a snapshot that is not readable. */
+static void owe(struct opening *o, uint64_t index)
+{
+    index = index > o->found->rotten ? index : o->found->rotten;
+    o->t->ballot.repair_to = index > o->t->ballot.repair_to ? index : o->t->ballot.repair_to;
+}
+
 /* Without what is behind the damage. The ballot first: whatever happens then, the next start knows. */
 static bool cut_damage(struct opening *o, const struct raft_wal_found *found)
 {
     struct store *t = o->t;
-    uint64_t lost = found->later_last > t->wal.last ? found->later_last : t->wal.last + 1;
     struct raft_wal_piece piece;
 
     world_say(o->w, "node %" PRIu32 " finds its log damaged behind %" PRIu64 ": %s", o->node, t->wal.last, found->reason);
-    t->ballot.repair_to = lost > t->ballot.repair_to ? lost : t->ballot.repair_to;
+    owe(o, found->later_last > t->wal.last ? found->later_last : t->wal.last + 1);
     t->ballot.segment = t->wal.segment;
     store_write_ballot(o->w, t, o->fx);
     sync_now(o, store_file(t, store_name(STORE_BALLOT, 0)));
@@ -223,81 +229,121 @@ static bool cut_damage(struct opening *o, const struct raft_wal_found *found)
     return true;
 }
 
+static bool rebase(struct opening *o, uint64_t base, uint64_t base_term)
+{
+    struct raft_wal_piece piece;
+
+    while (o->t->newest < o->t->wal.segment + 1 && !o->w->has_failed) {
+        make_segment(o, o->t->newest + 1);
+    }
+    if (o->w->has_failed || raft_wal_rebase(&o->t->wal, base, base_term, &piece) != ERR_OK) {
+        return refuse(o, "the log does not begin anew");
+    }
+    write_piece(o, &piece);
+    quorum_forget(o->s, base);
+    return true;
+}
+
+/* What is before the log is nowhere. The ballot first: whatever happens then, the next start knows what is owed. */
+static bool forget(struct opening *o)
+{
+    struct store *t = o->t;
+
+    owe(o, t->wal.last);
+    store_write_ballot(o->w, t, o->fx);
+    sync_now(o, store_file(t, store_name(STORE_BALLOT, 0)));
+    return rebase(o, 0, 0);
+}
+
+static bool mend(struct opening *o, const struct raft_wal_found *found)
+{
+    static const uint8_t zeros[1 << 17];
+    uint32_t file = store_file(o->t, store_name(STORE_SEGMENT, found->segment));
+
+    switch (found->verdict) {
+    case RAFT_WAL_CLEAN:
+        return true;
+    case RAFT_WAL_TORN:
+        write_now(o, file, found->void_from, zeros, found->void_to - found->void_from);
+        sync_now(o, file);
+        return true;
+    case RAFT_WAL_DAMAGED:
+        return cut_damage(o, found);
+    }
+    return false;
+}
+
 static bool recover_log(struct opening *o, bool heal)
 {
     static uint8_t scratch[RAFT_FRAME_MAX];
     struct store *t = o->t;
     struct raft_wal_found found;
-    static const uint8_t zeros[1 << 17];
 
     raft_wal_init(&t->wal, &t->owner, t->segment_size);
     raft_wal_recover(&t->wal, &(struct raft_wal_reader){.context = o, .read = read_segment, .take = take_frame, .scratch = scratch,
                                                         .oldest = t->oldest, .newest = t->newest}, &found);
     o->found->verdict = found.verdict;
-    if (found.verdict != RAFT_WAL_DAMAGED && t->wal.base > o->found->head.index) {
+    if (t->wal.base > o->found->head.index && o->found->rotten == 0 && t->ballot.repair_to == 0) {
         return refuse(o, "the log begins behind the snapshot");
     }
     confirm(o, &found, heal);
-    switch (found.verdict) {
-    case RAFT_WAL_CLEAN:
-        return true;
-    case RAFT_WAL_TORN:
-        write_now(o, store_file(t, store_name(STORE_SEGMENT, found.segment)), found.void_from, zeros,
-                  found.void_to - found.void_from);
-        sync_now(o, store_file(t, store_name(STORE_SEGMENT, found.segment)));
-        return true;
-    case RAFT_WAL_DAMAGED:
-        return cut_damage(o, &found);
-    }
-    return false;
+    return mend(o, &found) && (t->wal.base <= o->found->head.index || forget(o));
 }
 
 /* ---- snapshots ------------------------------------------------------------------------------------------------- */
 
-/* The newest one; it is read later, chunk by chunk, by whoever takes it. */
-static bool find_snapshot(struct opening *o)
+/* The newest one that is whole; and of a newer one that is not the index. */
+static void find_snapshot(struct opening *o)
 {
-    struct raft_snapshot_form form;
-    uint32_t head_size;
+    static struct raft_snapshot_head head;
 
     for (uint32_t i = 0; i < DISK_FILES; i++) {
         uint64_t index = o->t->name[i] - store_name(STORE_SNAPSHOT, 0);
         if (o->t->name[i] <= store_name(STORE_SNAPSHOT, 0) || index <= o->found->head.index) {
             continue;
         }
-        free(o->found->snapshot);
-        o->found->snapshot_size = disk_size(&o->w->node[o->node].disk, i);
-        o->found->snapshot = must(malloc(o->found->snapshot_size + 1));
-        (void)read_at(o, i, 0, o->found->snapshot, o->found->snapshot_size);
-        if (raft_snapshot_form_read(&form, o->found->snapshot, o->found->snapshot_size, &o->found->head, &head_size) != ERR_OK ||
-            o->found->head.index != index) {
-            return refuse(o, "a snapshot is not whole");
+        size_t size = disk_size(&o->w->node[o->node].disk, i);
+        uint8_t *bytes = must(malloc(size + 1));
+        (void)read_at(o, i, 0, bytes, size);
+        if (machine_is_whole(bytes, size, &head) && head.index == index) {
+            free(o->found->snapshot);
+            o->found->snapshot = bytes;
+            o->found->snapshot_size = size;
+            o->found->head = head;
+        } else {
+            o->found->rotten = index > o->found->rotten ? index : o->found->rotten;
+            free(bytes);
         }
     }
-    return true;
+    o->found->rotten = o->found->rotten > o->found->head.index ? o->found->rotten : 0;
+}
+
+/* Out of the way, when the log is mended. */
+static void put_aside(struct opening *o)
+{
+    if (o->found->rotten == 0) {
+        return;
+    }
+    world_say(o->w, "node %" PRIu32 " puts a rotten snapshot of %" PRIu64 " aside", o->node, o->found->rotten);
+    for (uint32_t i = 0; i < DISK_FILES; i++) {
+        if (o->t->name[i] > store_name(STORE_SNAPSHOT, o->found->head.index)) {
+            store_set_name(o->w, o->t, o->fx, i, 0);
+        }
+    }
+    sync_now(o, DISK_NAMES);
 }
 
 /* A snapshot that the log does not reach, or that another leader's log went past: the log begins behind it. */
 static bool match_snapshot(struct opening *o)
 {
     const struct raft_snapshot_head *h = &o->found->head;
-    struct store *t = o->t;
     const struct quorum_item *item = quorum_item(o->s, h->index);
-    uint64_t term = item != NULL ? item->term : t->wal.base_term;
-    struct raft_wal_piece piece;
+    uint64_t term = item != NULL ? item->term : o->t->wal.base_term;
 
-    if (h->index == 0 || (h->index <= t->wal.last && h->index >= t->wal.base && term == h->term)) {
+    if (h->index == 0 || (h->index <= o->t->wal.last && h->index >= o->t->wal.base && term == h->term)) {
         return true;
     }
-    while (t->newest < t->wal.segment + 1) {
-        make_segment(o, t->newest + 1);
-    }
-    if (raft_wal_rebase(&t->wal, h->index, h->term, &piece) != ERR_OK) {
-        return refuse(o, "the log does not begin behind the snapshot");
-    }
-    write_piece(o, &piece);
-    quorum_forget(o->s, h->index);
-    return true;
+    return rebase(o, h->index, h->term);
 }
 
 /* ---- all of it -------------------------------------------------------------------------------------------------- */
@@ -331,5 +377,10 @@ bool store_open(struct world *w, uint32_t node, struct quorum_seat *s, uint64_t 
     if (e != ERR_OK) {
         return refuse(&o, "what was voted last is not readable");
     }
-    return find_snapshot(&o) && look_at_segments(&o) && recover_log(&o, heal) && match_snapshot(&o);
+    find_snapshot(&o);
+    if (!look_at_segments(&o) || !recover_log(&o, heal)) {
+        return false;
+    }
+    put_aside(&o);
+    return match_snapshot(&o);
 }

@@ -150,13 +150,26 @@ static struct raft_event make_change(const struct world *w, struct quorum_seat *
     return (struct raft_event){.kind = RAFT_EV_CHANGE, .config = c};
 }
 
-/* One bit of the log, or of a copy of the vote, while the other copies are good. */
+/* The newest snapshot's file; DISK_FILES: there is none. */
+static uint32_t snapshot_file(const struct store *t)
+{
+    uint32_t file = DISK_FILES;
+
+    for (uint32_t i = 0; i < DISK_FILES; i++) {
+        bool is_one = t->name[i] > store_name(STORE_SNAPSHOT, 0);
+        file = is_one && (file == DISK_FILES || t->name[i] > t->name[file]) ? i : file;
+    }
+    return file;
+}
+
+/* One bit of the log, of a snapshot, or of a copy of the vote, while the other copies are good. */
 static void rot(struct world *w, uint32_t node, struct quorum_seat *s, uint64_t argument)
 {
     struct disk *d = &w->node[node].disk;
-    bool is_vote = argument % 8 == 0;
+    bool is_vote = argument % 8 == 0, is_snapshot = argument % 8 == 1 || argument % 8 == 2;
     uint64_t segment = s->store.oldest + argument / 8 % (s->store.wal.segment - s->store.oldest + 1);
-    uint32_t file = store_file(&s->store, is_vote ? store_name(STORE_BALLOT, 0) : store_name(STORE_SEGMENT, segment));
+    uint32_t file = is_snapshot ? snapshot_file(&s->store)
+                                : store_file(&s->store, is_vote ? store_name(STORE_BALLOT, 0) : store_name(STORE_SEGMENT, segment));
     static struct raft_ballot b;
     bool heal = true;
 
@@ -167,12 +180,13 @@ static void rot(struct world *w, uint32_t node, struct quorum_seat *s, uint64_t 
         return;
     }
     /* Mostly where something was written. */
-    uint64_t size = !is_vote && segment == s->store.wal.segment && argument % 4 != 0 ? s->store.wal.at : d->file[file].kept_size;
+    bool is_log = !is_vote && !is_snapshot;
+    uint64_t size = is_log && segment == s->store.wal.segment && argument % 4 != 0 ? s->store.wal.at : d->file[file].kept_size;
     uint64_t bit = argument / 64 % (8 * size);
     d->file[file].kept[bit / 8] ^= (uint8_t)(1u << bit % 8);
     d->file[file].seen[bit / 8] ^= (uint8_t)(1u << bit % 8);
     d->rotten++;
-    world_say(w, "node %" PRIu32 ": a bit of %s flips", node, is_vote ? "the vote" : "the log");
+    world_say(w, "node %" PRIu32 ": a bit of %s flips", node, is_vote ? "the vote" : is_snapshot ? "a snapshot" : "the log");
 }
 
 /* The disk with all that was on it may go when the others can do without it: all members are there, and none is on its way
@@ -218,6 +232,9 @@ static bool order_of_client(struct world *w, uint32_t node, struct quorum_seat *
         client_holds(w, node, s, argument, now_us, fx);
     } else if (what == QUORUM_ROT) {
         rot(w, node, s, argument * UINT64_C(0x9e3779b97f4a7c15) >> 20);
+        if (argument % 4 == 0) {
+            world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_DIE}, NULL, 0); /* a start looks at all of it */
+        }
     } else if (what == QUORUM_WIPE && may_wipe(w, s)) {
         quorum_truth(w)->loses_disk[node] = true;
         world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_DIE}, NULL, 0);
@@ -297,7 +314,10 @@ static void packet(struct world *w, uint32_t node, struct quorum_seat *s, const 
     enum err e = raft_packet_read(ev->bytes, ev->size, QUORUM_CLUSTER, s->id, &m);
 
     if (e == ERR_NOT_FOUND && quorum_truth(w)->incarnation[node] > 0) {
-        return; /* for the member that had this node's last disk */
+        /* For the member that had this node's last disk. */
+        (void)quorum_feed(w, node, s, ev->now_us, &(struct raft_event){.kind = RAFT_EV_STRANGER, .peer = quorum_id(w, ev->from)}, fx,
+                          &leader);
+        return;
     }
     /* What could not be kept is as good as lost on the way: it comes again (raft/peers.c). */
     if (e == ERR_OK && m.kind == RAFT_MESSAGE_APPEND && m.run.count > 0 && !store_has_room(&s->store, m.run.size)) {

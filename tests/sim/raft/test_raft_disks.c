@@ -5,7 +5,7 @@
 
 #include "tests/sim/raft/scene.h"
 
-enum { V = RAFT_VOTER, P = RAFT_LEARNER | RAFT_PROMOTE, TAIL = 5, REPEATS = 25, LIES = 8 };
+enum { V = RAFT_VOTER, P = RAFT_LEARNER | RAFT_PROMOTE, TAIL = 5, REPEATS = 25, LIES = 8, HEARTBEAT_MS = 40, WAY_MS = 5 };
 
 static uint32_t other(const struct world *w, uint32_t leader, uint32_t k)
 {
@@ -325,7 +325,38 @@ static void lease_survives_a_failover(struct world *w)
         CLAIM(w, remaining_ms(w, scene_leader(w)) == UINT64_MAX); /* it ends under the next one */
     }
     world_say(w, "a lease got %" PRIu64 " ms back", worst_ms);
-    CLAIM(w, worst_ms <= RAFT_LESSOR_MARK_MS + RAFT_LESSOR_TICK_MS);
+    CLAIM(w, worst_ms <= HEARTBEAT_MS + WAY_MS); /* what went by since he last told anybody */
+}
+
+/* Then nobody remembers what was heard: the log alone says how late it was. */
+static void lease_survives_the_loss_of_all(struct world *w)
+{
+    uint64_t worst_ms = 0;
+
+    for (uint32_t i = 0; i < REPEATS / 2; i++) {
+        uint32_t leader = scene_wait_leader(w, 3 * SCENE_SECOND);
+        CLAIM(w, leader != SCENE_NOBODY);
+        if (grant(w, leader) < 1500) {
+            scene_run(w, 4 * SCENE_SECOND);
+            continue;
+        }
+        scene_run(w, 800 * SCENE_MS + i * 40 * SCENE_MS);
+        uint64_t before_ms = remaining_ms(w, leader);
+        for (uint32_t n = 0; n < 3; n++) {
+            scene_crash(w, n);
+        }
+        for (uint32_t n = 0; n < 3; n++) {
+            scene_start(w, n);
+        }
+        uint32_t next = scene_wait_leader(w, SCENE_SECOND);
+        CLAIM(w, next != SCENE_NOBODY);
+        uint64_t after_ms = remaining_ms(w, next);
+        CLAIM(w, after_ms != UINT64_MAX && after_ms + 150 >= before_ms);
+        worst_ms = after_ms > before_ms + worst_ms ? after_ms - before_ms : worst_ms;
+        scene_run(w, 4 * SCENE_SECOND);
+    }
+    world_say(w, "a lease got %" PRIu64 " ms back", worst_ms);
+    CLAIM(w, worst_ms > 0 && worst_ms <= RAFT_LESSOR_MARK_MS + RAFT_LESSOR_TICK_MS + WAY_MS);
 }
 
 /* check_answer looks whether it ends before its time. */
@@ -423,6 +454,73 @@ static void last_batch_that_rots_is_damage(struct world *w)
         scene_run(w, SCENE_SECOND);
         CLAIM(w, !scene_view(w, node).is_damaged && scene_agree(w, 7));
     }
+}
+
+/* A bit of its newest snapshot, which is all that it has of the state, flips. */
+static void rot_snapshot(struct world *w, uint32_t node, uint32_t bit)
+{
+    const struct quorum_seat *s = quorum_seat(w, node);
+    uint32_t file = store_file(&s->store, store_name(STORE_SNAPSHOT, s->snapshot_index));
+    struct disk_file *f = &w->node[node].disk.file[file < DISK_FILES ? file : 0];
+
+    CLAIM(w, file < DISK_FILES && f->kept_size > 0);
+    bit %= 8 * (uint32_t)f->kept_size;
+    f->kept[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    f->seen[bit / 8] ^= (uint8_t)(1u << bit % 8);
+}
+
+/* Write and make snapshots until its log begins behind one: else the log alone has all of it. */
+static bool fill_until_cut(struct world *w, uint32_t leader, uint32_t node)
+{
+    bool is_done = true;
+
+    for (int i = 0; i < 80 && is_done && (i < 3 || quorum_seat(w, node)->store.oldest == 1); i++) {
+        is_done = write_some(w, leader, 12);
+        scene_run(w, SCENE_ELECTION);
+        scene_order(w, node, QUORUM_SNAPSHOT, 0);
+        scene_run(w, 30 * SCENE_MS);
+    }
+    return is_done && quorum_seat(w, node)->store.oldest > 1;
+}
+
+/* It has lost what it acknowledged: no vote, and nothing that it says counts for what it had, until a leader has sent all of
+ * it again. The other two can do without its vote, one of them alone cannot. */
+static void rotten_snapshot_is_sent_again(struct world *w)
+{
+    for (uint32_t i = 0; i < REPEATS / 2; i++) {
+        uint32_t leader = scene_wait_leader(w, 3 * SCENE_SECOND), node = other(w, leader, 1 + i % 2), third = other(w, leader, 2 - i % 2);
+        CLAIM(w, leader != SCENE_NOBODY && write_some(w, leader, 12));
+        CLAIM(w, fill_until_cut(w, leader, node));
+        if (i % 3 == 0) {
+            scene_order(w, leader, QUORUM_SNAPSHOT, 0); /* else the log itself brings all of it */
+        }
+        scene_run(w, 30 * SCENE_MS);
+        uint64_t last = scene_view(w, node).stored;
+        quorum_truth(w)->rotten = 1u << node;
+        rot_snapshot(w, node, i * 7919);
+        uint32_t cut = scene_cut(w, third, false, false);
+        CLAIM(w, write_some(w, leader, 1)); /* committed by the two alone, on the word of the one that rots */
+        last = scene_view(w, node).stored > last ? scene_view(w, node).stored : last;
+        scene_crash(w, node);
+        scene_crash(w, leader);
+        net_heal(&w->net, cut);
+        scene_start(w, node);
+        if (scene_view(w, node).is_damaged) { /* else the power left an older one, which had been removed, or the log has all */
+            CLAIM(w, scene_view(w, node).last < last && quorum_seat(w, node)->store.ballot.repair_to >= last);
+            scene_run(w, 2 * SCENE_SECOND);
+            CLAIM(w, scene_leader(w) == SCENE_NOBODY); /* the third has not all that is committed */
+            if (i % 4 == 1) {
+                scene_crash(w, node); /* and a restart changes nothing of that */
+                scene_start(w, node);
+                CLAIM(w, scene_view(w, node).is_damaged);
+            }
+        }
+        scene_start(w, leader);
+        CLAIM(w, scene_wait_leader(w, 3 * SCENE_SECOND) != SCENE_NOBODY && write_some(w, scene_leader(w), 2));
+        scene_run(w, 2 * SCENE_SECOND);
+        CLAIM(w, scene_agree(w, 7) && !scene_view(w, node).is_damaged);
+    }
+    CLAIM(w, quorum_truth(w)->rotten_snapshots >= REPEATS / 2 && quorum_truth(w)->repaired >= REPEATS / 5);
 }
 
 static void failed_sync_ends_the_process(struct world *w)
@@ -564,9 +662,11 @@ static const struct scene scenes[] = {
     {"44, 46 a request that is sent again is done once", retried_request_is_done_once, 3, 0, tune_tail},
     {"49 a watch misses and repeats nothing", watch_misses_and_repeats_nothing, 3, 0, tune_small},
     {"45, 50 what is left of a lease survives a failover", lease_survives_a_failover, 3, 0, NULL},
+    {"50 what is left of a lease survives the loss of all", lease_survives_the_loss_of_all, 3, 0, NULL},
     {"50 a leader that was stopped ends no lease early", paused_leader_ends_no_lease_early, 3, 0, NULL},
     {"52 a rotten log is repaired, and has no vote before", rotten_log_is_repaired, 3, 0, tune_small},
     {"52 the last batch rots: that is no tear", last_batch_that_rots_is_damage, 3, 0, tune_small},
+    {"52 a rotten snapshot is sent again, and there is no vote before", rotten_snapshot_is_sent_again, 3, 0, tune_small},
     {"53 a failed sync ends the process and loses nothing", failed_sync_ends_the_process, 3, 0, tune_small},
     {"54 a full disk is survived", full_disk_is_survived, 3, 0, tune_small},
     {"56 a disk that lies loses nothing of the others'", liar_loses_nothing_of_the_others, 3, 0, NULL},

@@ -199,6 +199,58 @@ static void removed_node_disturbs_nobody(struct world *w)
     net_heal(&w->net, cut);
     scene_run(w, 5 * SCENE_SECOND);
     CLAIM(w, scene_leader(w) == leader && scene_view(w, leader).term == term && scene_write(w, leader));
+    CLAIM(w, scene_view(w, gone).is_removed);
+}
+
+static uint32_t asked_by, asks;
+
+static void count_asks(struct world *w, uint32_t node, const struct raft_message *m)
+{
+    (void)w;
+    asks += node == asked_by && (m->kind == RAFT_MESSAGE_PREVOTE_ASK || m->kind == RAFT_MESSAGE_VOTE_ASK);
+}
+
+/* It comes back on its old disk, on which it is a member: it is told by those who took it out, and asks no more; what it
+ * hears of a time before it was added again changes nothing then. */
+static void removed_node_is_told_and_may_come_back(struct world *w)
+{
+    for (uint32_t life = 0; life < 4; life++) {
+        uint32_t leader = scene_wait_leader(w, 3 * SCENE_SECOND), gone = other(w, leader, 1 + life % 2);
+        uint8_t flags[3] = {V, V, V};
+        CLAIM(w, leader != SCENE_NOBODY && scene_write(w, leader));
+        scene_crash(w, gone);
+        flags[gone] = 0;
+        CLAIM(w, scene_change(w, leader, flags, 3) == ERR_OK);
+        scene_run(w, SCENE_SECOND);
+        CLAIM(w, scene_view(w, leader).config->count == 2 && scene_view(w, leader).commit == scene_view(w, leader).last);
+        if (life == 1) {
+            scene_crash(w, leader); /* also those who were not there when it was decided can say so */
+            scene_start(w, leader);
+            leader = scene_wait_leader(w, SCENE_SECOND);
+            CLAIM(w, leader != SCENE_NOBODY);
+        }
+        scene_start(w, gone);
+        scene_run(w, 2 * SCENE_SECOND);
+        CLAIM(w, scene_view(w, gone).is_removed && scene_view(w, gone).role == RAFT_FOLLOWER);
+        asked_by = gone;
+        asks = 0;
+        quorum_truth(w)->sent = count_asks;
+        scene_run(w, 5 * SCENE_SECOND);
+        CLAIM(w, asks == 0 && scene_view(w, gone).is_removed);
+        uint64_t index = scene_view(w, leader).config_index;
+        flags[gone] = RAFT_LEARNER | RAFT_PROMOTE;
+        CLAIM(w, scene_change(w, leader, flags, 3) == ERR_OK);
+        scene_run(w, 2 * SCENE_SECOND);
+        CLAIM(w, !scene_view(w, gone).is_removed && raft_config_votes(scene_view(w, gone).config, quorum_id(w, gone)));
+        const struct raft_message late = {.kind = RAFT_MESSAGE_REMOVED, .from = quorum_id(w, leader), .to = quorum_id(w, gone),
+                                          .term = 1, .index = index};
+        CLAIM(w, scene_event(w, gone, (struct raft_event){.kind = RAFT_EV_MESSAGE, .message = &late}) == ERR_OK);
+        CLAIM(w, !scene_view(w, gone).is_removed);
+        scene_crash(w, leader); /* it campaigns and votes like anybody */
+        CLAIM(w, scene_wait_leader(w, 3 * SCENE_SECOND) != SCENE_NOBODY);
+        scene_start(w, leader);
+        scene_run(w, SCENE_SECOND);
+    }
 }
 
 /* Nobody else gets the configuration in which there is only one. */
@@ -488,6 +540,7 @@ static const struct scene scenes[] = {
     {"9 a leader that hears nobody", leader_that_hears_nobody, 3, 0, NULL},
     {"9 a leader that nobody hears", leader_that_nobody_hears, 3, 0, NULL},
     {"10 a removed node disturbs nobody", removed_node_disturbs_nobody, 3, 0, NULL},
+    {"10 a removed node on its old disk is told, and may come back", removed_node_is_told_and_may_come_back, 3, 0, NULL},
     {"12 one outside its configuration leads to the end", one_outside_its_configuration_leads_to_the_end, 2, 0, NULL},
     {"13 old and doubled messages change nothing", old_and_doubled_messages_change_nothing, 3, 0, NULL},
     {"14 a long divergence is repaired in five round trips", long_divergence_is_repaired_soon, 5, 0, NULL},

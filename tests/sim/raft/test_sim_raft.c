@@ -64,6 +64,7 @@ static void draw(struct world *w)
     t->tuning.election_us = most(200 * MS, DELAYS * delay_us);
     t->tuning.heartbeat_us = t->tuning.election_us / 5;
     t->tuning.tail = dice_between(&w->dice, DICE_SHAPE, 0, 20);
+    t->tuning.kept_bytes = t->tuning.tail % 2 * 2000; /* some entries more, for who lags */
     t->tuning.uncommitted_bytes = dice_below(&w->dice, DICE_SHAPE, 4) == 0 ? 2000 : 1 << 20;
     t->tuning.has_lease = dice_below(&w->dice, DICE_SHAPE, 4) == 0;
     t->is_stream = dice_below(&w->dice, DICE_SHAPE, 2) == 0;
@@ -93,9 +94,10 @@ static void plan_disks(struct world *w)
     for (uint64_t i = 0; special == ROT && i < rots; i++) {
         uint32_t node = (uint32_t)dice_below(&w->dice, DICE_ORDER, w->set.nodes);
         uint64_t at_us = dice_below(&w->dice, DICE_ORDER, w->set.calm_us);
-        if ((t->rotten >> node & 1) != 0) {
-            world_order(w, 0, node, at_us, QUORUM_ROT | dice_below(&w->dice, DICE_ORDER, UINT32_MAX) << QUORUM_SHIFT);
+        while ((t->rotten >> node & 1) == 0) {
+            node = (node + 1) % w->set.nodes;
         }
+        world_order(w, 0, node, at_us, QUORUM_ROT | dice_below(&w->dice, DICE_ORDER, UINT32_MAX) << QUORUM_SHIFT);
     }
     for (uint64_t i = 0; special == WIPE && i < wipes; i++) {
         plan_one(w, w->set.calm_us, QUORUM_WIPE);
@@ -175,6 +177,7 @@ static void add(const struct world *w)
     sum.elections += t->elections;
     sum.torn += t->torn;
     sum.damaged += t->damaged;
+    sum.rotten_snapshots += t->rotten_snapshots;
     sum.repaired += t->repaired;
     sum.wiped += t->wiped;
     sum.rebased += t->rebased;
@@ -200,7 +203,7 @@ static bool end(bool is_whole)
         {"entries agreed on", sum.proposals, 20000}, {"elections", sum.elections, 150}, {"reads", sum.read_ready, 1500},
         {"configurations", sum.changes, 200}, {"handovers", sum.transfers, 30}, {"snapshots", sum.snapshots, 500},
         {"installed", sum.installs, 10}, {"found lost", sum.sum.resent, 10}, {"refused", sum.sum.refused, 500},
-        {"torn logs", sum.torn, 1}, {"damaged", sum.damaged, 1}, {"repaired", sum.repaired, 1}, {"disks lost", sum.wiped, 3},
+        {"torn logs", sum.torn, 1}, {"damaged", sum.damaged, 1}, {"rotten snapshots", sum.rotten_snapshots, 1}, {"repaired", sum.repaired, 1}, {"disks lost", sum.wiped, 3},
         {"new beginnings", sum.rebased, 20}, {"requests of clients", sum.clients.done, 300}, {"unknown", sum.clients.unknown, 5},
         {"answered again", sum.clients.repeats, 3}, {"events watched", sum.clients.watched, 300}, {"compacted away", sum.clients.compacted, 30},
         {"leases", sum.clients.granted, 30}, {"renewed", sum.clients.renewed, 20}, {"ended", sum.clients.ended, 30},

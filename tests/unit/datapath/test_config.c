@@ -13,7 +13,7 @@ static const struct {
     const char *why;
 } rows[] = {
     {"key: /k", NULL, "a key is enough"},
-    {"interface: cell0", "key", "without one"},
+    {"interface: cell0", NULL, "the state directory has one"},
     {"key: k", "key", "no absolute path"},
     {"key: /k\ninterface: abcdefghijklmno", NULL, "15 characters"},
     {"key: /k\ninterface: abcdefghijklmnop", "interface", "16"},
@@ -34,6 +34,9 @@ static const struct {
     {"key: /k\naddress: [10.9.0.1/33]", "address", "too many bits"},
     {"key: /k\naead: openssl", NULL, "a library"},
     {"key: /k\naead: own", "aead", "another"},
+    {"key: /k\noffload: auto", NULL, "what there is"},
+    {"key: /k\noffload: \"off\"", NULL, "nothing of it"},
+    {"key: /k\noffload: tso", "offload", "a part of it"},
     {"key: /k\ncontrol: x", "control", "no absolute path"},
     {"key: /k\nsecret: x", "secret", "no absolute path"},
     {"key: /k\ncolour: red", "colour", "an unknown field"},
@@ -52,7 +55,7 @@ int main(void)
 {
     REQUIRE(sodium_init() >= 0, "libsodium");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct datapath_settings s = {.mtu = 0};
+        struct datapath_settings s = {.listed = 0};
         char why[CONF_WHY_SIZE] = "";
         enum err e = datapath_config_read(rows[i].text, &s, why);
         CHECK((e == ERR_OK) == (rows[i].field == NULL), "row %zu: %s: %s", i, rows[i].why, why);
@@ -64,9 +67,9 @@ int main(void)
     char why[CONF_WHY_SIZE];
     REQUIRE(datapath_config_read("key: /k\naddress: [10.9.0.1/24]\npeers: [{key: " KEY ", endpoint: 1.2.3.4:5, allowed: "
                                  "[10.9.0.2], keepalive: 25}]", &s, why) == ERR_OK, "%s", why);
-    CHECK(s.mtu == DATAPATH_CONFIG_MTU && s.peers_max == DATAPATH_CONFIG_PEERS && s.listen.port == DATAPATH_CONFIG_PORT &&
-              strcmp(s.interface, "cell0") == 0, "the defaults");
-    CHECK(s.addresses == 1 && s.address[0].ip[3] == 1 && s.address[0].bits == 24, "an address keeps its host");
+    CHECK(s.tun.mtu == DATAPATH_CONFIG_MTU && s.peers_max == DATAPATH_CONFIG_PEERS && s.listen.port == DATAPATH_CONFIG_PORT &&
+              strcmp(s.tun.name, "cell0") == 0, "the defaults");
+    CHECK(s.tun.address_count == 1 && s.tun.address[0].ip[3] == 1 && s.tun.address[0].bits == 24, "an address keeps its host");
     CHECK(s.listed == 1 && s.peer[0].peer.persist_ms == 25000 && s.peer[0].peer.endpoint.port == 5 &&
               s.peer[0].prefixes == 1 && s.peer[0].prefix[0].bits == 32, "and the peer");
     datapath_config_free(&s);

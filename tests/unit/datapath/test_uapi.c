@@ -123,6 +123,37 @@ static void rows_hold(void)
     free(u.core);
 }
 
+static bool is_b(void *who, const uint8_t public[DATAPATH_NOISE_KEY])
+{
+    uint8_t key[32];
+
+    return bytes_from_hex(KEY_B, key, 32) && memcmp(key, public, 32) == 0;
+}
+
+/* What a file keeps is a request that makes the same peers in another core, but for those of the configuration. */
+static void recalled_peers_are_the_same(void)
+{
+    struct datapath_uapi u = make(), other = make();
+    char file[ROOM], all[ROOM];
+    uint8_t key[32];
+    uint32_t peer;
+
+    (void)ask(&u, "set=1\npublic_key=" KEY_A "\nendpoint=192.0.2.1:51820\nallowed_ip=10.0.0.1/32\nallowed_ip=fd00::/8\n"
+                  "preshared_key=" KEY_B "\npersistent_keepalive_interval=25\npublic_key=" KEY_B "\n\n");
+    said_size = 0;
+    datapath_uapi_recall(&u, is_b, NULL);
+    memcpy(file, said, said_size + 1);
+    CHECK(strstr(file, KEY_A) != NULL && strstr(file, "public_key=" KEY_B) == NULL, "%s", file);
+    CHECK(strcmp(ask(&other, file), "errno=0\n\n") == 0 && datapath_uapi_is_done(said, said_size), "it is taken: %s", said);
+    memcpy(all, ask(&other, "get=1\n\n"), ROOM);
+    REQUIRE(bytes_from_hex(KEY_B, key, 32) && datapath_core_find(u.core, key, &peer), "b");
+    datapath_core_remove(u.core, peer);
+    CHECK(strcmp(all, ask(&u, "get=1\n\n")) == 0, "both say the same: %s and %s", all, said);
+    CHECK(!datapath_uapi_is_done("errno=-5\n\n", 10) && !datapath_uapi_is_done("0\n\n", 3), "what failed is not done");
+    free(u.core);
+    free(other.core);
+}
+
 static void texts_hold(void)
 {
     static const char *const places[] = {"192.0.2.1:51820", "[2001:db8::1]:1", "[fe80::1%2]:65535"};
@@ -167,6 +198,7 @@ int main(void)
 {
     REQUIRE(sodium_init() >= 0, "libsodium");
     rows_hold();
+    recalled_peers_are_the_same();
     texts_hold();
     return CHECK_RESULT();
 }

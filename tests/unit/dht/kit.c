@@ -55,7 +55,7 @@ struct dht_config kit_config(void)
 void kit_open_as(struct kit *k, const struct dht_config *c)
 {
     k->now_us = KIT_START_US;
-    k->memory = malloc(dht_core_size(c));
+    k->memory = calloc(1, dht_core_size(c));
     REQUIRE(k->memory != NULL && dht_core_init(k->memory, c, k->now_us, &k->d) == ERR_OK, "a core");
 }
 
@@ -64,6 +64,7 @@ void kit_open(struct kit *k, uint32_t members)
     struct dht_config c = kit_config();
 
     kit_open_as(k, &c);
+    k->d->born_us = 0; /* not new any more: it compares with nobody of its own accord */
     for (uint32_t i = 0; i < members; i++) {
         struct dht_contact who = kit_contact(i);
         dht_core_member(k->d, k->now_us, &who, DHT_MEMBER_HERE, &k->fx);

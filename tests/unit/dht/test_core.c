@@ -388,7 +388,7 @@ static void configs_are_checked(void)
 {
     struct dht_config good = kit_config(), c;
     struct dht *d;
-    void *memory = malloc(2 * dht_core_size(&good));
+    void *memory = calloc(2, dht_core_size(&good));
 
     REQUIRE(memory != NULL, "memory");
     CHECK(dht_core_init(memory, &good, 1, &d) == ERR_OK, "as it is");

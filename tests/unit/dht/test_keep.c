@@ -198,8 +198,55 @@ static void comparisons_find_what_differs(void)
     kit_close(&b);
 }
 
+/* Sums that were told until nothing is going on. */
+static uint32_t count_sums(struct kit *k)
+{
+    uint32_t sums = 0;
+
+    while (k->d->jobs > 0) {
+        kit_due(k);
+        sums += kit_sent(k, DHT_PACKET_SUM, UINT32_MAX, NULL, NULL);
+    }
+    return sums;
+}
+
+/* Nobody else notices that it was away. */
+static void a_new_node_compares_with_whom_it_finds(void)
+{
+    struct dht_config c = kit_config();
+    struct dht_contact who;
+    struct kit k;
+
+    kit_open_as(&k, &c);
+    for (uint32_t i = 0; i < 3; i++) {
+        who = kit_contact(i);
+        dht_core_member(k.d, k.now_us, &who, DHT_MEMBER_HERE, &k.fx);
+    }
+    CHECK(count_sums(&k) == 3, "each of the first");
+    who = kit_contact(3);
+    k.now_us = KIT_START_US + (uint64_t)DHT_GREET_MS * MS - 1;
+    dht_core_member(k.d, k.now_us, &who, DHT_MEMBER_HERE, &k.fx);
+    CHECK(count_sums(&k) == 1, "until it is new no more");
+    who = kit_contact(4);
+    k.now_us = KIT_START_US + (uint64_t)DHT_GREET_MS * MS + SECOND;
+    dht_core_member(k.d, k.now_us, &who, DHT_MEMBER_HERE, &k.fx);
+    CHECK(count_sums(&k) == 0, "then they are the others who offer");
+    kit_close(&k);
+
+    kit_open_as(&k, &c);
+    for (uint32_t i = 0; i < 4 * DHT_GREETED; i++) {
+        who = kit_contact(i);
+        dht_core_member(k.d, k.now_us, &who, DHT_MEMBER_HERE, &k.fx);
+        count_sums(&k);
+    }
+    uint64_t sums = k.d->counters.sums;
+    CHECK(sums >= DHT_GREETED && sums < 4 * DHT_GREETED, "only those near it when they come: %d", (int)sums);
+    kit_close(&k);
+}
+
 int main(void)
 {
+    a_new_node_compares_with_whom_it_finds();
     the_nearest_offer_after_a_death();
     a_death_elsewhere_concerns_nobody();
     whoever_comes_is_offered_its_records();

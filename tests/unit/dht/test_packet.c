@@ -111,6 +111,34 @@ static void values_are_checked(void)
     }
 }
 
+static void nobody_has_no_address(void)
+{
+    static const struct {
+        uint8_t ip[16];
+        uint16_t port;
+        bool is_good;
+        const char *why;
+    } rows[] = {
+        {{[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 1}, 1, true, "IPv4"},
+        {{[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 1}, 0, false, "no port"},
+        {{[10] = 0xff, [11] = 0xff}, 1, false, "0.0.0.0 is this host itself"},
+        {{[10] = 0xff, [11] = 0xff, [15] = 1}, 1, true, "0.0.0.1 is not"},
+        {{[10] = 0xff, [11] = 0xff, [12] = 223, [13] = 255}, 1, true, "the last before the groups"},
+        {{[10] = 0xff, [11] = 0xff, [12] = 224}, 1, false, "a group"},
+        {{[10] = 0xff, [11] = 0xff, [12] = 255, [13] = 255, [14] = 255, [15] = 255}, 1, false, "everybody"},
+        {{0}, 1, false, "::"},
+        {{[15] = 1}, 1, true, "::1"},
+        {{0xfd, 0xce, [15] = 1}, 1, true, "IPv6"},
+        {{0xff, 0x02, [15] = 1}, 1, false, "a group of IPv6"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct dht_address at = {.port = rows[i].port};
+        memcpy(at.ip, rows[i].ip, sizeof at.ip);
+        CHECK(dht_packet_is_address(&at) == rows[i].is_good, "row %zu: %s", i, rows[i].why);
+    }
+}
+
 static void what_does_not_fit_is_left_out(void)
 {
     struct dht_message m = make(DHT_PACKET_NODES, true, NULL), out;
@@ -187,6 +215,7 @@ int main(void)
 {
     each_kind_reads_back();
     values_are_checked();
+    nobody_has_no_address();
     what_does_not_fit_is_left_out();
     records_have_limits();
     signatures_cover_everything();

@@ -339,6 +339,14 @@ static const char *const different[] = {
     A "  sandbox: {listen: [{name: a, at: 'udp://1.0.0.0:1'}]}\n",
     A "  sandbox: {listen: [{name: a, at: 'udp://[::]:1'}]}\n",
     A "  sandbox: {listen: [{name: a, at: 'udp://0.0.0.0:1'}, {name: b, at: 'udp://0.0.0.0:0'}]}\n",
+    A "  sandbox: {tun: [{name: a, interface: x}]}\n",
+    A "  sandbox: {tun: [{name: b, interface: x}]}\n",
+    A "  sandbox: {tun: [{name: a, interface: y}]}\n",
+    A "  sandbox: {tun: [{name: a, interface: x, mtu: 1421}]}\n",
+    A "  sandbox: {tun: [{name: a, interface: x, address: [10.0.0.1/24]}]}\n",
+    A "  sandbox: {tun: [{name: a, interface: x, address: [10.0.0.1/25]}]}\n",
+    A "  sandbox: {tun: [{name: a, interface: x, address: ['fd00::1/24']}]}\n",
+    A "  sandbox: {tun: [{name: a, interface: x}, {name: b, interface: y}]}\n",
     A "  serves: [a.X]\n",
     A "  serves: [a.X, a.Y]\n",
     A "  serves: [a.XY]\n",
@@ -496,6 +504,32 @@ static void sockets_are_read(void)
     manifest_fini(&m);
 }
 
+static void interfaces_are_read(void)
+{
+    static const uint8_t v4[16] = {10, 9, 0, 1}, v6[16] = {0xfd, 9, [15] = 1};
+    struct manifest m = kit_good("cells:\n- name: a\n  sandbox:\n    tun:\n"
+                                 "    - {name: overlay, interface: cell0, address: [10.9.0.1/24, 'fd09::1/128'], mtu: 9000}\n"
+                                 "    - {interface: abcdefghijklmno, name: other}\n");
+    const struct manifest_cell *c = &m.cells[0];
+
+    NUMBER(c->sandbox.tun_count, 2);
+    const struct manifest_tun *t = &c->sandbox.tun[0];
+    STRING(t->name, "overlay");
+    STRING(t->interface, "cell0");
+    NUMBER(t->mtu, MANIFEST_TUN_MTU_MAX);
+    NUMBER(t->address_count, 2);
+    NUMBER(t->address[0].is_v6, false);
+    NUMBER(t->address[0].bits, 24);
+    NUMBER(memcmp(t->address[0].ip, v4, sizeof v4), 0);
+    NUMBER(t->address[1].is_v6, true);
+    NUMBER(t->address[1].bits, 128);
+    NUMBER(memcmp(t->address[1].ip, v6, sizeof v6), 0);
+    STRING(c->sandbox.tun[1].interface, "abcdefghijklmno");
+    NUMBER(c->sandbox.tun[1].mtu, MANIFEST_TUN_MTU_DEFAULT);
+    NUMBER(c->sandbox.tun[1].address_count, 0);
+    manifest_fini(&m);
+}
+
 static void a_node_without_a_name_has_its_hosts(void)
 {
     char host[HOST_NAME_MAX + 1] = "", node[NAME_SIZE];
@@ -521,6 +555,7 @@ int main(void)
     the_hash_is_stable();
     a_host_name_becomes_a_node_name();
     sockets_are_read();
+    interfaces_are_read();
     a_node_without_a_name_has_its_hosts();
     return kit_failed;
 }

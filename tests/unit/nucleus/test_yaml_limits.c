@@ -125,6 +125,29 @@ static void sockets_have_a_limit(void)
     }
 }
 
+static void interfaces_have_a_limit(void)
+{
+    for (unsigned extra = 0; extra < 3; extra++) {
+        struct kit_text t = {0};
+        unsigned tuns = MANIFEST_TUN_MAX + (extra & 1), addresses = MANIFEST_TUN_ADDRESSES_MAX + (extra >> 1);
+        kit_add(&t, A "  sandbox:\n    tun:\n");
+        for (unsigned i = 0; i < tuns; i++) {
+            kit_add(&t, "    - {name: s%u, interface: i%u, address: [", i, i);
+            for (unsigned k = 0; k < addresses; k++) {
+                kit_add(&t, "%s10.%u.%u.1/24", k == 0 ? "" : ", ", i, k);
+            }
+            kit_add(&t, "]}\n");
+        }
+        if (extra == 0) {
+            accept(&t, "as many interfaces and addresses as there may be");
+        } else if ((extra & 1) != 0) {
+            refuse(&t, ERR_LIMIT, 5 + MANIFEST_TUN_MAX, "sandbox.tun", "at most 2", "one interface more");
+        } else {
+            refuse(&t, ERR_LIMIT, 5, "address", "at most 8", "one address more");
+        }
+    }
+}
+
 static void requirements_have_a_limit(void)
 {
     for (unsigned count = MANIFEST_LIST_MAX; count <= MANIFEST_LIST_MAX + 1; count++) {
@@ -332,6 +355,7 @@ int main(void)
     lists_have_a_limit();
     requirements_have_a_limit();
     sockets_have_a_limit();
+    interfaces_have_a_limit();
     labels_have_a_limit();
     paths_and_programs_have_a_length();
     a_config_has_a_limit();

@@ -97,10 +97,33 @@ static void a_flipped_bit_is_no_forgotten_vote(void)
           "a copy in the wrong place counts for nothing");
 }
 
+/* The slot that was not used yet has no vote to lose: a bit of it that flips makes nothing of nothing. */
+static void a_flipped_bit_in_a_young_file_is_nothing(void)
+{
+    struct raft_ballot b = {.vote = {1, 1}}, read;
+    bool heal;
+
+    memset(file, 0, sizeof file);
+    save(&b);
+    for (uint32_t copy = 0; copy < 2; copy++) {
+        for (uint32_t bit = 0; bit < 8 * RAFT_BALLOT_COPY; bit++) {
+            uint8_t *at = file + copy * RAFT_BALLOT_BLOCK + bit / 8;
+            *at ^= (uint8_t)(1u << bit % 8);
+            CHECK(raft_ballot_read(&kit_owner, file, sizeof file, &read, &heal) == ERR_OK && heal && read.vote.term == 1,
+                  "copy %u bit %u", copy, bit);
+            *at ^= (uint8_t)(1u << bit % 8);
+        }
+    }
+    file[20] ^= 1;
+    file[RAFT_BALLOT_BLOCK + 20] ^= 1;
+    CHECK(raft_ballot_read(&kit_owner, file, sizeof file, &read, &heal) == ERR_DATA_LOSS, "two that say something are no blank slot");
+}
+
 int main(void)
 {
     the_last_write_is_found();
     a_write_that_is_cut_off_loses_nothing();
     a_flipped_bit_is_no_forgotten_vote();
+    a_flipped_bit_in_a_young_file_is_nothing();
     return CHECK_RESULT();
 }

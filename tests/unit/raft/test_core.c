@@ -409,6 +409,45 @@ static void setups_are_checked(void)
     free(memory);
 }
 
+/* 39: the log that a member needs stays for as long as it is not too much. */
+static void log_is_kept_for_who_lags(void)
+{
+    static const uint64_t log[20] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    static const struct {
+        uint64_t match, kept_bytes, cut;
+        const char *why;
+    } row[] = {
+        {10, 100000, 10, "it lags behind the tail: entries for it stay"},
+        {10, 0, 15, "none are kept: the tail alone"},
+        {10, 100, 15, "it lags by more than may be kept: a snapshot for it"},
+        {16, 100000, 15, "the tail has what it needs"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+        struct raft_setup s = {.cluster = 1, .self = 1, .seed = 1, .vote = {.term = 1}, .tuning = raft_core_usual()};
+        s.tuning.election_us = KIT_ELECTION;
+        s.tuning.tail = 5;
+        s.tuning.kept_bytes = row[i].kept_bytes;
+        for (uint64_t id = 1; id <= 3; id++) {
+            s.config.member[s.config.count++] = (struct raft_member){.id = id, .flags = RAFT_VOTER};
+        }
+        kit_make_of(&k, &s, log, ARRAY_LEN(log));
+        kit_make(&k, 2, 3, log, ARRAY_LEN(log), 1);
+        kit_lead(&k, 1);
+        kit_deliver(&k, KIT_WIRE);
+        struct raft_view v = kit_view(&k, 1);
+        REQUIRE(v.commit == 21, "%s: committed by two: %lu", row[i].why, (unsigned long)v.commit);
+        CHECK(kit_hear(&k, 1, &(struct raft_message){.kind = RAFT_MESSAGE_APPEND_ANSWER, .from = 3, .to = 1, .term = v.term,
+                                                     .is_ok = true, .match = row[i].match, .received = row[i].match}) == ERR_OK,
+              "%s: the third says what it has", row[i].why);
+        CHECK(kit_step(&k, 1, &(struct raft_event){.kind = RAFT_EV_SNAPSHOT_MADE, .index = 20}) == ERR_OK, "%s", row[i].why);
+        const struct raft_effect *cut = kit_fx(&k, 1, RAFT_FX_CUT);
+        CHECK(cut != NULL && cut->index == row[i].cut && kit_view(&k, 1).base == row[i].cut, "%s: cut at %lu, base %lu",
+              row[i].why, (unsigned long)(cut != NULL ? cut->index : 0), (unsigned long)kit_view(&k, 1).base);
+        kit_free(&k);
+    }
+}
+
 int main(void)
 {
     six_divergent_logs_become_one();
@@ -422,6 +461,7 @@ int main(void)
     late_answers_confirm_nothing_new();
     snapshot_and_log();
     snapshot_overtaken();
+    log_is_kept_for_who_lags();
     silence_is_borne_as_heartbeats_are_late();
     setups_are_checked();
     return CHECK_RESULT();

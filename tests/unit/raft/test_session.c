@@ -136,6 +136,43 @@ static void the_clock_goes_on_only_under_a_leader(void)
     CHECK(raft_lessor_time_ms(&l, 99000 * ms, 900) == 900 && !raft_lessor_must_mark(&l, 0, true), "and then no more");
 }
 
+static const struct {
+    uint64_t heard_term, heard_ms, term_before, applied_ms;
+    uint64_t begins_ms;
+    const char *why;
+} beginnings[] = {
+    {0, 0, 4, 70, 70, "nothing was heard: from where the log has it"},
+    {4, 500, 4, 70, 500, "the leader before said how late it was"},
+    {5, 500, 4, 70, 500, "so did one whose entries did not come here: nothing that he renewed was committed"},
+    {3, 500, 4, 70, 70, "the one before him: the last one may have begun further back"},
+    {4, 500, 4, 800, 800, "the log is further"},
+};
+
+static void a_new_leader_goes_on_from_what_it_heard(void)
+{
+    uint64_t ms = 1000;
+
+    for (size_t i = 0; i < ARRAY_LEN(beginnings); i++) {
+        struct raft_lessor l = {0};
+        raft_lessor_hear(&l, beginnings[i].heard_term, beginnings[i].heard_ms);
+        raft_lessor_elect(&l, beginnings[i].applied_ms, beginnings[i].term_before);
+        uint64_t begins_ms = beginnings[i].begins_ms;
+        CHECK(raft_lessor_time_ms(&l, 8000 * ms, beginnings[i].applied_ms) == begins_ms, "%s: before its first entry is applied", beginnings[i].why);
+        CHECK(raft_lessor_time_ms(&l, 8900 * ms, beginnings[i].applied_ms) == begins_ms, "%s: it stands until then", beginnings[i].why);
+        raft_lessor_lead(&l, 9000 * ms, beginnings[i].applied_ms);
+        CHECK(raft_lessor_time_ms(&l, 9100 * ms, beginnings[i].applied_ms) == begins_ms + 100, "%s: and goes on", beginnings[i].why);
+        raft_lessor_leave(&l);
+        CHECK(raft_lessor_time_ms(&l, 9200 * ms, 90) == 90, "what it made of it is no word of the next one");
+    }
+    struct raft_lessor l = {0};
+    raft_lessor_hear(&l, 4, 500);
+    raft_lessor_hear(&l, 4, 400);
+    CHECK(l.heard_ms == 500, "messages overtake each other");
+    raft_lessor_hear(&l, 5, 300);
+    raft_lessor_hear(&l, 4, 600);
+    CHECK(l.heard_ms == 300 && l.heard_term == 5, "the later leader's word counts, further back as it may be");
+}
+
 int main(void)
 {
     repeats_are_answered();
@@ -144,5 +181,6 @@ int main(void)
     sessions_end();
     there_are_so_many();
     the_clock_goes_on_only_under_a_leader();
+    a_new_leader_goes_on_from_what_it_heard();
     return CHECK_RESULT();
 }

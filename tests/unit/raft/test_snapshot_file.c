@@ -99,6 +99,47 @@ static void every_bit_and_length_counts(void)
     }
 }
 
+static bool is_there(const char *name)
+{
+    return access(scratch_path(name), F_OK) == 0;
+}
+
+static void flip(const char *name, off_t at)
+{
+    AUTO_FD int fd = open(scratch_path(name), O_RDWR | O_CLOEXEC);
+    uint8_t byte;
+
+    REQUIRE(fd >= 0 && pread(fd, &byte, 1, at) == 1, "%s", name);
+    byte ^= 4;
+    REQUIRE(pwrite(fd, &byte, 1, at) == 1, "%s", name);
+}
+
+/* What is not readable gets out of the way, for a person, and only the newest of such. */
+static void rotten_ones_are_put_aside(void)
+{
+    uint64_t newest = 1, size;
+
+    REQUIRE(write_one(70, 3, 40) == ERR_OK && rename(scratch_path("snapshot-0000000000000046"), scratch_path("kept")) == 0 &&
+                write_one(80, 3, 40) == ERR_OK && rename(scratch_path("kept"), scratch_path("snapshot-0000000000000046")) == 0,
+            "two, as if the older one had not been removed yet");
+    CHECK(raft_snapshot_file_newest(dir, &newest) == ERR_OK && newest == 80, "the newest by its name: %llu", (unsigned long long)newest);
+    flip("snapshot-0000000000000050", 100);
+    AUTO_FD int fd = -1;
+    CHECK(raft_snapshot_file_find(dir, 7, &fd, &found, &size) == ERR_OK && found.index == 80 &&
+              raft_snapshot_file_check(fd) == ERR_DATA_LOSS, "its head and end are whole, what is between is not");
+    fd_close(&fd);
+    CHECK(raft_snapshot_file_find_before(dir, 7, 80, &fd, &found, &size) == ERR_OK && found.index == 70 &&
+              raft_snapshot_file_check(fd) == ERR_OK, "the one before is");
+    CHECK(raft_snapshot_file_put_aside(dir, 80) == ERR_OK && is_there("snapshot-0000000000000050"), "nothing above 80");
+    CHECK(raft_snapshot_file_put_aside(dir, 70) == ERR_OK && is_there("damaged-snapshot-0000000000000050") &&
+              is_there("snapshot-0000000000000046"), "the rotten one goes aside, the whole one stays");
+    CHECK(raft_snapshot_file_newest(dir, &newest) == ERR_OK && newest == 70, "and is the newest now");
+    CHECK(raft_snapshot_file_put_aside(dir, 0) == ERR_OK && is_there("damaged-snapshot-0000000000000046") &&
+              !is_there("damaged-snapshot-0000000000000050"), "of two that are aside the one of before goes");
+    CHECK(raft_snapshot_file_newest(dir, &newest) == ERR_OK && newest == 0 && read_back() == ERR_NOT_FOUND, "none is left");
+    REQUIRE(unlink(scratch_path("damaged-snapshot-0000000000000046")) == 0, "clean");
+}
+
 /* A member that lags gets the bytes of the file, in pieces. */
 static void received_is_whole_or_none(void)
 {
@@ -137,6 +178,7 @@ int main(void)
     the_newest_is_read_back();
     a_newer_one_stays();
     every_bit_and_length_counts();
+    rotten_ones_are_put_aside();
     received_is_whole_or_none();
     return CHECK_RESULT();
 }

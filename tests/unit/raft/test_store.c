@@ -19,7 +19,8 @@ enum { SEGMENT = 8192, ENTRIES = 70, SIZE = 200 };
 
 static const struct raft_frame_owner owner = {5, 6};
 static char path[96];
-static uint64_t found_last;
+static uint64_t found_last, rotten; /* rotten: index of a snapshot that is there and not readable */
+static bool is_alone;
 
 static void write_piece(struct raft_store *s, const struct raft_wal_piece *p)
 {
@@ -79,6 +80,8 @@ static enum err try(struct raft_store *s, struct raft_wal *w, struct raft_places
     enum err e = raft_store_open(s, path, &fresh);
 
     *found = (struct raft_wal_found){.verdict = RAFT_WAL_CLEAN};
+    s->rotten_snapshot = rotten;
+    s->is_alone = is_alone;
     e = e == ERR_OK && !fresh ? raft_store_recover(s, snapshot, w, p, NULL, NULL, found) : e;
     found_last = e == ERR_OK && !fresh ? w->last : 0;
     return e;
@@ -278,11 +281,110 @@ static void a_damaged_log_is_cut_and_has_no_vote(void)
     p = (struct raft_places){0};
     REQUIRE(try(&s, &w, &p, &found, 0) == ERR_OK && found.verdict == RAFT_WAL_CLEAN && w.last == left + 10, "%s", s.why);
     CHECK(s.ballot.repair_to >= ENTRIES && s.ballot.vote.term == 7, "a restart repairs nothing");
-    AUTO_FREE uint8_t *bytes = NULL;
     struct raft_store_cursor c = {0};
     struct raft_run run;
-    CHECK(raft_store_read(&s, &p, &c, left, &bytes, &run) == ERR_OK, "what is before the damage is read: %s", s.why);
+    CHECK(raft_store_read(&s, &p, &c, left, &run) == ERR_OK, "what is before the damage is read: %s", s.why);
+    raft_store_cursor_fini(&c);
     CHECK(raft_store_repaired(&s) == ERR_OK && s.ballot.repair_to == 0, "a leader does");
+    raft_store_close(&s);
+    raft_places_fini(&p);
+}
+
+static const struct {
+    uint64_t snapshot, rotten; /* indices: of the newest whole one, of a newer one that is not; 0: none */
+    bool is_damaged, is_alone;
+    enum err e;
+    uint64_t last, repair_to;  /* of the log then; 0: all may vote */
+    const char *why;
+} losses[] = {
+    {0, 60, false, false, ERR_OK, 0, ENTRIES, "the log begins behind a snapshot that is rotten: neither is of use, and all of it is owed"},
+    {0, 200, false, false, ERR_OK, 0, 200, "one from the leader, further than the log: that is owed"},
+    {60, 65, false, false, ERR_OK, ENTRIES, 0, "an older one is whole, and the log goes on from there: nothing is lost"},
+    {60, 0, false, false, ERR_OK, ENTRIES, 0, "nothing rotted"},
+    {0, 0, false, false, ERR_DATA_LOSS, 0, 0, "one that is not there at all was taken away by somebody: not guessed"},
+    {0, 60, true, false, ERR_OK, 0, ENTRIES, "the log is damaged as well"},
+    {0, 200, true, false, ERR_OK, 0, 200, "… and one from the leader went further"},
+    {0, 60, false, true, ERR_DATA_LOSS, 0, 0, "alone nobody has what is lost"},
+    {60, 0, true, true, ERR_DATA_LOSS, 0, 0, "nor what the log had"},
+    {60, 65, false, true, ERR_OK, ENTRIES, 0, "alone, and nothing is lost"},
+};
+
+/* A directory whose log begins behind its first segment, as behind a snapshot. */
+static void make_cut(const char *name, bool is_damaged)
+{
+    struct raft_store s;
+    struct raft_wal w;
+    struct raft_places p = {0};
+    struct raft_wal_found found;
+
+    make(name);
+    REQUIRE(try(&s, &w, &p, &found, 0) == ERR_OK, "%s", s.why);
+    uint64_t needed = raft_places_cut(&p, 35);
+    REQUIRE(needed == 2, "segments from %" PRIu64 " on are needed", needed);
+    raft_store_retire(&s, needed);
+    raft_store_close(&s);
+    raft_places_fini(&p);
+    if (is_damaged) {
+        spoil(ROT);
+    }
+}
+
+/* Whoever lost what it had acknowledged neither votes nor says that it has it, before it has it again: the ballot says so
+ * first, whatever happens then. */
+static void a_rotten_snapshot_is_owed(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(losses); i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "loss-%zu", i);
+        rotten = 0;
+        is_alone = false;
+        make_cut(name, losses[i].is_damaged);
+        rotten = losses[i].rotten;
+        is_alone = losses[i].is_alone;
+        /* The second start finds it as the first one left it: the snapshot is put aside later. */
+        for (int start = 0; start < 2; start++) {
+            struct raft_store s;
+            struct raft_wal w;
+            struct raft_places p = {0};
+            struct raft_wal_found found;
+            enum err e = try(&s, &w, &p, &found, losses[i].snapshot);
+            CHECK(e == losses[i].e, "%s: %s, %s", losses[i].why, err_name(e), s.why);
+            CHECK(e != ERR_OK || w.last == losses[i].last, "%s: up to %" PRIu64, losses[i].why, w.last);
+            CHECK(e != ERR_OK || (s.ballot.repair_to == losses[i].repair_to && s.ballot.vote.term == 7),
+                  "%s: %" PRIu64 " is owed", losses[i].why, s.ballot.repair_to);
+            CHECK(!is_alone || e == ERR_OK || strstr(s.why, "restore a backup") != NULL, "%s", s.why);
+            if (e == ERR_OK && start == 1) {
+                append(&s, &w, w.last + 1, 10);
+            }
+            raft_store_close(&s);
+            raft_places_fini(&p);
+        }
+    }
+    rotten = 0;
+    is_alone = false;
+}
+
+/* Then the place where the log began anew rots, before anything came from a leader: what was before it is read again, and of
+ * no more use than it was. */
+static void rot_upon_rot_is_owed_still(void)
+{
+    struct raft_store s;
+    struct raft_wal w;
+    struct raft_places p = {0};
+    struct raft_wal_found found;
+    char name[RAFT_STORE_NAME];
+
+    make_cut("twice", false);
+    rotten = 60;
+    REQUIRE(try(&s, &w, &p, &found, 0) == ERR_OK && w.last == 0, "%s", s.why);
+    raft_store_name(w.segment, name);
+    raft_store_close(&s);
+    raft_places_fini(&p);
+    p = (struct raft_places){0};
+    rotten = 0; /* it is put aside */
+    patch(name, RAFT_WAL_HEAD + 20, 1, 0x99);
+    CHECK(try(&s, &w, &p, &found, 0) == ERR_OK && found.verdict == RAFT_WAL_DAMAGED && w.last == 0 && s.ballot.repair_to >= ENTRIES,
+          "last %" PRIu64 ", owed %" PRIu64 ": %s", w.last, s.ballot.repair_to, s.why);
     raft_store_close(&s);
     raft_places_fini(&p);
 }
@@ -342,6 +444,8 @@ int main(void)
 
     every_flaw_has_its_word();
     a_damaged_log_is_cut_and_has_no_vote();
+    a_rotten_snapshot_is_owed();
+    rot_upon_rot_is_owed_still();
     only_one_process_has_it();
     retired_segments_are_filled_anew();
     fd_close(&dir);

@@ -6,6 +6,7 @@
 
 #include "common/base/rng.h"
 #include "common/run/fd.h"
+#include "raft/cache.h"
 #include "raft/le.h"
 #include "raft/syncer.h"
 #include "tests/support/check.h"
@@ -113,13 +114,20 @@ static void what_is_written_is_found(void)
     CHECK(numbers.segments > 3 && numbers.batches < numbers.frames, "segments are made, frames share syncs");
     struct raft_store_cursor c = {0};
     for (uint64_t i = 1; i <= last;) {
-        AUTO_FREE uint8_t *memory = NULL;
         struct raft_run run;
-        REQUIRE(raft_store_read(&s, &p, &c, i, &memory, &run) == ERR_OK, "entry %llu: %s", (unsigned long long)i, s.why);
+        REQUIRE(raft_store_read(&s, &p, &c, i, &run) == ERR_OK, "entry %llu: %s", (unsigned long long)i, s.why);
         CHECK(run.first == i && run.count > 0 && run.term == term_of[i] && run.term == term_of[i + run.count - 1],
               "entry %llu is read back", (unsigned long long)i);
         i += run.count;
     }
+    for (int k = 0; k < 300; k++) { /* forth and back, and into the middle of what it holds */
+        uint64_t i = 1 + rng_below(&r, last);
+        struct raft_run run;
+        REQUIRE(raft_store_read(&s, &p, &c, i, &run) == ERR_OK, "entry %llu: %s", (unsigned long long)i, s.why);
+        CHECK(run.first == i && run.count > 0 && run.term == term_of[i] && run.term == term_of[i + run.count - 1] &&
+              raft_cache_bytes(&run, run.count) == run.size, "entry %llu, wherever it read before", (unsigned long long)i);
+    }
+    raft_store_cursor_fini(&c);
     raft_syncer_close(y);
     uint64_t voted = s.ballot.vote.term;
     raft_store_close(&s);

@@ -1,0 +1,431 @@
+#include "cli/dht.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/ask.h"
+#include "cli/emit.h"
+#include "cli/paint.h"
+#include "cli/target.h"
+#include "cli/view.h"
+#include "common/base/bytes.h"
+#include "common/run/fd.h"
+#include "proto/dht.pb-c.h"
+
+enum {
+    KEY_SIZE = 20,          /* bytes of a key                                       */
+    OWNER_SIZE = 32,
+    VALUE_MAX = 1000,       /* of a value; the cell says so of a longer one         */
+    HEX_SIZE = 2 * OWNER_SIZE + 1,
+    TIMEOUT_MS = 15000,     /* a lookup ends within 10 s                            */
+    READS_MAX = 8,
+    TEXT_SIZE = 32,
+    US = 1000,
+};
+
+/* One question to this node's cell. *ret: free with cli_ask_free. Says what went wrong. */
+static int ask(struct cli *cli, const char *method, uint32_t number, const ProtobufCMessage *request, ProtobufCMessage **ret)
+{
+    AUTO_ASK struct cli_ask ask = {.fd = -1};
+    struct cli_target target;
+    struct name_ref ref;
+    char text[SP_TEXT_SIZE] = "";
+    int status = cli_ask_reference(cli, "dht", &ref);
+
+    if (status == CLI_DONE) {
+        status = cli_target_find(cli, &ref, &target);
+    }
+    if (status == CLI_DONE) {
+        status = cli_ask_cell(cli, target.who, target.endpoint, &ask);
+    }
+    if (status != CLI_DONE) {
+        return status;
+    }
+    enum err e = cli_ask_try(&ask, &cell__dht__dht__descriptor, method, number, request, TIMEOUT_MS, ret, text);
+    return e == ERR_OK ? CLI_DONE : cli_ask_explain(cli, &ask, method, e, text);
+}
+
+/* What is shown of a reply, or the reply itself as a document. */
+static int show(struct cli *cli, ProtobufCMessage *reply, int (*print)(struct cli *cli, const ProtobufCMessage *reply))
+{
+    int status = cli->json ? cli_emit_message(cli, reply) : print(cli, reply);
+
+    cli_ask_free(reply);
+    return status;
+}
+
+static const char *hex(const ProtobufCBinaryData *b, char out[HEX_SIZE])
+{
+    bytes_to_hex(b->data, b->len < OWNER_SIZE ? b->len : OWNER_SIZE, out);
+    return out;
+}
+
+/* A key in hex digits, or a name of this node's values, or with --owner of another's. */
+static int place_of(struct cli *cli, uint8_t key[KEY_SIZE], uint8_t owner[OWNER_SIZE], Cell__Dht__Place *ret)
+{
+    const char *text = cli->args[1], *who = cli_args_value(cli, "owner");
+
+    if (who != NULL && !bytes_from_hex(who, owner, OWNER_SIZE)) {
+        return cli_fail_usage(cli, "`cell dht stats` on that node shows it", "\"%s\" is no owner: 64 hex digits", who);
+    }
+    if (who == NULL && bytes_from_hex(text, key, KEY_SIZE)) {
+        ret->key = (ProtobufCBinaryData){KEY_SIZE, key};
+    } else {
+        ret->name = (char *)text;
+        ret->owner = (ProtobufCBinaryData){who == NULL ? 0 : OWNER_SIZE, owner};
+    }
+    return CLI_DONE;
+}
+
+/* ---- put, get, rm ------------------------------------------------------------------------------ */
+
+static int print_put(struct cli *cli, const ProtobufCMessage *message)
+{
+    const Cell__Dht__PutReply *reply = (const Cell__Dht__PutReply *)message;
+    char key[HEX_SIZE];
+
+    (void)cli;
+    printf("%s  (%" PRIu32 " of %" PRIu32 " holders have it", hex(&reply->key, key), reply->acked, reply->holders);
+    if (reply->seq != 0) {
+        printf(", sequence %" PRIu64, reply->seq);
+    }
+    puts(")");
+    return CLI_DONE;
+}
+
+/* The argument itself, or with "-" what standard input has. One byte more than there may be shows that it is too long. */
+static int value_of(struct cli *cli, uint8_t room[VALUE_MAX + 1], ProtobufCBinaryData *ret)
+{
+    size_t size;
+
+    if (strcmp(cli->args[1], "-") != 0) {
+        *ret = (ProtobufCBinaryData){strlen(cli->args[1]), (uint8_t *)cli->args[1]};
+        return CLI_DONE;
+    }
+    enum err e = fd_read_all(STDIN_FILENO, room, VALUE_MAX + 1, &size);
+    *ret = (ProtobufCBinaryData){size, room};
+    return e == ERR_OK ? CLI_DONE : cli_fail(cli, e, NULL, "standard input: %s", err_text(e));
+}
+
+static int put(struct cli *cli)
+{
+    Cell__Dht__PutRequest request = CELL__DHT__PUT_REQUEST__INIT;
+    const char *name = cli_args_value(cli, "name"), *expected = cli_args_value(cli, "if-seq");
+    uint8_t room[VALUE_MAX + 1];
+    ProtobufCMessage *reply;
+    uint32_t ttl_ms = 0;
+    int end = 0, status = cli_args_duration_ms(cli, "ttl", &ttl_ms);
+
+    if (status == CLI_DONE && expected != NULL &&
+        (expected[0] == '-' || sscanf(expected, "%" SCNu64 "%n", &request.expected, &end) != 1 || expected[end] != '\0')) {
+        status = cli_fail_usage(cli, "`cell dht get` shows it; 0: there is none", "\"%s\" is no sequence", expected);
+    }
+    if (status == CLI_DONE) {
+        status = value_of(cli, room, &request.value);
+    }
+    if (status != CLI_DONE) {
+        return status;
+    }
+    request.name = (char *)(name != NULL ? name : "");
+    request.ttl_ms = ttl_ms;
+    request.keep = cli_args_has(cli, "keep");
+    request.has_expected = expected != NULL;
+    status = ask(cli, "Put", CELL__DHT__OP__OP_PUT, &request.base, &reply);
+    return status == CLI_DONE ? show(cli, reply, print_put) : status;
+}
+
+/* As it is, for a pipe. */
+static int print_value(struct cli *cli, const ProtobufCMessage *message)
+{
+    const Cell__Dht__Value *value = ((const Cell__Dht__GetReply *)message)->value;
+
+    (void)cli;
+    (void)fwrite(value->value.data, 1, value->value.len, stdout);
+    putchar('\n');
+    return CLI_DONE;
+}
+
+/* The reply's members, and the value as text where it is one. */
+static int emit_value(struct cli *cli, const Cell__Dht__GetReply *reply)
+{
+    struct jsonout out;
+    char text[VALUE_MAX + 1];
+    const Cell__Dht__Value *value = reply->value;
+
+    cli_emit_begin(&out);
+    jsonout_object(&out);
+    cli_emit_members(&out, &reply->base);
+    if (value->value.len < sizeof text && bytes_is_utf8(value->value.data, value->value.len)) {
+        memcpy(text, value->value.data, value->value.len);
+        text[value->value.len] = '\0';
+        cli_emit_string(&out, "text", text);
+    }
+    jsonout_object_end(&out);
+    return cli_emit_end(cli, &out);
+}
+
+static int get(struct cli *cli)
+{
+    Cell__Dht__GetRequest request = CELL__DHT__GET_REQUEST__INIT;
+    Cell__Dht__Place place = CELL__DHT__PLACE__INIT;
+    uint8_t key[KEY_SIZE], owner[OWNER_SIZE];
+    ProtobufCMessage *reply;
+    int status = place_of(cli, key, owner, &place);
+
+    if (status == CLI_DONE) {
+        status = cli_args_number(cli, "reads", 1, READS_MAX, &request.reads);
+    }
+    request.place = &place;
+    if (status == CLI_DONE) {
+        status = ask(cli, "Get", CELL__DHT__OP__OP_GET, &request.base, &reply);
+    }
+    if (status != CLI_DONE) {
+        return status;
+    }
+    if (((Cell__Dht__GetReply *)reply)->value == NULL) {
+        status = cli_fail(cli, ERR_INTERNAL, NULL, "the cell answered without a value");
+    } else {
+        status = cli->json ? emit_value(cli, (const Cell__Dht__GetReply *)reply) : print_value(cli, reply);
+    }
+    cli_ask_free(reply);
+    return status;
+}
+
+static int print_removed(struct cli *cli, const ProtobufCMessage *message)
+{
+    const Cell__Dht__RemoveReply *reply = (const Cell__Dht__RemoveReply *)message;
+    char key[HEX_SIZE];
+
+    (void)cli;
+    printf("%s  (%" PRIu32 " holders have forgotten it)\n", hex(&reply->key, key), reply->acked);
+    return CLI_DONE;
+}
+
+static int rm(struct cli *cli)
+{
+    Cell__Dht__RemoveRequest request = CELL__DHT__REMOVE_REQUEST__INIT;
+    ProtobufCMessage *reply;
+
+    request.name = (char *)cli->args[1];
+    int status = ask(cli, "Remove", CELL__DHT__OP__OP_REMOVE, &request.base, &reply);
+    return status == CLI_DONE ? show(cli, reply, print_removed) : status;
+}
+
+/* ---- lookup, find ------------------------------------------------------------------------------ */
+
+static int print_table(struct cli *cli, struct cli_paint_table *t)
+{
+    bool printed = cli_paint_table_print(t, cli->is_colored);
+
+    cli_paint_table_fini(t);
+    return printed ? CLI_DONE : cli_fail(cli, ERR_NOMEM, NULL, "%s", err_text(ERR_NOMEM));
+}
+
+static bool is_same(const ProtobufCBinaryData *a, const ProtobufCBinaryData *b)
+{
+    return a->len == b->len && a->len > 0 && memcmp(a->data, b->data, a->len) == 0;
+}
+
+/* Bits that the id shares with the key: how near it is. */
+static uint32_t common_bits(const ProtobufCBinaryData *a, const ProtobufCBinaryData *b)
+{
+    uint32_t bits = 0;
+
+    while (a->len == b->len && bits < 8 * a->len &&
+           ((a->data[bits / 8] ^ b->data[bits / 8]) >> (7 - bits % 8) & 1) == 0) {
+        bits++;
+    }
+    return bits;
+}
+
+/* The nearest, and how each was come across; then those on the way that are not among them. */
+static int print_lookup(struct cli *cli, const ProtobufCMessage *message)
+{
+    static const char *const heads[] = {"ID", "ADDRESS", ">BITS", ">HOP", "ANSWER"};
+    const Cell__Dht__LookupReply *reply = (const Cell__Dht__LookupReply *)message;
+    struct cli_paint_table table;
+    char text[HEX_SIZE];
+
+    printf("key %s: %" PRIu32 " asked, %" PRIu32 " hops\n", hex(&reply->key, text), reply->asked, reply->hops);
+    cli_paint_table_init(&table, heads, ARRAY_LEN(heads));
+    for (size_t i = 0; i < reply->n_peers + reply->n_path; i++) {
+        const Cell__Dht__Step *step = i < reply->n_peers ? NULL : reply->path[i - reply->n_peers];
+        const Cell__Dht__Peer *peer = i < reply->n_peers ? reply->peers[i] : step->peer;
+        bool is_told = false;
+        for (size_t k = 0; peer != NULL && step == NULL && k < reply->n_path; k++) {
+            bool is_it = reply->path[k]->peer != NULL && is_same(&reply->path[k]->peer->id, &peer->id);
+            step = is_it ? reply->path[k] : step;
+        }
+        for (size_t k = 0; peer != NULL && i >= reply->n_peers && k < reply->n_peers; k++) {
+            is_told |= is_same(&reply->peers[k]->id, &peer->id);
+        }
+        if (peer == NULL || is_told) {
+            continue;
+        }
+        cli_paint_table_add(&table, i < reply->n_peers ? CLI_PAINT_PLAIN : CLI_PAINT_DIM, hex(&peer->id, text));
+        cli_paint_table_add(&table, CLI_PAINT_PLAIN, peer->address);
+        cli_paint_table_addf(&table, CLI_PAINT_PLAIN, "%" PRIu32, common_bits(&reply->key, &peer->id));
+        cli_paint_table_addf(&table, CLI_PAINT_PLAIN, "%" PRIu32, step == NULL ? 0 : step->hop);
+        cli_paint_table_add(&table, CLI_PAINT_PLAIN, peer->is_self ? "self" : step == NULL ? "-" : step->state);
+    }
+    return print_table(cli, &table);
+}
+
+static int lookup(struct cli *cli)
+{
+    Cell__Dht__LookupRequest request = CELL__DHT__LOOKUP_REQUEST__INIT;
+    Cell__Dht__Place place = CELL__DHT__PLACE__INIT;
+    uint8_t key[KEY_SIZE], owner[OWNER_SIZE];
+    ProtobufCMessage *reply;
+    int status = place_of(cli, key, owner, &place);
+
+    request.place = &place;
+    if (status == CLI_DONE) {
+        status = ask(cli, "Lookup", CELL__DHT__OP__OP_LOOKUP, &request.base, &reply);
+    }
+    return status == CLI_DONE ? show(cli, reply, print_lookup) : status;
+}
+
+static int print_found(struct cli *cli, const ProtobufCMessage *message)
+{
+    static const char *const heads[] = {"NODE", "ADDRESS", ">READY", ">SCORE", ">LATENCY", ">LEFT"};
+    const Cell__Dht__FindReply *reply = (const Cell__Dht__FindReply *)message;
+    struct cli_paint_table table;
+    char text[TEXT_SIZE];
+
+    cli_paint_table_init(&table, heads, ARRAY_LEN(heads));
+    for (size_t i = 0; i < reply->n_found; i++) {
+        const Cell__Dht__Found *f = reply->found[i];
+        cli_paint_table_add(&table, f->is_self ? CLI_PAINT_BOLD : CLI_PAINT_PLAIN, f->node);
+        cli_paint_table_add(&table, CLI_PAINT_PLAIN, f->address);
+        cli_paint_table_addf(&table, CLI_PAINT_PLAIN, "%" PRIu32, f->ready);
+        cli_paint_table_addf(&table, CLI_PAINT_PLAIN, "%" PRIu32, f->score);
+        cli_view_us(f->latency_us, text, sizeof text);
+        cli_paint_table_add(&table, CLI_PAINT_PLAIN, text);
+        cli_view_us((uint64_t)f->left_ms * US, text, sizeof text);
+        cli_paint_table_add(&table, CLI_PAINT_PLAIN, text);
+    }
+    return print_table(cli, &table);
+}
+
+static int find(struct cli *cli)
+{
+    Cell__Dht__FindRequest request = CELL__DHT__FIND_REQUEST__INIT;
+    ProtobufCMessage *reply;
+    int status = cli_args_number(cli, "reads", 1, READS_MAX, &request.reads);
+
+    request.name = (char *)cli->args[1];
+    if (status == CLI_DONE) {
+        status = ask(cli, "Find", CELL__DHT__OP__OP_FIND, &request.base, &reply);
+    }
+    if (status != CLI_DONE) {
+        return status;
+    }
+    if (((const Cell__Dht__FindReply *)reply)->n_found == 0) {
+        cli_ask_free(reply);
+        return cli_fail(cli, ERR_NOT_FOUND, NULL, "nobody says that it has \"%s\"", cli->args[1]);
+    }
+    return show(cli, reply, print_found);
+}
+
+/* ---- stats, bootstrap -------------------------------------------------------------------------- */
+
+static int print_stats(struct cli *cli, const ProtobufCMessage *message)
+{
+    const Cell__Dht__StatsReply *reply = (const Cell__Dht__StatsReply *)message;
+    char text[HEX_SIZE];
+
+    (void)cli;
+    printf("id %s\n", hex(&reply->id, text));
+    printf("owner %s\n", hex(&reply->owner, text));
+    printf("%" PRIu32 " peers, %" PRIu32 " of them members; %" PRIu32 " records in %" PRIu32 " bytes; %" PRIu32 " kept\n", reply->peers,
+           reply->members, reply->records, reply->store_bytes, reply->kept);
+    for (size_t i = 0; i < reply->n_counts; i++) {
+        printf("%-18s %" PRIu64 "\n", reply->counts[i]->name, reply->counts[i]->value);
+    }
+    return CLI_DONE;
+}
+
+static int stats(struct cli *cli)
+{
+    Cell__Dht__StatsRequest request = CELL__DHT__STATS_REQUEST__INIT;
+    ProtobufCMessage *reply;
+    int status = ask(cli, "Stats", CELL__DHT__OP__OP_STATS, &request.base, &reply);
+
+    return status == CLI_DONE ? show(cli, reply, print_stats) : status;
+}
+
+static int print_bootstrap(struct cli *cli, const ProtobufCMessage *message)
+{
+    (void)cli;
+    printf("%" PRIu32 " asked; `cell dht stats` shows who is known\n", ((const Cell__Dht__BootstrapReply *)message)->asked);
+    return CLI_DONE;
+}
+
+static int bootstrap(struct cli *cli)
+{
+    Cell__Dht__BootstrapRequest request = CELL__DHT__BOOTSTRAP_REQUEST__INIT;
+    ProtobufCMessage *reply;
+
+    request.at = (char **)&cli->args[1];
+    request.n_at = cli->arg_count - 1;
+    int status = ask(cli, "Bootstrap", CELL__DHT__OP__OP_BOOTSTRAP, &request.base, &reply);
+    return status == CLI_DONE ? show(cli, reply, print_bootstrap) : status;
+}
+
+enum {
+    TAKES_NAME = 1,   /* options that a word takes */
+    TAKES_OWNER = 2,
+    TAKES_READS = 4,
+};
+
+static const struct {
+    const char *name;
+    int (*run)(struct cli *cli);
+    size_t least, most; /* arguments after the name */
+    unsigned takes;
+    const char *usage;
+} whats[] = {
+    {"put", put, 1, 1, TAKES_NAME, "put VALUE|- [--name NAME [--if-seq N]] [--ttl DURATION] [--keep]"},
+    {"get", get, 1, 1, TAKES_OWNER | TAKES_READS, "get KEY|NAME [--owner OWNER] [--reads N]"},
+    {"rm", rm, 1, 1, 0, "rm NAME"},
+    {"lookup", lookup, 1, 1, TAKES_OWNER, "lookup KEY|NAME [--owner OWNER]"},
+    {"find", find, 1, 1, TAKES_READS, "find [NAMESPACE/]CELL [--reads N]"},
+    {"stats", stats, 0, 0, 0, "stats"},
+    {"bootstrap", bootstrap, 1, CLI_ARGS_MAX, 0, "bootstrap ADDRESS …"},
+};
+
+/* Whether every option that was given belongs to this word. */
+static bool are_options_its_own(const struct cli *cli, unsigned takes)
+{
+    static const struct {
+        const char *option;
+        unsigned of;
+    } options[] = {{"name", TAKES_NAME}, {"ttl", TAKES_NAME}, {"keep", TAKES_NAME}, {"if-seq", TAKES_NAME},
+                   {"owner", TAKES_OWNER}, {"reads", TAKES_READS}};
+
+    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+        if (cli_args_has(cli, options[i].option) && (options[i].of & takes) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int cli_dht_run(struct cli *cli)
+{
+    size_t given = cli->arg_count - 1;
+
+    for (size_t i = 0; i < ARRAY_LEN(whats); i++) {
+        if (strcmp(cli->args[0], whats[i].name) != 0) {
+            continue;
+        }
+        if (given < whats[i].least || given > whats[i].most || !are_options_its_own(cli, whats[i].takes)) {
+            return cli_fail_usage(cli, "see `cell dht --help`", "usage: cell dht %s", whats[i].usage);
+        }
+        return whats[i].run(cli);
+    }
+    return cli_fail_usage(cli, "see `cell dht --help`", "\"%s\" is nothing that is done with values", cli->args[0]);
+}

@@ -1,0 +1,178 @@
+#include "common/run/tun.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/ipv6.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "common/run/fd.h"
+
+#ifndef TUN_F_USO4
+enum {
+    TUN_F_USO4 = 0x20, /* Linux 6.2 */
+    TUN_F_USO6 = 0x40,
+};
+#endif
+
+static enum err failed(const char *step, char why[TUN_WHY_SIZE])
+{
+    int number = errno;
+
+    (void)snprintf(why, TUN_WHY_SIZE, "%s: %s", step, strerror(number));
+    return err_from_errno(number);
+}
+
+static struct ifreq request(const char *name)
+{
+    struct ifreq r;
+
+    memset(&r, 0, sizeof r);
+    memcpy(r.ifr_name, name, strnlen(name, sizeof r.ifr_name - 1));
+    return r;
+}
+
+static enum err add_v4(int fd, const char *name, const struct tun_address *a, char why[TUN_WHY_SIZE])
+{
+    struct ifreq r = request(name);
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    uint32_t mask = a->bits == 0 ? 0 : UINT32_MAX << (32 - a->bits);
+
+    memcpy(&at.sin_addr, a->ip, sizeof at.sin_addr);
+    memcpy(&r.ifr_addr, &at, sizeof at);
+    if (ioctl(fd, SIOCSIFADDR, &r) != 0) {
+        return failed("address", why);
+    }
+    at.sin_addr.s_addr = htonl(mask);
+    memcpy(&r.ifr_netmask, &at, sizeof at);
+    return ioctl(fd, SIOCSIFNETMASK, &r) == 0 ? ERR_OK : failed("network", why);
+}
+
+static enum err add_v6(const char *name, const struct tun_address *a, char why[TUN_WHY_SIZE])
+{
+    AUTO_FD int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct in6_ifreq r = {.ifr6_prefixlen = a->bits, .ifr6_ifindex = (int)if_nametoindex(name)};
+
+    memcpy(&r.ifr6_addr, a->ip, sizeof r.ifr6_addr);
+    if (fd < 0 || (ioctl(fd, SIOCSIFADDR, &r) != 0 && errno != EEXIST)) {
+        return failed("IPv6 address", why);
+    }
+    return ERR_OK;
+}
+
+static enum err bring_up(const struct tun_spec *spec, char why[TUN_WHY_SIZE])
+{
+    AUTO_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct ifreq r = request(spec->name);
+    enum err e = ERR_OK;
+
+    r.ifr_mtu = (int)spec->mtu;
+    if (fd < 0 || ioctl(fd, SIOCSIFMTU, &r) != 0) {
+        return failed("mtu", why);
+    }
+    for (size_t i = 0; e == ERR_OK && i < spec->address_count; i++) {
+        const struct tun_address *a = &spec->address[i];
+        e = a->is_v6 ? add_v6(spec->name, a, why) : add_v4(fd, spec->name, a, why);
+    }
+    r = request(spec->name);
+    if (e == ERR_OK && ioctl(fd, SIOCGIFFLAGS, &r) != 0) {
+        e = failed("state", why);
+    }
+    r.ifr_flags |= IFF_UP;
+    if (e == ERR_OK && ioctl(fd, SIOCSIFFLAGS, &r) != 0) {
+        e = failed("up", why);
+    }
+    return e;
+}
+
+bool tun_name_valid(const char *text, size_t len)
+{
+    bool is_dots = (len == 1 || len == 2) && memcmp(text, "..", len) == 0;
+
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] <= ' ' || text[i] == 0x7f || strchr("/:%", text[i]) != NULL) {
+            return false;
+        }
+    }
+    return len > 0 && len < TUN_NAME_SIZE && !is_dots;
+}
+
+enum err tun_open(const struct tun_spec *spec, int *ret, char why[TUN_WHY_SIZE])
+{
+    AUTO_FD int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    struct ifreq r = request(spec->name);
+
+    if (fd < 0) {
+        return failed("/dev/net/tun", why);
+    }
+    r.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
+    if (ioctl(fd, TUNSETIFF, &r) != 0) {
+        if (errno == EPERM) {
+            (void)snprintf(why, TUN_WHY_SIZE, "a TUN interface needs CAP_NET_ADMIN");
+            return ERR_DENIED;
+        }
+        if (errno == EBUSY) {
+            (void)snprintf(why, TUN_WHY_SIZE, "another process has it");
+            return ERR_EXISTS;
+        }
+        return failed("TUN interface", why);
+    }
+    enum err e = bring_up(spec, why);
+    if (e == ERR_OK) {
+        *ret = fd_take(&fd);
+    }
+    return e;
+}
+
+enum err tun_look(int fd, int socket, struct tun_spec *ret)
+{
+    struct tun_spec spec = {.mtu = 0};
+    struct ifreq r = {.ifr_flags = 0};
+    struct sockaddr_in at;
+
+    if (ioctl(fd, TUNGETIFF, &r) != 0 || (r.ifr_flags & (IFF_TUN | IFF_VNET_HDR | IFF_NO_PI)) != (IFF_TUN | IFF_VNET_HDR | IFF_NO_PI)) {
+        return ERR_INVALID;
+    }
+    memcpy(spec.name, r.ifr_name, sizeof spec.name);
+    spec.name[sizeof spec.name - 1] = '\0';
+    r = request(spec.name);
+    if (ioctl(socket, SIOCGIFMTU, &r) != 0) {
+        return err_from_errno(errno);
+    }
+    spec.mtu = (uint32_t)r.ifr_mtu;
+    r = request(spec.name);
+    if (ioctl(socket, SIOCGIFADDR, &r) == 0) { /* it may have none */
+        memcpy(&at, &r.ifr_addr, sizeof at);
+        spec.address[0] = (struct tun_address){.bits = 32};
+        memcpy(spec.address[0].ip, &at.sin_addr, sizeof at.sin_addr);
+        spec.address_count = 1;
+    }
+    *ret = spec;
+    return ERR_OK;
+}
+
+enum tun_offloads tun_offload(int fd, bool is_on)
+{
+    const unsigned long tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+
+    if (is_on && ioctl(fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0) {
+        return TUN_OFFLOADS_ALL;
+    }
+    if (is_on && ioctl(fd, TUNSETOFFLOAD, tcp) == 0) {
+        return TUN_OFFLOADS_TCP;
+    }
+    (void)ioctl(fd, TUNSETOFFLOAD, 0UL); /* a process before us may have had some */
+    return TUN_OFFLOADS_NONE;
+}
+
+const char *tun_offload_text(enum tun_offloads offloads)
+{
+    static const char *const text[] = {[TUN_OFFLOADS_NONE] = "none", [TUN_OFFLOADS_TCP] = "tcp", [TUN_OFFLOADS_ALL] = "tcp,udp"};
+
+    return text[offloads];
+}

@@ -1,0 +1,138 @@
+#include "datapath/attach.h"
+
+#include <assert.h>
+
+static void emit(struct datapath_attach_effects *fx, struct datapath_attach_effect e)
+{
+    assert(fx->count < DATAPATH_ATTACH_EFFECTS);
+    fx->effect[fx->count++] = e;
+}
+
+static void hang(struct datapath_attach *a, enum datapath_shield_hook hook, struct datapath_attach_effects *fx)
+{
+    assert(!a->is_asked && !a->hangs[hook]);
+    a->is_asked = true;
+    emit(fx, (struct datapath_attach_effect){.kind = DATAPATH_ATTACH_FX_HANG, .hook = hook});
+}
+
+void datapath_attach_init(struct datapath_attach *a, enum datapath_attach_choice choice, bool is_cheap)
+{
+    *a = (struct datapath_attach){.choice = choice, .is_cheap = is_cheap, .quiet_ms = DATAPATH_ATTACH_QUIET_MS,
+                                  .calm_ms = UINT64_MAX};
+}
+
+static void begin(struct datapath_attach *a, struct datapath_attach_effects *fx)
+{
+    switch (a->choice) {
+    case DATAPATH_ATTACH_NONE:
+        break;
+    case DATAPATH_ATTACH_AUTO:
+        hang(a, a->is_cheap ? DATAPATH_SHIELD_XDP : DATAPATH_SHIELD_TC, fx);
+        break;
+    case DATAPATH_ATTACH_ONLY_TC:
+        hang(a, DATAPATH_SHIELD_TC, fx);
+        break;
+    case DATAPATH_ATTACH_ONLY_XDP:
+        hang(a, DATAPATH_SHIELD_XDP, fx);
+        break;
+    }
+}
+
+/* There is no XDP: by the driver, for ever; by somebody else's program, until that may be gone. */
+static void do_without_xdp(struct datapath_attach *a, const struct datapath_attach_event *ev,
+                           struct datapath_attach_effects *fx)
+{
+    a->has_no_xdp = ev->result == ERR_UNSUPPORTED;
+    a->again_ms = ev->now_ms + DATAPATH_ATTACH_AGAIN_MS;
+    a->is_cheap = false;
+    if (!a->hangs[DATAPATH_SHIELD_TC]) {
+        hang(a, DATAPATH_SHIELD_TC, fx);
+    }
+}
+
+static void hear(struct datapath_attach *a, const struct datapath_attach_event *ev, struct datapath_attach_effects *fx)
+{
+    assert(a->is_asked);
+    a->is_asked = false;
+    if (ev->result == ERR_OK) {
+        a->hangs[ev->hook] = true;
+        emit(fx, (struct datapath_attach_effect){.kind = DATAPATH_ATTACH_FX_JUDGE, .hook = ev->hook});
+    } else if (ev->hook == DATAPATH_SHIELD_XDP && a->choice == DATAPATH_ATTACH_AUTO) {
+        do_without_xdp(a, ev, fx);
+    } else {
+        emit(fx, (struct datapath_attach_effect){.kind = DATAPATH_ATTACH_FX_REFUSED, .hook = ev->hook, .result = ev->result});
+    }
+}
+
+/* Much comes that is dropped, again: whether XDP is to be hung now. */
+static void see_flood(struct datapath_attach *a, uint64_t now_ms, struct datapath_attach_effects *fx)
+{
+    a->calm_ms = UINT64_MAX;
+    a->floods++;
+    if (a->hangs[DATAPATH_SHIELD_XDP] || a->has_no_xdp || a->floods < DATAPATH_ATTACH_LOOKS || now_ms < a->again_ms) {
+        return;
+    }
+    /* Whoever floods by turns, so that it comes and goes, makes it stay. */
+    bool is_soon = a->gone_ms != 0 && now_ms - a->gone_ms < a->quiet_ms;
+    a->quiet_ms = is_soon ? a->quiet_ms * 2 : DATAPATH_ATTACH_QUIET_MS;
+    if (a->quiet_ms > DATAPATH_ATTACH_QUIET_MS_MAX) {
+        a->quiet_ms = DATAPATH_ATTACH_QUIET_MS_MAX;
+    }
+    hang(a, DATAPATH_SHIELD_XDP, fx);
+}
+
+static void see_calm(struct datapath_attach *a, uint64_t now_ms, struct datapath_attach_effects *fx)
+{
+    if (a->calm_ms == UINT64_MAX) {
+        a->calm_ms = now_ms;
+    }
+    if (!a->hangs[DATAPATH_SHIELD_XDP] || now_ms - a->calm_ms < a->quiet_ms) {
+        return;
+    }
+    emit(fx, (struct datapath_attach_effect){.kind = DATAPATH_ATTACH_FX_JUDGE, .hook = DATAPATH_SHIELD_TC});
+    emit(fx, (struct datapath_attach_effect){.kind = DATAPATH_ATTACH_FX_TAKE_OFF, .hook = DATAPATH_SHIELD_XDP});
+    a->hangs[DATAPATH_SHIELD_XDP] = false;
+    a->gone_ms = now_ms;
+}
+
+static void look(struct datapath_attach *a, const struct datapath_attach_event *ev, struct datapath_attach_effects *fx)
+{
+    uint64_t passed_ms = ev->now_ms - a->looked_ms, dropped = ev->dropped - a->dropped;
+    bool is_first = a->looked_ms == 0 || passed_ms == 0;
+
+    a->looked_ms = ev->now_ms;
+    a->dropped = ev->dropped;
+    /* Where tcx does not hang there is nothing to change to. */
+    if (is_first || a->is_asked || a->choice != DATAPATH_ATTACH_AUTO || !a->hangs[DATAPATH_SHIELD_TC]) {
+        return;
+    }
+    uint64_t rate = dropped * 1000 / passed_ms;
+    if (rate >= DATAPATH_ATTACH_FLOOD) {
+        see_flood(a, ev->now_ms, fx);
+        return;
+    }
+    a->floods = 0;
+    if (rate < DATAPATH_ATTACH_CALM) {
+        see_calm(a, ev->now_ms, fx);
+    } else {
+        a->calm_ms = UINT64_MAX;
+    }
+}
+
+void datapath_attach_step(struct datapath_attach *a, const struct datapath_attach_event *ev,
+                          struct datapath_attach_effects *fx)
+{
+    fx->count = 0;
+    switch (ev->kind) {
+    case DATAPATH_ATTACH_EV_BEGIN:
+        begin(a, fx);
+        break;
+    case DATAPATH_ATTACH_EV_LOOK:
+        look(a, ev, fx);
+        break;
+    case DATAPATH_ATTACH_EV_HUNG:
+        hear(a, ev, fx);
+        break;
+    }
+    assert(a->quiet_ms >= DATAPATH_ATTACH_QUIET_MS && a->quiet_ms <= DATAPATH_ATTACH_QUIET_MS_MAX);
+}

@@ -1,0 +1,90 @@
+/* Where the shield hangs: at the cheap place in peace, at the strong one under a flood. XDP drops a packet at a third of
+ * tcx's cost, but a driver that has it switched on may give up its offloads for that: a veth's peer then sends a quarter
+ * of what it sent. So XDP comes when there is much to drop and goes when that is over, unless the driver is known to
+ * lose nothing. Pure: looks in, deeds out; a deed's result is told with the next event.
+ *
+ * At every moment one hook judges, and it hangs: XDP is hung before it judges, and is taken off when tcx, which hangs
+ * on, judges again. */
+#ifndef CELL_DATAPATH_ATTACH_H
+#define CELL_DATAPATH_ATTACH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "datapath/shield_shape.h"
+
+enum {
+    DATAPATH_ATTACH_LOOK_MS = 100,        /* between looks                                                         */
+    DATAPATH_ATTACH_FLOOD = 500000,       /* dropped a second: from here on XDP saves an eighth of a core           */
+    DATAPATH_ATTACH_CALM = 125000,        /* … and below that it is not missed                                      */
+    DATAPATH_ATTACH_LOOKS = 2,            /* one after the other that see a flood: XDP is there within 200 ms        */
+    DATAPATH_ATTACH_QUIET_MS = 10000,     /* calm, until XDP goes                                                    */
+    DATAPATH_ATTACH_QUIET_MS_MAX = 600000, /* … doubled up to this while floods come back as soon as it went         */
+    DATAPATH_ATTACH_AGAIN_MS = 60000,     /* until a place that somebody else has is tried again                     */
+};
+
+enum datapath_attach_choice {
+    DATAPATH_ATTACH_AUTO,
+    DATAPATH_ATTACH_NONE,
+    DATAPATH_ATTACH_ONLY_TC,
+    DATAPATH_ATTACH_ONLY_XDP,
+};
+
+enum datapath_attach_event_kind {
+    DATAPATH_ATTACH_EV_BEGIN,    /* once, first                                */
+    DATAPATH_ATTACH_EV_LOOK,     /* every DATAPATH_ATTACH_LOOK_MS: dropped     */
+    DATAPATH_ATTACH_EV_HUNG,     /* the result of a HANG: hook, result         */
+};
+
+struct datapath_attach_event {
+    enum datapath_attach_event_kind kind;
+    uint64_t now_ms;
+    uint64_t dropped;                  /* in all: the counters from MALFORMED on */
+    enum datapath_shield_hook hook;
+    enum err result;                   /* of datapath_shield_attach              */
+};
+
+enum datapath_attach_effect_kind {
+    DATAPATH_ATTACH_FX_HANG,     /* hook; tell the result */
+    DATAPATH_ATTACH_FX_JUDGE,    /* hook                  */
+    DATAPATH_ATTACH_FX_TAKE_OFF, /* hook                  */
+    DATAPATH_ATTACH_FX_REFUSED,  /* nothing hangs: result says why; the cell goes on without a shield */
+};
+
+struct datapath_attach_effect {
+    enum datapath_attach_effect_kind kind;
+    enum datapath_shield_hook hook;
+    enum err result;
+};
+
+enum {
+    DATAPATH_ATTACH_EFFECTS = 2, /* of one step */
+};
+
+struct datapath_attach_effects {
+    uint32_t count;
+    struct datapath_attach_effect effect[DATAPATH_ATTACH_EFFECTS];
+};
+
+struct datapath_attach {
+    enum datapath_attach_choice choice;
+    bool is_cheap;               /* the driver keeps its offloads beside XDP                    */
+    bool hangs[2];               /* by hook                                                     */
+    bool is_asked;               /* a HANG whose result is to come                              */
+    bool has_no_xdp;             /* the driver has none: never again                            */
+    uint64_t looked_ms, dropped; /* of the look before; 0: none                                 */
+    uint32_t floods;             /* looks that saw one, one after the other                     */
+    uint64_t calm_ms;            /* since when there is none; UINT64_MAX: there is              */
+    uint64_t quiet_ms;           /* how long that must be                                       */
+    uint64_t gone_ms;            /* when XDP last went; 0: never                                */
+    uint64_t again_ms;           /* XDP is not tried before                                     */
+};
+
+/* is_cheap: what the driver is known to do; when nothing is known, false. */
+void datapath_attach_init(struct datapath_attach *a, enum datapath_attach_choice choice, bool is_cheap);
+
+void datapath_attach_step(struct datapath_attach *a, const struct datapath_attach_event *ev,
+                          struct datapath_attach_effects *fx);
+
+#endif

@@ -1,0 +1,181 @@
+#include "datapath/flow.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "datapath/shell.h"
+
+/* ---- out ------------------------------------------------------------------------------------------------ */
+
+/* One packet that has all that it needs. */
+static void send_packet(struct datapath_shell *s, struct datapath_time now, const uint8_t *packet, size_t size)
+{
+    struct datapath_endpoint to;
+    size_t sealed;
+
+    (void)datapath_core_send(s->core, now, packet, size, datapath_udp_room(&s->udp), &sealed, &to, &s->fx); /* counted there */
+    if (sealed > 0) {
+        datapath_udp_put(&s->udp, &to, sealed);
+    }
+    datapath_shell_perform(s);
+    s->flow.numbers.read++;
+}
+
+/* There is no session yet: each segment waits for one, or is refused, as any packet. */
+static void send_waiting(struct datapath_shell *s, struct datapath_time now, const struct datapath_segments *all)
+{
+    uint8_t packet[DATAPATH_MTU_MAX];
+
+    for (uint32_t i = 0; i < all->count; i++) {
+        send_packet(s, now, packet, datapath_offload_segment(all, i, packet));
+    }
+}
+
+/* A packet of many segments: each is written to where it leaves from, and sealed there. */
+static void send_segments(struct datapath_shell *s, struct datapath_time now, const struct datapath_offload *o,
+                          const uint8_t *packet, size_t size)
+{
+    struct datapath_segments all;
+    struct datapath_lease lease;
+    uint32_t peer;
+
+    if (!datapath_offload_open(o, packet, size, &all) || (uint32_t)all.head_size + all.each > s->device.mtu) {
+        s->flow.numbers.misfits++;
+        return;
+    }
+    if (datapath_core_route(s->core, packet, size, &peer) != DATAPATH_TAKEN) {
+        return; /* counted there */
+    }
+    if (!datapath_core_lease(s->core, now, peer, all.count, all.payload_size + (uint64_t)all.count * all.head_size, &lease,
+                             &s->fx)) {
+        send_waiting(s, now, &all);
+        return;
+    }
+    datapath_shell_perform(s);
+    for (uint32_t i = 0; i < all.count; i++) {
+        uint8_t *out = datapath_udp_room(&s->udp), *text = out + DATAPATH_MESSAGE_HEAD;
+        size_t sealed = datapath_core_seal(s->core, &lease, i, text, datapath_offload_segment(&all, i, text), out);
+        datapath_udp_put(&s->udp, &lease.to, sealed);
+    }
+    s->flow.numbers.read += all.count;
+}
+
+bool datapath_flow_from_tun(struct datapath_shell *s, struct datapath_time now)
+{
+    struct datapath_flow *f = &s->flow;
+    const struct iovec vector[] = {{f->head, sizeof f->head}, {f->packet, sizeof f->packet}};
+    size_t bytes = 0;
+
+    for (int i = 0; i < DATAPATH_FLOW_PACKETS && bytes < DATAPATH_FLOW_BYTES; i++) {
+        struct datapath_offload o;
+        ssize_t got = readv(s->tun, vector, 2);
+        if (got < 0) {
+            return errno == EAGAIN || errno == EINTR;
+        }
+        if (got <= DATAPATH_OFFLOAD_SIZE) {
+            return true;
+        }
+        size_t size = (size_t)got - DATAPATH_OFFLOAD_SIZE;
+        f->numbers.reads++;
+        bytes += size;
+        datapath_offload_read(f->head, &o);
+        if (o.kind != DATAPATH_OFFLOAD_NONE) {
+            send_segments(s, now, &o, f->packet, size);
+        } else if (datapath_offload_finish(&o, f->packet, size)) {
+            send_packet(s, now, f->packet, size);
+        } else {
+            f->numbers.misfits++;
+        }
+    }
+    return true;
+}
+
+/* ---- in ------------------------------------------------------------------------------------------------- */
+
+static void write_packet(struct datapath_shell *s, const uint8_t *packet, size_t size)
+{
+    static const uint8_t nothing[DATAPATH_OFFLOAD_SIZE]; /* the kernel looks at the checksum itself */
+    const struct iovec vector[] = {{(void *)nothing, sizeof nothing}, {(void *)packet, size}};
+
+    s->flow.numbers.unwritten += writev(s->tun, vector, 2) < 0;
+    s->flow.numbers.written++;
+    s->flow.numbers.writes++;
+}
+
+static void write_group(struct datapath_shell *s, int group)
+{
+    struct datapath_coalesce_group g;
+    struct datapath_offload o;
+    uint8_t head[DATAPATH_OFFLOAD_SIZE + DATAPATH_OFFLOAD_HEAD_MAX];
+    struct iovec vector[1 + DATAPATH_COALESCE_PIECES];
+    size_t head_size;
+
+    datapath_coalesce_take(&s->flow.coalesce, group, &g, &o, head + DATAPATH_OFFLOAD_SIZE, &head_size);
+    if (head_size == 0) {
+        write_packet(s, g.first, g.first_size);
+        return;
+    }
+    datapath_offload_write(&o, head);
+    vector[0] = (struct iovec){head, DATAPATH_OFFLOAD_SIZE + head_size};
+    for (uint32_t i = 0; i < g.pieces; i++) {
+        vector[1 + i] = (struct iovec){(void *)g.piece[i].bytes, g.piece[i].size};
+    }
+    s->flow.numbers.unwritten += writev(s->tun, vector, 1 + (int)g.pieces) < 0 ? g.pieces : 0;
+    s->flow.numbers.written += g.pieces;
+    s->flow.numbers.writes++;
+}
+
+static void take_packet(struct datapath_shell *s, const uint8_t *packet, size_t size)
+{
+    enum datapath_coalesce_result r = DATAPATH_COALESCE_ALONE;
+    int group;
+
+    if (s->ping.waiting > 0 && datapath_service_ping_take(s, packet, size)) {
+        return;
+    }
+    while (!s->flow.is_plain &&
+           (r = datapath_coalesce_add(&s->flow.coalesce, packet, size, &group)) == DATAPATH_COALESCE_BLOCKED) {
+        write_group(s, group);
+    }
+    if (r == DATAPATH_COALESCE_ALONE) {
+        write_packet(s, packet, size);
+    }
+}
+
+/* One buffer: a datagram, or several of one size that the kernel had together. */
+static void take_buffer(struct datapath_shell *s, struct datapath_time now, uint32_t index)
+{
+    struct datapath_endpoint from;
+    size_t size, each, at = 0;
+    uint8_t *bytes = datapath_udp_at(&s->udp, index, &size, &each, &from);
+
+    do {
+        const uint8_t *packet = NULL;
+        size_t one = size - at < each ? size - at : each, packet_size;
+        uint32_t peer;
+        enum datapath_verdict v = datapath_core_receive(s->core, now, &from, bytes + at, one, &packet, &packet_size, &peer,
+                                                        &s->fx);
+        datapath_shell_perform(s);
+        if (v == DATAPATH_TAKEN && packet_size > 0) {
+            take_packet(s, packet, packet_size);
+        }
+        at += one;
+    } while (at < size);
+}
+
+void datapath_flow_from_udp(struct datapath_shell *s, struct datapath_time now)
+{
+    uint32_t count = DATAPATH_UDP_BATCH;
+
+    for (int turn = 0; turn < DATAPATH_FLOW_TURNS && count == DATAPATH_UDP_BATCH; turn++) {
+        count = datapath_udp_receive(&s->udp);
+        for (uint32_t i = 0; i < count; i++) {
+            take_buffer(s, now, i);
+        }
+        while (s->flow.coalesce.groups > 0) { /* their bytes are overwritten by what comes next */
+            write_group(s, 0);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+/* Peers that were made at run time (by `wg`, by AddPeer) outlive a restart: their file, and when it is written. */
+#ifndef CELL_DATAPATH_KEEP_H
+#define CELL_DATAPATH_KEEP_H
+
+#include "common/base/err.h"
+#include "common/base/macros.h"
+#include "datapath/config.h"
+#include "datapath/core.h"
+#include "datapath/store.h"
+
+/* uapi.h's `recall`: memory is a struct datapath_store. */
+void datapath_keep_recall(const void *memory, const uint8_t public[DATAPATH_NOISE_KEY],
+                          uint8_t ret[DATAPATH_MESSAGE_TIME]);
+
+/* Make the peers of the file in the core, before those of the configuration, which are as they stand there. ERR_OK also
+ * when there is no file; ERR_DATA_LOSS: it does not read, ERR_LIMIT: there is not room for all of them. */
+enum err datapath_keep_load(struct datapath_store *store, struct datapath *core, struct datapath_time now) MUST_CHECK;
+
+/* Write all peers but those of the configuration, if they are others than the file has. peers_max: of the core. Blocks
+ * as a disk does: who changes peers waits for it. */
+enum err datapath_keep_save(struct datapath_store *store, const struct datapath *core, uint32_t peers_max,
+                            const struct datapath_settings *settings) MUST_CHECK;
+
+#endif

@@ -1,0 +1,382 @@
+/* The shield: drops what cannot be the overlay's before it costs more than that. Two programs, for a tcx (or clsact)
+ * hook and for XDP, with one judgement; whatever is not for the overlay's port at one of our addresses passes
+ * untouched and unchanged, always. */
+#include <stddef.h>
+
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "datapath/shield_hash.h"
+#include "datapath/shield_parse.h"
+#include "datapath/shield_shape.h"
+
+enum {
+    COVERED_MAX = 192,   /* bytes under a MAC, in whole blocks */
+    TRIES = 4,           /* at a budget that others take from at the same moment */
+    PULLED = 256,        /* bytes that must be at hand, of a packet whose heads are not */
+    NS = 1000000000,
+    NEXT = -1,           /* TCX_NEXT, and TC_ACT_UNSPEC of clsact: the others decide */
+};
+
+/* Set before it is loaded: sets - 1, processors. */
+const volatile __u32 shield_set_mask = 0;
+const volatile __u32 shield_processors = 1;
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct datapath_shield_config);
+} shield_config SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct datapath_shield_set);
+} shield_live SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct datapath_shield_counts);
+} shield_counts SEC(".maps");
+
+/* The last is everybody's. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, DATAPATH_SHIELD_SLOTS + 1);
+    __type(key, __u32);
+    __type(value, struct datapath_shield_budget);
+} shield_budget SEC(".maps");
+
+/* A message and what is reckoned from it: more than a stack here holds. */
+struct scratch {
+    __u32 message[COVERED_MAX / 4];
+    __u32 block[16];
+    __u32 state[8];
+    __u32 cookie[8];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct scratch);
+} shield_scratch SEC(".maps");
+
+/* One hook's way to a packet. */
+struct frame {
+    void *context;
+    __u32 is_xdp;
+    __u32 segments;      /* datagrams in it, 1 to DATAPATH_SHIELD_SEGMENTS */
+    __u32 segment_size;  /* … each, but perhaps the last                   */
+};
+
+static __always_inline long load(const struct frame *f, __u32 at, void *to, __u32 size)
+{
+    return f->is_xdp ? bpf_xdp_load_bytes(f->context, at, to, size) : bpf_skb_load_bytes(f->context, at, to, size);
+}
+
+static __always_inline void count(enum datapath_shield_verdict v)
+{
+    __u32 me = bpf_get_smp_processor_id();
+    struct datapath_shield_counts *c = bpf_map_lookup_elem(&shield_counts, &me);
+
+    if (c != NULL && v < DATAPATH_SHIELD_VERDICTS) {
+        c->verdict[v]++;
+    }
+}
+
+static __always_inline bool is_live(__u32 id)
+{
+    __u32 at = id >> 8 & shield_set_mask;
+    const volatile struct datapath_shield_set *set = bpf_map_lookup_elem(&shield_live, &at);
+
+    if (set == NULL || set->spilled != 0) {
+        return true;
+    }
+#pragma unroll
+    for (int i = 0; i < DATAPATH_SHIELD_WAYS; i++) {
+        if (set->id[i] == id) {
+            return id != 0;
+        }
+    }
+    return false;
+}
+
+/* Take `n` of a budget that gets `rate` a second and holds `burst`. */
+static __always_inline bool take(__u32 slot, __u64 now_ns, __u32 rate, __u32 burst, __u32 n)
+{
+    struct datapath_shield_budget *b = bpf_map_lookup_elem(&shield_budget, &slot);
+    __u64 each_ns = NS / rate;
+
+    if (b == NULL) {
+        return false;
+    }
+    for (int i = 0; i < TRIES; i++) {
+        __u64 old = *(volatile __u64 *)&b->until_ns, from = old > now_ns ? old : now_ns;
+        __u64 until = from + each_ns * n;
+
+        if (until - now_ns > each_ns * burst) {
+            return false;
+        }
+        if (__sync_val_compare_and_swap(&b->until_ns, old, until) == old) {
+            return true;
+        }
+    }
+    return false; /* so many at one moment are too many */
+}
+
+/* The state after the first `covered` bytes of the message, from a state that has taken in the key. */
+static __always_inline void mac(struct scratch *s, const __u32 key[8], __u32 covered)
+{
+    __u32 whole = (covered - 1) / SHIELD_HASH_BLOCK, rest = covered - whole * SHIELD_HASH_BLOCK;
+
+#pragma unroll
+    for (int i = 0; i < 8; i++) {
+        s->state[i] = key[i];
+    }
+    for (__u32 i = 0; i < whole; i++) {
+        shield_hash_take(s->state, s->message + 16 * i, SHIELD_HASH_BLOCK * (i + 2), 0);
+    }
+#pragma unroll
+    for (__u32 i = 0; i < 16; i++) {
+        s->block[i] = 4 * i < rest ? s->message[16 * whole + i] : 0;
+    }
+    shield_hash_take(s->state, s->block, SHIELD_HASH_BLOCK + covered, 1);
+}
+
+static __always_inline bool is_mac(const struct scratch *s, __u32 covered)
+{
+    const __u32 *mac = s->message + covered / 4;
+
+    return ((s->state[0] ^ mac[0]) | (s->state[1] ^ mac[1]) | (s->state[2] ^ mac[2]) | (s->state[3] ^ mac[3])) == 0;
+}
+
+/* Whether the second MAC is made with a cookie of ours for this place: its sender receives there. */
+static __always_inline bool has_cookie(struct scratch *s, const struct datapath_shield_config *c,
+                                       const struct shield_parse_packet *p, __u32 covered)
+{
+    for (__u32 i = 0; i < 2 && i < c->cookie_count; i++) {
+#pragma unroll
+        for (int j = 0; j < 8; j++) {
+            s->cookie[j] = c->cookie[i][j];
+        }
+        __builtin_memset(s->block, 0, sizeof s->block);
+        s->block[0] = (__u32)p->from[0];
+        s->block[1] = (__u32)(p->from[0] >> 32);
+        s->block[2] = (__u32)p->from[1];
+        s->block[3] = (__u32)(p->from[1] >> 32);
+        s->block[4] = p->from_port >> 8 | (p->from_port & 0xffu) << 8;
+        shield_hash_take(s->cookie, s->block, SHIELD_HASH_BLOCK + 18, 1);
+        /* The first half of what came out is the cookie, and that a key. */
+        __builtin_memset(s->block, 0, sizeof s->block);
+#pragma unroll
+        for (int j = 0; j < 4; j++) {
+            s->block[j] = s->cookie[j];
+        }
+        shield_hash_key(s->cookie, s->block, DATAPATH_SHIELD_MAC_SIZE);
+        mac(s, s->cookie, covered);
+        if (is_mac(s, covered)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The message in the scratch, `size` bytes: who knows our key, and who came too often. */
+static __always_inline enum datapath_shield_verdict guard_of(const struct datapath_shield_config *c, struct scratch *s,
+                                                             const struct shield_parse_packet *p, __u32 n, __u32 size)
+{
+    __u32 covered = size - DATAPATH_SHIELD_MACS_SIZE;
+
+    mac(s, c->mac1, covered);
+    if (!is_mac(s, covered)) {
+        return DATAPATH_SHIELD_MAC1;
+    }
+    __u64 now_ns = bpf_ktime_get_coarse_ns(); /* a tick is exact enough, and costs a third */
+    __u32 slot = shield_hash_source(c->source_key, p->source[0], p->source[1]) % (DATAPATH_SHIELD_SLOTS / 2);
+    /* Who has a cookie is where he says, and takes from his own budget alone, which nobody else can use up: its slot is
+     * apart from those of addresses that may be invented. */
+    const __u32 *second = s->message + (covered + DATAPATH_SHIELD_MAC_SIZE) / 4;
+    if ((second[0] | second[1] | second[2] | second[3]) != 0 &&
+        has_cookie(s, c, p, covered + DATAPATH_SHIELD_MAC_SIZE)) {
+        return take(slot + DATAPATH_SHIELD_SLOTS / 2, now_ns, DATAPATH_SHIELD_SOURCE_RATE, DATAPATH_SHIELD_SOURCE_BURST,
+                    n) ? DATAPATH_SHIELD_INITIATION : DATAPATH_SHIELD_SOURCE;
+    }
+    if (!take(slot, now_ns, DATAPATH_SHIELD_SOURCE_RATE, DATAPATH_SHIELD_SOURCE_BURST, n)) {
+        return DATAPATH_SHIELD_SOURCE;
+    }
+    return take(DATAPATH_SHIELD_SLOTS, now_ns, DATAPATH_SHIELD_ALL_RATE, DATAPATH_SHIELD_ALL_BURST, n)
+               ? DATAPATH_SHIELD_INITIATION : DATAPATH_SHIELD_ALL;
+}
+
+/* These are not static, so that the verifier reads them once and not for each way that leads here. */
+__attribute__((noinline)) int shield_own(uint64_t high, uint64_t low)
+{
+    __u32 zero = 0;
+    const struct datapath_shield_config *c = bpf_map_lookup_elem(&shield_config, &zero);
+
+    return c != NULL && shield_parse_is_own(c, high, low);
+}
+
+/* n: datagrams. */
+__attribute__((noinline)) int shield_guard(const struct shield_parse_packet *p, __u32 n, __u32 is_response)
+{
+    __u32 zero = 0;
+    struct scratch *s = bpf_map_lookup_elem(&shield_scratch, &zero);
+    const struct datapath_shield_config *c = bpf_map_lookup_elem(&shield_config, &zero);
+
+    if (s == NULL || c == NULL || p == NULL) {
+        return DATAPATH_SHIELD_MALFORMED;
+    }
+    if (!is_response) {
+        return guard_of(c, s, p, n, DATAPATH_SHIELD_INITIATION_SIZE);
+    }
+    enum datapath_shield_verdict v = guard_of(c, s, p, n, DATAPATH_SHIELD_RESPONSE_SIZE);
+    return v == DATAPATH_SHIELD_INITIATION ? DATAPATH_SHIELD_RESPONSE : v;
+}
+
+static __always_inline enum datapath_shield_verdict guard(const struct frame *f, const struct shield_parse_packet *p,
+                                                          __u32 size)
+{
+    __u32 zero = 0;
+    struct scratch *s = bpf_map_lookup_elem(&shield_scratch, &zero);
+
+    if (s == NULL || load(f, p->at, s->message, size) != 0) {
+        return DATAPATH_SHIELD_MALFORMED;
+    }
+    return shield_guard(p, f->segments, size == DATAPATH_SHIELD_RESPONSE_SIZE);
+}
+
+/* What one datagram is worth. */
+static __always_inline enum datapath_shield_verdict judge(const struct frame *f, const struct datapath_shield_config *c,
+                                                          const struct shield_parse_packet *p, __u32 size)
+{
+    enum datapath_shield_verdict kind = shield_parse_kind(p->type, size, p->is_fragment);
+
+    switch (kind) {
+    case DATAPATH_SHIELD_DATA:
+    case DATAPATH_SHIELD_COOKIE:
+        return is_live(p->first) ? kind : DATAPATH_SHIELD_INDEX;
+    case DATAPATH_SHIELD_RESPONSE:
+        if (!is_live(p->second)) {
+            return DATAPATH_SHIELD_INDEX;
+        }
+        return c->mode == DATAPATH_SHIELD_GUARD ? guard(f, p, DATAPATH_SHIELD_RESPONSE_SIZE) : kind;
+    case DATAPATH_SHIELD_INITIATION:
+        return c->mode == DATAPATH_SHIELD_GUARD ? guard(f, p, DATAPATH_SHIELD_INITIATION_SIZE) : kind;
+    case DATAPATH_SHIELD_OWN:
+        return c->takes_own ? kind : DATAPATH_SHIELD_KIND;
+    case DATAPATH_SHIELD_FOREIGN:
+    case DATAPATH_SHIELD_UNREAD:
+    case DATAPATH_SHIELD_MALFORMED:
+    case DATAPATH_SHIELD_KIND:
+    case DATAPATH_SHIELD_INDEX:
+    case DATAPATH_SHIELD_MAC1:
+    case DATAPATH_SHIELD_SOURCE:
+    case DATAPATH_SHIELD_ALL:
+        break;
+    }
+    return kind;
+}
+
+/* Several datagrams that the kernel put together: they pass when one of them is of a session, for whoever sends
+ * rubbish from a peer's address must not take the peer's packets with it. The cell looks at each. */
+static __always_inline enum datapath_shield_verdict judge_all(const struct frame *f,
+                                                              const struct datapath_shield_config *c,
+                                                              const struct shield_parse_packet *p)
+{
+    __u32 size = f->segments > 1 && f->segment_size < p->size ? f->segment_size : p->size;
+    enum datapath_shield_verdict first = judge(f, c, p, size);
+
+    if (f->segments <= 1 || first < DATAPATH_SHIELD_MALFORMED) {
+        return first;
+    }
+    for (__u32 i = 1; i < DATAPATH_SHIELD_SEGMENTS && i < f->segments; i++) {
+        __u32 head[2];
+
+        if (load(f, p->at + i * f->segment_size, head, sizeof head) != 0) {
+            break;
+        }
+        if (head[0] == 4 && is_live(head[1])) {
+            return DATAPATH_SHIELD_DATA;
+        }
+    }
+    return first;
+}
+
+static __always_inline enum datapath_shield_verdict verdict_of(const struct frame *f, const struct datapath_shield_config *c,
+                                                               enum shield_parse_found found,
+                                                               const struct shield_parse_packet *p)
+{
+    switch (found) {
+    case SHIELD_PARSE_CUT: /* it ends in its own headers: whoever it is for refuses it */
+    case SHIELD_PARSE_FOREIGN:
+        return DATAPATH_SHIELD_FOREIGN;
+    case SHIELD_PARSE_UNREAD:
+        return DATAPATH_SHIELD_UNREAD;
+    case SHIELD_PARSE_MALFORMED:
+        return DATAPATH_SHIELD_MALFORMED;
+    case SHIELD_PARSE_OURS:
+        break;
+    }
+    return judge_all(f, c, p);
+}
+
+static __always_inline const struct datapath_shield_config *config_of(enum datapath_shield_hook hook)
+{
+    __u32 zero = 0;
+    const struct datapath_shield_config *c = bpf_map_lookup_elem(&shield_config, &zero);
+
+    return c != NULL && c->mode != DATAPATH_SHIELD_OFF && c->hook == hook ? c : NULL;
+}
+
+SEC("tc")
+int shield_tc(struct __sk_buff *skb)
+{
+    const struct datapath_shield_config *c = config_of(DATAPATH_SHIELD_TC);
+    struct shield_parse_packet p = {};
+
+    if (c == NULL) {
+        return NEXT;
+    }
+    enum shield_parse_found found = SHIELD_PARSE_CUT;
+    for (int i = 0; i < 2 && found == SHIELD_PARSE_CUT; i++) {
+        if (i > 0 && bpf_skb_pull_data(skb, skb->len < PULLED ? skb->len : PULLED) != 0) {
+            break;
+        }
+        found = shield_parse((void *)(long)skb->data, (void *)(long)skb->data_end, skb->len, c, &p);
+    }
+    struct frame f = {.context = skb, .segments = skb->gso_segs > 1 ? skb->gso_segs : 1, .segment_size = skb->gso_size};
+    enum datapath_shield_verdict v = verdict_of(&f, c, found, &p);
+    count(v);
+    return v >= DATAPATH_SHIELD_MALFORMED ? TC_ACT_SHOT : NEXT;
+}
+
+SEC("xdp")
+int shield_xdp(struct xdp_md *ctx)
+{
+    const struct datapath_shield_config *c = config_of(DATAPATH_SHIELD_XDP);
+    struct shield_parse_packet p = {};
+
+    if (c == NULL) {
+        return XDP_PASS;
+    }
+    const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+    enum shield_parse_found found = shield_parse(data, end, (__u32)bpf_xdp_get_buff_len(ctx), c, &p);
+    struct frame f = {.context = ctx, .is_xdp = 1, .segments = 1};
+    enum datapath_shield_verdict v = verdict_of(&f, c, found, &p);
+    count(v);
+    return v >= DATAPATH_SHIELD_MALFORMED ? XDP_DROP : XDP_PASS;
+}
+
+/* No helper here is for programs under the GPL alone. */
+char LICENSE[] SEC("license") = "Apache-2.0";

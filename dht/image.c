@@ -1,0 +1,183 @@
+#include "dht/image.h"
+
+#include <string.h>
+
+#include "common/base/bytes.h"
+#include "dht/bytes.h"
+#include "dht/id.h"
+
+enum { MAGIC = 8, CRC = 4, S_MS = 1000 };
+
+static const char peers_magic[] = "CELLDHP1", records_magic[] = "CELLDHR1", own_magic[] = "CELLDHO1";
+
+/* ---- writing --------------------------------------------------------------------------------------- */
+
+static struct dht_writer begin(const char *magic, const struct dht_node *self, uint64_t wall_s, uint32_t count, uint8_t *to)
+{
+    struct dht_writer w = {.at = to, .room = SIZE_MAX / 2}; /* the caller's word */
+
+    dht_bytes_put(&w, magic, MAGIC);
+    dht_bytes_put(&w, self->byte, sizeof self->byte);
+    dht_bytes_put_int(&w, wall_s, 8);
+    dht_bytes_put_int(&w, count, 4);
+    return w;
+}
+
+static size_t end(struct dht_writer *w)
+{
+    bytes_put_be32(w->at + w->used, bytes_crc32c(0, w->at, w->used));
+    return w->used + CRC;
+}
+
+size_t dht_image_write_peers(const struct dht_node *self, uint64_t wall_s, const struct dht_contact *peer, uint32_t count,
+                             uint8_t *to)
+{
+    struct dht_writer w = begin(peers_magic, self, wall_s, count, to);
+
+    for (uint32_t i = 0; i < count; i++) {
+        dht_bytes_put(&w, peer[i].node.byte, DHT_NODE_SIZE);
+        dht_bytes_put(&w, peer[i].at.ip, sizeof peer[i].at.ip);
+        dht_bytes_put_int(&w, peer[i].at.port, 2);
+    }
+    return end(&w);
+}
+
+size_t dht_image_write_records(const struct dht_node *self, uint64_t wall_s, const struct dht *core, uint8_t *to)
+{
+    struct dht_writer w = begin(records_magic, self, wall_s, dht_core_records(core), to);
+    uint8_t bytes[DHT_RECORD_MAX];
+    struct dht_record r;
+
+    for (uint32_t i = 0; i < dht_core_records(core); i++) {
+        dht_core_look(core, i, bytes, &r);
+        uint8_t again[DHT_RECORD_MAX];
+        size_t size = dht_record_write(&r, again);
+        dht_bytes_put_int(&w, r.left_ms, 4);
+        dht_bytes_put_int(&w, size, 2);
+        dht_bytes_put(&w, again, size);
+    }
+    return end(&w);
+}
+
+size_t dht_image_write_own(const struct dht_node *self, uint64_t wall_s, const struct dht_own *own, uint8_t *to)
+{
+    uint32_t count = 0;
+
+    for (const struct dht_own_item *i = own->first; i != NULL; i = i->next) {
+        count += i->kind != DHT_SERVICE && i->value_size > 0;
+    }
+    struct dht_writer w = begin(own_magic, self, wall_s, count, to);
+    for (const struct dht_own_item *i = own->first; i != NULL; i = i->next) {
+        if (i->kind != DHT_SERVICE && i->value_size > 0) {
+            dht_bytes_put_int(&w, i->kind, 1);
+            dht_bytes_put_int(&w, i->ttl_ms, 4);
+            dht_bytes_put_int(&w, i->seq, 8);
+            dht_bytes_put_int(&w, i->salt_size, 1);
+            dht_bytes_put(&w, i->salt, i->salt_size);
+            dht_bytes_put_int(&w, i->value_size, 2);
+            dht_bytes_put(&w, i->value, i->value_size);
+        }
+    }
+    return end(&w);
+}
+
+/* ---- reading --------------------------------------------------------------------------------------- */
+
+/* Whether it is whole and this node's; the reader then stands before the first thing. */
+static bool open_image(const char *magic, const struct dht_node *self, const uint8_t *bytes, size_t size, struct dht_reader *r,
+                       uint64_t *ret_wall_s, uint32_t *ret_count)
+{
+    if (size < DHT_IMAGE_FRAME || memcmp(bytes, magic, MAGIC) != 0 ||
+        memcmp(bytes + MAGIC, self->byte, sizeof self->byte) != 0 ||
+        bytes_get_be32(bytes + size - CRC) != bytes_crc32c(0, bytes, size - CRC)) {
+        return false;
+    }
+    *r = (struct dht_reader){.at = bytes + MAGIC + DHT_NODE_SIZE, .left = size - CRC - MAGIC - DHT_NODE_SIZE, .is_good = true};
+    *ret_wall_s = dht_bytes_get_int(r, 8);
+    *ret_count = (uint32_t)dht_bytes_get_int(r, 4);
+    return r->is_good;
+}
+
+enum err dht_image_read_peers(const struct dht_node *self, const uint8_t *bytes, size_t size,
+                              struct dht_contact peer[DHT_SAVED_MAX], uint32_t *ret_count)
+{
+    struct dht_reader r;
+    uint64_t wall_s;
+    uint32_t count;
+
+    if (!open_image(peers_magic, self, bytes, size, &r, &wall_s, &count) || count > DHT_SAVED_MAX) {
+        return ERR_MALFORMED;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        dht_bytes_get(&r, peer[i].node.byte, DHT_NODE_SIZE);
+        dht_bytes_get(&r, peer[i].at.ip, sizeof peer[i].at.ip);
+        peer[i].at.port = (uint16_t)dht_bytes_get_int(&r, 2);
+        if (!r.is_good || !dht_packet_is_address(&peer[i].at)) {
+            return ERR_MALFORMED;
+        }
+    }
+    *ret_count = count;
+    return r.left == 0 ? ERR_OK : ERR_MALFORMED;
+}
+
+enum err dht_image_read_records(const struct dht_node *self, uint64_t wall_s, struct dht *core, const uint8_t *bytes,
+                                size_t size, uint32_t *ret_held)
+{
+    struct dht_reader r;
+    uint64_t then_s;
+    uint32_t count, held = 0;
+
+    if (!open_image(records_magic, self, bytes, size, &r, &then_s, &count)) {
+        return ERR_MALFORMED;
+    }
+    uint64_t away_ms = wall_s > then_s ? (wall_s - then_s) * S_MS : 0; /* a clock that went back tells nothing */
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t left_ms = (uint32_t)dht_bytes_get_int(&r, 4);
+        size_t one = dht_bytes_get_int(&r, 2);
+        const uint8_t *record = dht_bytes_take(&r, one);
+        if (!r.is_good) {
+            return ERR_MALFORMED;
+        }
+        held += left_ms > away_ms && dht_core_hold(core, wall_s, record, one, (uint32_t)(left_ms - away_ms));
+    }
+    *ret_held = held;
+    return r.left == 0 ? ERR_OK : ERR_MALFORMED;
+}
+
+static enum err read_item(struct dht_reader *r, struct dht_own *own)
+{
+    enum dht_record_kind kind = (enum dht_record_kind)dht_bytes_get_int(r, 1);
+    uint32_t ttl_ms = (uint32_t)dht_bytes_get_int(r, 4);
+    uint64_t seq = dht_bytes_get_int(r, 8);
+    size_t salt_size = dht_bytes_get_int(r, 1);
+    const uint8_t *salt = dht_bytes_take(r, salt_size);
+    size_t value_size = dht_bytes_get_int(r, 2);
+    const uint8_t *value = dht_bytes_take(r, value_size);
+    struct dht_own_item *item;
+
+    if (!r->is_good || (kind != DHT_IMMUTABLE && kind != DHT_MUTABLE) || salt_size > DHT_SALT_MAX || value_size == 0 ||
+        value_size + salt_size > DHT_VALUE_MAX || (kind == DHT_IMMUTABLE) != (salt_size == 0) || seq > DHT_SEQ_MAX ||
+        ttl_ms < DHT_TTL_LEAST_MS || ttl_ms > DHT_TTL_MOST_MS) {
+        return ERR_MALFORMED;
+    }
+    enum err e = dht_own_add(own, kind, salt, salt_size, &item);
+    if (e == ERR_OK) {
+        dht_own_set(item, value, value_size);
+        item->ttl_ms = ttl_ms;
+        item->seq = seq;
+    }
+    return e;
+}
+
+enum err dht_image_read_own(const struct dht_node *self, struct dht_own *own, const uint8_t *bytes, size_t size)
+{
+    struct dht_reader r;
+    uint64_t wall_s;
+    uint32_t count;
+    enum err e = open_image(own_magic, self, bytes, size, &r, &wall_s, &count) ? ERR_OK : ERR_MALFORMED;
+
+    for (uint32_t i = 0; e == ERR_OK && i < count; i++) {
+        e = read_item(&r, own);
+    }
+    return e == ERR_OK && r.left > 0 ? ERR_MALFORMED : e;
+}

@@ -1,0 +1,147 @@
+#include "dht/settings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/unit.h"
+#include "common/node/address.h"
+#include "common/node/contact.h"
+
+struct document {
+    const char *listen, *advertise, *keys, *store, *members; /* members: libcyaml takes any text for true */
+    const char **bootstrap, **nodes;
+    uint32_t *port, *peers, *records;
+    uint32_t bootstrap_count, nodes_count;
+};
+
+#define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
+#define TEXT(member) CYAML_FIELD_STRING_PTR(#member, OPTIONAL, struct document, member, 0, CYAML_UNLIMITED)
+#define LIST(member, most) CYAML_FIELD_SEQUENCE(#member, OPTIONAL, struct document, member, &text_entry, 0, most)
+
+static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
+
+static const cyaml_schema_field_t fields[] = {
+    TEXT(listen),
+    TEXT(advertise),
+    TEXT(keys),
+    TEXT(store),
+    TEXT(members),
+    LIST(bootstrap, DHT_BOOTSTRAP_MAX),
+    LIST(nodes, DHT_SETTINGS_NODES_MAX),
+    CYAML_FIELD_UINT_PTR("port", OPTIONAL, struct document, port),
+    CYAML_FIELD_UINT_PTR("peers", OPTIONAL, struct document, peers),
+    CYAML_FIELD_UINT_PTR("records", OPTIONAL, struct document, records),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct document, fields)};
+
+enum err dht_settings_address(const char *text, uint16_t port, struct dht_address *ret)
+{
+    char with_port[CONTACT_SIZE];
+    struct sealed_address at;
+    bool is_v6 = text[0] == '[';
+
+    enum err e = address_parse(text, &at);
+    if (e != ERR_OK) {
+        bool is_bare_v6 = !is_v6 && strchr(text, ':') != strrchr(text, ':');
+        int size = snprintf(with_port, sizeof with_port, is_bare_v6 ? "[%s]:%u" : "%s:%u", text, (unsigned)port);
+        e = port != 0 && size < (int)sizeof with_port ? address_parse(with_port, &at) : e;
+    }
+    if (e == ERR_OK) {
+        ret->port = at.port;
+        memcpy(ret->ip, at.ip, sizeof ret->ip);
+    }
+    return e;
+}
+
+/* One where somebody can be. */
+static bool is_place(const char *text, uint16_t port, struct dht_address *ret)
+{
+    return dht_settings_address(text, port, ret) == ERR_OK && dht_packet_is_address(ret);
+}
+
+static enum err take_place(const char *text, struct dht_settings_place *ret, char *why)
+{
+    const char *equal = strchr(text, '=');
+
+    if (equal == NULL || !name_valid(text, (size_t)(equal - text)) || !is_place(equal + 1, 0, &ret->at)) {
+        return conf_refuse(why, "nodes", text, "NODE=ADDRESS:PORT such as db-2=10.0.0.2:7403");
+    }
+    (void)snprintf(ret->node, sizeof ret->node, "%.*s", (int)(equal - text), text);
+    return ERR_OK;
+}
+
+static enum err take_addresses(const struct document *d, struct dht_settings *s, char *why)
+{
+    enum err e = ERR_OK;
+
+    if (d->listen != NULL && dht_settings_address(d->listen, DHT_SETTINGS_PORT, &s->listen) != ERR_OK) {
+        return conf_refuse(why, "listen", d->listen, "an address such as 0.0.0.0:7403 or [::]:7403");
+    }
+    s->has_advertise = d->advertise != NULL;
+    if (s->has_advertise && !is_place(d->advertise, s->listen.port, &s->advertise)) {
+        return conf_refuse(why, "advertise", d->advertise, "an address where others reach this node");
+    }
+    for (; s->bootstraps < d->bootstrap_count; s->bootstraps++) {
+        if (!is_place(d->bootstrap[s->bootstraps], s->port, &s->bootstrap[s->bootstraps])) {
+            return conf_refuse(why, "bootstrap", d->bootstrap[s->bootstraps], "an address such as 10.0.0.1:7403");
+        }
+    }
+    for (; e == ERR_OK && s->places < d->nodes_count; s->places++) {
+        e = take_place(d->nodes[s->places], &s->place[s->places], why);
+    }
+    return e;
+}
+
+static enum err take_number(const uint32_t *in, uint32_t least, uint32_t most, const char *name, uint32_t *ret, char *why)
+{
+    if (in != NULL && (*in < least || *in > most)) {
+        (void)snprintf(why, CONF_WHY_SIZE, "%s: %u is not %u to %u", name, *in, least, most);
+        return ERR_INVALID;
+    }
+    *ret = in != NULL ? *in : *ret;
+    return ERR_OK;
+}
+
+static enum err take_room(const struct document *d, struct dht_settings *s, char *why)
+{
+    uint32_t port = s->port;
+    uint64_t bytes = s->store_bytes;
+    enum err e = take_number(d->port, 1, UINT16_MAX, "port", &port, why);
+
+    s->port = (uint16_t)port;
+    s->has_members = d->members == NULL || strcmp(d->members, "true") == 0;
+    if (e == ERR_OK && !s->has_members && strcmp(d->members, "false") != 0) {
+        return conf_refuse(why, "members", d->members, "true or false");
+    }
+    e = e == ERR_OK ? take_number(d->peers, 1, DHT_PEERS_MAX, "peers", &s->peers, why) : e;
+    e = e == ERR_OK ? take_number(d->records, 1, DHT_RECORDS_MAX, "records", &s->records, why) : e;
+    if (e == ERR_OK && d->store != NULL &&
+        (unit_size_parse(d->store, &bytes) != ERR_OK || bytes < DHT_SETTINGS_STORE_LEAST || bytes > DHT_SETTINGS_STORE_MOST)) {
+        return conf_refuse(why, "store", d->store, "a size of 64K to 64M");
+    }
+    s->store_bytes = (uint32_t)bytes;
+    if (e == ERR_OK && d->keys != NULL && (d->keys[0] != '/' || strlen(d->keys) >= sizeof s->keys)) {
+        return conf_refuse(why, "keys", d->keys, "an absolute path");
+    }
+    (void)snprintf(s->keys, sizeof s->keys, "%s", d->keys != NULL ? d->keys : "");
+    return e;
+}
+
+enum err dht_settings_read(const char *text, struct dht_settings *ret, char why[CONF_WHY_SIZE])
+{
+    struct dht_settings s = {.port = DHT_SETTINGS_PORT, .has_members = true, .peers = DHT_SETTINGS_PEERS, .records = DHT_SETTINGS_RECORDS,
+                             .store_bytes = DHT_SETTINGS_STORE, .listen = {.ip = {[10] = 0xff, [11] = 0xff}, .port = DHT_SETTINGS_PORT}};
+    void *loaded;
+    enum err e = conf_load(text, &schema, &loaded, why);
+
+    if (e == ERR_OK && loaded != NULL) {
+        e = take_room(loaded, &s, why);
+        e = e == ERR_OK ? take_addresses(loaded, &s, why) : e;
+        conf_free(&schema, loaded);
+    }
+    if (e == ERR_OK) {
+        *ret = s;
+    }
+    return e;
+}

@@ -1,0 +1,51 @@
+/* What the manifest's `config` tells this cell:
+ *
+ *   bootstrap: ["10.0.0.1:7403"]   where somebody may be who knows others; members come by themselves
+ *   listen: "0.0.0.0:7403"         unless the supervisor hands over a socket
+ *   advertise: "192.0.2.7:7403"    where others reach this node, when that is not where it sends from
+ *   nodes: [db-2=10.0.0.2:17403]   members whose cell is not at the member's address
+ *   port: 7403                     of all others
+ *   members: true                  ask nodosum who belongs to the cluster; false where there is none
+ *   peers, records, store          room: 1,024 peers; 8,192 records in 4M */
+#ifndef CELL_DHT_SETTINGS_H
+#define CELL_DHT_SETTINGS_H
+
+#include "common/base/name.h"
+#include "common/run/conf.h"
+#include "dht/core.h"
+
+enum {
+    DHT_SETTINGS_PORT = 7403,
+    DHT_SETTINGS_PEERS = 1024,            /* as many as membership has by default                      */
+    DHT_SETTINGS_RECORDS = 8192,
+    DHT_SETTINGS_STORE = 4 << 20,         /* bytes                                                     */
+    DHT_SETTINGS_STORE_LEAST = 64 << 10,
+    DHT_SETTINGS_STORE_MOST = 64 << 20,   /* 65,000 records of 1,000 bytes                             */
+    DHT_SETTINGS_NODES_MAX = 64,
+    DHT_SETTINGS_PATH_SIZE = 512,
+};
+
+struct dht_settings_place {
+    char node[NAME_SIZE];
+    struct dht_address at;
+};
+
+struct dht_settings {
+    struct dht_address listen, advertise;
+    bool has_advertise, has_members;
+    uint16_t port;
+    uint32_t peers, records, store_bytes;
+    uint32_t bootstraps;
+    struct dht_address bootstrap[DHT_BOOTSTRAP_MAX];
+    uint32_t places;
+    struct dht_settings_place place[DHT_SETTINGS_NODES_MAX];
+    char keys[DHT_SETTINGS_PATH_SIZE];    /* "": the supervisor hands them over */
+};
+
+/* Read it. ERR_INVALID: `why` names the field; *ret is untouched. ERR_NOMEM. */
+enum err dht_settings_read(const char *text, struct dht_settings *ret, char why[CONF_WHY_SIZE]) MUST_CHECK;
+
+/* An address as people write it, without a port: `port`. ERR_MALFORMED: a name, or none. */
+enum err dht_settings_address(const char *text, uint16_t port, struct dht_address *ret) MUST_CHECK;
+
+#endif

@@ -1,0 +1,112 @@
+/* The cell around the core: its socket, clock and disk, whom membership knows, and whoever waits for a lookup. */
+#ifndef CELL_DHT_SHELL_H
+#define CELL_DHT_SHELL_H
+
+#include "common/node/datagram.h"
+#include "common/run/cell_ask.h"
+#include "dht/circle.h"
+#include "dht/net.h"
+#include "dht/own.h"
+#include "dht/sign.h"
+
+enum {
+    DHT_SHELL_WISHES = 128,           /* lookups and puts at one time: what is more is refused, with a time     */
+    DHT_SHELL_BUSY_MS = 50,           /* … to come back                                                         */
+    DHT_SHELL_BOOT_MS = 5000,         /* between attempts to find somebody while nobody is known                */
+    DHT_SHELL_SAVE_MS = 60000,        /* between writes of who is known                                         */
+    DHT_SHELL_RECORDS_MS = 600000,    /* … of what is held: who comes back gets it from other holders too       */
+    DHT_SHELL_MEMBERS_MS = 500,       /* before membership is asked again that did not answer, doubling          */
+    DHT_SHELL_MEMBERS_MOST_MS = 60000,
+    DHT_SHELL_POLL_MS = 20000,        /* one long poll for changes of it                                        */
+    DHT_SHELL_ASK_MS = 2000,          /* for an answer of it                                                    */
+};
+
+struct dht_shell;
+
+/* Somebody who waits for a wish of the core. Lives until `done` has run, once; both run while the core's effects are read,
+ * so what steps the core again goes into `again`. */
+struct dht_ask {
+    uint64_t wish;
+    struct dht_shell *shell;
+    void (*found)(struct dht_ask *ask, const struct dht_found *found);
+    void (*done)(struct dht_ask *ask, const struct dht_done *done);
+    void (*again)(struct dht_ask *ask);
+    struct dht_ask *next;
+};
+
+struct Cell__Nodosum__WatchRequest;
+
+/* What the shell knows by membership. */
+struct dht_shell_members {
+    struct cell_watch *watch;
+    struct Cell__Nodosum__WatchRequest *poll; /* the watch's */
+    struct cell_timer *timer;
+    uint32_t mark;                    /* of the listing */
+    uint64_t revision;
+    uint32_t gap_ms;                  /* since it answered last */
+};
+
+struct dht_shell {
+    struct cell *cell;
+    struct dht_settings settings;
+    struct node_keys keys;
+    struct dht_signer signer;
+    int socket;                       /* until the datagrams have it; -1                       */
+    int dir;                          /* of the state; -1: none is granted                     */
+    struct datagram *datagram;
+    void *memory;
+    struct dht *core;                 /* in memory                                             */
+    struct dht_effects fx;
+    struct loop_timer *timer;
+    bool has_address;                 /* where others reach this node is known                 */
+    struct dht_address address;
+    struct dht_circle circle;
+    struct dht_shell_members members;
+    uint64_t wishes;                  /* ever */
+    struct dht_ask *asks, *agains;
+    struct dht_own own;
+    uint64_t boot_us, save_us, records_us;
+    uint32_t saved;                   /* contacts of an earlier life                           */
+    struct dht_contact save[DHT_SAVED_MAX];
+    uint64_t untaken;                 /* packets that the datagrams had no room for            */
+    struct cell_metric *metric_peers, *metric_members, *metric_records, *metric_bytes, *metric_kept, *metric_refused,
+        *metric_asked, *metric_failed;
+};
+
+/* Hooks of the cell; state is a struct dht_shell. */
+enum err dht_shell_open(struct cell *cell, void *state) MUST_CHECK;
+enum err dht_shell_start(struct cell *cell, void *state) MUST_CHECK;
+void dht_shell_granted(void *state, const char *name);
+void dht_shell_stop(void *state);
+
+/* Wishes: as the core's; `ask` has its functions. ERR_OK: it has been or will be told; otherwise it was not taken. */
+enum err dht_shell_find(struct dht_shell *s, const struct dht_id *target, struct dht_ask *ask) MUST_CHECK;
+enum err dht_shell_get(struct dht_shell *s, const struct dht_id *key, uint32_t reads, struct dht_ask *ask) MUST_CHECK;
+enum err dht_shell_put(struct dht_shell *s, const struct dht_record *r, const uint64_t *expected, struct dht_ask *ask) MUST_CHECK;
+
+/* From inside `found` or `done`: call ask->again when the effects have been read. */
+void dht_shell_again(struct dht_ask *ask);
+
+/* Ask at these addresses for the way in. Errors of dht_core_bootstrap. */
+enum err dht_shell_bootstrap(struct dht_shell *s, const struct dht_address *at, uint32_t count) MUST_CHECK;
+
+/* The date, for records' ends and sequences. */
+uint64_t dht_shell_wall_s(void);
+
+/* Look at what is due: something new is kept. */
+void dht_shell_arm(struct dht_shell *s);
+
+/* ---- shell_members.c ------------------------------------------------------------------------------- */
+
+/* Follow membership, as long as there is one. ERR_NOMEM. */
+enum err dht_shell_members_start(struct dht_shell *s) MUST_CHECK;
+void dht_shell_members_stop(struct dht_shell *s);
+
+/* Membership's word about a node, on to the circle and the core. */
+void dht_shell_member(struct dht_shell *s, const struct dht_contact *who, uint32_t mark);
+void dht_shell_member_gone(struct dht_shell *s, const struct dht_node *node);
+
+/* A listing is whole: whom it did not name is gone. */
+void dht_shell_members_listed(struct dht_shell *s, uint32_t mark);
+
+#endif

@@ -1,0 +1,32 @@
+/* TUN interfaces that the manifest wants: made here, where there may be the right to, and handed over. */
+#ifndef CELL_NUCLEUS_TUNS_H
+#define CELL_NUCLEUS_TUNS_H
+
+#include "common/run/jail.h"
+#include "nucleus/shell.h"
+
+enum {
+    TUNS_NAME_SIZE = NAME_SIZE + 4, /* "tun." and a name */
+};
+
+/* What a Genesis hands over. Descriptors are borrowed: the interface stays up, with its addresses and routes, while the
+ * cell's next process starts. */
+struct tuns_grant {
+    int fd[MANIFEST_TUN_MAX];
+    char name[MANIFEST_TUN_MAX][TUNS_NAME_SIZE];
+    size_t count;
+};
+
+/* Make the interfaces that `c` is to have and that are not there yet. On an error *ret has none and `why` is one line
+ * that names the interface and what is missing: ERR_DENIED (CAP_NET_ADMIN), ERR_EXISTS (another process has one of that
+ * name), ERR_NOT_FOUND (no /dev/net/tun), ERR_PRECONDITION (another instance than the first), ERR_NOMEM … */
+enum err tuns_open(struct shell *s, const struct manifest_cell *c, uint32_t instance, struct tuns_grant *ret,
+                   char why[JAIL_WHY_SIZE]) MUST_CHECK;
+
+/* Take down those of cells that were stopped or are no more, or that have another one now. */
+void tuns_sweep(struct shell *s);
+
+/* All of them. */
+void tuns_close(struct shell *s);
+
+#endif

@@ -1,0 +1,20 @@
+/* Interfaces that a cell is handed: `sandbox.tun`. */
+#ifndef CELL_NUCLEUS_YAML_TUN_H
+#define CELL_NUCLEUS_YAML_TUN_H
+
+#include "nucleus/manifest.h"
+#include "nucleus/yaml_schema.h"
+
+enum {
+    YAML_TUN_ADDRESS_MAX = 49, /* characters: an IPv6 address of 45, a slash and 128 */
+};
+
+/* An address and the bits of its network, "10.9.0.1/24" or "fd09::1/64". False: it says nothing of the kind, and *ret is
+ * untouched. */
+bool yaml_tun_parse(const char *text, struct manifest_tun_address *ret);
+
+/* Read a cell's list. On a fault the message points at the item's line; the caller frees. */
+enum err yaml_tun_cell(const struct yaml_marks *m, uint32_t entry, const struct yaml_schema_sandbox *raw,
+                       struct manifest_cell *c) MUST_CHECK;
+
+#endif

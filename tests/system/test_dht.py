@@ -1,0 +1,247 @@
+"""Values that are found across nodes: DHT-3, DHT-5 at the cells' own doors, DHT-6, DHT-7."""
+import os
+import time
+
+from support import nodosums, pb, sp
+
+SLACK = float(os.environ.get("CELL_TEST_SLACK", "2")) # seconds of a loaded machine
+MAY_CALL = ["nodosum.Members", "nodosum.Watch"]
+PUT, GET, STATS, LOOKUP, ANNOUNCE, FIND = 400, 401, 403, 404, 406, 407
+
+
+def entry(keys, **config):
+    return {"name": "dht", "serves": ["dht.*"], "may_call": MAY_CALL, "config": {"keys": keys, **config},
+            "sandbox": {"network": True, "read": [keys], "write": ["state"]}}
+
+
+def make(make_cluster, build, short_dir, count, has_members=True, alone=(), **config):
+    """Nodes whose dht knows the others by membership, or, without, by a bootstrap list. alone: indexes of nodes that have
+    the cell without a way to anybody."""
+    os.chmod(short_dir, 0o755)
+    seeds = [f"10.77.0.{i + 1}:{nodosums.PORT}" for i in range(2)]
+
+    def one(index):
+        name = f"node-{index + 1}"
+        if has_members:
+            cells = nodosums.manifest(build, short_dir, name, seeds)
+            return [*cells, entry(cells[0]["config"]["keys"], **config)]
+        keys = nodosums.make_keys(build, short_dir, name)
+        return [entry(keys, **({} if index in alone else {"bootstrap": ["10.77.0.1:7403", "10.77.0.2"]}), **config)]
+
+    return make_cluster(count, one)
+
+
+def stats(node):
+    """(peers, members, records, {counts}) by the independent client."""
+    with node.client("dht", timeout=2) as client:
+        reply = client.call(STATS, timeout=2)
+    assert reply.status == sp.OK, reply
+    body = pb.decode(reply.body)
+    counts = {pb.first(c, 1).decode(): pb.first(c, 2, 0) for c in map(pb.decode, body[6])}
+    return pb.first(body, 2, 0), pb.first(body, 8, 0), pb.first(body, 3, 0), counts
+
+
+def count(node, name):
+    return stats(node)[3][name]
+
+
+def put(node, value, *options):
+    return node.cli("dht", "put", value, *options, json=True)
+
+
+def get(node, key, *options):
+    return node.cli("dht", "get", key, *options, json=True)
+
+
+def text(node, key, *options):
+    """The value, or why there is none."""
+    done = node.command("dht", "get", key, *options)
+    return done.out.rstrip("\n") if done.status == 0 else done.err
+
+
+def know(cluster, nodes, others):
+    cluster.wait_each(nodes, lambda n: stats(n)[:2], (others, others), 20, "all take part")
+
+
+def seek(node, key):
+    """The value of a key by the independent client; None: there is none."""
+    with node.client("dht", timeout=15) as client:
+        reply = client.call(GET, pb.encode([(1, pb.encode([(1, bytes.fromhex(key))]))]), timeout=15)
+    assert reply.status == sp.OK or "no such value" in reply.message, reply
+    return pb.first(pb.decode(pb.first(pb.decode(reply.body), 1)), 2) if reply.status == sp.OK else None
+
+
+def offer(node, cells, valid_ms=60000):
+    with node.client("dht") as client:
+        body = [(1, pb.encode([(1, name), (2, ready), (3, 90), (4, 250)])) for name, ready in cells]
+        return client.call(ANNOUNCE, pb.encode([*body, (2, valid_ms), (3, b"place")]))
+
+
+def found(node, cell):
+    """{node: ready} as one node finds it."""
+    with node.client("dht", timeout=5) as client:
+        reply = client.call(FIND, pb.encode([(1, cell)]), timeout=5)
+    assert reply.status == sp.OK, reply
+    all_found = map(pb.decode, pb.decode(reply.body).get(1, []))
+    return {pb.first(f, 1).decode(): pb.first(f, 4) for f in all_found}
+
+
+def make_five(make_cluster, build, short_dir):
+    made = make(make_cluster, build, short_dir, 5)
+    made.up()
+    know(made, list(made), 4)
+    return made
+
+
+def test_what_one_node_has_others_find(make_cluster, build, short_dir):
+    """DHT-3, DHT-6 and DHT-5 at the cells' own doors, on five nodes that membership knows."""
+    five = make_five(make_cluster, build, short_dir)
+    cells_are_found_by_name(five)
+    limits_are_kept(five)
+    held = values_are_everybodys(five)
+    garbage_costs_nothing(five, held)
+    holders_come_and_go(five, held)
+
+
+def values_are_everybodys(five):
+    """Immutable, named, compared, removed, gone at its end."""
+    one, two, three = five[0], five[1], five[2]
+    held = put(one, "a value")
+    assert len(held["key"]) == 40 and held["acked"] >= 3, held
+    for node in five:
+        node.wait_until(lambda n=node: seek(n, held["key"]) == b"a value", 5, "each has it, or finds it")
+    assert put(two, "a value")["key"] == held["key"], "its key is its hash"
+
+    # Named: signed by the node, in place of what was there before.
+    owner = one.cli("dht", "stats", json=True)["owner"]
+    first = put(one, "red", "--name", "color", "--ttl", "1m")
+    assert get(one, "color")["text"] == "red" and text(two, "color", "--owner", owner) == "red"
+    assert seek(two, first["key"]) == b"red" and "no such value" in text(two, "color"), "another node's names are its own"
+    second = put(one, "blue", "--name", "color", "--if-seq", str(first["seq"]))
+    assert second["seq"] > first["seq"] and seek(three, second["key"]) == b"blue"
+    late = one.command("dht", "put", "green", "--name", "color", "--if-seq", str(first["seq"]))
+    assert late.status == 1 and "sequence" in late.err, late
+    assert get(three, second["key"], "--reads", "3")["value"]["seq"] == second["seq"]
+    one.cli("dht", "rm", "color")
+    assert seek(three, second["key"]) is None and "no such value" in text(one, "color")
+    assert one.command("dht", "rm", "color").status == 1, "it is gone already"
+
+    # An end to the second, on all of them.
+    begin = time.monotonic()
+    brief = put(two, "brief", "--ttl", "2s")
+    assert seek(three, brief["key"]) == b"brief"
+    five.wait_each(list(five), lambda n: seek(n, brief["key"]), None, 10, "it has ended")
+    assert time.monotonic() - begin > 1.5, "and not before its time"
+    return held["key"]
+
+
+def holders_come_and_go(five, key):
+    """A holder dies, and another one: what they held is held. Who comes back gets all that it should hold."""
+    one, three, four = five[0], five[2], five[3]
+    # Only the cell, so quickly that membership sees nothing of it.
+    four.kill("dht", 0)
+    four.wait_until(lambda: stats(four)[:3] == (4, 4, stats(one)[2]), 20, "the others bring what it should hold")
+    five[4].crash()
+    four.crash()
+    assert seek(three, key) == b"a value" and put(three, "late")["acked"] >= 3
+    five.wait_each([one, five[1], three], lambda n: stats(n)[1], 2, 20, "membership tells who is gone")
+    assert seek(three, key) == b"a value"
+    five[4].up()
+    five.wait_each([five[4]], lambda n: stats(n)[2] >= stats(one)[2], True, 20, "the others bring what it should hold")
+    assert seek(five[4], key) == b"a value"
+    found = three.cli("dht", "lookup", key, json=True)
+    assert len(found["peers"]) == 4 and sum(p["is_self"] for p in found["peers"]) == 1, found
+    assert {s["state"] for s in found["path"]} == {"known"} and "self" in three.cli("dht", "lookup", key)
+
+
+def limits_are_kept(five):
+    """At each limit and one past it, by the independent client; then what the command line says."""
+    one = five[0]
+    rows = [([(2, b"x" * 1000)], True, ""), ([(2, b"x" * 1001)], False, "1000"), ([(1, "n" * 64), (2, b"x" * 936)], True, ""),
+            ([(1, "n" * 64), (2, b"x" * 937)], False, "1000"), ([(1, "n" * 65), (2, b"x")], False, "64"), ([(2, b"x"), (3, 999)], False, "1000"),
+            ([(2, b"x"), (3, 1000)], True, ""), ([(2, b"x"), (3, 604800000)], True, ""), ([(2, b"x"), (3, 604800001)], False, "604800000"),
+            ([(2, b"")], False, "byte"), ([(2, b"x"), (5, 1)], False, "named"), ([(1, "n"), (2, b"x"), (5, 1), (6, 2**53 - 1)], False, "2^53")]
+    places = [([(1, b"k" * 20), (2, "n")], "key or a name"), ([], "key or a name"), ([(1, b"k" * 19)], "20"), ([(2, "n" * 65)], "64"), ([(2, "n"), (3, b"o")], "32")]
+    with one.client("dht", timeout=5) as client:
+        for fields, is_good, why in rows:
+            reply = client.call(PUT, pb.encode(fields), timeout=5)
+            assert (reply.status == sp.OK) == is_good and why in reply.message, (fields, reply)
+        for place, why in places:
+            for number in (GET, LOOKUP):
+                reply = client.call(number, pb.encode([(1, pb.encode(place))]), timeout=5)
+                assert reply.status != sp.OK and why in reply.message, (place, reply)
+    for words, why in ((["rm", "nothing"], "no such value"), (["bootstrap", "0.0.0.0:7403"], "address"), (["bootstrap", *["10.0.0.1"] * 17], "16"),
+                       (["find", "no cell"], "cell"), (["get", "ab" * 20], "no such value"), (["find", "nobody"], "nobody")):
+        refused = one.command("dht", *words)
+        assert refused.status == 1 and why in refused.err, (words, refused)
+    for words in (["fly"], ["get", "a", "--ttl", "1s"], ["put", "a", "--owner", "ab" * 32], ["get", "a", "--owner", "abc"]):
+        one.cli("dht", *words, status=2)
+    assert one.cli("dht", "put", "-", stdin="from a pipe").split()[0] == put(one, "from a pipe")["key"]
+
+
+def garbage_costs_nothing(five, key):
+    """Who has no key of the cluster is not heard, and what is no packet changes nothing."""
+    one = five[0]
+    script = ("import os, socket\n"
+              "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+              "for i in range(2000):\n"
+              "    s.sendto(os.urandom(1 + i % 1400), ('10.77.0.1', 7403))\n"
+              "    s.sendto(bytes([0x11 + i % 5, 1]) + os.urandom(142), ('10.77.0.1', 7403))\n")
+    sender = five[1].program("/usr/bin/python3", "-c", script)
+    assert sender.wait(60) == 0
+    one.wait_until(lambda: count(one, "datagrams_refused") > 1000, 20, "refused and counted")
+    assert count(one, "malformed") == 0 and stats(one)[0] == 4 and seek(five[2], key) == b"a value"
+
+
+def cells_are_found_by_name(five):
+    """Who offers a cell is found by name at once, and not any more when it offers it no longer or says nothing."""
+    one, two, three = five[0], five[1], five[2]
+    begin = time.monotonic()
+    assert offer(one, [("lab/thing", 2), ("other", 1), ("none", 0)]).status == sp.OK
+    three.wait_until(lambda: found(three, "lab/thing") == {"node-1": 2}, 5, "it is found")
+    took = time.monotonic() - begin
+    assert took < 1 + SLACK, took
+    assert offer(two, [("lab/thing", 1)]).status == sp.OK
+    three.wait_until(lambda: found(three, "lab/thing") == {"node-1": 2, "node-2": 1}, 5, "both are found")
+    assert found(three, "none") == {} and found(three, "lab/thin") == {}
+    shown = three.cli("dht", "find", "lab/thing", json=True)["found"]
+    assert {f["address"] for f in shown} == {"10.77.0.1:7403", "10.77.0.2:7403"} and all(f["place"] == b"place".hex() for f in shown)
+    assert offer(one, [("lab/thing", 3)]).status == sp.OK
+    three.wait_until(lambda: found(three, "lab/thing") == {"node-1": 3, "node-2": 1} and found(three, "other") == {}, 5, "what changed is told")
+    assert offer(two, [("lab/thing", 1)], 500).status == sp.OK
+    three.wait_until(lambda: found(three, "lab/thing") == {"node-1": 3}, 5, "who says nothing for so long offers nothing")
+    for cells, valid in (([("a b", 1)], 1000), ([("x" * 65, 1)], 1000), ([("x", 1)], 499), ([("x", 1)], 60001), ([(f"c{i}", 1) for i in range(33)], 1000),
+                         ([("x@node-2", 1)], 1000), ([("x.1", 1)], 1000)):
+        assert offer(one, cells, valid).status != sp.OK, (cells, valid)
+
+
+def test_a_restart_keeps(make_cluster, build, short_dir):
+    """DHT-7: nodes that know each other only by a bootstrap list find each other again without it; what was to be kept is said again."""
+    made = make(make_cluster, build, short_dir, 4, has_members=False)
+    made.up()
+    made.wait_each(list(made), lambda n: stats(n)[0], 3, 30, "each has found the others")
+    one, four = made[0], made[3]
+    owner = four.cli("dht", "stats", json=True)["owner"]
+    kept = put(four, "mine", "--name", "kept", "--keep", "--ttl", "2s")
+    put(four, "lost", "--name", "brief", "--ttl", "2s")
+    plain = put(four, "plain", "--ttl", "1h")
+    assert text(one, "kept", "--owner", owner) == "mine"
+    one.wait_until(lambda: get(one, "kept", "--owner", owner)["value"]["seq"] > kept["seq"], 10, "it is said again")
+    one.wait_until(lambda: "no such value" in text(one, "brief", "--owner", owner), 5, "what was not to be kept is gone")
+
+    # The bootstrap nodes are gone, and the others start anew.
+    for node in made:
+        node.cli("down")
+    for node in (made[2], four):
+        node.up()
+    made.wait_each([made[2], four], lambda n: stats(n)[0], 1, 30, "they find each other without bootstrap nodes")
+    made[2].wait_until(lambda: text(made[2], "kept", "--owner", owner) == "mine", 20, "kept over the restart")
+    assert text(made[2], plain["key"]) == "plain", "what others put outlives the nodes' stop too"
+    four.cli("dht", "rm", "kept")
+    assert "no such value" in text(made[2], "kept", "--owner", owner)
+    four.kill("dht", 0)
+    four.wait_until(lambda: stats(four)[0] >= 1, 20, "it is back")
+    assert "no such value" in text(made[2], "kept", "--owner", owner), "and what was removed is not kept"
+
+    # A way in by hand.
+    assert four.cli("dht", "bootstrap", "10.77.0.3", json=True)["asked"] == 1

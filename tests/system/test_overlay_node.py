@@ -1,0 +1,163 @@
+"""The overlay under a supervisor: two nodes on a network of their own, each with an interface and a socket that its
+supervisor made, and a cell that has no privilege at any time."""
+import json
+import sys
+
+import pytest
+
+from support import procs, wait
+
+pytestmark = [pytest.mark.needs_root, pytest.mark.needs_netns]
+
+PORT = 51820
+# Runs inside a node's namespace: echo answers all, ask sends COUNT datagrams one after the other and prints how many came
+# back, each tried for TIMEOUT seconds.
+PROGRAM = """
+import socket, sys
+mode, host, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+if mode == "echo":
+    s.bind((host, port))
+    print("ready", flush=True)
+    while True:
+        data, place = s.recvfrom(2000)
+        s.sendto(data, place)
+count, size, came = int(sys.argv[4]), int(sys.argv[5]), 0
+s.settimeout(float(sys.argv[6]))
+for i in range(count):
+    s.sendto(i.to_bytes(4, "big") + bytes(size - 4), (host, port))
+    try:
+        while s.recv(2000)[:4] != i.to_bytes(4, "big"):
+            pass
+        came += 1
+    except OSError:
+        pass
+print(came)
+"""
+
+
+def inner(index):
+    return f"10.9.0.{index + 1}"
+
+
+def entry(index, **config):
+    return {"name": "datapath", "serves": ["datapath.*"],
+            "sandbox": {"write": ["state"], "listen": [{"name": "overlay", "at": f"udp://0.0.0.0:{PORT}"}],
+                        "tun": [{"name": "overlay", "interface": "cell0", "address": [f"{inner(index)}/24", f"fd09::{index + 1}/64"],
+                                 "mtu": 1400}]},
+            "restart": {"first": 0, "give_up": "16 in 10m"}, "config": config}
+
+
+def overlay(node, *words, status=0):
+    return node.cli("overlay", *words, json=True, status=status)
+
+
+def ask(node, address, count=5, size=200, timeout=5.0):
+    """How many of `count` datagrams the echo at `address` gives back."""
+    made = node.execute([sys.executable, "-c", PROGRAM, "ask", address, "7000", str(count), str(size), str(timeout)], timeout=60)
+    assert made.status == 0, made
+    return int(made.out)
+
+
+def has_interface(node):
+    return node.execute(["/bin/sh", "-c", "ip link show cell0"]).status == 0
+
+
+@pytest.fixture
+def pair(make_cluster):
+    """Two nodes that are each other's peers, and an echo on the second."""
+    cluster = make_cluster(2, lambda index: [entry(index)])
+    cluster.up()
+    for i, node in enumerate(cluster):
+        other = cluster[1 - i]
+        key = overlay(other, "status")["public_key"]
+        assert overlay(node, "add", key, f"{inner(1 - i)}/32", f"fd09::{2 - i}/128", "--endpoint",
+                       f"{other.address}:{PORT}") == {"is_new": True}
+    for address in (inner(1), "fd09::2"):
+        echo = cluster[1].program(sys.executable, "-c", PROGRAM, "echo", address, "7000", stdout=-1, text=True)
+        assert echo.stdout.readline() == "ready\n"
+    return cluster
+
+
+def restart(node):
+    """kill -9, and another process is ready."""
+    old = node.kill("datapath", 0)
+    node.wait_until(lambda: node.instance("datapath")["pid"] not in (old, 0), 20, "another process")
+    node.wait_state("datapath", "ready", 20)
+
+
+def test_nodes_speak_hold_nothing_and_come_back(pair):
+    """Both families; the cell has no capability, no file but its state, and is an ordinary user. kill -9: the interface
+    stays, with its routes; the next process has the same key, its peers, and is heard."""
+    ours = pair[0]
+    assert ask(ours, inner(1)) == 5 and ask(ours, "fd09::2", size=1300) == 5
+    status = overlay(ours, "status")
+    assert (status["interface"], status["mtu"], status["listen"]) == ("cell0", 1400, f"0.0.0.0:{PORT}")
+    with open(f"/proc/{ours.pid('datapath')}/status", encoding="utf-8") as f:
+        lines = dict(line.split(":\t", 1) for line in f.read().splitlines() if ":\t" in line)
+    assert {lines[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+    assert lines["Seccomp"] == "2" and lines["NoNewPrivs"] == "1" and lines["Uid"].split()[0] != "0"
+    assert len(overlay(ours, "ping", inner(1), "--count", "2")["rtt_us"]) == 2
+    assert "no peer has this address" in ours.command("overlay", "ping", "10.9.0.77").err
+    counts = {c["name"]: int(c["value"]) for c in overlay(ours, "stats")["counts"]}
+    assert counts["READ"] >= 10 and counts["WRITTEN"] >= 10 and counts["UNWRITTEN"] == counts["MISFITS"] == 0
+    ours.execute(["/bin/sh", "-c", "ip route add 10.99.0.0/16 dev cell0"])
+    restart(ours)
+    assert overlay(ours, "status")["public_key"] == status["public_key"]
+    assert ask(ours, inner(1), count=3) == 3
+    assert "10.99.0.0/16" in ours.execute(["/bin/sh", "-c", "ip route show dev cell0"]).out
+    peers = overlay(ours, "peers")["peers"]
+    assert len(peers) == 1 and sorted(peers[0]["allowed"]) == ["10.9.0.2/32", "fd09::2/128"]
+    overlay(ours, "rm", peers[0]["public_key"])
+    restart(ours)
+    assert overlay(ours, "peers")["peers"] == [], "what was removed stays removed"
+
+
+def test_down_up_and_a_nucleus_that_dies(pair):
+    """Down: no interface, so what is sent there is refused and not lost. Up: as it was. The supervisor dies: the cell goes
+    on, and when it dies too, the successor makes the interface anew."""
+    ours = pair[0]
+    assert ask(ours, inner(1), count=1) == 1 and has_interface(ours)
+    overlay(ours, "down")
+    ours.wait_until(lambda: not has_interface(ours), 10, "its interface is gone")
+    overlay(ours, "up")
+    assert has_interface(ours) and ask(ours, inner(1), count=3) == 3
+    before = ours.cli("status", json=True)
+    procs.kill(before["nucleus_pid"])
+    ours.wait_until(lambda: ours.command("--json", "status").status == 0
+                    and ours.cli("status", json=True)["nucleus_generation"] == 2, 20, "a successor")
+    assert ask(ours, inner(1)) == 5 and ours.pid("datapath") == before["cells"][0]["pid"]
+    restart(ours)
+    assert ask(ours, inner(1), count=3) == 3
+
+
+def test_peers_of_the_manifest_have_the_last_word(make_cluster):
+    """What was changed at run time holds until the next start; peers that stand nowhere are kept."""
+    listed, added = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
+    cluster = make_cluster(1, [entry(0, peers=[{"key": listed, "allowed": ["10.9.0.7/32"]}])])
+    cluster.up()
+    node = cluster[0]
+    overlay(node, "add", listed, "10.9.0.8/32", "--keepalive", "30")
+    overlay(node, "add", added, "10.9.0.9/32", "--endpoint", "192.0.2.1:1")
+    restart(node)
+    peers = {p["public_key"]: p for p in overlay(node, "peers")["peers"]}
+    assert peers[listed]["allowed"] == ["10.9.0.7/32"] and peers[listed]["keepalive_s"] == 0
+    assert peers[added]["allowed"] == ["10.9.0.9/32"] and peers[added]["endpoint"] == "192.0.2.1:1"
+    assert json.dumps(peers).count("10.9.0.8") == 0
+
+
+def test_an_interface_of_somebody_else_is_named(make_cluster):
+    """The cell does not start, its reason says why; when the name is free, it does."""
+    cluster = make_cluster(1, [entry(0)])
+    node = cluster[0]
+    holder = node.program(sys.executable, "-c", "import fcntl, os, struct, sys\n"
+                          "f = os.open('/dev/net/tun', os.O_RDWR)\n"
+                          "fcntl.ioctl(f, 0x400454ca, struct.pack('16sH', b'cell0', 0x1001))\n"
+                          "print('held', flush=True)\nsys.stdin.read()", stdin=-1, stdout=-1, text=True)
+    assert holder.stdout.readline() == "held\n"
+    node.guard()
+    node.wait_until(lambda: node.command("status").status == 0, 20, "the node")
+    node.wait_until(lambda: "tun.overlay: cell0: another process has it" in node.instance("datapath")["reason"], 20, "the reason")
+    holder.stdin.close()
+    wait.until(lambda: holder.poll() is not None, 10, "it lets go")
+    node.wait_until(lambda: node.instance("datapath")["state"] == "ready", 30, "it starts")

@@ -1,0 +1,117 @@
+"""Three members of a consensus cell on one node that has too few processors, loses all of them at once, or has one of another
+version. By hand for longer: CELL_TEST_ROUNDS=100, CELL_TEST_SECONDS=300."""
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+from raft_plants import Scratch, ROOT
+from support import node as node_module, procs
+from test_raft import Writer, check, leader, manifest, put, role, status, three, wait_level
+
+ROUNDS = int(os.environ.get("CELL_TEST_ROUNDS", "5"))
+SECONDS = float(os.environ.get("CELL_TEST_SECONDS", "5"))
+
+
+def pids(node):
+    return [row["pid"] for row in node.cli("status", json=True)["cells"] if row["cell"] == "raft" and row["pid"] > 0]
+
+
+def test_all_are_killed_at_one_moment(make_node):
+    """Scenario 64: under load, again and again; nothing that was acknowledged is lost."""
+    node = three(make_node, max="100ms")
+    writer = Writer(node)
+    writer.start()
+    for _ in range(ROUNDS):
+        before = writer.acknowledged
+        node.wait_until(lambda b=before: writer.acknowledged > b + 5, 60, "writing goes on")
+        for pid in pids(node):
+            procs.kill(pid)
+    before = writer.acknowledged
+    node.wait_until(lambda: writer.acknowledged > before + 5, 60, "it goes on")
+    writer.stop()
+    check(node, writer)
+
+
+@contextlib.contextmanager
+def busy(count):
+    """So many processes that only want the processor."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for one in loops:
+            one.kill()
+            one.wait()
+
+
+def elections(node):
+    return len(re.findall(r"RAFT-ROLE .*role=leader", node.log()))
+
+
+def test_starved_of_processors_it_stays_as_it_is(make_node):
+    """Scenario 63: eight busy loops beside it, with the usual times; at most one needless election."""
+    node = three(make_node)
+    writer = Writer(node)
+    writer.start()
+    before = elections(node)
+    with busy(8):
+        end, acknowledged = time.monotonic() + SECONDS, writer.acknowledged
+        node.wait_until(lambda: time.monotonic() > end and writer.acknowledged > acknowledged, SECONDS + 60, "time goes by, and it goes on")
+        after = elections(node)
+    writer.stop()
+    print(f"{after - before} elections in {SECONDS:.0f} s, {writer.acknowledged} writes, the longest took {writer.gap:.2f} s")
+    assert after - before <= 1
+    check(node, writer)
+
+
+def other_version():
+    with open(os.path.join(ROOT, "raft", "packet.c"), encoding="utf-8") as source:
+        text = source.read()
+    assert text.count("RAFT_PACKET_VERSION") == 2
+    return text.replace("RAFT_PACKET_VERSION", "(RAFT_PACKET_VERSION + 1)")
+
+
+def test_a_member_of_the_next_version_is_not_heard(build, tmp_path):
+    """Scenario 67: on the real wire. It is refused by name and counted on both sides, the others go on; with their version it
+    has all that it missed."""
+    place = tmp_path / "build"
+    place.mkdir()
+    source = tmp_path / "packet.c"
+    source.write_text(other_version())
+    scratch = Scratch(build.directory, str(place))
+    shutil.copy(build.binary("cell-raft"), place / "cell-raft")
+    node = node_module.Node(type(build)(str(place)), manifest(), "node-1", None)
+    try:
+        go_through_versions(node, scratch, source, build)
+    finally:
+        node.close()
+
+
+def go_through_versions(node, scratch, source, build):
+    node.up()
+    node.wait_until(lambda: leader(node) is not None, 20, "somebody leads")
+    put(node, b"before", b"v")
+    odd = (leader(node) + 1) % 3
+    same = [i for i in range(3) if i != odd]
+
+    def run(with_program):
+        os.unlink(os.path.join(scratch.place, "cell-raft"))
+        with_program()
+        old = node.kill("raft", odd)
+        node.wait_until(lambda: node.pid("raft", odd) not in (0, old) and status(node, odd), 30, "it is restarted")
+    run(lambda: scratch.make("packet.c", str(source)))
+    line = node.wait_log("RAFT-PACKET-VERSION ", 20)
+    assert "effect=\"neither hears the other\"" in line and re.search(r"version=[12] ours=[12]", line), line
+    term = status(node, same[0])[5]
+    for i in range(20):
+        put(node, b"meanwhile%d" % i, b"v", same[0])
+    assert status(node, same[0])[5] == term and role(node, odd) != "leader", "no election by it"
+    counted = node.cli("inspect", f"raft.{same[0]}", json=True)["metrics"]
+    assert "cell_raft_refused_total" in str(counted)
+    run(lambda: shutil.copy(build.binary("cell-raft"), os.path.join(scratch.place, "cell-raft")))
+    put(node, b"after", b"v")
+    wait_level(node)

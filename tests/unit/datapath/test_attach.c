@@ -1,0 +1,195 @@
+/* Where the shield hangs: scenes with their reasons, and floods at random beside a shell that obeys. */
+#include "datapath/attach.h"
+
+#include <string.h>
+
+#include "common/base/rng.h"
+#include "tests/support/check.h"
+
+enum { STEP = DATAPATH_ATTACH_LOOK_MS, START = 1000 };
+
+/* A shell: what hangs and who judges, by the effects alone. */
+struct shell {
+    struct datapath_attach core;
+    struct datapath_attach_effects fx;
+    bool hangs[2], judges_any;
+    enum datapath_shield_hook judge;
+    enum err xdp, tc;             /* what hanging gives */
+    bool is_refused;
+    uint64_t now_ms, dropped;
+    int hung, taken_off;          /* XDP */
+};
+
+static void obey(struct shell *s)
+{
+    for (uint32_t i = 0; i < s->fx.count; i++) {
+        const struct datapath_attach_effect *e = &s->fx.effect[i];
+        switch (e->kind) {
+        case DATAPATH_ATTACH_FX_HANG: {
+            enum err result = e->hook == DATAPATH_SHIELD_XDP ? s->xdp : s->tc;
+            struct datapath_attach_event ev = {.kind = DATAPATH_ATTACH_EV_HUNG, .now_ms = s->now_ms, .hook = e->hook, .result = result};
+            CHECK(i + 1 == s->fx.count, "a question is the last of its step");
+            CHECK(!s->hangs[e->hook], "what hangs is not hung again");
+            s->hangs[e->hook] = result == ERR_OK;
+            s->hung += e->hook == DATAPATH_SHIELD_XDP && result == ERR_OK;
+            datapath_attach_step(&s->core, &ev, &s->fx);
+            obey(s);
+            return;
+        }
+        case DATAPATH_ATTACH_FX_JUDGE:
+            s->judge = e->hook;
+            s->judges_any = true;
+            break;
+        case DATAPATH_ATTACH_FX_TAKE_OFF:
+            CHECK(s->hangs[e->hook], "what does not hang is not taken off");
+            CHECK(s->judge != e->hook, "who judges is not taken off");
+            s->hangs[e->hook] = false;
+            s->taken_off++;
+            break;
+        case DATAPATH_ATTACH_FX_REFUSED:
+            s->is_refused = true;
+            break;
+        }
+        CHECK(!s->judges_any || s->hangs[s->judge], "who judges hangs");
+    }
+}
+
+static struct shell begin(enum datapath_attach_choice choice, bool is_cheap, enum err xdp, enum err tc)
+{
+    struct shell s = {.xdp = xdp, .tc = tc, .now_ms = START};
+    struct datapath_attach_event ev = {.kind = DATAPATH_ATTACH_EV_BEGIN, .now_ms = START};
+
+    datapath_attach_init(&s.core, choice, is_cheap);
+    datapath_attach_step(&s.core, &ev, &s.fx);
+    obey(&s);
+    return s;
+}
+
+/* Some time at so many dropped a second. */
+static void pass(struct shell *s, uint64_t ms, uint64_t rate)
+{
+    for (uint64_t end = s->now_ms + ms; s->now_ms < end;) {
+        s->now_ms += STEP;
+        s->dropped += rate * STEP / 1000;
+        struct datapath_attach_event ev = {.kind = DATAPATH_ATTACH_EV_LOOK, .now_ms = s->now_ms, .dropped = s->dropped};
+        datapath_attach_step(&s->core, &ev, &s->fx);
+        obey(s);
+    }
+}
+
+static void each_begins_where_it_should(void)
+{
+    static const struct {
+        enum datapath_attach_choice choice;
+        bool is_cheap;
+        enum err xdp, tc;
+        bool hangs_tc, hangs_xdp, is_refused;
+        const char *why;
+    } rows[] = {
+        {DATAPATH_ATTACH_AUTO, false, ERR_OK, ERR_OK, true, false, false, "in peace tcx"},
+        {DATAPATH_ATTACH_AUTO, true, ERR_OK, ERR_OK, false, true, false, "where XDP costs nothing, XDP"},
+        {DATAPATH_ATTACH_AUTO, true, ERR_EXISTS, ERR_OK, true, false, false, "where somebody else has it, tcx"},
+        {DATAPATH_ATTACH_AUTO, true, ERR_UNSUPPORTED, ERR_DENIED, false, false, true, "neither: that is said"},
+        {DATAPATH_ATTACH_AUTO, false, ERR_OK, ERR_DENIED, false, false, true, "no right to tcx: nor to XDP"},
+        {DATAPATH_ATTACH_NONE, true, ERR_OK, ERR_OK, false, false, false, "none is none"},
+        {DATAPATH_ATTACH_ONLY_TC, true, ERR_OK, ERR_OK, true, false, false, "asked for tcx"},
+        {DATAPATH_ATTACH_ONLY_XDP, false, ERR_OK, ERR_OK, false, true, false, "asked for XDP"},
+        {DATAPATH_ATTACH_ONLY_XDP, false, ERR_EXISTS, ERR_OK, false, false, true, "asked for XDP alone: no other"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct shell s = begin(rows[i].choice, rows[i].is_cheap, rows[i].xdp, rows[i].tc);
+        CHECK(s.hangs[DATAPATH_SHIELD_TC] == rows[i].hangs_tc && s.hangs[DATAPATH_SHIELD_XDP] == rows[i].hangs_xdp &&
+                  s.is_refused == rows[i].is_refused, "%s", rows[i].why);
+        pass(&s, 2000, 2 * DATAPATH_ATTACH_FLOOD);
+        pass(&s, 2 * DATAPATH_ATTACH_QUIET_MS, 0);
+        bool changes = rows[i].choice == DATAPATH_ATTACH_AUTO && rows[i].hangs_tc && rows[i].xdp == ERR_OK;
+        CHECK(s.taken_off == (changes ? 1 : 0), "%s: a flood changes only what may change", rows[i].why);
+    }
+}
+
+static void a_flood_brings_xdp_and_calm_takes_it_away(void)
+{
+    struct shell s = begin(DATAPATH_ATTACH_AUTO, false, ERR_OK, ERR_OK);
+
+    pass(&s, 5000, DATAPATH_ATTACH_FLOOD - 10);
+    CHECK(s.judge == DATAPATH_SHIELD_TC, "less than a flood");
+    pass(&s, STEP, DATAPATH_ATTACH_FLOOD);
+    CHECK(s.judge == DATAPATH_SHIELD_TC, "a moment of it");
+    pass(&s, STEP, DATAPATH_ATTACH_FLOOD);
+    CHECK(s.judge == DATAPATH_SHIELD_XDP && s.hangs[DATAPATH_SHIELD_TC], "200 ms of it; tcx hangs on");
+    pass(&s, 60000, DATAPATH_ATTACH_CALM);
+    CHECK(s.judge == DATAPATH_SHIELD_XDP, "not calm yet");
+    pass(&s, DATAPATH_ATTACH_QUIET_MS, DATAPATH_ATTACH_CALM - 10);
+    CHECK(s.judge == DATAPATH_SHIELD_XDP, "calm, but not for long enough");
+    pass(&s, STEP, 0);
+    CHECK(s.judge == DATAPATH_SHIELD_TC && !s.hangs[DATAPATH_SHIELD_XDP], "calm for long");
+}
+
+static void floods_by_turns_make_it_stay(void)
+{
+    struct shell s = begin(DATAPATH_ATTACH_AUTO, false, ERR_OK, ERR_OK);
+
+    /* A second of flood, eleven of calm, for an hour: 300 times. */
+    for (int i = 0; i < 300; i++) {
+        pass(&s, 1000, DATAPATH_ATTACH_FLOOD);
+        pass(&s, 11000, 0);
+    }
+    CHECK(s.hung <= 10, "hung %d times", s.hung);
+    pass(&s, DATAPATH_ATTACH_QUIET_MS_MAX + STEP, 0);
+    CHECK(s.judge == DATAPATH_SHIELD_TC, "it goes in the end");
+    pass(&s, DATAPATH_ATTACH_QUIET_MS_MAX, 0);
+    pass(&s, 1000, DATAPATH_ATTACH_FLOOD);
+    pass(&s, DATAPATH_ATTACH_QUIET_MS + STEP, 0);
+    CHECK(s.judge == DATAPATH_SHIELD_TC, "and is not held against whoever floods much later");
+}
+
+static void a_taken_place_is_tried_again(void)
+{
+    struct shell s = begin(DATAPATH_ATTACH_AUTO, false, ERR_EXISTS, ERR_OK);
+
+    pass(&s, 1000, DATAPATH_ATTACH_FLOOD);
+    CHECK(s.judge == DATAPATH_SHIELD_TC && !s.is_refused, "tcx does what it can");
+    s.xdp = ERR_OK;
+    pass(&s, DATAPATH_ATTACH_AGAIN_MS - 2000, DATAPATH_ATTACH_FLOOD);
+    CHECK(s.judge == DATAPATH_SHIELD_TC, "not at once");
+    pass(&s, 3000, DATAPATH_ATTACH_FLOOD);
+    CHECK(s.judge == DATAPATH_SHIELD_XDP, "but after a while");
+    s = begin(DATAPATH_ATTACH_AUTO, false, ERR_UNSUPPORTED, ERR_OK);
+    pass(&s, 1000, DATAPATH_ATTACH_FLOOD);
+    s.xdp = ERR_OK;
+    pass(&s, 10 * DATAPATH_ATTACH_AGAIN_MS, DATAPATH_ATTACH_FLOOD);
+    CHECK(s.judge == DATAPATH_SHIELD_TC, "a driver learns nothing");
+}
+
+/* Floods and calms at random, places that come and go: obey() looks at each step. */
+static void at_random(void)
+{
+    struct rng rng;
+    int hung = 0;
+
+    rng_init(&rng, 7);
+    for (int world = 0; world < 300; world++) {
+        static const enum err results[] = {ERR_OK, ERR_OK, ERR_EXISTS, ERR_UNSUPPORTED, ERR_IO};
+        struct shell s = begin(DATAPATH_ATTACH_AUTO, rng_below(&rng, 2) == 0, results[rng_below(&rng, 5)], ERR_OK);
+        for (int i = 0; i < 40; i++) {
+            s.xdp = rng_below(&rng, 4) == 0 ? results[rng_below(&rng, 5)] : s.xdp;
+            pass(&s, rng_below(&rng, 30000), rng_below(&rng, 2 * DATAPATH_ATTACH_FLOOD));
+        }
+        CHECK(s.judges_any, "somebody judges");
+        hung += s.hung;
+        pass(&s, 10 * DATAPATH_ATTACH_LOOK_MS + 2 * DATAPATH_ATTACH_QUIET_MS_MAX, 0);
+        CHECK(s.judge == DATAPATH_SHIELD_TC || s.core.is_cheap, "in peace it hangs at the cheap place");
+    }
+    CHECK(hung > 300, "%d times", hung);
+}
+
+int main(void)
+{
+    each_begins_where_it_should();
+    a_flood_brings_xdp_and_calm_takes_it_away();
+    floods_by_turns_make_it_stay();
+    a_taken_place_is_tried_again();
+    at_random();
+    return CHECK_RESULT();
+}

@@ -1,0 +1,136 @@
+/* Claims about what outlives a process: read back as it was, another's or a damaged one refused whole. */
+#include <string.h>
+
+#include "dht/image.h"
+#include "tests/unit/dht/kit.h"
+
+enum { PEERS = 5, ROOM = DHT_IMAGE_FRAME + KIT_RECORDS * DHT_IMAGE_RECORD_MAX, HOUR_MS = 3600000 };
+
+static const struct dht_node self = {{1, 2, 3}}, other = {{1, 2, 4}};
+
+static void peers_come_back(void)
+{
+    struct dht_contact in[PEERS], out[DHT_SAVED_MAX];
+    uint8_t bytes[DHT_IMAGE_PEERS_MAX];
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < PEERS; i++) {
+        in[i] = kit_contact(i);
+    }
+    size_t size = dht_image_write_peers(&self, KIT_WALL_S, in, PEERS, bytes);
+    CHECK(dht_image_read_peers(&self, bytes, size, out, &count) == ERR_OK && count == PEERS && memcmp(in, out, sizeof in[0]) == 0, "as they were");
+    CHECK(dht_image_read_peers(&other, bytes, size, out, &count) == ERR_MALFORMED, "another node's");
+    for (size_t cut = 0; cut < size; cut++) {
+        CHECK(dht_image_read_peers(&self, bytes, cut, out, &count) == ERR_MALFORMED, "cut to %zu", cut);
+        bytes[cut] ^= 1;
+        CHECK(dht_image_read_peers(&self, bytes, size, out, &count) == ERR_MALFORMED, "a bit of byte %zu", cut);
+        bytes[cut] ^= 1;
+    }
+    CHECK(dht_image_read_records(&self, 0, NULL, bytes, size, &count) == ERR_MALFORMED, "not what is asked for");
+}
+
+static void put(struct kit *k, const struct kit_record *r, uint64_t wish)
+{
+    CHECK(dht_core_put(k->d, k->now_us, wish, &r->r, NULL, &k->fx) == ERR_OK, "put %d", (int)wish);
+}
+
+static void records_live_on_for_what_is_left(void)
+{
+    static uint8_t bytes[ROOM];
+    struct kit k, next;
+    struct kit_record a, b;
+    uint32_t held = 99;
+
+    kit_open(&k, 0); /* alone: it holds all that it puts */
+    kit_immutable(&a, 1, 100, HOUR_MS);
+    kit_immutable(&b, 2, DHT_VALUE_MAX, 10000);
+    put(&k, &a, 1);
+    put(&k, &b, 2);
+    REQUIRE(dht_core_records(k.d) == 2, "both are held");
+    size_t size = dht_image_write_records(&self, KIT_WALL_S, k.d, bytes);
+    kit_close(&k);
+
+    static const struct {
+        uint64_t wall_s;
+        uint32_t held, left_ms; /* of the longest */
+        const char *why;
+    } rows[] = {
+        {KIT_WALL_S, 2, HOUR_MS, "at once"},
+        {KIT_WALL_S + 9, 2, HOUR_MS - 9000, "9 s later"},
+        {KIT_WALL_S + 10, 1, HOUR_MS - 10000, "one has ended meanwhile"},
+        {KIT_WALL_S + 3600, 0, 0, "both have"},
+        {KIT_WALL_S - 1000, 2, HOUR_MS, "a clock that went back gives no life"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        uint8_t record[DHT_RECORD_MAX];
+        uint32_t longest_ms = 0;
+        kit_open(&next, 0);
+        CHECK(dht_image_read_records(&self, rows[i].wall_s, next.d, bytes, size, &held) == ERR_OK && held == rows[i].held, "row %zu: %s", i, rows[i].why);
+        for (uint32_t at = 0; at < dht_core_records(next.d); at++) {
+            struct dht_record r;
+            dht_core_look(next.d, at, record, &r);
+            longest_ms = r.left_ms > longest_ms ? r.left_ms : longest_ms;
+        }
+        CHECK(longest_ms == rows[i].left_ms, "row %zu: %s", i, rows[i].why);
+        kit_close(&next);
+    }
+    kit_open(&next, 0);
+    CHECK(dht_image_read_records(&other, KIT_WALL_S, next.d, bytes, size, &held) == ERR_MALFORMED && dht_core_records(next.d) == 0, "another node's");
+    kit_close(&next);
+}
+
+static void a_record_that_is_not_genuine_is_not_held(void)
+{
+    struct kit k;
+    struct kit_record r;
+
+    kit_open(&k, 0);
+    kit_signed(&r, DHT_MUTABLE, 1, "name", "value", 10, HOUR_MS);
+    CHECK(dht_core_hold(k.d, KIT_WALL_S, r.bytes, r.size, HOUR_MS), "a good one");
+    kit_signed(&r, DHT_MUTABLE, 2, "name", "value", 10, HOUR_MS);
+    r.bytes[r.size - 1] ^= 0xff;
+    r.bytes[r.size - DHT_SIGNATURE_SIZE] ^= 0xff;
+    CHECK(!dht_core_hold(k.d, KIT_WALL_S, r.bytes, r.size, HOUR_MS), "a forged one");
+    CHECK(!dht_core_hold(k.d, KIT_WALL_S, r.bytes, r.size - 1, HOUR_MS), "none at all");
+    kit_close(&k);
+}
+
+static void what_is_kept_comes_back(void)
+{
+    static uint8_t bytes[DHT_IMAGE_OWN_MAX];
+    struct dht_own in = {0}, out = {0};
+    struct dht_own_item *item;
+    uint8_t longest[DHT_VALUE_MAX];
+
+    memset(longest, 'v', sizeof longest);
+    REQUIRE(dht_own_add(&in, DHT_IMMUTABLE, "", 0, &item) == ERR_OK, "a value");
+    dht_own_set(item, longest, sizeof longest);
+    item->ttl_ms = DHT_TTL_MOST_MS;
+    REQUIRE(dht_own_add(&in, DHT_MUTABLE, "name", 4, &item) == ERR_OK, "a named one");
+    dht_own_set(item, "x", 1);
+    item->ttl_ms = DHT_TTL_LEAST_MS;
+    item->seq = DHT_SEQ_MAX;
+    REQUIRE(dht_own_add(&in, DHT_SERVICE, "cell", 4, &item) == ERR_OK, "an offer");
+    dht_own_set(item, "y", 1);
+    size_t size = dht_image_write_own(&self, KIT_WALL_S, &in, bytes);
+    CHECK(dht_image_read_own(&self, &out, bytes, size) == ERR_OK && out.count == 2, "offers are the gateway's to say");
+    const struct dht_own_item *named = dht_own_find(&out, DHT_MUTABLE, "name", 4);
+    CHECK(named != NULL && named->seq == DHT_SEQ_MAX && named->ttl_ms == DHT_TTL_LEAST_MS && named->value_size == 1, "as it was");
+    CHECK(dht_own_find(&out, DHT_IMMUTABLE, longest, sizeof longest) != NULL, "the longest value");
+    dht_own_free(&out);
+    for (size_t at = 0; at < size; at += 7) {
+        bytes[at] ^= 4;
+        CHECK(dht_image_read_own(&self, &out, bytes, size) == ERR_MALFORMED && out.count == 0, "a bit of byte %zu", at);
+        bytes[at] ^= 4;
+    }
+    dht_own_free(&in);
+}
+
+int main(void)
+{
+    peers_come_back();
+    records_live_on_for_what_is_left();
+    a_record_that_is_not_genuine_is_not_held();
+    what_is_kept_comes_back();
+    return CHECK_RESULT();
+}
