@@ -39,6 +39,7 @@ MEETING_ALSO = {
     "nucleus/junction": "speaks with cells on fd 3",
     "nucleus/logs": "hands a new log file to a cell",
     "nucleus/spawn": "writes a cell's Genesis",
+    "vivaldi/verify": "asks nodosum to measure",
     "raft/engine_admin": "answers with what etcd says of itself",
     "raft/engine_etcd": "one call of raft.proto and its question to etcd",
     "raft/engine_keys": "keys of raft.proto as etcd's gateway has them, and back",
