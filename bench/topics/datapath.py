@@ -8,7 +8,7 @@ from bench.kit import rows, world
 
 SECONDS = 1.0
 LADDER_S = 0.4
-RATES = [10000 * 2 ** (i / 2) for i in range(12)] # 10,000 to 450,000 a second
+RATES = [20000 * 2 ** i for i in range(6)] # to 640,000 a second
 ROUNDS = 2000
 WIRE, PORT, LOAD = "192.168.9", 51820, 7000
 TICK = os.sysconf("SC_CLK_TCK")
