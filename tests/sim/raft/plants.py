@@ -153,10 +153,11 @@ PLANTS = {
     "stopped-time-counts": ("lessor.c", "disks:50 a leader", "the time for which a leader was stopped ends leases", [
         ("    uint64_t gap_most_us = (uint64_t)RAFT_LESSOR_GAP_MS * 1000;", "    uint64_t gap_most_us = UINT64_MAX;")]),
     "clock-of-its-own": ("lessor.c", ["worlds", "disks:61"], "a new leader's clock is not the cluster's", [
-        (".time_us = applied_ms * 1000, .seen_us = now_us", ".time_us = applied_ms * 1000 + now_us % 5000000, .seen_us = now_us")]),
+        ("    l->time_us = applied_ms * 1000 > l->time_us ? applied_ms * 1000 : l->time_us;",
+         "    l->time_us = (applied_ms * 1000 > l->time_us ? applied_ms * 1000 : l->time_us) + now_us % 5000000;")]),
     "clock-unheard": ("lessor.c", "disks:45", "nobody listens when the leader says how late it is", [
         ("    l->heard_ms = is_later ? time_ms : l->heard_ms;", "    l->heard_ms = 0 * is_later;")]),
-    "clock-of-terms-before": ("lessor.c", "worlds", "what a leader before the last one said counts, though the last one's clock began further back", [
+    "clock-of-terms-before": ("lessor.c", "unit:session", "what a leader before the last one said counts, though the last one's clock began further back", [
         ("    uint64_t heard_ms = l->heard_term >= term_before ? l->heard_ms : 0;", "    uint64_t heard_ms = l->heard_ms + 0 * term_before;")]),
     "lease-anew-at-failover": ("lessor.c", "disks:50 what", "the cluster's clock is not in the log while nothing is written", [
         ("    return l->is_leading && has_any && l->time_us / 1000", "    return l->is_leading && has_any && l->time_us / 100000")]),
@@ -181,7 +182,7 @@ CORE = ("append", "config", "core", "election", "log", "member", "out", "packet"
         "lessor", "record", "session", "span", "tree", "watch")
 SOURCES = [*(f"raft/{c}.c" for c in CORE), "tests/sim/raft/*.c", "tests/unit/raft/test_core.c", "tests/unit/raft/kit.c",
            "tests/unit/raft/test_config.c", "tests/unit/raft/test_wal.c", "tests/unit/raft/test_ballot.c",
-           "tests/unit/raft/wal_kit.c", *(f"tests/linear/{l}.c" for l in ("check", "history", "idle")),
+           "tests/unit/raft/test_session.c", "tests/unit/raft/store_kit.c", "tests/unit/raft/wal_kit.c", *(f"tests/linear/{l}.c" for l in ("check", "history", "idle")),
            "tests/sim/world/[!t]*.c", *(f"common/base/{b}.c" for b in ("bytes", "err", "rng"))]
 
 
