@@ -134,9 +134,13 @@ class Lab:
 
 
 def times_row(name, ours, unit, floor, peer, goal, is_met, note=""):
-    """Ratios within turns: the host changes, only neighbours are compared."""
-    times = rows.sample("times", [a / b for a, b in zip(ours.medians, peer.medians)])
-    share = rows.sample("share", [a / b for a, b in zip(ours.medians, floor.medians)]) if floor else None
+    """Ratios within turns: the host changes, only neighbours are compared. A turn in which one of them got nothing through at any
+    rate says something of the host alone."""
+    def ratios(other):
+        return [a / b for a, b in zip(ours.medians, other.medians) if a > 0 and b > 0]
+
+    times = rows.sample("times", ratios(peer))
+    share = rows.sample("share", ratios(floor)) if floor else None
     note = f"{times.median:.3g} x {peer.name} [{times.spread[0]:.3g}, {times.spread[1]:.3g}]" + \
         (f", {share.median:.3g} x {floor.name} [{share.spread[0]:.3g}, {share.spread[1]:.3g}]" if share else "") + \
         " within turns" + (f"; {note}" if note else "")
