@@ -9,7 +9,7 @@ import tempfile
 import urllib.request
 
 from . import wait
-from .mesh import free_port
+from .ports import free_port
 
 PROGRAM = "etcd"
 

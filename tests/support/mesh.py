@@ -1,11 +1,5 @@
 """Nodes of one cluster on this machine's loopback, each with membership and a gateway: `a` makes it, the others join."""
-import socket
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from .ports import free_port
 
 
 class Mesh:

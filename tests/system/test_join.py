@@ -12,14 +12,9 @@ import time
 import pytest
 
 from support import wait
+from support.ports import free_port
 
 FILES = {"ca.crt", "cluster", "identity", "node.crt", "node.key"}
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Cluster:
