@@ -146,9 +146,9 @@ enum err cli_ask_try(struct cli_ask *ask, const ProtobufCServiceDescriptor *serv
     return sp_ask_routed(ask->fd, ask->route, number, schema, request, m->output, timeout_ms, ret, text);
 }
 
-static int ask_for(struct cli *cli, struct cli_ask *ask, const ProtobufCServiceDescriptor *service,
-                   const char *method, uint32_t number, const ProtobufCMessage *request,
-                   uint32_t timeout_ms, ProtobufCMessage **ret)
+int cli_ask_service_for(struct cli *cli, struct cli_ask *ask, const ProtobufCServiceDescriptor *service,
+                        const char *method, uint32_t number, const ProtobufCMessage *request,
+                        uint32_t timeout_ms, ProtobufCMessage **ret)
 {
     char text[SP_TEXT_SIZE] = "";
     enum err e = cli_ask_try(ask, service, method, number, request, timeout_ms, ret, text);
@@ -160,15 +160,15 @@ int cli_ask_nucleus_for(struct cli *cli, struct cli_ask *ask, const char *method
                         const ProtobufCMessage *request, uint32_t timeout_ms,
                         ProtobufCMessage **ret)
 {
-    return ask_for(cli, ask, &cell__nucleus__nucleus__descriptor, method, number, request,
-                   timeout_ms, ret);
+    return cli_ask_service_for(cli, ask, &cell__nucleus__nucleus__descriptor, method, number, request,
+                               timeout_ms, ret);
 }
 
 int cli_ask_cell_for(struct cli *cli, struct cli_ask *ask, const char *method, uint32_t number,
                      const ProtobufCMessage *request, uint32_t timeout_ms, ProtobufCMessage **ret)
 {
-    return ask_for(cli, ask, &cell__inspect__inspect__descriptor, method, number, request,
-                   timeout_ms, ret);
+    return cli_ask_service_for(cli, ask, &cell__inspect__inspect__descriptor, method, number, request,
+                               timeout_ms, ret);
 }
 
 void cli_ask_free(ProtobufCMessage *message)

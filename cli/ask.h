@@ -36,15 +36,18 @@ int cli_ask_explain_connect(struct cli *cli, const struct cli_ask *ask, enum err
 int cli_ask_explain(struct cli *cli, const struct cli_ask *ask, const char *operation, enum err e,
                     const char *text);
 
-/* Ask for one operation. method: "Status" of the nucleus's service, or "Health" of every cell's.
+/* Ask for one operation. method: "Status" of the nucleus's service, "Health" of every cell's, or one of `service`.
  * *ret is of the method's reply type: free with protobuf_c_message_free_unpacked. On an error the
- * reason was said (cli_ask_nucleus_for, cli_ask_cell_for) or is in text (cli_ask_try). */
+ * reason was said (…_for) or is in text (cli_ask_try). */
 int cli_ask_nucleus_for(struct cli *cli, struct cli_ask *ask, const char *method, uint32_t number,
                         const ProtobufCMessage *request, uint32_t timeout_ms,
                         ProtobufCMessage **ret) MUST_CHECK;
 int cli_ask_cell_for(struct cli *cli, struct cli_ask *ask, const char *method, uint32_t number,
                      const ProtobufCMessage *request, uint32_t timeout_ms,
                      ProtobufCMessage **ret) MUST_CHECK;
+int cli_ask_service_for(struct cli *cli, struct cli_ask *ask, const ProtobufCServiceDescriptor *service,
+                        const char *method, uint32_t number, const ProtobufCMessage *request,
+                        uint32_t timeout_ms, ProtobufCMessage **ret) MUST_CHECK;
 enum err cli_ask_try(struct cli_ask *ask, const ProtobufCServiceDescriptor *service,
                      const char *method, uint32_t number, const ProtobufCMessage *request,
                      uint32_t timeout_ms, ProtobufCMessage **ret, char text[SP_TEXT_SIZE])

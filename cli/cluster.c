@@ -21,27 +21,10 @@ enum {
     PAGES_MAX = 64,   /* of members: 8,192 of 512 a page, and as many again for those that come meanwhile */
 };
 
-static int connect_to(struct cli *cli, struct cli_ask *ask)
-{
-    struct cli_target target;
-    struct name_ref ref;
-    int status = cli_ask_reference(cli, "nodosum", &ref);
-
-    ask->fd = -1;
-    if (status == CLI_DONE) {
-        status = cli_target_find(cli, &ref, &target);
-    }
-    return status == CLI_DONE ? cli_ask_cell(cli, target.who, target.endpoint, ask) : status;
-}
-
 static int ask_for(struct cli *cli, struct cli_ask *ask, const char *method, uint32_t number,
                    const ProtobufCMessage *request, ProtobufCMessage **ret)
 {
-    char text[SP_TEXT_SIZE] = "";
-    enum err e = cli_ask_try(ask, &cell__nodosum__nodosum__descriptor, method, number, request, CLI_DEADLINE_MS,
-                             ret, text);
-
-    return e == ERR_OK ? CLI_DONE : cli_ask_explain(cli, ask, method, e, text);
+    return cli_ask_service_for(cli, ask, &cell__nodosum__nodosum__descriptor, method, number, request, CLI_DEADLINE_MS, ret);
 }
 
 static enum cli_paint_style state_style(const char *state)
@@ -58,14 +41,6 @@ static void add_rtt(struct cli_paint_table *t, uint32_t rtt_us, bool is_self)
 
     cli_view_us(rtt_us, text, sizeof text);
     cli_paint_table_add(t, CLI_PAINT_PLAIN, is_self ? "self" : text);
-}
-
-static int print_table(struct cli *cli, struct cli_paint_table *t)
-{
-    bool printed = cli_paint_table_print(t, cli->is_colored);
-
-    cli_paint_table_fini(t);
-    return printed ? CLI_DONE : cli_fail(cli, ERR_NOMEM, NULL, "%s", err_text(ERR_NOMEM));
 }
 
 /* ---- members --------------------------------------------------------------------------------------- */
@@ -181,7 +156,7 @@ static int show_members(struct cli *cli, struct cli_ask *ask, uint64_t *ret_revi
         return cli_emit_end(cli, &l.out);
     }
     jsonout_fini(&l.out);
-    return print_table(cli, &l.table);
+    return cli_emit_table(cli, &l.table);
 }
 
 static int print_change(struct cli *cli, const Cell__Nodosum__Event *e)
@@ -242,7 +217,7 @@ int cli_cluster_members(struct cli *cli)
 {
     AUTO_ASK struct cli_ask ask = {.fd = -1};
     uint64_t revision = 0;
-    int status = connect_to(cli, &ask);
+    int status = cli_target_connect(cli, "nodosum", &ask);
 
     if (status == CLI_DONE) {
         status = show_members(cli, &ask, &revision);
@@ -273,7 +248,7 @@ static int print_topology(struct cli *cli, const Cell__Nodosum__TopologyReply *t
             cli_paint_table_add(&table, CLI_PAINT_PLAIN, t->near[i]->address);
             add_rtt(&table, t->near[i]->rtt_us, false);
         }
-        int status = print_table(cli, &table);
+        int status = cli_emit_table(cli, &table);
         if (status != CLI_DONE) {
             return status;
         }
@@ -290,7 +265,7 @@ static int print_topology(struct cli *cli, const Cell__Nodosum__TopologyReply *t
         cli_paint_table_add(&table, is_resolved ? CLI_PAINT_PLAIN : CLI_PAINT_WARN,
                             is_resolved ? t->seeds[i]->address : "not resolved");
     }
-    return print_table(cli, &table);
+    return cli_emit_table(cli, &table);
 }
 
 int cli_cluster_topology(struct cli *cli)
@@ -298,7 +273,7 @@ int cli_cluster_topology(struct cli *cli)
     Cell__Nodosum__TopologyRequest request = CELL__NODOSUM__TOPOLOGY_REQUEST__INIT;
     AUTO_ASK struct cli_ask ask = {.fd = -1};
     ProtobufCMessage *reply;
-    int status = connect_to(cli, &ask);
+    int status = cli_target_connect(cli, "nodosum", &ask);
 
     if (status == CLI_DONE) {
         status = ask_for(cli, &ask, "Topology", CELL__NODOSUM__OP__OP_TOPOLOGY, &request.base, &reply);
@@ -338,7 +313,7 @@ static int print_found(struct cli *cli, const Cell__Nodosum__DiscoverReply *repl
         cli_view_us(f->latency_us, text, sizeof text);
         cli_paint_table_add(&table, CLI_PAINT_PLAIN, text);
     }
-    return print_table(cli, &table);
+    return cli_emit_table(cli, &table);
 }
 
 int cli_cluster_discover(struct cli *cli)
@@ -356,7 +331,7 @@ int cli_cluster_discover(struct cli *cli)
         return cli_vivaldi_route(cli, cli->args[0], NULL, 0, cli_args_has(cli, "hasty"));
     }
     request.name = (char *)cli->args[0];
-    int status = connect_to(cli, &ask);
+    int status = cli_target_connect(cli, "nodosum", &ask);
     if (status == CLI_DONE) {
         status = ask_for(cli, &ask, "Discover", CELL__NODOSUM__OP__OP_DISCOVER, &request.base, &reply);
     }

@@ -29,31 +29,10 @@ enum {
 static int ask(struct cli *cli, const char *method, uint32_t number, const ProtobufCMessage *request, ProtobufCMessage **ret)
 {
     AUTO_ASK struct cli_ask ask = {.fd = -1};
-    struct cli_target target;
-    struct name_ref ref;
-    char text[SP_TEXT_SIZE] = "";
-    int status = cli_ask_reference(cli, "dht", &ref);
+    int status = cli_target_connect(cli, "dht", &ask);
 
-    if (status == CLI_DONE) {
-        status = cli_target_find(cli, &ref, &target);
-    }
-    if (status == CLI_DONE) {
-        status = cli_ask_cell(cli, target.who, target.endpoint, &ask);
-    }
-    if (status != CLI_DONE) {
-        return status;
-    }
-    enum err e = cli_ask_try(&ask, &cell__dht__dht__descriptor, method, number, request, TIMEOUT_MS, ret, text);
-    return e == ERR_OK ? CLI_DONE : cli_ask_explain(cli, &ask, method, e, text);
-}
-
-/* What is shown of a reply, or the reply itself as a document. */
-static int show(struct cli *cli, ProtobufCMessage *reply, int (*print)(struct cli *cli, const ProtobufCMessage *reply))
-{
-    int status = cli->json ? cli_emit_message(cli, reply) : print(cli, reply);
-
-    cli_ask_free(reply);
-    return status;
+    return status == CLI_DONE
+               ? cli_ask_service_for(cli, &ask, &cell__dht__dht__descriptor, method, number, request, TIMEOUT_MS, ret) : status;
 }
 
 static const char *hex(const ProtobufCBinaryData *b, char out[HEX_SIZE])
@@ -133,7 +112,7 @@ static int put(struct cli *cli)
     request.keep = cli_args_has(cli, "keep");
     request.has_expected = expected != NULL;
     status = ask(cli, "Put", CELL__DHT__OP__OP_PUT, &request.base, &reply);
-    return status == CLI_DONE ? show(cli, reply, print_put) : status;
+    return status == CLI_DONE ? cli_emit_reply(cli, reply, print_put) : status;
 }
 
 /* As it is, for a pipe. */
@@ -210,18 +189,10 @@ static int rm(struct cli *cli)
 
     request.name = (char *)cli->args[1];
     int status = ask(cli, "Remove", CELL__DHT__OP__OP_REMOVE, &request.base, &reply);
-    return status == CLI_DONE ? show(cli, reply, print_removed) : status;
+    return status == CLI_DONE ? cli_emit_reply(cli, reply, print_removed) : status;
 }
 
 /* ---- lookup, find ------------------------------------------------------------------------------ */
-
-static int print_table(struct cli *cli, struct cli_paint_table *t)
-{
-    bool printed = cli_paint_table_print(t, cli->is_colored);
-
-    cli_paint_table_fini(t);
-    return printed ? CLI_DONE : cli_fail(cli, ERR_NOMEM, NULL, "%s", err_text(ERR_NOMEM));
-}
 
 static bool is_same(const ProtobufCBinaryData *a, const ProtobufCBinaryData *b)
 {
@@ -270,7 +241,7 @@ static int print_lookup(struct cli *cli, const ProtobufCMessage *message)
         cli_paint_table_addf(&table, CLI_PAINT_PLAIN, "%" PRIu32, step == NULL ? 0 : step->hop);
         cli_paint_table_add(&table, CLI_PAINT_PLAIN, peer->is_self ? "self" : step == NULL ? "-" : step->state);
     }
-    return print_table(cli, &table);
+    return cli_emit_table(cli, &table);
 }
 
 static int lookup(struct cli *cli)
@@ -285,7 +256,7 @@ static int lookup(struct cli *cli)
     if (status == CLI_DONE) {
         status = ask(cli, "Lookup", CELL__DHT__OP__OP_LOOKUP, &request.base, &reply);
     }
-    return status == CLI_DONE ? show(cli, reply, print_lookup) : status;
+    return status == CLI_DONE ? cli_emit_reply(cli, reply, print_lookup) : status;
 }
 
 static int print_found(struct cli *cli, const ProtobufCMessage *message)
@@ -307,7 +278,7 @@ static int print_found(struct cli *cli, const ProtobufCMessage *message)
         cli_view_us((uint64_t)f->left_ms * US, text, sizeof text);
         cli_paint_table_add(&table, CLI_PAINT_PLAIN, text);
     }
-    return print_table(cli, &table);
+    return cli_emit_table(cli, &table);
 }
 
 static int find(struct cli *cli)
@@ -327,7 +298,7 @@ static int find(struct cli *cli)
         cli_ask_free(reply);
         return cli_fail(cli, ERR_NOT_FOUND, NULL, "nobody says that it has \"%s\"", cli->args[1]);
     }
-    return show(cli, reply, print_found);
+    return cli_emit_reply(cli, reply, print_found);
 }
 
 /* ---- stats, bootstrap -------------------------------------------------------------------------- */
@@ -354,7 +325,7 @@ static int stats(struct cli *cli)
     ProtobufCMessage *reply;
     int status = ask(cli, "Stats", CELL__DHT__OP__OP_STATS, &request.base, &reply);
 
-    return status == CLI_DONE ? show(cli, reply, print_stats) : status;
+    return status == CLI_DONE ? cli_emit_reply(cli, reply, print_stats) : status;
 }
 
 static int print_bootstrap(struct cli *cli, const ProtobufCMessage *message)
@@ -372,7 +343,7 @@ static int bootstrap(struct cli *cli)
     request.at = (char **)&cli->args[1];
     request.n_at = cli->arg_count - 1;
     int status = ask(cli, "Bootstrap", CELL__DHT__OP__OP_BOOTSTRAP, &request.base, &reply);
-    return status == CLI_DONE ? show(cli, reply, print_bootstrap) : status;
+    return status == CLI_DONE ? cli_emit_reply(cli, reply, print_bootstrap) : status;
 }
 
 enum {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cli/paint.h"
 #include "common/base/bytes.h"
 
 void cli_emit_begin(struct jsonout *out)
@@ -40,6 +41,22 @@ int cli_emit_message(struct cli *cli, const ProtobufCMessage *message)
     cli_emit_members(&out, message);
     jsonout_object_end(&out);
     return cli_emit_end(cli, &out);
+}
+
+int cli_emit_reply(struct cli *cli, ProtobufCMessage *reply, int (*print)(struct cli *cli, const ProtobufCMessage *reply))
+{
+    int status = cli->json ? cli_emit_message(cli, reply) : print(cli, reply);
+
+    protobuf_c_message_free_unpacked(reply, NULL);
+    return status;
+}
+
+int cli_emit_table(struct cli *cli, struct cli_paint_table *t)
+{
+    bool printed = cli_paint_table_print(t, cli->is_colored);
+
+    cli_paint_table_fini(t);
+    return printed ? CLI_DONE : cli_fail(cli, ERR_NOMEM, NULL, "%s", err_text(ERR_NOMEM));
 }
 
 void cli_emit_string(struct jsonout *out, const char *name, const char *value)

@@ -1,10 +1,11 @@
-/* The JSON a command answers with: one document, or one line for each item of a stream. */
+/* What a command answers with: JSON, one document or one line for each item of a stream; or a table. */
 #ifndef CELL_CLI_EMIT_H
 #define CELL_CLI_EMIT_H
 
 #include "cli/cli.h"
 #include "common/reflect/jsonout.h"
 
+struct cli_paint_table;
 struct ProtobufCMessage;
 
 /* Begin a document: indented for a terminal, on one line otherwise. */
@@ -23,6 +24,13 @@ void cli_emit_members(struct jsonout *out, const struct ProtobufCMessage *messag
 
 /* A document that is this message: begin, members, end. */
 int cli_emit_message(struct cli *cli, const struct ProtobufCMessage *message) MUST_CHECK;
+
+/* A reply as --json wants it, else as `print` shows it; it is freed. What `print` returned, or CLI_FAILED. */
+int cli_emit_reply(struct cli *cli, struct ProtobufCMessage *reply,
+                   int (*print)(struct cli *cli, const struct ProtobufCMessage *reply)) MUST_CHECK;
+
+/* Print it and free it. CLI_FAILED after saying that memory ran out. */
+int cli_emit_table(struct cli *cli, struct cli_paint_table *t) MUST_CHECK;
 
 /* "name": value in one call. */
 void cli_emit_string(struct jsonout *out, const char *name, const char *value);

@@ -203,15 +203,6 @@ static void print_identity(struct cli *cli, const struct report *r)
     line(cli, "loop lag p99", number);
 }
 
-/* Print a table and say so when memory ran out. */
-static int show(struct cli *cli, struct cli_paint_table *t)
-{
-    bool printed = cli_paint_table_print(t, cli->is_colored);
-
-    cli_paint_table_fini(t);
-    return printed ? CLI_DONE : cli_fail(cli, ERR_NOMEM, NULL, "%s", err_text(ERR_NOMEM));
-}
-
 static int print_operations(struct cli *cli, const Cell__Inspect__DescribeReply *d)
 {
     static const char *const heads[] = {"OPERATION", ">NUMBER", "REQUEST", "REPLY"};
@@ -227,7 +218,7 @@ static int print_operations(struct cli *cli, const Cell__Inspect__DescribeReply 
         cli_paint_table_add(&t, CLI_PAINT_PLAIN, op->request);
         cli_paint_table_add(&t, CLI_PAINT_PLAIN, op->reply);
     }
-    return show(cli, &t);
+    return cli_emit_table(cli, &t);
 }
 
 /* Names of the capabilities in a set, by number (linux/capability.h). */
@@ -325,7 +316,7 @@ static int print_limits(struct cli *cli, const Cell__Inspect__Sandbox *s)
         add_limit(&t, s->rlimits[i]->soft);
         add_limit(&t, s->rlimits[i]->hard);
     }
-    return show(cli, &t);
+    return cli_emit_table(cli, &t);
 }
 
 static int print_places(struct cli *cli, const Cell__Inspect__Sandbox *s)
@@ -345,7 +336,7 @@ static int print_places(struct cli *cli, const Cell__Inspect__Sandbox *s)
         cli_paint_table_addf(&t, CLI_PAINT_PLAIN, "%s%s%s", p->read ? "read " : "",
                              p->write ? "write " : "", p->bind ? "bind" : "");
     }
-    return show(cli, &t);
+    return cli_emit_table(cli, &t);
 }
 
 static int print_syscalls(struct cli *cli, const Cell__Inspect__Sandbox *s)
@@ -363,7 +354,7 @@ static int print_syscalls(struct cli *cli, const Cell__Inspect__Sandbox *s)
         cli_paint_table_add(&t, CLI_PAINT_PLAIN, s->calls[i]->reason);
         cli_paint_table_add(&t, CLI_PAINT_PLAIN, s->calls[i]->condition);
     }
-    return show(cli, &t);
+    return cli_emit_table(cli, &t);
 }
 
 static int print_sandbox(struct cli *cli, const Cell__Inspect__Sandbox *s)
@@ -398,7 +389,7 @@ static int print_callers(struct cli *cli, const Cell__Inspect__DescribeReply *d)
         }
     }
     if (t.count > 0 || t.failed) {
-        status = show(cli, &t);
+        status = cli_emit_table(cli, &t);
     } else {
         puts("  the operator only");
     }
@@ -429,7 +420,7 @@ static int print_connections(struct cli *cli, const Cell__Inspect__DescribeReply
         cli_paint_table_add(&t, CLI_PAINT_PLAIN, c->breaker);
         cli_paint_table_add(&t, CLI_PAINT_PLAIN, c->reason);
     }
-    return show(cli, &t);
+    return cli_emit_table(cli, &t);
 }
 
 static void add_metric_name(struct cli_paint_table *t, const Cell__Inspect__Metric *m)
@@ -475,7 +466,7 @@ static int print_metrics(struct cli *cli, const Cell__Inspect__MetricsReply *m)
         add_metric_value(&t, m->metrics[i]);
         cli_paint_table_add(&t, CLI_PAINT_DIM, m->metrics[i]->help);
     }
-    return show(cli, &t);
+    return cli_emit_table(cli, &t);
 }
 
 static int print_report(struct cli *cli, const struct report *r)

@@ -16,6 +16,7 @@ enum {
     PAGES_MAX = 64,      /* of peers: 16,384 of 256 a page */
     KEEPALIVE_S_MAX = 65535,
     PINGS_USUAL = 3,
+    PING_S = 2,          /* for an echo */
     PINGS_MAX = 1000,
     TEXT_SIZE = 64,
     ALLOWED_SIZE = 256,  /* characters of a peer's prefixes in the table; all of them are in --json */
@@ -25,30 +26,7 @@ enum {
 static int ask_for(struct cli *cli, struct cli_ask *ask, const char *method, uint32_t number,
                    const ProtobufCMessage *request, ProtobufCMessage **ret)
 {
-    char text[SP_TEXT_SIZE] = "";
-    enum err e = cli_ask_try(ask, &cell__datapath__datapath__descriptor, method, number, request, CLI_DEADLINE_MS, ret,
-                             text);
-
-    return e == ERR_OK ? CLI_DONE : cli_ask_explain(cli, ask, method, e, text);
-}
-
-static int print_table(struct cli *cli, struct cli_paint_table *t)
-{
-    bool printed = cli_paint_table_print(t, cli->is_colored);
-
-    cli_paint_table_fini(t);
-    return printed ? CLI_DONE : cli_fail(cli, ERR_NOMEM, NULL, "%s", err_text(ERR_NOMEM));
-}
-
-static int print_document(struct cli *cli, const ProtobufCMessage *message)
-{
-    struct jsonout out;
-
-    cli_emit_begin(&out);
-    jsonout_object(&out);
-    cli_emit_members(&out, message);
-    jsonout_object_end(&out);
-    return cli_emit_end(cli, &out);
+    return cli_ask_service_for(cli, ask, &cell__datapath__datapath__descriptor, method, number, request, CLI_DEADLINE_MS, ret);
 }
 
 /* ---- status ----------------------------------------------------------------------------------------- */
@@ -66,7 +44,7 @@ static int show_status(struct cli *cli, struct cli_ask *ask)
     }
     const Cell__Datapath__StatusReply *s = (const Cell__Datapath__StatusReply *)reply;
     if (cli->json) {
-        status = print_document(cli, reply);
+        status = cli_emit_message(cli, reply);
     } else {
         printf("%s at %s, key %s, mtu %" PRIu32 ", %" PRIu32 " peers, sealed by %s\n", s->interface, s->listen,
                s->public_key, s->mtu, s->peers, s->aead);
@@ -78,7 +56,7 @@ static int show_status(struct cli *cli, struct cli_ask *ask)
                 cli_paint_table_add(&t, CLI_PAINT_DIM, s->counts[i]->text);
             }
         }
-        status = print_table(cli, &t);
+        status = cli_emit_table(cli, &t);
     }
     cli_ask_free(reply);
     return status;
@@ -99,7 +77,7 @@ static int show_stats(struct cli *cli, struct cli_ask *ask)
     }
     const Cell__Datapath__StatsReply *s = (const Cell__Datapath__StatsReply *)reply;
     if (cli->json) {
-        status = print_document(cli, reply);
+        status = cli_emit_message(cli, reply);
     } else {
         printf("datagrams go %s, through the interface in one piece: %s, sealed by %s in %" PRIu64 " ns\n",
                s->trains ? "in trains" : "singly", s->offloads, s->aead, s->packet_ns);
@@ -109,10 +87,29 @@ static int show_stats(struct cli *cli, struct cli_ask *ask)
             cli_paint_table_addf(&t, CLI_PAINT_PLAIN, "%" PRIu64, s->counts[i]->value);
             cli_paint_table_add(&t, CLI_PAINT_DIM, s->counts[i]->text);
         }
-        status = print_table(cli, &t);
+        status = cli_emit_table(cli, &t);
     }
     cli_ask_free(reply);
     return status;
+}
+
+static int ping_once(struct cli *cli, struct cli_ask *ask, const Cell__Datapath__PingRequest *request, uint64_t *ret_us)
+{
+    ProtobufCMessage *reply;
+    char text[SP_TEXT_SIZE] = "";
+    enum err e = cli_ask_try(ask, &cell__datapath__datapath__descriptor, "Ping", CELL__DATAPATH__OP__OP_PING, &request->base,
+                             PING_S * 1000, &reply, text);
+
+    if (e == ERR_TIMEOUT) { /* the cell is well: it is the peer who says nothing */
+        return cli_fail(cli, e, "is it up, and does it allow this node's inner address? see `cell overlay peers`",
+                        "no echo of %s came within %d s", request->address, PING_S);
+    }
+    if (e != ERR_OK) {
+        return cli_ask_explain(cli, ask, "Ping", e, text);
+    }
+    *ret_us = ((Cell__Datapath__PingReply *)reply)->rtt_us;
+    cli_ask_free(reply);
+    return CLI_DONE;
 }
 
 /* One question after the other; the first that fails ends it. */
@@ -131,18 +128,16 @@ static int ping(struct cli *cli, struct cli_ask *ask)
     jsonout_object(&out);
     jsonout_name(&out, "rtt_us");
     jsonout_array(&out);
-    for (uint32_t i = 0; status == CLI_DONE && i < count; i++) {
-        ProtobufCMessage *reply;
-        status = ask_for(cli, ask, "Ping", CELL__DATAPATH__OP__OP_PING, &request.base, &reply);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t rtt_us = 0;
+        status = ping_once(cli, ask, &request, &rtt_us);
         if (status != CLI_DONE) {
             break;
         }
-        uint64_t rtt_us = ((Cell__Datapath__PingReply *)reply)->rtt_us;
         jsonout_u64(&out, rtt_us);
         if (!cli->json) {
             printf("%s: %" PRIu64 ".%03" PRIu64 " ms\n", request.address, rtt_us / 1000, rtt_us % 1000);
         }
-        cli_ask_free(reply);
     }
     jsonout_array_end(&out);
     jsonout_object_end(&out);
@@ -220,7 +215,7 @@ static int show_peers(struct cli *cli, struct cli_ask *ask)
     }
     jsonout_fini(&out);
     if (status == CLI_DONE) {
-        return print_table(cli, &t);
+        return cli_emit_table(cli, &t);
     }
     cli_paint_table_fini(&t);
     return status;
@@ -252,7 +247,7 @@ static int add(struct cli *cli, struct cli_ask *ask)
         return status;
     }
     if (cli->json) {
-        status = print_document(cli, reply);
+        status = cli_emit_message(cli, reply);
     } else {
         printf("%s %.*s\n", ((Cell__Datapath__AddPeerReply *)reply)->is_new ? "added" : "changed", KEY_SHOWN, cli->args[1]);
     }
@@ -271,7 +266,7 @@ static int rm(struct cli *cli, struct cli_ask *ask)
         return status;
     }
     if (cli->json) {
-        status = print_document(cli, reply);
+        status = cli_emit_message(cli, reply);
     } else {
         printf("removed %.*s\n", KEY_SHOWN, cli->args[1]);
     }
@@ -329,12 +324,8 @@ int cli_overlay_run(struct cli *cli)
         if (given < whats[i].least || given > whats[i].most) {
             return cli_fail_usage(cli, "see `cell overlay --help`", "usage: cell overlay %s", whats[i].usage);
         }
-        struct cli_target target;
-        struct name_ref ref;
         AUTO_ASK struct cli_ask ask = {.fd = -1};
-        int status = cli_ask_reference(cli, "datapath", &ref);
-        status = status == CLI_DONE ? cli_target_find(cli, &ref, &target) : status;
-        status = status == CLI_DONE ? cli_ask_cell(cli, target.who, target.endpoint, &ask) : status;
+        int status = cli_target_connect(cli, "datapath", &ask);
         return status == CLI_DONE ? whats[i].run(cli, &ask) : status;
     }
     return cli_fail_usage(cli, "see `cell overlay --help`", "\"%s\" is nothing that the overlay does", cli->args[0]);

@@ -10,14 +10,6 @@
 
 enum { ID_DIGITS = 16, SIZE_TEXT = 32 };
 
-static int print_table(struct cli *cli, struct cli_paint_table *t)
-{
-    bool printed = cli_paint_table_print(t, cli->is_colored);
-
-    cli_paint_table_fini(t);
-    return printed ? CLI_DONE : cli_fail(cli, ERR_NOMEM, NULL, "%s", err_text(ERR_NOMEM));
-}
-
 /* ---- status ----------------------------------------------------------------------------------- */
 
 static int print_followers(struct cli *cli, const Cell__Raft__StatusReply *s)
@@ -35,7 +27,7 @@ static int print_followers(struct cli *cli, const Cell__Raft__StatusReply *s)
         cli_paint_table_addf(&t, CLI_PAINT_PLAIN, "%" PRIu64, f->lag);
         cli_paint_table_addf(&t, CLI_PAINT_PLAIN, "%" PRIu32 "ms", f->heard_ms);
     }
-    return print_table(cli, &t);
+    return cli_emit_table(cli, &t);
 }
 
 /* What an etcd cluster says of itself is less, and its own. */
@@ -106,7 +98,7 @@ static int print_members(struct cli *cli, Cell__Raft__Member **members, size_t c
         cli_paint_table_add(&t, CLI_PAINT_PLAIN, m->contact);
         cli_paint_table_addf(&t, CLI_PAINT_DIM, "%016" PRIx64, m->id);
     }
-    return print_table(cli, &t);
+    return cli_emit_table(cli, &t);
 }
 
 static bool has_leader(const Cell__Raft__MembersReply *reply)

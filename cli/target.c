@@ -288,6 +288,17 @@ int cli_target_find(struct cli *cli, const struct name_ref *ref, struct cli_targ
     return find(cli, ref, false, ret);
 }
 
+int cli_target_connect(struct cli *cli, const char *cell, struct cli_ask *ask)
+{
+    struct cli_target target;
+    struct name_ref ref;
+    int status = cli_ask_reference(cli, cell, &ref);
+
+    ask->fd = -1;
+    status = status == CLI_DONE ? cli_target_find(cli, &ref, &target) : status;
+    return status == CLI_DONE ? cli_ask_cell(cli, target.who, target.endpoint, ask) : status;
+}
+
 int cli_target_find_anywhere(struct cli *cli, const struct name_ref *ref, struct cli_target *ret)
 {
     struct name_ref gateway = {.instance = -1}, any = *ref;

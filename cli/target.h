@@ -24,7 +24,11 @@ int cli_target_find(struct cli *cli, const struct name_ref *ref, struct cli_targ
  * "greeter" when only other nodes have it. What nobody has and starts on demand is started. */
 int cli_target_find_anywhere(struct cli *cli, const struct name_ref *ref, struct cli_target *ret) MUST_CHECK;
 
-/* The same by socket files alone: no question to anybody, so for completion too. false: there is none;
+/* Connect to the cell of this name on this node, which may be "raft.1" or "blue/dht". Close with cli_ask_close also after an
+ * error. CLI_FAILED or CLI_USAGE after saying why. */
+int cli_target_connect(struct cli *cli, const char *cell, struct cli_ask *ask) MUST_CHECK;
+
+/* Find one by socket files alone: no question to anybody, so for completion too. false: there is none;
  * then *ret is unspecified. */
 bool cli_target_socket(struct cli *cli, const struct name_ref *ref, struct cli_target *ret);
 

@@ -22,39 +22,10 @@ enum {
 static int ask(struct cli *cli, const char *method, uint32_t number, const ProtobufCMessage *request, ProtobufCMessage **ret)
 {
     AUTO_ASK struct cli_ask ask = {.fd = -1};
-    struct cli_target target;
-    struct name_ref ref;
-    char text[SP_TEXT_SIZE] = "";
-    int status = cli_ask_reference(cli, "vivaldi", &ref);
+    int status = cli_target_connect(cli, "vivaldi", &ask);
 
-    if (status == CLI_DONE) {
-        status = cli_target_find(cli, &ref, &target);
-    }
-    if (status == CLI_DONE) {
-        status = cli_ask_cell(cli, target.who, target.endpoint, &ask);
-    }
-    if (status != CLI_DONE) {
-        return status;
-    }
-    enum err e = cli_ask_try(&ask, &cell__vivaldi__vivaldi__descriptor, method, number, request, CLI_DEADLINE_MS, ret, text);
-    return e == ERR_OK ? CLI_DONE : cli_ask_explain(cli, &ask, method, e, text);
-}
-
-static int print_table(struct cli *cli, struct cli_paint_table *t)
-{
-    bool printed = cli_paint_table_print(t, cli->is_colored);
-
-    cli_paint_table_fini(t);
-    return printed ? CLI_DONE : cli_fail(cli, ERR_NOMEM, NULL, "%s", err_text(ERR_NOMEM));
-}
-
-/* What is shown of a reply, or the reply itself as a document. */
-static int show(struct cli *cli, ProtobufCMessage *reply, int (*print)(struct cli *cli, const ProtobufCMessage *reply))
-{
-    int status = cli->json ? cli_emit_message(cli, reply) : print(cli, reply);
-
-    cli_ask_free(reply);
-    return status;
+    return status == CLI_DONE
+               ? cli_ask_service_for(cli, &ask, &cell__vivaldi__vivaldi__descriptor, method, number, request, CLI_DEADLINE_MS, ret) : status;
 }
 
 /* "31.2ms (predicted, 93%)", or "-" where nothing is known. */
@@ -101,7 +72,7 @@ static int coord(struct cli *cli)
     ProtobufCMessage *reply;
     int status = ask(cli, "Coord", CELL__VIVALDI__OP__OP_COORD, &request.base, &reply);
 
-    return status == CLI_DONE ? show(cli, reply, print_coords) : status;
+    return status == CLI_DONE ? cli_emit_reply(cli, reply, print_coords) : status;
 }
 
 /* ---- rtt ------------------------------------------------------------------------------------- */
@@ -125,7 +96,7 @@ static int rtt(struct cli *cli)
     request.node = (char *)cli->args[1];
     request.from = (char *)(from != NULL ? from : "");
     int status = ask(cli, "Rtt", CELL__VIVALDI__OP__OP_RTT, &request.base, &reply);
-    return status == CLI_DONE ? show(cli, reply, print_rtt) : status;
+    return status == CLI_DONE ? cli_emit_reply(cli, reply, print_rtt) : status;
 }
 
 /* ---- route ----------------------------------------------------------------------------------- */
@@ -158,7 +129,7 @@ static int print_hops(struct cli *cli, const ProtobufCMessage *message)
         cli_view_us(h->latency_us, text, sizeof text);
         cli_paint_table_add(&table, CLI_PAINT_PLAIN, text);
     }
-    return print_table(cli, &table);
+    return cli_emit_table(cli, &table);
 }
 
 int cli_vivaldi_route(struct cli *cli, const char *name, const char *from, uint32_t most, bool is_hasty)
@@ -171,7 +142,7 @@ int cli_vivaldi_route(struct cli *cli, const char *name, const char *from, uint3
     request.most = most;
     request.is_hasty = is_hasty;
     int status = ask(cli, "Route", CELL__VIVALDI__OP__OP_ROUTE, &request.base, &reply);
-    return status == CLI_DONE ? show(cli, reply, print_hops) : status;
+    return status == CLI_DONE ? cli_emit_reply(cli, reply, print_hops) : status;
 }
 
 static int route(struct cli *cli)
@@ -208,7 +179,7 @@ static int stats(struct cli *cli)
     ProtobufCMessage *reply;
     int status = ask(cli, "Stats", CELL__VIVALDI__OP__OP_STATS, &request.base, &reply);
 
-    return status == CLI_DONE ? show(cli, reply, print_stats) : status;
+    return status == CLI_DONE ? cli_emit_reply(cli, reply, print_stats) : status;
 }
 
 static const struct {

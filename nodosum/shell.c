@@ -389,23 +389,11 @@ void nodosum_shell_seeds(struct nodosum_shell *s, enum nodosum_source source, co
 
 static enum err load_keys(struct nodosum_shell *s)
 {
-    AUTO_FD int fd = cell_take_descriptor(s->cell, "keys.datagram");
+    const char *why;
+    enum err e = keys_take(cell_take_descriptor(s->cell, "keys.datagram"), s->settings.keys, &s->keys, &why);
 
-    if (fd < 0 && s->settings.keys[0] != '\0') {
-        fd = open(s->settings.keys, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0) {
-            enum err e = err_from_errno(errno);
-            log_error("NODOSUM-KEYS-OPEN", "path=%s reason=%s", s->settings.keys, err_name(e));
-            return e;
-        }
-    }
-    if (fd < 0) {
-        log_error("NODOSUM-KEYS-MISSING", "reason=this node is in no cluster advice=run cell init or cell join");
-        return ERR_PRECONDITION;
-    }
-    enum err e = keys_load(fd, &s->keys);
     if (e != ERR_OK) {
-        log_error("NODOSUM-KEYS-LOAD", "reason=%s", err_name(e));
+        log_error("NODOSUM-NO-KEYS", "reason=%s file=%s why=\"%s\"", err_name(e), s->settings.keys, why);
     }
     return e;
 }

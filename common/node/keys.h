@@ -65,6 +65,10 @@ enum err keys_unpack(const void *bytes, size_t size, struct node_keys *ret) MUST
  * as errno says. Blocks as reading a memfd does. System calls: pread. */
 enum err keys_load(int fd, struct node_keys *ret) MUST_CHECK;
 
+/* The same from what a cell was handed (closed; -1: nothing), or else from the file at `path` ("": none), which must be no
+ * link. *ret_why is a literal to log with the error. ERR_PRECONDITION: neither is there; errors of open and keys_load. */
+enum err keys_take(int given, const char *path, struct node_keys *ret, const char **ret_why) MUST_CHECK;
+
 /* Wipe `k`. */
 void keys_forget(struct node_keys *k);
 

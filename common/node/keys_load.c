@@ -1,8 +1,10 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <sodium.h>
 #include <unistd.h>
 
 #include "common/node/keys.h"
+#include "common/run/fd.h"
 
 enum err keys_load(int fd, struct node_keys *ret)
 {
@@ -28,4 +30,23 @@ enum err keys_load(int fd, struct node_keys *ret)
     }
     sodium_memzero(bytes, sizeof bytes);
     return e;
+}
+
+enum err keys_take(int given, const char *path, struct node_keys *ret, const char **ret_why)
+{
+    AUTO_FD int fd = given;
+
+    *ret_why = "they are in no form that this version knows";
+    if (fd < 0 && *path == '\0') {
+        *ret_why = "this node is in no cluster: run cell init or cell join";
+        return ERR_PRECONDITION;
+    }
+    if (fd < 0) {
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    }
+    if (fd < 0) {
+        *ret_why = "the file cannot be opened";
+        return err_from_errno(errno);
+    }
+    return keys_load(fd, ret);
 }

@@ -139,6 +139,8 @@ def test_peers_of_the_manifest_have_the_last_word(make_cluster):
     node = cluster[0]
     overlay(node, "add", listed, "10.9.0.8/32", "--keepalive", "30")
     overlay(node, "add", added, "10.9.0.9/32", "--endpoint", "192.0.2.1:1")
+    silent = node.command("overlay", "ping", "10.9.0.9")
+    assert silent.status != 0 and "no echo of 10.9.0.9 came within 2 s" in silent.err and "hung" not in silent.err, silent
     restart(node)
     peers = {p["public_key"]: p for p in overlay(node, "peers")["peers"]}
     assert peers[listed]["allowed"] == ["10.9.0.7/32"] and peers[listed]["keepalive_s"] == 0

@@ -1,13 +1,16 @@
 /* The packed keys of a node: what is refused, and that every bit counts. */
 #include "common/node/keys.h"
 
+#include <fcntl.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/base/bytes.h"
 #include "tests/support/check.h"
+#include "tests/support/scratch.h"
 
 /* RFC 8032, section 7.1, test 1. */
 static const char seed_hex[] = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
@@ -172,6 +175,32 @@ static void a_descriptor_is_read_from_its_beginning(void)
     CHECK(sodium_is_zero((const uint8_t *)&k, sizeof k), "forgotten");
 }
 
+/* What is handed over counts, else the file; a link may lead anywhere. */
+static void keys_come_by_hand_or_from_a_file(void)
+{
+    struct node_keys k = good(), back;
+    uint8_t packed[NODE_KEYS_PACKED];
+    const char *why = NULL;
+    int given = memfd_create("keys", MFD_CLOEXEC), file;
+
+    int room = scratch_open();
+    AUTO_FREE char *path = strdup(scratch_path("keys")), *link = strdup(scratch_path("link"));
+    REQUIRE(room >= 0 && path != NULL && link != NULL, "a room");
+    keys_pack(&k, packed);
+    REQUIRE(given >= 0 && write(given, packed, sizeof packed) == sizeof packed, "a memfd");
+    CHECK(keys_take(given, path, &back, &why) == ERR_OK && memcmp(&back, &k, sizeof k) == 0, "handed over, though there is no file");
+    CHECK(fcntl(given, F_GETFD) == -1, "and closed");
+    CHECK(keys_take(-1, "", &back, &why) == ERR_PRECONDITION && strstr(why, "cell join") != NULL, "neither is there");
+    CHECK(keys_take(-1, path, &back, &why) == ERR_NOT_FOUND && strstr(why, "opened") != NULL, "no such file");
+    file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    REQUIRE(file >= 0 && write(file, packed, sizeof packed) == sizeof packed && symlink(path, link) == 0, "a file and a link");
+    CHECK(keys_take(-1, path, &back, &why) == ERR_OK && memcmp(&back, &k, sizeof k) == 0, "from the file");
+    CHECK(keys_take(-1, link, &back, &why) != ERR_OK, "not through a link");
+    CHECK(write(file, "", 1) == 1 && keys_take(-1, path, &back, &why) == ERR_MALFORMED && strstr(why, "form") != NULL, "of another form");
+    close(file);
+    close(room);
+}
+
 int main(void)
 {
     REQUIRE(sodium_init() >= 0, "libsodium");
@@ -180,5 +209,6 @@ int main(void)
     every_bit_counts();
     one_form_for_one_meaning();
     a_descriptor_is_read_from_its_beginning();
+    keys_come_by_hand_or_from_a_file();
     return CHECK_RESULT();
 }
