@@ -304,6 +304,7 @@ static void perform_one(struct raft_shell *s, const struct raft_effect *fx)
         raft_shell_snapshot_abort(s, fx->peer);
         break;
     case RAFT_FX_TRANSFERRED:
+        log_info("RAFT-TRANSFERRED", "ok=%d", fx->is_ok);
         if (s->transfer != NULL) {
             struct raft_pending *p = s->transfer;
             s->transfer = NULL;

@@ -59,6 +59,18 @@ PLANTS = {
         ("    if (*sent_to(s, one->peer) != one->index ||", "    if (*sent_to(s, one->peer) != UINT64_MAX ||")]),
     "rot-in-place": ("shell_snapshot.c", "a rotten snapshot is taken for none there, and its place not cleared", "test_raft.py -k rotten", [
         ("    if (s->store.rotten_snapshot == 0) {", "    if (s->store.rotten_snapshot != 1) {")]),
+    "removed-untold": ("member.c", "who was removed while it was away is not told", "test_raft.py -k old_disk", [
+        ("    for (uint32_t i = r->slots; i > 0; i--) {\n        const struct raft_slot *s = &r->slot[i - 1];\n        if (raft_config_find(&s->config, id)", "    for (uint32_t i = 0; i > 0; i--) {\n        const struct raft_slot *s = &r->slot[i - 1];\n        if (raft_config_find(&s->config, id)")]),
+    "removed-is-healthy": ("shell.c", "Health does not say that a member is removed", "test_raft.py -k old_disk", [
+        ("    cell_set_trouble(s->cell, trouble[0] != '\\0' ? trouble : NULL);", "    (void)trouble;")]),
+    "lease-unheard": ("lessor.c", "nobody listens when the leader says how late it is", "test_raft.py -k lease_keeps", [
+        ("    l->heard_ms = is_later ? time_ms : l->heard_ms;", "    l->heard_ms = 0 * is_later;")]),
+    "late-is-gone": ("election.c", "a leader that is late as often before is taken for gone", "test_raft_hardships.py -k starved", [
+        ("    return raft_least(RAFT_LATE_TIMES * r->late_us, r->tuning.election_us);", "    return 0;")]),
+    "last-batch-dropped": ("wal_recover.c", "a whole last frame is taken for torn", "test_raft_hardships.py -k one_moment", [
+        ("    found = found == RAFT_FRAME_WHOLE && size < whole ? RAFT_FRAME_TORN : found;", "    found = found == RAFT_FRAME_WHOLE && (size < whole || (segment == k->r->newest && ret->first % 7 == 0 && ret->count == 1)) ? RAFT_FRAME_TORN : found;")]),
+    "loaded-beside": ("shell_install.c", "a snapshot is loaded, and the old store stays", "test_raft.py -k far_behind", [
+        ("    s->kv = n->kv;\n    n->kv = old;", "    s->kv = old;")]),
     "no-lock": ("store_open.c", "two processes use one directory", "test_raft.py -k second_process", [
         ("flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0", "s->lock_fd < 0")]),
     "guests-unheard": ("peers.c", "a leader that is in no configuration here is not answered", "test_raft.py -k every_disk", [

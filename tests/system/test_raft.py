@@ -1,6 +1,7 @@
 """Three members of a consensus cell on one node: kills, lost disks, rot, snapshots, full disks, a second process."""
 import glob
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -325,6 +326,25 @@ def test_a_lease_keeps_its_time_over_leaders(make_node):
     assert sum(max(0, ms) for ms in back) < 500, f"given back, ms: {back}"
 
 
+def test_a_leader_that_is_told_to_end_hands_over(make_node):
+    """Scenario 30 with a restart and under load: another leads before it goes, each time, and nobody has to find out that it is
+    gone."""
+    node = three(make_node)
+    writer = Writer(node)
+    writer.start()
+    for i in range(int(os.environ.get("CELL_TEST_ROUNDS", "6"))):
+        leads = node.wait_until(lambda: (leader(node), ) if leader(node) is not None else None, 20, "somebody leads")[0]
+        before = writer.acknowledged
+        node.wait_until(lambda b=before: writer.acknowledged > b + 20, 20, "it is written to")
+        node.cli("restart", f"raft.{leads}")
+        node.wait_until(lambda k=leads: leader(node) not in (None, k), 20, "another leads")
+        said = re.findall(r"RAFT-TRANSFERRED .*ok=(\d)", node.log())
+        assert said == ["1"] * (i + 1), said
+        node.wait_until(lambda k=leads: status(node, k), 20, "it is back")
+    writer.stop()
+    check(node, writer)
+
+
 def test_every_disk_is_lost_one_after_the_other(make_node):
     """Then nobody is left who was there at the beginning: the leader is in no configuration of its log's first terms."""
     node = three(make_node)
@@ -394,6 +414,9 @@ def test_a_member_far_behind_gets_a_snapshot(make_node):
     stop_and(node, 2, wipe) # whoever has nothing lags as far as one can
     node.wait_log("RAFT-SNAPSHOT-RECEIVED", 30)
     wait_level(node)
+    for i in range(10, 14): # as it has it itself: a restart would read the file anew
+        own = call(node, 2, GET, pb.encode([(1, b"big%d" % (i % 4)), (3, 1)]))
+        assert pb.first(pb.decode(pb.first(pb.decode(own.body), 2)), 2) == bytes([i]) * 200000, f"big{i % 4}"
     for i in range(3):
         node.kill("raft", i)
     for i in range(10, 14):
