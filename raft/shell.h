@@ -114,7 +114,7 @@ struct raft_shell {
     uint64_t hello_ms;
     struct raft_hello *hello;                /* found.c */
 
-    struct cell_metric *metric_puts, *metric_applied, *metric_term, *metric_leader, *metric_sync, *metric_elections, *metric_rotten, *metric_refused;
+    struct cell_metric *metric_puts, *metric_applied, *metric_term, *metric_leader, *metric_sync, *metric_elections, *metric_rotten, *metric_refused, *metric_past;
 };
 
 enum err raft_shell_open(struct cell *cell, void *state);
@@ -154,6 +154,7 @@ void raft_shell_ask_drop_gathered(struct raft_shell *s, enum err e);
 /* shell_apply.c */
 bool raft_shell_apply(struct raft_shell *s); /* whether there was anything to apply */
 enum err raft_shell_apply_image(struct raft_kv *kv, int fd);
+void raft_shell_keep_past(struct raft_shell *s, struct raft_kv *kv); /* of a store that was only initialised */
 
 /* shell_snapshot.c */
 enum err raft_shell_snapshot_open(struct raft_shell *s);      /* before the log is read …            */

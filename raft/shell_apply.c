@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "common/run/log.h"
+#include "raft/past_file.h"
 #include "raft/shell.h"
 
 static void apply_one(struct raft_shell *s, uint64_t index, const struct raft_entry *entry)
@@ -68,9 +69,27 @@ bool raft_shell_apply(struct raft_shell *s)
     }
     if (s->applied > before) {
         cell_metric_add(s->metric_applied, (double)(s->applied - before));
+        cell_metric_set(s->metric_past, (double)raft_past_bytes(s->kv.past));
         raft_service_applied(&s->service);
     }
     return s->applied > before;
+}
+
+void raft_shell_keep_past(struct raft_shell *s, struct raft_kv *kv)
+{
+    struct raft_past_tuning usual = raft_past_usual();
+    struct raft_past_disk disk;
+    enum err e = raft_past_file_open(s->store.dir_fd, &disk);
+
+    if (e == ERR_OK) {
+        e = raft_kv_keep_past(kv, &disk, &usual);
+        if (e != ERR_OK) {
+            disk.close(disk.context);
+        }
+    }
+    if (e != ERR_OK) {
+        log_warn("RAFT-PAST-REFUSED", "reason=%s effect=\"old values stay in memory\"", err_name(e));
+    }
 }
 
 struct loading {
