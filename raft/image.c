@@ -303,7 +303,7 @@ enum err raft_image_hash(struct raft_kv *kv, uint64_t *ret)
     (void)crypto_generichash_init(&state, NULL, 0, sizeof digest); /* cannot fail: sizes are constants */
     while (e == ERR_OK) {
         e = raft_image_next(&i, part, RAFT_IMAGE_ROOM, RAFT_IMAGE_ROOM, &size);
-        if (e == ERR_OK && size == 0) {
+        if (e != ERR_OK || size == 0) {
             break;
         }
         (void)crypto_generichash_update(&state, part, size);
