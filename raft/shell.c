@@ -492,6 +492,7 @@ void raft_shell_tick(void *state, uint64_t now_ms)
         s->hands_over = false;
         raft_peers_end(s);
     }
+    raft_shell_trim(s, now_ms);
     const char *trouble = raft_shell_trouble(s);
     cell_set_trouble(s->cell, trouble[0] != '\0' ? trouble : NULL);
     if (has_more) {

@@ -1,5 +1,6 @@
 /* The store follows the log: committed entries in their order, images. */
 #include <inttypes.h>
+#include <malloc.h>
 
 #include "common/run/log.h"
 #include "raft/past_file.h"
@@ -73,6 +74,23 @@ bool raft_shell_apply(struct raft_shell *s)
         raft_service_applied(&s->service);
     }
     return s->applied > before;
+}
+
+/* Messages of a crowd come and go among records that stay, and leave holes: half of the heap after a thousand clients. The
+ * kernel gets them back when the crowd is gone, not before: a page that is wanted again costs 10 to 20 us on a virtual
+ * machine, and a batch has hundreds. */
+void raft_shell_trim(struct raft_shell *s, uint64_t now_ms)
+{
+    if (now_ms < s->heap.look_ms) {
+        return;
+    }
+    bool is_quiet = s->applied - s->heap.looked <= RAFT_SHELL_TRIM_QUIET;
+    if (is_quiet && s->applied - s->heap.trimmed >= RAFT_SHELL_TRIM_WORTH) {
+        (void)malloc_trim(0);
+        s->heap.trimmed = s->applied;
+    }
+    s->heap.looked = s->applied;
+    s->heap.look_ms = now_ms + RAFT_SHELL_TRIM_MS;
 }
 
 void raft_shell_keep_past(struct raft_shell *s, struct raft_kv *kv)
