@@ -177,6 +177,8 @@ PLANTS = {
         ("        assert(slot->record == raft_record_ref(r));\n        slot->record = ref;", "        (void)slot;\n        (void)ref;")]),
     "past-given-back-early": ("past.c", ["unit:past", "unit:kv_model"], "room of old values is given back while some are needed", [
         ("p->chunk[gone].last < freed) {", "p->chunk[gone].last < freed + 40) {")]),
+    "past-batch-over-chunks": ("past.c", ["unit:past", "worlds"], "what is written at once begins in one chunk and ends in another", [
+        ("    bool is_next = in_chunk == 0 || in_chunk + size", "    bool is_next = in_chunk + size")]),
     "past-never-given-back": ("past.c", "unit:past", "room of old values is never given back", [
         ("p->chunk[gone].last < freed) {", "p->chunk[gone].last < freed / 1000) {")]),
     "past-unchecked": ("past.c", "unit:past", "what is read back is believed", [
