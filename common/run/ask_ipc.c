@@ -170,13 +170,14 @@ static bool ipc_commit(struct ask_wire *w, uint32_t id)
     w->size = w->at;
     w->at = 0;
     bool is_well = push(w);
-    if (w->at > 0 || (is_well && !w->is_full)) {
-        return true; /* what is left of it follows */
+    if (!is_well) {
+        (void)shutdown(w->fd, SHUT_RDWR); /* so that the watch finds it broken, whatever the reason was */
+        w->is_full = true;                /* until then nothing goes behind it */
+    }
+    if (w->at > 0 || !w->is_full) {
+        return true; /* what is left of it follows, or is lost with the connection */
     }
     w->size = 0; /* not a byte has gone: it stays where a deadline can take it back */
-    if (!is_well) {
-        w->is_full = true; /* the watch finds that the connection is broken */
-    }
     return false;
 }
 
