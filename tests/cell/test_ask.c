@@ -2,6 +2,8 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -259,6 +261,68 @@ static void a_late_callee_is_waited_for(void)
     CHECK(ask_once(&request, &took_ms) == ERR_OK, "now it is there");
     CHECK(atomic_load(&echo.requests) == 1, "what had timed out is not sent after all: %u requests",
           atomic_load(&echo.requests));
+    hub_close(&echo);
+}
+
+/* Somebody who hangs up on everybody, and counts. */
+struct doorbell {
+    int fd;
+    pthread_t thread;
+    atomic_uint rings;
+};
+
+static void *answer_the_door(void *context)
+{
+    struct doorbell *d = context;
+
+    for (int fd; (fd = accept(d->fd, NULL, NULL)) >= 0; fd_close(&fd)) {
+        atomic_fetch_add(&d->rings, 1);
+    }
+    return NULL;
+}
+
+static void doorbell_open(struct doorbell *d, const char *name)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+
+    (void)snprintf(at.sun_path, sizeof at.sun_path, "%s/%s", fake_run_dir(), name);
+    atomic_store(&d->rings, 0);
+    d->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(d->fd >= 0 && bind(d->fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(d->fd, 8) == 0 &&
+                pthread_create(&d->thread, NULL, answer_the_door, d) == 0, "a door");
+}
+
+static void doorbell_close(struct doorbell *d, const char *name)
+{
+    char path[FAKE_PATH_SIZE];
+
+    (void)shutdown(d->fd, SHUT_RDWR);
+    REQUIRE(pthread_join(d->thread, NULL) == 0, "nobody at the door");
+    fd_close(&d->fd);
+    (void)snprintf(path, sizeof path, "%s/%s", fake_run_dir(), name);
+    REQUIRE(unlink(path) == 0, "the door is gone");
+}
+
+/* Whoever is not there is looked for rarely while nobody wants it, and at once when somebody does. */
+static void nobody_is_looked_for_in_vain(void)
+{
+    enum { LONG_MS = 3000, RINGS_MAX = 8, SOON_MS = 300 };
+    struct doorbell d;
+    struct hub echo;
+    Cell__Testcell__AskRequest request = to("testcell.83", 1, 100);
+    uint64_t took_ms;
+
+    doorbell_open(&d, hub_name(83));
+    CHECK(ask_once(&request, &took_ms) != ERR_OK, "whoever hangs up does not answer");
+    fake_nap_ms(1000); /* until the attempts are rare */
+    atomic_store(&d.rings, 0);
+    fake_nap_ms(LONG_MS);
+    uint32_t rings = atomic_load(&d.rings);
+    CHECK(rings > 0 && rings <= RINGS_MAX, "%u attempts in %d ms that nobody waits for", rings, LONG_MS);
+    doorbell_close(&d, hub_name(83));
+    hub_open(&echo, hub_name(83), HUB_ECHO, 83);
+    request = to("testcell.83", 1, 5000);
+    CHECK(ask_once(&request, &took_ms) == ERR_OK && took_ms < SOON_MS, "who is wanted is reached in %" PRIu64 " ms", took_ms);
     hub_close(&echo);
 }
 
@@ -704,6 +768,7 @@ int main(int argc, char **argv)
     asking_again_has_a_deadline();
     a_dead_callee_is_noticed_at_once();
     a_late_callee_is_waited_for();
+    nobody_is_looked_for_in_vain();
     instances_take_turns();
     names_are_judged();
     nobody_healthy_is_said_at_once();
