@@ -14,7 +14,7 @@ struct listed {
 };
 
 struct document {
-    const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *offload;
+    const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *own, *offload;
     uint32_t *mtu, *room, *rekey;
     const char **address;
     struct listed *peers;
@@ -46,6 +46,7 @@ static const cyaml_schema_field_t fields[] = {
     TEXT(document, cluster),
     TEXT(document, context),
     TEXT(document, aead),
+    TEXT(document, own),
     TEXT(document, offload),
     NUMBER(document, mtu),
     NUMBER(document, room),
@@ -97,6 +98,10 @@ static enum err take_device(const struct document *d, struct datapath_settings *
         return conf_refuse(why, "aead", aead, "auto, libsodium, openssl or ipsec-mb");
     }
     memcpy(s->aead, aead, strlen(aead) + 1);
+    s->has_own = d->own == NULL || strcmp(d->own, "auto") == 0;
+    if (!s->has_own && strcmp(d->own, "off") != 0) {
+        return conf_refuse(why, "own", d->own, "auto or off");
+    }
     s->is_plain = d->offload != NULL && strcmp(d->offload, "off") == 0;
     if (d->offload != NULL && !s->is_plain && strcmp(d->offload, "auto") != 0) {
         return conf_refuse(why, "offload", d->offload, "auto or off");
