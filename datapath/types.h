@@ -103,6 +103,7 @@ struct datapath_config {
     struct datapath_pace pace;
     const struct datapath_aead *aead;   /* borrowed for the core's life */
     uint64_t stamp_ns;                  /* every initiation's stamp is above it: the newest of earlier lives */
+    struct datapath_live *live;         /* of the shield, for peers_max; borrowed likewise; NULL: there is none */
 };
 
 struct datapath_peer_config {

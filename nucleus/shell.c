@@ -31,6 +31,7 @@
 #include "nucleus/recover.h"
 #include "nucleus/rekey.h"
 #include "nucleus/rest.h"
+#include "nucleus/shields.h"
 #include "nucleus/sockets.h"
 #include "nucleus/spawn.h"
 #include "nucleus/tuns.h"
@@ -763,6 +764,7 @@ void shell_stop(void *state)
     events_close(s);
     sockets_close(s);
     tuns_close(s);
+    shields_leave(s);
     if (s->is_down || (!s->has_started && !s->is_recovery)) { /* refused: nothing of ours runs */
         publish_sweep(s);
         cgroup_close();
