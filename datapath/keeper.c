@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +37,10 @@ struct keeper {
     struct datapath_shield *shield;
 };
 
-/* What it takes to hang programs and to ask for addresses; loading is over when this is all there is. */
+/* What loading takes: without CAP_PERFMON the verifier suspects programs of this size of too much. */
+static const int loading[] = {CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN};
+/* … and what hanging programs and asking for addresses do; loading is over when this is all there is. */
+static const int hanging[] = {CAP_NET_ADMIN};
 static const char *const calls[] = {
     "bpf", "poll", "ppoll", "recvmsg", "recvfrom", "sendmsg", "sendto", "socket", "bind", "getsockname", "ioctl",
 };
@@ -134,7 +138,8 @@ static enum err load(struct keeper *k, uint32_t peers, struct datapath_keeper_an
         return e;
     }
     a->processors = datapath_shield_descriptors(k->shield, fds);
-    e = narrow_calls(calls, ARRAY_LEN(calls), why);
+    e = narrow_capabilities(hanging, ARRAY_LEN(hanging), why);
+    e = e == ERR_OK ? narrow_calls(calls, ARRAY_LEN(calls), why) : e;
     if (e != ERR_OK) {
         (void)snprintf(a->why, sizeof a->why, "%s", why);
         datapath_shield_close(k->shield);
@@ -229,7 +234,6 @@ static bool take_words(struct keeper *k, int argc, char **argv)
 
 int datapath_keeper_run(int argc, char **argv)
 {
-    static const int caps[] = {CAP_BPF, CAP_NET_ADMIN};
     struct keeper k = {.news = -1};
     char why[NARROW_WHY_SIZE];
 
@@ -237,7 +241,11 @@ int datapath_keeper_run(int argc, char **argv)
         (void)fprintf(stderr, "usage: cell-shield INTERFACE PORT [ADDRESS], with a socket on descriptor %d\n", DATAPATH_KEEPER_SOCKET);
         return MISUSED;
     }
-    if (narrow_capabilities(caps, ARRAY_LEN(caps), why) != ERR_OK) {
+    /* It ends when its cell does: a signal to all of a terminal's processes, or of a unit's, comes before that. */
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGTERM, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
+    if (narrow_capabilities(loading, ARRAY_LEN(loading), why) != ERR_OK) {
         (void)fprintf(stderr, "cell-shield: %s\n", why);
         return FAILED;
     }

@@ -88,6 +88,7 @@ static int start_keeper(const char *interface, uint16_t port)
     memcpy(strrchr(path, '/') + 1, "cell-shield", sizeof "cell-shield");
     int failed = posix_spawn_file_actions_init(&actions);
     failed = failed != 0 ? failed : posix_spawn_file_actions_adddup2(&actions, pair[1], DATAPATH_KEEPER_SOCKET);
+    failed = failed != 0 ? failed : posix_spawn_file_actions_addclosefrom_np(&actions, DATAPATH_KEEPER_SOCKET + 1);
     failed = failed != 0 ? failed : posix_spawn(&pid, path, &actions, NULL, (char *const *)argv, nothing);
     (void)posix_spawn_file_actions_destroy(&actions);
     fd_close(&pair[1]);

@@ -76,7 +76,7 @@ static enum err load(struct datapath_shield *s, uint32_t sets, char *why)
     }
     int failed = shield_bpf__load(s->skeleton);
     if (failed != 0) {
-        return refuse(why, "the kernel does not take the shield (it needs BPF, CAP_BPF and CAP_NET_ADMIN)", -failed);
+        return refuse(why, "the kernel does not take the shield (it needs BPF, CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)", -failed);
     }
     return ERR_OK;
 }

@@ -1,5 +1,5 @@
-/* The shield in the kernel: loaded, and hung at an interface. Opening it takes CAP_BPF and CAP_NET_ADMIN, as hanging it
- * anywhere does. What it is told and what it counts goes through its maps (shield_maps.h). The programs are shield.bpf.c.
+/* The shield in the kernel: loaded, and hung at an interface. Opening it takes CAP_BPF, CAP_PERFMON and
+ * CAP_NET_ADMIN, hanging it anywhere the last of these. What it is told and what it counts goes through its maps (shield_maps.h). The programs are shield.bpf.c.
  *
  * All of it goes when the process does: descriptors are all that holds it (but where the kernel has no tcx, before
  * 6.6: there a clsact filter stays, which the next one replaces). */

@@ -109,7 +109,8 @@ static bool find_program(const struct shell *s, char path[SHELL_PATH_SIZE])
     return false;
 }
 
-/* 0, or what errno would say. Its standard output and error are ours: what it cannot tell the cell, it says there. */
+/* 0, or what errno would say. It gets nothing of ours that is open, such as the lock of this node, but standard output and
+ * error: what it cannot tell the cell, it says there. */
 static int start(const char *path, const char *const argv[], int socket, pid_t *ret)
 {
     char *const nothing[] = {NULL};
@@ -120,6 +121,7 @@ static int start(const char *path, const char *const argv[], int socket, pid_t *
         return failed;
     }
     failed = posix_spawn_file_actions_adddup2(&actions, socket, KEEPER_SOCKET);
+    failed = failed != 0 ? failed : posix_spawn_file_actions_addclosefrom_np(&actions, KEEPER_SOCKET + 1);
     failed = failed != 0 ? failed : posix_spawn(ret, path, &actions, NULL, (char *const *)argv, nothing);
     (void)posix_spawn_file_actions_destroy(&actions);
     return failed;
@@ -173,6 +175,22 @@ void shields_open(struct shell *s, const struct manifest_cell *c, const struct s
 void shields_close(struct shields_grant *g)
 {
     fd_close(&g->fd);
+}
+
+bool shields_is_keeper(pid_t pid)
+{
+    static const char name[] = "/cell-shield"; /* " (deleted)" follows when it was replaced since */
+    char path[64], program[SHELL_PATH_SIZE];
+
+    (void)snprintf(path, sizeof path, "/proc/%d/exe", pid);
+    ssize_t len = readlink(path, program, sizeof program - 1);
+    if (len < 0) {
+        return false;
+    }
+    program[len] = '\0';
+    const char *slash = strrchr(program, '/');
+    return slash != NULL && strncmp(slash, name, sizeof name - 1) == 0 &&
+           (slash[sizeof name - 1] == '\0' || strcmp(slash + sizeof name - 1, " (deleted)") == 0);
 }
 
 void shields_leave(struct shell *s)

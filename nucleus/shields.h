@@ -26,4 +26,8 @@ void shields_close(struct shields_grant *g);
 /* Those that still run are left to the guard. */
 void shields_leave(struct shell *s);
 
+/* Whether this process is one, of this or an earlier supervisor: in nobody's record, and to be left alone, for it ends
+ * with its cell. */
+bool shields_is_keeper(pid_t pid);
+
 #endif
