@@ -198,7 +198,8 @@ static enum err open_descriptors(struct datapath_shell *s)
     if (e != ERR_OK) {
         return e;
     }
-    e = set->control[0] == '\0' ? ERR_OK : datapath_control_open(&s->control, set->control);
+    s->control.fd = cell_take_descriptor(s->cell, "listen.control");
+    e = set->control[0] == '\0' || s->control.fd >= 0 ? ERR_OK : datapath_control_open(&s->control, set->control);
     if (e != ERR_OK) {
         log_error("DATAPATH-CONTROL-OPEN", "socket=%s reason=%s", set->control, err_name(e));
     }

@@ -305,6 +305,7 @@ static void perform(struct shell *s, const struct node_effect *fx)
     case NODE_FX_CHANGED:
         tell_change(s, fx);
         tuns_sweep(s);
+        sockets_sweep(s);
         break;
     case NODE_FX_FORGET: {
         enum err e = ledger_forget(&s->ledger, fx->slot);

@@ -232,12 +232,14 @@ enum err sockets_open(struct shell *s, const struct manifest_cell *c, uint32_t i
     return e;
 }
 
-/* Whether the manifest in force wants it, for an instance that there is. */
+/* Whether the manifest in force wants it, for an instance that there is; one that a person stopped has no socket of a path:
+ * who asks for it there is then refused at once instead of waiting for ever. */
 static bool is_wanted(const struct shell *s, const struct shell_socket *k)
 {
     int index = manifest_find(&s->manifest, k->space, k->cell);
+    int slot = node_find(s->node, k->space, k->cell, 0);
 
-    if (index < 0 || node_find(s->node, k->space, k->cell, 0) < 0) {
+    if (index < 0 || slot < 0 || (k->at.is_unix && node_at(s->node, (uint32_t)slot)->state == NODE_STOPPED)) {
         return false;
     }
     const struct manifest_cell *c = &s->manifest.cells[index];
