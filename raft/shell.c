@@ -411,6 +411,14 @@ static void tell_stored(struct raft_shell *s, const struct raft_shell_mark *m)
                                                   .index = m->index, .term = m->term, .epoch = m->epoch});
 }
 
+static void tell_speed(struct raft_shell *s)
+{
+    struct raft_syncer_numbers n;
+
+    raft_syncer_count(s->syncer, &n);
+    cell_metric_set(s->metric_sync, n.batches > 0 ? (double)n.sync_us / (double)n.batches : 0);
+}
+
 static void on_synced(void *context, unsigned bits)
 {
     struct raft_shell *s = context;
@@ -427,6 +435,7 @@ static void on_synced(void *context, unsigned bits)
         take_done(s, &done[i]);
     }
     raft_cache_written(&s->cache, ticket);
+    tell_speed(s);
     while (s->marks > 0 && s->mark[s->mark_first].ticket <= ticket) {
         last = s->mark[s->mark_first];
         free(last.loose);
@@ -453,10 +462,12 @@ static bool leads_others(const struct raft_shell *s)
 }
 
 /* Whoever follows has to say that entries are on its disk before it has anything else to do; a leader has heartbeats to
- * send, however slow its disk is. */
+ * send, however slow its disk is, and whoever is far behind has entries to apply while the disk works. */
 static void write_here(struct raft_shell *s)
 {
-    for (int round = 0; round < 4 && !leads_others(s) && raft_syncer_write_here(s->syncer); round++) {
+    bool is_behind = s->commit > s->applied + RAFT_SHELL_APPLY_MAX;
+
+    for (int round = 0; round < 4 && !is_behind && !leads_others(s) && raft_syncer_write_here(s->syncer); round++) {
         on_synced(s, 0);
     }
 }
@@ -492,6 +503,7 @@ void raft_shell_tick(void *state, uint64_t now_ms)
         s->hands_over = false;
         raft_peers_end(s);
     }
+    cell_metric_set(s->metric_late, (double)raft_core_view(s->core).late_us);
     const char *trouble = raft_shell_trouble(s);
     cell_set_trouble(s->cell, trouble[0] != '\0' ? trouble : NULL);
     if (has_more) {
@@ -528,6 +540,7 @@ enum err raft_shell_open(struct cell *cell, void *state)
     s->metric_term = cell_metric_gauge(cell, "cell_raft_term", "term");
     s->metric_leader = cell_metric_gauge(cell, "cell_raft_leads", "1: this member leads");
     s->metric_sync = cell_metric_gauge(cell, "cell_raft_sync_us", "microseconds that a batch took to reach the disk, mean");
+    s->metric_late = cell_metric_gauge(cell, "cell_raft_late_us", "microseconds that heartbeats, or their answers, were late lately");
     s->metric_refused = cell_metric_counter(cell, "cell_raft_refused_total", "packets of other members that could not be read or were not for this one");
     s->metric_rotten = cell_metric_counter(cell, "cell_raft_rotten_total", "logs and snapshots found damaged on this member's disk");
     s->metric_elections = cell_metric_counter(cell, "cell_raft_elected_total", "elections won");
@@ -662,6 +675,7 @@ enum err raft_shell_begin(struct raft_shell *s)
         return e;
     }
     raft_peers_set(s, raft_core_view(s->core).config, s->member);
+    raft_peers_greet(s);
     perform(s);
     arm(s, loop_now_us());
     raft_shell_hurry(s); /* a turn, for what the first step asks for */

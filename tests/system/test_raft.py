@@ -326,23 +326,73 @@ def test_a_lease_keeps_its_time_over_leaders(make_node):
     assert sum(max(0, ms) for ms in back) < 500, f"given back, ms: {back}"
 
 
+class Pump(threading.Thread):
+    """Entries for whoever leads, more of them as soon as some are taken: members are hardly ever level."""
+
+    def __init__(self, node):
+        super().__init__()
+        self.node, self.ends = node, False
+
+    def run(self):
+        puts = [sp.request(PUT, pb.encode([(1, b"bulk%d" % i), (2, bytes(16_000))]), request_id=i + 1) for i in range(4)]
+        while not self.ends:
+            try:
+                with self.node.client("raft", leader(self.node) or 0, timeout=5.0) as client:
+                    while not self.ends and all(r.status == OK for r in client.call_many(puts)):
+                        pass
+            except (OSError, EOFError, AssertionError):
+                pass # it was told to end
+
+    def stop(self):
+        self.ends = True
+        self.join()
+
+
+def way_to_lead(node, instance):
+    """What a member was before it led last, newest first."""
+    said = re.findall(r"RAFT-ROLE .*role=(\w+)", node.log(f"raft.{instance}"))
+    return said[::-1][said[::-1].index("leader") + 1:][:2]
+
+
 def test_a_leader_that_is_told_to_end_hands_over(make_node):
-    """Scenario 30 with a restart and under load: another leads before it goes, each time, and nobody has to find out that it is
-    gone."""
-    node = three(make_node)
-    writer = Writer(node)
+    """Scenario 30 with a restart and under load: another leads before it goes, each time, because it was told to; nobody has to
+    find out that the leader is gone."""
+    node = three(make_node, {"peers": CONFIG["peers"]})
+    writer, pump = Writer(node), Pump(node)
     writer.start()
+    pump.start()
     for i in range(int(os.environ.get("CELL_TEST_ROUNDS", "6"))):
         leads = node.wait_until(lambda: (leader(node), ) if leader(node) is not None else None, 20, "somebody leads")[0]
         before = writer.acknowledged
-        node.wait_until(lambda b=before: writer.acknowledged > b + 20, 20, "it is written to")
+        node.wait_until(lambda b=before: writer.acknowledged > b + 5, 20, "it is written to")
         node.cli("restart", f"raft.{leads}")
-        node.wait_until(lambda k=leads: leader(node) not in (None, k), 20, "another leads")
+        now = node.wait_until(lambda k=leads: (leader(node), ) if leader(node) not in (None, k) else None, 20, "another leads")[0]
         said = re.findall(r"RAFT-TRANSFERRED .*ok=(\d)", node.log())
-        assert said == ["1"] * (i + 1), said
+        assert said == ["1"] * (i + 1), (said, re.findall(r"RAFT-(?:ROLE|STALL|TRANSFER).*", node.log()))
+        assert way_to_lead(node, now) == ["candidate", "follower"], "it was told to, and found out nothing by itself"
         node.wait_until(lambda k=leads: status(node, k), 20, "it is back")
+    pump.stop()
     writer.stop()
     check(node, writer)
+
+
+def test_heartbeats_have_a_way_of_their_own(make_node):
+    """Of two connections to each member one goes on with heartbeats while nobody writes; the other has nothing to say."""
+    node = three(make_node)
+    put(node, b"k", b"v")
+    wait_level(node)
+    leads = leader(node)
+    others = [i for i in range(3) if i != leads]
+
+    def asked():
+        ways = node.cli("inspect", f"raft.{leads}", json=True)["connections"]
+        return {i: [int(w["requests"]) for w in ways if w["peer"].endswith(f"raft.{i}.sock")] for i in others}
+
+    before = asked()
+    assert all(len(ways) == 2 for ways in before.values()), before
+    node.wait_until(lambda: all(max(b - a for a, b in zip(before[i], asked()[i])) > 20 for i in others), 20, "heartbeats")
+    after = asked()
+    assert all(min(b - a for a, b in zip(before[i], after[i])) < 10 for i in others), (before, after)
 
 
 def test_every_disk_is_lost_one_after_the_other(make_node):
