@@ -141,6 +141,7 @@ struct raft_view {
     const struct raft_config *config;  /* borrowed until the next step */
     uint64_t late_us;                  /* how late heartbeats, or the answers to them, were lately */
     bool is_damaged, is_transferring, is_removed;
+    bool is_asked;                     /* for its vote, and has not answered: it is not durable */
     struct raft_counters counters;
 };
 

@@ -279,9 +279,11 @@ void raft_peers_answered(void *context, enum err e, const ProtobufCMessage *repl
 
     (void)text;
     lane->flight--;
-    if (e == ERR_PEER_DEAD || e == ERR_UNAVAILABLE) {
+    /* Who found no connection asked a while ago, perhaps before the member came back and spoke by another one. */
+    if (e == ERR_PEER_DEAD || (e == ERR_UNAVAILABLE && cell_now_ms(s->cell) > peer->heard_ms + RAFT_PEERS_HASTY_MS)) {
         set_linked(peer, false);
     } else if (e == ERR_OK) {
+        peer->heard_ms = cell_now_ms(s->cell);
         set_linked(peer, true);
         if (s->core != NULL && !s->is_stopping && !take_all(s, peer->id, &((const Cell__Raft__PeerReply *)reply)->packets)) {
             s->peers.refused++;
@@ -330,7 +332,7 @@ static void know_sender(struct raft_shell *s, const Cell__Raft__PeerRequest *ask
         peer = add(s, &m);
     }
     if (peer != NULL) {
-        peer->spoke_ms = cell_now_ms(s->cell);
+        peer->spoke_ms = peer->heard_ms = cell_now_ms(s->cell);
     }
     if (peer != NULL && !peer->is_linked) {
         cell_ask_heard(s->cell, peer->contact); /* it is back: no reason to leave it alone any longer */

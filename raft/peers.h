@@ -10,6 +10,7 @@
 enum {
     RAFT_PEERS_LANES = 2,
     RAFT_PEERS_LINK_MS = 60000,      /* of one that waits for the end; then it is asked again                      */
+    RAFT_PEERS_HASTY_MS = 300,       /* a request that found no connection was asked before this (cell_ask: is_hasty)  */
     RAFT_PEERS_RETRY_MS = 100,       /* until a member that was not reached is asked again whether it is there     */
     RAFT_PEERS_LINKS_MAX = 64,       /* members and strangers that wait for our end                                */
     RAFT_PEERS_GUEST_MS = 5000,      /* who is in no configuration known here is answered until silent for so long */
@@ -25,7 +26,8 @@ struct raft_peer {
     bool is_linked, is_waiting;      /* the member is there; a request waits for its end */
     bool is_member;                  /* of the newest configuration here; others are guests      */
     bool is_gone;                    /* no member any more: free when nothing of it is under way */
-    uint64_t retry_ms, spoke_ms;
+    uint64_t retry_ms, spoke_ms;     /* spoke: asked us something                                */
+    uint64_t heard_ms;               /* … or answered: it was there then                         */
     struct raft_lane lane[RAFT_PEERS_LANES]; /* by is_urgent */
 };
 

@@ -462,12 +462,10 @@ static bool leads_others(const struct raft_shell *s)
 }
 
 /* Whoever follows has to say that entries are on its disk before it has anything else to do; a leader has heartbeats to
- * send, however slow its disk is, and whoever is far behind has entries to apply while the disk works. */
+ * send, however slow its disk is. */
 static void write_here(struct raft_shell *s)
 {
-    bool is_behind = s->commit > s->applied + RAFT_SHELL_APPLY_MAX;
-
-    for (int round = 0; round < 4 && !is_behind && !leads_others(s) && raft_syncer_write_here(s->syncer); round++) {
+    for (int round = 0; round < 4 && !leads_others(s) && raft_syncer_write_here(s->syncer); round++) {
         on_synced(s, 0);
     }
 }
@@ -485,6 +483,17 @@ static bool turn(struct raft_shell *s, uint64_t now_ms)
     return s->gathered.count + s->reads.count > 0;
 }
 
+/* Whoever takes over needs two of three votes, and this member's disk has nothing else to do: not without that answer. */
+static void end_hand_over(struct raft_shell *s)
+{
+    struct raft_view v = raft_core_view(s->core);
+
+    if (s->hands_over && !v.is_transferring && !v.is_asked) {
+        s->hands_over = false;
+        raft_peers_end(s);
+    }
+}
+
 void raft_shell_tick(void *state, uint64_t now_ms)
 {
     struct raft_shell *s = state;
@@ -499,10 +508,7 @@ void raft_shell_tick(void *state, uint64_t now_ms)
     raft_found_join(s, now_ms);
     bool has_more = turn(s, now_ms) && turn(s, now_ms);
     raft_peers_flush(s, now_ms);
-    if (s->hands_over && !raft_core_view(s->core).is_transferring) {
-        s->hands_over = false;
-        raft_peers_end(s);
-    }
+    end_hand_over(s);
     cell_metric_set(s->metric_late, (double)raft_core_view(s->core).late_us);
     const char *trouble = raft_shell_trouble(s);
     cell_set_trouble(s->cell, trouble[0] != '\0' ? trouble : NULL);

@@ -71,6 +71,12 @@ PLANTS = {
         ("    found = found == RAFT_FRAME_WHOLE && size < whole ? RAFT_FRAME_TORN : found;", "    found = found == RAFT_FRAME_WHOLE && (size < whole || (segment == k->r->newest && ret->first % 7 == 0 && ret->count == 1)) ? RAFT_FRAME_TORN : found;")]),
     "loaded-beside": ("shell_install.c", "a snapshot is loaded, and the old store stays", "test_raft.py -k far_behind", [
         ("    s->kv = n->kv;\n    n->kv = old;", "    s->kv = old;")]),
+    "hangs-up-first": ("shell.c", "a leader that is told to end leaves the others to find out", "test_raft.py -k told_to_end", [
+        ("        s->hands_over = raft_core_view(s->core).is_transferring;", "        s->hands_over = false;")]),
+    "heartbeats-in-line": ("lane.c", "heartbeats go the way of entries", "test_raft.py -k way_of_their_own", [
+        ("                           .is_urgent = lane->is_urgent,", "                           .is_urgent = false,")]),
+    "no-greeting": ("peers.c", "whoever comes back says nothing", "test_raft.py -k was_away", [
+        ("            raft_lane_greet(&s->peers.peer[i].lane[0]);", "            (void)raft_lane_greet;")]),
     "no-lock": ("store_open.c", "two processes use one directory", "test_raft.py -k second_process", [
         ("flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0", "s->lock_fd < 0")]),
     "guests-unheard": ("peers.c", "a leader that is in no configuration here is not answered", "test_raft.py -k every_disk", [
