@@ -71,7 +71,7 @@ PLANTS = {
         ("    found = found == RAFT_FRAME_WHOLE && size < whole ? RAFT_FRAME_TORN : found;", "    found = found == RAFT_FRAME_WHOLE && (size < whole || (segment == k->r->newest && ret->first % 7 == 0 && ret->count == 1)) ? RAFT_FRAME_TORN : found;")]),
     "loaded-beside": ("shell_install.c", "a snapshot is loaded, and the old store stays", "test_raft.py -k far_behind", [
         ("    s->kv = n->kv;\n    n->kv = old;", "    s->kv = old;")]),
-    "hangs-up-first": ("shell.c", "a leader that is told to end leaves the others to find out", "test_raft.py -k told_to_end", [
+    "hangs-up-first": ("shell.c", "a leader that is told to end leaves the others to find out", "test_raft.py -k was_told_to", [
         ("        s->hands_over = raft_core_view(s->core).is_transferring;", "        s->hands_over = false;")]),
     "heartbeats-in-line": ("lane.c", "heartbeats go the way of entries", "test_raft.py -k way_of_their_own", [
         ("                           .is_urgent = lane->is_urgent,", "                           .is_urgent = false,")]),

@@ -326,26 +326,24 @@ def test_a_lease_keeps_its_time_over_leaders(make_node):
     assert sum(max(0, ms) for ms in back) < 500, f"given back, ms: {back}"
 
 
-class Pump(threading.Thread):
-    """Entries for whoever leads, more of them as soon as some are taken: members are hardly ever level."""
-
-    def __init__(self, node):
-        super().__init__(daemon=True) # it ends with the test, however that ends
-        self.node, self.ends = node, False
-
-    def run(self):
-        puts = [sp.request(PUT, pb.encode([(1, b"bulk%d" % i), (2, bytes(16_000))]), request_id=i + 1) for i in range(4)]
-        while not self.ends:
-            try:
-                with self.node.client("raft", leader(self.node) or 0, timeout=5.0) as client:
-                    while not self.ends and all(r.status == OK for r in client.call_many(puts)):
-                        pass
-            except (OSError, EOFError, AssertionError):
-                pass # it was told to end
-
-    def stop(self):
-        self.ends = True
-        self.join()
+def test_a_leader_that_is_told_to_end_hands_over(make_node):
+    """Scenario 30 with a restart and under load: another leads before it goes, each time, and nobody has to find out that it is
+    gone."""
+    node = three(make_node)
+    writer = Writer(node)
+    writer.start()
+    for i in range(int(os.environ.get("CELL_TEST_ROUNDS", "6"))):
+        leads = node.wait_until(lambda: (leader(node), ) if leader(node) is not None else None, 20, "somebody leads")[0]
+        before = writer.acknowledged
+        node.wait_until(lambda b=before: writer.acknowledged > b + 20, 20, "it is written to")
+        node.cli("restart", f"raft.{leads}")
+        node.wait_until(lambda k=leads: leader(node) not in (None, k), 20, "another leads")
+        # Others may know of the new leader before the old one does.
+        said = node.wait_until(lambda n=i: re.findall(r"RAFT-TRANSFERRED .*ok=(\d)", node.log())[n:], 20, "its word is in the log")
+        assert said == ["1"], said
+        node.wait_until(lambda k=leads: status(node, k), 20, "it is back")
+    writer.stop()
+    check(node, writer)
 
 
 def way_to_lead(node, instance):
@@ -354,27 +352,29 @@ def way_to_lead(node, instance):
     return said[::-1][said[::-1].index("leader") + 1:][:2]
 
 
-def test_a_leader_that_is_told_to_end_hands_over(make_node):
-    """Scenario 30 with a restart and under load: another leads before it goes, each time, because it was told to; nobody has to
-    find out that the leader is gone."""
-    node = three(make_node, {"peers": CONFIG["peers"]})
-    writer, pump = Writer(node), Pump(node)
-    writer.start()
-    pump.start()
-    for i in range(int(os.environ.get("CELL_TEST_ROUNDS", "6"))):
-        leads = node.wait_until(lambda: (leader(node), ) if leader(node) is not None else None, 20, "somebody leads")[0]
-        before = writer.acknowledged
-        node.wait_until(lambda b=before: writer.acknowledged > b + 5, 20, "it is written to")
-        node.cli("restart", f"raft.{leads}")
-        now = node.wait_until(lambda k=leads: (leader(node), ) if leader(node) not in (None, k) else None, 20, "another leads")[0]
-        # Others may know of the new leader before the old one does.
-        said = node.wait_until(lambda n=i: re.findall(r"RAFT-TRANSFERRED .*ok=(\d)", node.log())[n:], 20, "its word is in the log")
-        assert said == ["1"], said
-        assert way_to_lead(node, now) == ["candidate", "follower"], "it was told to, and found out nothing by itself"
-        node.wait_until(lambda k=leads: status(node, k), 20, "it is back")
-    pump.stop()
-    writer.stop()
-    check(node, writer)
+def test_who_takes_over_was_told_to(make_node):
+    """The others have not even heard of what is to be on disk before: the leader stays until they have, and they find out nothing
+    by themselves."""
+    node = three(make_node, {"peers": CONFIG["peers"], "election_ms": 2000}) # it is borne that they say nothing for a while
+    put(node, b"k", b"v")
+    wait_level(node)
+    leads = leader(node)
+    others = [i for i in range(3) if i != leads]
+    end = threading.Thread(target=node.cli, args=("restart", f"raft.{leads}"), kwargs={"timeout": 60})
+    with node.client("raft", leads, timeout=20) as client:
+        for i in others:
+            os.kill(node.pid("raft", i), signal.SIGSTOP)
+        try:
+            for i in range(8):
+                client.send(sp.envelope([sp.request(PUT, pb.encode([(1, b"bulk%d" % i), (2, bytes(100_000))]))]))
+            end.start()
+            node.wait_log("told to drain")
+        finally:
+            for i in others:
+                os.kill(node.pid("raft", i), signal.SIGCONT)
+        now = node.wait_until(lambda: (leader(node), ) if leader(node) not in (None, leads) else None, 20, "another leads")[0]
+    assert way_to_lead(node, now) == ["candidate", "follower"]
+    end.join()
 
 
 def test_heartbeats_have_a_way_of_their_own(make_node):
