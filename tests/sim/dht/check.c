@@ -13,7 +13,7 @@ enum {
  * is signed has an end that does not move with it. */
 static bool is_prompt(const struct world *w)
 {
-    return w->set.clog_us == 0 && w->set.pause_us == 0;
+    return w->set.clog_us == 0 && w->set.pause_us == 0 && !seeker_truth(w)->has_disks;
 }
 
 void seeker_check_found(struct world *w, uint32_t node, uint64_t wish, uint32_t value)

@@ -50,7 +50,7 @@ struct seeker_truth {
     uint32_t values;
     struct seeker_wish wish[4 * SEEKER_VALUES];
     uint32_t wishes;
-    struct dht_counters sum;
+    bool has_disks;   /* others on the same machine wait for disks, and so does every packet */
     uint64_t puts, puts_done, gets, gets_found, absent, timeouts;
 };
 

@@ -109,6 +109,7 @@ static void plan_quorum(struct world *w, uint64_t until_us)
 static void draw_seekers(struct world *w)
 {
     seeker_begin_truth(w);
+    seeker_truth(w)->has_disks = true;
 }
 
 /* Puts and gets at any time; when all has been calm for long, some that must succeed. */
