@@ -382,6 +382,8 @@ enum datapath_verdict datapath_core_receive(struct datapath *d, struct datapath_
         v = datapath_shake_cookie(d, now, bytes, &peer);
         break;
     case DATAPATH_KIND_NONE:
+    case DATAPATH_KIND_SIGNAL: /* ours go another way: ways.h */
+    case DATAPATH_KIND_RELAYED:
         break;
     }
     d->numbers.verdict[v]++;
