@@ -248,6 +248,7 @@ enum datapath_ways_verdict datapath_meet_relaying(struct datapath_ways *w, struc
     struct datapath_path_event ev = {.kind = DATAPATH_PATH_EV_PING, .now_ms = now.ms, .at = *from, .place_kind = DATAPATH_PATH_RELAY};
 
     if (index == DATAPATH_WAYS_BELIEVED || (s->flags & DATAPATH_SIGNAL_REFUSED) != 0 || s->id == 0 ||
+        s->epoch != w->believe[index].guest.epoch ||
         !datapath_message_is_same(from, datapath_guide_endpoint(w->core, peer)) ||
         !datapath_core_find(w->core, s->key, &other) || !datapath_ways_seek(w, now, other)) {
         return DATAPATH_WAYS_UNASKED;

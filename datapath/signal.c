@@ -151,6 +151,7 @@ size_t datapath_signal_write(const struct datapath_signal *s, uint8_t *out, size
         put_number(&p, s->use, 1);
         put_number(&p, s->number, 4);
         put_number(&p, s->sent_ms, 4);
+        put_number(&p, s->epoch, 8);
         break;
     case DATAPATH_SIGNAL_NEWS:
         put_place(&p, &s->seen);
@@ -208,6 +209,7 @@ bool datapath_signal_read(const uint8_t *bytes, size_t size, struct datapath_sig
         ret->use = (uint8_t)take_number(&e, 1);
         ret->number = (uint32_t)take_number(&e, 4);
         ret->sent_ms = (uint32_t)take_number(&e, 4);
+        ret->epoch = take_number(&e, 8);
         break;
     case DATAPATH_SIGNAL_NEWS:
         take_place(&e, &ret->seen);

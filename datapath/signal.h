@@ -56,7 +56,8 @@ struct datapath_signal {
     uint8_t use;             /* whose number it is: a way's, a size's   */
     uint32_t number, sent_ms;
     struct datapath_endpoint seen; /* where what is answered came from  */
-    uint64_t epoch;          /* of the rendezvous' life, as it said; 0: not known yet. Nothing is bound without */
+    uint64_t epoch;          /* of the rendezvous' life, as it said; 0: not known yet. Nothing is bound without.
+                              * PING, PONG: of the life of who asks                                              */
     uint64_t question, sequence;
     uint32_t cursor, id;
     uint32_t count;          /* NEWS: members that are there            */

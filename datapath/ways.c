@@ -186,7 +186,8 @@ static bool endpoint_of(const struct datapath_ways *w, const struct datapath_way
 static void ping(struct datapath_ways *w, struct datapath_time now, uint32_t peer, const struct datapath_endpoint *at,
                  enum datapath_path_kind kind, uint8_t use, uint32_t number, uint32_t size, struct datapath_ways_effects *fx)
 {
-    struct datapath_signal s = {.kind = DATAPATH_SIGNAL_PING, .use = use, .number = number, .sent_ms = (uint32_t)now.ms};
+    struct datapath_signal s = {.kind = DATAPATH_SIGNAL_PING, .use = use, .number = number, .sent_ms = (uint32_t)now.ms,
+                                .epoch = w->config.life};
     struct datapath_endpoint to;
 
     if (endpoint_of(w, &w->way[peer], at, kind, &to)) {
@@ -195,7 +196,16 @@ static void ping(struct datapath_ways *w, struct datapath_time now, uint32_t pee
     }
 }
 
-/* A size is known when nothing is sought any more: until then a packet that is too large might as well go. */
+/* Bytes of an inner packet that fit, padding included; 0: as many as any. A way of which nothing is known yet is taken for a
+ * good one: its packets go, and mostly arrive. Once it was known, whatever it carries for certain is all that it gets. */
+static uint32_t limit_of(const struct datapath_way *way)
+{
+    if (!way->is_measured || way->pmtu.size >= way->pmtu.most) {
+        return 0;
+    }
+    return (way->pmtu.size - OVER) / DATAPATH_MESSAGE_PAD * DATAPATH_MESSAGE_PAD;
+}
+
 static void step_size(struct datapath_ways *w, struct datapath_time now, uint32_t peer, const struct datapath_pmtu_event *ev,
                       struct datapath_ways_effects *fx)
 {
@@ -212,13 +222,11 @@ static void step_size(struct datapath_ways *w, struct datapath_time now, uint32_
             ping(w, now, peer, &place->at, place->kind, USE_SIZE, pfx.effect[i].number, pfx.effect[i].size, fx);
         }
     }
-    uint32_t limit = way->pmtu.size < way->pmtu.most ? way->pmtu.size - OVER : 0;
-    if (!way->pmtu.is_searching && !way->pmtu.is_open && limit != way->limit) {
-        set_limit(w, way, limit);
+    way->is_measured = way->is_measured || (!way->pmtu.is_searching && ev->kind != DATAPATH_PMTU_EV_BEGIN);
+    if (limit_of(way) != way->limit) {
+        set_limit(w, way, limit_of(way));
         datapath_ways_note(fx, DATAPATH_WAYS_SIZE, peer, 0, NULL);
-        if (fx->notes > 0) {
-            fx->note[fx->notes - 1].size = way->pmtu.size;
-        }
+        fx->note[fx->notes - 1].size = way->pmtu.size;
     }
 }
 
@@ -233,6 +241,7 @@ static void use(struct datapath_ways *w, struct datapath_time now, uint32_t peer
     }
     datapath_guide_lead(w->core, now, peer, &at, &fx->core);
     datapath_ways_note(fx, DATAPATH_WAYS_USE, peer, 0, NULL);
+    w->way[peer].is_measured = false;
     step_size(w, now, peer, &begin, fx);
 }
 
@@ -358,7 +367,7 @@ static enum datapath_ways_verdict hear_ping(struct datapath_ways *w, struct data
                                             struct datapath_ways_effects *fx)
 {
     struct datapath_signal pong = {.kind = DATAPATH_SIGNAL_PONG, .use = s->use, .number = s->number, .sent_ms = s->sent_ms,
-                                   .seen = *from};
+                                   .epoch = s->epoch, .seen = *from};
     struct datapath_path_event ev = {.kind = DATAPATH_PATH_EV_PING, .now_ms = now.ms, .at = *from,
                                      .place_kind = from->relay != 0 ? DATAPATH_PATH_RELAY : DATAPATH_PATH_FOUND};
 
@@ -387,7 +396,8 @@ static enum datapath_ways_verdict hear_pong(struct datapath_ways *w, struct data
     struct datapath_path_event ev = {.kind = DATAPATH_PATH_EV_PONG, .now_ms = now.ms, .number = s->number, .rtt_ms = rtt_ms};
     struct datapath_pmtu_event size_ev = {.kind = DATAPATH_PMTU_EV_ANSWERED, .now_ms = now.ms, .number = s->number, .rtt_ms = rtt_ms};
 
-    if (!w->way[peer].is_active || rtt_ms > RTT_MS_MAX || s->use > USE_SIZE) {
+    /* What answered a life before this one was recorded: whoever says it again is not where the answer came from. */
+    if (!w->way[peer].is_active || s->epoch != w->config.life || rtt_ms > RTT_MS_MAX || s->use > USE_SIZE) {
         return DATAPATH_WAYS_UNASKED;
     }
     if (s->use == USE_WAY) {

@@ -76,6 +76,7 @@ struct datapath_ways_effects {
 struct datapath_way {
     uint32_t serial;                 /* of the peer that all this is of; 0: of none         */
     bool is_active;
+    bool is_measured;                /* what the way in use carries was found out once      */
     uint32_t introduced;             /* by which rendezvous, + 1; 0: our operator did       */
     uint32_t round;                  /* of its list, where he was last                      */
     uint64_t prefixes;               /* what it said of his addresses, hashed               */

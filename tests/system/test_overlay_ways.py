@@ -230,3 +230,115 @@ def test_pairs_behind_nats(lab):
         assert passed >= 20 if way == "relay" else passed < 20, (one.number, other.number, passed)
     assert middle.overlay("status")["members"] == 5
     assert [r["is_there"] for r in cone.overlay("status")["rendezvous"]] == [True]
+
+
+def test_mesh_of_five_over_ipv6_and_strangers(lab):
+    """Five nodes that know the first alone, over IPv6; each reaches each, in both families. Then somebody says again what he
+    heard them say, to this life of the rendezvous and to the next: nobody is moved, and nobody's packets are passed on."""
+    nodes = [lab.node(i) for i in range(1, 6)]
+    middle = nodes[0]
+    ear = lab.start(*lab.open.enter, sys.executable, "-c", EAR, str(PORT))
+    assert ear.stdout.readline() == "ready\n"
+    middle.up("rendezvous: on", "relay: on", peers=[listed(n) for n in nodes[1:]], listen="[::]")
+    for n in nodes[1:]:
+        n.up(f'places: ["[2001:db8::{n.number}]:{PORT}"]', listen="[::]",
+             peers=[listed(middle, f'endpoint: "[{"2001:db8::1"}]:{PORT}"', "rendezvous: on")])
+    for n in nodes:
+        n.echo()
+        n.echo(f"fd09::{n.number}")
+    for i, one in enumerate(nodes):
+        for other in nodes[:i]:
+            one.reaches(other)
+            assert one.ask(f"fd09::{other.number}", count=2, size=1200) == 2
+    ends = {n.number: middle.peer(n)["endpoint"] for n in nodes[1:]}
+    assert all(at == f"[2001:db8::{number}]:{PORT}" for number, at in ends.items()), ends
+    wait.until(lambda: middle.overlay("status")["members"] == 4, 20, "all are on the roll")
+    ear.send_signal(signal.SIGINT)
+    said = ear.communicate(timeout=20)[0].split()
+    assert len(said) >= 4
+    stranger = lab.node(9)
+    refused = middle.stat("SIGNALS_FALSE")
+    stranger.do(sys.executable, "-c", MOUTH, "2001:db8::1", str(PORT), stdin="\n".join(said))
+    wait.until(lambda: middle.stat("SIGNALS_FALSE") + middle.stat("SIGNALS_STRANGER") >= refused + len(said), 20, "all of it is refused")
+    stranger.do(sys.executable, "-c", MOUTH, "2001:db8::1", str(PORT), stdin="\n".join(f"0663656c{i:08x}" + "04000000" + "00" * 60 for i in range(20)))
+    wait.until(lambda: middle.stat("RELAY_REFUSED") >= 20, 20, "what is to be relayed for nobody is refused")
+    middle.stop()
+    middle.up("rendezvous: on", "relay: on", peers=[listed(n) for n in nodes[1:]], listen="[::]")
+    stranger.do(sys.executable, "-c", MOUTH, "2001:db8::1", str(PORT), stdin="\n".join(said))
+    wait.until(lambda: middle.overlay("status")["members"] == 4, 30, "those who are there are on the roll of the next life")
+    assert "2001:db8::9" not in json.dumps([n.overlay("peers") for n in nodes]), "nobody is where the stranger is"
+    nodes[4].reaches(nodes[3])
+
+
+# Prints in hex each signal that goes to PORT over the switch, until it is interrupted.
+EAR = """
+import signal, socket, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+print("ready", flush=True)
+seen = set()
+while len(seen) < 400:
+    frame = s.recv(9000)
+    at = frame.find(b"\\x05cel")
+    if 0 < at < 80 and frame[at:] not in seen and int.from_bytes(frame[at - 6:at - 4], "big") == int(sys.argv[1]):
+        seen.add(frame[at:])
+        print(frame[at:].hex(), flush=True)
+"""
+# Says each line of its input, which is hex.
+MOUTH = """
+import socket, sys, time
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+for line in sys.stdin.read().split():
+    s.sendto(bytes.fromhex(line), (sys.argv[1], int(sys.argv[2])))
+    time.sleep(0.001)
+"""
+
+
+def test_a_path_that_swallows_what_is_large(lab):
+    """In the midst of a conversation a router begins to drop what is larger than 1,300 bytes, and says so to nobody: it is
+    noticed, and senders are told what goes through."""
+    left, right = lab.node(2), lab.node(3, "cone")
+    # One datagram a packet: a router of this kernel sees those that go together as one, as large as all of them.
+    left.up("offload: off", peers=[listed(right)])
+    right.up("offload: off", peers=[listed(left, f"endpoint: {left.place}:{PORT}")])
+    left.echo()
+    right.reaches(left, size=1380)
+    wait.until(lambda: right.ask(left, count=1, size=1380) == 1 and "DATAPATH-WAY " in right.log.read_text(), 20, "it has a way")
+    wait.until(lambda: right.ask(left, count=1, size=1380) == 1 and right.peer(left)["carries"] == 0, 20, "which carries all")
+    right.router.do("nft", "-f", "-", stdin='table ip hole { chain f { type filter hook forward priority 0; ip length > 1300 drop; }\n }')
+    right.reaches(left, size=1380)
+    wait.until(lambda: right.ask(left, count=1) == 1 and right.peer(left)["carries"] == 1232, 20,
+               "1,300 less what IPv4, UDP and the message take, which is padded to sixteen bytes")
+    assert right.stat("TOO_LARGE") > 0
+    assert right.ask(left, size=1380) == 5
+
+
+def test_who_moves_and_who_has_two_ways(lab):
+    """A host gets another address in the midst of a conversation; then one of its two links is cut."""
+    left, right = lab.node(2), lab.node(3)
+    for node in (left, right): # a second cable between the two
+        node.second = f"203.0.113.{node.number}"
+    left.link("second", right, "second", f"{left.second}/24")
+    right.do("ip", "address", "add", f"{right.second}/24", "dev", "second")
+    middle = lab.node(1)
+    middle.up("rendezvous: on", peers=[listed(left), listed(right)])
+    for node in (left, right):
+        node.up(peers=[listed(middle, f"endpoint: {middle.place}:{PORT}", "rendezvous: on")])
+        node.echo()
+    right.reaches(left)
+    right.wait_way(left, "itself")
+    used = right.peer(left)["endpoint"]
+    cut = "second" if used.startswith("203.") else "out"
+    left.do("ip", "link", "set", cut, "down")
+    right.reaches(left)
+    wait.until(lambda: right.ask(left, count=1, timeout=0.3) == 1 and right.peer(left)["endpoint"] != used, 20, "by the other link")
+    left.do("ip", "link", "set", cut, "up")
+    if cut == "out": # which is where the next part looks
+        left.do("ip", "link", "set", "second", "down")
+        right.reaches(left)
+    left.do("ip", "address", "del", f"{left.place}/24", "dev", "out")
+    left.do("ip", "address", "add", "198.51.100.77/24", "dev", "out")
+    left.reaches(right)
+    left.do("ip", "link", "set", "second", "down")
+    left.reaches(right)
+    wait.until(lambda: left.ask(right, count=1) == 1 and right.peer(left)["endpoint"] == f"198.51.100.77:{PORT}", 20, "at its new place")

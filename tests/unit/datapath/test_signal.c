@@ -39,6 +39,7 @@ static struct datapath_signal example(enum datapath_signal_kind kind, uint8_t *m
 
     if (kind == DATAPATH_SIGNAL_PING || kind == DATAPATH_SIGNAL_PONG) {
         s.use = 1;
+        s.epoch = 12;
         s.number = 0xfffffff0;
         s.sent_ms = 77;
     }
