@@ -81,6 +81,9 @@ static int show_stats(struct cli *cli, struct cli_ask *ask)
     } else {
         printf("datagrams go %s, through the interface in one piece: %s, sealed by %s in %" PRIu64 " ns\n",
                s->trains ? "in trains" : "singly", s->offloads, s->aead, s->packet_ns);
+        if (s->own[0] != '\0') {
+            printf("with nodes that have AES-256-GCM, too, by %s in %" PRIu64 " ns\n", s->own, s->own_packet_ns);
+        }
         cli_paint_table_init(&t, heads, ARRAY_LEN(heads));
         for (size_t i = 0; i < s->n_counts; i++) {
             cli_paint_table_add(&t, CLI_PAINT_PLAIN, s->counts[i]->name);

@@ -14,7 +14,7 @@ struct listed {
 };
 
 struct document {
-    const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *offload, *rendezvous, *relay, *signals;
+    const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *own, *offload, *rendezvous, *relay, *signals;
     uint32_t *mtu, *room, *rekey;
     const char **address, **places;
     struct listed *peers;
@@ -47,6 +47,7 @@ static const cyaml_schema_field_t fields[] = {
     TEXT(document, cluster),
     TEXT(document, context),
     TEXT(document, aead),
+    TEXT(document, own),
     TEXT(document, offload),
     TEXT(document, rendezvous),
     TEXT(document, relay),
@@ -136,6 +137,10 @@ static enum err take_device(const struct document *d, struct datapath_settings *
         return conf_refuse(why, "aead", aead, "auto, libsodium, openssl or ipsec-mb");
     }
     memcpy(s->aead, aead, strlen(aead) + 1);
+    s->has_own = d->own == NULL || strcmp(d->own, "auto") == 0;
+    if (!s->has_own && strcmp(d->own, "off") != 0) {
+        return conf_refuse(why, "own", d->own, "auto or off");
+    }
     s->is_plain = d->offload != NULL && strcmp(d->offload, "off") == 0;
     if (d->offload != NULL && !s->is_plain && strcmp(d->offload, "auto") != 0) {
         return conf_refuse(why, "offload", d->offload, "auto or off");

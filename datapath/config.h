@@ -32,6 +32,7 @@ struct datapath_settings {
     struct datapath_endpoint listen;
     uint32_t peers_max, rekey_s;
     char aead[DATAPATH_CONFIG_AEAD_SIZE];    /* engine.h: "auto", or a library by its name */
+    bool has_own;                            /* AES with peers that have it, too: own.h    */
     bool is_plain;                           /* `offload: off`: one packet, one call       */
     char key[DATAPATH_CONFIG_PATH_SIZE];     /* file with the private key in base64; "": of the state directory */
     char control[DATAPATH_CONFIG_PATH_SIZE]; /* socket of `wg`; "": none            */

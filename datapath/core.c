@@ -78,7 +78,7 @@ enum err datapath_core_init(void *memory, const struct datapath_config *config, 
     }
     memset(base, 0, l.total);
     *d = (struct datapath){.self = self, .peers_max = config->peers_max, .mtu = config->mtu, .pace = config->pace,
-                           .aead = config->aead, .peer = (void *)(base + l.peer), .free = 1,
+                           .aead = config->aead, .own = config->own, .peer = (void *)(base + l.peer), .free = 1,
                            .bucket = (void *)(base + l.bucket), .bucket_mask = l.buckets - 1,
                            .who_bucket = (void *)(base + l.who_bucket),
                            .floor_ns = config->stamp_ns, .stamp_ns = config->stamp_ns};
@@ -308,6 +308,7 @@ bool datapath_core_view(const struct datapath *d, uint32_t peer, struct datapath
     *ret = p->numbers;
     ret->config = p->config;
     ret->has_session = p->session.current.local != DATAPATH_INDEX_NONE;
+    ret->is_own = d->own != NULL && p->session.current.has_offer;
     ret->waiting = p->waiting.count;
     return true;
 }

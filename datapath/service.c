@@ -100,7 +100,7 @@ enum err datapath_service_status(void *state, struct cell_call *call, const void
     reply.public_key = key;
     reply.listen = place;
     reply.mtu = s->device.mtu;
-    reply.aead = (char *)s->engine.chosen->name;
+    reply.aead = (char *)s->engine.usual.chosen->name;
     reply.counts = slot;
     reply.n_counts = counts;
     enum err e = fill_believed(s, call, &reply);
@@ -193,6 +193,7 @@ static enum err fill_peer(const struct datapath_shell *s, struct cell_call *call
     p->keepalive_s = v->config.persist_ms / 1000;
     p->has_psk = !sodium_is_zero(v->config.psk, sizeof v->config.psk);
     p->has_session = v->has_session;
+    p->own = v->is_own;
     p->handshake_age_ms = v->session_wall_ns == 0 ? 0 : loop_now_ms() - v->session_ms;
     p->sent = v->sent;
     p->received = v->received;
@@ -365,8 +366,10 @@ enum err datapath_service_stats(void *state, struct cell_call *call, const void 
     }
     reply.trains = s->udp.has_trains;
     reply.offloads = (char *)tun_offload_text(s->offloads);
-    reply.aead = (char *)s->engine.chosen->name;
-    reply.packet_ns = s->engine.packet_ns[s->engine.chosen - s->engine.aead];
+    reply.aead = (char *)s->engine.usual.chosen->name;
+    reply.packet_ns = s->engine.usual.chosen_ns;
+    reply.own = (char *)(s->engine.own.chosen == NULL ? "" : s->engine.own.chosen->name);
+    reply.own_packet_ns = s->engine.own.chosen == NULL ? 0 : s->engine.own.chosen_ns;
     reply.counts = slot;
     reply.n_counts = ARRAY_LEN(said);
     return cell_reply(call, &reply);

@@ -15,7 +15,7 @@
 #include "common/run/host.h"
 #include "common/run/log.h"
 #include "datapath/keep.h"
-#include "datapath/own.h"
+#include "datapath/places.h"
 #include "datapath/secrets.h"
 #include "datapath/text.h"
 
@@ -135,6 +135,7 @@ static void on_stir(void *context)
         datapath_core_stir(s->core, seed);
     }
     sodium_memzero(seed, sizeof seed);
+    datapath_engine_forget(&s->engine);
 }
 
 /* Somebody removed the interface: making another takes privilege that is gone. */
@@ -209,7 +210,7 @@ static enum err open_descriptors(struct datapath_shell *s)
     if (e != ERR_OK) {
         return e;
     }
-    s->signals.own = datapath_own_places(set, s->udp.fd, &s->udp.at, s->device.name, s->signals.place);
+    s->signals.own = datapath_places_own(set, s->udp.fd, &s->udp.at, s->device.name, s->signals.place);
     e = set->control[0] == '\0' ? ERR_OK : datapath_control_open(&s->control, set->control);
     if (e != ERR_OK) {
         log_error("DATAPATH-CONTROL-OPEN", "socket=%s reason=%s", set->control, err_name(e));
@@ -220,7 +221,7 @@ static enum err open_descriptors(struct datapath_shell *s)
 static enum err open_engine(struct datapath_shell *s)
 {
     struct datapath_engine *g = &s->engine;
-    enum err e = sodium_init() < 0 ? ERR_FAULT : datapath_engine_open(g, s->settings.aead);
+    enum err e = sodium_init() < 0 ? ERR_FAULT : datapath_engine_open(g, s->settings.aead, s->settings.has_own);
 
     if (e != ERR_OK) {
         log_error("DATAPATH-AEAD", "aead=%s reason=%s", s->settings.aead, err_name(e));
@@ -230,7 +231,8 @@ static enum err open_engine(struct datapath_shell *s)
         log_warn("DATAPATH-AEAD-FAULTY", "libraries=%" PRIu32 " effect=\"another is used: they do not seal as libsodium does\"",
                  g->faulty);
     }
-    log_info("DATAPATH-AEAD-CHOSEN", "aead=%s packet_ns=%" PRIu64, g->chosen->name, g->packet_ns[g->chosen - g->aead]);
+    log_info("DATAPATH-AEAD-CHOSEN", "aead=%s packet_ns=%" PRIu64 " own=%s own_ns=%" PRIu64, g->usual.chosen->name,
+             g->usual.chosen_ns, g->own.chosen == NULL ? "none" : g->own.chosen->name, g->own.chosen_ns);
     return ERR_OK;
 }
 
@@ -305,7 +307,8 @@ static enum err make_core(struct datapath_shell *s)
 {
     const struct datapath_settings *set = &s->settings;
     struct datapath_config c = {.peers_max = set->peers_max, .prefixes_max = 4 * set->peers_max, .mtu = s->device.mtu,
-                                .pace = datapath_pace_usual(), .aead = s->engine.chosen,
+                                .pace = datapath_pace_usual(), .aead = s->engine.usual.chosen,
+                                .own = s->engine.own.chosen,
                                 .stamp_ns = s->store.stamp_ns};
 
     c.prefixes_max = c.prefixes_max < DATAPATH_CONFIG_PREFIXES_MAX ? DATAPATH_CONFIG_PREFIXES_MAX : c.prefixes_max;
