@@ -14,7 +14,8 @@ struct listed {
 };
 
 struct document {
-    const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *own, *offload, *rendezvous, *relay, *signals;
+    const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *own, *offload, *shield, *underlay;
+    const char *rendezvous, *relay, *signals;
     uint32_t *mtu, *room, *rekey;
     const char **address, **places;
     struct listed *peers;
@@ -49,6 +50,8 @@ static const cyaml_schema_field_t fields[] = {
     TEXT(document, aead),
     TEXT(document, own),
     TEXT(document, offload),
+    TEXT(document, shield),
+    TEXT(document, underlay),
     TEXT(document, rendezvous),
     TEXT(document, relay),
     TEXT(document, signals),
@@ -164,6 +167,26 @@ static enum err take_device(const struct document *d, struct datapath_settings *
                                      &s->rekey_s, why) : e;
 }
 
+static enum err take_shield(const struct document *d, struct datapath_settings *s, char *why)
+{
+    static const char *const choices[] = {[DATAPATH_ATTACH_AUTO] = "auto", [DATAPATH_ATTACH_NONE] = "off",
+                                          [DATAPATH_ATTACH_ONLY_TC] = "tcx", [DATAPATH_ATTACH_ONLY_XDP] = "xdp"};
+    size_t at = 0;
+
+    while (d->shield != NULL && at < ARRAY_LEN(choices) && strcmp(d->shield, choices[at]) != 0) {
+        at++;
+    }
+    if (at == ARRAY_LEN(choices)) {
+        return conf_refuse(why, "shield", d->shield, "auto, tcx, xdp or off");
+    }
+    s->shield = (enum datapath_attach_choice)at;
+    if (d->underlay != NULL && !tun_name_valid(d->underlay, strlen(d->underlay))) {
+        return conf_refuse(why, "underlay", d->underlay, "the name of an interface");
+    }
+    (void)snprintf(s->underlay, sizeof s->underlay, "%s", d->underlay != NULL ? d->underlay : "");
+    return ERR_OK;
+}
+
 static enum err take_secrets(const struct document *d, struct datapath_settings *s, char *why)
 {
     enum err e = take_path("key", d->key, s->key, why);
@@ -236,6 +259,7 @@ enum err datapath_config_read(const char *text, struct datapath_settings *ret, c
     }
     const struct document *d = document != NULL ? document : &nothing;
     e = take_device(d, &s, why);
+    e = e == ERR_OK ? take_shield(d, &s, why) : e;
     e = e == ERR_OK ? take_ways(d, &s, why) : e;
     e = e == ERR_OK ? take_secrets(d, &s, why) : e;
     e = e == ERR_OK ? take_peers(d, &s, why) : e;

@@ -101,6 +101,9 @@ enum err datapath_service_status(void *state, struct cell_call *call, const void
     reply.listen = place;
     reply.mtu = s->device.mtu;
     reply.aead = (char *)s->engine.usual.chosen->name;
+    reply.shield = (char *)datapath_screen_choice(&s->screen);
+    reply.shield_at = (char *)datapath_screen_place(&s->screen);
+    reply.shield_reason = s->screen.why;
     reply.counts = slot;
     reply.n_counts = counts;
     enum err e = fill_believed(s, call, &reply);
@@ -326,7 +329,7 @@ enum err datapath_service_remove_peer(void *state, struct cell_call *call, const
 
 enum err datapath_service_stats(void *state, struct cell_call *call, const void *request)
 {
-    const struct datapath_shell *s = state;
+    struct datapath_shell *s = state;
     const struct datapath_flow_numbers *f = &s->flow.numbers;
     const struct datapath_udp_numbers *u = &s->udp.numbers;
     Cell__Datapath__StatsReply reply = CELL__DATAPATH__STATS_REPLY__INIT;
@@ -359,10 +362,20 @@ enum err datapath_service_stats(void *state, struct cell_call *call, const void 
         {"RELAY_MUCH", "… or more than a pair may", passed[DATAPATH_RELAY_MUCH]},
         {"RELAY_UNKNOWN", "that came as if from a relay of ours", s->signals.numbers.unknown},
     };
-    Cell__Datapath__Count count[ARRAY_LEN(said)], *slot[ARRAY_LEN(said)];
+    Cell__Datapath__Count count[ARRAY_LEN(said) + DATAPATH_SHIELD_VERDICTS], *slot[ARRAY_LEN(count)];
+    uint64_t shield[DATAPATH_SHIELD_VERDICTS];
+    size_t counts = 0;
 
-    for (size_t i = 0; i < ARRAY_LEN(said); i++) {
-        slot[i] = count_of(&count[i], said[i].name, said[i].value, said[i].text);
+    for (; counts < ARRAY_LEN(said); counts++) {
+        slot[counts] = count_of(&count[counts], said[counts].name, said[counts].value, said[counts].text);
+    }
+    if (s->screen.is_loaded) {
+        datapath_shield_maps_count(&s->screen.maps, shield);
+        for (int v = 0; v < DATAPATH_SHIELD_VERDICTS; v++, counts++) {
+            enum datapath_shield_verdict verdict = (enum datapath_shield_verdict)v;
+            slot[counts] = count_of(&count[counts], datapath_screen_verdict_name(verdict), shield[v],
+                                    datapath_screen_verdict_text(verdict));
+        }
     }
     reply.trains = s->udp.has_trains;
     reply.offloads = (char *)tun_offload_text(s->offloads);
@@ -371,7 +384,7 @@ enum err datapath_service_stats(void *state, struct cell_call *call, const void 
     reply.own = (char *)(s->engine.own.chosen == NULL ? "" : s->engine.own.chosen->name);
     reply.own_packet_ns = s->engine.own.chosen == NULL ? 0 : s->engine.own.chosen_ns;
     reply.counts = slot;
-    reply.n_counts = ARRAY_LEN(said);
+    reply.n_counts = counts;
     return cell_reply(call, &reply);
 }
 

@@ -8,6 +8,7 @@
 #include "datapath/core.h"
 #include "datapath/engine.h"
 #include "datapath/flow.h"
+#include "datapath/screen.h"
 #include "datapath/service_ping.h"
 #include "datapath/signals.h"
 #include "datapath/store.h"
@@ -27,6 +28,7 @@ struct datapath_shell {
     struct datapath_flow flow;
     struct datapath_signals signals;
     struct datapath_ping ping;
+    struct datapath_screen screen;
     int tun;
     struct tun_spec device;         /* what the interface is, whoever made it */
     enum tun_offloads offloads;     /* what goes through it in one piece      */
