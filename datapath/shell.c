@@ -223,7 +223,8 @@ static void open_screen(struct datapath_shell *s)
 {
     struct datapath_noise_self self;
     struct datapath_screen_setup setup = {.choice = s->settings.shield, .interface = s->settings.underlay,
-                                          .port = s->udp.at.port, .peers = s->settings.peers_max, .public = self.public};
+                                          .port = s->udp.at.port, .peers = s->settings.peers_max, .public = self.public,
+                                          .takes_own = !s->settings.is_silent};
 
     memcpy(self.secret, s->secret, sizeof self.secret);
     setup.keeper = cell_take_descriptor(s->cell, "shield.overlay");
