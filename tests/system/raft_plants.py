@@ -67,10 +67,12 @@ PLANTS = {
         ("    cell_set_trouble(s->cell, trouble[0] != '\\0' ? trouble : NULL);", "    (void)trouble;")]),
     "lease-unheard": ("lessor.c", "nobody listens when the leader says how late it is", "test_raft.py -k lease_keeps", [
         ("    l->heard_ms = is_later ? time_ms : l->heard_ms;", "    l->heard_ms = 0 * is_later;")]),
-    "late-is-gone": ("election.c", "a leader that is late as often before is taken for gone", "test_raft_hardships.py -k starved", [
-        ("    return raft_least(RAFT_LATE_TIMES * r->late_us, r->tuning.election_us);", "    return 0;")]),
     "last-batch-dropped": ("wal_recover.c", "a whole last frame is taken for torn", "test_raft_hardships.py -k one_moment", [
-        ("    found = found == RAFT_FRAME_WHOLE && size < whole ? RAFT_FRAME_TORN : found;", "    found = found == RAFT_FRAME_WHOLE && (size < whole || (segment == k->r->newest && ret->first % 7 == 0 && ret->count == 1)) ? RAFT_FRAME_TORN : found;")]),
+        ("    *ret_body = bytes + RAFT_FRAME_HEAD;\n    return found;",
+         "    struct raft_frame after;\n    uint32_t more;\n    const uint8_t *next = view(k, segment, at + whole, RAFT_FRAME_HEAD, &more);\n"
+         "    if (found == RAFT_FRAME_WHOLE && ret->kind == RAFT_FRAME_ENTRIES && ret->sequence > 9 &&\n"
+         "        raft_frame_look(&k->w->owner, next, more, at + whole, &after) != RAFT_FRAME_WHOLE) {\n        return RAFT_FRAME_TORN;\n    }\n"
+         "    bytes = view(k, segment, at, whole, &size);\n    *ret_body = bytes + RAFT_FRAME_HEAD;\n    return found;")]),
     "loaded-beside": ("shell_install.c", "a snapshot is loaded, and the old store stays", "test_raft.py -k far_behind", [
         ("    s->kv = n->kv;\n    n->kv = old;", "    s->kv = old;")]),
     "time-that-is-set": ("common/run/loop.c", "time goes by the wall clock", "test_raft_hardships.py -k wall", [
