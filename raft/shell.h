@@ -118,7 +118,7 @@ struct raft_shell {
     uint64_t hello_ms;
     struct raft_hello *hello;                /* found.c */
 
-    struct cell_metric *metric_puts, *metric_applied, *metric_term, *metric_leader, *metric_sync, *metric_elections, *metric_rotten, *metric_refused, *metric_past;
+    struct cell_metric *metric_puts, *metric_applied, *metric_term, *metric_leader, *metric_sync, *metric_late, *metric_elections, *metric_rotten, *metric_refused, *metric_past;
 };
 
 enum err raft_shell_open(struct cell *cell, void *state);
