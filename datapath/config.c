@@ -14,7 +14,7 @@ struct listed {
 };
 
 struct document {
-    const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *offload;
+    const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *own, *offload, *shield, *underlay;
     uint32_t *mtu, *room, *rekey;
     const char **address;
     struct listed *peers;
@@ -46,7 +46,10 @@ static const cyaml_schema_field_t fields[] = {
     TEXT(document, cluster),
     TEXT(document, context),
     TEXT(document, aead),
+    TEXT(document, own),
     TEXT(document, offload),
+    TEXT(document, shield),
+    TEXT(document, underlay),
     NUMBER(document, mtu),
     NUMBER(document, room),
     NUMBER(document, rekey),
@@ -97,6 +100,10 @@ static enum err take_device(const struct document *d, struct datapath_settings *
         return conf_refuse(why, "aead", aead, "auto, libsodium, openssl or ipsec-mb");
     }
     memcpy(s->aead, aead, strlen(aead) + 1);
+    s->has_own = d->own == NULL || strcmp(d->own, "auto") == 0;
+    if (!s->has_own && strcmp(d->own, "off") != 0) {
+        return conf_refuse(why, "own", d->own, "auto or off");
+    }
     s->is_plain = d->offload != NULL && strcmp(d->offload, "off") == 0;
     if (d->offload != NULL && !s->is_plain && strcmp(d->offload, "auto") != 0) {
         return conf_refuse(why, "offload", d->offload, "auto or off");
@@ -118,6 +125,26 @@ static enum err take_device(const struct document *d, struct datapath_settings *
     e = e == ERR_OK ? take_number("room", d->room, 1, DATAPATH_PEERS_MAX, &s->peers_max, why) : e;
     return e == ERR_OK ? take_number("rekey", d->rekey, DATAPATH_CONFIG_REKEY_S_MIN, DATAPATH_CONFIG_REKEY_S_MAX,
                                      &s->rekey_s, why) : e;
+}
+
+static enum err take_shield(const struct document *d, struct datapath_settings *s, char *why)
+{
+    static const char *const choices[] = {[DATAPATH_ATTACH_AUTO] = "auto", [DATAPATH_ATTACH_NONE] = "off",
+                                          [DATAPATH_ATTACH_ONLY_TC] = "tcx", [DATAPATH_ATTACH_ONLY_XDP] = "xdp"};
+    size_t at = 0;
+
+    while (d->shield != NULL && at < ARRAY_LEN(choices) && strcmp(d->shield, choices[at]) != 0) {
+        at++;
+    }
+    if (at == ARRAY_LEN(choices)) {
+        return conf_refuse(why, "shield", d->shield, "auto, tcx, xdp or off");
+    }
+    s->shield = (enum datapath_attach_choice)at;
+    if (d->underlay != NULL && !tun_name_valid(d->underlay, strlen(d->underlay))) {
+        return conf_refuse(why, "underlay", d->underlay, "the name of an interface");
+    }
+    (void)snprintf(s->underlay, sizeof s->underlay, "%s", d->underlay != NULL ? d->underlay : "");
+    return ERR_OK;
 }
 
 static enum err take_secrets(const struct document *d, struct datapath_settings *s, char *why)
@@ -191,6 +218,7 @@ enum err datapath_config_read(const char *text, struct datapath_settings *ret, c
     }
     const struct document *d = document != NULL ? document : &nothing;
     e = take_device(d, &s, why);
+    e = e == ERR_OK ? take_shield(d, &s, why) : e;
     e = e == ERR_OK ? take_secrets(d, &s, why) : e;
     e = e == ERR_OK ? take_peers(d, &s, why) : e;
     conf_free(&schema, document);

@@ -4,6 +4,7 @@
 
 #include "common/run/conf.h"
 #include "common/run/tun.h"
+#include "datapath/attach.h"
 #include "datapath/types.h"
 
 enum {
@@ -30,6 +31,9 @@ struct datapath_settings {
     struct datapath_endpoint listen;
     uint32_t peers_max, rekey_s;
     char aead[DATAPATH_CONFIG_AEAD_SIZE];    /* engine.h: "auto", or a library by its name */
+    bool has_own;                            /* AES with peers that have it, too: own.h    */
+    enum datapath_attach_choice shield;      /* where it hangs                         */
+    char underlay[TUN_NAME_SIZE];            /* … when the cell has to start its keeper; "": it does not */
     bool is_plain;                           /* `offload: off`: one packet, one call       */
     char key[DATAPATH_CONFIG_PATH_SIZE];     /* file with the private key in base64; "": of the state directory */
     char control[DATAPATH_CONFIG_PATH_SIZE]; /* socket of `wg`; "": none            */

@@ -76,7 +76,7 @@ enum err datapath_core_init(void *memory, const struct datapath_config *config, 
     }
     memset(base, 0, l.total);
     *d = (struct datapath){.self = self, .peers_max = config->peers_max, .mtu = config->mtu, .pace = config->pace,
-                           .aead = config->aead, .peer = (void *)(base + l.peer), .free = 1,
+                           .aead = config->aead, .own = config->own, .peer = (void *)(base + l.peer), .free = 1,
                            .bucket = (void *)(base + l.bucket), .bucket_mask = l.buckets - 1,
                            .floor_ns = config->stamp_ns, .stamp_ns = config->stamp_ns};
     datapath_random_init(&d->random, config->seed);
@@ -86,6 +86,7 @@ enum err datapath_core_init(void *memory, const struct datapath_config *config, 
     datapath_limit_init(&d->limit, key, now.ms);
     datapath_random_draw(&d->random, d->hash_key, sizeof d->hash_key);
     datapath_index_init(&d->index, (void *)(base + l.index), config->peers_max);
+    d->index.live = config->live;
     datapath_allowed_init(&d->allowed, (void *)(base + l.allowed), config->prefixes_max);
     datapath_agenda_init(&d->agenda, (void *)(base + l.agenda), config->peers_max);
     datapath_wait_init(&d->wait, base + l.wait, config->mtu);
@@ -117,6 +118,13 @@ const uint8_t *datapath_core_public(const struct datapath *d)
 const struct datapath_numbers *datapath_core_numbers(const struct datapath *d)
 {
     return &d->numbers;
+}
+
+uint64_t datapath_core_cookies(const struct datapath *d, uint8_t ret[2][DATAPATH_HASH_SIZE], uint32_t *ret_count)
+{
+    *ret_count = d->gate.has_former ? 2 : 1;
+    memcpy(ret, d->gate.secret, *ret_count * sizeof ret[0]);
+    return d->gate.born_ms;
 }
 
 uint64_t datapath_core_stamp_ns(const struct datapath *d)
@@ -295,6 +303,7 @@ bool datapath_core_view(const struct datapath *d, uint32_t peer, struct datapath
     *ret = p->numbers;
     ret->config = p->config;
     ret->has_session = p->session.current.local != DATAPATH_INDEX_NONE;
+    ret->is_own = d->own != NULL && p->session.current.has_offer;
     ret->waiting = p->waiting.count;
     return true;
 }

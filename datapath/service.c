@@ -61,7 +61,10 @@ enum err datapath_service_status(void *state, struct cell_call *call, const void
     reply.public_key = key;
     reply.listen = place;
     reply.mtu = s->device.mtu;
-    reply.aead = (char *)s->engine.chosen->name;
+    reply.aead = (char *)s->engine.usual.chosen->name;
+    reply.shield = (char *)datapath_screen_choice(&s->screen);
+    reply.shield_at = (char *)datapath_screen_place(&s->screen);
+    reply.shield_reason = s->screen.why;
     reply.counts = slot;
     reply.n_counts = counts;
     return cell_reply(call, &reply);
@@ -137,6 +140,7 @@ static enum err fill_peer(const struct datapath_shell *s, struct cell_call *call
     p->keepalive_s = v->config.persist_ms / 1000;
     p->has_psk = !sodium_is_zero(v->config.psk, sizeof v->config.psk);
     p->has_session = v->has_session;
+    p->own = v->is_own;
     p->handshake_age_ms = v->session_wall_ns == 0 ? 0 : loop_now_ms() - v->session_ms;
     p->sent = v->sent;
     p->received = v->received;
@@ -268,7 +272,7 @@ enum err datapath_service_remove_peer(void *state, struct cell_call *call, const
 
 enum err datapath_service_stats(void *state, struct cell_call *call, const void *request)
 {
-    const struct datapath_shell *s = state;
+    struct datapath_shell *s = state;
     const struct datapath_flow_numbers *f = &s->flow.numbers;
     const struct datapath_udp_numbers *u = &s->udp.numbers;
     Cell__Datapath__StatsReply reply = CELL__DATAPATH__STATS_REPLY__INIT;
@@ -289,17 +293,29 @@ enum err datapath_service_stats(void *state, struct cell_call *call, const void 
         {"UNSENT", "datagrams that the kernel did not take", u->unsent},
         {"UNWRITTEN", "packets that the interface did not take", f->unwritten},
     };
-    Cell__Datapath__Count count[ARRAY_LEN(said)], *slot[ARRAY_LEN(said)];
+    Cell__Datapath__Count count[ARRAY_LEN(said) + DATAPATH_SHIELD_VERDICTS], *slot[ARRAY_LEN(count)];
+    uint64_t shield[DATAPATH_SHIELD_VERDICTS];
+    size_t counts = 0;
 
-    for (size_t i = 0; i < ARRAY_LEN(said); i++) {
-        slot[i] = count_of(&count[i], said[i].name, said[i].value, said[i].text);
+    for (; counts < ARRAY_LEN(said); counts++) {
+        slot[counts] = count_of(&count[counts], said[counts].name, said[counts].value, said[counts].text);
+    }
+    if (s->screen.is_loaded) {
+        datapath_shield_maps_count(&s->screen.maps, shield);
+        for (int v = 0; v < DATAPATH_SHIELD_VERDICTS; v++, counts++) {
+            enum datapath_shield_verdict verdict = (enum datapath_shield_verdict)v;
+            slot[counts] = count_of(&count[counts], datapath_screen_verdict_name(verdict), shield[v],
+                                    datapath_screen_verdict_text(verdict));
+        }
     }
     reply.trains = s->udp.has_trains;
     reply.offloads = (char *)tun_offload_text(s->offloads);
-    reply.aead = (char *)s->engine.chosen->name;
-    reply.packet_ns = s->engine.packet_ns[s->engine.chosen - s->engine.aead];
+    reply.aead = (char *)s->engine.usual.chosen->name;
+    reply.packet_ns = s->engine.usual.chosen_ns;
+    reply.own = (char *)(s->engine.own.chosen == NULL ? "" : s->engine.own.chosen->name);
+    reply.own_packet_ns = s->engine.own.chosen == NULL ? 0 : s->engine.own.chosen_ns;
     reply.counts = slot;
-    reply.n_counts = ARRAY_LEN(said);
+    reply.n_counts = counts;
     return cell_reply(call, &reply);
 }
 

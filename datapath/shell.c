@@ -124,6 +124,7 @@ static void on_stir(void *context)
         datapath_core_stir(s->core, seed);
     }
     sodium_memzero(seed, sizeof seed);
+    datapath_engine_forget(&s->engine);
 }
 
 /* Somebody removed the interface: making another takes privilege that is gone. */
@@ -198,17 +199,32 @@ static enum err open_descriptors(struct datapath_shell *s)
     if (e != ERR_OK) {
         return e;
     }
-    e = set->control[0] == '\0' ? ERR_OK : datapath_control_open(&s->control, set->control);
+    s->control.fd = cell_take_descriptor(s->cell, "listen.control");
+    e = set->control[0] == '\0' || s->control.fd >= 0 ? ERR_OK : datapath_control_open(&s->control, set->control);
     if (e != ERR_OK) {
         log_error("DATAPATH-CONTROL-OPEN", "socket=%s reason=%s", set->control, err_name(e));
     }
     return e;
 }
 
+static void open_screen(struct datapath_shell *s)
+{
+    struct datapath_noise_self self;
+    struct datapath_screen_setup setup = {.choice = s->settings.shield, .interface = s->settings.underlay,
+                                          .port = s->udp.at.port, .peers = s->settings.peers_max, .public = self.public};
+
+    memcpy(self.secret, s->secret, sizeof self.secret);
+    setup.keeper = cell_take_descriptor(s->cell, "shield.overlay");
+    if (datapath_noise_public(&self) == ERR_OK) { /* else the core refuses the key, and says so */
+        datapath_screen_open(&s->screen, &setup);
+    }
+    sodium_memzero(&self, sizeof self);
+}
+
 static enum err open_engine(struct datapath_shell *s)
 {
     struct datapath_engine *g = &s->engine;
-    enum err e = sodium_init() < 0 ? ERR_FAULT : datapath_engine_open(g, s->settings.aead);
+    enum err e = sodium_init() < 0 ? ERR_FAULT : datapath_engine_open(g, s->settings.aead, s->settings.has_own);
 
     if (e != ERR_OK) {
         log_error("DATAPATH-AEAD", "aead=%s reason=%s", s->settings.aead, err_name(e));
@@ -218,7 +234,8 @@ static enum err open_engine(struct datapath_shell *s)
         log_warn("DATAPATH-AEAD-FAULTY", "libraries=%" PRIu32 " effect=\"another is used: they do not seal as libsodium does\"",
                  g->faulty);
     }
-    log_info("DATAPATH-AEAD-CHOSEN", "aead=%s packet_ns=%" PRIu64, g->chosen->name, g->packet_ns[g->chosen - g->aead]);
+    log_info("DATAPATH-AEAD-CHOSEN", "aead=%s packet_ns=%" PRIu64 " own=%s own_ns=%" PRIu64, g->usual.chosen->name,
+             g->usual.chosen_ns, g->own.chosen == NULL ? "none" : g->own.chosen->name, g->own.chosen_ns);
     return ERR_OK;
 }
 
@@ -228,7 +245,7 @@ enum err datapath_shell_open(struct cell *cell, void *state)
     char why[CONF_WHY_SIZE];
 
     s->cell = cell;
-    s->tun = s->udp.fd = s->store.dir = s->store.fd = s->control.fd = -1;
+    s->tun = s->udp.fd = s->store.dir = s->store.fd = s->control.fd = s->screen.keeper = -1;
     s->armed_ms = UINT64_MAX;
     enum err e = datapath_config_read(cell_config(cell), &s->settings, why);
     if (e != ERR_OK) {
@@ -246,7 +263,11 @@ enum err datapath_shell_open(struct cell *cell, void *state)
             log_error("DATAPATH-STAMPS-OPEN", "reason=%s", err_name(e));
         }
     }
-    return e == ERR_OK ? open_descriptors(s) : e;
+    e = e == ERR_OK ? open_descriptors(s) : e;
+    if (e == ERR_OK) {
+        open_screen(s);
+    }
+    return e;
 }
 
 enum err datapath_shell_keep(struct datapath_shell *s)
@@ -293,8 +314,9 @@ static enum err make_core(struct datapath_shell *s)
 {
     const struct datapath_settings *set = &s->settings;
     struct datapath_config c = {.peers_max = set->peers_max, .prefixes_max = 4 * set->peers_max, .mtu = s->device.mtu,
-                                .pace = datapath_pace_usual(), .aead = s->engine.chosen,
-                                .stamp_ns = s->store.stamp_ns};
+                                .pace = datapath_pace_usual(), .aead = s->engine.usual.chosen,
+                                .own = s->engine.own.chosen,
+                                .stamp_ns = s->store.stamp_ns, .live = datapath_screen_live(&s->screen)};
 
     c.prefixes_max = c.prefixes_max < DATAPATH_CONFIG_PREFIXES_MAX ? DATAPATH_CONFIG_PREFIXES_MAX : c.prefixes_max;
     if (set->rekey_s != DATAPATH_CONFIG_REKEY_S_MAX) {
@@ -344,6 +366,7 @@ enum err datapath_shell_start(struct cell *cell, void *state)
     s->control.changed = on_control;
     s->control.context = s;
     e = datapath_control_start(&s->control, loop);
+    e = e == ERR_OK ? datapath_screen_start(&s->screen, loop, s->core) : e;
     if (e != ERR_OK || s->timer == NULL || s->stir == NULL || s->tun_watch == NULL || s->udp_watch == NULL) {
         log_error("DATAPATH-WATCH", "reason=%s", err_name(ERR_NOMEM));
         return ERR_NOMEM;
@@ -404,4 +427,5 @@ void datapath_shell_stop(void *state)
     sodium_memzero(s->secret, sizeof s->secret);
     free(s->memory);
     s->core = s->memory = NULL;
+    datapath_screen_close(&s->screen); /* the core told it of each of its ids */
 }

@@ -8,6 +8,7 @@
 #include "datapath/core.h"
 #include "datapath/engine.h"
 #include "datapath/flow.h"
+#include "datapath/screen.h"
 #include "datapath/service_ping.h"
 #include "datapath/store.h"
 #include "datapath/udp.h"
@@ -25,6 +26,7 @@ struct datapath_shell {
     struct datapath_engine engine;
     struct datapath_flow flow;
     struct datapath_ping ping;
+    struct datapath_screen screen;
     int tun;
     struct tun_spec device;         /* what the interface is, whoever made it */
     enum tun_offloads offloads;     /* what goes through it in one piece      */

@@ -7,6 +7,7 @@
 #include "datapath/core.h"
 #include "datapath/index.h"
 #include "datapath/limit.h"
+#include "datapath/own.h"
 #include "datapath/session.h"
 #include "datapath/timers.h"
 
@@ -33,7 +34,7 @@ struct datapath {
     struct datapath_noise_self self;
     uint32_t peers_max, mtu;
     struct datapath_pace pace;
-    const struct datapath_aead *aead;
+    const struct datapath_aead *aead, *own;
     struct datapath_random random;
     struct datapath_cookie_gate gate;
     struct datapath_limit limit;
