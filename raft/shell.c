@@ -509,6 +509,7 @@ void raft_shell_tick(void *state, uint64_t now_ms)
     bool has_more = turn(s, now_ms) && turn(s, now_ms);
     raft_peers_flush(s, now_ms);
     end_hand_over(s);
+    raft_shell_trim(s, now_ms);
     cell_metric_set(s->metric_late, (double)raft_core_view(s->core).late_us);
     const char *trouble = raft_shell_trouble(s);
     cell_set_trouble(s->cell, trouble[0] != '\0' ? trouble : NULL);
@@ -549,6 +550,7 @@ enum err raft_shell_open(struct cell *cell, void *state)
     s->metric_late = cell_metric_gauge(cell, "cell_raft_late_us", "microseconds that heartbeats, or their answers, were late lately");
     s->metric_refused = cell_metric_counter(cell, "cell_raft_refused_total", "packets of other members that could not be read or were not for this one");
     s->metric_rotten = cell_metric_counter(cell, "cell_raft_rotten_total", "logs and snapshots found damaged on this member's disk");
+    s->metric_past = cell_metric_gauge(cell, "cell_raft_past_bytes", "bytes of old values on disk");
     s->metric_elections = cell_metric_counter(cell, "cell_raft_elected_total", "elections won");
     if (cell_state_dir(cell)[0] == '\0') {
         log_error("RAFT-NO-STATE", "why=\"sandbox.write of this cell does not grant state\" effect=\"nothing would be durable\"");
@@ -661,6 +663,7 @@ enum err raft_shell_begin(struct raft_shell *s)
     s->cluster = s->store.owner.cluster;
     s->member = s->store.owner.member;
     s->store.is_alone = s->settings.peers < 2;
+    raft_shell_keep_past(s, &s->kv);
     enum err e = raft_shell_snapshot_open(s);
     e = e == ERR_OK ? raft_store_recover(&s->store, s->snapshots.head.index, &w, &s->places, NULL, NULL, &found) : e;
     if (e != ERR_OK) {

@@ -264,7 +264,7 @@ def lose_disk(node, instance):
 
 def test_a_removed_member_on_its_old_disk_says_so(make_node, tmp_path):
     """Scenario 10: its disk was lost and replaced, and then somebody puts the old one back. It is told, says so, disturbs
-    nobody, and without that disk comes back as another."""
+    nobody, and without that disk comes back as another; also when what is on that disk has rotted."""
     node = three(make_node)
     for i in range(50):
         put(node, b"k%d" % i, b"v")
@@ -289,6 +289,10 @@ def test_a_removed_member_on_its_old_disk_says_so(make_node, tmp_path):
     for i in range(20):
         put(node, b"after%d" % i, b"v")
     assert pb.first(status(node, leader(node)), 5) == term, "nobody was deposed"
+    # The same on a disk that rotted meanwhile: nobody brings it what it lost, and it has no vote to ask for.
+    stop_and(node, 2, lambda path: flip(os.path.join(path, "wal-0000000000000001"), 600))
+    node.wait_log("RAFT-LOG-DAMAGED ", 20)
+    node.wait_until(lambda: role(node, 2) == "removed" and pb.first(status(node, 2), 2) == old, 10, "it knows all the same")
     stop_and(node, 2, wipe)
     node.wait_until(lambda: role(node, 2) == "follower" and applied(node, 2) > 50, 30, "it is a member again, and another")
     assert pb.first(status(node, 2), 2) != old
