@@ -63,8 +63,8 @@ PLANTS = {
     "tun-control": ("nucleus/yaml_tun.c", YAML_BAD, "a name has what no terminal shows", [
         ("text[i] <= ' '", "text[i] == ' '")]),
     "tun-long-name": ("nucleus/yaml_tun.c", YAML_BAD, "a name is one too long", [
-        ("len < MANIFEST_TUN_INTERFACE_SIZE", "len <= MANIFEST_TUN_INTERFACE_SIZE"),
-        ("    memcpy(t->interface, raw->interface, strlen(raw->interface) + 1);", "    memcpy(t->interface, raw->interface, strnlen(raw->interface, MANIFEST_TUN_INTERFACE_SIZE - 1) + 1);")]),
+        ("len < MANIFEST_INTERFACE_SIZE", "len <= MANIFEST_INTERFACE_SIZE"),
+        ("    memcpy(t->interface, raw->interface, strlen(raw->interface) + 1);", "    memcpy(t->interface, raw->interface, strnlen(raw->interface, MANIFEST_INTERFACE_SIZE - 1) + 1);")]),
     "tun-dots": ("nucleus/yaml_tun.c", YAML_BAD, "an interface is called ..", [
         (' && strcmp(text, "..") != 0;', ";")]),
     "tun-twice": ("nucleus/yaml_tun.c", YAML_BAD, "two have one interface", [
