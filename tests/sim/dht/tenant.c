@@ -6,7 +6,7 @@
 
 #include "common/base/bytes.h"
 
-enum { PORT = 7403, SECOND = 1000000, DOORS = 3, SHORT_MS = 20000, LONG_MS = 600000, SIZE = 64, BOOT_S = 5 };
+enum { PORT = 7403, SECOND = 1000000, DOORS = 3, SHORT_MS = 20000, LONG_MS = 600000, SIZE = 64, BOOT_S = 5, BOOT_FEW_S = 15 };
 
 uint8_t seeker_place(const struct world *w)
 {
@@ -73,7 +73,15 @@ static bool verify(void *context, const uint8_t *owner, const uint8_t *message, 
 
 /* ---- a life ---------------------------------------------------------------------------------------- */
 
-/* As the shell does, and again while nobody is known. */
+/* As the shell does, again while nobody is known, and rarely while so few are that they may be an island. */
+static uint64_t boot_due_us(const struct seeker_seat *s)
+{
+    uint32_t peers = dht_core_peers(s->core);
+
+    return peers >= DHT_REPLICAS ? UINT64_MAX : s->booted_us + (peers == 0 ? BOOT_S : BOOT_FEW_S) * (uint64_t)SECOND;
+}
+
+
 static void enter(struct world *w, uint32_t node, struct seeker_seat *s, const struct world_event *ev, struct dht_effects *fx)
 {
     struct dht_contact door[DOORS];
@@ -85,7 +93,7 @@ static void enter(struct world *w, uint32_t node, struct seeker_seat *s, const s
             door[doors++] = seeker_contact(i);
         }
     }
-    s->boot_us = ev->now_us + BOOT_S * (uint64_t)SECOND;
+    s->booted_us = ev->now_us;
     if (dht_core_bootstrap(s->core, ev->now_us, door, has_node, doors, fx) != ERR_OK) {
         world_fail(w, "node %" PRIu32 " may not ask the way in", node);
     }
@@ -189,7 +197,7 @@ static void perform(struct world *w, uint32_t node, struct seeker_seat *s, struc
         world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_TELL, .value = SEEKER_ENDED,
                                                   .more = {n->done[i].wish, n->done[i].status}}, NULL, 0);
     }
-    uint64_t due_us = dht_core_peers(s->core) == 0 && s->boot_us < n->due_us ? s->boot_us : n->due_us;
+    uint64_t due_us = boot_due_us(s) < n->due_us ? boot_due_us(s) : n->due_us;
     if (due_us != UINT64_MAX) {
         world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_TIMER, .value = due_us}, NULL, 0);
     }
@@ -236,7 +244,7 @@ static void step(struct world *w, uint32_t node, void *state, const struct world
         break;
     case WORLD_EV_TIMER:
         dht_core_clock(s->core, ev->now_us, ev->wall_us / SECOND, &n);
-        if (dht_core_peers(s->core) == 0 && ev->now_us >= s->boot_us) {
+        if (ev->now_us >= boot_due_us(s)) {
             perform(w, node, s, fx, &n);
             n.sends = n.found_count = n.done_count = 0;
             enter(w, node, s, ev, &n);

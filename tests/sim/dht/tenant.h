@@ -31,7 +31,7 @@ enum seeker_told {
 struct seeker_seat {
     void *memory;
     struct dht *core;
-    uint64_t boot_us;    /* own clock: when the way in is asked for again, while nobody is known */
+    uint64_t booted_us;   /* own clock: when the way in was asked for last */
     uint64_t stepped_us; /* last, of the world: what the core says of lives is of then */
 };
 
