@@ -16,6 +16,7 @@
 enum { PORT = 51820, ALIVE = 0x11223344, HEADS = 14 + 20 + 8, PEERS = 10000, WARM = 1000, FAILED = 1, MISUSED = 2 };
 
 static uint8_t frame[HEADS + 1452];
+static struct datapath_shield_maps maps;
 
 /* IPv4 and UDP around a message. */
 static uint32_t build(uint8_t protocol, uint32_t type, uint32_t id, uint32_t size)
@@ -48,17 +49,22 @@ static const struct {
 
 static struct datapath_shield *make(const struct datapath_cookie_keys *keys)
 {
-    struct datapath_shield_setup setup = {.peers = PEERS, .port = PORT, .source_key = {5}, .own_count = 1};
+    struct datapath_shield_setup setup = {.peers = PEERS, .port = PORT, .own_count = 1};
     struct datapath_shield *s;
+    int fd[DATAPATH_SHIELD_MAPS];
     char why[DATAPATH_SHIELD_WHY];
 
-    memcpy(setup.mac1_key, keys->mac1, sizeof setup.mac1_key);
     memcpy(setup.own[0], (uint8_t[16]){[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 1}, 16);
     if (datapath_shield_open(&setup, &s, why) != ERR_OK) {
         fprintf(stderr, "%s\n", why);
         exit(FAILED);
     }
-    datapath_live_add(datapath_shield_live(s), ALIVE);
+    uint32_t processors = datapath_shield_descriptors(s, fd);
+    if (datapath_shield_maps_open(&maps, fd, datapath_live_sets(PEERS), processors, keys->mac1, (const uint8_t[16]){5}) != ERR_OK) {
+        fprintf(stderr, "the shield's maps cannot be mapped\n");
+        exit(FAILED);
+    }
+    datapath_live_add(&maps.ids, ALIVE);
     return s;
 }
 
@@ -84,12 +90,12 @@ int main(int argc, char **argv)
         datapath_cookie_stamp(&peer, frame + HEADS, kinds[k].size, 0);
     }
     DECLARE_LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = frame, .data_size_in = size, .repeat = WARM);
-    datapath_shield_set(s, kinds[k].mode, hook);
+    datapath_shield_maps_set(&maps, kinds[k].mode, hook);
     int failed = bpf_prog_test_run_opts(datapath_shield_program(s, hook), &o);
-    datapath_shield_count(s, before);
+    datapath_shield_maps_count(&maps, before);
     o.repeat = atoi(argv[3]);
     failed = failed != 0 ? failed : bpf_prog_test_run_opts(datapath_shield_program(s, hook), &o);
-    datapath_shield_count(s, after);
+    datapath_shield_maps_count(&maps, after);
     /* What was measured is what was asked for: but for tokens that a budget earns meanwhile. */
     uint64_t hits = after[kinds[k].verdict] - before[kinds[k].verdict], all = kinds[k].mode == DATAPATH_SHIELD_OFF ? 0 : (uint64_t)o.repeat;
     if (failed != 0 || hits + 100 < all) {
@@ -97,6 +103,7 @@ int main(int argc, char **argv)
         return FAILED;
     }
     printf("%u\n", o.duration);
+    datapath_shield_maps_close(&maps);
     datapath_shield_close(s);
     return 0;
 }

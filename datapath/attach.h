@@ -21,7 +21,7 @@ enum {
     DATAPATH_ATTACH_LOOKS = 2,            /* one after the other that see a flood: XDP is there within 200 ms        */
     DATAPATH_ATTACH_QUIET_MS = 10000,     /* calm, until XDP goes                                                    */
     DATAPATH_ATTACH_QUIET_MS_MAX = 600000, /* … doubled up to this while floods come back as soon as it went         */
-    DATAPATH_ATTACH_AGAIN_MS = 60000,     /* until a place that somebody else has is tried again                     */
+    DATAPATH_ATTACH_AGAIN_MS = 60000,     /* until what was refused is tried again                     */
 };
 
 enum datapath_attach_choice {
@@ -32,7 +32,7 @@ enum datapath_attach_choice {
 };
 
 enum datapath_attach_event_kind {
-    DATAPATH_ATTACH_EV_BEGIN,    /* once, first                                */
+    DATAPATH_ATTACH_EV_BEGIN,    /* first, and again when that was REFUSED     */
     DATAPATH_ATTACH_EV_LOOK,     /* every DATAPATH_ATTACH_LOOK_MS: dropped     */
     DATAPATH_ATTACH_EV_HUNG,     /* the result of a HANG: hook, result         */
 };

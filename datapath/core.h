@@ -53,6 +53,10 @@ void datapath_core_each_prefix(const struct datapath *d, uint32_t peer,
 bool datapath_core_view(const struct datapath *d, uint32_t peer, struct datapath_view *ret);
 const struct datapath_numbers *datapath_core_numbers(const struct datapath *d);
 
+/* The secrets of cookies that are good now, the newest first, and how many there are, 1 or 2. Returns when the newest was
+ * made: while that is the same, so are they. The caller wipes them. */
+uint64_t datapath_core_cookies(const struct datapath *d, uint8_t ret[2][DATAPATH_HASH_SIZE], uint32_t *ret_count);
+
 /* The newest stamp of our initiations: what config.stamp_ns of the next life must not be below. */
 uint64_t datapath_core_stamp_ns(const struct datapath *d);
 

@@ -54,6 +54,9 @@ uint32_t datapath_index_add(struct datapath_index *x, struct datapath_random *r,
     } while (!datapath_index_is_possible(id) || x->slot[at].id != DATAPATH_INDEX_NONE);
     x->slot[at] = (struct datapath_index_slot){.id = id, .peer = peer};
     x->used++;
+    if (x->live != NULL) {
+        datapath_live_add(x->live, id); /* before anybody is told of it */
+    }
     return id;
 }
 
@@ -78,6 +81,9 @@ void datapath_index_drop(struct datapath_index *x, uint32_t id)
     uint32_t hole = place(x, id);
     assert(x->slot[hole].id == id);
     x->used--;
+    if (x->live != NULL) {
+        datapath_live_drop(x->live, id);
+    }
     /* Those behind it that would no longer be found move up. */
     for (uint32_t at = (hole + 1) & x->mask; x->slot[at].id != DATAPATH_INDEX_NONE; at = (at + 1) & x->mask) {
         if (((at - home(x, x->slot[at].id)) & x->mask) >= ((at - hole) & x->mask)) {

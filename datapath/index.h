@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "datapath/live.h"
 #include "datapath/random.h"
 
 enum {
@@ -27,6 +28,7 @@ struct datapath_index {
     uint32_t mask; /* slots - 1, a power of two less one */
     uint32_t used;
     struct datapath_index_slot *slot;
+    struct datapath_live *live;  /* who else is to know which there are: set after init; NULL: nobody */
 };
 
 /* Slots for so many peers, at most half of them ever used. */

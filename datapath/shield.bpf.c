@@ -32,6 +32,14 @@ struct {
     __type(value, struct datapath_shield_config);
 } shield_config SEC(".maps");
 
+/* Not mapped: whoever has the descriptors of the others must not write here. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct datapath_shield_place);
+} shield_place SEC(".maps");
+
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(map_flags, BPF_F_MMAPABLE);
@@ -222,9 +230,9 @@ static __always_inline enum datapath_shield_verdict guard_of(const struct datapa
 __attribute__((noinline)) int shield_own(uint64_t high, uint64_t low)
 {
     __u32 zero = 0;
-    const struct datapath_shield_config *c = bpf_map_lookup_elem(&shield_config, &zero);
+    const struct datapath_shield_place *place = bpf_map_lookup_elem(&shield_place, &zero);
 
-    return c != NULL && shield_parse_is_own(c, high, low);
+    return place != NULL && shield_parse_is_own(place, high, low);
 }
 
 /* n: datagrams. */
@@ -339,13 +347,21 @@ static __always_inline const struct datapath_shield_config *config_of(enum datap
     return c != NULL && c->mode != DATAPATH_SHIELD_OFF && c->hook == hook ? c : NULL;
 }
 
+static __always_inline const struct datapath_shield_place *place_of(void)
+{
+    __u32 zero = 0;
+
+    return bpf_map_lookup_elem(&shield_place, &zero);
+}
+
 SEC("tc")
 int shield_tc(struct __sk_buff *skb)
 {
     const struct datapath_shield_config *c = config_of(DATAPATH_SHIELD_TC);
+    const struct datapath_shield_place *place = place_of();
     struct shield_parse_packet p = {};
 
-    if (c == NULL) {
+    if (c == NULL || place == NULL) {
         return NEXT;
     }
     enum shield_parse_found found = SHIELD_PARSE_CUT;
@@ -353,7 +369,7 @@ int shield_tc(struct __sk_buff *skb)
         if (i > 0 && bpf_skb_pull_data(skb, skb->len < PULLED ? skb->len : PULLED) != 0) {
             break;
         }
-        found = shield_parse((void *)(long)skb->data, (void *)(long)skb->data_end, skb->len, c, &p);
+        found = shield_parse((void *)(long)skb->data, (void *)(long)skb->data_end, skb->len, place, &p);
     }
     struct frame f = {.context = skb, .segments = skb->gso_segs > 1 ? skb->gso_segs : 1, .segment_size = skb->gso_size};
     enum datapath_shield_verdict v = verdict_of(&f, c, found, &p);
@@ -365,13 +381,14 @@ SEC("xdp")
 int shield_xdp(struct xdp_md *ctx)
 {
     const struct datapath_shield_config *c = config_of(DATAPATH_SHIELD_XDP);
+    const struct datapath_shield_place *place = place_of();
     struct shield_parse_packet p = {};
 
-    if (c == NULL) {
+    if (c == NULL || place == NULL) {
         return XDP_PASS;
     }
     const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-    enum shield_parse_found found = shield_parse(data, end, (__u32)bpf_xdp_get_buff_len(ctx), c, &p);
+    enum shield_parse_found found = shield_parse(data, end, (__u32)bpf_xdp_get_buff_len(ctx), place, &p);
     struct frame f = {.context = ctx, .is_xdp = 1, .segments = 1};
     enum datapath_shield_verdict v = verdict_of(&f, c, found, &p);
     count(v);

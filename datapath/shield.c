@@ -13,14 +13,11 @@
 #include <net/if_arp.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/run/fd.h"
-#include "datapath/message.h"
 #include "datapath/shield.skel.h"
-#include "datapath/shield_hash.h"
 
 enum {
     TCX_INGRESS = 46,    /* enum bpf_attach_type of Linux 6.6; headers of Debian 12 are older */
@@ -28,24 +25,9 @@ enum {
     HANDLE = 1,
 };
 
-_Static_assert((int)DATAPATH_SHIELD_INITIATION_SIZE == (int)DATAPATH_MESSAGE_INITIATION &&
-                   (int)DATAPATH_SHIELD_RESPONSE_SIZE == (int)DATAPATH_MESSAGE_RESPONSE &&
-                   (int)DATAPATH_SHIELD_COOKIE_SIZE == (int)DATAPATH_MESSAGE_COOKIE &&
-                   (int)DATAPATH_SHIELD_DATA_SIZE == (int)DATAPATH_MESSAGE_DATA &&
-                   (int)DATAPATH_SHIELD_MACS_SIZE == (int)DATAPATH_MESSAGE_MACS,
-               "the protocol's");
-_Static_assert(DATAPATH_SHIELD_VERDICTS <= ARRAY_LEN(((struct datapath_shield_counts *)0)->verdict), "all are counted");
-_Static_assert(sizeof(struct datapath_shield_set) == 64, "a line of the cache");
-
-struct mapping {
-    void *at;
-    size_t size;
-};
-
 struct datapath_shield {
     struct shield_bpf *skeleton;
-    struct mapping config, live, counts;
-    struct datapath_live ids;
+    struct datapath_shield_place place;
     uint32_t processors;
     int link[2];                  /* of each hook; -1: it does not hang so            */
     uint32_t clsact;              /* interface at which it hangs without a link; 0: none */
@@ -77,37 +59,6 @@ static int say_nothing(enum libbpf_print_level level, const char *format, va_lis
     return 0; /* what is wrong is said by whoever called */
 }
 
-static int map_memory(const struct bpf_map *map, struct mapping *ret)
-{
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t size = (size_t)bpf_map__value_size(map) * bpf_map__max_entries(map);
-
-    size = (size + page - 1) / page * page;
-    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-    if (at == MAP_FAILED) {
-        return errno;
-    }
-    *ret = (struct mapping){.at = at, .size = size};
-    return 0;
-}
-
-static void unmap(struct mapping *m)
-{
-    if (m->at != NULL) {
-        (void)munmap(m->at, m->size);
-    }
-}
-
-/* BLAKE2s when it has taken in a key of 32 bytes. */
-static void midstate(const uint8_t key[32], uint32_t ret[8])
-{
-    uint32_t block[16] = {0};
-
-    memcpy(block, key, 32);
-    shield_hash_key(ret, block, 32);
-    explicit_bzero(block, sizeof block);
-}
-
 static enum err load(struct datapath_shield *s, uint32_t sets, char *why)
 {
     int processors = libbpf_num_possible_cpus();
@@ -125,14 +76,24 @@ static enum err load(struct datapath_shield *s, uint32_t sets, char *why)
     }
     int failed = shield_bpf__load(s->skeleton);
     if (failed != 0) {
-        return refuse(why, "the kernel does not take the shield (it needs BPF, CAP_BPF and CAP_NET_ADMIN)", -failed);
-    }
-    if ((failed = map_memory(s->skeleton->maps.shield_config, &s->config)) != 0 ||
-        (failed = map_memory(s->skeleton->maps.shield_live, &s->live)) != 0 ||
-        (failed = map_memory(s->skeleton->maps.shield_counts, &s->counts)) != 0) {
-        return refuse(why, "the shield's maps cannot be mapped", failed);
+        return refuse(why, "the kernel does not take the shield (it needs BPF, CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)", -failed);
     }
     return ERR_OK;
+}
+
+enum err datapath_shield_own(struct datapath_shield *s, uint32_t count, const uint8_t own[][16], char why[DATAPATH_SHIELD_WHY])
+{
+    const uint32_t zero = 0;
+
+    if (count > DATAPATH_SHIELD_OWN_MAX) {
+        (void)snprintf(why, DATAPATH_SHIELD_WHY, "the shield takes at most %d addresses", DATAPATH_SHIELD_OWN_MAX);
+        return ERR_INVALID;
+    }
+    s->place.own_count = count;
+    memset(s->place.own, 0, sizeof s->place.own);
+    memcpy(s->place.own, own, count * sizeof s->place.own[0]);
+    int failed = bpf_map_update_elem(bpf_map__fd(s->skeleton->maps.shield_place), &zero, &s->place, BPF_ANY);
+    return failed == 0 ? ERR_OK : refuse(why, "the shield's addresses", -failed);
 }
 
 enum err datapath_shield_open(const struct datapath_shield_setup *setup, struct datapath_shield **ret,
@@ -144,23 +105,17 @@ enum err datapath_shield_open(const struct datapath_shield_setup *setup, struct 
         return ERR_INVALID;
     }
     struct datapath_shield *s = calloc(1, sizeof *s);
-    uint32_t sets = datapath_live_sets(setup->peers);
     if (s == NULL) {
         return ERR_NOMEM;
     }
     s->link[DATAPATH_SHIELD_TC] = s->link[DATAPATH_SHIELD_XDP] = -1;
-    enum err e = load(s, sets, why);
+    s->place.port = setup->port;
+    enum err e = load(s, datapath_live_sets(setup->peers), why);
+    e = e == ERR_OK ? datapath_shield_own(s, setup->own_count, setup->own, why) : e;
     if (e != ERR_OK) {
         datapath_shield_close(s);
         return e;
     }
-    struct datapath_shield_config *c = s->config.at;
-    c->port = setup->port;
-    midstate(setup->mac1_key, c->mac1);
-    memcpy(c->source_key, setup->source_key, sizeof c->source_key);
-    memcpy(c->own, setup->own, sizeof c->own);
-    c->own_count = setup->own_count;
-    datapath_live_init(&s->ids, s->live.at, sets);
     *ret = s;
     return ERR_OK;
 }
@@ -172,14 +127,16 @@ void datapath_shield_close(struct datapath_shield *s)
     }
     datapath_shield_detach(s, DATAPATH_SHIELD_XDP);
     datapath_shield_detach(s, DATAPATH_SHIELD_TC);
-    if (s->config.at != NULL) {
-        explicit_bzero(s->config.at, sizeof(struct datapath_shield_config));
-    }
-    unmap(&s->config);
-    unmap(&s->live);
-    unmap(&s->counts);
     shield_bpf__destroy(s->skeleton);
     free(s);
+}
+
+uint32_t datapath_shield_descriptors(const struct datapath_shield *s, int ret[DATAPATH_SHIELD_MAPS])
+{
+    ret[DATAPATH_SHIELD_CONFIG] = bpf_map__fd(s->skeleton->maps.shield_config);
+    ret[DATAPATH_SHIELD_LIVE] = bpf_map__fd(s->skeleton->maps.shield_live);
+    ret[DATAPATH_SHIELD_COUNTS] = bpf_map__fd(s->skeleton->maps.shield_counts);
+    return s->processors;
 }
 
 int datapath_shield_program(const struct datapath_shield *s, enum datapath_shield_hook hook)
@@ -279,43 +236,6 @@ void datapath_shield_detach(struct datapath_shield *s, enum datapath_shield_hook
     }
 }
 
-void datapath_shield_set(struct datapath_shield *s, enum datapath_shield_mode mode, enum datapath_shield_hook hook)
-{
-    struct datapath_shield_config *c = s->config.at;
-
-    /* Who judges first: for a moment both or neither do, never the wrong way. */
-    __atomic_store_n(&c->hook, (uint32_t)hook, __ATOMIC_RELEASE);
-    __atomic_store_n(&c->mode, (uint32_t)mode, __ATOMIC_RELEASE);
-}
-
-void datapath_shield_cookies(struct datapath_shield *s, const uint8_t secret[][32], uint32_t count)
-{
-    struct datapath_shield_config *c = s->config.at;
-
-    __atomic_store_n(&c->cookie_count, 0, __ATOMIC_RELEASE);
-    for (uint32_t i = 0; i < count && i < ARRAY_LEN(c->cookie); i++) {
-        midstate(secret[i], c->cookie[i]);
-    }
-    __atomic_store_n(&c->cookie_count, count, __ATOMIC_RELEASE);
-}
-
-struct datapath_live *datapath_shield_live(struct datapath_shield *s)
-{
-    return &s->ids;
-}
-
-void datapath_shield_count(const struct datapath_shield *s, uint64_t ret[DATAPATH_SHIELD_VERDICTS])
-{
-    const struct datapath_shield_counts *counts = s->counts.at;
-
-    memset(ret, 0, DATAPATH_SHIELD_VERDICTS * sizeof *ret);
-    for (uint32_t i = 0; i < s->processors; i++) {
-        for (int v = 0; v < DATAPATH_SHIELD_VERDICTS; v++) {
-            ret[v] += __atomic_load_n(&counts[i].verdict[v], __ATOMIC_RELAXED);
-        }
-    }
-}
-
 #else
 
 /* Built where clang, bpftool or libbpf is not: there is none, and it says so. */
@@ -343,22 +263,14 @@ void datapath_shield_detach(struct datapath_shield *s, enum datapath_shield_hook
 {
 }
 
-void datapath_shield_set(struct datapath_shield *s, enum datapath_shield_mode mode, enum datapath_shield_hook hook)
+enum err datapath_shield_own(struct datapath_shield *s, uint32_t count, const uint8_t own[][16], char why[DATAPATH_SHIELD_WHY])
 {
+    return ERR_UNSUPPORTED;
 }
 
-void datapath_shield_cookies(struct datapath_shield *s, const uint8_t secret[][32], uint32_t count)
+uint32_t datapath_shield_descriptors(const struct datapath_shield *s, int ret[DATAPATH_SHIELD_MAPS])
 {
-}
-
-struct datapath_live *datapath_shield_live(struct datapath_shield *s)
-{
-    return NULL;
-}
-
-void datapath_shield_count(const struct datapath_shield *s, uint64_t ret[DATAPATH_SHIELD_VERDICTS])
-{
-    memset(ret, 0, DATAPATH_SHIELD_VERDICTS * sizeof *ret);
+    return 0;
 }
 
 int datapath_shield_program(const struct datapath_shield *s, enum datapath_shield_hook hook)

@@ -1,6 +1,5 @@
-/* The shield in the kernel: loaded, hung at an interface, and told what there is to let through. Opening it takes
- * CAP_BPF and CAP_NET_ADMIN, as hanging it anywhere does; what it is told goes through mappings, without a call and
- * without a privilege. The programs are shield.bpf.c.
+/* The shield in the kernel: loaded, and hung at an interface. Opening it takes CAP_BPF, CAP_PERFMON and
+ * CAP_NET_ADMIN, hanging it anywhere the last of these. What it is told and what it counts goes through its maps (shield_maps.h). The programs are shield.bpf.c.
  *
  * All of it goes when the process does: descriptors are all that holds it (but where the kernel has no tcx, before
  * 6.6: there a clsact filter stays, which the next one replaces). */
@@ -12,8 +11,7 @@
 
 #include "common/base/err.h"
 #include "common/base/macros.h"
-#include "datapath/live.h"
-#include "datapath/shield_shape.h"
+#include "datapath/shield_maps.h"
 
 enum {
     DATAPATH_SHIELD_WHY = 160, /* bytes of a reason, for an operator */
@@ -24,8 +22,6 @@ struct datapath_shield;
 struct datapath_shield_setup {
     uint32_t peers;              /* that there may be */
     uint16_t port;               /* ours              */
-    uint8_t mac1_key[32];        /* struct datapath_cookie_keys */
-    uint8_t source_key[16];      /* fresh             */
     uint32_t own_count;          /* our addresses, at most DATAPATH_SHIELD_OWN_MAX; 0: all that come here are */
     uint8_t own[DATAPATH_SHIELD_OWN_MAX][16];
 };
@@ -43,17 +39,12 @@ enum err datapath_shield_attach(struct datapath_shield *s, enum datapath_shield_
                                 char why[DATAPATH_SHIELD_WHY]) MUST_CHECK;
 void datapath_shield_detach(struct datapath_shield *s, enum datapath_shield_hook hook); /* also what does not hang */
 
-/* What it does, and which of the two judges. From the next packet on. */
-void datapath_shield_set(struct datapath_shield *s, enum datapath_shield_mode mode, enum datapath_shield_hook hook);
+/* Which addresses are ours now, instead of those of the setup. */
+enum err datapath_shield_own(struct datapath_shield *s, uint32_t count, const uint8_t own[][16],
+                             char why[DATAPATH_SHIELD_WHY]) MUST_CHECK;
 
-/* Secrets of cookies in use, newest first; count 0 to 2. */
-void datapath_shield_cookies(struct datapath_shield *s, const uint8_t secret[][32], uint32_t count);
-
-/* The ids that it lets through: add to and drop from it. */
-struct datapath_live *datapath_shield_live(struct datapath_shield *s);
-
-/* What it saw since it was loaded, by verdict, of all processors together. */
-void datapath_shield_count(const struct datapath_shield *s, uint64_t ret[DATAPATH_SHIELD_VERDICTS]);
+/* The maps that a cell is given, borrowed; returns how many processors count in them. */
+uint32_t datapath_shield_descriptors(const struct datapath_shield *s, int ret[DATAPATH_SHIELD_MAPS]);
 
 /* The descriptor of a program, for tests: borrowed. */
 int datapath_shield_program(const struct datapath_shield *s, enum datapath_shield_hook hook);

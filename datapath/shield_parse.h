@@ -12,7 +12,7 @@
 #include "datapath/shield_shape.h"
 
 /* Whether this address, two words of it, is one of ours. */
-static inline bool shield_parse_is_own(const struct datapath_shield_config *c, uint64_t high, uint64_t low)
+static inline bool shield_parse_is_own(const struct datapath_shield_place *c, uint64_t high, uint64_t low)
 {
     for (uint32_t i = 0; i < DATAPATH_SHIELD_OWN_MAX && i < c->own_count; i++) {
         if (c->own[i][0] == high && c->own[i][1] == low) {
@@ -33,7 +33,7 @@ int shield_own(uint64_t high, uint64_t low);
 
 /* UDP to us? */
 static inline __attribute__((always_inline)) enum shield_parse_found
-shield_parse_udp(const struct shield_parse_inside *in, const uint8_t *end, const struct datapath_shield_config *c,
+shield_parse_udp(const struct shield_parse_inside *in, const uint8_t *end, const struct datapath_shield_place *c,
                  struct shield_parse_packet *ret)
 {
     const uint8_t *p = in->p;
@@ -69,7 +69,7 @@ shield_parse_udp(const struct shield_parse_inside *in, const uint8_t *end, const
 /* data to end: the bytes at hand; length: of the whole frame, not less than those; ret: zeros. On CUT ask again with
  * more bytes; when there are none, the frame ends where it should not and is nobody's. */
 static inline __attribute__((always_inline)) enum shield_parse_found
-shield_parse(const uint8_t *data, const uint8_t *end, uint32_t length, const struct datapath_shield_config *c,
+shield_parse(const uint8_t *data, const uint8_t *end, uint32_t length, const struct datapath_shield_place *c,
              struct shield_parse_packet *ret)
 {
     struct shield_parse_inside in = {.p = data + SHIELD_PARSE_ETHERNET, .at = SHIELD_PARSE_ETHERNET};

@@ -69,19 +69,24 @@ enum datapath_shield_hook {
     DATAPATH_SHIELD_XDP,
 };
 
+/* What is the overlay's: written by whoever loads the programs, and by nobody who has the other maps. So whatever a cell
+ * writes into those, others' packets pass. */
+struct datapath_shield_place {
+    uint32_t port;                       /* ours, 1 to 65535                                      */
+    uint32_t own_count;                  /* 0: every address is ours                              */
+    uint64_t own[DATAPATH_SHIELD_OWN_MAX][2]; /* as bytes of the wire; IPv4 as ::ffff:a.b.c.d     */
+};
+
 /* Written by the cell while programs read: each word is whole, they may be of two times. One packet is judged wrongly
  * then, at worst, as any may be lost. */
 struct datapath_shield_config {
     uint32_t mode;
     uint32_t hook;
-    uint32_t port;                       /* ours, 1 to 65535                                      */
     uint32_t takes_own;                  /* messages of our own kinds pass                        */
     uint32_t mac1[8];                    /* BLAKE2s when it has taken in the key of mac1          */
     uint32_t cookie_count;               /* secrets of cookies in use, 0 to 2                     */
     uint32_t cookie[2][8];               /* … BLAKE2s when it has taken them in                   */
-    uint32_t own_count;                  /* 0: every address is ours                              */
     uint64_t source_key[2];              /* of SipHash: nobody chooses whom he shares a budget with */
-    uint64_t own[DATAPATH_SHIELD_OWN_MAX][2]; /* as bytes of the wire; IPv4 as ::ffff:a.b.c.d     */
 };
 
 /* Ids whose low bits (>> 8) are equal. */

@@ -23,7 +23,7 @@ enum datapath_verdict datapath_core_route(struct datapath *d, const uint8_t *pac
         d->numbers.verdict[v]++;
         return v;
     }
-    *ret_peer = peer;
+    d->routed = *ret_peer = peer;
     return v;
 }
 

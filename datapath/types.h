@@ -104,6 +104,7 @@ struct datapath_config {
     const struct datapath_aead *aead;   /* borrowed for the core's life */
     const struct datapath_aead *own;    /* AES-256-GCM for peers that have it, too; NULL: for nobody. Borrowed */
     uint64_t stamp_ns;                  /* every initiation's stamp is above it: the newest of earlier lives */
+    struct datapath_live *live;         /* of the shield, for peers_max; borrowed likewise; NULL: there is none */
 };
 
 struct datapath_peer_config {

@@ -160,6 +160,9 @@ static enum err read_item(struct dht_reader *r, struct dht_own *own)
         ttl_ms < DHT_TTL_LEAST_MS || ttl_ms > DHT_TTL_MOST_MS) {
         return ERR_MALFORMED;
     }
+    if (dht_own_find(own, kind, kind == DHT_IMMUTABLE ? value : salt, kind == DHT_IMMUTABLE ? value_size : salt_size) != NULL) {
+        return ERR_MALFORMED; /* one name twice: the second would be said beside the first for ever */
+    }
     enum err e = dht_own_add(own, kind, salt, salt_size, &item);
     if (e == ERR_OK) {
         dht_own_set(item, value, value_size);

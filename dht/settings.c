@@ -4,14 +4,12 @@
 #include <string.h>
 
 #include "common/base/unit.h"
-#include "common/node/address.h"
-#include "common/node/contact.h"
 
 struct document {
-    const char *listen, *advertise, *keys, *store, *members; /* members: libcyaml takes any text for true */
-    const char **bootstrap, **nodes;
+    const char *listen, *advertise, *keys, *store, *members, *dns; /* members: libcyaml takes any text for true */
+    const char **bootstrap, **nodes, **dns_servers;
     uint32_t *port, *peers, *records;
-    uint32_t bootstrap_count, nodes_count;
+    uint32_t bootstrap_count, nodes_count, dns_servers_count;
 };
 
 #define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
@@ -26,8 +24,10 @@ static const cyaml_schema_field_t fields[] = {
     TEXT(keys),
     TEXT(store),
     TEXT(members),
+    TEXT(dns),
     LIST(bootstrap, DHT_BOOTSTRAP_MAX),
     LIST(nodes, DHT_SETTINGS_NODES_MAX),
+    LIST(dns_servers, DNS_SERVERS_MAX),
     CYAML_FIELD_UINT_PTR("port", OPTIONAL, struct document, port),
     CYAML_FIELD_UINT_PTR("peers", OPTIONAL, struct document, peers),
     CYAML_FIELD_UINT_PTR("records", OPTIONAL, struct document, records),
@@ -37,16 +37,9 @@ static const cyaml_schema_value_t schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINT
 
 enum err dht_settings_address(const char *text, uint16_t port, struct dht_address *ret)
 {
-    char with_port[CONTACT_SIZE];
     struct sealed_address at;
-    bool is_v6 = text[0] == '[';
+    enum err e = seeds_parse_address(text, port, &at);
 
-    enum err e = address_parse(text, &at);
-    if (e != ERR_OK) {
-        bool is_bare_v6 = !is_v6 && strchr(text, ':') != strrchr(text, ':');
-        int size = snprintf(with_port, sizeof with_port, is_bare_v6 ? "[%s]:%u" : "%s:%u", text, (unsigned)port);
-        e = port != 0 && size < (int)sizeof with_port ? address_parse(with_port, &at) : e;
-    }
     if (e == ERR_OK) {
         ret->port = at.port;
         memcpy(ret->ip, at.ip, sizeof ret->ip);
@@ -71,6 +64,28 @@ static enum err take_place(const char *text, struct dht_settings_place *ret, cha
     return ERR_OK;
 }
 
+/* The way in: addresses, names, a service. */
+static enum err take_bootstrap(const struct document *d, struct dht_settings *s, char *why)
+{
+    _Static_assert((int)DHT_BOOTSTRAP_MAX <= (int)SEEDS_MAX, "all of them can be resolved");
+    for (; s->bootstraps < d->bootstrap_count; s->bootstraps++) {
+        if (seeds_parse(d->bootstrap[s->bootstraps], s->port, &s->bootstrap[s->bootstraps]) != ERR_OK) {
+            return conf_refuse(why, "bootstrap", d->bootstrap[s->bootstraps], "an address or name such as db-1.example.org:7403");
+        }
+    }
+    for (; s->servers < d->dns_servers_count; s->servers++) {
+        struct sealed_address *at = &s->server[s->servers];
+        if (seeds_parse_address(d->dns_servers[s->servers], DNS_PORT, at) != ERR_OK || seeds_is_nowhere(at)) {
+            return conf_refuse(why, "dns_servers", d->dns_servers[s->servers], "an address such as 10.0.0.53");
+        }
+    }
+    if (d->dns != NULL && !seeds_is_host(d->dns)) {
+        return conf_refuse(why, "dns", d->dns, "a name such as _cell-dht._udp.example.org");
+    }
+    (void)snprintf(s->dns, sizeof s->dns, "%s", d->dns != NULL ? d->dns : "");
+    return ERR_OK;
+}
+
 static enum err take_addresses(const struct document *d, struct dht_settings *s, char *why)
 {
     enum err e = ERR_OK;
@@ -81,11 +96,6 @@ static enum err take_addresses(const struct document *d, struct dht_settings *s,
     s->has_advertise = d->advertise != NULL;
     if (s->has_advertise && !is_place(d->advertise, s->listen.port, &s->advertise)) {
         return conf_refuse(why, "advertise", d->advertise, "an address where others reach this node");
-    }
-    for (; s->bootstraps < d->bootstrap_count; s->bootstraps++) {
-        if (!is_place(d->bootstrap[s->bootstraps], s->port, &s->bootstrap[s->bootstraps])) {
-            return conf_refuse(why, "bootstrap", d->bootstrap[s->bootstraps], "an address such as 10.0.0.1:7403");
-        }
     }
     for (; e == ERR_OK && s->places < d->nodes_count; s->places++) {
         e = take_place(d->nodes[s->places], &s->place[s->places], why);
@@ -138,6 +148,7 @@ enum err dht_settings_read(const char *text, struct dht_settings *ret, char why[
     if (e == ERR_OK && loaded != NULL) {
         e = take_room(loaded, &s, why);
         e = e == ERR_OK ? take_addresses(loaded, &s, why) : e;
+        e = e == ERR_OK ? take_bootstrap(loaded, &s, why) : e;
         conf_free(&schema, loaded);
     }
     if (e == ERR_OK) {

@@ -1,6 +1,8 @@
 /* What the manifest's `config` tells this cell:
  *
- *   bootstrap: ["10.0.0.1:7403"]   where somebody may be who knows others; members come by themselves
+ *   bootstrap: ["10.0.0.1:7403"]   where somebody may be who knows others, or names; members come by themselves
+ *   dns: _cell-dht._udp.example    … a service whose SRV records say so
+ *   dns_servers: [10.0.0.53]       else those of /etc/resolv.conf
  *   listen: "0.0.0.0:7403"         unless the supervisor hands over a socket
  *   advertise: "192.0.2.7:7403"    where others reach this node, when that is not where it sends from
  *   nodes: [db-2=10.0.0.2:17403]   members whose cell is not at the member's address
@@ -11,6 +13,7 @@
 #define CELL_DHT_SETTINGS_H
 
 #include "common/base/name.h"
+#include "common/node/dns.h"
 #include "common/run/conf.h"
 #include "dht/core.h"
 
@@ -36,7 +39,10 @@ struct dht_settings {
     uint16_t port;
     uint32_t peers, records, store_bytes;
     uint32_t bootstraps;
-    struct dht_address bootstrap[DHT_BOOTSTRAP_MAX];
+    struct seed bootstrap[DHT_BOOTSTRAP_MAX];
+    char dns[SEEDS_HOST_MAX + 1];         /* SRV name; ""                                              */
+    uint32_t servers;                     /* 0: those of the machine                                   */
+    struct sealed_address server[DNS_SERVERS_MAX];
     uint32_t places;
     struct dht_settings_place place[DHT_SETTINGS_NODES_MAX];
     char keys[DHT_SETTINGS_PATH_SIZE];    /* "": the supervisor hands them over */

@@ -94,7 +94,7 @@ static void show(struct dht_shell *s)
     cell_metric_set(s->metric_refused, (double)(c->malformed + c->flooded + c->unasked + c->no_token + c->forged + c->quota + c->full + c->refused));
 }
 
-static void perform(struct dht_shell *s)
+void dht_shell_perform(struct dht_shell *s)
 {
     send_all(s);
     tell_all(s);
@@ -114,14 +114,14 @@ void dht_shell_arm(struct dht_shell *s)
 {
     uint64_t now_us = loop_now_us(), due_us = least(s->fx.due_us, dht_own_due_us(&s->own));
 
-    due_us = least(due_us, least(s->circle.due_us, s->boot_us));
+    due_us = least(due_us, least(s->circle.due_us, dht_core_peers(s->core) == 0 ? s->boot_us : UINT64_MAX));
     due_us = least(due_us, least(s->save_us, s->records_us));
     loop_timer_again(s->timer, due_us > now_us ? (due_us - now_us + MS_US - 1) / MS_US : 0, 0);
 }
 
 static void settle(struct dht_shell *s)
 {
-    perform(s);
+    dht_shell_perform(s);
     dht_shell_arm(s);
 }
 
@@ -172,50 +172,7 @@ void dht_shell_again(struct dht_ask *ask)
     ask->shell->agains = ask;
 }
 
-/* ---- the way in ------------------------------------------------------------------------------------ */
-
-enum err dht_shell_bootstrap(struct dht_shell *s, const struct dht_address *at, uint32_t count)
-{
-    struct dht_contact to[DHT_BOOTSTRAP_MAX];
-    bool has_node[DHT_BOOTSTRAP_MAX] = {false};
-
-    if (count > DHT_BOOTSTRAP_MAX) {
-        return ERR_LIMIT;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        to[i] = (struct dht_contact){.at = at[i]};
-    }
-    enum err e = dht_core_bootstrap(s->core, loop_now_us(), to, has_node, count, &s->fx);
-    settle(s);
-    return e;
-}
-
-static void enter_by(struct dht_shell *s, const struct dht_contact *to, uint32_t count)
-{
-    bool has_node[DHT_BOOTSTRAP_MAX];
-
-    memset(has_node, true, sizeof has_node);
-    enum err e = dht_core_bootstrap(s->core, loop_now_us(), to, has_node, count, &s->fx);
-    if (e != ERR_OK) {
-        log_debug("DHT-ENTER", "error=%s", err_name(e));
-    }
-    perform(s);
-}
-
-/* While nobody is known: everybody that was, then whoever is configured. */
-static void boot(struct dht_shell *s, uint64_t now_us)
-{
-    s->boot_us = now_us + (uint64_t)DHT_SHELL_BOOT_MS * MS_US;
-    if (dht_core_peers(s->core) > 0) {
-        return;
-    }
-    for (uint32_t i = 0; i < s->saved; i += DHT_BOOTSTRAP_MAX) {
-        enter_by(s, &s->save[i], s->saved - i < DHT_BOOTSTRAP_MAX ? s->saved - i : DHT_BOOTSTRAP_MAX);
-    }
-    if (s->settings.bootstraps > 0 && dht_shell_bootstrap(s, s->settings.bootstrap, s->settings.bootstraps) != ERR_OK) {
-        log_debug("DHT-BOOTSTRAP", "effect=\"tried again\""); /* they were checked when they were read */
-    }
-}
+/* ---- members --------------------------------------------------------------------------------------- */
 
 void dht_shell_member(struct dht_shell *s, const struct dht_contact *who, uint32_t mark)
 {
@@ -240,7 +197,7 @@ void dht_shell_members_listed(struct dht_shell *s, uint32_t mark)
 
     while (dht_circle_unnamed(&s->circle, mark, &who)) {
         dht_core_member(s->core, loop_now_us(), &who, DHT_MEMBER_GONE, &s->fx);
-        perform(s);
+        dht_shell_perform(s);
     }
     dht_shell_arm(s);
 }
@@ -258,10 +215,10 @@ static void on_packet(void *context, const struct datagram_from *from, const uin
     if (e == ERR_MALFORMED || e == ERR_LIMIT || e == ERR_INCOMPATIBLE) {
         log_debug("DHT-PACKET", "error=%s size=%zu", err_name(e), size);
     }
-    perform(s);
+    dht_shell_perform(s);
     if (dht_circle_heard(&s->circle, &who.node)) {
         dht_core_member(s->core, loop_now_us(), &who, DHT_MEMBER_HERE, &s->fx);
-        perform(s);
+        dht_shell_perform(s);
     }
     dht_shell_arm(s);
 }
@@ -293,14 +250,14 @@ static void on_due(void *context)
 
     if (now_us >= s->fx.due_us) {
         dht_core_clock(s->core, now_us, dht_shell_wall_s(), &s->fx);
-        perform(s);
+        dht_shell_perform(s);
     }
     uint32_t count = dht_circle_ask(&s->circle, now_us, to);
     if (count > 0) {
-        enter_by(s, to, count);
+        dht_shell_enter(s, to, count);
     }
-    if (now_us >= s->boot_us) {
-        boot(s, now_us);
+    if (dht_core_peers(s->core) == 0 && now_us >= s->boot_us) {
+        dht_shell_boot(s, now_us);
     }
     dht_say_own(s);
     save(s, now_us, false);
@@ -352,8 +309,9 @@ enum err dht_shell_open(struct cell *cell, void *state)
     if (e != ERR_OK) {
         dht_net_format(&s->settings.listen, at);
         log_error("DHT-LISTEN", "at=%s reason=%s", at, err_name(e));
+        return e;
     }
-    return e;
+    return dht_shell_boot_open(s);
 }
 
 static enum err make_core(struct dht_shell *s)
@@ -366,6 +324,7 @@ static enum err make_core(struct dht_shell *s)
     struct dht_circle_member *member = calloc(s->settings.peers, sizeof *member);
 
     config.tuning.acquaints = true;
+    config.tuning.paths = DHT_SHELL_PATHS;
     dht_circle_init(&s->circle, member, member == NULL ? 0 : s->settings.peers);
     dht_sign_init(&s->signer, &s->keys);
     s->memory = calloc(1, dht_core_size(&config));
@@ -487,6 +446,7 @@ void dht_shell_stop(void *state)
 {
     struct dht_shell *s = state;
 
+    dht_shell_boot_close(s);
     dht_shell_members_stop(s);
     end_asks(s);
     if (s->core != NULL && s->datagram != NULL) {

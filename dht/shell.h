@@ -3,6 +3,7 @@
 #define CELL_DHT_SHELL_H
 
 #include "common/node/datagram.h"
+#include "common/node/resolver.h"
 #include "common/run/cell_ask.h"
 #include "dht/circle.h"
 #include "dht/net.h"
@@ -11,6 +12,7 @@
 
 enum {
     DHT_SHELL_WISHES = 128,           /* lookups and puts at one time: what is more is refused, with a time     */
+    DHT_SHELL_PATHS = 4,              /* of a get: where a fifth of all leads it astray, one finds 5 of 6, four find all */
     DHT_SHELL_BUSY_MS = 50,           /* … to come back                                                         */
     DHT_SHELL_BOOT_MS = 5000,         /* between attempts to find somebody while nobody is known                */
     DHT_SHELL_SAVE_MS = 60000,        /* between writes of who is known                                         */
@@ -65,6 +67,8 @@ struct dht_shell {
     uint64_t wishes;                  /* ever */
     struct dht_ask *asks, *agains;
     struct dht_own own;
+    struct resolver resolver;         /* of names of the way in, while nobody is known         */
+    bool is_resolving;
     uint64_t boot_us, save_us, records_us;
     uint32_t saved;                   /* contacts of an earlier life                           */
     struct dht_contact save[DHT_SAVED_MAX];
@@ -87,14 +91,29 @@ enum err dht_shell_put(struct dht_shell *s, const struct dht_record *r, const ui
 /* From inside `found` or `done`: call ask->again when the effects have been read. */
 void dht_shell_again(struct dht_ask *ask);
 
-/* Ask at these addresses for the way in. Errors of dht_core_bootstrap. */
-enum err dht_shell_bootstrap(struct dht_shell *s, const struct dht_address *at, uint32_t count) MUST_CHECK;
-
 /* The date, for records' ends and sequences. */
 uint64_t dht_shell_wall_s(void);
 
 /* Look at what is due: something new is kept. */
 void dht_shell_arm(struct dht_shell *s);
+
+/* Do what the last step of the core said; who waits for its end is told. */
+void dht_shell_perform(struct dht_shell *s);
+
+/* ---- shell_boot.c ---------------------------------------------------------------------------------- */
+
+/* Ask at these addresses for the way in. Errors of dht_core_bootstrap. */
+enum err dht_shell_bootstrap(struct dht_shell *s, const struct dht_address *at, uint32_t count) MUST_CHECK;
+
+/* Ask these nodes for it, up to DHT_BOOTSTRAP_MAX. */
+void dht_shell_enter(struct dht_shell *s, const struct dht_contact *to, uint32_t count);
+
+/* While nobody is known: ask everybody that was, and whoever is configured, by address or name. */
+void dht_shell_boot(struct dht_shell *s, uint64_t now_us);
+
+/* With the doors open: find out whom to ask for names. Errors of resolver_open. */
+enum err dht_shell_boot_open(struct dht_shell *s) MUST_CHECK;
+void dht_shell_boot_close(struct dht_shell *s);
 
 /* ---- shell_members.c ------------------------------------------------------------------------------- */
 

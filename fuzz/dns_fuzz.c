@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodosum/dns.h"
+#include "common/node/dns.h"
 
 enum { HEADER = 12, STEPS_MAX = 4096 };
 
@@ -21,19 +21,19 @@ static void must(bool holds)
 
 static void is_name(const char *name)
 {
-    size_t len = strnlen(name, NODOSUM_DNS_NAME_MAX + 1);
+    size_t len = strnlen(name, DNS_NAME_MAX + 1);
 
-    must(len <= NODOSUM_DNS_NAME_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == len);
+    must(len <= DNS_NAME_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == len);
 }
 
 static void look_at_reply(const uint8_t *bytes, size_t size)
 {
-    static struct nodosum_dns_reply r;
+    static struct dns_reply r;
 
-    if (size >= 2 && nodosum_dns_wire_read(bytes, size, (uint16_t)(bytes[0] << 8 | bytes[1]), "s.x", NODOSUM_DNS_SRV,
+    if (size >= 2 && dns_wire_read(bytes, size, (uint16_t)(bytes[0] << 8 | bytes[1]), "s.x", DNS_SRV,
                                            &r) == ERR_OK) {
-        must(r.services <= NODOSUM_DNS_SERVICES_MAX && r.hosts <= NODOSUM_DNS_HOSTS_MAX);
-        must(r.ttl_s <= NODOSUM_DNS_TTL_MAX);
+        must(r.services <= DNS_SERVICES_MAX && r.hosts <= DNS_HOSTS_MAX);
+        must(r.ttl_s <= DNS_TTL_MAX);
         for (uint32_t i = 0; i < r.services; i++) {
             is_name(r.service[i].target);
             must(r.service[i].port != 0);
@@ -45,7 +45,7 @@ static void look_at_reply(const uint8_t *bytes, size_t size)
 }
 
 /* Put the id and the question in front of what follows the header. */
-static size_t address_it(const struct nodosum_dns_effects *asked, const uint8_t *bytes, size_t size, uint8_t *out)
+static size_t address_it(const struct dns_effects *asked, const uint8_t *bytes, size_t size, uint8_t *out)
 {
     size_t rest = size > HEADER ? size - HEADER : 0;
 
@@ -61,18 +61,18 @@ static size_t address_it(const struct nodosum_dns_effects *asked, const uint8_t 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct nodosum_dns_config c = {.servers = 2, .service = "s.x", .names = 1, .name = {{"db.x", 1}},
+    struct dns_config c = {.servers = 2, .service = "s.x", .names = 1, .name = {{"db.x", 1}},
                                    .server = {{.port = 53}, {.port = 54}}};
-    struct nodosum_dns_effects fx, asked = {.size = 0};
-    static struct nodosum_dns d;
+    struct dns_effects fx, asked = {.size = 0};
+    static struct dns d;
     uint64_t now_us = 1;
 
     look_at_reply(data, size);
-    must(nodosum_dns_init(&d, &c, now_us) == ERR_OK);
-    nodosum_dns_clock(&d, now_us, &fx);
+    must(dns_init(&d, &c, now_us) == ERR_OK);
+    dns_clock(&d, now_us, &fx);
     for (uint32_t steps = 0; size >= 2 && steps < STEPS_MAX; steps++) {
         size_t given = (size_t)data[0] << 8 | data[1];
-        asked = fx.way != NODOSUM_DNS_NOTHING ? fx : asked;
+        asked = fx.way != DNS_NOTHING ? fx : asked;
         data += 2;
         size -= 2;
         given = given < size ? given : size;
@@ -82,12 +82,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         look_at_reply(bytes, len);
         if (given == 0) {
             now_us = fx.due_us;
-            nodosum_dns_clock(&d, now_us, &fx);
+            dns_clock(&d, now_us, &fx);
         } else {
-            (void)!nodosum_dns_answer(&d, now_us, bytes, len, &fx);
+            (void)!dns_answer(&d, now_us, bytes, len, &fx);
         }
         must(fx.due_us > now_us || fx.due_us == d.due_us);
-        must(d.seeds <= NODOSUM_DNS_SEEDS_MAX && d.questions <= NODOSUM_DNS_QUESTIONS_MAX);
+        must(d.seeds <= DNS_SEEDS_MAX && d.questions <= DNS_QUESTIONS_MAX);
         free(bytes);
         data += given;
         size -= given;
@@ -95,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (uint32_t steps = 0; !fx.is_done; steps++) { /* nobody answers any more: the round ends all the same */
         must(steps < STEPS_MAX);
         now_us = d.due_us;
-        nodosum_dns_clock(&d, now_us, &fx);
+        dns_clock(&d, now_us, &fx);
     }
     return 0;
 }

@@ -20,7 +20,7 @@ static void must(bool holds)
 static enum shield_parse_found parse(const uint8_t *frame, size_t at_hand, size_t length, bool is_one,
                                      struct shield_parse_packet *ret)
 {
-    struct datapath_shield_config c = {.port = 51820, .own_count = is_one ? 1 : 0};
+    struct datapath_shield_place c = {.port = 51820, .own_count = is_one ? 1 : 0};
     uint8_t *copy = malloc(at_hand > 0 ? at_hand : 1);
 
     must(copy != NULL);

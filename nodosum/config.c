@@ -23,8 +23,8 @@ static const cyaml_schema_field_t fields[] = {
     TEXT(keys),
     TEXT(lan),
     CYAML_FIELD_UINT_PTR("members", OPTIONAL, struct document, members),
-    LIST(seeds, NODOSUM_SEEDS_MAX),
-    LIST(dns_servers, NODOSUM_CONFIG_SERVERS_MAX),
+    LIST(seeds, SEEDS_MAX),
+    LIST(dns_servers, DNS_SERVERS_MAX),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct document, fields)};
@@ -42,13 +42,13 @@ static enum err take_addresses(const struct document *d, struct nodosum_settings
         }
     }
     for (; s->seeds < d->seeds_count; s->seeds++) {
-        if (nodosum_seeds_parse(d->seeds[s->seeds], NODOSUM_CONFIG_PORT, &s->seed[s->seeds]) != ERR_OK) {
+        if (seeds_parse(d->seeds[s->seeds], NODOSUM_CONFIG_PORT, &s->seed[s->seeds]) != ERR_OK) {
             return conf_refuse(why, "seeds", d->seeds[s->seeds], "an address or name such as node-1.example.org:7402");
         }
     }
     for (; s->servers < d->dns_servers_count; s->servers++) {
-        struct nodosum_address *at = &s->server[s->servers];
-        if (nodosum_seeds_parse_address(d->dns_servers[s->servers], 53, at) != ERR_OK || nodosum_seeds_is_nowhere(at)) {
+        struct sealed_address *at = &s->server[s->servers];
+        if (seeds_parse_address(d->dns_servers[s->servers], DNS_PORT, at) != ERR_OK || seeds_is_nowhere(at)) {
             return conf_refuse(why, "dns_servers", d->dns_servers[s->servers], "an address such as 10.0.0.53");
         }
     }
@@ -57,7 +57,7 @@ static enum err take_addresses(const struct document *d, struct nodosum_settings
 
 static enum err take_names(const struct document *d, struct nodosum_settings *s, char *why)
 {
-    if (d->dns != NULL && !nodosum_seeds_is_host(d->dns)) {
+    if (d->dns != NULL && !seeds_is_host(d->dns)) {
         return conf_refuse(why, "dns", d->dns, "a name such as _cell._udp.example.org");
     }
     if (d->keys != NULL && (d->keys[0] != '/' || strlen(d->keys) >= sizeof s->keys)) {

@@ -2,6 +2,7 @@
 #ifndef CELL_NODOSUM_CONFIG_H
 #define CELL_NODOSUM_CONFIG_H
 
+#include "common/node/dns.h"
 #include "common/run/conf.h"
 #include "nodosum/meta.h"
 #include "nodosum/seeds.h"
@@ -9,7 +10,6 @@
 enum {
     NODOSUM_CONFIG_PORT = 7402,
     NODOSUM_CONFIG_MEMBERS = 1024,     /* of the table when nothing is said: half a MiB           */
-    NODOSUM_CONFIG_SERVERS_MAX = 3,    /* DNS servers, as in resolv.conf(5)                        */
     NODOSUM_CONFIG_PATH_SIZE = 1024,
 };
 
@@ -19,10 +19,10 @@ struct nodosum_settings {
     struct nodosum_address advertise;  /* where others reach this node; port 0: the socket's       */
     uint32_t members;                  /* the table's room, 2 to NODOSUM_MEMBERS_MAX                */
     uint32_t seeds;
-    struct nodosum_seed seed[NODOSUM_SEEDS_MAX];
-    char dns[NODOSUM_SEEDS_HOST_MAX + 1]; /* SRV name; "": DNS is off                              */
+    struct seed seed[SEEDS_MAX];
+    char dns[SEEDS_HOST_MAX + 1];         /* SRV name; "": DNS is off                              */
     uint32_t servers;                  /* 0: those of the machine                                  */
-    struct nodosum_address server[NODOSUM_CONFIG_SERVERS_MAX];
+    struct sealed_address server[DNS_SERVERS_MAX];
     bool lan;                          /* look for neighbours, and be seen by them                 */
     char keys[NODOSUM_CONFIG_PATH_SIZE]; /* packed keys in a file; "": handed over by the supervisor */
     uint32_t labels;

@@ -145,7 +145,8 @@ static bool find_way(int fd, bool is_v6, const struct nodosum_settings *s, const
     static const char *const world[] = {"192.0.2.1", "2001:db8::1"};
 
     for (uint32_t i = 0; i < s->seeds; i++) {
-        if (!s->seed[i].is_name && sends_from(fd, is_v6, &s->seed[i].address, self)) {
+        struct nodosum_address target = nodosum_seeds_from(&s->seed[i].address);
+        if (!s->seed[i].is_name && sends_from(fd, is_v6, &target, self)) {
             return true;
         }
     }

@@ -1,38 +1,17 @@
-/* Where other nodes are, as people write it: addresses and names, with and without a port. */
+/* Addresses between the core and whoever has them of people, of DNS and of the socket (common/node). */
 #ifndef CELL_NODOSUM_SEEDS_H
 #define CELL_NODOSUM_SEEDS_H
 
-#include "common/base/err.h"
-#include "common/base/macros.h"
+#include "common/node/address.h"
+#include "common/node/seeds.h"
 #include "nodosum/types.h"
 
-enum {
-    NODOSUM_SEEDS_HOST_MAX = 253,                            /* characters of a host's name (RFC 1035, 2.3.4) */
-    NODOSUM_SEEDS_TEXT_SIZE = NODOSUM_SEEDS_HOST_MAX + 1 + 8, /* with its port and a terminator                */
-    NODOSUM_SEEDS_ADDRESS_SIZE = 56,                         /* "[ipv6]:port", terminated                     */
-    NODOSUM_SEEDS_LABEL_MAX = 63,                            /* characters between two dots                   */
-};
+struct nodosum_address nodosum_seeds_from(const struct sealed_address *at);
+struct sealed_address nodosum_seeds_to(const struct nodosum_address *at);
 
-struct nodosum_seed {
-    bool is_name;                           /* host is to be resolved; address has the port alone */
-    char host[NODOSUM_SEEDS_HOST_MAX + 1];  /* lower case, without the last dot; "" for an address */
-    struct nodosum_address address;
-};
-
-/* Parse "10.0.0.1", "10.0.0.1:7402", "fd00::1", "[fd00::1]:7402", "db.example.org", "db.example.org:7402".
- * port: when the text has none. ERR_MALFORMED: none of these, a port of 0 or over 65535, the address of
- * nobody (0.0.0.0, ::), of a group, or a name that is no host's. On error *ret is untouched. */
-enum err nodosum_seeds_parse(const char *text, uint16_t port, struct nodosum_seed *ret) MUST_CHECK;
-
-/* The same for an address alone, which may be that of nobody: where to listen. */
+/* As address_format and seeds_parse_address, of the core's. */
+void nodosum_seeds_format(const struct nodosum_address *a, char out[ADDRESS_SIZE]);
 enum err nodosum_seeds_parse_address(const char *text, uint16_t port, struct nodosum_address *ret) MUST_CHECK;
-
-/* Whether `text` may be a host's name or a service's (_cell._udp.example.org): labels of letters, digits,
- * '-' and '_', dots between them, perhaps one at the end. */
-bool nodosum_seeds_is_host(const char *text);
-
-/* "10.0.0.1:7402" or "[fd00::1]:7402". */
-void nodosum_seeds_format(const struct nodosum_address *a, char out[NODOSUM_SEEDS_ADDRESS_SIZE]);
 
 /* Whether it is 127.0.0.0/8 or ::1; whether it is 0.0.0.0 or ::. */
 bool nodosum_seeds_is_loopback(const struct nodosum_address *a);

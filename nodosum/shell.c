@@ -29,9 +29,7 @@ static void send_all(struct nodosum_shell *s)
 {
     for (uint32_t i = 0; i < s->fx.sends; i++) {
         const struct nodosum_send *one = &s->fx.send[i];
-        struct sealed_address to = {.port = one->at.port};
-
-        memcpy(to.ip, one->at.ip, sizeof to.ip);
+        struct sealed_address to = nodosum_seeds_to(&one->at);
         /* What is not taken is lost as any datagram may be; the protocol makes up for it. */
         s->untaken += datagram_send(s->datagram, one->has_id ? one->to.byte : NULL, &to, one->packet.bytes,
                                     one->packet.size) != ERR_OK;
@@ -51,7 +49,7 @@ static void keep_rtts(struct nodosum_shell *s, uint64_t now_ms)
 static void say(const struct nodosum_shell *s, const struct nodosum_event *event)
 {
     static const char *const words[] = {"joined", "failed", "left", "updated"};
-    char hex[2 * NODOSUM_ID_SIZE + 1], at[NODOSUM_SEEDS_ADDRESS_SIZE] = "-";
+    char hex[2 * NODOSUM_ID_SIZE + 1], at[ADDRESS_SIZE] = "-";
     struct nodosum_view view;
     const char *name = "-";
 
@@ -208,7 +206,7 @@ static const struct nodosum_address *found_address(const struct nodosum_shell *s
 /* A lease ended, a cable was moved, a machine was carried elsewhere: nobody needs to restart anything. */
 static void look_for_address(struct nodosum_shell *s, uint64_t now_us)
 {
-    char text[NODOSUM_SEEDS_ADDRESS_SIZE], old[NODOSUM_SEEDS_ADDRESS_SIZE];
+    char text[ADDRESS_SIZE], old[ADDRESS_SIZE];
     struct nodosum_address now;
 
     s->look_ms = now_us / US + NODOSUM_SHELL_LOOK_MS;
@@ -401,7 +399,7 @@ static enum err load_keys(struct nodosum_shell *s)
 static enum err open_socket(struct nodosum_shell *s)
 {
     int given = cell_take_descriptor(s->cell, "listen.gossip");
-    char text[NODOSUM_SEEDS_ADDRESS_SIZE];
+    char text[ADDRESS_SIZE];
     enum err e = nodosum_net_open(&s->settings, &given, &s->socket, &s->self);
 
     if (e != ERR_OK) {
@@ -415,6 +413,11 @@ static enum err open_socket(struct nodosum_shell *s)
         log_warn("NODOSUM-LOOPBACK", "at=%s effect=other machines cannot reach it advice=set advertise", text);
     }
     return ERR_OK;
+}
+
+static struct resolver_config names_of(const struct nodosum_settings *s)
+{
+    return (struct resolver_config){.seed = s->seed, .seeds = s->seeds, .service = s->dns, .server = s->server, .servers = s->servers};
 }
 
 enum err nodosum_shell_open(struct cell *cell, void *state)
@@ -436,8 +439,9 @@ enum err nodosum_shell_open(struct cell *cell, void *state)
     s->neighbours.group = s->neighbours.own = s->looking = -1;
     e = load_keys(s);
     e = e == ERR_OK ? open_socket(s) : e;
-    if (e == ERR_OK && nodosum_resolver_is_wanted(&s->settings)) {
-        e = nodosum_resolver_open(&s->resolver, &s->settings);
+    const struct resolver_config names = names_of(&s->settings);
+    if (e == ERR_OK && resolver_is_wanted(&names)) {
+        e = resolver_open(&s->resolver, &names);
     }
     return e == ERR_OK && s->settings.lan ? nodosum_neighbours_open(&s->neighbours, &s->self) : e;
 }
@@ -482,13 +486,13 @@ static void seed_with_config(struct nodosum_shell *s)
     struct nodosum_found found[NODOSUM_SEEDS_MAX];
 
     for (uint32_t i = 0; i < s->settings.seeds; i++) {
-        const struct nodosum_seed *seed = &s->settings.seed[i];
+        const struct seed *seed = &s->settings.seed[i];
         found[i] = (struct nodosum_found){.source = NODOSUM_SOURCE_STATIC, .has_address = !seed->is_name,
-                                          .address = seed->address};
+                                          .address = nodosum_seeds_from(&seed->address)};
         if (seed->is_name) {
             (void)snprintf(found[i].text, sizeof found[i].text, "%s:%u", seed->host, seed->address.port);
         } else {
-            nodosum_seeds_format(&seed->address, found[i].text);
+            address_format(&seed->address, found[i].text);
         }
     }
     nodosum_shell_seeds(s, NODOSUM_SOURCE_STATIC, found, s->settings.seeds);
@@ -515,12 +519,12 @@ static void drop_resolved(struct nodosum_shell *s, const struct nodosum_found *f
 static void on_names(void *context)
 {
     struct nodosum_shell *s = context;
-    const struct nodosum_dns *d = &s->resolver.dns;
-    struct nodosum_found found[NODOSUM_DNS_SEEDS_MAX];
+    const struct dns *d = &s->resolver.dns;
+    struct nodosum_found found[DNS_SEEDS_MAX];
 
     for (uint32_t i = 0; i < d->seeds; i++) {
         found[i] = (struct nodosum_found){.source = NODOSUM_SOURCE_DNS, .has_address = true,
-                                          .address = d->seed[i].address};
+                                          .address = nodosum_seeds_from(&d->seed[i].address)};
         (void)snprintf(found[i].text, sizeof found[i].text, "%s:%u", d->seed[i].host, d->seed[i].address.port);
     }
     log_debug("NODOSUM-DNS", "seeds=%" PRIu32 " answered=%" PRIu32 " unanswered=%" PRIu32, d->seeds, d->answered,
@@ -575,8 +579,9 @@ enum err nodosum_shell_start(struct cell *cell, void *state)
         e = nodosum_neighbours_start(&s->neighbours, host_loop(cell), &s->keys, s->self.port, incarnation,
                                      on_neighbours, s);
     }
-    if (e == ERR_OK && nodosum_resolver_is_wanted(&s->settings)) {
-        e = nodosum_resolver_start(&s->resolver, host_loop(cell), on_names, s);
+    const struct resolver_config names = names_of(&s->settings);
+    if (e == ERR_OK && resolver_is_wanted(&names)) {
+        e = resolver_start(&s->resolver, host_loop(cell), on_names, s);
     }
     return e;
 }
@@ -612,7 +617,7 @@ void nodosum_shell_stop(void *state)
     struct nodosum_shell *s = state;
 
     nodosum_neighbours_close(&s->neighbours);
-    nodosum_resolver_close(&s->resolver);
+    resolver_close(&s->resolver);
     loop_timer_free(s->timer);
     datagram_close(s->datagram);
     nodosum_store_close(&s->store);

@@ -8,7 +8,7 @@
 #include "nodosum/config.h"
 #include "nodosum/core.h"
 #include "nodosum/neighbours.h"
-#include "nodosum/resolver.h"
+#include "common/node/resolver.h"
 #include "nodosum/store.h"
 #include "nodosum/waiters.h"
 
@@ -28,7 +28,7 @@ enum nodosum_source {
 /* One place where somebody may be. */
 struct nodosum_found {
     enum nodosum_source source;
-    char text[NODOSUM_SEEDS_TEXT_SIZE];
+    char text[SEEDS_TEXT_SIZE];
     bool has_address;                   /* false: a name that is not resolved */
     struct nodosum_address address;
 };
@@ -61,7 +61,7 @@ struct nodosum_shell {
     uint32_t epoch, crl;                 /* the highest that any living member has */
     uint64_t keys_seen;                  /* how often one of them rose             */
     struct nodosum_neighbours neighbours;
-    struct nodosum_resolver resolver;
+    struct resolver resolver;
     uint32_t founds;
     struct nodosum_found found[NODOSUM_SHELL_FOUND_MAX];
     uint64_t rtts;                       /* samples ever, places heard among them */

@@ -43,7 +43,7 @@ static char *copy(struct cell_call *call, const char *text)
 
 char *nodosum_wire_address(struct cell_call *call, const struct nodosum_address *address)
 {
-    char text[NODOSUM_SEEDS_ADDRESS_SIZE];
+    char text[ADDRESS_SIZE];
 
     nodosum_seeds_format(address, text);
     return copy(call, text);

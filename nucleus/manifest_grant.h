@@ -17,21 +17,27 @@ enum {
 };
 
 enum {
-    MANIFEST_LISTEN_MAX = 8, /* sockets of one cell: with its keys, counters and interfaces they fit one gap message */
+    MANIFEST_LISTEN_MAX = 8,       /* sockets of one cell: with its keys, counters, interfaces and shield they fit one
+                                    * gap message                                                                      */
+    MANIFEST_LISTEN_PATH_SIZE = 108, /* sun_path                                                                       */
+    MANIFEST_INTERFACE_SIZE = 16,  /* IFNAMSIZ                                                                         */
 };
 
 /* A socket that is bound before the cell starts, and handed to it as descriptor listen.<name>. */
 struct manifest_listen {
     char name[NAME_SIZE];
-    bool is_udp;      /* else TCP, listening */
+    bool is_udp;      /* else it listens: TCP, or … */
+    bool is_unix;     /* … at `path`; the rest is zero then */
     bool is_v6;       /* [::] takes IPv4 too */
     uint8_t ip[16];   /* of IPv4 the first four */
     uint16_t port;    /* 0: any that is free */
+    char path[MANIFEST_LISTEN_PATH_SIZE];
+    char shield[MANIFEST_INTERFACE_SIZE]; /* of a UDP socket: what comes to it there is judged in the kernel, by what the
+                                           * cell says by way of descriptor shield.<name>; "": nowhere, as of most */
 };
 
 enum {
     MANIFEST_TUN_MAX = 2,              /* interfaces of one cell                                        */
-    MANIFEST_TUN_INTERFACE_SIZE = 16,  /* IFNAMSIZ                                                      */
     MANIFEST_TUN_ADDRESSES_MAX = 8,
     MANIFEST_TUN_MTU_MIN = 576,
     MANIFEST_TUN_MTU_MAX = 9000,
@@ -47,7 +53,7 @@ struct manifest_tun_address {
 /* A TUN interface that is made before the cell starts, and handed to it as descriptor tun.<name>. */
 struct manifest_tun {
     char name[NAME_SIZE];
-    char interface[MANIFEST_TUN_INTERFACE_SIZE];
+    char interface[MANIFEST_INTERFACE_SIZE];
     uint32_t mtu;
     uint32_t address_count;
     struct manifest_tun_address address[MANIFEST_TUN_ADDRESSES_MAX];

@@ -15,6 +15,7 @@
 #include "nucleus/exits.h"
 #include "nucleus/look.h"
 #include "nucleus/recover.h"
+#include "nucleus/shields.h"
 
 struct recovery {
     struct shell *shell;
@@ -129,7 +130,7 @@ static int32_t parent_of(int32_t pid)
 
 static void end_if_unrecorded(struct shell *s, const struct recovery *r, int32_t pid)
 {
-    if (pid <= 0 || pid == getpid() || is_recorded(r, pid) || parent_of(pid) != s->guard_pid) {
+    if (pid <= 0 || pid == getpid() || is_recorded(r, pid) || parent_of(pid) != s->guard_pid || shields_is_keeper(pid)) {
         return;
     }
     AUTO_FD int fd = (int)syscall(SYS_pidfd_open, pid, 0);

@@ -31,6 +31,7 @@
 #include "nucleus/recover.h"
 #include "nucleus/rekey.h"
 #include "nucleus/rest.h"
+#include "nucleus/shields.h"
 #include "nucleus/sockets.h"
 #include "nucleus/spawn.h"
 #include "nucleus/tuns.h"
@@ -304,6 +305,7 @@ static void perform(struct shell *s, const struct node_effect *fx)
     case NODE_FX_CHANGED:
         tell_change(s, fx);
         tuns_sweep(s);
+        sockets_sweep(s);
         break;
     case NODE_FX_FORGET: {
         enum err e = ledger_forget(&s->ledger, fx->slot);
@@ -763,6 +765,7 @@ void shell_stop(void *state)
     events_close(s);
     sockets_close(s);
     tuns_close(s);
+    shields_leave(s);
     if (s->is_down || (!s->has_started && !s->is_recovery)) { /* refused: nothing of ours runs */
         publish_sweep(s);
         cgroup_close();

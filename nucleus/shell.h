@@ -167,6 +167,7 @@ struct shell {
     struct loop_timer *grace_timer; /* rekey.c: until the cluster's key before is dropped; NULL: it is not */
     struct shell_socket *sockets; /* sockets.c: those bound for cells                      */
     struct shell_tun *tuns;       /* tuns.c: interfaces made for cells                     */
+    struct shell_shield *shields; /* shields.c: keepers that run                           */
     bool was_only_asked;   /* nothing has changed since memory was tidied         */
     uint32_t untidy_looks; /* of rest_timer, until memory is tidied; 0: it is     */
     struct demand *demands; /* demand.c: callers that wait for a cell to start */

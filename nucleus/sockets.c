@@ -28,8 +28,8 @@ struct shell_socket {
 
 static bool is_same(const struct manifest_listen *a, const struct manifest_listen *b)
 {
-    return strcmp(a->name, b->name) == 0 && a->is_udp == b->is_udp && a->is_v6 == b->is_v6 && a->port == b->port &&
-           memcmp(a->ip, b->ip, sizeof a->ip) == 0;
+    return strcmp(a->name, b->name) == 0 && a->is_udp == b->is_udp && a->is_unix == b->is_unix && a->is_v6 == b->is_v6 &&
+           a->port == b->port && memcmp(a->ip, b->ip, sizeof a->ip) == 0 && strcmp(a->path, b->path) == 0;
 }
 
 static bool is_of(const struct shell_socket *k, const struct manifest_cell *c)
@@ -62,6 +62,11 @@ static enum err explain(const struct manifest_listen *l, int errno_value, char w
 {
     char place[PLACE_SIZE];
 
+    if (l->is_unix) {
+        (void)snprintf(why, JAIL_WHY_SIZE, "listen.%.32s: %.70s: %.40s", l->name, l->path,
+                       errno_value == EADDRINUSE ? "is in use" : strerror(errno_value));
+        return errno_value == EADDRINUSE ? ERR_EXISTS : err_from_errno(errno_value);
+    }
     put_place(l, place);
     switch (errno_value) {
     case EADDRINUSE:
@@ -97,9 +102,30 @@ static void widen(int fd)
     }
 }
 
+/* A socket that was left by somebody who is no more gives way. Only the node's user and root may connect. */
+static int make_unix(const struct manifest_listen *l)
+{
+    char dir[MANIFEST_LISTEN_PATH_SIZE];
+    int fd = -1;
+
+    memcpy(dir, l->path, sizeof dir);
+    *strrchr(dir, '/') = '\0'; /* the path is absolute, and of more than one name or directly in / */
+    enum err e = dir[0] == '\0' ? ERR_OK : fd_make_dirs(dir, 0755);
+    e = e == ERR_OK ? fd_relisten_unix(l->path, SOMAXCONN, &fd) : e;
+    if (e != ERR_OK) {
+        errno = e == ERR_EXISTS ? EADDRINUSE : e == ERR_DENIED ? EACCES : errno;
+        return -1;
+    }
+    return fd;
+}
+
 /* A bound socket, or -1 as errno says. */
 static int make(const struct manifest_listen *l)
 {
+    if (l->is_unix) {
+        return make_unix(l);
+    }
+
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(l->port)};
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(l->port)};
     const struct sockaddr *at = l->is_v6 ? (const struct sockaddr *)&in6 : (const struct sockaddr *)&in;
@@ -133,6 +159,9 @@ static void drop(struct shell_socket **at)
     struct shell_socket *k = *at;
 
     *at = k->next;
+    if (k->at.is_unix) {
+        (void)unlink(k->at.path); /* nobody is behind it any more */
+    }
     fd_close(&k->fd);
     free(k);
 }
@@ -203,12 +232,14 @@ enum err sockets_open(struct shell *s, const struct manifest_cell *c, uint32_t i
     return e;
 }
 
-/* Whether the manifest in force wants it, for an instance that there is. */
+/* Whether the manifest in force wants it, for an instance that there is; one that a person stopped has no socket of a path:
+ * who asks for it there is then refused at once instead of waiting for ever. */
 static bool is_wanted(const struct shell *s, const struct shell_socket *k)
 {
     int index = manifest_find(&s->manifest, k->space, k->cell);
+    int slot = node_find(s->node, k->space, k->cell, 0);
 
-    if (index < 0 || node_find(s->node, k->space, k->cell, 0) < 0) {
+    if (index < 0 || slot < 0 || (k->at.is_unix && node_at(s->node, (uint32_t)slot)->state == NODE_STOPPED)) {
         return false;
     }
     const struct manifest_cell *c = &s->manifest.cells[index];

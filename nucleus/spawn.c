@@ -258,7 +258,7 @@ static void fill_paths(const struct manifest_cell *c, char *path[2 * MANIFEST_PA
 }
 
 enum {
-    GENESIS_DESCRIPTORS = 1 + KEYS_GRANT_MAX + MANIFEST_LISTEN_MAX + MANIFEST_TUN_MAX, /* and the page of counters */
+    GENESIS_DESCRIPTORS = 1 + KEYS_GRANT_MAX + MANIFEST_LISTEN_MAX + MANIFEST_TUN_MAX + 1, /* and the page of counters */
 };
 _Static_assert((int)GENESIS_DESCRIPTORS <= (int)GAP_DESCRIPTORS_MAX, "one message carries all of them");
 
@@ -290,6 +290,9 @@ static void fill_descriptors(const struct spawn_birth *b, int page, struct descr
     }
     for (size_t i = 0; i < b->tuns.count; i++) {
         add_descriptor(d, b->tuns.name[i], b->tuns.fd[i]);
+    }
+    if (b->shield.fd >= 0) {
+        add_descriptor(d, b->shield.name, b->shield.fd);
     }
 }
 
@@ -468,7 +471,7 @@ void spawn_instance(struct shell *s, uint32_t index, uint64_t generation)
         refuse(s, index, generation, "the cell is no longer in the manifest");
         return;
     }
-    struct spawn_birth b = {.cell = &s->manifest.cells[i->cell], .instance = i->instance, .gap_fd = -1};
+    struct spawn_birth b = {.cell = &s->manifest.cells[i->cell], .instance = i->instance, .gap_fd = -1, .shield = {.fd = -1}};
     slot->generation = generation;
     if (!s->prepared[i->cell] && publish_prepare(s, b.cell) != ERR_OK) {
         refuse(s, index, generation, "its directories cannot be made");
@@ -489,8 +492,10 @@ void spawn_instance(struct shell *s, uint32_t index, uint64_t generation)
         refuse(s, index, generation, why);
         return;
     }
+    shields_open(s, b.cell, &b.sockets, &b.shield); /* last: it never fails, and is for a cell that is there */
     begin_life(s, slot, &b);
     keys_close(&b.keys);
+    shields_close(&b.shield);
     if (is_twin && slot->gap_fd >= 0) {
         hand_log(s, slot, &b);
     }

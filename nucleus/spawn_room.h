@@ -9,6 +9,7 @@
 #include "common/run/jail.h"
 #include "nucleus/keys.h"
 #include "nucleus/shell.h"
+#include "nucleus/shields.h"
 #include "nucleus/sockets.h"
 #include "nucleus/tuns.h"
 #include "nucleus/version.h"
@@ -23,6 +24,7 @@ struct spawn_birth {
     struct keys_grant keys; /* what its Genesis hands over */
     struct sockets_grant sockets;
     struct tuns_grant tuns;
+    struct shields_grant shield;
     struct version_file program; /* as it was right before the start */
     uint64_t version;     /* of a twin; 0: not looked at yet */
     uint64_t log_from;    /* size of its log file so far */

@@ -15,7 +15,7 @@ struct shell_tun {
     int fd;
 };
 
-_Static_assert((int)MANIFEST_TUN_INTERFACE_SIZE == (int)TUN_NAME_SIZE &&
+_Static_assert((int)MANIFEST_INTERFACE_SIZE == (int)TUN_NAME_SIZE &&
                    (int)MANIFEST_TUN_ADDRESSES_MAX <= (int)TUN_ADDRESSES_MAX,
                "what a manifest says of an interface can be made");
 

@@ -114,6 +114,14 @@ static void put_listen(crypto_generichash_state *s, const struct manifest_cell *
         put_number(s, l->is_udp);
         put_number(s, l->is_v6);
         put_number(s, l->port);
+        if (l->is_unix) { /* these under names of their own, as keys below */
+            put_text(s, "unix");
+            put_text(s, l->path);
+        }
+        if (l->shield[0] != '\0') {
+            put_text(s, "shield");
+            put_text(s, l->shield);
+        }
         for (size_t k = 0; k < sizeof l->ip; k += 8) {
             put_number(s, bytes_get_be64(l->ip + k));
         }

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nucleus/yaml_path.h"
+#include "nucleus/yaml_tun.h"
+
 /* 0 to 65535, without sign, space or needless zeros. */
 static bool parse_port(const char *text, uint16_t *ret)
 {
@@ -21,11 +24,24 @@ static bool parse_port(const char *text, uint16_t *ret)
     return value <= UINT16_MAX;
 }
 
+static bool parse_path(const char *path, struct manifest_listen *ret)
+{
+    if (strlen(path) >= sizeof ret->path || yaml_path_judge(path) != NULL) {
+        return false;
+    }
+    ret->is_unix = true;
+    memcpy(ret->path, path, strlen(path) + 1);
+    return true;
+}
+
 bool yaml_listen_parse(const char *text, struct manifest_listen *ret)
 {
     struct manifest_listen l = *ret;
     char host[YAML_LISTEN_AT_MAX + 1];
 
+    if (strncmp(text, "unix://", 7) == 0) {
+        return parse_path(text + 7, ret);
+    }
     l.is_udp = strncmp(text, "udp://", 6) == 0;
     if ((!l.is_udp && strncmp(text, "tcp://", 6) != 0) || strlen(text) > YAML_LISTEN_AT_MAX) {
         return false;
@@ -67,6 +83,12 @@ static enum err check_others(const struct yaml_marks *m, uint32_t entry, const s
         if (strcmp(other->name, l->name) == 0) {
             return refuse(m, entry, at, "name", raw->name, "is given twice", "it once");
         }
+        if (l->is_unix && strcmp(other->path, l->path) == 0) {
+            return refuse(m, entry, at, "at", raw->at, "is given twice", "it once");
+        }
+        if (l->shield[0] != '\0' && other->shield[0] != '\0') {
+            return refuse(m, entry, at, "shield", raw->shield, "is for one socket of a cell", "it once");
+        }
         if (l->port != 0 && other->port == l->port && other->is_udp == l->is_udp && other->is_v6 == l->is_v6 &&
             memcmp(other->ip, l->ip, sizeof l->ip) == 0) {
             return refuse(m, entry, at, "at", raw->at, "is given twice", "it once");
@@ -86,7 +108,14 @@ static enum err read_one(const struct yaml_marks *m, uint32_t entry, const struc
     memcpy(l->name, raw->name, strlen(raw->name) + 1);
     if (!yaml_listen_parse(raw->at, l)) {
         return refuse(m, entry, at, "at", raw->at, "is nowhere to listen",
-                      "e.g. udp://0.0.0.0:7402 or tcp://[::]:7401, an address in numbers and a port");
+                      "e.g. udp://0.0.0.0:7402 or tcp://[::]:7401, an address in numbers and a port, or unix:///run/x.sock");
+    }
+    if (raw->shield != NULL && (!l->is_udp || !yaml_tun_is_interface(raw->shield))) {
+        return refuse(m, entry, at, "shield", raw->shield, l->is_udp ? "is no interface" : "is for UDP",
+                      "the name of the interface that it is to stand at, of a UDP socket");
+    }
+    if (raw->shield != NULL) {
+        memcpy(l->shield, raw->shield, strlen(raw->shield) + 1);
     }
     if (c->trivial) {
         return refuse(m, entry, at, "name", raw->name, "is handed to nobody with protocol: none",

@@ -6,10 +6,10 @@
 #include "nucleus/yaml_schema.h"
 
 enum {
-    YAML_LISTEN_AT_MAX = 64, /* characters: udp://[ and an IPv6 address of 45, ]:65535 */
+    YAML_LISTEN_AT_MAX = 114, /* characters: unix:// and a path of MANIFEST_LISTEN_PATH_SIZE - 1 */
 };
 
-/* Where a socket is bound, "udp://0.0.0.0:7402" or "tcp://[::1]:0", into everything of *ret but its name.
+/* Where a socket is bound, "udp://0.0.0.0:7402", "tcp://[::1]:0" or "unix:///run/x.sock", into everything of *ret but its name.
  * Addresses are numbers: a name could mean another one at every start. False: it says nothing of the kind,
  * and *ret is untouched. */
 bool yaml_listen_parse(const char *text, struct manifest_listen *ret);

@@ -36,10 +36,11 @@ static const cyaml_schema_value_t text_entry = {
     CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED),
 };
 
-/* Both are needed: a socket without a name could not be asked for. */
+/* The first two are needed: a socket without a name could not be asked for. */
 static const cyaml_schema_field_t listen_fields[] = {
     CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct yaml_schema_listen, name, 0, CYAML_UNLIMITED),
     CYAML_FIELD_STRING_PTR("at", CYAML_FLAG_POINTER, struct yaml_schema_listen, at, 0, CYAML_UNLIMITED),
+    TEXT(struct yaml_schema_listen, "shield", shield),
     CYAML_FIELD_END,
 };
 

@@ -11,6 +11,7 @@
 struct yaml_schema_listen {
     char *name;
     char *at;
+    char *shield;
 };
 
 struct yaml_schema_tun {

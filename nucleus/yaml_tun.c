@@ -51,7 +51,7 @@ static enum err refuse(const struct yaml_marks *m, uint32_t entry, const char *f
 }
 
 /* As tun_name_valid has it, which is not for pure code: what the kernel and the tools that read such names refuse. */
-static bool is_interface(const char *text)
+bool yaml_tun_is_interface(const char *text)
 {
     size_t len = strlen(text);
 
@@ -60,7 +60,7 @@ static bool is_interface(const char *text)
             return false;
         }
     }
-    return len > 0 && len < MANIFEST_TUN_INTERFACE_SIZE && strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+    return len > 0 && len < MANIFEST_INTERFACE_SIZE && strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
 }
 
 static enum err read_addresses(const struct yaml_marks *m, uint32_t entry, const struct yaml_schema_tun *raw, size_t at,
@@ -91,7 +91,7 @@ static enum err read_one(const struct yaml_marks *m, uint32_t entry, const struc
         return refuse(m, entry, name, raw->name, "is no name", "1 to 64 of a-z, 0-9, _ and -");
     }
     memcpy(t->name, raw->name, strlen(raw->name) + 1);
-    if (!is_interface(raw->interface)) {
+    if (!yaml_tun_is_interface(raw->interface)) {
         return refuse(m, entry, interface, raw->interface, "is no interface",
                       "1 to 15 characters without blanks, '/', ':' and '%'");
     }

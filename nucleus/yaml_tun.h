@@ -13,6 +13,9 @@ enum {
  * untouched. */
 bool yaml_tun_parse(const char *text, struct manifest_tun_address *ret);
 
+/* Whether an interface may be called so: 1 to 15 characters without blanks, '/', ':' and '%', and no dots alone. */
+bool yaml_tun_is_interface(const char *text);
+
 /* Read a cell's list. On a fault the message points at the item's line; the caller frees. */
 enum err yaml_tun_cell(const struct yaml_marks *m, uint32_t entry, const struct yaml_schema_sandbox *raw,
                        struct manifest_cell *c) MUST_CHECK;

@@ -283,35 +283,32 @@ static bool wants_segment(struct raft_syncer *y)
     return newest < y->segment + RAFT_SYNCER_AHEAD;
 }
 
+/* With the lock: so long, or until somebody wishes something. By the clock that nobody sets: a wall clock that went back
+ * would make minutes of it (wish_open). */
+static void rest(struct raft_syncer *y, uint64_t ns)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    ns += (uint64_t)t.tv_nsec;
+    t.tv_sec += (time_t)(ns / 1000000000);
+    t.tv_nsec = (long)(ns % 1000000000);
+    (void)pthread_cond_timedwait(&y->wish, &y->lock, &t);
+}
+
 /* Between two pieces of a spare: as slowly as the rate says, unless the log will soon need it. */
 static bool pace(void *context)
 {
     struct raft_syncer *y = context;
-    struct timespec t;
 
     pthread_mutex_lock(&y->lock);
     bool is_urgent = y->ahead.segment > y->segment || y->ahead.at > y->store->segment_size / 2;
     if (!y->is_ending && !is_urgent) {
-        clock_gettime(CLOCK_REALTIME, &t);
-        uint64_t ns = (uint64_t)t.tv_nsec + UINT64_C(1000000000) * RAFT_STORE_PIECE / RAFT_SYNCER_MAKE_RATE;
-        t.tv_sec += (time_t)(ns / 1000000000);
-        t.tv_nsec = (long)(ns % 1000000000);
-        (void)pthread_cond_timedwait(&y->wish, &y->lock, &t);
+        rest(y, UINT64_C(1000000000) * RAFT_STORE_PIECE / RAFT_SYNCER_MAKE_RATE);
     }
     bool goes_on = !y->is_ending;
     pthread_mutex_unlock(&y->lock);
     return goes_on;
-}
-
-static void wait_a_while(struct raft_syncer *y)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    uint64_t ns = (uint64_t)t.tv_nsec + UINT64_C(1000000) * RAFT_SYNCER_RETRY_MS;
-    t.tv_sec += (time_t)(ns / 1000000000);
-    t.tv_nsec = (long)(ns % 1000000000);
-    (void)pthread_cond_timedwait(&y->wish, &y->lock, &t);
 }
 
 static void *maker_main(void *context)
@@ -330,7 +327,7 @@ static void *maker_main(void *context)
         atomic_store(&y->is_full, e == ERR_LIMIT);
         y->numbers.segments += e == ERR_OK;
         if (e == ERR_LIMIT || e == ERR_NOMEM) {
-            wait_a_while(y); /* room may come back: nothing is lost, and nothing goes on until then */
+            rest(y, UINT64_C(1000000) * RAFT_SYNCER_RETRY_MS); /* room may come back: nothing is lost, and nothing goes on until then */
         } else if (e != ERR_OK && e != ERR_CANCELLED) {
             y->e = e;
         }
@@ -341,6 +338,16 @@ static void *maker_main(void *context)
 }
 
 /* ---- the loop's side ----------------------------------------------------------------------------- */
+
+static void wish_open(pthread_cond_t *wish)
+{
+    pthread_condattr_t by;
+
+    pthread_condattr_init(&by);
+    pthread_condattr_setclock(&by, CLOCK_MONOTONIC);
+    pthread_cond_init(wish, &by);
+    pthread_condattr_destroy(&by);
+}
 
 enum err raft_syncer_open(struct raft_store *store, const struct raft_wal *w, struct raft_syncer **ret)
 {
@@ -356,7 +363,7 @@ enum err raft_syncer_open(struct raft_store *store, const struct raft_wal *w, st
     y->segment_fd = -1;
     pthread_mutex_init(&y->lock, NULL);
     pthread_cond_init(&y->work, NULL);
-    pthread_cond_init(&y->wish, NULL);
+    wish_open(&y->wish);
     y->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (y->event_fd < 0) {
         goto fail;

@@ -47,8 +47,9 @@ class Tunnel:
 
 
 class Lab:
-    def __init__(self, w, more=""):
-        self.w, self.load = w, w.binary("overlay_load")
+    def __init__(self, w, more="", tag=""):
+        """more: lines of the cells' configuration; tag: tells several labs of one run apart."""
+        self.w, self.load, self.tag = w, w.binary("overlay_load"), tag
         unshare, ip = w.tool("unshare", "util-linux"), w.tool("ip", "iproute2")
         self.ends = [w.start([unshare, "-n", "sleep", "1000"]) for _ in range(2)]
         world.until(lambda: all(os.readlink(f"/proc/{e.pid}/ns/net") != os.readlink("/proc/self/ns/net") for e in self.ends), 5,
@@ -73,7 +74,7 @@ class Lab:
         wg, files, public = self.w.tool("wg", "wireguard-tools"), [], []
         for i in range(2):
             key = text(wg, "genkey")
-            files.append(os.path.join(self.w.directory, f"{name}-key-{i}"))
+            files.append(os.path.join(self.w.directory, f"{name}{self.tag}-key-{i}"))
             with open(os.open(files[-1], os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as f:
                 f.write(key + "\n")
             public.append(text(wg, "pubkey", stdin=key))
@@ -83,13 +84,14 @@ class Lab:
         files, public = self.keys("cell")
         cells, logs = [], []
         for i, other in ((0, 1), (1, 0)):
-            place = self.w.place(f"cell-{i}")
+            place = self.w.place(f"cell{self.tag}-{i}")
             config, log = os.path.join(place, "config"), os.path.join(place, "log")
             with open(config, "w", encoding="utf-8") as f:
                 f.write(f"interface: cell0\nlisten: 0.0.0.0:{PORT}\nkey: {files[i]}\naddress: [10.9.0.{i + 1}/24]\n{more}\n"
                         f'peers: [{{key: "{public[other]}", endpoint: "{WIRE}.{other + 1}:{PORT}", allowed: [10.9.0.{other + 1}/32]}}]\n')
             cells.append(self.w.start([*self.enter(i), self.w.binary("cell-datapath"), "--standalone", "--config", config, "--run",
-                                       self.w.place(f"cell-{i}/run"), "--state", self.w.place(f"cell-{i}/state")], out=log))
+                                       self.w.place(f"cell{self.tag}-{i}/run"), "--state",
+                                       self.w.place(f"cell{self.tag}-{i}/state")], out=log))
             logs.append(log)
         world.until(lambda: all("CELL-READY" in open(log, encoding="utf-8").read() for log in logs), 20, "two overlays", 0.05)
         return Tunnel("cell", "10.9.0.2", [c.pid for c in cells])
@@ -97,7 +99,7 @@ class Lab:
     def start_wireguard(self, ip):
         program, wg = self.w.tool("wireguard-go", "wireguard-go"), self.w.tool("wg", "wireguard-tools")
         files, public = self.keys("go")
-        names, started = [f"wgb{os.getpid() % 100000}{i}" for i in range(2)], []
+        names, started = [f"wg{self.tag}{os.getpid() % 100000}{i}" for i in range(2)], []
         for i in range(2):
             started.append(self.w.start([*self.enter(i), program, "-f", names[i]]))
         for i, other in ((0, 1), (1, 0)):

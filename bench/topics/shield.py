@@ -1,7 +1,13 @@
-"""The overlay's shield in the kernel: ns a packet by what becomes of it, beside the same program when it is off."""
+"""The overlay's shield in the kernel: ns a packet by what becomes of it, beside the same program when it is off; and in front
+of a cell, how much of a quiet flow comes through while the same wire carries a flood of nobody's datagrams. The flood is made
+on the same processors."""
+import json
+import statistics
 import subprocess
+import time
 
 from bench.kit import rows, world
+from bench.topics import datapath
 
 REPEATS = 1000000
 # what becomes of a packet: goal in ns above the floor, and where it is from
@@ -33,4 +39,79 @@ def verdicts(w):
                            met=None if goal is None else above <= goal)
 
 
-PARTS = {"verdicts": verdicts}
+FLOW = (1200, 5000)     # bytes, datagrams a second: 48 Mbit/s
+FLOW_S = 1.0
+SETTLE_S = 0.8          # from the beginning of a flood until what comes through is looked at: XDP hangs within 0.2
+
+
+class Flooded(datapath.Lab):
+    """A lab in which the first end can flood the second."""
+
+    def __init__(self, w, shield, has_peer=False):
+        self.has_peer = has_peer
+        super().__init__(w, f"underlay: wire\nshield: {shield}", tag=shield.split()[0])
+        self.do(1, w.binary("flood"), "gro", "wire")
+        self.mac = json.loads(self.do(1, "ip", "-json", "link", "show", "wire"))[0]["address"]
+
+    def start_wireguard(self, ip):
+        return super().start_wireguard(ip) if self.has_peer else None
+
+    def through(self, tunnel, port, kind, rate, seconds=FLOW_S):
+        """The share of a flow that arrives, and datagrams of the flood a second."""
+        flood = None
+        if rate > 0:
+            flood = subprocess.Popen([*self.enter(0), self.w.binary("flood"), "wire", self.mac, f"{datapath.WIRE}.2", str(port), kind,
+                                      str(rate), str(seconds + SETTLE_S + 0.4)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            if flood.stdout.readline() != "ready\n":
+                raise world.Unmeasured(f"no flood here: {flood.communicate()[1].strip()}")
+            time.sleep(SETTLE_S)
+        (sent, came, _), _ = self.measure(tunnel, "udp-sink", "udp-source", *FLOW, seconds)
+        if flood is None:
+            return came / sent, 0
+        count, ns = map(int, flood.communicate(timeout=60)[0].split())
+        return came / sent, count * 1e9 / ns
+
+
+# name: shield, whose flow, kind and rate of the flood, goal
+FLOODS = {
+    "tcx": ("tcx", "ours", "data", 1_000_000, ">= 0.9 of the flow at 1 million a second"),
+    "xdp": ("xdp", "ours", "data", 3_000_000, ">= 0.9 of the flow at 3 million a second"),
+    "auto": ("auto", "ours", "data", 3_000_000, ">= 0.9 of the flow at 3 million a second"),
+    "initiations": ("auto", "ours", "initiation", 1_000_000, ">= 0.9 of the flow at 1 million forged initiations a second"),
+    "none": ("off", "ours", "data", 1_000_000, ""),
+    "wireguard-go": ("off", "peer", "data", 1_000_000, ""),
+}
+
+
+def floods(w):
+    labs = {shield: Flooded(w, shield, shield == "off") for shield in ("tcx", "xdp", "auto", "off")}
+    came, still, rates = ({name: rows.Sample(name) for name in FLOODS} for _ in range(3))
+    for turn in range(max(w.runs, 3)):
+        for name in sorted(FLOODS, reverse=turn % 2 == 0):
+            shield, whose, kind, rate, _ = FLOODS[name]
+            lab = labs[shield]
+            tunnel, port = (lab.ours, datapath.PORT) if whose == "ours" else (lab.peer, datapath.PORT + 1)
+            still[name].add([lab.through(tunnel, port, kind, 0)[0]])
+            share, made = lab.through(tunnel, port, kind, rate)
+            came[name].add([share])
+            rates[name].add([made / 1e6])
+    for name, (_, _, _, rate, goal) in FLOODS.items():
+        reached = rates[name].median
+        yield rows.row(f"shield.flood.{name}", came[name], "of the flow", floor=still[name], goal=goal,
+                       met=came[name].median >= 0.9 if goal and reached >= 0.8 * rate / 1e6 else None,
+                       note=f"{reached:.2g} million a second were made [{rates[name].spread[0]:.2g}, {rates[name].spread[1]:.2g}] "
+                            f"of {rate / 1e6:.2g}")
+
+
+def renewal(w):
+    """Sessions renewed every ten seconds while a flood goes on: how much of the flow is lost, beside the same without a flood."""
+    lab = Flooded(w, "auto\nrekey: 10")
+    lost = {rate: rows.Sample(str(rate)) for rate in (0, 300_000)}
+    for rate, sample in lost.items():
+        share, _ = lab.through(lab.ours, datapath.PORT, "data", rate, 25)
+        sample.add([(1 - share) * FLOW[1] * 25])
+    yield rows.row("shield.flood.renew.lost", lost[300_000], "packets", floor=lost[0], goal="0", met=statistics.median(
+        lost[300_000].medians) == 0, note=f"of {FLOW[1] * 25}, two renewals, 0.3 million a second")
+
+
+PARTS = {"verdicts": verdicts, "floods": floods, "renewal": renewal}

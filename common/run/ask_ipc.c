@@ -17,7 +17,8 @@
 
 enum {
     IPC_RECONNECT_MIN_MS = 2,
-    IPC_RECONNECT_MAX_MS = 100,
+    IPC_RECONNECT_MAX_MS = 100, /* while somebody waits                                    */
+    IPC_REST_MS = 1000,         /* … and while nobody does: as long as a list of names is believed */
     IPC_READ_SIZE = 64 * 1024, /* bytes taken before others get their turn                */
     IPC_KEPT_SIZE = 64 * 1024, /* of the buffer; one that a large message grew is freed   */
 };
@@ -34,6 +35,7 @@ struct ask_wire {
     struct sp_frame in;
     bool is_up;     /* greeted, so there is somebody */
     bool is_full;   /* until the watch says otherwise */
+    bool is_resting; /* the next attempt may be long in coming */
     uint8_t *out;   /* one message, head first */
     size_t room;
     size_t size;    /* of what has to go out; 0: nothing */
@@ -44,11 +46,16 @@ struct ask_wire {
 
 static void on_ready(void *context, unsigned bits);
 
-/* Come back for another attempt. */
+/* Come back for another attempt. A callee that nobody asks now may be gone for long: a cell without a supervisor looks for
+ * it in vain for as long as the line is kept. */
 static void later(struct ask_wire *w)
 {
+    uint32_t most_ms = w->endpoint->core.outstanding > 0 ? IPC_RECONNECT_MAX_MS : IPC_REST_MS;
+
+    w->retry_ms = w->retry_ms < most_ms ? w->retry_ms : most_ms;
     loop_timer_again(w->timer, w->retry_ms, 0);
-    w->retry_ms = 2 * w->retry_ms < IPC_RECONNECT_MAX_MS ? 2 * w->retry_ms : IPC_RECONNECT_MAX_MS;
+    w->is_resting = w->retry_ms > IPC_RECONNECT_MAX_MS;
+    w->retry_ms *= 2;
 }
 
 static void hang_up(struct ask_wire *w)
@@ -97,11 +104,21 @@ static bool connect_now(struct ask_wire *w)
     return w->watch != NULL;
 }
 
+/* It would have been tried again some time: up to IPC_RECONNECT_MAX_MS late. Not from here: callbacks would run. */
+static void ipc_hurry(struct ask_wire *w)
+{
+    if (w->fd < 0) {
+        w->retry_ms = IPC_RECONNECT_MIN_MS;
+        loop_timer_again(w->timer, 0, 0);
+    }
+}
+
 static void on_due(void *context)
 {
     struct ask_wire *w = context;
 
     assert(w->fd < 0);
+    w->is_resting = false;
     if (!connect_now(w)) {
         hang_up(w);
         later(w);
@@ -117,6 +134,11 @@ static bool ipc_is_up(const struct ask_wire *w)
 
 static bool ipc_is_ready(struct ask_wire *w)
 {
+    if (w->is_resting) { /* somebody wants it now */
+        w->is_resting = false;
+        w->retry_ms = IPC_RECONNECT_MIN_MS;
+        loop_timer_again(w->timer, 0, 0);
+    }
     return w->is_up && !w->is_full;
 }
 
@@ -170,13 +192,14 @@ static bool ipc_commit(struct ask_wire *w, uint32_t id)
     w->size = w->at;
     w->at = 0;
     bool is_well = push(w);
-    if (w->at > 0 || (is_well && !w->is_full)) {
-        return true; /* what is left of it follows */
+    if (!is_well) {
+        (void)shutdown(w->fd, SHUT_RDWR); /* so that the watch finds it broken, whatever the reason was */
+        w->is_full = true;                /* until then nothing goes behind it */
+    }
+    if (w->at > 0 || !w->is_full) {
+        return true; /* what is left of it follows, or is lost with the connection */
     }
     w->size = 0; /* not a byte has gone: it stays where a deadline can take it back */
-    if (!is_well) {
-        w->is_full = true; /* the watch finds that the connection is broken */
-    }
     return false;
 }
 
@@ -270,6 +293,7 @@ const struct ask_transport ask_ipc_transport = {
     .kind = "ipc",
     .open = ipc_open,
     .close = ipc_close,
+    .hurry = ipc_hurry,
     .is_up = ipc_is_up,
     .is_ready = ipc_is_ready,
     .reserve = ipc_reserve,

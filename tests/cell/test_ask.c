@@ -1,8 +1,13 @@
 /* A cell that calls others: deadlines (RPC-3), names, dead and silent callees, batches, the end. */
 #include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/run/fd.h"
@@ -16,6 +21,7 @@ enum {
     CALLER = 20,           /* instance that asks                                        */
     SLACK_MS = 60,         /* of a deadline, on a loaded machine with sanitizers        */
     OUTSTANDING_MAX = 8192,
+    SLAMMED_SIZE = 400000, /* more than a Unix socket takes at once */
 };
 
 static struct fake f;
@@ -258,6 +264,72 @@ static void a_late_callee_is_waited_for(void)
     hub_close(&echo);
 }
 
+/* Somebody who hangs up on everybody, and counts. A thread of its own. */
+struct doorbell {
+    void (*greet)(int fd); /* before that; none: NULL */
+    int fd;
+    pthread_t thread;
+    atomic_uint rings;
+};
+
+static void *answer_the_door(void *context)
+{
+    struct doorbell *d = context;
+
+    for (int fd; (fd = accept(d->fd, NULL, NULL)) >= 0; fd_close(&fd)) {
+        atomic_fetch_add(&d->rings, 1);
+        if (d->greet != NULL) {
+            d->greet(fd);
+        }
+    }
+    return NULL;
+}
+
+static void doorbell_open(struct doorbell *d, const char *name)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+
+    (void)snprintf(at.sun_path, sizeof at.sun_path, "%s/%s", fake_run_dir(), name);
+    atomic_store(&d->rings, 0);
+    d->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(d->fd >= 0 && bind(d->fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(d->fd, 8) == 0 &&
+                pthread_create(&d->thread, NULL, answer_the_door, d) == 0, "a door");
+}
+
+static void doorbell_close(struct doorbell *d, const char *name)
+{
+    char path[FAKE_PATH_SIZE];
+
+    (void)shutdown(d->fd, SHUT_RDWR);
+    REQUIRE(pthread_join(d->thread, NULL) == 0, "nobody at the door");
+    fd_close(&d->fd);
+    (void)snprintf(path, sizeof path, "%s/%s", fake_run_dir(), name);
+    REQUIRE(unlink(path) == 0, "the door is gone");
+}
+
+/* Whoever is not there is looked for rarely while nobody wants it, and at once when somebody does. */
+static void nobody_is_looked_for_in_vain(void)
+{
+    enum { LONG_MS = 3000, RINGS_MAX = 8, SOON_MS = 300 };
+    struct doorbell d = {0};
+    struct hub echo;
+    Cell__Testcell__AskRequest request = to("testcell.83", 1, 100);
+    uint64_t took_ms;
+
+    doorbell_open(&d, hub_name(83));
+    CHECK(ask_once(&request, &took_ms) != ERR_OK, "whoever hangs up does not answer");
+    fake_nap_ms(1000); /* until the attempts are rare */
+    atomic_store(&d.rings, 0);
+    fake_nap_ms(LONG_MS);
+    uint32_t rings = atomic_load(&d.rings);
+    CHECK(rings > 0 && rings <= RINGS_MAX, "%u attempts in %d ms that nobody waits for", rings, LONG_MS);
+    doorbell_close(&d, hub_name(83));
+    hub_open(&echo, hub_name(83), HUB_ECHO, 83);
+    request = to("testcell.83", 1, 5000);
+    CHECK(ask_once(&request, &took_ms) == ERR_OK && took_ms < SOON_MS, "who is wanted is reached in %" PRIu64 " ms", took_ms);
+    hub_close(&echo);
+}
+
 /* ---- names ------------------------------------------------------------------------------------- */
 
 static void instances_take_turns(void)
@@ -451,6 +523,34 @@ static void a_slow_answer_holds_nobody_up(void)
     fake_finish(&other);
 }
 
+/* What is urgent overtakes: a callee that comes back finds megabytes on one connection, and takes them in turns with the
+ * other. */
+static void urgent_calls_overtake(void)
+{
+    struct fake other;
+    Cell__Testcell__AskRequest bulk = to("testcell.21", 1, 10000);
+    Cell__Testcell__AskRequest urgent = to("testcell.21", 1, 10000);
+    uint64_t took_ms;
+    uint32_t id = 0;
+
+    fake_start(&other, &(struct fake_spec){.instance = 21});
+    fake_publish(&other, "", "");
+    urgent.urgent = true;
+    AUTO_FD int fd = raw_open(door());
+    CHECK(ask_once(&urgent, &took_ms) == ERR_OK && ask_once(&bulk, &took_ms) == ERR_OK, "both ways are there");
+    (void)kill(other.pid, SIGSTOP);
+    bulk.count = 60;
+    bulk.fill = 200000;
+    REQUIRE(raw_ask(fd, 1, CELL__TESTCELL__OP__OP_ASK, &bulk.base, 15000), "megabytes");
+    REQUIRE(fake_metric_becomes(&f, "cell_calls_outstanding", 60), "are under way");
+    REQUIRE(raw_ask(fd, 2, CELL__TESTCELL__OP__OP_ASK, &urgent.base, 15000), "and a word");
+    REQUIRE(fake_metric_becomes(&f, "cell_calls_outstanding", 61), "as well");
+    (void)kill(other.pid, SIGCONT);
+    CHECK(raw_status(fd, FAKE_PATIENCE_MS, &id) == ERR_OK && id == 2, "the word is answered first: %u", id);
+    CHECK(raw_status(fd, FAKE_PATIENCE_MS, &id) == ERR_OK && id == 1, "and the rest: %u", id);
+    fake_finish(&other);
+}
+
 /* Many calls that wait long (as watches do) leave the link usable, timed out or not. */
 static void waiting_calls_do_not_fill_the_link(void)
 {
@@ -571,6 +671,46 @@ static void answers_nobody_asked_for_are_dropped(void)
     hub_close(&swapped);
 }
 
+/* ---- callees that hang up ---------------------------------------------------------------------- */
+
+/* Greet whoever comes, and hang up when the first bytes of a message arrive. */
+static void slam(int fd)
+{
+    static const uint8_t hello[8] = {0, 'S', 'P', 0, 0, 0x31, 0, 0};
+    struct pollfd comes = {.fd = fd, .events = POLLIN};
+    uint8_t bytes[sizeof hello];
+
+    if (send(fd, hello, sizeof hello, MSG_NOSIGNAL) == sizeof hello &&
+        recv(fd, bytes, sizeof bytes, MSG_WAITALL) == sizeof bytes) {
+        (void)poll(&comes, 1, FAKE_PATIENCE_MS);
+    }
+}
+
+/* The kernel takes a part of a large message and then says that nobody is there: what waits behind it goes
+ * nowhere, and the cell lives. */
+static void a_callee_may_hang_up_in_the_middle_of_a_message(void)
+{
+    struct doorbell d = {.greet = slam};
+    struct fake other;
+    Cell__Testcell__AskRequest request = to("testcell.175", 8, 300);
+
+    doorbell_open(&d, hub_name(175));
+    fake_start(&other, &(struct fake_spec){.instance = 25, .message_bytes = SLAMMED_SIZE + 8192});
+    request.fill = SLAMMED_SIZE;
+    for (int k = 0; k < 20; k++) {
+        ProtobufCMessage *reply = NULL;
+        char text[SP_TEXT_SIZE];
+        enum err e = fake_call(fake_door(&other, "", ""), CELL__TESTCELL__OP__OP_ASK, &request.base,
+                               &cell__testcell__ask_reply__descriptor, FAKE_PATIENCE_MS, &reply, text);
+        REQUIRE(e == ERR_OK, "round %d: it is there to be asked: %s %s", k, err_name(e), text);
+        CHECK(count_status((Cell__Testcell__AskReply *)reply, ERR_OK) == 0, "nobody answered");
+        protobuf_c_message_free_unpacked(reply, NULL);
+    }
+    fake_finish(&other);
+    CHECK(atomic_load(&d.rings) >= 20, "it was hung up on: %u", atomic_load(&d.rings));
+    doorbell_close(&d, hub_name(175));
+}
+
 /* ---- heartbeat --------------------------------------------------------------------------------- */
 
 static void the_heart_beats_with_the_token(void)
@@ -634,6 +774,7 @@ int main(int argc, char **argv)
     asking_again_has_a_deadline();
     a_dead_callee_is_noticed_at_once();
     a_late_callee_is_waited_for();
+    nobody_is_looked_for_in_vain();
     instances_take_turns();
     names_are_judged();
     nobody_healthy_is_said_at_once();
@@ -641,11 +782,13 @@ int main(int argc, char **argv)
     a_nucleus_that_is_away_stops_nobody();
     requests_of_one_turn_travel_together();
     a_slow_answer_holds_nobody_up();
+    urgent_calls_overtake();
     waiting_calls_do_not_fill_the_link();
     a_batch_that_is_too_large_is_taken_apart();
     outstanding_requests_are_limited();
     a_request_has_a_size();
     answers_nobody_asked_for_are_dropped();
+    a_callee_may_hang_up_in_the_middle_of_a_message();
     the_heart_beats_with_the_token();
     the_end_cancels_what_is_asked();
     fake_finish(&f);

@@ -6,7 +6,6 @@ source counts as escaped.
 Usage: raft_plants.py --build DIR [--seconds N] [NAME ...]
 """
 import argparse
-import json
 import os
 import re
 import shlex
@@ -15,7 +14,10 @@ import sys
 import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
+
+from support.variant import ROOT, Variant # pylint: disable=wrong-import-position
+
 HISTORIES = "test_raft_linear.py -k killed_and_stopped[3]"
 
 # name: (file, what goes wrong, the tests that see it, [(text that is there once, what the bug makes of it)])
@@ -65,12 +67,26 @@ PLANTS = {
         ("    cell_set_trouble(s->cell, trouble[0] != '\\0' ? trouble : NULL);", "    (void)trouble;")]),
     "lease-unheard": ("lessor.c", "nobody listens when the leader says how late it is", "test_raft.py -k lease_keeps", [
         ("    l->heard_ms = is_later ? time_ms : l->heard_ms;", "    l->heard_ms = 0 * is_later;")]),
-    "late-is-gone": ("election.c", "a leader that is late as often before is taken for gone", "test_raft_hardships.py -k starved", [
-        ("    return raft_least(RAFT_LATE_TIMES * r->late_us, r->tuning.election_us);", "    return 0;")]),
     "last-batch-dropped": ("wal_recover.c", "a whole last frame is taken for torn", "test_raft_hardships.py -k one_moment", [
-        ("    found = found == RAFT_FRAME_WHOLE && size < whole ? RAFT_FRAME_TORN : found;", "    found = found == RAFT_FRAME_WHOLE && (size < whole || (segment == k->r->newest && ret->first % 7 == 0 && ret->count == 1)) ? RAFT_FRAME_TORN : found;")]),
+        ("    *ret_body = bytes + RAFT_FRAME_HEAD;\n    return found;",
+         "    struct raft_frame after;\n    uint32_t more;\n    const uint8_t *next = view(k, segment, at + whole, RAFT_FRAME_HEAD, &more);\n"
+         "    if (found == RAFT_FRAME_WHOLE && ret->kind == RAFT_FRAME_ENTRIES && ret->sequence > 9 &&\n"
+         "        raft_frame_look(&k->w->owner, next, more, at + whole, &after) != RAFT_FRAME_WHOLE) {\n        return RAFT_FRAME_TORN;\n    }\n"
+         "    bytes = view(k, segment, at, whole, &size);\n    *ret_body = bytes + RAFT_FRAME_HEAD;\n    return found;")]),
     "loaded-beside": ("shell_install.c", "a snapshot is loaded, and the old store stays", "test_raft.py -k far_behind", [
         ("    s->kv = n->kv;\n    n->kv = old;", "    s->kv = old;")]),
+    "time-that-is-set": ("common/run/loop.c", "time goes by the wall clock", "test_raft_hardships.py -k wall", [
+        ("    (void)clock_gettime(CLOCK_MONOTONIC, &t);", "    (void)clock_gettime(CLOCK_REALTIME, &t);")]),
+    "leases-by-the-wall": ("lessor.c", "leases go by the wall clock", "test_raft_hardships.py -k wall", [
+        ("#include <assert.h>\n", "#include <assert.h>\n#include <time.h>\n"),
+        ("        l->seen_us += gap_us;", "        l->seen_us += gap_us + 0 * gap_most_us;"),
+        ("l->time_us += gap_us < gap_most_us ? gap_us : gap_most_us;", "l->time_us = (uint64_t)time(NULL) * 1000000;")]),
+    "hangs-up-first": ("shell.c", "a leader that is told to end leaves the others to find out", "test_raft.py -k was_told_to", [
+        ("        s->hands_over = raft_core_view(s->core).is_transferring;", "        s->hands_over = false;")]),
+    "heartbeats-in-line": ("lane.c", "heartbeats go the way of entries", "test_raft.py -k way_of_their_own", [
+        ("                           .is_urgent = lane->is_urgent,", "                           .is_urgent = false,")]),
+    "no-greeting": ("peers.c", "whoever comes back says nothing", "test_raft.py -k was_away", [
+        ("            raft_lane_greet(&s->peers.peer[i].lane[0]);", "            (void)raft_lane_greet;")]),
     "no-lock": ("store_open.c", "two processes use one directory", "test_raft.py -k second_process", [
         ("flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0", "s->lock_fd < 0")]),
     "guests-unheard": ("peers.c", "a leader that is in no configuration here is not answered", "test_raft.py -k every_disk", [
@@ -79,42 +95,14 @@ PLANTS = {
 }
 
 
-class Scratch:
-    """A build directory that is the given one but for its cell-raft."""
-
-    def __init__(self, build, place):
-        self.build, self.place = os.path.realpath(build), place
-        for name in os.listdir(self.build):
-            if name != "cell-raft":
-                os.symlink(os.path.join(self.build, name), os.path.join(place, name))
-        with open(os.path.join(self.build, "compile_commands.json"), encoding="utf-8") as commands:
-            self.commands = json.load(commands)
-
-    def run(self, command):
-        subprocess.run(command, cwd=self.build, check=True, capture_output=True)
-
-    def make(self, file, source):
-        """cell-raft with `source` in the place of raft/`file`."""
-        one = next(c for c in self.commands if c["file"].endswith(f"/raft/{file}") and "cell-raft.p" in c["output"]
-                   or c["file"].endswith(f"/raft/{file}") and "raft_core" in c["output"])
-        planted = os.path.join(self.place, "planted.o")
-        words = [source if w == one["file"] else planted if w == one["output"] else w for w in shlex.split(one["command"])]
-        self.run([w for w in words if w != "-Werror"] + ["-w"])
-        link = subprocess.run(["ninja", "-t", "commands", "cell-raft"], cwd=self.build, check=True, capture_output=True, text=True)
-        words = shlex.split(link.stdout.strip().splitlines()[-1])
-        out = words.index("-o") + 1
-        words[out] = os.path.join(self.place, "cell-raft")
-        if one["output"] in words:
-            words[words.index(one["output"])] = planted
-        else:
-            words.insert(out + 1, planted) # before the library that has it, too
-        self.run(words)
+def path_of(file):
+    return file if "/" in file else f"raft/{file}"
 
 
 def plant(name):
     """The bug's source; None: its place is gone."""
     file, _, _, changes = PLANTS[name]
-    with open(os.path.join(ROOT, "raft", file), encoding="utf-8") as source:
+    with open(os.path.join(ROOT, path_of(file)), encoding="utf-8") as source:
         text = source.read()
     for old, new in changes:
         if text.count(old) != 1:
@@ -133,7 +121,7 @@ def try_one(name, build, seconds):
         source = os.path.join(place, "planted.c")
         with open(source, "w", encoding="utf-8") as out:
             out.write(text)
-        Scratch(build, place).make(file, source)
+        Variant(build, place).make(path_of(file), source)
         words = shlex.split(tests)
         words[0] = os.path.join(ROOT, "tests/system", words[0])
         ran = subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *words], capture_output=True,

@@ -2,7 +2,7 @@
 import os
 import time
 
-from support import nodosums, pb, sp
+from support import names, nodosums, pb, sp
 
 SLACK = float(os.environ.get("CELL_TEST_SLACK", "2")) # seconds of a loaded machine
 MAY_CALL = ["nodosum.Members", "nodosum.Watch"]
@@ -213,6 +213,21 @@ def cells_are_found_by_name(five):
     for cells, valid in (([("a b", 1)], 1000), ([("x" * 65, 1)], 1000), ([("x", 1)], 499), ([("x", 1)], 60001), ([(f"c{i}", 1) for i in range(33)], 1000),
                          ([("x@node-2", 1)], 1000), ([("x.1", 1)], 1000)):
         assert offer(one, cells, valid).status != sp.OK, (cells, valid)
+
+
+def test_the_way_in_may_be_a_name(make_cluster, build, short_dir):
+    """NOD-6's way of finding somebody, for lookups: a service of DNS, or a host's name, and a server that comes late."""
+    os.chmod(short_dir, 0o755)
+    keys = [nodosums.make_keys(build, short_dir, f"node-{i + 1}") for i in range(3)]
+    ways = [{}, {"dns": "_cell-dht._udp.test.example"}, {"bootstrap": ["one.test.example"]}]
+    made = make_cluster(3, lambda i: [entry(keys[i], members=False, **ways[i], **({"dns_servers": ["10.77.0.1"]} if i > 0 else {}))])
+    made.up()
+    assert stats(made[1])[0] == 0
+    names.serve(made[0], {("_cell-dht._udp.test.example", names.SRV): [[10, 0, 7403, "one.test.example"]],
+                          ("one.test.example", names.A): ["10.77.0.1"]})
+    made.wait_each([made[1], made[2]], lambda n: stats(n)[0] >= 1, True, 30, "they find the one that is named")
+    held = put(made[1], "by name")
+    made[2].wait_until(lambda: seek(made[2], held["key"]) == b"by name", 10, "and through it each other")
 
 
 def test_a_restart_keeps(make_cluster, build, short_dir):

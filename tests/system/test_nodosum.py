@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from support import nodosums, pb, sp, wait
+from support import names, nodosums, pb, sp, wait
 
 SLACK = float(os.environ.get("CELL_TEST_SLACK", "2")) # seconds more than on a machine of our own
 PARTITION = float(os.environ.get("CELL_TEST_PARTITION", "6")) # seconds; 60 by hand
@@ -430,18 +430,7 @@ STRANGER = textwrap.dedent("""
     """)
 
 
-# Seeds by DNS: a server of ours, so that what it says and when is ours too.
-
-def resolver(node, records, *options):
-    """Start a DNS server on `node` that knows `records` ({(name, type): [data]}); `options` as dnsd.py has them."""
-    path = os.path.join(node.directory, "records.json")
-    with open(path, "w", encoding="utf-8") as f:
-        json.dump([[name, kind, data] for (name, kind), data in records.items()], f)
-    server = node.program(sys.executable, "-u", os.path.join(os.path.dirname(nodosums.__file__), "dnsd.py"), path,
-                          *options, stdout=subprocess.PIPE)
-    assert server.stdout.readline() == b"ready\n"
-    return server
-
+# Seeds by DNS.
 
 @pytest.mark.parametrize("options", [(), ("--cut",), ("--deaf-first",)])
 def test_seeds_are_found_by_dns(make_cluster, build, short_dir, options):
@@ -450,9 +439,8 @@ def test_seeds_are_found_by_dns(make_cluster, build, short_dir, options):
     os.chmod(short_dir, 0o755)
     cluster = make_cluster(3, lambda i: nodosums.manifest(
         build, short_dir, f"node-{i + 1}", dns="_cell._udp.test.example", dns_servers=["10.77.0.1"]))
-    resolver(cluster[0], {("_cell._udp.test.example", 33): [[10, 0, 7402, "one.test.example"],
-                                                           [20, 0, 7402, "two.test.example"]],
-                          ("one.test.example", 1): ["10.77.0.1"], ("two.test.example", 1): ["10.77.0.2"]}, *options)
+    names.serve(cluster[0], {("_cell._udp.test.example", names.SRV): [[10, 0, 7402, "one.test.example"], [20, 0, 7402, "two.test.example"]],
+                             ("one.test.example", names.A): ["10.77.0.1"], ("two.test.example", names.A): ["10.77.0.2"]}, *options)
     cluster.up()
     nodosums.agree(cluster, list(cluster), 8 + SLACK, "DNS says where the others are")
     seeds = cluster[2].cli("topology", json=True)["seeds"]
@@ -465,7 +453,7 @@ def test_a_seed_may_be_a_name(make_cluster, build, short_dir):
         build, short_dir, f"node-{i + 1}", ["one.test.example:7402"], dns_servers=["10.77.0.1"]))
     cluster.up()
     assert "not resolved" in cluster[1].cli("topology")
-    resolver(cluster[0], {("one.test.example", 1): ["10.77.0.1"]})
+    names.serve(cluster[0], {("one.test.example", names.A): ["10.77.0.1"]})
     nodosums.agree(cluster, list(cluster), 30, "the server came late, and is asked again")
     assert [(s["source"], s["text"]) for s in cluster[1].cli("topology", json=True)["seeds"]] == \
         [("dns", "one.test.example:7402")]

@@ -1,6 +1,7 @@
 """The overlay under a supervisor: two nodes on a network of their own, each with an interface and a socket that its
 supervisor made, and a cell that has no privilege at any time."""
 import json
+import os
 import sys
 
 import pytest
@@ -129,6 +130,39 @@ def test_down_up_and_a_nucleus_that_dies(pair):
     assert ask(ours, inner(1)) == 5 and ours.pid("datapath") == before["cells"][0]["pid"]
     restart(ours)
     assert ask(ours, inner(1), count=3) == 3
+
+
+@pytest.mark.needs_tool("wg")
+def test_wg_shows_and_sets_a_cell_that_is_kept(make_cluster):
+    """Debian's `wg` by a socket that the supervisor made: what it sets outlives the cell's process, and when the cell is
+    down it is refused at once, and nothing is left of the socket."""
+    name = f"cell{os.getpid() % 10000}"
+    path = f"/var/run/wireguard/{name}.sock"
+    one = entry(0)
+    one["sandbox"]["tun"][0]["interface"] = name
+    one["sandbox"]["listen"].append({"name": "control", "at": f"unix://{path}"})
+    cluster = make_cluster(1, [one])
+    cluster.up()
+    node = cluster[0]
+    peer = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
+
+    def wg(*words):
+        return node.execute(["/usr/bin/wg", *words], timeout=20)
+
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    assert wg("show", name, "public-key").out.strip() == overlay(node, "status")["public_key"]
+    assert wg("set", name, "peer", peer, "allowed-ips", "10.9.0.7/32", "endpoint", "192.0.2.1:7").status == 0
+    assert [p["public_key"] for p in overlay(node, "peers")["peers"]] == [peer]
+    restart(node)
+    assert wg("show", name, "allowed-ips").out.split() == [peer, "10.9.0.7/32"]
+    overlay(node, "down")
+    node.wait_until(lambda: not os.path.exists(path), 10, "the socket is gone")
+    assert wg("show", name).status != 0
+    overlay(node, "up")
+    node.wait_state("datapath", "ready", 20)
+    assert wg("show", name, "endpoints").out.split() == [peer, "192.0.2.1:7"]
+    node.down()
+    assert not os.path.exists(path)
 
 
 def test_peers_of_the_manifest_have_the_last_word(make_cluster):

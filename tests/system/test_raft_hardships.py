@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 
-from raft_plants import Scratch, ROOT
-from support import node as node_module, procs
+from support import history, node as node_module, procs
+from support.variant import ROOT, Variant
 from test_raft import Writer, check, leader, manifest, put, role, status, three, wait_level
+from test_raft_linear import Tellers
 
 ROUNDS = int(os.environ.get("CELL_TEST_ROUNDS", "5"))
 SECONDS = float(os.environ.get("CELL_TEST_SECONDS", "5"))
@@ -68,6 +69,37 @@ def test_starved_of_processors_it_stays_as_it_is(make_node):
     check(node, writer)
 
 
+def test_wall_clocks_that_jump_move_nothing(build, tmp_path, short_dir):
+    """Scenario 60: those of all members and of the supervisor are set five times a second, to hours ago and hours ahead, each
+    by itself. No election, and leases, sessions and watches are as if nobody had; the log tells times as they are said."""
+    place = tmp_path / "build"
+    place.mkdir()
+    variant = Variant(build.directory, str(place))
+    for program in ("cell-raft", "cell-nucleus"):
+        variant.add("tests/support/wall.c", program)
+    node = node_module.Node(type(build)(str(place)), manifest(), "node-1", None)
+    try:
+        node.up()
+        node.wait_until(lambda: leader(node) is not None, 20, "somebody leads")
+        before = elections(node)
+        sockets = [node.socket_path("raft", i) for i in range(3)]
+        path = os.path.join(short_dir, "history.jsonl")
+        tellers = Tellers(sockets, "h/", time.monotonic() + SECONDS / 2)
+        outcomes = history.record(sockets, path, SECONDS / 2, seed=1, prefix="h/")
+        faults = tellers.end(history.puts_of(path))
+        verdict, said = history.judge(build, path)
+        assert verdict == 0 and not faults, "\n".join([said, *faults[:20]])
+        assert outcomes["ok"] > 5 * SECONDS and elections(node) == before, outcomes
+        hours = {line.split()[0][:13] for line in node.log("raft").splitlines() if "RAFT-" in line}
+        assert len(hours) > 1, f"their wall clocks jumped: {hours}"
+        for i in range(3):
+            node.kill("raft", i) # whoever starts is told a time of its own
+        put(node, b"after", b"v")
+        wait_level(node)
+    finally:
+        node.close()
+
+
 def other_version():
     with open(os.path.join(ROOT, "raft", "packet.c"), encoding="utf-8") as source:
         text = source.read()
@@ -82,11 +114,11 @@ def test_a_member_of_the_next_version_is_not_heard(build, tmp_path):
     place.mkdir()
     source = tmp_path / "packet.c"
     source.write_text(other_version())
-    scratch = Scratch(build.directory, str(place))
-    shutil.copy(build.binary("cell-raft"), place / "cell-raft")
+    variant = Variant(build.directory, str(place))
+    shutil.copy(build.binary("cell-raft"), variant.own("cell-raft"))
     node = node_module.Node(type(build)(str(place)), manifest(), "node-1", None)
     try:
-        go_through_versions(node, scratch, source, build)
+        go_through_versions(node, variant, source, build)
     finally:
         node.close()
 
@@ -96,7 +128,7 @@ def refused(node, member):
     return next(m["value"] for m in told if m["name"] == "cell_raft_refused_total")
 
 
-def go_through_versions(node, scratch, source, build):
+def go_through_versions(node, variant, source, build):
     node.up()
     node.wait_until(lambda: leader(node) is not None, 20, "somebody leads")
     put(node, b"before", b"v")
@@ -104,11 +136,10 @@ def go_through_versions(node, scratch, source, build):
     same = [i for i in range(3) if i != odd]
 
     def run(with_program):
-        os.unlink(os.path.join(scratch.place, "cell-raft"))
         with_program()
         old = node.kill("raft", odd)
         node.wait_until(lambda: node.pid("raft", odd) not in (0, old) and status(node, odd), 30, "it is restarted")
-    run(lambda: scratch.make("packet.c", str(source)))
+    run(lambda: variant.make("raft/packet.c", str(source)))
     line = node.wait_log("RAFT-PACKET-VERSION ", 20)
     assert "effect=\"neither hears the other\"" in line and re.search(r"version=[12] ours=[12]", line), line
     term = status(node, same[0])[5]
@@ -117,6 +148,6 @@ def go_through_versions(node, scratch, source, build):
     assert status(node, same[0])[5] == term and role(node, odd) != "leader", "no election by it"
     for member in range(3):
         node.wait_until(lambda k=member: refused(node, k) > 0, 20, f"raft.{member} counts what it refuses, raft.{odd} is the odd one")
-    run(lambda: shutil.copy(build.binary("cell-raft"), os.path.join(scratch.place, "cell-raft")))
+    run(lambda: shutil.copy(build.binary("cell-raft"), variant.own("cell-raft")))
     put(node, b"after", b"v")
     wait_level(node)

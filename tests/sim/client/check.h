@@ -14,6 +14,7 @@ void check_budget_retry(struct world *w, int request);
 void check_budget_end(struct world *w, int request, const struct client_effect *fx,
                       uint32_t after_ms);
 void check_budget_sent(struct world *w);
+void check_budget_unread(struct world *w);
 void check_budget_all(struct world *w);
 void check_breaker_given(struct world *w, int request, int server);
 void check_breaker_failed(struct world *w, int request, int server);

@@ -1,6 +1,7 @@
 /* Claims about breakers: five failures in a row shut a server off, one request at a time tries it
  * after a while, another one when that has told nothing for long, and none is refused without that. Counts
- * failures of its own. */
+ * failures of its own. Whoever sets the pace himself is given to the only server there is, shut or not, and is no
+ * probe. */
 #include <inttypes.h>
 
 #include "tests/sim/client/check.h"
@@ -29,11 +30,26 @@ static bool is_tried(const struct world *w, const struct server *v)
     return v->probe != WORLD_NOBODY && w->now_ms < v->probe_ms + PROBE_MS;
 }
 
+static int told(const struct world *w)
+{
+    int count = 0;
+
+    for (int s = 0; s < w->servers; s++) {
+        count += w->server[s].is_told;
+    }
+    return count;
+}
+
 void check_breaker_given(struct world *w, int request, int server)
 {
     struct server *v = &w->server[server];
+    bool is_steady = w->request[request].ask.is_steady;
 
     if (!v->is_shut) {
+        return;
+    }
+    if (is_steady && v->is_told && told(w) == 1) {
+        w->pressed++;
         return;
     }
     if (is_tried(w, v)) {
@@ -48,6 +64,9 @@ void check_breaker_given(struct world *w, int request, int server)
     if (!may_early && w->now_ms < v->shut_ms + least_ms) {
         world_fail(w, "server %d is tried %" PRIu64 " ms after it was shut for the %u. time", server,
                    w->now_ms - v->shut_ms, v->shuts);
+    }
+    if (is_steady) {
+        return; /* others may try it too */
     }
     w->request[request].is_probe = true;
     v->probes++;
@@ -112,6 +131,10 @@ static bool is_closed(const struct world *w, const struct server *v)
 void check_breaker_refused(struct world *w, int request)
 {
     const struct request *r = &w->request[request];
+    if (r->ask.is_steady && told(w) == 1 && (r->tries == 0 || r->is_waiting)) {
+        world_fail(w, "request %d sets its own pace and was not given to the only server", request);
+        return;
+    }
     bool is_any = r->failed_by != WORLD_NOBODY && is_closed(w, &w->server[r->failed_by]);
     bool is_all = true;
 

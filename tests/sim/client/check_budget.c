@@ -39,6 +39,12 @@ void check_budget_sent(struct world *w)
     w->outage_sends += w->in_outage;
 }
 
+/* A batch that was refused unread costs the server nothing, and no retry: it is no load that retries make. */
+void check_budget_unread(struct world *w)
+{
+    w->outage_sends -= w->in_outage && w->outage_sends > 0;
+}
+
 /* It failed: nothing that could still be done was left undone. */
 void check_budget_end(struct world *w, int request, const struct client_effect *fx,
                       uint32_t after_ms)

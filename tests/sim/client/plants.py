@@ -95,6 +95,13 @@ PLANTS = {
     "same-again": ("balance.c", "a retry goes where it failed", [
         ("e == avoid || e->line", "e->line"), ("const struct balance_endpoint *e, const struct balance_endpoint *avoid,\n                         uint64_t now_ms)\n{",
          "const struct balance_endpoint *e, const struct balance_endpoint *avoid,\n                         uint64_t now_ms)\n{\n    (void)avoid;")]),
+    "steady-refused": ("client.c", "whoever sets his own pace is told that it was not tried", [
+        ("    if (to == NULL && ask->is_steady && t->list.count == 1) {", "    if (false) {")]),
+    "steady-anywhere": ("client.c", "of several that fail, whoever sets his own pace is given to one", [
+        ("    if (to == NULL && ask->is_steady && t->list.count == 1) {", "    if (to == NULL && ask->is_steady) {")]),
+    "steady-probes": ("client.c", "whoever sets his own pace takes the place of the one that tries", [
+        ("    ask->probe = ask->is_steady ? 0 : breaker_enter(&to->breaker, now_ms);",
+         "    ask->probe = !breaker_admits(&to->breaker, now_ms) ? 0 : breaker_enter(&to->breaker, now_ms);")]),
     "hint-ever": ("client.c", "hints are followed for ever", [
         ("        ask->has_followed = true;", "        ask->has_followed = ev->now_ms == 0;")]),
     "hint-blind": ("client.c", "a hint leads past the breaker", [

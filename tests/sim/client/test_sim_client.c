@@ -13,6 +13,7 @@ enum {
 
 struct totals {
     uint64_t worlds, asks, sends, retries, follows, moves, shuts, probes, faults, once_faults, parked;
+    uint64_t steady, pressed;
     uint64_t calm_asks, outages, done;
     uint64_t ended[ERR_COUNT];
     double worst;
@@ -31,6 +32,8 @@ static void add(struct totals *t, const struct world *w)
     t->faults += w->faults;
     t->once_faults += w->once_faults;
     t->parked += w->parked;
+    t->steady += w->steady;
+    t->pressed += w->pressed;
     t->calm_asks += w->calm_asks;
     t->outages += w->worst > 0;
     t->done += w->done;
@@ -46,7 +49,7 @@ static int check_coverage(const struct totals *t)
     static const enum err ends[] = {ERR_OK, ERR_LIMIT, ERR_NOT_LEADER, ERR_TIMEOUT, ERR_CANCELLED,
                                     ERR_INVALID, ERR_UNAVAILABLE, ERR_PEER_DEAD};
     int failed = t->retries == 0 || t->follows == 0 || t->moves == 0 || t->shuts == 0 ||
-                 t->probes == 0 || t->parked == 0 || t->calm_asks == 0 || t->outages == 0;
+                 t->probes == 0 || t->parked == 0 || t->calm_asks == 0 || t->outages == 0 || t->pressed == 0;
 
     for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
         if (t->ended[ends[i]] == 0) {
@@ -67,9 +70,10 @@ static void print(const struct totals *t, uint64_t from)
     printf("%" PRIu64 " worlds from seed %" PRIu64 ": %" PRIu64 " requests, %" PRIu64 " sends, %" PRIu64
            " carried out, %" PRIu64 " retries, %" PRIu64 " moves, %" PRIu64 " hints followed, %" PRIu64
            " breakers opened, %" PRIu64 " probes, %" PRIu64 " faults (%" PRIu64
-           " in requests that may not be done twice)\n",
+           " in requests that may not be done twice); %" PRIu64 " at their own pace, %" PRIu64
+           " of these at a server that was shut\n",
            t->worlds, from, t->asks, t->sends, t->done, t->retries, t->moves, t->follows, t->shuts,
-           t->probes, t->faults, t->once_faults);
+           t->probes, t->faults, t->once_faults, t->steady, t->pressed);
     printf("%" PRIu64 " outages: at worst %.3f times the load offered\n", t->outages, t->worst);
     for (int e = 0; e < ERR_COUNT; e++) {
         if (t->ended[e] > 0) {

@@ -138,6 +138,7 @@ static void reply(struct world *w, const struct happening *h)
     }
     if (h->is_unread) {
         r->sends--;
+        check_budget_unread(w);
         world_shell_step(w, h->index, CLIENT_EV_UNSENT, ERR_OK, 0, WORLD_NOBODY);
     } else if (h->is_part) {
         check_breaker_answered(w, h->index, server);

@@ -133,6 +133,7 @@ struct world {
     struct happening *heap;
     uint32_t heap_count, heap_room;
     /* coverage */
+    uint64_t steady, pressed; /* who set their own pace; given to a server that is shut */
     uint64_t faults, once_faults, sends, retries, follows, moves, shuts, probes, parked;
     uint64_t ended[ERR_COUNT], done;
     uint64_t outage_asks, outage_sends, outage_offered;

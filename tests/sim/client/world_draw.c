@@ -91,6 +91,8 @@ void world_draw_ask(struct world *w, struct request *r)
     r->ask.deadline_ms = w->now_ms + deadline_ms;
     r->ask.is_idempotent = world_chance(w, 2);
     r->ask.is_hasty = world_chance(w, 8);
+    r->ask.is_steady = !w->is_even && world_chance(w, 6);
+    w->steady += r->ask.is_steady;
     r->ask.way = w->way;
     r->parts = world_chance(w, 10) ? (uint32_t)world_draw(w, 4) : 0;
     w->outage_asks += w->in_outage;

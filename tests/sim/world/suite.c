@@ -182,7 +182,7 @@ static int parse(struct options *o, int argc, char **argv)
 
 int suite_main(const struct suite *s, int argc, char **argv)
 {
-    struct options o = {.from = 1, .worlds = s->worlds, .is_whole = true};
+    struct options o = {.from = s->from == 0 ? 1 : s->from, .worlds = s->worlds, .is_whole = true};
 
     for (int i = 1; i < argc;) {
         int taken = parse(&o, argc - i, argv + i);

@@ -21,7 +21,7 @@ struct suite {
     const char *name;
     const struct world_tenant *const *tenant;
     uint32_t tenants;
-    uint64_t worlds;                  /* without --worlds */
+    uint64_t worlds, from;            /* without --worlds, --from; from 0: the first seed is 1 */
     const struct suite_floor *floor;  /* asked for when at least `worlds` run, with everything on */
     size_t floors;
     /* More to count: after each world, and at the end of all; the latter returns whether it is content. */

@@ -45,6 +45,7 @@ struct shape {
 };
 
 static struct datapath_shield *shield;
+static struct datapath_shield_maps maps;
 static struct datapath_cookie_peer peer;
 static struct datapath_cookie_gate gate;
 static uint8_t frame[ROOM];
@@ -170,9 +171,9 @@ static int judged(enum datapath_shield_hook hook, const struct __sk_buff *contex
     uint64_t before[DATAPATH_SHIELD_VERDICTS], after[DATAPATH_SHIELD_VERDICTS], moved = 0;
     int verdict = DATAPATH_SHIELD_VERDICTS;
 
-    datapath_shield_count(shield, before);
+    datapath_shield_maps_count(&maps, before);
     uint32_t said = run(hook, context);
-    datapath_shield_count(shield, after);
+    datapath_shield_maps_count(&maps, after);
     for (int v = 0; v < DATAPATH_SHIELD_VERDICTS; v++) {
         moved += after[v] - before[v];
         verdict = after[v] != before[v] ? v : verdict;
@@ -186,10 +187,10 @@ static int judged(enum datapath_shield_hook hook, const struct __sk_buff *contex
 
 static int both(enum datapath_shield_mode mode)
 {
-    datapath_shield_set(shield, mode, DATAPATH_SHIELD_TC);
+    datapath_shield_maps_set(&maps, mode, DATAPATH_SHIELD_TC);
     int tc = judged(DATAPATH_SHIELD_TC, NULL);
     CHECK(judged(DATAPATH_SHIELD_XDP, NULL) == DATAPATH_SHIELD_VERDICTS, "who does not judge counts nothing");
-    datapath_shield_set(shield, mode, DATAPATH_SHIELD_XDP);
+    datapath_shield_maps_set(&maps, mode, DATAPATH_SHIELD_XDP);
     int xdp = judged(DATAPATH_SHIELD_XDP, NULL);
     CHECK(judged(DATAPATH_SHIELD_TC, NULL) == DATAPATH_SHIELD_VERDICTS, "who does not judge counts nothing");
     CHECK(tc == xdp, "tc says %d, XDP %d", tc, xdp);
@@ -199,7 +200,7 @@ static int both(enum datapath_shield_mode mode)
 /* The same outside of the kernel, without handshakes' MACs and budgets. */
 static int modelled(void)
 {
-    struct datapath_shield_config c = {.port = PORT, .own_count = 2};
+    struct datapath_shield_place c = {.port = PORT, .own_count = 2};
     struct shield_parse_packet p = {0};
 
     memcpy(c.own[0], (uint8_t[16]){[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 1}, 16);
@@ -316,7 +317,7 @@ static void heads_and_tails_are_judged_alike(void)
 {
     size_t tried = 0, dropped = 0;
 
-    datapath_shield_set(shield, DATAPATH_SHIELD_FILTER, DATAPATH_SHIELD_XDP);
+    datapath_shield_maps_set(&maps, DATAPATH_SHIELD_FILTER, DATAPATH_SHIELD_XDP);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         build(&rows[i].s);
         size_t whole = frame_size, heads = whole < 120 ? whole : 120;
@@ -344,7 +345,7 @@ static void who_does_not_know_the_key_is_dropped(void)
     build(&s);
     CHECK(both(DATAPATH_SHIELD_GUARD) == DATAPATH_SHIELD_INITIATION, "whole");
     size_t message = frame_size - 148;
-    datapath_shield_set(shield, DATAPATH_SHIELD_GUARD, DATAPATH_SHIELD_TC);
+    datapath_shield_maps_set(&maps, DATAPATH_SHIELD_GUARD, DATAPATH_SHIELD_TC);
     for (size_t at = 4; at < 132; at++) {
         frame[message + at] ^= (uint8_t)(1u << at % 8);
         CHECK(judged(DATAPATH_SHIELD_TC, NULL) == DATAPATH_SHIELD_MAC1, "byte %zu", at);
@@ -384,7 +385,7 @@ static void an_address_has_a_budget(void)
 {
     struct shape a = {INITIATION, .from = 30}, b = {INITIATION, .from = 31}, c = {INITIATION, .is_v6 = true, .from = 32};
 
-    datapath_shield_set(shield, DATAPATH_SHIELD_GUARD, DATAPATH_SHIELD_TC);
+    datapath_shield_maps_set(&maps, DATAPATH_SHIELD_GUARD, DATAPATH_SHIELD_TC);
     CHECK(is_burst(passed(&a, 40)), "a burst");
     CHECK(is_burst(passed(&b, 40)), "somebody else has his own");
     CHECK(is_burst(passed(&c, 40)), "a network of IPv6 has one");
@@ -401,14 +402,14 @@ static void a_cookie_has_a_budget_of_its_own(void)
     struct shape s = {INITIATION, .from = 40};
     uint8_t reply[DATAPATH_MESSAGE_COOKIE];
 
-    datapath_shield_set(shield, DATAPATH_SHIELD_GUARD, DATAPATH_SHIELD_TC);
+    datapath_shield_maps_set(&maps, DATAPATH_SHIELD_GUARD, DATAPATH_SHIELD_TC);
     CHECK(is_burst(passed(&s, 40)), "without one: a burst");
     datapath_cookie_open(&gate, public, secrets[0], 1000);
     datapath_cookie_reply(&gate, &from, frame + frame_size - 148, 148, nonce, reply);
     REQUIRE(datapath_cookie_take(&peer, reply, 1000) == ERR_OK, "the cookie is taken");
-    datapath_shield_cookies(shield, secrets, 0);
+    datapath_shield_maps_cookies(&maps, secrets, 0);
     CHECK(passed(&s, 1) == 0, "a cookie of nobody's is none");
-    datapath_shield_cookies(shield, secrets, 1);
+    datapath_shield_maps_cookies(&maps, secrets, 1);
     CHECK(is_burst(passed(&s, 40)), "with one: a burst of its own");
     s.from = 41;
     build(&s);
@@ -422,7 +423,7 @@ static void a_cookie_has_a_budget_of_its_own(void)
     datapath_cookie_reply(&gate, &from, frame + frame_size - 148, 148, nonce, reply);
     datapath_cookie_stamp(&peer, frame + frame_size - 148, 148, 1000);
     REQUIRE(datapath_cookie_take(&peer, reply, 1000) == ERR_OK, "the cookie is taken");
-    datapath_shield_cookies(shield, (const uint8_t[2][32]){{8}, {9}}, 2);
+    datapath_shield_maps_cookies(&maps, (const uint8_t[2][32]){{8}, {9}}, 2);
     CHECK(is_burst(passed(&s, 40)), "a cookie of the secret before");
     peer.has_cookie = false;
 }
@@ -432,7 +433,7 @@ static void many_datagrams_in_one_buffer(void)
     struct __sk_buff three = {.gso_segs = 3, .gso_size = 64};
     struct shape s = {.type = 4, .id = DEAD, .size = 192};
 
-    datapath_shield_set(shield, DATAPATH_SHIELD_FILTER, DATAPATH_SHIELD_TC);
+    datapath_shield_maps_set(&maps, DATAPATH_SHIELD_FILTER, DATAPATH_SHIELD_TC);
     build(&s);
     CHECK(judged(DATAPATH_SHIELD_TC, &three) == DATAPATH_SHIELD_INDEX, "all of them rubbish");
     memcpy(frame + frame_size - 64, (uint32_t[]){4, ALIVE}, 8);
@@ -456,16 +457,16 @@ static void ids_come_and_go(void)
 
     build(&s);
     CHECK(both(DATAPATH_SHIELD_FILTER) == DATAPATH_SHIELD_INDEX, "not there yet");
-    datapath_live_add(datapath_shield_live(shield), DEAD);
+    datapath_live_add(&maps.ids, DEAD);
     CHECK(both(DATAPATH_SHIELD_FILTER) == DATAPATH_SHIELD_DATA, "there");
-    datapath_live_drop(datapath_shield_live(shield), DEAD);
+    datapath_live_drop(&maps.ids, DEAD);
     CHECK(both(DATAPATH_SHIELD_FILTER) == DATAPATH_SHIELD_INDEX, "gone");
     for (uint32_t i = 0; i < DATAPATH_SHIELD_WAYS + 1; i++) { /* ALIVE is in the same set */
-        datapath_live_add(datapath_shield_live(shield), near + (i << 24));
+        datapath_live_add(&maps.ids, near + (i << 24));
     }
     CHECK(both(DATAPATH_SHIELD_FILTER) == DATAPATH_SHIELD_DATA, "a set that is full is open");
     for (uint32_t i = 0; i < DATAPATH_SHIELD_WAYS + 1; i++) {
-        datapath_live_drop(datapath_shield_live(shield), near + (i << 24));
+        datapath_live_drop(&maps.ids, near + (i << 24));
     }
     CHECK(both(DATAPATH_SHIELD_FILTER) == DATAPATH_SHIELD_INDEX, "and closed again");
 }
@@ -481,6 +482,39 @@ static void verifiers_have_little_to_do(void)
     }
 }
 
+/* Last: they stay changed. */
+static void addresses_change(void)
+{
+    char why[DATAPATH_SHIELD_WHY];
+    const uint8_t other[1][16] = {{[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 77}};
+
+    datapath_shield_maps_set(&maps, DATAPATH_SHIELD_FILTER, DATAPATH_SHIELD_TC);
+    build(&(struct shape){.type = 4, .id = DEAD, .size = 64});
+    CHECK(judged(DATAPATH_SHIELD_TC, NULL) == DATAPATH_SHIELD_INDEX, "at an address of ours");
+    CHECK(datapath_shield_own(shield, 1, other, why) == ERR_OK, "%s", why);
+    CHECK(judged(DATAPATH_SHIELD_TC, NULL) == DATAPATH_SHIELD_FOREIGN, "which is not any more");
+    build(&(struct shape){.type = 4, .id = DEAD, .size = 64, .to = 77});
+    CHECK(judged(DATAPATH_SHIELD_TC, NULL) == DATAPATH_SHIELD_INDEX, "but this one is");
+    CHECK(datapath_shield_own(shield, DATAPATH_SHIELD_OWN_MAX + 1, other, why) == ERR_INVALID, "one too many");
+    CHECK(judged(DATAPATH_SHIELD_TC, NULL) == DATAPATH_SHIELD_INDEX, "and nothing changed");
+}
+
+/* The very last: what is closed is wiped, and it is one memory. */
+static void maps_are_checked(void)
+{
+    struct datapath_shield_maps none;
+    int fd[DATAPATH_SHIELD_MAPS];
+    const uint8_t key[32] = {0};
+    uint32_t processors = datapath_shield_descriptors(shield, fd);
+
+    CHECK(datapath_shield_maps_open(&none, fd, 0, processors, key, key) == ERR_INVALID, "no sets");
+    CHECK(datapath_shield_maps_open(&none, fd, 3, processors, key, key) == ERR_INVALID, "no power of two");
+    CHECK(datapath_shield_maps_open(&none, fd, 64, 0, key, key) == ERR_INVALID, "no processors");
+    CHECK(datapath_shield_maps_open(&none, fd, 64, DATAPATH_SHIELD_PROCESSORS_MAX + 1, key, key) == ERR_INVALID, "too many");
+    CHECK(datapath_shield_maps_open(&none, fd, 1 << 20, processors, key, key) != ERR_OK, "more than the map has");
+    datapath_shield_maps_close(&none);
+}
+
 static void a_setup_is_checked(void)
 {
     struct datapath_shield_setup none = {.peers = 16}, many = {.peers = 16, .port = 1, .own_count = DATAPATH_SHIELD_OWN_MAX + 1};
@@ -494,11 +528,11 @@ static void a_setup_is_checked(void)
 int main(void)
 {
     static const uint8_t public[32] = {1};
-    struct datapath_shield_setup setup = {.peers = 64, .port = PORT, .source_key = {5}, .own_count = 2};
+    struct datapath_shield_setup setup = {.peers = 64, .port = PORT, .own_count = 2};
     char why[DATAPATH_SHIELD_WHY];
+    int fd[DATAPATH_SHIELD_MAPS];
 
     datapath_cookie_keys(public, &peer.keys);
-    memcpy(setup.mac1_key, peer.keys.mac1, sizeof setup.mac1_key);
     memcpy(setup.own[0], (uint8_t[16]){[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 1}, 16);
     memcpy(setup.own[1], (uint8_t[16]){0xfd, 0, 7, [15] = 1}, 16);
     enum err e = datapath_shield_open(&setup, &shield, why);
@@ -507,7 +541,10 @@ int main(void)
         return CHECK_SKIPPED;
     }
     REQUIRE(e == ERR_OK, "%s", why);
-    datapath_live_add(datapath_shield_live(shield), ALIVE);
+    uint32_t processors = datapath_shield_descriptors(shield, fd);
+    REQUIRE(datapath_shield_maps_open(&maps, fd, datapath_live_sets(64), processors, peer.keys.mac1,
+                                      (const uint8_t[16]){5}) == ERR_OK, "its maps");
+    datapath_live_add(&maps.ids, ALIVE);
     a_setup_is_checked();
     verifiers_have_little_to_do();
     frames_are_judged();
@@ -517,6 +554,9 @@ int main(void)
     a_cookie_has_a_budget_of_its_own();
     many_datagrams_in_one_buffer();
     ids_come_and_go();
+    addresses_change();
+    maps_are_checked();
+    datapath_shield_maps_close(&maps);
     datapath_shield_close(shield);
     return CHECK_RESULT();
 }

@@ -21,15 +21,20 @@ enum { PORT = 51820, OTHER_PORT = 51821, ALIVE = 0x11223344, DEAD = 0x55667788, 
 static int in, ours, others;        /* frames go in here and come out there */
 static uint8_t mac[6];              /* of the end that they come to         */
 static char why[DATAPATH_SHIELD_WHY];
+static struct datapath_shield_maps first_maps, second_maps;
 
-static struct datapath_shield *make(enum err *ret)
+static struct datapath_shield *make(struct datapath_shield_maps *maps, enum err *ret)
 {
-    struct datapath_shield_setup setup = {.peers = 16, .port = PORT, .source_key = {5}, .mac1_key = {3}};
+    struct datapath_shield_setup setup = {.peers = 16, .port = PORT};
     struct datapath_shield *s = NULL;
+    int fd[DATAPATH_SHIELD_MAPS];
 
     *ret = datapath_shield_open(&setup, &s, why);
     if (*ret == ERR_OK) {
-        datapath_live_add(datapath_shield_live(s), ALIVE);
+        uint32_t processors = datapath_shield_descriptors(s, fd);
+        REQUIRE(datapath_shield_maps_open(maps, fd, datapath_live_sets(16), processors, (const uint8_t[32]){3},
+                                          (const uint8_t[16]){5}) == ERR_OK, "its maps");
+        datapath_live_add(&maps->ids, ALIVE);
     }
     return s;
 }
@@ -124,17 +129,17 @@ static void each_hook_drops(struct datapath_shield *s, uint32_t out)
     CHECK(rubbish_received() == FRAMES, "without a shield all comes through");
     CHECK(datapath_shield_attach(s, DATAPATH_SHIELD_TC, out, why) == ERR_OK, "%s", why);
     CHECK(rubbish_received() == FRAMES, "it hangs, and judges nothing before it is told to");
-    datapath_shield_set(s, DATAPATH_SHIELD_FILTER, DATAPATH_SHIELD_TC);
+    datapath_shield_maps_set(&first_maps, DATAPATH_SHIELD_FILTER, DATAPATH_SHIELD_TC);
     CHECK(rubbish_received() == 0, "tcx judges");
     CHECK(datapath_shield_attach(s, DATAPATH_SHIELD_TC, out, why) == ERR_PRECONDITION, "once is enough");
     enum err e = datapath_shield_attach(s, DATAPATH_SHIELD_XDP, out, why);
     CHECK(e == ERR_OK, "%s", why);
-    datapath_shield_set(s, DATAPATH_SHIELD_FILTER, DATAPATH_SHIELD_XDP);
+    datapath_shield_maps_set(&first_maps, DATAPATH_SHIELD_FILTER, DATAPATH_SHIELD_XDP);
     CHECK(rubbish_received() == 0, "XDP judges");
-    datapath_shield_set(s, DATAPATH_SHIELD_FILTER, DATAPATH_SHIELD_TC);
+    datapath_shield_maps_set(&first_maps, DATAPATH_SHIELD_FILTER, DATAPATH_SHIELD_TC);
     datapath_shield_detach(s, DATAPATH_SHIELD_XDP);
     CHECK(rubbish_received() == 0, "tcx judges again");
-    datapath_shield_count(s, count);
+    datapath_shield_maps_count(&first_maps, count);
     CHECK(count[DATAPATH_SHIELD_INDEX] == 3 * FRAMES, "%d dropped", (int)count[DATAPATH_SHIELD_INDEX]);
     CHECK(count[DATAPATH_SHIELD_DATA] == 3, "%d let through", (int)count[DATAPATH_SHIELD_DATA]);
     CHECK(count[DATAPATH_SHIELD_FOREIGN] >= 3, "%d were not ours", (int)count[DATAPATH_SHIELD_FOREIGN]);
@@ -143,16 +148,18 @@ static void each_hook_drops(struct datapath_shield *s, uint32_t out)
 static void others_are_left_alone(struct datapath_shield *s, uint32_t out)
 {
     enum err e;
-    struct datapath_shield *second = make(&e);
+    struct datapath_shield *second = make(&second_maps, &e);
 
     REQUIRE(e == ERR_OK, "a second one");
     CHECK(datapath_shield_attach(s, DATAPATH_SHIELD_XDP, out, why) == ERR_OK, "%s", why);
     CHECK(datapath_shield_attach(second, DATAPATH_SHIELD_XDP, out, why) == ERR_EXISTS, "a place that is taken stays so");
     CHECK(datapath_shield_attach(second, DATAPATH_SHIELD_TC, out, why) == ERR_OK, "tcx has room for both: %s", why);
-    datapath_shield_set(second, DATAPATH_SHIELD_FILTER, DATAPATH_SHIELD_TC);
+    datapath_shield_maps_set(&second_maps, DATAPATH_SHIELD_FILTER, DATAPATH_SHIELD_TC);
+    datapath_shield_maps_close(&first_maps);
     datapath_shield_close(s);
     CHECK(rubbish_received() == 0, "the first goes, as it does when a cell is replaced: no packet slips through");
     CHECK(datapath_shield_attach(second, DATAPATH_SHIELD_XDP, out, why) == ERR_OK, "and its place is free: %s", why);
+    datapath_shield_maps_close(&second_maps);
     datapath_shield_close(second);
     CHECK(rubbish_received() == FRAMES, "all are gone, with all that they hung");
 }
@@ -178,7 +185,7 @@ static void nobody_may_not(void)
         if (setgid(65534) != 0 || setuid(65534) != 0) {
             _exit(2);
         }
-        (void)make(&e);
+        (void)make(&second_maps, &e);
         _exit(e == ERR_DENIED && strstr(why, "CAP_BPF") != NULL ? 0 : 1);
     }
     CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0, "denied, status %x", status);
@@ -187,7 +194,7 @@ static void nobody_may_not(void)
 int main(void)
 {
     enum err e;
-    struct datapath_shield *s = make(&e);
+    struct datapath_shield *s = make(&first_maps, &e);
 
     if (e == ERR_DENIED || e == ERR_UNSUPPORTED) {
         printf("skipped: %s\n", why);

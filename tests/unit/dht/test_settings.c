@@ -18,6 +18,10 @@ static void values_have_bounds(void)
         {"listen: 127.0.0.1:1\n", NULL}, {"listen: \"[::]:7403\"\n", NULL}, {"listen: somewhere\n", "listen"},
         {"advertise: 192.0.2.1:7403\n", NULL}, {"advertise: 0.0.0.0:7403\n", "advertise"}, {"advertise: 224.0.0.1:7403\n", "advertise"},
         {"bootstrap: [10.0.0.1, \"10.0.0.2:1\", \"fd00::1\", \"[fd00::1]:9\"]\n", NULL}, {"bootstrap: []\n", NULL},
+        {"bootstrap: [db-1.example.org, \"db-2.example.org:1\"]\n", NULL}, {"bootstrap: [\"a b\"]\n", "bootstrap"}, {"bootstrap: [10.0.0.300]\n", "bootstrap"},
+        {"dns: _cell-dht._udp.example.org\n", NULL}, {"dns: a..b\n", "dns"}, {"dns: \"\"\n", "dns"},
+        {"dns_servers: [10.0.0.53, \"[fd00::1]:5353\", 10.0.0.54]\n", NULL}, {"dns_servers: [1.0.0.1, 1.0.0.2, 1.0.0.3, 1.0.0.4]\n", "dns_servers"},
+        {"dns_servers: [name]\n", "dns_servers"}, {"dns_servers: [0.0.0.0]\n", "dns_servers"},
         {"bootstrap: [\"10.0.0.1:0\"]\n", "bootstrap"}, {"bootstrap: [\"0.0.0.0:1\"]\n", "bootstrap"}, {"bootstrap: 10.0.0.1\n", "bootstrap"},
         {"nodes: [\"db-2=10.0.0.1:7403\"]\n", NULL}, {"nodes: [\"db-2=10.0.0.1\"]\n", "nodes"}, {"nodes: [\"10.0.0.1:7403\"]\n", "nodes"},
         {"nodes: [\"a b=10.0.0.1:1\"]\n", "nodes"},
@@ -47,7 +51,12 @@ static void what_is_said_is_taken(void)
     REQUIRE(dht_settings_read("", &s, why) == ERR_OK, "defaults");
     CHECK(s.port == 7403 && s.listen.port == 7403 && s.peers == 1024 && s.records == 8192 && s.store_bytes == 4 << 20 && !s.has_advertise && s.has_members, "defaults");
     REQUIRE(dht_settings_read("{port: 9, bootstrap: [10.0.0.1, \"10.0.0.2:1\"], nodes: [\"db-2=10.0.0.3:4\"], store: 1M}\n", &s, why) == ERR_OK, "%s", why);
-    CHECK(s.bootstraps == 2 && s.bootstrap[0].port == 9 && s.bootstrap[1].port == 1 && s.bootstrap[1].ip[15] == 2, "others' port is theirs");
+    CHECK(s.bootstraps == 2 && s.bootstrap[0].address.port == 9 && s.bootstrap[1].address.port == 1 &&
+              s.bootstrap[1].address.ip[15] == 2 && !s.bootstrap[0].is_name && s.dns[0] == '\0' && s.servers == 0, "others' port is theirs");
+    REQUIRE(dht_settings_read("{port: 9, bootstrap: [Db.example], dns: _s._udp.example, dns_servers: [10.0.0.53]}\n", &s, why) == ERR_OK, "%s", why);
+    CHECK(s.bootstrap[0].is_name && strcmp(s.bootstrap[0].host, "db.example") == 0 && s.bootstrap[0].address.port == 9, "a name");
+    CHECK(strcmp(s.dns, "_s._udp.example") == 0 && s.servers == 1 && s.server[0].port == 53, "a service, and whom to ask for it");
+    REQUIRE(dht_settings_read("{port: 9, bootstrap: [10.0.0.1, \"10.0.0.2:1\"], nodes: [\"db-2=10.0.0.3:4\"], store: 1M}\n", &s, why) == ERR_OK, "%s", why);
     CHECK(s.places == 1 && strcmp(s.place[0].node, "db-2") == 0 && s.place[0].at.port == 4 && s.store_bytes == 1 << 20, "a node's place");
 }
 

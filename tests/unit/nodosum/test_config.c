@@ -10,7 +10,7 @@
 static void the_usual_and_all_of_it(void)
 {
     struct nodosum_settings s;
-    char why[CONF_WHY_SIZE], text[NODOSUM_SEEDS_ADDRESS_SIZE];
+    char why[CONF_WHY_SIZE], text[ADDRESS_SIZE];
 
     CHECK(nodosum_config_read("", "", &s, why) == ERR_OK && s.members == NODOSUM_CONFIG_MEMBERS && !s.lan && s.seeds == 0 &&
               s.dns[0] == '\0', "nothing said: the defaults");

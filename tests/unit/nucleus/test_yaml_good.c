@@ -471,6 +471,9 @@ static void a_host_name_becomes_a_node_name(void)
     }
 }
 
+/* With "/run/" before it the longest that there may be, 107 bytes. */
+#define LONG_PATH "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
 static void sockets_are_read(void)
 {
     static const uint8_t any[16] = {0}, one[16] = {[15] = 1}, here[16] = {10, 1, 2, 3};
@@ -479,17 +482,20 @@ static void sockets_are_read(void)
         bool is_udp, is_v6;
         const uint8_t *ip;
         uint16_t port;
+        const char *path, *shield;
     } expected[] = {
-        {"gossip", true, false, any, 7402},
-        {"any", false, true, any, 0},
-        {"local", false, true, one, 65535},
-        {"here", true, false, here, 7402},
+        {"gossip", true, false, any, 7402, "", "abcdefghijklmno"},
+        {"any", false, true, any, 0, "", ""},
+        {"local", false, true, one, 65535, "", ""},
+        {"here", true, false, here, 7402, "", ""},
+        {"control", false, false, any, 0, "/run/" LONG_PATH, ""},
     };
     struct manifest m = kit_good("cells:\n- name: a\n  sandbox:\n    listen:\n"
-                                 "    - {name: gossip, at: 'udp://0.0.0.0:7402'}\n"
+                                 "    - {name: gossip, at: 'udp://0.0.0.0:7402', shield: abcdefghijklmno}\n"
                                  "    - {at: 'tcp://[::]:0', name: any}\n"
                                  "    - {name: local, at: 'tcp://[::1]:65535'}\n"
-                                 "    - {name: here, at: 'udp://10.1.2.3:7402'}\n");
+                                 "    - {name: here, at: 'udp://10.1.2.3:7402'}\n"
+                                 "    - {name: control, at: 'unix:///run/" LONG_PATH "'}\n");
     const struct manifest_cell *c = &m.cells[0];
 
     NUMBER(c->sandbox.listen_count, ARRAY_LEN(expected));
@@ -499,6 +505,9 @@ static void sockets_are_read(void)
         NUMBER(l->is_udp, expected[i].is_udp);
         NUMBER(l->is_v6, expected[i].is_v6);
         NUMBER(l->port, expected[i].port);
+        NUMBER(l->is_unix, *expected[i].path != '\0');
+        STRING(l->path, expected[i].path);
+        STRING(l->shield, expected[i].shield);
         NUMBER(memcmp(l->ip, expected[i].ip, sizeof l->ip), 0);
     }
     manifest_fini(&m);

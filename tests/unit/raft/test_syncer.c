@@ -1,8 +1,12 @@
 /* The writing thread: what it says is on disk is there after a restart, in the order in which it was put; a full list and a
- * full disk are answers. */
+ * full disk are answers. All of it beside a wall clock that jumps by hours (tests/support/wall.c). */
+#include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "common/base/rng.h"
 #include "common/run/fd.h"
@@ -11,6 +15,7 @@
 #include "raft/syncer.h"
 #include "tests/support/check.h"
 #include "tests/support/scratch.h"
+#include "tests/support/wall.h"
 
 enum { SEGMENT = 1 << 16, ENTRIES = 6000 };
 
@@ -18,6 +23,17 @@ static const struct raft_frame_owner owner = {5, 6};
 static const uint8_t founders[] = "founders";
 static uint64_t term_of[ENTRIES], found_term[ENTRIES];
 static uint8_t bytes[64][4096];
+static atomic_bool is_full;
+
+/* In the place of libc's: a disk that is full when the test says so. */
+ssize_t pwrite(int fd, const void *from, size_t size, off_t offset)
+{
+    if (atomic_load(&is_full)) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return syscall(SYS_pwrite64, fd, from, size, offset);
+}
 
 static void take(void *context, const struct raft_frame *f, const uint8_t *body, uint64_t segment, uint32_t at)
 {
@@ -189,6 +205,40 @@ static void what_is_written_here_is_durable_at_once(void)
     raft_places_fini(&p);
 }
 
+/* A vote that a slow disk takes its time for: whoever has entries to put, and heartbeats to send, goes on meanwhile. */
+static void nobody_waits_for_a_vote(void)
+{
+    struct raft_store s;
+    struct raft_wal w;
+    struct raft_places p = {0};
+    struct raft_syncer *y;
+    uint64_t ticket = 0;
+
+    reopen(&s, &w, &p);
+    REQUIRE(raft_syncer_open(&s, &w, &y) == ERR_OK, "threads");
+    struct raft_run run = {.first = w.last + 1, .term = w.last_term, .count = 1, .bytes = bytes[0]};
+    run.size = make(bytes[0], 1, 100);
+    while (!raft_syncer_has_room(y, 1, run.size)) {
+        wait_for(y, &s, &p, ticket); /* a segment is being made */
+    }
+    (void)alarm(30); /* who waits does so for ever */
+    (void)pthread_mutex_lock(&s.ballot_lock);
+    REQUIRE(raft_syncer_put(y, &(struct raft_syncer_item){.kind = RAFT_SYNCER_VOTE, .vote = {w.last_term + 1, 3}}, &ticket) ==
+                ERR_OK, "a vote is taken");
+    raft_syncer_go(y);
+    CHECK(raft_syncer_has_room(y, 1, run.size), "there is room");
+    REQUIRE(raft_syncer_put(y, &(struct raft_syncer_item){.kind = RAFT_SYNCER_RUN, .run = run, .prev_term = w.last_term}, &ticket) ==
+                ERR_OK, "entries are taken");
+    raft_store_retire(&s, 0);
+    (void)pthread_mutex_unlock(&s.ballot_lock);
+    raft_syncer_go(y);
+    wait_for(y, &s, &p, ticket);
+    (void)alarm(0);
+    raft_syncer_close(y);
+    raft_store_close(&s);
+    raft_places_fini(&p);
+}
+
 static void a_full_list_is_an_answer(void)
 {
     struct raft_store s;
@@ -212,6 +262,35 @@ static void a_full_list_is_an_answer(void)
     raft_places_fini(&p);
 }
 
+/* What waits for room looks again soon, whoever sets the wall clock meanwhile. */
+static void a_disk_with_room_again_is_found(void)
+{
+    enum { PATIENCE_MS = 10000 };
+    struct raft_store s;
+    struct raft_wal w;
+    struct raft_places p = {0};
+    struct raft_syncer *y;
+    int waited_ms = 0;
+
+    reopen(&s, &w, &p);
+    atomic_store(&is_full, true);
+    atomic_store(&wall_ahead_s, 3600);
+    REQUIRE(raft_syncer_open(&s, &w, &y) == ERR_OK, "threads");
+    for (; !raft_syncer_is_full(y) && waited_ms < PATIENCE_MS; waited_ms++) {
+        (void)poll(NULL, 0, 1);
+    }
+    CHECK(raft_syncer_is_full(y), "it says that there is no room");
+    atomic_store(&wall_ahead_s, -3600);
+    atomic_store(&is_full, false);
+    for (waited_ms = 0; raft_syncer_is_full(y) && waited_ms < PATIENCE_MS; waited_ms++) {
+        (void)poll(NULL, 0, 1);
+    }
+    CHECK(!raft_syncer_is_full(y), "it finds out that there is room");
+    raft_syncer_close(y);
+    raft_store_close(&s);
+    raft_places_fini(&p);
+}
+
 int main(void)
 {
     struct raft_store s;
@@ -221,8 +300,11 @@ int main(void)
     REQUIRE(fchmod(dir, 0700) == 0 && raft_store_open(&s, scratch_dir, &fresh) == ERR_OK && fresh, "%s", s.why);
     REQUIRE(raft_store_create(&s, &owner, founders, sizeof founders, SEGMENT) == ERR_OK, "%s", s.why);
     raft_store_close(&s);
+    a_disk_with_room_again_is_found(); /* before there is a spare */
+    atomic_store(&wall_ahead_s, 0);
     what_is_written_is_found();
     what_is_written_here_is_durable_at_once();
+    nobody_waits_for_a_vote();
     a_full_list_is_an_answer();
     fd_close(&dir);
     return CHECK_RESULT();

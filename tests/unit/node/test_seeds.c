@@ -1,7 +1,8 @@
 /* Claims about seeds as people write them: what is read, how it is written again, and what is refused. */
 #include <string.h>
 
-#include "nodosum/seeds.h"
+#include "common/node/address.h"
+#include "common/node/seeds.h"
 #include "tests/support/check.h"
 
 enum { PORT = 7402 };
@@ -31,12 +32,12 @@ static void what_is_read(void)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct nodosum_seed s = {0};
-        char text[NODOSUM_SEEDS_ADDRESS_SIZE];
-        CHECK(nodosum_seeds_parse(rows[i].text, PORT, &s) == ERR_OK, "%s: %s", rows[i].text, rows[i].why);
+        struct seed s = {0};
+        char text[ADDRESS_SIZE];
+        CHECK(seeds_parse(rows[i].text, PORT, &s) == ERR_OK, "%s: %s", rows[i].text, rows[i].why);
         CHECK(s.is_name == (rows[i].written == NULL) && strcmp(s.host, rows[i].host) == 0 &&
                   s.address.port == rows[i].port, "%s: \"%s\" %u", rows[i].text, s.host, s.address.port);
-        nodosum_seeds_format(&s.address, text);
+        address_format(&s.address, text);
         CHECK(s.is_name || strcmp(text, rows[i].written) == 0, "%s: %s", rows[i].text, text);
     }
 }
@@ -52,17 +53,17 @@ static void what_is_refused(void)
     char longer[300];
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct nodosum_seed s = {.host = "untouched"};
-        CHECK(nodosum_seeds_parse(rows[i], PORT, &s) == ERR_MALFORMED, "\"%s\"", rows[i]);
+        struct seed s = {.host = "untouched"};
+        CHECK(seeds_parse(rows[i], PORT, &s) == ERR_MALFORMED, "\"%s\"", rows[i]);
         CHECK(strcmp(s.host, "untouched") == 0, "\"%s\" leaves the result alone", rows[i]);
     }
     (void)snprintf(longer, sizeof longer, "%sa", label63);
-    CHECK(!nodosum_seeds_is_host(longer), "a label of 64");
+    CHECK(!seeds_is_host(longer), "a label of 64");
     (void)snprintf(longer, sizeof longer, "%s.%s.%s.%.61s", label63, label63, label63, label63);
-    CHECK(strlen(longer) == NODOSUM_SEEDS_HOST_MAX && nodosum_seeds_is_host(longer), "the longest name");
+    CHECK(strlen(longer) == SEEDS_HOST_MAX && seeds_is_host(longer), "the longest name");
     (void)snprintf(longer, sizeof longer, "%s.%s.%s.%.62s", label63, label63, label63, label63);
-    struct nodosum_seed s;
-    CHECK(!nodosum_seeds_is_host(longer) && nodosum_seeds_parse(longer, PORT, &s) == ERR_MALFORMED, "a character more");
+    struct seed s;
+    CHECK(!seeds_is_host(longer) && seeds_parse(longer, PORT, &s) == ERR_MALFORMED, "a character more");
 }
 
 static void where_to_listen(void)
@@ -78,10 +79,10 @@ static void where_to_listen(void)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct nodosum_address a = {.port = 1};
-        CHECK(nodosum_seeds_parse_address(rows[i].text, PORT, &a) == rows[i].e, "%s", rows[i].text);
-        CHECK(rows[i].e != ERR_OK || (nodosum_seeds_is_nowhere(&a) == rows[i].is_nowhere &&
-                                      nodosum_seeds_is_loopback(&a) == rows[i].is_loopback), "%s", rows[i].text);
+        struct sealed_address a = {.port = 1};
+        CHECK(seeds_parse_address(rows[i].text, PORT, &a) == rows[i].e, "%s", rows[i].text);
+        CHECK(rows[i].e != ERR_OK || (seeds_is_nowhere(&a) == rows[i].is_nowhere &&
+                                      seeds_is_loopback(&a) == rows[i].is_loopback), "%s", rows[i].text);
     }
 }
 

@@ -1,4 +1,4 @@
-#include "nodosum/dns_wire.h"
+#include "common/node/dns_wire.h"
 
 #include <assert.h>
 #include <string.h>
@@ -28,12 +28,12 @@ static void put_16(uint8_t *at, uint32_t value)
     at[1] = (uint8_t)value;
 }
 
-enum err nodosum_dns_wire_ask(uint16_t id, const char *name, enum nodosum_dns_type type,
-                              uint8_t out[NODOSUM_DNS_QUESTION_MAX], size_t *ret_size)
+enum err dns_wire_ask(uint16_t id, const char *name, enum dns_type type,
+                              uint8_t out[DNS_QUESTION_MAX], size_t *ret_size)
 {
     size_t at = HEADER, len = strlen(name);
 
-    if (len == 0 || len > NODOSUM_DNS_NAME_MAX) {
+    if (len == 0 || len > DNS_NAME_MAX) {
         return ERR_INVALID;
     }
     memset(out, 0, HEADER);
@@ -57,7 +57,7 @@ enum err nodosum_dns_wire_ask(uint16_t id, const char *name, enum nodosum_dns_ty
     put_16(out + at, (uint32_t)type);
     put_16(out + at + 2, CLASS_IN);
     *ret_size = at + 4;
-    assert(*ret_size <= NODOSUM_DNS_QUESTION_MAX);
+    assert(*ret_size <= DNS_QUESTION_MAX);
     return ERR_OK;
 }
 
@@ -86,7 +86,7 @@ static uint32_t get(struct reader *r, size_t width)
 /* Letters in lower case. *is_odd: it has what no host or service has in its name. False: it does not fit. */
 static bool take_label(const struct reader *r, size_t from, size_t len, char *out, size_t *out_len, bool *is_odd)
 {
-    if (from > r->size || len > r->size - from || *out_len + len + 1 > NODOSUM_DNS_NAME_MAX + 1) {
+    if (from > r->size || len > r->size - from || *out_len + len + 1 > DNS_NAME_MAX + 1) {
         return false;
     }
     for (size_t i = 0; i < len; i++) {
@@ -102,7 +102,7 @@ static bool take_label(const struct reader *r, size_t from, size_t len, char *ou
 /* A name, compressed or not. A pointer points before the name it ends, and before the one it was followed from:
  * so there is no loop, and no more steps than bytes. Empty: the root, or a name that no host has (of a printer,
  * with blanks), which is nobody here. */
-static void get_name(struct reader *r, char out[NODOSUM_DNS_NAME_MAX + 1])
+static void get_name(struct reader *r, char out[DNS_NAME_MAX + 1])
 {
     size_t at = r->at, bound = r->at, len = 0;
     bool has_jumped = false, is_odd = false;
@@ -127,7 +127,7 @@ static void get_name(struct reader *r, char out[NODOSUM_DNS_NAME_MAX + 1])
 }
 
 struct record {
-    char name[NODOSUM_DNS_NAME_MAX + 1];
+    char name[DNS_NAME_MAX + 1];
     uint32_t type, class, ttl_s;
     size_t at, size; /* of its data */
 };
@@ -145,16 +145,16 @@ static void get_record(struct reader *r, struct record *ret)
     r->at += r->is_good ? ret->size : 0;
 }
 
-static void used(struct nodosum_dns_reply *reply, uint32_t ttl_s)
+static void used(struct dns_reply *reply, uint32_t ttl_s)
 {
     /* The top bit set is 0 (RFC 2181, section 8). */
-    ttl_s = ttl_s > INT32_MAX ? 0 : ttl_s > NODOSUM_DNS_TTL_MAX ? NODOSUM_DNS_TTL_MAX : ttl_s;
+    ttl_s = ttl_s > INT32_MAX ? 0 : ttl_s > DNS_TTL_MAX ? DNS_TTL_MAX : ttl_s;
     reply->ttl_s = ttl_s < reply->ttl_s ? ttl_s : reply->ttl_s;
 }
 
 /* The name in a record's data. */
 static bool name_in(const struct reader *r, const struct record *record, size_t offset,
-                    char out[NODOSUM_DNS_NAME_MAX + 1])
+                    char out[DNS_NAME_MAX + 1])
 {
     struct reader inner = *r;
 
@@ -164,9 +164,9 @@ static bool name_in(const struct reader *r, const struct record *record, size_t 
 }
 
 /* False: it is one of ours, and broken. */
-static bool take_service(const struct reader *r, const struct record *record, struct nodosum_dns_reply *reply)
+static bool take_service(const struct reader *r, const struct record *record, struct dns_reply *reply)
 {
-    struct nodosum_dns_service s;
+    struct dns_service s;
     struct reader inner = *r;
 
     inner.at = record->at;
@@ -177,23 +177,23 @@ static bool take_service(const struct reader *r, const struct record *record, st
     s.weight = (uint16_t)get(&inner, 2);
     s.port = (uint16_t)get(&inner, 2);
     /* A target of "." says that the service is decidedly not available (RFC 2782). */
-    if (s.port != 0 && s.target[0] != '\0' && reply->services < NODOSUM_DNS_SERVICES_MAX) {
+    if (s.port != 0 && s.target[0] != '\0' && reply->services < DNS_SERVICES_MAX) {
         reply->service[reply->services++] = s;
         used(reply, record->ttl_s);
     }
     return true;
 }
 
-static bool take_host(const struct reader *r, const struct record *record, struct nodosum_dns_reply *reply)
+static bool take_host(const struct reader *r, const struct record *record, struct dns_reply *reply)
 {
-    size_t size = record->type == NODOSUM_DNS_A ? 4 : 16;
+    size_t size = record->type == DNS_A ? 4 : 16;
 
     if (record->size != size) {
         return false;
     }
-    if (record->name[0] != '\0' && reply->hosts < NODOSUM_DNS_HOSTS_MAX) {
-        struct nodosum_dns_host *h = &reply->host[reply->hosts++];
-        *h = (struct nodosum_dns_host){.ip = {[10] = 0xff, [11] = 0xff}};
+    if (record->name[0] != '\0' && reply->hosts < DNS_HOSTS_MAX) {
+        struct dns_host *h = &reply->host[reply->hosts++];
+        *h = (struct dns_host){.ip = {[10] = 0xff, [11] = 0xff}};
         memcpy(h->name, record->name, sizeof h->name);
         memcpy(h->ip + 16 - size, r->bytes + record->at, size);
         used(reply, record->ttl_s);
@@ -201,34 +201,34 @@ static bool take_host(const struct reader *r, const struct record *record, struc
     return true;
 }
 
-static bool take_record(const struct reader *r, const struct record *record, enum nodosum_dns_type type,
-                        uint32_t *aliases, struct nodosum_dns_reply *reply)
+static bool take_record(const struct reader *r, const struct record *record, enum dns_type type,
+                        uint32_t *aliases, struct dns_reply *reply)
 {
     bool is_ours = strcmp(record->name, reply->name) == 0;
 
     if (record->class != CLASS_IN) {
         return true;
     }
-    if (record->type == TYPE_CNAME && is_ours && *aliases < NODOSUM_DNS_ALIASES_MAX) {
+    if (record->type == TYPE_CNAME && is_ours && *aliases < DNS_ALIASES_MAX) {
         ++*aliases;
         used(reply, record->ttl_s);
-        char target[NODOSUM_DNS_NAME_MAX + 1];
+        char target[DNS_NAME_MAX + 1];
         if (!name_in(r, record, 0, target)) {
             return false;
         }
         memcpy(reply->name, target, sizeof target);
-    } else if (record->type == NODOSUM_DNS_SRV && is_ours && type == NODOSUM_DNS_SRV) {
+    } else if (record->type == DNS_SRV && is_ours && type == DNS_SRV) {
         return take_service(r, record, reply);
-    } else if (record->type == NODOSUM_DNS_A || record->type == NODOSUM_DNS_AAAA) {
+    } else if (record->type == DNS_A || record->type == DNS_AAAA) {
         return take_host(r, record, reply);
     }
     return true;
 }
 
 /* Whether what follows the header is the question that was asked. */
-static bool is_question(struct reader *r, const char *name, enum nodosum_dns_type type)
+static bool is_question(struct reader *r, const char *name, enum dns_type type)
 {
-    char asked[NODOSUM_DNS_NAME_MAX + 1];
+    char asked[DNS_NAME_MAX + 1];
 
     get_name(r, asked);
     uint32_t asked_type = get(r, 2), class = get(r, 2);
@@ -246,11 +246,11 @@ static bool is_question(struct reader *r, const char *name, enum nodosum_dns_typ
     }
 }
 
-enum err nodosum_dns_wire_read(const uint8_t *bytes, size_t size, uint16_t id, const char *name,
-                               enum nodosum_dns_type type, struct nodosum_dns_reply *ret)
+enum err dns_wire_read(const uint8_t *bytes, size_t size, uint16_t id, const char *name,
+                               enum dns_type type, struct dns_reply *ret)
 {
     struct reader r = {.bytes = bytes, .size = size, .at = HEADER, .is_good = size >= HEADER};
-    struct nodosum_dns_reply reply; /* 14 KiB */
+    struct dns_reply reply; /* 14 KiB */
     uint32_t aliases = 0;
 
     if (size < HEADER || (bytes[0] << 8 | bytes[1]) != id || (bytes[2] & (FLAG_ANSWER | OPCODE)) != FLAG_ANSWER ||
@@ -260,14 +260,14 @@ enum err nodosum_dns_wire_read(const uint8_t *bytes, size_t size, uint16_t id, c
     memset(&reply, 0, sizeof reply);
     reply.code = bytes[3] & CODE;
     reply.is_cut = (bytes[2] & FLAG_CUT) != 0;
-    reply.ttl_s = NODOSUM_DNS_TTL_MAX;
+    reply.ttl_s = DNS_TTL_MAX;
     struct reader question = {.bytes = bytes, .size = size, .at = HEADER, .is_good = true};
     get_name(&question, reply.name);
     uint32_t records = 0;
     for (size_t section = 6; section < HEADER; section += 2) {
         records += (uint32_t)(bytes[section] << 8 | bytes[section + 1]);
     }
-    if (records > NODOSUM_DNS_RECORDS_MAX) {
+    if (records > DNS_RECORDS_MAX) {
         return ERR_LIMIT;
     }
     for (uint32_t i = 0; i < records; i++) {

@@ -1,6 +1,7 @@
-#include "nodosum/resolver.h"
+#include "common/node/resolver.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -14,70 +15,70 @@
 
 enum { US = 1000, LENGTH = 2 };
 
-bool nodosum_resolver_is_wanted(const struct nodosum_settings *settings)
+bool resolver_is_wanted(const struct resolver_config *config)
 {
-    bool is_wanted = settings->dns[0] != '\0';
+    bool is_wanted = config->service[0] != '\0';
 
-    for (uint32_t i = 0; i < settings->seeds; i++) {
-        is_wanted |= settings->seed[i].is_name;
+    for (uint32_t i = 0; i < config->seeds; i++) {
+        is_wanted |= config->seed[i].is_name;
     }
     return is_wanted;
 }
 
 /* "nameserver 10.0.0.53" lines (resolv.conf(5)); what cannot be read as an address is no server. */
-static uint32_t read_servers(struct nodosum_address *to)
+static uint32_t read_servers(struct sealed_address *to)
 {
     AUTO_FREE char *text = NULL;
     uint32_t count = 0;
     size_t size;
 
-    if (fd_read_file(AT_FDCWD, "/etc/resolv.conf", NODOSUM_RESOLVER_FILE_MAX, &text, &size) != ERR_OK) {
+    if (fd_read_file(AT_FDCWD, "/etc/resolv.conf", RESOLVER_FILE_MAX, &text, &size) != ERR_OK) {
         return 0;
     }
-    for (char *rest = text, *line; count < NODOSUM_DNS_SERVERS_MAX && (line = strsep(&rest, "\n")) != NULL;) {
-        char address[NODOSUM_SEEDS_HOST_MAX + 1];
+    for (char *rest = text, *line; count < DNS_SERVERS_MAX && (line = strsep(&rest, "\n")) != NULL;) {
+        char address[SEEDS_HOST_MAX + 1];
         if (sscanf(line, "nameserver %253s", address) == 1 &&
-            nodosum_seeds_parse_address(address, 53, &to[count]) == ERR_OK) {
+            seeds_parse_address(address, DNS_PORT, &to[count]) == ERR_OK) {
             count++;
         }
     }
     return count;
 }
 
-enum err nodosum_resolver_open(struct nodosum_resolver *r, const struct nodosum_settings *settings)
+enum err resolver_open(struct resolver *r, const struct resolver_config *config)
 {
-    struct nodosum_dns_config c = {.servers = settings->servers};
+    struct dns_config c = {.servers = config->servers};
 
     r->fd = -1;
-    _Static_assert((int)NODOSUM_CONFIG_SERVERS_MAX <= (int)NODOSUM_DNS_SERVERS_MAX, "all of them have room");
-    memcpy(c.server, settings->server, settings->servers * sizeof *c.server);
+    assert(config->servers <= DNS_SERVERS_MAX && config->seeds <= SEEDS_MAX);
+    memcpy(c.server, config->server, config->servers * sizeof *c.server);
     if (c.servers == 0) {
         c.servers = read_servers(c.server);
     }
     if (c.servers == 0) {
-        log_error("NODOSUM-DNS-SERVERS", "reason=no server is known advice=set dns_servers, or grant "
+        log_error("DNS-SERVERS", "reason=no server is known advice=set dns_servers, or grant "
                   "sandbox.read: [/etc/resolv.conf]");
         return ERR_NOT_FOUND;
     }
-    for (uint32_t i = 0; i < settings->seeds; i++) {
-        if (settings->seed[i].is_name) {
-            c.name[c.names].port = settings->seed[i].address.port;
-            (void)snprintf(c.name[c.names].host, sizeof c.name->host, "%s", settings->seed[i].host);
+    for (uint32_t i = 0; i < config->seeds; i++) {
+        if (config->seed[i].is_name) {
+            c.name[c.names].port = config->seed[i].address.port;
+            (void)snprintf(c.name[c.names].host, sizeof c.name->host, "%s", config->seed[i].host);
             c.names++;
         }
     }
-    size_t len = strlen(settings->dns);
-    len -= len > 0 && settings->dns[len - 1] == '.';
-    memcpy(c.service, settings->dns, len);
+    size_t len = strlen(config->service);
+    len -= len > 0 && config->service[len - 1] == '.';
+    memcpy(c.service, config->service, len);
     if (getrandom(c.key, sizeof c.key, 0) != sizeof c.key) {
         return ERR_IO;
     }
-    return nodosum_dns_init(&r->dns, &c, loop_now_us());
+    return dns_init(&r->dns, &c, loop_now_us());
 }
 
 /* ---- one question ---------------------------------------------------------------------------------- */
 
-static void close_question(struct nodosum_resolver *r)
+static void close_question(struct resolver *r)
 {
     loop_watch_free(r->watch);
     r->watch = NULL;
@@ -91,10 +92,10 @@ static void close_question(struct nodosum_resolver *r)
 static void on_ready(void *context, unsigned bits);
 
 /* A socket and so a port of its own, drawn by the kernel, and only this server's datagrams in it. */
-static enum err open_question(struct nodosum_resolver *r)
+static enum err open_question(struct resolver *r)
 {
-    const struct nodosum_dns_effects *fx = &r->fx;
-    bool is_v4 = nodosum_seeds_is_v4(&fx->to), is_tcp = fx->way == NODOSUM_DNS_TCP;
+    const struct dns_effects *fx = &r->fx;
+    bool is_v4 = seeds_is_v4(&fx->to), is_tcp = fx->way == DNS_TCP;
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(fx->to.port)};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(fx->to.port)};
 
@@ -121,14 +122,14 @@ static enum err open_question(struct nodosum_resolver *r)
 }
 
 /* Do what the core says, until something is out or the round is over. */
-static void perform(struct nodosum_resolver *r)
+static void perform(struct resolver *r)
 {
-    while (r->fx.way != NODOSUM_DNS_NOTHING) {
+    while (r->fx.way != DNS_NOTHING) {
         close_question(r);
         if (open_question(r) == ERR_OK) {
             break;
         }
-        nodosum_dns_failed(&r->dns, loop_now_us(), &r->fx); /* tries are bounded, and so is this loop */
+        dns_failed(&r->dns, loop_now_us(), &r->fx); /* tries are bounded, and so is this loop */
     }
     bool is_done = r->fx.is_done;
     uint64_t now_us = loop_now_us(), due_us = r->fx.due_us;
@@ -141,19 +142,19 @@ static void perform(struct nodosum_resolver *r)
 
 static void on_due(void *context)
 {
-    struct nodosum_resolver *r = context;
+    struct resolver *r = context;
 
-    nodosum_dns_clock(&r->dns, loop_now_us(), &r->fx);
+    dns_clock(&r->dns, loop_now_us(), &r->fx);
     perform(r);
 }
 
-static void fail(struct nodosum_resolver *r)
+static void fail(struct resolver *r)
 {
-    nodosum_dns_failed(&r->dns, loop_now_us(), &r->fx);
+    dns_failed(&r->dns, loop_now_us(), &r->fx);
     perform(r);
 }
 
-static void read_datagram(struct nodosum_resolver *r)
+static void read_datagram(struct resolver *r)
 {
     ssize_t size = recv(r->fd, r->in, sizeof r->in, 0);
 
@@ -163,11 +164,11 @@ static void read_datagram(struct nodosum_resolver *r)
         }
         return;
     }
-    (void)!nodosum_dns_answer(&r->dns, loop_now_us(), r->in, (size_t)size, &r->fx); /* counted there */
+    (void)!dns_answer(&r->dns, loop_now_us(), r->in, (size_t)size, &r->fx); /* counted there */
     perform(r);
 }
 
-static void write_stream(struct nodosum_resolver *r)
+static void write_stream(struct resolver *r)
 {
     ssize_t size = send(r->fd, r->out + r->sent, r->out_size - r->sent, MSG_NOSIGNAL);
 
@@ -181,7 +182,7 @@ static void write_stream(struct nodosum_resolver *r)
     }
 }
 
-static void read_stream(struct nodosum_resolver *r)
+static void read_stream(struct resolver *r)
 {
     size_t wanted = r->got < LENGTH ? LENGTH : LENGTH + (size_t)(r->in[0] << 8 | r->in[1]);
 
@@ -196,16 +197,16 @@ static void read_stream(struct nodosum_resolver *r)
     }
     r->got += size > 0 ? (size_t)size : 0;
     if (r->got > LENGTH && r->got == LENGTH + (size_t)(r->in[0] << 8 | r->in[1])) {
-        (void)!nodosum_dns_answer(&r->dns, loop_now_us(), r->in + LENGTH, r->got - LENGTH, &r->fx);
+        (void)!dns_answer(&r->dns, loop_now_us(), r->in + LENGTH, r->got - LENGTH, &r->fx);
         perform(r);
     }
 }
 
 static void on_ready(void *context, unsigned bits)
 {
-    struct nodosum_resolver *r = context;
+    struct resolver *r = context;
 
-    if (r->dns.way != NODOSUM_DNS_TCP) {
+    if (r->dns.way != DNS_TCP) {
         read_datagram(r);
     } else if ((bits & LOOP_WRITE) != 0 && r->sent < r->out_size) {
         write_stream(r);
@@ -214,7 +215,7 @@ static void on_ready(void *context, unsigned bits)
     }
 }
 
-enum err nodosum_resolver_start(struct nodosum_resolver *r, struct loop *loop, void (*done)(void *context), void *context)
+enum err resolver_start(struct resolver *r, struct loop *loop, void (*done)(void *context), void *context)
 {
     r->loop = loop;
     r->done = done;
@@ -223,7 +224,7 @@ enum err nodosum_resolver_start(struct nodosum_resolver *r, struct loop *loop, v
     return r->timer == NULL ? ERR_NOMEM : ERR_OK;
 }
 
-void nodosum_resolver_close(struct nodosum_resolver *r)
+void resolver_close(struct resolver *r)
 {
     if (r->loop != NULL) {
         close_question(r);

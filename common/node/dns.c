@@ -1,4 +1,4 @@
-#include "nodosum/dns.h"
+#include "common/node/dns.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -8,66 +8,66 @@
 
 enum { MS_US = 1000, S_MS = 1000 };
 
-enum err nodosum_dns_init(struct nodosum_dns *d, const struct nodosum_dns_config *config, uint64_t now_us)
+enum err dns_init(struct dns *d, const struct dns_config *config, uint64_t now_us)
 {
-    uint8_t bytes[NODOSUM_DNS_QUESTION_MAX];
+    uint8_t bytes[DNS_QUESTION_MAX];
     size_t size;
 
-    if (config->servers == 0 || config->servers > NODOSUM_DNS_SERVERS_MAX || config->names > NODOSUM_SEEDS_MAX) {
+    if (config->servers == 0 || config->servers > DNS_SERVERS_MAX || config->names > SEEDS_MAX) {
         return ERR_INVALID;
     }
     for (uint32_t i = 0; i < config->names; i++) {
-        if (nodosum_dns_wire_ask(0, config->name[i].host, NODOSUM_DNS_A, bytes, &size) != ERR_OK) {
+        if (dns_wire_ask(0, config->name[i].host, DNS_A, bytes, &size) != ERR_OK) {
             return ERR_INVALID;
         }
     }
     if (config->service[0] != '\0' &&
-        nodosum_dns_wire_ask(0, config->service, NODOSUM_DNS_SRV, bytes, &size) != ERR_OK) {
+        dns_wire_ask(0, config->service, DNS_SRV, bytes, &size) != ERR_OK) {
         return ERR_INVALID;
     }
-    *d = (struct nodosum_dns){.config = *config, .due_us = now_us, .retry_ms = NODOSUM_DNS_AGAIN_MIN_MS};
+    *d = (struct dns){.config = *config, .due_us = now_us, .retry_ms = DNS_AGAIN_MIN_MS};
     return ERR_OK;
 }
 
 /* ---- the list of questions ------------------------------------------------------------------------- */
 
-static void add_question(struct nodosum_dns *d, const char *host, enum nodosum_dns_type type, uint16_t port,
+static void add_question(struct dns *d, const char *host, enum dns_type type, uint16_t port,
                          bool is_service)
 {
     for (uint32_t i = 0; i < d->questions; i++) {
-        const struct nodosum_dns_question *q = &d->question[i];
+        const struct dns_question *q = &d->question[i];
         if (q->type == type && q->port == port && strcmp(q->host, host) == 0) {
             return; /* two services of one host, or a name that is listed twice */
         }
     }
-    if (d->questions < NODOSUM_DNS_QUESTIONS_MAX) {
-        struct nodosum_dns_question *q = &d->question[d->questions++];
-        *q = (struct nodosum_dns_question){.type = type, .port = port, .is_service = is_service};
+    if (d->questions < DNS_QUESTIONS_MAX) {
+        struct dns_question *q = &d->question[d->questions++];
+        *q = (struct dns_question){.type = type, .port = port, .is_service = is_service};
         memcpy(q->host, host, strlen(host) + 1);
     }
 }
 
-static void add_host_questions(struct nodosum_dns *d, const char *host, uint16_t port, bool is_service)
+static void add_host_questions(struct dns *d, const char *host, uint16_t port, bool is_service)
 {
-    add_question(d, host, NODOSUM_DNS_A, port, is_service);
-    add_question(d, host, NODOSUM_DNS_AAAA, port, is_service);
+    add_question(d, host, DNS_A, port, is_service);
+    add_question(d, host, DNS_AAAA, port, is_service);
 }
 
-static void begin_round(struct nodosum_dns *d)
+static void begin_round(struct dns *d)
 {
     d->questions = d->next = d->seeds = d->failures = 0;
-    d->ttl_s = NODOSUM_DNS_TTL_MAX;
+    d->ttl_s = DNS_TTL_MAX;
     if (d->config.service[0] != '\0') {
-        add_question(d, d->config.service, NODOSUM_DNS_SRV, 0, true);
+        add_question(d, d->config.service, DNS_SRV, 0, true);
     }
     for (uint32_t i = 0; i < d->config.names; i++) {
         add_host_questions(d, d->config.name[i].host, d->config.name[i].port, false);
     }
 }
 
-static void add_seed(struct nodosum_dns *d, const char *host, const uint8_t ip[16], uint16_t port, bool is_service)
+static void add_seed(struct dns *d, const char *host, const uint8_t ip[16], uint16_t port, bool is_service)
 {
-    struct nodosum_dns_seed s = {.is_service = is_service, .address.port = port};
+    struct dns_seed s = {.is_service = is_service, .address.port = port};
     static const uint8_t nowhere[16], nowhere_v4[16] = {[10] = 0xff, [11] = 0xff};
 
     memcpy(s.address.ip, ip, sizeof s.address.ip);
@@ -76,50 +76,50 @@ static void add_seed(struct nodosum_dns *d, const char *host, const uint8_t ip[1
     for (uint32_t i = 0; i < d->seeds; i++) {
         is_nowhere |= memcmp(&d->seed[i].address, &s.address, sizeof s.address) == 0; /* there already */
     }
-    if (!is_nowhere && d->seeds < NODOSUM_DNS_SEEDS_MAX) {
+    if (!is_nowhere && d->seeds < DNS_SEEDS_MAX) {
         d->seed[d->seeds++] = s;
     }
 }
 
 /* ---- asking ---------------------------------------------------------------------------------------- */
 
-static void end_round(struct nodosum_dns *d, uint64_t now_us, struct nodosum_dns_effects *fx)
+static void end_round(struct dns *d, uint64_t now_us, struct dns_effects *fx)
 {
     uint64_t again_ms = (uint64_t)d->ttl_s * S_MS;
 
-    again_ms = again_ms < NODOSUM_DNS_AGAIN_MIN_MS ? NODOSUM_DNS_AGAIN_MIN_MS : again_ms;
-    again_ms = again_ms > NODOSUM_DNS_AGAIN_MAX_MS ? NODOSUM_DNS_AGAIN_MAX_MS : again_ms;
+    again_ms = again_ms < DNS_AGAIN_MIN_MS ? DNS_AGAIN_MIN_MS : again_ms;
+    again_ms = again_ms > DNS_AGAIN_MAX_MS ? DNS_AGAIN_MAX_MS : again_ms;
     if (d->seeds == 0 || d->failures > 0) {
         again_ms = d->retry_ms;
-        d->retry_ms = 2 * d->retry_ms < NODOSUM_DNS_RETRY_MAX_MS ? 2 * d->retry_ms : NODOSUM_DNS_RETRY_MAX_MS;
+        d->retry_ms = 2 * d->retry_ms < DNS_RETRY_MAX_MS ? 2 * d->retry_ms : DNS_RETRY_MAX_MS;
     } else {
-        d->retry_ms = NODOSUM_DNS_AGAIN_MIN_MS;
+        d->retry_ms = DNS_AGAIN_MIN_MS;
     }
     d->is_asking = false;
     d->due_us = now_us + again_ms * MS_US;
     fx->is_done = true;
 }
 
-static void send_question(struct nodosum_dns *d, uint64_t now_us, enum nodosum_dns_way way,
-                          struct nodosum_dns_effects *fx)
+static void send_question(struct dns *d, uint64_t now_us, enum dns_way way,
+                          struct dns_effects *fx)
 {
-    const struct nodosum_dns_question *q = &d->question[d->next - 1];
+    const struct dns_question *q = &d->question[d->next - 1];
     uint8_t count[8], hash[crypto_shorthash_BYTES];
 
-    _Static_assert((int)NODOSUM_DNS_KEY == (int)crypto_shorthash_KEYBYTES, "a key of its size");
+    _Static_assert((int)DNS_KEY == (int)crypto_shorthash_KEYBYTES, "a key of its size");
     bytes_put_be64(count, ++d->count);
     crypto_shorthash(hash, count, sizeof count, d->config.key);
     d->id = (uint16_t)(hash[0] << 8 | hash[1]);
     d->way = way;
-    d->due_us = now_us + (uint64_t)NODOSUM_DNS_TIMEOUT_MS * MS_US;
-    enum err e = nodosum_dns_wire_ask(d->id, q->host, q->type, fx->bytes, &fx->size);
+    d->due_us = now_us + (uint64_t)DNS_TIMEOUT_MS * MS_US;
+    enum err e = dns_wire_ask(d->id, q->host, q->type, fx->bytes, &fx->size);
     assert(e == ERR_OK); /* names of the configuration were tried, those of answers were read as names */
     (void)e;
     fx->way = way;
     fx->to = d->config.server[d->server];
 }
 
-static void next_question(struct nodosum_dns *d, uint64_t now_us, struct nodosum_dns_effects *fx)
+static void next_question(struct dns *d, uint64_t now_us, struct dns_effects *fx)
 {
     d->tries = 0;
     if (d->next == d->questions) {
@@ -128,15 +128,15 @@ static void next_question(struct nodosum_dns *d, uint64_t now_us, struct nodosum
     }
     d->next++;
     d->is_asking = true;
-    send_question(d, now_us, NODOSUM_DNS_UDP, fx);
+    send_question(d, now_us, DNS_UDP, fx);
 }
 
 /* No answer from this server, or one of no use: the next one, and then the next question. */
-static void try_another(struct nodosum_dns *d, uint64_t now_us, struct nodosum_dns_effects *fx)
+static void try_another(struct dns *d, uint64_t now_us, struct dns_effects *fx)
 {
     d->server = (d->server + 1) % d->config.servers;
-    if (++d->tries < NODOSUM_DNS_TRIES * d->config.servers) {
-        send_question(d, now_us, NODOSUM_DNS_UDP, fx);
+    if (++d->tries < DNS_TRIES * d->config.servers) {
+        send_question(d, now_us, DNS_UDP, fx);
         return;
     }
     d->unanswered++;
@@ -146,19 +146,19 @@ static void try_another(struct nodosum_dns *d, uint64_t now_us, struct nodosum_d
 
 /* ---- answers --------------------------------------------------------------------------------------- */
 
-static void take_services(struct nodosum_dns *d, const struct nodosum_dns_reply *reply)
+static void take_services(struct dns *d, const struct dns_reply *reply)
 {
     /* In the order of their priority; weights are for clients that choose one, and seeds are all tried. */
     for (uint32_t least = 0, taken = 0; taken < reply->services;) {
         uint32_t next = UINT32_MAX;
         for (uint32_t i = 0; i < reply->services; i++) {
-            const struct nodosum_dns_service *s = &reply->service[i];
+            const struct dns_service *s = &reply->service[i];
             if (s->priority >= least && s->priority < next) {
                 next = s->priority;
             }
         }
         for (uint32_t i = 0; i < reply->services; i++) {
-            const struct nodosum_dns_service *s = &reply->service[i];
+            const struct dns_service *s = &reply->service[i];
             bool has_address = false;
             for (uint32_t k = 0; s->priority == next && k < reply->hosts; k++) {
                 if (strcmp(reply->host[k].name, s->target) == 0) {
@@ -175,11 +175,11 @@ static void take_services(struct nodosum_dns *d, const struct nodosum_dns_reply 
     }
 }
 
-static void take(struct nodosum_dns *d, const struct nodosum_dns_reply *reply)
+static void take(struct dns *d, const struct dns_reply *reply)
 {
-    const struct nodosum_dns_question *q = &d->question[d->next - 1];
+    const struct dns_question *q = &d->question[d->next - 1];
 
-    if (q->type == NODOSUM_DNS_SRV) {
+    if (q->type == DNS_SRV) {
         take_services(d, reply);
     } else {
         for (uint32_t i = 0; i < reply->hosts; i++) {
@@ -191,40 +191,40 @@ static void take(struct nodosum_dns *d, const struct nodosum_dns_reply *reply)
     d->ttl_s = reply->services + reply->hosts > 0 && reply->ttl_s < d->ttl_s ? reply->ttl_s : d->ttl_s;
 }
 
-static void begin(struct nodosum_dns *d, struct nodosum_dns_effects *fx)
+static void begin(struct dns *d, struct dns_effects *fx)
 {
     (void)d;
-    fx->way = NODOSUM_DNS_NOTHING;
+    fx->way = DNS_NOTHING;
     fx->size = 0;
     fx->is_done = false;
 }
 
-enum err nodosum_dns_answer(struct nodosum_dns *d, uint64_t now_us, const uint8_t *bytes, size_t size,
-                            struct nodosum_dns_effects *fx)
+enum err dns_answer(struct dns *d, uint64_t now_us, const uint8_t *bytes, size_t size,
+                            struct dns_effects *fx)
 {
-    struct nodosum_dns_reply reply;
+    struct dns_reply reply;
     enum err e = ERR_DENIED;
 
     begin(d, fx);
     if (d->is_asking) {
-        const struct nodosum_dns_question *q = &d->question[d->next - 1];
-        e = nodosum_dns_wire_read(bytes, size, d->id, q->host, q->type, &reply);
+        const struct dns_question *q = &d->question[d->next - 1];
+        e = dns_wire_read(bytes, size, d->id, q->host, q->type, &reply);
     }
     d->refused += e != ERR_OK;
-    if (e == ERR_OK && reply.is_cut && d->way == NODOSUM_DNS_UDP) {
-        send_question(d, now_us, NODOSUM_DNS_TCP, fx);
-    } else if (e == ERR_OK && (reply.code == NODOSUM_DNS_NOERROR || reply.code == NODOSUM_DNS_NXDOMAIN)) {
+    if (e == ERR_OK && reply.is_cut && d->way == DNS_UDP) {
+        send_question(d, now_us, DNS_TCP, fx);
+    } else if (e == ERR_OK && (reply.code == DNS_NOERROR || reply.code == DNS_NXDOMAIN)) {
         d->answered++;
         take(d, &reply);
         next_question(d, now_us, fx);
-    } else if (e == ERR_OK || (e != ERR_DENIED && d->is_asking) || (d->is_asking && d->way == NODOSUM_DNS_TCP)) {
+    } else if (e == ERR_OK || (e != ERR_DENIED && d->is_asking) || (d->is_asking && d->way == DNS_TCP)) {
         try_another(d, now_us, fx); /* it cannot, or what it says cannot be read */
     } /* otherwise somebody guesses: the true answer may still come */
     fx->due_us = d->due_us;
     return e;
 }
 
-void nodosum_dns_failed(struct nodosum_dns *d, uint64_t now_us, struct nodosum_dns_effects *fx)
+void dns_failed(struct dns *d, uint64_t now_us, struct dns_effects *fx)
 {
     begin(d, fx);
     if (d->is_asking) {
@@ -233,7 +233,7 @@ void nodosum_dns_failed(struct nodosum_dns *d, uint64_t now_us, struct nodosum_d
     fx->due_us = d->due_us;
 }
 
-void nodosum_dns_clock(struct nodosum_dns *d, uint64_t now_us, struct nodosum_dns_effects *fx)
+void dns_clock(struct dns *d, uint64_t now_us, struct dns_effects *fx)
 {
     begin(d, fx);
     if (now_us >= d->due_us) {

@@ -1,0 +1,40 @@
+/* The keeper of a shield: a process that holds what hanging programs in the kernel takes, and nothing else, so that the
+ * cell holds nothing of it. `cell-shield INTERFACE PORT [ADDRESS]` serves one cell by a socket, SOCK_SEQPACKET on
+ * descriptor 3, and ends, with all that hangs, when the cell's end is closed. Which interface, port and addresses are
+ * judged is said by whoever starts it, not by the cell: what a cell asks for concerns its own datagrams, whatever it asks.
+ * This header is what the two say to each other; both are of one installation and run on one machine. */
+#ifndef CELL_DATAPATH_KEEPER_H
+#define CELL_DATAPATH_KEEPER_H
+
+#include <stdint.h>
+
+#include "datapath/shield.h"
+
+enum {
+    DATAPATH_KEEPER_VERSION = 1,
+    DATAPATH_KEEPER_SOCKET = 3,      /* descriptor */
+    DATAPATH_KEEPER_WAIT_MS = 10000, /* for the first answer: what loading takes on a busy machine, many times over */
+};
+
+enum datapath_keeper_kind {
+    DATAPATH_KEEPER_LOAD = 1,  /* value: peers that there may be, 1 to DATAPATH_PEERS_MAX; once                        */
+    DATAPATH_KEEPER_HANG,      /* value: a hook                                                                        */
+    DATAPATH_KEEPER_TAKE_OFF,  /* value: a hook; has no answer                                                         */
+};
+
+struct datapath_keeper_ask {
+    uint32_t version, kind, value;
+};
+
+/* result: err_wire. To LOAD, when it is OK: processors, and the maps' descriptors beside it (SCM_RIGHTS). ERR_PRECONDITION:
+ * LOAD twice, or something else before it; ERR_INVALID: a value that is none; others of datapath_shield_open and _attach. */
+struct datapath_keeper_answer {
+    uint32_t version, kind, value, result;
+    uint32_t processors;
+    char why[DATAPATH_SHIELD_WHY];
+};
+
+/* Serve, until the other end is closed. The process's exit status: 0, or 1 after a line on stderr; 2: wrong usage. */
+int datapath_keeper_run(int argc, char **argv);
+
+#endif

@@ -1,0 +1,322 @@
+#include "datapath/screen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sodium.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/run/fd.h"
+#include "common/run/log.h"
+#include "common/run/rights.h"
+#include "datapath/cookie.h"
+
+enum {
+    PORT_TEXT = 8,
+};
+
+static const char *hook_text(enum datapath_shield_hook hook)
+{
+    return hook == DATAPATH_SHIELD_XDP ? "xdp" : "tcx";
+}
+
+const char *datapath_screen_choice(const struct datapath_screen *s)
+{
+    static const char *const text[] = {[DATAPATH_ATTACH_AUTO] = "auto", [DATAPATH_ATTACH_NONE] = "off",
+                                       [DATAPATH_ATTACH_ONLY_TC] = "tcx", [DATAPATH_ATTACH_ONLY_XDP] = "xdp"};
+
+    return text[s->choice];
+}
+
+const char *datapath_screen_place(const struct datapath_screen *s)
+{
+    return s->is_judging ? hook_text(s->judge) : "nowhere";
+}
+
+const char *datapath_screen_verdict_name(enum datapath_shield_verdict v)
+{
+#define X(name, text) [DATAPATH_SHIELD_##name] = "SHIELD_" #name,
+    static const char *const names[] = {DATAPATH_SHIELD_MAP(X)};
+#undef X
+    return names[v];
+}
+
+const char *datapath_screen_verdict_text(enum datapath_shield_verdict v)
+{
+#define X(name, text) [DATAPATH_SHIELD_##name] = text,
+    static const char *const texts[] = {DATAPATH_SHIELD_MAP(X)};
+#undef X
+    return texts[v];
+}
+
+static void say_none(const struct datapath_screen *s)
+{
+    log_warn("DATAPATH-SHIELD-NONE", "shield=%s why=\"%s\" effect=\"the cell goes on without, and looks at every datagram itself\"",
+             datapath_screen_choice(s), s->why);
+}
+
+/* ---- the keeper ------------------------------------------------------------------------------------------- */
+
+static enum err send_ask(struct datapath_screen *s, enum datapath_keeper_kind kind, uint32_t value)
+{
+    const struct datapath_keeper_ask ask = {.version = DATAPATH_KEEPER_VERSION, .kind = kind, .value = value};
+
+    return rights_send(s->keeper, &ask, sizeof ask, NULL, 0);
+}
+
+/* By hand there is no supervisor to start it: it lies beside this program. */
+static int start_keeper(const char *interface, uint16_t port)
+{
+    char path[PATH_MAX], number[PORT_TEXT];
+    const char *argv[] = {"cell-shield", interface, number, NULL};
+    char *const nothing[] = {NULL};
+    ssize_t len = readlink("/proc/self/exe", path, sizeof path - sizeof "cell-shield");
+    posix_spawn_file_actions_t actions;
+    int pair[2];
+    pid_t pid;
+
+    (void)snprintf(number, sizeof number, "%u", port);
+    if (len < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        return -1;
+    }
+    path[len] = '\0';
+    memcpy(strrchr(path, '/') + 1, "cell-shield", sizeof "cell-shield");
+    int failed = posix_spawn_file_actions_init(&actions);
+    failed = failed != 0 ? failed : posix_spawn_file_actions_adddup2(&actions, pair[1], DATAPATH_KEEPER_SOCKET);
+    failed = failed != 0 ? failed : posix_spawn_file_actions_addclosefrom_np(&actions, DATAPATH_KEEPER_SOCKET + 1);
+    failed = failed != 0 ? failed : posix_spawn(&pid, path, &actions, NULL, (char *const *)argv, nothing);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    fd_close(&pair[1]);
+    if (failed != 0) {
+        fd_close(&pair[0]);
+        errno = failed;
+        return -1;
+    }
+    return pair[0];
+}
+
+static enum err map(struct datapath_screen *s, const struct datapath_screen_setup *setup,
+                    const struct datapath_keeper_answer *a, const int fds[DATAPATH_SHIELD_MAPS])
+{
+    struct datapath_cookie_keys keys;
+    uint8_t fresh[sizeof ((struct datapath_shield_config *)NULL)->source_key];
+
+    if (getrandom(fresh, sizeof fresh, 0) != sizeof fresh) {
+        return ERR_IO;
+    }
+    datapath_cookie_keys(setup->public, &keys);
+    enum err e = datapath_shield_maps_open(&s->maps, fds, datapath_live_sets(setup->peers), a->processors, keys.mac1, fresh);
+    sodium_memzero(fresh, sizeof fresh);
+    if (e != ERR_OK) {
+        (void)snprintf(s->why, sizeof s->why, "the shield's maps cannot be mapped: %s", err_text(e));
+        return e;
+    }
+    datapath_shield_maps_own(&s->maps, setup->takes_own);
+    return e;
+}
+
+static enum err load(struct datapath_screen *s, const struct datapath_screen_setup *setup)
+{
+    const struct timeval limit = {.tv_sec = DATAPATH_KEEPER_WAIT_MS / 1000};
+    struct datapath_keeper_answer answer;
+    int fds[RIGHTS_MAX];
+    size_t count = 0;
+
+    (void)setsockopt(s->keeper, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    enum err e = send_ask(s, DATAPATH_KEEPER_LOAD, setup->peers);
+    e = e == ERR_OK ? rights_recv(s->keeper, &answer, sizeof answer, fds, &count) : e;
+    if (e != ERR_OK) {
+        (void)snprintf(s->why, sizeof s->why, "cell-shield does not answer: %s", err_text(e));
+        return e;
+    }
+    answer.why[sizeof answer.why - 1] = '\0';
+    e = err_from_wire(answer.result);
+    if (e != ERR_OK) {
+        (void)snprintf(s->why, sizeof s->why, "%s", answer.why[0] != '\0' ? answer.why : err_text(e));
+    } else if (count != DATAPATH_SHIELD_MAPS) {
+        e = ERR_MALFORMED;
+    } else {
+        e = map(s, setup, &answer, fds);
+    }
+    while (count > 0) {
+        fd_close(&fds[--count]); /* what is mapped stays so, and nobody else gets at the descriptors */
+    }
+    return e;
+}
+
+void datapath_screen_open(struct datapath_screen *s, const struct datapath_screen_setup *setup)
+{
+    *s = (struct datapath_screen){.choice = setup->choice, .keeper = setup->keeper};
+    if (s->choice == DATAPATH_ATTACH_NONE || (s->keeper < 0 && setup->interface[0] == '\0')) {
+        fd_close(&s->keeper);
+        if (s->choice == DATAPATH_ATTACH_ONLY_TC || s->choice == DATAPATH_ATTACH_ONLY_XDP) {
+            (void)snprintf(s->why, sizeof s->why, "no interface was given to it: `shield` of its socket in sandbox.listen");
+            say_none(s);
+        }
+        return;
+    }
+    if (s->keeper < 0) {
+        s->keeper = start_keeper(setup->interface, setup->port);
+    }
+    if (s->keeper < 0) {
+        (void)snprintf(s->why, sizeof s->why, "cell-shield does not start: %s", strerror(errno));
+    } else {
+        s->is_loaded = load(s, setup) == ERR_OK;
+    }
+    if (!s->is_loaded || fcntl(s->keeper, F_SETFL, O_NONBLOCK) != 0) {
+        s->is_loaded = false;
+        fd_close(&s->keeper);
+        say_none(s);
+    }
+}
+
+/* ---- where it hangs ------------------------------------------------------------------------------------------ */
+
+static void step(struct datapath_screen *s, const struct datapath_attach_event *ev);
+
+/* Nobody keeps it any more: what hung is gone with him. */
+static void lose(struct datapath_screen *s)
+{
+    (void)snprintf(s->why, sizeof s->why, "its keeper, cell-shield, ended");
+    loop_watch_free(s->watch);
+    loop_timer_free(s->timer);
+    s->watch = NULL;
+    s->timer = NULL;
+    s->is_judging = false;
+    datapath_shield_maps_set(&s->maps, DATAPATH_SHIELD_OFF, DATAPATH_SHIELD_TC);
+    fd_close(&s->keeper);
+    say_none(s);
+}
+
+static void perform(struct datapath_screen *s, const struct datapath_attach_effect *e)
+{
+    switch (e->kind) {
+    case DATAPATH_ATTACH_FX_HANG:
+        (void)send_ask(s, DATAPATH_KEEPER_HANG, e->hook); /* who does not hear it ended, and that is told */
+        break;
+    case DATAPATH_ATTACH_FX_JUDGE:
+        datapath_shield_maps_set(&s->maps, DATAPATH_SHIELD_GUARD, e->hook);
+        s->is_judging = true;
+        s->judge = e->hook;
+        s->why[0] = '\0';
+        log_info("DATAPATH-SHIELD", "at=%s shield=%s", hook_text(e->hook), datapath_screen_choice(s));
+        break;
+    case DATAPATH_ATTACH_FX_TAKE_OFF:
+        (void)send_ask(s, DATAPATH_KEEPER_TAKE_OFF, e->hook);
+        break;
+    case DATAPATH_ATTACH_FX_REFUSED:
+        s->again_ms = loop_now_ms() + DATAPATH_ATTACH_AGAIN_MS;
+        say_none(s);
+        break;
+    }
+}
+
+static void step(struct datapath_screen *s, const struct datapath_attach_event *ev)
+{
+    struct datapath_attach_effects fx;
+
+    datapath_attach_step(&s->attach, ev, &fx);
+    for (uint32_t i = 0; i < fx.count; i++) {
+        perform(s, &fx.effect[i]);
+    }
+}
+
+static void on_keeper(void *context, unsigned bits)
+{
+    struct datapath_screen *s = context;
+    struct datapath_keeper_answer answer;
+    int fds[RIGHTS_MAX];
+    size_t count = 0;
+    enum err e = rights_recv(s->keeper, &answer, sizeof answer, fds, &count);
+
+    while (count > 0) {
+        fd_close(&fds[--count]);
+    }
+    if (e == ERR_UNAVAILABLE) {
+        return;
+    }
+    if (e != ERR_OK || !s->attach.is_asked || answer.kind != DATAPATH_KEEPER_HANG) {
+        lose(s);
+        return;
+    }
+    answer.why[sizeof answer.why - 1] = '\0';
+    enum datapath_shield_hook hook = answer.value == DATAPATH_SHIELD_XDP ? DATAPATH_SHIELD_XDP : DATAPATH_SHIELD_TC;
+    e = err_from_wire(answer.result);
+    if (e != ERR_OK) {
+        (void)snprintf(s->why, sizeof s->why, "%s", answer.why[0] != '\0' ? answer.why : err_text(e));
+        log_info("DATAPATH-SHIELD-REFUSED", "at=%s reason=%s why=\"%s\"", hook_text(hook), err_name(e), s->why);
+    }
+    step(s, &(struct datapath_attach_event){.kind = DATAPATH_ATTACH_EV_HUNG, .now_ms = loop_now_ms(), .hook = hook, .result = e});
+}
+
+/* Secrets of cookies change every two minutes, and only while somebody asks for some. Who shows one that the shield does
+ * not know yet is one of many for a moment, no worse. */
+static void tell_cookies(struct datapath_screen *s)
+{
+    uint8_t secret[2][DATAPATH_HASH_SIZE];
+    uint32_t count;
+    uint64_t born_ms = datapath_core_cookies(s->core, secret, &count);
+
+    if (born_ms != s->cookies_ms) {
+        datapath_shield_maps_cookies(&s->maps, (const uint8_t (*)[32])secret, count);
+        s->cookies_ms = born_ms;
+    }
+    sodium_memzero(secret, sizeof secret);
+}
+
+static void on_look(void *context)
+{
+    struct datapath_screen *s = context;
+    struct datapath_attach_event ev = {.kind = DATAPATH_ATTACH_EV_LOOK, .now_ms = loop_now_ms()};
+    uint64_t count[DATAPATH_SHIELD_VERDICTS];
+
+    tell_cookies(s);
+    datapath_shield_maps_count(&s->maps, count);
+    for (int v = DATAPATH_SHIELD_MALFORMED; v < DATAPATH_SHIELD_VERDICTS; v++) {
+        ev.dropped += count[v];
+    }
+    if (s->again_ms != 0 && ev.now_ms >= s->again_ms) {
+        s->again_ms = 0;
+        ev.kind = DATAPATH_ATTACH_EV_BEGIN;
+    }
+    step(s, &ev);
+}
+
+enum err datapath_screen_start(struct datapath_screen *s, struct loop *loop, const struct datapath *core)
+{
+    if (!s->is_loaded) {
+        return ERR_OK;
+    }
+    s->core = core;
+    s->cookies_ms = UINT64_MAX;
+    s->watch = loop_watch_new(loop, s->keeper, LOOP_READ, on_keeper, s);
+    s->timer = loop_timer_new(loop, DATAPATH_ATTACH_LOOK_MS, DATAPATH_ATTACH_LOOK_MS, on_look, s);
+    if (s->watch == NULL || s->timer == NULL) {
+        return ERR_NOMEM;
+    }
+    tell_cookies(s);
+    datapath_attach_init(&s->attach, s->choice, false); /* of no driver is known that XDP costs it nothing */
+    step(s, &(struct datapath_attach_event){.kind = DATAPATH_ATTACH_EV_BEGIN, .now_ms = loop_now_ms()});
+    return ERR_OK;
+}
+
+struct datapath_live *datapath_screen_live(struct datapath_screen *s)
+{
+    return s->is_loaded ? &s->maps.ids : NULL;
+}
+
+void datapath_screen_close(struct datapath_screen *s)
+{
+    loop_watch_free(s->watch);
+    loop_timer_free(s->timer);
+    s->watch = NULL;
+    s->timer = NULL;
+    fd_close(&s->keeper);
+    datapath_shield_maps_close(&s->maps);
+    s->is_loaded = s->is_judging = false;
+}

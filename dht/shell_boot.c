@@ -1,0 +1,132 @@
+/* The way in: whom this node asks while it knows nobody. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/run/host.h"
+#include "common/run/log.h"
+#include "dht/shell.h"
+
+enum { MS_US = 1000 };
+
+enum err dht_shell_bootstrap(struct dht_shell *s, const struct dht_address *at, uint32_t count)
+{
+    struct dht_contact to[DHT_BOOTSTRAP_MAX];
+    bool has_node[DHT_BOOTSTRAP_MAX] = {false};
+
+    if (count > DHT_BOOTSTRAP_MAX) {
+        return ERR_LIMIT;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        to[i] = (struct dht_contact){.at = at[i]};
+    }
+    enum err e = dht_core_bootstrap(s->core, loop_now_us(), to, has_node, count, &s->fx);
+    dht_shell_perform(s);
+    dht_shell_arm(s);
+    return e;
+}
+
+void dht_shell_enter(struct dht_shell *s, const struct dht_contact *to, uint32_t count)
+{
+    bool has_node[DHT_BOOTSTRAP_MAX];
+
+    memset(has_node, true, sizeof has_node);
+    enum err e = dht_core_bootstrap(s->core, loop_now_us(), to, has_node, count, &s->fx);
+    if (e != ERR_OK) {
+        log_debug("DHT-ENTER", "error=%s", err_name(e));
+    }
+    dht_shell_perform(s);
+}
+
+/* ---- addresses and names --------------------------------------------------------------------------- */
+
+static struct resolver_config names_of(const struct dht_settings *s)
+{
+    return (struct resolver_config){.seed = s->bootstrap, .seeds = s->bootstraps, .service = s->dns, .server = s->server,
+                                    .servers = s->servers};
+}
+
+/* As many at one time as may be asked; those that nobody can have are left out. */
+static void ask_all(struct dht_shell *s, const struct sealed_address *at, uint32_t count)
+{
+    struct dht_address to[DHT_BOOTSTRAP_MAX];
+    uint32_t taken = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        to[taken] = dht_net_from(&at[i]);
+        taken += dht_packet_is_address(&to[taken]);
+        if (taken == DHT_BOOTSTRAP_MAX || (i + 1 == count && taken > 0)) {
+            if (dht_shell_bootstrap(s, to, taken) != ERR_OK) {
+                log_debug("DHT-BOOTSTRAP", "effect=\"tried again\""); /* they are addresses, and not too many */
+            }
+            taken = 0;
+        }
+    }
+}
+
+static void ask_configured(struct dht_shell *s)
+{
+    struct sealed_address at[DHT_BOOTSTRAP_MAX];
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < s->settings.bootstraps; i++) {
+        if (!s->settings.bootstrap[i].is_name) {
+            at[count++] = s->settings.bootstrap[i].address;
+        }
+    }
+    ask_all(s, at, count);
+}
+
+/* A round of questions is over: what names mean at present. They are asked for again as long as nobody is known. */
+static void on_names(void *context)
+{
+    struct dht_shell *s = context;
+    const struct dns *d = &s->resolver.dns;
+    struct sealed_address at[DNS_SEEDS_MAX];
+
+    log_debug("DHT-DNS", "found=%" PRIu32 " answered=%" PRIu32 " unanswered=%" PRIu32, d->seeds, d->answered, d->unanswered);
+    for (uint32_t i = 0; i < d->seeds; i++) {
+        at[i] = d->seed[i].address;
+    }
+    if (dht_core_peers(s->core) > 0) {
+        resolver_close(&s->resolver);
+        s->is_resolving = false;
+        return;
+    }
+    ask_all(s, at, d->seeds);
+}
+
+static void look_up_names(struct dht_shell *s)
+{
+    const struct resolver_config names = names_of(&s->settings);
+
+    if (s->is_resolving || !resolver_is_wanted(&names)) {
+        return;
+    }
+    enum err e = resolver_start(&s->resolver, host_loop(s->cell), on_names, s);
+    s->is_resolving = e == ERR_OK;
+    if (e != ERR_OK) {
+        log_debug("DHT-NAMES", "error=%s effect=\"tried again\"", err_name(e));
+    }
+}
+
+void dht_shell_boot(struct dht_shell *s, uint64_t now_us)
+{
+    s->boot_us = now_us + (uint64_t)DHT_SHELL_BOOT_MS * MS_US;
+    for (uint32_t i = 0; i < s->saved; i += DHT_BOOTSTRAP_MAX) {
+        dht_shell_enter(s, &s->save[i], s->saved - i < DHT_BOOTSTRAP_MAX ? s->saved - i : DHT_BOOTSTRAP_MAX);
+    }
+    ask_configured(s);
+    look_up_names(s);
+}
+
+enum err dht_shell_boot_open(struct dht_shell *s)
+{
+    const struct resolver_config names = names_of(&s->settings);
+
+    return resolver_is_wanted(&names) ? resolver_open(&s->resolver, &names) : ERR_OK;
+}
+
+void dht_shell_boot_close(struct dht_shell *s)
+{
+    resolver_close(&s->resolver);
+}

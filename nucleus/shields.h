@@ -1,0 +1,33 @@
+/* Shields that the manifest wants in front of a cell's UDP socket: judged in the kernel, which takes rights that neither the
+ * cell has nor this process lends it. A keeper has them, one process for one life of a cell (datapath/keeper.h says what the
+ * two speak); here it is started, told which interface, port and address it may concern itself with, and forgotten. */
+#ifndef CELL_NUCLEUS_SHIELDS_H
+#define CELL_NUCLEUS_SHIELDS_H
+
+#include "nucleus/sockets.h"
+
+enum {
+    SHIELDS_NAME_SIZE = NAME_SIZE + 8, /* "shield." and a name */
+};
+
+/* What a Genesis hands over: the keeper's socket, which is the cell's alone then. */
+struct shields_grant {
+    int fd; /* -1: there is none */
+    char name[SHIELDS_NAME_SIZE];
+};
+
+/* Start a keeper for the socket of `c` that is to have a shield, of those in `sockets`. One that cannot be started is
+ * logged: the cell does without, and says so. */
+void shields_open(struct shell *s, const struct manifest_cell *c, const struct sockets_grant *sockets, struct shields_grant *ret);
+
+/* Our copy of the socket goes: from now on the keeper ends when its cell does. */
+void shields_close(struct shields_grant *g);
+
+/* Those that still run are left to the guard. */
+void shields_leave(struct shell *s);
+
+/* Whether this process is one, of this or an earlier supervisor: in nobody's record, and to be left alone, for it ends
+ * with its cell. */
+bool shields_is_keeper(pid_t pid);
+
+#endif

@@ -1,0 +1,77 @@
+"""Programs of a build with something changed in them: one source file replaced, or one added. The build itself stays as it is."""
+import json
+import os
+import shlex
+import subprocess
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+
+
+class Variant:
+    """A build directory at `place` that is the given one but for what `make` and `add` put there."""
+
+    def __init__(self, build, place):
+        self.build, self.place = os.path.realpath(build), place
+        for name in os.listdir(self.build):
+            os.symlink(os.path.join(self.build, name), os.path.join(place, name))
+        with open(os.path.join(self.build, "compile_commands.json"), encoding="utf-8") as commands:
+            self.commands = json.load(commands)
+        # Of a variant of a variant: what that one has goes into this one, too.
+        self.notes, self.changes = os.path.join(place, "variant.json"), {}
+        if os.path.lexists(self.notes):
+            with open(self.notes, encoding="utf-8") as notes:
+                self.changes = json.load(notes)
+
+    def run(self, command):
+        subprocess.run(command, cwd=self.build, check=True, capture_output=True)
+
+    def own(self, program):
+        """Where the changed program goes: directories on the way there become the variant's, their files stay the build's."""
+        at, path = self.place, self.build
+        for part in program.split("/")[:-1]:
+            at, path = os.path.join(at, part), os.path.join(path, part)
+            if os.path.islink(at):
+                os.unlink(at)
+                os.mkdir(at)
+                for name in os.listdir(path):
+                    os.symlink(os.path.join(path, name), os.path.join(at, name))
+        target = os.path.join(self.place, program)
+        if os.path.lexists(target):
+            os.unlink(target)
+        return target
+
+    def link(self, program, planted, instead_of=None):
+        """`program` with one object more, before the libraries that may have it too, or in the place of another."""
+        told = subprocess.run(["ninja", "-t", "commands", program], cwd=self.build, check=True, capture_output=True, text=True)
+        words = shlex.split(told.stdout.strip().splitlines()[-1])
+        out = words.index("-o") + 1
+        words[out] = self.own(program)
+        self.changes.setdefault(program, []).append([planted, instead_of])
+        for one, other in self.changes[program]:
+            if other in words:
+                words[words.index(other)] = one
+            else:
+                words.insert(out + 1, one)
+        self.run(words)
+        if os.path.lexists(self.notes):
+            os.unlink(self.notes)
+        with open(self.notes, "w", encoding="utf-8") as notes:
+            json.dump(self.changes, notes)
+
+    def make(self, file, source, program="cell-raft"):
+        """`program` with `source` in the place of the tree's `file`."""
+        of_file = [c for c in self.commands if c["file"].endswith("/" + file)]
+        one = next((c for c in of_file if f"{os.path.basename(program)}.p/" in c["output"]), None) or \
+            next(c for c in of_file if ".a.p/" in c["output"])
+        planted = os.path.join(self.place, os.path.basename(file) + ".o")
+        words = [source if w == one["file"] else planted if w == one["output"] else w for w in shlex.split(one["command"])]
+        self.run([w for w in words if w != "-Werror"] + ["-w"])
+        self.link(program, planted, one["output"])
+
+    def add(self, file, program="cell-raft"):
+        """`program` with one source file of the tree more, which puts itself before what libraries have."""
+        compiler = shlex.split(self.commands[0]["command"])
+        compiler = compiler[:next(i for i, w in enumerate(compiler) if w.startswith("-"))]
+        added = os.path.join(self.place, os.path.basename(file) + ".o")
+        self.run([*compiler, "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-Wall", "-Werror", "-I", ROOT, "-c", os.path.join(ROOT, file), "-o", added])
+        self.link(program, added)

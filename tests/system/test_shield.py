@@ -1,0 +1,183 @@
+"""The overlay's shield under a supervisor: two nodes, the first of which has it at its network; what it drops, what it lets
+through, where it hangs, and what becomes of it when processes die. Frames that are nobody's come from the second node."""
+import json
+import subprocess
+import sys
+
+import pytest
+
+from support import procs, wait
+
+BPFTOOL = "/usr/sbin/bpftool"
+PORT = 51820
+# … sends COUNT datagrams of SIZE bytes that begin with a message's KIND and the id ID to HOST, from one port.
+RUBBISH = """
+import socket, sys
+host, kind, who, size, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5])
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+m = kind.to_bytes(4, "little") + who.to_bytes(4, "little")
+for i in range(count):
+    s.sendto(m + bytes(size - len(m)), (host, 51820))
+"""
+# … asks the echo at HOST COUNT times; prints how many answers came.
+ASK = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(5)
+came = 0
+for i in range(int(sys.argv[2])):
+    s.sendto(b"%d" % i, (sys.argv[1], 7000))
+    try:
+        while s.recv(100) != b"%d" % i:
+            pass
+        came += 1
+    except OSError:
+        pass
+print(came)
+"""
+ECHO = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((sys.argv[1], 7000))
+print("ready", flush=True)
+while True:
+    data, place = s.recvfrom(2000)
+    s.sendto(data, place)
+"""
+
+
+def no_bpf():
+    """Why this host has no shield, or None."""
+    try:
+        made = subprocess.run([BPFTOOL, "prog", "show"], capture_output=True, check=False, timeout=20)
+    except FileNotFoundError:
+        return "bpftool is missing"
+    return None if made.returncode == 0 else "no right to BPF: " + made.stderr.decode().strip()
+
+
+pytestmark = [pytest.mark.needs_root, pytest.mark.needs_netns, pytest.mark.skipif(no_bpf() is not None, reason=str(no_bpf()))]
+
+
+def inner(index):
+    return f"10.9.0.{index + 1}"
+
+
+def entry(index, interface="eth0", **config):
+    shield = {"shield": interface} if index == 0 and interface else {}
+    return {"name": "datapath", "serves": ["datapath.*"],
+            "sandbox": {"write": ["state"], "listen": [{"name": "overlay", "at": f"udp://0.0.0.0:{PORT}", **shield}],
+                        "tun": [{"name": "overlay", "interface": "cell0", "address": [f"{inner(index)}/24"], "mtu": 1400}]},
+            "restart": {"first": 0, "give_up": "16 in 10m"}, "config": config}
+
+
+def overlay(node, *words):
+    return node.cli("overlay", *words, json=True)
+
+
+def stats(node):
+    return {c["name"]: int(c["value"]) for c in overlay(node, "stats")["counts"]}
+
+
+def shield(node):
+    status = overlay(node, "status")
+    return status["shield"], status["shield_at"], status["shield_reason"]
+
+
+def keepers(node):
+    """Pids of cell-shield in the node's network."""
+    made = node.execute(["/bin/sh", "-c", "for p in /proc/[0-9]*; do [ \"$(cat $p/comm 2>/dev/null)\" = cell-shield ] && "
+                         "[ \"$(readlink $p/ns/net)\" = \"$(readlink /proc/self/ns/net)\" ] && echo ${p#/proc/}; done; true"])
+    return [int(word) for word in made.out.split()]
+
+
+def has_xdp(node):
+    """Whether a program hangs at the network's driver, as the kernel has it (of tcx no tool of Debian 12 knows)."""
+    made = node.execute(["ip", "-json", "link", "show", "eth0"])
+    return "xdp" in json.loads(made.out)[0]
+
+
+def rubbish(node, to, kind=4, who=0x01020304, size=64, count=20):
+    made = node.execute([sys.executable, "-c", RUBBISH, to.address, str(kind), str(who), str(size), str(count)], timeout=60)
+    assert made.status == 0, made
+
+
+def ask(node, address, count=5):
+    made = node.execute([sys.executable, "-c", ASK, address, str(count)], timeout=60)
+    assert made.status == 0, made
+    return int(made.out)
+
+
+def start_pair(make_cluster, first):
+    cluster = make_cluster(2, lambda index: [first if index == 0 else entry(1)])
+    cluster.up()
+    for i, node in enumerate(cluster):
+        other = cluster[1 - i]
+        overlay(node, "add", overlay(other, "status")["public_key"], f"{inner(1 - i)}/32", "--endpoint", f"{other.address}:{PORT}")
+    echo = cluster[1].program(sys.executable, "-c", ECHO, inner(1), stdout=-1, text=True)
+    assert echo.stdout.readline() == "ready\n"
+    return cluster
+
+
+def test_rubbish_ends_in_the_kernel(make_cluster):
+    """Each kind of rubbish by its name, and the cell does not see it; packets of sessions pass, before and after the cell dies;
+    every datagram is counted once. Who holds what: the keeper one capability and a filter. A supervisor's successor leaves the
+    keeper alone. kill -9 of the keeper: the cell says so and goes on."""
+    ours, theirs = start_pair(make_cluster, entry(0))
+    ours.wait_until(lambda: shield(ours) == ("auto", "tcx", ""), 20, "the shield hangs")
+    assert not has_xdp(ours) and len(keepers(ours)) == 1
+    assert ask(ours, inner(1)) == 5
+    before = stats(ours)
+    assert before["SHIELD_DATA"] >= 5
+    kinds = (("INDEX", 4, 64), ("MAC1", 1, 148), ("KIND", 7, 64), ("KIND", 1, 147), ("INDEX", 2, 92))
+    for name, kind, size in kinds:
+        rubbish(theirs, ours, kind, size=size)
+    ours.wait_until(lambda: all(stats(ours)["SHIELD_" + name] == before["SHIELD_" + name] + more
+                                for name, more in (("INDEX", 40), ("MAC1", 20), ("KIND", 40))), 20, "each is counted")
+    after = stats(ours)
+    assert after["RECEIVED"] == before["RECEIVED"], "the cell heard nothing of it"
+    assert sum(after[n] - before[n] for n in after if n.startswith("SHIELD_") and n not in ("SHIELD_FOREIGN", "SHIELD_DATA")) == 100
+    with open(f"/proc/{keepers(ours)[0]}/status", encoding="utf-8") as f:
+        lines = dict(line.split(":\t", 1) for line in f.read().splitlines() if ":\t" in line)
+    assert int(lines["CapEff"], 16) == int(lines["CapPrm"], 16) == 1 << 12 # CAP_NET_ADMIN
+    assert lines["Seccomp"] == "2" and lines["NoNewPrivs"] == "1"
+    first = keepers(ours)[0]
+    ours.kill("datapath", 0)
+    ours.wait_until(lambda: keepers(ours) not in ([], [first]) and len(keepers(ours)) == 1, 20, "a keeper for the next process")
+    ours.wait_state("datapath", "ready", 20)
+    ours.wait_until(lambda: shield(ours)[1] == "tcx", 20, "it hangs again")
+    assert ask(ours, inner(1)) == 5, "ids of the new sessions are let through"
+    at_work = ours.cli("status", json=True)
+    procs.kill(at_work["nucleus_pid"])
+    ours.wait_until(lambda: ours.command("--json", "status").status == 0
+                    and ours.cli("status", json=True)["nucleus_generation"] == 2, 20, "a successor")
+    assert (shield(ours)[1], len(keepers(ours))) == ("tcx", 1)
+    procs.kill(keepers(ours)[0])
+    ours.wait_until(lambda: shield(ours) == ("auto", "nowhere", "its keeper, cell-shield, ended"), 20, "the cell says so")
+    heard = stats(ours)["RECEIVED"]
+    rubbish(theirs, ours)
+    ours.wait_until(lambda: stats(ours)["RECEIVED"] >= heard + 20, 10, "the cell looks at it itself")
+    assert ask(ours, inner(1)) == 5 and ours.pid("datapath") == at_work["cells"][0]["pid"]
+    overlay(ours, "down")
+    wait.until(lambda: keepers(ours) == [], 20, "nothing of it is left")
+
+
+def test_it_hangs_where_it_is_told_to(make_cluster):
+    """In the driver; nowhere, for it is off; nowhere, for there is no such interface, or none was given: said by name."""
+    first = [entry(0, shield="xdp"), entry(0, shield="off"), entry(0, interface="nowhere0"), entry(0, interface=None, shield="tcx")]
+    cluster = make_cluster(4, lambda index: [first[index]])
+    cluster.up()
+    xdp, off, missing, ungiven = cluster
+    xdp.wait_until(lambda: shield(xdp) == ("xdp", "xdp", ""), 20, "it hangs in the driver")
+    assert has_xdp(xdp) and len(keepers(xdp)) == 1
+    before = stats(xdp)
+    rubbish(off, xdp)
+    xdp.wait_until(lambda: stats(xdp)["SHIELD_INDEX"] == before["SHIELD_INDEX"] + 20, 10, "it is dropped")
+    assert stats(xdp)["RECEIVED"] == before["RECEIVED"]
+    assert shield(off) == ("off", "nowhere", "") and keepers(off) == []
+    before = stats(off)
+    assert "SHIELD_INDEX" not in before
+    rubbish(xdp, off)
+    off.wait_until(lambda: stats(off)["RECEIVED"] >= before["RECEIVED"] + 20, 10, "the cell looks at all of it")
+    missing.wait_until(lambda: "the interface of the shield: No such device" in shield(missing)[2], 20, "the reason")
+    assert shield(missing)[:2] == ("auto", "nowhere")
+    assert shield(ungiven)[:2] == ("tcx", "nowhere") and "sandbox.listen" in shield(ungiven)[2]
