@@ -79,7 +79,21 @@ PLANTS = {
     "spoiled-by-forgery": ("noise.c", "unit:core", "a forged answer ends the handshake", [
         ("    if (e == ERR_OK) {\n        *n = *copy;\n    }", "    *n = *copy;")]),
     "waits-for-ever": ("transfer.c", "worlds", "what waited for a session stays", [
-        ("        send_now(d, now, peer, packet, size, fx);\n        has_sent = true;", "        has_sent = true;")]),
+        ("        send_now(d, now, peer, packet, size, fx);\n        p->numbers.sent++;", "        p->numbers.sent++;")]),
+    "aes-for-everybody": ("transfer.c", "worlds", "who never said that he has AES gets it", [
+        ("d->own != NULL && pair->has_offer && pair->counter + count", "d->own != NULL && pair->counter + count")]),
+    "aes-counted-apart": ("transfer.c", "unit:own", "the mark counts as a part of the counter", [
+        ("    counter = pair->offers > 0 ? marked & ~DATAPATH_OWN_MARK : marked;", "    counter = marked;")]),
+    "aes-offered-for-ever": ("transfer.c", "unit:own", "a peer that has no AES is asked with every second's packet", [
+        ("pair->offers < DATAPATH_OWN_TRIES && ", "")]),
+    "aes-offered-once": ("transfer.c", "unit:own", "an offer that is lost is not made again", [
+        ("(pair->offers == 0 || now.ms - pair->offered_ms >= DATAPATH_OWN_EVERY_MS)", "pair->offers == 0")]),
+    "aes-echo": ("transfer.c", "unit:own", "two nodes answer each other's answers for ever", [
+        ("    if (is_offer && !has_heard) {", "    if (is_offer) {")]),
+    "aes-unanswered": ("transfer.c", "unit:own", "who asks whether he was heard is not told", [
+        ("    if (is_offer && !has_heard) {", "    if (is_offer && !has_heard && pair == NULL) {")]),
+    "aes-offer-delivered": ("transfer.c", "worlds", "an offer is taken for a packet", [
+        ("    if (text_size == 0 || is_offer) {", "    if (text_size == 0) {")]),
     "ids-the-same": ("offload.c", "unit:offload", "all segments have the first one's identification", [
         ("(uint16_t)(datapath_heads_get16(out + DATAPATH_HEADS_V4_ID) + index)", "datapath_heads_get16(out + DATAPATH_HEADS_V4_ID)")]),
     "pushes-each": ("offload.c", "unit:offload", "each segment pushes, and ends the stream", [
@@ -111,8 +125,8 @@ PLANTS = {
 }
 
 CORE = ("aead", "agenda", "allowed", "checksum", "coalesce", "cookie", "core", "echo", "effects", "hash", "index", "inner",
-        "limit", "message", "noise", "offload", "psk", "random", "replay", "session", "shake", "timers", "transfer", "wait")
-KITS = {"core": "core_kit.c", "coalesce": "packet_kit.c", "offload": "packet_kit.c"} # of unit tests
+        "limit", "message", "noise", "offload", "own", "psk", "random", "replay", "session", "shake", "timers", "transfer", "wait")
+KITS = {"core": "core_kit.c", "own": "core_kit.c", "coalesce": "packet_kit.c", "offload": "packet_kit.c"} # of unit tests
 UNITS = sorted({p[1].removeprefix("unit:") for p in PLANTS.values() if p[1].startswith("unit:")})
 SOURCES = [*(f"datapath/{c}.c" for c in CORE), "tests/sim/datapath/*.c", "tests/unit/datapath/*_kit.c",
            *(f"tests/unit/datapath/test_{u}.c" for u in UNITS), "tests/sim/world/[!t]*.c",
