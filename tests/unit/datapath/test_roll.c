@@ -10,6 +10,7 @@
 
 #include "common/base/rng.h"
 #include "datapath/guest.h"
+#include "datapath/ways.h"
 #include "tests/support/check.h"
 
 enum {
@@ -407,6 +408,8 @@ static void bench(uint32_t members)
         }
     }
     double each_us = spent / (BEATS - 1) / members * 1e6;
+    printf("memory of a whole cell's tables for so many peers: %.1f MiB\n",
+           (double)(datapath_core_size(members, 4 * members, 1420) + datapath_ways_size(members, true, true)) / (KIB * KIB));
     printf("%u members, one heartbeat each in %d s: %.1f us each, %.2f %% of a core; %.1f MiB; answers of %llu bytes\n", members,
            DATAPATH_GUEST_BEAT_MS / 1000, each_us, each_us * members / DATAPATH_GUEST_BEAT_MS / 10,
            (double)datapath_roll_size(members) / (KIB * KIB), (unsigned long long)(bytes / (BEATS - 1) / members));

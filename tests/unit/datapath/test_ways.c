@@ -251,7 +251,13 @@ static void they_hear_of_each_other_and_meet(void)
     uint32_t owner;
     CHECK(datapath_guide_owner(w.node[A].core, packet, sizeof packet, &owner) && owner == number(A, B) && p.bits == 32,
           "with the inner address that the rendezvous has for it");
-    talk(A, B, 3000, 200);
+    for (int i = 0; i < 600; i++) {
+        if (datapath_ways_used(&w.node[A].ways, w.now, number(A, B), MTU + 32, &fx)) {
+            perform(A);
+        }
+        run(5);
+        CHECK(datapath_ways_limit(&w.node[A].ways, number(A, B)) == UINT32_MAX, "while nothing is known packets go as they are: %d", i);
+    }
     CHECK(datapath_message_is_same(goes_to(A, B), &b) && kind_of(A, B) != DATAPATH_PATH_RELAY, "directly");
     CHECK(w.node[B].ways.way[number(B, A)].path.used != DATAPATH_PATH_NONE, "and the other found the way back");
     CHECK(datapath_guide_serial(w.node[R].core, number(R, B)) != 0 && datapath_ways_limit(&w.node[A].ways, number(A, B)) == UINT32_MAX,
@@ -286,6 +292,13 @@ static void who_is_removed_goes_everywhere(void)
     run(12000);
     CHECK(number(A, B) == UINT32_MAX, "the others hear of it");
     CHECK(w.node[R].ways.roll.here == 1, "and it is off the roll");
+    end();
+    begin();
+    datapath_core_remove(w.node[R].core, number(R, B)); /* while nobody could be told */
+    make_ways(R);
+    run(24000);
+    CHECK(number(A, B) == UINT32_MAX, "who is not on the list of the rendezvous' next life is gone, too");
+    CHECK(number(A, R) != UINT32_MAX, "but not the rendezvous, whom it did not bring");
     end();
 }
 
@@ -360,6 +373,29 @@ static void what_was_said_before_moves_nobody(void)
     end();
 }
 
+/* What answered the pings of an earlier life answers none of this one: there is no way that is not there now. */
+static void an_old_answer_makes_no_way(void)
+{
+    begin();
+    talk(A, B, 3000, 200);
+    uint32_t said = w.count;
+    make_ways(A);
+    CHECK(datapath_ways_believe(&w.node[A].ways, number(A, R), w.now.ms) == ERR_OK, "it believes the rendezvous");
+    w.is_cut = true;
+    for (int round = 0; round < 3; round++) {
+        talk(A, B, 300, 200);
+        for (uint32_t i = 0; i < said; i++) {
+            struct datagram d = w.recorded[i];
+            if (whose(&d.to) == A) {
+                (void)hand_over(A, &d.from, d.bytes, d.size);
+            }
+            CHECK(w.node[A].ways.way[number(A, B)].path.used == DATAPATH_PATH_NONE || kind_of(A, B) == DATAPATH_PATH_RELAY,
+                  "round %d: %u made a way where there is none", round, i);
+        }
+    }
+    end();
+}
+
 static void a_plain_peer_is_left_in_peace(void)
 {
     begin();
@@ -402,6 +438,7 @@ int main(void)
     what_the_operator_said_stands();
     a_path_that_swallows_is_noticed();
     what_was_said_before_moves_nobody();
+    an_old_answer_makes_no_way();
     a_plain_peer_is_left_in_peace();
     limits_hold();
     return CHECK_RESULT();
