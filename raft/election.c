@@ -289,6 +289,9 @@ void raft_election_link(struct raft *r, uint64_t peer, bool is_up)
         p->is_linked = is_up;
         if (r->role == RAFT_LEADER && p->progress != RAFT_IN_SNAPSHOT) {
             raft_replicate_probe(r, p, raft_least(p->match, r->log.last) + 1);
+            if (is_up) {
+                raft_replicate_peer(r, p); /* whoever comes back has most to catch up with: not at the next heartbeat */
+            }
         }
     }
     if (r->leader != peer || r->role != RAFT_FOLLOWER || r->tuning.has_lease || is_up || !raft_election_may(r)) {

@@ -523,6 +523,34 @@ static void a_slow_answer_holds_nobody_up(void)
     fake_finish(&other);
 }
 
+/* What is urgent overtakes: a callee that comes back finds megabytes on one connection, and takes them in turns with the
+ * other. */
+static void urgent_calls_overtake(void)
+{
+    struct fake other;
+    Cell__Testcell__AskRequest bulk = to("testcell.21", 1, 10000);
+    Cell__Testcell__AskRequest urgent = to("testcell.21", 1, 10000);
+    uint64_t took_ms;
+    uint32_t id = 0;
+
+    fake_start(&other, &(struct fake_spec){.instance = 21});
+    fake_publish(&other, "", "");
+    urgent.urgent = true;
+    AUTO_FD int fd = raw_open(door());
+    CHECK(ask_once(&urgent, &took_ms) == ERR_OK && ask_once(&bulk, &took_ms) == ERR_OK, "both ways are there");
+    (void)kill(other.pid, SIGSTOP);
+    bulk.count = 60;
+    bulk.fill = 200000;
+    REQUIRE(raw_ask(fd, 1, CELL__TESTCELL__OP__OP_ASK, &bulk.base, 15000), "megabytes");
+    REQUIRE(fake_metric_becomes(&f, "cell_calls_outstanding", 60), "are under way");
+    REQUIRE(raw_ask(fd, 2, CELL__TESTCELL__OP__OP_ASK, &urgent.base, 15000), "and a word");
+    REQUIRE(fake_metric_becomes(&f, "cell_calls_outstanding", 61), "as well");
+    (void)kill(other.pid, SIGCONT);
+    CHECK(raw_status(fd, FAKE_PATIENCE_MS, &id) == ERR_OK && id == 2, "the word is answered first: %u", id);
+    CHECK(raw_status(fd, FAKE_PATIENCE_MS, &id) == ERR_OK && id == 1, "and the rest: %u", id);
+    fake_finish(&other);
+}
+
 /* Many calls that wait long (as watches do) leave the link usable, timed out or not. */
 static void waiting_calls_do_not_fill_the_link(void)
 {
@@ -754,6 +782,7 @@ int main(int argc, char **argv)
     a_nucleus_that_is_away_stops_nobody();
     requests_of_one_turn_travel_together();
     a_slow_answer_holds_nobody_up();
+    urgent_calls_overtake();
     waiting_calls_do_not_fill_the_link();
     a_batch_that_is_too_large_is_taken_apart();
     outstanding_requests_are_limited();

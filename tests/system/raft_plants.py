@@ -81,6 +81,12 @@ PLANTS = {
         ("#include <assert.h>\n", "#include <assert.h>\n#include <time.h>\n"),
         ("        l->seen_us += gap_us;", "        l->seen_us += gap_us + 0 * gap_most_us;"),
         ("l->time_us += gap_us < gap_most_us ? gap_us : gap_most_us;", "l->time_us = (uint64_t)time(NULL) * 1000000;")]),
+    "hangs-up-first": ("shell.c", "a leader that is told to end leaves the others to find out", "test_raft.py -k was_told_to", [
+        ("        s->hands_over = raft_core_view(s->core).is_transferring;", "        s->hands_over = false;")]),
+    "heartbeats-in-line": ("lane.c", "heartbeats go the way of entries", "test_raft.py -k way_of_their_own", [
+        ("                           .is_urgent = lane->is_urgent,", "                           .is_urgent = false,")]),
+    "no-greeting": ("peers.c", "whoever comes back says nothing", "test_raft.py -k was_away", [
+        ("            raft_lane_greet(&s->peers.peer[i].lane[0]);", "            (void)raft_lane_greet;")]),
     "no-lock": ("store_open.c", "two processes use one directory", "test_raft.py -k second_process", [
         ("flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0", "s->lock_fd < 0")]),
     "guests-unheard": ("peers.c", "a leader that is in no configuration here is not answered", "test_raft.py -k every_disk", [

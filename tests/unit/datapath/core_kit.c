@@ -38,7 +38,11 @@ static void make(struct kit *k, uint32_t node, const uint8_t psk[32], uint8_t he
     struct kit_node *n = &k->node[node];
 
     free(n->memory);
-    n->memory = malloc(datapath_core_size(4, 16, KIT_MTU));
+    n->memory = malloc(datapath_core_size(KIT_PEERS, 16, KIT_MTU));
+    REQUIRE(datapath_live_sets(KIT_PEERS) == KIT_PEERS, "as many sets as peers");
+    memset(n->set, 0, sizeof n->set);
+    datapath_live_init(&n->live, n->set, KIT_PEERS);
+    n->config.live = &n->live;
     REQUIRE(n->memory != NULL && datapath_core_init(n->memory, &n->config, k->now, &n->core) == ERR_OK, "core");
     for (uint32_t i = 0; i < KIT_NODES; i++) {
         struct datapath_peer_config c = {.endpoint = k->node[i].at};
@@ -67,7 +71,7 @@ void kit_begin(struct kit *k, const uint8_t psk[32])
     k->now = (struct datapath_time){.ms = 1000000, .wall_ns = UINT64_C(1800000000000000000)};
     for (uint32_t i = 0; i < KIT_NODES; i++) {
         struct kit_node *n = &k->node[i];
-        n->config = (struct datapath_config){.peers_max = 4, .prefixes_max = 16, .mtu = KIT_MTU,
+        n->config = (struct datapath_config){.peers_max = KIT_PEERS, .prefixes_max = 16, .mtu = KIT_MTU,
                                              .pace = datapath_pace_usual(), .aead = &datapath_aead_sodium};
         memset(n->config.secret, 0x40 + (int)i, 32);
         memset(n->config.seed, 1 + (int)i, 32);
@@ -81,7 +85,16 @@ void kit_begin(struct kit *k, const uint8_t psk[32])
 
 void kit_end(struct kit *k)
 {
+    static const struct datapath_shield_set nothing[KIT_PEERS];
+    struct datapath_view v;
+
     for (uint32_t i = 0; i < KIT_NODES; i++) {
+        for (uint32_t peer = 0; peer < KIT_PEERS; peer++) {
+            if (datapath_core_view(k->node[i].core, peer, &v)) {
+                datapath_core_remove(k->node[i].core, peer);
+            }
+        }
+        CHECK(memcmp(k->node[i].set, nothing, sizeof nothing) == 0, "without peers a shield lets no id through");
         datapath_core_fini(k->node[i].core);
         free(k->node[i].memory);
     }
@@ -127,6 +140,17 @@ enum datapath_verdict kit_send(struct kit *k, uint32_t a, uint32_t b, size_t siz
     return k->node[a].verdict;
 }
 
+/* Whether a shield lets it through, as far as ids go. */
+static bool passes(const struct kit_node *n, const uint8_t *bytes, size_t size)
+{
+    enum datapath_kind kind = datapath_message_kind(bytes, size);
+
+    if (kind == DATAPATH_KIND_NONE || kind == DATAPATH_KIND_INITIATION) {
+        return true;
+    }
+    return datapath_live_has(&n->live, datapath_message_get32(bytes + (kind == DATAPATH_KIND_RESPONSE ? 8 : 4)));
+}
+
 enum datapath_verdict kit_inject(struct kit *k, uint32_t to, const struct datapath_endpoint *at, const uint8_t *bytes,
                                  size_t size)
 {
@@ -139,12 +163,14 @@ enum datapath_verdict kit_inject(struct kit *k, uint32_t to, const struct datapa
 
     REQUIRE(copy != NULL, "memory");
     memcpy(copy, bytes, size);
+    bool is_let_through = passes(n, bytes, size);
     n->verdict = datapath_core_receive(n->core, k->now, at, copy, size, &packet, &packet_size, &peer, &k->fx);
     if (n->verdict == DATAPATH_TAKEN && packet_size > 0) {
         n->got++;
         memcpy(n->last, packet, packet_size);
         n->last_size = packet_size;
     }
+    CHECK(is_let_through || n->verdict != DATAPATH_TAKEN, "a shield lets through what is good");
     free(copy);
     perform(k, to);
     return n->verdict;

@@ -3,8 +3,9 @@
 #define CELL_TESTS_UNIT_DATAPATH_CORE_KIT_H
 
 #include "datapath/core.h"
+#include "datapath/live.h"
 
-enum { KIT_NODES = 3, KIT_WIRE = 64, KIT_MTU = 1420, KIT_ROOM = 1500 };
+enum { KIT_NODES = 3, KIT_WIRE = 64, KIT_MTU = 1420, KIT_ROOM = 1500, KIT_PEERS = 4 };
 
 struct kit_datagram {
     uint32_t from, to;
@@ -18,6 +19,8 @@ struct kit_node {
     struct datapath *core;
     struct datapath_config config;
     struct datapath_endpoint at;
+    struct datapath_live live;    /* what a shield would let through: kit_inject holds it to that … */
+    struct datapath_shield_set set[KIT_PEERS]; /* … and kit_end to nothing                         */
     uint32_t peer[KIT_NODES];     /* numbers of the others */
     uint32_t got;                 /* inner packets         */
     uint8_t last[KIT_ROOM];

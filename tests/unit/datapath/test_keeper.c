@@ -1,0 +1,118 @@
+/* What a cell may ask the keeper of its shield for, and what it gets: by a socket, as a cell does. Loading takes BPF: that
+ * part is skipped without. */
+#include "datapath/keeper.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/run/fd.h"
+#include "common/run/rights.h"
+#include "datapath/types.h"
+#include "tests/support/check.h"
+
+static int to_keeper;
+
+/* A keeper of an interface that is not there. */
+static pid_t begin(const char *port)
+{
+    const char *words[] = {"cell-shield", "nowhere0", port, NULL};
+    int pair[2];
+
+    REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0, "a pair");
+    pid_t child = fork();
+    if (child == 0) {
+        (void)close(pair[0]);
+        _exit(dup2(pair[1], DATAPATH_KEEPER_SOCKET) < 0 ? 9 : datapath_keeper_run(3, (char **)words));
+    }
+    (void)close(pair[1]);
+    to_keeper = pair[0];
+    return child;
+}
+
+/* Its exit status. */
+static int end(pid_t child)
+{
+    int status = -1;
+
+    (void)close(to_keeper);
+    REQUIRE(waitpid(child, &status, 0) == child, "it ends when the other side does");
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
+}
+
+static enum err ask(uint32_t version, uint32_t kind, uint32_t value, size_t *ret_maps, char why[DATAPATH_SHIELD_WHY])
+{
+    const struct datapath_keeper_ask question = {.version = version, .kind = kind, .value = value};
+    struct datapath_keeper_answer answer;
+    int fds[RIGHTS_MAX];
+
+    *ret_maps = 0;
+    REQUIRE(rights_send(to_keeper, &question, sizeof question, NULL, 0) == ERR_OK &&
+                rights_recv(to_keeper, &answer, sizeof answer, fds, ret_maps) == ERR_OK, "it answers %u", kind);
+    CHECK(answer.kind == kind && answer.value == value, "what it was asked");
+    memcpy(why, answer.why, sizeof answer.why);
+    for (size_t i = 0; i < *ret_maps; i++) {
+        fd_close(&fds[i]);
+    }
+    return err_from_wire(answer.result);
+}
+
+static void what_cannot_be_is_refused(void)
+{
+    static const struct {
+        uint32_t version, kind, value;
+        enum err expected;
+        const char *why;
+    } rows[] = {
+        {DATAPATH_KEEPER_VERSION + 1, DATAPATH_KEEPER_LOAD, 16, ERR_INCOMPATIBLE, "another version"},
+        {DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_HANG, DATAPATH_SHIELD_TC, ERR_PRECONDITION, "before it is loaded"},
+        {DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_HANG, 2, ERR_INVALID, "no hook"},
+        {DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_LOAD, 0, ERR_INVALID, "for no peers"},
+        {DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_LOAD, DATAPATH_PEERS_MAX + 1, ERR_INVALID, "for more than there may be"},
+    };
+    char why[DATAPATH_SHIELD_WHY];
+    size_t maps;
+    pid_t child = begin("51820");
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CHECK(ask(rows[i].version, rows[i].kind, rows[i].value, &maps, why) == rows[i].expected && maps == 0, "%s", rows[i].why);
+    }
+    CHECK(end(child) == 0, "it ends in order");
+    child = begin("51820");
+    CHECK(send(to_keeper, "hello", 5, 0) == 5 && recv(to_keeper, why, sizeof why, 0) <= 0, "who speaks something else is not answered");
+    CHECK(end(child) == 0, "and it ends in order");
+    child = begin("0");
+    CHECK(end(child) == 2, "no port");
+    child = begin("51820x");
+    CHECK(end(child) == 2, "a port and more");
+}
+
+static bool it_loads_once(void)
+{
+    char why[DATAPATH_SHIELD_WHY];
+    size_t maps;
+    pid_t child = begin("51820");
+    enum err e = ask(DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_LOAD, DATAPATH_PEERS_MAX, &maps, why);
+
+    if (e == ERR_DENIED || e == ERR_UNSUPPORTED) {
+        CHECK(maps == 0 && why[0] != '\0' && end(child) == 0, "it says why, and goes on");
+        printf("skipped: %s\n", why);
+        return false;
+    }
+    CHECK(e == ERR_OK && maps == DATAPATH_SHIELD_MAPS, "%s: %zu maps", why, maps);
+    CHECK(ask(DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_LOAD, 16, &maps, why) == ERR_PRECONDITION && maps == 0, "once");
+    CHECK(ask(DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_HANG, DATAPATH_SHIELD_XDP, &maps, why) == ERR_NOT_FOUND &&
+              strstr(why, "interface") != NULL, "where it cannot hang: %s", why);
+    CHECK(ask(DATAPATH_KEEPER_VERSION, 4, DATAPATH_SHIELD_TC, &maps, why) == ERR_INVALID, "nothing that it does");
+    CHECK(end(child) == 0, "it ends in order");
+    return true;
+}
+
+int main(void)
+{
+    what_cannot_be_is_refused();
+    bool has_bpf = it_loads_once();
+    return check_failures == 0 && !has_bpf ? CHECK_SKIPPED : CHECK_RESULT();
+}

@@ -1,0 +1,92 @@
+/* Small packets with descriptors: what comes as it went, and what is refused leaves nothing open. */
+#include "common/run/rights.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/support/check.h"
+
+enum { SIZE = 12 };
+
+static int pair[2];
+
+/* Descriptors that this process has. */
+static int open_count(void)
+{
+    DIR *d = opendir("/proc/self/fd");
+    int count = 0;
+
+    REQUIRE(d != NULL, "/proc");
+    while (readdir(d) != NULL) {
+        count++;
+    }
+    (void)closedir(d);
+    return count;
+}
+
+static void close_all(int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        (void)close(fds[i]);
+    }
+}
+
+static void what_goes_comes(void)
+{
+    char sent[SIZE] = "hello there", got[SIZE];
+    int some[RIGHTS_MAX + 1], fds[RIGHTS_MAX];
+    size_t count = 9;
+
+    for (int i = 0; i <= RIGHTS_MAX; i++) {
+        some[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+    CHECK(rights_send(pair[0], sent, SIZE, NULL, 0) == ERR_OK && rights_recv(pair[1], got, SIZE, fds, &count) == ERR_OK &&
+              count == 0 && memcmp(sent, got, SIZE) == 0, "bytes alone");
+    CHECK(rights_send(pair[0], sent, SIZE, some, RIGHTS_MAX) == ERR_OK && rights_recv(pair[1], got, SIZE, fds, &count) == ERR_OK &&
+              count == RIGHTS_MAX, "with as many descriptors as there may be");
+    CHECK(fcntl(fds[0], F_GETFD) == FD_CLOEXEC, "which no other program gets");
+    close_all(fds, count);
+    CHECK(rights_send(pair[0], sent, SIZE, some, RIGHTS_MAX + 1) == ERR_LIMIT, "one more");
+    close_all(some, RIGHTS_MAX + 1);
+}
+
+static void another_size_is_refused_whole(void)
+{
+    static const size_t sizes[] = {1, SIZE - 1, SIZE + 1};
+    char sent[SIZE + 1] = "", got[SIZE];
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC), fds[RIGHTS_MAX], before = open_count();
+    size_t count = 9;
+
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        REQUIRE(rights_send(pair[0], sent, sizes[i], &null, 1) == ERR_OK, "it goes");
+        CHECK(rights_recv(pair[1], got, SIZE, fds, &count) == ERR_MALFORMED && count == 9, "%zu bytes", sizes[i]);
+    }
+    CHECK(open_count() == before, "what came beside it is closed");
+    (void)close(null);
+}
+
+static void an_end_is_told(void)
+{
+    char bytes[SIZE] = "";
+    int fds[RIGHTS_MAX];
+    size_t count = 9;
+
+    CHECK(fcntl(pair[1], F_SETFL, O_NONBLOCK) == 0 && rights_recv(pair[1], bytes, SIZE, fds, &count) == ERR_UNAVAILABLE,
+          "nothing is there yet");
+    (void)close(pair[0]);
+    CHECK(rights_recv(pair[1], bytes, SIZE, fds, &count) == ERR_PEER_DEAD, "nothing will come");
+    CHECK(rights_send(pair[1], bytes, SIZE, NULL, 0) == ERR_PEER_DEAD, "nobody is there, and no signal says so");
+    CHECK(count == 9, "what is refused sets nothing");
+}
+
+int main(void)
+{
+    REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0, "a pair");
+    what_goes_comes();
+    another_size_is_refused_whole();
+    an_end_is_told();
+    return CHECK_RESULT();
+}
