@@ -79,7 +79,7 @@ PLANTS = {
     "spoiled-by-forgery": ("noise.c", "unit:core", "a forged answer ends the handshake", [
         ("    if (e == ERR_OK) {\n        *n = *copy;\n    }", "    *n = *copy;")]),
     "waits-for-ever": ("transfer.c", "worlds", "what waited for a session stays", [
-        ("        send_now(d, now, peer, packet, size, fx);\n        has_sent = true;", "        has_sent = true;")]),
+        ("        send_now(d, now, peer, packet, size, fx);\n        p->numbers.sent++;\n", "")]),
     "ids-the-same": ("offload.c", "unit:offload", "all segments have the first one's identification", [
         ("(uint16_t)(datapath_heads_get16(out + DATAPATH_HEADS_V4_ID) + index)", "datapath_heads_get16(out + DATAPATH_HEADS_V4_ID)")]),
     "pushes-each": ("offload.c", "unit:offload", "each segment pushes, and ends the stream", [
