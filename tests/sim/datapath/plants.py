@@ -146,6 +146,12 @@ PLANTS = {
         ("    g->due_ms = now_ms + g->wait_ms;", "    g->due_ms = now_ms + DATAPATH_GUEST_BEAT_MS;")]),
     "round-kept": ("guest.c", "unit:roll", "a list of all is not told from the one before", [
         ("        g->round++;\n", "")]),
+    "any-answer": ("guest.c", "unit:roll", "an answer counts whatever it answers", [
+        ("    if (g->question == 0 || news->question != g->question) {", "    if (g->question == 0 && news->question == 0) {")]),
+    "silent-speaks": ("ways.c", "unit:ways", "who is to be silent answers pings", [
+        ("    if (w->config.is_silent) {\n        return DATAPATH_WAYS_UNASKED;", "    if (w->config.is_silent && w->config.own == 77) {\n        return DATAPATH_WAYS_UNASKED;")]),
+    "called-from-anywhere": ("serve.c", "unit:ways", "a member's call counts wherever it comes from", [
+        (" || !datapath_message_is_same(&mine, from) ||", " ||")]),
     "complaint-turned": ("toolarge.c", "unit:toolarge", "a complaint goes to who did not send", [
         ("    memcpy(addresses, in->destination, in->address_size);\n    memcpy(addresses + in->address_size, in->source, in->address_size);",
          "    memcpy(addresses, in->source, in->address_size);\n    memcpy(addresses + in->address_size, in->destination, in->address_size);")]),

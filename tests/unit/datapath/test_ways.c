@@ -408,6 +408,60 @@ static void a_plain_peer_is_left_in_peace(void)
     end();
 }
 
+/* What n would say to R, if it said so; from there. */
+static enum datapath_ways_verdict say(int n, const struct datapath_signal *s, const struct datapath_endpoint *from)
+{
+    static const uint8_t seed[DATAPATH_RANDOM_SEED] = {9};
+    static uint64_t counter = 1000000;
+    struct datapath_random random;
+    struct datapath_signal_keys keys;
+    uint8_t bytes[DATAPATH_SIGNAL_MOST];
+    size_t size;
+
+    datapath_random_init(&random, seed);
+    datapath_guide_keys(w.node[n].core, number(n, R), true, &keys);
+    CHECK(datapath_signal_seal(&keys, w.node[n].life, counter++, &random, s, DATAPATH_WAYS_CALL_SIZE, bytes, &size), "it fits");
+    return datapath_ways_receive(&w.node[R].ways, w.now, from, bytes, size, &fx);
+}
+
+/* A member's word counts from where he is; and what he asks the rendezvous for is asked of it by nobody else. */
+static void calls_come_from_where_a_member_is(void)
+{
+    struct datapath_endpoint here = place(A), elsewhere = place(NODES), by_relay = place(A);
+    struct datapath_signal call = {.kind = DATAPATH_SIGNAL_CALL};
+
+    begin();
+    by_relay.relay = 5;
+    call.epoch = w.node[R].ways.roll.epoch;
+    memcpy(call.key, w.node[B].public, sizeof call.key);
+    CHECK(say(A, &call, &elsewhere) == DATAPATH_WAYS_UNASKED && fx.sends == 0, "from elsewhere");
+    CHECK(say(A, &call, &by_relay) == DATAPATH_WAYS_UNASKED && fx.sends == 0, "by way of a relay");
+    CHECK(say(A, &call, &here) == DATAPATH_WAYS_HEARD && fx.sends == 2, "from where he is: both are told");
+    call.flags = DATAPATH_SIGNAL_QUERY;
+    CHECK(say(A, &call, &here) == DATAPATH_WAYS_HEARD && fx.sends == 1, "a question is told to nobody else");
+    call.epoch++;
+    CHECK(say(A, &call, &here) == DATAPATH_WAYS_UNASKED && fx.sends == 0, "of another life");
+    call.epoch--;
+    memcpy(call.key, w.node[A].public, sizeof call.key);
+    CHECK(say(A, &call, &here) == DATAPATH_WAYS_UNASKED, "with himself");
+    memcpy(call.key, w.node[PLAIN].public, sizeof call.key);
+    CHECK(say(A, &call, &here) == DATAPATH_WAYS_UNASKED, "with nobody that the rendezvous knows");
+    end();
+}
+
+static void who_is_silent_says_nothing(void)
+{
+    struct datapath_endpoint here = place(A);
+    struct datapath_signal ping = {.kind = DATAPATH_SIGNAL_PING};
+
+    begin();
+    CHECK(say(A, &ping, &here) == DATAPATH_WAYS_HEARD && fx.sends > 0, "a ping is answered");
+    w.node[R].ways.config.is_silent = true;
+    CHECK(say(A, &ping, &here) == DATAPATH_WAYS_UNASKED && fx.sends == 0, "by who is silent it is not");
+    CHECK(!datapath_ways_used(&w.node[R].ways, w.now, number(R, B), 200, &fx), "and he seeks no way");
+    end();
+}
+
 static void limits_hold(void)
 {
     begin();
@@ -440,6 +494,8 @@ int main(void)
     what_was_said_before_moves_nobody();
     an_old_answer_makes_no_way();
     a_plain_peer_is_left_in_peace();
+    calls_come_from_where_a_member_is();
+    who_is_silent_says_nothing();
     limits_hold();
     return CHECK_RESULT();
 }
