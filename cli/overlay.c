@@ -82,6 +82,9 @@ static int show_stats(struct cli *cli, struct cli_ask *ask)
     } else {
         printf("datagrams go %s, through the interface in one piece: %s, sealed by %s in %" PRIu64 " ns\n",
                s->trains ? "in trains" : "singly", s->offloads, s->aead, s->packet_ns);
+        if (s->own[0] != '\0') {
+            printf("with nodes that have AES-256-GCM, too, by %s in %" PRIu64 " ns\n", s->own, s->own_packet_ns);
+        }
         cli_paint_table_init(&t, heads, ARRAY_LEN(heads));
         for (size_t i = 0; i < s->n_counts; i++) {
             cli_paint_table_add(&t, CLI_PAINT_PLAIN, s->counts[i]->name);
@@ -166,6 +169,7 @@ static void add_peer(struct cli_paint_table *t, const Cell__Datapath__Peer *p)
     cli_paint_table_addf(t, CLI_PAINT_BOLD, "%.*s", KEY_SHOWN, p->public_key);
     cli_paint_table_add(t, p->has_session ? CLI_PAINT_GOOD : CLI_PAINT_DIM, p->has_session ? "session" : "none");
     cli_paint_table_add(t, CLI_PAINT_PLAIN, *p->endpoint != '\0' ? p->endpoint : "-");
+    cli_paint_table_add(t, *p->way != '\0' ? CLI_PAINT_PLAIN : CLI_PAINT_DIM, *p->way != '\0' ? p->way : "-");
     if (p->handshake_age_ms > 0) {
         cli_paint_table_addf(t, CLI_PAINT_PLAIN, "%" PRIu64 " s", p->handshake_age_ms / 1000);
     } else {
@@ -181,7 +185,7 @@ static void add_peer(struct cli_paint_table *t, const Cell__Datapath__Peer *p)
 
 static int show_peers(struct cli *cli, struct cli_ask *ask)
 {
-    static const char *const heads[] = {"PEER", "STATE", "ENDPOINT", ">HANDSHAKE", ">SENT", ">RECEIVED", ">LOST", "ALLOWED"};
+    static const char *const heads[] = {"PEER", "STATE", "ENDPOINT", "WAY", ">HANDSHAKE", ">SENT", ">RECEIVED", ">LOST", "ALLOWED"};
     Cell__Datapath__PeersRequest request = CELL__DATAPATH__PEERS_REQUEST__INIT;
     struct cli_paint_table t;
     struct jsonout out;

@@ -1,6 +1,7 @@
-/* Sealing of packets: ChaCha20-Poly1305 (RFC 8439) behind one interface, because the libraries that have it differ by
- * more than two in speed (decision 13). A nonce is a counter and there is no additional data: WireGuard, section
- * 5.4.6. All of these give the same bytes; datapath_aead_check says whether one does. */
+/* Sealing of packets behind one interface, because the libraries that have it differ by more than two in speed (decision
+ * 13): ChaCha20-Poly1305 (RFC 8439), which WireGuard has, and AES-256-GCM (NIST SP 800-38D), which nodes of ours take
+ * when both have an engine for it (own.h). A nonce is a counter and there is no additional data: WireGuard, section
+ * 5.4.6. All libraries give the same bytes; datapath_aead_check says whether one does. */
 #ifndef CELL_DATAPATH_AEAD_H
 #define CELL_DATAPATH_AEAD_H
 
@@ -29,14 +30,16 @@ struct datapath_aead {
                  size_t size, uint8_t *out);
 };
 
-/* libsodium's: always there. */
+/* libsodium's: ChaCha20-Poly1305 is always there, AES-256-GCM on processors that have instructions for it. */
 extern const struct datapath_aead datapath_aead_sodium;
+extern const struct datapath_aead datapath_aead_aes;
+bool datapath_aead_has_aes(void);
 
 /* The 12 bytes that stand for a counter. */
 void datapath_aead_nonce(uint64_t counter, uint8_t ret[12]);
 
-/* Compare `a` with libsodium at lengths around every block's end, in place and not, and let it refuse each flipped
- * bit of a short message. ERR_FAULT: it is not to be used. Some milliseconds. */
-enum err datapath_aead_check(const struct datapath_aead *a) MUST_CHECK;
+/* Compare `a` with `sound`, one of libsodium's, at lengths around every block's end, in place and not and under keys that
+ * take turns, and let it refuse each flipped bit of a short message. ERR_FAULT: it is not to be used. Some milliseconds. */
+enum err datapath_aead_check(const struct datapath_aead *a, const struct datapath_aead *sound) MUST_CHECK;
 
 #endif

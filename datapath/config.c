@@ -7,18 +7,19 @@
 #include "datapath/text.h"
 
 struct listed {
-    const char *key, *endpoint, *psk;
+    const char *key, *endpoint, *psk, *rendezvous;
     uint32_t *keepalive;
     const char **allowed;
     uint32_t allowed_count;
 };
 
 struct document {
-    const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *offload, *shield, *underlay;
+    const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *own, *offload, *shield, *underlay;
+    const char *rendezvous, *relay, *signals;
     uint32_t *mtu, *room, *rekey;
-    const char **address;
+    const char **address, **places;
     struct listed *peers;
-    uint32_t address_count, peers_count;
+    uint32_t address_count, places_count, peers_count;
 };
 
 #define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
@@ -31,6 +32,7 @@ static const cyaml_schema_field_t peer_fields[] = {
     CYAML_FIELD_STRING_PTR("key", CYAML_FLAG_POINTER, struct listed, key, 0, CYAML_UNLIMITED),
     TEXT(listed, endpoint),
     TEXT(listed, psk),
+    TEXT(listed, rendezvous),
     NUMBER(listed, keepalive),
     CYAML_FIELD_SEQUENCE("allowed", OPTIONAL, struct listed, allowed, &text_entry, 0, DATAPATH_CONFIG_PREFIXES_MAX),
     CYAML_FIELD_END,
@@ -46,13 +48,18 @@ static const cyaml_schema_field_t fields[] = {
     TEXT(document, cluster),
     TEXT(document, context),
     TEXT(document, aead),
+    TEXT(document, own),
     TEXT(document, offload),
     TEXT(document, shield),
     TEXT(document, underlay),
+    TEXT(document, rendezvous),
+    TEXT(document, relay),
+    TEXT(document, signals),
     NUMBER(document, mtu),
     NUMBER(document, room),
     NUMBER(document, rekey),
     CYAML_FIELD_SEQUENCE("address", OPTIONAL, struct document, address, &text_entry, 0, TUN_ADDRESSES_MAX),
+    CYAML_FIELD_SEQUENCE("places", OPTIONAL, struct document, places, &text_entry, 0, DATAPATH_CONFIG_PLACES_MAX),
     CYAML_FIELD_SEQUENCE("peers", OPTIONAL, struct document, peers, &peer_entry, 0, DATAPATH_CONFIG_LISTED_MAX),
     CYAML_FIELD_END,
 };
@@ -85,6 +92,40 @@ static enum err take_number(const char *field, const uint32_t *value, uint32_t l
     return ERR_OK;
 }
 
+/* One of two words; nothing is `usual`. */
+static enum err take_word(const char *field, const char *text, const char *yes, const char *no, bool *ret, char *why)
+{
+    char expected[64];
+
+    if (text == NULL) {
+        return ERR_OK;
+    }
+    (void)snprintf(expected, sizeof expected, "%s or %s", yes, no);
+    if (strcmp(text, yes) != 0 && strcmp(text, no) != 0) {
+        return conf_refuse(why, field, text, expected);
+    }
+    *ret = strcmp(text, yes) == 0;
+    return ERR_OK;
+}
+
+static enum err take_ways(const struct document *d, struct datapath_settings *s, char *why)
+{
+    enum err e = take_word("rendezvous", d->rendezvous, "on", "off", &s->is_rendezvous, why);
+
+    e = e == ERR_OK ? take_word("relay", d->relay, "on", "off", &s->is_relay, why) : e;
+    e = e == ERR_OK ? take_word("signals", d->signals, "off", "auto", &s->is_silent, why) : e;
+    if (e == ERR_OK && ((s->is_relay && !s->is_rendezvous) || (s->is_silent && s->is_rendezvous))) {
+        return conf_refuse(why, s->is_silent ? "signals" : "relay", s->is_silent ? "off" : "on",
+                           s->is_silent ? "auto with `rendezvous: on`" : "off, or `rendezvous: on` with it");
+    }
+    for (; e == ERR_OK && s->places < d->places_count; s->places++) {
+        if (!datapath_text_read_place(d->places[s->places], &s->place[s->places])) {
+            e = conf_refuse(why, "places", d->places[s->places], "an address in numbers and a port");
+        }
+    }
+    return e;
+}
+
 static enum err take_device(const struct document *d, struct datapath_settings *s, char *why)
 {
     const char *name = d->interface != NULL ? d->interface : "cell0";
@@ -99,6 +140,10 @@ static enum err take_device(const struct document *d, struct datapath_settings *
         return conf_refuse(why, "aead", aead, "auto, libsodium, openssl or ipsec-mb");
     }
     memcpy(s->aead, aead, strlen(aead) + 1);
+    s->has_own = d->own == NULL || strcmp(d->own, "auto") == 0;
+    if (!s->has_own && strcmp(d->own, "off") != 0) {
+        return conf_refuse(why, "own", d->own, "auto or off");
+    }
     s->is_plain = d->offload != NULL && strcmp(d->offload, "off") == 0;
     if (d->offload != NULL && !s->is_plain && strcmp(d->offload, "auto") != 0) {
         return conf_refuse(why, "offload", d->offload, "auto or off");
@@ -179,6 +224,7 @@ static enum err take_peer(const struct listed *l, struct datapath_config_peer *p
     }
     enum err e = take_number("peers.keepalive", l->keepalive, 0, DATAPATH_PERSIST_MS_MAX / 1000, &keepalive_s, why);
     p->peer.persist_ms = keepalive_s * 1000;
+    e = e == ERR_OK ? take_word("peers.rendezvous", l->rendezvous, "on", "off", &p->is_rendezvous, why) : e;
     return e == ERR_OK ? take_path("peers.psk", l->psk, p->psk, why) : e;
 }
 
@@ -214,6 +260,7 @@ enum err datapath_config_read(const char *text, struct datapath_settings *ret, c
     const struct document *d = document != NULL ? document : &nothing;
     e = take_device(d, &s, why);
     e = e == ERR_OK ? take_shield(d, &s, why) : e;
+    e = e == ERR_OK ? take_ways(d, &s, why) : e;
     e = e == ERR_OK ? take_secrets(d, &s, why) : e;
     e = e == ERR_OK ? take_peers(d, &s, why) : e;
     conf_free(&schema, document);
@@ -228,6 +275,8 @@ enum err datapath_config_read(const char *text, struct datapath_settings *ret, c
 void datapath_config_free(struct datapath_settings *s)
 {
     free(s->peer);
+    explicit_bzero(s->shared, sizeof s->shared);
+    s->has_shared = false;
     s->peer = NULL;
     s->listed = 0;
 }

@@ -15,6 +15,7 @@ enum {
     DATAPATH_CONFIG_PREFIXES_MAX = 32, /* … of each                                        */
     DATAPATH_CONFIG_PATH_SIZE = 512,
     DATAPATH_CONFIG_AEAD_SIZE = 16,
+    DATAPATH_CONFIG_PLACES_MAX = 5,    /* addresses of our own that peers are told         */
     DATAPATH_CONFIG_REKEY_S_MIN = 10,
     DATAPATH_CONFIG_REKEY_S_MAX = 120,
 };
@@ -22,6 +23,7 @@ enum {
 struct datapath_config_peer {
     struct datapath_peer_config peer;
     char psk[DATAPATH_CONFIG_PATH_SIZE]; /* file with a key in base64; "": of the cluster's secret, or none */
+    bool is_rendezvous;                  /* he is believed: ways.h                                          */
     uint32_t prefixes;
     struct datapath_prefix prefix[DATAPATH_CONFIG_PREFIXES_MAX];
 };
@@ -31,6 +33,7 @@ struct datapath_settings {
     struct datapath_endpoint listen;
     uint32_t peers_max, rekey_s;
     char aead[DATAPATH_CONFIG_AEAD_SIZE];    /* engine.h: "auto", or a library by its name */
+    bool has_own;                            /* AES with peers that have it, too: own.h    */
     enum datapath_attach_choice shield;      /* where it hangs                         */
     char underlay[TUN_NAME_SIZE];            /* … when the cell has to start its keeper; "": it does not */
     bool is_plain;                           /* `offload: off`: one packet, one call       */
@@ -38,6 +41,12 @@ struct datapath_settings {
     char control[DATAPATH_CONFIG_PATH_SIZE]; /* socket of `wg`; "": none            */
     char secret[DATAPATH_CONFIG_PATH_SIZE];  /* file with the cluster's secret; "": none */
     char cluster[DATAPATH_CONFIG_PATH_SIZE], context[DATAPATH_CONFIG_PATH_SIZE]; /* what goes into psks with it */
+    bool is_rendezvous, is_relay;            /* for others: ways.h                         */
+    bool is_silent;                          /* `signals: off`: nothing but WireGuard      */
+    uint32_t places;
+    struct datapath_endpoint place[DATAPATH_CONFIG_PLACES_MAX]; /* where peers may find us; none: looked up */
+    bool has_shared;                         /* there is a `secret` …                      */
+    uint8_t shared[DATAPATH_NOISE_KEY];      /* … and this comes of it: psk.h              */
     uint32_t listed;
     struct datapath_config_peer *peer;       /* owned */
 };

@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "datapath/guide.h"
 #include "datapath/state.h"
 
 enum {
@@ -18,7 +19,7 @@ _Static_assert(sizeof(((struct datapath *)NULL)->hash_key) == crypto_shorthash_K
 
 /* Places in the one block, in this order. */
 struct layout {
-    size_t peer, bucket, agenda, index, allowed, wait, total;
+    size_t peer, bucket, who_bucket, agenda, index, allowed, wait, total;
     uint32_t buckets;
 };
 
@@ -41,6 +42,7 @@ static struct layout lay_out(uint32_t peers_max, uint32_t prefixes_max, uint32_t
     (void)place(&at, sizeof(struct datapath));
     l.peer = place(&at, peers_max * sizeof(struct datapath_peer));
     l.bucket = place(&at, l.buckets * sizeof(uint32_t));
+    l.who_bucket = place(&at, l.buckets * sizeof(uint32_t));
     l.agenda = place(&at, peers_max * sizeof(struct datapath_agenda_item));
     l.index = place(&at, datapath_index_slots(peers_max) * sizeof(struct datapath_index_slot));
     l.allowed = place(&at, datapath_allowed_nodes(prefixes_max) * sizeof(struct datapath_allowed_node));
@@ -76,8 +78,9 @@ enum err datapath_core_init(void *memory, const struct datapath_config *config, 
     }
     memset(base, 0, l.total);
     *d = (struct datapath){.self = self, .peers_max = config->peers_max, .mtu = config->mtu, .pace = config->pace,
-                           .aead = config->aead, .peer = (void *)(base + l.peer), .free = 1,
+                           .aead = config->aead, .own = config->own, .peer = (void *)(base + l.peer), .free = 1,
                            .bucket = (void *)(base + l.bucket), .bucket_mask = l.buckets - 1,
+                           .who_bucket = (void *)(base + l.who_bucket),
                            .floor_ns = config->stamp_ns, .stamp_ns = config->stamp_ns};
     datapath_random_init(&d->random, config->seed);
     datapath_random_draw(&d->random, secret, sizeof secret);
@@ -198,6 +201,8 @@ enum err datapath_core_add(struct datapath *d, const struct datapath_peer_config
     *bucket = peer + 1;
     memcpy(p->shared, shared, sizeof p->shared);
     sodium_memzero(shared, sizeof shared);
+    p->serial = ++d->serial;
+    datapath_guide_enter(d, peer);
     datapath_cookie_keys(config->public, &p->cookie.keys);
     datapath_timers_persist(&p->timers, config->persist_ms, now.ms);
     datapath_core_schedule(d, peer);
@@ -241,6 +246,7 @@ void datapath_core_remove(struct datapath *d, uint32_t peer)
         link = &d->peer[*link - 1].next;
     }
     *link = p->next;
+    datapath_guide_leave(d, peer);
     erase_keys(d, p);
     drop_waiting(d, p);
     datapath_allowed_drop_peer(&d->allowed, peer);
@@ -274,16 +280,23 @@ enum err datapath_core_allow(struct datapath *d, uint32_t peer, const struct dat
     uint32_t former;
 
     assert(peer < d->peers_max && d->peer[peer].is_used);
-    return datapath_allowed_add(&d->allowed, prefix, peer, &former);
+    d->peer[peer].changes++;
+    enum err e = datapath_allowed_add(&d->allowed, prefix, peer, &former);
+    if (e == ERR_OK && former != DATAPATH_ALLOWED_NOBODY) {
+        d->peer[former].changes++;
+    }
+    return e;
 }
 
 enum err datapath_core_disallow(struct datapath *d, uint32_t peer, const struct datapath_prefix *prefix)
 {
+    d->peer[peer].changes++;
     return datapath_allowed_drop(&d->allowed, prefix, peer);
 }
 
 void datapath_core_disallow_all(struct datapath *d, uint32_t peer)
 {
+    d->peer[peer].changes++;
     datapath_allowed_drop_peer(&d->allowed, peer);
 }
 
@@ -303,6 +316,7 @@ bool datapath_core_view(const struct datapath *d, uint32_t peer, struct datapath
     *ret = p->numbers;
     ret->config = p->config;
     ret->has_session = p->session.current.local != DATAPATH_INDEX_NONE;
+    ret->is_own = d->own != NULL && p->session.current.has_offer;
     ret->waiting = p->waiting.count;
     return true;
 }
@@ -390,6 +404,8 @@ enum datapath_verdict datapath_core_receive(struct datapath *d, struct datapath_
         v = datapath_shake_cookie(d, now, bytes, &peer);
         break;
     case DATAPATH_KIND_NONE:
+    case DATAPATH_KIND_SIGNAL: /* ours go another way: ways.h */
+    case DATAPATH_KIND_RELAYED:
         break;
     }
     d->numbers.verdict[v]++;

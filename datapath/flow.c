@@ -15,12 +15,18 @@ static void send_packet(struct datapath_shell *s, struct datapath_time now, cons
     struct datapath_endpoint to;
     size_t sealed;
 
-    (void)datapath_core_send(s->core, now, packet, size, datapath_udp_room(&s->udp), &sealed, &to, &s->fx); /* counted there */
+    s->flow.numbers.read++;
+    if (datapath_signals_refuse(s, packet, size, size)) {
+        return;
+    }
+    enum datapath_verdict v = datapath_core_send(s->core, now, packet, size, datapath_udp_room(&s->udp), &sealed, &to, &s->fx);
     if (sealed > 0) {
         datapath_udp_put(&s->udp, &to, sealed);
     }
     datapath_shell_perform(s);
-    s->flow.numbers.read++;
+    if (v == DATAPATH_TAKEN || v == DATAPATH_WAITING || v == DATAPATH_ENDPOINT) {
+        datapath_signals_used(s, now, datapath_guide_last(s->core), sealed);
+    }
 }
 
 /* There is no session yet: each segment waits for one, or is refused, as any packet. */
@@ -45,6 +51,9 @@ static void send_segments(struct datapath_shell *s, struct datapath_time now, co
         s->flow.numbers.misfits++;
         return;
     }
+    if (datapath_signals_refuse(s, packet, size, (size_t)all.head_size + all.each)) {
+        return;
+    }
     if (datapath_core_route(s->core, packet, size, &peer) != DATAPATH_TAKEN) {
         return; /* counted there */
     }
@@ -60,6 +69,7 @@ static void send_segments(struct datapath_shell *s, struct datapath_time now, co
         datapath_udp_put(&s->udp, &lease.to, sealed);
     }
     s->flow.numbers.read += all.count;
+    datapath_signals_used(s, now, peer, (size_t)all.head_size + all.each + DATAPATH_MESSAGE_HEAD + DATAPATH_MESSAGE_TAG);
 }
 
 bool datapath_flow_from_tun(struct datapath_shell *s, struct datapath_time now)
@@ -144,6 +154,20 @@ static void take_packet(struct datapath_shell *s, const uint8_t *packet, size_t 
     }
 }
 
+static void take_datagram(struct datapath_shell *s, struct datapath_time now, const struct datapath_endpoint *from,
+                          uint8_t *bytes, size_t size)
+{
+    const uint8_t *packet = NULL;
+    size_t packet_size;
+    uint32_t peer;
+    enum datapath_verdict v = datapath_core_receive(s->core, now, from, bytes, size, &packet, &packet_size, &peer, &s->fx);
+
+    datapath_shell_perform(s);
+    if (v == DATAPATH_TAKEN && packet_size > 0) {
+        take_packet(s, packet, packet_size);
+    }
+}
+
 /* One buffer: a datagram, or several of one size that the kernel had together. */
 static void take_buffer(struct datapath_shell *s, struct datapath_time now, uint32_t index)
 {
@@ -152,14 +176,16 @@ static void take_buffer(struct datapath_shell *s, struct datapath_time now, uint
     uint8_t *bytes = datapath_udp_at(&s->udp, index, &size, &each, &from);
 
     do {
-        const uint8_t *packet = NULL;
-        size_t one = size - at < each ? size - at : each, packet_size;
-        uint32_t peer;
-        enum datapath_verdict v = datapath_core_receive(s->core, now, &from, bytes + at, one, &packet, &packet_size, &peer,
-                                                        &s->fx);
-        datapath_shell_perform(s);
-        if (v == DATAPATH_TAKEN && packet_size > 0) {
-            take_packet(s, packet, packet_size);
+        size_t one = size - at < each ? size - at : each;
+        if (datapath_message_own(bytes + at, one) == DATAPATH_KIND_NONE) {
+            take_datagram(s, now, &from, bytes + at, one);
+        } else {
+            struct datapath_endpoint by;
+            size_t passed_size;
+            uint8_t *passed = datapath_signals_take(s, now, &from, bytes + at, one, &passed_size, &by);
+            if (passed != NULL) {
+                take_datagram(s, now, &by, passed, passed_size);
+            }
         }
         at += one;
     } while (at < size);

@@ -91,9 +91,24 @@ static void put(void *context, const char *text, size_t size)
     }
 }
 
+struct others {
+    const struct datapath_settings *settings;
+    const struct datapath_ways *ways;
+};
+
+/* Whether he comes again by himself: of the configuration, or by a rendezvous. */
 static bool is_listed(void *context, const uint8_t public[DATAPATH_NOISE_KEY])
 {
-    const struct datapath_settings *s = context;
+    const struct others *o = context;
+    const struct datapath_settings *s = o->settings;
+    uint32_t peer;
+
+    if (datapath_core_find(o->ways->core, public, &peer)) {
+        const struct datapath_way *way = datapath_ways_of(o->ways, peer);
+        if (way != NULL && way->introduced != 0) {
+            return true;
+        }
+    }
 
     for (uint32_t i = 0; i < s->listed; i++) {
         if (memcmp(s->peer[i].peer.public, public, DATAPATH_NOISE_KEY) == 0) {
@@ -104,14 +119,15 @@ static bool is_listed(void *context, const uint8_t public[DATAPATH_NOISE_KEY])
 }
 
 enum err datapath_keep_save(struct datapath_store *store, const struct datapath *core, uint32_t peers_max,
-                            const struct datapath_settings *settings)
+                            const struct datapath_settings *settings, const struct datapath_ways *ways)
 {
     struct page p = {.room = 0};
+    struct others o = {.settings = settings, .ways = ways};
     struct datapath_uapi u = {.core = (struct datapath *)core, .peers_max = peers_max, .put = put, .context = &p};
     char *old = NULL;
     size_t old_size = 0;
 
-    datapath_uapi_recall(&u, is_listed, (void *)settings);
+    datapath_uapi_recall(&u, is_listed, &o);
     enum err e = p.is_lost ? ERR_NOMEM : ERR_OK;
     if (e == ERR_OK) {
         /* `wg set` of what is so already, and of peers of the configuration, need not wait for a disk. */

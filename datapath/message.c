@@ -1,5 +1,8 @@
 #include "datapath/message.h"
 
+/* What stands where WireGuard has its three zeros: "cel". */
+#define OWN UINT32_C(0x6c656300)
+
 enum datapath_kind datapath_message_kind(const uint8_t *bytes, size_t size)
 {
     if (size < DATAPATH_MESSAGE_DATA) {
@@ -18,9 +21,18 @@ enum datapath_kind datapath_message_kind(const uint8_t *bytes, size_t size)
     return DATAPATH_KIND_NONE;
 }
 
+enum datapath_kind datapath_message_own(const uint8_t *bytes, size_t size)
+{
+    uint32_t type = size < DATAPATH_MESSAGE_RELAY ? 0 : datapath_message_get32(bytes);
+
+    return type == (OWN | DATAPATH_KIND_SIGNAL)    ? DATAPATH_KIND_SIGNAL
+           : type == (OWN | DATAPATH_KIND_RELAYED) ? DATAPATH_KIND_RELAYED
+                                                   : DATAPATH_KIND_NONE;
+}
+
 void datapath_message_begin(uint8_t *out, enum datapath_kind kind)
 {
-    datapath_message_put32(out, (uint32_t)kind);
+    datapath_message_put32(out, kind > DATAPATH_KIND_DATA ? OWN | (uint32_t)kind : (uint32_t)kind);
 }
 
 size_t datapath_message_data_size(size_t size, size_t mtu)

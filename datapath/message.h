@@ -4,7 +4,11 @@
  *   initiation  1 000  sender u32  ephemeral 32  static 32+16  time 12+16  mac1 16  mac2 16
  *   response    2 000  sender u32  receiver u32  ephemeral 32  empty 16    mac1 16  mac2 16
  *   cookie      3 000  receiver u32  nonce 24  cookie 16+16
- *   data        4 000  receiver u32  counter u64  packet, padded, +16 */
+ *   data        4 000  receiver u32  counter u64  packet, padded, +16
+ *
+ * Ours (PROTOCOL.md in this folder), which no WireGuard takes for one of its own:
+ *   signal      5 cel  who u64  nonce 24  what is said, +16
+ *   relayed     6 cel  id u32   any of the others */
 #ifndef CELL_DATAPATH_MESSAGE_H
 #define CELL_DATAPATH_MESSAGE_H
 
@@ -20,6 +24,8 @@ enum datapath_kind {
     DATAPATH_KIND_RESPONSE,
     DATAPATH_KIND_COOKIE,
     DATAPATH_KIND_DATA,
+    DATAPATH_KIND_SIGNAL,  /* ours: signal.h                */
+    DATAPATH_KIND_RELAYED, /* ours: 8 bytes before a datagram that goes by way of a relay */
 };
 
 enum {
@@ -42,6 +48,8 @@ enum {
     DATAPATH_MESSAGE_SEALED_COOKIE = 32,
     DATAPATH_MESSAGE_NONCE_SIZE = 24,
     DATAPATH_MESSAGE_TIME = 12,     /* TAI64N */
+    DATAPATH_MESSAGE_RELAY = 8,     /* what a relay takes, before the datagram */
+    DATAPATH_MESSAGE_RELAY_ID = 4,
 };
 
 /* Where a datagram comes from or goes to. IPv4 stands in the IPv6 form ::ffff:a.b.c.d. */
@@ -49,10 +57,14 @@ struct datapath_endpoint {
     uint8_t ip[16];
     uint16_t port;  /* host byte order; 0: there is none            */
     uint32_t scope; /* interface of a link-local address, otherwise 0 */
+    uint32_t relay; /* it is a relay's, who passes on by this id; 0: it is where he is himself */
 };
 
 /* What these bytes claim to be. O(1). */
 enum datapath_kind datapath_message_kind(const uint8_t *bytes, size_t size);
+
+/* Whether they claim to be one of ours: SIGNAL, RELAYED or, of what WireGuard has, NONE. O(1). */
+enum datapath_kind datapath_message_own(const uint8_t *bytes, size_t size);
 
 /* The first four bytes of a message of this kind. */
 void datapath_message_begin(uint8_t *out, enum datapath_kind kind);
@@ -63,7 +75,7 @@ size_t datapath_message_data_size(size_t size, size_t mtu);
 /* These are on the way of every packet. */
 static inline bool datapath_message_is_same(const struct datapath_endpoint *a, const struct datapath_endpoint *b)
 {
-    return memcmp(a->ip, b->ip, sizeof a->ip) == 0 && a->port == b->port && a->scope == b->scope;
+    return memcmp(a->ip, b->ip, sizeof a->ip) == 0 && a->port == b->port && a->scope == b->scope && a->relay == b->relay;
 }
 
 static inline uint32_t datapath_message_get32(const uint8_t *at)

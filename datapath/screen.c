@@ -114,7 +114,9 @@ static enum err map(struct datapath_screen *s, const struct datapath_screen_setu
     sodium_memzero(fresh, sizeof fresh);
     if (e != ERR_OK) {
         (void)snprintf(s->why, sizeof s->why, "the shield's maps cannot be mapped: %s", err_text(e));
+        return e;
     }
+    datapath_shield_maps_own(&s->maps, setup->takes_own);
     return e;
 }
 

@@ -32,6 +32,7 @@ struct datapath_screen_setup {
     uint16_t port;
     uint32_t peers;
     const uint8_t *public;       /* our static key, 32 bytes                                     */
+    bool takes_own;              /* signals and what relays pass on are for us                   */
 };
 
 /* While doors are open: have the keeper load it, which takes some 50 ms. Never fails: s->why says what is missing, and that

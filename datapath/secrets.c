@@ -69,6 +69,8 @@ static enum err derive_psks(struct datapath_settings *s, const uint8_t secret[DA
             datapath_psk_pair(cluster, self.public, s->peer[i].peer.public, s->peer[i].peer.psk);
         }
     }
+    s->has_shared = e == ERR_OK;
+    memcpy(s->shared, cluster, e == ERR_OK ? sizeof s->shared : 0); /* for peers that come later */
     sodium_memzero(text, sizeof text);
     sodium_memzero(cluster, sizeof cluster);
     sodium_memzero(&self, sizeof self);

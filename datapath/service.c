@@ -23,6 +23,45 @@ static Cell__Datapath__Count *count_of(Cell__Datapath__Count *slot, const char *
     return slot;
 }
 
+static const char *place_of(struct cell_call *call, const struct datapath_endpoint *at)
+{
+    char *text = at->port == 0 ? NULL : cell_call_alloc(call, DATAPATH_TEXT_PLACE_SIZE);
+
+    if (text != NULL) {
+        datapath_text_write_place(at, text);
+    }
+    return text == NULL ? "" : text;
+}
+
+static enum err fill_believed(const struct datapath_shell *s, struct cell_call *call, Cell__Datapath__StatusReply *reply)
+{
+    const struct datapath_ways *w = &s->signals.ways;
+    Cell__Datapath__Rendezvous *all = cell_call_alloc(call, DATAPATH_WAYS_BELIEVED * sizeof *all);
+
+    reply->rendezvous = cell_call_alloc(call, DATAPATH_WAYS_BELIEVED * sizeof *reply->rendezvous);
+    if (all == NULL || reply->rendezvous == NULL) {
+        return ERR_NOMEM;
+    }
+    for (uint32_t i = 0; i < w->believed; i++) {
+        const struct datapath_guest *g = &w->believe[i].guest;
+        const uint8_t *public = datapath_guide_key(s->core, w->believe[i].peer);
+        Cell__Datapath__Rendezvous *one = &all[reply->n_rendezvous];
+        *one = (Cell__Datapath__Rendezvous)CELL__DATAPATH__RENDEZVOUS__INIT;
+        one->public_key = cell_call_alloc(call, DATAPATH_TEXT_KEY_SIZE);
+        if (public != NULL && one->public_key != NULL) {
+            datapath_text_write_key(public, one->public_key);
+            one->is_there = datapath_guest_is_there(g, loop_now_ms());
+            one->seen = (char *)place_of(call, &g->seen);
+            one->members = g->count;
+            reply->rendezvous[reply->n_rendezvous++] = one;
+        }
+    }
+    reply->is_rendezvous = w->config.is_rendezvous;
+    reply->is_relay = w->config.is_relay;
+    reply->members = w->roll.here;
+    return ERR_OK;
+}
+
 enum err datapath_service_status(void *state, struct cell_call *call, const void *request)
 {
     struct datapath_shell *s = state;
@@ -61,13 +100,14 @@ enum err datapath_service_status(void *state, struct cell_call *call, const void
     reply.public_key = key;
     reply.listen = place;
     reply.mtu = s->device.mtu;
-    reply.aead = (char *)s->engine.chosen->name;
+    reply.aead = (char *)s->engine.usual.chosen->name;
     reply.shield = (char *)datapath_screen_choice(&s->screen);
     reply.shield_at = (char *)datapath_screen_place(&s->screen);
     reply.shield_reason = s->screen.why;
     reply.counts = slot;
     reply.n_counts = counts;
-    return cell_reply(call, &reply);
+    enum err e = fill_believed(s, call, &reply);
+    return e == ERR_OK ? cell_reply(call, &reply) : e;
 }
 
 /* ---- peers ------------------------------------------------------------------------------------------ */
@@ -116,6 +156,22 @@ static enum err fill_refused(struct cell_call *call, const struct datapath_view 
     return ERR_OK;
 }
 
+static void fill_way(const struct datapath_shell *s, uint32_t peer, Cell__Datapath__Peer *p)
+{
+    const struct datapath_way *way = datapath_ways_of(&s->signals.ways, peer);
+
+    if (way == NULL) {
+        return;
+    }
+    p->is_brought = way->introduced != 0;
+    p->carries = way->limit;
+    if (way->is_active && way->path.used != DATAPATH_PATH_NONE) {
+        const struct datapath_path_place *place = &way->path.place[way->path.used];
+        p->way = (char *)(place->kind == DATAPATH_PATH_RELAY ? "relay" : "itself");
+        p->rtt_ms = place->rtt_8ths / 8;
+    }
+}
+
 static enum err fill_peer(const struct datapath_shell *s, struct cell_call *call, uint32_t peer,
                           const struct datapath_view *v, Cell__Datapath__Peer *p)
 {
@@ -140,6 +196,7 @@ static enum err fill_peer(const struct datapath_shell *s, struct cell_call *call
     p->keepalive_s = v->config.persist_ms / 1000;
     p->has_psk = !sodium_is_zero(v->config.psk, sizeof v->config.psk);
     p->has_session = v->has_session;
+    p->own = v->is_own;
     p->handshake_age_ms = v->session_wall_ns == 0 ? 0 : loop_now_ms() - v->session_ms;
     p->sent = v->sent;
     p->received = v->received;
@@ -147,6 +204,7 @@ static enum err fill_peer(const struct datapath_shell *s, struct cell_call *call
     p->received_bytes = v->received_bytes;
     p->lost = v->lost;
     p->waiting = v->waiting;
+    fill_way(s, peer, p);
     return l.is_full ? ERR_NOMEM : fill_refused(call, v, p);
 }
 
@@ -275,6 +333,8 @@ enum err datapath_service_stats(void *state, struct cell_call *call, const void 
     const struct datapath_flow_numbers *f = &s->flow.numbers;
     const struct datapath_udp_numbers *u = &s->udp.numbers;
     Cell__Datapath__StatsReply reply = CELL__DATAPATH__STATS_REPLY__INIT;
+    const struct datapath_ways *w = &s->signals.ways;
+    const uint64_t *passed = w->relay.verdict;
     const struct {
         const char *name, *text;
         uint64_t value;
@@ -291,6 +351,16 @@ enum err datapath_service_stats(void *state, struct cell_call *call, const void 
         {"MISFITS", "packets of the interface that are longer than its mtu, or contradict themselves", f->misfits},
         {"UNSENT", "datagrams that the kernel did not take", u->unsent},
         {"UNWRITTEN", "packets that the interface did not take", f->unwritten},
+        {"TOO_LARGE", "packets that were larger than their way; their senders were told", s->signals.numbers.too_large},
+        {"SIGNALS", "of peers, taken", w->numbers.verdict[DATAPATH_WAYS_HEARD]},
+        {"SIGNALS_STRANGER", "of nobody that we know", w->numbers.verdict[DATAPATH_WAYS_STRANGER]},
+        {"SIGNALS_FALSE", "that do not open, came before, or say nothing", w->numbers.verdict[DATAPATH_WAYS_FALSE]},
+        {"SIGNALS_UNASKED", "that answer nothing, or ask for what this node does not do", w->numbers.verdict[DATAPATH_WAYS_UNASKED]},
+        {"RELAYED", "datagrams that were passed on", passed[DATAPATH_RELAY_PASSED]},
+        {"RELAY_REFUSED", "… or not: of nobody who asked, or not from where he asked", passed[DATAPATH_RELAY_STRANGER] +
+         passed[DATAPATH_RELAY_ELSEWHERE] + passed[DATAPATH_RELAY_HALF]},
+        {"RELAY_MUCH", "… or more than a pair may", passed[DATAPATH_RELAY_MUCH]},
+        {"RELAY_UNKNOWN", "that came as if from a relay of ours", s->signals.numbers.unknown},
     };
     Cell__Datapath__Count count[ARRAY_LEN(said) + DATAPATH_SHIELD_VERDICTS], *slot[ARRAY_LEN(count)];
     uint64_t shield[DATAPATH_SHIELD_VERDICTS];
@@ -309,8 +379,10 @@ enum err datapath_service_stats(void *state, struct cell_call *call, const void 
     }
     reply.trains = s->udp.has_trains;
     reply.offloads = (char *)tun_offload_text(s->offloads);
-    reply.aead = (char *)s->engine.chosen->name;
-    reply.packet_ns = s->engine.packet_ns[s->engine.chosen - s->engine.aead];
+    reply.aead = (char *)s->engine.usual.chosen->name;
+    reply.packet_ns = s->engine.usual.chosen_ns;
+    reply.own = (char *)(s->engine.own.chosen == NULL ? "" : s->engine.own.chosen->name);
+    reply.own_packet_ns = s->engine.own.chosen == NULL ? 0 : s->engine.own.chosen_ns;
     reply.counts = slot;
     reply.n_counts = counts;
     return cell_reply(call, &reply);

@@ -51,6 +51,9 @@ static enum err send_question(struct datapath_shell *s, const struct datapath_pi
         datapath_udp_put(&s->udp, &to, sealed);
     }
     datapath_shell_perform(s);
+    if (v != DATAPATH_ROUTE && v != DATAPATH_INNER) {
+        datapath_signals_used(s, datapath_shell_now(), datapath_guide_last(s->core), sealed);
+    }
     datapath_shell_changed(s);
     return v == DATAPATH_TAKEN || v == DATAPATH_WAITING ? ERR_OK : v == DATAPATH_ROUTE ? ERR_NOT_FOUND : ERR_UNAVAILABLE;
 }

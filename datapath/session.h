@@ -21,6 +21,10 @@ struct datapath_pair {
     uint64_t counter;     /* of the next packet that we send */
     uint8_t send[DATAPATH_AEAD_KEY];
     uint8_t receive[DATAPATH_AEAD_KEY];
+    bool has_offer;       /* the peer opens AES under it: own.h                     */
+    uint8_t offers;       /* … and so often we told him that we do; 0: we do not    */
+    uint64_t offered_ms;
+    uint8_t own_send[DATAPATH_AEAD_KEY], own_receive[DATAPATH_AEAD_KEY];
     struct datapath_replay window;
 };
 

@@ -149,6 +149,10 @@ static void derive(struct datapath *d, struct datapath_time now, struct datapath
     struct datapath_freed freed;
 
     datapath_noise_split(n, is_initiator, pair.send, pair.receive);
+    if (d->own != NULL) {
+        datapath_own_key(pair.send, pair.own_send);
+        datapath_own_key(pair.receive, pair.own_receive);
+    }
     datapath_session_add(&p->session, &pair, &freed);
     datapath_core_free_ids(d, &freed);
     datapath_timers_derived(&p->timers, &d->pace, now.ms);

@@ -15,6 +15,7 @@
 #include "common/run/host.h"
 #include "common/run/log.h"
 #include "datapath/keep.h"
+#include "datapath/places.h"
 #include "datapath/secrets.h"
 #include "datapath/text.h"
 
@@ -59,11 +60,11 @@ static void say(const struct datapath_shell *s, const struct datapath_note *note
 }
 
 /* What was heard is kept before anybody hears of it. */
-static void keep(struct datapath_shell *s)
+static void keep(struct datapath_shell *s, const struct datapath_effects *fx)
 {
     struct datapath_view v;
 
-    if (!s->fx.has_heard || !datapath_core_view(s->core, s->fx.heard, &v)) {
+    if (!fx->has_heard || !datapath_core_view(s->core, fx->heard, &v)) {
         return;
     }
     enum err e = datapath_store_keep(&s->store, datapath_core_stamp_ns(s->core), &v.config);
@@ -73,25 +74,34 @@ static void keep(struct datapath_shell *s)
     sodium_memzero(v.config.psk, sizeof v.config.psk);
 }
 
-void datapath_shell_perform(struct datapath_shell *s)
+void datapath_shell_carry_out(struct datapath_shell *s, const struct datapath_effects *fx)
 {
-    keep(s);
-    for (uint32_t i = 0; i < s->fx.sends; i++) {
-        const struct datapath_send *one = &s->fx.send[i];
-        memcpy(datapath_udp_room(&s->udp), s->fx.bytes + one->at, one->size);
+    keep(s, fx);
+    for (uint32_t i = 0; i < fx->sends; i++) {
+        const struct datapath_send *one = &fx->send[i];
+        memcpy(datapath_udp_room(&s->udp), fx->bytes + one->at, one->size);
         datapath_udp_put(&s->udp, &one->to, one->size);
     }
-    for (uint32_t i = 0; i < s->fx.notes; i++) {
-        say(s, &s->fx.note[i]);
+    for (uint32_t i = 0; i < fx->notes; i++) {
+        say(s, &fx->note[i]);
+        if (fx->note[i].kind == DATAPATH_NOTE_MOVED) {
+            datapath_signals_moved(s, datapath_shell_now(), fx->note[i].peer);
+        }
     }
+}
+
+void datapath_shell_perform(struct datapath_shell *s)
+{
+    datapath_shell_carry_out(s, &s->fx);
 }
 
 void datapath_shell_changed(void *state)
 {
     struct datapath_shell *s = state;
-    uint64_t due_ms = datapath_core_due_ms(s->core), now_ms;
+    uint64_t due_ms = datapath_core_due_ms(s->core), ways_ms = datapath_signals_due_ms(s), now_ms;
 
     datapath_udp_flush(&s->udp);
+    due_ms = ways_ms < due_ms ? ways_ms : due_ms;
     /* One that fires too early finds nothing and is set again: most times move with every packet. */
     if (due_ms < s->armed_ms) {
         now_ms = loop_now_ms();
@@ -112,6 +122,7 @@ static void on_due(void *context)
         datapath_core_clock(s->core, now, &s->fx);
         datapath_shell_perform(s);
     } while (s->fx.due_ms <= now.ms);
+    datapath_signals_clock(s, now);
     datapath_shell_changed(s);
 }
 
@@ -124,6 +135,7 @@ static void on_stir(void *context)
         datapath_core_stir(s->core, seed);
     }
     sodium_memzero(seed, sizeof seed);
+    datapath_engine_forget(&s->engine);
 }
 
 /* Somebody removed the interface: making another takes privilege that is gone. */
@@ -198,6 +210,7 @@ static enum err open_descriptors(struct datapath_shell *s)
     if (e != ERR_OK) {
         return e;
     }
+    s->signals.own = datapath_places_own(set, s->udp.fd, &s->udp.at, s->device.name, s->signals.place);
     s->control.fd = cell_take_descriptor(s->cell, "listen.control");
     e = set->control[0] == '\0' || s->control.fd >= 0 ? ERR_OK : datapath_control_open(&s->control, set->control);
     if (e != ERR_OK) {
@@ -210,7 +223,8 @@ static void open_screen(struct datapath_shell *s)
 {
     struct datapath_noise_self self;
     struct datapath_screen_setup setup = {.choice = s->settings.shield, .interface = s->settings.underlay,
-                                          .port = s->udp.at.port, .peers = s->settings.peers_max, .public = self.public};
+                                          .port = s->udp.at.port, .peers = s->settings.peers_max, .public = self.public,
+                                          .takes_own = !s->settings.is_silent};
 
     memcpy(self.secret, s->secret, sizeof self.secret);
     setup.keeper = cell_take_descriptor(s->cell, "shield.overlay");
@@ -223,7 +237,7 @@ static void open_screen(struct datapath_shell *s)
 static enum err open_engine(struct datapath_shell *s)
 {
     struct datapath_engine *g = &s->engine;
-    enum err e = sodium_init() < 0 ? ERR_FAULT : datapath_engine_open(g, s->settings.aead);
+    enum err e = sodium_init() < 0 ? ERR_FAULT : datapath_engine_open(g, s->settings.aead, s->settings.has_own);
 
     if (e != ERR_OK) {
         log_error("DATAPATH-AEAD", "aead=%s reason=%s", s->settings.aead, err_name(e));
@@ -233,7 +247,8 @@ static enum err open_engine(struct datapath_shell *s)
         log_warn("DATAPATH-AEAD-FAULTY", "libraries=%" PRIu32 " effect=\"another is used: they do not seal as libsodium does\"",
                  g->faulty);
     }
-    log_info("DATAPATH-AEAD-CHOSEN", "aead=%s packet_ns=%" PRIu64, g->chosen->name, g->packet_ns[g->chosen - g->aead]);
+    log_info("DATAPATH-AEAD-CHOSEN", "aead=%s packet_ns=%" PRIu64 " own=%s own_ns=%" PRIu64, g->usual.chosen->name,
+             g->usual.chosen_ns, g->own.chosen == NULL ? "none" : g->own.chosen->name, g->own.chosen_ns);
     return ERR_OK;
 }
 
@@ -270,7 +285,7 @@ enum err datapath_shell_open(struct cell *cell, void *state)
 
 enum err datapath_shell_keep(struct datapath_shell *s)
 {
-    enum err e = datapath_keep_save(&s->store, s->core, s->settings.peers_max, &s->settings);
+    enum err e = datapath_keep_save(&s->store, s->core, s->settings.peers_max, &s->settings, &s->signals.ways);
 
     datapath_shell_changed(s);
     if (e != ERR_OK) {
@@ -312,7 +327,8 @@ static enum err make_core(struct datapath_shell *s)
 {
     const struct datapath_settings *set = &s->settings;
     struct datapath_config c = {.peers_max = set->peers_max, .prefixes_max = 4 * set->peers_max, .mtu = s->device.mtu,
-                                .pace = datapath_pace_usual(), .aead = s->engine.chosen,
+                                .pace = datapath_pace_usual(), .aead = s->engine.usual.chosen,
+                                .own = s->engine.own.chosen,
                                 .stamp_ns = s->store.stamp_ns, .live = datapath_screen_live(&s->screen)};
 
     c.prefixes_max = c.prefixes_max < DATAPATH_CONFIG_PREFIXES_MAX ? DATAPATH_CONFIG_PREFIXES_MAX : c.prefixes_max;
@@ -349,6 +365,7 @@ enum err datapath_shell_start(struct cell *cell, void *state)
     char place[DATAPATH_TEXT_PLACE_SIZE];
     enum err e = make_core(s);
 
+    e = e == ERR_OK ? datapath_signals_start(s) : e;
     if (e != ERR_OK) {
         log_error("DATAPATH-START", "reason=%s", err_name(e));
         return e;
@@ -404,6 +421,7 @@ void datapath_shell_stop(void *state)
 {
     struct datapath_shell *s = state;
 
+    datapath_signals_stop(s);
     datapath_control_close(&s->control);
     loop_watch_free(s->tun_watch);
     loop_watch_free(s->udp_watch);

@@ -10,6 +10,7 @@
 #include "datapath/flow.h"
 #include "datapath/screen.h"
 #include "datapath/service_ping.h"
+#include "datapath/signals.h"
 #include "datapath/store.h"
 #include "datapath/udp.h"
 
@@ -25,6 +26,7 @@ struct datapath_shell {
     struct datapath_control control;
     struct datapath_engine engine;
     struct datapath_flow flow;
+    struct datapath_signals signals;
     struct datapath_ping ping;
     struct datapath_screen screen;
     int tun;
@@ -50,8 +52,9 @@ void datapath_shell_stop(void *state);
 /* Now, for steps of the core. */
 struct datapath_time datapath_shell_now(void);
 
-/* Carry out s->fx: datagrams are put, not sent yet. */
+/* Carry out s->fx: datagrams are put, not sent yet; or other effects of the core. */
 void datapath_shell_perform(struct datapath_shell *s);
+void datapath_shell_carry_out(struct datapath_shell *s, const struct datapath_effects *fx);
 
 /* Something of the core was changed: its clock may be due earlier. */
 void datapath_shell_changed(void *state);

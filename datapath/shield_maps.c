@@ -94,6 +94,11 @@ void datapath_shield_maps_set(struct datapath_shield_maps *m, enum datapath_shie
     __atomic_store_n(&c->mode, (uint32_t)mode, __ATOMIC_RELEASE);
 }
 
+void datapath_shield_maps_own(struct datapath_shield_maps *m, bool is_taken)
+{
+    __atomic_store_n(&config_of(m)->takes_own, (uint32_t)is_taken, __ATOMIC_RELEASE);
+}
+
 void datapath_shield_maps_cookies(struct datapath_shield_maps *m, const uint8_t secret[][32], uint32_t count)
 {
     struct datapath_shield_config *c = config_of(m);

@@ -45,6 +45,9 @@ void datapath_shield_maps_close(struct datapath_shield_maps *m); /* also what wa
 /* What it does, and which of the two hooks judges. From the next packet on. */
 void datapath_shield_maps_set(struct datapath_shield_maps *m, enum datapath_shield_mode mode, enum datapath_shield_hook hook);
 
+/* Whether messages of our own kinds pass (PROTOCOL.md); until this is said they do not. */
+void datapath_shield_maps_own(struct datapath_shield_maps *m, bool is_taken);
+
 /* Secrets of cookies in use, newest first; count 0 to 2. */
 void datapath_shield_maps_cookies(struct datapath_shield_maps *m, const uint8_t secret[][32], uint32_t count);
 

@@ -7,6 +7,7 @@
 #include "datapath/core.h"
 #include "datapath/index.h"
 #include "datapath/limit.h"
+#include "datapath/own.h"
 #include "datapath/session.h"
 #include "datapath/timers.h"
 
@@ -15,6 +16,10 @@ struct datapath_peer {
     uint32_t next;                  /* of the same hash, + 1; of those free, + 1 */
     struct datapath_peer_config config;
     uint8_t shared[DATAPATH_NOISE_KEY]; /* of the two static keys */
+    uint64_t who;                   /* that his signals say */
+    uint32_t next_who;              /* of the same hash, + 1 */
+    uint32_t serial;                /* another one when another peer has this number */
+    uint32_t changes;               /* of his inner addresses */
     struct datapath_cookie_peer cookie;
     struct datapath_noise shake;    /* of our initiation …                                     */
     uint32_t shake_id;              /* … which has this id; DATAPATH_INDEX_NONE: none is open  */
@@ -33,7 +38,7 @@ struct datapath {
     struct datapath_noise_self self;
     uint32_t peers_max, mtu;
     struct datapath_pace pace;
-    const struct datapath_aead *aead;
+    const struct datapath_aead *aead, *own;
     struct datapath_random random;
     struct datapath_cookie_gate gate;
     struct datapath_limit limit;
@@ -44,7 +49,10 @@ struct datapath {
     struct datapath_peer *peer;
     uint32_t free;                  /* peers that are not used: index + 1, through next        */
     uint32_t *bucket;               /* first peer of a hash, + 1                               */
+    uint32_t *who_bucket;           /* the same, of who signals say they are from              */
     uint32_t bucket_mask;
+    uint32_t serial;                /* of the peer that was made last                          */
+    uint32_t routed;                /* the peer that a packet was for last                     */
     uint8_t hash_key[16];
     uint64_t floor_ns, stamp_ns;    /* config.stamp_ns; our newest                             */
     struct datapath_numbers numbers;
@@ -88,6 +96,11 @@ void datapath_transfer_begin(struct datapath *d, struct datapath_time now, uint3
 /* A keepalive, or what it takes to be able to send one. */
 void datapath_transfer_keepalive(struct datapath *d, struct datapath_time now, uint32_t peer,
                                  struct datapath_effects *fx);
+
+/* ---- guide.c: peers by what their signals say of them -------------------------------------------------- */
+
+void datapath_guide_enter(struct datapath *d, uint32_t peer);
+void datapath_guide_leave(struct datapath *d, uint32_t peer);
 
 /* ---- core.c ------------------------------------------------------------------------------------------- */
 

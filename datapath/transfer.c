@@ -23,8 +23,43 @@ enum datapath_verdict datapath_core_route(struct datapath *d, const uint8_t *pac
         d->numbers.verdict[v]++;
         return v;
     }
-    *ret_peer = peer;
+    d->routed = *ret_peer = peer;
     return v;
+}
+
+/* One packet of ours into the effects, as WireGuard has it; there is a session. */
+static void send_now(struct datapath *d, struct datapath_time now, uint32_t peer, const uint8_t *packet, size_t size,
+                     struct datapath_effects *fx)
+{
+    struct datapath_peer *p = &d->peer[peer];
+    struct datapath_pair *pair = &p->session.current;
+    struct datapath_lease lease = {.peer = peer, .remote = pair->remote, .counter = pair->counter++,
+                                   .to = p->config.endpoint, .aead = d->aead};
+
+    memcpy(lease.key, pair->send, sizeof lease.key);
+    size_t total = datapath_message_data_size(size, d->mtu);
+    total = datapath_core_seal(d, &lease, 0, packet, size, datapath_effects_room(fx, total));
+    datapath_effects_send(fx, &lease.to, peer, total);
+    p->numbers.sent_bytes += total;
+    uint32_t jitter_ms = p->timers.silence_ms != 0 ? 0 : datapath_random_below(&d->random, d->pace.jitter_ms);
+    datapath_timers_sent(&p->timers, &d->pace, size > 0, jitter_ms, now.ms);
+}
+
+static void send_offer(struct datapath *d, struct datapath_time now, uint32_t peer, struct datapath_effects *fx)
+{
+    struct datapath_pair *pair = &d->peer[peer].session.current;
+    uint8_t offer[DATAPATH_OWN_SIZE];
+
+    datapath_own_write(pair->has_offer, offer);
+    pair->offers += pair->offers < UINT8_MAX;
+    pair->offered_ms = now.ms;
+    send_now(d, now, peer, offer, sizeof offer, fx);
+}
+
+static bool is_to_offer(const struct datapath *d, const struct datapath_pair *pair, struct datapath_time now)
+{
+    return d->own != NULL && !pair->has_offer && pair->offers < DATAPATH_OWN_TRIES && pair->counter < DATAPATH_OWN_MARK &&
+           (pair->offers == 0 || now.ms - pair->offered_ms >= DATAPATH_OWN_EVERY_MS);
 }
 
 bool datapath_core_lease(struct datapath *d, struct datapath_time now, uint32_t peer, uint32_t count, uint64_t bytes,
@@ -38,15 +73,20 @@ bool datapath_core_lease(struct datapath *d, struct datapath_time now, uint32_t 
         pair->counter + count > DATAPATH_REPLAY_LIMIT) {
         return false;
     }
-    *ret = (struct datapath_lease){.peer = peer, .remote = pair->remote, .counter = pair->counter,
-                                   .to = p->config.endpoint};
-    memcpy(ret->key, pair->send, sizeof ret->key);
+    bool is_own = d->own != NULL && pair->has_offer && pair->counter + count <= DATAPATH_OWN_MARK;
+    *ret = (struct datapath_lease){.peer = peer, .remote = pair->remote, .to = p->config.endpoint,
+                                   .counter = pair->counter | (is_own ? DATAPATH_OWN_MARK : 0),
+                                   .aead = is_own ? d->own : d->aead};
+    memcpy(ret->key, is_own ? pair->own_send : pair->send, sizeof ret->key);
     d->numbers.verdict[DATAPATH_TAKEN] += count;
     pair->counter += count; /* before anything is sealed: no nonce twice, whatever becomes of the packets */
     p->numbers.sent += count;
     p->numbers.sent_bytes += bytes + count * (uint64_t)(DATAPATH_MESSAGE_HEAD + DATAPATH_MESSAGE_TAG);
     uint32_t jitter_ms = p->timers.silence_ms != 0 ? 0 : datapath_random_below(&d->random, d->pace.jitter_ms);
     datapath_timers_sent(&p->timers, &d->pace, true, jitter_ms, now.ms);
+    if (is_to_offer(d, pair, now)) {
+        send_offer(d, now, peer, fx);
+    }
     if (datapath_session_is_old_to_send(pair, &d->pace, now.ms)) {
         (void)datapath_shake_begin(d, now, peer, false, fx);
     }
@@ -68,27 +108,8 @@ size_t datapath_core_seal(const struct datapath *d, const struct datapath_lease 
         memcpy(text, packet, size);
     }
     memset(text + size, 0, padded - size);
-    d->aead->seal(d->aead->context, lease->key, lease->counter + index, text, padded, text);
+    lease->aead->seal(lease->aead->context, lease->key, lease->counter + index, text, padded, text);
     return total;
-}
-
-/* One packet of ours into the effects; there is a session. */
-static void send_now(struct datapath *d, struct datapath_time now, uint32_t peer, const uint8_t *packet, size_t size,
-                     struct datapath_effects *fx)
-{
-    struct datapath_peer *p = &d->peer[peer];
-    struct datapath_pair *pair = &p->session.current;
-    struct datapath_lease lease = {.peer = peer, .remote = pair->remote, .counter = pair->counter++,
-                                   .to = p->config.endpoint};
-
-    memcpy(lease.key, pair->send, sizeof lease.key);
-    size_t total = datapath_message_data_size(size, d->mtu);
-    total = datapath_core_seal(d, &lease, 0, packet, size, datapath_effects_room(fx, total));
-    datapath_effects_send(fx, &lease.to, peer, total);
-    p->numbers.sent_bytes += total;
-    p->numbers.sent += size > 0;
-    uint32_t jitter_ms = p->timers.silence_ms != 0 ? 0 : datapath_random_below(&d->random, d->pace.jitter_ms);
-    datapath_timers_sent(&p->timers, &d->pace, size > 0, jitter_ms, now.ms);
 }
 
 void datapath_transfer_keepalive(struct datapath *d, struct datapath_time now, uint32_t peer,
@@ -120,6 +141,11 @@ void datapath_transfer_begin(struct datapath *d, struct datapath_time now, uint3
     datapath_effects_note(fx, DATAPATH_NOTE_SESSION, peer);
     while (datapath_wait_take(&d->wait, &p->waiting, &packet, &size)) {
         send_now(d, now, peer, packet, size, fx);
+        p->numbers.sent++;
+        has_sent = true;
+    }
+    if (is_to_offer(d, &p->session.current, now)) {
+        send_offer(d, now, peer, fx);
         has_sent = true;
     }
     if (is_ours && !has_sent) {
@@ -196,15 +222,36 @@ static void confirm(struct datapath *d, struct datapath_time now, uint32_t peer,
     }
 }
 
+/* Whether this opens; `counter` is as it stands in the datagram. */
+static bool opens(const struct datapath *d, const struct datapath_pair *pair, uint64_t counter, uint8_t *text, size_t size)
+{
+    bool is_own = (counter & DATAPATH_OWN_MARK) != 0 && pair->offers > 0;
+    const struct datapath_aead *a = is_own ? d->own : d->aead;
+
+    return a->open(a->context, is_own ? pair->own_receive : pair->receive, counter, text, size, text);
+}
+
+/* The peer said what he opens, and that he has not heard the same of us. */
+static void answer_offer(struct datapath *d, struct datapath_time now, uint32_t peer, uint32_t id,
+                         struct datapath_effects *fx)
+{
+    struct datapath_pair *pair = &d->peer[peer].session.current;
+
+    if (pair->local == id && datapath_session_may_send(pair, &d->pace, now.ms)) {
+        send_offer(d, now, peer, fx);
+    }
+}
+
 enum datapath_verdict datapath_transfer_open(struct datapath *d, struct datapath_time now,
                                              const struct datapath_endpoint *from, uint8_t *bytes, size_t size,
                                              const uint8_t **ret_packet, size_t *ret_size, uint32_t *ret_peer,
                                              struct datapath_effects *fx)
 {
     uint32_t id = datapath_message_get32(bytes + DATAPATH_MESSAGE_RECEIVER), peer;
-    uint64_t counter = datapath_message_get64(bytes + DATAPATH_MESSAGE_COUNTER);
+    uint64_t marked = datapath_message_get64(bytes + DATAPATH_MESSAGE_COUNTER), counter;
     uint8_t *text = bytes + DATAPATH_MESSAGE_HEAD;
     size_t text_size = size - DATAPATH_MESSAGE_HEAD - DATAPATH_MESSAGE_TAG;
+    bool has_heard;
 
     if (!datapath_index_find(&d->index, id, &peer)) {
         return DATAPATH_INDEX;
@@ -218,10 +265,11 @@ enum datapath_verdict datapath_transfer_open(struct datapath *d, struct datapath
     if (!datapath_session_may_receive(pair, &d->pace, now.ms)) {
         return DATAPATH_EXPIRED;
     }
+    counter = pair->offers > 0 ? marked & ~DATAPATH_OWN_MARK : marked;
     if (!datapath_replay_is_new(&pair->window, counter)) {
         return DATAPATH_REPLAYED;
     }
-    if (!d->aead->open(d->aead->context, pair->receive, counter, text, text_size, text)) {
+    if (!opens(d, pair, marked, text, text_size)) {
         return DATAPATH_FORGED;
     }
     /* Authentic and new: from here on it counts, whatever is in it. */
@@ -229,9 +277,14 @@ enum datapath_verdict datapath_transfer_open(struct datapath *d, struct datapath
     p->numbers.received_bytes += size;
     datapath_core_moved(d, peer, from, fx);
     datapath_timers_received(&p->timers, &d->pace, text_size > 0, now.ms);
+    bool is_offer = d->own != NULL && datapath_own_read(text, text_size, &has_heard);
+    pair->has_offer |= is_offer;
     confirm(d, now, peer, pair, fx);
+    if (is_offer && !has_heard) {
+        answer_offer(d, now, peer, id, fx);
+    }
     datapath_core_schedule(d, peer);
-    if (text_size == 0) {
+    if (text_size == 0 || is_offer) {
         return DATAPATH_TAKEN;
     }
     enum datapath_verdict v = look_inside(d, peer, text, text_size, ret_size);

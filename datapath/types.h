@@ -102,6 +102,7 @@ struct datapath_config {
     uint32_t mtu;
     struct datapath_pace pace;
     const struct datapath_aead *aead;   /* borrowed for the core's life */
+    const struct datapath_aead *own;    /* AES-256-GCM for peers that have it, too; NULL: for nobody. Borrowed */
     uint64_t stamp_ns;                  /* every initiation's stamp is above it: the newest of earlier lives */
     struct datapath_live *live;         /* of the shield, for peers_max; borrowed likewise; NULL: there is none */
 };
@@ -117,7 +118,7 @@ struct datapath_peer_config {
 /* What is known of a peer. */
 struct datapath_view {
     struct datapath_peer_config config;
-    bool has_session;
+    bool has_session, is_own;  /* own: what we send is sealed with AES */
     uint64_t session_wall_ns;  /* when the newest handshake was completed; 0: never */
     uint64_t session_ms;       /* … monotonic                                       */
     uint64_t sent_bytes, received_bytes; /* datagrams of sessions and handshakes    */
@@ -137,8 +138,9 @@ struct datapath_numbers {
 struct datapath_lease {
     uint32_t peer;
     uint32_t remote;                 /* the peer's id of the session */
-    uint64_t counter;                /* of the first                 */
+    uint64_t counter;                /* of the first, with its mark  */
     struct datapath_endpoint to;
+    const struct datapath_aead *aead;
     uint8_t key[DATAPATH_AEAD_KEY];
 };
 

@@ -142,6 +142,13 @@ void datapath_udp_put(struct datapath_udp *u, const struct datapath_endpoint *to
 {
     struct datapath_udp_train *t = &u->out;
 
+    if (to->relay != 0) {
+        uint8_t *at = t->bytes + t->end;
+        memmove(at + DATAPATH_MESSAGE_RELAY, at, size);
+        datapath_message_begin(at, DATAPATH_KIND_RELAYED);
+        datapath_message_put32(at + DATAPATH_MESSAGE_RELAY_ID, to->relay);
+        size += DATAPATH_MESSAGE_RELAY;
+    }
     if (t->count > 0 && !can_follow(u, to, size)) {
         size_t end = t->end;
         datapath_udp_flush(u);
@@ -222,6 +229,30 @@ void datapath_udp_flush(struct datapath_udp *u)
     }
     t->count = 0;
     t->is_closed = false;
+}
+
+/* IP_PMTUDISC_PROBE sends with "do not fragment" and asks no cache of path MTUs, which is what a probe is there to find
+ * out; for everything else the kernel's own way stays. */
+static void set_whole(struct datapath_udp *u, bool is_whole)
+{
+    int v4 = is_whole ? IP_PMTUDISC_PROBE : IP_PMTUDISC_WANT, v6 = is_whole ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_WANT;
+
+    (void)setsockopt(u->fd, IPPROTO_IP, IP_MTU_DISCOVER, &v4, sizeof v4);
+    if (u->is_v6) {
+        (void)setsockopt(u->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &v6, sizeof v6);
+    }
+}
+
+void datapath_udp_send_whole(struct datapath_udp *u, const struct datapath_endpoint *to, const uint8_t *bytes, size_t size)
+{
+    datapath_udp_flush(u);
+    uint64_t unsent = u->numbers.unsent;
+    memcpy(datapath_udp_room(u), bytes, size);
+    datapath_udp_put(u, to, size);
+    set_whole(u, true);
+    datapath_udp_flush(u);
+    set_whole(u, false);
+    u->numbers.unsent = unsent; /* too large for our own interface is an answer, too */
 }
 
 /* ---- in --------------------------------------------------------------------------------------------- */

@@ -33,7 +33,7 @@ struct datapath_udp_train {
     uint32_t count, each;
     size_t begin, end;           /* of bytes                                      */
     bool is_closed;              /* the last is shorter: nothing may follow       */
-    uint8_t bytes[2 * DATAPATH_UDP_TRAIN + DATAPATH_ROOM];
+    uint8_t bytes[2 * DATAPATH_UDP_TRAIN + DATAPATH_ROOM + DATAPATH_MESSAGE_RELAY];
 };
 
 union datapath_udp_control {
@@ -72,11 +72,16 @@ enum err datapath_udp_open(struct datapath_udp *u, const struct datapath_endpoin
                            int *given) MUST_CHECK;
 void datapath_udp_close(struct datapath_udp *u); /* also what was never opened, or zeroed */
 
-/* Room for the next datagram, DATAPATH_ROOM bytes; put says how long it got and where it goes. What is put goes with
+/* Room for the next datagram, DATAPATH_ROOM bytes; put says how long it got and where it goes (to->relay: with what that
+ * relay wants before it). What is put goes with
  * the next flush, or before, when it cannot go with those before it. */
 uint8_t *datapath_udp_room(struct datapath_udp *u);
 void datapath_udp_put(struct datapath_udp *u, const struct datapath_endpoint *to, size_t size);
 void datapath_udp_flush(struct datapath_udp *u);
+
+/* Send one now that must arrive whole or not at all: it is not fragmented, neither here nor on the way. After what was
+ * put before it. */
+void datapath_udp_send_whole(struct datapath_udp *u, const struct datapath_endpoint *to, const uint8_t *bytes, size_t size);
 
 /* Buffers that have come, at most DATAPATH_UDP_BATCH; u->in holds them until the next call. Never blocks. */
 uint32_t datapath_udp_receive(struct datapath_udp *u);

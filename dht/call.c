@@ -125,7 +125,7 @@ static bool begin(struct dht *d, struct dht_call call)
     } while (call.txn < d->calls_max || call.txn % d->calls_max != at);
     call.attempts = 1;
     call.is_first = d->tuning.acquaints && peer_of(d, &call) == NULL;
-    call.sent_us = d->now_us;
+    call.begun_us = call.sent_us = d->now_us;
     if (!write(d, &call)) {
         return false;
     }

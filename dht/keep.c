@@ -321,10 +321,26 @@ static const struct dht_entry *find_item(const struct dht *d, const struct dht_i
     return NULL;
 }
 
+uint32_t dht_keep_date(const struct dht *d)
+{
+    return (uint32_t)(d->now_us / DHT_US) | 1; /* not 0: of nobody who asked */
+}
+
+uint32_t dht_keep_left_ms(const struct dht *d, const struct dht_id *id, const struct dht_message *m)
+{
+    uint32_t left_ms = m->record[0].left_ms, since_ms = dht_keep_date(d) - m->txn;
+
+    if (since_ms > DHT_LATELY_MS) {
+        return 0;
+    }
+    uint32_t way_ms = (uint32_t)(dht_table_way_us(d, id, (uint64_t)since_ms * DHT_US) / DHT_US);
+    return left_ms > way_ms ? left_ms - way_ms : 0;
+}
+
 /* Ask for what is offered, is not here, and should be. */
 static void take_offer(struct dht *d, const struct dht_contact *from, const struct dht_id *id, const struct dht_message *m)
 {
-    struct dht_message want = {.kind = DHT_PACKET_WANT, .token = dht_token_make(d, from)};
+    struct dht_message want = {.kind = DHT_PACKET_WANT, .txn = dht_keep_date(d), .token = dht_token_make(d, from)};
     uint32_t place;
 
     for (uint32_t i = 0; i < m->count; i++) {
@@ -353,7 +369,7 @@ static void give(struct dht *d, const struct dht_contact *from, const struct dht
         if (e != NULL && dht_store_left_ms(d, e) > 0) {
             uint8_t bytes[DHT_RECORD_MAX];
             struct dht_record r;
-            struct dht_message out = {.kind = DHT_PACKET_STORE, .token = m->token, .flags = DHT_FLAG_REPAIR, .count = 1};
+            struct dht_message out = {.kind = DHT_PACKET_STORE, .txn = m->txn, .token = m->token, .flags = DHT_FLAG_REPAIR, .count = 1};
             out.record[0].size = (uint16_t)dht_store_read(d, place, bytes, &r);
             out.record[0].left_ms = r.left_ms;
             out.record[0].bytes = bytes;

@@ -19,4 +19,11 @@ bool dht_keep_wanted(const struct dht *d, const struct dht_id *id);
 void dht_keep_clock(struct dht *d);
 uint64_t dht_keep_due_us(const struct dht *d);
 
+/* The date of a WANT, by this node's own clock: the STORE that follows repeats it. */
+uint32_t dht_keep_date(const struct dht *d);
+
+/* What is left of the life in a STORE of REPAIR, after the way here: 0: it was asked for too long ago to say. So a record
+ * that goes from holder to holder lives no longer for it, however long each way takes. */
+uint32_t dht_keep_left_ms(const struct dht *d, const struct dht_id *id, const struct dht_message *m);
+
 #endif

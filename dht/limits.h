@@ -9,6 +9,8 @@ enum {
     DHT_TIMEOUT_MOST_US = 2000000,
     DHT_FAILS_MAX = 3,           /* requests in a row without an answer: gone, where no membership says so  */
     DHT_FRESH_MS = 10000,        /* heard so lately, a peer is there without being asked                    */
+    DHT_ACQUAINTED_MS = 50000,   /* heard so lately, the shell need not make its acquaintance anew: after a minute sealed.h does */
+    DHT_ACQUAINT_US = 2000,      /* … which takes four multiplications on curves and two round trips       */
     DHT_SPARES_BUCKET = 8,       /* that wait for a place in one bucket                                     */
     DHT_CANDIDATES = 48,         /* of one lookup, on all of its paths                                      */
     DHT_PATHS_MAX = 4,

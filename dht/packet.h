@@ -10,7 +10,8 @@
  *   OFFER  flags 1, count 1, items of (key 20, tag 8, seq 8)       WANT   token 8, count 1, items of the same form
  *
  * PING, FIND, GET and STORE are answered with their transaction, a STORE without one is not; SUM, OFFER and WANT are
- * not, and may be lost. */
+ * not, and may be lost. A WANT's transaction is a date of its sender's, and the STORE of REPAIR that follows has the same:
+ * whoever gets it knows how long that took. */
 #ifndef CELL_DHT_PACKET_H
 #define CELL_DHT_PACKET_H
 

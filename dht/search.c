@@ -66,6 +66,14 @@ void dht_search_add(struct dht *d, struct dht_wish *w, const struct dht_contact 
     w->count++;
 }
 
+/* Whether the first word with it costs an acquaintance. */
+static bool is_stranger(const struct dht *d, const struct dht_candidate *c)
+{
+    const struct dht_peer *p = d->tuning.acquaints ? dht_table_find(d, &c->id) : NULL;
+
+    return d->tuning.acquaints && (p == NULL || dht_state_tick(d) - p->heard > (DHT_ACQUAINTED_MS * DHT_US) >> DHT_TICK_BITS);
+}
+
 /* ---- step by step ---------------------------------------------------------------------------------- */
 
 static enum dht_packet_kind question(const struct dht_wish *w)
@@ -92,12 +100,31 @@ static uint32_t needed(const struct dht *d, const struct dht_wish *w)
     return w->paths == 1 ? all : all / w->paths + 1;
 }
 
+/* Any holder will do for a value: of those that are nearest as far as is known, the ones that can answer at once are asked
+ * first. */
+static void ask_acquainted(struct dht *d, struct dht_wish *w, uint32_t path, uint32_t share, uint32_t need)
+{
+    uint32_t seen = 0;
+
+    for (uint32_t i = 0; i < w->count && seen < need && out(w, path) < share; i++) {
+        struct dht_candidate *c = &w->candidate[i];
+        seen += c->path == path && c->ask != DHT_ASK_FAILED && c->ask != DHT_ASK_SLOW;
+        if (c->path == path && c->ask == DHT_ASK_NEW && !is_stranger(d, c) && dht_call_ask(d, w, c, question(w))) {
+            c->ask = DHT_ASK_OUT;
+        }
+    }
+}
+
 /* Whether a path has its answers. Who is late is passed over; it may still answer. */
 static bool walk(struct dht *d, struct dht_wish *w, uint32_t path)
 {
     uint32_t share = d->tuning.alpha / w->paths > 0 ? d->tuning.alpha / w->paths : 1;
     uint32_t seen = 0, need = needed(d, w);
     bool is_over = true;
+
+    if (w->kind == DHT_WISH_GET && d->tuning.acquaints) {
+        ask_acquainted(d, w, path, share, need);
+    }
 
     for (uint32_t i = 0; i < w->count && seen < need; i++) {
         struct dht_candidate *c = &w->candidate[i];
@@ -130,6 +157,7 @@ static uint64_t expected_us(const struct dht *d, const struct dht_candidate *c)
 {
     const struct dht_peer *p = dht_table_find(d, &c->id);
     uint64_t us = p == NULL || p->srtt_us == 0 ? (d->typical_us != 0 ? d->typical_us : UINT32_MAX) : p->srtt_us;
+    us += is_stranger(d, c) ? 2 * us + DHT_ACQUAINT_US : 0;
     bool is_doubted = p == NULL || p->fails > 0 || (p->flags & DHT_PEER_SUSPECT) != 0;
 
     return is_doubted ? us + (UINT64_C(1) << 40) : us;

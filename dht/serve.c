@@ -96,6 +96,7 @@ static enum dht_status store(struct dht *d, const struct dht_contact *from, cons
                              const struct dht_message *m, uint64_t *ret_seq)
 {
     const struct dht_packet_record *in = &m->record[0];
+    uint32_t left_ms = (m->flags & DHT_FLAG_REPAIR) != 0 ? dht_keep_left_ms(d, id, m) : in->left_ms;
     uint32_t most_ms = (m->flags & DHT_FLAG_CACHE) != 0 ? d->tuning.cache_ms : DHT_TTL_MOST_MS;
     struct dht_record r;
 
@@ -104,7 +105,7 @@ static enum dht_status store(struct dht *d, const struct dht_contact *from, cons
         return DHT_STATUS_TOKEN;
     }
     if (dht_record_read(in->bytes, in->size, &r) != ERR_OK ||
-        !dht_proof_is_living(d, &r, in->left_ms < most_ms ? in->left_ms : most_ms, &r.left_ms) ||
+        !dht_proof_is_living(d, &r, left_ms < most_ms ? left_ms : most_ms, &r.left_ms) ||
         ((m->flags & DHT_FLAG_CACHE) != 0 && r.kind != DHT_IMMUTABLE)) {
         return DHT_STATUS_REFUSED;
     }
@@ -126,7 +127,7 @@ static void answer_store(struct dht *d, const struct dht_contact *from, const st
     if (out.status == DHT_STATUS_TOKEN) {
         out.token = dht_token_make(d, from);
     }
-    if (m->txn != 0) {
+    if (m->txn != 0 && (m->flags & DHT_FLAG_REPAIR) == 0) {
         (void)dht_call_send(d, from, &out, room);
     }
 }

@@ -112,9 +112,6 @@ static void look_up_names(struct dht_shell *s)
 void dht_shell_boot(struct dht_shell *s, uint64_t now_us)
 {
     s->boot_us = now_us + (uint64_t)DHT_SHELL_BOOT_MS * MS_US;
-    if (dht_core_peers(s->core) > 0) {
-        return;
-    }
     for (uint32_t i = 0; i < s->saved; i += DHT_BOOTSTRAP_MAX) {
         dht_shell_enter(s, &s->save[i], s->saved - i < DHT_BOOTSTRAP_MAX ? s->saved - i : DHT_BOOTSTRAP_MAX);
     }

@@ -115,7 +115,7 @@ struct dht_call {
     uint8_t attempts;
     uint16_t wish, serial; /* DHT_NOTHING: the core's own */
     struct dht_contact to;
-    uint64_t sent_us;      /* last */
+    uint64_t begun_us, sent_us; /* first and last sent */
 };
 
 enum dht_job_kind {

@@ -97,6 +97,14 @@ uint64_t dht_table_timeout_us(const struct dht *d, const struct dht_peer *peer)
     return us > DHT_TIMEOUT_MOST_US ? DHT_TIMEOUT_MOST_US : us;
 }
 
+uint64_t dht_table_way_us(const struct dht *d, const struct dht_id *id, uint64_t elapsed_us)
+{
+    const struct dht_peer *p = dht_table_find(d, id);
+    uint64_t there_us = p == NULL ? 0 : p->srtt_us / 2;
+
+    return there_us < elapsed_us / 2 ? elapsed_us - there_us : elapsed_us / 2;
+}
+
 /* ---- places ---------------------------------------------------------------------------------------- */
 
 static void bucket_of(const struct dht *d, const struct dht_id *id, uint32_t *first, uint32_t *end)

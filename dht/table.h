@@ -22,6 +22,10 @@ void dht_table_remove(struct dht *d, const struct dht_id *id);
 
 void dht_table_rtt(struct dht *d, struct dht_peer *peer, uint32_t rtt_us);
 
+/* How long an answer of `id` was on its way that came elapsed_us after its question left: no longer than that, less the
+ * question's own way as round trips have it. */
+uint64_t dht_table_way_us(const struct dht *d, const struct dht_id *id, uint64_t elapsed_us);
+
 /* How long to wait for an answer; peer NULL: a stranger. */
 uint64_t dht_table_timeout_us(const struct dht *d, const struct dht_peer *peer);
 

@@ -46,7 +46,8 @@ struct dht_wish *dht_wish_begin(struct dht *d, enum dht_wish_kind kind, uint64_t
     w->status = ERR_LATER;
     w->end_us = d->now_us + (uint64_t)d->tuning.wish_ms * DHT_US;
     w->reads = 1;
-    w->paths = dht_state_is_whole(d) || kind == DHT_WISH_FIND ? 1 : d->tuning.paths;
+    /* Of a get alone: one path that reaches a holder is enough, and whoever puts asks those that are nearest anyway. */
+    w->paths = dht_state_is_whole(d) || kind != DHT_WISH_GET ? 1 : d->tuning.paths;
     d->wishes++;
     d->counters.wishes++;
     first_candidates(d, w);
@@ -171,8 +172,11 @@ void dht_wish_values(struct dht *d, struct dht_wish *w, const struct dht_call *c
     if (c == NULL) {
         return;
     }
+    uint32_t way_ms = (uint32_t)(dht_table_way_us(d, &c->id, d->now_us - call->begun_us) / DHT_US);
     for (uint32_t i = 0; i < m->count; i++) {
-        if (!take_record(d, w, &m->record[i], &tag)) {
+        struct dht_packet_record record = m->record[i];
+        record.left_ms -= record.left_ms < way_ms ? record.left_ms : way_ms; /* lives go on on the way */
+        if (!take_record(d, w, &record, &tag)) {
             c->ask = DHT_ASK_FAILED; /* whoever gives out one that is forged is not believed about others */
             return;
         }

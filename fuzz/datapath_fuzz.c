@@ -46,7 +46,8 @@ static struct datapath_time at(uint64_t ms)
 static void make(struct side *s, uint8_t number, uint8_t other)
 {
     struct datapath_config c = {.peers_max = 2, .prefixes_max = 8, .mtu = MTU, .pace = datapath_pace_usual(),
-                                .aead = &datapath_aead_sodium};
+                                .aead = &datapath_aead_sodium,
+                                .own = datapath_aead_has_aes() ? &datapath_aead_aes : NULL};
     struct datapath_peer_config p = {.endpoint = place_of(other)};
     struct datapath_prefix prefix = {.ip = {10, 0, 0, other}, .size = 4, .bits = 32};
     struct datapath_noise_self self;

@@ -189,7 +189,7 @@ static enum err ask(struct one *one, const char *target, const Cell__Envelope__R
     bool takes_parts = one->in->is_apart && r->credit > 0 && r->credit <= INT32_MAX;
     const struct cell_ask_packed packed = {
         .ask = {.target = target, .operation = r->operation, .deadline_ms = r->deadline_ms, .context = one,
-                .is_idempotent = r->repeatable, .credit = takes_parts ? r->credit : 0, .holds_credit = true,
+                .is_idempotent = r->repeatable, .is_urgent = r->urgent, .credit = takes_parts ? r->credit : 0, .holds_credit = true,
                 .ret_id = &one->asked},
         .body = r->body.data, .size = r->body.len, .schema = r->schema, .key = r->idempotency_key.data,
         .key_size = r->idempotency_key.len, .from_cell = r->from_cell, .from_node = one->in->node, .trace = r->trace.len == CALL_TRACE_LEN ? r->trace.data : NULL,

@@ -278,6 +278,7 @@ static enum err pack(const struct gateway_out *out, uint8_t **ret, size_t *ret_s
     one.deadline_ms = cell_call_remaining_ms(out->call);
     one.route = route;
     one.repeatable = out->request.is_repeatable;
+    one.urgent = out->request.is_urgent;
     one.credit = out->lent;
     one.body.data = (uint8_t *)out->request.body;
     one.body.len = out->request.size;
@@ -318,7 +319,7 @@ static enum err send(struct gateway_out *out, const struct gateway_node *node)
     const struct nodelink_asking asking = {
         .id = node->id, .to = &node->at, .body = bytes, .size = size, .done = on_done, .context = out,
         .deadline_ms = left_ms < NODELINK_DEADLINE_MAX_MS ? (uint32_t)left_ms : NODELINK_DEADLINE_MAX_MS,
-        .patience_ms = out->is_any ? GATEWAY_PATIENCE_MS : 0,
+        .patience_ms = out->is_any ? GATEWAY_PATIENCE_MS : 0, .is_urgent = out->request.is_urgent,
         .part = out->lent > 0 ? on_part : NULL};
     out->asked_us = loop_now_us();
     return nodelink_ask_with(s->links, &asking, &out->number);

@@ -353,8 +353,8 @@ struct raft_view raft_core_view(const struct raft *r)
         .base = r->log.base, .last = r->log.last, .last_term = raft_log_last_term(&r->log), .stored = r->stored,
         .commit = r->commit, .applied = r->applied, .snapshot = r->snapshot, .epoch = r->epoch,
         .uncommitted_bytes = raft_log_bytes_after(&r->log, r->commit), .config_index = raft_config_index(r),
-        .config = raft_newest(r), .is_damaged = r->damaged_to != 0, .is_transferring = r->transfer_to != 0,
-        .is_removed = r->removed_at != 0,
+        .config = raft_newest(r), .late_us = r->late_us, .is_damaged = r->damaged_to != 0, .is_transferring = r->transfer_to != 0,
+        .is_removed = r->removed_at != 0, .is_asked = r->owes > 0,
         .counters = r->counters};
 }
 

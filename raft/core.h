@@ -139,7 +139,9 @@ struct raft_view {
     uint64_t base, last, last_term, stored, commit, applied, snapshot, epoch, uncommitted_bytes;
     uint64_t config_index;             /* of the newest configuration, committed or not */
     const struct raft_config *config;  /* borrowed until the next step */
+    uint64_t late_us;                  /* how late heartbeats, or the answers to them, were lately */
     bool is_damaged, is_transferring, is_removed;
+    bool is_asked;                     /* for its vote, and has not answered: it is not durable */
     struct raft_counters counters;
 };
 

@@ -242,6 +242,15 @@ void raft_election_answered(struct raft *r, const struct raft_message *m)
 
 /* ---- time and links ------------------------------------------------------------------------------------ */
 
+/* Whoever is damaged has no vote and asks for none: if it has been removed nobody brings it what it lost, and by asking for
+ * votes it would have heard of that. So it asks as if for a term before all others, which nobody grants and anybody answers. */
+static void ask_whether_removed(struct raft *r)
+{
+    if (r->damaged_to != 0 && r->removed_at <= raft_config_index(r)) {
+        ask_all(r, (struct raft_message){.kind = RAFT_MESSAGE_PREVOTE_ASK, .round = 0});
+    }
+}
+
 void raft_election_clock(struct raft *r)
 {
     if (r->role == RAFT_LEADER || r->now_us < r->deadline_us) {
@@ -255,6 +264,7 @@ void raft_election_clock(struct raft *r)
             raft_read_fail(r);
             raft_out_became(r);
         }
+        ask_whether_removed(r);
         return;
     }
     if (r->now_us - r->deadline_us > r->tuning.heartbeat_us) {
@@ -279,6 +289,9 @@ void raft_election_link(struct raft *r, uint64_t peer, bool is_up)
         p->is_linked = is_up;
         if (r->role == RAFT_LEADER && p->progress != RAFT_IN_SNAPSHOT) {
             raft_replicate_probe(r, p, raft_least(p->match, r->log.last) + 1);
+            if (is_up) {
+                raft_replicate_peer(r, p); /* whoever comes back has most to catch up with: not at the next heartbeat */
+            }
         }
     }
     if (r->leader != peer || r->role != RAFT_FOLLOWER || r->tuning.has_lease || is_up || !raft_election_may(r)) {

@@ -100,7 +100,8 @@ static enum err add_front(struct raft_buffer *b, const struct raft_kv *kv)
 enum err raft_image_begin(struct raft_image *i, struct raft_kv *kv)
 {
     *i = (struct raft_image){.kv = kv, .generation = kv->generation, .revision = kv->revision,
-                             .compacted = kv->journal.compacted, .pin = RAFT_PINS_MAX};
+                             .compacted = kv->journal.compacted, .pin = RAFT_PINS_MAX,
+                             .chain = {.journal = &kv->journal, .past = kv->past}};
     i->pin = raft_journal_pin(&kv->journal, i->compacted);
     if (i->pin == RAFT_PINS_MAX) {
         return ERR_LIMIT;
@@ -114,6 +115,7 @@ void raft_image_end(struct raft_image *i)
         raft_journal_unpin(&i->kv->journal, i->pin);
     }
     i->pin = RAFT_PINS_MAX;
+    raft_chain_fini(&i->chain);
     raft_answer_fini(&i->front);
 }
 
@@ -126,32 +128,67 @@ static bool is_forgotten(const struct raft_image *i, const struct raft_record *r
 }
 
 /* The state before `r`, if the window still has it. */
-static const struct raft_record *before(const struct raft_image *i, const struct raft_record *r)
+static enum err before(struct raft_image *i, const struct raft_record *r, const struct raft_record **ret)
 {
-    return r->modified > i->compacted && r->prev != NULL && !is_forgotten(i, r->prev) ? r->prev : NULL;
+    const struct raft_record *old = NULL;
+    enum err e = r->modified > i->compacted ? raft_chain_before(&i->chain, r, &old) : ERR_OK;
+
+    *ret = old != NULL && !is_forgotten(i, old) ? old : NULL;
+    return e;
 }
 
-/* The newest state, as of the image's revision, of the next key that has one. */
-static const struct raft_record *next_key(struct raft_image *i)
+/* The first state in a key's chain that is no newer than (revision, part). */
+static enum err walk_to(struct raft_image *i, const struct raft_record *newest, uint64_t revision, uint32_t part,
+                        const struct raft_record **ret)
+{
+    const struct raft_record *r = newest;
+    enum err e = ERR_OK;
+
+    while (e == ERR_OK && r != NULL && (r->modified > revision || (r->modified == revision && r->part > part))) {
+        e = raft_chain_before(&i->chain, r, &r);
+    }
+    *ret = r;
+    return e;
+}
+
+/* Where the last piece ended, within a key. */
+static enum err find_next(struct raft_image *i)
+{
+    struct raft_bytes key = {i->key, i->key_size};
+
+    i->next = NULL;
+    if (i->next_revision == 0) {
+        return ERR_OK;
+    }
+    struct raft_record **slot = raft_tree_slot(&i->kv->tree, key);
+    assert(slot != NULL); /* it is pinned */
+    return walk_to(i, *slot, i->next_revision, i->next_part, &i->next);
+}
+
+/* The newest state, as of the image's revision, of the next key that has one; NULL: there is none. */
+static enum err next_key(struct raft_image *i, const struct raft_record **ret)
 {
     struct raft_bytes last = {i->key, i->has_key ? i->key_size : 0};
     struct raft_tree_cursor c = raft_tree_seek(&i->kv->tree, last);
 
+    *ret = NULL;
     for (const struct raft_record *r; (r = raft_tree_at(&c)) != NULL; raft_tree_next(&c)) {
         if (i->has_key && raft_span_order(raft_record_key(r), last) == 0) {
             continue;
         }
-        while (r != NULL && r->modified > i->revision) {
-            r = r->prev;
+        enum err e = walk_to(i, r, i->revision, UINT32_MAX, &r);
+        if (e != ERR_OK) {
+            return e;
         }
         if (r != NULL && !is_forgotten(i, r)) {
             memcpy(i->key, r->bytes, r->key_size);
             i->key_size = r->key_size;
             i->has_key = true;
-            return r;
+            *ret = r;
+            break;
         }
     }
-    return NULL;
+    return ERR_OK;
 }
 
 static size_t record_size(const struct raft_record *r)
@@ -194,36 +231,61 @@ static size_t give_front(struct raft_image *i, uint8_t *out, size_t want)
     return size;
 }
 
+/* The end, if there is room for it. */
+static size_t give_end(struct raft_image *i, uint8_t *out, size_t room)
+{
+    if (IMAGE_ITEM + IMAGE_END_SIZE > room) {
+        return 0;
+    }
+    item_head(out, IMAGE_END, IMAGE_END_SIZE);
+    raft_le_put64(out + IMAGE_ITEM, i->records);
+    i->is_ended = true;
+    return IMAGE_ITEM + IMAGE_END_SIZE;
+}
+
+/* Records behind what the piece has, *size bytes; about `want` in all. */
+static enum err give_records(struct raft_image *i, uint8_t *out, size_t room, size_t want, size_t *size)
+{
+    enum err e = find_next(i);
+
+    while (e == ERR_OK) {
+        e = i->next == NULL ? next_key(i, &i->next) : ERR_OK;
+        if (e != ERR_OK) {
+            break;
+        }
+        if (i->next == NULL) {
+            *size += give_end(i, out + *size, room - *size);
+            break;
+        }
+        if (*size > 0 && *size + record_size(i->next) > want) {
+            break;
+        }
+        *size += put_record(out + *size, i->next);
+        i->records++;
+        e = before(i, i->next, &i->next);
+    }
+    i->next_revision = i->next != NULL ? i->next->modified : 0;
+    i->next_part = i->next != NULL ? i->next->part : 0;
+    return e;
+}
+
 enum err raft_image_next(struct raft_image *i, uint8_t *out, size_t room, size_t want, size_t *ret_size)
 {
+    enum err e = ERR_OK;
+
     assert(room >= RAFT_IMAGE_ROOM);
     if (i->generation != i->kv->generation) {
         return ERR_ABORTED;
     }
     want = want < room ? want : room;
     size_t size = give_front(i, out, want);
-    while (i->front_given == i->front.size && !i->is_ended) {
-        const struct raft_record *r = i->next;
-
-        if (r == NULL && (r = i->next = next_key(i)) == NULL) {
-            if (size + IMAGE_ITEM + IMAGE_END_SIZE > room) {
-                break;
-            }
-            item_head(out + size, IMAGE_END, IMAGE_END_SIZE);
-            raft_le_put64(out + size + IMAGE_ITEM, i->records);
-            size += IMAGE_ITEM + IMAGE_END_SIZE;
-            i->is_ended = true;
-            break;
-        }
-        if (size > 0 && size + record_size(r) > want) {
-            break;
-        }
-        size += put_record(out + size, r);
-        i->records++;
-        i->next = before(i, r);
+    if (i->front_given == i->front.size && !i->is_ended) {
+        e = give_records(i, out, room, want, &size);
     }
-    *ret_size = size;
-    return ERR_OK;
+    if (e == ERR_OK) {
+        *ret_size = size;
+    }
+    return e;
 }
 
 enum err raft_image_hash(struct raft_kv *kv, uint64_t *ret)
@@ -241,7 +303,7 @@ enum err raft_image_hash(struct raft_kv *kv, uint64_t *ret)
     (void)crypto_generichash_init(&state, NULL, 0, sizeof digest); /* cannot fail: sizes are constants */
     while (e == ERR_OK) {
         e = raft_image_next(&i, part, RAFT_IMAGE_ROOM, RAFT_IMAGE_ROOM, &size);
-        if (e == ERR_OK && size == 0) {
+        if (e != ERR_OK || size == 0) {
             break;
         }
         (void)crypto_generichash_update(&state, part, size);

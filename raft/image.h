@@ -7,6 +7,7 @@
 #ifndef CELL_RAFT_IMAGE_H
 #define CELL_RAFT_IMAGE_H
 
+#include "raft/chain.h"
 #include "raft/kv.h"
 
 enum {
@@ -20,7 +21,10 @@ struct raft_image {
     uint32_t pin;
     struct raft_buffer front;  /* all before the records */
     size_t front_given;
-    const struct raft_record *next; /* in the chain of the key that is being written */
+    struct raft_chain chain;
+    const struct raft_record *next; /* in the chain of the key that is being written, while a piece is made … */
+    uint64_t next_revision;         /* … and between pieces what it is; 0: none. Memory may have given it to the disk */
+    uint32_t next_part;
     uint8_t key[RAFT_KEY_MAX]; /* the last key that was begun */
     uint16_t key_size;
     bool has_key, is_ended;
@@ -31,7 +35,8 @@ struct raft_image {
 enum err raft_image_begin(struct raft_image *i, struct raft_kv *kv) MUST_CHECK;
 
 /* The next items, whole ones, at least one, at most `room` >= RAFT_IMAGE_ROOM bytes and about `want` of them. *ret_size
- * 0: that was all. ERR_ABORTED: the store was emptied meanwhile. */
+ * 0: that was all. ERR_ABORTED: the store was emptied meanwhile. ERR_DATA_LOSS, ERR_IO, ERR_NOMEM: an old state cannot be
+ * read back; the image is to be ended, and another one will do when that is forgotten. */
 enum err raft_image_next(struct raft_image *i, uint8_t *out, size_t room, size_t want, size_t *ret_size) MUST_CHECK;
 
 /* Also half-way, and twice. */
@@ -43,7 +48,7 @@ void raft_image_end(struct raft_image *i);
 void raft_image_expect(struct raft_kv *kv);
 enum err raft_image_load(struct raft_kv *kv, const uint8_t *bytes, size_t size, bool *ret_is_done) MUST_CHECK;
 
-/* 64 bits of BLAKE2b of an image. ERR_NOMEM, ERR_LIMIT. O(store): 60 ms for 50 MB. */
+/* 64 bits of BLAKE2b of an image. Errors as of raft_image_begin and raft_image_next. O(store): 60 ms for 50 MB. */
 enum err raft_image_hash(struct raft_kv *kv, uint64_t *ret) MUST_CHECK;
 
 #endif

@@ -25,7 +25,7 @@ static enum err load_head(struct raft_kv *kv, const uint8_t *at, size_t size)
     }
     uint64_t time_ms = raft_le_get64(at + 20);
     kv->revision = raft_le_get64(at + 4);
-    kv->journal.compacted = raft_le_get64(at + 12);
+    kv->journal.compacted = kv->journal.freed_revision = raft_le_get64(at + 12);
     kv->quota_bytes = raft_le_get64(at + 28);
     /* Into a cluster that goes on: what is left of each lease is left of it by our clock too. */
     l->shift_ms = kv->time_ms > time_ms ? kv->time_ms - time_ms : 0;
@@ -165,8 +165,8 @@ static bool is_record(const struct raft_kv *kv, const uint8_t *at, size_t size)
 
 static struct raft_record *chain_end(struct raft_record *r)
 {
-    while (r->prev != NULL) {
-        r = r->prev;
+    while (r->before != 0) {
+        r = raft_record_in_memory(r->before); /* all of them are, until the image is whole */
     }
     return r;
 }
@@ -216,7 +216,7 @@ static enum err load_record(struct raft_kv *kv, const uint8_t *at, size_t size)
 
         if (is_older && tail->modified > kv->journal.compacted) {
             r->flags |= RAFT_RECORD_OLD;
-            tail->prev = r;
+            tail->before = raft_record_ref(r);
         } else {
             e = ERR_MALFORMED;
         }
@@ -251,7 +251,7 @@ static uint64_t walk(const struct raft_kv *kv, struct raft_record **out, uint64_
     uint64_t records = 0, events = 0;
 
     for (struct raft_record *r; (r = raft_tree_at(&c)) != NULL; raft_tree_next(&c)) {
-        for (; r != NULL; r = r->prev) {
+        for (; r != NULL; r = raft_record_in_memory(r->before)) {
             records++;
             if (r->modified > kv->journal.compacted) {
                 if (out != NULL) {
@@ -263,6 +263,15 @@ static uint64_t walk(const struct raft_kv *kv, struct raft_record **out, uint64_
     }
     *ret_events = events;
     return records;
+}
+
+/* Every revision of the window has its changes, numbered from 0: the journal counts on it. */
+static bool follows(const struct raft_kv *kv, const struct raft_record *last, const struct raft_record *r)
+{
+    if (last != NULL && r->modified == last->modified) {
+        return r->part == last->part + 1;
+    }
+    return r->part == 0 && r->modified == (last != NULL ? last->modified : kv->journal.compacted) + 1;
 }
 
 static enum err load_end(struct raft_kv *kv, const uint8_t *at, size_t size)
@@ -285,7 +294,7 @@ static enum err load_end(struct raft_kv *kv, const uint8_t *at, size_t size)
     (void)walk(kv, sorted, &events);
     qsort(sorted, events, sizeof sorted[0], by_moment);
     for (uint64_t i = 0; i < events; i++) {
-        if (i > 0 && by_moment(&sorted[i - 1], &sorted[i]) == 0) {
+        if (!follows(kv, i > 0 ? sorted[i - 1] : NULL, sorted[i])) {
             return ERR_MALFORMED;
         }
         enum err e = raft_journal_append(&kv->journal, sorted[i]);
@@ -293,8 +302,12 @@ static enum err load_end(struct raft_kv *kv, const uint8_t *at, size_t size)
             return e;
         }
     }
+    if (kv->revision != (events > 0 ? sorted[events - 1]->modified : kv->journal.compacted)) {
+        return ERR_MALFORMED;
+    }
     kv->is_loading = false;
     kv->load = (struct raft_load){0};
+    raft_kv_cool(kv);
     return ERR_OK;
 }
 

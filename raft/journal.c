@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "raft/past.h"
 #include "raft/tree.h"
 
 enum { ROOM_LEAST = 64 };
@@ -22,23 +23,24 @@ void raft_journal_fini(struct raft_journal *j)
 
 /* What only the window keeps because of this event: the value before it, and the mark of an ended key itself. An ended
  * key before it costs nothing more: whether it is still there may depend on pins, and this may not. */
-static uint64_t cost(const struct raft_record *r)
+static uint32_t cost(const struct raft_record *r)
 {
+    const struct raft_record *before = raft_record_in_memory(r->before);
     uint64_t sum = raft_record_is_delete(r) ? raft_record_cost(r) : 0;
 
-    return r->prev != NULL && !raft_record_is_delete(r->prev) ? sum + raft_record_cost(r->prev) : sum;
+    return (uint32_t)(before != NULL && !raft_record_is_delete(before) ? sum + raft_record_cost(before) : sum);
 }
 
 static enum err grow(struct raft_journal *j)
 {
     uint64_t room = j->room > 0 ? j->room * 2 : ROOM_LEAST;
-    struct raft_record **ring = malloc(room * sizeof ring[0]);
+    struct raft_event_slot *ring = malloc(room * sizeof ring[0]);
 
     if (ring == NULL) {
         return ERR_NOMEM;
     }
     for (uint64_t i = j->freed; i < j->end; i++) {
-        ring[i & (room - 1)] = raft_journal_at(j, i);
+        ring[i & (room - 1)] = *raft_journal_at(j, i);
     }
     free(j->ring);
     j->ring = ring;
@@ -51,9 +53,14 @@ enum err raft_journal_append(struct raft_journal *j, struct raft_record *record)
     if (j->end - j->freed == j->room && grow(j) != ERR_OK) {
         return ERR_NOMEM;
     }
-    assert(j->end == j->begin || raft_journal_at(j, j->end - 1)->modified <= record->modified);
-    j->ring[j->end++ & (j->room - 1)] = record;
-    j->window_bytes += cost(record);
+    const struct raft_record *before = raft_record_in_memory(record->before);
+    struct raft_event_slot slot = {raft_record_ref(record), (uint32_t)record->modified, cost(record)};
+
+    assert((record->before & RAFT_RECORD_PAST) == 0 && record->modified >= j->freed_revision);
+    assert(j->end == j->begin || raft_journal_revision(j, j->end - 1) <= record->modified);
+    *raft_journal_at(j, j->end++) = slot;
+    j->window_bytes += slot.cost;
+    j->warm_bytes += before != NULL ? raft_record_cost(before) : 0;
     return ERR_OK;
 }
 
@@ -64,8 +71,8 @@ bool raft_journal_is_full(const struct raft_journal *j)
 
 void raft_journal_compact(struct raft_journal *j, uint64_t revision)
 {
-    while (j->begin < j->end && raft_journal_at(j, j->begin)->modified <= revision) {
-        uint64_t bytes = cost(raft_journal_at(j, j->begin++));
+    while (j->begin < j->end && raft_journal_revision(j, j->begin) <= revision) {
+        uint64_t bytes = raft_journal_at(j, j->begin++)->cost;
 
         assert(j->window_bytes >= bytes);
         j->window_bytes -= bytes;
@@ -78,17 +85,21 @@ void raft_journal_compact(struct raft_journal *j, uint64_t revision)
 void raft_journal_compact_oldest(struct raft_journal *j)
 {
     assert(j->begin < j->end);
-    raft_journal_compact(j, raft_journal_at(j, j->begin)->modified);
+    raft_journal_compact(j, raft_journal_revision(j, j->begin));
 }
 
-/* The event is forgotten: what was before it goes, and with the end of a key the key. */
-static uint64_t free_event(struct raft_record *r, struct raft_tree *tree)
+/* The event is forgotten: what was before it goes, and with the end of a key the key. Of one that is on disk itself
+ * nothing is in memory. */
+static uint64_t free_event(struct raft_journal *j, struct raft_record *r, struct raft_tree *tree)
 {
-    uint64_t bytes = r->prev != NULL ? raft_record_cost(r->prev) : 0;
+    struct raft_record *before = raft_record_in_memory(r->before);
+    uint64_t bytes = before != NULL ? raft_record_cost(before) : 0;
 
-    assert(r->prev == NULL || r->prev->prev == NULL);
-    raft_record_free(r->prev);
-    r->prev = NULL;
+    assert(before == NULL || before->before == 0);
+    assert(j->warm_bytes >= bytes);
+    j->warm_bytes -= bytes;
+    raft_record_free(before);
+    r->before = 0;
     if (raft_record_is_delete(r) && (r->flags & RAFT_RECORD_OLD) == 0) {
         bytes += raft_record_cost(r);
         raft_tree_remove(tree, raft_record_key(r));
@@ -105,9 +116,71 @@ uint64_t raft_journal_free(struct raft_journal *j, struct raft_tree *tree)
         least = j->pins[i] < least ? j->pins[i] : least;
     }
     /* Who reads at a revision needs no state before it: events up to it may go, later ones keep what they replaced. */
-    while (j->freed < j->begin && raft_journal_at(j, j->freed)->modified <= least) {
-        bytes += free_event(raft_journal_at(j, j->freed++), tree);
+    while (j->freed < j->begin && raft_journal_revision(j, j->freed) <= least) {
+        struct raft_record *r = raft_record_in_memory(raft_journal_at(j, j->freed)->record);
+        uint64_t revision = raft_journal_revision(j, j->freed++);
+
+        bytes += r != NULL ? free_event(j, r, tree) : 0;
+        j->freed_revision = revision;
     }
+    j->cold = j->cold > j->freed ? j->cold : j->freed;
+    return bytes;
+}
+
+/* ---- what is old goes to disk ---------------------------------------------------------------------- */
+
+/* The first event in [low, end) of a revision that is not before `revision`. */
+static uint64_t first_of(const struct raft_journal *j, uint64_t low, uint64_t revision)
+{
+    uint64_t high = j->end;
+
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+
+        if (raft_journal_revision(j, middle) < revision) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* The record of an event that was replaced leaves memory: the ring says where it is now. The changes of a revision stand
+ * together, from the first on. */
+static void point_at(struct raft_journal *j, const struct raft_record *r, uint64_t ref)
+{
+    if (r->modified > j->freed_revision) {
+        struct raft_event_slot *slot = raft_journal_at(j, first_of(j, j->freed, r->modified) + r->part);
+
+        assert(slot->record == raft_record_ref(r));
+        slot->record = ref;
+    }
+}
+
+uint64_t raft_journal_cool(struct raft_journal *j, struct raft_past *past)
+{
+    uint64_t bytes = 0;
+
+    while (j->warm_bytes > past->tuning.warm && j->cold < j->end) {
+        struct raft_record *r = raft_record_in_memory(raft_journal_at(j, j->cold)->record);
+        assert(r != NULL); /* it is replaced by a later event, if by any */
+        struct raft_record *before = raft_record_in_memory(r->before);
+        uint64_t ref;
+
+        if (before != NULL && !raft_past_put(past, before, j->cold, &ref)) {
+            break;
+        }
+        if (before != NULL) {
+            j->warm_bytes -= raft_record_cost(before);
+            bytes += raft_record_cost(before);
+            point_at(j, before, ref);
+            r->before = ref;
+            raft_record_free(before);
+        }
+        j->cold++;
+    }
+    raft_past_release(past, j->freed);
     return bytes;
 }
 
@@ -130,17 +203,16 @@ void raft_journal_unpin(struct raft_journal *j, uint32_t pin)
 
 uint64_t raft_journal_seek(const struct raft_journal *j, uint64_t revision, uint32_t part)
 {
-    uint64_t low = j->begin, high = j->end;
+    uint64_t first = first_of(j, j->begin, revision);
 
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        const struct raft_record *r = raft_journal_at(j, middle);
-
-        if (r->modified < revision || (r->modified == revision && r->part < part)) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    if (part == 0) {
+        return first;
     }
-    return low;
+    uint64_t after = first_of(j, first, revision + 1);
+    return part < after - first ? first + part : after;
+}
+
+uint32_t raft_journal_part(const struct raft_journal *j, uint64_t number)
+{
+    return (uint32_t)(number - first_of(j, j->begin, raft_journal_revision(j, number)));
 }

@@ -19,23 +19,37 @@ void raft_kv_fini(struct raft_kv *kv)
     raft_session_clear(&kv->sessions);
     for (struct raft_record *r; (r = raft_tree_at(&c)) != NULL; raft_tree_next(&c)) {
         while (r != NULL) {
-            struct raft_record *prev = r->prev;
+            struct raft_record *before = raft_record_in_memory(r->before);
 
             raft_record_free(r);
-            r = prev;
+            r = before;
         }
     }
     raft_tree_clear(&kv->tree);
     raft_journal_fini(&kv->journal);
     raft_answer_fini(&kv->body);
+    raft_past_free(kv->past);
+    kv->past = NULL;
+}
+
+enum err raft_kv_keep_past(struct raft_kv *kv, const struct raft_past_disk *disk, const struct raft_past_tuning *tuning)
+{
+    assert(kv->past == NULL && kv->tree.count == 0);
+    kv->past = raft_past_new(disk, tuning);
+    return kv->past != NULL ? ERR_OK : ERR_NOMEM;
 }
 
 void raft_kv_empty(struct raft_kv *kv)
 {
     struct raft_kv kept = *kv;
 
+    kv->past = NULL;
     raft_kv_fini(kv);
     raft_kv_init(kv);
+    kv->past = kept.past;
+    if (kv->past != NULL) {
+        raft_past_clear(kv->past);
+    }
     kv->applied = kept.applied;
     kv->time_ms = kept.time_ms;
     kv->quota_bytes = kept.quota_bytes;
@@ -52,6 +66,13 @@ void raft_kv_skip(struct raft_kv *kv, uint64_t index)
 {
     assert(index > kv->applied);
     kv->applied = index;
+}
+
+void raft_kv_cool(struct raft_kv *kv)
+{
+    if (kv->past != NULL) {
+        kv->held_bytes -= raft_journal_cool(&kv->journal, kv->past);
+    }
 }
 
 void raft_kv_watch_deadline(struct raft_kv *kv, uint64_t deadline_ms)
@@ -71,7 +92,7 @@ static bool is_live(const struct raft_record *r)
 /* `r` follows `old` (or nothing) as the newest state of its key. */
 static enum err follow(struct raft_kv *kv, struct raft_record *r, struct raft_record *old)
 {
-    r->prev = old;
+    r->before = raft_record_ref(old);
     r->modified = kv->revision + 1;
     r->part = kv->part++;
     kv->held_bytes += raft_record_cost(r);

@@ -10,6 +10,7 @@
 #include "raft/answer.h"
 #include "raft/journal.h"
 #include "raft/lease.h"
+#include "raft/past.h"
 #include "raft/session.h"
 #include "raft/tree.h"
 
@@ -36,7 +37,7 @@ struct raft_kv {
     uint64_t quota_bytes;
     uint64_t keys;        /* that exist now */
     uint64_t live_bytes;  /* cost of them */
-    uint64_t held_bytes;  /* cost of all records here, also old ones: differs between members while one is read */
+    uint64_t held_bytes;  /* cost of the records in memory: what is old may be on disk, and differs between members */
     uint64_t due_ms;      /* nothing runs out before this moment of the cluster's clock */
     uint64_t generation;  /* one more when all is thrown away */
     bool is_loading;      /* a restore has begun and not ended: nothing else is done meanwhile */
@@ -44,6 +45,7 @@ struct raft_kv {
     uint32_t part;        /* changes of the command that is being applied */
     struct raft_tree tree;
     struct raft_journal journal;
+    struct raft_past *past; /* owned; NULL: what is old stays in memory */
     struct raft_leases leases;
     struct raft_sessions sessions;
     struct raft_buffer body;
@@ -51,6 +53,11 @@ struct raft_kv {
 
 void raft_kv_init(struct raft_kv *kv);
 void raft_kv_fini(struct raft_kv *kv);
+
+/* Keep old records on `disk` (past.h), all but the newest of them; raft_kv_fini closes it. Of a store that was only
+ * initialised. ERR_NOMEM: the disk is still the caller's. */
+enum err raft_kv_keep_past(struct raft_kv *kv, const struct raft_past_disk *disk,
+                           const struct raft_past_tuning *tuning) MUST_CHECK;
 
 /* Apply the entry at `index`, which must be higher than all before; bytes: a command. ERR_OK: *ret says what came of
  * it, errors of the request included (then nothing but sessions has changed). ERR_MALFORMED: the bytes are none, nothing
@@ -63,12 +70,14 @@ void raft_kv_skip(struct raft_kv *kv, uint64_t index);
 
 /* ---- reads ---------------------------------------------------------------------------------- */
 
-/* The newest state of a key, or as of a revision (0: now). Borrowed until the next command.
- * ERR_RANGE: a revision that is compacted or still to come; ERR_NOT_FOUND. */
+/* The newest state of a key, or as of a revision (0: now). Borrowed until the next command or read.
+ * ERR_RANGE: a revision that is compacted or still to come; ERR_NOT_FOUND. ERR_DATA_LOSS, ERR_IO: it is on disk, and what
+ * is there is not what was (only with a revision); ERR_NOMEM. */
 enum err raft_kv_get(const struct raft_kv *kv, struct raft_bytes key, uint64_t revision,
                      const struct raft_record **ret) MUST_CHECK;
 
-/* One page. `show` gets each record in order; `bytes` what the page may hold (RAFT_PAGE_BYTES: usual). */
+/* One page. `show` gets each record in order, borrowed as raft_kv_get's; `bytes` what the page may hold (RAFT_PAGE_BYTES:
+ * usual). Errors as raft_kv_get's, but for ERR_NOT_FOUND. */
 struct raft_page {
     uint64_t count;
     bool has_more;
@@ -94,6 +103,9 @@ enum err raft_kv_delete(struct raft_kv *kv, const struct raft_span *span, struct
                         uint64_t *ret_deleted) MUST_CHECK;
 
 enum err raft_kv_end_key(struct raft_kv *kv, struct raft_record **slot) MUST_CHECK;
+
+/* What was replaced and is not among the newest of that goes to disk. */
+void raft_kv_cool(struct raft_kv *kv);
 
 /* Whether a put may be done; what it lacks. */
 enum err raft_kv_may_put(const struct raft_kv *kv, const struct raft_put *put, uint64_t more_bytes,

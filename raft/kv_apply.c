@@ -203,10 +203,11 @@ static void settle(struct raft_kv *kv)
     struct raft_journal *j = &kv->journal;
 
     kv->revision += kv->part > 0;
-    while (raft_journal_is_full(j) && raft_journal_at(j, j->begin)->modified < kv->revision) {
+    while (raft_journal_is_full(j) && raft_journal_revision(j, j->begin) < kv->revision) {
         raft_journal_compact_oldest(j);
     }
     kv->held_bytes -= raft_journal_free(j, &kv->tree);
+    raft_kv_cool(kv);
     kv->part = 0;
 }
 
@@ -238,6 +239,7 @@ enum err raft_kv_apply(struct raft_kv *kv, uint64_t index, const uint8_t *bytes,
     enum err e;
 
     raft_kv_skip(kv, index);
+    raft_past_hide(kv->past);
     kv->body.size = 0;
     *ret = (struct raft_answer){.error = ERR_OK, .text = "", .revision = kv->revision};
     e = raft_command_read(bytes, size, &c);

@@ -17,6 +17,7 @@ static const uint32_t vital[] = {CELL__RAFT__OP__OP_PEER, CELL__RAFT__OP__OP_LIN
 
 static const struct cell_syscall syscalls[] = {
     {SYS_flock, "one process has the data directory"},
+    {SYS_sync_file_range, "segments and snapshots reach the disk in pieces"},
 };
 
 static const struct cell_def raft_cell = {

@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/name.h"
@@ -13,7 +12,7 @@
 #include "raft/le.h"
 #include "raft/shell.h"
 
-/* ---- who there is -------------------------------------------------------------------------------- */
+/* ---- who there is, and who is no more ------------------------------------------------------------ */
 
 static struct raft_peer *find(struct raft_peers *p, uint64_t id)
 {
@@ -25,78 +24,25 @@ static struct raft_peer *find(struct raft_peers *p, uint64_t id)
     return NULL;
 }
 
-/* ---- requests that wait for packets -------------------------------------------------------------- */
-
-/* The oldest one; NULL: none. */
-static struct cell_call *take_held(struct raft_peer *peer)
-{
-    struct cell_call *call = NULL;
-
-    while (call == NULL && peer->held_count > 0) {
-        call = peer->held[peer->held_first].call;
-        peer->held_first = (peer->held_first + 1) % RAFT_PEERS_HELD;
-        peer->held_count--;
-    }
-    if (call != NULL) {
-        cell_call_on_cancel(call, NULL, NULL);
-    }
-    return call;
-}
-
-/* Answer with what gathered, if anything did. */
-static void answer(struct raft_peer *peer, struct cell_call *call)
-{
-    Cell__Raft__PeerReply reply = CELL__RAFT__PEER_REPLY__INIT;
-
-    reply.packets = (ProtobufCBinaryData){peer->out_size, peer->out};
-    if (cell_reply(call, &reply) != ERR_OK) {
-        peer->shell->peers.dropped++; /* as any message may be */
-    }
-    peer->out_size = 0;
-}
-
-static void on_held_cancel(void *context, enum err e)
-{
-    struct raft_peer_held *held = context;
-    struct cell_call *call = held->call;
-
-    held->call = NULL;
-    cell_reply_error(call, e, NULL, NULL);
-}
-
-static void hold(struct raft_peer *peer, struct cell_call *call)
-{
-    if (peer->held_count == RAFT_PEERS_HELD) {
-        struct cell_call *oldest = take_held(peer);
-        if (oldest != NULL) {
-            answer(peer, oldest);
-        }
-    }
-    struct raft_peer_held *held = &peer->held[(peer->held_first + peer->held_count++) % RAFT_PEERS_HELD];
-    *held = (struct raft_peer_held){.call = call, .since_ms = cell_call_now_ms(call)};
-    cell_call_on_cancel(call, on_held_cancel, held);
-}
-
-/* None of them waits any longer. */
+/* None of the member's requests waits any longer. */
 static void let_go(struct raft_peer *peer, enum err e)
 {
-    struct cell_call *call;
-
-    while ((call = take_held(peer)) != NULL) {
-        if (e == ERR_OK) {
-            answer(peer, call);
-        } else {
-            cell_reply_error(call, e, NULL, NULL);
-        }
+    for (size_t i = 0; i < RAFT_PEERS_LANES; i++) {
+        raft_lane_let_go(&peer->lane[i], e);
     }
 }
 
-/* ---- who there is, and who is no more ------------------------------------------------------------ */
+static void fini_lanes(struct raft_peer *peer)
+{
+    for (size_t i = 0; i < RAFT_PEERS_LANES; i++) {
+        raft_lane_fini(&peer->lane[i]);
+    }
+}
 
 static void release(struct raft_peer *peer)
 {
-    if (peer->is_gone && peer->flight == 0 && !peer->is_waiting) {
-        free(peer->out);
+    if (peer->is_gone && peer->lane[0].flight + peer->lane[1].flight == 0 && !peer->is_waiting) {
+        fini_lanes(peer);
         *peer = (struct raft_peer){0};
     }
 }
@@ -108,6 +54,10 @@ static struct raft_peer *add(struct raft_shell *s, const struct raft_member *m)
         if (peer->id == 0) {
             *peer = (struct raft_peer){.shell = s, .id = m->id};
             memcpy(peer->contact, m->contact, sizeof peer->contact);
+            for (size_t k = 0; k < RAFT_PEERS_LANES; k++) {
+                peer->lane[k].peer = peer;
+                peer->lane[k].is_urgent = k > 0;
+            }
             return peer;
         }
     }
@@ -251,46 +201,24 @@ enum err raft_peers_take_link(void *state, struct cell_call *call, const void *r
 
 /* ---- packets out --------------------------------------------------------------------------------- */
 
-static void ask_peer(struct raft_peer *peer);
-
-/* Room for `more` bytes of packets; what gathered goes before it gets too long for one message. */
-static bool make_room(struct raft_peer *peer, uint32_t more)
-{
-    if (peer->out_size > 0 && peer->out_size + more > RAFT_PEERS_MESSAGE) {
-        ask_peer(peer);
-    }
-    if (peer->out_size + more > peer->out_room) {
-        uint32_t room = 2 * (peer->out_size + more);
-        uint8_t *out = realloc(peer->out, room);
-        if (out == NULL) {
-            return false;
-        }
-        peer->out = out;
-        peer->out_room = room;
-    }
-    return true;
-}
-
 void raft_peers_send(struct raft_shell *s, const struct raft_message *m)
 {
     struct raft_peer *peer = find(&s->peers, m->to);
-    uint8_t front[RAFT_PACKET_FRONT_MAX];
 
-    size_t front_size = raft_packet_front(m, s->cluster, front);
-    bool has_bytes = m->kind == RAFT_MESSAGE_APPEND || m->kind == RAFT_MESSAGE_SNAPSHOT;
-    uint32_t size = (uint32_t)front_size + (has_bytes ? m->run.size : 0);
-    if (peer == NULL || peer->flight >= RAFT_PEERS_FLIGHT || !make_room(peer, 4 + size)) {
+    if (peer == NULL || !raft_lane_put(&peer->lane[raft_packet_is_urgent(m->kind)], m)) {
         s->peers.dropped++; /* as any message may be */
         return;
     }
-    uint8_t *at = peer->out + peer->out_size;
-    raft_le_put32(at, size);
-    memcpy(at + 4, front, front_size);
-    if (size > front_size) {
-        memcpy(at + 4 + front_size, m->run.bytes, m->run.size);
-    }
-    peer->out_size += 4 + size;
     s->peers.sent++;
+}
+
+void raft_peers_greet(struct raft_shell *s)
+{
+    for (size_t i = 0; i < ARRAY_LEN(s->peers.peer); i++) {
+        if (s->peers.peer[i].id != 0) {
+            raft_lane_greet(&s->peers.peer[i].lane[0]);
+        }
+    }
 }
 
 /* ---- packets in ---------------------------------------------------------------------------------- */
@@ -343,16 +271,19 @@ static bool take_all(struct raft_shell *s, uint64_t from, const ProtobufCBinaryD
     return true;
 }
 
-static void on_packets(void *context, enum err e, const ProtobufCMessage *reply, const char *text)
+void raft_peers_answered(void *context, enum err e, const ProtobufCMessage *reply, const char *text)
 {
-    struct raft_peer *peer = context;
+    struct raft_lane *lane = context;
+    struct raft_peer *peer = lane->peer;
     struct raft_shell *s = peer->shell;
 
     (void)text;
-    peer->flight--;
-    if (e == ERR_PEER_DEAD || e == ERR_UNAVAILABLE) {
+    lane->flight--;
+    /* Who found no connection asked a while ago, perhaps before the member came back and spoke by another one. */
+    if (e == ERR_PEER_DEAD || (e == ERR_UNAVAILABLE && cell_now_ms(s->cell) > peer->heard_ms + RAFT_PEERS_HASTY_MS)) {
         set_linked(peer, false);
     } else if (e == ERR_OK) {
+        peer->heard_ms = cell_now_ms(s->cell);
         set_linked(peer, true);
         if (s->core != NULL && !s->is_stopping && !take_all(s, peer->id, &((const Cell__Raft__PeerReply *)reply)->packets)) {
             s->peers.refused++;
@@ -362,55 +293,6 @@ static void on_packets(void *context, enum err e, const ProtobufCMessage *reply,
     release(peer);
 }
 
-static void ask_peer(struct raft_peer *peer)
-{
-    Cell__Raft__PeerRequest request = CELL__RAFT__PEER_REQUEST__INIT;
-
-    request.packets = (ProtobufCBinaryData){peer->out_size, peer->out};
-    request.id = peer->shell->member;
-    request.contact = peer->shell->settings.self;
-    request.takes_packets = true;
-    struct cell_ask ask = {.target = peer->contact,
-                           .operation = CELL__RAFT__OP__OP_PEER,
-                           .request = &request.base,
-                           .reply = &cell__raft__peer_reply__descriptor,
-                           .deadline_ms = RAFT_PEERS_DEADLINE_MS,
-                           .is_hasty = true,
-                           .is_steady = true,
-                           .done = on_packets,
-                           .context = peer};
-    if (cell_ask(peer->shell->cell, &ask) == ERR_OK) {
-        peer->flight++;
-    } else {
-        peer->shell->peers.dropped++;
-    }
-    peer->out_size = 0;
-}
-
-/* What gathered goes; who waits too long, or need not, is answered. */
-static void speak(struct raft_peer *peer, uint64_t now_ms)
-{
-    if (peer->out_size > 0) {
-        struct cell_call *call = peer->out_size <= RAFT_PEERS_ANSWER_MAX ? take_held(peer) : NULL;
-        if (call != NULL) {
-            answer(peer, call);
-        } else {
-            ask_peer(peer);
-        }
-    }
-    while (peer->held_count > 0 && now_ms >= peer->held[peer->held_first].since_ms + RAFT_PEERS_HELD_MS) {
-        struct cell_call *call = take_held(peer);
-        if (call != NULL) {
-            answer(peer, call);
-        }
-    }
-    if (peer->out_room > 1 << 20) { /* of a burst: not kept */
-        free(peer->out);
-        peer->out = NULL;
-        peer->out_room = 0;
-    }
-}
-
 void raft_peers_flush(struct raft_shell *s, uint64_t now_ms)
 {
     for (size_t i = 0; i < ARRAY_LEN(s->peers.peer); i++) {
@@ -418,7 +300,9 @@ void raft_peers_flush(struct raft_shell *s, uint64_t now_ms)
         if (peer->id == 0 || peer->is_gone || s->is_stopping) {
             continue;
         }
-        speak(peer, now_ms);
+        for (size_t k = RAFT_PEERS_LANES; k-- > 0;) { /* what is urgent first */
+            raft_lane_speak(&peer->lane[k], now_ms);
+        }
         if (!peer->is_member && now_ms > peer->spoke_ms + RAFT_PEERS_GUEST_MS) {
             peer->is_gone = true;
             let_go(peer, ERR_OK);
@@ -448,7 +332,7 @@ static void know_sender(struct raft_shell *s, const Cell__Raft__PeerRequest *ask
         peer = add(s, &m);
     }
     if (peer != NULL) {
-        peer->spoke_ms = cell_now_ms(s->cell);
+        peer->spoke_ms = peer->heard_ms = cell_now_ms(s->cell);
     }
     if (peer != NULL && !peer->is_linked) {
         cell_ask_heard(s->cell, peer->contact); /* it is back: no reason to leave it alone any longer */
@@ -484,7 +368,7 @@ enum err raft_peers_take_packets(void *state, struct cell_call *call, const void
     if (peer == NULL) {
         return cell_reply(call, &reply);
     }
-    hold(peer, call); /* the turn's end knows what the answer is */
+    raft_lane_hold(&peer->lane[ask->urgent ? 1 : 0], call); /* the turn's end knows what the answer is */
     return ERR_LATER;
 }
 
@@ -507,7 +391,7 @@ void raft_peers_end(struct raft_shell *s)
 void raft_peers_fini(struct raft_shell *s)
 {
     for (size_t i = 0; i < ARRAY_LEN(s->peers.peer); i++) {
-        free(s->peers.peer[i].out);
+        fini_lanes(&s->peers.peer[i]);
         s->peers.peer[i] = (struct raft_peer){0};
     }
 }

@@ -66,11 +66,3 @@ uint64_t raft_record_cost(const struct raft_record *r)
 {
     return (uint64_t)COST + r->key_size + r->value_size;
 }
-
-const struct raft_record *raft_record_at(const struct raft_record *r, uint64_t revision)
-{
-    while (r != NULL && r->modified > revision) {
-        r = r->prev;
-    }
-    return r != NULL && !raft_record_is_delete(r) ? r : NULL;
-}

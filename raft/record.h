@@ -1,5 +1,5 @@
 /* One state of one key: what a put or a delete made of it. A record never changes its content; newer ones point to
- * older ones for as long as somebody may ask for them (journal.h).
+ * older ones, in memory or on disk (past.h), for as long as somebody may ask for them (journal.h).
  *
  * 40 bytes and the key and the value, in one allocation: of 200,000 values of 256 bytes the records are 61 MiB, and
  * each 8 bytes more in every record were 1.5. So the few keys that end with a lease carry that in front. */
@@ -14,12 +14,14 @@ enum {
     RAFT_RECORD_LEASED = 4, /* a struct raft_tether stands in front                    */
 };
 
+enum { RAFT_RECORD_PAST = 1 }; /* in a reference to a record: it is a place on disk, one bit up, and no address */
+
 struct raft_record {
-    struct raft_record *prev; /* the state before, or NULL: none, or forgotten */
-    uint64_t created;         /* revision                                      */
-    uint64_t modified;        /* revision                                      */
+    uint64_t before;          /* reference to the state before; 0: none, or forgotten. Followed by chain.h */
+    uint64_t created;         /* revision                                                                  */
+    uint64_t modified;        /* revision                                                                  */
     uint32_t version;
-    uint32_t part;            /* which change of its revision this is, from 0  */
+    uint32_t part;            /* which change of its revision this is, from 0                              */
     uint32_t value_size;
     uint16_t key_size;
     uint8_t flags;
@@ -35,6 +37,17 @@ struct raft_tether {
     uint64_t lease_id;
     struct raft_record record;
 };
+
+static inline uint64_t raft_record_ref(const struct raft_record *r)
+{
+    return (uint64_t)(uintptr_t)r;
+}
+
+/* NULL for a place on disk, and for 0. */
+static inline struct raft_record *raft_record_in_memory(uint64_t ref)
+{
+    return (ref & RAFT_RECORD_PAST) == 0 ? (struct raft_record *)(uintptr_t)ref : NULL;
+}
 
 static inline struct raft_bytes raft_record_key(const struct raft_record *r)
 {
@@ -63,8 +76,5 @@ uint64_t raft_record_lease(const struct raft_record *r); /* 0: none */
 
 /* Bytes that it costs, for quotas and windows: key, value and 64. The same on every member, whatever the allocator. */
 uint64_t raft_record_cost(const struct raft_record *r);
-
-/* The state of the key at a revision, `r` being its newest; NULL when it had none or was deleted. */
-const struct raft_record *raft_record_at(const struct raft_record *r, uint64_t revision);
 
 #endif

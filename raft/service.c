@@ -1,4 +1,5 @@
 /* Keys: put, delete, compare and set, transactions, and reads of one key and of ranges. */
+#include "common/run/log.h"
 #include "raft/service_wait.h"
 
 static struct raft_service *service_of(void *state)
@@ -227,6 +228,17 @@ static void refuse_revision(struct cell_call *call, const struct raft_kv *kv, ui
     cell_reply_error(call, ERR_RANGE, NULL, NULL);
 }
 
+void raft_service_past_refuse(struct cell_call *call, enum err e)
+{
+    if (e != ERR_DATA_LOSS && e != ERR_IO) {
+        cell_reply_error(call, e, NULL, NULL);
+        return;
+    }
+    log_error("RAFT-PAST-ROTTEN", "reason=%s effect=\"what needs that old value is refused until it is forgotten, or this cell restarted\"", err_name(e));
+    cell_call_explain(call, "an old value cannot be read back from this member's disk: ask another member, or for a newer revision");
+    cell_reply_error(call, e, NULL, NULL);
+}
+
 static void respond_get(struct raft_service *v, struct cell_call *call, const void *request)
 {
     const struct raft_kv *kv = raft_shell_kv(v->shell);
@@ -239,6 +251,10 @@ static void respond_get(struct raft_service *v, struct cell_call *call, const vo
 
     if (e == ERR_RANGE) {
         refuse_revision(call, kv, ask->revision);
+        return;
+    }
+    if (e != ERR_OK && e != ERR_NOT_FOUND) {
+        raft_service_past_refuse(call, e);
         return;
     }
     reply.revision = kv->revision;
@@ -293,7 +309,7 @@ static void respond_range(struct raft_service *v, struct cell_call *call, const 
         reply.next = (ProtobufCBinaryData){page.next.size, (uint8_t *)page.next.at};
     }
     if (e != ERR_OK || pairs.is_short) {
-        cell_reply_error(call, e != ERR_OK ? e : ERR_NOMEM, NULL, NULL);
+        raft_service_past_refuse(call, e != ERR_OK ? e : ERR_NOMEM);
     } else {
         raft_service_reply(call, &reply);
     }

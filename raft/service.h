@@ -59,6 +59,9 @@ bool raft_service_clock(struct raft_service *v, uint64_t *ret_ms);
 void raft_service_backup_clock(struct raft_service *v, uint64_t now_ms);
 void raft_service_backup_stop(struct raft_service *v);
 
+/* Answer with an error of a read, and say so when an old value is rotten (past.h). */
+void raft_service_past_refuse(struct cell_call *call, enum err e);
+
 /* Handlers (cell_op.handle); state: struct raft_shell. */
 enum err raft_service_put(void *state, struct cell_call *call, const void *request);
 enum err raft_service_get(void *state, struct cell_call *call, const void *request);

@@ -136,7 +136,7 @@ static void respond_backup(struct raft_service *v, struct cell_call *call, const
     }
     if (e != ERR_OK) {
         backup_end(b);
-        cell_reply_error(call, e, NULL, NULL);
+        raft_service_past_refuse(call, e);
         return;
     }
     reply_part(call, b);
@@ -160,8 +160,12 @@ static enum err go_on(struct raft_service *v, struct cell_call *call, const Cell
     }
     if (e != ERR_OK) {
         backup_end(b);
-        cell_call_explain(call, "a restore has begun");
-        return e;
+        if (e == ERR_ABORTED) {
+            cell_call_explain(call, "a restore has begun");
+            return e;
+        }
+        raft_service_past_refuse(call, e);
+        return ERR_LATER;
     }
     reply_part(call, b);
     return ERR_LATER;
@@ -222,7 +226,7 @@ static void respond_hash(struct raft_service *v, struct cell_call *call, const v
     reply.revision = kv->revision;
     reply.index = kv->applied;
     if (e != ERR_OK) {
-        cell_reply_error(call, e, NULL, NULL);
+        raft_service_past_refuse(call, e);
     } else {
         raft_service_reply(call, &reply);
     }

@@ -17,10 +17,10 @@ struct events {
         Cell__Raft__Pair pair, previous;
     } *all;
     size_t count, room;
-    bool with_previous, is_short;
+    bool is_short;
 };
 
-static void show_event(void *context, const struct raft_record *r)
+static void show_event(void *context, const struct raft_record *r, const struct raft_record *previous)
 {
     struct events *x = context;
     struct raft_pair pair;
@@ -41,8 +41,8 @@ static void show_event(void *context, const struct raft_record *r)
     one->base.is_delete = raft_record_is_delete(r);
     raft_answer_pair_of(r, &pair);
     raft_wire_pair(&pair, false, &one->pair);
-    if (x->with_previous && r->prev != NULL && !raft_record_is_delete(r->prev)) {
-        raft_answer_pair_of(r->prev, &pair);
+    if (previous != NULL && !raft_record_is_delete(previous)) {
+        raft_answer_pair_of(previous, &pair);
         raft_wire_pair(&pair, false, &one->previous);
         one->base.previous = &one->previous;
     }
@@ -77,7 +77,7 @@ static bool look_events(struct raft_service_waiter *w, bool is_over)
 {
     const struct raft_kv *kv = raft_shell_kv(w->v->shell);
     struct raft_watch *watch = &w->place->watch;
-    struct events x = {.with_previous = watch->with_previous};
+    struct events x = {0};
     struct raft_seen seen;
     enum err e = raft_watch_collect(kv, watch, RAFT_PAGE_BYTES, show_event, &x, &seen);
 
@@ -88,6 +88,11 @@ static bool look_events(struct raft_service_waiter *w, bool is_over)
         reply.compacted = kv->journal.compacted;
         reply.next = kv->revision + 1;
         raft_service_reply(w->call, &reply);
+        return true;
+    }
+    if (e != ERR_OK) {
+        raft_service_past_refuse(w->call, e);
+        free(x.all);
         return true;
     }
     if (x.count > 0 || x.is_short || seen.has_more || is_over) {

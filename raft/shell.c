@@ -411,6 +411,14 @@ static void tell_stored(struct raft_shell *s, const struct raft_shell_mark *m)
                                                   .index = m->index, .term = m->term, .epoch = m->epoch});
 }
 
+static void tell_speed(struct raft_shell *s)
+{
+    struct raft_syncer_numbers n;
+
+    raft_syncer_count(s->syncer, &n);
+    cell_metric_set(s->metric_sync, n.batches > 0 ? (double)n.sync_us / (double)n.batches : 0);
+}
+
 static void on_synced(void *context, unsigned bits)
 {
     struct raft_shell *s = context;
@@ -427,6 +435,7 @@ static void on_synced(void *context, unsigned bits)
         take_done(s, &done[i]);
     }
     raft_cache_written(&s->cache, ticket);
+    tell_speed(s);
     while (s->marks > 0 && s->mark[s->mark_first].ticket <= ticket) {
         last = s->mark[s->mark_first];
         free(last.loose);
@@ -474,6 +483,17 @@ static bool turn(struct raft_shell *s, uint64_t now_ms)
     return s->gathered.count + s->reads.count > 0;
 }
 
+/* Whoever takes over needs two of three votes, and this member's disk has nothing else to do: not without that answer. */
+static void end_hand_over(struct raft_shell *s)
+{
+    struct raft_view v = raft_core_view(s->core);
+
+    if (s->hands_over && !v.is_transferring && !v.is_asked) {
+        s->hands_over = false;
+        raft_peers_end(s);
+    }
+}
+
 void raft_shell_tick(void *state, uint64_t now_ms)
 {
     struct raft_shell *s = state;
@@ -488,10 +508,9 @@ void raft_shell_tick(void *state, uint64_t now_ms)
     raft_found_join(s, now_ms);
     bool has_more = turn(s, now_ms) && turn(s, now_ms);
     raft_peers_flush(s, now_ms);
-    if (s->hands_over && !raft_core_view(s->core).is_transferring) {
-        s->hands_over = false;
-        raft_peers_end(s);
-    }
+    end_hand_over(s);
+    raft_shell_trim(s, now_ms);
+    cell_metric_set(s->metric_late, (double)raft_core_view(s->core).late_us);
     const char *trouble = raft_shell_trouble(s);
     cell_set_trouble(s->cell, trouble[0] != '\0' ? trouble : NULL);
     if (has_more) {
@@ -528,8 +547,10 @@ enum err raft_shell_open(struct cell *cell, void *state)
     s->metric_term = cell_metric_gauge(cell, "cell_raft_term", "term");
     s->metric_leader = cell_metric_gauge(cell, "cell_raft_leads", "1: this member leads");
     s->metric_sync = cell_metric_gauge(cell, "cell_raft_sync_us", "microseconds that a batch took to reach the disk, mean");
+    s->metric_late = cell_metric_gauge(cell, "cell_raft_late_us", "microseconds that heartbeats, or their answers, were late lately");
     s->metric_refused = cell_metric_counter(cell, "cell_raft_refused_total", "packets of other members that could not be read or were not for this one");
     s->metric_rotten = cell_metric_counter(cell, "cell_raft_rotten_total", "logs and snapshots found damaged on this member's disk");
+    s->metric_past = cell_metric_gauge(cell, "cell_raft_past_bytes", "bytes of old values on disk");
     s->metric_elections = cell_metric_counter(cell, "cell_raft_elected_total", "elections won");
     if (cell_state_dir(cell)[0] == '\0') {
         log_error("RAFT-NO-STATE", "why=\"sandbox.write of this cell does not grant state\" effect=\"nothing would be durable\"");
@@ -642,6 +663,7 @@ enum err raft_shell_begin(struct raft_shell *s)
     s->cluster = s->store.owner.cluster;
     s->member = s->store.owner.member;
     s->store.is_alone = s->settings.peers < 2;
+    raft_shell_keep_past(s, &s->kv);
     enum err e = raft_shell_snapshot_open(s);
     e = e == ERR_OK ? raft_store_recover(&s->store, s->snapshots.head.index, &w, &s->places, NULL, NULL, &found) : e;
     if (e != ERR_OK) {
@@ -662,6 +684,7 @@ enum err raft_shell_begin(struct raft_shell *s)
         return e;
     }
     raft_peers_set(s, raft_core_view(s->core).config, s->member);
+    raft_peers_greet(s);
     perform(s);
     arm(s, loop_now_us());
     raft_shell_hurry(s); /* a turn, for what the first step asks for */

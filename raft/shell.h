@@ -26,6 +26,9 @@ enum {
     RAFT_SHELL_CHUNKS = 4,            /* … that are under way: one is sent while others are written     */
     RAFT_SHELL_IMAGE = 64 << 10,      /* bytes of an image written in one turn                          */
     RAFT_SHELL_HELLO_MS = 200,        /* between questions for a cluster                                */
+    RAFT_SHELL_TRIM_MS = 500,         /* between two looks whether memory can be given back             */
+    RAFT_SHELL_TRIM_QUIET = 500,      /* entries applied between them, at most, when it is quiet        */
+    RAFT_SHELL_TRIM_WORTH = 5000,     /* entries applied since the last time: 2 MB of messages at least */
     RAFT_SHELL_MARGIN = 256 << 10,    /* bytes of prepared log kept for what the core itself appends    */
 };
 
@@ -111,10 +114,11 @@ struct raft_shell {
     struct raft_store_cursor apply_cursor, send_cursor;
     struct raft_config applied_config;       /* as of `applied`                          */
     struct raft_event installed;             /* to be told to the core; index 0: nothing */
+    struct { uint64_t look_ms, looked, trimmed; } heap; /* when memory is looked at next; `applied` then, and when trimmed */
     uint64_t hello_ms;
     struct raft_hello *hello;                /* found.c */
 
-    struct cell_metric *metric_puts, *metric_applied, *metric_term, *metric_leader, *metric_sync, *metric_elections, *metric_rotten, *metric_refused;
+    struct cell_metric *metric_puts, *metric_applied, *metric_term, *metric_leader, *metric_sync, *metric_late, *metric_elections, *metric_rotten, *metric_refused, *metric_past;
 };
 
 enum err raft_shell_open(struct cell *cell, void *state);
@@ -154,6 +158,8 @@ void raft_shell_ask_drop_gathered(struct raft_shell *s, enum err e);
 /* shell_apply.c */
 bool raft_shell_apply(struct raft_shell *s); /* whether there was anything to apply */
 enum err raft_shell_apply_image(struct raft_kv *kv, int fd);
+void raft_shell_trim(struct raft_shell *s, uint64_t now_ms);         /* once a turn: give memory back when it is quiet */
+void raft_shell_keep_past(struct raft_shell *s, struct raft_kv *kv); /* of a store that was only initialised */
 
 /* shell_snapshot.c */
 enum err raft_shell_snapshot_open(struct raft_shell *s);      /* before the log is read …            */

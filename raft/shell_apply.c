@@ -1,7 +1,9 @@
 /* The store follows the log: committed entries in their order, images. */
 #include <inttypes.h>
+#include <malloc.h>
 
 #include "common/run/log.h"
+#include "raft/past_file.h"
 #include "raft/shell.h"
 
 static void apply_one(struct raft_shell *s, uint64_t index, const struct raft_entry *entry)
@@ -68,9 +70,44 @@ bool raft_shell_apply(struct raft_shell *s)
     }
     if (s->applied > before) {
         cell_metric_add(s->metric_applied, (double)(s->applied - before));
+        cell_metric_set(s->metric_past, (double)raft_past_bytes(s->kv.past));
         raft_service_applied(&s->service);
     }
     return s->applied > before;
+}
+
+/* Messages of a crowd come and go among records that stay, and leave holes: half of the heap after a thousand clients. The
+ * kernel gets them back when the crowd is gone, not before: a page that is wanted again costs 10 to 20 us on a virtual
+ * machine, and a batch has hundreds. */
+void raft_shell_trim(struct raft_shell *s, uint64_t now_ms)
+{
+    if (now_ms < s->heap.look_ms) {
+        return;
+    }
+    bool is_quiet = s->applied - s->heap.looked <= RAFT_SHELL_TRIM_QUIET;
+    if (is_quiet && s->applied - s->heap.trimmed >= RAFT_SHELL_TRIM_WORTH) {
+        (void)malloc_trim(0);
+        s->heap.trimmed = s->applied;
+    }
+    s->heap.looked = s->applied;
+    s->heap.look_ms = now_ms + RAFT_SHELL_TRIM_MS;
+}
+
+void raft_shell_keep_past(struct raft_shell *s, struct raft_kv *kv)
+{
+    struct raft_past_tuning usual = raft_past_usual();
+    struct raft_past_disk disk;
+    enum err e = raft_past_file_open(s->store.dir_fd, &disk);
+
+    if (e == ERR_OK) {
+        e = raft_kv_keep_past(kv, &disk, &usual);
+        if (e != ERR_OK) {
+            disk.close(disk.context);
+        }
+    }
+    if (e != ERR_OK) {
+        log_warn("RAFT-PAST-REFUSED", "reason=%s effect=\"old values stay in memory\"", err_name(e));
+    }
 }
 
 struct loading {

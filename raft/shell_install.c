@@ -165,6 +165,7 @@ void raft_shell_install_begin(struct raft_shell *s, const struct raft_effect *fx
     e = e == ERR_OK && head->index != fx->index ? ERR_DATA_LOSS : e;
     e = e == ERR_OK ? raft_config_unpack(head->config, head->config_size, &i->config) : e;
     raft_kv_init(&i->kv);
+    raft_shell_keep_past(s, &i->kv);
     if (e != ERR_OK || !begin_work(s, RAFT_SHELL_LOADING)) {
         raft_shell_fail(s, "a snapshot that was whole cannot be installed");
     }

@@ -12,7 +12,7 @@
 #include "common/run/fd.h"
 #include "raft/store_room.h"
 
-enum { SYNC_BYTES = 8 << 20 }; /* written between two syncs: one large sync at the end would hold up the log's */
+enum { PUSH_BYTES = 1 << 20 }; /* written between two pushes: one large sync at the end would hold up the log's */
 
 static const char half_written[] = "snapshot.tmp";
 static const char half_received[] = "snapshot-received.tmp";
@@ -42,15 +42,16 @@ static enum err create(struct raft_snapshot_file *f, int dir_fd, const char *nam
     return ERR_OK;
 }
 
-/* Add bytes at the end, and sync now and then. */
+/* Add bytes at the end, and let the disk begin with them now and then. Not to be waited for: this is the loop's time. */
 static enum err add(struct raft_snapshot_file *f, const void *bytes, size_t size)
 {
     enum err e = raft_store_write(f->fd, bytes, size, f->at);
 
-    if (e == ERR_OK && f->at / SYNC_BYTES != (f->at + size) / SYNC_BYTES && fdatasync(f->fd) != 0) {
-        e = errno == ENOSPC || errno == EDQUOT ? ERR_LIMIT : ERR_IO;
-    }
     f->at += size;
+    if (e == ERR_OK && f->at - f->pushed >= PUSH_BYTES) {
+        e = raft_store_push(f->fd, f->pushed, f->at - f->pushed, false);
+        f->pushed = f->at;
+    }
     return e;
 }
 

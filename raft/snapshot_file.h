@@ -13,7 +13,7 @@ struct raft_snapshot_file {
     int fd;     /* -1: none */
     struct raft_snapshot_head head;
     struct raft_snapshot_form form;
-    uint64_t at;
+    uint64_t at, pushed; /* written; … that the disk was told to begin with */
     bool is_received;
 };
 

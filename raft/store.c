@@ -29,6 +29,17 @@ void raft_store_name(uint64_t number, char out[RAFT_STORE_NAME])
     (void)snprintf(out, RAFT_STORE_NAME, "wal-%016" PRIx64, number);
 }
 
+enum err raft_store_push(int fd, uint64_t offset, uint64_t size, bool waits)
+{
+    unsigned how = SYNC_FILE_RANGE_WRITE | (waits ? SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER : 0);
+
+    /* What a file system cannot do piece by piece it does at the end; an error of its disk is told once, so it counts. */
+    if (sync_file_range(fd, (off_t)offset, (off_t)size, how) == 0 || errno == ENOSYS || errno == EINVAL || errno == ESPIPE) {
+        return ERR_OK;
+    }
+    return errno == ENOSPC || errno == EDQUOT ? ERR_LIMIT : ERR_IO;
+}
+
 enum err raft_store_write(int fd, const void *bytes, size_t size, uint64_t offset)
 {
     const uint8_t *at = bytes;
@@ -89,20 +100,20 @@ enum err raft_store_save(struct raft_store *s)
 
 enum err raft_store_vote(struct raft_store *s, struct raft_vote vote)
 {
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->ballot_lock);
     assert(vote.term >= s->ballot.vote.term);
     s->ballot.vote = vote;
     enum err e = raft_store_save(s);
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->ballot_lock);
     return e;
 }
 
 enum err raft_store_repaired(struct raft_store *s)
 {
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->ballot_lock);
     s->ballot.repair_to = 0;
     enum err e = raft_store_save(s);
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->ballot_lock);
     return e;
 }
 

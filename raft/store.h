@@ -36,8 +36,9 @@ struct raft_store {
     uint32_t founders_size;
     uint8_t founders[RAFT_CONFIG_BYTES_MAX]; /* the first configuration, packed; of one that was added: none */
     struct raft_ballot ballot;
+    pthread_mutex_t ballot_lock;   /* of the ballot and its file: nobody takes it who must not wait for a disk */
     uint64_t oldest, newest;       /* segments there are; written by their maker, read by all: under `lock` */
-    pthread_mutex_t lock;          /* of oldest, newest, ballot and the retired                             */
+    pthread_mutex_t lock;          /* of oldest, newest and the retired: never held while a disk syncs      */
     uint64_t retired[2];           /* segments that nobody needs: the maker fills them anew                 */
     uint32_t retired_count;
     int read_fd;                   /* last segment that was read from                                       */

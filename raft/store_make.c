@@ -76,6 +76,12 @@ static enum err fill(struct raft_store *s, int fd, uint64_t number, bool (*pace)
         if (e != ERR_OK) {
             return e;
         }
+        /* If the sync at the end were the first to bring it to the disk, the logs of all members there would stand behind
+         * a segment at once. */
+        e = raft_store_push(fd, at, piece, true);
+        if (e != ERR_OK) {
+            return e;
+        }
         at += piece;
         if (!pace(context)) {
             return ERR_CANCELLED;
@@ -107,15 +113,17 @@ enum err raft_store_make(struct raft_store *s, bool (*pace)(void *context), void
         e = err_from_errno(errno);
     }
     e = e == ERR_OK ? raft_store_sync_names(s) : e;
-    pthread_mutex_lock(&s->lock);
-    if (e == ERR_OK) {
-        s->ballot.segment = number;
-        e = raft_store_save(s);
-        s->newest = number;
-        s->oldest = s->oldest == 0 ? number : s->oldest;
-    } else {
+    if (e != ERR_OK) {
         (void)unlinkat(s->dir_fd, half_made, 0); /* the next start would, too */
+        return e;
     }
+    pthread_mutex_lock(&s->ballot_lock);
+    s->ballot.segment = number;
+    e = raft_store_save(s);
+    pthread_mutex_unlock(&s->ballot_lock);
+    pthread_mutex_lock(&s->lock);
+    s->newest = number;
+    s->oldest = s->oldest == 0 ? number : s->oldest;
     pthread_mutex_unlock(&s->lock);
     return e;
 }

@@ -16,6 +16,9 @@ void raft_store_name(uint64_t number, char out[RAFT_STORE_NAME]);
 
 /* Write all of it at `offset`. */
 enum err raft_store_write(int fd, const void *bytes, size_t size, uint64_t offset) MUST_CHECK;
+/* Let the disk begin with what was written, or wait until it has it. Nothing is durable by that: what is to be is synced
+ * later, and finds less to do. ERR_LIMIT: the disk is full; ERR_IO. */
+enum err raft_store_push(int fd, uint64_t offset, uint64_t size, bool waits) MUST_CHECK;
 
 /* Read up to size bytes at `offset`; *ret_size there were. */
 enum err raft_store_pread(int fd, void *out, size_t size, uint64_t offset, size_t *ret_size) MUST_CHECK;

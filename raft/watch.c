@@ -2,9 +2,13 @@
 
 #include <assert.h>
 
+#include "raft/chain.h"
 #include "raft/span.h"
 
-enum { EVENT_COST = 128 }; /* what an event costs in an answer beside keys and values */
+enum {
+    EVENT_COST = 128, /* what an event costs in an answer beside keys and values */
+    LOAD_LOOKS = 16,  /* a record that is read back counts as so many looked at  */
+};
 
 static bool is_wanted(const struct raft_watch *w, const struct raft_record *r)
 {
@@ -13,42 +17,90 @@ static bool is_wanted(const struct raft_watch *w, const struct raft_record *r)
     return !is_masked && raft_span_has(&w->span, raft_record_key(r));
 }
 
-static size_t event_bytes(const struct raft_watch *w, const struct raft_record *r)
+static size_t event_bytes(const struct raft_record *r, const struct raft_record *previous)
 {
     size_t bytes = (size_t)EVENT_COST + r->key_size + r->value_size;
 
-    return w->with_previous && r->prev != NULL ? bytes + r->prev->key_size + r->prev->value_size : bytes;
+    return previous != NULL ? bytes + previous->key_size + previous->value_size : bytes;
+}
+
+/* An event and what was before it, each perhaps from a disk. */
+struct looking {
+    const struct raft_kv *kv;
+    struct raft_chain event, before;
+    const struct raft_record *r, *previous; /* r NULL: it is not wanted */
+};
+
+static enum err look(struct looking *l, const struct raft_watch *w, uint64_t at)
+{
+    enum err e = raft_chain_load(&l->event, raft_journal_at(&l->kv->journal, at)->record, &l->r);
+
+    l->previous = NULL;
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (!is_wanted(w, l->r)) {
+        l->r = NULL;
+        return ERR_OK;
+    }
+    return w->with_previous ? raft_chain_before(&l->before, l->r, &l->previous) : ERR_OK;
+}
+
+static uint64_t looks(const struct looking *l, uint64_t events)
+{
+    return events + LOAD_LOOKS * (l->event.loads + l->before.loads);
+}
+
+static enum err keep(struct looking *l)
+{
+    enum err e = raft_chain_show(&l->event, l->r);
+
+    return e == ERR_OK ? raft_chain_show(&l->before, l->previous) : e;
 }
 
 enum err raft_watch_collect(const struct raft_kv *kv, const struct raft_watch *w, size_t bytes,
-                            void (*show)(void *context, const struct raft_record *r), void *context,
-                            struct raft_seen *ret)
+                            void (*show)(void *context, const struct raft_record *r, const struct raft_record *previous),
+                            void *context, struct raft_seen *ret)
 {
     const struct raft_journal *j = &kv->journal;
+    struct looking l = {.kv = kv, .event = {.journal = j, .past = kv->past}, .before = {.journal = j, .past = kv->past}};
     uint64_t from = w->from != 0 ? w->from : kv->revision + 1;
-    size_t used = 0, looked = 0;
+    size_t used = 0;
+    enum err e = ERR_OK;
 
     if (from <= j->compacted) {
         return ERR_RANGE;
     }
-    *ret = (struct raft_seen){.next = from > kv->revision ? from : kv->revision + 1,
-                              .next_part = from > kv->revision ? w->from_part : 0};
-    for (uint64_t at = raft_journal_seek(j, from, w->from_part); at < j->end; at++) {
-        const struct raft_record *r = raft_journal_at(j, at);
-        bool wanted = is_wanted(w, r);
-        size_t more = wanted ? event_bytes(w, r) : 0;
-
-        if (looked++ >= RAFT_WATCH_LOOKED || (ret->events > 0 && used + more > bytes)) {
-            ret->next = r->modified;
-            ret->next_part = r->part;
-            ret->has_more = true;
+    raft_past_hide(kv->past);
+    struct raft_seen seen = {.next = from > kv->revision ? from : kv->revision + 1,
+                             .next_part = from > kv->revision ? w->from_part : 0};
+    uint64_t first = raft_journal_seek(j, from, w->from_part);
+    for (uint64_t at = first; at < j->end; at++) {
+        e = look(&l, w, at);
+        if (e != ERR_OK) {
             break;
         }
-        if (wanted) {
+        size_t more = l.r != NULL ? event_bytes(l.r, l.previous) : 0;
+        if ((at > first && looks(&l, at - first) >= RAFT_WATCH_LOOKED) || (seen.events > 0 && used + more > bytes)) {
+            seen.next = raft_journal_revision(j, at);
+            seen.next_part = raft_journal_part(j, at);
+            seen.has_more = true;
+            break;
+        }
+        if (l.r != NULL) {
             used += more;
-            ret->events++;
-            show(context, r);
+            seen.events++;
+            e = keep(&l);
+            if (e != ERR_OK) {
+                break;
+            }
+            show(context, l.r, l.previous);
         }
     }
-    return ERR_OK;
+    raft_chain_fini(&l.event);
+    raft_chain_fini(&l.before);
+    if (e == ERR_OK) {
+        *ret = seen;
+    }
+    return e;
 }

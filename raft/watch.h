@@ -27,10 +27,12 @@ struct raft_seen {
     bool has_more;      /* stopped by a limit: ask again at once */
 };
 
-/* Show what happened, as much as `bytes` hold (one event at least). The record's `prev` is the state before, if there
- * was one. ERR_RANGE: `from` is compacted; nothing was shown. O(log n + events looked at). */
+/* Show what happened, as much as `bytes` hold (one event at least). `previous`: the state before, NULL when there was none
+ * or with_previous is not set. Both are borrowed until the next command or read. ERR_RANGE: `from` is compacted; nothing
+ * was shown. ERR_DATA_LOSS, ERR_IO, ERR_NOMEM as of raft_kv_get: what was shown is void. O(log n + events looked at). */
 enum err raft_watch_collect(const struct raft_kv *kv, const struct raft_watch *w, size_t bytes,
-                            void (*show)(void *context, const struct raft_record *r), void *context,
+                            void (*show)(void *context, const struct raft_record *r, const struct raft_record *previous),
+                            void *context,
                             struct raft_seen *ret) MUST_CHECK;
 
 #endif

@@ -104,9 +104,10 @@ class Client:
             raise world.Unmeasured("nobody took a put any more")
         return min(found)
 
-    def longest_gap(self):
+    def longest_gap(self, moment):
+        """Between two successes; what was over before a moment has nothing to do with it."""
         ends = sorted(end for _, end in self.good)
-        return max(b - a for a, b in zip(ends, ends[1:]))
+        return max(b - a for a, b in zip(ends, ends[1:]) if b > moment)
 
     def close(self):
         for link in [*self.flight, *(k for pool in self.idle.values() for k in pool)]:

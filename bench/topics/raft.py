@@ -304,7 +304,7 @@ def gets(w):
 # ---- when somebody is gone ------------------------------------------------------------------------------
 
 def trial(side, number):
-    """Send the leader a signal; (ms to the first success of what was asked after it, longest gap of a client, ms)."""
+    """Send the leader a signal; ms to the first success of what was asked after it, and longest gap of a client from then on."""
     side.wait_level()
     led = side.wait_leader()
     others = [i for i in range(side.members) if i != led]
@@ -316,7 +316,7 @@ def trial(side, number):
         all_of.run(6, until=lambda: all(p.has_success_after(began) for p in all_of.probers))
         all_of.run(0.3)
         first = min(p.first_after(began) for p in all_of.probers) - began
-        gap = max(p.longest_gap() for p in all_of.probers)
+        gap = max(p.longest_gap(began) for p in all_of.probers)
     if number == signal.SIGSTOP:
         procs.kill(pid, signal.SIGCONT)
     else:

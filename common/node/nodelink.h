@@ -118,6 +118,7 @@ struct nodelink_asking {
     const uint8_t *body;
     size_t size;
     uint32_t deadline_ms;
+    bool is_urgent;                   /* over a link of its own, which has urgent questions alone */
     uint32_t patience_ms;             /* not sent by then: it ends with ERR_UNAVAILABLE, seen by nobody; 0: the deadline */
     /* Takes every message that comes for it, borrowed; true: it was a part, more follow. NULL: the first is the answer. A
      * question with parts does not count against NODELINK_FLIGHT_MAX: no nng peer is asked it. */
@@ -138,7 +139,7 @@ enum err nodelink_tell(struct nodelinks *l, const uint8_t id[NODE_ID_LEN], uint3
 /* Nobody wants it any more: if it was not sent, it ends with ERR_TIMEOUT in the next turn, seen by nobody. */
 void nodelink_withdraw(struct nodelinks *l, const uint8_t id[NODE_ID_LEN], uint32_t number);
 
-/* It is known from elsewhere that this node is dead: its link ends now, not when the kernel finds out. */
+/* It is known from elsewhere that this node is dead: its links end now, not when the kernel finds out. */
 void nodelink_gone(struct nodelinks *l, const uint8_t id[NODE_ID_LEN]);
 
 /* A part of an answer; nodelink_answer ends it. ERR_PEER_DEAD; ERR_LIMIT: too large, or too much waits on this link:
@@ -160,6 +161,7 @@ enum err nodelink_answer(struct nodelinks *l, const struct nodelink_ticket *tick
 void nodelink_recredential(struct nodelinks *l, struct tls_identity *identity);
 
 void nodelink_count(const struct nodelinks *l, struct nodelink_numbers *ret);
+/* Of what is not urgent; false: it has not been asked. */
 bool nodelink_count_peer(const struct nodelinks *l, const uint8_t id[NODE_ID_LEN], struct nodelink_peer_numbers *ret);
 const char *nodelink_refusal_name(enum nodelink_refusal refusal);
 

@@ -8,11 +8,11 @@
 
 #define ID_LAST 0x80000000u /* sp-request-reply-01: the last word of a backtrace */
 
-static struct nodelink_peer *find(const struct nodelinks *l, const uint8_t id[NODE_ID_LEN])
+static struct nodelink_peer *find(const struct nodelinks *l, const uint8_t id[NODE_ID_LEN], bool is_urgent)
 {
     struct nodelink_peer *p = l->peers;
 
-    while (p != NULL && memcmp(p->id, id, NODE_ID_LEN) != 0) {
+    while (p != NULL && (p->is_urgent != is_urgent || memcmp(p->id, id, NODE_ID_LEN) != 0)) {
         p = p->next;
     }
     return p;
@@ -38,9 +38,9 @@ static bool make_room(struct nodelinks *l)
     return true;
 }
 
-static struct nodelink_peer *peer_for(struct nodelinks *l, const uint8_t id[NODE_ID_LEN])
+static struct nodelink_peer *peer_for(struct nodelinks *l, const uint8_t id[NODE_ID_LEN], bool is_urgent)
 {
-    struct nodelink_peer *p = find(l, id);
+    struct nodelink_peer *p = find(l, id, is_urgent);
 
     if (p != NULL || (l->peer_count >= NODELINK_PEERS_MAX && !make_room(l))) {
         return p;
@@ -48,6 +48,7 @@ static struct nodelink_peer *peer_for(struct nodelinks *l, const uint8_t id[NODE
     p = calloc(1, sizeof *p);
     if (p != NULL) {
         memcpy(p->id, id, NODE_ID_LEN);
+        p->is_urgent = is_urgent;
         p->retry_ms = NODELINK_RETRY_MS;
         p->next = l->peers;
         l->peers = p;
@@ -206,7 +207,7 @@ enum err nodelink_ask_with(struct nodelinks *l, const struct nodelink_asking *a,
     if (l->is_closing) {
         return ERR_CANCELLED;
     }
-    struct nodelink_peer *p = peer_for(l, a->id);
+    struct nodelink_peer *p = peer_for(l, a->id, a->is_urgent);
     if (p == NULL || p->numbers.waiting >= NODELINK_ASKS_MAX) {
         if (p != NULL) {
             p->numbers.full++;
@@ -242,9 +243,23 @@ enum err nodelink_ask_with(struct nodelinks *l, const struct nodelink_asking *a,
 
 /* ---- more about a question ---------------------------------------------------------------------- */
 
+/* The peer whose question has this number, which no other one of any peer has; NULL: it has ended. */
+static struct nodelink_peer *asked(const struct nodelinks *l, const uint8_t id[NODE_ID_LEN], uint32_t number)
+{
+    for (int is_urgent = 0; is_urgent < 2; is_urgent++) {
+        struct nodelink_peer *p = find(l, id, is_urgent);
+        for (const struct nodelink_question *q = p == NULL ? NULL : p->first; q != NULL; q = q->next) {
+            if (q->id == (number | ID_LAST)) {
+                return p;
+            }
+        }
+    }
+    return NULL;
+}
+
 enum err nodelink_tell(struct nodelinks *l, const uint8_t id[NODE_ID_LEN], uint32_t number, const uint8_t *body, size_t size)
 {
-    struct nodelink_peer *p = find(l, id);
+    struct nodelink_peer *p = asked(l, id, number);
     uint8_t trace[SP_WIRE_ID_LEN];
 
     if (p == NULL || p->link == NULL || p->link->stage != NODELINK_UP || find_sent(p, number | ID_LAST) == NULL) {
@@ -261,7 +276,7 @@ enum err nodelink_tell(struct nodelinks *l, const uint8_t id[NODE_ID_LEN], uint3
 
 void nodelink_withdraw(struct nodelinks *l, const uint8_t id[NODE_ID_LEN], uint32_t number)
 {
-    const struct nodelink_peer *p = find(l, id);
+    const struct nodelink_peer *p = asked(l, id, number);
 
     for (struct nodelink_question *q = p == NULL ? NULL : p->first; q != NULL; q = q->next) {
         if (q->id == (number | ID_LAST) && !q->is_sent) {
@@ -273,10 +288,11 @@ void nodelink_withdraw(struct nodelinks *l, const uint8_t id[NODE_ID_LEN], uint3
 
 void nodelink_gone(struct nodelinks *l, const uint8_t id[NODE_ID_LEN])
 {
-    const struct nodelink_peer *p = find(l, id);
-
-    if (p != NULL && p->link != NULL) {
-        nodelink_end(p->link);
+    for (int is_urgent = 0; is_urgent < 2; is_urgent++) {
+        const struct nodelink_peer *p = find(l, id, is_urgent);
+        if (p != NULL && p->link != NULL) {
+            nodelink_end(p->link);
+        }
     }
 }
 
@@ -322,7 +338,7 @@ void nodelink_ask_close(struct nodelinks *l)
 
 bool nodelink_count_peer(const struct nodelinks *l, const uint8_t id[NODE_ID_LEN], struct nodelink_peer_numbers *ret)
 {
-    const struct nodelink_peer *p = find(l, id);
+    const struct nodelink_peer *p = find(l, id, false);
 
     if (p == NULL) {
         return false;

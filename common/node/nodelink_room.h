@@ -62,6 +62,7 @@ struct nodelink_question {
 struct nodelink_peer {
     struct nodelink_peer *next;
     uint8_t id[NODE_ID_LEN];
+    bool is_urgent; /* its urgent questions: another link */
     struct sealed_address at;
     struct nodelink *link;
     struct nodelink_question *first; /* in the order they were asked */

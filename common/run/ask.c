@@ -350,6 +350,7 @@ static struct ask_request *request_new(struct asks *asks, const struct cell_ask 
     r->core.is_idempotent = ask->is_idempotent;
     r->core.is_hasty = ask->is_hasty;
     r->core.is_steady = ask->is_steady;
+    r->is_urgent = ask->is_urgent;
     r->core.way = (enum balance)ask->balance;
     r->operation = ask->operation;
     r->reply = ask->reply;

@@ -83,6 +83,7 @@ struct ask_request {
     uint8_t trace[CALL_TRACE_LEN];
     bool has_trace;
     bool holds_credit;
+    bool is_urgent;
     uint32_t credit;        /* granted at first                                */
     uint32_t taken;         /* parts since credit was last given               */
     enum err e;             /* of the end                                      */
@@ -99,6 +100,7 @@ struct ask_endpoint {
     struct cell *cell;
     char path[HOST_PATH_SIZE];
     char route[NAME_REF_SIZE];    /* "": the listener itself */
+    bool is_urgent;               /* what must not wait behind the others: the same listener, another connection */
     struct ask_line line[ASK_WAYS];
     struct ask_upgrade upgrade;
     struct ask_list waiting;      /* queued */
@@ -166,9 +168,9 @@ void ask_name_free(struct ask_name *name);
 
 /* ---- ask_endpoint.c ---------------------------------------------------------------------------- */
 
-/* The endpoint at `path` for `route` ("": the listener itself), made when there is none. ERR_LIMIT,
- * ERR_NOMEM. */
-enum err ask_endpoint_get(struct cell *cell, const char *path, const char *route,
+/* The endpoint at `path` for `route` ("": the listener itself), made when there is none; urgent requests have one
+ * of their own. ERR_LIMIT, ERR_NOMEM. */
+enum err ask_endpoint_get(struct cell *cell, const char *path, const char *route, bool is_urgent,
                           struct ask_endpoint **ret) MUST_CHECK;
 /* Something waits for it: see that it has a connection, or will. */
 void ask_endpoint_open(struct ask_endpoint *e);

@@ -6,7 +6,7 @@
 
 #include "common/run/ask_core.h"
 
-static enum err endpoint_new(struct cell *cell, const char *path, const char *route,
+static enum err endpoint_new(struct cell *cell, const char *path, const char *route, bool is_urgent,
                              struct ask_endpoint **ret)
 {
     struct ask_endpoint *e = calloc(1, sizeof *e);
@@ -16,6 +16,7 @@ static enum err endpoint_new(struct cell *cell, const char *path, const char *ro
         return ERR_NOMEM;
     }
     e->cell = cell;
+    e->is_urgent = is_urgent;
     e->line[ASK_IPC].transport = &ask_ipc_transport;
     e->line[ASK_SHM].transport = &ask_shm_transport;
     e->upgrade.wait_ms = ASK_CHANNEL_WAIT_MS;
@@ -36,7 +37,7 @@ static bool is_free(const struct ask_endpoint *e)
     return e->uses == 0 && e->core.outstanding == 0;
 }
 
-enum err ask_endpoint_get(struct cell *cell, const char *path, const char *route,
+enum err ask_endpoint_get(struct cell *cell, const char *path, const char *route, bool is_urgent,
                           struct ask_endpoint **ret)
 {
     struct asks *asks = cell->asks;
@@ -48,7 +49,7 @@ enum err ask_endpoint_get(struct cell *cell, const char *path, const char *route
             place = i;
             break; /* slots fill from the left and are only reused */
         }
-        if (strcmp(e->path, path) == 0 && strcmp(e->route, route) == 0) {
+        if (e->is_urgent == is_urgent && strcmp(e->path, path) == 0 && strcmp(e->route, route) == 0) {
             *ret = e;
             return ERR_OK;
         }
@@ -60,7 +61,7 @@ enum err ask_endpoint_get(struct cell *cell, const char *path, const char *route
         return ERR_LIMIT;
     }
     struct ask_endpoint *fresh;
-    enum err e = endpoint_new(cell, path, route, &fresh);
+    enum err e = endpoint_new(cell, path, route, is_urgent, &fresh);
     if (e != ERR_OK) {
         return e;
     }

@@ -104,6 +104,15 @@ static bool connect_now(struct ask_wire *w)
     return w->watch != NULL;
 }
 
+/* It would have been tried again some time: up to IPC_RECONNECT_MAX_MS late. Not from here: callbacks would run. */
+static void ipc_hurry(struct ask_wire *w)
+{
+    if (w->fd < 0) {
+        w->retry_ms = IPC_RECONNECT_MIN_MS;
+        loop_timer_again(w->timer, 0, 0);
+    }
+}
+
 static void on_due(void *context)
 {
     struct ask_wire *w = context;
@@ -284,6 +293,7 @@ const struct ask_transport ask_ipc_transport = {
     .kind = "ipc",
     .open = ipc_open,
     .close = ipc_close,
+    .hurry = ipc_hurry,
     .is_up = ipc_is_up,
     .is_ready = ipc_is_ready,
     .reserve = ipc_reserve,

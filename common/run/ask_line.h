@@ -44,6 +44,7 @@ struct ask_transport {
     const char *kind; /* "ipc", "shm" */
     enum err (*open)(struct ask_endpoint *e, struct ask_wire **ret); /* NULL: opens itself */
     void (*close)(struct ask_wire *wire);
+    void (*hurry)(struct ask_wire *wire); /* somebody is there again: no reason to wait for the next attempt; may be NULL */
     bool (*is_up)(const struct ask_wire *wire); /* somebody is connected                  */
     /* … and takes a message; ask_flush comes again every turn. */
     bool (*is_ready)(struct ask_wire *wire);

@@ -137,6 +137,7 @@ static void fill_requests(struct ask_endpoint *e, uint32_t count, uint64_t now_m
         item[i].credit = r->credit;
         item[i].route = e->route;
         item[i].repeatable = r->core.is_idempotent;
+        item[i].urgent = e->is_urgent;
         if (r->packed != NULL) {
             item[i].schema = r->packed->schema;
             item[i].idempotency_key.data = r->packed->key;

@@ -53,7 +53,7 @@ struct ask_endpoint *ask_name_hint(struct cell *cell, const struct ask_request *
         there.node[0] != '\0' || there.instance < 0 || name_ref_parse(r->name->ref, &asked) != ERR_OK ||
         asked.node[0] != '\0' || /* its hints are for the gateway there */
         !is_same_cell(cell, &there, &asked) || instance_path(cell, &there, path) != ERR_OK ||
-        ask_endpoint_get(cell, path, "", &e) != ERR_OK) {
+        ask_endpoint_get(cell, path, "", r->is_urgent, &e) != ERR_OK) {
         return NULL;
     }
     return e;
@@ -81,7 +81,7 @@ static void make_route(const struct cell *cell, struct ask_name *name)
 
 /* The name's slot; a new name takes a free one or that of the name used longest ago for which
  * nobody waits. ERR_LIMIT: there is none. */
-static enum err name_get(struct cell *cell, const char *target, struct ask_name **ret)
+static enum err name_get(struct cell *cell, const char *target, bool is_urgent, struct ask_name **ret)
 {
     struct asks *asks = cell->asks;
     size_t place = ASK_NAMES_MAX;
@@ -92,7 +92,7 @@ static enum err name_get(struct cell *cell, const char *target, struct ask_name 
             place = i;
             break; /* slots fill from the left and are only reused */
         }
-        if (strcmp(name->ref, target) == 0) {
+        if (name->is_urgent == is_urgent && strcmp(name->ref, target) == 0) {
             *ret = name;
             return ERR_OK;
         }
@@ -109,6 +109,7 @@ static enum err name_get(struct cell *cell, const char *target, struct ask_name 
         return ERR_NOMEM;
     }
     (void)snprintf(fresh->ref, sizeof fresh->ref, "%s", target);
+    fresh->is_urgent = is_urgent;
     make_route(cell, fresh);
     client_init(&fresh->target, rng_next(&asks->rng));
     ask_name_free(asks->names[place]);
@@ -161,7 +162,7 @@ static bool is_stale(const struct ask_name *name, uint64_t now_ms)
 /* To any instance of a name: the known ones, the supervisor asked when the list is old or empty. */
 static enum err route_by_name(struct cell *cell, const char *target, struct ask_request *r)
 {
-    enum err e = name_get(cell, target, &r->name);
+    enum err e = name_get(cell, target, r->is_urgent, &r->name);
 
     if (e != ERR_OK) {
         return e;
@@ -178,6 +179,17 @@ static enum err route_by_name(struct cell *cell, const char *target, struct ask_
     return ERR_OK;
 }
 
+static void heard(struct ask_endpoint *e)
+{
+    breaker_heard(&e->core.breaker);
+    for (enum ask_way way = ASK_IPC; way < ASK_WAYS; way++) {
+        const struct ask_line *line = &e->line[way];
+        if (line->wire != NULL && line->transport->hurry != NULL) {
+            line->transport->hurry(line->wire);
+        }
+    }
+}
+
 void cell_ask_heard(struct cell *cell, const char *target)
 {
     struct asks *asks = cell->asks;
@@ -191,13 +203,13 @@ void cell_ask_heard(struct cell *cell, const char *target)
     for (size_t i = 0; is_here && i < ASK_ENDPOINTS_MAX && asks->endpoints[i] != NULL; i++) {
         struct ask_endpoint *e = asks->endpoints[i];
         if (strcmp(e->path, path) == 0 && e->route[0] == '\0') {
-            breaker_heard(&e->core.breaker);
+            heard(e);
         }
     }
     for (size_t i = 0; ref.node[0] != '\0' && i < ASK_NAMES_MAX && asks->names[i] != NULL; i++) {
         const struct ask_name *name = asks->names[i];
         for (size_t k = 0; strcmp(name->ref, target) == 0 && k < name->count; k++) {
-            breaker_heard(&name->listed[k]->core.breaker);
+            heard(name->listed[k]);
         }
     }
 }
@@ -225,7 +237,7 @@ enum err ask_name_route(struct cell *cell, const char *target, struct ask_reques
         e = instance_path(cell, &ref, path);
     }
     if (e == ERR_OK) {
-        e = ask_endpoint_get(cell, path, "", &r->own);
+        e = ask_endpoint_get(cell, path, "", r->is_urgent, &r->own);
     }
     if (e == ERR_OK) {
         r->own->uses++;

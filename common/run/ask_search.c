@@ -35,7 +35,7 @@ static void list_one(struct cell *cell, struct ask_name *name, const char *route
 
     if (!one->healthy || name->count == BALANCE_ENDPOINTS_MAX ||
         ask_name_path(cell, one->endpoint, path) != ERR_OK ||
-        ask_endpoint_get(cell, path, route, &e) != ERR_OK || ask_search_is_listed(name, e)) {
+        ask_endpoint_get(cell, path, route, name->is_urgent, &e) != ERR_OK || ask_search_is_listed(name, e)) {
         return;
     }
     double weight = one->score > 0 && one->score <= 1 ? one->score * BALANCE_WEIGHT_ONE : 0;

@@ -24,6 +24,7 @@ struct ask_name {
     uint64_t used_ms;
     uint64_t nobody_until_ms;    /* other nodes said that they do not have it: not asked before then   */
     uint32_t uses;               /* requests that have not ended                                       */
+    bool is_urgent;              /* of urgent requests, which have connections of their own            */
     bool is_plain;               /* no "@": this node first                                            */
     bool is_abroad;              /* plain, and the gateways are listed                                 */
     bool is_resolving;

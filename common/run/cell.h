@@ -148,6 +148,7 @@ struct cell_ask {
                             * lost connection or UNAVAILABLE; otherwise it is sent once          */
     bool is_hasty;         /* UNAVAILABLE when there is no connection within 250 ms: rather than wait for a restart   */
     bool is_steady;        /* of one instance: asked however often it failed, at a pace that is the asker's           */
+    bool is_urgent;        /* by connections of its own, between nodes too: not behind what else goes to this callee   */
     enum cell_balance balance;
     cell_part part;        /* takes the parts of a streamed answer; `done` gets the last          */
     uint32_t credit;       /* parts the callee may be ahead; 0: 16                                */
@@ -158,9 +159,8 @@ struct cell_ask {
 /* Send one request. ERR_OK: `done` will be called exactly once, at the deadline at the latest.
  * ERR_LIMIT: too many requests are outstanding or it is too large; ERR_INVALID: bad target;
  * ERR_CANCELLED: the cell is stopping. Then `done` is not called. Never blocks. What a stopping cell
- * still waits for ends with ERR_CANCELLED before its `stop` hook runs. An instance that failed five
- * times in a row is left alone for a while: UNAVAILABLE at once, unless another can be asked or it is_steady.
- * Cancelling, asking all instances and watching: cell_ask.h. */
+ * still waits for ends with ERR_CANCELLED before its `stop` hook runs. An instance that failed five times in a row is left
+ * alone for a while: UNAVAILABLE at once, unless another can be asked or it is_steady. More ways to ask: cell_ask.h. */
 enum err cell_ask(struct cell *cell, const struct cell_ask *ask) MUST_CHECK;
 
 /* ---- this process --------------------------------------------------------------------------- */

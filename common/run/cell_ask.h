@@ -15,7 +15,8 @@ enum err cell_ask_cancel(struct cell *cell, uint64_t id) MUST_CHECK;
 enum err cell_ask_credit(struct cell *cell, uint64_t id, uint32_t parts) MUST_CHECK;
 
 /* `target`, an instance by its number or a cell of another node, has just spoken to this cell by itself, so it lives: if it
- * was left alone because requests to it failed, the next one tries it. Nothing where nothing is known of it. O(endpoints). */
+ * was left alone because requests to it failed, the next one tries it, and if a connection to it waits for another attempt,
+ * that is made now. Nothing where nothing is known of it. O(endpoints). */
 void cell_ask_heard(struct cell *cell, const char *target);
 
 /* ---- messages of other people ----------------------------------------------------------------- */

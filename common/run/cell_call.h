@@ -23,6 +23,7 @@ enum err cell_reply_part(struct cell_call *call, const void *message) MUST_CHECK
 struct cell_forward {
     const char *route;     /* "[namespace/]cell[.instance]@node", or "[namespace/]cell@*" */
     bool is_repeatable;    /* it may be carried out twice */
+    bool is_urgent;        /* it is not to wait behind others */
     uint32_t operation;
     uint64_t schema;       /* the caller's fingerprint of it; 0: unchecked */
     const uint8_t *body;   /* packed */

@@ -441,6 +441,7 @@ static void dispatch(struct call_batch *batch, uint32_t index, const struct door
     if (request->route[0] != '\0') {
         const struct cell_forward forward = {.route = request->route, .operation = request->operation,
                                              .is_repeatable = request->repeatable,
+                                             .is_urgent = request->urgent,
                                              .schema = request->schema, .body = request->body.data,
                                              .size = request->body.len};
         run_handler(call, &forward); /* the batch's memory holds it as long as the call lives */

@@ -180,6 +180,8 @@ static const struct rule rules[] = {
     {"sendmmsg", SOCKETS, "many datagrams at once", NULL, 0, false, {{0}}},
     SOCKOPT(SOL_SOCKET, SO_RCVBUF, SOCKETS, "datagrams wait while others have the processor"),
     SOCKOPT(SOL_SOCKET, SO_SNDBUF, SOCKETS, "a batch goes in one call"),
+    SOCKOPT(IPPROTO_IP, IP_MTU_DISCOVER, SOCKETS, "a probe of what a path carries is not fragmented"),
+    SOCKOPT(IPPROTO_IPV6, IPV6_MTU_DISCOVER, SOCKETS, "the same"),
 
     /* the names of sockets; landlock keeps these inside bind_dir and what may be written */
     {"unlink", ALWAYS, "remove an own socket", NULL, 0, false, {{0}}},

@@ -1,8 +1,8 @@
 /* A cell that calls others: deadlines (RPC-3), names, dead and silent callees, batches, the end. */
 #include <inttypes.h>
 #include <poll.h>
-#include <signal.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -264,8 +264,9 @@ static void a_late_callee_is_waited_for(void)
     hub_close(&echo);
 }
 
-/* Somebody who hangs up on everybody, and counts. */
+/* Somebody who hangs up on everybody, and counts. A thread of its own. */
 struct doorbell {
+    void (*greet)(int fd); /* before that; none: NULL */
     int fd;
     pthread_t thread;
     atomic_uint rings;
@@ -277,6 +278,9 @@ static void *answer_the_door(void *context)
 
     for (int fd; (fd = accept(d->fd, NULL, NULL)) >= 0; fd_close(&fd)) {
         atomic_fetch_add(&d->rings, 1);
+        if (d->greet != NULL) {
+            d->greet(fd);
+        }
     }
     return NULL;
 }
@@ -307,7 +311,7 @@ static void doorbell_close(struct doorbell *d, const char *name)
 static void nobody_is_looked_for_in_vain(void)
 {
     enum { LONG_MS = 3000, RINGS_MAX = 8, SOON_MS = 300 };
-    struct doorbell d;
+    struct doorbell d = {0};
     struct hub echo;
     Cell__Testcell__AskRequest request = to("testcell.83", 1, 100);
     uint64_t took_ms;
@@ -519,6 +523,34 @@ static void a_slow_answer_holds_nobody_up(void)
     fake_finish(&other);
 }
 
+/* What is urgent overtakes: a callee that comes back finds megabytes on one connection, and takes them in turns with the
+ * other. */
+static void urgent_calls_overtake(void)
+{
+    struct fake other;
+    Cell__Testcell__AskRequest bulk = to("testcell.21", 1, 10000);
+    Cell__Testcell__AskRequest urgent = to("testcell.21", 1, 10000);
+    uint64_t took_ms;
+    uint32_t id = 0;
+
+    fake_start(&other, &(struct fake_spec){.instance = 21});
+    fake_publish(&other, "", "");
+    urgent.urgent = true;
+    AUTO_FD int fd = raw_open(door());
+    CHECK(ask_once(&urgent, &took_ms) == ERR_OK && ask_once(&bulk, &took_ms) == ERR_OK, "both ways are there");
+    (void)kill(other.pid, SIGSTOP);
+    bulk.count = 60;
+    bulk.fill = 200000;
+    REQUIRE(raw_ask(fd, 1, CELL__TESTCELL__OP__OP_ASK, &bulk.base, 15000), "megabytes");
+    REQUIRE(fake_metric_becomes(&f, "cell_calls_outstanding", 60), "are under way");
+    REQUIRE(raw_ask(fd, 2, CELL__TESTCELL__OP__OP_ASK, &urgent.base, 15000), "and a word");
+    REQUIRE(fake_metric_becomes(&f, "cell_calls_outstanding", 61), "as well");
+    (void)kill(other.pid, SIGCONT);
+    CHECK(raw_status(fd, FAKE_PATIENCE_MS, &id) == ERR_OK && id == 2, "the word is answered first: %u", id);
+    CHECK(raw_status(fd, FAKE_PATIENCE_MS, &id) == ERR_OK && id == 1, "and the rest: %u", id);
+    fake_finish(&other);
+}
+
 /* Many calls that wait long (as watches do) leave the link usable, timed out or not. */
 static void waiting_calls_do_not_fill_the_link(void)
 {
@@ -641,51 +673,28 @@ static void answers_nobody_asked_for_are_dropped(void)
 
 /* ---- callees that hang up ---------------------------------------------------------------------- */
 
-struct slammer {
-    int fd;
-    atomic_bool is_closing;
-    atomic_uint slammed;
-};
-
 /* Greet whoever comes, and hang up when the first bytes of a message arrive. */
-static void *slam(void *context)
+static void slam(int fd)
 {
     static const uint8_t hello[8] = {0, 'S', 'P', 0, 0, 0x31, 0, 0};
-    struct slammer *s = context;
+    struct pollfd comes = {.fd = fd, .events = POLLIN};
+    uint8_t bytes[sizeof hello];
 
-    while (!atomic_load(&s->is_closing)) {
-        struct pollfd comes = {.fd = s->fd, .events = POLLIN};
-        uint8_t byte[sizeof hello];
-        if (poll(&comes, 1, 10) <= 0) {
-            continue;
-        }
-        AUTO_FD int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0 || send(fd, hello, sizeof hello, MSG_NOSIGNAL) != sizeof hello ||
-            recv(fd, byte, sizeof byte, MSG_WAITALL) != sizeof byte) {
-            continue;
-        }
-        comes.fd = fd;
-        while (poll(&comes, 1, 10) == 0 && !atomic_load(&s->is_closing)) {
-        }
-        atomic_fetch_add(&s->slammed, 1);
+    if (send(fd, hello, sizeof hello, MSG_NOSIGNAL) == sizeof hello &&
+        recv(fd, bytes, sizeof bytes, MSG_WAITALL) == sizeof bytes) {
+        (void)poll(&comes, 1, FAKE_PATIENCE_MS);
     }
-    return NULL;
 }
 
 /* The kernel takes a part of a large message and then says that nobody is there: what waits behind it goes
  * nowhere, and the cell lives. */
 static void a_callee_may_hang_up_in_the_middle_of_a_message(void)
 {
-    struct slammer s = {0};
+    struct doorbell d = {.greet = slam};
     struct fake other;
-    pthread_t thread;
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
     Cell__Testcell__AskRequest request = to("testcell.175", 8, 300);
 
-    (void)snprintf(at.sun_path, sizeof at.sun_path, "%s/%s", fake_run_dir(), hub_name(175));
-    s.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    REQUIRE(s.fd >= 0 && bind(s.fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(s.fd, 8) == 0, "it is served");
-    REQUIRE(pthread_create(&thread, NULL, slam, &s) == 0, "a thread");
+    doorbell_open(&d, hub_name(175));
     fake_start(&other, &(struct fake_spec){.instance = 25, .message_bytes = SLAMMED_SIZE + 8192});
     request.fill = SLAMMED_SIZE;
     for (int k = 0; k < 20; k++) {
@@ -697,12 +706,9 @@ static void a_callee_may_hang_up_in_the_middle_of_a_message(void)
         CHECK(count_status((Cell__Testcell__AskReply *)reply, ERR_OK) == 0, "nobody answered");
         protobuf_c_message_free_unpacked(reply, NULL);
     }
-    CHECK(atomic_load(&s.slammed) >= 20, "it was hung up on: %u", atomic_load(&s.slammed));
-    atomic_store(&s.is_closing, true);
-    (void)pthread_join(thread, NULL);
-    (void)close(s.fd);
-    (void)unlink(at.sun_path);
     fake_finish(&other);
+    CHECK(atomic_load(&d.rings) >= 20, "it was hung up on: %u", atomic_load(&d.rings));
+    doorbell_close(&d, hub_name(175));
 }
 
 /* ---- heartbeat --------------------------------------------------------------------------------- */
@@ -776,6 +782,7 @@ int main(int argc, char **argv)
     a_nucleus_that_is_away_stops_nobody();
     requests_of_one_turn_travel_together();
     a_slow_answer_holds_nobody_up();
+    urgent_calls_overtake();
     waiting_calls_do_not_fill_the_link();
     a_batch_that_is_too_large_is_taken_apart();
     outstanding_requests_are_limited();

@@ -145,6 +145,7 @@ static enum err ask_one(struct asking *a, struct one *one)
         .context = one,
         .is_idempotent = a->want.idempotent,
         .is_hasty = a->want.hasty,
+        .is_urgent = a->want.urgent,
         .balance = (enum cell_balance)a->want.balance,
         .ret_id = &one->id,
     };

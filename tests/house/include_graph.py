@@ -47,7 +47,8 @@ MEETING_ALSO = {
     "raft/engine_txn": "transactions, the same",
     "raft/engine_watch": "watches, the same",
     "raft/found": "asks others for a cluster, and is asked",
-    "raft/peers": "puts packets for members into requests, and takes them out",
+    "raft/lane": "puts packets for members into requests and answers",
+    "raft/peers": "takes packets of members out of requests and answers",
 }
 MESSAGE_TYPE = re.compile(r"\b(Cell__\w+|cell__\w+__\w+)\b")
 

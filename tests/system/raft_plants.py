@@ -67,10 +67,12 @@ PLANTS = {
         ("    cell_set_trouble(s->cell, trouble[0] != '\\0' ? trouble : NULL);", "    (void)trouble;")]),
     "lease-unheard": ("lessor.c", "nobody listens when the leader says how late it is", "test_raft.py -k lease_keeps", [
         ("    l->heard_ms = is_later ? time_ms : l->heard_ms;", "    l->heard_ms = 0 * is_later;")]),
-    "late-is-gone": ("election.c", "a leader that is late as often before is taken for gone", "test_raft_hardships.py -k starved", [
-        ("    return raft_least(RAFT_LATE_TIMES * r->late_us, r->tuning.election_us);", "    return 0;")]),
     "last-batch-dropped": ("wal_recover.c", "a whole last frame is taken for torn", "test_raft_hardships.py -k one_moment", [
-        ("    found = found == RAFT_FRAME_WHOLE && size < whole ? RAFT_FRAME_TORN : found;", "    found = found == RAFT_FRAME_WHOLE && (size < whole || (segment == k->r->newest && ret->first % 7 == 0 && ret->count == 1)) ? RAFT_FRAME_TORN : found;")]),
+        ("    *ret_body = bytes + RAFT_FRAME_HEAD;\n    return found;",
+         "    struct raft_frame after;\n    uint32_t more;\n    const uint8_t *next = view(k, segment, at + whole, RAFT_FRAME_HEAD, &more);\n"
+         "    if (found == RAFT_FRAME_WHOLE && ret->kind == RAFT_FRAME_ENTRIES && ret->sequence > 9 &&\n"
+         "        raft_frame_look(&k->w->owner, next, more, at + whole, &after) != RAFT_FRAME_WHOLE) {\n        return RAFT_FRAME_TORN;\n    }\n"
+         "    bytes = view(k, segment, at, whole, &size);\n    *ret_body = bytes + RAFT_FRAME_HEAD;\n    return found;")]),
     "loaded-beside": ("shell_install.c", "a snapshot is loaded, and the old store stays", "test_raft.py -k far_behind", [
         ("    s->kv = n->kv;\n    n->kv = old;", "    s->kv = old;")]),
     "time-that-is-set": ("common/run/loop.c", "time goes by the wall clock", "test_raft_hardships.py -k wall", [
@@ -79,6 +81,12 @@ PLANTS = {
         ("#include <assert.h>\n", "#include <assert.h>\n#include <time.h>\n"),
         ("        l->seen_us += gap_us;", "        l->seen_us += gap_us + 0 * gap_most_us;"),
         ("l->time_us += gap_us < gap_most_us ? gap_us : gap_most_us;", "l->time_us = (uint64_t)time(NULL) * 1000000;")]),
+    "hangs-up-first": ("shell.c", "a leader that is told to end leaves the others to find out", "test_raft.py -k was_told_to", [
+        ("        s->hands_over = raft_core_view(s->core).is_transferring;", "        s->hands_over = false;")]),
+    "heartbeats-in-line": ("lane.c", "heartbeats go the way of entries", "test_raft.py -k way_of_their_own", [
+        ("                           .is_urgent = lane->is_urgent,", "                           .is_urgent = false,")]),
+    "no-greeting": ("peers.c", "whoever comes back says nothing", "test_raft.py -k was_away", [
+        ("            raft_lane_greet(&s->peers.peer[i].lane[0]);", "            (void)raft_lane_greet;")]),
     "no-lock": ("store_open.c", "two processes use one directory", "test_raft.py -k second_process", [
         ("flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0", "s->lock_fd < 0")]),
     "guests-unheard": ("peers.c", "a leader that is in no configuration here is not answered", "test_raft.py -k every_disk", [

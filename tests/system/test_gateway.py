@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -11,7 +12,7 @@ import time
 
 import pytest
 
-from support import pb
+from support import pb, sp
 from support.mesh import Mesh
 from test_calls import ASK, DENIED, ask
 
@@ -115,6 +116,35 @@ def test_an_answer_in_parts_crosses_the_nodes(two):
     assert got["error"] == "PEER_DEAD" and got["parts"] > 0 and got["in_order"], got
     links = two.links(a)["links"][0]
     assert int(links["waiting"]) == 0 and int(links["attempts"]) == 1, links
+
+
+def routed(text, **more):
+    """An Echo for the callee of the other node, by whoever connects to the gateway here."""
+    fields = [(1, 1), (2, ECHO), (3, 20000), (6, pb.encode([(1, text)])), (9, "callee@b")]
+    return sp.envelope([pb.encode(fields + [(13, 1)] * bool(more.get("urgent")))])
+
+
+def test_what_is_urgent_overtakes(two):
+    """Between nodes as well: a gateway that comes back finds megabytes on one link, and takes them in turns with the other."""
+    size, count = 300_000, 12
+    with two.a.client("gateway", timeout=30) as bulk, two.a.client("gateway", timeout=30) as urgent:
+        bulk.exchange(routed("x"), timeout=10)
+        urgent.exchange(routed("x", urgent=True), timeout=10) # both links are there
+        there = two.b.pid("gateway")
+        os.kill(there, signal.SIGSTOP)
+        try:
+            bulk.deadline = urgent.deadline = time.monotonic() + 20
+            for _ in range(count):
+                bulk.send(routed("x" * size))
+            two.a.wait_until(lambda: int(two.links(two.a)["links"][0]["waiting"]) == count, 10, "all of it is under way")
+            urgent.send(routed("now", urgent=True))
+        finally:
+            os.kill(there, signal.SIGCONT)
+        before = 0
+        while urgent.socket not in (ready := select.select([bulk.socket, urgent.socket], [], [], 20)[0]):
+            assert ready, "nobody answers"
+            before += len(bulk.socket.recv(1 << 16))
+        assert before < size * count / 2, "it was answered behind the rest"
 
 
 def test_what_is_not_exported_is_denied(two):

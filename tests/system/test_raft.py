@@ -264,7 +264,7 @@ def lose_disk(node, instance):
 
 def test_a_removed_member_on_its_old_disk_says_so(make_node, tmp_path):
     """Scenario 10: its disk was lost and replaced, and then somebody puts the old one back. It is told, says so, disturbs
-    nobody, and without that disk comes back as another."""
+    nobody, and without that disk comes back as another; also when what is on that disk has rotted."""
     node = three(make_node)
     for i in range(50):
         put(node, b"k%d" % i, b"v")
@@ -289,6 +289,10 @@ def test_a_removed_member_on_its_old_disk_says_so(make_node, tmp_path):
     for i in range(20):
         put(node, b"after%d" % i, b"v")
     assert pb.first(status(node, leader(node)), 5) == term, "nobody was deposed"
+    # The same on a disk that rotted meanwhile: nobody brings it what it lost, and it has no vote to ask for.
+    stop_and(node, 2, lambda path: flip(os.path.join(path, "wal-0000000000000001"), 600))
+    node.wait_log("RAFT-LOG-DAMAGED ", 20)
+    node.wait_until(lambda: role(node, 2) == "removed" and pb.first(status(node, 2), 2) == old, 10, "it knows all the same")
     stop_and(node, 2, wipe)
     node.wait_until(lambda: role(node, 2) == "follower" and applied(node, 2) > 50, 30, "it is a member again, and another")
     assert pb.first(status(node, 2), 2) != old
@@ -338,11 +342,62 @@ def test_a_leader_that_is_told_to_end_hands_over(make_node):
         node.wait_until(lambda b=before: writer.acknowledged > b + 20, 20, "it is written to")
         node.cli("restart", f"raft.{leads}")
         node.wait_until(lambda k=leads: leader(node) not in (None, k), 20, "another leads")
-        said = re.findall(r"RAFT-TRANSFERRED .*ok=(\d)", node.log())
-        assert said == ["1"] * (i + 1), said
+        # Others may know of the new leader before the old one does.
+        said = node.wait_until(lambda n=i: re.findall(r"RAFT-TRANSFERRED .*ok=(\d)", node.log())[n:], 20, "its word is in the log")
+        assert said == ["1"], said
         node.wait_until(lambda k=leads: status(node, k), 20, "it is back")
     writer.stop()
     check(node, writer)
+
+
+def way_to_lead(node, instance):
+    """What a member was before it led last, newest first."""
+    said = re.findall(r"RAFT-ROLE .*role=(\w+)", node.log(f"raft.{instance}"))
+    return said[::-1][said[::-1].index("leader") + 1:][:2]
+
+
+def test_who_takes_over_was_told_to(make_node):
+    """The others have not even heard of what is to be on disk before: the leader stays until they have, and they find out nothing
+    by themselves."""
+    node = three(make_node, {"peers": CONFIG["peers"], "election_ms": 2000}) # it is borne that they say nothing for a while
+    put(node, b"k", b"v")
+    wait_level(node)
+    leads = leader(node)
+    others = [i for i in range(3) if i != leads]
+    end = threading.Thread(target=node.cli, args=("restart", f"raft.{leads}"), kwargs={"timeout": 60})
+    with node.client("raft", leads, timeout=20) as client:
+        for i in others:
+            os.kill(node.pid("raft", i), signal.SIGSTOP)
+        try:
+            for i in range(8):
+                client.send(sp.envelope([sp.request(PUT, pb.encode([(1, b"bulk%d" % i), (2, bytes(100_000))]))]))
+            end.start()
+            node.wait_log("told to drain")
+        finally:
+            for i in others:
+                os.kill(node.pid("raft", i), signal.SIGCONT)
+        now = node.wait_until(lambda: (leader(node), ) if leader(node) not in (None, leads) else None, 20, "another leads")[0]
+    assert way_to_lead(node, now) == ["candidate", "follower"]
+    end.join()
+
+
+def test_heartbeats_have_a_way_of_their_own(make_node):
+    """Of two connections to each member one goes on with heartbeats while nobody writes; the other has nothing to say."""
+    node = three(make_node)
+    put(node, b"k", b"v")
+    wait_level(node)
+    leads = leader(node)
+    others = [i for i in range(3) if i != leads]
+
+    def asked():
+        ways = node.cli("inspect", f"raft.{leads}", json=True)["connections"]
+        return {i: [int(w["requests"]) for w in ways if w["peer"].endswith(f"raft.{i}.sock")] for i in others}
+
+    before = asked()
+    assert all(len(ways) == 2 for ways in before.values()), before
+    node.wait_until(lambda: all(max(b - a for a, b in zip(before[i], asked()[i])) > 20 for i in others), 20, "heartbeats")
+    after = asked()
+    assert all(min(b - a for a, b in zip(before[i], after[i])) < 10 for i in others), (before, after)
 
 
 def test_every_disk_is_lost_one_after_the_other(make_node):
@@ -371,6 +426,9 @@ def test_a_member_that_was_away_is_reached_at_once(make_node):
     back = time.monotonic()
     node.wait_until(lambda: applied(node, away) == applied(node, leads), 20, "it has all")
     assert time.monotonic() - back < 1.5
+    asked = [w["peer"] for w in node.cli("inspect", f"raft.{away}", json=True)["connections"] if int(w["requests"]) > 0]
+    for other in (leads, (leads + 2) % 3): # it has told everybody, though most have nothing to say to it
+        assert any(peer.endswith(f"raft.{other}.sock") for peer in asked), asked
     node.kill("raft", (leads + 2) % 3)
     put(node, b"after", b"v", leads, 2) # there is a majority with it alone
 

@@ -1,4 +1,5 @@
-/* Claims about nonces: counters under an id only grow, and from 0 on; an id that another followed is over. */
+/* Claims about nonces: counters under an id only grow, and from 0 on, however a packet is sealed; an id that another
+ * followed is over. Nobody gets what is sealed with AES who does not have it. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -12,7 +13,13 @@ void check_sent(struct world *w, uint32_t from, uint32_t to, const uint8_t *byte
         return;
     }
     uint32_t id = datapath_message_get32(bytes + DATAPATH_MESSAGE_RECEIVER);
-    uint64_t counter = datapath_message_get64(bytes + DATAPATH_MESSAGE_COUNTER);
+    uint64_t marked = datapath_message_get64(bytes + DATAPATH_MESSAGE_COUNTER), counter = marked & ~DATAPATH_OWN_MARK;
+    if (counter != marked) {
+        tenant_truth(w)->marked++;
+        if (!tenant_truth(w)->has_own[to]) {
+            world_fail(w, "node %" PRIu32 " seals with AES for %" PRIu32 ", who does not have it", from, to);
+        }
+    }
     if (id == n->id[0]) {
         if (counter <= n->counter) {
             world_fail(w, "node %" PRIu32 " sends counter %" PRIu64 " after %" PRIu64, from, counter, n->counter);

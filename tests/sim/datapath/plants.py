@@ -18,7 +18,7 @@ PLANTS = {
         ("    if (!datapath_replay_is_new(&pair->window, counter)) {", "    if (counter >= DATAPATH_REPLAY_LIMIT) {"),
         ("    datapath_replay_take(&pair->window, counter);\n", "")]),
     "window-moved-by-anybody": ("transfer.c", "unit:core", "counters count before they are authentic", [
-        ("    if (!d->aead->open(", "    datapath_replay_take(&pair->window, counter);\n    if (!d->aead->open("),
+        ("    if (!opens(", "    datapath_replay_take(&pair->window, counter);\n    if (!opens("),
         ("    datapath_replay_take(&pair->window, counter);\n    p->numbers", "    p->numbers")]),
     "window-not-cleared": ("replay.c", "worlds", "words of the window keep the bits of an earlier round", [
         ("            r->word[(counter / BITS - i) % DATAPATH_REPLAY_WORDS] = 0;", "            r->word[(counter / BITS - i) % DATAPATH_REPLAY_WORDS] = i > 0 ? 0 : UINT64_MAX >> 1;")]),

@@ -14,6 +14,7 @@ enum {
     FLOOD = 200,       /* initiations at once */
     US = 1000,
     FILE_STAMPS = 0,
+    OFFER = DATAPATH_MESSAGE_HEAD + DATAPATH_OWN_SIZE + DATAPATH_MESSAGE_TAG,
 };
 
 /* What a shell keeps over a restart. */
@@ -77,7 +78,8 @@ static void start(struct world *w, uint32_t node, struct tenant_seat *s, const s
 {
     struct tenant_truth *t = tenant_truth(w);
     struct datapath_config c = {.peers_max = TENANT_NODES, .prefixes_max = TENANT_NODES, .mtu = TENANT_MTU,
-                                .pace = t->pace, .aead = &datapath_aead_sodium};
+                                .pace = t->pace, .aead = &datapath_aead_sodium,
+                                .own = t->has_own[node] ? &datapath_aead_aes : NULL};
     struct kept kept = {0};
 
     (void)disk_read(&w->node[node].disk, FILE_STAMPS, 0, &kept, sizeof kept);
@@ -196,8 +198,9 @@ static void receive(struct world *w, uint32_t node, struct tenant_seat *s, const
         }
     } else if (v == DATAPATH_FORGED || v == DATAPATH_KIND || v == DATAPATH_MAC1 || v == DATAPATH_INNER ||
                v == DATAPATH_SOURCE || v == DATAPATH_STRANGER) {
-        /* A second answer to one cookie's question opens no more, which is no fault. */
-        if (v != DATAPATH_FORGED || datapath_message_kind(ev->bytes + TENANT_HEAD, size) != DATAPATH_KIND_COOKIE) {
+        /* A second answer to one cookie's question opens no more, and an offer of AES is no packet: neither is a fault. */
+        bool is_offer = v == DATAPATH_INNER && t->has_own[ev->from] && !t->has_own[node] && size == OFFER;
+        if (!is_offer && (v != DATAPATH_FORGED || datapath_message_kind(ev->bytes + TENANT_HEAD, size) != DATAPATH_KIND_COOKIE)) {
             world_fail(w, "node %" PRIu32 " refuses what %" PRIu32 " said: %s", node, ev->from,
                        datapath_core_verdict_name(v));
         }

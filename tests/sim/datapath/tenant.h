@@ -3,6 +3,7 @@
 #define CELL_TESTS_SIM_DATAPATH_TENANT_H
 
 #include "datapath/core.h"
+#include "datapath/own.h"
 #include "tests/sim/world/world.h"
 
 enum {
@@ -54,9 +55,10 @@ struct tenant_truth {
     uint64_t taped;
     struct tenant_nonces nonce[TENANT_NODES][TENANT_NODES];
     uint64_t lives[TENANT_NODES];
+    bool has_own[TENANT_NODES]; /* AES */
     uint64_t sure_us; /* packets sent from then on are owed */
     /* for floors */
-    uint64_t got, moves, forged, replayed, flooded, sessions, verdict[DATAPATH_VERDICTS];
+    uint64_t got, marked, moves, forged, replayed, flooded, sessions, verdict[DATAPATH_VERDICTS];
 };
 
 /* One life of one node. */

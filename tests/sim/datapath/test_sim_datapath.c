@@ -15,7 +15,7 @@ enum {
     TRIES = 18,    /* of a handshake, as in the usual times */
 };
 
-static uint64_t got, packets, moved, forged, replayed, flooded, sessions, verdicts[DATAPATH_VERDICTS];
+static uint64_t got, marked, packets, moved, forged, replayed, flooded, sessions, verdicts[DATAPATH_VERDICTS];
 
 /* Times that let worlds of a minute renew their sessions some times. */
 static void draw_pace(struct world *w, struct datapath_pace *p)
@@ -47,6 +47,9 @@ static void draw(struct world *w)
     w->set.end_us = w->set.calm_us + (uint64_t)SETTLE_S * SECOND;
     w->set.crash_step_ppm /= 5;
     t->persist_ms = dice_below(&w->dice, DICE_SHAPE, 2) == 0 ? 0 : (uint32_t)dice_between(&w->dice, DICE_SHAPE, 2000, 5000);
+    for (uint32_t i = 0; i < w->set.nodes; i++) {
+        t->has_own[i] = dice_below(&w->dice, DICE_SHAPE, 4) > 0 && datapath_aead_has_aes();
+    }
     t->sure_us = w->set.calm_us + (uint64_t)SURE_S * SECOND;
 }
 
@@ -84,6 +87,7 @@ static void add(const struct world *w)
     const struct tenant_truth *t = tenant_truth(w);
 
     got += t->got;
+    marked += t->marked;
     packets += t->packets;
     moved += t->moves;
     forged += t->forged;
@@ -101,7 +105,7 @@ static bool end(bool is_whole)
         const char *name;
         uint64_t count, least;
     } floor[] = {
-        {"packets", packets, 10000}, {"of them came", got, 10000}, {"moves", moved, 20}, {"forged", forged, 200},
+        {"packets", packets, 10000}, {"of them came", got, 10000}, {"sealed with AES", marked, datapath_aead_has_aes() ? 2000 : 0}, {"moves", moved, 20}, {"forged", forged, 200},
         {"repeated", replayed, 200}, {"flooded", flooded, 5000}, {"sessions", sessions, 1000},
         {"ties", verdicts[DATAPATH_TIE], 10}, {"stale", verdicts[DATAPATH_STALE], 30},
         {"replayed", verdicts[DATAPATH_REPLAYED], 200}, {"busy", verdicts[DATAPATH_BUSY], 500},

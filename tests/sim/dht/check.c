@@ -13,12 +13,12 @@ enum {
  * is signed has an end that does not move with it. */
 static bool is_prompt(const struct world *w)
 {
-    return w->set.clog_us == 0 && w->set.pause_us == 0;
+    return w->set.clog_us == 0 && w->set.pause_us == 0 && !seeker_truth(w)->has_disks;
 }
 
-void check_found(struct world *w, uint32_t node, uint64_t wish, uint32_t value)
+void seeker_check_found(struct world *w, uint32_t node, uint64_t wish, uint32_t value)
 {
-    struct tenant_truth *t = tenant_truth(w);
+    struct seeker_truth *t = seeker_truth(w);
 
     if (wish == 0 || wish > t->wishes || value >= t->values || value != t->wish[wish - 1].value) {
         world_fail(w, "node %" PRIu32 " found for wish %" PRIu64 " what was not asked for: %" PRIu32, node, wish, value);
@@ -31,10 +31,10 @@ void check_found(struct world *w, uint32_t node, uint64_t wish, uint32_t value)
     t->wish[wish - 1].has_found = true;
 }
 
-void check_ended(struct world *w, uint32_t node, uint64_t wish, enum err status)
+void seeker_check_ended(struct world *w, uint32_t node, uint64_t wish, enum err status)
 {
-    struct tenant_truth *t = tenant_truth(w);
-    struct tenant_wish *is = wish == 0 || wish > t->wishes ? NULL : &t->wish[wish - 1];
+    struct seeker_truth *t = seeker_truth(w);
+    struct seeker_wish *is = wish == 0 || wish > t->wishes ? NULL : &t->wish[wish - 1];
 
     if (is == NULL || !is->is_open || is->node != node) {
         world_fail(w, "node %" PRIu32 " ends wish %" PRIu64 ", which it does not have", node, wish);
@@ -61,13 +61,13 @@ void check_ended(struct world *w, uint32_t node, uint64_t wish, enum err status)
 
 static void check_store(struct world *w, uint32_t node, const struct dht *core)
 {
-    const struct tenant_truth *t = tenant_truth(w);
+    const struct seeker_truth *t = seeker_truth(w);
 
     for (uint32_t i = 0; i < dht_core_records(core); i++) {
         uint8_t bytes[DHT_RECORD_MAX];
         struct dht_record r;
         dht_core_look(core, i, bytes, &r);
-        uint32_t value = tenant_value_of(&r);
+        uint32_t value = seeker_value_of(&r);
         if (value >= t->values) {
             world_fail(w, "node %" PRIu32 " holds what nobody put", node);
         } else if (is_prompt(w) && w->now_us + (uint64_t)r.left_ms * 1000 > t->value[value].end_us + DRIFT_US) {
@@ -77,24 +77,24 @@ static void check_store(struct world *w, uint32_t node, const struct dht *core)
     }
 }
 
-void check_all(struct world *w)
+void seeker_check_all(struct world *w)
 {
-    const struct tenant_truth *t = tenant_truth(w);
+    const struct seeker_truth *t = seeker_truth(w);
 
     for (uint32_t i = 0; i < t->wishes; i++) {
-        if (t->wish[i].is_open && w->now_us > t->wish[i].begun_us + TENANT_WISH_MS * 1000 + LATE_US) {
+        if (t->wish[i].is_open && w->now_us > t->wish[i].begun_us + SEEKER_WISH_MS * 1000 + LATE_US) {
             world_fail(w, "wish %" PRIu32 " of node %" PRIu32 " does not end", i + 1, t->wish[i].node);
         }
     }
     for (uint32_t i = 0; i < w->set.nodes && !w->has_failed; i++) {
-        const struct dht *core = tenant_core(w, i);
+        const struct dht *core = seeker_core(w, i);
         if (core != NULL) {
             check_store(w, i, core);
         }
     }
 }
 
-void check_end(struct world *w)
+void seeker_check_end(struct world *w)
 {
-    check_all(w);
+    seeker_check_all(w);
 }

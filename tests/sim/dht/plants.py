@@ -28,6 +28,8 @@ PLANTS = {
         ("    if (is_crowded(d, &who->at, first, end)) {", "    if (is_crowded(d, &who->at, first, end) && false) {")]),
     "fixed-timeout": ("table.c", ["swarm:silent", "swarm:loss"], "a second for everybody", [
         ("    us = us < DHT_TIMEOUT_LEAST_US ? DHT_TIMEOUT_LEAST_US : us;", "    us = 1000000;")]),
+    "strangers-first": ("search.c", "unit:core", "whether somebody can answer at once is not looked at", [
+        ("    return d->tuning.acquaints && (p == NULL ||", "    return !d->tuning.acquaints && (p == NULL ||")]),
     "no-hedge": ("wish.c", "unit:core", "who is late is waited for", [
         ("        c->ask = DHT_ASK_SLOW;\n", "        c->ask = DHT_ASK_OUT;\n")]),
     "any-holder": ("search.c", "swarm:planet", "holders are asked in the order of ids", [
@@ -42,6 +44,11 @@ PLANTS = {
         ("    uint32_t all = w->kind == DHT_WISH_FIND ? DHT_K : d->tuning.replicas;", "    uint32_t all = 1;\n    (void)d;")]),
     "anybody-answers": ("call.c", "unit:core", "an answer counts whoever sends it", [
         ("        (call->has_node && !dht_id_same_node(&call->to.node, &from->node))) {", "        from == NULL) {")]),
+    "paths-meet": ("search.c", "attack:surround", "what one path is told every path goes by", [
+        ("    w->candidate[at] = (struct dht_candidate){.id = id, .who = *who, .serial = w->serial++, .path = (uint8_t)path,",
+         "    w->candidate[at] = (struct dht_candidate){.id = id, .who = *who, .serial = w->serial++, .path = 0,"),
+        ("    return w->paths == 1 ? all : all / w->paths + 1;", "    return all;"),
+        ("        if (c->path != path ||", "        if (path != 0 ||")]),
     "named-are-known": ("search.c", "unit:core", "whoever is named is in the table", [
         ("    memmove(&w->candidate[at + 1], &w->candidate[at], (w->count - at) * sizeof *w->candidate);",
          "    dht_table_heard(d, who, &id);\n    memmove(&w->candidate[at + 1], &w->candidate[at], (w->count - at) * sizeof *w->candidate);")]),
@@ -55,6 +62,10 @@ PLANTS = {
         ("    if (r->kind != DHT_IMMUTABLE && d->wall_s != 0) {", "    if (r->kind != DHT_IMMUTABLE && d->wall_s == 1) {")]),
     "lives-for-ever": ("keep.c", "swarm:ttl", "a repaired record has a whole life again", [
         ("            out.record[0].left_ms = r.left_ms;\n", "            out.record[0].left_ms = 3600000;\n")]),
+    "ways-add-up": ("table.c", ["swarm:chain", "unit:keep"], "what a record's way took is life again", [
+        ("    return there_us < elapsed_us / 2 ? elapsed_us - there_us : elapsed_us / 2;", "    return there_us > elapsed_us ? elapsed_us : 0;")]),
+    "any-repair": ("keep.c", "unit:keep", "a repair may be as old as it likes", [
+        ("    if (since_ms > DHT_LATELY_MS) {", "    if (since_ms > DHT_LATELY_MS * 100) {")]),
     "ends-early": ("store.c", "unit:store", "a record ends a little before its end", [
         ("d->entry[d->heap[0]].expire_us <= d->now_us) {", "d->entry[d->heap[0]].expire_us <= d->now_us + 2000) {")]),
     "no-repair": ("keep.c", "swarm:deaths", "nobody minds who dies", [

@@ -56,6 +56,16 @@ struct dht_contact swarm_contact(const struct swarm *s, uint32_t node)
     return c;
 }
 
+struct dht_contact swarm_sybil(const struct swarm *s, uint32_t node, uint64_t key)
+{
+    struct dht_contact c = swarm_contact(s, node);
+
+    if (key != 0) {
+        bytes_put_be64(c.node.byte, key);
+    }
+    return c;
+}
+
 /* At an address whoever lives there now gets what is for its key; for another's key it is noise. */
 uint32_t swarm_of(const struct swarm *s, const struct dht_contact *who)
 {
@@ -109,7 +119,7 @@ static struct swarm_event pop(struct swarm *s)
 
 /* ---- the wire -------------------------------------------------------------------------------------- */
 
-void swarm_send(struct swarm *s, uint32_t from, uint32_t to, const uint8_t *bytes, size_t size)
+static void send_to(struct swarm *s, uint32_t from, uint32_t to, uint64_t to_key, const uint8_t *bytes, size_t size)
 {
     s->packets++;
     s->bytes += size;
@@ -120,10 +130,16 @@ void swarm_send(struct swarm *s, uint32_t from, uint32_t to, const uint8_t *byte
     }
     uint64_t way_us = distance_one_way_us(&s->distance, from, to);
     struct swarm_event e = {.at_us = s->now_us + way_us + rng_below(&s->rng, way_us / 50 + 2), .to = to, .from = from,
-                            .from_life = s->node[from].life, .size = (uint16_t)size};
+                            .from_life = s->node[from].life, .size = (uint16_t)size, .to_key = to_key,
+                            .from_key = s->node[from].is_hostile ? s->key : 0};
     e.bytes = grown(NULL, size);
     memcpy(e.bytes, bytes, size);
     push(s, e);
+}
+
+void swarm_send(struct swarm *s, uint32_t from, uint32_t to, const uint8_t *bytes, size_t size)
+{
+    send_to(s, from, to, 0, bytes, size);
 }
 
 static struct swarm_end *end_of(struct swarm *s, uint64_t wish)
@@ -153,7 +169,8 @@ static void perform(struct swarm *s, uint32_t node)
         const struct dht_send *out = &s->fx.send[i];
         struct dht_contact to = {.node = out->to, .at = out->at};
         uint32_t at = swarm_at(&out->at);
-        swarm_send(s, node, out->has_node ? swarm_of(s, &to) : at, out->packet.bytes, out->packet.size);
+        send_to(s, node, out->has_node ? swarm_of(s, &to) : at, out->has_node ? bytes_get_be64(out->to.byte) : 0, out->packet.bytes,
+                out->packet.size);
     }
     for (uint32_t i = 0; i < s->fx.found_count; i++) {
         take_found(s, &s->fx.found[i]);
@@ -178,14 +195,16 @@ static uint64_t wall_s(const struct swarm *s)
 static void deliver(struct swarm *s, const struct swarm_event *e)
 {
     struct swarm_node *n = &s->node[e->to];
-    struct dht_contact from = swarm_contact(s, e->from);
+    struct dht_contact from = swarm_sybil(s, e->from, e->from_key);
 
     if (n->state != SWARM_UP || s->node[e->from].life != e->from_life) {
         return;
     }
     if (n->is_hostile) {
         if (s->hostile != NULL) {
+            s->key = e->to_key;
             s->hostile(s, e->to, e->from, e->bytes, e->size);
+            s->key = 0;
         }
         return;
     }
@@ -401,6 +420,11 @@ static bool holds(const struct dht *core, const struct dht_id *key)
     }
     dht_core_look(core, first, bytes, &r);
     return dht_id_equal(&r.key, key);
+}
+
+bool swarm_holds(const struct swarm *s, uint32_t node, const struct dht_id *key)
+{
+    return holds(s->node[node].core, key);
 }
 
 uint32_t swarm_holders(const struct swarm *s, const struct dht_id *key)

@@ -46,6 +46,7 @@ struct swarm;
 struct swarm_event {
     uint64_t at_us, order;
     uint32_t to, from, from_life;
+    uint64_t to_key, from_key; /* 0: the node's own; else one of many that a hostile node has, see swarm_sybil */
     uint16_t size;
     uint8_t *bytes; /* NULL: a timer */
 };
@@ -64,7 +65,8 @@ struct swarm {
     struct swarm_end *end;     /* of wishes 1 to `wishes` */
     uint32_t wishes, wishes_room;
     uint64_t packets, bytes, lost;
-    /* A packet for a hostile node; it may answer with swarm_send. NULL: it is silent. */
+    uint64_t key;              /* while a hostile node hears: which of its keys was spoken to */
+    /* A packet for a hostile node; it may answer with swarm_send, under the same key. NULL: it is silent. */
     void (*hostile)(struct swarm *s, uint32_t node, uint32_t from, const uint8_t *bytes, size_t size);
 };
 
@@ -87,6 +89,9 @@ struct dht_contact swarm_contact(const struct swarm *s, uint32_t node);
 uint32_t swarm_of(const struct swarm *s, const struct dht_contact *who); /* nodes: nobody who lives */
 uint32_t swarm_at(const struct dht_address *at);                        /* whoever is there        */
 
+/* A hostile node under another key of its own. */
+struct dht_contact swarm_sybil(const struct swarm *s, uint32_t node, uint64_t key);
+
 /* Put a packet on the wire. */
 void swarm_send(struct swarm *s, uint32_t from, uint32_t to, const uint8_t *bytes, size_t size);
 
@@ -97,6 +102,9 @@ uint32_t swarm_find(struct swarm *s, uint32_t node, const struct dht_id *target)
 
 /* Run until a wish is over. */
 const struct swarm_end *swarm_wait(struct swarm *s, uint32_t wish);
+
+/* Whether a node that is not hostile holds a record of the key. */
+bool swarm_holds(const struct swarm *s, uint32_t node, const struct dht_id *key);
 
 /* Living nodes that hold a record of the key, copies on the way included. */
 uint32_t swarm_holders(const struct swarm *s, const struct dht_id *key);

@@ -8,19 +8,32 @@
 
 enum { PORT = 7403, SECOND = 1000000, DOORS = 3, SHORT_MS = 20000, LONG_MS = 600000, SIZE = 64 };
 
-struct tenant_truth *tenant_truth(const struct world *w)
+uint8_t seeker_place(const struct world *w)
 {
-    return w->aim[0];
+    return world_place(w, tenant_dht.name);
 }
 
-struct dht *tenant_core(const struct world *w, uint32_t node)
+void seeker_begin_truth(struct world *w)
 {
-    const struct tenant_seat *s = w->node[node].state[0];
+    w->aim[seeker_place(w)] = calloc(1, sizeof(struct seeker_truth));
+    if (w->aim[seeker_place(w)] == NULL) {
+        abort();
+    }
+}
+
+struct seeker_truth *seeker_truth(const struct world *w)
+{
+    return w->aim[seeker_place(w)];
+}
+
+struct dht *seeker_core(const struct world *w, uint32_t node)
+{
+    const struct seeker_seat *s = w->node[node].state[seeker_place(w)];
 
     return s == NULL ? NULL : s->core;
 }
 
-struct dht_contact tenant_contact(uint32_t node)
+struct dht_contact seeker_contact(uint32_t node)
 {
     struct dht_contact c = {.at = {.ip = {[10] = 0xff, [11] = 0xff}, .port = PORT}};
 
@@ -29,7 +42,7 @@ struct dht_contact tenant_contact(uint32_t node)
     return c;
 }
 
-void tenant_record(uint32_t value, uint8_t bytes[SIZE], uint32_t ttl_ms, struct dht_record *ret)
+void seeker_record(uint32_t value, uint8_t bytes[SIZE], uint32_t ttl_ms, struct dht_record *ret)
 {
     memset(bytes, 0, SIZE);
     bytes_put_be32(bytes, value);
@@ -38,11 +51,11 @@ void tenant_record(uint32_t value, uint8_t bytes[SIZE], uint32_t ttl_ms, struct 
     dht_record_place(ret);
 }
 
-uint32_t tenant_value_of(const struct dht_record *r)
+uint32_t seeker_value_of(const struct dht_record *r)
 {
-    uint32_t value = r->value_size == SIZE ? bytes_get_be32(r->value) : TENANT_VALUES;
+    uint32_t value = r->value_size == SIZE ? bytes_get_be32(r->value) : SEEKER_VALUES;
 
-    return value < TENANT_VALUES && bytes_get_be32(r->value + 4) == ~value ? value : TENANT_VALUES;
+    return value < SEEKER_VALUES && bytes_get_be32(r->value + 4) == ~value ? value : SEEKER_VALUES;
 }
 
 static bool verify(void *context, const uint8_t *owner, const uint8_t *message, size_t size, const uint8_t *signature)
@@ -53,11 +66,11 @@ static bool verify(void *context, const uint8_t *owner, const uint8_t *message, 
 
 /* ---- a life ---------------------------------------------------------------------------------------- */
 
-static void start(struct world *w, uint32_t node, struct tenant_seat *s, const struct world_event *ev,
+static void start(struct world *w, uint32_t node, struct seeker_seat *s, const struct world_event *ev,
                   struct dht_effects *fx)
 {
-    struct dht_config c = {.node = tenant_contact(node).node, .seed = dice_below(&w->dice, DICE_TENANT, UINT64_MAX),
-                           .peers_max = 256, .spares_max = 16, .records_max = TENANT_VALUES, .store_bytes = 1 << 16,
+    struct dht_config c = {.node = seeker_contact(node).node, .seed = dice_below(&w->dice, DICE_TENANT, UINT64_MAX),
+                           .peers_max = 256, .spares_max = 16, .records_max = SEEKER_VALUES, .store_bytes = 1 << 16,
                            .owner_bytes = 1 << 16, .source_bytes = 1 << 16, .wishes_max = 16, .verify = verify,
                            .tuning = dht_core_usual()};
     struct dht_contact door[DOORS];
@@ -73,7 +86,7 @@ static void start(struct world *w, uint32_t node, struct tenant_seat *s, const s
     }
     for (uint32_t i = 0; i < DOORS && i < w->set.nodes; i++) {
         if (i != node) {
-            door[doors++] = tenant_contact(i);
+            door[doors++] = seeker_contact(i);
         }
     }
     if (dht_core_bootstrap(s->core, ev->now_us, door, has_node, doors, fx) != ERR_OK) {
@@ -83,15 +96,15 @@ static void start(struct world *w, uint32_t node, struct tenant_seat *s, const s
 
 static void stop(void *state)
 {
-    struct tenant_seat *s = state;
+    struct seeker_seat *s = state;
 
     free(s->memory);
-    *s = (struct tenant_seat){0};
+    *s = (struct seeker_seat){0};
 }
 
 static void crashed(struct world *w, uint32_t node)
 {
-    struct tenant_truth *t = tenant_truth(w);
+    struct seeker_truth *t = seeker_truth(w);
 
     for (uint32_t i = 0; i < t->wishes; i++) { /* whoever wished is no more */
         t->wish[i].is_open = t->wish[i].is_open && t->wish[i].node != node;
@@ -100,31 +113,31 @@ static void crashed(struct world *w, uint32_t node)
 
 /* ---- wishes ---------------------------------------------------------------------------------------- */
 
-static void begin_put(struct world *w, uint32_t node, struct tenant_seat *s, const struct world_event *ev, bool is_last,
+static void begin_put(struct world *w, uint32_t node, struct seeker_seat *s, const struct world_event *ev, bool is_last,
                       struct dht_effects *fx)
 {
-    struct tenant_truth *t = tenant_truth(w);
+    struct seeker_truth *t = seeker_truth(w);
     uint8_t bytes[SIZE];
     struct dht_record r;
     uint32_t ttl_ms = is_last || dice_below(&w->dice, DICE_TENANT, 2) == 0 ? LONG_MS : SHORT_MS;
 
-    if (t->values == TENANT_VALUES || t->wishes == ARRAY_LEN(t->wish)) {
+    if (t->values == SEEKER_VALUES || t->wishes == ARRAY_LEN(t->wish)) {
         return;
     }
-    tenant_record(t->values, bytes, ttl_ms, &r);
+    seeker_record(t->values, bytes, ttl_ms, &r);
     if (dht_core_put(s->core, ev->now_us, t->wishes + 1, &r, NULL, fx) != ERR_OK) {
         return; /* as many as may be are under way */
     }
-    t->wish[t->wishes++] = (struct tenant_wish){.is_open = true, .is_put = true, .must_succeed = is_last, .node = node,
+    t->wish[t->wishes++] = (struct seeker_wish){.is_open = true, .is_put = true, .must_succeed = is_last, .node = node,
                                                 .value = t->values, .begun_us = w->now_us};
-    t->value[t->values++] = (struct tenant_value){.is_put = true, .end_us = w->now_us + (uint64_t)ttl_ms * 1000};
+    t->value[t->values++] = (struct seeker_value){.is_put = true, .end_us = w->now_us + (uint64_t)ttl_ms * 1000};
     t->puts++;
 }
 
-static void begin_get(struct world *w, uint32_t node, struct tenant_seat *s, const struct world_event *ev, bool is_last,
+static void begin_get(struct world *w, uint32_t node, struct seeker_seat *s, const struct world_event *ev, bool is_last,
                       struct dht_effects *fx)
 {
-    struct tenant_truth *t = tenant_truth(w);
+    struct seeker_truth *t = seeker_truth(w);
     uint8_t bytes[SIZE];
     struct dht_record r;
 
@@ -132,18 +145,18 @@ static void begin_get(struct world *w, uint32_t node, struct tenant_seat *s, con
         return;
     }
     uint32_t value = is_last ? t->values - 1 : (uint32_t)dice_below(&w->dice, DICE_TENANT, t->values);
-    tenant_record(value, bytes, LONG_MS, &r);
+    seeker_record(value, bytes, LONG_MS, &r);
     if (dht_core_get(s->core, ev->now_us, t->wishes + 1, &r.key, 1, fx) != ERR_OK) {
         return;
     }
-    t->wish[t->wishes++] = (struct tenant_wish){.is_open = true, .must_succeed = is_last && t->value[value].is_acked,
+    t->wish[t->wishes++] = (struct seeker_wish){.is_open = true, .must_succeed = is_last && t->value[value].is_acked,
                                                 .node = node, .value = value, .begun_us = w->now_us};
     t->gets++;
 }
 
 /* ---- a step ---------------------------------------------------------------------------------------- */
 
-static void perform(struct world *w, uint32_t node, struct tenant_seat *s, struct world_effects *fx,
+static void perform(struct world *w, uint32_t node, struct seeker_seat *s, struct world_effects *fx,
                     const struct dht_effects *n)
 {
     for (uint32_t i = 0; i < n->sends; i++) {
@@ -154,11 +167,11 @@ static void perform(struct world *w, uint32_t node, struct tenant_seat *s, struc
         }
     }
     for (uint32_t i = 0; i < n->found_count; i++) {
-        world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_TELL, .value = TENANT_FOUND,
-                                                  .more = {n->found[i].wish, tenant_value_of(&n->found[i].record)}}, NULL, 0);
+        world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_TELL, .value = SEEKER_FOUND,
+                                                  .more = {n->found[i].wish, seeker_value_of(&n->found[i].record)}}, NULL, 0);
     }
     for (uint32_t i = 0; i < n->done_count; i++) {
-        world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_TELL, .value = TENANT_ENDED,
+        world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_TELL, .value = SEEKER_ENDED,
                                                   .more = {n->done[i].wish, n->done[i].status}}, NULL, 0);
     }
     if (n->due_us != UINT64_MAX) {
@@ -168,10 +181,36 @@ static void perform(struct world *w, uint32_t node, struct tenant_seat *s, struc
     (void)s;
 }
 
+static void obey(struct world *w, uint32_t node, struct seeker_seat *s, const struct world_event *ev, struct dht_effects *fx)
+{
+    enum seeker_order order = (enum seeker_order)(ev->value & ((1u << SEEKER_SHIFT) - 1));
+    struct dht_contact about = seeker_contact((uint32_t)(ev->value >> SEEKER_SHIFT));
+
+    switch (order) {
+    case SEEKER_PUT:
+    case SEEKER_LAST_PUT:
+        begin_put(w, node, s, ev, order == SEEKER_LAST_PUT, fx);
+        break;
+    case SEEKER_GET:
+    case SEEKER_LAST_GET:
+        begin_get(w, node, s, ev, order == SEEKER_LAST_GET, fx);
+        break;
+    case SEEKER_HERE:
+        dht_core_member(s->core, ev->now_us, &about, DHT_MEMBER_HERE, fx);
+        break;
+    case SEEKER_SUSPECT:
+        dht_core_member(s->core, ev->now_us, &about, DHT_MEMBER_SUSPECT, fx);
+        break;
+    case SEEKER_GONE:
+        dht_core_member(s->core, ev->now_us, &about, DHT_MEMBER_GONE, fx);
+        break;
+    }
+}
+
 static void step(struct world *w, uint32_t node, void *state, const struct world_event *ev, struct world_effects *fx)
 {
     static struct dht_effects n;
-    struct tenant_seat *s = state;
+    struct seeker_seat *s = state;
     struct dht_contact from;
 
     n.sends = n.found_count = n.done_count = 0;
@@ -183,7 +222,7 @@ static void step(struct world *w, uint32_t node, void *state, const struct world
         dht_core_clock(s->core, ev->now_us, ev->wall_us / SECOND, &n);
         break;
     case WORLD_EV_PACKET:
-        from = tenant_contact(ev->from);
+        from = seeker_contact(ev->from);
         if (dht_core_packet(s->core, ev->now_us, ev->wall_us / SECOND, &from, true, ev->bytes, ev->size, &n) != ERR_OK) {
             world_fail(w, "node %" PRIu32 " refuses a packet of %" PRIu32, node, ev->from);
         }
@@ -192,11 +231,7 @@ static void step(struct world *w, uint32_t node, void *state, const struct world
         dht_core_clock(s->core, ev->now_us, ev->wall_us / SECOND, &n);
         perform(w, node, s, fx, &n);
         n.sends = n.found_count = n.done_count = 0;
-        if (ev->value == TENANT_PUT || ev->value == TENANT_LAST_PUT) {
-            begin_put(w, node, s, ev, ev->value == TENANT_LAST_PUT, &n);
-        } else {
-            begin_get(w, node, s, ev, ev->value == TENANT_LAST_GET, &n);
-        }
+        obey(w, node, s, ev, &n);
         break;
     case WORLD_EV_SYNCED:
     case WORLD_EV_FAILED:
@@ -208,19 +243,19 @@ static void step(struct world *w, uint32_t node, void *state, const struct world
 
 static void told(struct world *w, uint32_t node, const struct world_effect *fx)
 {
-    if (fx->value == TENANT_FOUND) {
-        check_found(w, node, fx->more[0], (uint32_t)fx->more[1]);
+    if (fx->value == SEEKER_FOUND) {
+        seeker_check_found(w, node, fx->more[0], (uint32_t)fx->more[1]);
     } else {
-        check_ended(w, node, fx->more[0], (enum err)fx->more[1]);
+        seeker_check_ended(w, node, fx->more[0], (enum err)fx->more[1]);
     }
 }
 
 static void fini(struct world *w)
 {
-    free(w->aim[0]);
+    free(w->aim[seeker_place(w)]);
 }
 
 const struct world_tenant tenant_dht = {
-    .name = "dht", .state_size = sizeof(struct tenant_seat), .step = step, .stop = stop, .told = told, .crashed = crashed,
-    .check = check_all, .end = check_end, .fini = fini,
+    .name = "dht", .state_size = sizeof(struct seeker_seat), .step = step, .stop = stop, .told = told, .crashed = crashed,
+    .check = seeker_check_all, .end = seeker_check_end, .fini = fini,
 };

@@ -91,6 +91,44 @@ static void invent(struct swarm *w, uint32_t node, uint32_t from, const uint8_t 
     answer(node, from, &out, &m);
 }
 
+/* One of them has made keys whose ids are nearer to a key than anybody's: trying so many is cheap. All name it under these. */
+static struct {
+    struct dht_id target;
+    uint32_t node;
+    struct dht_contact near[DHT_K];
+} sybils;
+
+static void make_sybils(const struct dht_id *target)
+{
+    enum { BITS = 12 }; /* in common: the nearest of 400 has 8 or 9 */
+    uint64_t key = rng_next(&s.rng);
+
+    for (uint32_t i = 0; i < DHT_K; i++) {
+        struct dht_id id;
+        do {
+            sybils.near[i] = swarm_sybil(&s, sybils.node, ++key);
+            id = dht_core_id(&sybils.near[i].node);
+        } while (dht_id_common(&id, target) < BITS);
+    }
+    sybils.target = *target;
+}
+
+static void surround(struct swarm *w, uint32_t node, uint32_t from, const uint8_t *bytes, size_t size)
+{
+    struct dht_message m, out = {.kind = DHT_PACKET_NODES, .count = DHT_K};
+
+    if (!read_question(bytes, size, &m) || m.kind != DHT_PACKET_GET) {
+        lead_astray(w, node, from, bytes, size);
+        return;
+    }
+    if (!dht_id_equal(&m.target, &sybils.target)) {
+        make_sybils(&m.target);
+    }
+    out.flags = DHT_FLAG_ABSENT;
+    memcpy(out.contact, sybils.near, sizeof sybils.near);
+    answer(node, from, &out, &m);
+}
+
 /* ---- scenes ---------------------------------------------------------------------------------------- */
 
 /* A fifth of all nodes is hostile, from the beginning; ids follow from keys, so they are anywhere. */
@@ -138,6 +176,40 @@ static void play_sybil(const struct scene_options *o)
         scene_claim(paths == 1 || (put * 100 >= o->ops * 99 && found * 100 >= o->ops * 99), "99 %% succeed");
         swarm_fini(&s);
     }
+}
+
+/* What was put by and by, looked for when a fifth of all has turned: whoever one of them gets to is told of keys around the
+ * one that is looked for. One path is led there by the first of them, of four most must be. */
+static void play_surround(const struct scene_options *o)
+{
+    struct dht_id *key = calloc(o->ops, sizeof *key);
+    uint32_t found[2];
+
+    for (uint32_t turn = 0; turn < 2; turn++) {
+        struct scene_options with = *o;
+        struct dht_record r;
+        uint8_t value[VALUE];
+        with.paths = turn == 0 ? 1 : 4;
+        scene_steps(&s, &with, o->nodes);
+        for (uint32_t i = 0; i < o->ops; i++) {
+            swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
+            key[i] = r.key;
+            (void)swarm_wait(&s, swarm_put(&s, swarm_any(&s), &r, NULL));
+        }
+        s.hostile = surround;
+        sybils.node = 3;
+        for (uint32_t i = 0; i < o->nodes; i++) {
+            s.node[i].is_hostile = i % 5 == 3;
+        }
+        found[turn] = 0;
+        for (uint32_t i = 0; i < o->ops; i++) {
+            found[turn] += swarm_wait(&s, swarm_get(&s, swarm_any(&s), &key[i], 1))->found > 0;
+        }
+        printf("  a fifth turns and surrounds every key, %u paths: %u of %u found\n", with.paths, found[turn], o->ops);
+        swarm_fini(&s);
+    }
+    free(key);
+    scene_claim(found[1] > found[0] && found[1] * 100 >= o->ops * 97, "disjoint paths are worth their while");
 }
 
 static void play_poison(const struct scene_options *o)
@@ -345,7 +417,7 @@ static void play_flood(const struct scene_options *o)
 static const struct scene scenes[] = {
     {"sybil", 100, 60, play_sybil},   {"poison", 80, 40, play_poison}, {"eclipse", 40, 1, play_eclipse},
     {"replay", 24, 1, play_replay},   {"amplify", 24, 1, play_amplify}, {"fill", 16, 40, play_fill},
-    {"flood", 24, 1, play_flood},
+    {"flood", 24, 1, play_flood},     {"surround", 200, 60, play_surround},
 };
 
 int main(int argc, char **argv)

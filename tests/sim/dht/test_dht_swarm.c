@@ -301,6 +301,43 @@ static void play_ttl(const struct scene_options *o)
     }
 }
 
+/* Most holders die again and again, so that who holds it in the end has it from somebody who had it from somebody, over
+ * long ways: none of them adds to its life. */
+static void play_chain(const struct scene_options *o)
+{
+    enum { LIFE_S = 60, WAVES = 8, WAVE_S = 6, LEFT = 2, RTT_US = 800000 };
+    struct dht_record r;
+    uint8_t value[VALUE];
+
+    scene_whole(&s, o, o->nodes);
+    s.distance.rtt_us = RTT_US;
+    swarm_immutable(&s, value, VALUE, LIFE_S * 1000, &r);
+    uint64_t begun_us = s.now_us;
+    scene_claim(swarm_wait(&s, swarm_put(&s, 0, &r, NULL))->done.status == ERR_OK, "a put succeeds");
+    for (uint32_t wave = 1; wave <= WAVES; wave++) {
+        swarm_until(&s, begun_us + (uint64_t)wave * WAVE_S * SWARM_S);
+        for (uint32_t i = 0, left = 0; i < s.nodes; i++) {
+            bool is_holder = s.node[i].state == SWARM_UP && swarm_holds(&s, i, &r.key);
+            left += is_holder;
+            if (is_holder && left > LEFT) {
+                swarm_stop(&s, i, SWARM_SILENT);
+                for (uint32_t node = 0; node < s.nodes; node++) {
+                    swarm_tell(&s, node, i, DHT_MEMBER_GONE);
+                }
+            }
+        }
+    }
+    swarm_until(&s, begun_us + (LIFE_S - 1) * SWARM_S);
+    uint32_t before = swarm_holders(&s, &r.key);
+    swarm_until(&s, begun_us + (LIFE_S + 1) * SWARM_S);
+    uint32_t after = swarm_holders(&s, &r.key);
+    printf("  %d times all but %d holders die, %d ms between nodes: a second before its end %u hold it, a second after it %u\n", WAVES,
+           LEFT, RTT_US / SWARM_MS, before, after);
+    scene_claim(before >= DHT_REPLICAS, "it is there until its end");
+    scene_claim(after == 0, "it is nowhere after its end");
+    swarm_fini(&s);
+}
+
 /* Whoever knew the way in is gone, and what was saved of the last life suffices. */
 static void play_rejoin(const struct scene_options *o)
 {
@@ -339,7 +376,8 @@ static void play_rejoin(const struct scene_options *o)
 static const struct scene scenes[] = {
     {"whole", 64, 200, play_whole},   {"loss", 64, 200, play_loss},     {"silent", 64, 200, play_silent},
     {"planet", 64, 60, play_planet},  {"steps", 150, 100, play_steps},  {"churn", 60, 150, play_churn},
-    {"deaths", 64, 100, play_deaths}, {"ttl", 40, 1, play_ttl},         {"rejoin", 60, 1, play_rejoin},
+    {"deaths", 64, 100, play_deaths}, {"ttl", 40, 1, play_ttl},         {"chain", 80, 1, play_chain},
+    {"rejoin", 60, 1, play_rejoin},
 };
 
 int main(int argc, char **argv)

@@ -8,18 +8,15 @@
 
 enum { WORLDS = 40, SECOND = 1000000, ORDERS_MOST = 60, LAST = 4 };
 
-static struct tenant_truth all;
+static struct seeker_truth all;
 
 static void draw(struct world *w)
 {
     w->set.nodes = (uint32_t)dice_between(&w->dice, DICE_SHAPE, 3, dice_below(&w->dice, DICE_SHAPE, 3) == 0 ? 40 : 14);
-    w->aim[0] = calloc(1, sizeof(struct tenant_truth));
-    if (w->aim[0] == NULL) {
-        abort();
-    }
+    seeker_begin_truth(w);
     w->set.net.size_max = DHT_PACKET_MAX;
     w->set.calm_us = dice_between(&w->dice, DICE_SHAPE, 5, 30) * SECOND;
-    w->set.end_us = w->set.calm_us + (uint64_t)(TENANT_SETTLE_S + 30) * SECOND;
+    w->set.end_us = w->set.calm_us + (uint64_t)(SEEKER_SETTLE_S + 30) * SECOND;
     w->set.crash_step_ppm /= 10; /* there are many steps */
     if (dice_below(&w->dice, DICE_SHAPE, 2) == 0) {
         w->set.clog_us = w->set.pause_us = 0; /* nothing is late there, and lives are exact */
@@ -34,18 +31,18 @@ static void plan(struct world *w)
     for (uint64_t i = 0; i < orders; i++) {
         world_order(w, 0, (uint32_t)dice_below(&w->dice, DICE_ORDER, w->set.nodes),
                     SECOND + dice_below(&w->dice, DICE_ORDER, w->set.calm_us),
-                    dice_below(&w->dice, DICE_ORDER, 2) == 0 ? TENANT_PUT : TENANT_GET);
+                    dice_below(&w->dice, DICE_ORDER, 2) == 0 ? SEEKER_PUT : SEEKER_GET);
     }
     for (uint64_t i = 0; i < LAST; i++) {
-        uint64_t at_us = w->set.calm_us + (TENANT_SETTLE_S + 6 * i) * SECOND;
-        world_order(w, 0, (uint32_t)dice_below(&w->dice, DICE_ORDER, w->set.nodes), at_us, TENANT_LAST_PUT);
-        world_order(w, 0, (uint32_t)dice_below(&w->dice, DICE_ORDER, w->set.nodes), at_us + 3 * SECOND, TENANT_LAST_GET);
+        uint64_t at_us = w->set.calm_us + (SEEKER_SETTLE_S + 6 * i) * SECOND;
+        world_order(w, 0, (uint32_t)dice_below(&w->dice, DICE_ORDER, w->set.nodes), at_us, SEEKER_LAST_PUT);
+        world_order(w, 0, (uint32_t)dice_below(&w->dice, DICE_ORDER, w->set.nodes), at_us + 3 * SECOND, SEEKER_LAST_GET);
     }
 }
 
 static void add(const struct world *w)
 {
-    const struct tenant_truth *t = tenant_truth(w);
+    const struct seeker_truth *t = seeker_truth(w);
 
     all.puts += t->puts;
     all.puts_done += t->puts_done;

@@ -19,6 +19,7 @@ CHOSEN = {
              "clock-of-its-own", "watch-over-a-gap"),
     "nodosum": ("no-refutation", "refuted-the-same", "back-in-silence", "out-of-order", "place-lost", "never-wanders"),
     "vivaldi": ("wrong-way", "no-begin", "height-cut-off", "nobody-restored"),
+    "dht": ("no-substitutes",),
 }
 
 
@@ -45,7 +46,8 @@ def belongs(source):
 
 
 SOURCES = sorted({*CORES["raft"].SOURCES, *CORES["nodosum"].SOURCES, "tests/sim/joint/*.c",
-                  *(s for s in CORES["vivaldi"].SOURCES if not s.startswith("tests/"))})
+                  *(s for core in ("vivaldi", "dht") for s in CORES[core].SOURCES if not s.startswith("tests/")),
+                  "tests/sim/dht/check.c", "tests/sim/dht/tenant.c"})
 
 if __name__ == "__main__":
     sys.exit(plants.Garden(PLANTS, "", SOURCES, lambda _finder, _file, args: (belongs, ["--worlds", str(args.worlds)]),

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "tests/sim/dht/tenant.h"
 #include "tests/sim/joint/coords.h"
 #include "tests/sim/nodosum/check.h"
 #include "tests/sim/raft/check.h"
@@ -29,17 +30,22 @@ struct part {
     void (*plan)(struct world *w, uint64_t until_us);
 };
 
-static uint64_t sum_entries, sum_elections, sum_requests, sum_hints, sum_joined, sum_failed, sum_samples, sum_restored, sum_maps;
+static uint64_t sum_entries, sum_elections, sum_requests, sum_hints, sum_joined, sum_failed, sum_samples, sum_restored, sum_maps, sum_puts, sum_gets;
 
 /* ---- membership ------------------------------------------------------------------------------------------------- */
 
-/* What the membership says of a node is what consensus on the same machine takes for its link. */
+/* What the membership says of a node is what consensus on the same machine takes for its link, and what lookups there take
+ * for who is a member. */
 static void hear(struct world *w, uint32_t node, uint32_t about, enum nodosum_change change)
 {
     if (about < w->set.nodes && (change == NODOSUM_JOINED || change == NODOSUM_FAILED)) {
         sum_hints++;
         world_order(w, quorum_place(w), node, HEARD_US,
                     (change == NODOSUM_JOINED ? QUORUM_LINK_UP : QUORUM_LINK_DOWN) | (uint64_t)about << QUORUM_SHIFT);
+    }
+    if (about < w->set.nodes && about != node && change != NODOSUM_UPDATED) {
+        world_order(w, seeker_place(w), node, HEARD_US,
+                    (change == NODOSUM_JOINED ? SEEKER_HERE : SEEKER_GONE) | (uint64_t)about << SEEKER_SHIFT);
     }
 }
 
@@ -98,9 +104,29 @@ static void plan_quorum(struct world *w, uint64_t until_us)
     }
 }
 
+/* ---- lookups ------------------------------------------------------------------------------------------------------ */
+
+static void draw_seekers(struct world *w)
+{
+    seeker_begin_truth(w);
+    seeker_truth(w)->has_disks = true;
+}
+
+/* Puts and gets at any time; when all has been calm for long, some that must succeed. */
+static void plan_seekers(struct world *w, uint64_t until_us)
+{
+    for (uint64_t i = dice_between(&w->dice, DICE_ORDER, 10, 40); i > 0; i--) {
+        world_order(w, seeker_place(w), (uint32_t)dice_below(&w->dice, DICE_ORDER, w->set.nodes),
+                    SECOND + dice_below(&w->dice, DICE_ORDER, w->set.calm_us),
+                    dice_below(&w->dice, DICE_ORDER, 2) == 0 ? SEEKER_PUT : SEEKER_GET);
+    }
+    world_order(w, seeker_place(w), (uint32_t)dice_below(&w->dice, DICE_ORDER, w->set.nodes), until_us - 5 * SECOND, SEEKER_LAST_PUT);
+    world_order(w, seeker_place(w), (uint32_t)dice_below(&w->dice, DICE_ORDER, w->set.nodes), until_us - 2 * SECOND, SEEKER_LAST_GET);
+}
+
 /* ---- the world ---------------------------------------------------------------------------------------------------- */
 
-static const struct part part[] = {{draw_members, plan_members}, {draw_quorum, plan_quorum}};
+static const struct part part[] = {{draw_members, plan_members}, {draw_quorum, plan_quorum}, {draw_seekers, plan_seekers}};
 
 static void draw(struct world *w)
 {
@@ -140,16 +166,18 @@ static void add(const struct world *w)
     sum_samples += coords_truth(w)->samples;
     sum_restored += coords_truth(w)->restored;
     sum_maps += coords_truth(w)->rtt_ms != NULL;
+    sum_puts += seeker_truth(w)->puts_done;
+    sum_gets += seeker_truth(w)->gets_found;
 }
 
 static bool end(bool is_whole)
 {
     printf("  %" PRIu64 " entries agreed on, %" PRIu64 " elections, %" PRIu64 " requests, %" PRIu64 " joins, %" PRIu64 " failures, %"
            PRIu64 " links heard of, %" PRIu64 " round trips taken, %" PRIu64 " coordinates kept over a restart, %" PRIu64
-           " worlds with a geography\n", sum_entries, sum_elections, sum_requests, sum_joined, sum_failed, sum_hints, sum_samples,
-           sum_restored, sum_maps);
+           " worlds with a geography, %" PRIu64 " puts, %" PRIu64 " gets\n", sum_entries, sum_elections, sum_requests, sum_joined, sum_failed, sum_hints, sum_samples,
+           sum_restored, sum_maps, sum_puts, sum_gets);
     bool is_enough = sum_entries >= 2000 && sum_elections >= 10 && sum_requests >= 100 && sum_joined >= 500 && sum_failed >= 100 &&
-                     sum_samples >= 20000 && sum_restored >= 20 && sum_maps >= 2;
+                     sum_samples >= 20000 && sum_restored >= 20 && sum_maps >= 2 && sum_puts >= 40 && sum_gets >= 30;
     if (is_whole && !is_enough) {
         fprintf(stderr, "that is too little\n");
     }
@@ -163,7 +191,7 @@ static const struct suite_floor floors[] = {
 int main(int argc, char **argv)
 {
     struct world_tenant members = tenant_nodosum;
-    const struct world_tenant *const tenants[] = {&members, &tenant_raft, &tenant_coords};
+    const struct world_tenant *const tenants[] = {&members, &tenant_raft, &tenant_coords, &tenant_dht};
     const struct suite s = {.name = "joint", .tenant = tenants, .tenants = ARRAY_LEN(tenants), .worlds = WORLDS, .floor = floors,
                             .floors = ARRAY_LEN(floors), .add = add, .end = end};
 

@@ -16,10 +16,11 @@ enum {
 
 /* ---- events --------------------------------------------------------------------------------------------------- */
 
-static void note_event(void *context, const struct raft_record *r)
+static void note_event(void *context, const struct raft_record *r, const struct raft_record *previous)
 {
     struct clients *all = context;
 
+    (void)previous;
     if (all->events < CLIENT_EVENTS) {
         struct raft_bytes key = raft_record_key(r), value = raft_record_value(r);
         all->event[all->events++] = (struct client_event){

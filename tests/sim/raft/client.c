@@ -520,7 +520,7 @@ static const struct client_event *next_event(const struct clients *all, struct c
     return x->place < all->events ? &all->event[x->place] : NULL;
 }
 
-static void show(void *context, const struct raft_record *r)
+static void show(void *context, const struct raft_record *r, const struct raft_record *previous)
 {
     struct watching *k = context;
     struct clients *all = &quorum_truth(k->w)->clients;
@@ -532,6 +532,10 @@ static void show(void *context, const struct raft_record *r)
         world_fail(k->w, "node %" PRIu32 " shows a watcher revision %" PRIu64 "/%" PRIu32 " when %" PRIu64 "/%" PRIu32 " comes next",
                    k->node, r->modified, r->part, e == NULL ? 0 : e->revision, e == NULL ? 0 : e->part);
         return;
+    }
+    if (previous != NULL && (hash_of(raft_record_key(previous)) != hash_of(raft_record_key(r)) || previous->modified > r->modified ||
+                             (!raft_record_is_delete(r) && !raft_record_is_delete(previous) && previous->version + 1 != r->version))) {
+        world_fail(k->w, "node %" PRIu32 " shows a watcher of revision %" PRIu64 " what was not before it", k->node, r->modified);
     }
     k->watcher->place++;
     all->watched++;

@@ -108,6 +108,10 @@ PLANTS = {
         ("    if (!votes && r->slots > 1 && raft_config_index(r) > r->commit) {", "    if (false) {")]),
     "removed-untold": ("vote.c", "10 a removed node on", "who was removed while it was away is told by nobody", [
         (".is_ok = yes, .round = m->round});\n    raft_member_asked(r, m->from);\n", ".is_ok = yes, .round = m->round});\n")]),
+    "late-is-gone": ("election.c", "unit:core", "a leader that is late as often before is taken for gone", [
+        ("    return raft_least(RAFT_LATE_TIMES * r->late_us, r->tuning.election_us);", "    return 0;")]),
+    "damaged-and-removed": ("election.c", "disks:10 a removed", "a damaged member does not ask, and never hears that it was removed", [
+        ("        ask_whether_removed(r);\n        return;", "        (void)ask_whether_removed;\n        return;")]),
     "removed-asks-on": ("election.c", "10 a removed node on", "who is told that it is removed campaigns all the same", [
         ("    if (r->removed_at > raft_config_index(r)) {", "    if (false) {")]),
     "removed-for-good": ("member.c", "10 a removed node on", "who is added again stays removed", [

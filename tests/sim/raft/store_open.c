@@ -85,10 +85,11 @@ static void create(struct opening *o, uint64_t member)
     for (uint32_t i = 0; i < DISK_FILES; i++) {
         if (o->t->name[i] != 0) {
             store_set_name(o->w, o->t, o->fx, i, 0);
-            o->t->freed[i] = 0; /* nobody reads them: there is no node */
         }
     }
     sync_now(o, DISK_NAMES);
+    /* Gone for good, those too whose names a start before this one took: nobody reads them, for there is no node. */
+    memset(o->t->freed, 0, sizeof o->t->freed);
     o->t->owner = (struct raft_frame_owner){.cluster = QUORUM_CLUSTER, .member = member};
     write_now(o, 0, 0, zeros, sizeof zeros);
     sync_now(o, 0);

@@ -483,6 +483,40 @@ static bool fill_until_cut(struct world *w, uint32_t leader, uint32_t node)
     return is_done && quorum_seat(w, node)->store.oldest > 1;
 }
 
+/* Removed while it was away, and what it had rots: it has no vote to ask for, is told all the same, and is a member like any
+ * when it is added again. */
+static void damaged_and_removed_is_told(struct world *w)
+{
+    uint32_t damaged = 0;
+
+    for (uint32_t i = 0; i < REPEATS / 2; i++) {
+        uint32_t leader = scene_wait_leader(w, 3 * SCENE_SECOND), gone = other(w, leader, 1 + i % 2);
+        uint8_t flags[3] = {V, V, V};
+        CLAIM(w, leader != SCENE_NOBODY && write_some(w, leader, 12) && fill_until_cut(w, leader, gone));
+        scene_run(w, SCENE_ELECTION);
+        quorum_truth(w)->rotten = 1u << gone;
+        if (i % 2 == 0) {
+            rot_snapshot(w, gone, i * 7919);
+        } else {
+            scene_order(w, gone, QUORUM_ROT, 1 + i * 7919);
+        }
+        scene_crash(w, gone);
+        flags[gone] = 0;
+        CLAIM(w, scene_change(w, leader, flags, 3) == ERR_OK);
+        scene_run(w, SCENE_SECOND);
+        scene_start(w, gone);
+        damaged += scene_view(w, gone).is_damaged;
+        scene_run(w, 2 * SCENE_SECOND);
+        CLAIM(w, scene_view(w, gone).is_removed && scene_view(w, gone).role == RAFT_FOLLOWER);
+        flags[gone] = P;
+        CLAIM(w, scene_change(w, leader, flags, 3) == ERR_OK);
+        scene_run(w, 3 * SCENE_SECOND);
+        CLAIM(w, !scene_view(w, gone).is_removed && !scene_view(w, gone).is_damaged);
+        CLAIM(w, raft_config_votes(scene_view(w, gone).config, quorum_id(w, gone)) && scene_agree(w, 7));
+    }
+    CLAIM(w, damaged >= REPEATS / 5);
+}
+
 /* It has lost what it acknowledged: no vote, and nothing that it says counts for what it had, until a leader has sent all of
  * it again. The other two can do without its vote, one of them alone cannot. */
 static void rotten_snapshot_is_sent_again(struct world *w)
@@ -664,6 +698,7 @@ static const struct scene scenes[] = {
     {"45, 50 what is left of a lease survives a failover", lease_survives_a_failover, 3, 0, NULL},
     {"50 what is left of a lease survives the loss of all", lease_survives_the_loss_of_all, 3, 0, NULL},
     {"50 a leader that was stopped ends no lease early", paused_leader_ends_no_lease_early, 3, 0, NULL},
+    {"10 a removed node whose disk rotted is told, and may come back", damaged_and_removed_is_told, 3, 0, tune_small},
     {"52 a rotten log is repaired, and has no vote before", rotten_log_is_repaired, 3, 0, tune_small},
     {"52 the last batch rots: that is no tear", last_batch_that_rots_is_damage, 3, 0, tune_small},
     {"52 a rotten snapshot is sent again, and there is no vote before", rotten_snapshot_is_sent_again, 3, 0, tune_small},

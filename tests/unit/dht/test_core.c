@@ -27,6 +27,11 @@ static void far_record(const struct kit *k, struct kit_record *r, uint32_t first
     } while (dht_table_is_holder(k->d, &r->r.key, DHT_REPLICAS));
 }
 
+static uint32_t number_of(const struct dht_node *node)
+{
+    return (uint32_t)node->byte[0] << 24 | (uint32_t)node->byte[1] << 16 | (uint32_t)node->byte[2] << 8 | node->byte[3];
+}
+
 static enum err begin_get(struct kit *k, const struct kit_record *r, uint32_t reads)
 {
     return dht_core_get(k->d, k->now_us, 1, &r->r.key, reads, &k->fx);
@@ -74,6 +79,40 @@ static void a_get_asks_the_nearest_in_time(void)
     kit_close(&k);
 }
 
+/* Of the holders that are known, whoever was heard within the minute answers a round trip after it is asked; a stranger, or
+ * one that has become one again, after three and some computing. */
+static void a_get_asks_acquaintances_first(void)
+{
+    enum { LAST = DHT_REPLICAS - 1 };
+    const struct dht_message ping = {.kind = DHT_PACKET_PING, .txn = 1};
+
+    for (uint32_t row = 0; row < 4; row++) {
+        bool acquaints = row % 2 == 1, is_whole = row >= 2;
+        struct kit k;
+        struct kit_record r;
+        struct dht_config c = kit_config();
+        uint16_t near[DHT_REPLICAS];
+        c.tuning.acquaints = acquaints;
+        kit_open_as(&k, &c);
+        for (uint32_t i = 0; i < MEMBERS; i++) {
+            struct dht_contact who = kit_contact(i);
+            CHECK(kit_hear(&k, i, &ping) == ERR_OK, "somebody is there");
+            if (is_whole) {
+                dht_core_member(k.d, k.now_us, &who, DHT_MEMBER_HERE, &k.fx);
+            }
+        }
+        far_record(&k, &r, 0);
+        REQUIRE(dht_table_nearest(k.d, &r.r.key, near, DHT_REPLICAS) == DHT_REPLICAS, "holders");
+        uint32_t known = number_of(&k.d->peer[near[LAST]].node);
+        k.now_us += (DHT_ACQUAINTED_MS + 1000) * (uint64_t)MS;
+        CHECK(kit_hear(&k, known, &ping) == ERR_OK, "the last of them is heard again");
+        CHECK(begin_get(&k, &r, 1) == ERR_OK, "a get");
+        uint32_t asked = kit_sent(&k, DHT_PACKET_GET, UINT32_MAX, NULL, NULL), is_asked = kit_sent(&k, DHT_PACKET_GET, known, NULL, NULL);
+        CHECK(asked == (is_whole ? 1u : DHT_ALPHA) && is_asked == acquaints, "row %u: %u asked, it %u times", row, asked, is_asked);
+        kit_close(&k);
+    }
+}
+
 static void a_late_answer_has_a_second_request_beside_it(void)
 {
     struct kit k;
@@ -96,8 +135,7 @@ static void a_late_answer_has_a_second_request_beside_it(void)
         CHECK(dht_packet_read(k.fx.send[i].packet.bytes, k.fx.send[i].packet.size, &m) == ERR_OK, "a packet");
         if (m.txn != first.txn) {
             second = m;
-            next = (uint32_t)k.fx.send[i].to.byte[0] << 24 | (uint32_t)k.fx.send[i].to.byte[1] << 16 |
-                   (uint32_t)k.fx.send[i].to.byte[2] << 8 | k.fx.send[i].to.byte[3];
+            next = number_of(&k.fx.send[i].to);
         }
     }
     values(&k, next, &second, &r);
@@ -413,6 +451,7 @@ static void configs_are_checked(void)
 int main(void)
 {
     a_get_asks_the_nearest_in_time();
+    a_get_asks_acquaintances_first();
     a_late_answer_has_a_second_request_beside_it();
     gets_end_with_what_is_known();
     nothing_forged_is_found();

@@ -104,10 +104,10 @@ static void whoever_comes_is_offered_its_records(void)
     struct dht_contact c = kit_contact(near_one);
     dht_core_member(k.d, k.now_us, &c, DHT_MEMBER_HERE, &k.fx);
     CHECK(count_offers(&k, near_one) == 1, "a newcomer that is nearest");
-    struct dht_message want = {.kind = DHT_PACKET_WANT, .token = 5, .count = 1}, out;
+    struct dht_message want = {.kind = DHT_PACKET_WANT, .txn = 77, .token = 5, .count = 1}, out;
     want.item[0] = (struct dht_item){.key = r.r.key};
     CHECK(kit_hear(&k, near_one, &want) == ERR_OK, "it wants it");
-    CHECK(kit_sent(&k, DHT_PACKET_STORE, near_one, &out, NULL) == 1 && out.txn == 0 && out.token == 5 &&
+    CHECK(kit_sent(&k, DHT_PACKET_STORE, near_one, &out, NULL) == 1 && out.txn == 77 && out.token == 5 &&
               (out.flags & DHT_FLAG_REPAIR) != 0 && out.record[0].left_ms <= HOUR_MS - 100 &&
               out.record[0].left_ms > HOUR_MS - 1000, "and gets it, with what is left of its life");
     CHECK(kit_hear(&k, 3, &want) == ERR_OK, "somebody who was not offered it wants it");
@@ -142,6 +142,47 @@ static void an_offer_is_taken_by_holders_alone(void)
     CHECK(kit_hear(&k, 3, &offer) == ERR_OK && kit_sent(&k, DHT_PACKET_WANT, 3, &out, NULL) == 1, "a newer one is");
     CHECK(kit_hear(&k, MEMBERS + 5, &offer) == ERR_OK, "a stranger's offer");
     kit_close(&k);
+}
+
+/* How long a record was on its way to a holder that asked for it is no part of its life. */
+static void a_repair_takes_no_time_of_life_away_nor_adds_any(void)
+{
+    static const struct {
+        uint32_t after_ms, least_ms, most_ms; /* of its life, of 9,000 ms or an hour when it left */
+        bool is_held;
+        const char *why;
+    } rows[] = {
+        {0, 8990, 9000, true, "at once"},
+        {400, 8600, 8850, true, "after a round trip"},
+        {5000, 4100, 4200, true, "after long: whoever gave it away cannot know"},
+        {9100, 1, 100, true, "at its end: 150 of them were the question's"},
+        {9152, 0, 0, false, "past it"},
+        {DHT_LATELY_MS, HOUR_MS - DHT_LATELY_MS, HOUR_MS, true, "asked for just lately"},
+        {DHT_LATELY_MS + 2, 0, 0, false, "asked for too long ago"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct kit k;
+        struct kit_record r;
+        struct dht_message offer = {.kind = DHT_PACKET_OFFER, .count = 1}, out;
+        kit_open(&k, 4);
+        uint32_t life_ms = rows[i].after_ms < DHT_LATELY_MS ? 9000 : HOUR_MS;
+        kit_immutable(&r, 1, 20, life_ms);
+        offer.item[0] = (struct dht_item){.key = r.r.key};
+        CHECK(kit_hear(&k, 3, &offer) == ERR_OK && kit_sent(&k, DHT_PACKET_WANT, 3, &out, NULL) == 1 && out.txn != 0, "it is wanted");
+        struct dht_message store = {.kind = DHT_PACKET_STORE, .txn = out.txn, .token = out.token, .flags = DHT_FLAG_REPAIR, .count = 1};
+        store.record[0] = (struct dht_packet_record){.left_ms = life_ms, .size = (uint16_t)r.size, .bytes = r.bytes};
+        k.now_us += (uint64_t)rows[i].after_ms * MS;
+        struct dht_id id = kit_id(3);
+        struct dht_peer *p = dht_table_find(k.d, &id);
+        REQUIRE(p != NULL, "a member");
+        p->srtt_us = 300 * MS;
+        CHECK(kit_hear(&k, 3, &store) == ERR_OK && kit_sent(&k, DHT_PACKET_STORED, 3, NULL, NULL) == 0, "it is not answered");
+        bool is_held = dht_core_records(k.d) == 1;
+        uint32_t left_ms = is_held ? dht_store_left_ms(k.d, dht_store_entry(k.d, 0)) : 0;
+        CHECK(is_held == rows[i].is_held && left_ms >= rows[i].least_ms && left_ms <= rows[i].most_ms, "%s: %u ms left", rows[i].why, left_ms);
+        kit_close(&k);
+    }
 }
 
 /* Two cores: what one hears is what the other says. */
@@ -251,6 +292,7 @@ int main(void)
     a_death_elsewhere_concerns_nobody();
     whoever_comes_is_offered_its_records();
     an_offer_is_taken_by_holders_alone();
+    a_repair_takes_no_time_of_life_away_nor_adds_any();
     comparisons_find_what_differs();
     return CHECK_RESULT();
 }

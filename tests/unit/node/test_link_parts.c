@@ -158,6 +158,43 @@ static void a_word_about_a_question_goes_the_same_way(void)
     close_both();
 }
 
+/* A node that has as many questions as it takes is asked one more, past them; what is said about it goes the same way, and
+ * when the node is gone both links end. */
+static void what_is_urgent_has_a_link_of_its_own(void)
+{
+    struct kit_answer plain = {0};
+    struct nodelink_asking q;
+    uint32_t number, never = 0;
+
+    open_both();
+    for (uint32_t i = 0; i < NODELINK_FLIGHT_MAX + 5; i++) {
+        REQUIRE(nodelink_ask(a.links, b.who.id, &b.at, (const uint8_t *)"x", 1, 9000, kit_done, &plain) == ERR_OK, "%u", i);
+    }
+    kit_run(loop, &b.asked, NODELINK_FLIGHT_MAX, 9000);
+    struct nodelink_ticket bulk = b.ticket;
+    q = asking();
+    q.is_urgent = true;
+    q.part = NULL;
+    REQUIRE(nodelink_ask_with(a.links, &q, &number) == ERR_OK, "asked");
+    kit_run(loop, &b.asked, NODELINK_FLIGHT_MAX + 1, 9000);
+    CHECK(b.asked == NODELINK_FLIGHT_MAX + 1 && b.ticket.link != bulk.link, "it arrives, over another link");
+    struct nodelink_ticket urgent = b.ticket;
+    CHECK(nodelink_tell(a.links, b.who.id, number, (const uint8_t *)"more", 4) == ERR_OK, "told");
+    kit_run(loop, &b.asked, NODELINK_FLIGHT_MAX + 2, 5000);
+    CHECK(b.ticket.link == urgent.link, "over the same");
+    CHECK(nodelink_answer(b.links, &urgent, (const uint8_t *)"!", 1) == ERR_OK, "answered");
+    kit_run(loop, &heard.ends, 1, 5000);
+    CHECK(heard.e == ERR_OK && plain.count == 0, "before all others");
+    q = asking();
+    q.is_urgent = true;
+    REQUIRE(nodelink_ask_with(a.links, &q, &number) == ERR_OK, "once more");
+    kit_run(loop, &b.asked, NODELINK_FLIGHT_MAX + 3, 5000);
+    nodelink_gone(a.links, b.who.id);
+    CHECK(heard.e == ERR_PEER_DEAD && plain.count >= NODELINK_FLIGHT_MAX && plain.e == ERR_PEER_DEAD, "who is gone is so on both");
+    kit_run(loop, &never, 1, 1);
+    close_both();
+}
+
 /* Somebody listens there and never speaks: no link comes up. */
 static void patience_ends_before_the_deadline(void)
 {
@@ -228,6 +265,7 @@ int main(void)
     streams_take_no_place();
     parts_that_wait_have_a_limit();
     a_word_about_a_question_goes_the_same_way();
+    what_is_urgent_has_a_link_of_its_own();
     patience_ends_before_the_deadline();
     patience_does_not_end_what_was_sent();
     who_is_known_to_be_dead_ends_at_once();

@@ -6,6 +6,15 @@ void store_init(struct store *s)
     raft_kv_init(&s->kv);
 }
 
+void store_init_past(struct store *s, struct past_disk *disk, uint64_t warm)
+{
+    struct raft_past_tuning small = past_disk_small(warm);
+    struct raft_past_disk of = past_disk_of(disk);
+
+    store_init(s);
+    REQUIRE(raft_kv_keep_past(&s->kv, &of, &small) == ERR_OK, "it keeps what is old on a disk");
+}
+
 void store_fini(struct store *s)
 {
     raft_kv_fini(&s->kv);
@@ -87,12 +96,17 @@ const char *store_get(struct store *s, const char *key, uint64_t revision)
 
 void store_copy(struct store *from, struct store *to, size_t want)
 {
+    store_init(to);
+    store_copy_into(from, to, want);
+}
+
+void store_copy_into(struct store *from, struct store *to, size_t want)
+{
     uint8_t *part = malloc(RAFT_IMAGE_ROOM);
     struct raft_image image;
     bool is_done = false;
     size_t size = 1;
 
-    store_init(to);
     to->time_ms = from->time_ms;
     raft_image_expect(&to->kv);
     REQUIRE(part != NULL && raft_image_begin(&image, &from->kv) == ERR_OK, "an image begins");

@@ -7,6 +7,7 @@
 #include "raft/image.h"
 #include "raft/watch.h"
 #include "tests/support/check.h"
+#include "tests/support/past_disk.h"
 
 struct store {
     struct raft_kv kv;
@@ -18,6 +19,9 @@ struct store {
 };
 
 void store_init(struct store *s);
+
+/* One that keeps what is old on a disk, all but `warm` bytes of it, in small pieces. */
+void store_init_past(struct store *s, struct past_disk *disk, uint64_t warm);
 void store_fini(struct store *s);
 
 static inline struct raft_bytes store_text(const char *text)
@@ -40,8 +44,9 @@ enum err store_apply(struct store *s);
 /* The value of a key as text, "-" when there is none; as of a revision, 0: now. In a buffer that the next call uses. */
 const char *store_get(struct store *s, const char *key, uint64_t revision);
 
-/* The same store, made from an image that was cut every `want` bytes. */
+/* The same store, made from an image that was cut every `want` bytes; into one that was initialised. */
 void store_copy(struct store *from, struct store *to, size_t want);
+void store_copy_into(struct store *from, struct store *to, size_t want);
 uint64_t store_hash(struct store *s);
 
 #endif

@@ -448,6 +448,23 @@ static void log_is_kept_for_who_lags(void)
     }
 }
 
+static void whoever_comes_back_is_sent_to_at_once(void)
+{
+    kit_make(&k, 1, 3, NULL, 0, 0);
+    kit_make(&k, 2, 3, NULL, 0, 0);
+    kit_lead(&k, 1);
+    kit_deliver(&k, KIT_WIRE);
+    struct raft_event link = {.kind = RAFT_EV_LINK, .peer = 3};
+    CHECK(kit_step(&k, 1, &link) == ERR_OK && kit_sent(&k, 1, RAFT_MESSAGE_APPEND) == NULL, "nothing is said to whoever is gone");
+    link.is_up = true;
+    CHECK(kit_step(&k, 1, &link) == ERR_OK, "it is back");
+    const struct raft_message *m = kit_sent(&k, 1, RAFT_MESSAGE_APPEND);
+    CHECK(m != NULL && m->to == 3, "it hears where the log is, before the next heartbeat");
+    link.peer = 1;
+    CHECK(kit_step(&k, 2, &link) == ERR_OK && kit_sent(&k, 2, RAFT_MESSAGE_APPEND) == NULL, "who follows has nothing to send");
+    kit_free(&k);
+}
+
 int main(void)
 {
     six_divergent_logs_become_one();
@@ -464,5 +481,6 @@ int main(void)
     log_is_kept_for_who_lags();
     silence_is_borne_as_heartbeats_are_late();
     setups_are_checked();
+    whoever_comes_back_is_sent_to_at_once();
     return CHECK_RESULT();
 }

@@ -1,6 +1,7 @@
 /* The store against a list of everything that ever happened, which answers each question by reading it from the start.
  * A second store does the same commands while images of it are written, and is now and then replaced by one that was
- * made from an image: it must give the same answers, byte for byte, and have the same hash.
+ * made from an image: it must give the same answers, byte for byte, and have the same hash. What is old is on a disk there,
+ * but for a drawn number of bytes and while that is full.
  *
  *   test_raft_kv_model [FIRST SEED] [SEEDS] */
 #include <inttypes.h>
@@ -32,6 +33,8 @@ struct world {
     uint64_t lease[LEASES]; /* 0: none */
     uint32_t next_value;
     struct store ours, twin;
+    struct past_disk disk[2]; /* of the twin; and of the next one */
+    uint64_t loads;           /* records that came from a disk    */
     uint32_t held; /* images of the twin that are being written */
     struct raft_image image[2];
 };
@@ -298,7 +301,7 @@ static bool is_wanted(const struct watching *x, const struct event *e)
     return e->key >= x->from && e->key < x->to && !(e->is_delete ? x->without_deletes : x->without_puts);
 }
 
-static void expect_event(void *context, const struct raft_record *r)
+static void expect_event(void *context, const struct raft_record *r, const struct raft_record *previous)
 {
     struct watching *x = context;
 
@@ -311,8 +314,8 @@ static void expect_event(void *context, const struct raft_record *r)
           raft_span_order(raft_record_key(r), store_text(names[e->key])) == 0, "each event, once, in order");
     CHECK(e->is_delete || is_same(r, e), "as it was");
     const struct event *old = state_at(x->w, e->key, e->revision - 1);
-    bool has_old = r->prev != NULL && !raft_record_is_delete(r->prev);
-    CHECK(has_old == (old != NULL) && (old == NULL || is_same(r->prev, old)), "with what was there before");
+    bool has_old = previous != NULL && !raft_record_is_delete(previous);
+    CHECK(has_old == (old != NULL) && (old == NULL || is_same(previous, old)), "with what was there before");
     CHECK(e->is_delete || (r->created == r->modified) == (old == NULL), "created where nothing was");
     x->shown++;
 }
@@ -388,9 +391,15 @@ static void replace_twin(struct world *w)
     static struct store copy;
 
     end_images(w);
-    store_copy(&w->twin, &copy, 1 + (size_t)draw(w, 2000));
+    store_init_past(&copy, &w->disk[1], (uint64_t)draw(w, 2000));
+    store_copy_into(&w->twin, &copy, 1 + (size_t)draw(w, 2000));
     store_fini(&w->twin);
     w->twin.kv = copy.kv;
+    w->loads += w->disk[0].reads;
+    past_disk_fini(&w->disk[0]);
+    w->twin.kv.past->disk.context = &w->disk[0];
+    w->disk[0] = w->disk[1];
+    w->disk[1] = (struct past_disk){0};
     CHECK(store_hash(&w->ours) == store_hash(&w->twin), "a store made from an image is the same store");
 }
 
@@ -412,6 +421,7 @@ static void step(struct world *w)
     } else {
         replace_twin(w);
     }
+    w->disk[0].is_full = draw(w, 40) == 0 ? !w->disk[0].is_full : w->disk[0].is_full;
     do_images(w);
     struct raft_kv *kv = draw(w, 2) == 0 ? &w->ours.kv : &w->twin.kv;
     ask_get(w, kv);
@@ -428,7 +438,7 @@ static void run(uint64_t seed)
     w = (struct world){0};
     rng_init(&w.rng, seed);
     store_init(&w.ours);
-    store_init(&w.twin);
+    store_init_past(&w.twin, &w.disk[0], (uint64_t)draw(&w, 2000));
     for (int i = 0; i < STEPS && check_failures == 0; i++) {
         step(&w);
     }
@@ -439,10 +449,14 @@ static void run(uint64_t seed)
     begin(&w, RAFT_COMMAND_COMPACT);
     raft_command_numbers(&w.ours.writer, w.revision, 0, 0);
     both(&w);
+    w.loads += w.disk[0].reads;
+    CHECK(w.loads > 0, "something came from the disk");
+    CHECK(w.disk[0].largest < (size_t)EVENTS_MAX * 16, "room on the disk is used again");
     CHECK(w.twin.kv.tree.count == w.twin.kv.keys && w.twin.kv.held_bytes == w.twin.kv.live_bytes &&
           w.twin.kv.journal.window_bytes == 0, "a store without a past keeps nothing but what is");
     store_fini(&w.ours);
     store_fini(&w.twin);
+    past_disk_fini(&w.disk[0]);
     if (check_failures > 0) {
         fprintf(stderr, "seed %" PRIu64 "\n", seed);
     }

@@ -205,6 +205,40 @@ static void what_is_written_here_is_durable_at_once(void)
     raft_places_fini(&p);
 }
 
+/* A vote that a slow disk takes its time for: whoever has entries to put, and heartbeats to send, goes on meanwhile. */
+static void nobody_waits_for_a_vote(void)
+{
+    struct raft_store s;
+    struct raft_wal w;
+    struct raft_places p = {0};
+    struct raft_syncer *y;
+    uint64_t ticket = 0;
+
+    reopen(&s, &w, &p);
+    REQUIRE(raft_syncer_open(&s, &w, &y) == ERR_OK, "threads");
+    struct raft_run run = {.first = w.last + 1, .term = w.last_term, .count = 1, .bytes = bytes[0]};
+    run.size = make(bytes[0], 1, 100);
+    while (!raft_syncer_has_room(y, 1, run.size)) {
+        wait_for(y, &s, &p, ticket); /* a segment is being made */
+    }
+    (void)alarm(30); /* who waits does so for ever */
+    (void)pthread_mutex_lock(&s.ballot_lock);
+    REQUIRE(raft_syncer_put(y, &(struct raft_syncer_item){.kind = RAFT_SYNCER_VOTE, .vote = {w.last_term + 1, 3}}, &ticket) ==
+                ERR_OK, "a vote is taken");
+    raft_syncer_go(y);
+    CHECK(raft_syncer_has_room(y, 1, run.size), "there is room");
+    REQUIRE(raft_syncer_put(y, &(struct raft_syncer_item){.kind = RAFT_SYNCER_RUN, .run = run, .prev_term = w.last_term}, &ticket) ==
+                ERR_OK, "entries are taken");
+    raft_store_retire(&s, 0);
+    (void)pthread_mutex_unlock(&s.ballot_lock);
+    raft_syncer_go(y);
+    wait_for(y, &s, &p, ticket);
+    (void)alarm(0);
+    raft_syncer_close(y);
+    raft_store_close(&s);
+    raft_places_fini(&p);
+}
+
 static void a_full_list_is_an_answer(void)
 {
     struct raft_store s;
@@ -270,6 +304,7 @@ int main(void)
     atomic_store(&wall_ahead_s, 0);
     what_is_written_is_found();
     what_is_written_here_is_durable_at_once();
+    nobody_waits_for_a_vote();
     a_full_list_is_an_answer();
     fd_close(&dir);
     return CHECK_RESULT();

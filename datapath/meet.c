@@ -1,0 +1,272 @@
+/* The side of who believes a rendezvous: he says where he is, hears of others, and asks for who he cannot reach. */
+#include "datapath/meet.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "datapath/hash.h"
+#include "datapath/psk.h"
+
+uint32_t datapath_meet_index(const struct datapath_ways *w, uint32_t peer)
+{
+    for (uint32_t i = 0; i < w->believed; i++) {
+        if (w->believe[i].peer == peer && w->believe[i].serial == datapath_guide_serial(w->core, peer)) {
+            return i;
+        }
+    }
+    return DATAPATH_WAYS_BELIEVED;
+}
+
+enum err datapath_ways_believe(struct datapath_ways *w, uint32_t peer, uint64_t now_ms)
+{
+    if (datapath_meet_index(w, peer) != DATAPATH_WAYS_BELIEVED) {
+        return ERR_OK;
+    }
+    if (w->believed == DATAPATH_WAYS_BELIEVED) {
+        return ERR_LIMIT;
+    }
+    struct datapath_ways_believed *b = &w->believe[w->believed++];
+    *b = (struct datapath_ways_believed){.peer = peer, .serial = datapath_guide_serial(w->core, peer)};
+    datapath_guest_init(&b->guest, now_ms);
+    return ERR_OK;
+}
+
+void datapath_meet_roll(struct datapath_ways *w, struct datapath_time now, uint32_t index, uint8_t flags,
+                        struct datapath_ways_effects *fx)
+{
+    struct datapath_ways_believed *b = &w->believe[index];
+    struct datapath_signal s;
+    size_t size;
+
+    datapath_guest_ask(&b->guest, now.ms, &w->random, &s, &size);
+    if (datapath_guide_serial(w->core, b->peer) != b->serial) {
+        b->guest.due_ms = UINT64_MAX; /* he is no peer any more */
+        return;
+    }
+    s.flags |= flags;
+    s.places = w->config.own;
+    memcpy(s.place, w->config.place, w->config.own * sizeof *s.place);
+    datapath_ways_say(w, b->peer, datapath_guide_endpoint(w->core, b->peer), &s, size, false, fx);
+    w->numbers.rolls++;
+}
+
+/* ---- what it says of others ---------------------------------------------------------------------------- */
+
+static bool may_lose(const void *ways, uint32_t peer)
+{
+    const struct datapath_way *way = datapath_ways_of(ways, peer);
+
+    return way != NULL && way->introduced != 0; /* what our own operator said stands */
+}
+
+/* His inner addresses are those that it says, if they are others than before. Those of our operator's peers it cannot
+ * give away. */
+static void allow(struct datapath_ways *w, uint32_t peer, const struct datapath_signal_member *m, uint32_t index,
+                  struct datapath_ways_effects *fx)
+{
+    struct datapath_way *way = datapath_ways_touch(w, peer);
+    uint8_t hash[DATAPATH_HASH_SIZE];
+    bool is_refused = false;
+
+    datapath_hash_of(m->prefix, m->prefixes * sizeof *m->prefix, NULL, 0, hash);
+    uint64_t said = datapath_message_get64(hash) | 1;
+    if (said == way->prefixes) {
+        return;
+    }
+    way->prefixes = said;
+    datapath_core_disallow_all(w->core, peer);
+    for (uint32_t i = 0; i < m->prefixes; i++) {
+        is_refused = datapath_guide_allow(w->core, peer, &m->prefix[i], may_lose, w) != ERR_OK || is_refused;
+    }
+    if (is_refused) {
+        datapath_ways_note(fx, DATAPATH_WAYS_REFUSED, peer, w->believe[index].peer, m->key);
+    }
+}
+
+static bool add(struct datapath_ways *w, struct datapath_time now, const struct datapath_signal_member *m, uint32_t index,
+                uint32_t *ret_peer, struct datapath_ways_effects *fx)
+{
+    struct datapath_peer_config c = {.persist_ms = 0};
+
+    memcpy(c.public, m->key, sizeof c.public);
+    if (m->places > 0) {
+        c.endpoint = m->place[0];
+    }
+    if (w->config.has_secret) {
+        datapath_psk_pair(w->config.secret, datapath_core_public(w->core), m->key, c.psk);
+    }
+    if (w->config.recall != NULL) {
+        w->config.recall(w->config.memory, c.public, c.heard);
+    }
+    enum err e = datapath_core_add(w->core, &c, now, ret_peer);
+    sodium_memzero(c.psk, sizeof c.psk);
+    if (e != ERR_OK) {
+        datapath_ways_note(fx, DATAPATH_WAYS_REFUSED, 0, w->believe[index].peer, m->key);
+        return false;
+    }
+    datapath_ways_touch(w, *ret_peer)->introduced = index + 1;
+    datapath_ways_note(fx, DATAPATH_WAYS_CAME, *ret_peer, w->believe[index].peer, m->key);
+    return true;
+}
+
+static void remove_peer(struct datapath_ways *w, uint32_t peer, uint32_t index, struct datapath_ways_effects *fx)
+{
+    datapath_ways_note(fx, DATAPATH_WAYS_WENT, peer, w->believe[index].peer, datapath_guide_key(w->core, peer));
+    datapath_core_remove(w->core, peer);
+    (void)datapath_ways_touch(w, peer);
+}
+
+/* One member as it is now. Returns his number; UINT32_MAX: he is no peer. */
+static uint32_t take(struct datapath_ways *w, struct datapath_time now, const struct datapath_signal_member *m,
+                     uint32_t index, struct datapath_ways_effects *fx)
+{
+    uint32_t peer;
+
+    if (memcmp(m->key, datapath_core_public(w->core), sizeof m->key) == 0) {
+        return UINT32_MAX;
+    }
+    bool is_known = datapath_core_find(w->core, m->key, &peer);
+    if (m->state == DATAPATH_SIGNAL_GONE) {
+        if (is_known && datapath_ways_touch(w, peer)->introduced == index + 1) {
+            remove_peer(w, peer, index, fx);
+        }
+        return UINT32_MAX;
+    }
+    if (!is_known && !add(w, now, m, index, &peer, fx)) {
+        return UINT32_MAX;
+    }
+    struct datapath_way *way = datapath_ways_touch(w, peer);
+    if (way->introduced == index + 1) {
+        way->round = w->believe[index].guest.round;
+        allow(w, peer, m, index, fx);
+    }
+    if (m->places == 0) {
+        return peer; /* where he was is as good a guess as any */
+    }
+    bool is_elsewhere = way->places == 0 || !datapath_message_is_same(&way->place[0], &m->place[0]);
+    way->places = m->places;
+    memcpy(way->place, m->place, sizeof way->place);
+    if (way->is_active) {
+        (void)datapath_ways_seek(w, now, peer); /* asks the new ones */
+    } else if (is_elsewhere && way->introduced != 0) {
+        datapath_guide_lead(w->core, now, peer, &m->place[0], &fx->core);
+    }
+    return peer;
+}
+
+/* Whoever it brought and did not mention on a list of all is gone. */
+static void sweep(struct datapath_ways *w, uint32_t index, struct datapath_ways_effects *fx)
+{
+    for (uint32_t peer = 0; peer < w->config.peers_max; peer++) {
+        const struct datapath_way *way = datapath_ways_of(w, peer);
+        if (way != NULL && way->introduced == index + 1 && way->round != w->believe[index].guest.round) {
+            remove_peer(w, peer, index, fx);
+        }
+    }
+}
+
+enum datapath_ways_verdict datapath_meet_news(struct datapath_ways *w, struct datapath_time now, uint32_t peer,
+                                              const struct datapath_signal *s, struct datapath_ways_effects *fx)
+{
+    uint32_t index = datapath_meet_index(w, peer);
+    struct datapath_signal_member m;
+    bool is_whole;
+    size_t at = 0;
+
+    if (index == DATAPATH_WAYS_BELIEVED || !datapath_guest_hear(&w->believe[index].guest, now.ms, s, &is_whole)) {
+        return DATAPATH_WAYS_UNASKED;
+    }
+    while (datapath_signal_take_member(s->members, s->members_size, &at, &m)) {
+        (void)take(w, now, &m, index, fx);
+    }
+    if (is_whole) {
+        sweep(w, index, fx);
+    }
+    return DATAPATH_WAYS_HEARD;
+}
+
+/* ---- meeting ------------------------------------------------------------------------------------------- */
+
+void datapath_meet_ask_relays(struct datapath_ways *w, struct datapath_time now, uint32_t peer, struct datapath_ways_effects *fx)
+{
+    struct datapath_signal s = {.kind = DATAPATH_SIGNAL_RELAY};
+
+    memcpy(s.key, datapath_guide_key(w->core, peer), sizeof s.key);
+    for (uint32_t i = 0; i < w->believed; i++) {
+        const struct datapath_ways_believed *b = &w->believe[i];
+        if (b->peer != peer && datapath_guest_is_there(&b->guest, now.ms) && datapath_meet_index(w, b->peer) == i) {
+            s.epoch = b->guest.epoch;
+            datapath_ways_say(w, b->peer, datapath_guide_endpoint(w->core, b->peer), &s, 0, false, fx);
+            w->way[peer].relay_ms = now.ms + DATAPATH_WAYS_RELAY_MS;
+        }
+    }
+}
+
+void datapath_meet_call(struct datapath_ways *w, struct datapath_time now, uint32_t peer, struct datapath_ways_effects *fx)
+{
+    struct datapath_signal s = {.kind = DATAPATH_SIGNAL_CALL};
+
+    memcpy(s.key, datapath_guide_key(w->core, peer), sizeof s.key);
+    for (uint32_t i = 0; i < w->believed; i++) {
+        const struct datapath_ways_believed *b = &w->believe[i];
+        if (b->peer != peer && datapath_guest_is_there(&b->guest, now.ms) && datapath_meet_index(w, b->peer) == i) {
+            s.epoch = b->guest.epoch;
+            datapath_ways_say(w, b->peer, datapath_guide_endpoint(w->core, b->peer), &s, DATAPATH_WAYS_CALL_SIZE, false, fx);
+            w->numbers.calls++;
+        }
+    }
+    /* Not instead of calling, but until it is known what comes of it: packets go on meanwhile. */
+    datapath_meet_ask_relays(w, now, peer, fx);
+}
+
+enum datapath_ways_verdict datapath_meet_met(struct datapath_ways *w, struct datapath_time now, uint32_t peer,
+                                             const struct datapath_signal *s, struct datapath_ways_effects *fx)
+{
+    uint32_t index = datapath_meet_index(w, peer);
+    struct datapath_path_event called = {.kind = DATAPATH_PATH_EV_CALLED, .now_ms = now.ms};
+    struct datapath_signal_member m;
+    size_t at = 0;
+
+    if (index == DATAPATH_WAYS_BELIEVED || !datapath_signal_take_member(s->members, s->members_size, &at, &m) ||
+        m.state != DATAPATH_SIGNAL_HERE) {
+        return DATAPATH_WAYS_UNASKED;
+    }
+    uint32_t who = take(w, now, &m, index, fx);
+    if (who == UINT32_MAX || !datapath_ways_seek(w, now, who)) {
+        return DATAPATH_WAYS_UNASKED;
+    }
+    w->way[who].used_ms = now.ms;
+    datapath_ways_step(w, now, who, &called, fx);
+    return DATAPATH_WAYS_HEARD;
+}
+
+enum datapath_ways_verdict datapath_meet_relaying(struct datapath_ways *w, struct datapath_time now, uint32_t peer,
+                                                  const struct datapath_endpoint *from, const struct datapath_signal *s,
+                                                  struct datapath_ways_effects *fx)
+{
+    uint32_t index = datapath_meet_index(w, peer), other;
+    struct datapath_path_event ev = {.kind = DATAPATH_PATH_EV_PING, .now_ms = now.ms, .at = *from, .place_kind = DATAPATH_PATH_RELAY};
+
+    if (index == DATAPATH_WAYS_BELIEVED || (s->flags & DATAPATH_SIGNAL_REFUSED) != 0 || s->id == 0 ||
+        s->epoch != w->believe[index].guest.epoch ||
+        !datapath_message_is_same(from, datapath_guide_endpoint(w->core, peer)) ||
+        !datapath_core_find(w->core, s->key, &other) || !datapath_ways_seek(w, now, other)) {
+        return DATAPATH_WAYS_UNASKED;
+    }
+    w->way[other].relay_id[index] = s->id;
+    if ((s->flags & DATAPATH_SIGNAL_WHOLE) != 0) {
+        datapath_ways_step(w, now, other, &ev, fx);
+    }
+    return DATAPATH_WAYS_HEARD;
+}
+
+bool datapath_ways_is_relay(const struct datapath_ways *w, const struct datapath_endpoint *from)
+{
+    for (uint32_t i = 0; i < w->believed; i++) {
+        const struct datapath_endpoint *at = datapath_guide_endpoint(w->core, w->believe[i].peer);
+        if (at != NULL && datapath_message_is_same(at, from)) {
+            return true;
+        }
+    }
+    return false;
+}

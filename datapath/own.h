@@ -1,0 +1,37 @@
+/* Sessions between two nodes of ours may be sealed with AES-256-GCM, which processors with instructions for it do four
+ * times as fast as ChaCha20-Poly1305. Nothing of WireGuard's protocol changes for that: a handshake is as it is, and a
+ * peer that is none of ours never gets a datagram that it does not know.
+ *
+ * Whoever can, says so in a packet of the session itself, which is neither IPv4 nor IPv6: others drop it, as they drop
+ * all that is no packet. Who has had the other's offer under a session may seal with AES under it, and marks those
+ * datagrams by the highest bit of their counter, which no session gets to otherwise (2^60 packets are its end). The mark
+ * is part of the nonce, the counter below it is one for both ways of sealing, and each has keys of its own. Offers are
+ * authentic: nobody between two nodes can make one, and whoever drops them gets ChaCha20-Poly1305. Pure. */
+#ifndef CELL_DATAPATH_OWN_H
+#define CELL_DATAPATH_OWN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "datapath/aead.h"
+
+enum {
+    DATAPATH_OWN_SIZE = 16,       /* bytes of an offer                                                   */
+    DATAPATH_OWN_TRIES = 4,       /* offers of one session that nobody asked for: 30 % of them are lost
+                                   * both ways, and one of a hundred sessions stays as WireGuard has it  */
+    DATAPATH_OWN_EVERY_MS = 1000, /* … not before, with what is sent anyway                              */
+};
+
+#define DATAPATH_OWN_MARK (UINT64_C(1) << 63)
+
+/* What is said: "I open AES-256-GCM under this session", and whether the same was heard of you. */
+void datapath_own_write(bool has_heard, uint8_t ret[DATAPATH_OWN_SIZE]);
+
+/* Whether the inside of a datagram, padded, is an offer of AES-256-GCM. What a later version may add is left aside. */
+bool datapath_own_read(const uint8_t *text, size_t size, bool *ret_has_heard);
+
+/* The key that goes with one of a session's: BLAKE2s as in WireGuard's KDF (section 5.4), with a name of its own. */
+void datapath_own_key(const uint8_t session[DATAPATH_AEAD_KEY], uint8_t ret[DATAPATH_AEAD_KEY]);
+
+#endif

@@ -1,0 +1,190 @@
+/* Sessions that two nodes of ours seal with AES: who gets to it, who does not, and what is on the wire meanwhile. */
+#include "datapath/own.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "datapath/core.h"
+#include "tests/support/check.h"
+#include "tests/unit/datapath/core_kit.h"
+
+enum { A, B, C };
+
+enum {
+    OFFER = DATAPATH_MESSAGE_HEAD + DATAPATH_OWN_SIZE + DATAPATH_MESSAGE_TAG, /* bytes of a datagram */
+};
+
+static struct kit kit;
+static const uint8_t no_psk[32];
+
+/* A and B can, C is as any WireGuard is. */
+static void begin(void)
+{
+    kit_begin(&kit, no_psk);
+    for (uint32_t i = A; i <= B; i++) {
+        kit.node[i].config.own = &datapath_aead_aes;
+        kit_restart(&kit, i, true);
+    }
+}
+
+static bool is_marked(const struct kit_datagram *d)
+{
+    return datapath_message_kind(d->bytes, d->size) == DATAPATH_KIND_DATA &&
+           (datapath_message_get64(d->bytes + DATAPATH_MESSAGE_COUNTER) & DATAPATH_OWN_MARK) != 0;
+}
+
+/* A packet from a to b; whether it went under AES, and came. */
+static bool goes_marked(uint32_t a, uint32_t b)
+{
+    uint32_t got = kit.node[b].got;
+
+    REQUIRE(kit_send(&kit, a, b, 100) == DATAPATH_TAKEN && kit.wire > 0, "it goes");
+    bool marked = is_marked(&kit.datagram[0]);
+    kit_settle(&kit);
+    CHECK(kit.node[b].got == got + 1, "and comes");
+    return marked;
+}
+
+static uint32_t offers_on_the_wire(void)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < kit.wire; i++) {
+        count += kit.datagram[i].size == OFFER && !is_marked(&kit.datagram[i]);
+    }
+    return count;
+}
+
+static void an_offer_is_no_packet(void)
+{
+    uint8_t offer[DATAPATH_OWN_SIZE], key[32], out[32];
+    static const uint8_t expected[32] = {
+        0x60, 0x07, 0xff, 0x16, 0xd4, 0x2b, 0xfa, 0xc0, 0x3e, 0x90, 0xaf, 0x87, 0xec, 0xa5, 0xa6, 0xd7,
+        0x4d, 0xdb, 0xa9, 0x9a, 0x31, 0xe9, 0xd7, 0x54, 0x6b, 0x3c, 0xaf, 0xbd, 0x4f, 0x2d, 0xb7, 0xc4};
+    bool has_heard = true;
+
+    datapath_own_write(false, offer);
+    CHECK(offer[0] >> 4 != 4 && offer[0] >> 4 != 6, "of neither family: WireGuard drops what is none");
+    CHECK(datapath_own_read(offer, sizeof offer, &has_heard) && !has_heard, "it is read as it was written");
+    CHECK(!datapath_own_read(offer, sizeof offer - 1, &has_heard), "a byte short is none");
+    for (int i = 0; i < 4; i++) {
+        offer[i] ^= 1;
+        CHECK(!datapath_own_read(offer, sizeof offer, &has_heard), "another word is none: byte %d", i);
+        offer[i] ^= 1;
+    }
+    offer[8] = 2;
+    CHECK(!datapath_own_read(offer, sizeof offer, &has_heard), "nor is another way of sealing");
+    datapath_own_write(true, offer);
+    offer[5] = offer[15] = 0xff;
+    offer[8] |= 0x80;
+    CHECK(datapath_own_read(offer, sizeof offer, &has_heard) && has_heard, "what a later version adds is left aside");
+    for (size_t i = 0; i < sizeof key; i++) {
+        key[i] = (uint8_t)i;
+    }
+    datapath_own_key(key, out);
+    CHECK(memcmp(out, expected, sizeof out) == 0, "a key as Python's hmac and hashlib make it");
+}
+
+static void two_of_ours_go_over_to_it(void)
+{
+    begin();
+    CHECK(kit_send(&kit, A, B, 100) == DATAPATH_WAITING, "there is no session yet");
+    kit_settle(&kit);
+    CHECK(kit.node[B].got == 1 && kit_view(&kit, A, B).is_own && kit_view(&kit, B, A).is_own, "both know after the handshake");
+    CHECK(kit_view(&kit, A, B).sent == 1 && kit_view(&kit, B, A).received == 1, "offers are no inner packets");
+    CHECK(goes_marked(A, B) && goes_marked(B, A) && goes_marked(A, B), "and seal with it, both ways");
+    kit_pass(&kit, 125000, false); /* it is renewed with the next packet */
+    (void)kit_send(&kit, A, B, 100);
+    kit_settle(&kit);
+    CHECK(kit.node[A].notes[DATAPATH_NOTE_SESSION] == 2 && goes_marked(A, B) && goes_marked(B, A), "and in the next session");
+    kit_end(&kit);
+}
+
+static void nobody_else_gets_a_marked_datagram(void)
+{
+    uint32_t offers = 0;
+
+    begin();
+    (void)kit_send(&kit, A, C, 100);
+    kit_settle(&kit);
+    CHECK(kit.node[C].got == 1 && kit_view(&kit, C, A).verdict[DATAPATH_INNER] == 1, "C drops the offer as no packet");
+    for (int i = 0; i < 20; i++) {
+        kit_pass(&kit, DATAPATH_OWN_EVERY_MS / 2, false);
+        REQUIRE(kit_send(&kit, A, C, 100) == DATAPATH_TAKEN, "a packet goes");
+        offers += offers_on_the_wire();
+        CHECK(!is_marked(&kit.datagram[0]), "as WireGuard has it");
+        kit_settle(&kit);
+    }
+    CHECK(offers == DATAPATH_OWN_TRIES - 1, "some more offers, and then no more: %u", offers);
+    CHECK(kit.node[C].got == 21 && !kit_view(&kit, A, C).is_own && goes_marked(C, A) == false, "and all goes on");
+    kit_end(&kit);
+}
+
+static void lost_offers_are_made_again(void)
+{
+    begin();
+    (void)kit_send(&kit, A, B, 100);
+    REQUIRE(kit_deliver(&kit) == DATAPATH_TAKEN && kit_deliver(&kit) == DATAPATH_TAKEN, "a handshake");
+    REQUIRE(kit.wire == 2 && offers_on_the_wire() == 1, "the packet that waited, and an offer");
+    REQUIRE(kit_deliver(&kit) == DATAPATH_TAKEN, "B has the packet, and makes his offer");
+    kit_lose(&kit); /* both */
+    CHECK(goes_marked(A, B) == false && offers_on_the_wire() == 0, "not at once");
+    kit_pass(&kit, DATAPATH_OWN_EVERY_MS - 1, false);
+    CHECK(goes_marked(A, B) == false && !kit_view(&kit, B, A).is_own, "and not before its time");
+    kit_pass(&kit, 1, false);
+    CHECK(goes_marked(A, B) == false, "with the first packet from then on");
+    CHECK(kit_view(&kit, A, B).is_own && kit_view(&kit, B, A).is_own && goes_marked(A, B), "one offer and its answer do");
+    kit_end(&kit);
+}
+
+static void an_answer_that_is_lost_is_asked_for_again(void)
+{
+    begin();
+    (void)kit_send(&kit, A, B, 100);
+    REQUIRE(kit_deliver(&kit) == DATAPATH_TAKEN && kit_deliver(&kit) == DATAPATH_TAKEN, "a handshake");
+    REQUIRE(kit_deliver(&kit) == DATAPATH_TAKEN, "B has the packet, and makes his offer");
+    REQUIRE(kit_deliver(&kit) == DATAPATH_TAKEN && kit_view(&kit, B, A).is_own, "B has A's offer");
+    kit_lose(&kit); /* B's, and his answer */
+    CHECK(goes_marked(B, A) && !kit_view(&kit, A, B).is_own, "B seals with it, and A opens that: he said that he can");
+    kit_pass(&kit, DATAPATH_OWN_EVERY_MS, false);
+    CHECK(goes_marked(A, B) == false && goes_marked(A, B), "A says it again, and is answered");
+    kit_end(&kit);
+}
+
+static void what_is_marked_is_as_safe(void)
+{
+    struct kit_datagram d;
+
+    begin();
+    (void)kit_send(&kit, A, B, 100);
+    kit_settle(&kit);
+    REQUIRE(kit_send(&kit, A, B, 100) == DATAPATH_TAKEN && is_marked(&kit.datagram[0]), "a marked one");
+    d = kit.datagram[0];
+    for (size_t bit = 8 * DATAPATH_MESSAGE_COUNTER; bit < 8 * d.size; bit += bit < 8 * DATAPATH_MESSAGE_HEAD ? 1 : 37) {
+        d.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        enum datapath_verdict v = kit_inject(&kit, B, &d.at, d.bytes, d.size);
+        CHECK(v == DATAPATH_FORGED || (v == DATAPATH_REPLAYED && bit < 8 * DATAPATH_MESSAGE_HEAD), "bit %zu", bit);
+        d.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    CHECK(kit_deliver(&kit) == DATAPATH_TAKEN, "it comes");
+    CHECK(kit_inject(&kit, B, &d.at, d.bytes, d.size) == DATAPATH_REPLAYED, "and not twice");
+    d.bytes[DATAPATH_MESSAGE_COUNTER + 7] ^= 0x80;
+    CHECK(kit_inject(&kit, B, &d.at, d.bytes, d.size) == DATAPATH_REPLAYED, "nor without its mark: they count as one");
+    kit_end(&kit);
+}
+
+int main(void)
+{
+    REQUIRE(sodium_init() >= 0, "libsodium");
+    an_offer_is_no_packet();
+    if (!datapath_aead_has_aes()) {
+        printf("this processor has no instructions for AES\n");
+        return 77;
+    }
+    two_of_ours_go_over_to_it();
+    nobody_else_gets_a_marked_datagram();
+    lost_offers_are_made_again();
+    an_answer_that_is_lost_is_asked_for_again();
+    what_is_marked_is_as_safe();
+    return CHECK_RESULT();
+}

@@ -1,0 +1,408 @@
+/* Nodes that find ways to each other: a rendezvous that relays, two who believe it, and what comes between them. Signals
+ * alone are carried; whether packets would arrive is where the core sends them. */
+#include "datapath/ways.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/check.h"
+
+enum { NODES = 4, R = 0, A = 1, B = 2, PLAIN = 3, PEERS = 8, PREFIXES = 32, MTU = 1420, FLYING = 256, DELAY_MS = 10, RECORDED = 512 };
+
+struct datagram {
+    bool is_there;
+    uint64_t at_ms;
+    struct datapath_endpoint from, to;
+    size_t size;
+    uint8_t bytes[DATAPATH_ROOM];
+};
+
+struct node {
+    struct datapath_endpoint at;
+    uint8_t secret[32], public[32];
+    void *memory, *ways_memory;
+    struct datapath *core;
+    struct datapath_ways ways;
+    uint64_t life;
+    uint32_t heard;   /* datagrams that came */
+};
+
+static struct world {
+    struct datapath_time now;
+    struct node node[NODES];
+    bool is_cut;      /* between A and B     */
+    uint32_t carries; /* bytes of a datagram between A and B */
+    uint32_t passed;  /* by the relay        */
+    struct datagram flying[FLYING], recorded[RECORDED];
+    uint32_t count;   /* recorded            */
+} w;
+
+static struct datapath_ways_effects fx;
+
+static struct datapath_endpoint place(int n)
+{
+    return (struct datapath_endpoint){.ip = {[10] = 0xff, [11] = 0xff, [12] = 192, [15] = (uint8_t)(n + 1)}, .port = 51820};
+}
+
+static struct datapath_prefix address(int n)
+{
+    return (struct datapath_prefix){.ip = {10, 9, 0, (uint8_t)(n + 1)}, .size = 4, .bits = 32};
+}
+
+static void fly(const struct datapath_endpoint *from, const struct datapath_endpoint *to, const uint8_t *bytes, size_t size)
+{
+    for (int i = 0; i < FLYING; i++) {
+        struct datagram *d = &w.flying[i];
+        if (!d->is_there) {
+            *d = (struct datagram){.is_there = true, .at_ms = w.now.ms + DELAY_MS, .from = *from, .to = *to, .size = size};
+            memcpy(d->bytes, bytes, size);
+            return;
+        }
+    }
+    CHECK(false, "more is on the wire than there ever should be");
+}
+
+static void perform(int n)
+{
+    for (uint32_t i = 0; i < fx.sends; i++) {
+        const struct datapath_send *s = &fx.send[i];
+        fly(&w.node[n].at, &s->to, fx.bytes + s->at, s->size);
+        if (w.count < RECORDED && s->size <= DATAPATH_SIGNAL_MOST) {
+            struct datagram *d = &w.recorded[w.count++];
+            *d = (struct datagram){.from = w.node[n].at, .to = s->to, .size = s->size};
+            memcpy(d->bytes, fx.bytes + s->at, s->size);
+        }
+    }
+}
+
+static int whose(const struct datapath_endpoint *to)
+{
+    int n = 0;
+
+    while (n < NODES && (memcmp(w.node[n].at.ip, to->ip, sizeof to->ip) != 0 || w.node[n].at.port != to->port)) {
+        n++;
+    }
+    return n;
+}
+
+static enum datapath_ways_verdict hand_over(int n, const struct datapath_endpoint *from, uint8_t *bytes, size_t size)
+{
+    w.node[n].heard++;
+    if (n == PLAIN || datapath_message_own(bytes, size) != DATAPATH_KIND_SIGNAL) {
+        return DATAPATH_WAYS_FALSE; /* a handshake, or to somebody who knows no signals */
+    }
+    enum datapath_ways_verdict v = datapath_ways_receive(&w.node[n].ways, w.now, from, bytes, size, &fx);
+    perform(n);
+    return v;
+}
+
+/* As the shell of a relay does. */
+static void pass_on(struct datagram d)
+{
+    struct datapath_endpoint to, from = w.node[R].at;
+    uint32_t id;
+
+    if (datapath_relay_pass(&w.node[R].ways.relay, w.now.ms, &d.from, d.to.relay, (uint32_t)d.size, &to, &id) == DATAPATH_RELAY_PASSED) {
+        w.passed++;
+        from.relay = id;
+        int n = whose(&to);
+        if (n < NODES && datapath_ways_is_relay(&w.node[n].ways, &w.node[R].at)) {
+            (void)hand_over(n, &from, d.bytes, d.size);
+        }
+    }
+}
+
+static void deliver(struct datagram d)
+{
+    int from = whose(&d.from), to = whose(&d.to);
+    bool is_between = (from == A && to == B) || (from == B && to == A);
+
+    if (d.to.relay != 0) {
+        pass_on(d);
+    } else if (to < NODES && !(is_between && (w.is_cut || d.size > w.carries))) {
+        (void)hand_over(to, &d.from, d.bytes, d.size);
+    }
+}
+
+static void run(uint64_t ms)
+{
+    for (uint64_t end = w.now.ms + ms; w.now.ms < end; w.now.ms++, w.now.wall_ns += 1000000) {
+        for (int i = 0; i < FLYING; i++) {
+            if (w.flying[i].is_there && w.now.ms >= w.flying[i].at_ms) {
+                w.flying[i].is_there = false;
+                deliver(w.flying[i]);
+            }
+        }
+        for (int n = 0; n < NODES; n++) {
+            for (int turns = 0; w.node[n].memory != NULL && datapath_ways_due_ms(&w.node[n].ways) <= w.now.ms; turns++) {
+                datapath_ways_clock(&w.node[n].ways, w.now, &fx);
+                perform(n);
+                REQUIRE(turns < 100, "node %d is due again and again", n);
+            }
+        }
+    }
+}
+
+/* The number that `of` has at n; UINT32_MAX: it is no peer there. */
+static uint32_t number(int n, int of)
+{
+    uint32_t peer;
+
+    return datapath_core_find(w.node[n].core, w.node[of].public, &peer) ? peer : UINT32_MAX;
+}
+
+static uint32_t add(int n, int of)
+{
+    struct datapath_peer_config c = {.endpoint = of == R || of == PLAIN ? place(of) : (struct datapath_endpoint){.port = 0}};
+    struct datapath_prefix p = address(of);
+    uint32_t peer;
+
+    memcpy(c.public, w.node[of].public, sizeof c.public);
+    CHECK(datapath_core_add(w.node[n].core, &c, w.now, &peer) == ERR_OK, "node %d knows %d", n, of);
+    CHECK(datapath_core_allow(w.node[n].core, peer, &p) == ERR_OK, "and its address");
+    return peer;
+}
+
+static void make_ways(int n)
+{
+    struct node *x = &w.node[n];
+    struct datapath_ways_config c = {.peers_max = PEERS, .mtu = MTU, .life = ++x->life, .is_rendezvous = n == R, .is_relay = n == R,
+                                     .own = 1, .place = {place(n)}};
+
+    memset(c.seed, (int)(n * 16 + (int)x->life), sizeof c.seed);
+    free(x->ways_memory);
+    x->ways_memory = malloc(datapath_ways_size(PEERS, n == R, n == R));
+    REQUIRE(x->ways_memory != NULL, "memory");
+    datapath_ways_init(&x->ways, x->ways_memory, x->core, &c, w.now.ms);
+}
+
+static void make(int n)
+{
+    struct node *x = &w.node[n];
+    struct datapath_config c = {.peers_max = PEERS, .prefixes_max = PREFIXES, .mtu = MTU, .pace = datapath_pace_usual(),
+                                .aead = &datapath_aead_sodium};
+
+    x->at = place(n);
+    x->life = 1;
+    memset(c.secret, n + 1, sizeof c.secret);
+    memset(c.seed, n + 1, sizeof c.seed);
+    x->memory = malloc(datapath_core_size(PEERS, PREFIXES, MTU));
+    REQUIRE(x->memory != NULL && datapath_core_init(x->memory, &c, w.now, &x->core) == ERR_OK, "a core");
+    memcpy(x->public, datapath_core_public(x->core), sizeof x->public);
+    make_ways(n);
+}
+
+static void begin(void)
+{
+    w = (struct world){.now = {.ms = 1000, .wall_ns = UINT64_C(1700000000000000000)}, .carries = UINT32_MAX};
+    for (int n = 0; n < NODES; n++) {
+        make(n);
+    }
+    (void)add(R, A);
+    (void)add(R, B);
+    for (int n = A; n <= B; n++) {
+        CHECK(datapath_ways_believe(&w.node[n].ways, add(n, R), w.now.ms) == ERR_OK, "it believes the rendezvous");
+    }
+    run(12000); /* a heartbeat: who came first hears of who came later */
+}
+
+static void end(void)
+{
+    for (int n = 0; n < NODES; n++) {
+        datapath_ways_fini(&w.node[n].ways);
+        datapath_core_fini(w.node[n].core);
+        free(w.node[n].memory);
+        free(w.node[n].ways_memory);
+    }
+}
+
+/* Packets go from n to `to`, now and then, while so much time passes. */
+static void talk(int n, int to, uint64_t ms, uint32_t size)
+{
+    for (uint64_t i = 0; i < ms; i += 100) {
+        if (datapath_ways_used(&w.node[n].ways, w.now, number(n, to), size, &fx)) {
+            perform(n);
+        }
+        run(100);
+    }
+}
+
+static enum datapath_path_kind kind_of(int n, int to)
+{
+    const struct datapath_path *p = &w.node[n].ways.way[number(n, to)].path;
+
+    return p->used == DATAPATH_PATH_NONE ? DATAPATH_PATH_LOCAL : p->place[p->used].kind;
+}
+
+static const struct datapath_endpoint *goes_to(int n, int to)
+{
+    return datapath_guide_endpoint(w.node[n].core, number(n, to));
+}
+
+static void they_hear_of_each_other_and_meet(void)
+{
+    struct datapath_endpoint b = place(B);
+
+    begin();
+    CHECK(number(A, B) != UINT32_MAX && number(B, A) != UINT32_MAX, "brought together by the rendezvous alone");
+    CHECK(w.node[R].ways.roll.here == 2, "both are there");
+    struct datapath_prefix p = address(B);
+    uint8_t packet[20] = {0x45, 0, 0, 20, [16] = 10, 9, 0, B + 1};
+    uint32_t owner;
+    CHECK(datapath_guide_owner(w.node[A].core, packet, sizeof packet, &owner) && owner == number(A, B) && p.bits == 32,
+          "with the inner address that the rendezvous has for it");
+    talk(A, B, 3000, 200);
+    CHECK(datapath_message_is_same(goes_to(A, B), &b) && kind_of(A, B) != DATAPATH_PATH_RELAY, "directly");
+    CHECK(w.node[B].ways.way[number(B, A)].path.used != DATAPATH_PATH_NONE, "and the other found the way back");
+    CHECK(datapath_guide_serial(w.node[R].core, number(R, B)) != 0 && datapath_ways_limit(&w.node[A].ways, number(A, B)) == UINT32_MAX,
+          "which carries all");
+    end();
+}
+
+static void a_relay_serves_until_there_is_a_way(void)
+{
+    begin();
+    w.is_cut = true;
+    talk(A, B, 4000, 200);
+    CHECK(kind_of(A, B) == DATAPATH_PATH_RELAY && goes_to(A, B)->relay != 0, "by the relay");
+    CHECK(w.passed > 0, "which passes on");
+    w.is_cut = false;
+    talk(A, B, 70000, 200);
+    CHECK(kind_of(A, B) != DATAPATH_PATH_RELAY && goes_to(A, B)->relay == 0, "and directly as soon as that is possible");
+    /* What the other sends by the relay after that moves nothing. */
+    uint32_t b = number(A, B);
+    struct datapath_endpoint relay = place(R), direct = *goes_to(A, B);
+    relay.relay = 77;
+    datapath_guide_lead(w.node[A].core, w.now, b, &relay, &fx.core);
+    datapath_ways_moved(&w.node[A].ways, w.now, b, &fx);
+    CHECK(datapath_message_is_same(goes_to(A, B), &direct), "a straggler changes nothing");
+    end();
+}
+
+static void who_is_removed_goes_everywhere(void)
+{
+    begin();
+    datapath_core_remove(w.node[R].core, number(R, B));
+    run(12000);
+    CHECK(number(A, B) == UINT32_MAX, "the others hear of it");
+    CHECK(w.node[R].ways.roll.here == 1, "and it is off the roll");
+    end();
+}
+
+/* Our operator's word stands: a rendezvous does not give away an address of his peers, nor remove one. */
+static void what_the_operator_said_stands(void)
+{
+    struct datapath_prefix p = address(B);
+
+    begin();
+    uint32_t plain = add(A, PLAIN);
+    datapath_core_remove(w.node[A].core, number(A, B));
+    CHECK(datapath_core_allow(w.node[A].core, plain, &p) == ERR_OK, "B's address is another's here");
+    make_ways(A); /* another life: it hears of all anew */
+    CHECK(datapath_ways_believe(&w.node[A].ways, number(A, R), w.now.ms) == ERR_OK, "it believes the rendezvous");
+    run(12000);
+    uint8_t packet[20] = {0x45, 0, 0, 20, [16] = 10, 9, 0, B + 1};
+    uint32_t owner;
+    CHECK(number(A, B) != UINT32_MAX, "B is known again");
+    CHECK(datapath_guide_owner(w.node[A].core, packet, sizeof packet, &owner) && owner == plain, "and has not that address");
+    end();
+}
+
+static void a_path_that_swallows_is_noticed(void)
+{
+    begin();
+    talk(A, B, 3000, MTU + 32);
+    w.carries = 1300;
+    talk(A, B, 3000, MTU + 32);
+    uint32_t limit = datapath_ways_limit(&w.node[A].ways, number(A, B));
+    CHECK(limit <= 1300 - 32 && limit >= 1168, "within three seconds packets are told to be smaller: %u", limit);
+    talk(A, B, 10000, 1200);
+    limit = datapath_ways_limit(&w.node[A].ways, number(A, B));
+    CHECK(limit <= 1300 - 32 && limit + 16 + 8 > 1300 - 32 && limit % 16 == 0, "as small as they must be: %u", limit);
+    end();
+}
+
+/* All that was said is said again, from another place: to those who heard it, and to their next lives. */
+static void what_was_said_before_moves_nobody(void)
+{
+    struct datapath_endpoint foe = {.ip = {[10] = 0xff, [11] = 0xff, [12] = 203, [15] = 9}, .port = 9};
+
+    begin();
+    talk(A, B, 3000, 200);
+    uint32_t said = w.count, taken = 0;
+    for (uint32_t i = 0; i < said; i++) {
+        int to = whose(&w.recorded[i].to);
+        struct datagram d = w.recorded[i];
+        taken += to < NODES && hand_over(to, &foe, d.bytes, d.size) == DATAPATH_WAYS_HEARD;
+    }
+    CHECK(said > 30 && taken == 0, "%u of %u were taken again", taken, said);
+    make_ways(R);
+    make_ways(A);
+    CHECK(datapath_ways_believe(&w.node[A].ways, number(A, R), w.now.ms) == ERR_OK, "it believes the rendezvous");
+    for (uint32_t i = 0; i < said; i++) {
+        int to = whose(&w.recorded[i].to);
+        struct datagram d = w.recorded[i];
+        if (to < NODES) {
+            (void)hand_over(to, &foe, d.bytes, d.size);
+            run(1);
+        }
+    }
+    struct datapath_endpoint at;
+    run(12000);
+    for (int n = A; n <= B; n++) {
+        struct datapath_endpoint own = place(n);
+        CHECK(!datapath_roll_is_here(&w.node[R].ways.roll, number(R, n), &at) || datapath_message_is_same(&at, &own),
+              "the next life of the rendezvous has %d where it is", n);
+    }
+    struct datapath_endpoint b = place(B);
+    talk(A, B, 3000, 200);
+    CHECK(datapath_message_is_same(goes_to(A, B), &b), "and packets go to B");
+    end();
+}
+
+static void a_plain_peer_is_left_in_peace(void)
+{
+    begin();
+    uint32_t plain = add(A, PLAIN);
+    talk(A, PLAIN, 60000, 200);
+    CHECK(w.node[PLAIN].heard > 0 && w.node[PLAIN].heard <= DATAPATH_PATH_PUNCHES, "asked %u times", w.node[PLAIN].heard);
+    CHECK(!w.node[A].ways.way[plain].is_active, "and no more");
+    struct datapath_endpoint at = place(PLAIN);
+    CHECK(datapath_message_is_same(goes_to(A, PLAIN), &at), "he is where he was");
+    end();
+}
+
+static void limits_hold(void)
+{
+    begin();
+    for (int i = 0; i < DATAPATH_WAYS_BELIEVED - 1; i++) {
+        struct datapath_peer_config c = {.endpoint = place(R)};
+        struct datapath_noise_self self;
+        uint32_t peer;
+        memset(self.secret, 100 + i, sizeof self.secret);
+        CHECK(datapath_noise_public(&self) == ERR_OK, "a key");
+        memcpy(c.public, self.public, sizeof c.public);
+        CHECK(datapath_core_add(w.node[A].core, &c, w.now, &peer) == ERR_OK, "a peer");
+        CHECK(datapath_ways_believe(&w.node[A].ways, peer, w.now.ms) == ERR_OK, "believed");
+    }
+    uint32_t one_more = add(A, PLAIN);
+    CHECK(datapath_ways_believe(&w.node[A].ways, one_more, w.now.ms) == ERR_LIMIT, "and no more");
+    CHECK(datapath_ways_believe(&w.node[A].ways, number(A, R), w.now.ms) == ERR_OK, "who is believed may be named again");
+    run(5000);
+    datapath_core_remove(w.node[A].core, number(A, R));
+    run(30000); /* he is no peer any more: nothing is said to nobody */
+    end();
+}
+
+int main(void)
+{
+    they_hear_of_each_other_and_meet();
+    a_relay_serves_until_there_is_a_way();
+    who_is_removed_goes_everywhere();
+    what_the_operator_said_stands();
+    a_path_that_swallows_is_noticed();
+    what_was_said_before_moves_nobody();
+    a_plain_peer_is_left_in_peace();
+    limits_hold();
+    return CHECK_RESULT();
+}

@@ -1,0 +1,281 @@
+/* Old values on a disk: where they are, what becomes of them when the disk is full, rotten, or needed no more. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "raft/past.h"
+#include "tests/unit/raft/store_kit.h"
+
+enum { ROUNDS = 40, KEYS = 10, WARM = 500 };
+
+static char text[300];
+
+static const char *value_of(int round, int key)
+{
+    snprintf(text, sizeof text, "%d/%d %0200d", round, key, round * key);
+    return text;
+}
+
+static const char *key_of(int key)
+{
+    static char name[16];
+
+    snprintf(name, sizeof name, "key%d", key);
+    return name;
+}
+
+static void fill(struct store *s, int rounds)
+{
+    for (int round = 0; round < rounds; round++) {
+        for (int key = 0; key < KEYS; key++) {
+            CHECK(store_put(s, key_of(key), value_of(round, key)) == ERR_OK, "a put");
+        }
+    }
+}
+
+/* How many of all states cannot be read back; all others are what was put. */
+static int count_lost(struct store *s, int rounds)
+{
+    int lost = 0;
+
+    for (int round = 0; round < rounds; round++) {
+        for (int key = 0; key < KEYS; key++) {
+            uint64_t revision = (uint64_t)round * KEYS + (uint64_t)key + 1;
+            const char *got = store_get(s, key_of(key), revision);
+
+            if (strcmp(got, "DATA_LOSS") == 0) {
+                lost++;
+            } else {
+                CHECK(strcmp(got, value_of(round, key)) == 0, "round %d of key %d is what was put: %.20s", round, key, got);
+            }
+        }
+    }
+    return lost;
+}
+
+static void what_is_old_is_on_the_disk(void)
+{
+    static struct store s;
+    struct past_disk disk = {0};
+
+    store_init_past(&s, &disk, WARM);
+    fill(&s, ROUNDS);
+    CHECK(disk.writes > 0 && s.kv.journal.warm_bytes <= WARM, "all but %d bytes of what is old", WARM);
+    CHECK(s.kv.held_bytes <= s.kv.live_bytes + WARM, "memory has what is live, and that: %" PRIu64, s.kv.held_bytes);
+    CHECK(count_lost(&s, ROUNDS) == 0 && disk.reads > 0, "each state is there");
+    store_fini(&s);
+    CHECK(disk.closed == 1, "the store closes its disk");
+    past_disk_fini(&disk);
+}
+
+static void a_full_disk_keeps_it_in_memory(void)
+{
+    static struct store s;
+    struct past_disk disk = {.is_full = true};
+
+    store_init_past(&s, &disk, WARM);
+    fill(&s, ROUNDS);
+    CHECK(disk.writes == 0 && disk.refused > 0 && disk.refused < ROUNDS * KEYS / 8, "it is tried, and not with each put: %" PRIu64,
+          disk.refused);
+    CHECK(count_lost(&s, ROUNDS) == 0, "nothing is lost");
+    disk.is_full = false;
+    fill(&s, ROUNDS);
+    CHECK(s.kv.journal.warm_bytes <= WARM, "when there is room again it goes there by itself");
+    CHECK(disk.writes > 0, "it was written");
+    store_fini(&s);
+    past_disk_fini(&disk);
+}
+
+/* Each byte of the file, one after the other: what it is part of is refused, and is never another value. */
+static void a_rotten_byte_is_never_a_value(void)
+{
+    static struct store s;
+    struct past_disk disk = {0};
+    size_t silent = 0;
+
+    store_init_past(&s, &disk, WARM);
+    fill(&s, 4);
+    for (size_t at = 0; at < disk.size && check_failures == 0; at++) {
+        disk.bytes[at] ^= 1u << (at % 8);
+        int lost = count_lost(&s, 4);
+        disk.bytes[at] ^= 1u << (at % 8);
+        CHECK(lost <= 4, "a byte is of one record, and of those behind it in its chain: %d", lost);
+        silent += lost == 0;
+    }
+    CHECK(disk.size > 4000 && silent < disk.size / 8, "of %zu bytes only what a chunk has left over is nobody's: %zu", disk.size,
+          silent);
+    CHECK(s.kv.past->rotten > 0, "they are counted");
+    store_fini(&s);
+    past_disk_fini(&disk);
+}
+
+/* The disk gives back what it has elsewhere, or less than there was. */
+static void a_misplaced_or_short_read_is_never_a_value(void)
+{
+    static struct store s;
+    struct past_disk disk = {0};
+
+    store_init_past(&s, &disk, 0);
+    fill(&s, 20);
+    uint8_t *copy = malloc(disk.size);
+    REQUIRE(copy != NULL, "memory");
+    memcpy(copy, disk.bytes, disk.size);
+    memcpy(disk.bytes + 2048, copy, 2048); /* one chunk in the place of another */
+    int lost = count_lost(&s, 20);
+    CHECK(lost > 0 && lost < 20 * KEYS, "those of that chunk: %d", lost);
+    memcpy(disk.bytes, copy, disk.size);
+    size_t whole = disk.size;
+    disk.size = 100;
+    CHECK(count_lost(&s, 20) > 0, "a file that was cut short");
+    disk.size = whole;
+    CHECK(count_lost(&s, 20) == 0, "and whole again");
+    free(copy);
+    store_fini(&s);
+    past_disk_fini(&disk);
+}
+
+static void an_image_needs_the_past(void)
+{
+    static struct store s, in_memory, again;
+    struct past_disk disk = {0}, other = {0};
+    uint64_t hash = 0;
+
+    store_init_past(&s, &disk, 0);
+    store_init(&in_memory);
+    fill(&s, ROUNDS);
+    fill(&in_memory, ROUNDS);
+    CHECK(store_hash(&s) == store_hash(&in_memory), "wherever it is, the image is the same");
+    store_init_past(&again, &other, 0);
+    store_copy_into(&s, &again, 700);
+    CHECK(other.writes > 0 && again.kv.journal.warm_bytes == 0, "a store from an image has its past on its own disk");
+    CHECK(store_hash(&s) == store_hash(&again) && count_lost(&again, ROUNDS) == 0, "and it is the same");
+    disk.bytes[RAFT_PAST_HEAD + 30] ^= 1;
+    CHECK(raft_image_hash(&s.kv, &hash) == ERR_DATA_LOSS, "one that lacks a state is none");
+    uint64_t revision = s.kv.revision;
+    CHECK(store_numbers(&s, RAFT_COMMAND_COMPACT, revision, 0, 0) == ERR_OK, "what is rotten is forgotten");
+    CHECK(store_numbers(&in_memory, RAFT_COMMAND_COMPACT, revision, 0, 0) == ERR_OK, "there too");
+    CHECK(store_hash(&s) == store_hash(&in_memory), "then there is an image again");
+    store_fini(&s);
+    store_fini(&in_memory);
+    store_fini(&again);
+    past_disk_fini(&disk);
+    past_disk_fini(&other);
+}
+
+static void what_is_forgotten_gives_its_room_back(void)
+{
+    static struct store s;
+    struct past_disk disk = {0};
+
+    store_init_past(&s, &disk, 0);
+    for (int i = 0; i < 20; i++) {
+        fill(&s, 5);
+        CHECK(store_numbers(&s, RAFT_COMMAND_COMPACT, s.kv.revision, 0, 0) == ERR_OK, "compacted");
+    }
+    CHECK(disk.largest <= 12 * 2048, "the same room is used again: %zu bytes", disk.largest);
+    fill(&s, ROUNDS);
+    size_t most = disk.size;
+    for (int i = 0; i < 2; i++) {
+        CHECK(store_numbers(&s, RAFT_COMMAND_COMPACT, s.kv.revision, 0, 0) == ERR_OK, "compacted");
+        fill(&s, 2); /* the chunk that was being filled, the last of the file, is left */
+    }
+    CHECK(most > 20 * 2048 && disk.size < most / 4, "and the end of the file is cut off: %zu of %zu", disk.size, most);
+    CHECK(raft_past_bytes(s.kv.past) <= 6 * 2048, "it says so");
+    store_fini(&s);
+    past_disk_fini(&disk);
+}
+
+/* While an image is written, what it needs is kept, and goes to the disk as well. */
+static void a_pin_keeps_it(void)
+{
+    static struct store s, then;
+    struct past_disk disk = {0};
+    static uint8_t part[RAFT_IMAGE_ROOM];
+    struct raft_image image;
+    size_t size = 0, bytes = 0;
+
+    store_init_past(&s, &disk, 0);
+    store_init(&then);
+    fill(&s, 3);
+    fill(&then, 3);
+    CHECK(raft_image_begin(&image, &s.kv) == ERR_OK && raft_image_next(&image, part, sizeof part, 400, &size) == ERR_OK, "it begins");
+    bytes = size;
+    for (int i = 0; i < 20; i++) {
+        fill(&s, 1);
+        CHECK(store_numbers(&s, RAFT_COMMAND_COMPACT, s.kv.revision, 0, 0) == ERR_OK, "compacted");
+    }
+    CHECK(s.kv.held_bytes == s.kv.live_bytes, "memory has none of it");
+    uint32_t check = 0;
+    while (size > 0) {
+        CHECK(raft_image_next(&image, part, sizeof part, 400, &size) == ERR_OK, "it goes on");
+        bytes += size;
+        check++;
+    }
+    raft_image_end(&image);
+    CHECK(check > 5 && raft_image_begin(&image, &then.kv) == ERR_OK, "that of the other store");
+    for (size = 1; size > 0;) {
+        CHECK(raft_image_next(&image, part, sizeof part, sizeof part, &size) == ERR_OK, "in one piece");
+        bytes -= size;
+    }
+    raft_image_end(&image);
+    CHECK(bytes == 0, "it is as long as one of that moment");
+    fill(&s, 1);
+    CHECK(raft_past_bytes(s.kv.past) <= 3 * 2048, "when it has ended, all of that is given back");
+    store_fini(&s);
+    store_fini(&then);
+    past_disk_fini(&disk);
+}
+
+/* Keys and values of all sizes that fit a chunk or a batch, and one more. */
+static void sizes_at_their_limits(void)
+{
+    static const uint32_t sizes[] = {0, 1, 300 - RAFT_PAST_HEAD - 1, 300 - RAFT_PAST_HEAD, RAFT_PAST_LOOK - RAFT_PAST_HEAD - 1,
+                                     RAFT_PAST_LOOK - RAFT_PAST_HEAD, 2048 - RAFT_PAST_HEAD - 1, 2048 - RAFT_PAST_HEAD};
+    static char large[2048];
+    static struct store s;
+    struct past_disk disk = {0};
+
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        store_init_past(&s, &disk, 0);
+        memset(large, 'v', sizeof large);
+        large[sizes[i]] = '\0';
+        CHECK(store_put(&s, "k", large) == ERR_OK && store_put(&s, "k", "new") == ERR_OK, "%u bytes", sizes[i]);
+        CHECK(store_put(&s, "k", "newer") == ERR_OK, "another");
+        CHECK(strcmp(store_get(&s, "k", 1), large) == 0 && strcmp(store_get(&s, "k", 2), "new") == 0, "%u bytes are there", sizes[i]);
+        bool is_in_memory = s.kv.journal.warm_bytes > 0;
+        CHECK(is_in_memory == (sizes[i] + 1 + RAFT_PAST_HEAD > 2048), "what no chunk holds stays in memory: %u", sizes[i]);
+        store_fini(&s);
+        past_disk_fini(&disk);
+    }
+}
+
+static void emptied_for_a_restore(void)
+{
+    static struct store s, from;
+    struct past_disk disk = {0};
+
+    store_init_past(&s, &disk, 0);
+    fill(&s, 10);
+    raft_kv_replace(&s.kv);
+    CHECK(disk.size == 0 && raft_past_bytes(s.kv.past) == 0, "nothing is left on the disk");
+    store_init(&from);
+    fill(&from, 10);
+    store_copy_into(&from, &s, 900);
+    CHECK(count_lost(&s, 10) == 0 && disk.writes > 0, "and what comes in its place uses it");
+    store_fini(&s);
+    store_fini(&from);
+    past_disk_fini(&disk);
+}
+
+int main(void)
+{
+    what_is_old_is_on_the_disk();
+    a_full_disk_keeps_it_in_memory();
+    a_rotten_byte_is_never_a_value();
+    a_misplaced_or_short_read_is_never_a_value();
+    an_image_needs_the_past();
+    what_is_forgotten_gives_its_room_back();
+    a_pin_keeps_it();
+    sizes_at_their_limits();
+    emptied_for_a_restore();
+    return CHECK_RESULT();
+}
