@@ -103,6 +103,9 @@ static inline enum datapath_shield_verdict shield_parse_kind(uint32_t type, uint
     if (size >= DATAPATH_SHIELD_DATA_SIZE && type == 4) {
         return DATAPATH_SHIELD_DATA;
     }
+    if (size >= DATAPATH_SHIELD_HEAD && (type == DATAPATH_SHIELD_SIGNAL || type == DATAPATH_SHIELD_RELAYED)) {
+        return DATAPATH_SHIELD_OWN;
+    }
     if (is_fragment || size < DATAPATH_SHIELD_HEAD) {
         return DATAPATH_SHIELD_KIND; /* no other is so long that it had to be cut */
     }
@@ -115,8 +118,7 @@ static inline enum datapath_shield_verdict shield_parse_kind(uint32_t type, uint
     if (type == 3 && size == DATAPATH_SHIELD_COOKIE_SIZE) {
         return DATAPATH_SHIELD_COOKIE;
     }
-    /* Our own begin with another byte, and the three after it are never all zero: message.h. */
-    return (type & 0xff) > 4 && type >> 8 != 0 ? DATAPATH_SHIELD_OWN : DATAPATH_SHIELD_KIND;
+    return DATAPATH_SHIELD_KIND;
 }
 
 #endif

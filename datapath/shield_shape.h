@@ -55,6 +55,8 @@ enum {
     DATAPATH_SHIELD_INITIATION_SIZE = 148,
     DATAPATH_SHIELD_MACS_SIZE = 32,
     DATAPATH_SHIELD_MAC_SIZE = 16,
+    DATAPATH_SHIELD_SIGNAL = 0x6c656305,  /* first words of our own, "cel" after a byte                      */
+    DATAPATH_SHIELD_RELAYED = 0x6c656306,
 };
 
 enum datapath_shield_mode {

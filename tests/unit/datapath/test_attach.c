@@ -77,6 +77,28 @@ static void pass(struct shell *s, uint64_t ms, uint64_t rate)
     }
 }
 
+/* An interface that was not there, a right that was not: later there may be. */
+static void what_was_refused_is_asked_for_again(void)
+{
+    struct shell s = begin(DATAPATH_ATTACH_AUTO, false, ERR_OK, ERR_NOT_FOUND);
+    struct datapath_attach_event ev = {.kind = DATAPATH_ATTACH_EV_BEGIN, .now_ms = START + 1};
+
+    CHECK(s.is_refused && !s.hangs[DATAPATH_SHIELD_TC], "there is no interface");
+    pass(&s, 2000, 2 * DATAPATH_ATTACH_FLOOD);
+    CHECK(!s.hangs[DATAPATH_SHIELD_TC] && !s.hangs[DATAPATH_SHIELD_XDP], "looks alone do not change that");
+    s.is_refused = false;
+    datapath_attach_step(&s.core, &ev, &s.fx);
+    obey(&s);
+    CHECK(s.is_refused && !s.judges_any, "nor does another try");
+    s.tc = ERR_OK;
+    s.is_refused = false;
+    datapath_attach_step(&s.core, &ev, &s.fx);
+    obey(&s);
+    CHECK(!s.is_refused && s.hangs[DATAPATH_SHIELD_TC] && s.judges_any, "now there is");
+    pass(&s, 2000, 2 * DATAPATH_ATTACH_FLOOD);
+    CHECK(s.hangs[DATAPATH_SHIELD_XDP], "and a flood is what it always was");
+}
+
 static void each_begins_where_it_should(void)
 {
     static const struct {
@@ -187,6 +209,7 @@ static void at_random(void)
 int main(void)
 {
     each_begins_where_it_should();
+    what_was_refused_is_asked_for_again();
     a_flood_brings_xdp_and_calm_takes_it_away();
     floods_by_turns_make_it_stay();
     a_taken_place_is_tried_again();

@@ -14,6 +14,7 @@
 #include <linux/pkt_cls.h>
 
 #include "datapath/cookie.h"
+#include "datapath/message.h"
 #include "datapath/shield_parse.h"
 
 enum {
@@ -482,6 +483,39 @@ static void verifiers_have_little_to_do(void)
     }
 }
 
+/* Messages of our own kinds: by their word, and only where they are wanted. */
+static void own_kinds_are_known_by_their_word(void)
+{
+    static const struct {
+        uint32_t type, size;
+        bool is_own;
+        const char *why;
+    } words[] = {
+        {DATAPATH_SHIELD_SIGNAL, 192, true, "a signal"},
+        {DATAPATH_SHIELD_RELAYED, 40, true, "what a relay passed on"},
+        {DATAPATH_SHIELD_SIGNAL, 16, true, "as short as may be"},
+        {DATAPATH_SHIELD_SIGNAL, 15, false, "shorter"},
+        {DATAPATH_SHIELD_SIGNAL ^ 1, 192, false, "a byte below"},
+        {DATAPATH_SHIELD_RELAYED + 1, 192, false, "a byte above"},
+        {DATAPATH_SHIELD_SIGNAL ^ 0x100, 192, false, "another word"},
+        {5, 192, false, "zeros, as WireGuard's have"},
+    };
+    uint8_t begun[4];
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        build(&(struct shape){.type = words[i].type, .id = DEAD, .size = words[i].size});
+        CHECK(both(DATAPATH_SHIELD_GUARD) == DATAPATH_SHIELD_KIND, "%s, and nobody wants any", words[i].why);
+        datapath_shield_maps_own(&maps, true);
+        CHECK(both(DATAPATH_SHIELD_GUARD) == (words[i].is_own ? DATAPATH_SHIELD_OWN : DATAPATH_SHIELD_KIND), "%s", words[i].why);
+        datapath_shield_maps_own(&maps, false);
+    }
+    for (int kind = DATAPATH_KIND_SIGNAL; kind <= DATAPATH_KIND_RELAYED; kind++) {
+        datapath_message_begin(begun, (enum datapath_kind)kind);
+        CHECK(datapath_message_get32(begun) == (kind == DATAPATH_KIND_SIGNAL ? DATAPATH_SHIELD_SIGNAL : DATAPATH_SHIELD_RELAYED),
+              "the protocol's");
+    }
+}
+
 /* Last: they stay changed. */
 static void addresses_change(void)
 {
@@ -554,6 +588,7 @@ int main(void)
     a_cookie_has_a_budget_of_its_own();
     many_datagrams_in_one_buffer();
     ids_come_and_go();
+    own_kinds_are_known_by_their_word();
     addresses_change();
     maps_are_checked();
     datapath_shield_maps_close(&maps);
