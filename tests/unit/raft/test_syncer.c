@@ -230,6 +230,8 @@ static void nobody_waits_for_a_vote(void)
     REQUIRE(raft_syncer_put(y, &(struct raft_syncer_item){.kind = RAFT_SYNCER_RUN, .run = run, .prev_term = w.last_term}, &ticket) ==
                 ERR_OK, "entries are taken");
     raft_store_retire(&s, 0);
+    (void)poll(NULL, 0, 100); /* it had time to be written all the same */
+    CHECK(s.ballot.vote.term <= w.last_term, "whoever writes a vote has the ballot for as long, and nothing else");
     (void)pthread_mutex_unlock(&s.ballot_lock);
     raft_syncer_go(y);
     wait_for(y, &s, &p, ticket);
