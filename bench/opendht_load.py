@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """OpenDHT of Debian as bench/topics/dht.py does it to ours: processes of dhtnode, and two nodes more: one puts, one gets.
 
-    opendht_load.py NODES OPS IDLE_S      in a network namespace of its own
+    opendht_load.py NODES OPS SILENT_OPS IDLE_S      in a network namespace of its own
 
 Prints one JSON object: seconds of each put and get, before and after a fifth of the processes stood still, the time until
 the node that asks had its first put done, CPU of all while nothing was asked, private memory of one."""
@@ -60,7 +60,7 @@ def work(runner, other, ops, result, prefix):
 
 
 def main():
-    nodes, ops, idle_s = map(int, sys.argv[1:4])
+    nodes, ops, silent_ops, idle_s = map(int, sys.argv[1:5])
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     started = [subprocess.Popen(["dhtnode", "-p", str(PORT + i), *(["-b", f"127.0.0.1:{PORT}"] if i else [])],
                                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for i in range(nodes - 2)]
@@ -86,7 +86,7 @@ def main():
         result["idle_cpu_s"] = (cpu_s(pids) - before) / (nodes - 2) / idle_s
         for process in started[1::5]:
             process.send_signal(signal.SIGSTOP)
-        work(runner, other, ops, result, "silent_")
+        work(runner, other, silent_ops, result, "silent_")
         print(json.dumps(result))
     finally:
         for process in started:

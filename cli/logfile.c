@@ -13,6 +13,7 @@
 
 enum {
     PATH_SIZE = 4096 + 8,
+    SCANS_MAX = 8,  /* looks at the names until nothing moved meanwhile: a rotation takes microseconds */
     LATE_PARTS = 2, /* parts that were left but are still looked at for late lines */
 };
 
@@ -95,6 +96,31 @@ static void close_part(struct cli_logfile_part *part)
     part->held = NULL;
 }
 
+/* The file that is the current one, or 0. */
+static ino_t current(const struct cli_logfile *f)
+{
+    struct stat st;
+    AUTO_FD int fd = open_number(f, 0, &st);
+
+    return fd >= 0 ? st.st_ino : 0;
+}
+
+/* As scan, of one moment: two rotations during a look would show parts out of their order, and some again. */
+static size_t scan_still(const struct cli_logfile *f, struct cli_logfile_part *found, bool *ret_met, int *ret_errno)
+{
+    for (int tries = 1;; tries++) {
+        ino_t before = current(f);
+        size_t count = scan(f, found, ret_met, ret_errno);
+
+        if (tries == SCANS_MAX || current(f) == before) {
+            return count;
+        }
+        while (count > 0) {
+            close_part(&found[--count]);
+        }
+    }
+}
+
 /* Append parts that appeared since the last look. Returns the errno of the current file, 0 when it
  * is there. */
 static int find_parts(struct cli_logfile *f)
@@ -102,7 +128,7 @@ static int find_parts(struct cli_logfile *f)
     struct cli_logfile_part found[CLI_LOGFILE_PARTS_MAX];
     bool met;
     int error;
-    size_t count = scan(f, found, &met, &error);
+    size_t count = scan_still(f, found, &met, &error);
 
     f->lost = f->lost || (count > 0 && f->count > 0 && !met);
     while (count > 0) {

@@ -77,10 +77,16 @@ bool datapath_flow_from_tun(struct datapath_shell *s, struct datapath_time now)
     struct datapath_flow *f = &s->flow;
     const struct iovec vector[] = {{f->head, sizeof f->head}, {f->packet, sizeof f->packet}};
     size_t bytes = 0;
+    bool was_alone = f->was_alone;
 
+    f->was_alone = false;
     for (int i = 0; i < DATAPATH_FLOW_PACKETS && bytes < DATAPATH_FLOW_BYTES; i++) {
         struct datapath_offload o;
+        if (i == 1 && was_alone) {
+            datapath_udp_flush(&s->udp); /* nobody is expected that it would have to wait for */
+        }
         ssize_t got = readv(s->tun, vector, 2);
+        f->was_alone = got < 0 && i == 1;
         if (got < 0) {
             return errno == EAGAIN || errno == EINTR;
         }

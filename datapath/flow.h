@@ -23,6 +23,7 @@ struct datapath_flow_numbers {
 
 struct datapath_flow {
     bool is_plain;              /* one packet a call */
+    bool was_alone;             /* the last look at the interface brought one packet and no more */
     struct datapath_flow_numbers numbers;
     struct datapath_coalesce coalesce;
     uint8_t head[DATAPATH_OFFLOAD_SIZE];

@@ -24,6 +24,16 @@ static void mix_key(struct datapath_noise *n, const uint8_t input[DATAPATH_NOISE
     sodium_memzero(out, sizeof out);
 }
 
+/* MixKey where the next token makes another key before anything is sealed: it is left out. */
+static void mix_chain(struct datapath_noise *n, const uint8_t input[DATAPATH_NOISE_KEY])
+{
+    uint8_t out[1][DATAPATH_HASH_SIZE];
+
+    datapath_hash_derive(n->chain, input, DATAPATH_NOISE_KEY, 1, out);
+    memcpy(n->chain, out[0], sizeof n->chain);
+    sodium_memzero(out, sizeof out);
+}
+
 /* The token psk: MixKeyAndHash. */
 static void mix_psk(struct datapath_noise *n, const uint8_t psk[DATAPATH_NOISE_KEY])
 {
@@ -36,23 +46,24 @@ static void mix_psk(struct datapath_noise *n, const uint8_t psk[DATAPATH_NOISE_K
     sodium_memzero(out, sizeof out);
 }
 
-/* The token e: in a handshake with a psk it goes into the key too (section 9.2). */
+/* The token e: in a handshake with a psk it goes into the key too (section 9.2). A multiplication follows. */
 static void mix_ephemeral(struct datapath_noise *n, const uint8_t key[DATAPATH_NOISE_KEY])
 {
     mix_hash(n, key, DATAPATH_NOISE_KEY);
-    mix_key(n, key);
+    mix_chain(n, key);
 }
 
-/* A result of zeros means a key of small order: libsodium refuses it. */
+/* A result of zeros means a key of small order: libsodium refuses it. mix: mix_key, or mix_chain. */
 static enum err mix_dh(struct datapath_noise *n, const uint8_t secret[DATAPATH_NOISE_KEY],
-                       const uint8_t key[DATAPATH_NOISE_KEY])
+                       const uint8_t key[DATAPATH_NOISE_KEY],
+                       void (*mix)(struct datapath_noise *n, const uint8_t input[DATAPATH_NOISE_KEY]))
 {
     uint8_t shared[DATAPATH_NOISE_KEY];
 
     if (crypto_scalarmult(shared, secret, key) != 0) {
         return ERR_FORGED;
     }
-    mix_key(n, shared);
+    mix(n, shared);
     sodium_memzero(shared, sizeof shared);
     return ERR_OK;
 }
@@ -135,7 +146,7 @@ enum err datapath_noise_write_first(struct datapath_noise *n, const struct datap
     memcpy(copy.peer, peer, sizeof copy.peer);
     (void)crypto_scalarmult_base(out, ephemeral);
     mix_ephemeral(&copy, out);
-    enum err e = mix_dh(&copy, ephemeral, peer); /* es */
+    enum err e = mix_dh(&copy, ephemeral, peer, mix_key); /* es */
     if (e == ERR_OK) {
         put_sealed(&copy, self->public, DATAPATH_NOISE_KEY, out + DATAPATH_NOISE_KEY);
         mix_key(&copy, shared); /* ss */
@@ -154,7 +165,7 @@ enum err datapath_noise_read_who(struct datapath_noise *n, const struct datapath
     }
     memcpy(copy.remote, message, sizeof copy.remote);
     mix_ephemeral(&copy, message);
-    enum err e = mix_dh(&copy, self->secret, message); /* es */
+    enum err e = mix_dh(&copy, self->secret, message, mix_key); /* es */
     if (e == ERR_OK) {
         e = take_sealed(&copy, message + DATAPATH_NOISE_KEY, DATAPATH_NOISE_KEY, copy.peer);
     }
@@ -184,9 +195,9 @@ enum err datapath_noise_write_second(struct datapath_noise *n, const uint8_t psk
     memcpy(copy.ephemeral, ephemeral, sizeof copy.ephemeral);
     (void)crypto_scalarmult_base(out, ephemeral);
     mix_ephemeral(&copy, out);
-    enum err e = mix_dh(&copy, ephemeral, copy.remote); /* ee */
+    enum err e = mix_dh(&copy, ephemeral, copy.remote, mix_chain); /* ee */
     if (e == ERR_OK) {
-        e = mix_dh(&copy, ephemeral, copy.peer); /* se */
+        e = mix_dh(&copy, ephemeral, copy.peer, mix_chain); /* se: the psk follows */
     }
     if (e == ERR_OK) {
         mix_psk(&copy, psk);
@@ -206,9 +217,9 @@ enum err datapath_noise_read_second(struct datapath_noise *n, const struct datap
     }
     memcpy(copy.remote, message, sizeof copy.remote);
     mix_ephemeral(&copy, message);
-    enum err e = mix_dh(&copy, copy.ephemeral, message); /* ee */
+    enum err e = mix_dh(&copy, copy.ephemeral, message, mix_chain); /* ee */
     if (e == ERR_OK) {
-        e = mix_dh(&copy, self->secret, message); /* se */
+        e = mix_dh(&copy, self->secret, message, mix_chain); /* se: the psk follows */
     }
     if (e == ERR_OK) {
         mix_psk(&copy, psk);

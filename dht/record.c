@@ -8,7 +8,7 @@
 
 static const char sign_domain[] = "cell-dht-record-1", service_domain[] = "cell-dht-service-1",
                   owner_domain[] = "cell-dht-mutable-1", value_domain[] = "cell-dht-value-1",
-                  tag_domain[] = "cell-dht-tag-1";
+                  tag_domain[] = "cell-dht-tag-1", name_domain[] = "cell-dht-name-1";
 
 static_assert(sizeof sign_domain - 1 == DHT_RECORD_MESSAGE_MAX - DHT_RECORD_MAX, "the domain is the message's head");
 
@@ -23,6 +23,23 @@ static void hash(const char *domain, const uint8_t *a, size_t a_size, const uint
     (void)crypto_generichash_update(&state, a, a_size);
     (void)crypto_generichash_update(&state, b, b_size);
     (void)crypto_generichash_final(&state, ret, size);
+}
+
+size_t dht_record_service_salt(const char *name, uint8_t to[DHT_SALT_MAX])
+{
+    uint8_t digest[(DHT_SALT_MAX - 1) / 2];
+    char hex[2 * sizeof digest + 1];
+    size_t size = strlen(name);
+
+    if (size <= DHT_SALT_MAX) {
+        memcpy(to, name, size);
+        return size;
+    }
+    hash(name_domain, (const uint8_t *)name, size, NULL, 0, digest, sizeof digest);
+    to[0] = '#';
+    (void)sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
+    memcpy(to + 1, hex, sizeof hex - 1);
+    return sizeof hex;
 }
 
 void dht_record_service_key(const uint8_t *name, size_t size, struct dht_id *ret)

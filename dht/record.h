@@ -26,7 +26,11 @@ typedef bool dht_verify(void *context, const uint8_t *owner, const uint8_t *mess
 /* Fill r->key from the rest. */
 void dht_record_place(struct dht_record *r);
 
-/* The key of a service's name, and of an owner's salt. */
+/* The salt of a service's name: itself, or of one that is longer than a salt '#', which is in no name, and its BLAKE2b in hex.
+ * Returns its size. */
+size_t dht_record_service_salt(const char *name, uint8_t to[DHT_SALT_MAX]);
+
+/* The key of a service's salt, and of an owner's. */
 void dht_record_service_key(const uint8_t *name, size_t size, struct dht_id *ret);
 void dht_record_owner_key(const uint8_t owner[DHT_OWNER_SIZE], const uint8_t *salt, size_t size, struct dht_id *ret);
 

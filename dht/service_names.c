@@ -14,7 +14,7 @@ static bool is_name(const char *text)
 {
     struct name_ref ref;
 
-    return strlen(text) <= DHT_SALT_MAX && name_ref_parse(text, &ref) == ERR_OK && ref.instance < 0 && ref.node[0] == '\0';
+    return name_ref_parse(text, &ref) == ERR_OK && ref.instance < 0 && ref.node[0] == '\0';
 }
 
 static enum err check(struct cell_call *call, const struct dht_shell *s, const Cell__Dht__AnnounceRequest *ask)
@@ -29,7 +29,7 @@ static enum err check(struct cell_call *call, const struct dht_shell *s, const C
     }
     for (size_t i = 0; i < ask->n_cells; i++) {
         if (!is_name(ask->cells[i]->name)) {
-            cell_call_explain(call, "\"%.80s\" is no [namespace/]cell of at most %d bytes", ask->cells[i]->name, DHT_SALT_MAX);
+            cell_call_explain(call, "\"%.80s\" is no [namespace/]cell", ask->cells[i]->name);
             return ERR_INVALID;
         }
     }
@@ -52,7 +52,7 @@ static size_t describe(const struct dht_shell *s, const Cell__Dht__AnnounceReque
     one.latency_us = offer->latency_us;
     one.place = ask->place;
     size_t size = cell__dht__endpoint__get_packed_size(&one);
-    return size + strlen(offer->name) > DHT_VALUE_MAX ? 0 : cell__dht__endpoint__pack(&one, to);
+    return size + DHT_SALT_MAX > DHT_VALUE_MAX ? 0 : cell__dht__endpoint__pack(&one, to);
 }
 
 static uint32_t ready_of(const struct dht_own_item *item)
@@ -66,10 +66,10 @@ static uint32_t ready_of(const struct dht_own_item *item)
 
 static enum err offer_one(struct dht_shell *s, const Cell__Dht__AnnounceRequest *ask, const Cell__Dht__Offer *offer, uint64_t now_us)
 {
-    uint8_t value[DHT_VALUE_MAX];
-    size_t size = describe(s, ask, offer, value);
-    struct dht_own_item *item = dht_own_find(&s->own, DHT_SERVICE, offer->name, strlen(offer->name));
-    enum err e = size == 0 ? ERR_LIMIT : item != NULL ? ERR_OK : dht_own_add(&s->own, DHT_SERVICE, offer->name, strlen(offer->name), &item);
+    uint8_t value[DHT_VALUE_MAX], salt[DHT_SALT_MAX];
+    size_t size = describe(s, ask, offer, value), salt_size = dht_record_service_salt(offer->name, salt);
+    struct dht_own_item *item = dht_own_find(&s->own, DHT_SERVICE, salt, salt_size);
+    enum err e = size == 0 ? ERR_LIMIT : item != NULL ? ERR_OK : dht_own_add(&s->own, DHT_SERVICE, salt, salt_size, &item);
 
     if (e != ERR_OK) {
         return e;
@@ -87,7 +87,9 @@ static bool is_offered(const Cell__Dht__AnnounceRequest *ask, const struct dht_o
 {
     for (size_t i = 0; i < ask->n_cells; i++) {
         const Cell__Dht__Offer *offer = ask->cells[i];
-        if (offer->ready > 0 && strlen(offer->name) == item->salt_size && memcmp(offer->name, item->salt, item->salt_size) == 0) {
+        uint8_t salt[DHT_SALT_MAX];
+        size_t size = dht_record_service_salt(offer->name, salt);
+        if (offer->ready > 0 && size == item->salt_size && memcmp(salt, item->salt, size) == 0) {
             return true;
         }
     }
@@ -231,6 +233,7 @@ enum err dht_service_find(void *state, struct cell_call *call, const void *reque
 {
     struct dht_shell *s = state;
     const Cell__Dht__FindRequest *ask = request;
+    uint8_t salt[DHT_SALT_MAX];
     struct dht_id key;
 
     if (!is_name(ask->name) || ask->reads > DHT_REPLICAS) {
@@ -243,7 +246,7 @@ enum err dht_service_find(void *state, struct cell_call *call, const void *reque
     }
     f->ask = (struct dht_ask){.shell = s, .found = on_found, .done = on_ended};
     f->call = call;
-    dht_record_service_key((const uint8_t *)ask->name, strlen(ask->name), &key);
+    dht_record_service_key(salt, dht_record_service_salt(ask->name, salt), &key);
     enum err e = dht_shell_get(s, &key, ask->reads == 0 ? DHT_SERVICE_READS : ask->reads, &f->ask);
     if (e != ERR_OK) {
         free(f);

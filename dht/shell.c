@@ -114,7 +114,7 @@ void dht_shell_arm(struct dht_shell *s)
 {
     uint64_t now_us = loop_now_us(), due_us = least(s->fx.due_us, dht_own_due_us(&s->own));
 
-    due_us = least(due_us, least(s->circle.due_us, dht_core_peers(s->core) == 0 ? s->boot_us : UINT64_MAX));
+    due_us = least(due_us, least(s->circle.due_us, dht_shell_boot_due_us(s)));
     due_us = least(due_us, least(s->save_us, s->records_us));
     loop_timer_again(s->timer, due_us > now_us ? (due_us - now_us + MS_US - 1) / MS_US : 0, 0);
 }
@@ -256,7 +256,7 @@ static void on_due(void *context)
     if (count > 0) {
         dht_shell_enter(s, to, count);
     }
-    if (dht_core_peers(s->core) == 0 && now_us >= s->boot_us) {
+    if (now_us >= dht_shell_boot_due_us(s)) {
         dht_shell_boot(s, now_us);
     }
     dht_say_own(s);

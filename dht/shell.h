@@ -15,6 +15,8 @@ enum {
     DHT_SHELL_PATHS = 4,              /* of a get: where a fifth of all leads it astray, one finds 5 of 6, four find all */
     DHT_SHELL_BUSY_MS = 50,           /* … to come back                                                         */
     DHT_SHELL_BOOT_MS = 5000,         /* between attempts to find somebody while nobody is known                */
+    DHT_SHELL_BOOT_FEW_MS = 30000,    /* … while fewer are than a record has holders: they may be an island     */
+    DHT_SHELL_BOOT_MANY_MS = 600000,  /* … while more are: so may these; as often as a bucket is looked through */
     DHT_SHELL_SAVE_MS = 60000,        /* between writes of who is known                                         */
     DHT_SHELL_RECORDS_MS = 600000,    /* … of what is held: who comes back gets it from other holders too       */
     DHT_SHELL_MEMBERS_MS = 500,       /* before membership is asked again that did not answer, doubling          */
@@ -69,7 +71,7 @@ struct dht_shell {
     struct dht_own own;
     struct resolver resolver;         /* of names of the way in, while nobody is known         */
     bool is_resolving;
-    uint64_t boot_us, save_us, records_us;
+    uint64_t booted_us, save_us, records_us; /* booted: last                                   */
     uint32_t saved;                   /* contacts of an earlier life                           */
     struct dht_contact save[DHT_SAVED_MAX];
     uint64_t untaken;                 /* packets that the datagrams had no room for            */
@@ -108,8 +110,11 @@ enum err dht_shell_bootstrap(struct dht_shell *s, const struct dht_address *at, 
 /* Ask these nodes for it, up to DHT_BOOTSTRAP_MAX. */
 void dht_shell_enter(struct dht_shell *s, const struct dht_contact *to, uint32_t count);
 
-/* While nobody is known: ask everybody that was, and whoever is configured, by address or name. */
+/* Ask whoever is configured, by address or name, and while nobody is known everybody that was. */
 void dht_shell_boot(struct dht_shell *s, uint64_t now_us);
+
+/* When that is due. Members are no island: whoever is cut off from them hears it from membership. */
+uint64_t dht_shell_boot_due_us(const struct dht_shell *s);
 
 /* With the doors open: find out whom to ask for names. Errors of resolver_open. */
 enum err dht_shell_boot_open(struct dht_shell *s) MUST_CHECK;

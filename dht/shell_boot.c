@@ -76,7 +76,7 @@ static void ask_configured(struct dht_shell *s)
     ask_all(s, at, count);
 }
 
-/* A round of questions is over: what names mean at present. They are asked for again as long as nobody is known. */
+/* A round of questions is over: what names mean at present. They are asked for again while nobody is known. */
 static void on_names(void *context)
 {
     struct dht_shell *s = context;
@@ -87,12 +87,11 @@ static void on_names(void *context)
     for (uint32_t i = 0; i < d->seeds; i++) {
         at[i] = d->seed[i].address;
     }
+    ask_all(s, at, d->seeds);
     if (dht_core_peers(s->core) > 0) {
         resolver_close(&s->resolver);
         s->is_resolving = false;
-        return;
     }
-    ask_all(s, at, d->seeds);
 }
 
 static void look_up_names(struct dht_shell *s)
@@ -111,12 +110,23 @@ static void look_up_names(struct dht_shell *s)
 
 void dht_shell_boot(struct dht_shell *s, uint64_t now_us)
 {
-    s->boot_us = now_us + (uint64_t)DHT_SHELL_BOOT_MS * MS_US;
-    for (uint32_t i = 0; i < s->saved; i += DHT_BOOTSTRAP_MAX) {
+    s->booted_us = now_us;
+    for (uint32_t i = 0; dht_core_peers(s->core) == 0 && i < s->saved; i += DHT_BOOTSTRAP_MAX) {
         dht_shell_enter(s, &s->save[i], s->saved - i < DHT_BOOTSTRAP_MAX ? s->saved - i : DHT_BOOTSTRAP_MAX);
     }
     ask_configured(s);
     look_up_names(s);
+}
+
+uint64_t dht_shell_boot_due_us(const struct dht_shell *s)
+{
+    uint32_t peers = dht_core_peers(s->core);
+    uint64_t gap_ms = peers == 0 ? DHT_SHELL_BOOT_MS : peers < DHT_REPLICAS ? DHT_SHELL_BOOT_FEW_MS : DHT_SHELL_BOOT_MANY_MS;
+
+    if (s->booted_us == 0) {
+        return 0;
+    }
+    return peers > 0 && s->circle.in > 0 ? UINT64_MAX : s->booted_us + gap_ms * MS_US;
 }
 
 enum err dht_shell_boot_open(struct dht_shell *s)

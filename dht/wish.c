@@ -140,8 +140,9 @@ static void leave_copy(struct dht *d, const struct dht_wish *w, const struct dht
     }
 }
 
-/* One record of an answer: whether it is one, of this key. */
-static bool take_record(struct dht *d, struct dht_wish *w, const struct dht_packet_record *record, uint64_t *ret_tag)
+/* One record of an answer: whether it is one, of this key. *is_living is set when it is not over. */
+static bool take_record(struct dht *d, struct dht_wish *w, const struct dht_packet_record *record, uint64_t *ret_tag,
+                        bool *is_living)
 {
     struct dht_record r;
 
@@ -154,6 +155,7 @@ static bool take_record(struct dht *d, struct dht_wish *w, const struct dht_pack
     if (!dht_proof_is_living(d, &r, record->left_ms, &r.left_ms)) {
         return true; /* it was one, and is over */
     }
+    *is_living = true;
     if (!w->is_own && d->fx->found_count < DHT_FOUND_MAX && (r.kind != DHT_MUTABLE || r.seq > w->best_seq)) {
         d->fx->found[d->fx->found_count++] = (struct dht_found){.wish = w->name, .record = r};
     }
@@ -167,6 +169,7 @@ static bool take_record(struct dht *d, struct dht_wish *w, const struct dht_pack
 void dht_wish_values(struct dht *d, struct dht_wish *w, const struct dht_call *call, const struct dht_message *m)
 {
     struct dht_candidate *c = dht_wish_candidate(w, call->serial);
+    bool is_living = false;
     uint64_t tag = 0;
 
     if (c == NULL) {
@@ -176,12 +179,12 @@ void dht_wish_values(struct dht *d, struct dht_wish *w, const struct dht_call *c
     for (uint32_t i = 0; i < m->count; i++) {
         struct dht_packet_record record = m->record[i];
         record.left_ms -= record.left_ms < way_ms ? record.left_ms : way_ms; /* lives go on on the way */
-        if (!take_record(d, w, &record, &tag)) {
+        if (!take_record(d, w, &record, &tag, &is_living)) {
             c->ask = DHT_ASK_FAILED; /* whoever gives out one that is forged is not believed about others */
             return;
         }
     }
-    c->has_value = true;
+    c->has_value = c->has_value || is_living;
     if ((m->flags & DHT_FLAG_MORE) != 0 && tag > c->after && c->pages < DHT_PAGES_MAX) {
         c->after = tag;
         c->pages++;
@@ -191,7 +194,11 @@ void dht_wish_values(struct dht *d, struct dht_wish *w, const struct dht_call *c
         }
     }
     answered(w, c);
-    w->values++;
+    w->values += c->has_value;
+    if (!c->has_value) { /* all that it has ended on the way */
+        c->is_absent = true;
+        w->absent++;
+    }
 }
 
 /* ---- going on -------------------------------------------------------------------------------------- */

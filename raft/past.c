@@ -143,7 +143,7 @@ static bool flush(struct raft_past *p)
 static bool make_room(struct raft_past *p, size_t size)
 {
     size_t in_chunk = (size_t)(p->end % p->tuning.chunk);
-    bool is_next = in_chunk + size > p->tuning.chunk;
+    bool is_next = in_chunk == 0 || in_chunk + size > p->tuning.chunk; /* what is written at once is in one chunk, too */
     size_t want = size > p->tuning.batch ? size : p->tuning.batch;
 
     if ((is_next || p->end - p->written + size > p->buffer_room) && !flush(p)) {
@@ -158,7 +158,7 @@ static bool make_room(struct raft_past *p, size_t size)
         p->buffer = other;
         p->buffer_room = want;
     }
-    if (is_next) {
+    if (is_next && in_chunk > 0) {
         p->end = p->written = (p->end / p->tuning.chunk + 1) * p->tuning.chunk;
     }
     return chunk_of(p, p->end) != NULL || add_chunk(p);

@@ -103,7 +103,9 @@ class Lab:
         for i in range(2):
             started.append(self.w.start([*self.enter(i), program, "-f", names[i]]))
         for i, other in ((0, 1), (1, 0)):
-            world.until(lambda i=i: os.path.exists(f"/var/run/wireguard/{names[i]}.sock"), 20, "wireguard-go listens", 0.05)
+            # Its socket is there before it answers; `wg` asks the kernel then, which knows nothing of it.
+            world.until(lambda i=i: subprocess.run([*self.enter(i), wg, "show", names[i]], capture_output=True, check=False, timeout=60).returncode == 0,
+                        20, "wireguard-go listens", 0.05)
             self.do(i, wg, "set", names[i], "private-key", files[i], "listen-port", str(PORT + 1), "peer", public[other],
                     "endpoint", f"{WIRE}.{other + 1}:{PORT + 1}", "allowed-ips", f"10.8.0.{other + 1}/32")
             self.do(i, ip, "address", "add", f"10.8.0.{i + 1}/24", "dev", names[i])

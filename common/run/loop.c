@@ -39,10 +39,18 @@ struct loop {
     unsigned signal_count;
     void (*idle)(void *context, uint64_t now_ms);
     void *idle_context;
-    uint64_t turn_us;  /* when this turn began; 0: none yet   */
-    uint64_t slept_ns; /* all sleep before it, as libuv counts */
+    uint64_t woke_us; /* when the first of this turn's callbacks began; 0: none has yet */
     struct hist lag;
 };
+
+/* Every callback of libuv's begins with it. libuv would measure its sleep itself, but asks the kernel twice a turn then:
+ * once without waiting. */
+static void wake(struct loop *loop)
+{
+    if (loop->woke_us == 0) {
+        loop->woke_us = loop_now_us();
+    }
+}
 
 uint64_t loop_now_us(void)
 {
@@ -65,15 +73,10 @@ static void on_prepare(uv_prepare_t *prepare)
         loop->idle(loop->idle_context, loop_now_ms());
         uv_update_time(&loop->uv); /* it may have taken a while: the sleep counts from now */
     }
-    uint64_t now_us = loop_now_us();
-    uint64_t slept_ns = uv_metrics_idle_time(&loop->uv);
-    if (loop->turn_us != 0) { /* so long did the last turn keep waiting whatever came meanwhile */
-        uint64_t turn_us = now_us - loop->turn_us;
-        uint64_t slept_us = (slept_ns - loop->slept_ns) / 1000u;
-        hist_record(&loop->lag, turn_us > slept_us ? turn_us - slept_us : 0);
+    if (loop->woke_us != 0) { /* so long did the last turn keep waiting whatever came meanwhile */
+        hist_record(&loop->lag, loop_now_us() - loop->woke_us);
+        loop->woke_us = 0;
     }
-    loop->turn_us = now_us;
-    loop->slept_ns = slept_ns;
 }
 
 struct loop *loop_new(void)
@@ -93,7 +96,7 @@ struct loop *loop_new(void)
     loop->prepare.data = loop;
     (void)uv_prepare_start(&loop->prepare, on_prepare);
     (void)uv_idle_init(&loop->uv, &loop->hot);
-    (void)uv_loop_configure(&loop->uv, UV_METRICS_IDLE_TIME); /* without it all sleep counts as work */
+    loop->hot.data = loop;
     return loop;
 }
 
@@ -124,14 +127,14 @@ void loop_run(struct loop *loop, void (*idle)(void *context, uint64_t now_ms), v
 {
     loop->idle = idle;
     loop->idle_context = context;
-    loop->turn_us = 0;
+    loop->woke_us = 0;
     (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
     loop->idle = NULL;
 }
 
 static void on_hot(uv_idle_t *hot)
 {
-    (void)hot; /* that it is there is what counts */
+    wake(hot->data); /* that it is there is what counts */
 }
 
 void loop_hot(struct loop *loop, bool is_hot)
@@ -152,8 +155,10 @@ static void on_timer(uv_timer_t *handle)
 {
     struct loop_timer *t = (struct loop_timer *)handle;
     struct loop *loop = handle->loop->data;
-    uint64_t now_us = loop_now_us();
+    uint64_t now_us;
 
+    wake(loop);
+    now_us = loop_now_us();
     /* How late a timer is, is how long a request would have waited: also when we did not get the CPU,
      * which the length of our turns does not show. */
     hist_record(&loop->lag, now_us > t->due_us ? now_us - t->due_us : 0);
@@ -201,6 +206,7 @@ static void on_poll(uv_poll_t *handle, int status, int events)
     struct loop_watch *w = (struct loop_watch *)handle;
     unsigned bits = 0;
 
+    wake(handle->loop->data);
     if (status < 0 || (events & (UV_READABLE | UV_DISCONNECT)) != 0) {
         bits |= LOOP_READ;
     }
@@ -257,6 +263,7 @@ static void on_signal(uv_signal_t *handle, int number)
     struct loop_signal_slot *slot = (struct loop_signal_slot *)handle;
 
     (void)number;
+    wake(handle->loop->data);
     slot->fire(slot->context);
 }
 

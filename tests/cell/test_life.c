@@ -410,6 +410,7 @@ static void the_end_finishes_what_is_in_flight(enum end how)
                         text) == ERR_OK, "shutdown is answered");
     }
     fake_expect(f.gap, CELL__GAP__TO_NUCLEUS__WHAT_DRAINING);
+    (void)kill(f.pid, SIGTERM); /* told once more: it is ending already */
     REQUIRE(raw_ask(fd, 9, CELL__TESTCELL__OP__OP_ECHO, &echo.base, 30000), "one more");
     CHECK(raw_status(fd, FAKE_PATIENCE_MS, &id) == ERR_UNAVAILABLE && id == 9, "is refused");
     REQUIRE(raw_ask(fd, VITAL, CELL__TESTCELL__OP__OP_NEVER, &never.base, 200), "a vital one");

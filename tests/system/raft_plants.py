@@ -48,9 +48,9 @@ PLANTS = {
     "keep-ends-nothing": ("kv_apply.c", "a lease that is kept alive lives no longer for it", HISTORIES, [
         ("        lease->renewed_ms = kv->time_ms;\n        lease->stamp++;", "        lease->stamp++;")]),
     "watch-skips": ("watch.c", "a page of events ends behind the one that did not fit", HISTORIES, [
-        ("    *ret = (struct raft_seen){.next = from > kv->revision ? from : kv->revision + 1,", "    *ret = (struct raft_seen){.next = from > kv->revision ? from : kv->revision + 1 + (kv->revision % 64 == 0),")]),
+        ("    struct raft_seen seen = {.next = from > kv->revision ? from : kv->revision + 1,", "    struct raft_seen seen = {.next = from > kv->revision ? from : kv->revision + 1 + (kv->revision % 64 == 0),")]),
     "watch-repeats": ("watch.c", "a watch begins once more at the last event", HISTORIES, [
-        ("    *ret = (struct raft_seen){.next = from > kv->revision ? from : kv->revision + 1,", "    *ret = (struct raft_seen){.next = from > kv->revision ? from : kv->revision + (kv->revision % 64 != 0),")]),
+        ("    struct raft_seen seen = {.next = from > kv->revision ? from : kv->revision + 1,", "    struct raft_seen seen = {.next = from > kv->revision ? from : kv->revision + (kv->revision % 64 != 0),")]),
     "same-identity": ("found.c", "a member without its disk is who it was", "test_raft.py -k without_its_disk", [
         ("    struct raft_config alone = {0};\n\n    s->member = draw_id();", "    struct raft_config alone = {0};\n\n    s->member = 1000 + (uint64_t)s->settings.self[5];")]),
     "rot-believed": ("frame.c", "the bytes of entries are not compared with their check", "test_raft.py -k rot", [

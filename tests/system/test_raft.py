@@ -198,16 +198,19 @@ def test_a_leader_that_was_stopped_tells_nothing_old(make_node):
     node = three(make_node)
     leads = leader(node)
     put(node, b"k", b"old", leads)
-    with node.client("raft", leads, timeout=30) as client:
+    clients = [node.client("raft", leads, timeout=30) for _ in range(8)] # some are read before what the others say
+    for client in clients:
         assert client.call(GET, pb.encode([(1, b"k")])).status == OK
-        pids = stopped(node, leads)
-        asked = client.send(sp.envelope([sp.request(GET, pb.encode([(1, b"k")]), deadline_ms=20000)]))
-        put(node, b"k", b"new", (leads + 1) % 3)
-        go_on(pids)
+    pids = stopped(node, leads)
+    asked = [client.send(sp.envelope([sp.request(GET, pb.encode([(1, b"k")]), deadline_ms=20000)])) for client in clients]
+    put(node, b"k", b"new", (leads + 1) % 3)
+    go_on(pids)
+    for client, number in zip(clients, asked):
         client.deadline = time.monotonic() + 20
-        reply = sp.Reply(pb.decode(client.receive(asked))[2][0])
-    value = pb.first(pb.decode(pb.first(pb.decode(reply.body), 2, b"")), 2) if reply.status == OK else b"new"
-    assert value == b"new", reply
+        reply = sp.Reply(pb.decode(client.receive(number))[2][0])
+        value = pb.first(pb.decode(pb.first(pb.decode(reply.body), 2, b"")), 2) if reply.status == OK else b"new"
+        assert value == b"new", reply
+        client.close()
     pids = stopped(node, 0, 1, 2)
     time.sleep(1) # all of them, for longer than any of their times
     go_on(pids)

@@ -8,6 +8,7 @@ import pytest
 from support import pb, sp
 
 PUT, GET, GRANT, KEEP = 300, 301, 307, 308
+DATA_LOSS = 21
 RAFT = [{"name": "raft", "serves": ["raft.*"], "sandbox": {"write": ["state"]},
          "limits": {"memory": "512M", "message": "4M"}}]
 
@@ -171,3 +172,53 @@ def test_a_backup_becomes_another_cluster(node, make_node, short_dir, build):
     again = raft(other, "range", "", "--prefix")
     assert again["pairs"] == pairs["pairs"] and raft(other, "lease", "info", lease)["key_count"] == 1
     raft(other, "put", "goes", "on")
+
+
+def past_file(node):
+    """The unnamed file in which the cell has what is old, through the table of its descriptors."""
+    table = f"/proc/{node.pid('raft')}/fd"
+    for number in os.listdir(table):
+        try:
+            if os.readlink(f"{table}/{number}").endswith("/past.tmp (deleted)"):
+                return os.path.join(table, number)
+        except FileNotFoundError:
+            pass
+    return None
+
+
+def test_what_is_old_is_read_from_a_file_and_rot_there_is_said(node):
+    """Old values leave memory for a file. Reads at a revision, watches and backups have them from there; one that rotted is
+    refused by name and is no other value; whoever starts anew has all of them again."""
+    rounds, keys = 60, 20
+    value = lambda i, key: f"{i}/{key}-".ljust(3000, "v")  # noqa: E731 pylint: disable=unnecessary-lambda-assignment
+    put_many(node, [(f"k{key}", value(i, key)) for i in range(rounds) for key in range(keys)])
+
+    def at(revision):
+        i, key = divmod(revision - 1, keys)
+        with node.client("raft", timeout=20) as client:
+            reply = client.call(GET, pb.encode([(1, f"k{key}"), (2, revision)]))
+        if reply.status != sp.OK:
+            return reply.status
+        assert pb.first(pb.decode(pb.first(pb.decode(reply.body), 2)), 2) == value(i, key).encode(), revision
+        return sp.OK
+
+    assert at(1) == sp.OK, "the very first"
+    status = raft(node, "status")
+    assert int(status["held_bytes"]) < int(status["live_bytes"]) + (600 << 10), "memory has the live ones, and half a MiB"
+    file = past_file(node)
+    assert file is not None and os.stat(file).st_size > 2 << 20, "the rest is there"
+    assert {at(revision) for revision in range(1, rounds * keys + 1, 37)} == {sp.OK}
+    assert raft(node, "hash")["hash"]
+    with open(file, "r+b") as f:
+        f.seek(4000)  # in the second value that was replaced, which is that of revision 2
+        byte = f.read(1)
+        f.seek(4000)
+        f.write(bytes([byte[0] ^ 4]))
+    assert at(2) == DATA_LOSS and at(1) == sp.OK and at(3) == sp.OK
+    assert "cannot be read back" in refused(node, "get", "k1", "--revision", "2")
+    assert "cannot be read back" in refused(node, "hash")
+    node.wait_log("RAFT-PAST-ROTTEN")
+    assert raft(node, "get", "k1")["pair"]["value"] == value(rounds - 1, 1), "what is now is another matter"
+    node.cli("restart", "raft")
+    node.wait_state("raft", "ready")
+    assert at(2) == sp.OK and raft(node, "hash")["hash"], "the log has it"

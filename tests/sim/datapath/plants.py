@@ -79,7 +79,21 @@ PLANTS = {
     "spoiled-by-forgery": ("noise.c", "unit:core", "a forged answer ends the handshake", [
         ("    if (e == ERR_OK) {\n        *n = *copy;\n    }", "    *n = *copy;")]),
     "waits-for-ever": ("transfer.c", "worlds", "what waited for a session stays", [
-        ("        send_now(d, now, peer, packet, size, fx);\n        has_sent = true;", "        has_sent = true;")]),
+        ("        send_now(d, now, peer, packet, size, fx);\n        p->numbers.sent++;", "        p->numbers.sent++;")]),
+    "aes-for-everybody": ("transfer.c", "worlds", "who never said that he has AES gets it", [
+        ("d->own != NULL && pair->has_offer && pair->counter + count", "d->own != NULL && pair->counter + count")]),
+    "aes-counted-apart": ("transfer.c", "unit:own", "the mark counts as a part of the counter", [
+        ("    counter = pair->offers > 0 ? marked & ~DATAPATH_OWN_MARK : marked;", "    counter = marked;")]),
+    "aes-offered-for-ever": ("transfer.c", "unit:own", "a peer that has no AES is asked with every second's packet", [
+        ("pair->offers < DATAPATH_OWN_TRIES && ", "")]),
+    "aes-offered-once": ("transfer.c", "unit:own", "an offer that is lost is not made again", [
+        ("(pair->offers == 0 || now.ms - pair->offered_ms >= DATAPATH_OWN_EVERY_MS)", "pair->offers == 0")]),
+    "aes-echo": ("transfer.c", "unit:own", "two nodes answer each other's answers for ever", [
+        ("    if (is_offer && !has_heard) {", "    if (is_offer) {")]),
+    "aes-unanswered": ("transfer.c", "unit:own", "who asks whether he was heard is not told", [
+        ("    if (is_offer && !has_heard) {", "    if (is_offer && !has_heard && pair == NULL) {")]),
+    "aes-offer-delivered": ("transfer.c", "worlds", "an offer is taken for a packet", [
+        ("    if (text_size == 0 || is_offer) {", "    if (text_size == 0) {")]),
     "ids-the-same": ("offload.c", "unit:offload", "all segments have the first one's identification", [
         ("(uint16_t)(datapath_heads_get16(out + DATAPATH_HEADS_V4_ID) + index)", "datapath_heads_get16(out + DATAPATH_HEADS_V4_ID)")]),
     "pushes-each": ("offload.c", "unit:offload", "each segment pushes, and ends the stream", [
@@ -106,13 +120,65 @@ PLANTS = {
         ("                                n->head_size - n->transport - (DATAPATH_HEADS_TCP_WINDOW + 4)) == 0);", "                                2) == 0);")]),
     "first-flags": ("coalesce.c", "unit:coalesce", "the last segment's push is lost", [
         ("        t[DATAPATH_HEADS_TCP_FLAGS] = g->last_flags;", "        t[DATAPATH_HEADS_TCP_FLAGS] |= g->last_flags & 0x10;")]),
+    "old-answers": ("ways.c", "unit:ways", "an answer to a ping of an earlier life makes a way", [
+        ("s->epoch != w->config.life || ", "")]),
+    "straggler": ("ways.c", "unit:ways", "what comes by a relay takes packets from the direct way", [
+        ("    if (at->relay != 0 && has_direct(way)) {", "    if (at->relay != 0 && !way->is_active) {")]),
+    "address-given-away": ("meet.c", "unit:ways", "a rendezvous takes an address from a peer of the operator's", [
+        ("    return way != NULL && way->introduced != 0; /*", "    return way == NULL || way->serial != 0; /*")]),
+    "never-deaf": ("ways.c", "unit:ways", "a peer that knows no signals is asked for ever", [
+        ("    return way->heard_ms == 0 && way->introduced == 0 && !is_asked;", "    return way->heard_ms == 1 && !is_asked;")]),
+    "gone-ignored": ("meet.c", "unit:ways", "who is no member any more stays a peer", [
+        ("        if (is_known && datapath_ways_touch(w, peer)->introduced == index + 1) {", "        if (is_known && datapath_ways_touch(w, peer)->introduced > index + 1) {")]),
+    "no-sweep": ("meet.c", "unit:ways", "who is not on a list of all stays a peer", [
+        ("    if (is_whole) {\n        sweep(", "    if (is_whole && w->believed == 0) {\n        sweep(")]),
+    "unpadded": ("ways.c", "unit:ways", "a packet is let through whose padding does not fit", [
+        ("(way->pmtu.size - OVER) / DATAPATH_MESSAGE_PAD * DATAPATH_MESSAGE_PAD;", "way->pmtu.size - OVER;")]),
+    "small-at-first": ("ways.c", "unit:ways", "a way of which nothing is known yet carries little", [
+        ("    if (!way->is_measured || way->pmtu.size", "    if (way->pmtu.size")]),
+    "never-measured": ("ways.c", "unit:ways", "what a way carries is never known", [
+        ("    way->is_measured = way->is_measured ||", "    way->is_measured = way->is_measured &&")]),
+    "nobody-called": ("serve.c", "unit:ways", "who is called is not told", [
+        ("        introduce(w, other, &his, peer, fx);", "        (void)his;")]),
+    "said-twice": ("signal.c", "unit:signal", "a signal is taken as often as it comes", [
+        ("    if (behind >= DATAPATH_SIGNAL_WINDOW || (w->seen >> behind & 1) != 0) {", "    if (behind >= DATAPATH_SIGNAL_WINDOW) {")]),
+    "earlier-life": ("signal.c", "unit:signal", "signals of an earlier life are taken", [
+        ("    if (life < w->life) {\n        return false;\n    }\n", "")]),
+    "who-changes": ("signal.c", "unit:signal", "who it is depends on the pre-shared key", [
+        ("    memset(input + sizeof label + DATAPATH_NOISE_KEY, 0xff, DATAPATH_NOISE_KEY);\n", "")]),
+    "any-epoch": ("roll.c", "unit:roll", "what was said to another life of the rendezvous binds", [
+        ("bool is_heard = ask->epoch == r->epoch,", "bool is_heard = ask->epoch != 0 || r->epoch == 0,")]),
+    "no-tomb": ("roll.c", "unit:roll", "nobody is told who is gone", [
+        ("    append(r, at);\n    unlink_entry(r, peer);", "    unlink_entry(r, peer);")]),
+    "floor-forgotten": ("roll.c", "unit:roll", "who missed a removal that is forgotten is not told all", [
+        ("        r->floor = tomb->change;\n", "")]),
+    "longer-answer": ("roll.c", "unit:roll", "an answer is longer than its question", [
+        ("size_t most = size < DATAPATH_SIGNAL_MOST ? size : DATAPATH_SIGNAL_MOST;", "size_t most = DATAPATH_SIGNAL_MOST;")]),
+    "cursor-skips": ("roll.c", "unit:roll", "a page begins one member too late", [
+        ("        return r->entry[cursor].after;", "        return r->entry[cursor].after == 0 ? 0 : r->entry[r->entry[cursor].after - 1].after;")]),
+    "one-question": ("guest.c", "unit:roll", "a heartbeat that is lost costs ten seconds", [
+        ("    g->due_ms = now_ms + g->wait_ms;", "    g->due_ms = now_ms + DATAPATH_GUEST_BEAT_MS;")]),
+    "round-kept": ("guest.c", "unit:roll", "a list of all is not told from the one before", [
+        ("        g->round++;\n", "")]),
+    "any-answer": ("guest.c", "unit:roll", "an answer counts whatever it answers", [
+        ("    if (g->question == 0 || news->question != g->question) {", "    if (g->question == 0 && news->question == 0) {")]),
+    "silent-speaks": ("ways.c", "unit:ways", "who is to be silent answers pings", [
+        ("    if (w->config.is_silent) {\n        return DATAPATH_WAYS_UNASKED;", "    if (w->config.is_silent && w->config.own == 77) {\n        return DATAPATH_WAYS_UNASKED;")]),
+    "called-from-anywhere": ("serve.c", "unit:ways", "a member's call counts wherever it comes from", [
+        (" || !datapath_message_is_same(&mine, from) ||", " ||")]),
+    "complaint-turned": ("toolarge.c", "unit:toolarge", "a complaint goes to who did not send", [
+        ("    memcpy(addresses, in->destination, in->address_size);\n    memcpy(addresses + in->address_size, in->source, in->address_size);",
+         "    memcpy(addresses, in->source, in->address_size);\n    memcpy(addresses + in->address_size, in->destination, in->address_size);")]),
+    "complaint-about-one": ("toolarge.c", "unit:toolarge", "a complaint is answered with one", [
+        ("(size > head && (packet[head] == ECHO4 || packet[head] == ANSWER4));", "size > head;")]),
     "any-echo": ("echo.c", "unit:echo", "an answer to somebody else's question is taken", [
         ("           memcmp(icmp + HEAD, token, DATAPATH_ECHO_TOKEN) == 0;", "           memcmp(icmp + HEAD, token, 0) == 0;")]),
 }
 
-CORE = ("aead", "agenda", "allowed", "checksum", "coalesce", "cookie", "core", "echo", "effects", "hash", "index", "inner",
-        "limit", "message", "noise", "offload", "psk", "random", "replay", "session", "shake", "timers", "transfer", "wait")
-KITS = {"core": "core_kit.c", "coalesce": "packet_kit.c", "offload": "packet_kit.c"} # of unit tests
+CORE = ("aead", "agenda", "allowed", "checksum", "coalesce", "cookie", "core", "echo", "effects", "guest", "guide", "hash", "index",
+        "inner", "limit", "live", "meet", "message", "noise", "offload", "own", "path", "pmtu", "psk", "random", "relay", "replay", "roll",
+        "serve", "session", "shake", "signal", "timers", "toolarge", "transfer", "wait", "ways")
+KITS = {"core": "core_kit.c", "own": "core_kit.c", "coalesce": "packet_kit.c", "offload": "packet_kit.c"} # of unit tests
 UNITS = sorted({p[1].removeprefix("unit:") for p in PLANTS.values() if p[1].startswith("unit:")})
 SOURCES = [*(f"datapath/{c}.c" for c in CORE), "tests/sim/datapath/*.c", "tests/unit/datapath/*_kit.c",
            *(f"tests/unit/datapath/test_{u}.c" for u in UNITS), "tests/sim/world/[!t]*.c",

@@ -5,7 +5,7 @@
 
 enum {
     SECOND = 1000000,
-    DRIFT_US = 4 * SECOND,         /* clocks go differently, and each way from one holder to another takes some */
+    DRIFT_US = SECOND,               /* clocks go differently, and the publisher's way takes some */
     LATE_US = 60 * (uint64_t)SECOND, /* a stopped node cannot end what it wished                                */
 };
 
@@ -62,6 +62,7 @@ void seeker_check_ended(struct world *w, uint32_t node, uint64_t wish, enum err 
 static void check_store(struct world *w, uint32_t node, const struct dht *core)
 {
     const struct seeker_truth *t = seeker_truth(w);
+    uint64_t now_us = seeker_stepped_us(w, node);
 
     for (uint32_t i = 0; i < dht_core_records(core); i++) {
         uint8_t bytes[DHT_RECORD_MAX];
@@ -70,9 +71,9 @@ static void check_store(struct world *w, uint32_t node, const struct dht *core)
         uint32_t value = seeker_value_of(&r);
         if (value >= t->values) {
             world_fail(w, "node %" PRIu32 " holds what nobody put", node);
-        } else if (is_prompt(w) && w->now_us + (uint64_t)r.left_ms * 1000 > t->value[value].end_us + DRIFT_US) {
+        } else if (is_prompt(w) && now_us + (uint64_t)r.left_ms * 1000 > t->value[value].end_us + DRIFT_US) {
             world_fail(w, "node %" PRIu32 " would hold value %" PRIu32 " until %.3f s after its end", node, value,
-                       (double)(w->now_us + (uint64_t)r.left_ms * 1000 - t->value[value].end_us) / SECOND);
+                       (double)(now_us + (uint64_t)r.left_ms * 1000 - t->value[value].end_us) / SECOND);
         }
     }
 }

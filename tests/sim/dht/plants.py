@@ -34,6 +34,9 @@ PLANTS = {
         ("        c->ask = DHT_ASK_SLOW;\n", "        c->ask = DHT_ASK_OUT;\n")]),
     "any-holder": ("search.c", "swarm:planet", "holders are asked in the order of ids", [
         ("(best == NULL || expected_us(d, c) < expected_us(d, best))", "(best == NULL && expected_us(d, c) > 0)")]),
+    "the-dead-are-found": ("wish.c", "unit:core", "a get is done with what ended on the way", [
+        ("    *is_living = true;\n", "    (void)is_living;\n"),
+        ("    bool is_living = false;\n    uint64_t tag", "    bool is_living = true;\n    uint64_t tag")]),
     "silence-is-absence": ("wish.c", "unit:core", "no answer means that there is none", [
         ("is_absent(d, w) ? ERR_NOT_FOUND : ERR_TIMEOUT;", "ERR_NOT_FOUND;")]),
     "one-is-enough": ("put.c", "unit:core", "a put is done when one has it", [

@@ -6,7 +6,7 @@
 
 #include "common/base/bytes.h"
 
-enum { PORT = 7403, SECOND = 1000000, DOORS = 3, SHORT_MS = 20000, LONG_MS = 600000, SIZE = 64 };
+enum { PORT = 7403, SECOND = 1000000, DOORS = 3, SHORT_MS = 20000, LONG_MS = 600000, SIZE = 64, BOOT_S = 5, BOOT_FEW_S = 15 };
 
 uint8_t seeker_place(const struct world *w)
 {
@@ -31,6 +31,13 @@ struct dht *seeker_core(const struct world *w, uint32_t node)
     const struct seeker_seat *s = w->node[node].state[seeker_place(w)];
 
     return s == NULL ? NULL : s->core;
+}
+
+uint64_t seeker_stepped_us(const struct world *w, uint32_t node)
+{
+    const struct seeker_seat *s = w->node[node].state[seeker_place(w)];
+
+    return s == NULL ? 0 : s->stepped_us;
 }
 
 struct dht_contact seeker_contact(uint32_t node)
@@ -66,6 +73,32 @@ static bool verify(void *context, const uint8_t *owner, const uint8_t *message, 
 
 /* ---- a life ---------------------------------------------------------------------------------------- */
 
+/* As the shell does, again while nobody is known, and rarely while so few are that they may be an island. */
+static uint64_t boot_due_us(const struct seeker_seat *s)
+{
+    uint32_t peers = dht_core_peers(s->core);
+
+    return peers >= DHT_REPLICAS ? UINT64_MAX : s->booted_us + (peers == 0 ? BOOT_S : BOOT_FEW_S) * (uint64_t)SECOND;
+}
+
+
+static void enter(struct world *w, uint32_t node, struct seeker_seat *s, const struct world_event *ev, struct dht_effects *fx)
+{
+    struct dht_contact door[DOORS];
+    bool has_node[DOORS] = {false};
+    uint32_t doors = 0;
+
+    for (uint32_t i = 0; i < DOORS && i < w->set.nodes; i++) {
+        if (i != node) {
+            door[doors++] = seeker_contact(i);
+        }
+    }
+    s->booted_us = ev->now_us;
+    if (dht_core_bootstrap(s->core, ev->now_us, door, has_node, doors, fx) != ERR_OK) {
+        world_fail(w, "node %" PRIu32 " may not ask the way in", node);
+    }
+}
+
 static void start(struct world *w, uint32_t node, struct seeker_seat *s, const struct world_event *ev,
                   struct dht_effects *fx)
 {
@@ -73,9 +106,6 @@ static void start(struct world *w, uint32_t node, struct seeker_seat *s, const s
                            .peers_max = 256, .spares_max = 16, .records_max = SEEKER_VALUES, .store_bytes = 1 << 16,
                            .owner_bytes = 1 << 16, .source_bytes = 1 << 16, .wishes_max = 16, .verify = verify,
                            .tuning = dht_core_usual()};
-    struct dht_contact door[DOORS];
-    bool has_node[DOORS] = {false};
-    uint32_t doors = 0;
 
     c.tuning.ping_ms = 1000; /* a death is to be seen within a world */
     c.tuning.sync_ms = 5000;
@@ -84,14 +114,7 @@ static void start(struct world *w, uint32_t node, struct seeker_seat *s, const s
     if (s->memory == NULL || dht_core_init(s->memory, &c, ev->now_us, &s->core) != ERR_OK) {
         abort();
     }
-    for (uint32_t i = 0; i < DOORS && i < w->set.nodes; i++) {
-        if (i != node) {
-            door[doors++] = seeker_contact(i);
-        }
-    }
-    if (dht_core_bootstrap(s->core, ev->now_us, door, has_node, doors, fx) != ERR_OK) {
-        world_fail(w, "node %" PRIu32 " may not ask the way in", node);
-    }
+    enter(w, node, s, ev, fx);
 }
 
 static void stop(void *state)
@@ -174,11 +197,11 @@ static void perform(struct world *w, uint32_t node, struct seeker_seat *s, struc
         world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_TELL, .value = SEEKER_ENDED,
                                                   .more = {n->done[i].wish, n->done[i].status}}, NULL, 0);
     }
-    if (n->due_us != UINT64_MAX) {
-        world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_TIMER, .value = n->due_us}, NULL, 0);
+    uint64_t due_us = boot_due_us(s) < n->due_us ? boot_due_us(s) : n->due_us;
+    if (due_us != UINT64_MAX) {
+        world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_TIMER, .value = due_us}, NULL, 0);
     }
     (void)node;
-    (void)s;
 }
 
 static void obey(struct world *w, uint32_t node, struct seeker_seat *s, const struct world_event *ev, struct dht_effects *fx)
@@ -214,12 +237,18 @@ static void step(struct world *w, uint32_t node, void *state, const struct world
     struct dht_contact from;
 
     n.sends = n.found_count = n.done_count = 0;
+    s->stepped_us = w->now_us;
     switch (ev->kind) {
     case WORLD_EV_START:
         start(w, node, s, ev, &n);
         break;
     case WORLD_EV_TIMER:
         dht_core_clock(s->core, ev->now_us, ev->wall_us / SECOND, &n);
+        if (ev->now_us >= boot_due_us(s)) {
+            perform(w, node, s, fx, &n);
+            n.sends = n.found_count = n.done_count = 0;
+            enter(w, node, s, ev, &n);
+        }
         break;
     case WORLD_EV_PACKET:
         from = seeker_contact(ev->from);

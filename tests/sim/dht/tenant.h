@@ -31,6 +31,8 @@ enum seeker_told {
 struct seeker_seat {
     void *memory;
     struct dht *core;
+    uint64_t booted_us;   /* own clock: when the way in was asked for last */
+    uint64_t stepped_us; /* last, of the world: what the core says of lives is of then */
 };
 
 struct seeker_value {
@@ -61,6 +63,7 @@ uint8_t seeker_place(const struct world *w);
 void seeker_begin_truth(struct world *w);
 struct seeker_truth *seeker_truth(const struct world *w);
 struct dht *seeker_core(const struct world *w, uint32_t node);
+uint64_t seeker_stepped_us(const struct world *w, uint32_t node);
 struct dht_contact seeker_contact(uint32_t node);
 
 /* The record of a value, whose bytes say its number and a check of it. */

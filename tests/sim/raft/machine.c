@@ -11,9 +11,15 @@
 
 enum { US = 1000, IMAGE_PIECE = 2000 };
 
-void machine_init(struct machine *m)
+void machine_init(struct machine *m, uint32_t node)
 {
+    struct raft_past_tuning small = past_disk_small(node % 2 == 0 ? MACHINE_WARM : 0);
+    struct raft_past_disk disk = past_disk_of(&m->past);
+
     raft_kv_init(&m->kv);
+    if (raft_kv_keep_past(&m->kv, &disk, &small) != ERR_OK) {
+        abort();
+    }
     m->is_on = true;
 }
 
@@ -21,6 +27,7 @@ void machine_fini(struct machine *m)
 {
     if (m->is_on) {
         raft_kv_fini(&m->kv);
+        past_disk_fini(&m->past);
     }
     memset(m, 0, sizeof *m);
 }
@@ -100,6 +107,7 @@ void machine_apply(struct world *w, uint32_t node, struct quorum_seat *s, const 
     struct machine *m = &s->machine;
     uint64_t index = ++m->applied;
 
+    m->past.is_full = (index / MACHINE_FULL_ENTRIES + node) % 5 == 0;
     if (bytes[4] == RAFT_ENTRY_COMMAND) {
         apply_command(w, node, s, index, bytes + RAFT_ENTRY_HEAD, size - RAFT_ENTRY_HEAD);
     } else {

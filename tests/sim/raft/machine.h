@@ -7,6 +7,7 @@
 #include "raft/kv.h"
 #include "raft/lessor.h"
 #include "raft/snapshot_form.h"
+#include "tests/support/past_disk.h"
 #include "tests/sim/world/world.h"
 
 struct quorum_seat;
@@ -14,10 +15,13 @@ struct quorum_seat;
 enum {
     MACHINE_HASH_EVERY = 32, /* entries between two comparisons of whole stores */
     MACHINE_DUE_MAX = 16,
+    MACHINE_WARM = 300,      /* bytes of old values that every other node has in memory; the rest have none */
+    MACHINE_FULL_ENTRIES = 40, /* in every fifth row of so many a node's file of old values is full         */
 };
 
 struct machine {
     struct raft_kv kv;
+    struct past_disk past;   /* of `kv`: nothing of it outlives a process */
     struct raft_lessor lessor;
     struct raft_config applied_config;
     uint64_t applied;
@@ -27,7 +31,7 @@ struct machine {
     bool is_on;
 };
 
-void machine_init(struct machine *m);
+void machine_init(struct machine *m, uint32_t node);
 void machine_fini(struct machine *m);
 
 /* Apply the entry after the last one, bytes with their head, and tell who waits for it. */

@@ -176,17 +176,37 @@ PLANTS = {
         ("        add_answer(b, s->id, s->kept[i]);", "        if (s->kept[i]->sequence % 4 != 0) {\n            add_answer(b, s->id, s->kept[i]);\n        }")]),
     "watch-over-a-gap": ("watch.c", "worlds", "a watch goes on over what was compacted, as if nothing had been there", [
         ("    if (from <= j->compacted) {", "    if (from + 20 <= j->compacted) {")]),
+    # What is old, on disk.
+    "event-points-to-freed": ("journal.c", ["unit:kv_model", "unit:past"], "an event's own record is on disk, and the ring does not know", [
+        ("        assert(slot->record == raft_record_ref(r));\n        slot->record = ref;", "        (void)slot;\n        (void)ref;")]),
+    "past-given-back-early": ("past.c", ["unit:past", "unit:kv_model"], "room of old values is given back while some are needed", [
+        ("p->chunk[gone].last < freed) {", "p->chunk[gone].last < freed + 40) {")]),
+    "past-batch-over-chunks": ("past.c", ["unit:past", "worlds"], "what is written at once begins in one chunk and ends in another", [
+        ("    bool is_next = in_chunk == 0 || in_chunk + size", "    bool is_next = in_chunk + size")]),
+    "past-never-given-back": ("past.c", "unit:past", "room of old values is never given back", [
+        ("p->chunk[gone].last < freed) {", "p->chunk[gone].last < freed / 1000) {")]),
+    "past-unchecked": ("past.c", "unit:past", "what is read back is believed", [
+        ("        raft_le_get32(at) != bytes_crc32c(0, at + AT_VALUE_SIZE, record_size(at) - AT_VALUE_SIZE)) {", "        false) {")]),
+    "past-misplaced": ("past.c", "unit:past", "a record that was put elsewhere is believed", [
+        ("    return raft_le_get64(at + AT_PLACE) == place && raft", "    return place > 0 && raft")]),
+    "past-followed-too-far": ("chain.c", ["unit:kv_model", "worlds"], "what was before a forgotten event is looked for", [
+        ("    if (r->before == 0 || r->modified <= c->journal->freed_revision) {", "    if (r->before == 0) {")]),
+    "past-lost-when-full": ("past.c", ["unit:past", "unit:kv_model", "worlds"], "a write that failed counts as done", [
+        ("        p->patience = RAFT_PAST_PATIENCE;\n        return false;", "        p->patience = RAFT_PAST_PATIENCE;")]),
+    "image-forgets-its-place": ("image.c", ["unit:kv_model", "worlds"], "an image goes on with the next key where a piece ended within one", [
+        ("    i->next_revision = i->next != NULL ? i->next->modified : 0;", "    i->next_revision = 0;")]),
     "watch-repeats": ("watch.c", "worlds", "a watch begins with the first change of a revision that it has seen in part", [
         ("raft_journal_seek(j, from, w->from_part)", "raft_journal_seek(j, from, 0)")]),
 }
 
 CORE = ("append", "config", "core", "election", "log", "member", "out", "packet", "read", "replicate", "snapshot",
         "transfer", "vote", "ballot", "frame", "places", "snapshot_form", "wal", "wal_recover", "answer", "command",
-        "command_write", "idmap", "image", "image_load", "journal", "kv", "kv_apply", "kv_range", "kv_txn", "lease",
-        "lessor", "record", "session", "span", "tree", "watch")
+        "chain", "command_write", "idmap", "image", "image_load", "journal", "kv", "kv_apply", "kv_range", "kv_txn", "lease",
+        "lessor", "past", "record", "session", "span", "tree", "watch")
 SOURCES = [*(f"raft/{c}.c" for c in CORE), "tests/sim/raft/*.c", "tests/unit/raft/test_core.c", "tests/unit/raft/kit.c",
            "tests/unit/raft/test_config.c", "tests/unit/raft/test_wal.c", "tests/unit/raft/test_ballot.c",
-           "tests/unit/raft/test_session.c", "tests/unit/raft/store_kit.c", "tests/unit/raft/wal_kit.c", *(f"tests/linear/{l}.c" for l in ("check", "history", "idle")),
+           "tests/unit/raft/test_session.c", "tests/unit/raft/test_past.c", "tests/unit/raft/test_kv_model.c", "tests/unit/raft/store_kit.c",
+           "tests/support/past_disk.c", "tests/unit/raft/wal_kit.c", *(f"tests/linear/{l}.c" for l in ("check", "history", "idle")),
            "tests/sim/world/[!t]*.c", *(f"common/base/{b}.c" for b in ("bytes", "err", "rng"))]
 
 

@@ -610,7 +610,7 @@ void quorum_start(struct world *w, uint32_t node, struct quorum_seat *s, const s
     if ((found.verdict == RAFT_WAL_DAMAGED || found.rotten != 0) && (node >= 32 || ((t->rotten | t->liars) >> node & 1) == 0)) {
         world_fail(w, "node %" PRIu32 " takes its log or snapshot for damaged, and nothing rotted", node);
     }
-    machine_init(&s->machine);
+    machine_init(&s->machine, node);
     if (found.head.index > 0) {
         if (!machine_load(w, node, s, found.snapshot, found.snapshot_size)) {
             world_fail(w, "node %" PRIu32 " has a snapshot that is not whole", node);

@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,6 +16,26 @@
 #include "common/base/macros.h"
 #include "fake.h"
 #include "proto/nucleus.pb-c.h"
+
+/* In the place of libc's: something may happen before a file is opened whose name ends in `open_of`, once. */
+static void (*before_open)(void);
+static const char *open_of;
+
+int open(const char *path, int flags, ...)
+{
+    void (*happens)(void) = before_open;
+    size_t len = strlen(path), end = open_of != NULL ? strlen(open_of) : 0;
+    va_list args;
+
+    va_start(args, flags);
+    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(args, mode_t) : 0;
+    va_end(args);
+    if (happens != NULL && len >= end && strcmp(path + len - end, open_of) == 0) {
+        before_open = NULL;
+        happens();
+    }
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
 
 /* ---- what is kept ----------------------------------------------------------------------------- */
 
@@ -341,6 +363,56 @@ static void each_step_of_a_rotation(void)
     fake_stop(&node);
 }
 
+static struct fake_node *turning;
+
+static void turn(const char *line)
+{
+    move(turning, "x.log.2", "x.log.3");
+    move(turning, "x.log.1", "x.log.2");
+    move(turning, "x.log", "x.log.1");
+    append(turning, "x.log", line);
+}
+
+static void turn_twice(void)
+{
+    move(turning, "x.log.3", "x.log.5");
+    turn("four\n");
+    move(turning, "x.log.3", "x.log.4");
+    turn("five\n");
+}
+
+/* Whoever looks is stopped between two names, and the writer is fast. */
+static void two_rotations_during_a_look(void)
+{
+    static const char *const lines[] = {"one", "two", "three", "four", "five"};
+    struct fake_node node;
+    struct cli_logfile f;
+    char path[FAKE_PATH_SIZE * 2];
+
+    fake_make_dirs(&node);
+    turning = &node;
+    snprintf(path, sizeof path, "%s/x.log", node.root);
+    append(&node, "x.log.2", "zero\n");
+    append(&node, "x.log.1", "zero\n");
+    append(&node, "x.log", "one\n");
+    fake_claim(cli_logfile_open(&f, path, true) == ERR_OK, "a log", "");
+    expect(&f, "zero", "the oldest");
+    expect(&f, "zero", "the next");
+    expect(&f, lines[0], "the current one");
+    turn("two\n");
+    move(&node, "x.log.3", "x.log.6");
+    turn("three\n");
+    before_open = turn_twice;
+    open_of = "x.log.1";
+    for (size_t i = 1; i < ARRAY_LEN(lines); i++) {
+        expect(&f, lines[i], "each once, in their order");
+    }
+    expect(&f, NULL, "and nothing again");
+    fake_claim(before_open == NULL && !f.lost, "it was stopped", "");
+    cli_logfile_close(&f);
+    fake_stop(&node);
+}
+
 static void long_lines_come_in_pieces(void)
 {
     struct fake_node node;
@@ -374,6 +446,7 @@ int main(void)
     kept_lines_are_shown();
     since_counts_back_from_now();
     each_step_of_a_rotation();
+    two_rotations_during_a_look();
     long_lines_come_in_pieces();
     following_survives_rotation();
     return fake_failed;

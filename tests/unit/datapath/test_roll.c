@@ -10,6 +10,7 @@
 
 #include "common/base/rng.h"
 #include "datapath/guest.h"
+#include "datapath/ways.h"
 #include "tests/support/check.h"
 
 enum {
@@ -365,6 +366,31 @@ static void what_was_recorded_binds_nobody(void)
     end();
 }
 
+/* An answer counts once, and only the one to the question that is open. */
+static void only_what_was_asked_is_heard(void)
+{
+    static const uint8_t seed[DATAPATH_RANDOM_SEED] = {8};
+    struct datapath_random random;
+    struct datapath_guest g;
+    struct datapath_signal first, second, news = {.kind = DATAPATH_SIGNAL_NEWS, .epoch = 5, .sequence = 7};
+    size_t size;
+    bool is_whole;
+
+    datapath_random_init(&random, seed);
+    datapath_guest_init(&g, 1000);
+    CHECK(!datapath_guest_hear(&g, 1000, &news, &is_whole), "nothing was asked");
+    datapath_guest_ask(&g, 1000, &random, &first, &size);
+    datapath_guest_ask(&g, 1400, &random, &second, &size);
+    news.question = first.question;
+    CHECK(!datapath_guest_hear(&g, 1500, &news, &is_whole) && g.sequence == 0, "too late: it was asked again");
+    news.question = second.question;
+    CHECK(datapath_guest_hear(&g, 1500, &news, &is_whole) && g.sequence == 7 && is_whole, "this one");
+    news.sequence = 3;
+    CHECK(!datapath_guest_hear(&g, 1500, &news, &is_whole) && g.sequence == 7, "and once");
+    CHECK(datapath_guest_is_there(&g, 1500 + DATAPATH_GUEST_LOST_MS - 1) && !datapath_guest_is_there(&g, 1500 + DATAPATH_GUEST_LOST_MS),
+          "after so long it is not there");
+}
+
 static double now_s(void)
 {
     struct timespec t;
@@ -407,6 +433,8 @@ static void bench(uint32_t members)
         }
     }
     double each_us = spent / (BEATS - 1) / members * 1e6;
+    printf("memory of a whole cell's tables for so many peers: %.1f MiB\n",
+           (double)(datapath_core_size(members, 4 * members, 1420) + datapath_ways_size(members, true, true)) / (KIB * KIB));
     printf("%u members, one heartbeat each in %d s: %.1f us each, %.2f %% of a core; %.1f MiB; answers of %llu bytes\n", members,
            DATAPATH_GUEST_BEAT_MS / 1000, each_us, each_us * members / DATAPATH_GUEST_BEAT_MS / 10,
            (double)datapath_roll_size(members) / (KIB * KIB), (unsigned long long)(bytes / (BEATS - 1) / members));
@@ -425,5 +453,6 @@ int main(int argc, char **argv)
     a_new_life_of_the_rendezvous_begins_anew();
     who_missed_too_much_hears_all();
     what_was_recorded_binds_nobody();
+    only_what_was_asked_is_heard();
     return CHECK_RESULT();
 }

@@ -251,7 +251,13 @@ static void they_hear_of_each_other_and_meet(void)
     uint32_t owner;
     CHECK(datapath_guide_owner(w.node[A].core, packet, sizeof packet, &owner) && owner == number(A, B) && p.bits == 32,
           "with the inner address that the rendezvous has for it");
-    talk(A, B, 3000, 200);
+    for (int i = 0; i < 600; i++) {
+        if (datapath_ways_used(&w.node[A].ways, w.now, number(A, B), MTU + 32, &fx)) {
+            perform(A);
+        }
+        run(5);
+        CHECK(datapath_ways_limit(&w.node[A].ways, number(A, B)) == UINT32_MAX, "while nothing is known packets go as they are: %d", i);
+    }
     CHECK(datapath_message_is_same(goes_to(A, B), &b) && kind_of(A, B) != DATAPATH_PATH_RELAY, "directly");
     CHECK(w.node[B].ways.way[number(B, A)].path.used != DATAPATH_PATH_NONE, "and the other found the way back");
     CHECK(datapath_guide_serial(w.node[R].core, number(R, B)) != 0 && datapath_ways_limit(&w.node[A].ways, number(A, B)) == UINT32_MAX,
@@ -286,6 +292,13 @@ static void who_is_removed_goes_everywhere(void)
     run(12000);
     CHECK(number(A, B) == UINT32_MAX, "the others hear of it");
     CHECK(w.node[R].ways.roll.here == 1, "and it is off the roll");
+    end();
+    begin();
+    datapath_core_remove(w.node[R].core, number(R, B)); /* while nobody could be told */
+    make_ways(R);
+    run(24000);
+    CHECK(number(A, B) == UINT32_MAX, "who is not on the list of the rendezvous' next life is gone, too");
+    CHECK(number(A, R) != UINT32_MAX, "but not the rendezvous, whom it did not bring");
     end();
 }
 
@@ -360,6 +373,29 @@ static void what_was_said_before_moves_nobody(void)
     end();
 }
 
+/* What answered the pings of an earlier life answers none of this one: there is no way that is not there now. */
+static void an_old_answer_makes_no_way(void)
+{
+    begin();
+    talk(A, B, 3000, 200);
+    uint32_t said = w.count;
+    make_ways(A);
+    CHECK(datapath_ways_believe(&w.node[A].ways, number(A, R), w.now.ms) == ERR_OK, "it believes the rendezvous");
+    w.is_cut = true;
+    for (int round = 0; round < 3; round++) {
+        talk(A, B, 300, 200);
+        for (uint32_t i = 0; i < said; i++) {
+            struct datagram d = w.recorded[i];
+            if (whose(&d.to) == A) {
+                (void)hand_over(A, &d.from, d.bytes, d.size);
+            }
+            CHECK(w.node[A].ways.way[number(A, B)].path.used == DATAPATH_PATH_NONE || kind_of(A, B) == DATAPATH_PATH_RELAY,
+                  "round %d: %u made a way where there is none", round, i);
+        }
+    }
+    end();
+}
+
 static void a_plain_peer_is_left_in_peace(void)
 {
     begin();
@@ -369,6 +405,60 @@ static void a_plain_peer_is_left_in_peace(void)
     CHECK(!w.node[A].ways.way[plain].is_active, "and no more");
     struct datapath_endpoint at = place(PLAIN);
     CHECK(datapath_message_is_same(goes_to(A, PLAIN), &at), "he is where he was");
+    end();
+}
+
+/* What n would say to R, if it said so; from there. */
+static enum datapath_ways_verdict say(int n, const struct datapath_signal *s, const struct datapath_endpoint *from)
+{
+    static const uint8_t seed[DATAPATH_RANDOM_SEED] = {9};
+    static uint64_t counter = 1000000;
+    struct datapath_random random;
+    struct datapath_signal_keys keys;
+    uint8_t bytes[DATAPATH_SIGNAL_MOST];
+    size_t size;
+
+    datapath_random_init(&random, seed);
+    datapath_guide_keys(w.node[n].core, number(n, R), true, &keys);
+    CHECK(datapath_signal_seal(&keys, w.node[n].life, counter++, &random, s, DATAPATH_WAYS_CALL_SIZE, bytes, &size), "it fits");
+    return datapath_ways_receive(&w.node[R].ways, w.now, from, bytes, size, &fx);
+}
+
+/* A member's word counts from where he is; and what he asks the rendezvous for is asked of it by nobody else. */
+static void calls_come_from_where_a_member_is(void)
+{
+    struct datapath_endpoint here = place(A), elsewhere = place(NODES), by_relay = place(A);
+    struct datapath_signal call = {.kind = DATAPATH_SIGNAL_CALL};
+
+    begin();
+    by_relay.relay = 5;
+    call.epoch = w.node[R].ways.roll.epoch;
+    memcpy(call.key, w.node[B].public, sizeof call.key);
+    CHECK(say(A, &call, &elsewhere) == DATAPATH_WAYS_UNASKED && fx.sends == 0, "from elsewhere");
+    CHECK(say(A, &call, &by_relay) == DATAPATH_WAYS_UNASKED && fx.sends == 0, "by way of a relay");
+    CHECK(say(A, &call, &here) == DATAPATH_WAYS_HEARD && fx.sends == 2, "from where he is: both are told");
+    call.flags = DATAPATH_SIGNAL_QUERY;
+    CHECK(say(A, &call, &here) == DATAPATH_WAYS_HEARD && fx.sends == 1, "a question is told to nobody else");
+    call.epoch++;
+    CHECK(say(A, &call, &here) == DATAPATH_WAYS_UNASKED && fx.sends == 0, "of another life");
+    call.epoch--;
+    memcpy(call.key, w.node[A].public, sizeof call.key);
+    CHECK(say(A, &call, &here) == DATAPATH_WAYS_UNASKED, "with himself");
+    memcpy(call.key, w.node[PLAIN].public, sizeof call.key);
+    CHECK(say(A, &call, &here) == DATAPATH_WAYS_UNASKED, "with nobody that the rendezvous knows");
+    end();
+}
+
+static void who_is_silent_says_nothing(void)
+{
+    struct datapath_endpoint here = place(A);
+    struct datapath_signal ping = {.kind = DATAPATH_SIGNAL_PING};
+
+    begin();
+    CHECK(say(A, &ping, &here) == DATAPATH_WAYS_HEARD && fx.sends > 0, "a ping is answered");
+    w.node[R].ways.config.is_silent = true;
+    CHECK(say(A, &ping, &here) == DATAPATH_WAYS_UNASKED && fx.sends == 0, "by who is silent it is not");
+    CHECK(!datapath_ways_used(&w.node[R].ways, w.now, number(R, B), 200, &fx), "and he seeks no way");
     end();
 }
 
@@ -402,7 +492,10 @@ int main(void)
     what_the_operator_said_stands();
     a_path_that_swallows_is_noticed();
     what_was_said_before_moves_nobody();
+    an_old_answer_makes_no_way();
     a_plain_peer_is_left_in_peace();
+    calls_come_from_where_a_member_is();
+    who_is_silent_says_nothing();
     limits_hold();
     return CHECK_RESULT();
 }

@@ -113,6 +113,28 @@ static void a_get_asks_acquaintances_first(void)
     }
 }
 
+/* Whoever has what ended on the way here has nothing: the others are asked, and a get is not done with it. */
+static void what_ended_on_the_way_is_not_found(void)
+{
+    struct kit k;
+    struct kit_record r;
+    struct dht_message m;
+    uint32_t to;
+
+    open_measured(&k);
+    far_record(&k, &r, 0);
+    CHECK(begin_get(&k, &r, 1) == ERR_OK && kit_sent(&k, DHT_PACKET_GET, UINT32_MAX, &m, &to) == 1, "one is asked");
+    struct dht_message out = kit_answer(&m, DHT_PACKET_VALUES);
+    out.count = 1;
+    out.record[0] = (struct dht_packet_record){.left_ms = 3, .size = (uint16_t)r.size, .bytes = r.bytes};
+    k.now_us += 9 * MS;
+    CHECK(kit_hear(&k, to, &out) == ERR_OK && k.fx.found_count == 0 && k.fx.done_count == 0, "its end was on the way");
+    CHECK(kit_sent(&k, DHT_PACKET_GET, UINT32_MAX, &m, &to) == DHT_ALPHA, "others are asked");
+    values(&k, to, &m, &r);
+    CHECK(k.fx.found_count == 1 && k.fx.done_count == 1 && k.fx.done[0].status == ERR_OK, "one of them has it");
+    kit_close(&k);
+}
+
 static void a_late_answer_has_a_second_request_beside_it(void)
 {
     struct kit k;
@@ -452,6 +474,7 @@ int main(void)
 {
     a_get_asks_the_nearest_in_time();
     a_get_asks_acquaintances_first();
+    what_ended_on_the_way_is_not_found();
     a_late_answer_has_a_second_request_beside_it();
     gets_end_with_what_is_known();
     nothing_forged_is_found();

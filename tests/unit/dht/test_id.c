@@ -139,8 +139,28 @@ static void the_order_is_a_sorted_list(void)
     }
 }
 
+/* A cell's name with its namespace is longer than a salt may be; it is found all the same, and is nobody else's. */
+static void long_names_have_salts(void)
+{
+    char name[131], other[131];
+    uint8_t salt[DHT_SALT_MAX], same[DHT_SALT_MAX];
+
+    for (size_t size = 1; size < sizeof name; size++) {
+        memset(name, 'a', size);
+        name[size] = '\0';
+        memcpy(other, name, size + 1);
+        other[size - 1] = 'b';
+        size_t got = dht_record_service_salt(name, salt);
+        CHECK(size <= DHT_SALT_MAX ? got == size && memcmp(salt, name, size) == 0 : got == DHT_SALT_MAX - 1 && salt[0] == '#',
+              "%zu characters: %zu", size, got);
+        CHECK(dht_record_service_salt(name, same) == got && memcmp(salt, same, got) == 0, "the same of %zu every time", size);
+        CHECK(dht_record_service_salt(other, same) == got && memcmp(salt, same, got) != 0, "another's of %zu is another", size);
+    }
+}
+
 int main(void)
 {
+    long_names_have_salts();
     sha1_has_its_vectors();
     distance_is_xor();
     the_order_is_a_sorted_list();

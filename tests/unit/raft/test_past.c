@@ -248,6 +248,32 @@ static void sizes_at_their_limits(void)
     }
 }
 
+/* Records of 64, fifteen times 128 and again 64 bytes fill a chunk to its last byte, and the last one waits to be written
+ * when the next one, which is of another chunk, comes: that need not be the next of the file. */
+static void chunks_without_a_rest(void)
+{
+    static char value[128 - RAFT_PAST_HEAD];
+    static struct store s;
+    struct past_disk disk = {0};
+
+    store_init_past(&s, &disk, 0);
+    for (int i = 0; i < 400; i++) {
+        bool is_short = i % 17 == 0 || i % 17 == 16;
+
+        memset(value, 0, sizeof value);
+        memset(value, 'a' + i % 26, (is_short ? 64 : 128) - RAFT_PAST_HEAD - 1);
+        CHECK(store_put(&s, "k", value) == ERR_OK, "a put");
+        uint64_t compact = s.kv.revision > 40 ? s.kv.revision - 40 : 0;
+        CHECK(i % 5 > 0 || compact == 0 || store_numbers(&s, RAFT_COMMAND_COMPACT, compact, 0, 0) == ERR_OK, "compacted");
+        for (uint64_t at = s.kv.journal.compacted + 1; at <= s.kv.revision && check_failures == 0; at++) {
+            CHECK(store_get(&s, "k", at)[0] == 'a' + (int)(at - 1) % 26, "revision %" PRIu64 " of %d", at, i + 1);
+        }
+    }
+    CHECK(disk.reads > 1000 && disk.largest <= 10 * 2048, "from a small file: %zu", disk.largest);
+    store_fini(&s);
+    past_disk_fini(&disk);
+}
+
 static void emptied_for_a_restore(void)
 {
     static struct store s, from;
@@ -276,6 +302,7 @@ int main(void)
     what_is_forgotten_gives_its_room_back();
     a_pin_keeps_it();
     sizes_at_their_limits();
+    chunks_without_a_rest();
     emptied_for_a_restore();
     return CHECK_RESULT();
 }

@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Planted bugs outside the pure cores, which have lists of their own beside their simulations: readers, shells, the runtime's
+doors, the command line. Each is built into a copy of the program that has it, and the test that claims otherwise must fail. By
+hand: a second or two for a unit test, half a minute for one with real nodes. A bug whose place is no longer in the source counts
+as escaped.
+
+Usage: shell_plants.py --build DIR [NAME ...]
+"""
+import argparse
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+
+from support.variant import ROOT, Variant # pylint: disable=wrong-import-position
+
+CELL_LIFE = ("tests/cell/testcell", "unit:cell_life")
+OPTIONS = ("cell", "system:test_raft_store.py -k bad_input")
+YAML_BAD = ("tests/test_yaml_bad", "unit:yaml_bad")
+YAML_GOOD = ("tests/test_yaml_good", "unit:yaml_good")
+YAML_LIMITS = ("tests/test_yaml_limits", "unit:yaml_limits")
+STORE = ("tests/test_datapath_store", "unit:datapath_store")
+OVERLAY = ("cell-datapath", "system:test_overlay_node.py -k last_word")
+TUNS = ("cell-nucleus", "system:test_overlay_node.py -k down_up")
+
+# name: (file, (program, who sees it), what goes wrong, [(text that is there once, what the bug makes of it)])
+PLANTS = {
+    # The end of a cell.
+    "draining-takes-all": ("common/run/door.c", CELL_LIFE, "who drains takes requests as before", [
+        ("    if (cell->is_draining && !op->is_inspect && !op->is_vital) {", "    if (false) {")]),
+    "vital-refused": ("common/run/door.c", CELL_LIFE, "who drains refuses what others may wait for", [
+        ("    if (cell->is_draining && !op->is_inspect && !op->is_vital) {", "    if (cell->is_draining && !op->is_inspect) {")]),
+    "draining-is-blind": ("common/run/door.c", CELL_LIFE, "who drains cannot be looked at", [
+        ("    if (cell->is_draining && !op->is_inspect && !op->is_vital) {", "    if (cell->is_draining && !op->is_vital) {")]),
+    "drains-twice": ("common/run/life.c", CELL_LIFE, "each word to drain drains once more", [
+        ("    if (cell->is_draining) {\n        return;", "    if (false) {\n        return;")]),
+    "drains-in-silence": ("common/run/life.c", CELL_LIFE, "the supervisor is not told that a cell drains", [
+        ("    life_say_draining(cell);\n    if (cell->def->drain", "    if (cell->def->drain")]),
+
+    # What a part of `cell raft` takes.
+    "strange-options": ("cli/raft.c", OPTIONS, "an option that means nothing to a part is swallowed", [
+        ("    for (size_t i = 0; i < cli->given_count; i++) {\n        const struct cli_option *o", "    for (size_t i = 0; false; i++) {\n        const struct cli_option *o")]),
+    "get-has-a-limit": ("cli/raft.c", OPTIONS, "one key is got with the options of a range", [
+        ('    if (strcmp(what, "get") == 0 && cli_args_has(cli, "prefix")) {', '    if (strcmp(what, "get") == 0) {')]),
+
+    # Interfaces in manifests.
+    "tun-any-bits": ("nucleus/yaml_tun.c", YAML_BAD, "an IPv4 network has 128 bits", [
+        ("a.is_v6 ? 128 : 32", "128")]),
+    "tun-needless-zero": ("nucleus/yaml_tun.c", YAML_BAD, "01400 is a number", [
+        (" || (text[0] == '0' && len > 1)) {", ") {")]),
+    "tun-least-mtu": ("nucleus/yaml_tun.c", YAML_BAD, "an mtu is one too small", [
+        ("t->mtu < MANIFEST_TUN_MTU_MIN", "t->mtu + 1 < MANIFEST_TUN_MTU_MIN")]),
+    "tun-most-mtu": ("nucleus/yaml_tun.c", YAML_BAD, "an mtu is one too large", [
+        ("MANIFEST_TUN_MTU_MAX, &t->mtu)", "MANIFEST_TUN_MTU_MAX + 1, &t->mtu)")]),
+    "tun-percent": ("nucleus/yaml_tun.c", YAML_BAD, "the kernel may choose a name", [
+        ('strchr("/:%", text[i])', 'strchr("/:", text[i])')]),
+    "tun-control": ("nucleus/yaml_tun.c", YAML_BAD, "a name has what no terminal shows", [
+        ("text[i] <= ' '", "text[i] == ' '")]),
+    "tun-long-name": ("nucleus/yaml_tun.c", YAML_BAD, "a name is one too long", [
+        ("len < MANIFEST_INTERFACE_SIZE", "len <= MANIFEST_INTERFACE_SIZE"),
+        ("    memcpy(t->interface, raw->interface, strlen(raw->interface) + 1);", "    memcpy(t->interface, raw->interface, strnlen(raw->interface, MANIFEST_INTERFACE_SIZE - 1) + 1);")]),
+    "tun-dots": ("nucleus/yaml_tun.c", YAML_BAD, "an interface is called ..", [
+        (' && strcmp(text, "..") != 0;', ";")]),
+    "tun-twice": ("nucleus/yaml_tun.c", YAML_BAD, "two have one interface", [
+        ("if (strcmp(c->sandbox.tun[i].interface, t->interface) == 0) {", "if (false) {")]),
+    "tun-for-two": ("nucleus/yaml_tun.c", YAML_BAD, "two instances share one", [
+        ("    if (c->instances > 1) {", "    if (c->instances > 2) {")]),
+    "tun-for-nobody": ("nucleus/yaml_tun.c", YAML_BAD, "one is handed to a program that takes no descriptors", [
+        ("    if (c->trivial) {", "    if (false) {")]),
+    "tun-no-mtu": ("nucleus/yaml_tun.c", YAML_GOOD, "the usual mtu is none", [
+        ("    t->mtu = MANIFEST_TUN_MTU_DEFAULT;", "    t->mtu = 0;")]),
+
+    # Interfaces that a supervisor keeps.
+    "tun-stays": ("nucleus/tuns.c", TUNS, "a cell that is stopped has its interface still", [
+        ("node_at(s->node, (uint32_t)slot)->state == NODE_STOPPED) {", "false) {")]),
+
+    # What the overlay keeps.
+    "stamps-unchecked": ("datapath/store.c", STORE, "a damaged record is believed", [
+        ("s->record[s->records++] = is_whole(&r) ? r :", "s->record[s->records++] = true ? r :")]),
+    "stamp-unchecked": ("datapath/store.c", STORE, "a damaged head is believed", [
+        ("            bool is_ours = is_whole(&r) && memcmp", "            bool is_ours = memcmp")]),
+    "stamps-elsewhere": ("datapath/store.c", STORE, "a peer is kept in a new place each time", [
+        ("        if (memcmp(s->record[i].public, public, DATAPATH_NOISE_KEY) == 0) {", "        if (false) {")]),
+    "stamps-without-end": ("datapath/store.c", STORE, "one record more than the most is kept", [
+        ("    if (free_place == DATAPATH_STORE_RECORDS_MAX) {", "    if (free_place == DATAPATH_STORE_RECORDS_MAX + 1) {")]),
+    "peers-without-end": ("datapath/store.c", STORE, "one byte more than the most is kept", [
+        ("    return size > DATAPATH_STORE_PEERS_MAX ?", "    return size > DATAPATH_STORE_PEERS_MAX + (size_t)1 ?")]),
+    "stamp-forgotten": ("datapath/store.c", STORE, "what stamp comes next is not kept", [
+        ("    bytes_put_be64(stamp, stamp_ns);", "    bytes_put_be64(stamp, 0 * stamp_ns);")]),
+    "damage-left": ("datapath/store.c", STORE, "the place of a damaged record is not used again", [
+        ("        if (free_place == s->records && memcmp(s->record[i].public, nobody, sizeof nobody) == 0) {", "        if (false) {")]),
+    "peers-of-the-manifest-kept": ("datapath/keep.c", OVERLAY, "what was changed of a peer of the configuration outlives a start", [
+        ("        if (memcmp(s->peer[i].peer.public, public, DATAPATH_NOISE_KEY) == 0) {\n            return true;", "        if (memcmp(s->peer[i].peer.public, public, DATAPATH_NOISE_KEY) == 0) {\n            return false;")]),
+    "peers-not-kept": ("datapath/keep.c", OVERLAY, "peers that stand nowhere else are not kept", [
+        ("        e = is_same ? ERR_OK : datapath_store_put_peers(store, p.text, p.size);", "        e = is_same || true ? ERR_OK : ERR_IO;")]),
+}
+
+
+def unit(name, build, place, program):
+    """The test as the build has it, with the changed program in the place of its own."""
+    with open(os.path.join(build, "meson-info/intro-tests.json"), encoding="utf-8") as tests:
+        command = next(t["cmd"] for t in json.load(tests) if t["name"] == name)
+    own = {program, os.path.join(os.path.realpath(build), program)}
+    command = [os.path.join(place, program) if word in own else word for word in command]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=build, timeout=240)
+
+
+def system(words, place):
+    file, *rest = shlex.split(words)
+    return subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", os.path.join(ROOT, "tests/system", file), *rest],
+                          capture_output=True, text=True, check=False, env={**os.environ, "CELL_TEST_BUILD": place})
+
+
+def judge(finder, ran):
+    """(caught, how)"""
+    if finder.startswith("unit:"):
+        said = [l for l in ran.stderr.splitlines() if re.search(r"\.c:\d+: |runtime error|ERROR: \w+Sanitizer|Assertion", l)]
+        return (True, said[0][-140:]) if ran.returncode != 0 and said else (False, f"escaped {finder}, which ends with {ran.returncode}")
+    if not re.search(r"\d (passed|failed)", ran.stdout):
+        return False, f"pytest ends with {ran.returncode}: {(ran.stderr.strip() or ran.stdout.strip())[-100:]}"
+    said = [l[4:] for l in ran.stdout.splitlines() if re.match(r"E   +\S", l)]
+    return ran.returncode == 1, (said or [""])[0].strip()[:140] if ran.returncode == 1 else f"escaped {finder}"
+
+
+def try_one(name, build):
+    """(caught, how)"""
+    file, (program, finder), _, changes = PLANTS[name]
+    with open(os.path.join(ROOT, file), encoding="utf-8") as source:
+        text = source.read()
+    for old, new in changes:
+        if text.count(old) != 1:
+            return False, "its place in the source is gone or not the only one"
+        text = text.replace(old, new)
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="ct") as place:
+        source = os.path.join(place, "planted.c")
+        with open(source, "w", encoding="utf-8") as out:
+            out.write(text)
+        Variant(build, place).make(file, source, program)
+        kind, _, words = finder.partition(":")
+        return judge(finder, unit(words, build, place, program) if kind == "unit" else system(words, place))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", required=True)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    args = parser.parse_args()
+    names, escaped = args.names or list(PLANTS), 0
+    for name in names:
+        begun = time.monotonic()
+        caught, how = try_one(name, args.build)
+        print(f"{'caught ' if caught else 'ESCAPED'} {name}: {PLANTS[name][2]}: {how} ({time.monotonic() - begun:.0f} s)", flush=True)
+        escaped += not caught
+    print(f"{len(names) - escaped} of {len(names)} planted bugs caught")
+    return 1 if escaped else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
