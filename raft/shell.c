@@ -253,6 +253,17 @@ void raft_shell_install_log(struct raft_shell *s, const struct raft_effect *fx)
     m->is_install = true;
 }
 
+static void transferred(struct raft_shell *s, bool is_ok)
+{
+    struct raft_pending *p = s->transfer;
+
+    log_info("RAFT-TRANSFERRED", "ok=%d", is_ok);
+    s->transfer = NULL;
+    if (p != NULL) { /* somebody asked for it */
+        p->done(p, is_ok ? ERR_OK : ERR_TIMEOUT, NULL);
+    }
+}
+
 static void perform_one(struct raft_shell *s, const struct raft_effect *fx)
 {
     uint64_t ticket;
@@ -304,12 +315,7 @@ static void perform_one(struct raft_shell *s, const struct raft_effect *fx)
         raft_shell_snapshot_abort(s, fx->peer);
         break;
     case RAFT_FX_TRANSFERRED:
-        log_info("RAFT-TRANSFERRED", "ok=%d", fx->is_ok);
-        if (s->transfer != NULL) {
-            struct raft_pending *p = s->transfer;
-            s->transfer = NULL;
-            p->done(p, fx->is_ok ? ERR_OK : ERR_TIMEOUT, NULL);
-        }
+        transferred(s, fx->is_ok);
         break;
     case RAFT_FX_REPAIRED:
         log_info("RAFT-REPAIRED", "effect=\"this member votes again\"");
