@@ -181,9 +181,9 @@ PLANTS = {
 }
 
 CORE = ("append", "config", "core", "election", "log", "member", "out", "packet", "read", "replicate", "snapshot",
-        "transfer", "vote", "ballot", "frame", "places", "snapshot_form", "wal", "wal_recover", "answer", "command",
+        "transfer", "vote", "ballot", "frame", "places", "snapshot_form", "wal", "wal_recover", "answer", "chain", "command",
         "command_write", "idmap", "image", "image_load", "journal", "kv", "kv_apply", "kv_range", "kv_txn", "lease",
-        "lessor", "record", "session", "span", "tree", "watch")
+        "lessor", "past", "record", "session", "span", "tree", "watch")
 SOURCES = [*(f"raft/{c}.c" for c in CORE), "tests/sim/raft/*.c", "tests/unit/raft/test_core.c", "tests/unit/raft/kit.c",
            "tests/unit/raft/test_config.c", "tests/unit/raft/test_wal.c", "tests/unit/raft/test_ballot.c",
            "tests/unit/raft/test_session.c", "tests/unit/raft/store_kit.c", "tests/unit/raft/wal_kit.c", *(f"tests/linear/{l}.c" for l in ("check", "history", "idle")),
