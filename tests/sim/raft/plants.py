@@ -186,7 +186,7 @@ CORE = ("append", "config", "core", "election", "log", "member", "out", "packet"
         "lessor", "past", "record", "session", "span", "tree", "watch")
 SOURCES = [*(f"raft/{c}.c" for c in CORE), "tests/sim/raft/*.c", "tests/unit/raft/test_core.c", "tests/unit/raft/kit.c",
            "tests/unit/raft/test_config.c", "tests/unit/raft/test_wal.c", "tests/unit/raft/test_ballot.c",
-           "tests/unit/raft/test_session.c", "tests/unit/raft/store_kit.c", "tests/unit/raft/wal_kit.c", *(f"tests/linear/{l}.c" for l in ("check", "history", "idle")),
+           "tests/unit/raft/test_session.c", "tests/unit/raft/store_kit.c", "tests/support/past_disk.c", "tests/unit/raft/wal_kit.c", *(f"tests/linear/{l}.c" for l in ("check", "history", "idle")),
            "tests/sim/world/[!t]*.c", *(f"common/base/{b}.c" for b in ("bytes", "err", "rng"))]
 
 
