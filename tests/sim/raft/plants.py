@@ -94,7 +94,7 @@ PLANTS = {
         ("        if (!m->is_transfer && is_hearing(r)) {", "        if (is_hearing(r)) {")]),
     "blames-others": ("election.c", "62", "who was stopped takes that for the leader's silence", [
         ("    if (r->now_us - r->deadline_us > r->tuning.heartbeat_us) {", "    if (false) {")]),
-    "loss-unseen": ("replicate.c", "17", "what was lost is not sent again", [
+    "loss-unseen": ("replicate.c", ["17", "worlds"], "what was lost is not sent again", [
         ("        r->counters.resent++;\n        raft_replicate_probe(r, p, raft_most(p->match, m->received) + 1);", "        r->counters.resent++;")]),
     "one-by-one": ("replicate.c", "unit:core", "a refused leader goes back one entry at a time", [
         ("    uint64_t next = raft_least(guess, m->round - 1) + 1;", "    uint64_t next = m->round + 0 * guess;")]),
