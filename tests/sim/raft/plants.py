@@ -92,7 +92,7 @@ PLANTS = {
         ("        if (!m->is_transfer && is_hearing(r)) {", "        if (false) {")]),
     "transfer-ignored": ("vote.c", "31", "who hears a leader does not vote though it asked for that", [
         ("        if (!m->is_transfer && is_hearing(r)) {", "        if (is_hearing(r)) {")]),
-    "blames-others": ("election.c", "62", "who was stopped takes that for the leader's silence", [
+    "blames-others": ("election.c", "unit:core", "who was stopped takes that for the leader's silence", [
         ("    if (r->now_us - r->deadline_us > r->tuning.heartbeat_us) {", "    if (false) {")]),
     "loss-unseen": ("replicate.c", ["17", "worlds"], "what was lost is not sent again", [
         ("        r->counters.resent++;\n        raft_replicate_probe(r, p, raft_most(p->match, m->received) + 1);", "        r->counters.resent++;")]),

@@ -334,6 +334,20 @@ static uint64_t patience_after(uint64_t late_us)
     return k.member[2].fx.due_us - k.now_us;
 }
 
+/* 62: who was stopped for long hears first what waits to be read, and asks nobody before a heartbeat's time has passed. */
+static void whoever_is_woken_late_asks_nobody_yet(void)
+{
+    struct raft_message m = {.kind = RAFT_MESSAGE_HEARTBEAT, .from = 1, .to = 2, .term = 1};
+
+    kit_make(&k, 2, 3, NULL, 0, 0);
+    REQUIRE(kit_hear(&k, 2, &m) == ERR_OK && kit_view(&k, 2).leader == 1, "a leader");
+    kit_wait(&k, 2, 25 * KIT_ELECTION);
+    CHECK(kit_sent(&k, 2, RAFT_MESSAGE_PREVOTE_ASK) == NULL && kit_view(&k, 2).leader == 1, "it was not the leader who was silent");
+    kit_wait(&k, 2, raft_core_usual().heartbeat_us);
+    CHECK(kit_sent(&k, 2, RAFT_MESSAGE_PREVOTE_ASK) != NULL, "a leader who is silent then is gone");
+    kit_free(&k);
+}
+
 /* 63: where heartbeats come late a silence means less; what was is forgotten; and there is a bound. */
 static void silence_is_borne_as_heartbeats_are_late(void)
 {
@@ -481,6 +495,7 @@ int main(void)
     snapshot_and_log();
     snapshot_overtaken();
     log_is_kept_for_who_lags();
+    whoever_is_woken_late_asks_nobody_yet();
     silence_is_borne_as_heartbeats_are_late();
     setups_are_checked();
     whoever_comes_back_is_sent_to_at_once();
