@@ -122,8 +122,8 @@ static void say_begin(const struct datapath_capture_one *one, const struct cell_
     if (one->is_of_one) {
         datapath_text_write_key(one->public, key);
     }
-    log_info("DATAPATH-CAPTURE", "capture=%016" PRIx64 " peer=%.12s snap=%" PRIu32 " uid=%" PRIu32 " cell=\"%s\" node=\"%s\"",
-             one->number, key, one->ring.snap, who.uid, who.is_operator ? "operator" : who.cell, who.from_node);
+    log_info("DATAPATH-CAPTURE", "capture=%016" PRIx64 " peer=%.12s snap=%" PRIu32 " by=\"%s%s%s\"", one->number, key,
+             one->ring.snap, who.is_operator ? "the operator" : who.cell, who.from_node[0] != '\0' ? " of " : "", who.from_node);
 }
 
 static enum err take_question(struct datapath_shell *s, struct cell_call *call, const Cell__Datapath__CaptureRequest *ask,

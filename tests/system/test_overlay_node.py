@@ -2,6 +2,8 @@
 supervisor made, and a cell that has no privilege at any time."""
 import json
 import os
+import pty
+import re
 import signal
 import struct
 import subprocess
@@ -218,15 +220,27 @@ def packets_of(data, snap):
     return found
 
 
+def read_terminal(terminal):
+    """All that was written to it by those who are gone; it is closed."""
+    text = b""
+    try:
+        while (more := os.read(terminal, 4096)):
+            text += more
+    except OSError: # nobody has its other end any more
+        pass
+    os.close(terminal)
+    return text.decode()
+
+
 def test_capture_shows_what_goes_through(pair, tmp_path):
     """In a file, a pipe, JSON; of both directions; four at most; one ends when whoever asked is gone."""
     ours, key = pair[0], overlay(pair[1], "status")["public_key"]
     begun = 0
 
-    def capture(*words, json_=False):
+    def capture(*words, json_=False, stdout=subprocess.PIPE):
         nonlocal begun
         made = subprocess.Popen([ours.build.binary("cell"), "--run", ours.run, *(["--json"] if json_ else []), "overlay", "capture",
-                                 *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                 *words], stdout=stdout, stderr=subprocess.PIPE)
         pair.programs.append(made)
         begun += 1
         ours.wait_until(lambda: ours.log("datapath").count("DATAPATH-CAPTURE ") == begun, 20, "it has begun")
@@ -261,6 +275,16 @@ def test_capture_shows_what_goes_through(pair, tmp_path):
     lines = [json.loads(line) for line in made.communicate(timeout=30)[0].splitlines()]
     assert [(p["is_out"], p["source"], p["destination"], p["protocol"], p["public_key"]) for p in lines] == \
         [(True, inner(0), inner(1), "ICMP echo request", key), (False, inner(1), inner(0), "ICMP echo reply", key)]
+
+    terminal, other_end = pty.openpty()
+    made = capture("--peer", key, "--count", "2", stdout=other_end)
+    os.close(other_end)
+    assert ask(ours, "fd09::2", count=1, size=100) == 1
+    assert made.wait(30) == 0
+    text = re.sub(r"\x1b\[[0-9;]*m", "", read_terminal(terminal))
+    time_of_day = r"\d\d:\d\d:\d\d\.\d{6}"
+    assert re.fullmatch(rf"{time_of_day} out {re.escape(key[:12])} \[fd09::1\]:(\d+) > \[fd09::2\]:7000 UDP 148\r\n"
+                        rf"{time_of_day} in  {re.escape(key[:12])} \[fd09::2\]:7000 > \[fd09::1\]:\1 UDP 148\r\n", text), text
 
     ours.wait_until(lambda: "nobody asked any more" in ours.log("datapath"), 20, "the first has ended")
     four = [capture("--duration", "5m", json_=True) for _ in range(4)]
