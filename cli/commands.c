@@ -306,13 +306,22 @@ const struct cli_command cli_commands[] = {
                  "change a peer of that key; rm KEY; ping ADDRESS, through the overlay to whoever has it; stats: packets, "
                  "and the calls that they took. Keys are in base64, as `wg` writes them; a PREFIX is the peer's alone "
                  "from then on. What is added or removed here outlives restarts, but peers of the manifest are as they "
-                 "stand there after each.",
-        .params = {{"WHAT", "up, down, status, peers, add, rm, ping, stats", CLI_ANY, false, false},
+                 "stand there after each.\n"
+                 "capture: the packets inside, of both directions, until Ctrl-C: to a file or a pipe as tcpdump and "
+                 "wireshark read it, to a terminal one line each, with --json one object each. What goes out is seen "
+                 "before it is cut and sealed, so one packet may be as large as 64 KiB. At most four captures at a time; "
+                 "what comes faster than it is taken is dropped and counted.",
+        .params = {{"WHAT", "up, down, status, peers, add, rm, ping, stats, capture", CLI_ANY, false, false},
                    {"ARG", "what it needs", CLI_ANY, true, true}},
         .options = {{"endpoint", 0, "HOST:PORT", "add: where the peer is, in numbers; without, it calls", CLI_ANY},
                     {"keepalive", 0, "SECONDS", "add: keep the way to it open", CLI_ANY},
-                    {"count", 0, "N", "ping: so many times, 3 without", CLI_ANY}},
+                    {"count", 0, "N", "ping: so many times, 3 without; capture: so many packets", CLI_ANY},
+                    {"peer", 0, "KEY", "capture: this peer's packets alone", CLI_ANY},
+                    {"duration", 0, "DURATION", "capture: for so long, e.g. 10s", CLI_ANY},
+                    {"snap", 0, "BYTES", "capture: of each packet, 256 without, 65535 at most", CLI_ANY},
+                    {"out", 0, "FILE", "capture: a file for the packets; -: standard output, if it is no terminal", CLI_FILE}},
         .examples = "who is in it\ncell overlay peers\n"
+                    "what goes through it\ncell overlay capture --duration 10s --out overlay.pcap\n"
                     "another peer\ncell overlay add xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg= 10.9.0.7/32 "
                     "--endpoint 192.0.2.7:51820",
         .prints_json = true,

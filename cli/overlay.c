@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/ask.h"
+#include "cli/capture.h"
 #include "cli/control.h"
 #include "cli/emit.h"
 #include "cli/paint.h"
@@ -313,6 +314,7 @@ static const struct {
     {"rm", rm, 1, 1, "rm KEY"},
     {"ping", ping, 1, 1, "ping ADDRESS [--count N]"},
     {"stats", show_stats, 0, 0, "stats"},
+    {"capture", cli_capture_run, 0, 0, "capture [--peer KEY] [--count N] [--duration 10s] [--snap BYTES] [--out FILE|-]"},
 };
 
 int cli_overlay_run(struct cli *cli)

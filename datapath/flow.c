@@ -9,6 +9,14 @@
 
 /* ---- out ------------------------------------------------------------------------------------------------ */
 
+/* Whoever captures sees a packet here, once, whatever becomes of it: in one piece, as `tcpdump` on the interface has it. */
+static void look(struct datapath_shell *s, struct datapath_time now, const uint8_t *packet, size_t size)
+{
+    if (s->captures.on > 0) {
+        datapath_service_capture_out(s, now, packet, size);
+    }
+}
+
 /* One packet that has all that it needs. */
 static void send_packet(struct datapath_shell *s, struct datapath_time now, const uint8_t *packet, size_t size)
 {
@@ -98,8 +106,10 @@ bool datapath_flow_from_tun(struct datapath_shell *s, struct datapath_time now)
         bytes += size;
         datapath_offload_read(f->head, &o);
         if (o.kind != DATAPATH_OFFLOAD_NONE) {
+            look(s, now, f->packet, size);
             send_segments(s, now, &o, f->packet, size);
         } else if (datapath_offload_finish(&o, f->packet, size)) {
+            look(s, now, f->packet, size);
             send_packet(s, now, f->packet, size);
         } else {
             f->numbers.misfits++;
@@ -170,6 +180,9 @@ static void take_datagram(struct datapath_shell *s, struct datapath_time now, co
 
     datapath_shell_perform(s);
     if (v == DATAPATH_TAKEN && packet_size > 0) {
+        if (s->captures.on > 0) {
+            datapath_service_capture_in(s, now, peer, packet, packet_size);
+        }
         take_packet(s, packet, packet_size);
     }
 }

@@ -12,6 +12,7 @@ static const struct cell_op ops[] = {
     {CELL__DATAPATH__OP__OP_REMOVE_PEER, &cell__datapath__remove_peer_request__descriptor, datapath_service_remove_peer},
     {CELL__DATAPATH__OP__OP_STATS, &cell__datapath__stats_request__descriptor, datapath_service_stats},
     {CELL__DATAPATH__OP__OP_PING, &cell__datapath__ping_request__descriptor, datapath_service_ping},
+    {CELL__DATAPATH__OP__OP_CAPTURE, &cell__datapath__capture_request__descriptor, datapath_service_capture},
 };
 
 static const struct cell_def datapath_cell = {

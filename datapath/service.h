@@ -16,5 +16,6 @@ enum err datapath_service_add_peer(void *state, struct cell_call *call, const vo
 enum err datapath_service_remove_peer(void *state, struct cell_call *call, const void *request);
 enum err datapath_service_stats(void *state, struct cell_call *call, const void *request);
 enum err datapath_service_ping(void *state, struct cell_call *call, const void *request);
+enum err datapath_service_capture(void *state, struct cell_call *call, const void *request); /* service_capture.c */
 
 #endif

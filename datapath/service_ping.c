@@ -44,6 +44,10 @@ static enum err send_question(struct datapath_shell *s, const struct datapath_pi
     uint8_t packet[DATAPATH_ECHO_SIZE_MAX];
     size_t size = datapath_echo_write(own, one->who, one->size, one->token, packet), sealed;
     struct datapath_endpoint to;
+
+    if (s->captures.on > 0) {
+        datapath_service_capture_out(s, datapath_shell_now(), packet, size);
+    }
     enum datapath_verdict v = datapath_core_send(s->core, datapath_shell_now(), packet, size, datapath_udp_room(&s->udp),
                                                  &sealed, &to, &s->fx);
 

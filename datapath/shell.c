@@ -422,6 +422,7 @@ void datapath_shell_stop(void *state)
     struct datapath_shell *s = state;
 
     datapath_signals_stop(s);
+    datapath_service_capture_stop(s);
     datapath_control_close(&s->control);
     loop_watch_free(s->tun_watch);
     loop_watch_free(s->udp_watch);

@@ -9,6 +9,7 @@
 #include "datapath/engine.h"
 #include "datapath/flow.h"
 #include "datapath/screen.h"
+#include "datapath/service_capture.h"
 #include "datapath/service_ping.h"
 #include "datapath/signals.h"
 #include "datapath/store.h"
@@ -28,6 +29,7 @@ struct datapath_shell {
     struct datapath_flow flow;
     struct datapath_signals signals;
     struct datapath_ping ping;
+    struct datapath_captures captures;
     struct datapath_screen screen;
     int tun;
     struct tun_spec device;         /* what the interface is, whoever made it */

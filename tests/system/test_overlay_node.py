@@ -2,7 +2,13 @@
 supervisor made, and a cell that has no privilege at any time."""
 import json
 import os
+import pty
+import re
+import signal
+import struct
+import subprocess
 import sys
+import time
 
 import pytest
 
@@ -199,3 +205,111 @@ def test_an_interface_of_somebody_else_is_named(make_cluster):
     holder.stdin.close()
     wait.until(lambda: holder.poll() is not None, 10, "it lets go")
     node.wait_until(lambda: node.instance("datapath")["state"] == "ready", 30, "it starts")
+
+
+def packets_of(data, snap):
+    """[(kept bytes, size)] of a file as libpcap writes them: microseconds, little-endian, no link's head."""
+    assert struct.unpack_from("<IHHiIII", data) == (0xa1b2c3d4, 2, 4, 0, 0, snap, 101)
+    found, at, newest = [], 24, 0
+    while at < len(data):
+        seconds, microseconds, kept, size = struct.unpack_from("<IIII", data, at)
+        assert microseconds < 1000000 and kept == min(size, snap) and seconds + microseconds / 1e6 >= newest
+        newest = seconds + microseconds / 1e6
+        assert at + 16 + kept <= len(data), "the last packet is whole"
+        found.append((data[at + 16:at + 16 + kept], size))
+        at += 16 + kept
+    assert not found or abs(newest - time.time()) < 60
+    return found
+
+
+def read_terminal(terminal):
+    """All that was written to it by those who are gone; it is closed."""
+    text = b""
+    try:
+        while (more := os.read(terminal, 4096)):
+            text += more
+    except OSError: # nobody has its other end any more
+        pass
+    os.close(terminal)
+    return text.decode()
+
+
+def test_capture_shows_what_goes_through(pair, tmp_path):
+    """In a file, a pipe, JSON; of both directions; four at most; one ends when whoever asked is gone."""
+    ours, key = pair[0], overlay(pair[1], "status")["public_key"]
+    begun = 0
+
+    def capture(*words, json_=False, stdout=subprocess.PIPE):
+        nonlocal begun
+        made = subprocess.Popen([ours.build.binary("cell"), "--run", ours.run, *(["--json"] if json_ else []), "overlay", "capture",
+                                 *words], stdout=stdout, stderr=subprocess.PIPE)
+        pair.programs.append(made)
+        begun += 1
+        ours.wait_until(lambda: ours.log("datapath").count("DATAPATH-CAPTURE ") == begun, 20, "it has begun")
+        return made
+
+    gone = capture(json_=True)
+    procs.kill(gone.pid)
+
+    path = tmp_path / "all.pcap"
+    made = capture("--peer", key, "--count", "4", "--snap", "65535", "--out", str(path))
+    assert ask(ours, inner(1), count=2) == 2
+    out, err = made.communicate(timeout=30)
+    assert (made.returncode, out) == (0, b"") and b"4 packets, and 0 that were dropped" in err
+    assert path.stat().st_mode & 0o777 == 0o600
+    found = packets_of(path.read_bytes(), 65535)
+    us, them = bytes([10, 9, 0, 1]), bytes([10, 9, 0, 2])
+    for i, (packet, size) in enumerate(found):
+        assert (packet[0], packet[9], size) == (0x45, 17, 228), "UDP in IPv4, whole"
+        assert (packet[12:16], packet[16:20]) == ((us, them) if i % 2 == 0 else (them, us)), "there and back"
+        assert packet[28:] == (i // 2).to_bytes(4, "big") + bytes(196)
+    assert len(found) == 4
+
+    made = capture("--peer", key, "--snap", "40")
+    assert ask(ours, "fd09::2", count=1, size=1000) == 1
+    made.send_signal(signal.SIGINT)
+    out, err = made.communicate(timeout=30)
+    assert made.returncode == 0 and b"2 packets" in err
+    assert [(packet[0] >> 4, len(packet), size) for packet, size in packets_of(out, 40)] == [(6, 40, 1048)] * 2
+
+    made = capture("--peer", key, "--count", "2", json_=True)
+    overlay(ours, "ping", inner(1), "--count", "1")
+    lines = [json.loads(line) for line in made.communicate(timeout=30)[0].splitlines()]
+    assert [(p["is_out"], p["source"], p["destination"], p["protocol"], p["public_key"]) for p in lines] == \
+        [(True, inner(0), inner(1), "ICMP echo request", key), (False, inner(1), inner(0), "ICMP echo reply", key)]
+
+    terminal, other_end = pty.openpty()
+    made = capture("--peer", key, "--count", "2", stdout=other_end)
+    os.close(other_end)
+    assert ask(ours, "fd09::2", count=1, size=100) == 1
+    assert made.wait(30) == 0
+    text = re.sub(r"\x1b\[[0-9;]*m", "", read_terminal(terminal))
+    time_of_day = r"\d\d:\d\d:\d\d\.\d{6}"
+    assert re.fullmatch(rf"{time_of_day} out {re.escape(key[:12])} \[fd09::1\]:(\d+) > \[fd09::2\]:7000 UDP 148\r\n"
+                        rf"{time_of_day} in  {re.escape(key[:12])} \[fd09::2\]:7000 > \[fd09::1\]:\1 UDP 148\r\n", text), text
+
+    ours.wait_until(lambda: "nobody asked any more" in ours.log("datapath"), 20, "the first has ended")
+    four = [capture("--duration", "5m", json_=True) for _ in range(4)]
+    fifth = ours.command("overlay", "capture", "--duration", "1s")
+    assert fifth.status == 1 and "LIMIT" in fifth.err and "4 captures are on" in fifth.err
+    assert {c["name"]: int(c["value"]) for c in overlay(ours, "stats")["counts"]}["CAPTURES"] == 4
+    for one in four:
+        one.send_signal(signal.SIGTERM)
+    assert [one.wait(30) for one in four] == [0] * 4
+    assert {c["name"]: int(c["value"]) for c in overlay(ours, "stats")["counts"]}["CAPTURES"] == 0
+
+
+def test_captures_that_cannot_be(pair):
+    """Each is refused with what is wrong, and none is on after it."""
+    stranger = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
+    for status, words, said in ((1, ("--peer", stranger), "no peer has this key"), (1, ("--peer", "me"), "44 characters"),
+                                (2, ("--snap", "0"), "from 1 to 65535"), (2, ("--snap", "65536"), "from 1 to 65535"),
+                                (2, ("--count", "0"), "from 1"), (2, ("--duration", "0s"), "no duration"),
+                                (2, ("--out", "-", "--json"), "packets are no text"), (2, ("more",), "usage"),
+                                (1, ("--out", "/nowhere/at/all"), "cannot make /nowhere/at/all")):
+        made = pair[0].command("overlay", "capture", "--duration", "1s", *words)
+        assert made.status == status and said in made.err, made
+    for request, said in (({"snap": 65536}, "1 to 65535 bytes"), ({"wait_ms": 10001}, "at most 10000"), ({"capture": 7}, "it has ended")):
+        made = pair[0].command("call", "datapath.Capture", json.dumps(request))
+        assert made.status == 1 and said in made.err, made
+    assert {c["name"]: int(c["value"]) for c in overlay(pair[0], "stats")["counts"]}["CAPTURES"] == 0
