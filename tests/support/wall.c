@@ -26,7 +26,7 @@ static time_t set_by(void)
     uint64_t now_ms = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000, none = 0;
     (void)atomic_compare_exchange_strong(&begun_ms, &none, now_ms);
     uint64_t period = (now_ms - atomic_load(&begun_ms)) / EVERY_MS;
-    return period % 2 == 0 ? (time_t)(period * 300) : behind[(period * UINT64_C(0x9e3779b97f4a7c15)) >> 61];
+    return period % 2 == 0 ? (time_t)(3600 + period * 300) : behind[(period * UINT64_C(0x9e3779b97f4a7c15)) >> 61];
 }
 
 int clock_gettime(clockid_t clock, struct timespec *ret)
