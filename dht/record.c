@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "common/base/bytes.h"
 #include "dht/bytes.h"
 
 static const char sign_domain[] = "cell-dht-record-1", service_domain[] = "cell-dht-service-1",
@@ -37,7 +38,7 @@ size_t dht_record_service_salt(const char *name, uint8_t to[DHT_SALT_MAX])
     }
     hash(name_domain, (const uint8_t *)name, size, NULL, 0, digest, sizeof digest);
     to[0] = '#';
-    (void)sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
+    bytes_to_hex(digest, sizeof digest, hex);
     memcpy(to + 1, hex, sizeof hex - 1);
     return sizeof hex;
 }

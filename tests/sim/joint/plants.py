@@ -51,4 +51,4 @@ SOURCES = sorted({*CORES["raft"].SOURCES, *CORES["nodosum"].SOURCES, "tests/sim/
 
 if __name__ == "__main__":
     sys.exit(plants.Garden(PLANTS, "", SOURCES, lambda _finder, _file, args: (belongs, ["--worlds", str(args.worlds)]),
-                           worlds=40, patience=120, libraries=("-lm", "-ljansson", "-lsodium")).main())
+                           worlds=80, patience=120, libraries=("-lm", "-ljansson", "-lsodium")).main())
