@@ -253,6 +253,7 @@ def test_capture_shows_what_goes_through(pair, tmp_path):
 
     path = tmp_path / "all.pcap"
     made = capture("--peer", key, "--count", "4", "--snap", "65535", "--out", str(path))
+    assert ask(ours, "10.9.0.77", count=1, timeout=0.1) == 0, "nobody's, so none of this peer's packets"
     assert ask(ours, inner(1), count=2) == 2
     out, err = made.communicate(timeout=30)
     assert (made.returncode, out) == (0, b"") and b"4 packets, and 0 that were dropped" in err
@@ -293,9 +294,13 @@ def test_capture_shows_what_goes_through(pair, tmp_path):
     fifth = ours.command("overlay", "capture", "--duration", "1s")
     assert fifth.status == 1 and "LIMIT" in fifth.err and "4 captures are on" in fifth.err
     assert {c["name"]: int(c["value"]) for c in overlay(ours, "stats")["counts"]}["CAPTURES"] == 4
+    assert ask(ours, "10.9.0.77", count=1, timeout=0.1) == 0
     for one in four:
         one.send_signal(signal.SIGTERM)
-    assert [one.wait(30) for one in four] == [0] * 4
+    for one in four: # each has all, also what goes to nobody
+        lines = [json.loads(line) for line in one.communicate(timeout=30)[0].splitlines()]
+        assert [(p["is_out"], p["public_key"]) for p in lines if p["destination"] == "10.9.0.77:7000"] == [(True, "")]
+        assert one.returncode == 0
     assert {c["name"]: int(c["value"]) for c in overlay(ours, "stats")["counts"]}["CAPTURES"] == 0
 
 
