@@ -152,8 +152,8 @@ run_tsan() {
 run_pytest() {
     local python=/usr/bin/python3 options=()
     "$python" -c 'import pytest' 2>/dev/null || python=python3
-    # They wait more than they compute: two at a time take little more than half the time.
-    ! "$python" -c 'import xdist' 2>/dev/null || options+=(-n 2 --dist loadgroup)
+    # They wait more than they compute: three at a time keep two processors busy.
+    ! "$python" -c 'import xdist' 2>/dev/null || options+=(-n 3 --dist loadgroup)
     [ -z "$filter" ] || options+=(-k "$filter")
     rm -f "$build/system.xml"
     # Status 1 is failed tests (counted from the results), 5 is "no test was chosen".
