@@ -202,8 +202,10 @@ static int summarize(struct capture *c)
         jsonout_object_end(&out);
         return cli_emit_end(c->cli, &out);
     }
-    if (!c->cli->json || c->dropped > 0) {
-        cli_fail_note("%" PRIu64 " packets, and %" PRIu64 " that were dropped: they came too fast", c->shown, c->dropped);
+    if (c->dropped > 0) {
+        cli_fail_note("%" PRIu64 " packets, and %" PRIu64 " more that came too fast and were dropped", c->shown, c->dropped);
+    } else if (!c->cli->json) {
+        cli_fail_note("%" PRIu64 " packets", c->shown);
     }
     return CLI_DONE;
 }
