@@ -14,37 +14,46 @@ enum {
     PACKET = 1420,
 };
 
-/* ---- OpenSSL: one context for each direction, into which each packet brings its key ----------------------- */
+/* ---- OpenSSL: one context for each direction and cipher --------------------------------------------------- */
 
-static void openssl_seal(void *context, const uint8_t key[DATAPATH_AEAD_KEY], uint64_t counter, const uint8_t *text,
-                         size_t size, uint8_t *out)
+/* key NULL: the one that the context has. */
+static void evp_seal(EVP_CIPHER_CTX *c, const uint8_t *key, uint64_t counter, const uint8_t *text, size_t size, uint8_t *out)
 {
-    struct datapath_engine *g = context;
     uint8_t nonce[12];
     int len;
 
     /* None of these can fail with a context that was made and sizes of packets; a tag that was not written would be
      * found by the other side. */
     datapath_aead_nonce(counter, nonce);
-    (void)EVP_EncryptInit_ex(g->sealing, NULL, NULL, key, nonce);
-    (void)EVP_EncryptUpdate(g->sealing, out, &len, text, (int)size);
-    (void)EVP_EncryptFinal_ex(g->sealing, out + size, &len);
-    (void)EVP_CIPHER_CTX_ctrl(g->sealing, EVP_CTRL_AEAD_GET_TAG, DATAPATH_AEAD_TAG, out + size);
+    (void)EVP_EncryptInit_ex(c, NULL, NULL, key, nonce);
+    (void)EVP_EncryptUpdate(c, out, &len, text, (int)size);
+    (void)EVP_EncryptFinal_ex(c, out + size, &len);
+    (void)EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, DATAPATH_AEAD_TAG, out + size);
 }
 
-static bool openssl_open(void *context, const uint8_t key[DATAPATH_AEAD_KEY], uint64_t counter, const uint8_t *sealed,
-                         size_t size, uint8_t *out)
+static bool evp_open(EVP_CIPHER_CTX *c, const uint8_t *key, uint64_t counter, const uint8_t *sealed, size_t size, uint8_t *out)
 {
-    struct datapath_engine *g = context;
     uint8_t nonce[12], tag[DATAPATH_AEAD_TAG], rest[DATAPATH_AEAD_TAG];
     int len;
 
     datapath_aead_nonce(counter, nonce);
     memcpy(tag, sealed + size, sizeof tag);
-    return EVP_DecryptInit_ex(g->opening, NULL, NULL, key, nonce) == 1 &&
-           EVP_CIPHER_CTX_ctrl(g->opening, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag) == 1 &&
-           (size == 0 || EVP_DecryptUpdate(g->opening, out, &len, sealed, (int)size) == 1) &&
-           EVP_DecryptFinal_ex(g->opening, rest, &len) == 1;
+    return EVP_DecryptInit_ex(c, NULL, NULL, key, nonce) == 1 &&
+           EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag) == 1 &&
+           (size == 0 || EVP_DecryptUpdate(c, out, &len, sealed, (int)size) == 1) &&
+           EVP_DecryptFinal_ex(c, rest, &len) == 1;
+}
+
+static void openssl_seal(void *context, const uint8_t key[DATAPATH_AEAD_KEY], uint64_t counter, const uint8_t *text,
+                         size_t size, uint8_t *out)
+{
+    evp_seal(((struct datapath_engine *)context)->sealing, key, counter, text, size, out);
+}
+
+static bool openssl_open(void *context, const uint8_t key[DATAPATH_AEAD_KEY], uint64_t counter, const uint8_t *sealed,
+                         size_t size, uint8_t *out)
+{
+    return evp_open(((struct datapath_engine *)context)->opening, key, counter, sealed, size, out);
 }
 
 static bool openssl_begin(struct datapath_engine *g, struct datapath_aead *ret)
@@ -71,29 +80,16 @@ static void openssl_aes_seal(void *context, const uint8_t key[DATAPATH_AEAD_KEY]
                              size_t size, uint8_t *out)
 {
     struct datapath_engine *g = context;
-    uint8_t nonce[12];
-    int len;
 
-    datapath_aead_nonce(counter, nonce);
-    (void)EVP_EncryptInit_ex(g->aes_sealing, NULL, NULL, if_new(g->seal_key, key), nonce); /* as above */
-    (void)EVP_EncryptUpdate(g->aes_sealing, out, &len, text, (int)size);
-    (void)EVP_EncryptFinal_ex(g->aes_sealing, out + size, &len);
-    (void)EVP_CIPHER_CTX_ctrl(g->aes_sealing, EVP_CTRL_AEAD_GET_TAG, DATAPATH_AEAD_TAG, out + size);
+    evp_seal(g->aes_sealing, if_new(g->seal_key, key), counter, text, size, out);
 }
 
 static bool openssl_aes_open(void *context, const uint8_t key[DATAPATH_AEAD_KEY], uint64_t counter, const uint8_t *sealed,
                              size_t size, uint8_t *out)
 {
     struct datapath_engine *g = context;
-    uint8_t nonce[12], tag[DATAPATH_AEAD_TAG], rest[DATAPATH_AEAD_TAG];
-    int len;
 
-    datapath_aead_nonce(counter, nonce);
-    memcpy(tag, sealed + size, sizeof tag);
-    return EVP_DecryptInit_ex(g->aes_opening, NULL, NULL, if_new(g->open_key, key), nonce) == 1 &&
-           EVP_CIPHER_CTX_ctrl(g->aes_opening, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag) == 1 &&
-           (size == 0 || EVP_DecryptUpdate(g->aes_opening, out, &len, sealed, (int)size) == 1) &&
-           EVP_DecryptFinal_ex(g->aes_opening, rest, &len) == 1;
+    return evp_open(g->aes_opening, if_new(g->open_key, key), counter, sealed, size, out);
 }
 
 static bool openssl_aes_begin(struct datapath_engine *g, struct datapath_aead *ret)
