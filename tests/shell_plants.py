@@ -10,15 +10,12 @@ import argparse
 import json
 import os
 import re
-import shlex
 import subprocess
 import sys
-import tempfile
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
-from support.variant import ROOT, Variant # pylint: disable=wrong-import-position
+from support.variant import judge_pytest, plant, run_pytest, try_all # pylint: disable=wrong-import-position
 
 CELL_LIFE = ("tests/cell/testcell", "unit:cell_life")
 OPTIONS = ("cell", "system:test_raft_store.py -k bad_input")
@@ -111,39 +108,14 @@ def unit(name, build, place, program):
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=build, timeout=240)
 
 
-def system(words, place):
-    file, *rest = shlex.split(words)
-    return subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", os.path.join(ROOT, "tests/system", file), *rest],
-                          capture_output=True, text=True, check=False, env={**os.environ, "CELL_TEST_BUILD": place})
-
-
-def judge(finder, ran):
+def find(finder, build, place, program):
     """(caught, how)"""
-    if finder.startswith("unit:"):
-        said = [l for l in ran.stderr.splitlines() if re.search(r"\.c:\d+: |runtime error|ERROR: \w+Sanitizer|Assertion", l)]
-        return (True, said[0][-140:]) if ran.returncode != 0 and said else (False, f"escaped {finder}, which ends with {ran.returncode}")
-    if not re.search(r"\d (passed|failed)", ran.stdout):
-        return False, f"pytest ends with {ran.returncode}: {(ran.stderr.strip() or ran.stdout.strip())[-100:]}"
-    said = [l[4:] for l in ran.stdout.splitlines() if re.match(r"E   +\S", l)]
-    return ran.returncode == 1, (said or [""])[0].strip()[:140] if ran.returncode == 1 else f"escaped {finder}"
-
-
-def try_one(name, build):
-    """(caught, how)"""
-    file, (program, finder), _, changes = PLANTS[name]
-    with open(os.path.join(ROOT, file), encoding="utf-8") as source:
-        text = source.read()
-    for old, new in changes:
-        if text.count(old) != 1:
-            return False, "its place in the source is gone or not the only one"
-        text = text.replace(old, new)
-    with tempfile.TemporaryDirectory(dir="/tmp", prefix="ct") as place:
-        source = os.path.join(place, "planted.c")
-        with open(source, "w", encoding="utf-8") as out:
-            out.write(text)
-        Variant(build, place).make(file, source, program)
-        kind, _, words = finder.partition(":")
-        return judge(finder, unit(words, build, place, program) if kind == "unit" else system(words, place))
+    kind, _, words = finder.partition(":")
+    if kind == "system":
+        return judge_pytest(run_pytest(words, place), words)
+    ran = unit(words, build, place, program)
+    said = [l for l in ran.stderr.splitlines() if re.search(r"\.c:\d+: |runtime error|ERROR: \w+Sanitizer|Assertion", l)]
+    return (True, said[0][-140:]) if ran.returncode != 0 and said else (False, f"escaped {finder}, which ends with {ran.returncode}")
 
 
 def main():
@@ -151,14 +123,11 @@ def main():
     parser.add_argument("--build", required=True)
     parser.add_argument("names", nargs="*", metavar="NAME")
     args = parser.parse_args()
-    names, escaped = args.names or list(PLANTS), 0
-    for name in names:
-        begun = time.monotonic()
-        caught, how = try_one(name, args.build)
-        print(f"{'caught ' if caught else 'ESCAPED'} {name}: {PLANTS[name][2]}: {how} ({time.monotonic() - begun:.0f} s)", flush=True)
-        escaped += not caught
-    print(f"{len(names) - escaped} of {len(names)} planted bugs caught")
-    return 1 if escaped else 0
+
+    def try_one(name):
+        file, (program, finder), _, changes = PLANTS[name]
+        return plant(args.build, file, program, changes, lambda place: find(finder, args.build, place, program))
+    return try_all(args.names or list(PLANTS), lambda name: PLANTS[name][2], try_one)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,13 @@
-"""Programs of a build with something changed in them: one source file replaced, or one added. The build itself stays as it is."""
+"""Programs of a build with something changed in them: one source file replaced, or one added. The build itself stays as it is.
+And what lists of bugs do with that, which put one at a time into a program and run the test that must see it."""
 import json
 import os
+import re
 import shlex
 import subprocess
+import sys
+import tempfile
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
@@ -75,3 +80,47 @@ class Variant:
         added = os.path.join(self.place, os.path.basename(file) + ".o")
         self.run([*compiler, "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-Wall", "-Werror", "-I", ROOT, "-c", os.path.join(ROOT, file), "-o", added])
         self.link(program, added)
+
+
+def run_pytest(words, place, **environment):
+    """The chosen system tests on a variant: "FILE OPTIONS"."""
+    file, *rest = shlex.split(words)
+    argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", os.path.join(ROOT, "tests/system", file), *rest]
+    return subprocess.run(argv, capture_output=True, text=True, check=False, env={**os.environ, "CELL_TEST_BUILD": place, **environment})
+
+
+def judge_pytest(ran, words):
+    """(caught, how): a bug is caught by a test that failed, not by one that could not run."""
+    if ran.returncode != (1 if " failed" in ran.stdout else 0) or not re.search(r"\d (passed|failed)", ran.stdout):
+        return False, f"pytest ends with {ran.returncode}: {(ran.stderr.strip() or ran.stdout.strip())[-100:]}"
+    said = [line[4:] for line in ran.stdout.splitlines() if re.match(r"E   +\S", line)]
+    return ran.returncode == 1, (said or [words])[0].strip()[:140] if ran.returncode == 1 else f"escaped {words}"
+
+
+def plant(build, file, program, changes, find):
+    """(caught, how): what `find` says of a variant whose `program` has these changes in `file` of the tree, each a pair of a
+    text that is there once and of what the bug makes of it."""
+    with open(os.path.join(ROOT, file), encoding="utf-8") as source:
+        text = source.read()
+    for old, new in changes:
+        if text.count(old) != 1:
+            return False, "its place in the source is gone or not the only one"
+        text = text.replace(old, new)
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="ct") as place:
+        changed = os.path.join(place, "planted.c")
+        with open(changed, "w", encoding="utf-8") as out:
+            out.write(text)
+        Variant(build, place).make(file, changed, program)
+        return find(place)
+
+
+def try_all(names, tell, try_one):
+    """Exit status: 1 when one of them escaped. tell: name -> what goes wrong; try_one: name -> (caught, how)."""
+    escaped = 0
+    for name in names:
+        begun = time.monotonic()
+        caught, how = try_one(name)
+        print(f"{'caught ' if caught else 'ESCAPED'} {name}: {tell(name)}: {how} ({time.monotonic() - begun:.0f} s)", flush=True)
+        escaped += not caught
+    print(f"{len(names) - escaped} of {len(names)} planted bugs caught")
+    return 1 if escaped else 0

@@ -7,16 +7,11 @@ Usage: raft_plants.py --build DIR [--seconds N] [NAME ...]
 """
 import argparse
 import os
-import re
-import shlex
-import subprocess
 import sys
-import tempfile
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
 
-from support.variant import ROOT, Variant # pylint: disable=wrong-import-position
+from support.variant import judge_pytest, plant, run_pytest, try_all # pylint: disable=wrong-import-position
 
 HISTORIES = "test_raft_linear.py -k killed_and_stopped[3]"
 
@@ -99,53 +94,18 @@ def path_of(file):
     return file if "/" in file else f"raft/{file}"
 
 
-def plant(name):
-    """The bug's source; None: its place is gone."""
-    file, _, _, changes = PLANTS[name]
-    with open(os.path.join(ROOT, path_of(file)), encoding="utf-8") as source:
-        text = source.read()
-    for old, new in changes:
-        if text.count(old) != 1:
-            return None
-        text = text.replace(old, new)
-    return text
-
-
-def try_one(name, build, seconds):
-    """(caught, how)"""
-    file, _, tests, _ = PLANTS[name]
-    text = plant(name)
-    if text is None:
-        return False, "its place in the source is gone or not the only one"
-    with tempfile.TemporaryDirectory(dir="/tmp", prefix="ct") as place:
-        source = os.path.join(place, "planted.c")
-        with open(source, "w", encoding="utf-8") as out:
-            out.write(text)
-        Variant(build, place).make(path_of(file), source)
-        words = shlex.split(tests)
-        words[0] = os.path.join(ROOT, "tests/system", words[0])
-        ran = subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *words], capture_output=True,
-                             text=True, check=False, env={**os.environ, "CELL_TEST_BUILD": place, "CELL_TEST_SECONDS": str(seconds)})
-    if ran.returncode != (1 if " failed" in ran.stdout else 0) or not re.search(r"\d (passed|failed)", ran.stdout):
-        return False, f"pytest ends with {ran.returncode}: {(ran.stderr.strip() or ran.stdout.strip())[-100:]}"
-    said = [l[4:] for l in ran.stdout.splitlines() if re.match(r"E   +\S", l)]
-    return ran.returncode == 1, (said or [tests])[0].strip()[:140] if ran.returncode == 1 else f"escaped {tests}"
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", required=True)
     parser.add_argument("--seconds", type=float, default=6, help="of histories")
     parser.add_argument("names", nargs="*", metavar="NAME")
     args = parser.parse_args()
-    names, escaped = args.names or list(PLANTS), 0
-    for name in names:
-        begun = time.monotonic()
-        caught, how = try_one(name, args.build, args.seconds)
-        print(f"{'caught ' if caught else 'ESCAPED'} {name}: {PLANTS[name][1]}: {how} ({time.monotonic() - begun:.0f} s)", flush=True)
-        escaped += not caught
-    print(f"{len(names) - escaped} of {len(names)} planted bugs caught")
-    return 1 if escaped else 0
+
+    def try_one(name):
+        file, _, words, changes = PLANTS[name]
+        return plant(args.build, path_of(file), "cell-raft", changes,
+                     lambda place: judge_pytest(run_pytest(words, place, CELL_TEST_SECONDS=str(args.seconds)), words))
+    return try_all(args.names or list(PLANTS), lambda name: PLANTS[name][1], try_one)
 
 
 if __name__ == "__main__":
