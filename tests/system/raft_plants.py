@@ -23,7 +23,7 @@ PLANTS = {
         ("e == ERR_OK && fdatasync(y->segment_fd) != 0", "e == ERR_OK && fdatasync(y->segment_fd) != 0 && fdatasync(y->segment_fd) != 0")]),
     "alone-is-a-quorum": ("replicate.c", "a leader commits what it has on its own disk", "test_raft.py -k leader_alone", [
         ("uint64_t to = quorum_of(r, offsetof(struct raft_peer, match), r->stored);", "uint64_t to = r->stored;")]),
-    "stale-leader": ("read.c", "a leader answers reads without asking whether it leads", "test_raft.py -k was_stopped", [
+    "stale-leader": ("read.c", "a leader answers reads without asking whether it leads", "test_raft_partitions.py -k see_one_store", [
         ("    return r->tuning.has_lease && r->transfer_to == 0", "    return true || r->transfer_to == 0")]),
     "stale-follower": ("service_wait.c", "every read is answered from what this member has", HISTORIES, [
         ("if (freshness == CELL__RAFT__FRESHNESS__STALE) {", "if (freshness != CELL__RAFT__FRESHNESS__NOT_OLDER) {")]),

@@ -94,6 +94,22 @@ def cut_each_way(nodes):
     first.wait_until(lambda: said(first)[0] != "leader", 5, "it leads no longer")
     nodes.heal()
     put([first, *rest], b"k2", b"v")
+    first.wait_until(lambda: leader(nodes) is not None, 20, "somebody leads")
+
+    # It stands still meanwhile, too: back, it leads as far as it can know, and still reads nothing old.
+    second = leader(nodes)
+    rest = [n for n in all_nodes if n is not second]
+    second.freeze()
+    nodes.split([second], rest)
+    put(rest, b"k", b"newer")
+    second.thaw()
+    reply = ask(second, GET, [(1, b"k")], 2.0)
+    assert reply is None or reply.status != OK, reply
+    second.wait_until(lambda: said(second)[0] != "leader", 5, "it leads no longer")
+    nodes.heal()
+    put(all_nodes, b"k3", b"v")
+    second.wait_until(lambda: leader(nodes) is not None and (r := ask(second, GET, [(1, b"k3")])) is not None and r.status == OK, 20,
+                      "it is one cluster again")
     first.wait_until(lambda: leader(nodes) is not None and ask(first, GET, [(1, b"k")]).status == OK, 20, "it is one cluster again")
 
     # A follower alone for longer than many elections would take: back, it deposes nobody.
