@@ -24,8 +24,9 @@ enum err raft_chain_load(struct raft_chain *c, uint64_t ref, const struct raft_r
 
 enum err raft_chain_before(struct raft_chain *c, const struct raft_record *r, const struct raft_record **ret)
 {
-    /* A record on disk never changes: what it points to is there as long as its own event is. */
-    if (r->before == 0 || r->modified <= c->journal->freed_revision) {
+    /* What it points to is there as long as its own event is, and nobody has a reason to look further. */
+    assert(r->before == 0 || r->modified > c->journal->freed_revision);
+    if (r->before == 0) {
         *ret = NULL;
         return ERR_OK;
     }

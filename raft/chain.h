@@ -16,7 +16,7 @@ struct raft_chain {
  * Errors: those of raft_past_get. */
 enum err raft_chain_load(struct raft_chain *c, uint64_t ref, const struct raft_record **ret) MUST_CHECK;
 
-/* The state before `r`, which may be the one that was loaded; *ret NULL: there was none, or it is forgotten. */
+/* The state before `r`, whose event is not freed and which may be the one that was loaded; *ret NULL: there was none. */
 enum err raft_chain_before(struct raft_chain *c, const struct raft_record *r, const struct raft_record **ret) MUST_CHECK;
 
 /* The state at a revision, `newest` being the newest; *ret NULL: there was none, or it was deleted. */

@@ -42,7 +42,7 @@ PLANTS = {
         ("    return yes > voters / 2;", "    return yes >= (voters + 1) / 2;")]),
     "one-half-of-a-joint": ("config.c", "unit:config", "in a joint configuration the new half alone decides", [
         ("    return voters > 0 && is_new && (outgoing == 0 || is_old);", "    (void)is_old;\n    return voters > 0 && is_new;")]),
-    "no-joint": ("member.c", "worlds", "voters change in one step, whatever the change", [
+    "no-joint": ("member.c", ["23", "worlds"], "voters change in one step, whatever the change", [
         ("    if (raft_config_voters_differ(raft_newest(r), target)) {", "    if (false) {"),
         ("    } else if (promoted(r, &next) && raft_config_join(raft_newest(r), &next, &joint) == ERR_OK) {\n        put_config(r, &joint);",
          "    } else if (promoted(r, &next)) {\n        (void)joint;\n        put_config(r, &next);")]),
@@ -189,8 +189,8 @@ PLANTS = {
         ("        raft_le_get32(at) != bytes_crc32c(0, at + AT_VALUE_SIZE, record_size(at) - AT_VALUE_SIZE)) {", "        false) {")]),
     "past-misplaced": ("past.c", "unit:past", "a record that was put elsewhere is believed", [
         ("    return raft_le_get64(at + AT_PLACE) == place && raft", "    return place > 0 && raft")]),
-    "past-followed-too-far": ("chain.c", ["unit:kv_model", "worlds"], "what was before a forgotten event is looked for", [
-        ("    if (r->before == 0 || r->modified <= c->journal->freed_revision) {", "    if (r->before == 0) {")]),
+    "past-followed-too-far": ("image.c", ["unit:kv_model", "worlds"], "what was before a forgotten event is looked for", [
+        ("r->modified > i->compacted ? raft_chain_before", "true ? raft_chain_before")]),
     "past-lost-when-full": ("past.c", ["unit:past", "unit:kv_model", "worlds"], "a write that failed counts as done", [
         ("        p->patience = RAFT_PAST_PATIENCE;\n        return false;", "        p->patience = RAFT_PAST_PATIENCE;")]),
     "image-forgets-its-place": ("image.c", ["unit:kv_model", "worlds"], "an image goes on with the next key where a piece ended within one", [

@@ -91,6 +91,31 @@ static void change_is_taken_back(struct world *w)
     CLAIM(w, !raft_config_is_joint(scene_view(w, leader).config));
 }
 
+/* The leader's side has all but one of the new voters and none but itself of the old: in one step each side would have
+ * a majority of its own (thesis, 4.3). */
+static void change_needs_both_majorities(struct world *w)
+{
+    uint8_t grown[5] = {V, V, V, L, L}, swapped[5] = {0, 0, 0, V, V};
+    uint32_t leader = scene_wait_leader(w, SCENE_SECOND);
+
+    CLAIM(w, leader < 3 && scene_change(w, leader, grown, 5) == ERR_OK);
+    scene_run(w, SCENE_SECOND);
+    CLAIM(w, scene_leader(w) == leader && scene_agree(w, 31));
+    uint32_t cut = scene_cut_set(w, 1u << leader | 1u << 3 | 1u << 4);
+    swapped[leader] = V;
+    CLAIM(w, scene_change(w, leader, swapped, 5) == ERR_OK);
+    uint64_t before = quorum_truth(w)->agreed_last;
+    scene_order(w, leader, QUORUM_PROPOSE, 1);
+    scene_run(w, SCENE_ELECTION / 4);
+    CLAIM(w, quorum_truth(w)->agreed_last == before);
+    scene_run(w, SCENE_SECOND);
+    uint32_t next = scene_wait_leader(w, 3 * SCENE_SECOND);
+    CLAIM(w, next < 3 && next != leader && scene_write(w, next));
+    net_heal(&w->net, cut);
+    scene_run(w, SCENE_SECOND);
+    CLAIM(w, scene_agree(w, 31) && scene_view(w, leader).config->count == 5);
+}
+
 static void learner_counts_for_nothing(struct world *w)
 {
     static const uint8_t flags[4] = {V, V, L, L}, hasty[4] = {V, V, V, L};
@@ -409,6 +434,7 @@ static const struct scene scenes[] = {
     {"24 a dead node is replaced in one call", dead_node_is_replaced_in_one_call, 4, 3, NULL},
     {"25 a leader removes itself", leader_removes_itself, 3, 0, NULL},
     {"26 a change is taken back", change_is_taken_back, 3, 0, NULL},
+    {"23 a change needs a majority of both", change_needs_both_majorities, 5, 3, NULL},
     {"27 a learner counts for nothing", learner_counts_for_nothing, 4, 2, NULL},
     {"28 crashes at every point of a change", crash_at_every_point_of_a_change, 5, 0, NULL},
     {"23, 30 one to seven members and back", grows_and_shrinks, 7, 1, NULL},
