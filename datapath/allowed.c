@@ -208,6 +208,31 @@ uint32_t datapath_allowed_find(const struct datapath_allowed *a, const uint8_t *
     return found;
 }
 
+uint32_t datapath_allowed_holder(const struct datapath_allowed *a, const struct datapath_prefix *prefix, bool *ret_is_same)
+{
+    uint32_t at = a->root[prefix->size == DATAPATH_ALLOWED_V6], found = DATAPATH_ALLOWED_NOBODY;
+
+    *ret_is_same = false;
+    if (!is_well_formed(prefix)) {
+        return DATAPATH_ALLOWED_NOBODY;
+    }
+    while (at != 0) {
+        const struct datapath_allowed_node *n = &a->node[at - 1];
+        if (n->bits > prefix->bits || common_bits(n->ip, prefix->ip, n->bits) < n->bits) {
+            break;
+        }
+        if (n->peer != DATAPATH_ALLOWED_NOBODY) {
+            found = n->peer;
+            *ret_is_same = n->bits == prefix->bits;
+        }
+        if (n->bits == prefix->bits) {
+            break;
+        }
+        at = n->child[bit_at(prefix->ip, n->bits)];
+    }
+    return found;
+}
+
 struct walk {
     const struct datapath_allowed *a;
     uint32_t peer;

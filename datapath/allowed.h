@@ -59,6 +59,10 @@ void datapath_allowed_drop_peer(struct datapath_allowed *a, uint32_t peer);
 /* Whose an address of `size` bytes is; DATAPATH_ALLOWED_NOBODY. At most 8 * size steps. */
 uint32_t datapath_allowed_find(const struct datapath_allowed *a, const uint8_t *ip, size_t size);
 
+/* Whose the addresses of a prefix are as long as nobody has a longer one: the owner of the longest that is as long at most
+ * and holds it; *ret_is_same: it is that prefix itself. DATAPATH_ALLOWED_NOBODY: there is none, or it is no prefix. */
+uint32_t datapath_allowed_holder(const struct datapath_allowed *a, const struct datapath_prefix *prefix, bool *ret_is_same);
+
 /* All prefixes of a peer, in the order of the trie. */
 void datapath_allowed_each(const struct datapath_allowed *a, uint32_t peer,
                            void (*each)(void *context, const struct datapath_prefix *prefix), void *context);

@@ -96,23 +96,18 @@ void datapath_guide_lead(struct datapath *d, struct datapath_time now, uint32_t 
 }
 
 enum err datapath_guide_allow(struct datapath *d, uint32_t peer, const struct datapath_prefix *prefix,
-                              bool (*may_lose)(const void *context, uint32_t peer), const void *context)
+                              bool (*may_lose)(const void *context, uint32_t peer, bool is_whole), const void *context)
 {
-    uint32_t former;
+    bool is_whole;
+    uint32_t former, holder = datapath_allowed_holder(&d->allowed, prefix, &is_whole);
 
     assert(is_there(d, peer));
-    enum err e = datapath_allowed_add(&d->allowed, prefix, peer, &former);
-    if (e != ERR_OK || former == peer) {
-        return e;
-    }
-    if (former != DATAPATH_ALLOWED_NOBODY && !may_lose(context, former)) {
-        uint32_t ours;
-        e = datapath_allowed_add(&d->allowed, prefix, former, &ours); /* it is there: this cannot fail */
-        assert(e == ERR_OK && ours == peer);
+    if (holder != DATAPATH_ALLOWED_NOBODY && holder != peer && !may_lose(context, holder, is_whole)) {
         return ERR_EXISTS;
     }
-    d->peer[peer].changes++;
-    return ERR_OK;
+    enum err e = datapath_allowed_add(&d->allowed, prefix, peer, &former);
+    d->peer[peer].changes += e == ERR_OK && former != peer;
+    return e;
 }
 
 bool datapath_guide_owner(const struct datapath *d, const uint8_t *packet, size_t size, uint32_t *ret_peer)

@@ -29,8 +29,9 @@ uint32_t datapath_guide_last(const struct datapath *d);
 void datapath_guide_lead(struct datapath *d, struct datapath_time now, uint32_t peer, const struct datapath_endpoint *at,
                          struct datapath_effects *fx);
 
-/* datapath_core_allow, unless the prefix is that of a peer who may_lose says no of: ERR_EXISTS, and nothing changed. */
+/* datapath_core_allow, unless it takes addresses from a peer of whom may_lose says no: ERR_EXISTS, and nothing changed. It
+ * does so by being his prefix (is_whole), or by being longer and inside of it. */
 enum err datapath_guide_allow(struct datapath *d, uint32_t peer, const struct datapath_prefix *prefix,
-                              bool (*may_lose)(const void *context, uint32_t peer), const void *context) MUST_CHECK;
+                              bool (*may_lose)(const void *context, uint32_t peer, bool is_whole), const void *context) MUST_CHECK;
 
 #endif

@@ -52,19 +52,27 @@ void datapath_meet_roll(struct datapath_ways *w, struct datapath_time now, uint3
 
 /* ---- what it says of others ---------------------------------------------------------------------------- */
 
-static bool may_lose(const void *ways, uint32_t peer)
-{
-    const struct datapath_way *way = datapath_ways_of(ways, peer);
+struct word {
+    const struct datapath_ways *ways;
+    uint32_t index;
+};
 
-    return way != NULL && way->introduced != 0; /* what our own operator said stands */
+/* What our own operator said stands; but inside of its own prefixes a rendezvous says who has which address. */
+static bool may_lose(const void *context, uint32_t peer, bool is_whole)
+{
+    const struct word *said = context;
+    const struct datapath_way *way = datapath_ways_of(said->ways, peer);
+
+    return (way != NULL && way->introduced != 0) || (!is_whole && datapath_meet_index(said->ways, peer) == said->index);
 }
 
 /* His inner addresses are those that it says, if they are others than before. Those of our operator's peers it cannot
- * give away. */
+ * give away, nor a part of them. */
 static void allow(struct datapath_ways *w, uint32_t peer, const struct datapath_signal_member *m, uint32_t index,
                   struct datapath_ways_effects *fx)
 {
     struct datapath_way *way = datapath_ways_touch(w, peer);
+    const struct word said_by = {.ways = w, .index = index};
     uint8_t hash[DATAPATH_HASH_SIZE];
     bool is_refused = false;
 
@@ -76,7 +84,7 @@ static void allow(struct datapath_ways *w, uint32_t peer, const struct datapath_
     way->prefixes = said;
     datapath_core_disallow_all(w->core, peer);
     for (uint32_t i = 0; i < m->prefixes; i++) {
-        is_refused = datapath_guide_allow(w->core, peer, &m->prefix[i], may_lose, w) != ERR_OK || is_refused;
+        is_refused = datapath_guide_allow(w->core, peer, &m->prefix[i], may_lose, &said_by) != ERR_OK || is_refused;
     }
     if (is_refused) {
         datapath_ways_note(fx, DATAPATH_WAYS_REFUSED, peer, w->believe[index].peer, m->key);

@@ -125,7 +125,11 @@ PLANTS = {
     "straggler": ("ways.c", "unit:ways", "what comes by a relay takes packets from the direct way", [
         ("    if (at->relay != 0 && has_direct(way)) {", "    if (at->relay != 0 && !way->is_active) {")]),
     "address-given-away": ("meet.c", "unit:ways", "a rendezvous takes an address from a peer of the operator's", [
-        ("    return way != NULL && way->introduced != 0; /*", "    return way == NULL || way->serial != 0; /*")]),
+        ("    return (way != NULL && way->introduced != 0) ||", "    return (way != NULL && way->serial != 0) ||")]),
+    "part-given-away": ("guide.c", "unit:ways", "a rendezvous takes a part of what the operator gave to a peer", [
+        ("holder != peer && !may_lose(", "holder != peer && is_whole && !may_lose(")]),
+    "own-whole-given-away": ("meet.c", "unit:ways", "a rendezvous loses all of its own prefix to a member", [
+        ("(!is_whole && datapath_meet_index(", "(datapath_meet_index(")]),
     "never-deaf": ("ways.c", "unit:ways", "a peer that knows no signals is asked for ever", [
         ("    return way->heard_ms == 0 && way->introduced == 0 && !is_asked;", "    return way->heard_ms == 1 && !is_asked;")]),
     "gone-ignored": ("meet.c", "unit:ways", "who is no member any more stays a peer", [

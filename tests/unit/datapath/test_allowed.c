@@ -78,6 +78,8 @@ static void bad_prefixes_are_refused(void)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         CHECK(datapath_allowed_add(&t, &rows[i], 1, &former) == ERR_INVALID && former == 77, "row %zu", i);
         CHECK(datapath_allowed_drop(&t, &rows[i], 1) == ERR_INVALID, "row %zu", i);
+        bool is_same;
+        CHECK(datapath_allowed_holder(&t, &rows[i], &is_same) == NOBODY && !is_same, "row %zu", i);
     }
     for (unsigned i = 0; i < ROOM; i++) {
         add(&t, v4(10, 0, (uint8_t)i, (uint8_t)(i * 37), 32), i, NOBODY);
@@ -160,6 +162,35 @@ static void count_one(void *context, const struct datapath_prefix *prefix)
     ((struct counted *)context)->count++;
 }
 
+/* Of those in the list that hold `p` and are no longer, the owner of the longest. */
+static uint32_t holder_in(const struct listed *list, size_t count, const struct datapath_prefix *p, bool *ret_is_same)
+{
+    uint32_t best = NOBODY;
+    unsigned bits = 0;
+
+    *ret_is_same = false;
+    for (size_t i = 0; i < count; i++) {
+        const struct datapath_prefix *q = &list[i].prefix;
+        bool is_above = q->size == p->size && q->bits <= p->bits && holds(q, p->ip);
+        if (is_above && (best == NOBODY || q->bits > bits)) {
+            best = list[i].peer;
+            bits = q->bits;
+            *ret_is_same = q->bits == p->bits;
+        }
+    }
+    return best;
+}
+
+static bool holder_is_as_the_list_says(struct rng *r, const struct datapath_allowed *t, const struct listed *list, size_t count)
+{
+    struct datapath_prefix p = draw_prefix(r);
+    bool is_same, should_be_same;
+    uint32_t expected = holder_in(list, count, &p, &should_be_same), holder = datapath_allowed_holder(t, &p, &is_same);
+
+    CHECK(holder == expected && is_same == should_be_same, "%" PRIu32 " holds it, not %" PRIu32, holder, expected);
+    return is_same;
+}
+
 static size_t change(struct rng *r, struct datapath_allowed *t, struct listed *list, size_t count)
 {
     struct datapath_prefix p = draw_prefix(r);
@@ -204,7 +235,7 @@ static void agrees_with_a_list(void)
     struct listed list[LIST + 1];
     struct datapath_allowed t;
     struct rng r;
-    size_t count = 0, found = 0;
+    size_t count = 0, found = 0, same = 0;
 
     rng_init(&r, 6);
     datapath_allowed_init(&t, memory, LIST); /* so many nodes must do */
@@ -217,7 +248,9 @@ static void agrees_with_a_list(void)
         uint32_t expected = find_in(list, count, ip, size);
         CHECK(datapath_allowed_find(&t, ip, size) == expected, "step %u", i);
         found += expected != NOBODY;
+        same += holder_is_as_the_list_says(&r, &t, list, count);
     }
+    CHECK(same > 100, "%zu prefixes were there themselves", same);
     CHECK(found > STEPS / 4 && found < STEPS, "%zu addresses were somebody's", found);
 }
 

@@ -321,6 +321,44 @@ static void what_the_operator_said_stands(void)
     end();
 }
 
+/* Whose packets to 10.a.b.c are at n. */
+static uint32_t owner_at(int n, uint8_t a, uint8_t b, uint8_t c)
+{
+    uint8_t packet[20] = {0x45, 0, 0, 20, [16] = 10, a, b, c};
+    uint32_t owner;
+
+    return datapath_guide_owner(w.node[n].core, packet, sizeof packet, &owner) ? owner : UINT32_MAX;
+}
+
+static void say_of(int n, int of, uint8_t b, uint8_t c, uint8_t bits)
+{
+    struct datapath_prefix p = {.ip = {10, 9, b, c}, .size = 4, .bits = bits};
+
+    CHECK(datapath_core_allow(w.node[n].core, number(n, of), &p) == ERR_OK, "10.9.%u.%u/%u", b, c, bits);
+}
+
+/* A longer prefix takes addresses away as well as the same one does. Inside of its own it may say who has which. */
+static void a_rendezvous_takes_no_part_of_what_the_operator_gave(void)
+{
+    begin();
+    uint32_t plain = add(A, PLAIN);
+    say_of(A, PLAIN, 7, 0, 24);
+    say_of(A, PLAIN, 8, 128, 25);
+    say_of(A, R, 6, 0, 24);
+    say_of(R, B, 7, 5, 32);   /* inside of the operator's */
+    say_of(R, B, 7, 128, 25);
+    say_of(R, B, 8, 0, 24);   /* around it */
+    say_of(R, B, 6, 9, 32);   /* inside of its own */
+    say_of(R, B, 6, 0, 24);   /* … and all of that */
+    run(24000);
+    uint32_t b = number(A, B), r = number(A, R);
+    CHECK(b != UINT32_MAX && owner_at(A, 9, 0, B + 1) == b, "B has its own address still");
+    CHECK(owner_at(A, 9, 7, 5) == plain && owner_at(A, 9, 7, 200) == plain, "and nothing of PLAIN's network: %u", owner_at(A, 9, 7, 5));
+    CHECK(owner_at(A, 9, 8, 1) == b && owner_at(A, 9, 8, 200) == plain, "around it what was nobody's");
+    CHECK(owner_at(A, 9, 6, 9) == b && owner_at(A, 9, 6, 10) == r, "of the rendezvous' own network a part, not the whole");
+    end();
+}
+
 static void a_path_that_swallows_is_noticed(void)
 {
     begin();
@@ -490,6 +528,7 @@ int main(void)
     a_relay_serves_until_there_is_a_way();
     who_is_removed_goes_everywhere();
     what_the_operator_said_stands();
+    a_rendezvous_takes_no_part_of_what_the_operator_gave();
     a_path_that_swallows_is_noticed();
     what_was_said_before_moves_nobody();
     an_old_answer_makes_no_way();
