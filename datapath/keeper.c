@@ -41,8 +41,9 @@ struct keeper {
 static const int loading[] = {CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN};
 /* … and what hanging programs and asking for addresses do; loading is over when this is all there is. */
 static const int hanging[] = {CAP_NET_ADMIN};
+/* setsockopt: what libbpf asks a filter of clsact for with. */
 static const char *const calls[] = {
-    "bpf", "poll", "ppoll", "recvmsg", "recvfrom", "sendmsg", "sendto", "socket", "bind", "getsockname", "ioctl",
+    "bpf", "poll", "ppoll", "recvmsg", "recvfrom", "sendmsg", "sendto", "socket", "bind", "getsockname", "setsockopt", "ioctl",
 };
 
 /* ---- addresses ---------------------------------------------------------------------------------------- */

@@ -2,6 +2,10 @@
  * part is skipped without. */
 #include "datapath/keeper.h"
 
+#include <errno.h>
+#include <linux/bpf.h>
+#include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,21 +19,39 @@
 
 static int to_keeper;
 
-/* A keeper of an interface that is not there. */
-static pid_t begin(const char *port)
+/* A kernel before 6.6, as far as hanging goes: it has no links of the kind that tcx takes. */
+static bool lacks_tcx(void)
 {
-    const char *words[] = {"cell-shield", "nowhere0", port, NULL};
+    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+
+    return ctx != NULL &&
+           seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(bpf), 1, SCMP_A0(SCMP_CMP_EQ, BPF_LINK_CREATE)) == 0 &&
+           seccomp_load(ctx) == 0;
+}
+
+static pid_t begin_at(const char *interface, const char *port, bool is_old)
+{
+    const char *words[] = {"cell-shield", interface, port, NULL};
     int pair[2];
 
     REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0, "a pair");
     pid_t child = fork();
     if (child == 0) {
         (void)close(pair[0]);
-        _exit(dup2(pair[1], DATAPATH_KEEPER_SOCKET) < 0 ? 9 : datapath_keeper_run(3, (char **)words));
+        if (dup2(pair[1], DATAPATH_KEEPER_SOCKET) < 0 || (is_old && !lacks_tcx())) {
+            _exit(9);
+        }
+        _exit(datapath_keeper_run(3, (char **)words));
     }
     (void)close(pair[1]);
     to_keeper = pair[0];
     return child;
+}
+
+/* A keeper of an interface that is not there. */
+static pid_t begin(const char *port)
+{
+    return begin_at("nowhere0", port, false);
 }
 
 /* Its exit status. */
@@ -110,9 +132,41 @@ static bool it_loads_once(void)
     return true;
 }
 
+static int filters(void)
+{
+    return system("tc filter show dev lo ingress | grep -q shield_tc") == 0;
+}
+
+/* At an interface of a network of its own. What hangs by clsact goes with an order, and with the keeper. */
+static void it_hangs_by_clsact(void)
+{
+    char why[DATAPATH_SHIELD_WHY] = "";
+    size_t maps;
+
+    if (unshare(CLONE_NEWNET) != 0 || system("ip link set lo up && tc qdisc show dev lo > /dev/null") != 0) {
+        printf("skipped by clsact: no network namespace, or no tc\n");
+        return;
+    }
+    pid_t child = begin_at("lo", "51820", true);
+    enum err e = ask(DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_LOAD, 16, &maps, why);
+    REQUIRE(e == ERR_OK, "%s", why);
+    e = ask(DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_HANG, DATAPATH_SHIELD_TC, &maps, why);
+    CHECK(e == ERR_OK && filters() == 1, "it hangs: %s", why);
+    const struct datapath_keeper_ask off = {DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_TAKE_OFF, DATAPATH_SHIELD_TC};
+    CHECK(rights_send(to_keeper, &off, sizeof off, NULL, 0) == ERR_OK, "it is told to take it off");
+    e = ask(DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_HANG, DATAPATH_SHIELD_XDP, &maps, why); /* when this is answered, it has */
+    CHECK(e == ERR_UNSUPPORTED && filters() == 0, "it is taken off: %s", why);
+    e = ask(DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_HANG, DATAPATH_SHIELD_TC, &maps, why);
+    CHECK(e == ERR_OK && filters() == 1, "it hangs again: %s", why);
+    CHECK(end(child) == 0 && filters() == 0, "it ends in order, and leaves nothing");
+}
+
 int main(void)
 {
     what_cannot_be_is_refused();
     bool has_bpf = it_loads_once();
+    if (has_bpf) {
+        it_hangs_by_clsact();
+    }
     return check_failures == 0 && !has_bpf ? CHECK_SKIPPED : CHECK_RESULT();
 }
