@@ -24,6 +24,7 @@
 enum {
     V4_AT = 12,         /* of ::ffff:a.b.c.d                    */
     NEWS_SIZE = 8192,   /* of one message about addresses       */
+    AGAIN_MS = 1000,    /* after they could not be listed       */
     DONE = 0,
     FAILED = 1,
     MISUSED = 2,
@@ -34,6 +35,7 @@ struct keeper {
     struct datapath_shield_setup setup;
     bool is_anywhere;             /* our addresses are those that this host has */
     int news;                     /* tells when they change; -1: nobody does    */
+    bool is_behind;               /* they could not be listed: asked for again  */
     struct datapath_shield *shield;
 };
 
@@ -41,8 +43,9 @@ struct keeper {
 static const int loading[] = {CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN};
 /* … and what hanging programs and asking for addresses do; loading is over when this is all there is. */
 static const int hanging[] = {CAP_NET_ADMIN};
+/* setsockopt: what libbpf asks a filter of clsact for with. */
 static const char *const calls[] = {
-    "bpf", "poll", "ppoll", "recvmsg", "recvfrom", "sendmsg", "sendto", "socket", "bind", "getsockname", "ioctl",
+    "bpf", "poll", "ppoll", "recvmsg", "recvfrom", "sendmsg", "sendto", "socket", "bind", "getsockname", "setsockopt", "ioctl",
 };
 
 /* ---- addresses ---------------------------------------------------------------------------------------- */
@@ -78,14 +81,17 @@ static void add_own(struct datapath_shield_setup *s, const uint8_t ip[16])
  * unjudged, as everything that is not ours does. Never all addresses there are: this host may pass on what is for others. */
 static void list_own(struct keeper *k)
 {
+    const uint8_t always[16] = {[15] = 1}; /* so that there is one: none would mean all */
     struct datapath_shield_setup *s = &k->setup;
     struct ifaddrs *all = NULL;
     uint8_t ip[16];
 
-    s->own_count = 0;
-    if (getifaddrs(&all) != 0) {
-        all = NULL;
+    k->is_behind = getifaddrs(&all) != 0;
+    if (k->is_behind) {
+        add_own(s, always); /* those that it had are a better guess than none */
+        return;
     }
+    s->own_count = 0;
     for (int is_other = 0; is_other < 2; is_other++) {
         for (const struct ifaddrs *a = all; a != NULL; a = a->ifa_next) {
             if ((strcmp(a->ifa_name, k->interface) != 0) == is_other && read_address(a->ifa_addr, ip)) {
@@ -93,10 +99,8 @@ static void list_own(struct keeper *k)
             }
         }
     }
-    if (all != NULL) {
-        freeifaddrs(all);
-    }
-    add_own(s, (const uint8_t[16]){[15] = 1}); /* so that there is one: none would mean all */
+    freeifaddrs(all);
+    add_own(s, always);
 }
 
 static void watch_own(struct keeper *k)
@@ -110,17 +114,24 @@ static void watch_own(struct keeper *k)
 }
 
 /* Addresses came or went, whichever: what there are now is asked for. */
-static void hear_news(struct keeper *k)
+static void list_again(struct keeper *k)
 {
-    char bytes[NEWS_SIZE], why[DATAPATH_SHIELD_WHY];
+    char why[DATAPATH_SHIELD_WHY];
 
-    while (recv(k->news, bytes, sizeof bytes, 0) > 0 || errno == ENOBUFS) {
-        errno = 0;
-    }
     list_own(k);
     if (k->shield != NULL && datapath_shield_own(k->shield, k->setup.own_count, (const uint8_t (*)[16])k->setup.own, why) != ERR_OK) {
         (void)fprintf(stderr, "cell-shield: %s\n", why);
     }
+}
+
+static void hear_news(struct keeper *k)
+{
+    char bytes[NEWS_SIZE];
+
+    while (recv(k->news, bytes, sizeof bytes, 0) > 0 || errno == ENOBUFS) {
+        errno = 0;
+    }
+    list_again(k);
 }
 
 /* ---- what the cell asks for ------------------------------------------------------------------------------ */
@@ -256,8 +267,13 @@ int datapath_keeper_run(int argc, char **argv)
     struct pollfd wait[] = {{.fd = DATAPATH_KEEPER_SOCKET, .events = POLLIN}, {.fd = k.news, .events = POLLIN}};
     bool goes_on = true;
     while (goes_on) {
-        if (poll(wait, ARRAY_LEN(wait), -1) < 0) {
+        int came = poll(wait, ARRAY_LEN(wait), k.is_behind ? AGAIN_MS : -1);
+        if (came < 0) {
             goes_on = errno == EINTR;
+            continue;
+        }
+        if (came == 0) {
+            list_again(&k);
             continue;
         }
         if (wait[1].revents != 0) {
