@@ -237,7 +237,7 @@ struct walk {
     const struct datapath_allowed *a;
     uint32_t peer;
     uint8_t size;
-    void (*each)(void *context, const struct datapath_prefix *prefix);
+    void (*each)(void *context, uint32_t peer, const struct datapath_prefix *prefix);
     void *context;
 };
 
@@ -247,17 +247,17 @@ static void walk_below(const struct walk *w, uint32_t at)
         return;
     }
     const struct datapath_allowed_node *n = &w->a->node[at - 1];
-    if (n->peer == w->peer) {
+    if (n->peer != DATAPATH_ALLOWED_NOBODY && (w->peer == DATAPATH_ALLOWED_NOBODY || n->peer == w->peer)) {
         struct datapath_prefix p = {.size = w->size, .bits = n->bits};
         memcpy(p.ip, n->ip, sizeof p.ip);
-        w->each(w->context, &p);
+        w->each(w->context, n->peer, &p);
     }
     walk_below(w, n->child[0]);
     walk_below(w, n->child[1]);
 }
 
 void datapath_allowed_each(const struct datapath_allowed *a, uint32_t peer,
-                           void (*each)(void *context, const struct datapath_prefix *prefix), void *context)
+                           void (*each)(void *context, uint32_t peer, const struct datapath_prefix *prefix), void *context)
 {
     struct walk w = {.a = a, .peer = peer, .size = DATAPATH_ALLOWED_V4, .each = each, .context = context};
 

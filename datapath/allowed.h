@@ -63,8 +63,8 @@ uint32_t datapath_allowed_find(const struct datapath_allowed *a, const uint8_t *
  * and holds it; *ret_is_same: it is that prefix itself. DATAPATH_ALLOWED_NOBODY: there is none, or it is no prefix. */
 uint32_t datapath_allowed_holder(const struct datapath_allowed *a, const struct datapath_prefix *prefix, bool *ret_is_same);
 
-/* All prefixes of a peer, in the order of the trie. */
+/* All prefixes of a peer, or with DATAPATH_ALLOWED_NOBODY those of all, in the order of the trie. O(nodes). */
 void datapath_allowed_each(const struct datapath_allowed *a, uint32_t peer,
-                           void (*each)(void *context, const struct datapath_prefix *prefix), void *context);
+                           void (*each)(void *context, uint32_t peer, const struct datapath_prefix *prefix), void *context);
 
 #endif

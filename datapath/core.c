@@ -301,7 +301,7 @@ void datapath_core_disallow_all(struct datapath *d, uint32_t peer)
 }
 
 void datapath_core_each_prefix(const struct datapath *d, uint32_t peer,
-                               void (*each)(void *context, const struct datapath_prefix *prefix), void *context)
+                               void (*each)(void *context, uint32_t peer, const struct datapath_prefix *prefix), void *context)
 {
     datapath_allowed_each(&d->allowed, peer, each, context);
 }

@@ -46,8 +46,9 @@ enum err datapath_core_change(struct datapath *d, uint32_t peer, const struct da
 enum err datapath_core_allow(struct datapath *d, uint32_t peer, const struct datapath_prefix *prefix) MUST_CHECK;
 enum err datapath_core_disallow(struct datapath *d, uint32_t peer, const struct datapath_prefix *prefix) MUST_CHECK;
 void datapath_core_disallow_all(struct datapath *d, uint32_t peer);
+/* Of one peer, or with DATAPATH_ALLOWED_NOBODY of all. O(prefixes of all). */
 void datapath_core_each_prefix(const struct datapath *d, uint32_t peer,
-                               void (*each)(void *context, const struct datapath_prefix *prefix), void *context);
+                               void (*each)(void *context, uint32_t peer, const struct datapath_prefix *prefix), void *context);
 
 /* The peer of this number; false: there is none (numbers are below peers_max and have gaps). */
 bool datapath_core_view(const struct datapath *d, uint32_t peer, struct datapath_view *ret);

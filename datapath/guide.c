@@ -106,7 +106,12 @@ enum err datapath_guide_allow(struct datapath *d, uint32_t peer, const struct da
         return ERR_EXISTS;
     }
     enum err e = datapath_allowed_add(&d->allowed, prefix, peer, &former);
-    d->peer[peer].changes += e == ERR_OK && former != peer;
+    if (e == ERR_OK && former != peer) {
+        d->peer[peer].changes++;
+        if (former != DATAPATH_ALLOWED_NOBODY) {
+            d->peer[former].changes++;
+        }
+    }
     return e;
 }
 

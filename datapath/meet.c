@@ -134,6 +134,9 @@ static uint32_t take(struct datapath_ways *w, struct datapath_time now, const st
         return UINT32_MAX;
     }
     bool is_known = datapath_core_find(w->core, m->key, &peer);
+    if (!is_known && m->state == DATAPATH_SIGNAL_AWAY) {
+        return UINT32_MAX; /* we hear of him when he comes */
+    }
     if (m->state == DATAPATH_SIGNAL_GONE) {
         if (is_known && datapath_ways_touch(w, peer)->introduced == index + 1) {
             remove_peer(w, peer, index, fx);
@@ -162,9 +165,15 @@ static uint32_t take(struct datapath_ways *w, struct datapath_time now, const st
     return peer;
 }
 
-/* Whoever it brought and did not mention on a list of all is gone. */
-static void sweep(struct datapath_ways *w, uint32_t index, struct datapath_ways_effects *fx)
+/* Whoever it brought and did not mention on a list of all is gone; but not before a new life of it can have heard of all. */
+static void sweep(struct datapath_ways *w, uint64_t now_ms, uint32_t index, struct datapath_ways_effects *fx)
 {
+    struct datapath_ways_believed *b = &w->believe[index];
+
+    if (!b->wants_sweep || b->guest.is_full || now_ms < b->grace_ms) {
+        return;
+    }
+    b->wants_sweep = false;
     for (uint32_t peer = 0; peer < w->config.peers_max; peer++) {
         const struct datapath_way *way = datapath_ways_of(w, peer);
         if (way != NULL && way->introduced == index + 1 && way->round != w->believe[index].guest.round) {
@@ -181,15 +190,22 @@ enum datapath_ways_verdict datapath_meet_news(struct datapath_ways *w, struct da
     bool is_whole;
     size_t at = 0;
 
-    if (index == DATAPATH_WAYS_BELIEVED || !datapath_guest_hear(&w->believe[index].guest, now.ms, s, &is_whole)) {
+    if (index == DATAPATH_WAYS_BELIEVED) {
         return DATAPATH_WAYS_UNASKED;
+    }
+    struct datapath_ways_believed *b = &w->believe[index];
+    uint64_t former = b->guest.epoch;
+    if (!datapath_guest_hear(&b->guest, now.ms, s, &is_whole)) {
+        return DATAPATH_WAYS_UNASKED;
+    }
+    if (b->guest.epoch != former) {
+        b->grace_ms = now.ms + DATAPATH_ROLL_KEEP_MS;
     }
     while (datapath_signal_take_member(s->members, s->members_size, &at, &m)) {
         (void)take(w, now, &m, index, fx);
     }
-    if (is_whole) {
-        sweep(w, index, fx);
-    }
+    b->wants_sweep = b->wants_sweep || is_whole;
+    sweep(w, now.ms, index, fx);
     return DATAPATH_WAYS_HEARD;
 }
 

@@ -46,7 +46,7 @@ enum datapath_ways_verdict datapath_serve_call(struct datapath_ways *w, struct d
 enum datapath_ways_verdict datapath_serve_relay(struct datapath_ways *w, struct datapath_time now, uint32_t peer,
                                                 const struct datapath_endpoint *from, const struct datapath_signal *s,
                                                 struct datapath_ways_effects *fx);
-/* Compare the roll with the peers that there are; see who is silent. */
+/* Compare the roll with the peers that there are: who is one is a member; see who is silent. */
 void datapath_serve_scan(struct datapath_ways *w, uint64_t now_ms);
 void datapath_serve_list(const void *ways, uint32_t peer, struct datapath_signal_member *m);
 

@@ -103,6 +103,15 @@ static void leave(struct datapath_roll *r, uint32_t peer)
     }
 }
 
+void datapath_roll_enter(struct datapath_roll *r, uint32_t peer, const uint8_t key[DATAPATH_NOISE_KEY])
+{
+    if (r->entry[peer].state == 0) {
+        memcpy(r->entry[peer].key, key, sizeof r->entry[peer].key);
+        set_state(r, peer, DATAPATH_SIGNAL_AWAY);
+        move(r, peer);
+    }
+}
+
 void datapath_roll_changed(struct datapath_roll *r, uint32_t peer)
 {
     if (r->entry[peer].state != 0) {

@@ -4,7 +4,7 @@
  * overlay (his number), and what he says was authenticated.
  *
  * Nothing of a member is believed before he has shown that he hears this life of the rendezvous (its epoch, drawn when it
- * begins): what was recorded earlier binds nobody. */
+ * begins): what was recorded earlier binds nobody. Until then he is away, not gone: a life that heard nobody yet parts nobody. */
 #ifndef CELL_DATAPATH_ROLL_H
 #define CELL_DATAPATH_ROLL_H
 
@@ -61,6 +61,8 @@ void datapath_roll_member(const struct datapath_roll *r, uint32_t peer, const ui
 /* Whether he is here, and where he was heard from. */
 bool datapath_roll_is_here(const struct datapath_roll *r, uint32_t peer, struct datapath_endpoint *ret);
 
+/* He is a member, whom this life has not heard yet: away. Nothing, if it has. */
+void datapath_roll_enter(struct datapath_roll *r, uint32_t peer, const uint8_t key[DATAPATH_NOISE_KEY]);
 /* His inner addresses changed. */
 void datapath_roll_changed(struct datapath_roll *r, uint32_t peer);
 /* He is no peer any more: all are told. */

@@ -3,34 +3,35 @@
 
 #include "datapath/meet.h"
 
-/* What our table has of his inner addresses; more than others are told are left out. */
-struct listing {
-    struct datapath_way *way;
-};
-
-static void list_one(void *context, const struct datapath_prefix *prefix)
+/* What our table has of their inner addresses; more than others are told are left out. */
+static void list_one(void *context, uint32_t peer, const struct datapath_prefix *prefix)
 {
-    struct datapath_way *way = ((struct listing *)context)->way;
+    struct datapath_way *way = &((struct datapath_ways *)context)->way[peer];
 
-    if (way->listed < DATAPATH_SIGNAL_PREFIXES) {
+    if (way->is_listing && way->listed < DATAPATH_SIGNAL_PREFIXES) {
         way->list[way->listed++] = *prefix;
     }
 }
 
-/* A look at all prefixes: only when his changed. True: they did. */
-static bool refresh(struct datapath_ways *w, uint32_t peer)
+/* His are to be looked for anew. False: they are as they were. */
+static bool forget_list(struct datapath_ways *w, uint32_t peer)
 {
     struct datapath_way *way = datapath_ways_touch(w, peer);
     uint32_t changes = datapath_guide_changes(w->core, peer);
-    struct listing l = {.way = way};
 
-    if (way->listed_changes == changes) {
-        return false;
-    }
+    way->is_listing = way->listed_changes != changes;
     way->listed_changes = changes;
-    way->listed = 0;
-    datapath_core_each_prefix(w->core, peer, list_one, &l);
-    return true;
+    way->listed = way->is_listing ? 0 : way->listed;
+    return way->is_listing;
+}
+
+/* A look at all prefixes: only when his changed. */
+static void refresh(struct datapath_ways *w, uint32_t peer)
+{
+    if (forget_list(w, peer)) {
+        datapath_core_each_prefix(w->core, peer, list_one, w);
+        w->way[peer].is_listing = false;
+    }
 }
 
 void datapath_serve_list(const void *ways, uint32_t peer, struct datapath_signal_member *m)
@@ -50,7 +51,7 @@ enum datapath_ways_verdict datapath_serve_roll(struct datapath_ways *w, struct d
     uint8_t members[DATAPATH_SIGNAL_MOST];
     struct datapath_signal news;
 
-    (void)refresh(w, peer);
+    refresh(w, peer);
     datapath_roll_answer(&w->roll, now.ms, peer, datapath_guide_key(w->core, peer), from, s, size, &news, members);
     datapath_ways_say(w, peer, from, &news, 0, false, fx);
     return DATAPATH_WAYS_HEARD;
@@ -125,9 +126,21 @@ enum datapath_ways_verdict datapath_serve_relay(struct datapath_ways *w, struct 
 
 void datapath_serve_scan(struct datapath_ways *w, uint64_t now_ms)
 {
+    bool is_any = false;
+
     for (uint32_t peer = 0; peer < w->config.peers_max; peer++) {
         /* Who is no peer any more is taken off the roll. */
-        if (w->way[peer].serial != 0 && datapath_ways_touch(w, peer)->serial != 0 && refresh(w, peer)) {
+        if (datapath_ways_touch(w, peer)->serial != 0) {
+            datapath_roll_enter(&w->roll, peer, datapath_guide_key(w->core, peer));
+            is_any = forget_list(w, peer) || is_any;
+        }
+    }
+    if (is_any) { /* one look for all of them: when a life begins they are all */
+        datapath_core_each_prefix(w->core, DATAPATH_ALLOWED_NOBODY, list_one, w);
+    }
+    for (uint32_t peer = 0; is_any && peer < w->config.peers_max; peer++) {
+        if (w->way[peer].is_listing) {
+            w->way[peer].is_listing = false;
             datapath_roll_changed(&w->roll, peer);
         }
     }

@@ -120,12 +120,12 @@ struct listing {
     bool is_full;
 };
 
-static void count_prefix(void *context, const struct datapath_prefix *prefix)
+static void count_prefix(void *context, uint32_t peer, const struct datapath_prefix *prefix)
 {
     ((struct listing *)context)->room++;
 }
 
-static void list_prefix(void *context, const struct datapath_prefix *prefix)
+static void list_prefix(void *context, uint32_t peer, const struct datapath_prefix *prefix)
 {
     struct listing *l = context;
     char *text = cell_call_alloc(l->call, DATAPATH_TEXT_PLACE_SIZE);

@@ -39,7 +39,7 @@ static void say_key(const struct datapath_uapi *u, const char *name, const uint8
 
 /* ---- get -------------------------------------------------------------------------------------------- */
 
-static void say_prefix(void *context, const struct datapath_prefix *prefix)
+static void say_prefix(void *context, uint32_t peer, const struct datapath_prefix *prefix)
 {
     char text[DATAPATH_TEXT_PLACE_SIZE];
 

@@ -64,6 +64,7 @@ void datapath_ways_init(struct datapath_ways *w, void *memory, struct datapath *
         datapath_roll_init(&w->roll, base + at[1], c->peers_max, epoch, now_ms);
         w->roll.prefixes = datapath_serve_list;
         w->roll.context = w;
+        datapath_serve_scan(w, now_ms); /* nobody who asks at once is told that there is nobody */
     }
     if (c->is_relay) {
         datapath_relay_init(&w->relay, base + at[2],

@@ -88,6 +88,7 @@ struct datapath_way {
     uint64_t deaf_ms;                /* left in peace until then                            */
     uint32_t limit;                  /* bytes of an inner packet; 0: as large as any        */
     uint32_t listed_changes;         /* of his addresses, as they stand in `listed` …       */
+    bool is_listing;                 /* … they are being looked for                         */
     uint32_t listed;                 /* … which our own roll says                           */
     struct datapath_prefix list[DATAPATH_SIGNAL_PREFIXES];
     uint32_t places;
@@ -101,6 +102,8 @@ struct datapath_way {
 /* One that we believe. */
 struct datapath_ways_believed {
     uint32_t peer, serial;
+    uint64_t grace_ms;               /* until then its life knows less than the one before  */
+    bool wants_sweep;                /* whom its list of all did not have is to go          */
     struct datapath_guest guest;
 };
 

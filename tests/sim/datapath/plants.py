@@ -135,7 +135,13 @@ PLANTS = {
     "gone-ignored": ("meet.c", "unit:ways", "who is no member any more stays a peer", [
         ("        if (is_known && datapath_ways_touch(w, peer)->introduced == index + 1) {", "        if (is_known && datapath_ways_touch(w, peer)->introduced > index + 1) {")]),
     "no-sweep": ("meet.c", "unit:ways", "who is not on a list of all stays a peer", [
-        ("    if (is_whole) {\n        sweep(", "    if (is_whole && w->believed == 0) {\n        sweep(")]),
+        ("    b->wants_sweep = b->wants_sweep || is_whole;", "    b->wants_sweep = b->wants_sweep && is_whole;")]),
+    "no-grace": ("meet.c", "unit:ways", "who is not on the first list of a new life is gone at once", [
+        ("b->guest.is_full || now_ms < b->grace_ms) {", "b->guest.is_full) {")]),
+    "empty-roll": ("serve.c", "unit:ways", "a new life of the rendezvous does not know its members before it hears them", [
+        ("            datapath_roll_enter(&w->roll, peer, datapath_guide_key(w->core, peer));\n", "")]),
+    "away-brought": ("meet.c", "unit:ways", "who was never there is brought", [
+        ("    if (!is_known && m->state == DATAPATH_SIGNAL_AWAY) {", "    if (!is_known && m->state == DATAPATH_SIGNAL_GONE) {")]),
     "unpadded": ("ways.c", "unit:ways", "a packet is let through whose padding does not fit", [
         ("(way->pmtu.size - OVER) / DATAPATH_MESSAGE_PAD * DATAPATH_MESSAGE_PAD;", "way->pmtu.size - OVER;")]),
     "small-at-first": ("ways.c", "unit:ways", "a way of which nothing is known yet carries little", [

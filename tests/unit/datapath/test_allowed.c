@@ -157,7 +157,7 @@ struct counted {
     size_t count;
 };
 
-static void count_one(void *context, const struct datapath_prefix *prefix)
+static void count_one(void *context, uint32_t peer, const struct datapath_prefix *prefix)
 {
     ((struct counted *)context)->count++;
 }

@@ -31,6 +31,7 @@ static struct world {
     struct datapath_time now;
     struct node node[NODES];
     bool is_cut;      /* between A and B     */
+    bool is_lonely;   /* nothing is carried between B and R */
     uint32_t carries; /* bytes of a datagram between A and B */
     uint32_t passed;  /* by the relay        */
     struct datagram flying[FLYING], recorded[RECORDED];
@@ -116,10 +117,11 @@ static void deliver(struct datagram d)
 {
     int from = whose(&d.from), to = whose(&d.to);
     bool is_between = (from == A && to == B) || (from == B && to == A);
+    bool is_with_r = (from == R && to == B) || (from == B && to == R);
 
     if (d.to.relay != 0) {
         pass_on(d);
-    } else if (to < NODES && !(is_between && (w.is_cut || d.size > w.carries))) {
+    } else if (to < NODES && !(is_between && (w.is_cut || d.size > w.carries)) && !(is_with_r && w.is_lonely)) {
         (void)hand_over(to, &d.from, d.bytes, d.size);
     }
 }
@@ -296,9 +298,59 @@ static void who_is_removed_goes_everywhere(void)
     begin();
     datapath_core_remove(w.node[R].core, number(R, B)); /* while nobody could be told */
     make_ways(R);
-    run(24000);
+    run(2 * DATAPATH_ROLL_KEEP_MS);
     CHECK(number(A, B) == UINT32_MAX, "who is not on the list of the rendezvous' next life is gone, too");
     CHECK(number(A, R) != UINT32_MAX, "but not the rendezvous, whom it did not bring");
+    end();
+}
+
+/* So much time passes, and B is the peer of A that he was. */
+static void keeps(uint32_t serial, uint64_t ms, const char *why)
+{
+    bool is_kept = true;
+
+    for (uint64_t i = 0; i < ms; i += 100) {
+        run(100);
+        is_kept = is_kept && number(A, B) != UINT32_MAX && datapath_guide_serial(w.node[A].core, number(A, B)) == serial;
+    }
+    CHECK(is_kept, "%s", why);
+}
+
+/* What a rendezvous forgot when it began again is no reason to forget anybody. */
+static void another_life_of_the_rendezvous_parts_nobody(void)
+{
+    begin();
+    uint32_t serial = datapath_guide_serial(w.node[A].core, number(A, B));
+    make_ways(R);
+    keeps(serial, 60000, "B spoke to the next life later than A, and is the same peer");
+    CHECK(w.node[R].ways.roll.here == 2, "both are there again");
+    w.is_lonely = true;
+    make_ways(R);
+    keeps(serial, 120000, "B does not reach the next life, which knows that he is a member");
+    CHECK(w.node[R].ways.roll.here == 1, "and has not heard him");
+    w.is_lonely = false;
+    run(12000);
+    datapath_core_remove(w.node[R].core, number(R, B));
+    make_ways(R);
+    keeps(serial, DATAPATH_ROLL_KEEP_MS / 2, "B is no peer of the next life");
+    (void)add(R, B);
+    keeps(serial, 60000, "until he is added again, in time");
+    end();
+}
+
+/* A member who was not heard by this life can be removed from it; who was never heard is nobody to tell of. */
+static void who_was_not_heard_can_go(void)
+{
+    begin();
+    uint32_t plain = add(R, PLAIN);
+    w.is_lonely = true;
+    make_ways(R);
+    run(24000);
+    CHECK(number(A, B) != UINT32_MAX && number(A, PLAIN) == UINT32_MAX, "who was never there is nobody's peer");
+    datapath_core_remove(w.node[R].core, number(R, B));
+    datapath_core_remove(w.node[R].core, plain);
+    run(12000);
+    CHECK(number(A, B) == UINT32_MAX, "and who is removed is gone, though this life never heard him");
     end();
 }
 
@@ -527,6 +579,8 @@ int main(void)
     they_hear_of_each_other_and_meet();
     a_relay_serves_until_there_is_a_way();
     who_is_removed_goes_everywhere();
+    another_life_of_the_rendezvous_parts_nobody();
+    who_was_not_heard_can_go();
     what_the_operator_said_stands();
     a_rendezvous_takes_no_part_of_what_the_operator_gave();
     a_path_that_swallows_is_noticed();
