@@ -57,12 +57,18 @@ enum datapath_ways_verdict datapath_serve_roll(struct datapath_ways *w, struct d
     return DATAPATH_WAYS_HEARD;
 }
 
+/* The newest life of his that spoke to us: what names it is no use to the next one. */
+static uint64_t life_of(const struct datapath_ways *w, uint32_t peer)
+{
+    return w->way[peer].window.life;
+}
+
 /* Tell `to` of `about`. */
 static void introduce(struct datapath_ways *w, uint32_t to, const struct datapath_endpoint *at, uint32_t about,
                       struct datapath_ways_effects *fx)
 {
     uint8_t bytes[DATAPATH_SIGNAL_MEMBER_MOST];
-    struct datapath_signal s = {.kind = DATAPATH_SIGNAL_MEET, .members = bytes};
+    struct datapath_signal s = {.kind = DATAPATH_SIGNAL_MEET, .life = life_of(w, to), .members = bytes};
     struct datapath_signal_member m;
 
     datapath_roll_member(&w->roll, about, datapath_guide_key(w->core, about), &m);
@@ -93,7 +99,8 @@ enum datapath_ways_verdict datapath_serve_call(struct datapath_ways *w, struct d
 static void tell_relaying(struct datapath_ways *w, uint32_t to, const struct datapath_endpoint *at, uint32_t about, uint32_t id,
                           uint8_t flags, struct datapath_ways_effects *fx)
 {
-    struct datapath_signal s = {.kind = DATAPATH_SIGNAL_RELAYING, .id = id, .flags = flags, .epoch = w->roll.epoch};
+    struct datapath_signal s = {.kind = DATAPATH_SIGNAL_RELAYING, .life = life_of(w, to), .id = id, .flags = flags,
+                                .epoch = w->roll.epoch};
 
     memcpy(s.key, datapath_guide_key(w->core, about), sizeof s.key);
     datapath_ways_say(w, to, at, &s, 0, false, fx);

@@ -122,6 +122,10 @@ PLANTS = {
         ("        t[DATAPATH_HEADS_TCP_FLAGS] = g->last_flags;", "        t[DATAPATH_HEADS_TCP_FLAGS] |= g->last_flags & 0x10;")]),
     "old-answers": ("ways.c", "unit:ways", "an answer to a ping of an earlier life makes a way", [
         ("s->epoch != w->config.life || ", "")]),
+    "old-meeting": ("meet.c", "unit:ways", "a MEET that was said to an earlier life counts", [
+        ("index == DATAPATH_WAYS_BELIEVED || s->life != w->config.life || !datapath_signal_take", "index == DATAPATH_WAYS_BELIEVED || !datapath_signal_take")]),
+    "old-relaying": ("meet.c", "unit:ways", "a RELAYING that was said to an earlier life counts", [
+        ("guest.epoch || s->life != w->config.life ||", "guest.epoch ||")]),
     "straggler": ("ways.c", "unit:ways", "what comes by a relay takes packets from the direct way", [
         ("    if (at->relay != 0 && has_direct(way)) {", "    if (at->relay != 0 && !way->is_active) {")]),
     "address-given-away": ("meet.c", "unit:ways", "a rendezvous takes an address from a peer of the operator's", [

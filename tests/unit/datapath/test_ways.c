@@ -463,6 +463,33 @@ static void what_was_said_before_moves_nobody(void)
     end();
 }
 
+/* What a rendezvous said to an earlier life of a node, in the same life of its own, is said again to the next: before that one
+ * heard anything, and when it knows the epoch. */
+static void what_was_said_to_an_earlier_life_brings_nobody(void)
+{
+    begin();
+    w.is_cut = true; /* so that there are a MEET and a RELAYING, too */
+    talk(A, B, 3000, 200);
+    w.is_cut = false;
+    uint32_t said = w.count, of_r = 0, taken = 0;
+    datapath_core_remove(w.node[A].core, number(A, B));
+    for (int round = 0; round < 2; round++) {
+        make_ways(A);
+        CHECK(datapath_ways_believe(&w.node[A].ways, number(A, R), w.now.ms) == ERR_OK, "it believes the rendezvous");
+        run(round == 0 ? 0 : 100); /* the new life hears the rendezvous */
+        for (uint32_t i = 0; i < said; i++) {
+            struct datagram d = w.recorded[i];
+            bool is_of_r = whose(&d.from) == R && whose(&d.to) == A && d.to.relay == 0;
+            of_r += is_of_r;
+            taken += is_of_r && hand_over(A, &d.from, d.bytes, d.size) == DATAPATH_WAYS_HEARD;
+        }
+        CHECK(round > 0 || number(A, B) == UINT32_MAX, "an old word brings nobody");
+    }
+    CHECK(of_r >= 6 && taken == 0, "%u of %u were taken", taken, of_r);
+    CHECK(w.node[A].ways.way[number(A, B)].relay_id[0] == 0, "nor does an old word say what the relay calls B");
+    end();
+}
+
 /* What answered the pings of an earlier life answers none of this one: there is no way that is not there now. */
 static void an_old_answer_makes_no_way(void)
 {
@@ -585,6 +612,7 @@ int main(void)
     a_rendezvous_takes_no_part_of_what_the_operator_gave();
     a_path_that_swallows_is_noticed();
     what_was_said_before_moves_nobody();
+    what_was_said_to_an_earlier_life_brings_nobody();
     an_old_answer_makes_no_way();
     a_plain_peer_is_left_in_peace();
     calls_come_from_where_a_member_is();
