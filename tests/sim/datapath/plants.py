@@ -178,6 +178,10 @@ PLANTS = {
         ("    if (g->question == 0 || news->question != g->question) {", "    if (g->question == 0 && news->question == 0) {")]),
     "silent-speaks": ("ways.c", "unit:ways", "who is to be silent answers pings", [
         ("    if (w->config.is_silent) {\n        return DATAPATH_WAYS_UNASKED;", "    if (w->config.is_silent && w->config.own == 77) {\n        return DATAPATH_WAYS_UNASKED;")]),
+    "called-for-nothing": ("serve.c", "unit:ways", "a call is answered with more than it has", [
+        ("    if (size < DATAPATH_WAYS_CALL_SIZE) {", "    if (size < DATAPATH_SIGNAL_LEAST) {")]),
+    "called-without-end": ("serve.c", "unit:ways", "a member calls as often as it likes", [
+        ("    return asks >= THOUSAND;", "    return asks < UINT32_MAX;")]),
     "called-from-anywhere": ("serve.c", "unit:ways", "a member's call counts wherever it comes from", [
         (" || !datapath_message_is_same(&mine, from) ||", " ||")]),
     "complaint-turned": ("toolarge.c", "unit:toolarge", "a complaint goes to who did not send", [
