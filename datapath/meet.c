@@ -251,7 +251,7 @@ enum datapath_ways_verdict datapath_meet_met(struct datapath_ways *w, struct dat
     struct datapath_signal_member m;
     size_t at = 0;
 
-    if (index == DATAPATH_WAYS_BELIEVED || !datapath_signal_take_member(s->members, s->members_size, &at, &m) ||
+    if (index == DATAPATH_WAYS_BELIEVED || s->life != w->config.life || !datapath_signal_take_member(s->members, s->members_size, &at, &m) ||
         m.state != DATAPATH_SIGNAL_HERE) {
         return DATAPATH_WAYS_UNASKED;
     }
@@ -272,7 +272,7 @@ enum datapath_ways_verdict datapath_meet_relaying(struct datapath_ways *w, struc
     struct datapath_path_event ev = {.kind = DATAPATH_PATH_EV_PING, .now_ms = now.ms, .at = *from, .place_kind = DATAPATH_PATH_RELAY};
 
     if (index == DATAPATH_WAYS_BELIEVED || (s->flags & DATAPATH_SIGNAL_REFUSED) != 0 || s->id == 0 ||
-        s->epoch != w->believe[index].guest.epoch ||
+        s->epoch != w->believe[index].guest.epoch || s->life != w->config.life ||
         !datapath_message_is_same(from, datapath_guide_endpoint(w->core, peer)) ||
         !datapath_core_find(w->core, s->key, &other) || !datapath_ways_seek(w, now, other)) {
         return DATAPATH_WAYS_UNASKED;

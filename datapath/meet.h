@@ -42,7 +42,7 @@ enum datapath_ways_verdict datapath_serve_roll(struct datapath_ways *w, struct d
                                                size_t size, struct datapath_ways_effects *fx);
 enum datapath_ways_verdict datapath_serve_call(struct datapath_ways *w, struct datapath_time now, uint32_t peer,
                                                const struct datapath_endpoint *from, const struct datapath_signal *s,
-                                               struct datapath_ways_effects *fx);
+                                               size_t size, struct datapath_ways_effects *fx);
 enum datapath_ways_verdict datapath_serve_relay(struct datapath_ways *w, struct datapath_time now, uint32_t peer,
                                                 const struct datapath_endpoint *from, const struct datapath_signal *s,
                                                 struct datapath_ways_effects *fx);

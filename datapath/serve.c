@@ -3,6 +3,13 @@
 
 #include "datapath/meet.h"
 
+enum {
+    THOUSAND = 1000,
+    MEET = DATAPATH_SIGNAL_OVER + 2 + 8 + 2 + DATAPATH_SIGNAL_MEMBER_MOST, /* bytes, at most */
+};
+
+_Static_assert((int)MEET <= (int)DATAPATH_WAYS_CALL_SIZE, "the answer to a call is not longer");
+
 /* What our table has of their inner addresses; more than others are told are left out. */
 static void list_one(void *context, uint32_t peer, const struct datapath_prefix *prefix)
 {
@@ -57,12 +64,18 @@ enum datapath_ways_verdict datapath_serve_roll(struct datapath_ways *w, struct d
     return DATAPATH_WAYS_HEARD;
 }
 
+/* The newest life of his that spoke to us: what names it is no use to the next one. */
+static uint64_t life_of(const struct datapath_ways *w, uint32_t peer)
+{
+    return w->way[peer].window.life;
+}
+
 /* Tell `to` of `about`. */
 static void introduce(struct datapath_ways *w, uint32_t to, const struct datapath_endpoint *at, uint32_t about,
                       struct datapath_ways_effects *fx)
 {
     uint8_t bytes[DATAPATH_SIGNAL_MEMBER_MOST];
-    struct datapath_signal s = {.kind = DATAPATH_SIGNAL_MEET, .members = bytes};
+    struct datapath_signal s = {.kind = DATAPATH_SIGNAL_MEET, .life = life_of(w, to), .members = bytes};
     struct datapath_signal_member m;
 
     datapath_roll_member(&w->roll, about, datapath_guide_key(w->core, about), &m);
@@ -71,17 +84,35 @@ static void introduce(struct datapath_ways *w, uint32_t to, const struct datapat
     w->numbers.meets++;
 }
 
+/* Take one from what he may ask for. */
+static bool may_ask(struct datapath_way *way, uint64_t now_ms)
+{
+    uint64_t passed_ms = now_ms - way->asks_ms, most = (uint64_t)DATAPATH_WAYS_ASK_BURST * THOUSAND;
+    uint64_t asks = way->asks_ms == 0 || passed_ms >= most ? most : way->asks + passed_ms * DATAPATH_WAYS_ASK_RATE;
+
+    asks = asks > most ? most : asks;
+    way->asks_ms = now_ms;
+    way->asks = (uint32_t)(asks < THOUSAND ? asks : asks - THOUSAND);
+    return asks >= THOUSAND;
+}
+
 enum datapath_ways_verdict datapath_serve_call(struct datapath_ways *w, struct datapath_time now, uint32_t peer,
                                                const struct datapath_endpoint *from, const struct datapath_signal *s,
-                                               struct datapath_ways_effects *fx)
+                                               size_t size, struct datapath_ways_effects *fx)
 {
     struct datapath_endpoint mine, his;
     uint32_t other;
 
+    if (size < DATAPATH_WAYS_CALL_SIZE) {
+        return DATAPATH_WAYS_FALSE; /* the answer would be longer */
+    }
     /* Only who is here, from where he is: nobody else's word moves anybody. */
     if (s->epoch != w->roll.epoch || !datapath_roll_is_here(&w->roll, peer, &mine) || !datapath_message_is_same(&mine, from) ||
         !datapath_core_find(w->core, s->key, &other) || other == peer) {
         return DATAPATH_WAYS_UNASKED;
+    }
+    if (!may_ask(&w->way[peer], now.ms)) {
+        return DATAPATH_WAYS_MUCH;
     }
     introduce(w, peer, from, other, fx);
     if ((s->flags & DATAPATH_SIGNAL_QUERY) == 0 && datapath_roll_is_here(&w->roll, other, &his)) {
@@ -93,7 +124,8 @@ enum datapath_ways_verdict datapath_serve_call(struct datapath_ways *w, struct d
 static void tell_relaying(struct datapath_ways *w, uint32_t to, const struct datapath_endpoint *at, uint32_t about, uint32_t id,
                           uint8_t flags, struct datapath_ways_effects *fx)
 {
-    struct datapath_signal s = {.kind = DATAPATH_SIGNAL_RELAYING, .id = id, .flags = flags, .epoch = w->roll.epoch};
+    struct datapath_signal s = {.kind = DATAPATH_SIGNAL_RELAYING, .life = life_of(w, to), .id = id, .flags = flags,
+                                .epoch = w->roll.epoch};
 
     memcpy(s.key, datapath_guide_key(w->core, about), sizeof s.key);
     datapath_ways_say(w, to, at, &s, 0, false, fx);
@@ -108,6 +140,9 @@ enum datapath_ways_verdict datapath_serve_relay(struct datapath_ways *w, struct 
 
     if (s->epoch != w->roll.epoch || !datapath_core_find(w->core, s->key, &other) || other == peer) {
         return DATAPATH_WAYS_UNASKED;
+    }
+    if (!may_ask(&w->way[peer], now.ms)) {
+        return DATAPATH_WAYS_MUCH;
     }
     if (w->config.is_relay && (s->flags & DATAPATH_SIGNAL_LEAVES) != 0) {
         return datapath_relay_end(&w->relay, peer, other) == ERR_OK ? DATAPATH_WAYS_HEARD : DATAPATH_WAYS_UNASKED;

@@ -167,6 +167,7 @@ size_t datapath_signal_write(const struct datapath_signal *s, uint8_t *out, size
         put_places(&p, s->place, s->places);
         break;
     case DATAPATH_SIGNAL_RELAYING:
+        put_number(&p, s->life, 8);
         put_number(&p, s->id, 4);
         __attribute__((fallthrough));
     case DATAPATH_SIGNAL_CALL:
@@ -175,6 +176,7 @@ size_t datapath_signal_write(const struct datapath_signal *s, uint8_t *out, size
         put(&p, s->key, sizeof s->key);
         break;
     case DATAPATH_SIGNAL_MEET:
+        put_number(&p, s->life, 8);
         put_number(&p, s->members_size, 2);
         put(&p, s->members, s->members_size);
         break;
@@ -224,6 +226,7 @@ bool datapath_signal_read(const uint8_t *bytes, size_t size, struct datapath_sig
         ret->places = take_places(&e, ret->place);
         break;
     case DATAPATH_SIGNAL_RELAYING:
+        ret->life = take_number(&e, 8);
         ret->id = (uint32_t)take_number(&e, 4);
         __attribute__((fallthrough));
     case DATAPATH_SIGNAL_CALL:
@@ -232,6 +235,7 @@ bool datapath_signal_read(const uint8_t *bytes, size_t size, struct datapath_sig
         take(&e, ret->key, sizeof ret->key);
         break;
     case DATAPATH_SIGNAL_MEET:
+        ret->life = take_number(&e, 8);
         take_members(&e, ret);
         break;
     }

@@ -426,7 +426,7 @@ static enum datapath_ways_verdict hear(struct datapath_ways *w, struct datapath_
     case DATAPATH_SIGNAL_NEWS:
         return is_direct ? datapath_meet_news(w, now, peer, s, fx) : DATAPATH_WAYS_UNASKED;
     case DATAPATH_SIGNAL_CALL:
-        return w->config.is_rendezvous && is_direct ? datapath_serve_call(w, now, peer, from, s, fx) : DATAPATH_WAYS_UNASKED;
+        return w->config.is_rendezvous && is_direct ? datapath_serve_call(w, now, peer, from, s, size, fx) : DATAPATH_WAYS_UNASKED;
     case DATAPATH_SIGNAL_MEET:
         return is_direct ? datapath_meet_met(w, now, peer, s, fx) : DATAPATH_WAYS_UNASKED;
     case DATAPATH_SIGNAL_RELAY:

@@ -23,7 +23,9 @@ enum {
     DATAPATH_WAYS_DEAF_MS = 3600000,     /* who answers no signal is tried again after this              */
     DATAPATH_WAYS_TOLD_MS = 200,         /* between looks at whether packets go: they are many           */
     DATAPATH_WAYS_RELAY_MS = 40000,      /* who needs a relay asks again: three times in its patience    */
-    DATAPATH_WAYS_CALL_SIZE = 384,       /* of a CALL: a MEET fits into it                               */
+    DATAPATH_WAYS_CALL_SIZE = 384,       /* of a CALL, at least: a MEET fits into it                     */
+    DATAPATH_WAYS_ASK_BURST = 256,       /* CALLs and RELAYs of one peer that are heard at once …        */
+    DATAPATH_WAYS_ASK_RATE = 40,         /* … and in a second: each makes two nodes ask all places of the other */
     DATAPATH_WAYS_SENDS = DATAPATH_PATH_EFFECTS + 2 * DATAPATH_PMTU_EFFECTS + 5 * DATAPATH_WAYS_BELIEVED,
     DATAPATH_WAYS_NOTES = 64,
     DATAPATH_WAYS_BYTES = DATAPATH_WAYS_SENDS * DATAPATH_SIGNAL_MOST + 2 * DATAPATH_PMTU_EFFECTS * DATAPATH_ROOM,
@@ -34,7 +36,8 @@ enum {
     X(HEARD, "signals that were taken")                                                            \
     X(STRANGER, "of nobody that we know")                                                          \
     X(FALSE, "that do not open, came before, or say nothing")                                      \
-    X(UNASKED, "that answer nothing, or ask for what this node does not do")
+    X(UNASKED, "that answer nothing, or ask for what this node does not do")                       \
+    X(MUCH, "CALLs and RELAYs beyond what one peer may")
 
 enum datapath_ways_verdict {
 #define X(name, text) DATAPATH_WAYS_##name,
@@ -93,6 +96,8 @@ struct datapath_way {
     struct datapath_prefix list[DATAPATH_SIGNAL_PREFIXES];
     uint32_t places;
     struct datapath_endpoint place[DATAPATH_SIGNAL_PLACES]; /* as a rendezvous says; the first is where it sees him */
+    uint32_t asks;                   /* CALLs and RELAYs that he may still say, in thousandths … */
+    uint64_t asks_ms;                /* … as of then; 0: as many as any                     */
     uint32_t relay_id[DATAPATH_WAYS_BELIEVED];
     uint64_t relay_ms;               /* when relays are asked again; 0: they are not        */
     struct datapath_path path;

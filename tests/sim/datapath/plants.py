@@ -122,6 +122,10 @@ PLANTS = {
         ("        t[DATAPATH_HEADS_TCP_FLAGS] = g->last_flags;", "        t[DATAPATH_HEADS_TCP_FLAGS] |= g->last_flags & 0x10;")]),
     "old-answers": ("ways.c", "unit:ways", "an answer to a ping of an earlier life makes a way", [
         ("s->epoch != w->config.life || ", "")]),
+    "old-meeting": ("meet.c", "unit:ways", "a MEET that was said to an earlier life counts", [
+        ("index == DATAPATH_WAYS_BELIEVED || s->life != w->config.life || !datapath_signal_take", "index == DATAPATH_WAYS_BELIEVED || !datapath_signal_take")]),
+    "old-relaying": ("meet.c", "unit:ways", "a RELAYING that was said to an earlier life counts", [
+        ("guest.epoch || s->life != w->config.life ||", "guest.epoch ||")]),
     "straggler": ("ways.c", "unit:ways", "what comes by a relay takes packets from the direct way", [
         ("    if (at->relay != 0 && has_direct(way)) {", "    if (at->relay != 0 && !way->is_active) {")]),
     "address-given-away": ("meet.c", "unit:ways", "a rendezvous takes an address from a peer of the operator's", [
@@ -174,6 +178,10 @@ PLANTS = {
         ("    if (g->question == 0 || news->question != g->question) {", "    if (g->question == 0 && news->question == 0) {")]),
     "silent-speaks": ("ways.c", "unit:ways", "who is to be silent answers pings", [
         ("    if (w->config.is_silent) {\n        return DATAPATH_WAYS_UNASKED;", "    if (w->config.is_silent && w->config.own == 77) {\n        return DATAPATH_WAYS_UNASKED;")]),
+    "called-for-nothing": ("serve.c", "unit:ways", "a call is answered with more than it has", [
+        ("    if (size < DATAPATH_WAYS_CALL_SIZE) {", "    if (size < DATAPATH_SIGNAL_LEAST) {")]),
+    "called-without-end": ("serve.c", "unit:ways", "a member calls as often as it likes", [
+        ("    return asks >= THOUSAND;", "    return asks < UINT32_MAX;")]),
     "called-from-anywhere": ("serve.c", "unit:ways", "a member's call counts wherever it comes from", [
         (" || !datapath_message_is_same(&mine, from) ||", " ||")]),
     "complaint-turned": ("toolarge.c", "unit:toolarge", "a complaint goes to who did not send", [

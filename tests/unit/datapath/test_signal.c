@@ -63,6 +63,7 @@ static struct datapath_signal example(enum datapath_signal_kind kind, uint8_t *m
         s.members = members;
         s.members_size = datapath_signal_put_member(&m, members, ROOM);
     }
+    s.life = kind == DATAPATH_SIGNAL_MEET || kind == DATAPATH_SIGNAL_RELAYING ? UINT64_C(3) << 60 : 0;
     if (kind == DATAPATH_SIGNAL_CALL || kind == DATAPATH_SIGNAL_RELAY || kind == DATAPATH_SIGNAL_RELAYING) {
         memset(s.key, 5, sizeof s.key);
         s.id = kind == DATAPATH_SIGNAL_RELAYING ? 0x12345678 : 0;

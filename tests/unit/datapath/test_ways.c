@@ -463,6 +463,33 @@ static void what_was_said_before_moves_nobody(void)
     end();
 }
 
+/* What a rendezvous said to an earlier life of a node, in the same life of its own, is said again to the next: before that one
+ * heard anything, and when it knows the epoch. */
+static void what_was_said_to_an_earlier_life_brings_nobody(void)
+{
+    begin();
+    w.is_cut = true; /* so that there are a MEET and a RELAYING, too */
+    talk(A, B, 3000, 200);
+    w.is_cut = false;
+    uint32_t said = w.count, of_r = 0, taken = 0;
+    datapath_core_remove(w.node[A].core, number(A, B));
+    for (int round = 0; round < 2; round++) {
+        make_ways(A);
+        CHECK(datapath_ways_believe(&w.node[A].ways, number(A, R), w.now.ms) == ERR_OK, "it believes the rendezvous");
+        run(round == 0 ? 0 : 100); /* the new life hears the rendezvous */
+        for (uint32_t i = 0; i < said; i++) {
+            struct datagram d = w.recorded[i];
+            bool is_of_r = whose(&d.from) == R && whose(&d.to) == A && d.to.relay == 0;
+            of_r += is_of_r;
+            taken += is_of_r && hand_over(A, &d.from, d.bytes, d.size) == DATAPATH_WAYS_HEARD;
+        }
+        CHECK(round > 0 || number(A, B) == UINT32_MAX, "an old word brings nobody");
+    }
+    CHECK(of_r >= 6 && taken == 0, "%u of %u were taken", taken, of_r);
+    CHECK(w.node[A].ways.way[number(A, B)].relay_id[0] == 0, "nor does an old word say what the relay calls B");
+    end();
+}
+
 /* What answered the pings of an earlier life answers none of this one: there is no way that is not there now. */
 static void an_old_answer_makes_no_way(void)
 {
@@ -498,8 +525,8 @@ static void a_plain_peer_is_left_in_peace(void)
     end();
 }
 
-/* What n would say to R, if it said so; from there. */
-static enum datapath_ways_verdict say(int n, const struct datapath_signal *s, const struct datapath_endpoint *from)
+/* What n would say to R, if it said so; from there, in so many bytes. */
+static enum datapath_ways_verdict say_in(int n, const struct datapath_signal *s, const struct datapath_endpoint *from, size_t least)
 {
     static const uint8_t seed[DATAPATH_RANDOM_SEED] = {9};
     static uint64_t counter = 1000000;
@@ -510,8 +537,13 @@ static enum datapath_ways_verdict say(int n, const struct datapath_signal *s, co
 
     datapath_random_init(&random, seed);
     datapath_guide_keys(w.node[n].core, number(n, R), true, &keys);
-    CHECK(datapath_signal_seal(&keys, w.node[n].life, counter++, &random, s, DATAPATH_WAYS_CALL_SIZE, bytes, &size), "it fits");
+    CHECK(datapath_signal_seal(&keys, w.node[n].life, counter++, &random, s, least, bytes, &size), "it fits");
     return datapath_ways_receive(&w.node[R].ways, w.now, from, bytes, size, &fx);
+}
+
+static enum datapath_ways_verdict say(int n, const struct datapath_signal *s, const struct datapath_endpoint *from)
+{
+    return say_in(n, s, from, DATAPATH_WAYS_CALL_SIZE);
 }
 
 /* A member's word counts from where he is; and what he asks the rendezvous for is asked of it by nobody else. */
@@ -536,6 +568,51 @@ static void calls_come_from_where_a_member_is(void)
     CHECK(say(A, &call, &here) == DATAPATH_WAYS_UNASKED, "with himself");
     memcpy(call.key, w.node[PLAIN].public, sizeof call.key);
     CHECK(say(A, &call, &here) == DATAPATH_WAYS_UNASKED, "with nobody that the rendezvous knows");
+    end();
+}
+
+/* Nobody has the rendezvous say more than he said himself; nor at length, to whomever it knows. */
+static void a_call_costs_who_calls(void)
+{
+    struct datapath_endpoint here = place(A), b = place(B), also = place(PLAIN);
+    struct datapath_signal call = {.kind = DATAPATH_SIGNAL_CALL}, roll = {.kind = DATAPATH_SIGNAL_ROLL, .places = DATAPATH_SIGNAL_PLACES - 1};
+    struct datapath_signal relay = {.kind = DATAPATH_SIGNAL_RELAY};
+    uint32_t heard = 0;
+
+    begin();
+    call.epoch = roll.epoch = relay.epoch = w.node[R].ways.roll.epoch;
+    memcpy(call.key, w.node[B].public, sizeof call.key);
+    memcpy(relay.key, w.node[B].public, sizeof relay.key);
+    for (uint32_t i = 0; i < roll.places; i++) { /* a member of whom there is much to say */
+        roll.place[i] = also;
+        roll.place[i].ip[0] = 0xfd;
+    }
+    CHECK(say(B, &roll, &b) == DATAPATH_WAYS_HEARD, "B says where he is");
+    for (int i = 0; i < DATAPATH_SIGNAL_PREFIXES; i++) {
+        struct datapath_prefix p = {.ip = {0xfd, 1, [15] = (uint8_t)i}, .size = 16, .bits = 128};
+        CHECK(datapath_core_allow(w.node[R].core, number(R, B), &p) == ERR_OK, "and has many addresses");
+    }
+    run(2000);
+    CHECK(say_in(A, &call, &here, DATAPATH_WAYS_CALL_SIZE - 1) == DATAPATH_WAYS_FALSE && fx.sends == 0, "a call into which no answer fits");
+    CHECK(say(A, &call, &here) == DATAPATH_WAYS_HEARD && fx.sends == 2, "one into which it does");
+    CHECK(fx.send[0].size > DATAPATH_WAYS_CALL_SIZE * 3 / 4 && fx.send[0].size <= DATAPATH_WAYS_CALL_SIZE &&
+          fx.send[1].size <= DATAPATH_WAYS_CALL_SIZE, "no answer is longer: %u, %u", fx.send[0].size, fx.send[1].size);
+    run(2000);
+    uint32_t refused = 0;
+    for (int i = 0; i < 2 * DATAPATH_WAYS_ASK_BURST; i++) {
+        enum datapath_ways_verdict v = i % 2 == 0 ? say(A, &call, &here) : say(A, &relay, &here);
+        heard += v == DATAPATH_WAYS_HEARD;
+        refused += v == DATAPATH_WAYS_MUCH && fx.sends == 0;
+    }
+    CHECK(heard + refused == 2 * DATAPATH_WAYS_ASK_BURST, "heard, or too much: %u and %u", heard, refused);
+    CHECK(heard == DATAPATH_WAYS_ASK_BURST, "so many at once: %u", heard);
+    memcpy(call.key, w.node[A].public, sizeof call.key);
+    CHECK(say(B, &call, &b) == DATAPATH_WAYS_HEARD, "others have their own");
+    memcpy(call.key, w.node[B].public, sizeof call.key);
+    w.now.ms += 1000;
+    for (heard = 0; heard <= DATAPATH_WAYS_ASK_RATE && say(A, &call, &here) == DATAPATH_WAYS_HEARD; heard++) {
+    }
+    CHECK(heard == DATAPATH_WAYS_ASK_RATE, "and so many in a second: %u", heard);
     end();
 }
 
@@ -585,9 +662,11 @@ int main(void)
     a_rendezvous_takes_no_part_of_what_the_operator_gave();
     a_path_that_swallows_is_noticed();
     what_was_said_before_moves_nobody();
+    what_was_said_to_an_earlier_life_brings_nobody();
     an_old_answer_makes_no_way();
     a_plain_peer_is_left_in_peace();
     calls_come_from_where_a_member_is();
+    a_call_costs_who_calls();
     who_is_silent_says_nothing();
     limits_hold();
     return CHECK_RESULT();
