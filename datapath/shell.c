@@ -252,6 +252,22 @@ static enum err open_engine(struct datapath_shell *s)
     return ERR_OK;
 }
 
+static enum err open_store(struct datapath_shell *s)
+{
+    enum err e = datapath_store_open(&s->store, cell_state_dir(s->cell));
+
+    if (e != ERR_OK) {
+        log_error("DATAPATH-STAMPS-OPEN", "reason=%s", err_name(e));
+        return e;
+    }
+    enum err begun = datapath_store_begin(&s->store, datapath_shell_now().wall_ns);
+    if (begun != ERR_OK) {
+        log_warn("DATAPATH-LIFE", "reason=%s effect=\"after a restart with a clock that was set back nobody hears signals of this node\"",
+                 err_name(begun));
+    }
+    return ERR_OK;
+}
+
 enum err datapath_shell_open(struct cell *cell, void *state)
 {
     struct datapath_shell *s = state;
@@ -270,12 +286,7 @@ enum err datapath_shell_open(struct cell *cell, void *state)
     s->metric_lost = cell_metric_counter(cell, "cell_datapath_lost_total", "datagrams and packets that the kernel did not take");
     e = open_engine(s);
     e = e == ERR_OK ? datapath_secrets_load(&s->settings, cell_state_dir(cell), s->secret) : e;
-    if (e == ERR_OK) {
-        e = datapath_store_open(&s->store, cell_state_dir(cell));
-        if (e != ERR_OK) {
-            log_error("DATAPATH-STAMPS-OPEN", "reason=%s", err_name(e));
-        }
-    }
+    e = e == ERR_OK ? open_store(s) : e;
     e = e == ERR_OK ? open_descriptors(s) : e;
     if (e == ERR_OK) {
         open_screen(s);

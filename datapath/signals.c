@@ -75,12 +75,6 @@ static void perform(struct datapath_shell *s)
 
 /* ---- life ------------------------------------------------------------------------------------------- */
 
-/* Greater than in any life before, for what was said then must not count again; also after a clock that was set back. */
-static uint64_t begin_life(const struct datapath_shell *s, struct datapath_time now)
-{
-    return now.wall_ns > s->store.stamp_ns ? now.wall_ns : s->store.stamp_ns + 1;
-}
-
 static void recall(const void *memory, const uint8_t public[DATAPATH_NOISE_KEY], uint8_t ret[DATAPATH_MESSAGE_TIME])
 {
     datapath_store_heard(memory, public, ret);
@@ -90,7 +84,7 @@ enum err datapath_signals_start(struct datapath_shell *s)
 {
     const struct datapath_settings *set = &s->settings;
     struct datapath_time now = datapath_shell_now();
-    struct datapath_ways_config c = {.peers_max = set->peers_max, .mtu = s->device.mtu, .life = begin_life(s, now),
+    struct datapath_ways_config c = {.peers_max = set->peers_max, .mtu = s->device.mtu, .life = s->store.stamp_ns,
                                      .is_rendezvous = set->is_rendezvous, .is_relay = set->is_relay, .is_silent = set->is_silent,
                                      .own = s->signals.own, .has_secret = set->has_shared, .recall = recall, .memory = &s->store};
     enum err e = ERR_OK;

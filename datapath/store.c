@@ -135,18 +135,30 @@ static enum err find_place(struct datapath_store *s, const uint8_t public[DATAPA
     return ERR_OK;
 }
 
-enum err datapath_store_keep(struct datapath_store *s, uint64_t stamp_ns, const struct datapath_peer_config *config)
+static enum err write_head(struct datapath_store *s, uint64_t stamp_ns)
 {
     uint8_t stamp[DATAPATH_MESSAGE_TIME] = {0};
     struct datapath_store_record head;
+
+    bytes_put_be64(stamp, stamp_ns);
+    fill(&head, head_key, stamp);
+    return write_at(s, 0, &head);
+}
+
+enum err datapath_store_begin(struct datapath_store *s, uint64_t wall_ns)
+{
+    s->stamp_ns = wall_ns > s->stamp_ns ? wall_ns : s->stamp_ns + 1;
+    return s->fd < 0 ? ERR_OK : write_head(s, s->stamp_ns);
+}
+
+enum err datapath_store_keep(struct datapath_store *s, uint64_t stamp_ns, const struct datapath_peer_config *config)
+{
     uint32_t place;
 
     if (s->fd < 0) {
         return ERR_OK;
     }
-    bytes_put_be64(stamp, stamp_ns);
-    fill(&head, head_key, stamp);
-    enum err e = write_at(s, 0, &head);
+    enum err e = write_head(s, stamp_ns);
     e = e == ERR_OK ? find_place(s, config->public, &place) : e;
     if (e != ERR_OK) {
         return e;

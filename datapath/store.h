@@ -22,7 +22,7 @@ enum {
 struct datapath_store {
     int dir;             /* -1: nothing is kept */
     int fd;              /* `stamps`            */
-    uint64_t stamp_ns;   /* of earlier lives    */
+    uint64_t stamp_ns;   /* the newest of earlier lives; then our own life's number */
     uint32_t records, room;
     struct datapath_store_record *record; /* as in the file, behind its head; zeros: a damaged one, its place is free. Owned */
     uint32_t replaced;   /* places taken from others because there were DATAPATH_STORE_RECORDS_MAX */
@@ -32,6 +32,11 @@ struct datapath_store {
  * are left out. */
 enum err datapath_store_open(struct datapath_store *s, const char *directory) MUST_CHECK;
 void datapath_store_close(struct datapath_store *s); /* also what was zeroed */
+
+/* A life of ours begins: its number, in stamp_ns from now on, is greater than any life's and any stamp before, also after a
+ * clock that was set back and a life that began no handshake. It is written before anything is said in it; that it could
+ * not be is ERR_IO, and it holds all the same. */
+enum err datapath_store_begin(struct datapath_store *s, uint64_t wall_ns) MUST_CHECK;
 
 /* What an earlier life heard from this peer; zeros: nothing. */
 void datapath_store_heard(const struct datapath_store *s, const uint8_t public[DATAPATH_NOISE_KEY],

@@ -113,6 +113,7 @@ void datapath_ways_say(struct datapath_ways *w, uint32_t peer, const struct data
     datapath_guide_keys(w->core, peer, true, &keys);
     bool is_sealed = datapath_signal_seal(&keys, w->config.life, ++way->counter, &w->random, s, size, fx->bytes + fx->used, &total);
     assert(is_sealed); /* all that we say fits */
+    w->said = way->counter > w->said ? way->counter : w->said;
     sodium_memzero(&keys, sizeof keys);
     fx->whole |= (uint64_t)is_whole << fx->sends;
     fx->send[fx->sends++] = (struct datapath_send){.to = *to, .at = fx->used, .size = (uint32_t)total, .peer = peer};
@@ -140,7 +141,8 @@ struct datapath_way *datapath_ways_touch(struct datapath_ways *w, uint32_t peer)
             datapath_relay_forget(&w->relay, peer);
         }
         set_limit(w, way, 0);
-        *way = (struct datapath_way){.serial = serial};
+        /* He may have been here before, under any number: what he heard then is behind him. */
+        *way = (struct datapath_way){.serial = serial, .counter = w->said};
         datapath_agenda_set(&w->agenda, peer, UINT64_MAX);
     }
     return way;
@@ -305,15 +307,26 @@ bool datapath_ways_seek(struct datapath_ways *w, struct datapath_time now, uint3
     return true;
 }
 
-/* He never said a signal, nobody brought him, and all places were asked in vain: any WireGuard. */
+/* He never said a signal, no rendezvous knows where he is, and all places were asked in vain: any WireGuard. Who has no
+ * place was asked nowhere. */
 static bool is_deaf(const struct datapath_way *way)
 {
-    bool is_asked = false;
+    bool has_place = false, is_asked = false;
 
     for (uint32_t i = 0; i < DATAPATH_PATH_PLACES; i++) {
+        has_place = has_place || way->path.place[i].is_there;
         is_asked = is_asked || (way->path.place[i].is_there && way->path.place[i].punches > 0);
     }
-    return way->heard_ms == 0 && way->introduced == 0 && !is_asked;
+    return way->heard_ms == 0 && way->introduced == 0 && way->places == 0 && has_place && !is_asked;
+}
+
+/* Who he is may come out differently the next time: he, or what is between, may not have been there. */
+static void leave_in_peace(struct datapath_way *way, uint64_t now_ms)
+{
+    uint32_t each_ms = way->deaf_each_ms == 0 ? DATAPATH_WAYS_DEAF_MS : 2 * way->deaf_each_ms;
+
+    way->deaf_each_ms = each_ms < DATAPATH_WAYS_DEAF_MS_MAX ? each_ms : DATAPATH_WAYS_DEAF_MS_MAX;
+    way->deaf_ms = now_ms + way->deaf_each_ms;
 }
 
 static void rest(struct datapath_ways *w, uint32_t peer)
@@ -341,8 +354,12 @@ static void turn(struct datapath_ways *w, struct datapath_time now, uint32_t pee
         datapath_ways_schedule(w, peer);
         return;
     }
-    if (is_deaf(way) || now.ms - way->used_ms >= DATAPATH_WAYS_IDLE_MS) {
-        way->deaf_ms = is_deaf(way) ? now.ms + DATAPATH_WAYS_DEAF_MS : 0;
+    if (is_deaf(way)) {
+        leave_in_peace(way, now.ms);
+        rest(w, peer);
+        return;
+    }
+    if (now.ms - way->used_ms >= DATAPATH_WAYS_IDLE_MS) {
         rest(w, peer);
         return;
     }
@@ -510,7 +527,7 @@ bool datapath_ways_used(struct datapath_ways *w, struct datapath_time now, uint3
     clear(fx);
     way->told_ms = way->used_ms = now.ms;
     way->large_ms = is_large ? now.ms : way->large_ms;
-    if (now.ms < way->deaf_ms || !datapath_ways_seek(w, now, peer)) {
+    if ((now.ms < way->deaf_ms && way->places == 0) || !datapath_ways_seek(w, now, peer)) {
         return false;
     }
     datapath_ways_step(w, now, peer, &ev, fx);

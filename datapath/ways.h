@@ -20,7 +20,8 @@ enum {
     DATAPATH_WAYS_BELIEVED = 4,          /* rendezvous that a node believes                              */
     DATAPATH_WAYS_OWN = DATAPATH_SIGNAL_PLACES - 1, /* addresses of our own that are told: one is seen   */
     DATAPATH_WAYS_IDLE_MS = 180000,      /* no packet went to him: his way is forgotten                  */
-    DATAPATH_WAYS_DEAF_MS = 3600000,     /* who answers no signal is tried again after this              */
+    DATAPATH_WAYS_DEAF_MS = 60000,       /* who answers no signal is tried again after this, …           */
+    DATAPATH_WAYS_DEAF_MS_MAX = 3600000, /* … and twice as long each time, up to this                    */
     DATAPATH_WAYS_TOLD_MS = 200,         /* between looks at whether packets go: they are many           */
     DATAPATH_WAYS_RELAY_MS = 40000,      /* who needs a relay asks again: three times in its patience    */
     DATAPATH_WAYS_CALL_SIZE = 384,       /* of a CALL, at least: a MEET fits into it                     */
@@ -88,7 +89,8 @@ struct datapath_way {
     uint64_t used_ms;                /* packets go, or he seeks us                          */
     uint64_t told_ms, large_ms;      /* that was looked at last; and for large ones         */
     uint64_t heard_ms;               /* he said a signal; 0: never                          */
-    uint64_t deaf_ms;                /* left in peace until then                            */
+    uint64_t deaf_ms;                /* left in peace until then …                           */
+    uint32_t deaf_each_ms;           /* … which was so long; the next time twice as long     */
     uint32_t limit;                  /* bytes of an inner packet; 0: as large as any        */
     uint32_t listed_changes;         /* of his addresses, as they stand in `listed` …       */
     bool is_listing;                 /* … they are being looked for                         */
@@ -142,6 +144,7 @@ struct datapath_ways {
     struct datapath_relay relay;
     uint32_t believed;
     struct datapath_ways_believed believe[DATAPATH_WAYS_BELIEVED];
+    uint64_t said;                   /* the highest counter of our signals in this life, to whomever */
     uint32_t limited;                /* ways with a limit: when there is none nobody looks */
     uint64_t scan_ms;                /* when peers and roll are compared next */
     struct datapath_ways_numbers numbers;

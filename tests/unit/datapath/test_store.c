@@ -62,6 +62,25 @@ static void many_are_bounded(const char *directory)
     datapath_store_close(&s);
 }
 
+/* Whatever the clock says, and whether or not anything was kept of the life before but that it was. */
+static void a_life_is_after_all_before(const char *directory)
+{
+    const uint64_t wall[] = {5000, 4000, 4000, 9000, 100};
+    struct datapath_store s;
+    uint64_t former = 0;
+
+    for (size_t i = 0; i < sizeof wall / sizeof wall[0]; i++) {
+        REQUIRE(datapath_store_open(&s, directory) == ERR_OK, "open");
+        CHECK(datapath_store_begin(&s, wall[i]) == ERR_OK && s.stamp_ns > former && s.stamp_ns >= wall[i], "life %d: %u after %u", (int)i,
+              (unsigned)s.stamp_ns, (unsigned)former);
+        former = s.stamp_ns;
+        datapath_store_close(&s);
+    }
+    REQUIRE(datapath_store_open(&s, "") == ERR_OK, "nothing is kept");
+    CHECK(datapath_store_begin(&s, 7) == ERR_OK && s.stamp_ns == 7, "and that is no error");
+    datapath_store_close(&s);
+}
+
 static void peers_are_kept(const char *directory)
 {
     struct datapath_store s;
@@ -113,6 +132,7 @@ int main(void)
     c = peer_of(3, 30);
     CHECK(datapath_store_keep(&s, 1, &c) == ERR_OK && s.records == 2 && heard(&s, 3) == 30, "and its place is used again");
     datapath_store_close(&s);
+    a_life_is_after_all_before(directory);
     many_are_bounded(directory);
     peers_are_kept(directory);
     datapath_store_close(&s);

@@ -194,12 +194,17 @@ static void make(int n)
     make_ways(n);
 }
 
-static void begin(void)
+static void make_all(void)
 {
     w = (struct world){.now = {.ms = 1000, .wall_ns = UINT64_C(1700000000000000000)}, .carries = UINT32_MAX};
     for (int n = 0; n < NODES; n++) {
         make(n);
     }
+}
+
+static void begin(void)
+{
+    make_all();
     (void)add(R, A);
     (void)add(R, B);
     for (int n = A; n <= B; n++) {
@@ -513,6 +518,34 @@ static void an_old_answer_makes_no_way(void)
     end();
 }
 
+/* A peer that is removed and added again within one life of ours hears us at once: what we say to him is not what he heard
+ * before, whatever number he has then. */
+static void who_comes_back_hears_us(void)
+{
+    for (int other = 0; other < 2; other++) {
+        begin();
+        uint32_t plain = add(A, PLAIN), former = number(A, B);
+        talk(A, B, 5000, 200);
+        w.is_cut = true; /* what is under way comes to its end */
+        run(1000);
+        w.is_cut = false;
+        uint64_t refused = w.node[B].ways.numbers.verdict[DATAPATH_WAYS_FALSE];
+        datapath_core_remove(w.node[A].core, former);
+        if (other == 1) {
+            datapath_core_remove(w.node[A].core, plain); /* whose number he gets */
+        }
+        uint32_t again = add(A, B);
+        struct datapath_endpoint b = place(B);
+        CHECK((again == former) == (other == 0), "the number that he has");
+        datapath_guide_lead(w.node[A].core, w.now, again, &b, &fx.core);
+        talk(A, B, 1000, 200);
+        CHECK(w.node[B].ways.numbers.verdict[DATAPATH_WAYS_FALSE] == refused, "%d: nothing is taken for a repetition: %u", other,
+              (unsigned)(w.node[B].ways.numbers.verdict[DATAPATH_WAYS_FALSE] - refused));
+        CHECK(kind_of(A, B) != DATAPATH_PATH_RELAY && w.node[A].ways.way[again].path.used != DATAPATH_PATH_NONE, "and there is a way");
+        end();
+    }
+}
+
 static void a_plain_peer_is_left_in_peace(void)
 {
     begin();
@@ -522,6 +555,42 @@ static void a_plain_peer_is_left_in_peace(void)
     CHECK(!w.node[A].ways.way[plain].is_active, "and no more");
     struct datapath_endpoint at = place(PLAIN);
     CHECK(datapath_message_is_same(goes_to(A, PLAIN), &at), "he is where he was");
+    talk(A, PLAIN, 4 * (uint64_t)DATAPATH_WAYS_DEAF_MS_MAX, 200);
+    CHECK(w.node[PLAIN].heard <= 9 * DATAPATH_PATH_PUNCHES, "less and less: %u times in four hours", w.node[PLAIN].heard);
+    end();
+}
+
+/* Two who know each other's keys alone, by their operators' word: where they are the rendezvous says, also when it says so
+ * after the first packet wanted to go. */
+static void who_has_no_address_is_found(void)
+{
+    make_all();
+    for (int n = A; n <= B; n++) {
+        (void)add(R, n);
+        (void)add(n, A + B - n);
+        CHECK(datapath_ways_believe(&w.node[n].ways, add(n, R), w.now.ms) == ERR_OK, "it believes the rendezvous");
+    }
+    talk(A, B, 15000, 200);
+    CHECK(kind_of(A, B) != DATAPATH_PATH_RELAY && w.node[A].ways.way[number(A, B)].path.used != DATAPATH_PATH_NONE,
+          "a way, directly");
+    end();
+}
+
+/* Each asked while the other did not hear. */
+static void who_could_not_hear_is_asked_again(void)
+{
+    make_all();
+    for (int n = A; n <= B; n++) {
+        struct datapath_endpoint at = place(A + B - n);
+        datapath_guide_lead(w.node[n].core, w.now, add(n, A + B - n), &at, &fx.core);
+    }
+    w.is_cut = true;
+    talk(A, B, 3000, 200);
+    talk(B, A, 3000, 200);
+    CHECK(!w.node[A].ways.way[number(A, B)].is_active && !w.node[B].ways.way[number(B, A)].is_active, "each takes the other for any WireGuard");
+    w.is_cut = false;
+    talk(A, B, 90000, 200);
+    CHECK(w.node[A].ways.way[number(A, B)].path.used != DATAPATH_PATH_NONE, "a minute later they have a way");
     end();
 }
 
@@ -664,7 +733,10 @@ int main(void)
     what_was_said_before_moves_nobody();
     what_was_said_to_an_earlier_life_brings_nobody();
     an_old_answer_makes_no_way();
+    who_comes_back_hears_us();
     a_plain_peer_is_left_in_peace();
+    who_has_no_address_is_found();
+    who_could_not_hear_is_asked_again();
     calls_come_from_where_a_member_is();
     a_call_costs_who_calls();
     who_is_silent_says_nothing();
