@@ -124,12 +124,13 @@ static void remove_peer(struct datapath_ways *w, uint32_t peer, uint32_t index, 
     (void)datapath_ways_touch(w, peer);
 }
 
-/* One member as it is now. Returns his number; UINT32_MAX: he is no peer. */
-static uint32_t take(struct datapath_ways *w, struct datapath_time now, const struct datapath_signal_member *m,
+/* One member as it is now; of his places those stay in *m where he can be. Returns his number; UINT32_MAX: he is no peer. */
+static uint32_t take(struct datapath_ways *w, struct datapath_time now, struct datapath_signal_member *m,
                      uint32_t index, struct datapath_ways_effects *fx)
 {
     uint32_t peer;
 
+    m->places = datapath_message_keep_places(m->place, m->places, datapath_guide_endpoint(w->core, w->believe[index].peer));
     if (memcmp(m->key, datapath_core_public(w->core), sizeof m->key) == 0) {
         return UINT32_MAX;
     }

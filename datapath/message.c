@@ -1,5 +1,13 @@
 #include "datapath/message.h"
 
+enum {
+    V4_AT = 12,       /* of an address that is IPv4's: where it begins   */
+    V4_NONE = 0,      /* 0.0.0.0/8                                        */
+    V4_LOOPBACK = 127,
+    V4_MANY = 224,    /* multicast and what is above it, with 255.255.255.255 */
+    V6_MANY = 0xff,
+};
+
 /* What stands where WireGuard has its three zeros: "cel". */
 #define OWN UINT32_C(0x6c656300)
 
@@ -43,4 +51,38 @@ size_t datapath_message_data_size(size_t size, size_t mtu)
         padded = size > mtu ? size : mtu;
     }
     return DATAPATH_MESSAGE_HEAD + padded + DATAPATH_MESSAGE_TAG;
+}
+
+static bool is_v4(const uint8_t ip[16])
+{
+    static const uint8_t mapped[V4_AT] = {[10] = 0xff, [11] = 0xff};
+
+    return memcmp(ip, mapped, sizeof mapped) == 0;
+}
+
+/* ::1 and 127.0.0.0/8. */
+static bool is_loopback(const uint8_t ip[16])
+{
+    static const uint8_t one[16] = {[15] = 1};
+
+    return is_v4(ip) ? ip[V4_AT] == V4_LOOPBACK : memcmp(ip, one, sizeof one) == 0;
+}
+
+static bool is_of_many_or_none(const uint8_t ip[16])
+{
+    static const uint8_t none[16];
+
+    return is_v4(ip) ? ip[V4_AT] == V4_NONE || ip[V4_AT] >= V4_MANY : ip[0] == V6_MANY || memcmp(ip, none, sizeof none) == 0;
+}
+
+uint32_t datapath_message_keep_places(struct datapath_endpoint *place, uint32_t places, const struct datapath_endpoint *by)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < places; i++) {
+        if (place[i].port != 0 && !is_of_many_or_none(place[i].ip) && (!is_loopback(place[i].ip) || is_loopback(by->ip))) {
+            place[kept++] = place[i];
+        }
+    }
+    return kept;
 }

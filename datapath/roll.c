@@ -81,6 +81,7 @@ static void bind(struct datapath_roll *r, uint64_t now_ms, uint32_t peer, const 
     struct datapath_signal cut = *said;
 
     at.scope = 0; /* of this machine alone */
+    cut.places = datapath_message_keep_places(cut.place, cut.places, from);
     cut.places = cut.places < DATAPATH_SIGNAL_PLACES ? cut.places : DATAPATH_SIGNAL_PLACES - 1;
     e->heard_ms = now_ms;
     if (is_as_known(e, &cut, &at)) {

@@ -178,6 +178,10 @@ PLANTS = {
         ("    if (g->question == 0 || news->question != g->question) {", "    if (g->question == 0 && news->question == 0) {")]),
     "silent-speaks": ("ways.c", "unit:ways", "who is to be silent answers pings", [
         ("    if (w->config.is_silent) {\n        return DATAPATH_WAYS_UNASKED;", "    if (w->config.is_silent && w->config.own == 77) {\n        return DATAPATH_WAYS_UNASKED;")]),
+    "sent-anywhere": ("meet.c", "unit:ways", "a rendezvous sends others to themselves", [
+        ("    m->places = datapath_message_keep_places(m->place, m->places,", "    (void)datapath_message_keep_places(m->place, 0,")]),
+    "told-of-anywhere": ("roll.c", "unit:ways", "a member has others sent to themselves", [
+        ("    cut.places = datapath_message_keep_places(cut.place, cut.places, from);\n", "")]),
     "called-for-nothing": ("serve.c", "unit:ways", "a call is answered with more than it has", [
         ("    if (size < DATAPATH_WAYS_CALL_SIZE) {", "    if (size < DATAPATH_SIGNAL_LEAST) {")]),
     "called-without-end": ("serve.c", "unit:ways", "a member calls as often as it likes", [

@@ -42,6 +42,56 @@ static const struct {
     {1421, 1420, 1453, "longer than the mtu: as it is"},
 };
 
+static const struct {
+    uint8_t ip[16];
+    uint16_t port;
+    bool by_neighbour, by_stranger; /* who shares the host, who does not */
+    const char *why;
+} places[] = {
+    {{[10] = 0xff, 0xff, 192, 0, 2, 1}, 1, true, true, "anybody's"},
+    {{[10] = 0xff, 0xff, 192, 0, 2, 1}, 0, false, false, "no port"},
+    {{[10] = 0xff, 0xff, 0, 0, 0, 0}, 1, false, false, "nobody's"},
+    {{[10] = 0xff, 0xff, 0, 255, 0, 1}, 1, false, false, "of this network"},
+    {{[10] = 0xff, 0xff, 1, 0, 0, 1}, 1, true, true, "the next one"},
+    {{[10] = 0xff, 0xff, 126, 0, 0, 1}, 1, true, true, "the last before loopback"},
+    {{[10] = 0xff, 0xff, 127, 0, 0, 1}, 1, true, false, "loopback"},
+    {{[10] = 0xff, 0xff, 127, 255, 0, 1}, 1, true, false, "all of it"},
+    {{[10] = 0xff, 0xff, 128, 0, 0, 1}, 1, true, true, "and no more"},
+    {{[10] = 0xff, 0xff, 223, 255, 255, 255}, 1, true, true, "the last of one"},
+    {{[10] = 0xff, 0xff, 224, 0, 0, 1}, 1, false, false, "of many"},
+    {{[10] = 0xff, 0xff, 255, 255, 255, 255}, 1, false, false, "of all"},
+    {{0xfd, [15] = 1}, 1, true, true, "IPv6"},
+    {{0xfe, 0x80, [15] = 1}, 1, true, true, "of a link"},
+    {{0xff, 2, [15] = 1}, 1, false, false, "of many"},
+    {{[15] = 0}, 1, false, false, "nobody's"},
+    {{[15] = 1}, 1, true, false, "loopback"},
+    {{[15] = 2}, 1, true, true, "not loopback any more"},
+};
+
+static void places_are_where_somebody_can_be(void)
+{
+    struct datapath_endpoint neighbour = {.ip = {[15] = 1}, .port = 9}, stranger = {.ip = {0xfd}, .port = 9}, all[ARRAY_LEN(places)];
+    uint32_t kept = 0, should_be = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        struct datapath_endpoint at = {.port = places[i].port};
+        memcpy(at.ip, places[i].ip, sizeof at.ip);
+        all[i] = at;
+        struct datapath_endpoint other = at;
+        CHECK(datapath_message_keep_places(&at, 1, &neighbour) == places[i].by_neighbour, "of a neighbour, row %zu: %s", i, places[i].why);
+        CHECK(datapath_message_keep_places(&other, 1, &stranger) == places[i].by_stranger, "of a stranger, row %zu: %s", i, places[i].why);
+        should_be += places[i].by_stranger;
+    }
+    kept = datapath_message_keep_places(all, ARRAY_LEN(all), &stranger);
+    CHECK(kept == should_be, "%u of all", kept);
+    for (size_t i = 0, at = 0; i < ARRAY_LEN(places); i++) {
+        if (places[i].by_stranger) {
+            CHECK(memcmp(all[at++].ip, places[i].ip, sizeof all[0].ip) == 0, "in their order: row %zu", i);
+        }
+    }
+    CHECK(datapath_message_keep_places(all, 0, &stranger) == 0, "of none");
+}
+
 int main(void)
 {
     uint8_t bytes[160] = {0};
@@ -59,5 +109,6 @@ int main(void)
     CHECK(bytes[0] == 8 && bytes[7] == 1 && datapath_message_get64(bytes) == UINT64_C(0x0102030405060708), "64 bits");
     datapath_message_put32(bytes, 0x0a0b0c0d);
     CHECK(bytes[0] == 0x0d && datapath_message_get32(bytes) == 0x0a0b0c0d, "32 bits, the least first");
+    places_are_where_somebody_can_be();
     return CHECK_RESULT();
 }

@@ -685,6 +685,41 @@ static void a_call_costs_who_calls(void)
     end();
 }
 
+static struct datapath_endpoint v4_at(uint8_t a, uint8_t d, uint16_t port)
+{
+    return (struct datapath_endpoint){.ip = {[10] = 0xff, [11] = 0xff, [12] = a, [15] = d}, .port = port};
+}
+
+/* Neither a member nor a rendezvous sends others to where nobody can be, nor to themselves. */
+static void nobody_is_sent_to_himself(void)
+{
+    struct datapath_endpoint b = place(B), good = v4_at(10, 7, 4000);
+    struct datapath_signal roll = {.kind = DATAPATH_SIGNAL_ROLL, .places = 4,
+                                   .place = {v4_at(127, 1, 4000), v4_at(224, 1, 4000), good, v4_at(0, 0, 4000)}};
+
+    begin();
+    roll.epoch = w.node[R].ways.roll.epoch;
+    CHECK(say(B, &roll, &b) == DATAPATH_WAYS_HEARD, "B says where he is");
+    struct datapath_roll_entry *e = &w.node[R].ways.roll.entry[number(R, B)];
+    CHECK(e->places == 2 && datapath_message_is_same(&e->place[0], &b) && datapath_message_is_same(&e->place[1], &good),
+          "others are told of the place where he can be: of %u", e->places);
+    e->places = 4; /* a rendezvous that tells of all */
+    e->place[2] = e->place[1];
+    e->place[1] = v4_at(127, 1, 51820);
+    e->place[3] = (struct datapath_endpoint){.ip = {0xff, 2, [15] = 1}, .port = 4000};
+    datapath_roll_changed(&w.node[R].ways.roll, number(R, B));
+    run(12000);
+    const struct datapath_way *way = &w.node[A].ways.way[number(A, B)];
+    CHECK(way->places == 2 && datapath_message_is_same(&way->place[0], &b) && datapath_message_is_same(&way->place[1], &good),
+          "and who is told asks no other: %u", way->places);
+    e->place[0] = v4_at(127, 1, 51820);
+    e->places = 1;
+    datapath_roll_changed(&w.node[R].ways.roll, number(R, B));
+    run(12000);
+    CHECK(datapath_message_is_same(goes_to(A, B), &b), "nor do his packets go there");
+    end();
+}
+
 static void who_is_silent_says_nothing(void)
 {
     struct datapath_endpoint here = place(A);
@@ -739,6 +774,7 @@ int main(void)
     who_could_not_hear_is_asked_again();
     calls_come_from_where_a_member_is();
     a_call_costs_who_calls();
+    nobody_is_sent_to_himself();
     who_is_silent_says_nothing();
     limits_hold();
     return CHECK_RESULT();
