@@ -49,13 +49,6 @@ bool datapath_guest_hear(struct datapath_guest *g, uint64_t now_ms, const struct
     return true;
 }
 
-void datapath_guest_hurry(struct datapath_guest *g, uint64_t now_ms)
-{
-    g->due_ms = g->due_ms < now_ms ? g->due_ms : now_ms;
-    g->wait_ms = DATAPATH_GUEST_WAIT_MS;
-    g->tries = 0;
-}
-
 bool datapath_guest_is_there(const struct datapath_guest *g, uint64_t now_ms)
 {
     return g->heard_ms != 0 && now_ms - g->heard_ms < DATAPATH_GUEST_LOST_MS;

@@ -41,9 +41,6 @@ void datapath_guest_ask(struct datapath_guest *g, uint64_t now_ms, struct datapa
  * mentioned belong to g->round; *ret_is_whole: with it a list of all is at its end. */
 bool datapath_guest_hear(struct datapath_guest *g, uint64_t now_ms, const struct datapath_signal *news, bool *ret_is_whole);
 
-/* Say it now: something of ours changed. */
-void datapath_guest_hurry(struct datapath_guest *g, uint64_t now_ms);
-
 /* Whether it answers. */
 bool datapath_guest_is_there(const struct datapath_guest *g, uint64_t now_ms);
 

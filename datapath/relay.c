@@ -111,25 +111,6 @@ enum err datapath_relay_ask(struct datapath_relay *r, uint64_t now_ms, uint32_t 
     return ERR_OK;
 }
 
-enum err datapath_relay_end(struct datapath_relay *r, uint32_t who, uint32_t with)
-{
-    for (uint32_t i = 0; i < r->pairs_max; i++) {
-        struct datapath_relay_pair *p = &r->pair[i];
-        for (int side = 0; p->is_used && side < 2; side++) {
-            struct datapath_relay_side *mine = &p->side[side], *other = &p->side[1 - side];
-            if (mine->who != who || other->who != with || !mine->has_asked) {
-                continue;
-            }
-            mine->has_asked = false;
-            if (!other->has_asked) {
-                drop(r, p);
-            }
-            return ERR_OK;
-        }
-    }
-    return ERR_NOT_FOUND;
-}
-
 void datapath_relay_forget(struct datapath_relay *r, uint32_t who)
 {
     for (uint32_t i = 0; i < r->pairs_max; i++) {

@@ -85,8 +85,6 @@ enum err datapath_relay_ask(struct datapath_relay *r, uint64_t now_ms, uint32_t 
                             const struct datapath_endpoint *from, struct datapath_random *random,
                             struct datapath_relay_told *ret) MUST_CHECK;
 
-/* `who` wants no more of `with`. ERR_NOT_FOUND: he had not asked. */
-enum err datapath_relay_end(struct datapath_relay *r, uint32_t who, uint32_t with);
 /* A client is no peer any more. */
 void datapath_relay_forget(struct datapath_relay *r, uint32_t who);
 

@@ -115,7 +115,7 @@ enum datapath_ways_verdict datapath_serve_call(struct datapath_ways *w, struct d
         return DATAPATH_WAYS_MUCH;
     }
     introduce(w, peer, from, other, fx);
-    if ((s->flags & DATAPATH_SIGNAL_QUERY) == 0 && datapath_roll_is_here(&w->roll, other, &his)) {
+    if (datapath_roll_is_here(&w->roll, other, &his)) {
         introduce(w, other, &his, peer, fx);
     }
     return DATAPATH_WAYS_HEARD;
@@ -143,9 +143,6 @@ enum datapath_ways_verdict datapath_serve_relay(struct datapath_ways *w, struct 
     }
     if (!may_ask(&w->way[peer], now.ms)) {
         return DATAPATH_WAYS_MUCH;
-    }
-    if (w->config.is_relay && (s->flags & DATAPATH_SIGNAL_LEAVES) != 0) {
-        return datapath_relay_end(&w->relay, peer, other) == ERR_OK ? DATAPATH_WAYS_HEARD : DATAPATH_WAYS_UNASKED;
     }
     if (!w->config.is_relay || datapath_relay_ask(&w->relay, now.ms, peer, other, from, &w->random, &told) != ERR_OK) {
         tell_relaying(w, peer, from, other, 0, DATAPATH_SIGNAL_REFUSED, fx);

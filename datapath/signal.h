@@ -36,18 +36,17 @@ enum datapath_signal_kind {
     DATAPATH_SIGNAL_ROLL,     /* to a rendezvous: here I am; what is new since `sequence`?     */
     DATAPATH_SIGNAL_NEWS,     /* its answer: members that changed, in `members`                */
     DATAPATH_SIGNAL_CALL,     /* to a rendezvous: bring me together with `key`                 */
-    DATAPATH_SIGNAL_MEET,     /* of a rendezvous: a member who is to be pinged now, or is sought */
+    DATAPATH_SIGNAL_MEET,     /* of a rendezvous: a member who is to be pinged now             */
     DATAPATH_SIGNAL_RELAY,    /* to a relay: pass on between me and `key`                      */
     DATAPATH_SIGNAL_RELAYING, /* its answer: send to `id`                                      */
 };
 
 enum {
-    DATAPATH_SIGNAL_LEAVES = 1,   /* ROLL: and now I go. RELAY: no more of it                    */
+    DATAPATH_SIGNAL_LEAVES = 1,   /* ROLL: and now I go                                          */
     DATAPATH_SIGNAL_FULL = 2,     /* NEWS: of all members, from the first on                     */
     DATAPATH_SIGNAL_MORE = 4,     /* NEWS: ask again at once                                     */
     DATAPATH_SIGNAL_WHOLE = 8,    /* RELAYING: both have asked                                   */
     DATAPATH_SIGNAL_REFUSED = 16, /* RELAYING: there is no room, or he does not relay            */
-    DATAPATH_SIGNAL_QUERY = 32,   /* CALL: I only ask; he is not to be told                      */
 };
 
 struct datapath_signal {

@@ -75,14 +75,13 @@ static void third_parties_do_nothing(void)
     CHECK(pass(START, at(1, 2), a.id, SIZE) == DATAPATH_RELAY_ELSEWHERE, "from another port");
     CHECK(pass(START, at(2, 1), a.id, SIZE) == DATAPATH_RELAY_ELSEWHERE, "from the other end, to the wrong id");
     CHECK(pass(START, at(1, 1), a.id ^ 1u << 20, SIZE) == DATAPATH_RELAY_STRANGER, "to an id that nobody has");
-    CHECK(datapath_relay_end(&relay, 3, 1) == ERR_NOT_FOUND && datapath_relay_end(&relay, 3, 2) == ERR_NOT_FOUND, "ends nothing");
     struct datapath_relay_told c = ask(START, 3, 1);
     CHECK(!c.is_whole && pass(START, at(3, 1), c.id, SIZE) == DATAPATH_RELAY_HALF, "asks, and nobody asked for him");
     CHECK(pass(START, at(1, 1), a.id, SIZE) == DATAPATH_RELAY_PASSED && pass(START, at(2, 1), b.id, SIZE) == DATAPATH_RELAY_PASSED,
           "the pair is as it was");
 }
 
-static void who_is_silent_or_leaves_is_gone(void)
+static void who_is_silent_is_gone(void)
 {
     enum { LAST = START + DATAPATH_RELAY_KEEP_MS - 1 };
 
@@ -94,11 +93,6 @@ static void who_is_silent_or_leaves_is_gone(void)
     CHECK(ask(LAST + 1, 1, 2).id != DATAPATH_INDEX_NONE, "he asks again");
     CHECK(!ask(LAST + 1, 1, 2).is_whole, "the other did not");
     CHECK(ask(LAST + 1, 2, 1).is_whole, "and does");
-    CHECK(datapath_relay_end(&relay, 2, 1) == ERR_OK && datapath_relay_end(&relay, 2, 1) == ERR_NOT_FOUND, "he leaves, once");
-    a = ask(LAST + 2, 1, 2);
-    CHECK(pass(LAST + 2, at(1, 1), a.id, SIZE) == DATAPATH_RELAY_HALF, "who left gets nothing");
-    CHECK(datapath_relay_end(&relay, 1, 2) == ERR_OK && relay.pairs == 0, "both left: no pair");
-    CHECK(pass(LAST + 2, at(1, 1), a.id, SIZE) == DATAPATH_RELAY_STRANGER, "nor an id");
     (void)ask(START, 4, 5);
     datapath_relay_forget(&relay, 5);
     CHECK(relay.pairs == 0, "who is no peer any more is in no pair");
@@ -207,11 +201,6 @@ static void as_a_list_says(void)
             model[who][with].asked_ms = now_ms;
             model[who][with].at = from;
             model[who][with].id = told.id;
-        } else if (rng_below(&rng, 20) == 0) {
-            bool was_here = is_here(who, with, now_ms);
-            enum err e = datapath_relay_end(&relay, who, with);
-            CHECK(!was_here || e == ERR_OK, "step %d: ended", step);
-            model[who][with].has_asked = false;
         } else {
             uint32_t id;
             bool may = is_here(who, with, now_ms) && is_here(with, who, now_ms) && datapath_message_is_same(&from, &model[who][with].at);
@@ -230,7 +219,7 @@ int main(void)
 {
     both_must_ask();
     third_parties_do_nothing();
-    who_is_silent_or_leaves_is_gone();
+    who_is_silent_is_gone();
     who_moves_is_followed();
     places_have_an_end();
     who_is_asked_for_does_not_pay();

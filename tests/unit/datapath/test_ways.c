@@ -628,8 +628,6 @@ static void calls_come_from_where_a_member_is(void)
     CHECK(say(A, &call, &elsewhere) == DATAPATH_WAYS_UNASKED && fx.sends == 0, "from elsewhere");
     CHECK(say(A, &call, &by_relay) == DATAPATH_WAYS_UNASKED && fx.sends == 0, "by way of a relay");
     CHECK(say(A, &call, &here) == DATAPATH_WAYS_HEARD && fx.sends == 2, "from where he is: both are told");
-    call.flags = DATAPATH_SIGNAL_QUERY;
-    CHECK(say(A, &call, &here) == DATAPATH_WAYS_HEARD && fx.sends == 1, "a question is told to nobody else");
     call.epoch++;
     CHECK(say(A, &call, &here) == DATAPATH_WAYS_UNASKED && fx.sends == 0, "of another life");
     call.epoch--;
