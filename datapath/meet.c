@@ -278,7 +278,13 @@ enum datapath_ways_verdict datapath_meet_relaying(struct datapath_ways *w, struc
         !datapath_core_find(w->core, s->key, &other) || !datapath_ways_seek(w, now, other)) {
         return DATAPATH_WAYS_UNASKED;
     }
+    struct datapath_endpoint at = *datapath_guide_endpoint(w->core, other);
+    bool is_by_it = at.relay != 0 && at.port == from->port && memcmp(at.ip, from->ip, sizeof at.ip) == 0;
     w->way[other].relay_id[index] = s->id;
+    if (is_by_it && at.relay != s->id) { /* we are elsewhere: packets that went by the former id go by this one */
+        at.relay = s->id;
+        datapath_guide_lead(w->core, now, other, &at, &fx->core);
+    }
     if ((s->flags & DATAPATH_SIGNAL_WHOLE) != 0) {
         datapath_ways_step(w, now, other, &ev, fx);
     }

@@ -103,6 +103,12 @@ enum err datapath_relay_ask(struct datapath_relay *r, uint64_t now_ms, uint32_t 
         mine = &p->side[0];
     }
     struct datapath_relay_side *other = mine == &p->side[0] ? &p->side[1] : &p->side[0];
+    if (mine->has_asked && (!is_here(mine, now_ms) || !datapath_message_is_same(&mine->at, from))) {
+        /* The new id is said to where he asks from: only who hears it there has it. */
+        datapath_index_drop(&r->index, mine->id);
+        mine->id = datapath_index_add(&r->index, random, (uint32_t)(p - r->pair) * 2 + (mine == &p->side[1]));
+        mine->is_shown = false;
+    }
     mine->has_asked = true;
     mine->at = *from;
     mine->asked_ms = now_ms;
@@ -147,13 +153,15 @@ static enum datapath_relay_verdict judge(struct datapath_relay *r, uint64_t now_
         return DATAPATH_RELAY_STRANGER;
     }
     struct datapath_relay_pair *p = &r->pair[at / 2];
-    const struct datapath_relay_side *mine = &p->side[at % 2], *other = &p->side[1 - at % 2];
+    struct datapath_relay_side *mine = &p->side[at % 2];
+    const struct datapath_relay_side *other = &p->side[1 - at % 2];
     assert(p->is_used && mine->id == id);
     /* The first is not said to whoever guessed an id: he gets nothing, as in all cases. */
     if (!is_here(mine, now_ms) || !datapath_message_is_same(&mine->at, from)) {
         return DATAPATH_RELAY_ELSEWHERE;
     }
-    if (!is_here(other, now_ms)) {
+    mine->is_shown = true;
+    if (!is_here(other, now_ms) || !other->is_shown) {
         return DATAPATH_RELAY_HALF;
     }
     if (!take(p, now_ms, size)) {

@@ -1,5 +1,5 @@
 /* Passing on for two peers who do not reach each other: only for who is known and asked, only when both did, only from
- * where each asked, and no more than is allowed. One datagram in, one of the same length out, so nothing is made larger;
+ * where each asked and to where each has shown that he hears us, and no more than is allowed. One datagram in, one of the same length out, so nothing is made larger;
  * what is in it is sealed between the two and none of ours. Pure, in memory of the caller: a client is a peer of the
  * overlay (his number), and what he asks for was authenticated.
  *
@@ -29,7 +29,7 @@ enum {
     X(PASSED, "sent on")                                                                           \
     X(STRANGER, "to an id that nobody has")                                                        \
     X(ELSEWHERE, "not from where its client asked")                                                \
-    X(HALF, "the other has not asked, or not lately")                                              \
+    X(HALF, "the other has not asked, or not lately, or not shown where he is")                                              \
     X(MUCH, "more than a pair may")
 
 enum datapath_relay_verdict {
@@ -47,6 +47,7 @@ enum {
 struct datapath_relay_side {
     uint32_t who;
     bool has_asked;
+    bool is_shown;                 /* he is where he asked from: a datagram with his id came from there */
     struct datapath_endpoint at;   /* where he asked from     */
     uint32_t id;                   /* that he sends to        */
     uint64_t asked_ms;             /* last                    */
@@ -79,7 +80,8 @@ size_t datapath_relay_size(uint32_t pairs);
 /* memory: of that size, aligned as malloc does; borrowed. */
 void datapath_relay_init(struct datapath_relay *r, void *memory, uint32_t pairs);
 
-/* `who`, who is at `from`, wants to speak with `with`; said again to stay, and from elsewhere when he moved.
+/* `who`, who is at `from`, wants to speak with `with`; said again to stay, and from elsewhere when he moved, which gives him
+ * another id. Nothing goes to him before he used the id from there: a third party does not know it.
  * ERR_INVALID: with himself; ERR_LIMIT: he has DATAPATH_RELAY_EACH pairs, or there is no place. O(pairs). */
 enum err datapath_relay_ask(struct datapath_relay *r, uint64_t now_ms, uint32_t who, uint32_t with,
                             const struct datapath_endpoint *from, struct datapath_random *random,

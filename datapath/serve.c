@@ -96,19 +96,27 @@ static bool may_ask(struct datapath_way *way, uint64_t now_ms)
     return asks >= THOUSAND;
 }
 
+/* Only who is here, from where he is: nobody else's word moves anybody. Whom he asks for is *ret. */
+static bool may_name(const struct datapath_ways *w, uint32_t peer, const struct datapath_endpoint *from,
+                     const struct datapath_signal *s, uint32_t *ret)
+{
+    struct datapath_endpoint mine;
+
+    return s->epoch == w->roll.epoch && datapath_roll_is_here(&w->roll, peer, &mine) && datapath_message_is_same(&mine, from) &&
+           datapath_core_find(w->core, s->key, ret) && *ret != peer;
+}
+
 enum datapath_ways_verdict datapath_serve_call(struct datapath_ways *w, struct datapath_time now, uint32_t peer,
                                                const struct datapath_endpoint *from, const struct datapath_signal *s,
                                                size_t size, struct datapath_ways_effects *fx)
 {
-    struct datapath_endpoint mine, his;
+    struct datapath_endpoint his;
     uint32_t other;
 
     if (size < DATAPATH_WAYS_CALL_SIZE) {
         return DATAPATH_WAYS_FALSE; /* the answer would be longer */
     }
-    /* Only who is here, from where he is: nobody else's word moves anybody. */
-    if (s->epoch != w->roll.epoch || !datapath_roll_is_here(&w->roll, peer, &mine) || !datapath_message_is_same(&mine, from) ||
-        !datapath_core_find(w->core, s->key, &other) || other == peer) {
+    if (!may_name(w, peer, from, s, &other)) {
         return DATAPATH_WAYS_UNASKED;
     }
     if (!may_ask(&w->way[peer], now.ms)) {
@@ -138,7 +146,7 @@ enum datapath_ways_verdict datapath_serve_relay(struct datapath_ways *w, struct 
     struct datapath_relay_told told = {.id = 0};
     uint32_t other;
 
-    if (s->epoch != w->roll.epoch || !datapath_core_find(w->core, s->key, &other) || other == peer) {
+    if (!may_name(w, peer, from, s, &other)) {
         return DATAPATH_WAYS_UNASKED;
     }
     if (!may_ask(&w->way[peer], now.ms)) {

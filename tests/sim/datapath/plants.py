@@ -187,7 +187,13 @@ PLANTS = {
     "called-without-end": ("serve.c", "unit:ways", "a member calls as often as it likes", [
         ("    return asks >= THOUSAND;", "    return asks < UINT32_MAX;")]),
     "called-from-anywhere": ("serve.c", "unit:ways", "a member's call counts wherever it comes from", [
-        (" || !datapath_message_is_same(&mine, from) ||", " ||")]),
+        (" && datapath_message_is_same(&mine, from) &&", " &&")]),
+    "relay-unshown": ("relay.c", "unit:relay", "a relay sends to an address that nobody showed to be his", [
+        (" || !other->is_shown) {", ") {")]),
+    "relay-same-id": ("relay.c", "unit:relay", "whoever moves keeps his id, so that it is known where he is not", [
+        ("!is_here(mine, now_ms) || !datapath_message_is_same(&mine->at, from))) {", "!is_here(mine, now_ms))) {")]),
+    "relay-old-id": ("meet.c", "unit:ways", "packets go on by an id that the relay has taken back", [
+        ("    if (is_by_it && at.relay != s->id) {", "    if (is_by_it && at.relay == 0) {")]),
     "complaint-turned": ("toolarge.c", "unit:toolarge", "a complaint goes to who did not send", [
         ("    memcpy(addresses, in->destination, in->address_size);\n    memcpy(addresses + in->address_size, in->source, in->address_size);",
          "    memcpy(addresses, in->source, in->address_size);\n    memcpy(addresses + in->address_size, in->destination, in->address_size);")]),

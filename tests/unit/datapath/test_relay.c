@@ -47,6 +47,15 @@ static enum datapath_relay_verdict pass(uint64_t now_ms, struct datapath_endpoin
     return datapath_relay_pass(&relay, now_ms, &from, id, size, &to, &other);
 }
 
+/* Both ask, and each shows that he hears where he asked from. */
+static void join(uint64_t now_ms, uint32_t who, uint32_t with, struct datapath_relay_told *ret_who, struct datapath_relay_told *ret_with)
+{
+    *ret_who = ask(now_ms, who, with);
+    *ret_with = ask(now_ms, with, who);
+    (void)pass(now_ms, at(who, 1), ret_who->id, SIZE);
+    (void)pass(now_ms, at(with, 1), ret_with->id, SIZE);
+}
+
 static void both_must_ask(void)
 {
     struct datapath_endpoint a_at = at(1, 1), b_at = at(2, 1), to;
@@ -58,19 +67,46 @@ static void both_must_ask(void)
     CHECK(pass(START, a_at, a.id, SIZE) == DATAPATH_RELAY_HALF, "whoever did not ask gets nothing");
     struct datapath_relay_told b = ask(START, 2, 1);
     CHECK(b.is_whole && datapath_message_is_same(&b.other, &a_at) && b.other_id == a.id, "and now both, and the first can be told");
-    CHECK(datapath_relay_pass(&relay, START, &a_at, a.id, SIZE, &to, &id) == DATAPATH_RELAY_PASSED, "there");
-    CHECK(datapath_message_is_same(&to, &b_at) && id == b.id, "to the other, under his id");
-    CHECK(datapath_relay_pass(&relay, START, &b_at, b.id, SIZE, &to, &id) == DATAPATH_RELAY_PASSED, "and back");
-    CHECK(datapath_message_is_same(&to, &a_at) && id == a.id, "to the first, under his");
+    CHECK(datapath_relay_pass(&relay, START, &b_at, b.id, SIZE, &to, &id) == DATAPATH_RELAY_PASSED, "to the first, who sent already");
+    CHECK(datapath_message_is_same(&to, &a_at) && id == a.id, "under his id");
+    CHECK(datapath_relay_pass(&relay, START, &a_at, a.id, SIZE, &to, &id) == DATAPATH_RELAY_PASSED, "and back");
+    CHECK(datapath_message_is_same(&to, &b_at) && id == b.id, "to the other, under his");
     CHECK(relay.pairs == 1 && a.id != b.id, "one pair, two ids");
     struct datapath_endpoint from = at(1, 1);
     CHECK(datapath_relay_ask(&relay, START, 1, 1, &from, &dice, &a) == ERR_INVALID, "nobody with himself");
 }
 
+/* Who asks with another's address in front has his answer go there, and never learns the id. */
+static void nobody_gets_what_he_did_not_ask_for(void)
+{
+    struct datapath_endpoint victim = at(9, 1);
+    struct datapath_relay_told a, b, told;
+
+    begin(PAIRS);
+    join(START, 1, 2, &a, &b);
+    CHECK(pass(START, at(2, 1), b.id, SIZE) == DATAPATH_RELAY_PASSED, "two who asked");
+    CHECK(datapath_relay_ask(&relay, START, 1, 2, &victim, &dice, &told) == ERR_OK && told.id != a.id, "as if from the victim: another id");
+    CHECK(pass(START, at(2, 1), b.id, SIZE) == DATAPATH_RELAY_HALF, "nothing goes to the victim");
+    CHECK(pass(START, victim, a.id, SIZE) == DATAPATH_RELAY_STRANGER && pass(START, at(2, 1), b.id, SIZE) == DATAPATH_RELAY_HALF,
+          "nor after the id that was known, from there");
+    CHECK(pass(START, victim, told.id, SIZE) == DATAPATH_RELAY_PASSED && pass(START, at(2, 1), b.id, SIZE) == DATAPATH_RELAY_PASSED,
+          "who is there and heard the id may");
+    CHECK(ask(START, 1, 2).id != a.id && relay.index.used == 2, "and two ids there are");
+    CHECK(datapath_relay_ask(&relay, START, 1, 2, &victim, &dice, &told) == ERR_OK, "back");
+    CHECK(pass(START, victim, told.id, SIZE) == DATAPATH_RELAY_PASSED, "he is there");
+    CHECK(datapath_relay_ask(&relay, START + 1, 1, 2, &victim, &dice, &a) == ERR_OK && a.id == told.id, "who asks again from there keeps it");
+    CHECK(pass(START + 1, at(2, 1), b.id, SIZE) == DATAPATH_RELAY_PASSED, "and need not show it again");
+    b = ask(START + DATAPATH_RELAY_KEEP_MS, 2, 1);
+    CHECK(datapath_relay_ask(&relay, START + 1 + DATAPATH_RELAY_KEEP_MS, 1, 2, &victim, &dice, &a) == ERR_OK, "after a silence");
+    CHECK(pass(START + 1 + DATAPATH_RELAY_KEEP_MS, at(2, 1), b.id, SIZE) == DATAPATH_RELAY_HALF, "he must");
+}
+
 static void third_parties_do_nothing(void)
 {
+    struct datapath_relay_told a, b;
+
     begin(PAIRS);
-    struct datapath_relay_told a = ask(START, 1, 2), b = ask(START, 2, 1);
+    join(START, 1, 2, &a, &b);
     CHECK(pass(START, at(3, 1), a.id, SIZE) == DATAPATH_RELAY_ELSEWHERE, "from elsewhere");
     CHECK(pass(START, at(1, 2), a.id, SIZE) == DATAPATH_RELAY_ELSEWHERE, "from another port");
     CHECK(pass(START, at(2, 1), a.id, SIZE) == DATAPATH_RELAY_ELSEWHERE, "from the other end, to the wrong id");
@@ -85,9 +121,10 @@ static void who_is_silent_is_gone(void)
 {
     enum { LAST = START + DATAPATH_RELAY_KEEP_MS - 1 };
 
+    struct datapath_relay_told a, b;
+
     begin(PAIRS);
-    struct datapath_relay_told a = ask(START, 1, 2);
-    (void)ask(START, 2, 1);
+    join(START, 1, 2, &a, &b);
     CHECK(pass(LAST, at(1, 1), a.id, SIZE) == DATAPATH_RELAY_PASSED, "the last moment");
     CHECK(pass(LAST + 1, at(1, 1), a.id, SIZE) == DATAPATH_RELAY_ELSEWHERE, "and one more");
     CHECK(ask(LAST + 1, 1, 2).id != DATAPATH_INDEX_NONE, "he asks again");
@@ -101,13 +138,15 @@ static void who_is_silent_is_gone(void)
 static void who_moves_is_followed(void)
 {
     struct datapath_endpoint moved = at(1, 9), b_at = at(2, 1), to;
-    struct datapath_relay_told told;
+    struct datapath_relay_told told, a, b;
     uint32_t id;
 
     begin(PAIRS);
-    struct datapath_relay_told a = ask(START, 1, 2), b = ask(START, 2, 1);
-    CHECK(datapath_relay_ask(&relay, START, 1, 2, &moved, &dice, &told) == ERR_OK && told.id == a.id, "the same id, from elsewhere");
-    CHECK(pass(START, at(1, 1), a.id, SIZE) == DATAPATH_RELAY_ELSEWHERE, "no longer from there");
+    join(START, 1, 2, &a, &b);
+    CHECK(datapath_relay_ask(&relay, START, 1, 2, &moved, &dice, &told) == ERR_OK && told.is_whole, "from elsewhere");
+    CHECK(pass(START, at(1, 1), a.id, SIZE) == DATAPATH_RELAY_STRANGER, "no longer by the id that he had there");
+    CHECK(pass(START, at(1, 1), told.id, SIZE) == DATAPATH_RELAY_ELSEWHERE, "nor from there by the new one");
+    CHECK(pass(START, moved, told.id, SIZE) == DATAPATH_RELAY_PASSED, "but from where he is");
     CHECK(datapath_relay_pass(&relay, START, &b_at, b.id, SIZE, &to, &id) == DATAPATH_RELAY_PASSED && datapath_message_is_same(&to, &moved),
           "what is for him goes where he is");
 }
@@ -148,8 +187,10 @@ static void a_pair_has_a_rate(void)
     uint64_t passed = 0, burst = 0;
 
     begin(PAIRS);
-    struct datapath_relay_told a = ask(START, 1, 2), b = ask(START, 2, 1), c = ask(START, 3, 4);
-    (void)ask(START, 4, 3);
+    struct datapath_relay_told a, b, c, d;
+    join(START, 1, 2, &a, &b);
+    join(START, 3, 4, &c, &d);
+    burst += SIZE; /* by which the last of them joined */
     for (int i = 0; i < 1000; i++) {
         burst += pass(START, at(1, 1), a.id, SIZE) == DATAPATH_RELAY_PASSED ? SIZE : 0;
     }
@@ -171,7 +212,7 @@ static void a_pair_has_a_rate(void)
 
 /* What each asked for, of whom; and where he is. */
 static struct {
-    bool has_asked;
+    bool has_asked, is_shown;
     uint64_t asked_ms;
     struct datapath_endpoint at;
     uint32_t id;
@@ -194,16 +235,24 @@ static void as_a_list_says(void)
         struct datapath_endpoint from = at(who, (uint16_t)(1 + rng_below(&rng, 2))), to;
         struct datapath_relay_told told;
         now_ms += rng_below(&rng, DATAPATH_RELAY_KEEP_MS / 40);
+        if (model[who][with].has_asked && rng_below(&rng, 4) != 0) {
+            from = model[who][with].at; /* mostly he is where he was */
+        }
         if (rng_below(&rng, 3) == 0) {
             CHECK(datapath_relay_ask(&relay, now_ms, who, with, &from, &dice, &told) == ERR_OK, "step %d: asked", step);
             CHECK(told.is_whole == is_here(with, who, now_ms), "step %d: whole", step);
+            bool stays = is_here(who, with, now_ms) && datapath_message_is_same(&from, &model[who][with].at);
+            CHECK((told.id == model[who][with].id) == stays, "step %d: his id", step);
+            model[who][with].is_shown = model[who][with].is_shown && stays;
             model[who][with].has_asked = true;
             model[who][with].asked_ms = now_ms;
             model[who][with].at = from;
             model[who][with].id = told.id;
         } else {
             uint32_t id;
-            bool may = is_here(who, with, now_ms) && is_here(with, who, now_ms) && datapath_message_is_same(&from, &model[who][with].at);
+            bool is_him = is_here(who, with, now_ms) && datapath_message_is_same(&from, &model[who][with].at);
+            model[who][with].is_shown = model[who][with].is_shown || is_him;
+            bool may = is_him && is_here(with, who, now_ms) && model[with][who].is_shown;
             bool did = datapath_relay_pass(&relay, now_ms, &from, model[who][with].id, SHORT, &to, &id) == DATAPATH_RELAY_PASSED;
             CHECK(did == may, "step %d: %u to %u, passed %d", step, who, with, did);
             CHECK(!did || datapath_message_is_same(&to, &model[with][who].at), "step %d: to where he is", step);
@@ -218,6 +267,7 @@ static void as_a_list_says(void)
 int main(void)
 {
     both_must_ask();
+    nobody_gets_what_he_did_not_ask_for();
     third_parties_do_nothing();
     who_is_silent_is_gone();
     who_moves_is_followed();

@@ -1,6 +1,6 @@
 /* Nodes that find ways to each other: a rendezvous that relays, two who believe it, and what comes between them. Signals
  * alone are carried; whether packets would arrive is where the core sends them. */
-#include "datapath/ways.h"
+#include "datapath/meet.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -718,6 +718,34 @@ static void nobody_is_sent_to_himself(void)
     end();
 }
 
+/* A relay, too, passes on for who is here, to where he was heard; and who is heard elsewhere goes on from there. */
+static void a_relay_serves_who_is_here(void)
+{
+    struct datapath_endpoint here = place(A), elsewhere = place(NODES), direct = place(R);
+    struct datapath_signal relay = {.kind = DATAPATH_SIGNAL_RELAY};
+
+    begin();
+    relay.epoch = w.node[R].ways.roll.epoch;
+    memcpy(relay.key, w.node[B].public, sizeof relay.key);
+    CHECK(say(A, &relay, &elsewhere) == DATAPATH_WAYS_UNASKED && fx.sends == 0, "from elsewhere");
+    CHECK(say(A, &relay, &here) == DATAPATH_WAYS_HEARD && fx.sends == 1, "from where he is");
+    end();
+    begin();
+    w.is_cut = true;
+    talk(A, B, 4000, 200);
+    uint32_t id = goes_to(A, B)->relay;
+    CHECK(kind_of(A, B) == DATAPATH_PATH_RELAY && id != 0, "by the relay");
+    w.node[A].at = elsewhere; /* another address; with the next heartbeat and question the relay knows */
+    w.node[A].ways.believe[0].guest.due_ms = w.now.ms;
+    run(2 * DELAY_MS);
+    w.node[A].ways.way[number(A, B)].relay_ms = w.now.ms;
+    datapath_ways_schedule(&w.node[A].ways, number(A, B));
+    talk(A, B, 1000, 200);
+    CHECK(kind_of(A, B) == DATAPATH_PATH_RELAY && goes_to(A, B)->relay != id && goes_to(A, B)->relay == w.node[A].ways.way[number(A, B)].relay_id[0] &&
+          goes_to(A, B)->port == direct.port, "packets go by the id that he has there");
+    end();
+}
+
 static void who_is_silent_says_nothing(void)
 {
     struct datapath_endpoint here = place(A);
@@ -773,6 +801,7 @@ int main(void)
     calls_come_from_where_a_member_is();
     a_call_costs_who_calls();
     nobody_is_sent_to_himself();
+    a_relay_serves_who_is_here();
     who_is_silent_says_nothing();
     limits_hold();
     return CHECK_RESULT();
