@@ -50,7 +50,9 @@ enum datapath_ways_verdict datapath_serve_roll(struct datapath_ways *w, struct d
     uint8_t members[DATAPATH_SIGNAL_MOST];
     struct datapath_signal news;
 
-    (void)refresh(w, peer);
+    if (refresh(w, peer)) {
+        datapath_roll_changed(&w->roll, peer);
+    }
     datapath_roll_answer(&w->roll, now.ms, peer, datapath_guide_key(w->core, peer), from, s, size, &news, members);
     datapath_ways_say(w, peer, from, &news, 0, false, fx);
     return DATAPATH_WAYS_HEARD;
