@@ -34,6 +34,13 @@ bool datapath_own_read(const uint8_t *text, size_t size, bool *ret_has_heard)
     return true;
 }
 
+uint64_t datapath_own_wait_ms(uint32_t unanswered)
+{
+    uint32_t doubled = unanswered < DATAPATH_OWN_TRIES ? 0 : unanswered - DATAPATH_OWN_TRIES + 1;
+
+    return (uint64_t)DATAPATH_OWN_EVERY_MS << (doubled < DATAPATH_OWN_DOUBLED ? doubled : DATAPATH_OWN_DOUBLED);
+}
+
 void datapath_own_key(const uint8_t session[DATAPATH_AEAD_KEY], uint8_t ret[DATAPATH_AEAD_KEY])
 {
     datapath_hash_derive(session, name, sizeof name - 1, 1, (uint8_t(*)[DATAPATH_HASH_SIZE])ret);

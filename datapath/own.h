@@ -20,7 +20,9 @@ enum {
     DATAPATH_OWN_SIZE = 16,       /* bytes of an offer                                                   */
     DATAPATH_OWN_TRIES = 4,       /* offers of one session that nobody asked for: 30 % of them are lost
                                    * both ways, and one of a hundred sessions stays as WireGuard has it  */
-    DATAPATH_OWN_EVERY_MS = 1000, /* … not before, with what is sent anyway                              */
+    DATAPATH_OWN_EVERY_MS = 1000, /* … not before, with what is sent anyway; who answered none of so many
+                                   * is offered it half as often with each, over all sessions …           */
+    DATAPATH_OWN_DOUBLED = 12,    /* … to the end: a little more than an hour                            */
 };
 
 #define DATAPATH_OWN_MARK (UINT64_C(1) << 63)
@@ -30,6 +32,9 @@ void datapath_own_write(bool has_heard, uint8_t ret[DATAPATH_OWN_SIZE]);
 
 /* Whether the inside of a datagram, padded, is an offer of AES-256-GCM. What a later version may add is left aside. */
 bool datapath_own_read(const uint8_t *text, size_t size, bool *ret_has_heard);
+
+/* How long after the newest of so many offers, at least one, of which none was answered, the next may be made. */
+uint64_t datapath_own_wait_ms(uint32_t unanswered);
 
 /* The key that goes with one of a session's: BLAKE2s as in WireGuard's KDF (section 5.4), with a name of its own. */
 void datapath_own_key(const uint8_t session[DATAPATH_AEAD_KEY], uint8_t ret[DATAPATH_AEAD_KEY]);

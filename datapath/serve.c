@@ -32,13 +32,15 @@ static bool forget_list(struct datapath_ways *w, uint32_t peer)
     return way->is_listing;
 }
 
-/* A look at all prefixes: only when his changed. */
-static void refresh(struct datapath_ways *w, uint32_t peer)
+/* A look at all prefixes: only when his changed, and this says so. */
+static bool refresh(struct datapath_ways *w, uint32_t peer)
 {
-    if (forget_list(w, peer)) {
-        datapath_core_each_prefix(w->core, peer, list_one, w);
-        w->way[peer].is_listing = false;
+    if (!forget_list(w, peer)) {
+        return false;
     }
+    datapath_core_each_prefix(w->core, peer, list_one, w);
+    w->way[peer].is_listing = false;
+    return true;
 }
 
 void datapath_serve_list(const void *ways, uint32_t peer, struct datapath_signal_member *m)
@@ -58,7 +60,9 @@ enum datapath_ways_verdict datapath_serve_roll(struct datapath_ways *w, struct d
     uint8_t members[DATAPATH_SIGNAL_MOST];
     struct datapath_signal news;
 
-    refresh(w, peer);
+    if (refresh(w, peer)) {
+        datapath_roll_changed(&w->roll, peer);
+    }
     datapath_roll_answer(&w->roll, now.ms, peer, datapath_guide_key(w->core, peer), from, s, size, &news, members);
     datapath_ways_say(w, peer, from, &news, 0, false, fx);
     return DATAPATH_WAYS_HEARD;

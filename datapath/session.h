@@ -23,7 +23,6 @@ struct datapath_pair {
     uint8_t receive[DATAPATH_AEAD_KEY];
     bool has_offer;       /* the peer opens AES under it: own.h                     */
     uint8_t offers;       /* … and so often we told him that we do; 0: we do not    */
-    uint64_t offered_ms;
     uint8_t own_send[DATAPATH_AEAD_KEY], own_receive[DATAPATH_AEAD_KEY];
     struct datapath_replay window;
 };

@@ -28,6 +28,8 @@ struct datapath_peer {
     uint64_t asked_ms;              /* when we last answered one of his; 0: never              */
     uint64_t stamp_ns;              /* of our newest initiation                                */
     bool was_renewed;               /* this session was renewed because its end came near      */
+    uint8_t unanswered;             /* offers of AES since his last …                          */
+    uint64_t offered_ms;            /* … and when the newest was made                          */
     struct datapath_session session;
     struct datapath_timers timers;
     struct datapath_wait_queue waiting;

@@ -27,8 +27,8 @@ enum datapath_verdict datapath_core_route(struct datapath *d, const uint8_t *pac
     return v;
 }
 
-/* One packet of ours into the effects, as WireGuard has it; there is a session. */
-static void send_now(struct datapath *d, struct datapath_time now, uint32_t peer, const uint8_t *packet, size_t size,
+/* One packet of ours into the effects, as WireGuard has it; there is a session. is_data: an answer is expected. */
+static void send_now(struct datapath *d, struct datapath_time now, uint32_t peer, const uint8_t *packet, size_t size, bool is_data,
                      struct datapath_effects *fx)
 {
     struct datapath_peer *p = &d->peer[peer];
@@ -42,24 +42,30 @@ static void send_now(struct datapath *d, struct datapath_time now, uint32_t peer
     datapath_effects_send(fx, &lease.to, peer, total);
     p->numbers.sent_bytes += total;
     uint32_t jitter_ms = p->timers.silence_ms != 0 ? 0 : datapath_random_below(&d->random, d->pace.jitter_ms);
-    datapath_timers_sent(&p->timers, &d->pace, size > 0, jitter_ms, now.ms);
+    datapath_timers_sent(&p->timers, &d->pace, is_data, jitter_ms, now.ms);
 }
 
+/* It is no data: there are WireGuards that drop it without a word, and they have not fallen silent by that. */
 static void send_offer(struct datapath *d, struct datapath_time now, uint32_t peer, struct datapath_effects *fx)
 {
-    struct datapath_pair *pair = &d->peer[peer].session.current;
+    struct datapath_peer *p = &d->peer[peer];
+    struct datapath_pair *pair = &p->session.current;
     uint8_t offer[DATAPATH_OWN_SIZE];
 
     datapath_own_write(pair->has_offer, offer);
     pair->offers += pair->offers < UINT8_MAX;
-    pair->offered_ms = now.ms;
-    send_now(d, now, peer, offer, sizeof offer, fx);
+    p->unanswered += p->unanswered < UINT8_MAX;
+    p->offered_ms = now.ms;
+    send_now(d, now, peer, offer, sizeof offer, false, fx);
 }
 
-static bool is_to_offer(const struct datapath *d, const struct datapath_pair *pair, struct datapath_time now)
+/* Who answered none for a while is any WireGuard, and is offered it less and less. */
+static bool is_to_offer(const struct datapath *d, const struct datapath_peer *p, struct datapath_time now)
 {
+    const struct datapath_pair *pair = &p->session.current;
+
     return d->own != NULL && !pair->has_offer && pair->offers < DATAPATH_OWN_TRIES && pair->counter < DATAPATH_OWN_MARK &&
-           (pair->offers == 0 || now.ms - pair->offered_ms >= DATAPATH_OWN_EVERY_MS);
+           ((pair->offers == 0 && p->unanswered < DATAPATH_OWN_TRIES) || now.ms - p->offered_ms >= datapath_own_wait_ms(p->unanswered));
 }
 
 bool datapath_core_lease(struct datapath *d, struct datapath_time now, uint32_t peer, uint32_t count, uint64_t bytes,
@@ -84,7 +90,7 @@ bool datapath_core_lease(struct datapath *d, struct datapath_time now, uint32_t 
     p->numbers.sent_bytes += bytes + count * (uint64_t)(DATAPATH_MESSAGE_HEAD + DATAPATH_MESSAGE_TAG);
     uint32_t jitter_ms = p->timers.silence_ms != 0 ? 0 : datapath_random_below(&d->random, d->pace.jitter_ms);
     datapath_timers_sent(&p->timers, &d->pace, true, jitter_ms, now.ms);
-    if (is_to_offer(d, pair, now)) {
+    if (is_to_offer(d, p, now)) {
         send_offer(d, now, peer, fx);
     }
     if (datapath_session_is_old_to_send(pair, &d->pace, now.ms)) {
@@ -118,7 +124,7 @@ void datapath_transfer_keepalive(struct datapath *d, struct datapath_time now, u
     struct datapath_peer *p = &d->peer[peer];
 
     if (datapath_session_may_send(&p->session.current, &d->pace, now.ms) && p->config.endpoint.port != 0) {
-        send_now(d, now, peer, NULL, 0, fx);
+        send_now(d, now, peer, NULL, 0, false, fx);
         d->numbers.keepalives++;
         if (datapath_session_is_old_to_send(&p->session.current, &d->pace, now.ms)) {
             (void)datapath_shake_begin(d, now, peer, false, fx);
@@ -140,11 +146,11 @@ void datapath_transfer_begin(struct datapath *d, struct datapath_time now, uint3
     d->numbers.sessions++;
     datapath_effects_note(fx, DATAPATH_NOTE_SESSION, peer);
     while (datapath_wait_take(&d->wait, &p->waiting, &packet, &size)) {
-        send_now(d, now, peer, packet, size, fx);
+        send_now(d, now, peer, packet, size, true, fx);
         p->numbers.sent++;
         has_sent = true;
     }
-    if (is_to_offer(d, &p->session.current, now)) {
+    if (is_to_offer(d, p, now)) {
         send_offer(d, now, peer, fx);
         has_sent = true;
     }
@@ -276,9 +282,10 @@ enum datapath_verdict datapath_transfer_open(struct datapath *d, struct datapath
     datapath_replay_take(&pair->window, counter);
     p->numbers.received_bytes += size;
     datapath_core_moved(d, peer, from, fx);
-    datapath_timers_received(&p->timers, &d->pace, text_size > 0, now.ms);
     bool is_offer = d->own != NULL && datapath_own_read(text, text_size, &has_heard);
+    datapath_timers_received(&p->timers, &d->pace, text_size > 0 && !is_offer, now.ms);
     pair->has_offer |= is_offer;
+    p->unanswered = is_offer ? 0 : p->unanswered;
     confirm(d, now, peer, pair, fx);
     if (is_offer && !has_heard) {
         answer_offer(d, now, peer, id, fx);

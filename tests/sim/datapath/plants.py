@@ -87,7 +87,14 @@ PLANTS = {
     "aes-offered-for-ever": ("transfer.c", "unit:own", "a peer that has no AES is asked with every second's packet", [
         ("pair->offers < DATAPATH_OWN_TRIES && ", "")]),
     "aes-offered-once": ("transfer.c", "unit:own", "an offer that is lost is not made again", [
-        ("(pair->offers == 0 || now.ms - pair->offered_ms >= DATAPATH_OWN_EVERY_MS)", "pair->offers == 0")]),
+        ("((pair->offers == 0 && p->unanswered < DATAPATH_OWN_TRIES) || now.ms - p->offered_ms >= datapath_own_wait_ms(p->unanswered))",
+         "pair->offers == 0")]),
+    "aes-offered-alike": ("transfer.c", "unit:own", "who never answered an offer is offered it as often as anybody", [
+        ("    p->unanswered += p->unanswered < UINT8_MAX;", "    p->unanswered = 1;")]),
+    "aes-offer-is-data": ("transfer.c", "unit:own", "who says nothing to an offer is taken for silent", [
+        ("send_now(d, now, peer, offer, sizeof offer, false, fx);", "send_now(d, now, peer, offer, sizeof offer, true, fx);")]),
+    "aes-offer-came-as-data": ("transfer.c", "unit:own", "an offer is answered by a keepalive", [
+        ("text_size > 0 && !is_offer, now.ms", "text_size > 0, now.ms")]),
     "aes-echo": ("transfer.c", "unit:own", "two nodes answer each other's answers for ever", [
         ("    if (is_offer && !has_heard) {", "    if (is_offer) {")]),
     "aes-unanswered": ("transfer.c", "unit:own", "who asks whether he was heard is not told", [

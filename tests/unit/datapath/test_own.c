@@ -120,6 +120,58 @@ static void nobody_else_gets_a_marked_datagram(void)
     kit_end(&kit);
 }
 
+static uint64_t keepalives(uint32_t node)
+{
+    return datapath_core_numbers(kit.node[node].core)->keepalives;
+}
+
+/* An offer asks for nothing: a WireGuard that drops it before it counts it as data says nothing to it, and has not fallen
+ * silent by that. Nor does one of ours say anything to one but what an offer is answered by. */
+static void an_offer_is_no_data(void)
+{
+    begin();
+    (void)kit_send(&kit, C, A, 100);
+    REQUIRE(kit_deliver(&kit) == DATAPATH_TAKEN && kit_deliver(&kit) == DATAPATH_TAKEN, "a handshake of C's");
+    REQUIRE(kit_deliver(&kit) == DATAPATH_TAKEN && offers_on_the_wire() == 1, "A has C's packet, and makes an offer");
+    kit_pass(&kit, 30000, true); /* C never counts it */
+    CHECK(datapath_core_numbers(kit.node[A].core)->initiations == 0, "A begins no handshake");
+    CHECK(keepalives(A) == 0, "the offer said that C's packet came: %u", (unsigned)keepalives(A));
+    kit_end(&kit);
+    begin();
+    (void)kit_send(&kit, A, B, 100);
+    for (int i = 0; i < 4; i++) {
+        REQUIRE(kit_deliver(&kit) == DATAPATH_TAKEN, "a handshake, a packet, and an offer of A's");
+    }
+    kit_settle(&kit);
+    kit_pass(&kit, 30000, false);
+    CHECK(keepalives(A) == 0 && keepalives(B) == 0, "nobody had anything since but an offer: %u %u", (unsigned)keepalives(A), (unsigned)keepalives(B));
+    kit_end(&kit);
+}
+
+static void who_never_answers_is_offered_less_and_less(void)
+{
+    begin();
+    for (int i = 0; i < 3600; i++) {
+        (void)kit_send(&kit, A, C, 100);
+        kit_settle(&kit);
+        kit_pass(&kit, 1000, false);
+    }
+    CHECK(kit.node[C].notes[DATAPATH_NOTE_SESSION] >= 29 && kit.node[C].got == 3600, "an hour of sessions");
+    uint64_t heard = kit_view(&kit, C, A).verdict[DATAPATH_INNER];
+    CHECK(heard > DATAPATH_OWN_TRIES && heard <= 16, "%u offers in an hour", (unsigned)heard);
+    kit.node[C].config.own = &datapath_aead_aes; /* he becomes one of ours */
+    kit_restart(&kit, C, true);
+    kit_pass(&kit, 20000, false);
+    (void)kit_send(&kit, C, A, 100);
+    kit_settle(&kit);
+    CHECK(goes_marked(A, C) && goes_marked(C, A), "his own offer is answered at once");
+    kit_pass(&kit, 125000, false);
+    (void)kit_send(&kit, A, C, 100);
+    kit_settle(&kit);
+    CHECK(goes_marked(A, C) && goes_marked(C, A), "and in the next session, too");
+    kit_end(&kit);
+}
+
 static void lost_offers_are_made_again(void)
 {
     begin();
@@ -183,6 +235,8 @@ int main(void)
     }
     two_of_ours_go_over_to_it();
     nobody_else_gets_a_marked_datagram();
+    an_offer_is_no_data();
+    who_never_answers_is_offered_less_and_less();
     lost_offers_are_made_again();
     an_answer_that_is_lost_is_asked_for_again();
     what_is_marked_is_as_safe();

@@ -594,6 +594,23 @@ static void who_could_not_hear_is_asked_again(void)
     end();
 }
 
+/* A member's addresses change at the rendezvous just before he speaks there: the others hear of that all the same. */
+static void who_has_another_address_is_told_of(void)
+{
+    struct datapath_prefix more = {.ip = {10, 9, 7, 0}, .size = 4, .bits = 24};
+    uint8_t packet[20] = {0x45, 0, 0, 20, [16] = 10, 9, 7, 7};
+    uint32_t owner;
+
+    begin();
+    run(300);
+    CHECK(datapath_core_allow(w.node[R].core, number(R, B), &more) == ERR_OK, "one more");
+    w.node[B].ways.believe[0].guest.due_ms = w.now.ms; /* before the rendezvous looks for changes */
+    REQUIRE(w.node[R].ways.scan_ms > w.now.ms + DELAY_MS, "or this shows nothing");
+    run(24000);
+    CHECK(datapath_guide_owner(w.node[A].core, packet, sizeof packet, &owner) && owner == number(A, B), "A knows it");
+    end();
+}
+
 /* What n would say to R, if it said so; from there, in so many bytes. */
 static enum datapath_ways_verdict say_in(int n, const struct datapath_signal *s, const struct datapath_endpoint *from, size_t least)
 {
@@ -798,6 +815,7 @@ int main(void)
     a_plain_peer_is_left_in_peace();
     who_has_no_address_is_found();
     who_could_not_hear_is_asked_again();
+    who_has_another_address_is_told_of();
     calls_come_from_where_a_member_is();
     a_call_costs_who_calls();
     nobody_is_sent_to_himself();
