@@ -49,6 +49,10 @@ static int show_status(struct cli *cli, struct cli_ask *ask)
     } else {
         printf("%s at %s, key %s, mtu %" PRIu32 ", %" PRIu32 " peers, sealed by %s\n", s->interface, s->listen,
                s->public_key, s->mtu, s->peers, s->aead);
+        if (*s->name != '\0' || s->answers_dns) {
+            printf("called %s, names end in .%s and are %s\n", *s->name != '\0' ? s->name : "nothing", s->zone,
+                   s->answers_dns ? "answered for" : "not answered for");
+        }
         printf("shield %s, judges %s%s%s\n", s->shield, s->shield_at, *s->shield_reason != '\0' ? ": " : "", s->shield_reason);
         cli_paint_table_init(&t, heads, ARRAY_LEN(heads));
         for (size_t i = 0; i < s->n_counts; i++) {
@@ -168,6 +172,7 @@ static void add_peer(struct cli_paint_table *t, const Cell__Datapath__Peer *p)
         refused += p->refused[i]->value;
     }
     cli_paint_table_addf(t, CLI_PAINT_BOLD, "%.*s", KEY_SHOWN, p->public_key);
+    cli_paint_table_add(t, CLI_PAINT_PLAIN, *p->name != '\0' ? p->name : "-");
     cli_paint_table_add(t, p->has_session ? CLI_PAINT_GOOD : CLI_PAINT_DIM, p->has_session ? "session" : "none");
     cli_paint_table_add(t, CLI_PAINT_PLAIN, *p->endpoint != '\0' ? p->endpoint : "-");
     cli_paint_table_add(t, *p->way != '\0' ? CLI_PAINT_PLAIN : CLI_PAINT_DIM, *p->way != '\0' ? p->way : "-");
@@ -186,7 +191,7 @@ static void add_peer(struct cli_paint_table *t, const Cell__Datapath__Peer *p)
 
 static int show_peers(struct cli *cli, struct cli_ask *ask)
 {
-    static const char *const heads[] = {"PEER", "STATE", "ENDPOINT", "WAY", ">HANDSHAKE", ">SENT", ">RECEIVED", ">LOST", "ALLOWED"};
+    static const char *const heads[] = {"PEER", "NAME", "STATE", "ENDPOINT", "WAY", ">HANDSHAKE", ">SENT", ">RECEIVED", ">LOST", "ALLOWED"};
     Cell__Datapath__PeersRequest request = CELL__DATAPATH__PEERS_REQUEST__INIT;
     struct cli_paint_table t;
     struct jsonout out;

@@ -7,7 +7,7 @@
 #include "datapath/text.h"
 
 struct listed {
-    const char *key, *endpoint, *psk, *rendezvous;
+    const char *key, *endpoint, *psk, *rendezvous, *name;
     uint32_t *keepalive;
     const char **allowed;
     uint32_t allowed_count;
@@ -15,7 +15,7 @@ struct listed {
 
 struct document {
     const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *own, *offload, *shield, *underlay;
-    const char *rendezvous, *relay, *signals;
+    const char *rendezvous, *relay, *signals, *name, *zone, *dns;
     uint32_t *mtu, *room, *rekey;
     const char **address, **places;
     struct listed *peers;
@@ -33,6 +33,7 @@ static const cyaml_schema_field_t peer_fields[] = {
     TEXT(listed, endpoint),
     TEXT(listed, psk),
     TEXT(listed, rendezvous),
+    TEXT(listed, name),
     NUMBER(listed, keepalive),
     CYAML_FIELD_SEQUENCE("allowed", OPTIONAL, struct listed, allowed, &text_entry, 0, DATAPATH_CONFIG_PREFIXES_MAX),
     CYAML_FIELD_END,
@@ -55,6 +56,9 @@ static const cyaml_schema_field_t fields[] = {
     TEXT(document, rendezvous),
     TEXT(document, relay),
     TEXT(document, signals),
+    TEXT(document, name),
+    TEXT(document, zone),
+    TEXT(document, dns),
     NUMBER(document, mtu),
     NUMBER(document, room),
     NUMBER(document, rekey),
@@ -207,6 +211,47 @@ static enum err take_secrets(const struct document *d, struct datapath_settings 
     return ERR_OK;
 }
 
+static enum err take_name(const char *field, const char *text, char ret[DATAPATH_NAME_SIZE], char *why)
+{
+    if (text == NULL) {
+        return ERR_OK;
+    }
+    if (!datapath_names_valid(text, strlen(text))) {
+        return conf_refuse(why, field, text, "1 to 63 of a to z, 0 to 9 and '-', not at its ends");
+    }
+    memcpy(ret, text, strlen(text) + 1);
+    return ERR_OK;
+}
+
+static enum err take_names(const struct document *d, struct datapath_settings *s, char *why)
+{
+    const char *zone = d->zone != NULL ? d->zone : "cell.internal";
+    enum err e = take_name("name", d->name, s->name, why);
+
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (!datapath_names_zone_valid(zone)) {
+        return conf_refuse(why, "zone", zone, "names with dots between them, such as cell.internal");
+    }
+    memcpy(s->zone, zone, strlen(zone) + 1);
+    if (d->dns != NULL && !datapath_text_read_place(d->dns, &s->dns)) {
+        return conf_refuse(why, "dns", d->dns, "an address such as 127.0.0.1:7453");
+    }
+    return ERR_OK;
+}
+
+/* Whether a name before this one is the same. */
+static bool is_taken(const struct datapath_settings *s, const char *name)
+{
+    bool is_taken = strcmp(s->name, name) == 0;
+
+    for (uint32_t i = 0; i < s->listed; i++) {
+        is_taken = is_taken || strcmp(s->peer[i].name, name) == 0;
+    }
+    return is_taken;
+}
+
 static enum err take_peer(const struct listed *l, struct datapath_config_peer *p, char *why)
 {
     uint32_t keepalive_s = 0;
@@ -225,6 +270,7 @@ static enum err take_peer(const struct listed *l, struct datapath_config_peer *p
     enum err e = take_number("peers.keepalive", l->keepalive, 0, DATAPATH_PERSIST_MS_MAX / 1000, &keepalive_s, why);
     p->peer.persist_ms = keepalive_s * 1000;
     e = e == ERR_OK ? take_word("peers.rendezvous", l->rendezvous, "on", "off", &p->is_rendezvous, why) : e;
+    e = e == ERR_OK ? take_name("peers.name", l->name, p->name, why) : e;
     return e == ERR_OK ? take_path("peers.psk", l->psk, p->psk, why) : e;
 }
 
@@ -241,7 +287,11 @@ static enum err take_peers(const struct document *d, struct datapath_settings *s
         return ERR_NOMEM;
     }
     for (; e == ERR_OK && s->listed < d->peers_count; s->listed++) {
-        e = take_peer(&d->peers[s->listed], &s->peer[s->listed], why);
+        struct datapath_config_peer *p = &s->peer[s->listed];
+        e = take_peer(&d->peers[s->listed], p, why);
+        if (e == ERR_OK && p->name[0] != '\0' && is_taken(s, p->name)) {
+            e = conf_refuse(why, "peers.name", p->name, "each name once, and not this node's");
+        }
     }
     return e;
 }
@@ -262,6 +312,7 @@ enum err datapath_config_read(const char *text, struct datapath_settings *ret, c
     e = e == ERR_OK ? take_shield(d, &s, why) : e;
     e = e == ERR_OK ? take_ways(d, &s, why) : e;
     e = e == ERR_OK ? take_secrets(d, &s, why) : e;
+    e = e == ERR_OK ? take_names(d, &s, why) : e;
     e = e == ERR_OK ? take_peers(d, &s, why) : e;
     conf_free(&schema, document);
     if (e != ERR_OK) {

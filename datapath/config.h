@@ -5,6 +5,7 @@
 #include "common/run/conf.h"
 #include "common/run/tun.h"
 #include "datapath/attach.h"
+#include "datapath/names.h"
 #include "datapath/types.h"
 
 enum {
@@ -23,6 +24,7 @@ enum {
 struct datapath_config_peer {
     struct datapath_peer_config peer;
     char psk[DATAPATH_CONFIG_PATH_SIZE]; /* file with a key in base64; "": of the cluster's secret, or none */
+    char name[DATAPATH_NAME_SIZE];       /* "": he has none                                                 */
     bool is_rendezvous;                  /* he is believed: ways.h                                          */
     uint32_t prefixes;
     struct datapath_prefix prefix[DATAPATH_CONFIG_PREFIXES_MAX];
@@ -45,6 +47,9 @@ struct datapath_settings {
     bool is_silent;                          /* `signals: off`: nothing but WireGuard      */
     uint32_t places;
     struct datapath_endpoint place[DATAPATH_CONFIG_PLACES_MAX]; /* where peers may find us; none: looked up */
+    char name[DATAPATH_NAME_SIZE];           /* of this node; "": it has none              */
+    char zone[DNS_NAME_MAX + 1];             /* of names: names.h                          */
+    struct datapath_endpoint dns;            /* where they are asked for; port 0: nowhere  */
     bool has_shared;                         /* there is a `secret` …                      */
     uint8_t shared[DATAPATH_NOISE_KEY];      /* … and this comes of it: psk.h              */
     uint32_t listed;

@@ -300,6 +300,12 @@ void datapath_core_disallow_all(struct datapath *d, uint32_t peer)
     datapath_allowed_drop_peer(&d->allowed, peer);
 }
 
+bool datapath_core_owner(const struct datapath *d, const uint8_t *ip, size_t size, uint32_t *ret_peer)
+{
+    *ret_peer = datapath_allowed_find(&d->allowed, ip, size);
+    return *ret_peer != DATAPATH_ALLOWED_NOBODY;
+}
+
 void datapath_core_each_prefix(const struct datapath *d, uint32_t peer,
                                void (*each)(void *context, uint32_t peer, const struct datapath_prefix *prefix), void *context)
 {

@@ -50,6 +50,9 @@ void datapath_core_disallow_all(struct datapath *d, uint32_t peer);
 void datapath_core_each_prefix(const struct datapath *d, uint32_t peer,
                                void (*each)(void *context, uint32_t peer, const struct datapath_prefix *prefix), void *context);
 
+/* Whose an inner address of `size` bytes (4 or 16) is; false: nobody's. */
+bool datapath_core_owner(const struct datapath *d, const uint8_t *ip, size_t size, uint32_t *ret_peer);
+
 /* The peer of this number; false: there is none (numbers are below peers_max and have gaps). */
 bool datapath_core_view(const struct datapath *d, uint32_t peer, struct datapath_view *ret);
 const struct datapath_numbers *datapath_core_numbers(const struct datapath *d);

@@ -104,6 +104,9 @@ enum err datapath_service_status(void *state, struct cell_call *call, const void
     reply.shield = (char *)datapath_screen_choice(&s->screen);
     reply.shield_at = (char *)datapath_screen_place(&s->screen);
     reply.shield_reason = s->screen.why;
+    reply.name = (char *)s->namer.names.own;
+    reply.zone = (char *)s->namer.names.zone;
+    reply.answers_dns = s->namer.fd >= 0;
     reply.counts = slot;
     reply.n_counts = counts;
     enum err e = fill_believed(s, call, &reply);
@@ -204,6 +207,7 @@ static enum err fill_peer(const struct datapath_shell *s, struct cell_call *call
     p->received_bytes = v->received_bytes;
     p->lost = v->lost;
     p->waiting = v->waiting;
+    p->name = (char *)datapath_names_of(&s->namer.names, v->config.public);
     fill_way(s, peer, p);
     return l.is_full ? ERR_NOMEM : fill_refused(call, v, p);
 }
@@ -393,14 +397,15 @@ enum err datapath_service_stats(void *state, struct cell_call *call, const void 
 enum err datapath_service_ping(void *state, struct cell_call *call, const void *request)
 {
     const Cell__Datapath__PingRequest *ask = request;
+    const struct datapath_shell *s = state;
     struct datapath_prefix who;
-    uint8_t host[DATAPATH_ALLOWED_V6];
 
-    if (!datapath_text_read_prefix(ask->address, &who, host) || who.bits != 8 * who.size) {
-        cell_call_explain(call, "address: expected one inner address, in numbers");
+    if ((!datapath_text_read_prefix(ask->address, &who, NULL) || who.bits != 8 * who.size) &&
+        !datapath_names_place(&s->namer.names, ask->address, &who)) {
+        cell_call_explain(call, "address: expected one inner address, in numbers, or the name of a peer");
         return ERR_INVALID;
     }
-    enum err e = datapath_service_ping_ask(state, call, host, who.size);
+    enum err e = datapath_service_ping_ask(state, call, who.ip, who.size);
     if (e == ERR_NOT_FOUND) {
         cell_call_explain(call, "no peer has this address");
     } else if (e == ERR_UNAVAILABLE) {

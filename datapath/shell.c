@@ -215,6 +215,13 @@ static enum err open_descriptors(struct datapath_shell *s)
     e = set->control[0] == '\0' || s->control.fd >= 0 ? ERR_OK : datapath_control_open(&s->control, set->control);
     if (e != ERR_OK) {
         log_error("DATAPATH-CONTROL-OPEN", "socket=%s reason=%s", set->control, err_name(e));
+        return e;
+    }
+    given = cell_take_descriptor(s->cell, "listen.dns");
+    e = datapath_namer_open(&s->namer, &set->dns, &given);
+    if (e != ERR_OK) {
+        datapath_text_write_place(&set->dns, place);
+        log_error("DATAPATH-DNS", "at=%s reason=%s", place, err_name(e));
     }
     return e;
 }
@@ -274,7 +281,7 @@ enum err datapath_shell_open(struct cell *cell, void *state)
     char why[CONF_WHY_SIZE];
 
     s->cell = cell;
-    s->tun = s->udp.fd = s->store.dir = s->store.fd = s->control.fd = s->screen.keeper = -1;
+    s->tun = s->udp.fd = s->store.dir = s->store.fd = s->control.fd = s->screen.keeper = s->namer.fd = -1;
     s->armed_ms = UINT64_MAX;
     enum err e = datapath_config_read(cell_config(cell), &s->settings, why);
     if (e != ERR_OK) {
@@ -392,6 +399,7 @@ enum err datapath_shell_start(struct cell *cell, void *state)
     s->control.context = s;
     e = datapath_control_start(&s->control, loop);
     e = e == ERR_OK ? datapath_screen_start(&s->screen, loop, s->core) : e;
+    e = e == ERR_OK ? datapath_namer_start(&s->namer, loop, s->core, &s->settings, &s->device) : e;
     if (e != ERR_OK || s->timer == NULL || s->stir == NULL || s->tun_watch == NULL || s->udp_watch == NULL) {
         log_error("DATAPATH-WATCH", "reason=%s", err_name(ERR_NOMEM));
         return ERR_NOMEM;
@@ -435,6 +443,7 @@ void datapath_shell_stop(void *state)
     datapath_signals_stop(s);
     datapath_service_capture_stop(s);
     datapath_control_close(&s->control);
+    datapath_namer_close(&s->namer);
     loop_watch_free(s->tun_watch);
     loop_watch_free(s->udp_watch);
     loop_timer_free(s->timer);

@@ -8,6 +8,7 @@
 #include "datapath/core.h"
 #include "datapath/engine.h"
 #include "datapath/flow.h"
+#include "datapath/namer.h"
 #include "datapath/screen.h"
 #include "datapath/service_capture.h"
 #include "datapath/service_ping.h"
@@ -31,6 +32,7 @@ struct datapath_shell {
     struct datapath_ping ping;
     struct datapath_captures captures;
     struct datapath_screen screen;
+    struct datapath_namer namer;
     int tun;
     struct tun_spec device;         /* what the interface is, whoever made it */
     enum tun_offloads offloads;     /* what goes through it in one piece      */

@@ -43,6 +43,7 @@ static void say_prefix(void *context, uint32_t peer, const struct datapath_prefi
 {
     char text[DATAPATH_TEXT_PLACE_SIZE];
 
+    (void)peer;
     datapath_text_write_prefix(prefix, text);
     say(context, "allowed_ip=%s\n", text);
 }

@@ -40,7 +40,7 @@ static void from_place(const union datapath_udp_place *p, struct datapath_endpoi
     }
 }
 
-static enum err bind_at(const struct datapath_endpoint *at, int *ret)
+enum err datapath_udp_bind(const struct datapath_endpoint *at, int *ret)
 {
     union datapath_udp_place p;
     bool is_v6 = !is_v4(at);
@@ -90,7 +90,7 @@ enum err datapath_udp_open(struct datapath_udp *u, const struct datapath_endpoin
 
     u->fd = fd_take(given);
     if (u->fd < 0) {
-        e = bind_at(listen, &u->fd);
+        e = datapath_udp_bind(listen, &u->fd);
     }
     if (e == ERR_OK && getsockname(u->fd, &p.any, &size) != 0) {
         e = err_from_errno(errno);

@@ -66,6 +66,9 @@ struct datapath_udp {
     struct datapath_udp_inbox in;
 };
 
+/* A socket that is bound there; of ::, for both families. Errors as errno says. */
+enum err datapath_udp_bind(const struct datapath_endpoint *at, int *ret) MUST_CHECK;
+
 /* Bind at `listen`, or take `*given` if that is a descriptor (-1 afterwards). [::] takes IPv4 too. is_plain: one datagram
  * a call, as if the kernel had nothing better. */
 enum err datapath_udp_open(struct datapath_udp *u, const struct datapath_endpoint *listen, bool is_plain,

@@ -22,13 +22,17 @@ enum {
 
 enum dns_type {
     DNS_A = 1,
+    DNS_PTR = 12,
     DNS_AAAA = 28,
     DNS_SRV = 33,
 };
 
 enum dns_code {                /* RFC 1035, 4.1.1 */
     DNS_NOERROR = 0,
+    DNS_FORMERR = 1,
     DNS_NXDOMAIN = 3,
+    DNS_NOTIMP = 4,
+    DNS_REFUSED = 5,
 };
 
 /* One SRV record. Names are lower case, without the last dot. */

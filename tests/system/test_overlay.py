@@ -134,10 +134,10 @@ class Lab:
         side.do("ip", "address", "add", "fd09::2/64", "dev", side.interface, "nodad")
         side.do("ip", "link", "set", side.interface, "mtu", "1420", "up")
 
-    def start_ours(self, psk=None, endpoint=True, more=""):
+    def start_ours(self, psk=None, endpoint=True, more="", name=None):
         side, other = self.ours, self.theirs
         peer = [f'key: "{other.public}"', 'allowed: ["10.9.0.2/32", "fd09::2/128"]', *([f"psk: {psk}"] if psk else []),
-                *([f"endpoint: 192.168.9.2:{other.port}"] if endpoint else [])]
+                *([f"name: {name}"] if name else []), *([f"endpoint: 192.168.9.2:{other.port}"] if endpoint else [])]
         config = self.file("config", "\n".join([
             f"interface: {side.interface}", f"listen: 0.0.0.0:{side.port}", f"key: {side.key_file}",
             'address: ["10.9.0.1/24", "fd09::1/64"]', f"control: /var/run/wireguard/{side.interface}.sock", more,
@@ -324,6 +324,42 @@ def test_a_key_that_others_may_read_is_refused(lab):
             lab.start_ours(psk=lab.psk)
         os.chmod(name, 0o600)
     lab.start_ours(psk=lab.psk)
+
+
+# Asks HOST PORT for NAME TYPE … by DNS, and prints of each answer the code and the data, in hexadecimal.
+RESOLVE = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(5.0)
+for name, kind in zip(sys.argv[3::2], sys.argv[4::2]):
+    labels = b"".join(bytes([len(l)]) + l.encode() for l in name.split(".")) + b"\\0"
+    s.sendto(b"\\x12\\x34\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0" + labels + int(kind).to_bytes(2, "big") + b"\\0\\1", (sys.argv[1], int(sys.argv[2])))
+    answer = s.recv(2000)
+    at, data = 16 + len(labels), []
+    for _ in range(int.from_bytes(answer[6:8], "big")):
+        size = int.from_bytes(answer[at + 10:at + 12], "big")
+        data.append(answer[at + 12:at + 12 + size].hex())
+        at += 12 + size
+    print(answer[3] & 15, *data)
+"""
+
+
+def test_nodes_have_names(lab):
+    """DAT-18: by DNS where they are and who is there, and in our own commands."""
+    ours, theirs = lab.ours, lab.theirs
+    lab.start_theirs()
+    lab.start_ours(more="name: near\nzone: lab.internal\ndns: 127.0.0.1:7453", name="far")
+    said = ours.do(sys.executable, "-c", RESOLVE, "127.0.0.1", "7453", "far.lab.internal", "1", "FAR.Lab.internal", "28",
+                   "near.lab.internal", "1", "nobody.lab.internal", "1", "example.org", "1", "2.0.9.10.in-addr.arpa", "12")
+    assert said.splitlines() == ["0 0a090002", "0 fd09" + "00" * 13 + "02", "0 0a090001", "3", "5",
+                                 "0 03" + b"far".hex() + "03" + b"lab".hex() + "08" + b"internal".hex() + "00"]
+    cell = (lab.build.binary("cell"), "--run", str(lab.path / "run"), "--json", "overlay")
+    assert [p["name"] for p in json.loads(run(*cell, "peers"))["peers"]] == ["far"]
+    assert len(json.loads(run(*cell, "ping", "far", "--count", "1"))["rtt_us"]) == 1
+    status = json.loads(run(*cell, "status"))
+    assert (status["name"], status["zone"], status["answers_dns"]) == ("near", "lab.internal", True)
+    with pytest.raises(subprocess.CalledProcessError):
+        run(*cell, "ping", "nobody", "--count", "1")
 
 
 def test_the_control_socket_of_another_is_left_alone(lab):
