@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@ struct capture {
     struct cli_ask *ask;
     const char *path;   /* of the file; NULL: packets go to standard output */
     FILE *file;         /* that has the packets; NULL: words or JSON */
+    bool is_fresh;      /* the file was not there before             */
     uint32_t snap, count;
     uint64_t end_ms;    /* UINT64_MAX: without end */
     uint64_t shown, dropped;
@@ -128,6 +130,24 @@ static bool is_enough(const struct capture *c)
     return interrupted != 0 || c->shown >= c->count || cli_clock_ms() >= c->end_ms;
 }
 
+/* The capture is on: what the file had before goes. */
+static int begin_file(struct capture *c)
+{
+    uint8_t head[CLI_PACKET_HEAD];
+    struct stat st;
+
+    if (c->file == NULL) {
+        return CLI_DONE;
+    }
+    c->is_fresh = false; /* it is what was asked for, whatever comes now */
+    if (c->path != NULL && fstat(fileno(c->file), &st) == 0 && S_ISREG(st.st_mode) && ftruncate(fileno(c->file), 0) != 0) {
+        return fail_file(c, "cannot empty");
+    }
+    cli_packet_head(c->snap, head);
+    (void)fwrite(head, sizeof head, 1, c->file); /* as for packets */
+    return CLI_DONE;
+}
+
 /* Each question takes what came since the last one; the last one says that it is. */
 static int follow(struct capture *c, Cell__Datapath__CaptureRequest *request)
 {
@@ -146,32 +166,61 @@ static int follow(struct capture *c, Cell__Datapath__CaptureRequest *request)
         if (e != ERR_OK) {
             return cli_ask_explain(c->cli, c->ask, "Capture", e, text);
         }
+        status = request->capture == 0 ? begin_file(c) : CLI_DONE;
         request->capture = ((Cell__Datapath__CaptureReply *)reply)->capture;
-        show(c, (Cell__Datapath__CaptureReply *)reply);
+        if (status == CLI_DONE) {
+            show(c, (Cell__Datapath__CaptureReply *)reply);
+            status = flush(c);
+        }
         cli_ask_free(reply);
-        status = flush(c);
     }
     return status == CLI_DONE && c->has_failed ? CLI_FAILED : status;
 }
 
-static int open_file(struct capture *c)
+/* Other people's packets: for nobody's eyes but the caller's, so a file that others may read, or that is another's, is none
+ * for them. Nobody reads a device to see what was written to it. */
+static int check_file(struct capture *c, int fd)
 {
-    uint8_t head[CLI_PACKET_HEAD];
+    struct stat st;
 
-    if (c->path != NULL) {
-        /* Other people's packets: for nobody's eyes but the caller's. */
-        int fd = open(c->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        c->file = fd >= 0 ? fdopen(fd, "w") : NULL;
-        if (c->file == NULL) {
-            return fail_file(c, "cannot make");
-        }
+    if (fstat(fd, &st) != 0) {
+        return fail_file(c, "cannot look at");
     }
-    if (c->file == NULL) {
+    if (S_ISCHR(st.st_mode)) {
         return CLI_DONE;
     }
-    cli_packet_head(c->snap, head);
-    (void)fwrite(head, sizeof head, 1, c->file); /* as for packets */
-    return flush(c);
+    if (st.st_uid != geteuid()) {
+        return cli_fail(c->cli, ERR_DENIED, "choose another name", "%s: it is user %u's, and packets are not for him", c->path,
+                        (unsigned)st.st_uid);
+    }
+    if ((st.st_mode & 077) != 0) {
+        return cli_fail(c->cli, ERR_DENIED, "chmod 600, or choose another name", "%s: others may read or write it (mode %03o)",
+                        c->path, (unsigned)st.st_mode & 0777);
+    }
+    return CLI_DONE;
+}
+
+/* Before anything is asked for, so that no capture is on that has no place for its packets. */
+static int open_file(struct capture *c)
+{
+    if (c->path == NULL) {
+        return CLI_DONE;
+    }
+    int fd = open(c->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    c->is_fresh = fd >= 0;
+    if (fd < 0 && errno == EEXIST) {
+        fd = open(c->path, O_WRONLY | O_CLOEXEC);
+    }
+    if (fd < 0) {
+        return fail_file(c, "cannot make");
+    }
+    int status = check_file(c, fd);
+    c->file = status == CLI_DONE ? fdopen(fd, "w") : NULL;
+    if (c->file == NULL) {
+        status = status == CLI_DONE ? fail_file(c, "cannot make") : status;
+        (void)close(fd);
+    }
+    return status;
 }
 
 /* What the options say of where packets go. */
@@ -213,7 +262,8 @@ static int summarize(struct capture *c)
 int cli_capture_run(struct cli *cli, struct cli_ask *ask)
 {
     Cell__Datapath__CaptureRequest request = CELL__DATAPATH__CAPTURE_REQUEST__INIT;
-    struct sigaction on_interrupt = {.sa_handler = interrupt};
+    /* What is being written is written whole; who cannot wait for whoever reads it says it twice. */
+    struct sigaction on_interrupt = {.sa_handler = interrupt, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
     struct capture c = {.cli = cli, .ask = ask, .snap = SNAP_USUAL, .count = UINT32_MAX, .end_ms = UINT64_MAX};
     const char *peer = cli_args_value(cli, "peer");
     uint32_t duration_ms = 0;
@@ -234,6 +284,9 @@ int cli_capture_run(struct cli *cli, struct cli_ask *ask)
     status = status == CLI_DONE ? follow(&c, &request) : status;
     if (c.file != NULL && c.path != NULL && fclose(c.file) != 0 && status == CLI_DONE) {
         status = fail_file(&c, "cannot write");
+    }
+    if (c.is_fresh) {
+        (void)unlink(c.path); /* nothing was captured: what is left would be no file of packets */
     }
     return status == CLI_DONE ? summarize(&c) : status;
 }

@@ -310,7 +310,8 @@ const struct cli_command cli_commands[] = {
                  "capture: the packets inside, of both directions, until Ctrl-C: to a file or a pipe as tcpdump and "
                  "wireshark read it, to a terminal one line each, with --json one object each. What goes out is seen "
                  "before it is cut and sealed, so one packet may be as large as 64 KiB. At most four captures at a time; "
-                 "what comes faster than it is taken is dropped and counted.",
+                 "what comes faster than it is taken is dropped and counted. A file is emptied once the capture is on, and must "
+                 "be for its owner's eyes alone (chmod 600).",
         .params = {{"WHAT", "up, down, status, peers, add, rm, ping, stats, capture", CLI_ANY, false, false},
                    {"ARG", "what it needs", CLI_ANY, true, true}},
         .options = {{"endpoint", 0, "HOST:PORT", "add: where the peer is, in numbers; without, it calls", CLI_ANY},

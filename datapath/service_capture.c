@@ -126,14 +126,27 @@ static void say_begin(const struct datapath_capture_one *one, const struct cell_
              one->ring.snap, who.is_operator ? "the operator" : who.cell, who.from_node[0] != '\0' ? " of " : "", who.from_node);
 }
 
+/* Bytes of an answer for packets: more would be no answer at all. */
+static size_t room_of_answer(const struct datapath_shell *s)
+{
+    size_t most = s->cell->birth.message_bytes;
+
+    return (most < DATAPATH_CAPTURE_BYTES ? most : DATAPATH_CAPTURE_BYTES) - DATAPATH_CAPTURE_EACH;
+}
+
 static enum err take_question(struct datapath_shell *s, struct cell_call *call, const Cell__Datapath__CaptureRequest *ask,
                               struct datapath_capture_one *ret)
 {
     struct datapath_capture_one one = {.shell = s, .is_of_one = ask->public_key[0] != '\0'};
+    size_t most = room_of_answer(s) - DATAPATH_CAPTURE_EACH;
     uint32_t peer;
 
     if (ask->snap > DATAPATH_CAPTURE_SNAP_MAX) {
         cell_call_explain(call, "snap: 1 to %d bytes of a packet", DATAPATH_CAPTURE_SNAP_MAX);
+        return ERR_INVALID;
+    }
+    if (ask->snap > most) {
+        cell_call_explain(call, "snap: at most %zu bytes of a packet, with limits.message as it is", most);
         return ERR_INVALID;
     }
     if (one.is_of_one && !datapath_text_read_key(ask->public_key, one.public)) {
@@ -189,20 +202,21 @@ static enum err begin(struct datapath_shell *s, struct cell_call *call, const Ce
 /* ---- answers ------------------------------------------------------------------------------------------ */
 
 /* Packets from the oldest on into the answer; *ret_place is behind them. */
-static enum err fill(const struct datapath_capture *c, struct cell_call *call, Cell__Datapath__CaptureReply *reply,
+static enum err fill(const struct datapath_capture_one *one, struct cell_call *call, Cell__Datapath__CaptureReply *reply,
                      struct datapath_capture_place *ret_place)
 {
-    struct datapath_capture_place place = datapath_capture_begin(c);
+    const struct datapath_capture *c = &one->ring;
+    struct datapath_capture_place place = datapath_capture_begin(c), next = place;
     struct datapath_capture_packet p;
-    size_t room = c->count < DATAPATH_CAPTURE_PACKETS ? c->count : DATAPATH_CAPTURE_PACKETS, bytes = 0;
-    Cell__Datapath__Packet *all = cell_call_alloc(call, (room + 1) * sizeof *all);
-    char(*key)[DATAPATH_TEXT_KEY_SIZE] = cell_call_alloc(call, (room + 1) * sizeof *key);
+    size_t count = c->count < DATAPATH_CAPTURE_PACKETS ? c->count : DATAPATH_CAPTURE_PACKETS, room = room_of_answer(one->shell);
+    Cell__Datapath__Packet *all = cell_call_alloc(call, (count + 1) * sizeof *all);
+    char(*key)[DATAPATH_TEXT_KEY_SIZE] = cell_call_alloc(call, (count + 1) * sizeof *key);
 
-    reply->packets = cell_call_alloc(call, (room + 1) * sizeof *reply->packets);
+    reply->packets = cell_call_alloc(call, (count + 1) * sizeof *reply->packets);
     if (all == NULL || key == NULL || reply->packets == NULL) {
         return ERR_NOMEM;
     }
-    for (size_t i = 0; i < room && bytes < DATAPATH_CAPTURE_BYTES && datapath_capture_next(c, &place, &p); i++) {
+    for (size_t i = 0; i < count && datapath_capture_next(c, &next, &p) && p.kept + DATAPATH_CAPTURE_EACH <= room; i++) {
         all[i] = (Cell__Datapath__Packet)CELL__DATAPATH__PACKET__INIT;
         all[i].time_us = p.time_us;
         all[i].is_out = p.is_out;
@@ -212,8 +226,9 @@ static enum err fill(const struct datapath_capture *c, struct cell_call *call, C
             datapath_text_write_key(p.public, key[i]);
             all[i].public_key = key[i];
         }
-        bytes += p.kept;
+        room -= p.kept + DATAPATH_CAPTURE_EACH;
         reply->packets[reply->n_packets++] = &all[i];
+        place = next;
     }
     *ret_place = place;
     return ERR_OK;
@@ -224,7 +239,7 @@ static void answer(struct datapath_capture_one *one, struct cell_call *call)
 {
     Cell__Datapath__CaptureReply reply = CELL__DATAPATH__CAPTURE_REPLY__INIT;
     struct datapath_capture_place place;
-    enum err e = fill(&one->ring, call, &reply, &place);
+    enum err e = fill(one, call, &reply, &place);
 
     one->is_gathering = false;
     loop_timer_again(one->timer, DATAPATH_CAPTURE_IDLE_MS, 0);
@@ -237,7 +252,9 @@ static void answer(struct datapath_capture_one *one, struct cell_call *call)
     reply.dropped = one->ring.dropped;
     reply.is_over = one->is_ending && reply.n_packets == one->ring.count;
     e = cell_reply(call, &reply);
-    (void)e; /* who asked is gone, or said that he takes less: these packets are nobody's */
+    if (e != ERR_OK) {
+        return; /* who asked waits no more, or asked for more than this at once: the next question is for these packets */
+    }
     datapath_capture_drop(&one->ring, &place);
     if (reply.is_over) {
         end(one, "asked to");

@@ -16,7 +16,8 @@ enum {
     DATAPATH_CAPTURE_GATHER_MS = 20,          /* from the first packet until it is answered, with others    */
     DATAPATH_CAPTURE_WAIT_MS_MAX = 10000,
     DATAPATH_CAPTURE_PACKETS = 512,           /* in one answer, or …                                        */
-    DATAPATH_CAPTURE_BYTES = 256 * 1024,      /* … so many bytes of them: below the usual limits.message    */
+    DATAPATH_CAPTURE_BYTES = 256 * 1024,      /* … so many bytes, or limits.message if that is less         */
+    DATAPATH_CAPTURE_EACH = 80,               /* of these for what is said of a packet, and once of all     */
 };
 
 struct datapath_shell;
@@ -44,7 +45,7 @@ void datapath_service_capture_out(struct datapath_shell *s, struct datapath_time
 void datapath_service_capture_in(struct datapath_shell *s, struct datapath_time now, uint32_t peer, const uint8_t *packet,
                                  size_t size);
 
-/* The cell ends: so do all captures. */
+/* The cell ends, or is told to: so do all captures, and nobody waits for a packet any more. */
 void datapath_service_capture_stop(struct datapath_shell *s);
 
 #endif

@@ -51,6 +51,7 @@ struct datapath_shell {
 enum err datapath_shell_open(struct cell *cell, void *state) MUST_CHECK;
 enum err datapath_shell_start(struct cell *cell, void *state) MUST_CHECK;
 void datapath_shell_tick(void *state, uint64_t now_ms);
+void datapath_shell_drain(void *state);
 void datapath_shell_stop(void *state);
 
 /* Now, for steps of the core. */

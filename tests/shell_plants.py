@@ -24,6 +24,11 @@ YAML_GOOD = ("tests/test_yaml_good", "unit:yaml_good")
 YAML_LIMITS = ("tests/test_yaml_limits", "unit:yaml_limits")
 STORE = ("tests/test_datapath_store", "unit:datapath_store")
 OVERLAY = ("cell-datapath", "system:test_overlay_node.py -k last_word")
+CAPTURE = ("cell-datapath", "system:test_overlay_node.py -k hold_up")
+ANSWERS = ("cell-datapath", "system:test_overlay_node.py -k answer_is")
+FILES = ("cell", "system:test_overlay_node.py -k none_for_packets")
+SLOWLY = ("cell", "system:test_overlay_node.py -k slowly")
+KEEPER = ("tests/test_datapath_keeper", "unit:datapath_keeper")
 TUNS = ("cell-nucleus", "system:test_overlay_node.py -k down_up")
 
 # name: (file, (program, who sees it), what goes wrong, [(text that is there once, what the bug makes of it)])
@@ -76,6 +81,32 @@ PLANTS = {
     # Interfaces that a supervisor keeps.
     "tun-stays": ("nucleus/tuns.c", TUNS, "a cell that is stopped has its interface still", [
         ("node_at(s->node, (uint32_t)slot)->state == NODE_STOPPED) {", "false) {")]),
+
+    # Captures of the overlay.
+    "capture-holds-up": ("datapath/main.c", CAPTURE, "who waits for a packet keeps the cell from its end", [
+        ("    .drain = datapath_shell_drain,\n", "")]),
+    "capture-without-room": ("datapath/service_capture.c", ANSWERS, "an answer is larger than it may be", [
+        (" && p.kept + DATAPATH_CAPTURE_EACH <= room; i++)", "; i++)")]),
+    "capture-skips": ("datapath/service_capture.c", ANSWERS, "the packet that had no room is dropped", [
+        ("    *ret_place = place;", "    *ret_place = next;")]),
+    "capture-empties-first": ("cli/capture.c", FILES, "a file is emptied for a capture that is refused", [
+        ("        fd = open(c->path, O_WRONLY | O_CLOEXEC);", "        fd = open(c->path, O_WRONLY | O_TRUNC | O_CLOEXEC);")]),
+    "capture-leaves-empty": ("cli/capture.c", FILES, "a capture that is refused leaves a file", [
+        ("    if (c.is_fresh) {", "    if (false) {")]),
+    "capture-for-all": ("cli/capture.c", FILES, "packets go to a file that others may read", [
+        ("    if ((st.st_mode & 077) != 0) {", "    if ((st.st_mode & 022) != 0) {")]),
+    "capture-for-others": ("cli/capture.c", FILES, "packets go to another user's file", [
+        ("    if (st.st_uid != geteuid()) {", "    if (false) {")]),
+    "capture-torn": ("cli/capture.c", SLOWLY, "Ctrl-C tears what is being written", [
+        (".sa_flags = SA_RESTART | (int)SA_RESETHAND}", ".sa_flags = (int)SA_RESETHAND}")]),
+
+    # The keeper of the shield.
+    "keeper-killed-by-clsact": ("datapath/keeper.c", KEEPER, "the filter ends it where there is no tcx", [
+        (', "setsockopt", "ioctl"', ', "ioctl"')]),
+    "keeper-forgets-addresses": ("datapath/keeper.c", KEEPER, "addresses that cannot be listed are none", [
+        ("        add_own(s, always); /* those", "        s->own_count = 0;\n        add_own(s, always); /* those")]),
+    "keeper-stays-behind": ("datapath/keeper.c", KEEPER, "addresses that could not be listed are not asked for again", [
+        ("k.is_behind ? AGAIN_MS : -1", "-1")]),
 
     # What the overlay keeps.
     "stamps-unchecked": ("datapath/store.c", STORE, "a damaged record is believed", [

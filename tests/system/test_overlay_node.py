@@ -222,6 +222,16 @@ def packets_of(data, snap):
     return found
 
 
+def captures(node):
+    """How many are on."""
+    return {c["name"]: int(c["value"]) for c in overlay(node, "stats")["counts"]}["CAPTURES"]
+
+
+def in_flight(node):
+    """Calls that the cell has not answered yet, as it says itself."""
+    return node.cli("health", "datapath", json=True)["cells"][0]["calls_waiting"]
+
+
 def read_terminal(terminal):
     """All that was written to it by those who are gone; it is closed."""
     text = b""
@@ -293,7 +303,7 @@ def test_capture_shows_what_goes_through(pair, tmp_path):
     four = [capture("--duration", "5m", json_=True) for _ in range(4)]
     fifth = ours.command("overlay", "capture", "--duration", "1s")
     assert fifth.status == 1 and "LIMIT" in fifth.err and "4 captures are on" in fifth.err
-    assert {c["name"]: int(c["value"]) for c in overlay(ours, "stats")["counts"]}["CAPTURES"] == 4
+    assert captures(ours) == 4
     assert ask(ours, "10.9.0.77", count=1, timeout=0.1) == 0
     for one in four:
         one.send_signal(signal.SIGTERM)
@@ -301,7 +311,7 @@ def test_capture_shows_what_goes_through(pair, tmp_path):
         lines = [json.loads(line) for line in one.communicate(timeout=30)[0].splitlines()]
         assert [(p["is_out"], p["public_key"]) for p in lines if p["destination"] == "10.9.0.77:7000"] == [(True, "")]
         assert one.returncode == 0
-    assert {c["name"]: int(c["value"]) for c in overlay(ours, "stats")["counts"]}["CAPTURES"] == 0
+    assert captures(ours) == 0
 
 
 def test_captures_that_cannot_be(pair):
@@ -317,4 +327,86 @@ def test_captures_that_cannot_be(pair):
     for request, said in (({"snap": 65536}, "1 to 65535 bytes"), ({"wait_ms": 10001}, "at most 10000"), ({"capture": 7}, "it has ended")):
         made = pair[0].command("call", "datapath.Capture", json.dumps(request))
         assert made.status == 1 and said in made.err, made
-    assert {c["name"]: int(c["value"]) for c in overlay(pair[0], "stats")["counts"]}["CAPTURES"] == 0
+    assert captures(pair[0]) == 0
+
+
+def test_files_that_are_none_for_packets(pair, tmp_path):
+    """A file keeps what it has until there is a capture; none is left that has none; others cannot read it, nor is it theirs."""
+    ours, stranger = pair[0], "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
+    path = tmp_path / "packets"
+
+    def capture(*words):
+        return ours.command("overlay", "capture", "--duration", "1s", "--out", path, *words)
+
+    assert capture("--peer", stranger).status == 1 and not path.exists(), "nothing of it is left"
+    path.write_bytes(b"dear to somebody")
+    path.chmod(0o600)
+    made = capture("--peer", stranger)
+    assert made.status == 1 and "no peer has this key" in made.err and path.read_bytes() == b"dear to somebody"
+    for mode in (0o640, 0o604, 0o620):
+        path.chmod(mode)
+        made = capture()
+        assert made.status == 1 and f"others may read or write it (mode {mode:o})" in made.err, made
+    path.chmod(0o600)
+    os.chown(path, 12345, -1)
+    made = capture()
+    assert made.status == 1 and "it is user 12345's" in made.err, made
+    os.chown(path, os.geteuid(), -1)
+    assert path.read_bytes() == b"dear to somebody" and captures(ours) == 0
+    assert capture().status == 0 and packets_of(path.read_bytes(), 256) == []
+    assert ours.command("overlay", "capture", "--duration", "1s", "--out", "/dev/null").status == 0
+
+
+def test_a_capture_read_slowly_is_whole(pair):
+    """Ctrl-C while whoever reads it does not: what was taken is written to its end, and no part of a packet."""
+    ours = pair[0]
+    made = subprocess.Popen([ours.build.binary("cell"), "--run", ours.run, "overlay", "capture", "--snap", "65535"],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, pipesize=4096)
+    pair.programs.append(made)
+    ours.wait_until(lambda: "DATAPATH-CAPTURE " in ours.log("datapath"), 20, "it has begun")
+    assert ask(ours, inner(1), count=40, size=1300) == 40
+
+    def told(name, words):
+        with open(f"/proc/{made.pid}/{name}", encoding="utf-8") as f:
+            return words in f.read()
+    wait.until(lambda: told("wchan", "pipe_write"), 20, "it writes, and cannot go on")
+    made.send_signal(signal.SIGINT)
+    wait.until(lambda: told("status", "ShdPnd:\t0000000000000000"), 20, "it has heard of it")
+    out, err = made.communicate(timeout=30)
+    packets = packets_of(out, 65535)
+    assert made.returncode == 0 and f"{len(packets)} packets" in err.decode(), err
+    assert all(size in (len(packet), 1328) for packet, size in packets) and len(packets) >= 1
+
+
+def test_an_answer_is_as_large_as_it_may_be(make_cluster):
+    """Packets that one message has no room for come with the next one, and none is lost."""
+    cluster = make_cluster(1, [{**entry(0), "limits": {"message": "16KiB"}}])
+    cluster.up()
+    node = cluster[0]
+
+    def capture(status=0, **request):
+        made = node.command("--json", "call", "datapath.Capture", json.dumps(request))
+        assert made.status == status, made
+        return made.json() if status == 0 else made.err
+
+    assert "snap: at most 16" in capture(status=1, snap=65535), "of such packets none has room"
+    number = capture(snap=2000)["capture"]
+    assert ask(node, "10.9.0.77", count=40, size=1300, timeout=0.01) == 0
+    answers = []
+    while not answers or answers[-1].get("packets"):
+        answers.append(capture(capture=number))
+    assert [p["size"] for a in answers for p in a.get("packets", [])] == [1328] * 40
+    assert len(answers) >= 5 and int(answers[-1]["taken"]) == 40 and int(answers[-1].get("dropped", 0)) == 0
+
+
+def test_a_capture_does_not_hold_up_the_cell(pair):
+    """Whoever waits for a packet is told that the cell ends, when it does."""
+    node = pair[0]
+    number = node.cli("call", "datapath.Capture", "{}", json=True)["capture"]
+    before = in_flight(node)
+    waiting = node.program(node.build.binary("cell"), "--run", node.run, "call", "datapath.Capture",
+                           json.dumps({"capture": number, "wait_ms": 10000}), stdout=-1, stderr=-1, text=True)
+    node.wait_until(lambda: in_flight(node) == before + 1, 20, "it waits")
+    node.cli("stop", "datapath")
+    out, err = waiting.communicate(timeout=30)
+    assert waiting.returncode == 1 and "the cell ends" in err, (out, err)
