@@ -81,23 +81,29 @@ static enum dht_packet_kind question(const struct dht_wish *w)
     return w->kind == DHT_WISH_GET ? DHT_PACKET_GET : DHT_PACKET_FIND;
 }
 
+/* path: w->paths: all of them. */
+static bool is_on(const struct dht_wish *w, const struct dht_candidate *c, uint32_t path)
+{
+    return path == w->paths || c->path == path;
+}
+
 static uint32_t out(const struct dht_wish *w, uint32_t path)
 {
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < w->count; i++) {
-        count += w->candidate[i].ask == DHT_ASK_OUT && (path == w->paths || w->candidate[i].path == path);
+        count += w->candidate[i].ask == DHT_ASK_OUT && is_on(w, &w->candidate[i], path);
     }
     return count;
 }
 
 /* So many of a path must have answered, the nearest of it: all paths together find the holders of a record, or DHT_K
  * nodes. */
-static uint32_t needed(const struct dht *d, const struct dht_wish *w)
+static uint32_t needed(const struct dht *d, const struct dht_wish *w, uint32_t path)
 {
     uint32_t all = w->kind == DHT_WISH_FIND ? DHT_K : d->tuning.replicas;
 
-    return w->paths == 1 ? all : all / w->paths + 1;
+    return w->paths == 1 || path == w->paths ? all : all / w->paths + 1;
 }
 
 /* Any holder will do for a value: of those that are nearest as far as is known, the ones that can answer at once are asked
@@ -108,18 +114,18 @@ static void ask_acquainted(struct dht *d, struct dht_wish *w, uint32_t path, uin
 
     for (uint32_t i = 0; i < w->count && seen < need && out(w, path) < share; i++) {
         struct dht_candidate *c = &w->candidate[i];
-        seen += c->path == path && c->ask != DHT_ASK_FAILED && c->ask != DHT_ASK_SLOW;
-        if (c->path == path && c->ask == DHT_ASK_NEW && !is_stranger(d, c) && dht_call_ask(d, w, c, question(w))) {
+        seen += is_on(w, c, path) && c->ask != DHT_ASK_FAILED && c->ask != DHT_ASK_SLOW;
+        if (is_on(w, c, path) && c->ask == DHT_ASK_NEW && !is_stranger(d, c) && dht_call_ask(d, w, c, question(w))) {
             c->ask = DHT_ASK_OUT;
         }
     }
 }
 
-/* Whether a path has its answers. Who is late is passed over; it may still answer. */
-static bool walk(struct dht *d, struct dht_wish *w, uint32_t path)
+/* Whether a path has its answers, of which so many are asked for at one time. Who is late is passed over; it may still
+ * answer. */
+static bool walk(struct dht *d, struct dht_wish *w, uint32_t path, uint32_t share)
 {
-    uint32_t share = d->tuning.alpha / w->paths > 0 ? d->tuning.alpha / w->paths : 1;
-    uint32_t seen = 0, need = needed(d, w);
+    uint32_t seen = 0, need = needed(d, w, path);
     bool is_over = true;
 
     if (w->kind == DHT_WISH_GET && d->tuning.acquaints) {
@@ -128,7 +134,7 @@ static bool walk(struct dht *d, struct dht_wish *w, uint32_t path)
 
     for (uint32_t i = 0; i < w->count && seen < need; i++) {
         struct dht_candidate *c = &w->candidate[i];
-        if (c->path != path || c->ask == DHT_ASK_FAILED || c->ask == DHT_ASK_SLOW) {
+        if (!is_on(w, c, path) || c->ask == DHT_ASK_FAILED || c->ask == DHT_ASK_SLOW) {
             continue;
         }
         seen++;
@@ -140,14 +146,18 @@ static bool walk(struct dht *d, struct dht_wish *w, uint32_t path)
     return is_over;
 }
 
+/* The paths go each its way; who first came near the target has most of the holders on its own, of which it asked a few.
+ * Where that was not enough the rest of them are asked, all at once as at the end of any lookup (Kademlia, section 2.3):
+ * only a majority of the holders can say that there is no such record. */
 bool dht_search_near(struct dht *d, struct dht_wish *w)
 {
+    uint32_t share = d->tuning.alpha / w->paths > 0 ? d->tuning.alpha / w->paths : 1;
     bool is_over = true;
 
     for (uint32_t path = 0; path < w->paths; path++) {
-        is_over = walk(d, w, path) && is_over;
+        is_over = walk(d, w, path, share) && is_over;
     }
-    return is_over;
+    return is_over && (w->paths == 1 || walk(d, w, w->paths, d->tuning.replicas));
 }
 
 /* ---- at once --------------------------------------------------------------------------------------- */

@@ -40,6 +40,13 @@ struct dht_ask {
 
 struct Cell__Nodosum__WatchRequest;
 
+/* What the last round of questions for names found. */
+enum dht_shell_names {
+    DHT_SHELL_NAMES_NEW,
+    DHT_SHELL_NAMES_NOTHING,
+    DHT_SHELL_NAMES_SOMEBODY,
+};
+
 /* What the shell knows by membership. */
 struct dht_shell_members {
     struct cell_watch *watch;
@@ -71,6 +78,9 @@ struct dht_shell {
     struct dht_own own;
     struct resolver resolver;         /* of names of the way in, while nobody is known         */
     bool is_resolving;
+    enum dht_shell_names names;
+    uint32_t named;                   /* addresses that names meant when they last meant any   */
+    struct sealed_address named_at[DNS_SEEDS_MAX];
     uint64_t booted_us, save_us, records_us; /* booted: last                                   */
     uint32_t saved;                   /* contacts of an earlier life                           */
     struct dht_contact save[DHT_SAVED_MAX];

@@ -76,18 +76,37 @@ static void ask_configured(struct dht_shell *s)
     ask_all(s, at, count);
 }
 
+/* That they find nobody is told when it begins, and when it ends: whoever has no other way in waits for it. */
+static void tell_of_names(struct dht_shell *s)
+{
+    const struct dns *d = &s->resolver.dns;
+    enum dht_shell_names now = d->seeds > 0 ? DHT_SHELL_NAMES_SOMEBODY : DHT_SHELL_NAMES_NOTHING;
+
+    if (now == s->names) {
+        return;
+    }
+    s->names = now;
+    if (now == DHT_SHELL_NAMES_NOTHING) {
+        log_warn("DHT-NAMES-NOTHING", "unanswered=%" PRIu32 " effect=\"nobody is found by name, it is tried again\" "
+                 "advice=\"see bootstrap, dns and dns_servers\"", d->failures);
+    } else {
+        log_info("DHT-NAMED", "addresses=%" PRIu32, d->seeds);
+    }
+}
+
 /* A round of questions is over: what names mean at present. They are asked for again while nobody is known. */
 static void on_names(void *context)
 {
     struct dht_shell *s = context;
     const struct dns *d = &s->resolver.dns;
-    struct sealed_address at[DNS_SEEDS_MAX];
 
     log_debug("DHT-DNS", "found=%" PRIu32 " answered=%" PRIu32 " unanswered=%" PRIu32, d->seeds, d->answered, d->unanswered);
+    tell_of_names(s);
+    s->named = d->seeds > 0 ? d->seeds : s->named; /* whom a silent server named may still be there */
     for (uint32_t i = 0; i < d->seeds; i++) {
-        at[i] = d->seed[i].address;
+        s->named_at[i] = d->seed[i].address;
     }
-    ask_all(s, at, d->seeds);
+    ask_all(s, s->named_at, s->named);
     if (dht_core_peers(s->core) > 0) {
         resolver_close(&s->resolver);
         s->is_resolving = false;
@@ -115,6 +134,7 @@ void dht_shell_boot(struct dht_shell *s, uint64_t now_us)
         dht_shell_enter(s, &s->save[i], s->saved - i < DHT_BOOTSTRAP_MAX ? s->saved - i : DHT_BOOTSTRAP_MAX);
     }
     ask_configured(s);
+    ask_all(s, s->named_at, s->named); /* a name is good for longer than whoever bears it may be away */
     look_up_names(s);
 }
 

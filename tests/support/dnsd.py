@@ -1,6 +1,7 @@
-"""A DNS server for tests: dnsd.py RECORDS.json [--cut] [--deaf-first]. Shares no code with ours.
+"""A DNS server for tests: dnsd.py RECORDS.json [--cut] [--deaf-first] [--tell]. Shares no code with ours.
 
---cut: answers over UDP are empty and say so; --deaf-first: the first question of each kind is not answered."""
+--cut: answers over UDP are empty and say so; --deaf-first: the first question of each kind is not answered; --tell:
+each question is a line of output."""
 import json
 import selectors
 import socket
@@ -56,6 +57,8 @@ def main():
             for key, _ in waiting.select():
                 if key.fileobj is udp:
                     question, peer = udp.recvfrom(2000)
+                    if "--tell" in sys.argv:
+                        print(get_name(question, 12)[0], flush=True)
                     if is_deaf and question[12:] not in heard:
                         heard.add(question[12:])
                         continue

@@ -232,6 +232,28 @@ def test_the_way_in_may_be_a_name(make_cluster, build, short_dir):
     made[2].wait_until(lambda: seek(made[2], held["key"]) == b"by name", 10, "and through it each other")
 
 
+def test_whoever_is_named_is_asked_until_it_is_there(make_cluster, build, short_dir):
+    """A name is known for a minute, who bears it comes later: it is asked again long before the name is."""
+    os.chmod(short_dir, 0o755)
+    keys = [nodosums.make_keys(build, short_dir, f"node-{i + 1}") for i in range(3)]
+    way = {"bootstrap": ["one.test.example"], "dns_servers": ["10.77.0.3"]}
+    made = make_cluster(3, lambda i: [entry(keys[i], members=False, **(way if i == 1 else {}))])
+    for node in (made[1], made[2]):
+        node.up()
+    ignorant = names.serve(made[2], {}, "--tell")
+    for _ in range(4): # of two rounds: each asks for addresses of both kinds
+        assert ignorant.stdout.readline() == b"one.test.example\n"
+    made[1].wait_log("DHT-NAMES-NOTHING", 20)
+    made.end(ignorant)
+    names.serve(made[2], {("one.test.example", names.A): ["10.77.0.1"]})
+    made[1].wait_log("DHT-NAMED", 60)
+    made[1].wait_until(lambda: count(made[1], "timeouts") >= 1, 20, "the first question has no answer")
+    assert stats(made[1])[0] == 0
+    made[0].up()
+    made[1].wait_until(lambda: stats(made[1])[0] >= 1, 20, "it is asked again, for the name is good for a minute")
+    assert made[1].log().count("DHT-NAMES-NOTHING") == 1, "told once, however often nothing was found"
+
+
 def test_a_restart_keeps(make_cluster, build, short_dir):
     """DHT-7: nodes that know each other only by a bootstrap list find each other again without it; what was to be kept is said again."""
     made = make(make_cluster, build, short_dir, 4, has_members=False)

@@ -50,8 +50,13 @@ PLANTS = {
     "paths-meet": ("search.c", "attack:surround", "what one path is told every path goes by", [
         ("    w->candidate[at] = (struct dht_candidate){.id = id, .who = *who, .serial = w->serial++, .path = (uint8_t)path,",
          "    w->candidate[at] = (struct dht_candidate){.id = id, .who = *who, .serial = w->serial++, .path = 0,"),
-        ("    return w->paths == 1 ? all : all / w->paths + 1;", "    return all;"),
-        ("        if (c->path != path ||", "        if (path != 0 ||")]),
+        ("    return w->paths == 1 || path == w->paths ? all : all / w->paths + 1;", "    return all;"),
+        ("        if (!is_on(w, c, path) ||", "        if (path != 0 ||")]),
+    "few-deny": ("search.c", "swarm:absent", "a get ends when each path has asked its share, which holders lie on whichever", [
+        ("    return is_over && (w->paths == 1 || walk(d, w, w->paths, d->tuning.replicas));", "    return is_over;")]),
+    "anybody-denies": ("wish.c", "swarm:absent", "one holder's word is enough for that there is none", [
+        ("absent >= most / 2 + 1);", "absent >= 1);"),
+        ("dht_search_near(d, w)) {\n        w->status = w->values", "dht_search_near(d, w) || is_absent(d, w)) {\n        w->status = w->values")]),
     "named-are-known": ("search.c", "unit:core", "whoever is named is in the table", [
         ("    memmove(&w->candidate[at + 1], &w->candidate[at], (w->count - at) * sizeof *w->candidate);",
          "    dht_table_heard(d, who, &id);\n    memmove(&w->candidate[at + 1], &w->candidate[at], (w->count - at) * sizeof *w->candidate);")]),

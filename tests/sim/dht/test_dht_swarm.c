@@ -63,14 +63,12 @@ static void play_silent(const struct scene_options *o)
     swarm_fini(&s);
 }
 
-/* The way to the nearest in time of the holders: no get without a copy at home is faster. */
-static double floor_ms(const struct dht_id *key, uint32_t from)
+/* The nodes whose ids are nearest, nearest first. */
+static void nearest(const struct dht_id *key, uint32_t *ret_node, uint32_t count)
 {
-    double best = 1e9;
-    uint16_t found = 0;
     bool is_used[4096] = {false};
 
-    for (; found < DHT_REPLICAS; found++) {
+    for (uint32_t found = 0; found < count; found++) {
         uint32_t near = s.nodes;
         struct dht_id near_id = {0};
         for (uint32_t i = 0; i < s.nodes; i++) {
@@ -82,7 +80,19 @@ static double floor_ms(const struct dht_id *key, uint32_t from)
             }
         }
         is_used[near] = true;
-        double ms = near == from ? 0 : (double)distance_one_way_us(&s.distance, from, near) * 2 / SWARM_MS;
+        ret_node[found] = near;
+    }
+}
+
+/* The way to the nearest in time of the holders: no get without a copy at home is faster. */
+static double floor_ms(const struct dht_id *key, uint32_t from)
+{
+    double best = 1e9;
+    uint32_t holder[DHT_REPLICAS];
+
+    nearest(key, holder, DHT_REPLICAS);
+    for (uint32_t i = 0; i < DHT_REPLICAS; i++) {
+        double ms = holder[i] == from ? 0 : (double)distance_one_way_us(&s.distance, from, holder[i]) * 2 / SWARM_MS;
         best = ms < best ? ms : best;
     }
     return best;
@@ -175,6 +185,82 @@ static void play_steps(const struct scene_options *o)
     scene_claim(known >= (uint64_t)s.nodes * DHT_K, "whoever joined has found a bucket of peers, %.0f in the mean", (double)known / s.nodes);
     scene_free(&m);
     swarm_fini(&s);
+}
+
+/* Of a key that nobody put it is said that there is none, whoever was asked on which path. */
+static void look_for_nothing(const struct scene_options *o)
+{
+    struct sample ms = {0};
+    struct dht_record r;
+    uint8_t value[VALUE];
+    uint32_t absent = 0, late = 0;
+    double asked = 0;
+
+    scene_steps(&s, o, o->nodes);
+    for (uint32_t i = 0; i < o->ops; i++) {
+        swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
+        const struct swarm_end *e = swarm_wait(&s, swarm_get(&s, swarm_any(&s), &r.key, 1));
+        absent += e->done.status == ERR_NOT_FOUND;
+        late += e->done.status == ERR_TIMEOUT;
+        sample_add(&ms, (double)(e->ended_us - e->begun_us) / SWARM_MS);
+        asked += (double)e->done.asked / o->ops;
+    }
+    printf("  nobody put it, %u paths: of %u gets %u are told so, %u end by time; ms %.0f %.0f %.0f, %.1f requests\n", o->paths, o->ops,
+           absent, late, sample_at(&ms, 0.5), sample_at(&ms, 0.9), sample_at(&ms, 0.99), asked);
+    scene_claim(absent == o->ops, "what nobody put is not found, and nothing else");
+    sample_free(&ms);
+    swarm_fini(&s);
+}
+
+static void deny(struct swarm *w, uint32_t node, uint32_t from, const uint8_t *bytes, size_t size)
+{
+    struct dht_message m, out = {.kind = DHT_PACKET_NODES, .flags = DHT_FLAG_ABSENT};
+    struct dht_packet p;
+
+    if (dht_packet_read(bytes, size, &m) == ERR_OK && m.kind == DHT_PACKET_GET) {
+        out.txn = m.txn;
+        (void)dht_packet_write(&p, &out, DHT_PACKET_MAX);
+        swarm_send(w, node, from, p.bytes, p.size);
+    }
+}
+
+/* As many of the holders of a key as a put may be without, the nearest, say that there is none: the others have it. */
+static void look_past_deniers(const struct scene_options *o)
+{
+    struct dht_record r;
+    uint8_t value[VALUE];
+    uint32_t found = 0;
+
+    scene_steps(&s, o, o->nodes);
+    s.hostile = deny;
+    for (uint32_t i = 0; i < o->ops; i++) {
+        uint32_t denier[DHT_REPLICAS], deniers = DHT_REPLICAS - s.config.tuning.quorum;
+        swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
+        (void)swarm_wait(&s, swarm_put(&s, swarm_any(&s), &r, NULL));
+        swarm_until(&s, s.now_us + SWARM_S);
+        nearest(&r.key, denier, deniers);
+        for (uint32_t k = 0; k < deniers; k++) {
+            s.node[denier[k]].is_hostile = true;
+        }
+        found += swarm_wait(&s, swarm_get(&s, swarm_any(&s), &r.key, 1))->found > 0;
+        for (uint32_t k = 0; k < deniers; k++) {
+            s.node[denier[k]].is_hostile = false;
+        }
+    }
+    printf("  the %u nearest of its holders deny it, %u paths: %u of %u found\n", DHT_REPLICAS - s.config.tuning.quorum, o->paths, found,
+           o->ops);
+    scene_claim(found == o->ops, "who denies it is not a majority");
+    swarm_fini(&s);
+}
+
+static void play_absent(const struct scene_options *o)
+{
+    for (uint32_t paths = 1; paths <= 4; paths += 3) {
+        struct scene_options with = *o;
+        with.paths = o->paths != 0 ? o->paths : paths;
+        look_for_nothing(&with);
+        look_past_deniers(&with);
+    }
 }
 
 /* 30 % of the nodes are replaced in 10 minutes, for 20 minutes. */
@@ -377,7 +463,7 @@ static const struct scene scenes[] = {
     {"whole", 64, 200, play_whole},   {"loss", 64, 200, play_loss},     {"silent", 64, 200, play_silent},
     {"planet", 64, 60, play_planet},  {"steps", 150, 100, play_steps},  {"churn", 60, 150, play_churn},
     {"deaths", 64, 100, play_deaths}, {"ttl", 40, 1, play_ttl},         {"chain", 80, 1, play_chain},
-    {"rejoin", 60, 1, play_rejoin},
+    {"rejoin", 60, 1, play_rejoin},   {"absent", 150, 60, play_absent},
 };
 
 int main(int argc, char **argv)
