@@ -376,6 +376,7 @@ const struct cli_command cli_commands[] = {
                     {"ttl", 0, "DURATION", "put: its life, 1s to 7d, default 1h", CLI_ANY},
                     {"keep", 0, NULL, "put: say it again until it is removed", CLI_ANY},
                     {"if-seq", 0, "N", "put: only if this sequence is held; 0: none", CLI_ANY},
+                    {"request", 0, "ID", "put: who repeats that with the same ID is answered as the first time", CLI_ANY},
                     {"owner", 0, "OWNER", "get, lookup: whose name it is, 64 hex digits", CLI_ANY},
                     {"reads", 0, "N", "get, find: holders that must have answered, 1 to 8", CLI_ANY}},
         .examples = "something that never changes\nkey=$(cell dht put 'hello' | cut -d' ' -f1) && cell dht get $key\n"

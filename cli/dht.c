@@ -3,9 +3,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "cli/ask.h"
+#include "cli/clock.h"
 #include "cli/emit.h"
 #include "cli/paint.h"
 #include "cli/target.h"
@@ -23,6 +25,10 @@ enum {
     READS_MAX = 8,
     TEXT_SIZE = 32,
     US = 1000,
+    REQUEST_SIZE = 16,      /* bytes of a drawn name of a request                   */
+    REQUEST_MAX = 32,       /* … of one that is given                               */
+    TRIES_MAX = 20,         /* of a put whose cell ended meanwhile                  */
+    PAUSE_MS = 100,
 };
 
 /* One question to this node's cell. *ret: free with cli_ask_free. Says what went wrong. */
@@ -88,9 +94,55 @@ static int value_of(struct cli *cli, uint8_t room[VALUE_MAX + 1], ProtobufCBinar
     return e == ERR_OK ? CLI_DONE : cli_fail(cli, e, NULL, "standard input: %s", err_text(e));
 }
 
+/* Who asks is told apart from whoever else expects the same, and is the same when it asks once more. */
+static int name_request(struct cli *cli, uint8_t room[REQUEST_SIZE], ProtobufCBinaryData *ret)
+{
+    const char *given = cli_args_value(cli, "request");
+
+    if (given != NULL && strlen(given) > REQUEST_MAX) {
+        return cli_fail_usage(cli, NULL, "a request's name has at most %d bytes", REQUEST_MAX);
+    }
+    if (given == NULL && getrandom(room, REQUEST_SIZE, 0) != REQUEST_SIZE) {
+        return cli_fail(cli, ERR_IO, NULL, "no randomness");
+    }
+    *ret = given != NULL ? (ProtobufCBinaryData){strlen(given), (uint8_t *)given} : (ProtobufCBinaryData){REQUEST_SIZE, room};
+    return CLI_DONE;
+}
+
+/* A cell that ends meanwhile is started again: whether it did what was asked is not known, and it is asked once more. */
+static int ask_put(struct cli *cli, const Cell__Dht__PutRequest *request, ProtobufCMessage **ret)
+{
+    const struct name_ref ref = {.cell = "dht", .instance = -1};
+
+    for (unsigned tries = 1;; tries++) {
+        AUTO_ASK struct cli_ask ask = {.fd = -1};
+        struct cli_target target;
+        char text[SP_TEXT_SIZE] = "";
+        int status = cli_target_find(cli, &ref, &target); /* waits for it */
+        if (status != CLI_DONE) {
+            return status;
+        }
+        bool is_last = tries == TRIES_MAX;
+        enum err e = cli_ask_connect(cli, target.who, target.endpoint, &ask);
+        if (e != ERR_OK && (is_last || (e != ERR_NOT_FOUND && e != ERR_UNAVAILABLE && e != ERR_PEER_DEAD))) {
+            return cli_ask_explain_connect(cli, &ask, e);
+        }
+        e = e == ERR_OK ? cli_ask_try(&ask, &cell__dht__dht__descriptor, "Put", CELL__DHT__OP__OP_PUT, &request->base, TIMEOUT_MS, ret, text)
+                        : ERR_PEER_DEAD;
+        if (e == ERR_OK) {
+            return CLI_DONE;
+        }
+        if (is_last || (e != ERR_PEER_DEAD && e != ERR_CANCELLED)) {
+            return cli_ask_explain(cli, &ask, "Put", e, text);
+        }
+        cli_clock_pause(PAUSE_MS);
+    }
+}
+
 static int put(struct cli *cli)
 {
     Cell__Dht__PutRequest request = CELL__DHT__PUT_REQUEST__INIT;
+    uint8_t drawn[REQUEST_SIZE];
     const char *name = cli_args_value(cli, "name"), *expected = cli_args_value(cli, "if-seq");
     uint8_t room[VALUE_MAX + 1];
     ProtobufCMessage *reply;
@@ -104,6 +156,12 @@ static int put(struct cli *cli)
     if (status == CLI_DONE) {
         status = value_of(cli, room, &request.value);
     }
+    if (status == CLI_DONE && expected == NULL && cli_args_has(cli, "request")) {
+        status = cli_fail_usage(cli, NULL, "--request belongs to --if-seq");
+    }
+    if (status == CLI_DONE && expected != NULL) {
+        status = name_request(cli, drawn, &request.request);
+    }
     if (status != CLI_DONE) {
         return status;
     }
@@ -111,7 +169,7 @@ static int put(struct cli *cli)
     request.ttl_ms = ttl_ms;
     request.keep = cli_args_has(cli, "keep");
     request.has_expected = expected != NULL;
-    status = ask(cli, "Put", CELL__DHT__OP__OP_PUT, &request.base, &reply);
+    status = ask_put(cli, &request, &reply);
     return status == CLI_DONE ? cli_emit_reply(cli, reply, print_put) : status;
 }
 
@@ -359,7 +417,7 @@ static const struct {
     unsigned takes;
     const char *usage;
 } whats[] = {
-    {"put", put, 1, 1, TAKES_NAME, "put VALUE|- [--name NAME [--if-seq N]] [--ttl DURATION] [--keep]"},
+    {"put", put, 1, 1, TAKES_NAME, "put VALUE|- [--name NAME [--if-seq N [--request ID]]] [--ttl DURATION] [--keep]"},
     {"get", get, 1, 1, TAKES_OWNER | TAKES_READS, "get KEY|NAME [--owner OWNER] [--reads N]"},
     {"rm", rm, 1, 1, 0, "rm NAME"},
     {"lookup", lookup, 1, 1, TAKES_OWNER, "lookup KEY|NAME [--owner OWNER]"},
@@ -375,7 +433,7 @@ static bool are_options_its_own(const struct cli *cli, unsigned takes)
         const char *option;
         unsigned of;
     } options[] = {{"name", TAKES_NAME}, {"ttl", TAKES_NAME}, {"keep", TAKES_NAME}, {"if-seq", TAKES_NAME},
-                   {"owner", TAKES_OWNER}, {"reads", TAKES_READS}};
+                   {"request", TAKES_NAME}, {"owner", TAKES_OWNER}, {"reads", TAKES_READS}};
 
     for (size_t i = 0; i < ARRAY_LEN(options); i++) {
         if (cli_args_has(cli, options[i].option) && (options[i].of & takes) == 0) {

@@ -54,8 +54,8 @@ static void keep_here(struct dht *d, struct dht_wish *w)
     assert(e == ERR_OK && w->expire_us > d->now_us);
     (void)e;
     r.left_ms = (uint32_t)((w->expire_us - d->now_us) / DHT_US);
-    take_status(w, dht_store_put(d, &r, w->record, w->record_size, &d->self,
-                                 w->has_expected ? DHT_FLAG_CAS : 0, w->expected, &seq), seq);
+    enum dht_status status = dht_store_put(d, &r, w->record, w->record_size, &d->self, w->has_expected ? DHT_FLAG_CAS : 0, w->expected, &seq);
+    take_status(w, status, seq);
 }
 
 void dht_put_begin(struct dht *d, struct dht_wish *w)

@@ -1,11 +1,13 @@
-/* One record of this node on its way to its holders: signed anew, and again with a higher sequence where they hold one. */
+/* One record of this node on its way to its holders: signed anew, and again with a higher sequence where they hold one. Values of
+ * one name go one after another, so whoever compares sees what was said before. */
 #ifndef CELL_DHT_SAY_H
 #define CELL_DHT_SAY_H
 
 #include "dht/shell.h"
 
 enum {
-    DHT_SAY_TRIES = 4, /* with a sequence that turned out to be too low */
+    DHT_SAY_TRIES = 4,   /* with a sequence that turned out to be too low */
+    DHT_SAY_WAITING_MAX = 128, /* values that wait for another of their name, of all names */
 };
 
 struct dht_say {
@@ -14,14 +16,20 @@ struct dht_say {
     size_t name_size, value_size;
     uint32_t ttl_ms;
     uint64_t seq_least;               /* its sequence is no lower: the date in ms, usually           */
-    const uint64_t *expected;         /* dht_core_put                                                */
-    /* How it ended: once. r: as said last; done: NULL when it could not begin again. */
+    const uint64_t *expected;         /* NULL, or the sequence that must be held (0: none): compare.h    */
+    const uint8_t *request;           /* … and who asks for it; copied                               */
+    size_t request_size;
+    /* How it ended: once. r: as said last, of PRECONDITION what is held instead, if its sequence is not 0; done: NULL when it
+     * could not begin again. */
     void (*said)(struct dht_shell *s, void *context, enum err e, const struct dht_record *r, const struct dht_done *done);
     void *context;
 };
 
-/* Errors of dht_core_put, ERR_NOMEM: `said` is not called. */
+/* Errors of dht_core_put, ERR_NOMEM; ERR_LIMIT also: so many wait. `said` is not called then. */
 enum err dht_say(struct dht_shell *s, const struct dht_say *what) MUST_CHECK;
+
+/* Whoever waits for another of its name is told that it is over. */
+void dht_say_stop(struct dht_shell *s);
 
 /* Say what is due of this node's own; shell's timer. */
 void dht_say_own(struct dht_shell *s);

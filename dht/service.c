@@ -1,14 +1,19 @@
 /* Put, Get, Remove, Lookup: each is a wish of the core, and answered when that has ended. Stats, Bootstrap. */
 #include "dht/service.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/bytes.h"
 #include "common/run/cell_call.h"
+#include "dht/compare.h"
 #include "dht/id.h"
 #include "dht/say.h"
 #include "dht/wire.h"
+
+enum { PRECONDITION_SIZE = 48 };
 
 enum err dht_service_refuse(struct cell_call *call, enum err e)
 {
@@ -25,7 +30,6 @@ static const char *explain(enum err e)
     return e == ERR_NOT_FOUND      ? "a majority of its holders says that there is no such value"
            : e == ERR_TIMEOUT      ? "too few of its holders answered"
            : e == ERR_ABORTED      ? "its holders have a higher sequence"
-           : e == ERR_PRECONDITION ? "another sequence is held than the one that was expected"
            : e == ERR_LIMIT        ? "its holders have no room for it"
                                    : NULL;
 }
@@ -88,6 +92,12 @@ static void on_put(struct dht_shell *s, void *context, enum err e, const struct 
         e = p->is_kept ? keep(s, r, p->ttl_ms) : let_go(s, r);
     }
     free(p);
+    if (e == ERR_PRECONDITION) {
+        char text[PRECONDITION_SIZE];
+        (void)snprintf(text, sizeof text, r->seq == 0 ? "no sequence is held" : "sequence %" PRIu64 " is held", r->seq);
+        cell_reply_error(call, e, text, NULL);
+        return;
+    }
     if (e != ERR_OK) {
         fail(call, e);
         return;
@@ -115,6 +125,10 @@ static enum err check_put(struct cell_call *call, const Cell__Dht__PutRequest *a
         cell_call_explain(call, "only a named value has a sequence to expect, below 2^53");
         return ERR_INVALID;
     }
+    if (ask->request.len > DHT_REQUEST_MAX) {
+        cell_call_explain(call, "a request's name has at most %d bytes", DHT_REQUEST_MAX);
+        return ERR_LIMIT;
+    }
     return ERR_OK;
 }
 
@@ -141,7 +155,8 @@ enum err dht_service_put(void *state, struct cell_call *call, const void *reques
     e = dht_say(s, &(struct dht_say){.kind = ask->name[0] != '\0' ? DHT_MUTABLE : DHT_IMMUTABLE,
                                      .name = (const uint8_t *)ask->name, .name_size = strlen(ask->name),
                                      .value = ask->value.data, .value_size = ask->value.len, .ttl_ms = ttl_ms,
-                                     .expected = ask->has_expected ? &ask->expected : NULL, .said = on_put, .context = p});
+                                     .expected = ask->has_expected ? &ask->expected : NULL, .request = ask->request.data,
+                                     .request_size = ask->request.len, .said = on_put, .context = p});
     if (e != ERR_OK) {
         free(p);
         return dht_service_refuse(call, e);
@@ -156,6 +171,8 @@ struct getting {
     struct dht_ask ask; /* first */
     struct cell_call *call;
     bool is_there, is_own;
+    struct dht_id key;
+    uint32_t reads;
     uint32_t left_ms;
     uint8_t name_size, name[DHT_SALT_MAX];
     uint8_t owner[DHT_OWNER_SIZE];
@@ -204,6 +221,10 @@ static void on_got(struct dht_ask *ask, const struct dht_done *done)
     Cell__Dht__Value value = CELL__DHT__VALUE__INIT;
     enum err e = g->is_there && g->value_size > 0 ? ERR_OK : g->is_there || done->status == ERR_OK ? ERR_NOT_FOUND : done->status;
 
+    if (e == ERR_NOT_FOUND && done->status != ERR_CANCELLED && !g->is_there && !dht_shell_is_settled(ask->shell)) {
+        dht_shell_when_settled(ask); /* nobody was there to be asked yet */
+        return;
+    }
     value.name = e == ERR_OK ? name_of(g) : NULL;
     if (e == ERR_OK && value.name == NULL) {
         e = ERR_NOMEM;
@@ -225,6 +246,17 @@ static void on_got(struct dht_ask *ask, const struct dht_done *done)
     free(g);
 }
 
+static void get_again(struct dht_ask *ask)
+{
+    struct getting *g = (struct getting *)ask;
+    enum err e = dht_shell_get(ask->shell, &g->key, g->reads, ask);
+
+    if (e != ERR_OK) {
+        fail(g->call, e);
+        free(g);
+    }
+}
+
 static enum err get(struct dht_shell *s, struct cell_call *call, const struct dht_id *key, uint32_t reads, const struct getting *how)
 {
     struct getting *g = malloc(sizeof *g);
@@ -234,6 +266,8 @@ static enum err get(struct dht_shell *s, struct cell_call *call, const struct dh
     }
     *g = *how;
     g->call = call;
+    g->key = *key;
+    g->reads = reads;
     g->ask.shell = s;
     g->ask.found = on_found;
     enum err e = dht_shell_get(s, key, reads, &g->ask);
@@ -255,7 +289,7 @@ enum err dht_service_get(void *state, struct cell_call *call, const void *reques
         cell_call_explain(call, "there are %d holders", DHT_REPLICAS);
         e = ERR_INVALID;
     }
-    return e == ERR_OK ? get(s, call, &key, ask->reads == 0 ? 1 : ask->reads, &(struct getting){.ask.done = on_got}) : e;
+    return e == ERR_OK ? get(s, call, &key, ask->reads == 0 ? 1 : ask->reads, &(struct getting){.ask = {.done = on_got, .again = get_again}}) : e;
 }
 
 static void on_removed(struct dht_shell *s, void *context, enum err e, const struct dht_record *r, const struct dht_done *done)

@@ -116,6 +116,7 @@ void dht_shell_arm(struct dht_shell *s)
 
     due_us = least(due_us, least(s->circle.due_us, dht_shell_boot_due_us(s)));
     due_us = least(due_us, least(s->save_us, s->records_us));
+    due_us = least(due_us, dht_shell_early_due_us(s));
     loop_timer_again(s->timer, due_us > now_us ? (due_us - now_us + MS_US - 1) / MS_US : 0, 0);
 }
 
@@ -259,6 +260,7 @@ static void on_due(void *context)
     if (now_us >= dht_shell_boot_due_us(s)) {
         dht_shell_boot(s, now_us);
     }
+    dht_shell_early(s);
     dht_say_own(s);
     save(s, now_us, false);
     show(s);
@@ -406,6 +408,7 @@ enum err dht_shell_start(struct cell *cell, void *state)
     }
     open_state(s);
     find_address(s);
+    s->born_us = now_us;
     s->save_us = now_us + (uint64_t)DHT_SHELL_SAVE_MS * MS_US;
     s->records_us = now_us + (uint64_t)DHT_SHELL_RECORDS_MS * MS_US;
     e = dht_shell_members_start(s);
@@ -440,6 +443,9 @@ static void end_asks(struct dht_shell *s)
         s->asks = ask->next;
         ask->done(ask, &done);
     }
+    dht_shell_early_stop(s);
+    dht_say_stop(s);
+    s->agains = NULL;
 }
 
 void dht_shell_stop(void *state)

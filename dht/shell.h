@@ -23,9 +23,11 @@ enum {
     DHT_SHELL_MEMBERS_MOST_MS = 60000,
     DHT_SHELL_POLL_MS = 20000,        /* one long poll for changes of it                                        */
     DHT_SHELL_ASK_MS = 2000,          /* for an answer of it                                                    */
+    DHT_SHELL_SETTLE_MS = 3000,       /* of a life, after which it knows whoever there is                       */
 };
 
 struct dht_shell;
+struct saying;
 
 /* Somebody who waits for a wish of the core. Lives until `done` has run, once; both run while the core's effects are read,
  * so what steps the core again goes into `again`. */
@@ -52,6 +54,7 @@ struct dht_shell_members {
     struct cell_watch *watch;
     struct Cell__Nodosum__WatchRequest *poll; /* the watch's */
     struct cell_timer *timer;
+    bool has_listed;                  /* it has told of everybody, once */
     uint32_t mark;                    /* of the listing */
     uint64_t revision;
     uint32_t gap_ms;                  /* since it answered last */
@@ -74,8 +77,13 @@ struct dht_shell {
     struct dht_circle circle;
     struct dht_shell_members members;
     uint64_t wishes;                  /* ever */
-    struct dht_ask *asks, *agains;
+    struct dht_ask *asks, *agains, *early; /* early: until it knows whoever there is          */
+    bool is_settled;                  /* … once and for all                                    */
+    uint64_t born_us;
     struct dht_own own;
+    struct saying *sayings;           /* say.c: in the order in which they came                */
+    uint32_t waiting;                 /* of them                                               */
+    uint64_t said_seq;                /* the highest of this life's named values               */
     struct resolver resolver;         /* of names of the way in, while nobody is known         */
     bool is_resolving;
     enum dht_shell_names names;
@@ -111,6 +119,17 @@ void dht_shell_arm(struct dht_shell *s);
 
 /* Do what the last step of the core said; who waits for its end is told. */
 void dht_shell_perform(struct dht_shell *s);
+
+/* ---- shell_early.c --------------------------------------------------------------------------------- */
+
+/* Whether it knows as many as there are, so far as it was told: what "there is none" is worth. */
+bool dht_shell_is_settled(struct dht_shell *s);
+
+/* Call ask->again as soon as it does, DHT_SHELL_SETTLE_MS after its beginning at the latest; at the end ask->done. */
+void dht_shell_when_settled(struct dht_ask *ask);
+uint64_t dht_shell_early_due_us(const struct dht_shell *s);
+void dht_shell_early(struct dht_shell *s);
+void dht_shell_early_stop(struct dht_shell *s);
 
 /* ---- shell_boot.c ---------------------------------------------------------------------------------- */
 

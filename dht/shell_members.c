@@ -175,6 +175,7 @@ static void on_page(void *context, enum err e, const struct ProtobufCMessage *me
     }
     if (e == ERR_OK) {
         s->members.gap_ms = 0;
+        s->members.has_listed = true;
         dht_shell_members_listed(s, l->mark);
         follow(s, l->revision);
     } else if (e != ERR_CANCELLED) {

@@ -1,4 +1,6 @@
 """Values that are found across nodes: DHT-3, DHT-5 at the cells' own doors, DHT-6, DHT-7."""
+import concurrent.futures
+import json
 import os
 import time
 
@@ -120,7 +122,9 @@ def values_are_everybodys(five):
     second = put(one, "blue", "--name", "color", "--if-seq", str(first["seq"]))
     assert second["seq"] > first["seq"] and seek(three, second["key"]) == b"blue"
     late = one.command("dht", "put", "green", "--name", "color", "--if-seq", str(first["seq"]))
-    assert late.status == 1 and "sequence" in late.err, late
+    assert late.status == 1 and f"sequence {second['seq']} is held" in late.err, late
+    who_compares_is_told_the_truth(one, second["seq"])
+    second = put(one, "blue", "--name", "color")
     assert get(three, second["key"], "--reads", "3")["value"]["seq"] == second["seq"]
     one.cli("dht", "rm", "color")
     assert seek(three, second["key"]) is None and "no such value" in text(one, "color")
@@ -133,6 +137,36 @@ def values_are_everybodys(five):
     five.wait_each(list(five), lambda n: seek(n, brief["key"]), None, 10, "it has ended")
     assert time.monotonic() - begin > 1.5, "and not before its time"
     return held["key"]
+
+
+def who_compares_is_told_the_truth(one, seq):
+    """Who asks again for its answer was lost is answered as before, by a new life of the cell too; of those who race one has it."""
+    def ask(value, request, expected=seq):
+        return one.command("dht", "put", value, "--name", "color", "--if-seq", str(expected), "--request", request, "--json")
+
+    first = ask("six", "r1")
+    assert first.status == 0, first
+    assert ask("six", "r1").out == first.out or json.loads(ask("six", "r1").out)["seq"] == json.loads(first.out)["seq"]
+    one.kill("dht", 0)
+    again = ask("six", "r1")
+    assert again.status == 0 and json.loads(again.out)["seq"] == json.loads(first.out)["seq"], again
+    for other in (ask("six", "r2"), ask("seven", "r1"), one.command("dht", "put", "six", "--name", "color", "--if-seq", str(seq))):
+        assert other.status == 1 and "is held" in other.out + other.err, other
+    # Ten at one time, of the same value too; the cell is killed meanwhile: whoever waited asks again.
+    seq = json.loads(first.out)["seq"]
+    for is_killed in (False, True):
+        with concurrent.futures.ThreadPoolExecutor(10) as pool:
+            racers = [pool.submit(one.command, "dht", "put", "seven", "--name", "color", "--if-seq", str(seq), "--json") for _ in range(10)]
+            if is_killed:
+                one.kill("dht", 0)
+            done = [r.result() for r in racers]
+        won = [json.loads(d.out)["seq"] for d in done if d.status == 0]
+        others = [d.out + d.err for d in done if d.status != 0]
+        assert len(won) == 1 and all("is held" in told for told in others), [told for told in others if "is held" not in told]
+        seq = won[0]
+        assert get(one, "color", "--reads", "3")["value"]["seq"] == seq
+    for words in (["--request", "r1"], ["--if-seq", "1", "--request", "r" * 33], ["--if-seq", "-1"], ["--if-seq", "x"]):
+        one.cli("dht", "put", "a", "--name", "color", *words, status=2)
 
 
 def holders_come_and_go(five, key):
@@ -160,6 +194,7 @@ def limits_are_kept(five):
     rows = [([(2, b"x" * 1000)], True, ""), ([(2, b"x" * 1001)], False, "1000"), ([(1, "n" * 64), (2, b"x" * 936)], True, ""),
             ([(1, "n" * 64), (2, b"x" * 937)], False, "1000"), ([(1, "n" * 65), (2, b"x")], False, "64"), ([(2, b"x"), (3, 999)], False, "1000"),
             ([(2, b"x"), (3, 1000)], True, ""), ([(2, b"x"), (3, 604800000)], True, ""), ([(2, b"x"), (3, 604800001)], False, "604800000"),
+            ([(1, "q"), (2, b"x"), (5, 1), (7, b"r" * 32)], True, ""), ([(1, "r"), (2, b"x"), (5, 1), (7, b"r" * 33)], False, "32"),
             ([(2, b"")], False, "byte"), ([(2, b"x"), (5, 1)], False, "named"), ([(1, "n"), (2, b"x"), (5, 1), (6, 2**53 - 1)], False, "2^53")]
     places = [([(1, b"k" * 20), (2, "n")], "key or a name"), ([], "key or a name"), ([(1, b"k" * 19)], "20"), ([(2, "n" * 65)], "64"), ([(2, "n"), (3, b"o")], "32")]
     with one.client("dht", timeout=5) as client:

@@ -100,6 +100,14 @@ PLANTS = {
         ("wall_s > then_s ? (wall_s - then_s) * S_MS : 0;", "wall_s > then_s ? 0 : 0;")]),
     "damaged-image": ("image.c", "unit:image", "what is on the disk is believed unread", [
         ("bytes_get_be32(bytes + size - CRC) != bytes_crc32c(0, bytes, size - CRC)", "bytes_get_be32(bytes + size - CRC) == bytes_get_be32(bytes) + 1")]),
+    "own-unknown": ("compare.c", "swarm:compare", "whoever asks again is told that another sequence is held", [
+        ("    if (is_own(c, value, size)) {", "    if (is_own(c, value, size) && c->expected > DHT_SEQ_MAX) {")]),
+    "unlooked": ("compare.c", "swarm:compare", "nobody looks before it puts", [
+        ("    return dht_compare_held(c) == c->expected ? DHT_COMPARE_PUT", "    return c->reads > 0 ? DHT_COMPARE_PUT")]),
+    "few-looked": ("compare.c", "unit:compare", "a look need not see every put that was done", [
+        ("    if (e == ERR_OK && answers < c->reads) {", "    if (e == ERR_OK && answers > 100) {")]),
+    "all-the-same": ("compare.c", "swarm:compare", "whoever wants the same is the same", [
+        ("    c->tag = (uint16_t)(digest[0] | digest[1] << 8);", "    c->tag = (uint16_t)(digest[0] & 0);")]),
     "offer-for-ever": ("own.c", "unit:own", "what is not said any more is offered on", [
         ("if (i->lapse_us != 0 && i->lapse_us <= now_us && i->value_size > 0) {", "if (i->lapse_us > now_us && i->value_size == 0) {")]),
     "moved-unseen": ("circle.c", "unit:circle", "a member that moved is looked for where it was", [
@@ -111,9 +119,9 @@ PLANTS = {
         ("        if (d->refreshed[b] != 0 && dht_state_tick(d) - d->refreshed[b] < age) {", "        if (d->refreshed[b] < age + UINT32_MAX / 2) {")]),
 }
 
-CORE = ("account", "bytes", "call", "circle", "core", "id", "image", "keep", "order", "own", "packet", "proof", "put", "record", "search",
+CORE = ("account", "bytes", "call", "circle", "compare", "core", "id", "image", "keep", "order", "own", "packet", "proof", "put", "record", "search",
         "serve", "store", "table", "token", "wish")
-UNITS = ("circle", "core", "id", "image", "keep", "own", "packet", "store", "table")
+UNITS = ("circle", "compare", "core", "id", "image", "keep", "own", "packet", "store", "table")
 SOURCES = [*(f"dht/{c}.c" for c in CORE), "tests/sim/dht/[ds]*.c", "tests/sim/dht/test_dht_*.c", "tests/unit/dht/kit.c",
            *(f"tests/unit/dht/test_{u}.c" for u in UNITS),
            *(f"common/base/{b}.c" for b in ("bytes", "err", "name", "rate", "rng"))]

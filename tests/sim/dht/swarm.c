@@ -132,9 +132,13 @@ static void send_to(struct swarm *s, uint32_t from, uint32_t to, uint64_t to_key
     struct swarm_event e = {.at_us = s->now_us + way_us + rng_below(&s->rng, way_us / 50 + 2), .to = to, .from = from,
                             .from_life = s->node[from].life, .size = (uint16_t)size, .to_key = to_key,
                             .from_key = s->node[from].is_hostile ? s->key : 0};
-    e.bytes = grown(NULL, size);
-    memcpy(e.bytes, bytes, size);
-    push(s, e);
+    bool is_twice = s->twice_ppm > 0 && rng_below(&s->rng, 1000000) < s->twice_ppm;
+    for (uint32_t i = 0; i <= is_twice; i++) {
+        e.bytes = grown(NULL, size);
+        memcpy(e.bytes, bytes, size);
+        e.at_us += i * rng_below(&s->rng, 20 * way_us);
+        push(s, e);
+    }
 }
 
 void swarm_send(struct swarm *s, uint32_t from, uint32_t to, const uint8_t *bytes, size_t size)
@@ -156,8 +160,8 @@ static void take_found(struct swarm *s, const struct dht_found *f)
     e->found++;
     if (f->record.seq >= e->seq) {
         e->seq = f->record.seq;
-        e->value_size = f->record.value_size;
-        memcpy(e->value, f->record.value, f->record.value_size);
+        e->size = (uint16_t)dht_record_write(&f->record, e->bytes);
+        e->left_ms = f->record.left_ms;
     }
 }
 

@@ -36,8 +36,9 @@ struct swarm_end {
     struct dht_done done;
     uint32_t found;
     uint64_t seq;             /* highest of what was found               */
-    uint8_t value[DHT_VALUE_MAX];
-    uint16_t value_size;
+    uint8_t bytes[DHT_RECORD_MAX]; /* … and all of that one                */
+    uint16_t size;
+    uint32_t left_ms;
 };
 
 struct swarm;
@@ -55,7 +56,7 @@ struct swarm {
     uint64_t seed, now_us, order;
     struct rng rng;
     struct distance distance;
-    uint32_t loss_ppm;
+    uint32_t loss_ppm, twice_ppm; /* of packets: lost; delivered a second time, later */
     struct dht_config config;  /* of each node; its key, seed and secret are filled in */
     uint32_t nodes;
     struct swarm_node *node;

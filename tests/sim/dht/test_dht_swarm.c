@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dht/compare.h"
 #include "dht/id.h"
 #include "tests/sim/dht/scene.h"
 
@@ -459,11 +460,105 @@ static void play_rejoin(const struct scene_options *o)
     swarm_fini(&s);
 }
 
+/* ---- comparing ------------------------------------------------------------------------------------- */
+
+/* Somebody who puts a value if one sequence is held, as dht/say.c does. */
+struct asker {
+    const char *request;
+    struct dht_compare compare;
+    uint64_t last;  /* sequence that the node said */
+    enum err told;  /* LATER: not yet, or too few answered */
+    uint64_t seq;   /* … of OK */
+};
+
+static void ask_compared(struct asker *a, uint32_t node, const char *salt, const char *value, uint64_t expected)
+{
+    uint8_t key[DHT_OWNER_SIZE + DHT_SIGNATURE_SIZE];
+    struct dht_record r = {0};
+    enum dht_compare_next next = DHT_COMPARE_LOOK;
+    size_t size = strlen(value);
+
+    dht_compare_init(&a->compare, expected, a->request, strlen(a->request), (const uint8_t *)value, size);
+    swarm_signed(&s, key, DHT_MUTABLE, 7, salt, value, 1, HOUR_MS, &r);
+    struct dht_id where = r.key;
+    r.signature = NULL;
+    while (next != DHT_COMPARE_END) {
+        if (next == DHT_COMPARE_LOOK) {
+            const struct swarm_end *e = swarm_wait(&s, swarm_get(&s, node, &where, dht_compare_look(&a->compare, s.nodes)));
+            struct dht_record held;
+            if (e->found > 0 && dht_record_read(e->bytes, e->size, &held) == ERR_OK) {
+                held.left_ms = e->left_ms;
+                dht_compare_found(&a->compare, &held);
+            }
+            next = dht_compare_looked(&a->compare, e->done.status, e->done.acked, (const uint8_t *)value, size);
+        } else {
+            if (next == DHT_COMPARE_PUT && r.signature == NULL) {
+                uint64_t seq = dht_compare_seq(&a->compare, a->last + 1);
+                swarm_signed(&s, key, DHT_MUTABLE, 7, salt, value, seq, HOUR_MS, &r);
+                a->last = seq;
+            }
+            const struct dht_record *put = next == DHT_COMPARE_PUT ? &r : &a->compare.held;
+            a->seq = put->seq;
+            next = dht_compare_put(&a->compare, swarm_wait(&s, swarm_put(&s, node, put, next == DHT_COMPARE_PUT ? &expected : NULL))->done.status);
+        }
+    }
+    scene_claim(a->told != ERR_OK || a->compare.status != ERR_PRECONDITION, "who was told yes is not told no: %s", salt);
+    if (a->compare.status == ERR_OK || a->compare.status == ERR_PRECONDITION) {
+        a->told = a->compare.status;
+    }
+}
+
+/* Two want to put the same value after the same sequence. Most packets are lost, a tenth comes twice and late, and each
+ * of them asks again and again by another node that has the key, for its answers were lost: one of them is told so, always. */
+static void play_compare(const struct scene_options *o)
+{
+    uint32_t asked = 0, early = 0, refused = 0;
+
+    scene_whole(&s, o, o->nodes);
+    for (uint32_t i = 0; i < o->ops; i++) {
+        struct asker a[2] = {{.request = "one", .told = ERR_LATER}, {.request = "another", .told = ERR_LATER}};
+        uint64_t expected = 0, last = 1 + rng_below(&s.rng, 1000000);
+        char salt[16];
+        snprintf(salt, sizeof salt, "name %u", i);
+        if (i % 2 == 0) { /* there is one already */
+            struct asker first = {.request = "first", .last = last};
+            ask_compared(&first, swarm_any(&s), salt, "5", 0);
+            scene_claim(first.told == ERR_OK, "the first is put");
+            expected = first.seq;
+            last = first.last;
+        }
+        for (uint32_t turn = 0; turn < 8; turn++, asked++) {
+            bool is_calm = turn >= 6;
+            uint32_t who = turn >= 6 ? turn - 6 : (uint32_t)rng_below(&s.rng, 2);
+            s.loss_ppm = is_calm ? 0 : 600000;
+            s.twice_ppm = is_calm ? 0 : 100000;
+            a[who].last = last;
+            ask_compared(&a[who], swarm_any(&s), salt, "6", expected);
+            last = a[who].last;
+            early += turn == 5 && (a[0].told == ERR_OK || a[1].told == ERR_OK);
+            swarm_until(&s, s.now_us + rng_below(&s.rng, 2 * SWARM_S));
+        }
+        uint32_t winner = a[1].told == ERR_OK;
+        refused += a[!winner].told == ERR_PRECONDITION;
+        scene_claim((a[0].told == ERR_OK) != (a[1].told == ERR_OK), "one of both is told so: %s, %s", err_name(a[0].told), err_name(a[1].told));
+        struct dht_record r;
+        uint8_t key[DHT_OWNER_SIZE + DHT_SIGNATURE_SIZE];
+        swarm_signed(&s, key, DHT_MUTABLE, 7, salt, "6", 1, HOUR_MS, &r);
+        swarm_until(&s, s.now_us + 70 * SWARM_S); /* holders compare */
+        const struct swarm_end *e = swarm_wait(&s, swarm_get(&s, swarm_any(&s), &r.key, DHT_REPLICAS));
+        scene_claim(e->seq == a[winner].seq, "its value is what stays");
+    }
+    printf("  two who race for %u names, %u questions: one has it each time, %u before the wire was calm; the other was refused %u times\n",
+           o->ops, asked, early, refused);
+    swarm_fini(&s);
+}
+
 static const struct scene scenes[] = {
     {"whole", 64, 200, play_whole},   {"loss", 64, 200, play_loss},     {"silent", 64, 200, play_silent},
     {"planet", 64, 60, play_planet},  {"steps", 150, 100, play_steps},  {"churn", 60, 150, play_churn},
     {"deaths", 64, 100, play_deaths}, {"ttl", 40, 1, play_ttl},         {"chain", 80, 1, play_chain},
     {"rejoin", 60, 1, play_rejoin},   {"absent", 150, 60, play_absent},
+    {"compare", 12, 40, play_compare},
 };
 
 int main(int argc, char **argv)

@@ -327,6 +327,26 @@ static void puts_end_with_a_majority(void)
     }
 }
 
+/* Whoever holds a record itself says as the others do what it holds instead. */
+static void the_own_store_tells_what_it_holds(void)
+{
+    struct kit k;
+    struct kit_record r;
+    const uint64_t none = 0;
+
+    kit_open(&k, 0);
+    for (uint64_t seq = 9; seq >= 8; seq--) {
+        for (uint32_t turn = 0; turn < 2; turn++) {
+            kit_signed(&r, DHT_MUTABLE, 1, "name", seq == 9 ? "a" : "b", seq, 60000);
+            CHECK(dht_core_put(k.d, k.now_us, 1, &r.r, turn == 0 ? NULL : &none, &k.fx) == ERR_OK && k.fx.done_count == 1, "a put");
+            enum err e = seq == 9 ? ERR_OK : turn == 0 ? ERR_ABORTED : ERR_PRECONDITION;
+            CHECK(k.fx.done[0].status == e && k.fx.done[0].seq == 9, "%llu: %s, held %llu", (unsigned long long)seq,
+                  err_name(k.fx.done[0].status), (unsigned long long)k.fx.done[0].seq);
+        }
+    }
+    kit_close(&k);
+}
+
 static void a_token_is_asked_for_once(void)
 {
     struct kit k;
@@ -479,6 +499,7 @@ int main(void)
     gets_end_with_what_is_known();
     nothing_forged_is_found();
     puts_end_with_a_majority();
+    the_own_store_tells_what_it_holds();
     a_token_is_asked_for_once();
     wishes_have_limits();
     alone_it_is_its_own_holder();
