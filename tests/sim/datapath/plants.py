@@ -129,17 +129,17 @@ PLANTS = {
         ("        t[DATAPATH_HEADS_TCP_FLAGS] = g->last_flags;", "        t[DATAPATH_HEADS_TCP_FLAGS] |= g->last_flags & 0x10;")]),
     "old-answers": ("ways.c", "unit:ways", "an answer to a ping of an earlier life makes a way", [
         ("s->epoch != w->config.life || ", "")]),
-    "old-meeting": ("meet.c", "unit:ways", "a MEET that was said to an earlier life counts", [
+    "old-meeting": ("meet.c", "unit:meet", "a MEET that was said to an earlier life counts", [
         ("index == DATAPATH_WAYS_BELIEVED || s->life != w->config.life || !datapath_signal_take", "index == DATAPATH_WAYS_BELIEVED || !datapath_signal_take")]),
-    "old-relaying": ("meet.c", "unit:ways", "a RELAYING that was said to an earlier life counts", [
+    "old-relaying": ("meet.c", "unit:meet", "a RELAYING that was said to an earlier life counts", [
         ("guest.epoch || s->life != w->config.life ||", "guest.epoch ||")]),
     "straggler": ("ways.c", "unit:ways", "what comes by a relay takes packets from the direct way", [
         ("    if (at->relay != 0 && has_direct(way)) {", "    if (at->relay != 0 && !way->is_active) {")]),
-    "address-given-away": ("meet.c", "unit:ways", "a rendezvous takes an address from a peer of the operator's", [
+    "address-given-away": ("meet.c", "unit:meet", "a rendezvous takes an address from a peer of the operator's", [
         ("    return (way != NULL && way->introduced != 0) ||", "    return (way != NULL && way->serial != 0) ||")]),
-    "part-given-away": ("guide.c", "unit:ways", "a rendezvous takes a part of what the operator gave to a peer", [
+    "part-given-away": ("guide.c", "unit:meet", "a rendezvous takes a part of what the operator gave to a peer", [
         ("holder != peer && !may_lose(", "holder != peer && is_whole && !may_lose(")]),
-    "own-whole-given-away": ("meet.c", "unit:ways", "a rendezvous loses all of its own prefix to a member", [
+    "own-whole-given-away": ("meet.c", "unit:meet", "a rendezvous loses all of its own prefix to a member", [
         ("(!is_whole && datapath_meet_index(", "(datapath_meet_index(")]),
     "never-deaf": ("ways.c", "unit:ways", "a peer that knows no signals is asked for ever", [
         ("    return way->heard_ms == 0 && way->introduced == 0 && !is_asked;", "    return way->heard_ms == 1 && !is_asked;")]),
@@ -147,11 +147,11 @@ PLANTS = {
         ("        if (is_known && datapath_ways_touch(w, peer)->introduced == index + 1) {", "        if (is_known && datapath_ways_touch(w, peer)->introduced > index + 1) {")]),
     "no-sweep": ("meet.c", "unit:ways", "who is not on a list of all stays a peer", [
         ("    b->wants_sweep = b->wants_sweep || is_whole;", "    b->wants_sweep = b->wants_sweep && is_whole;")]),
-    "no-grace": ("meet.c", "unit:ways", "who is not on the first list of a new life is gone at once", [
+    "no-grace": ("meet.c", "unit:meet", "who is not on the first list of a new life is gone at once", [
         ("b->guest.is_full || now_ms < b->grace_ms) {", "b->guest.is_full) {")]),
-    "empty-roll": ("serve.c", "unit:ways", "a new life of the rendezvous does not know its members before it hears them", [
+    "empty-roll": ("serve.c", "unit:meet", "a new life of the rendezvous does not know its members before it hears them", [
         ("            datapath_roll_enter(&w->roll, peer, datapath_guide_key(w->core, peer));\n", "")]),
-    "away-brought": ("meet.c", "unit:ways", "who was never there is brought", [
+    "away-brought": ("meet.c", "unit:meet", "who was never there is brought", [
         ("    if (!is_known && m->state == DATAPATH_SIGNAL_AWAY) {", "    if (!is_known && m->state == DATAPATH_SIGNAL_GONE) {")]),
     "unpadded": ("ways.c", "unit:ways", "a packet is let through whose padding does not fit", [
         ("(way->pmtu.size - OVER) / DATAPATH_MESSAGE_PAD * DATAPATH_MESSAGE_PAD;", "way->pmtu.size - OVER;")]),
@@ -159,7 +159,7 @@ PLANTS = {
         ("    if (!way->is_measured || way->pmtu.size", "    if (way->pmtu.size")]),
     "never-measured": ("ways.c", "unit:ways", "what a way carries is never known", [
         ("    way->is_measured = way->is_measured ||", "    way->is_measured = way->is_measured &&")]),
-    "nobody-called": ("serve.c", "unit:ways", "who is called is not told", [
+    "nobody-called": ("serve.c", "unit:meet", "who is called is not told", [
         ("        introduce(w, other, &his, peer, fx);", "        (void)his;")]),
     "said-twice": ("signal.c", "unit:signal", "a signal is taken as often as it comes", [
         ("    if (behind >= DATAPATH_SIGNAL_WINDOW || (w->seen >> behind & 1) != 0) {", "    if (behind >= DATAPATH_SIGNAL_WINDOW) {")]),
@@ -185,21 +185,21 @@ PLANTS = {
         ("    if (g->question == 0 || news->question != g->question) {", "    if (g->question == 0 && news->question == 0) {")]),
     "silent-speaks": ("ways.c", "unit:ways", "who is to be silent answers pings", [
         ("    if (w->config.is_silent) {\n        return DATAPATH_WAYS_UNASKED;", "    if (w->config.is_silent && w->config.own == 77) {\n        return DATAPATH_WAYS_UNASKED;")]),
-    "sent-anywhere": ("meet.c", "unit:ways", "a rendezvous sends others to themselves", [
+    "sent-anywhere": ("meet.c", "unit:meet", "a rendezvous sends others to themselves", [
         ("    m->places = datapath_message_keep_places(m->place, m->places,", "    (void)datapath_message_keep_places(m->place, 0,")]),
-    "told-of-anywhere": ("roll.c", "unit:ways", "a member has others sent to themselves", [
+    "told-of-anywhere": ("roll.c", "unit:meet", "a member has others sent to themselves", [
         ("    cut.places = datapath_message_keep_places(cut.place, cut.places, from);\n", "")]),
-    "called-for-nothing": ("serve.c", "unit:ways", "a call is answered with more than it has", [
+    "called-for-nothing": ("serve.c", "unit:meet", "a call is answered with more than it has", [
         ("    if (size < DATAPATH_WAYS_CALL_SIZE) {", "    if (size < DATAPATH_SIGNAL_LEAST) {")]),
-    "called-without-end": ("serve.c", "unit:ways", "a member calls as often as it likes", [
+    "called-without-end": ("serve.c", "unit:meet", "a member calls as often as it likes", [
         ("    return asks >= THOUSAND;", "    return asks < UINT32_MAX;")]),
-    "called-from-anywhere": ("serve.c", "unit:ways", "a member's call counts wherever it comes from", [
+    "called-from-anywhere": ("serve.c", "unit:meet", "a member's call counts wherever it comes from", [
         (" && datapath_message_is_same(&mine, from) &&", " &&")]),
     "relay-unshown": ("relay.c", "unit:relay", "a relay sends to an address that nobody showed to be his", [
         (" || !other->is_shown) {", ") {")]),
     "relay-same-id": ("relay.c", "unit:relay", "whoever moves keeps his id, so that it is known where he is not", [
         ("!is_here(mine, now_ms) || !datapath_message_is_same(&mine->at, from))) {", "!is_here(mine, now_ms))) {")]),
-    "relay-old-id": ("meet.c", "unit:ways", "packets go on by an id that the relay has taken back", [
+    "relay-old-id": ("meet.c", "unit:meet", "packets go on by an id that the relay has taken back", [
         ("    if (is_by_it && at.relay != s->id) {", "    if (is_by_it && at.relay == 0) {")]),
     "complaint-turned": ("toolarge.c", "unit:toolarge", "a complaint goes to who did not send", [
         ("    memcpy(addresses, in->destination, in->address_size);\n    memcpy(addresses + in->address_size, in->source, in->address_size);",
@@ -213,7 +213,8 @@ PLANTS = {
 CORE = ("aead", "agenda", "allowed", "checksum", "coalesce", "cookie", "core", "echo", "effects", "guest", "guide", "hash", "index",
         "inner", "limit", "live", "meet", "message", "noise", "offload", "own", "path", "pmtu", "psk", "random", "relay", "replay", "roll",
         "serve", "session", "shake", "signal", "timers", "toolarge", "transfer", "wait", "ways")
-KITS = {"core": "core_kit.c", "own": "core_kit.c", "coalesce": "packet_kit.c", "offload": "packet_kit.c"} # of unit tests
+KITS = {"core": "core_kit.c", "own": "core_kit.c", "coalesce": "packet_kit.c", "offload": "packet_kit.c",
+        "meet": "ways_kit.c", "ways": "ways_kit.c"} # of unit tests
 UNITS = sorted({p[1].removeprefix("unit:") for p in PLANTS.values() if p[1].startswith("unit:")})
 SOURCES = [*(f"datapath/{c}.c" for c in CORE), "tests/sim/datapath/*.c", "tests/unit/datapath/*_kit.c",
            *(f"tests/unit/datapath/test_{u}.c" for u in UNITS), "tests/sim/world/[!t]*.c",
