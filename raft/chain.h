@@ -19,7 +19,14 @@ enum err raft_chain_load(struct raft_chain *c, uint64_t ref, const struct raft_r
 /* The state before `r`, whose event is not freed and which may be the one that was loaded; *ret NULL: there was none. */
 enum err raft_chain_before(struct raft_chain *c, const struct raft_record *r, const struct raft_record **ret) MUST_CHECK;
 
-/* The state at a revision, `newest` being the newest; *ret NULL: there was none, or it was deleted. */
+/* What made the state at a revision that is not forgotten, `newest` being the newest; *ret NULL: there was none. Links are
+ * followed from the newest on, and when they are many, the ring is looked into: whatever is found there between the two is a
+ * step over all that is newer. Of n events since then it takes some times the root of n reads, with chance, and the logarithm
+ * where most of them are of this key. */
+enum err raft_chain_to(struct raft_chain *c, const struct raft_record *newest, uint64_t revision,
+                       const struct raft_record **ret) MUST_CHECK;
+
+/* The same; *ret NULL also when it was deleted. */
 enum err raft_chain_at(struct raft_chain *c, const struct raft_record *newest, uint64_t revision,
                        const struct raft_record **ret) MUST_CHECK;
 

@@ -137,32 +137,24 @@ static enum err before(struct raft_image *i, const struct raft_record *r, const 
     return e;
 }
 
-/* The first state in a key's chain that is no newer than (revision, part). */
-static enum err walk_to(struct raft_image *i, const struct raft_record *newest, uint64_t revision, uint32_t part,
-                        const struct raft_record **ret)
-{
-    const struct raft_record *r = newest;
-    enum err e = ERR_OK;
-
-    while (e == ERR_OK && r != NULL && (r->modified > revision || (r->modified == revision && r->part > part))) {
-        e = raft_chain_before(&i->chain, r, &r);
-    }
-    *ret = r;
-    return e;
-}
-
-/* Where the last piece ended, within a key. */
+/* Where the last piece ended, within a key: the window has the event of what was put last, wherever its record is now. */
 static enum err find_next(struct raft_image *i)
 {
-    struct raft_bytes key = {i->key, i->key_size};
+    const struct raft_journal *j = &i->kv->journal;
+    const struct raft_record *r;
 
     i->next = NULL;
-    if (i->next_revision == 0) {
+    if (!i->has_next) {
         return ERR_OK;
     }
-    struct raft_record **slot = raft_tree_slot(&i->kv->tree, key);
-    assert(slot != NULL); /* it is pinned */
-    return walk_to(i, *slot, i->next_revision, i->next_part, &i->next);
+    if (i->after_revision == 0) {
+        struct raft_record **slot = raft_tree_slot(&i->kv->tree, (struct raft_bytes){i->key, i->key_size});
+        assert(slot != NULL); /* it is pinned */
+        return raft_chain_to(&i->chain, *slot, i->revision, &i->next);
+    }
+    uint64_t number = raft_journal_number(j, i->after_revision, i->after_part);
+    enum err e = raft_chain_load(&i->chain, raft_journal_at(j, number)->record, &r);
+    return e == ERR_OK ? before(i, r, &i->next) : e;
 }
 
 /* The newest state, as of the image's revision, of the next key that has one; NULL: there is none. */
@@ -176,7 +168,7 @@ static enum err next_key(struct raft_image *i, const struct raft_record **ret)
         if (i->has_key && raft_span_order(raft_record_key(r), last) == 0) {
             continue;
         }
-        enum err e = walk_to(i, r, i->revision, UINT32_MAX, &r);
+        enum err e = raft_chain_to(&i->chain, r, i->revision, &r);
         if (e != ERR_OK) {
             return e;
         }
@@ -249,7 +241,10 @@ static enum err give_records(struct raft_image *i, uint8_t *out, size_t room, si
     enum err e = find_next(i);
 
     while (e == ERR_OK) {
-        e = i->next == NULL ? next_key(i, &i->next) : ERR_OK;
+        if (i->next == NULL) {
+            i->after_revision = 0;
+            e = next_key(i, &i->next);
+        }
         if (e != ERR_OK) {
             break;
         }
@@ -262,10 +257,11 @@ static enum err give_records(struct raft_image *i, uint8_t *out, size_t room, si
         }
         *size += put_record(out + *size, i->next);
         i->records++;
+        i->after_revision = i->next->modified;
+        i->after_part = i->next->part;
         e = before(i, i->next, &i->next);
     }
-    i->next_revision = i->next != NULL ? i->next->modified : 0;
-    i->next_part = i->next != NULL ? i->next->part : 0;
+    i->has_next = i->next != NULL;
     return e;
 }
 

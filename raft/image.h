@@ -22,9 +22,10 @@ struct raft_image {
     struct raft_buffer front;  /* all before the records */
     size_t front_given;
     struct raft_chain chain;
-    const struct raft_record *next; /* in the chain of the key that is being written, while a piece is made … */
-    uint64_t next_revision;         /* … and between pieces what it is; 0: none. Memory may have given it to the disk */
-    uint32_t next_part;
+    const struct raft_record *next; /* in the chain of the key that is being written, while a piece is made */
+    bool has_next;                  /* between pieces, when memory may have given it to the disk: there is one … */
+    uint64_t after_revision;        /* … behind the event that this one made; 0: the newest one                  */
+    uint32_t after_part;
     uint8_t key[RAFT_KEY_MAX]; /* the last key that was begun */
     uint16_t key_size;
     bool has_key, is_ended;

@@ -146,12 +146,11 @@ static uint64_t first_of(const struct raft_journal *j, uint64_t low, uint64_t re
     return low;
 }
 
-/* The record of an event that was replaced leaves memory: the ring says where it is now. The changes of a revision stand
- * together, from the first on. */
+/* The record of an event that was replaced leaves memory: the ring says where it is now. */
 static void point_at(struct raft_journal *j, const struct raft_record *r, uint64_t ref)
 {
     if (r->modified > j->freed_revision) {
-        struct raft_event_slot *slot = raft_journal_at(j, first_of(j, j->freed, r->modified) + r->part);
+        struct raft_event_slot *slot = raft_journal_at(j, raft_journal_number(j, r->modified, r->part));
 
         assert(slot->record == raft_record_ref(r));
         slot->record = ref;
@@ -210,6 +209,12 @@ uint64_t raft_journal_seek(const struct raft_journal *j, uint64_t revision, uint
     }
     uint64_t after = first_of(j, first, revision + 1);
     return part < after - first ? first + part : after;
+}
+
+uint64_t raft_journal_number(const struct raft_journal *j, uint64_t revision, uint32_t part)
+{
+    assert(revision > j->freed_revision);
+    return first_of(j, j->freed, revision) + part; /* the changes of a revision stand together, from the first on */
 }
 
 uint32_t raft_journal_part(const struct raft_journal *j, uint64_t number)

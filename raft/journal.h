@@ -65,6 +65,9 @@ void raft_journal_unpin(struct raft_journal *j, uint32_t pin);
 /* Number of the first event in the window that is not before (revision, part); `end` when there is none. */
 uint64_t raft_journal_seek(const struct raft_journal *j, uint64_t revision, uint32_t part);
 
+/* Number of the event (revision, part), which there was and is not freed, or the one that would stand there. O(log n). */
+uint64_t raft_journal_number(const struct raft_journal *j, uint64_t revision, uint32_t part);
+
 /* Which change of its revision an event of the window is. */
 uint32_t raft_journal_part(const struct raft_journal *j, uint64_t number);
 

@@ -13,11 +13,14 @@ static enum err write_at(void *context, uint64_t at, const uint8_t *bytes, size_
         d->refused++;
         return ERR_LIMIT;
     }
-    if (at + size > d->size) {
-        d->bytes = realloc(d->bytes, at + size);
+    if (at + size > d->room) {
+        d->room = 2 * (at + size);
+        d->bytes = realloc(d->bytes, d->room);
         if (d->bytes == NULL) {
             abort();
         }
+    }
+    if (at + size > d->size) {
         memset(d->bytes + d->size, 0, at + size - d->size);
         d->size = at + size;
         d->largest = d->size > d->largest ? d->size : d->largest;

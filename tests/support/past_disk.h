@@ -6,7 +6,7 @@
 
 struct past_disk {
     uint8_t *bytes;
-    size_t size;
+    size_t size, room;
     bool is_full;      /* writes fail */
     uint64_t writes, reads, cuts, refused, closed;
     size_t largest;    /* that it ever was */

@@ -274,6 +274,127 @@ static void chunks_without_a_rest(void)
     past_disk_fini(&disk);
 }
 
+/* One key that is written again and again, and others between: what is read back for an image, and for one state of a key,
+ * must not grow with how often it was written. */
+enum { HOT = 20000 };
+
+static void write_hot(struct store *s, int puts, int each, const char *key)
+{
+    char value[16];
+
+    for (int i = 1; i <= puts; i++) {
+        snprintf(value, sizeof value, "%d", i);
+        CHECK(store_put(s, i % each == 0 ? key : key_of(i % KEYS), value) == ERR_OK, "a put");
+    }
+}
+
+static void an_image_reads_each_state_once(void)
+{
+    static const struct { size_t want, most; } row[] = {{200, 3}, {4000, 2}, {RAFT_IMAGE_ROOM, 1}}; /* of reads a state */
+    static uint8_t part[RAFT_IMAGE_ROOM];
+    static struct store s;
+    struct past_disk disk = {0};
+    struct raft_image image;
+
+    store_init_past(&s, &disk, 0);
+    write_hot(&s, HOT, 1, "hot");
+    for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+        uint64_t before = disk.reads, most = 0, pieces = 0;
+        size_t size = 1;
+
+        CHECK(raft_image_begin(&image, &s.kv) == ERR_OK, "it begins");
+        while (size > 0 && pieces < HOT && check_failures == 0) {
+            uint64_t reads = disk.reads, records = image.records;
+            CHECK(raft_image_next(&image, part, sizeof part, row[i].want, &size) == ERR_OK, "a piece");
+            CHECK(disk.reads - reads <= image.records - records + 4, "%zu: a piece of %" PRIu64 " states: %" PRIu64 " reads", row[i].want,
+                  image.records - records, disk.reads - reads);
+            pieces++;
+        }
+        most = HOT * row[i].most;
+        CHECK(image.records == HOT && disk.reads - before <= most, "%zu: %" PRIu64 " states, %" PRIu64 " reads", row[i].want,
+              image.records, disk.reads - before);
+        raft_image_end(&image);
+    }
+    store_fini(&s);
+    past_disk_fini(&disk);
+}
+
+/* An image that takes long: what was written since is between its states and the newest ones. */
+static void an_image_passes_what_came_later(void)
+{
+    static uint8_t part[RAFT_IMAGE_ROOM];
+    static struct store s;
+    struct past_disk disk = {0};
+    struct raft_image image;
+    size_t size = 0;
+
+    store_init_past(&s, &disk, 0);
+    CHECK(store_put(&s, "hot", "first") == ERR_OK && raft_image_begin(&image, &s.kv) == ERR_OK, "it begins");
+    write_hot(&s, HOT, 1, "hot");
+    uint64_t before = disk.reads;
+    CHECK(raft_image_next(&image, part, sizeof part, 4000, &size) == ERR_OK && image.records == 1, "and has that one");
+    CHECK(disk.reads - before < 100, "%" PRIu64 " reads", disk.reads - before);
+    raft_image_end(&image);
+    store_fini(&s);
+    past_disk_fini(&disk);
+}
+
+/* The most reads that a state of `key` takes, at some of all revisions, all of them right. */
+static uint64_t most_reads(struct store *s, struct past_disk *disk, const char *key, int each)
+{
+    uint64_t most = 0;
+    char value[16];
+
+    for (uint64_t at = s->kv.journal.compacted + 1; at <= s->kv.revision && check_failures == 0; at += 97) {
+        uint64_t before = disk->reads;
+        const char *got = store_get(s, key, at);
+
+        snprintf(value, sizeof value, "%" PRIu64, at / (uint64_t)each * (uint64_t)each);
+        CHECK(strcmp(got, at < (uint64_t)each ? "-" : value) == 0, "revision %" PRIu64 ": %s", at, got);
+        most = disk->reads - before > most ? disk->reads - before : most;
+    }
+    return most;
+}
+
+static void a_state_is_found_in_few_reads(void)
+{
+    static const struct { int each; uint64_t most; const char *what; } row[] = {
+        {1, 100, "every change is of this key"},
+        {4, 200, "one of four is"},
+        {20, 600, "one of twenty is"},
+        {5000, 4, "few are"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+        static struct store s;
+        struct past_disk disk = {0};
+
+        store_init_past(&s, &disk, 0);
+        write_hot(&s, HOT, row[i].each, "hot");
+        uint64_t most = most_reads(&s, &disk, "hot", row[i].each);
+        CHECK(most > 0 && most <= row[i].most, "%s: %" PRIu64 " reads", row[i].what, most);
+        store_fini(&s);
+        past_disk_fini(&disk);
+    }
+}
+
+/* All of its changes are the newest ones, and what is looked for is long before: nothing there is of this key. */
+static void a_state_long_before_is_found_in_few_reads(void)
+{
+    static struct store s;
+    struct past_disk disk = {0};
+
+    store_init_past(&s, &disk, 0);
+    CHECK(store_put(&s, "hot", "first") == ERR_OK, "a put");
+    write_hot(&s, HOT, HOT + 1, "hot");
+    write_hot(&s, HOT / 10, 1, "hot");
+    uint64_t before = disk.reads;
+    CHECK(strcmp(store_get(&s, "hot", 1), "first") == 0 && strcmp(store_get(&s, "hot", HOT), "first") == 0, "the first");
+    CHECK(disk.reads - before <= 2 * 800, "%" PRIu64 " reads", disk.reads - before);
+    store_fini(&s);
+    past_disk_fini(&disk);
+}
+
 static void emptied_for_a_restore(void)
 {
     static struct store s, from;
@@ -303,6 +424,10 @@ int main(void)
     a_pin_keeps_it();
     sizes_at_their_limits();
     chunks_without_a_rest();
+    an_image_reads_each_state_once();
+    an_image_passes_what_came_later();
+    a_state_is_found_in_few_reads();
+    a_state_long_before_is_found_in_few_reads();
     emptied_for_a_restore();
     return CHECK_RESULT();
 }
