@@ -129,7 +129,7 @@ struct raft_effects {
 
 /* What happened, never reset. */
 struct raft_counters {
-    uint64_t prevotes, campaigns, elected, stepped_down, stale, refused, strange, probes, resent, snapshots;
+    uint64_t prevotes, campaigns, elected, stepped_down, stale, refused, strange, probes, doubted, snapshots;
 };
 
 /* What is so now. */

@@ -16,13 +16,14 @@ struct raft_peer *raft_replicate_find(struct raft *r, uint64_t id)
 
 /* ---- sending ----------------------------------------------------------------------------------------- */
 
-static void send_entries(struct raft *r, struct raft_peer *p, uint64_t *ret_end, uint64_t *ret_size)
+/* What follows on entry next - 1, or nothing but the question whether it has that. */
+static void send_append(struct raft *r, struct raft_peer *p, bool is_question, uint64_t *ret_end, uint64_t *ret_size)
 {
     uint64_t end = p->next - 1, size = 0;
     struct raft_message m = {.kind = RAFT_MESSAGE_APPEND, .index = p->next - 1,
                              .index_term = raft_log_term(&r->log, p->next - 1), .commit = r->commit};
 
-    if (p->next <= r->log.last) {
+    if (!is_question && p->next <= r->log.last) {
         end = raft_log_run_end(&r->log, p->next, RAFT_MESSAGE_BYTES, &size);
         m.run = (struct raft_run){.first = p->next, .term = raft_log_term(&r->log, p->next),
                                   .count = (uint32_t)(end + 1 - p->next)};
@@ -40,7 +41,31 @@ void raft_replicate_probe(struct raft *r, struct raft_peer *p, uint64_t next)
     p->next = next;
     p->flights = 0;
     p->flight_bytes = 0;
+    p->is_probed = false;
     p->probe_us = r->now_us;
+    p->patience_us = r->tuning.heartbeat_us;
+}
+
+/* One message that says where the logs agree. Entries go with the first one, which mostly is answered; what is said again
+ * has none: behind entries that are late, and not lost, the same entries would be later still. Behind them it waits, too,
+ * and is asked less and less often. */
+static void probe(struct raft *r, struct raft_peer *p)
+{
+    uint64_t end, size;
+
+    if (r->now_us < p->probe_us || r->fx->count + RAFT_SENDS_RESERVE >= RAFT_EFFECTS_MAX) {
+        return;
+    }
+    send_append(r, p, p->is_probed || p->progress == RAFT_REPLICATE, &end, &size);
+    p->is_probed = true;
+    p->probe_us = r->now_us + p->patience_us;
+    p->patience_us = raft_least(2 * p->patience_us, RAFT_PROBE_TIMES * r->tuning.heartbeat_us);
+}
+
+static void moved(struct raft *r, struct raft_peer *p)
+{
+    p->moved_us = r->now_us;
+    p->patience_us = r->tuning.heartbeat_us;
 }
 
 void raft_replicate_peer(struct raft *r, struct raft_peer *p)
@@ -55,18 +80,15 @@ void raft_replicate_peer(struct raft *r, struct raft_peer *p)
         return;
     }
     if (p->progress == RAFT_PROBE) {
-        if (r->fx->count + RAFT_SENDS_RESERVE < RAFT_EFFECTS_MAX) {
-            send_entries(r, p, &end, &size);
-            p->probe_us = r->now_us + r->tuning.heartbeat_us;
-        }
+        probe(r, p);
         return;
     }
     while (p->is_linked && p->next <= r->log.last && p->flights < RAFT_WINDOW && p->flight_bytes < RAFT_WINDOW_BYTES &&
            r->fx->count + RAFT_SENDS_RESERVE < RAFT_EFFECTS_MAX) {
         if (p->flights == 0) {
-            p->moved_us = r->now_us;
+            moved(r, p);
         }
-        send_entries(r, p, &end, &size);
+        send_append(r, p, false, &end, &size);
         p->flight[(p->flight_from + p->flights++) % RAFT_WINDOW] = (struct raft_flight){.last = end, .bytes = size};
         p->flight_bytes += size;
         p->next = end + 1; /* section 10.2.1: pipelining, on trust */
@@ -125,7 +147,7 @@ void raft_replicate_lead(struct raft *r)
     r->commit_marks[0] = r->commit_marks[1] = UINT64_MAX; /* nobody has caught up yet */
     for (uint32_t i = 0; i < r->peers; i++) {
         struct raft_peer *p = &r->peer[i];
-        p->match = p->received = p->round = p->acked_us = 0;
+        p->match = p->received = p->round = p->acked_us = p->match_us = 0;
         p->strange = 0;
         p->moved_us = r->now_us;
         raft_replicate_probe(r, p, r->log.last + 1);
@@ -189,7 +211,8 @@ static void note_match(struct raft *r, struct raft_peer *p, uint64_t match)
         return;
     }
     p->match = match;
-    p->moved_us = r->now_us;
+    p->match_us = r->now_us;
+    moved(r, p);
     p->strange = 0;
     while (p->flights > 0 && p->flight[p->flight_from].last <= match) {
         p->flight_bytes -= p->flight[p->flight_from].bytes;
@@ -264,28 +287,35 @@ enum err raft_replicate_answered(struct raft *r, const struct raft_message *m)
         /* The log agrees so far: go on from there, on trust in what is received and not stored yet. */
         p->progress = RAFT_REPLICATE;
         p->next = raft_most(p->match, m->received) + 1;
-        p->moved_us = r->now_us;
+        moved(r, p);
     }
     raft_replicate_peer(r, p);
     raft_transfer_advance(r);
     return ERR_OK;
 }
 
-/* What was sent and did not arrive is found out by heartbeats: a follower that has less than was sent to it, and
- * gets no further, is asked anew. */
-static void look_for_loss(struct raft *r, struct raft_peer *p, const struct raft_message *m)
+/* Answers to heartbeats overtake each other, and those about entries, which come another way, overtake them: what says less
+ * than is known may only be older. */
+static bool is_overtaken(const struct raft_peer *p, const struct raft_message *m)
 {
-    bool is_stuck = p->progress == RAFT_REPLICATE && p->flights > 0 && m->received + 1 < p->next &&
-                    r->now_us - p->moved_us > r->tuning.election_us / 2;
+    return m->round <= p->round || (m->received < p->match && m->sent_us < p->match_us);
+}
 
-    if (m->received < p->match && p->progress != RAFT_IN_SNAPSHOT) {
+/* What was sent and did not arrive is found out by heartbeats: a follower that has less than was sent to it, and gets no
+ * further, is asked whether it has the last of that. It comes to the question when it has taken all that is under way, and
+ * refuses it when something is lost. */
+static void look_for_loss(struct raft *r, struct raft_peer *p)
+{
+    if (p->progress != RAFT_REPLICATE) {
+        return;
+    }
+    if (p->received < p->match) {
         /* It has begun a new life, or has lost something: it does not know yet that its log agrees. */
-        if (p->progress == RAFT_REPLICATE) {
-            raft_replicate_probe(r, p, p->match + 1);
-        }
-    } else if (is_stuck) {
-        r->counters.resent++;
-        raft_replicate_probe(r, p, raft_most(p->match, m->received) + 1);
+        raft_replicate_probe(r, p, p->match + 1);
+    } else if (p->flights > 0 && p->received + 1 < p->next && p->next > r->log.base &&
+               r->now_us - p->moved_us > r->tuning.election_us / 2) {
+        r->counters.doubted++;
+        probe(r, p);
     }
 }
 
@@ -300,17 +330,22 @@ enum err raft_replicate_heard(struct raft *r, const struct raft_message *m)
     }
     p->is_linked = true;
     raft_election_late(r, r->now_us - m->sent_us);
+    bool is_news = !is_overtaken(p, m);
     p->acked_us = raft_most(p->acked_us, m->sent_us);
     p->round = raft_most(p->round, m->round);
-    p->moved_us = m->received > p->received ? r->now_us : p->moved_us;
-    p->received = m->received;
+    if (is_news && m->received > p->received) {
+        moved(r, p);
+    }
+    p->received = is_news ? m->received : p->received;
     note_match(r, p, m->match);
     raft_read_advance(r);
     p = raft_replicate_find(r, m->from);
     if (r->role != RAFT_LEADER || p == NULL) {
         return ERR_OK;
     }
-    look_for_loss(r, p, m);
+    if (is_news) {
+        look_for_loss(r, p);
+    }
     raft_replicate_peer(r, p);
     raft_transfer_advance(r);
     return ERR_OK;

@@ -20,6 +20,7 @@ enum {
     RAFT_LATE_TIMES = 2,       /* how late heartbeats were lately is borne so many times over                   */
     RAFT_LATE_DECAY = 128,     /* a part of it is forgotten with each: half in 90, some three seconds           */
     RAFT_SNAPSHOT_TIMES = 20,  /* election timeouts without a word from whoever gets a snapshot: begin again   */
+    RAFT_PROBE_TIMES = 16,     /* heartbeats between questions that are not answered, at most                   */
     RAFT_SENDS_RESERVE = 160,  /* effects that replication leaves to others                                     */
 };
 
@@ -39,11 +40,13 @@ struct raft_peer {
     uint64_t match, next;         /* matchIndex, nextIndex (thesis, figure 3.1)               */
     uint64_t received;            /* what it said last that it has, on disk or not            */
     uint64_t round, acked_us;     /* newest heartbeat it answered, and when that was sent     */
-    uint64_t moved_us, probe_us;  /* last progress; no probe before                           */
+    uint64_t moved_us, match_us;  /* last progress; of match                                  */
+    uint64_t probe_us, patience_us; /* no question before; and how long until the one after it */
     uint64_t flight_bytes;
     struct raft_flight flight[RAFT_WINDOW];
     uint32_t flight_from, flights, strange;
     bool is_linked, is_granted;   /* not known to be cut off; granted its (pre-)vote          */
+    bool is_probed;               /* what is at `next` was sent, and nothing is known of it   */
 };
 
 struct raft_read {

@@ -94,8 +94,14 @@ PLANTS = {
         ("        if (!m->is_transfer && is_hearing(r)) {", "        if (is_hearing(r)) {")]),
     "blames-others": ("election.c", "unit:core", "who was stopped takes that for the leader's silence", [
         ("    if (r->now_us - r->deadline_us > r->tuning.heartbeat_us) {", "    if (false) {")]),
-    "loss-unseen": ("replicate.c", ["17", "worlds"], "what was lost is not sent again", [
-        ("        r->counters.resent++;\n        raft_replicate_probe(r, p, raft_most(p->match, m->received) + 1);", "        r->counters.resent++;")]),
+    "loss-unseen": ("replicate.c", ["17", "unit:replicate", "worlds"], "what was lost is not sent again", [
+        ("        r->counters.doubted++;\n        probe(r, p);", "        r->counters.doubted++;")]),
+    "late-sent-again": ("replicate.c", "unit:replicate", "entries that are late go again", [
+        ("p->is_probed || p->progress == RAFT_REPLICATE, &end", "false, &end")]),
+    "late-is-lost": ("replicate.c", "unit:replicate", "entries that are late count as lost", [
+        ("        r->counters.doubted++;\n        probe(r, p);", "        r->counters.doubted++;\n        raft_replicate_probe(r, p, p->received + 1);")]),
+    "old-answers-believed": ("replicate.c", "unit:replicate", "what was said earlier counts though it comes later", [
+        ("    return m->round <= p->round || (m->received < p->match && m->sent_us < p->match_us);", "    return m->round == 0 && p->round > 0;")]),
     "one-by-one": ("replicate.c", "unit:core", "a refused leader goes back one entry at a time", [
         ("    uint64_t next = raft_least(guess, m->round - 1) + 1;", "    uint64_t next = m->round + 0 * guess;")]),
     "no-bound": ("core.c", "19", "any number of bytes waits", [
@@ -177,8 +183,8 @@ PLANTS = {
     "watch-over-a-gap": ("watch.c", "worlds", "a watch goes on over what was compacted, as if nothing had been there", [
         ("    if (from <= j->compacted) {", "    if (from + 20 <= j->compacted) {")]),
     # What is old, on disk.
-    "event-points-to-freed": ("journal.c", ["unit:kv_model", "unit:past"], "an event's own record is on disk, and the ring does not know", [
-        ("        assert(slot->record == raft_record_ref(r));\n        slot->record = ref;", "        (void)slot;\n        (void)ref;")]),
+    "event-points-before": ("journal.c", ["unit:kv_model", "unit:past"], "an event's own record is on disk, and the ring has that of the one before", [
+        ("        slot->record = ref;", "        slot->record = r->before != 0 ? r->before : ref;")]),
     "past-given-back-early": ("past.c", ["unit:past", "unit:kv_model"], "room of old values is given back while some are needed", [
         ("p->chunk[gone].last < freed) {", "p->chunk[gone].last < freed + 40) {")]),
     "past-batch-over-chunks": ("past.c", ["unit:past", "worlds"], "what is written at once begins in one chunk and ends in another", [
@@ -194,7 +200,11 @@ PLANTS = {
     "past-lost-when-full": ("past.c", ["unit:past", "unit:kv_model", "worlds"], "a write that failed counts as done", [
         ("        p->patience = RAFT_PAST_PATIENCE;\n        return false;", "        p->patience = RAFT_PAST_PATIENCE;")]),
     "image-forgets-its-place": ("image.c", ["unit:kv_model", "worlds"], "an image goes on with the next key where a piece ended within one", [
-        ("    i->next_revision = i->next != NULL ? i->next->modified : 0;", "    i->next_revision = 0;")]),
+        ("    i->has_next = i->next != NULL;", "    i->has_next = false;")]),
+    "past-walked": ("chain.c", "unit:past", "a state long ago is looked for in all that came later", [
+        ("if (links >= LINKS_PLAIN && r->modified", "if (links > UINT32_MAX && r->modified")]),
+    "past-leaps-to-any-key": ("chain.c", ["unit:past", "unit:kv_model"], "the walk goes on at another key's event", [
+        ("    if (raft_span_order(raft_record_key(found), raft_record_key(r)) != 0) {", "    if (false) {")]),
     "watch-repeats": ("watch.c", "worlds", "a watch begins with the first change of a revision that it has seen in part", [
         ("raft_journal_seek(j, from, w->from_part)", "raft_journal_seek(j, from, 0)")]),
 }
@@ -203,7 +213,7 @@ CORE = ("append", "config", "core", "election", "log", "member", "out", "packet"
         "transfer", "vote", "ballot", "frame", "places", "snapshot_form", "wal", "wal_recover", "answer", "command",
         "chain", "command_write", "idmap", "image", "image_load", "journal", "kv", "kv_apply", "kv_range", "kv_txn", "lease",
         "lessor", "past", "record", "session", "span", "tree", "watch")
-SOURCES = [*(f"raft/{c}.c" for c in CORE), "tests/sim/raft/*.c", "tests/unit/raft/test_core.c", "tests/unit/raft/kit.c",
+SOURCES = [*(f"raft/{c}.c" for c in CORE), "tests/sim/raft/*.c", "tests/unit/raft/test_core.c", "tests/unit/raft/test_replicate.c", "tests/unit/raft/kit.c",
            "tests/unit/raft/test_config.c", "tests/unit/raft/test_wal.c", "tests/unit/raft/test_ballot.c",
            "tests/unit/raft/test_session.c", "tests/unit/raft/test_past.c", "tests/unit/raft/test_kv_model.c", "tests/unit/raft/store_kit.c",
            "tests/support/past_disk.c", "tests/unit/raft/wal_kit.c", *(f"tests/linear/{l}.c" for l in ("check", "history", "idle")),

@@ -186,13 +186,13 @@ static void add(const struct world *w)
     sum.wiped += t->wiped;
     sum.rebased += t->rebased;
     add_clients(&t->clients);
-    sum.sum.resent += t->sum.resent;
+    sum.sum.doubted += t->sum.doubted;
     sum.sum.refused += t->sum.refused;
     for (uint32_t i = 0; i < w->set.nodes; i++) {
         const struct quorum_seat *s = quorum_seat(w, i);
         if (s != NULL) {
             struct raft_view v = raft_core_view(s->core);
-            sum.sum.resent += v.counters.resent;
+            sum.sum.doubted += v.counters.doubted;
             sum.sum.refused += v.counters.refused;
         }
     }
@@ -232,7 +232,7 @@ static bool end(bool is_whole)
         {"undecided histories", sum.clients.undecided, 0},
     };
     const struct floor rare[] = {
-        {"found lost", sum.sum.resent, 10}, {"torn logs", sum.torn, 1}, {"damaged", sum.damaged, 1},
+        {"found lost", sum.sum.doubted, 10}, {"torn logs", sum.torn, 1}, {"damaged", sum.damaged, 1},
         {"rotten snapshots", sum.rotten_snapshots, 1}, {"repaired", sum.repaired, 1}, {"disks lost", sum.wiped, 3},
     };
     bool has_rare = worlds >= MANY || (worlds == WORLDS && first_seed == FROM);
