@@ -111,6 +111,8 @@ static enum err ask(struct gateway_shell *s, struct gateway_node *n)
     return ERR_OK;
 }
 
+static_assert(NODELINK_PEERS_MAX >= 2 * GATEWAY_NODES_MAX, "what is urgent has a link of its own to each of them");
+
 /* The slot of a name; the one used longest ago for which nobody waits makes room. NULL: there is none. */
 static struct gateway_node *node_for(struct gateway_shell *s, const char *name)
 {

@@ -10,7 +10,7 @@
 #include "gateway/offers.h"
 
 enum {
-    GATEWAY_NODES_MAX = 256,       /* nodes whose place is remembered: as many as links                     */
+    GATEWAY_NODES_MAX = 256,       /* nodes whose place is remembered: each may have two links              */
     GATEWAY_FRESH_MS = 2000,       /* how long membership's word is believed without asking again           */
     GATEWAY_MEMBERSHIP_MS = 500,   /* for it to answer; then what it said last is the best there is         */
     GATEWAY_ESTIMATES_AGAIN_MS = 30000, /* vivaldi is not asked for so long after it did not answer          */

@@ -14,7 +14,8 @@
 #include "common/run/sp_frame.h"
 
 enum {
-    NODELINK_PEERS_MAX = 256,         /* nodes that are asked; the longest idle one is forgotten first       */
+    NODELINK_PEERS_MAX = 512,         /* nodes that are asked, and once more of each that is asked what is urgent: 256 of
+                                       * them; the longest idle one is forgotten first                       */
     NODELINK_ACCEPTED_MAX = 1024,     /* links that others made                                              */
     NODELINK_SHAKING_MAX = 64,        /* … of which so many at most have not shown a certificate             */
     NODELINK_STEPS_MAX = 60,          /* … steps of their handshakes a second (two each, some milliseconds): who has

@@ -11,7 +11,7 @@
 
 enum {
     ASK_OUTSTANDING_MAX = 8192, /* requests of one cell without answer                          */
-    ASK_ENDPOINTS_MAX = 256,    /* at once; one that nobody uses makes room                     */
+    ASK_ENDPOINTS_MAX = 256,    /* at once, two of an instance that is asked what is urgent, too; one that nobody uses makes room */
     ASK_BATCH_BYTES = 64 * 1024, /* of one message: beyond it nng's cost no longer shows        */
     ASK_REQUEST_OVERHEAD = 64,  /* bytes of a request around its body: numbers, trace           */
     ASK_PACKED_OVERHEAD = CALL_KEY_MAX + CALL_FROM_SIZE + NAME_SIZE, /* … of one that is passed on: key, whose it is */
@@ -19,7 +19,7 @@ enum {
     ASK_SPARES_MAX = 64,        /* requests and messages that are kept for the next ones        */
     ASK_ARENA_FACTOR = 16,      /* memory of parsed answers over their size on the wire         */
     ASK_IDLE_MS = 60000,        /* an unused connection is closed                               */
-    ASK_NAMES_MAX = 64,         /* names remembered; the one used longest ago makes room        */
+    ASK_NAMES_MAX = 64,         /* names remembered, likewise: raft's 16 members are 32; the one used longest ago makes room */
     ASK_FRESH_MS = 1000,        /* how long a resolved list is believed without asking again    */
     ASK_START_MS = 10000,       /* for a cell that starts on demand to be ready, then once more */
     ASK_BUCKETS = 64,           /* of messages by id                                            */
