@@ -57,15 +57,20 @@ static const char *const always[] = {
     "newfstatat", "restart_syscall", "sched_yield", "getrandom",
 };
 
-static int allow(scmp_filter_ctx ctx, const char *const *names, size_t count)
+static enum err allow(scmp_filter_ctx ctx, const char *const *names, size_t count, char why[NARROW_WHY_SIZE])
 {
-    int rc = 0;
-
-    for (size_t i = 0; rc == 0 && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         int number = seccomp_syscall_resolve_name(names[i]);
-        rc = number < 0 ? 0 : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, number, 0);
+        if (number == __NR_SCMP_ERROR) {
+            (void)snprintf(why, NARROW_WHY_SIZE, "seccomp: no call is named %s", names[i]);
+            return ERR_UNSUPPORTED;
+        }
+        int rc = number < 0 ? 0 : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, number, 0);
+        if (rc != 0) {
+            return fail(why, "seccomp", -rc);
+        }
     }
-    return rc;
+    return ERR_OK;
 }
 
 enum err narrow_calls(const char *const *names, size_t count, char why[NARROW_WHY_SIZE])
@@ -75,9 +80,9 @@ enum err narrow_calls(const char *const *names, size_t count, char why[NARROW_WH
     if (ctx == NULL) {
         return fail(why, "seccomp", ENOMEM);
     }
-    int rc = allow(ctx, always, ARRAY_LEN(always));
-    rc = rc == 0 ? allow(ctx, names, count) : rc;
-    rc = rc == 0 ? seccomp_load(ctx) : rc;
+    enum err e = allow(ctx, always, ARRAY_LEN(always), why);
+    e = e == ERR_OK ? allow(ctx, names, count, why) : e;
+    int rc = e == ERR_OK ? seccomp_load(ctx) : 0;
     seccomp_release(ctx);
-    return rc == 0 ? ERR_OK : fail(why, "seccomp", -rc);
+    return rc == 0 ? e : fail(why, "seccomp", -rc);
 }

@@ -17,7 +17,8 @@ enum {
 enum err narrow_capabilities(const int *caps, size_t count, char why[NARROW_WHY_SIZE]) MUST_CHECK;
 
 /* From now on only these system calls, by name, beside what memory, signals and an orderly end take; anything else ends
- * the process. A name that this kernel's architecture lacks is skipped. ERR_UNSUPPORTED as above, ERR_NOMEM. */
+ * the process. A name that this kernel's architecture lacks is skipped. ERR_UNSUPPORTED as above, also for a name that no
+ * architecture has; ERR_NOMEM. */
 enum err narrow_calls(const char *const *names, size_t count, char why[NARROW_WHY_SIZE]) MUST_CHECK;
 
 #endif
