@@ -1,6 +1,8 @@
 /* Watches: long polls from a revision, over a place in the journal (watch.h). */
+#include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/run/log.h"
 #include "raft/service_wait.h"
 #include "raft/watch.h"
 
@@ -73,6 +75,17 @@ static void reply_events(struct cell_call *call, const struct raft_kv *kv, struc
     raft_service_reply(call, &reply);
 }
 
+/* Nothing is delivered, and `missed` is the last revision that this member cannot tell of. */
+static void reply_missed(struct cell_call *call, const struct raft_kv *kv, uint64_t missed)
+{
+    Cell__Raft__WatchReply reply = CELL__RAFT__WATCH_REPLY__INIT;
+
+    reply.revision = kv->revision;
+    reply.compacted = missed;
+    reply.next = kv->revision + 1;
+    raft_service_reply(call, &reply);
+}
+
 static bool look_events(struct raft_service_waiter *w, bool is_over)
 {
     const struct raft_kv *kv = raft_shell_kv(w->v->shell);
@@ -82,16 +95,18 @@ static bool look_events(struct raft_service_waiter *w, bool is_over)
     enum err e = raft_watch_collect(kv, watch, RAFT_PAGE_BYTES, show_event, &x, &seen);
 
     if (e == ERR_RANGE) {
-        Cell__Raft__WatchReply reply = CELL__RAFT__WATCH_REPLY__INIT;
-
-        reply.revision = kv->revision;
-        reply.compacted = kv->journal.compacted;
-        reply.next = kv->revision + 1;
-        raft_service_reply(w->call, &reply);
+        reply_missed(w->call, kv, kv->journal.compacted);
         return true;
     }
     if (e != ERR_OK) {
-        raft_service_past_refuse(w->call, e);
+        cell_reply_error(w->call, e, NULL, NULL);
+        free(x.all);
+        return true;
+    }
+    if (seen.lost != 0 && x.count == 0 && !x.is_short) {
+        /* Refused it would come again, to the same place, until that is forgotten. */
+        log_error("RAFT-WATCH-ROTTEN", "revision=%" PRIu64 " effect=\"a watcher is told that it is forgotten, and looks at what is now\"", seen.lost);
+        reply_missed(w->call, kv, seen.lost);
         free(x.all);
         return true;
     }

@@ -516,6 +516,7 @@ void raft_shell_tick(void *state, uint64_t now_ms)
     raft_peers_flush(s, now_ms);
     end_hand_over(s);
     raft_shell_trim(s, now_ms);
+    raft_shell_tell_past(s);
     cell_metric_set(s->metric_late, (double)raft_core_view(s->core).late_us);
     const char *trouble = raft_shell_trouble(s);
     cell_set_trouble(s->cell, trouble[0] != '\0' ? trouble : NULL);
@@ -557,6 +558,9 @@ enum err raft_shell_open(struct cell *cell, void *state)
     s->metric_refused = cell_metric_counter(cell, "cell_raft_refused_total", "packets of other members that could not be read or were not for this one");
     s->metric_rotten = cell_metric_counter(cell, "cell_raft_rotten_total", "logs and snapshots found damaged on this member's disk");
     s->metric_past = cell_metric_gauge(cell, "cell_raft_past_bytes", "bytes of old values on disk");
+    s->metric_past_rotten = cell_metric_counter(cell, "cell_raft_past_rotten_total", "old values that could not be read back from the disk");
+    s->metric_past_unwritten = cell_metric_counter(cell, "cell_raft_past_unwritten_total", "writes of old values that failed: they stayed in memory");
+    s->metric_unmade = cell_metric_counter(cell, "cell_raft_snapshots_failed_total", "snapshots that could not be made");
     s->metric_elections = cell_metric_counter(cell, "cell_raft_elected_total", "elections won");
     if (cell_state_dir(cell)[0] == '\0') {
         log_error("RAFT-NO-STATE", "why=\"sandbox.write of this cell does not grant state\" effect=\"nothing would be durable\"");

@@ -65,6 +65,7 @@ struct raft_shell_snapshots {
     enum err result;
     uint64_t index, size;       /* of the newest one on disk; 0: none */
     uint64_t log_bytes;         /* applied since the last one         */
+    const char *trouble;        /* why the last one failed, for a person; NULL: it did not */
     struct raft_shell_list waiting;
     struct raft_shell_sending sending[RAFT_MEMBERS_MAX];
     struct { uint64_t peer, index; } sent[RAFT_MEMBERS_MAX]; /* whole, the last one to each; peer 0: free */
@@ -118,7 +119,8 @@ struct raft_shell {
     uint64_t hello_ms;
     struct raft_hello *hello;                /* found.c */
 
-    struct cell_metric *metric_puts, *metric_applied, *metric_term, *metric_leader, *metric_sync, *metric_late, *metric_elections, *metric_rotten, *metric_refused, *metric_past;
+    struct cell_metric *metric_puts, *metric_applied, *metric_term, *metric_leader, *metric_sync, *metric_late, *metric_elections, *metric_rotten, *metric_refused, *metric_past, *metric_past_rotten, *metric_past_unwritten, *metric_unmade;
+    struct { const struct raft_past *past; uint64_t rotten, unwritten; } told; /* of the old values on disk, to metrics */
 };
 
 enum err raft_shell_open(struct cell *cell, void *state);
@@ -159,6 +161,7 @@ void raft_shell_ask_drop_gathered(struct raft_shell *s, enum err e);
 bool raft_shell_apply(struct raft_shell *s); /* whether there was anything to apply */
 enum err raft_shell_apply_image(struct raft_kv *kv, int fd);
 void raft_shell_trim(struct raft_shell *s, uint64_t now_ms);         /* once a turn: give memory back when it is quiet */
+void raft_shell_tell_past(struct raft_shell *s);                     /* once a turn: what went wrong there */
 void raft_shell_keep_past(struct raft_shell *s, struct raft_kv *kv); /* of a store that was only initialised */
 
 /* shell_snapshot.c */

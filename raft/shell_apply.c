@@ -93,6 +93,23 @@ void raft_shell_trim(struct raft_shell *s, uint64_t now_ms)
     s->heap.look_ms = now_ms + RAFT_SHELL_TRIM_MS;
 }
 
+void raft_shell_tell_past(struct raft_shell *s)
+{
+    const struct raft_past *past = s->kv.past;
+
+    if (past == NULL) {
+        return;
+    }
+    if (s->told.past != past) { /* of a store that was installed */
+        s->told.past = past;
+        s->told.rotten = s->told.unwritten = 0;
+    }
+    cell_metric_add(s->metric_past_rotten, (double)(past->rotten - s->told.rotten));
+    cell_metric_add(s->metric_past_unwritten, (double)(past->failed_writes - s->told.unwritten));
+    s->told.rotten = past->rotten;
+    s->told.unwritten = past->failed_writes;
+}
+
 void raft_shell_keep_past(struct raft_shell *s, struct raft_kv *kv)
 {
     struct raft_past_tuning usual = raft_past_usual();

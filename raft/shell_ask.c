@@ -329,9 +329,10 @@ static const char *role_of(const struct raft_shell *s, const struct raft_view *v
 
 const char *raft_shell_trouble(const struct raft_shell *s)
 {
-    return s->core != NULL && raft_core_is_removed(s->core)
-               ? "removed: the others go on without this member; stop it, or empty its directory and it comes back as another"
-               : s->trouble;
+    if (s->core != NULL && raft_core_is_removed(s->core)) {
+        return "removed: the others go on without this member; stop it, or empty its directory and it comes back as another";
+    }
+    return s->trouble[0] == '\0' && s->snapshots.trouble != NULL ? s->snapshots.trouble : s->trouble;
 }
 
 void raft_shell_status(struct raft_shell *s, struct raft_shell_status *ret)

@@ -104,6 +104,9 @@ static void making_failed(struct raft_shell *s, enum err e)
     raft_snapshot_file_drop(&s->snapshots.making);
     s->snapshots.is_making = false;
     s->snapshots.log_bytes = 0; /* tried again when the log has grown once more */
+    s->snapshots.trouble = is_rot(e) ? "no snapshot can be made, and the log grows: an old value on this member's disk has rotted; restart this member"
+                                     : "no snapshot can be made, and the log grows";
+    cell_metric_add(s->metric_unmade, 1);
     log_warn("RAFT-SNAPSHOT-FAILED", "reason=%s effect=\"the log grows until one succeeds\"", err_name(e));
     answer_waiting(s, e);
 }
@@ -126,6 +129,7 @@ static void on_named(void *context, unsigned bits)
         return;
     }
     n->is_making = false;
+    n->trouble = NULL;
     if (n->making.head.index > n->index) { /* a newer one may have been installed meanwhile */
         n->index = n->making.head.index;
         n->size = n->making.at;

@@ -46,6 +46,14 @@ static enum err look(struct looking *l, const struct raft_watch *w, uint64_t at)
     return w->with_previous ? raft_chain_before(&l->before, l->r, &l->previous) : ERR_OK;
 }
 
+/* The page ends before event `at`. */
+static void end_at(const struct raft_journal *j, uint64_t at, struct raft_seen *seen)
+{
+    seen->next = raft_journal_revision(j, at);
+    seen->next_part = raft_journal_part(j, at);
+    seen->has_more = true;
+}
+
 static uint64_t looks(const struct looking *l, uint64_t events)
 {
     return events + LOAD_LOOKS * (l->event.loads + l->before.loads);
@@ -77,14 +85,18 @@ enum err raft_watch_collect(const struct raft_kv *kv, const struct raft_watch *w
     uint64_t first = raft_journal_seek(j, from, w->from_part);
     for (uint64_t at = first; at < j->end; at++) {
         e = look(&l, w, at);
+        if (e == ERR_DATA_LOSS || e == ERR_IO) {
+            end_at(j, at, &seen);
+            seen.lost = seen.next;
+            e = ERR_OK;
+            break;
+        }
         if (e != ERR_OK) {
             break;
         }
         size_t more = l.r != NULL ? event_bytes(l.r, l.previous) : 0;
         if ((at > first && looks(&l, at - first) >= RAFT_WATCH_LOOKED) || (seen.events > 0 && used + more > bytes)) {
-            seen.next = raft_journal_revision(j, at);
-            seen.next_part = raft_journal_part(j, at);
-            seen.has_more = true;
+            end_at(j, at, &seen);
             break;
         }
         if (l.r != NULL) {

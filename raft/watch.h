@@ -24,12 +24,14 @@ struct raft_seen {
     uint64_t next;      /* `from` and `from_part` to go on with */
     uint32_t next_part;
     uint64_t events;    /* shown */
-    bool has_more;      /* stopped by a limit: ask again at once */
+    bool has_more;      /* stopped by a limit, or by what is lost: ask again at once */
+    uint64_t lost;      /* not 0: an event of this revision, the next one, cannot be read back, and never will be; whoever gets
+                         * to it, with no event shown, has missed it as if it were compacted */
 };
 
 /* Show what happened, as much as `bytes` hold (one event at least). `previous`: the state before, NULL when there was none
  * or with_previous is not set. Both are borrowed until the next command or read. ERR_RANGE: `from` is compacted; nothing
- * was shown. ERR_DATA_LOSS, ERR_IO, ERR_NOMEM as of raft_kv_get: what was shown is void. O(log n + events looked at). */
+ * was shown. ERR_NOMEM: what was shown is void. O(log n + events looked at). */
 enum err raft_watch_collect(const struct raft_kv *kv, const struct raft_watch *w, size_t bytes,
                             void (*show)(void *context, const struct raft_record *r, const struct raft_record *previous),
                             void *context,

@@ -60,6 +60,14 @@ PLANTS = {
         ("    for (uint32_t i = r->slots; i > 0; i--) {\n        const struct raft_slot *s = &r->slot[i - 1];\n        if (raft_config_find(&s->config, id)", "    for (uint32_t i = 0; i > 0; i--) {\n        const struct raft_slot *s = &r->slot[i - 1];\n        if (raft_config_find(&s->config, id)")]),
     "removed-is-healthy": ("shell.c", "Health does not say that a member is removed", "test_raft.py -k old_disk", [
         ("    cell_set_trouble(s->cell, trouble[0] != '\\0' ? trouble : NULL);", "    (void)trouble;")]),
+    "unmade-unsaid": ("shell_ask.c", "nobody is told that snapshots fail", "test_raft_store.py -k rot_there", [
+        ("    return s->trouble[0] == '\\0' && s->snapshots.trouble != NULL ? s->snapshots.trouble : s->trouble;", "    return s->trouble;")]),
+    "unmade-for-ever": ("shell_snapshot.c", "a snapshot that succeeds does not end the trouble about one that failed", "test_raft_store.py -k rot_there", [
+        ("    n->is_making = false;\n    n->trouble = NULL;", "    n->is_making = false;")]),
+    "watch-stuck": ("watch.c", "a watcher that comes to a rotten value is refused for ever", "test_raft_store.py -k rot_there", [
+        ("            seen.lost = seen.next;\n            e = ERR_OK;", "            seen.lost = seen.next;")]),
+    "rot-uncounted": ("shell_apply.c", "old values that rot are not counted", "test_raft_store.py -k rot_there", [
+        ("(double)(past->rotten - s->told.rotten)", "0 * (double)past->rotten")]),
     "lease-unheard": ("lessor.c", "nobody listens when the leader says how late it is", "test_raft.py -k lease_keeps", [
         ("    l->heard_ms = is_later ? time_ms : l->heard_ms;", "    l->heard_ms = 0 * is_later;")]),
     "last-batch-dropped": ("wal_recover.c", "a whole last frame is taken for torn", "test_raft_hardships.py -k one_moment", [

@@ -7,7 +7,7 @@ import pytest
 
 from support import pb, sp
 
-PUT, GET, GRANT, KEEP = 300, 301, 307, 308
+PUT, GET, WATCH, GRANT, KEEP, SNAPSHOT = 300, 301, 306, 307, 308, 320
 DATA_LOSS = 21
 RAFT = [{"name": "raft", "serves": ["raft.*"], "sandbox": {"write": ["state"]},
          "limits": {"memory": "512M", "message": "4M"}}]
@@ -209,16 +209,44 @@ def test_what_is_old_is_read_from_a_file_and_rot_there_is_said(node):
     assert file is not None and os.stat(file).st_size > 2 << 20, "the rest is there"
     assert {at(revision) for revision in range(1, rounds * keys + 1, 37)} == {sp.OK}
     assert raft(node, "hash")["hash"]
-    with open(file, "r+b") as f:
-        f.seek(4000)  # in the second value that was replaced, which is that of revision 2
-        byte = f.read(1)
-        f.seek(4000)
-        f.write(bytes([byte[0] ^ 4]))
+
+    def rot():
+        with open(file, "r+b") as f:
+            f.seek(4000)  # in the second value that was replaced, which is that of revision 2
+            byte = f.read(1)
+            f.seek(4000)
+            f.write(bytes([byte[0] ^ 4]))
+
+    def snapshot():
+        with node.client("raft", timeout=20) as client:
+            return client.call(SNAPSHOT, b"").status
+    rot()
     assert at(2) == DATA_LOSS and at(1) == sp.OK and at(3) == sp.OK
     assert "cannot be read back" in refused(node, "get", "k1", "--revision", "2")
     assert "cannot be read back" in refused(node, "hash")
     node.wait_log("RAFT-PAST-ROTTEN")
+
+    def watch(revision):
+        with node.client("raft", timeout=20) as client:
+            reply = ask(client, WATCH, [(1, ""), (3, 1), (4, revision)])
+        return len(reply.get(2, [])), pb.first(reply, 3), pb.first(reply, 5, 0)
+
+    newest = int(raft(node, "status")["revision"])
+    assert watch(1) == (1, 2, 0), "a watcher gets what is before it"
+    assert watch(2) == (0, newest + 1, 2), "and is told then that it missed something: it would never get further"
+    assert watch(3)[0] > 100, "others do not notice"
+    assert raft(node, "status").get("trouble", "") == ""
+    assert snapshot() == DATA_LOSS, "a snapshot needs it"
+    assert "restart this member" in raft(node, "status")["trouble"]
+    told = node.cli("inspect", "raft.0", json=True)["metrics"]
+    count = {one["name"]: float(one.get("value", 0)) for one in told}
+    assert count["cell_raft_snapshots_failed_total"] == 1 and count["cell_raft_past_rotten_total"] >= 4, count
+    assert count["cell_raft_past_unwritten_total"] == 0
+    rot()
+    assert snapshot() == sp.OK and raft(node, "status").get("trouble", "") == "", "the bit is back: one that succeeds is the end of it"
+    rot()
     assert raft(node, "get", "k1")["pair"]["value"] == value(rounds - 1, 1), "what is now is another matter"
     node.cli("restart", "raft")
     node.wait_state("raft", "ready")
     assert at(2) == sp.OK and raft(node, "hash")["hash"], "the log has it"
+    assert snapshot() == sp.OK and raft(node, "status").get("trouble", "") == ""

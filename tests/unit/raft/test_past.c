@@ -395,6 +395,62 @@ static void a_state_long_before_is_found_in_few_reads(void)
     past_disk_fini(&disk);
 }
 
+struct watched {
+    uint64_t first, last;
+    uint32_t events;
+};
+
+static void note_watched(void *context, const struct raft_record *r, const struct raft_record *previous)
+{
+    struct watched *x = context;
+
+    CHECK(strcmp(value_of((int)(r->modified - 1) / KEYS, (int)(r->modified - 1) % KEYS), text) == 0 &&
+              memcmp(r->bytes + r->key_size, text, r->value_size) == 0, "what was put");
+    CHECK(previous == NULL || previous->modified + KEYS == r->modified, "and what was before it");
+    x->first = x->first == 0 ? r->modified : x->first;
+    x->last = r->modified;
+    x->events++;
+}
+
+static struct raft_seen watch_from(struct store *s, uint64_t from, bool with_previous, struct watched *ret)
+{
+    struct raft_watch w = {.span = store_span("", ""), .from = from, .with_previous = with_previous};
+    struct raft_seen seen = {0};
+
+    *ret = (struct watched){0};
+    CHECK(raft_watch_collect(&s->kv, &w, SIZE_MAX, note_watched, ret, &seen) == ERR_OK, "from %" PRIu64, from);
+    return seen;
+}
+
+/* A value in the middle has rotten: a watcher that comes by gets what was before it, and is told then that it missed
+ * something; whoever is further on does not notice. */
+static void a_watcher_gets_past_what_is_rotten(void)
+{
+    static struct store s;
+    struct past_disk disk = {0};
+    struct watched x;
+
+    store_init_past(&s, &disk, 0);
+    fill(&s, 4);
+    size_t at = 0;
+    for (int record = 1; record < 15; record++) { /* a chunk has as many as fit */
+        at += RAFT_PAST_HEAD + strlen(key_of(0)) + strlen(value_of((record - 1) / KEYS, (record - 1) % KEYS));
+        at = (at % 2048) + RAFT_PAST_HEAD + 4 + 206 > 2048 ? (at / 2048 + 1) * 2048 : at;
+    }
+    disk.bytes[at + RAFT_PAST_HEAD + 8] ^= 4;
+    CHECK(strcmp(store_get(&s, key_of(4), 15), "DATA_LOSS") == 0, "the value of revision 15 is gone");
+    struct raft_seen seen = watch_from(&s, 1, false, &x);
+    CHECK(x.events == 14 && x.last == 14 && seen.lost == 15 && seen.next == 15 && seen.has_more, "what is before it: %u", x.events);
+    seen = watch_from(&s, 15, false, &x);
+    CHECK(x.events == 0 && seen.lost == 15, "it is said which one is lost");
+    seen = watch_from(&s, 16, false, &x);
+    CHECK(x.events == 25 && x.first == 16 && seen.lost == 0 && seen.next == s.kv.revision + 1, "behind it nothing is");
+    seen = watch_from(&s, 16, true, &x);
+    CHECK(x.events == 9 && x.last == 24 && seen.lost == 25, "but to whoever wants to know what was before: %u", x.events);
+    store_fini(&s);
+    past_disk_fini(&disk);
+}
+
 static void emptied_for_a_restore(void)
 {
     static struct store s, from;
@@ -428,6 +484,7 @@ int main(void)
     an_image_passes_what_came_later();
     a_state_is_found_in_few_reads();
     a_state_long_before_is_found_in_few_reads();
+    a_watcher_gets_past_what_is_rotten();
     emptied_for_a_restore();
     return CHECK_RESULT();
 }
