@@ -161,6 +161,7 @@ uint64_t raft_journal_cool(struct raft_journal *j, struct raft_past *past)
 {
     uint64_t bytes = 0;
 
+    raft_past_release(past, j->freed);
     while (j->warm_bytes > past->tuning.warm && j->cold < j->end) {
         struct raft_record *r = raft_record_in_memory(raft_journal_at(j, j->cold)->record);
         assert(r != NULL); /* it is replaced by a later event, if by any */
@@ -179,7 +180,6 @@ uint64_t raft_journal_cool(struct raft_journal *j, struct raft_past *past)
         }
         j->cold++;
     }
-    raft_past_release(past, j->freed);
     return bytes;
 }
 

@@ -77,15 +77,17 @@ void raft_past_clear(struct raft_past *p)
 
 /* ---- room -------------------------------------------------------------------------------------------------- */
 
+/* There are fewer chunks than slots may be. */
 static uint32_t lowest_slot(const struct raft_past *p)
 {
+    bool is_taken[RAFT_PAST_CHUNKS] = {false};
     uint32_t slot = 0;
 
     for (uint32_t i = 0; i < p->chunks; i++) {
-        if (p->chunk[i].slot == slot) {
-            slot++;
-            i = UINT32_MAX; /* from the beginning: they are few, and in no order */
-        }
+        is_taken[p->chunk[i].slot] = true;
+    }
+    while (is_taken[slot]) {
+        slot++;
     }
     return slot;
 }

@@ -451,6 +451,36 @@ static void a_watcher_gets_past_what_is_rotten(void)
     past_disk_fini(&disk);
 }
 
+/* As many chunks as there may be, one record each, and a few more records. */
+static void chunks_at_their_limit(void)
+{
+    enum { MORE = 5, SIZE = 2048 - RAFT_PAST_HEAD - 1 };
+    static char value[SIZE + 1];
+    static struct store s;
+    struct past_disk disk = {0};
+
+    store_init_past(&s, &disk, 0);
+    memset(value, 'v', SIZE);
+    for (int i = 0; i < RAFT_PAST_CHUNKS + MORE + 1; i++) {
+        value[snprintf(value, SIZE, "%07d", i)] = 'v';
+        CHECK(store_put(&s, "k", value) == ERR_OK, "a put");
+        bool is_full = i > RAFT_PAST_CHUNKS;
+        if (i == RAFT_PAST_CHUNKS || is_full) {
+            uint64_t over = is_full ? (uint64_t)(i - RAFT_PAST_CHUNKS) : 0;
+            CHECK(s.kv.past->chunks == RAFT_PAST_CHUNKS && s.kv.journal.warm_bytes == over * (SIZE + 1 + 64), "%d: what is too much stays in memory",
+                  i);
+        }
+    }
+    for (int i = 0; i < RAFT_PAST_CHUNKS + MORE + 1; i += i < RAFT_PAST_CHUNKS - 8 ? 113 : 1) {
+        CHECK(atoi(store_get(&s, "k", (uint64_t)i + 1)) == i, "%d is there", i);
+    }
+    CHECK(store_numbers(&s, RAFT_COMMAND_COMPACT, 100, 0, 0) == ERR_OK && s.kv.journal.warm_bytes == 0, "with room it goes there");
+    CHECK(atoi(store_get(&s, "k", RAFT_PAST_CHUNKS + MORE)) == RAFT_PAST_CHUNKS + MORE - 1 && disk.largest <= RAFT_PAST_CHUNKS * 2048,
+          "into what was given back");
+    store_fini(&s);
+    past_disk_fini(&disk);
+}
+
 static void emptied_for_a_restore(void)
 {
     static struct store s, from;
@@ -485,6 +515,7 @@ int main(void)
     a_state_is_found_in_few_reads();
     a_state_long_before_is_found_in_few_reads();
     a_watcher_gets_past_what_is_rotten();
+    chunks_at_their_limit();
     emptied_for_a_restore();
     return CHECK_RESULT();
 }
