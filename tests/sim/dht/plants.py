@@ -28,8 +28,10 @@ PLANTS = {
         ("    if (is_crowded(d, &who->at, first, end)) {", "    if (is_crowded(d, &who->at, first, end) && false) {")]),
     "fixed-timeout": ("table.c", ["swarm:silent", "swarm:loss"], "a second for everybody", [
         ("    us = us < DHT_TIMEOUT_LEAST_US ? DHT_TIMEOUT_LEAST_US : us;", "    us = 1000000;")]),
-    "strangers-first": ("search.c", "unit:core", "whether somebody can answer at once is not looked at", [
+    "strangers-first": ("table.c", "unit:core", "whether somebody can answer at once is not looked at", [
         ("    return d->tuning.acquaints && (p == NULL ||", "    return !d->tuning.acquaints && (p == NULL ||")]),
+    "once-is-for-ever": ("call.c", "unit:core", "an acquaintance that was made lasts", [
+        ("    return call->has_node ? dht_table_is_stranger(d, &id) :", "    return call->has_node ? dht_table_find(d, &id) == NULL && d->tuning.acquaints :")]),
     "no-hedge": ("wish.c", "unit:core", "who is late is waited for", [
         ("        c->ask = DHT_ASK_SLOW;\n", "        c->ask = DHT_ASK_OUT;\n")]),
     "any-holder": ("search.c", "swarm:planet", "holders are asked in the order of ids", [

@@ -1,6 +1,7 @@
 /* Claims about wishes, traced packet by packet: who is asked when, what ends a wish and how, what strangers get. */
 #include <string.h>
 
+#include "dht/call.h"
 #include "dht/store.h"
 #include "dht/table.h"
 #include "tests/unit/dht/kit.h"
@@ -109,6 +110,46 @@ static void a_get_asks_acquaintances_first(void)
         CHECK(begin_get(&k, &r, 1) == ERR_OK, "a get");
         uint32_t asked = kit_sent(&k, DHT_PACKET_GET, UINT32_MAX, NULL, NULL), is_asked = kit_sent(&k, DHT_PACKET_GET, known, NULL, NULL);
         CHECK(asked == (is_whole ? 1u : DHT_ALPHA) && is_asked == acquaints, "row %u: %u asked, it %u times", row, asked, is_asked);
+        kit_close(&k);
+    }
+}
+
+/* Where the first word with somebody waits for an acquaintance its round trip is no peer's: it is waited for three times as
+ * long, and not measured; with one whose acquaintance was made too long ago as with one that was never heard. */
+static void an_acquaintance_is_no_round_trip(void)
+{
+    enum { RTT_US = 30 * MS };
+    static const struct {
+        bool acquaints;
+        uint32_t silent_ms;
+        bool is_first;
+    } rows[] = {{false, DHT_ACQUAINTED_MS + 1000, false}, {true, 1000, false}, {true, DHT_ACQUAINTED_MS - 1000, false},
+                {true, DHT_ACQUAINTED_MS + 1000, true}};
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct dht_message ping = {.kind = DHT_PACKET_PING, .txn = 1};
+        struct dht_id id = kit_id(1);
+        struct dht_config c = kit_config();
+        struct dht_message m;
+        struct kit_record r;
+        struct kit k;
+        c.tuning.acquaints = rows[i].acquaints;
+        kit_open_as(&k, &c);
+        CHECK(kit_hear(&k, 1, &ping) == ERR_OK, "somebody is there");
+        for (int n = 0; n < 50; n++) {
+            dht_table_rtt(k.d, dht_table_find(k.d, &id), RTT_US);
+        }
+        uint32_t before_us = dht_table_find(k.d, &id)->srtt_us;
+        uint64_t usual_us = dht_table_timeout_us(k.d, dht_table_find(k.d, &id));
+        kit_immutable(&r, 1, 20, HOUR_MS);
+        k.now_us += rows[i].silent_ms * (uint64_t)MS;
+        CHECK(begin_get(&k, &r, 1) == ERR_OK && kit_sent(&k, DHT_PACKET_GET, 1, &m, NULL) == 1, "it is asked");
+        uint64_t patience_us = dht_call_due_us(k.d) - k.now_us;
+        CHECK(patience_us == (rows[i].is_first ? 3 : 1) * usual_us, "row %zu: waited for %llu us", i, (unsigned long long)patience_us);
+        k.now_us += 3 * RTT_US;
+        absent(&k, 1, &m);
+        uint32_t after_us = dht_table_find(k.d, &id)->srtt_us;
+        CHECK((after_us == before_us) == rows[i].is_first, "row %zu: %u us, then %u", i, before_us, after_us);
         kit_close(&k);
     }
 }
@@ -474,6 +515,7 @@ int main(void)
 {
     a_get_asks_the_nearest_in_time();
     a_get_asks_acquaintances_first();
+    an_acquaintance_is_no_round_trip();
     what_ended_on_the_way_is_not_found();
     a_late_answer_has_a_second_request_beside_it();
     gets_end_with_what_is_known();
