@@ -102,6 +102,8 @@ PLANTS = {
         ("wall_s > then_s ? (wall_s - then_s) * S_MS : 0;", "wall_s > then_s ? 0 : 0;")]),
     "damaged-image": ("image.c", "unit:image", "what is on the disk is believed unread", [
         ("bytes_get_be32(bytes + size - CRC) != bytes_crc32c(0, bytes, size - CRC)", "bytes_get_be32(bytes + size - CRC) == bytes_get_be32(bytes) + 1")]),
+    "half-an-image": ("image.c", "unit:image", "what came before the damage is kept", [
+        (" || !is_whole(r, count)) {", ") {\n        (void)is_whole;")]),
     "offer-for-ever": ("own.c", "unit:own", "what is not said any more is offered on", [
         ("if (i->lapse_us != 0 && i->lapse_us <= now_us && i->value_size > 0) {", "if (i->lapse_us > now_us && i->value_size == 0) {")]),
     "moved-unseen": ("circle.c", "unit:circle", "a member that moved is looked for where it was", [
