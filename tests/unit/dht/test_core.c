@@ -176,6 +176,44 @@ static void what_ended_on_the_way_is_not_found(void)
     kit_close(&k);
 }
 
+/* A copy is left with somebody who had none and gave a token: others would refuse it. Whoever had what ended on the way gave
+ * none. */
+static void a_copy_goes_to_whom_it_may(void)
+{
+    for (uint64_t token = 0; token < 2; token++) {
+        const struct dht_message ping = {.kind = DHT_PACKET_PING, .txn = 1};
+        struct dht_config c = kit_config();
+        struct dht_message question[3], out, store = {0};
+        struct kit_record r;
+        struct kit k;
+        uint32_t to = UINT32_MAX;
+        kit_open_as(&k, &c);
+        for (uint32_t i = 0; i < 3; i++) {
+            CHECK(kit_hear(&k, i, &ping) == ERR_OK, "somebody is there");
+        }
+        kit_immutable(&r, 1, 20, HOUR_MS);
+        CHECK(begin_get(&k, &r, 1) == ERR_OK, "a get");
+        for (uint32_t i = 0; i < 3; i++) {
+            REQUIRE(kit_sent(&k, DHT_PACKET_GET, i, &question[i], NULL) == 1, "%u is asked", i);
+        }
+        k.now_us += 9 * MS;
+        out = kit_answer(&question[0], DHT_PACKET_VALUES);
+        out.count = 1;
+        out.record[0] = (struct dht_packet_record){.left_ms = 3, .size = (uint16_t)r.size, .bytes = r.bytes};
+        CHECK(kit_hear(&k, 0, &out) == ERR_OK && k.fx.found_count == 0, "its end was on the way");
+        out = kit_answer(&question[1], DHT_PACKET_NODES);
+        out.flags = DHT_FLAG_ABSENT;
+        out.token = token;
+        CHECK(kit_hear(&k, 1, &out) == ERR_OK, "another has none");
+        values(&k, 2, &question[2], &r);
+        CHECK(k.fx.found_count == 1, "the third has it");
+        uint32_t copies = kit_sent(&k, DHT_PACKET_STORE, UINT32_MAX, &store, &to);
+        CHECK(copies == token && (copies == 0 || (to == 1 && store.token == token && (store.flags & DHT_FLAG_CACHE) != 0)),
+              "token %u: %u copies, to %u", (unsigned)token, copies, to);
+        kit_close(&k);
+    }
+}
+
 static void a_late_answer_has_a_second_request_beside_it(void)
 {
     struct kit k;
@@ -517,6 +555,7 @@ int main(void)
     a_get_asks_acquaintances_first();
     an_acquaintance_is_no_round_trip();
     what_ended_on_the_way_is_not_found();
+    a_copy_goes_to_whom_it_may();
     a_late_answer_has_a_second_request_beside_it();
     gets_end_with_what_is_known();
     nothing_forged_is_found();
