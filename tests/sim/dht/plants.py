@@ -41,6 +41,10 @@ PLANTS = {
         ("    bool is_living = false;\n    uint64_t tag", "    bool is_living = true;\n    uint64_t tag")]),
     "silence-is-absence": ("wish.c", "unit:core", "no answer means that there is none", [
         ("is_absent(d, w) ? ERR_NOT_FOUND : ERR_TIMEOUT;", "ERR_NOT_FOUND;")]),
+    "copy-for-nobody": ("wish.c", "unit:core", "a copy is sent to whom it cannot be left with", [
+        (" && c->is_absent && c->token != 0) {", " && c->is_absent) {")]),
+    "repair-unasked": ("packet.c", "unit:packet", "a repair may answer nobody", [
+        ("    claim(r, m->txn != 0 || (m->flags & DHT_FLAG_REPAIR) == 0);\n", "")]),
     "one-is-enough": ("put.c", "unit:core", "a put is done when one has it", [
         ("w->values >= quorum(d, w);", "(w->values >= quorum(d, w) || w->values >= 1);")]),
     "no-substitutes": ("put.c", "unit:core", "a put that some refuse ends without asking others", [
