@@ -91,17 +91,17 @@ static bool write(struct dht *d, const struct dht_call *call)
     return true;
 }
 
-/* NULL: a stranger. */
-static const struct dht_peer *peer_of(const struct dht *d, const struct dht_call *call)
+static bool is_stranger(const struct dht *d, const struct dht_call *call)
 {
     struct dht_id id = dht_core_id(&call->to.node);
 
-    return call->has_node ? dht_table_find(d, &id) : NULL;
+    return call->has_node ? dht_table_is_stranger(d, &id) : d->tuning.acquaints;
 }
 
 static uint64_t timeout_us(const struct dht *d, const struct dht_call *call)
 {
-    uint64_t us = dht_table_timeout_us(d, peer_of(d, call)) << (call->attempts - 1);
+    struct dht_id id = dht_core_id(&call->to.node);
+    uint64_t us = dht_table_timeout_us(d, call->has_node ? dht_table_find(d, &id) : NULL) << (call->attempts - 1);
 
     us *= call->is_first ? ACQUAINTANCE : 1;
 
@@ -124,7 +124,7 @@ static bool begin(struct dht *d, struct dht_call call)
         call.txn += at;
     } while (call.txn < d->calls_max || call.txn % d->calls_max != at);
     call.attempts = 1;
-    call.is_first = d->tuning.acquaints && peer_of(d, &call) == NULL;
+    call.is_first = is_stranger(d, &call);
     call.begun_us = call.sent_us = d->now_us;
     if (!write(d, &call)) {
         return false;

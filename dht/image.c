@@ -116,8 +116,33 @@ enum err dht_image_read_peers(const struct dht_node *self, const uint8_t *bytes,
             return ERR_MALFORMED;
         }
     }
+    if (r.left > 0) {
+        return ERR_MALFORMED;
+    }
     *ret_count = count;
-    return r.left == 0 ? ERR_OK : ERR_MALFORMED;
+    return ERR_OK;
+}
+
+/* One record that was held; its bytes are the image's. False: the image ends before it does. */
+static bool read_held(struct dht_reader *r, uint32_t *ret_left_ms, const uint8_t **ret_bytes, size_t *ret_size)
+{
+    *ret_left_ms = (uint32_t)dht_bytes_get_int(r, 4);
+    *ret_size = dht_bytes_get_int(r, 2);
+    *ret_bytes = dht_bytes_take(r, *ret_size);
+    return r->is_good;
+}
+
+/* Whether there are as many as it says, and nothing behind them. */
+static bool is_whole(struct dht_reader r, uint32_t count)
+{
+    const uint8_t *bytes;
+    uint32_t left_ms;
+    size_t size;
+
+    while (count > 0 && read_held(&r, &left_ms, &bytes, &size)) {
+        count--;
+    }
+    return count == 0 && r.left == 0;
 }
 
 enum err dht_image_read_records(const struct dht_node *self, uint64_t wall_s, struct dht *core, const uint8_t *bytes,
@@ -127,21 +152,19 @@ enum err dht_image_read_records(const struct dht_node *self, uint64_t wall_s, st
     uint64_t then_s;
     uint32_t count, held = 0;
 
-    if (!open_image(records_magic, self, bytes, size, &r, &then_s, &count)) {
+    if (!open_image(records_magic, self, bytes, size, &r, &then_s, &count) || !is_whole(r, count)) {
         return ERR_MALFORMED;
     }
     uint64_t away_ms = wall_s > then_s ? (wall_s - then_s) * S_MS : 0; /* a clock that went back tells nothing */
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t left_ms = (uint32_t)dht_bytes_get_int(&r, 4);
-        size_t one = dht_bytes_get_int(&r, 2);
-        const uint8_t *record = dht_bytes_take(&r, one);
-        if (!r.is_good) {
-            return ERR_MALFORMED;
-        }
+    uint32_t left_ms;
+    const uint8_t *record;
+    size_t one;
+    while (count > 0 && read_held(&r, &left_ms, &record, &one)) {
+        count--;
         held += left_ms > away_ms && dht_core_hold(core, wall_s, record, one, (uint32_t)(left_ms - away_ms));
     }
     *ret_held = held;
-    return r.left == 0 ? ERR_OK : ERR_MALFORMED;
+    return ERR_OK;
 }
 
 static enum err read_item(struct dht_reader *r, struct dht_own *own)
@@ -182,5 +205,9 @@ enum err dht_image_read_own(const struct dht_node *self, struct dht_own *own, co
     for (uint32_t i = 0; e == ERR_OK && i < count; i++) {
         e = read_item(&r, own);
     }
-    return e == ERR_OK && r.left > 0 ? ERR_MALFORMED : e;
+    e = e == ERR_OK && r.left > 0 ? ERR_MALFORMED : e;
+    if (e != ERR_OK) {
+        dht_own_free(own);
+    }
+    return e;
 }

@@ -28,13 +28,16 @@ size_t dht_image_write_peers(const struct dht_node *self, uint64_t wall_s, const
 size_t dht_image_write_records(const struct dht_node *self, uint64_t wall_s, const struct dht *core, uint8_t *to);
 size_t dht_image_write_own(const struct dht_node *self, uint64_t wall_s, const struct dht_own *own, uint8_t *to);
 
-/* Read any bytes. ERR_MALFORMED: none, not whole, or another node's; what was taken before that was found stays. */
+/* Read any bytes. ERR_MALFORMED: none, not whole, or another node's; then nothing of it is taken, and of outputs only the
+ * places of peers may have changed. */
 enum err dht_image_read_peers(const struct dht_node *self, const uint8_t *bytes, size_t size,
                               struct dht_contact peer[DHT_SAVED_MAX], uint32_t *ret_count) MUST_CHECK;
 
 /* core: fresh. *ret_held: what it holds now; what is over or not genuine is left out. */
 enum err dht_image_read_records(const struct dht_node *self, uint64_t wall_s, struct dht *core, const uint8_t *bytes,
                                 size_t size, uint32_t *ret_held) MUST_CHECK;
+
+/* own: empty, and empty again after an error; also ERR_LIMIT (more than DHT_OWN_MAX) and ERR_NOMEM. */
 enum err dht_image_read_own(const struct dht_node *self, struct dht_own *own, const uint8_t *bytes, size_t size) MUST_CHECK;
 
 #endif

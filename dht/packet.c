@@ -205,6 +205,7 @@ static void get_store(struct dht_reader *r, struct dht_message *m)
     get_flags(r, m, DHT_FLAG_CAS | DHT_FLAG_CACHE | DHT_FLAG_REPAIR);
     m->seq = dht_bytes_get_int(r, 8);
     claim(r, m->seq <= DHT_SEQ_MAX && (m->seq == 0 || (m->flags & DHT_FLAG_CAS) != 0));
+    claim(r, m->txn != 0 || (m->flags & DHT_FLAG_REPAIR) == 0);
     get_record(r, &m->record[0]);
     m->count = 1;
 }
@@ -246,6 +247,7 @@ static void get_body(struct dht_reader *r, struct dht_message *m)
         get_list(r, m, 0, DHT_ITEMS_MAX);
         return;
     case DHT_PACKET_WANT:
+        claim(r, m->txn != 0);
         m->token = dht_bytes_get_int(r, 8);
         get_list(r, m, 1, DHT_ITEMS_MAX);
         return;

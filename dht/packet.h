@@ -11,7 +11,7 @@
  *
  * PING, FIND, GET and STORE are answered with their transaction, a STORE without one is not; SUM, OFFER and WANT are
  * not, and may be lost. A WANT's transaction is a date of its sender's, and the STORE of REPAIR that follows has the same:
- * whoever gets it knows how long that took. */
+ * whoever gets it knows how long that took. Neither is without one. */
 #ifndef CELL_DHT_PACKET_H
 #define CELL_DHT_PACKET_H
 

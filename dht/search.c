@@ -66,14 +66,6 @@ void dht_search_add(struct dht *d, struct dht_wish *w, const struct dht_contact 
     w->count++;
 }
 
-/* Whether the first word with it costs an acquaintance. */
-static bool is_stranger(const struct dht *d, const struct dht_candidate *c)
-{
-    const struct dht_peer *p = d->tuning.acquaints ? dht_table_find(d, &c->id) : NULL;
-
-    return d->tuning.acquaints && (p == NULL || dht_state_tick(d) - p->heard > (DHT_ACQUAINTED_MS * DHT_US) >> DHT_TICK_BITS);
-}
-
 /* ---- step by step ---------------------------------------------------------------------------------- */
 
 static enum dht_packet_kind question(const struct dht_wish *w)
@@ -115,7 +107,7 @@ static void ask_acquainted(struct dht *d, struct dht_wish *w, uint32_t path, uin
     for (uint32_t i = 0; i < w->count && seen < need && out(w, path) < share; i++) {
         struct dht_candidate *c = &w->candidate[i];
         seen += is_on(w, c, path) && c->ask != DHT_ASK_FAILED && c->ask != DHT_ASK_SLOW;
-        if (is_on(w, c, path) && c->ask == DHT_ASK_NEW && !is_stranger(d, c) && dht_call_ask(d, w, c, question(w))) {
+        if (is_on(w, c, path) && c->ask == DHT_ASK_NEW && !dht_table_is_stranger(d, &c->id) && dht_call_ask(d, w, c, question(w))) {
             c->ask = DHT_ASK_OUT;
         }
     }
@@ -167,7 +159,7 @@ static uint64_t expected_us(const struct dht *d, const struct dht_candidate *c)
 {
     const struct dht_peer *p = dht_table_find(d, &c->id);
     uint64_t us = p == NULL || p->srtt_us == 0 ? (d->typical_us != 0 ? d->typical_us : UINT32_MAX) : p->srtt_us;
-    us += is_stranger(d, c) ? 2 * us + DHT_ACQUAINT_US : 0;
+    us += dht_table_is_stranger(d, &c->id) ? 2 * us + DHT_ACQUAINT_US : 0;
     bool is_doubted = p == NULL || p->fails > 0 || (p->flags & DHT_PEER_SUSPECT) != 0;
 
     return is_doubted ? us + (UINT64_C(1) << 40) : us;

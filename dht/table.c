@@ -305,6 +305,13 @@ void dht_table_heard(struct dht *d, const struct dht_contact *who, const struct 
     p->flags &= (uint8_t)~DHT_PEER_PINGED;
 }
 
+bool dht_table_is_stranger(const struct dht *d, const struct dht_id *id)
+{
+    const struct dht_peer *p = d->tuning.acquaints ? dht_table_find(d, id) : NULL;
+
+    return d->tuning.acquaints && (p == NULL || dht_state_tick(d) - p->heard > (DHT_ACQUAINTED_MS * DHT_US) >> DHT_TICK_BITS);
+}
+
 bool dht_table_member(struct dht *d, const struct dht_contact *who, const struct dht_id *id)
 {
     struct dht_peer *p = dht_table_find(d, id);

@@ -20,6 +20,10 @@ bool dht_table_member(struct dht *d, const struct dht_contact *who, const struct
 void dht_table_failed(struct dht *d, const struct dht_id *id);
 void dht_table_remove(struct dht *d, const struct dht_id *id);
 
+/* Whether the first word with it waits for an acquaintance that the shell makes: it was never heard, or so long ago that
+ * none is left (sealed.h). Never where that costs nothing. */
+bool dht_table_is_stranger(const struct dht *d, const struct dht_id *id);
+
 void dht_table_rtt(struct dht *d, struct dht_peer *peer, uint32_t rtt_us);
 
 /* How long an answer of `id` was on its way that came elapsed_us after its question left: no longer than that, less the

@@ -130,7 +130,7 @@ static void leave_copy(struct dht *d, const struct dht_wish *w, const struct dht
 {
     for (uint32_t i = 0; i < w->count && !dht_state_is_whole(d); i++) {
         const struct dht_candidate *c = &w->candidate[i];
-        if (c->ask == DHT_ASK_ANSWERED && c->is_absent) {
+        if (c->ask == DHT_ASK_ANSWERED && c->is_absent && c->token != 0) { /* 0: what it had ended on the way */
             struct dht_message m = {.kind = DHT_PACKET_STORE, .token = c->token, .flags = DHT_FLAG_CACHE, .count = 1};
             m.record[0] = *record;
             m.record[0].left_ms = record->left_ms < d->tuning.cache_ms ? record->left_ms : d->tuning.cache_ms;

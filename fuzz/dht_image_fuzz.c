@@ -37,6 +37,7 @@ static void try_peers(const uint8_t *bytes, size_t size)
     uint32_t count = 0, count_again = 0;
 
     if (dht_image_read_peers(&self, bytes, size, peer, &count) != ERR_OK) {
+        must(count == 0);
         return;
     }
     must(count <= DHT_SAVED_MAX);
@@ -67,7 +68,8 @@ static void try_records(const uint8_t *bytes, size_t size)
     struct dht *d = new_core(&memory), *again = new_core(&memory_again);
     uint32_t held = 0, held_again = 0;
 
-    (void)!dht_image_read_records(&self, WALL_S + AWAY_S, d, bytes, size, &held); /* what came before the damage is held */
+    enum err e = dht_image_read_records(&self, WALL_S + AWAY_S, d, bytes, size, &held);
+    must(e == ERR_OK || (held == 0 && dht_core_records(d) == 0));
     must(dht_core_records(d) <= RECORDS && dht_core_store_bytes(d) <= STORE);
     size = dht_image_write_records(&self, WALL_S, d, image);
     must(size <= sizeof image && dht_image_read_records(&self, WALL_S, again, image, size, &held_again) == ERR_OK);
@@ -83,7 +85,7 @@ static void try_own(const uint8_t *bytes, size_t size)
     static uint8_t image[DHT_IMAGE_OWN_MAX];
     struct dht_own own = {0}, again = {0};
 
-    (void)!dht_image_read_own(&self, &own, bytes, size);
+    must(dht_image_read_own(&self, &own, bytes, size) == ERR_OK || own.count == 0);
     must(own.count <= DHT_OWN_MAX);
     for (struct dht_own_item *i = own.first; i != NULL; i = i->next) {
         const void *name = i->kind == DHT_IMMUTABLE ? i->value : i->salt;

@@ -28,8 +28,10 @@ PLANTS = {
         ("    if (is_crowded(d, &who->at, first, end)) {", "    if (is_crowded(d, &who->at, first, end) && false) {")]),
     "fixed-timeout": ("table.c", ["swarm:silent", "swarm:loss"], "a second for everybody", [
         ("    us = us < DHT_TIMEOUT_LEAST_US ? DHT_TIMEOUT_LEAST_US : us;", "    us = 1000000;")]),
-    "strangers-first": ("search.c", "unit:core", "whether somebody can answer at once is not looked at", [
+    "strangers-first": ("table.c", "unit:core", "whether somebody can answer at once is not looked at", [
         ("    return d->tuning.acquaints && (p == NULL ||", "    return !d->tuning.acquaints && (p == NULL ||")]),
+    "once-is-for-ever": ("call.c", "unit:core", "an acquaintance that was made lasts", [
+        ("    return call->has_node ? dht_table_is_stranger(d, &id) :", "    return call->has_node ? dht_table_find(d, &id) == NULL && d->tuning.acquaints :")]),
     "no-hedge": ("wish.c", "unit:core", "who is late is waited for", [
         ("        c->ask = DHT_ASK_SLOW;\n", "        c->ask = DHT_ASK_OUT;\n")]),
     "any-holder": ("search.c", "swarm:planet", "holders are asked in the order of ids", [
@@ -39,6 +41,10 @@ PLANTS = {
         ("    bool is_living = false;\n    uint64_t tag", "    bool is_living = true;\n    uint64_t tag")]),
     "silence-is-absence": ("wish.c", "unit:core", "no answer means that there is none", [
         ("is_absent(d, w) ? ERR_NOT_FOUND : ERR_TIMEOUT;", "ERR_NOT_FOUND;")]),
+    "copy-for-nobody": ("wish.c", "unit:core", "a copy is sent to whom it cannot be left with", [
+        (" && c->is_absent && c->token != 0) {", " && c->is_absent) {")]),
+    "repair-unasked": ("packet.c", "unit:packet", "a repair may answer nobody", [
+        ("    claim(r, m->txn != 0 || (m->flags & DHT_FLAG_REPAIR) == 0);\n", "")]),
     "one-is-enough": ("put.c", "unit:core", "a put is done when one has it", [
         ("w->values >= quorum(d, w);", "(w->values >= quorum(d, w) || w->values >= 1);")]),
     "no-substitutes": ("put.c", "unit:core", "a put that some refuse ends without asking others", [
@@ -108,6 +114,8 @@ PLANTS = {
         ("    if (e == ERR_OK && answers < c->reads) {", "    if (e == ERR_OK && answers > 100) {")]),
     "all-the-same": ("compare.c", "swarm:compare", "whoever wants the same is the same", [
         ("    c->tag = (uint16_t)(digest[0] | digest[1] << 8);", "    c->tag = (uint16_t)(digest[0] & 0);")]),
+    "half-an-image": ("image.c", "unit:image", "what came before the damage is kept", [
+        (" || !is_whole(r, count)) {", ") {\n        (void)is_whole;")]),
     "offer-for-ever": ("own.c", "unit:own", "what is not said any more is offered on", [
         ("if (i->lapse_us != 0 && i->lapse_us <= now_us && i->value_size > 0) {", "if (i->lapse_us > now_us && i->value_size == 0) {")]),
     "moved-unseen": ("circle.c", "unit:circle", "a member that moved is looked for where it was", [

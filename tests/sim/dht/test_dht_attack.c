@@ -330,7 +330,7 @@ static void play_amplify(const struct scene_options *o)
                                      {.kind = DHT_PACKET_GET, .txn = 3, .target = r.key, .most = DHT_K},
                                      {.kind = DHT_PACKET_STORE, .txn = 4, .count = 1},
                                      {.kind = DHT_PACKET_OFFER, .flags = DHT_FLAG_BACK, .count = 1},
-                                     {.kind = DHT_PACKET_WANT, .count = 1},
+                                     {.kind = DHT_PACKET_WANT, .txn = 5, .count = 1},
                                      {.kind = DHT_PACKET_SUM}};
     question[3].record[0] = (struct dht_packet_record){.left_ms = HOUR_MS, .size = (uint16_t)dht_record_write(&r, bytes), .bytes = bytes};
     question[4].item[0] = question[5].item[0] = (struct dht_item){.key = r.key};

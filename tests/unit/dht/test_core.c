@@ -1,6 +1,7 @@
 /* Claims about wishes, traced packet by packet: who is asked when, what ends a wish and how, what strangers get. */
 #include <string.h>
 
+#include "dht/call.h"
 #include "dht/store.h"
 #include "dht/table.h"
 #include "tests/unit/dht/kit.h"
@@ -113,6 +114,46 @@ static void a_get_asks_acquaintances_first(void)
     }
 }
 
+/* Where the first word with somebody waits for an acquaintance its round trip is no peer's: it is waited for three times as
+ * long, and not measured; with one whose acquaintance was made too long ago as with one that was never heard. */
+static void an_acquaintance_is_no_round_trip(void)
+{
+    enum { RTT_US = 30 * MS };
+    static const struct {
+        bool acquaints;
+        uint32_t silent_ms;
+        bool is_first;
+    } rows[] = {{false, DHT_ACQUAINTED_MS + 1000, false}, {true, 1000, false}, {true, DHT_ACQUAINTED_MS - 1000, false},
+                {true, DHT_ACQUAINTED_MS + 1000, true}};
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct dht_message ping = {.kind = DHT_PACKET_PING, .txn = 1};
+        struct dht_id id = kit_id(1);
+        struct dht_config c = kit_config();
+        struct dht_message m;
+        struct kit_record r;
+        struct kit k;
+        c.tuning.acquaints = rows[i].acquaints;
+        kit_open_as(&k, &c);
+        CHECK(kit_hear(&k, 1, &ping) == ERR_OK, "somebody is there");
+        for (int n = 0; n < 50; n++) {
+            dht_table_rtt(k.d, dht_table_find(k.d, &id), RTT_US);
+        }
+        uint32_t before_us = dht_table_find(k.d, &id)->srtt_us;
+        uint64_t usual_us = dht_table_timeout_us(k.d, dht_table_find(k.d, &id));
+        kit_immutable(&r, 1, 20, HOUR_MS);
+        k.now_us += rows[i].silent_ms * (uint64_t)MS;
+        CHECK(begin_get(&k, &r, 1) == ERR_OK && kit_sent(&k, DHT_PACKET_GET, 1, &m, NULL) == 1, "it is asked");
+        uint64_t patience_us = dht_call_due_us(k.d) - k.now_us;
+        CHECK(patience_us == (rows[i].is_first ? 3 : 1) * usual_us, "row %zu: waited for %llu us", i, (unsigned long long)patience_us);
+        k.now_us += 3 * RTT_US;
+        absent(&k, 1, &m);
+        uint32_t after_us = dht_table_find(k.d, &id)->srtt_us;
+        CHECK((after_us == before_us) == rows[i].is_first, "row %zu: %u us, then %u", i, before_us, after_us);
+        kit_close(&k);
+    }
+}
+
 /* Whoever has what ended on the way here has nothing: the others are asked, and a get is not done with it. */
 static void what_ended_on_the_way_is_not_found(void)
 {
@@ -133,6 +174,44 @@ static void what_ended_on_the_way_is_not_found(void)
     values(&k, to, &m, &r);
     CHECK(k.fx.found_count == 1 && k.fx.done_count == 1 && k.fx.done[0].status == ERR_OK, "one of them has it");
     kit_close(&k);
+}
+
+/* A copy is left with somebody who had none and gave a token: others would refuse it. Whoever had what ended on the way gave
+ * none. */
+static void a_copy_goes_to_whom_it_may(void)
+{
+    for (uint64_t token = 0; token < 2; token++) {
+        const struct dht_message ping = {.kind = DHT_PACKET_PING, .txn = 1};
+        struct dht_config c = kit_config();
+        struct dht_message question[3], out, store = {0};
+        struct kit_record r;
+        struct kit k;
+        uint32_t to = UINT32_MAX;
+        kit_open_as(&k, &c);
+        for (uint32_t i = 0; i < 3; i++) {
+            CHECK(kit_hear(&k, i, &ping) == ERR_OK, "somebody is there");
+        }
+        kit_immutable(&r, 1, 20, HOUR_MS);
+        CHECK(begin_get(&k, &r, 1) == ERR_OK, "a get");
+        for (uint32_t i = 0; i < 3; i++) {
+            REQUIRE(kit_sent(&k, DHT_PACKET_GET, i, &question[i], NULL) == 1, "%u is asked", i);
+        }
+        k.now_us += 9 * MS;
+        out = kit_answer(&question[0], DHT_PACKET_VALUES);
+        out.count = 1;
+        out.record[0] = (struct dht_packet_record){.left_ms = 3, .size = (uint16_t)r.size, .bytes = r.bytes};
+        CHECK(kit_hear(&k, 0, &out) == ERR_OK && k.fx.found_count == 0, "its end was on the way");
+        out = kit_answer(&question[1], DHT_PACKET_NODES);
+        out.flags = DHT_FLAG_ABSENT;
+        out.token = token;
+        CHECK(kit_hear(&k, 1, &out) == ERR_OK, "another has none");
+        values(&k, 2, &question[2], &r);
+        CHECK(k.fx.found_count == 1, "the third has it");
+        uint32_t copies = kit_sent(&k, DHT_PACKET_STORE, UINT32_MAX, &store, &to);
+        CHECK(copies == token && (copies == 0 || (to == 1 && store.token == token && (store.flags & DHT_FLAG_CACHE) != 0)),
+              "token %u: %u copies, to %u", (unsigned)token, copies, to);
+        kit_close(&k);
+    }
 }
 
 static void a_late_answer_has_a_second_request_beside_it(void)
@@ -494,7 +573,9 @@ int main(void)
 {
     a_get_asks_the_nearest_in_time();
     a_get_asks_acquaintances_first();
+    an_acquaintance_is_no_round_trip();
     what_ended_on_the_way_is_not_found();
+    a_copy_goes_to_whom_it_may();
     a_late_answer_has_a_second_request_beside_it();
     gets_end_with_what_is_known();
     nothing_forged_is_found();

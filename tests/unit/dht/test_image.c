@@ -1,10 +1,14 @@
 /* Claims about what outlives a process: read back as it was, another's or a damaged one refused whole. */
+#include <assert.h>
 #include <string.h>
 
+#include "common/base/bytes.h"
 #include "dht/image.h"
 #include "tests/unit/dht/kit.h"
 
 enum { PEERS = 5, ROOM = DHT_IMAGE_FRAME + KIT_RECORDS * DHT_IMAGE_RECORD_MAX, HOUR_MS = 3600000 };
+
+static_assert((int)ROOM <= (int)DHT_IMAGE_OWN_MAX, "one buffer for all");
 
 static const struct dht_node self = {{1, 2, 3}}, other = {{1, 2, 4}};
 
@@ -126,11 +130,62 @@ static void what_is_kept_comes_back(void)
     dht_own_free(&in);
 }
 
+/* Whole by its checksum, and still wrong: it names one more or one less than there are. */
+static void miscount(uint8_t *bytes, size_t size, int by)
+{
+    bytes[DHT_IMAGE_HEAD - 4] = (uint8_t)(bytes[DHT_IMAGE_HEAD - 4] + by);
+    bytes_put_be32(bytes + size - 4, bytes_crc32c(0, bytes, size - 4));
+}
+
+static void of_what_is_refused_nothing_is_kept(void)
+{
+    static uint8_t bytes[DHT_IMAGE_OWN_MAX];
+    struct dht_contact peer[DHT_SAVED_MAX];
+    struct dht_own in = {0}, out = {0};
+    struct dht_own_item *item;
+    struct kit_record a, b;
+    struct kit k, next;
+
+    REQUIRE(dht_own_add(&in, DHT_MUTABLE, "name", 4, &item) == ERR_OK, "a named one");
+    dht_own_set(item, "x", 1);
+    item->ttl_ms = DHT_TTL_LEAST_MS;
+    REQUIRE(dht_own_add(&in, DHT_MUTABLE, "other", 5, &item) == ERR_OK, "another");
+    dht_own_set(item, "y", 1);
+    item->ttl_ms = DHT_TTL_LEAST_MS;
+    kit_open(&k, 0);
+    kit_immutable(&a, 1, 100, HOUR_MS);
+    kit_immutable(&b, 2, 100, HOUR_MS);
+    put(&k, &a, 1);
+    put(&k, &b, 2);
+    for (int by = -1; by <= 1; by += 2) {
+        uint32_t count = 99, held = 99;
+        for (uint32_t i = 0; i < 2; i++) {
+            peer[i] = kit_contact(i);
+        }
+        size_t size = dht_image_write_peers(&self, KIT_WALL_S, peer, 2, bytes);
+        miscount(bytes, size, by);
+        CHECK(dht_image_read_peers(&self, bytes, size, peer, &count) == ERR_MALFORMED && count == 99, "peers, %d", by);
+        size = dht_image_write_records(&self, KIT_WALL_S, k.d, bytes);
+        miscount(bytes, size, by);
+        kit_open(&next, 0);
+        CHECK(dht_image_read_records(&self, KIT_WALL_S, next.d, bytes, size, &held) == ERR_MALFORMED && held == 99, "records, %d", by);
+        CHECK(dht_core_records(next.d) == 0, "%u are held, %d", dht_core_records(next.d), by);
+        kit_close(&next);
+        size = dht_image_write_own(&self, KIT_WALL_S, &in, bytes);
+        miscount(bytes, size, by);
+        CHECK(dht_image_read_own(&self, &out, bytes, size) == ERR_MALFORMED && out.count == 0 && out.first == NULL, "own, %d: %u", by, out.count);
+        dht_own_free(&out);
+    }
+    kit_close(&k);
+    dht_own_free(&in);
+}
+
 int main(void)
 {
     peers_come_back();
     records_live_on_for_what_is_left();
     a_record_that_is_not_genuine_is_not_held();
     what_is_kept_comes_back();
+    of_what_is_refused_nothing_is_kept();
     return CHECK_RESULT();
 }

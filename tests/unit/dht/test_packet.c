@@ -71,7 +71,7 @@ static void values_are_checked(void)
     static const struct {
         enum dht_packet_kind kind;
         size_t at;
-        uint8_t byte[8];
+        uint8_t byte[13];
         size_t count;
         enum err e;
         const char *why;
@@ -99,6 +99,10 @@ static void values_are_checked(void)
         {DHT_PACKET_OFFER, HEAD, {2}, 1, ERR_MALFORMED, "an unknown flag"},
         {DHT_PACKET_WANT, HEAD + 8, {0}, 1, ERR_MALFORMED, "fewer items than bytes"},
         {DHT_PACKET_WANT, HEAD + 9 + 34, {0x20}, 1, ERR_MALFORMED, "an item past the highest sequence"},
+        {DHT_PACKET_WANT, 2, {0}, 4, ERR_MALFORMED, "somebody who wants and says not when"},
+        {DHT_PACKET_STORE, 2, {0}, 4, ERR_OK, "a copy: no answer is waited for"},
+        {DHT_PACKET_STORE, 2, {0, 0, 0, 1, [12] = DHT_FLAG_REPAIR}, 13, ERR_OK, "a repair"},
+        {DHT_PACKET_STORE, 2, {[12] = DHT_FLAG_REPAIR}, 13, ERR_MALFORMED, "… of nobody who wanted it"},
     };
     struct kit_record r;
 
