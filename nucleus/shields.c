@@ -15,6 +15,7 @@
 
 #include "common/run/fd.h"
 #include "common/run/log.h"
+#include "nucleus/look.h"
 
 enum {
     KEEPER_SOCKET = 3, /* where it has its end */
@@ -179,18 +180,7 @@ void shields_close(struct shields_grant *g)
 
 bool shields_is_keeper(pid_t pid)
 {
-    static const char name[] = "/cell-shield"; /* " (deleted)" follows when it was replaced since */
-    char path[64], program[SHELL_PATH_SIZE];
-
-    (void)snprintf(path, sizeof path, "/proc/%d/exe", pid);
-    ssize_t len = readlink(path, program, sizeof program - 1);
-    if (len < 0) {
-        return false;
-    }
-    program[len] = '\0';
-    const char *slash = strrchr(program, '/');
-    return slash != NULL && strncmp(slash, name, sizeof name - 1) == 0 &&
-           (slash[sizeof name - 1] == '\0' || strcmp(slash + sizeof name - 1, " (deleted)") == 0);
+    return look_is_program(pid, "cell-shield");
 }
 
 void shields_leave(struct shell *s)
