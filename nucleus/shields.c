@@ -128,6 +128,18 @@ static int start(const char *path, const char *const argv[], int socket, pid_t *
     return failed;
 }
 
+/* A socket whose other end is nobody's: what a cell would have of a keeper that ended, so that it can say so. */
+static int nobodys_socket(void)
+{
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        return -1;
+    }
+    fd_close(&pair[1]);
+    return pair[0];
+}
+
 static int start_for(struct shell *s, const struct manifest_listen *l, int socket_fd, int *ret)
 {
     char path[SHELL_PATH_SIZE], port[PORT_TEXT], address[INET6_ADDRSTRLEN], interface[MANIFEST_INTERFACE_SIZE];
@@ -167,6 +179,7 @@ void shields_open(struct shell *s, const struct manifest_cell *c, const struct s
         if (failed != 0) {
             log_warn("NUCLEUS-SHIELD", "cell=%s/%s interface=%s why=\"cell-shield: %s\" effect=\"it starts without a shield\"",
                      c->space, c->name, l->shield, strerror(failed));
+            ret->fd = nobodys_socket();
         }
         (void)snprintf(ret->name, sizeof ret->name, "shield.%s", l->name);
         return; /* a cell has one */
