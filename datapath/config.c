@@ -96,7 +96,7 @@ static enum err take_number(const char *field, const uint32_t *value, uint32_t l
     return ERR_OK;
 }
 
-/* One of two words; nothing is `usual`. */
+/* One of two words; without one *ret stays as it is. */
 static enum err take_word(const char *field, const char *text, const char *yes, const char *no, bool *ret, char *why)
 {
     char expected[64];
@@ -144,13 +144,10 @@ static enum err take_device(const struct document *d, struct datapath_settings *
         return conf_refuse(why, "aead", aead, "auto, libsodium, openssl or ipsec-mb");
     }
     memcpy(s->aead, aead, strlen(aead) + 1);
-    s->has_own = d->own == NULL || strcmp(d->own, "auto") == 0;
-    if (!s->has_own && strcmp(d->own, "off") != 0) {
-        return conf_refuse(why, "own", d->own, "auto or off");
-    }
-    s->is_plain = d->offload != NULL && strcmp(d->offload, "off") == 0;
-    if (d->offload != NULL && !s->is_plain && strcmp(d->offload, "auto") != 0) {
-        return conf_refuse(why, "offload", d->offload, "auto or off");
+    enum err e = take_word("own", d->own, "auto", "off", &s->has_own, why);
+    e = e == ERR_OK ? take_word("offload", d->offload, "off", "auto", &s->is_plain, why) : e;
+    if (e != ERR_OK) {
+        return e;
     }
     if (!datapath_text_read_place(d->listen != NULL ? d->listen : "0.0.0.0:51820", &s->listen)) {
         return conf_refuse(why, "listen", d->listen, "an address such as 0.0.0.0:51820 or [::]:51820");
@@ -165,7 +162,7 @@ static enum err take_device(const struct document *d, struct datapath_settings *
         a->is_v6 = p.size == DATAPATH_ALLOWED_V6;
         a->bits = p.bits;
     }
-    enum err e = take_number("mtu", d->mtu, DATAPATH_MTU_MIN, DATAPATH_MTU_MAX, &s->tun.mtu, why);
+    e = take_number("mtu", d->mtu, DATAPATH_MTU_MIN, DATAPATH_MTU_MAX, &s->tun.mtu, why);
     e = e == ERR_OK ? take_number("room", d->room, 1, DATAPATH_PEERS_MAX, &s->peers_max, why) : e;
     return e == ERR_OK ? take_number("rekey", d->rekey, DATAPATH_CONFIG_REKEY_S_MIN, DATAPATH_CONFIG_REKEY_S_MAX,
                                      &s->rekey_s, why) : e;
@@ -299,7 +296,7 @@ static enum err take_peers(const struct document *d, struct datapath_settings *s
 enum err datapath_config_read(const char *text, struct datapath_settings *ret, char why[CONF_WHY_SIZE])
 {
     struct datapath_settings s = {.tun = {.mtu = DATAPATH_CONFIG_MTU}, .peers_max = DATAPATH_CONFIG_PEERS,
-                                  .rekey_s = DATAPATH_CONFIG_REKEY_S_MAX};
+                                  .rekey_s = DATAPATH_CONFIG_REKEY_S_MAX, .has_own = true};
     static const struct document nothing;
     void *document;
     enum err e = conf_load(text, &schema, &document, why);

@@ -131,7 +131,8 @@ static enum err load(struct datapath_screen *s, const struct datapath_screen_set
     enum err e = send_ask(s, DATAPATH_KEEPER_LOAD, setup->peers);
     e = e == ERR_OK ? rights_recv(s->keeper, &answer, sizeof answer, fds, &count) : e;
     if (e != ERR_OK) {
-        (void)snprintf(s->why, sizeof s->why, "cell-shield does not answer: %s", err_text(e));
+        (void)snprintf(s->why, sizeof s->why, "cell-shield %s", e == ERR_PEER_DEAD ?
+                       "did not start, or ended at once: standard error and log of whoever starts it say why" : "does not answer");
         return e;
     }
     answer.why[sizeof answer.why - 1] = '\0';

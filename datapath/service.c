@@ -365,8 +365,8 @@ enum err datapath_service_stats(void *state, struct cell_call *call, const void 
         {"RELAY_REFUSED", "… or not: of nobody who asked, or not from where he asked", passed[DATAPATH_RELAY_STRANGER] +
          passed[DATAPATH_RELAY_ELSEWHERE] + passed[DATAPATH_RELAY_HALF]},
         {"RELAY_MUCH", "… or more than a pair may", passed[DATAPATH_RELAY_MUCH]},
-        {"CAPTURES", "that are on: somebody looks at packets", s->captures.on},
         {"RELAY_UNKNOWN", "that came as if from a relay of ours", s->signals.numbers.unknown},
+        {"CAPTURES", "that are on: somebody looks at packets", s->captures.on},
     };
     Cell__Datapath__Count count[ARRAY_LEN(said) + DATAPATH_SHIELD_VERDICTS], *slot[ARRAY_LEN(count)];
     uint64_t shield[DATAPATH_SHIELD_VERDICTS];

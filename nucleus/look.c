@@ -10,7 +10,8 @@
 #include "nucleus/look.h"
 
 enum {
-    LOOK_TEXT = 1024
+    LOOK_TEXT = 1024,
+    LOOK_NAME = 15, /* characters of a process's name that the kernel keeps */
 };
 
 static ssize_t read_proc(const char *path, char text[LOOK_TEXT])
@@ -47,6 +48,44 @@ enum err look_start_ticks(int32_t pid, uint64_t *ret_ticks, char *ret_state)
     *ret_ticks = ticks;
     *ret_state = state;
     return ERR_OK;
+}
+
+/* The last part of the program's path; "" when this process may not know it. " (deleted)" when it was replaced since. */
+static void read_program(int32_t pid, char out[SHELL_PATH_SIZE])
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof path, "/proc/%" PRId32 "/exe", pid);
+    ssize_t len = readlink(path, out, SHELL_PATH_SIZE - 1);
+    out[len > 0 ? len : 0] = '\0';
+    const char *slash = strrchr(out, '/');
+    if (slash != NULL) {
+        memmove(out, slash + 1, strlen(slash));
+    }
+}
+
+bool look_is_program(int32_t pid, const char *name)
+{
+    char path[64], text[LOOK_TEXT], program[SHELL_PATH_SIZE];
+    size_t len = strlen(name);
+
+    read_program(pid, program);
+    if (program[0] != '\0') {
+        return strncmp(program, name, len) == 0 && (program[len] == '\0' || strcmp(program + len, " (deleted)") == 0);
+    }
+    /* Another's, or one that has more rights than this process: its name says what it was started as, and it can change
+     * that, but then what it is told by is all there is. */
+    (void)snprintf(path, sizeof path, "/proc/%" PRId32 "/stat", pid);
+    if (read_proc(path, text) <= 0) {
+        return false;
+    }
+    char *begin = strchr(text, '('), *end = strrchr(text, ')'); /* between them anything, these two as well */
+    if (begin == NULL || end == NULL) {
+        return false;
+    }
+    *end = '\0';
+    len = len < LOOK_NAME ? len : LOOK_NAME;
+    return strncmp(begin + 1, name, len) == 0 && begin[1 + len] == '\0';
 }
 
 /* The clock of a whole process, nanoseconds exact. The C library makes the same number in

@@ -8,6 +8,10 @@
  * ERR_NOT_FOUND: no such process. */
 enum err look_start_ticks(int32_t pid, uint64_t *ret_ticks, char *ret_state) MUST_CHECK;
 
+/* Whether it runs the program of this name, wherever that lies, also one that was replaced since: by its path, or by its name
+ * (15 characters of it) where the kernel does not say the path, as of a process with other rights than ours. */
+bool look_is_program(int32_t pid, const char *name);
+
 /* CPU time used, and time its threads were runnable without a CPU, both since its start; 0 when it
  * is gone. */
 uint64_t look_cpu_us(int32_t pid);

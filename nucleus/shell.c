@@ -587,8 +587,12 @@ static enum err load_manifest(struct shell *s)
     e = put_in_force(s, text, size, s->manifest_path, path != NULL, why);
     if (e != ERR_OK) {
         (void)fprintf(stderr, "cell-nucleus: %s\n", why);
+        return e;
     }
-    return e;
+    if (s->is_recovery) {
+        sockets_adopt(s);
+    }
+    return ERR_OK;
 }
 
 /* ---- phases ------------------------------------------------------------------------------------ */

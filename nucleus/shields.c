@@ -15,6 +15,7 @@
 
 #include "common/run/fd.h"
 #include "common/run/log.h"
+#include "nucleus/look.h"
 
 enum {
     KEEPER_SOCKET = 3, /* where it has its end */
@@ -127,6 +128,18 @@ static int start(const char *path, const char *const argv[], int socket, pid_t *
     return failed;
 }
 
+/* A socket whose other end is nobody's: what a cell would have of a keeper that ended, so that it can say so. */
+static int nobodys_socket(void)
+{
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        return -1;
+    }
+    fd_close(&pair[1]);
+    return pair[0];
+}
+
 static int start_for(struct shell *s, const struct manifest_listen *l, int socket_fd, int *ret)
 {
     char path[SHELL_PATH_SIZE], port[PORT_TEXT], address[INET6_ADDRSTRLEN], interface[MANIFEST_INTERFACE_SIZE];
@@ -166,6 +179,7 @@ void shields_open(struct shell *s, const struct manifest_cell *c, const struct s
         if (failed != 0) {
             log_warn("NUCLEUS-SHIELD", "cell=%s/%s interface=%s why=\"cell-shield: %s\" effect=\"it starts without a shield\"",
                      c->space, c->name, l->shield, strerror(failed));
+            ret->fd = nobodys_socket();
         }
         (void)snprintf(ret->name, sizeof ret->name, "shield.%s", l->name);
         return; /* a cell has one */
@@ -179,18 +193,7 @@ void shields_close(struct shields_grant *g)
 
 bool shields_is_keeper(pid_t pid)
 {
-    static const char name[] = "/cell-shield"; /* " (deleted)" follows when it was replaced since */
-    char path[64], program[SHELL_PATH_SIZE];
-
-    (void)snprintf(path, sizeof path, "/proc/%d/exe", pid);
-    ssize_t len = readlink(path, program, sizeof program - 1);
-    if (len < 0) {
-        return false;
-    }
-    program[len] = '\0';
-    const char *slash = strrchr(program, '/');
-    return slash != NULL && strncmp(slash, name, sizeof name - 1) == 0 &&
-           (slash[sizeof name - 1] == '\0' || strcmp(slash + sizeof name - 1, " (deleted)") == 0);
+    return look_is_program(pid, "cell-shield");
 }
 
 void shields_leave(struct shell *s)

@@ -17,7 +17,7 @@ struct shields_grant {
 };
 
 /* Start a keeper for the socket of `c` that is to have a shield, of those in `sockets`. One that cannot be started is
- * logged: the cell does without, and says so. */
+ * logged; the cell gets a socket with nobody at its other end: it does without, and says so. */
 void shields_open(struct shell *s, const struct manifest_cell *c, const struct sockets_grant *sockets, struct shields_grant *ret);
 
 /* Our copy of the socket goes: from now on the keeper ends when its cell does. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/run/fd.h"
@@ -23,7 +24,9 @@ struct shell_socket {
     char space[NAME_SIZE];
     char cell[NAME_SIZE];
     struct manifest_listen at;
-    int fd;
+    int fd;      /* -1: the cell has it from an earlier supervisor; made anew for its next process  */
+    dev_t device; /* of a path: what is to go when nobody is behind it any more, and nothing else  */
+    ino_t inode;
 };
 
 static bool is_same(const struct manifest_listen *a, const struct manifest_listen *b)
@@ -62,11 +65,6 @@ static enum err explain(const struct manifest_listen *l, int errno_value, char w
 {
     char place[PLACE_SIZE];
 
-    if (l->is_unix) {
-        (void)snprintf(why, JAIL_WHY_SIZE, "listen.%.32s: %.70s: %.40s", l->name, l->path,
-                       errno_value == EADDRINUSE ? "is in use" : strerror(errno_value));
-        return errno_value == EADDRINUSE ? ERR_EXISTS : err_from_errno(errno_value);
-    }
     put_place(l, place);
     switch (errno_value) {
     case EADDRINUSE:
@@ -102,30 +100,43 @@ static void widen(int fd)
     }
 }
 
-/* A socket that was left by somebody who is no more gives way. Only the node's user and root may connect. */
-static int make_unix(const struct manifest_listen *l)
+static bool look(const char *path, struct stat *ret)
 {
-    char dir[MANIFEST_LISTEN_PATH_SIZE];
-    int fd = -1;
+    return lstat(path, ret) == 0 && S_ISSOCK(ret->st_mode);
+}
 
-    memcpy(dir, l->path, sizeof dir);
+/* A socket that was left by somebody who is no more gives way. Only the node's user and root may connect. */
+static enum err make_unix(struct shell_socket *k, char why[JAIL_WHY_SIZE])
+{
+    const char *path = k->at.path;
+    char dir[MANIFEST_LISTEN_PATH_SIZE];
+    struct stat st;
+
+    memcpy(dir, path, sizeof dir);
     *strrchr(dir, '/') = '\0'; /* the path is absolute, and of more than one name or directly in / */
     enum err e = dir[0] == '\0' ? ERR_OK : fd_make_dirs(dir, 0755);
-    e = e == ERR_OK ? fd_relisten_unix(l->path, SOMAXCONN, &fd) : e;
     if (e != ERR_OK) {
-        errno = e == ERR_EXISTS ? EADDRINUSE : e == ERR_DENIED ? EACCES : errno;
-        return -1;
+        (void)snprintf(why, JAIL_WHY_SIZE, "listen.%.32s: %.70s: %s", k->at.name, dir,
+                       e == ERR_EXISTS ? "is no directory, or in none" : err_text(e));
+        return e;
     }
-    return fd;
+    e = fd_relisten_unix(path, SOMAXCONN, &k->fd);
+    if (e != ERR_OK) {
+        bool is_file = e == ERR_EXISTS && !look(path, &st);
+        (void)snprintf(why, JAIL_WHY_SIZE, "listen.%.32s: %.70s: %s", k->at.name, path,
+                       is_file ? "is there, and no socket" : e == ERR_EXISTS ? "is in use" : err_text(e));
+        return e;
+    }
+    if (look(path, &st)) {
+        k->device = st.st_dev;
+        k->inode = st.st_ino;
+    }
+    return ERR_OK;
 }
 
 /* A bound socket, or -1 as errno says. */
 static int make(const struct manifest_listen *l)
 {
-    if (l->is_unix) {
-        return make_unix(l);
-    }
-
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(l->port)};
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(l->port)};
     const struct sockaddr *at = l->is_v6 ? (const struct sockaddr *)&in6 : (const struct sockaddr *)&in;
@@ -158,9 +169,12 @@ static void drop(struct shell_socket **at)
 {
     struct shell_socket *k = *at;
 
+    struct stat st;
+
     *at = k->next;
-    if (k->at.is_unix) {
-        (void)unlink(k->at.path); /* nobody is behind it any more */
+    /* Nobody is behind it any more; but somebody else may have taken the name since. */
+    if (k->at.is_unix && look(k->at.path, &st) && st.st_dev == k->device && st.st_ino == k->inode) {
+        (void)unlink(k->at.path);
     }
     fd_close(&k->fd);
     free(k);
@@ -182,31 +196,42 @@ static struct shell_socket *kept_for(struct shell *s, const struct manifest_cell
     return NULL;
 }
 
+static struct shell_socket *add(struct shell *s, const struct manifest_cell *c, const struct manifest_listen *l)
+{
+    struct shell_socket *k = calloc(1, sizeof *k);
+
+    if (k != NULL) {
+        memcpy(k->space, c->space, sizeof k->space);
+        memcpy(k->cell, c->name, sizeof k->cell);
+        k->at = *l;
+        k->fd = -1;
+        k->next = s->sockets;
+        s->sockets = k;
+    }
+    return k;
+}
+
 static enum err keep(struct shell *s, const struct manifest_cell *c, const struct manifest_listen *l,
                      struct shell_socket **ret, char why[JAIL_WHY_SIZE])
 {
     struct shell_socket *k = kept_for(s, c, l);
+    enum err e = ERR_OK;
 
     if (k == NULL) {
-        k = calloc(1, sizeof *k);
+        k = add(s, c, l);
         if (k == NULL) {
             (void)snprintf(why, JAIL_WHY_SIZE, "out of memory");
             return ERR_NOMEM;
         }
+    }
+    if (k->fd < 0 && l->is_unix) {
+        e = make_unix(k, why);
+    } else if (k->fd < 0) {
         k->fd = make(l);
-        if (k->fd < 0) {
-            enum err e = explain(l, errno, why);
-            free(k);
-            return e;
-        }
-        memcpy(k->space, c->space, sizeof k->space);
-        memcpy(k->cell, c->name, sizeof k->cell);
-        k->at = *l;
-        k->next = s->sockets;
-        s->sockets = k;
+        e = k->fd < 0 ? explain(l, errno, why) : ERR_OK;
     }
     *ret = k;
-    return ERR_OK;
+    return e;
 }
 
 enum err sockets_open(struct shell *s, const struct manifest_cell *c, uint32_t instance, struct sockets_grant *ret,
@@ -262,9 +287,34 @@ void sockets_sweep(struct shell *s)
     }
 }
 
+void sockets_adopt(struct shell *s)
+{
+    for (size_t i = 0; i < s->manifest.cell_count; i++) {
+        const struct manifest_cell *c = &s->manifest.cells[i];
+        for (size_t j = 0; j < c->sandbox.listen_count; j++) {
+            const struct manifest_listen *l = &c->sandbox.listen[j];
+            struct shell_socket new = {.at = *l}, *k;
+            struct stat st;
+            memcpy(new.space, c->space, sizeof new.space);
+            memcpy(new.cell, c->name, sizeof new.cell);
+            if (!l->is_unix || !is_wanted(s, &new) || kept_for(s, c, l) != NULL || !look(l->path, &st) || st.st_uid != geteuid()) {
+                continue;
+            }
+            k = add(s, c, l);
+            if (k != NULL) { /* else its name is left there when the cell goes: no more is lost */
+                k->device = st.st_dev;
+                k->inode = st.st_ino;
+            }
+        }
+    }
+}
+
 void sockets_close(struct shell *s)
 {
     while (s->sockets != NULL) {
+        if (!s->is_down) {
+            s->sockets->inode = 0; /* cells live on, and serve there */
+        }
         drop(&s->sockets);
     }
 }

@@ -26,6 +26,10 @@ struct sockets_grant {
 enum err sockets_open(struct shell *s, const struct manifest_cell *c, uint32_t instance, struct sockets_grant *ret,
                       char why[JAIL_WHY_SIZE]) MUST_CHECK;
 
+/* What an earlier supervisor bound for cells that live on: paths are known as theirs, so that they go with the cells; the
+ * sockets themselves are bound again for a cell's next process. */
+void sockets_adopt(struct shell *s);
+
 /* Close those of cells that have no instance any more, or that listen elsewhere now. */
 void sockets_sweep(struct shell *s);
 

@@ -25,7 +25,7 @@ enum err yaml_manifest_find_binaries(struct manifest *m, const char *const *dirs
  * fails when it is started, without keeping the other cells from being looked after. */
 void yaml_manifest_find_some(struct manifest *m, const char *const *dirs, size_t dir_count);
 
-/* Refuse sandbox paths that are, hold or lie in one of roots[0..count), absolute and normalised:
+/* Refuse sandbox paths, also of sockets, that are, hold or lie in one of roots[0..count), absolute and normalised:
  * the node's run and state directories, which hold every cell's sockets and data. ERR_INVALID. */
 enum err yaml_manifest_check_roots(const struct manifest *m, const char *const *roots, size_t count,
                                    const char *file, char why[MANIFEST_WHY_SIZE]) MUST_CHECK;

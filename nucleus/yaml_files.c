@@ -132,6 +132,29 @@ static size_t find_overlap(const struct manifest_path *path, size_t count, const
     return count;
 }
 
+/* The socket's own path, and what it would be made in. */
+static enum err check_listens(const struct manifest *m, size_t cell, const char *const *roots, size_t count, const char *file,
+                              char *why)
+{
+    const struct manifest_cell *c = &m->cells[cell];
+
+    for (size_t i = 0; i < c->sandbox.listen_count; i++) {
+        const struct manifest_listen *l = &c->sandbox.listen[i];
+        for (size_t r = 0; l->is_unix && r < count; r++) {
+            struct bytes_text t;
+            if (!yaml_path_overlap(l->path, roots[r])) {
+                continue;
+            }
+            begin_fault(&t, why, file, m, cell);
+            bytes_text_add(&t, "sandbox.listen[%zu].at: \"unix://", i);
+            bytes_text_add_escaped(&t, l->path, strlen(l->path));
+            bytes_text_add(&t, "\" is or lies in %s of the node itself, expected another path", roots[r]);
+            return ERR_INVALID;
+        }
+    }
+    return ERR_OK;
+}
+
 /* Both ways: a cell that sees what holds the directory sees the directory. */
 enum err yaml_manifest_check_roots(const struct manifest *m, const char *const *roots, size_t count,
                                    const char *file, char why[MANIFEST_WHY_SIZE])
@@ -154,6 +177,10 @@ enum err yaml_manifest_check_roots(const struct manifest *m, const char *const *
             bytes_text_add(&t, "\" holds or lies in %s of the node itself, expected another path",
                            roots[root]);
             return ERR_INVALID;
+        }
+        enum err e = check_listens(m, i, roots, count, file, why);
+        if (e != ERR_OK) {
+            return e;
         }
     }
     return ERR_OK;

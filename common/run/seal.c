@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,11 +14,10 @@
 
 #include "common/run/fd.h"
 #include "common/run/kernel.h"
+#include "common/run/narrow.h"
 #include "common/run/seal_room.h"
 
-enum {
-    CAPS_MAX = 64, /* the kernel has 41; it says EINVAL past its last */
-};
+static_assert((int)SEAL_WHY_SIZE == (int)NARROW_WHY_SIZE, "one text for both");
 
 static struct seal_facts facts;
 
@@ -43,32 +41,6 @@ int __lsan_is_turned_off(void)
     return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == SECCOMP_MODE_FILTER;
 }
 #endif
-
-/* ---- capabilities ----------------------------------------------------------------------------- */
-
-/* In a jail all of this is done already; a process started by hand may be root. The bounding set can
- * only be emptied by who may; for all others no_new_privs makes it meaningless. */
-static enum err drop_capabilities(char why[SEAL_WHY_SIZE])
-{
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct none[2] = {{0}, {0}};
-
-    for (unsigned long cap = 0; cap < CAPS_MAX; cap++) {
-        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0) {
-            if (errno == EINVAL || errno == EPERM) {
-                break; /* past the last one, or not ours to drop */
-            }
-            return fail(why, "drop the capability bounding set", errno);
-        }
-    }
-    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) {
-        return fail(why, "clear ambient capabilities", errno);
-    }
-    if (syscall(SYS_capset, &header, none) != 0) {
-        return fail(why, "capset", errno);
-    }
-    return ERR_OK;
-}
 
 /* ---- landlock --------------------------------------------------------------------------------- */
 
@@ -210,17 +182,9 @@ enum err seal_enter(const struct seal_spec *spec, char why[SEAL_WHY_SIZE])
         snprintf(why, SEAL_WHY_SIZE, "open /proc/self/status: %s", err_text(e));
         return e;
     }
-    e = drop_capabilities(why);
-    if (e != ERR_OK) {
-        return e;
-    }
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-        return fail(why, "no_new_privs", errno);
-    }
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
-        return fail(why, "dumpable", errno);
-    }
-    return enter_landlock(spec, why);
+    /* In a jail this is done already; a process started by hand may be root. */
+    e = narrow_capabilities(NULL, 0, why);
+    return e == ERR_OK ? enter_landlock(spec, why) : e;
 }
 
 static enum err load(scmp_filter_ctx filter, const struct seal_spec *spec, char why[SEAL_WHY_SIZE])

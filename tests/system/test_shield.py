@@ -1,12 +1,15 @@
 """The overlay's shield under a supervisor: two nodes, the first of which has it at its network; what it drops, what it lets
 through, where it hangs, and what becomes of it when processes die. Frames that are nobody's come from the second node."""
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
 from support import procs, wait
+from support.build import Build
+from support.variant import Variant
 
 BPFTOOL = "/usr/sbin/bpftool"
 PORT = 51820
@@ -188,3 +191,15 @@ def test_it_hangs_where_it_is_told_to(make_cluster):
     missing.wait_until(lambda: "the interface of the shield: No such device" in shield(missing)[2], PATIENCE_S, "the reason")
     assert shield(missing)[:2] == ("auto", "nowhere")
     assert shield(ungiven)[:2] == ("tcx", "nowhere") and "sandbox.listen" in shield(ungiven)[2]
+
+
+def test_a_keeper_that_does_not_start_is_told(make_cluster, build, tmp_path):
+    """An installation without its program: the cell goes on, and its status says what is missing."""
+    Variant(build.directory, str(tmp_path))
+    os.unlink(tmp_path / "cell-shield")
+    cluster = make_cluster(1, [entry(0)])
+    cluster[0].build = Build(str(tmp_path))
+    cluster.up()
+    assert shield(cluster[0]) == ("auto", "nowhere", "cell-shield did not start, or ended at once: standard error and log of "
+                                  "whoever starts it say why")
+    assert 'why="cell-shield: No such file or directory"' in cluster[0].log("nucleus")

@@ -1,6 +1,12 @@
 """`sandbox.listen`: sockets that the supervisor binds and hands over."""
 import errno
+import os
+import pathlib
+import shutil
 import socket
+import tempfile
+
+import pytest
 
 from support import pb, procs, wait
 
@@ -128,3 +134,85 @@ def test_a_socket_goes_with_its_entry(make_node, build):
             return True
 
     node.wait_until(is_free, 10, "the old one is free")
+
+
+@pytest.fixture
+def short():
+    """A directory whose paths fit a status."""
+    made = pathlib.Path(tempfile.mkdtemp(prefix="ct", dir="/tmp"))
+    yield made
+    shutil.rmtree(made)
+
+
+def path_cell(build, path, give_up="16 in 100ms"):
+    return {**cell_of(build, f"unix://{path}"), "restart": {"first": "50ms", "max": "100ms", "give_up": give_up}}
+
+
+def greeting(node, path):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(10)
+        s.connect(str(path))
+        wait.until(lambda: ask(node, "accept")[0] == 0, 5, "it is accepted")
+        return s.recv(5)
+
+
+def test_a_path_is_known_to_the_next_supervisor(make_node, build, tmp_path):
+    """kill -9 the nucleus: the cell serves on at its path. Stopped, it takes the path with it; started, it has it again; its
+    next process has it, too."""
+    path = tmp_path / "made" / "x.sock"
+    node = make_node([path_cell(build, path)])
+    node.up()
+    assert greeting(node, path) == b"hello"
+    procs.kill(node.cli("status", json=True)["nucleus_pid"])
+    node.wait_until(lambda: node.command("--json", "status").status == 0
+                    and node.cli("status", json=True)["nucleus_generation"] == 2, 10, "a successor")
+    assert greeting(node, path) == b"hello"
+    node.cli("stop", "probe")
+    node.wait_until(lambda: not path.exists(), 10, "nothing is left of it")
+    node.cli("start", "probe")
+    node.wait_until(lambda: row(node)["state"] == "ready", 10, "it starts")
+    assert greeting(node, path) == b"hello"
+    procs.kill(node.cli("status", json=True)["nucleus_pid"])
+    node.wait_until(lambda: node.command("--json", "status").status == 0
+                    and node.cli("status", json=True)["nucleus_generation"] == 3, 10, "another successor")
+    old = node.kill("probe", 0)
+    node.wait_until(lambda: row(node)["pid"] not in (old, 0) and row(node)["state"] == "ready", 10, "another process")
+    assert greeting(node, path) == b"hello"
+    node.down()
+    assert not path.exists()
+
+
+def test_a_path_that_somebody_else_has_is_left_to_him(make_node, build, short):
+    """What lies there is no longer what was made: it is nobody's to take away."""
+    path = short / "x.sock"
+    node = make_node([path_cell(build, path, "2 in 10m")])
+    node.up()
+    os.unlink(path)
+    with socket.socket(socket.AF_UNIX) as theirs:
+        theirs.bind(str(path))
+        theirs.listen()
+        node.cli("stop", "probe")
+        node.wait_until(lambda: row(node)["state"] == "stopped", 10, "it stops")
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(str(path))
+        refused = node.command("start", "probe")
+        assert refused.status == 1 and f"{path}: is in use" in refused.err, refused
+    node.cli("start", "probe")
+    assert greeting(node, path) == b"hello"
+
+
+def test_a_path_that_cannot_be_is_named(make_node, build, short):
+    """A file in the place of the socket, or of a directory: said as it is."""
+    path = short / "here" / "x.sock"
+    path.parent.write_bytes(b"a file")
+    node = make_node([path_cell(build, path)])
+    node.guard()
+    node.wait_until(lambda: node.command("status").status == 0, 10, "the node")
+    node.wait_until(lambda: f"{path.parent}: is no directory, or in none" in row(node)["reason"], 10, "no directory")
+    path.parent.unlink()
+    path.parent.mkdir()
+    path.write_bytes(b"dear to somebody")
+    node.wait_until(lambda: f"{path}: is there, and no socket" in row(node)["reason"], 10, "a file")
+    assert path.read_bytes() == b"dear to somebody"
+    path.unlink()
+    node.wait_until(lambda: row(node)["state"] == "ready", 20, "it starts")

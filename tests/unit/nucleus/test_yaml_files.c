@@ -209,6 +209,11 @@ static const struct {
     {"{write: [state, /opt/own/state/cell/raft]}", "write[1]: \"/opt/own/state/cell/raft\"",
      "the second directory"},
     {"{write: [/opt/own]}", "write[0]: \"/opt/own\"", "above the second"},
+    {"{listen: [{name: a, at: 'unix:///srv/runner/x.sock'}, {name: b, at: 'udp://0.0.0.0:1'}]}", NULL, "sockets elsewhere"},
+    {"{listen: [{name: a, at: 'unix:///srv/run/x.sock'}]}", "listen[0].at: \"unix:///srv/run/x.sock\"", "a socket in the first"},
+    {"{listen: [{name: a, at: 'udp://0.0.0.0:1'}, {name: b, at: 'unix:///opt/own/state/cell/raft/x'}]}",
+     "listen[1].at: \"unix:///opt/own/state/cell/raft/x\"", "below the second"},
+    {"{listen: [{name: a, at: 'unix:///opt/own'}]}", "listen[0].at: \"unix:///opt/own\"", "in the place of what holds it"},
 };
 
 static void no_path_leads_to_the_nodes_own_directories(void)
