@@ -141,6 +141,16 @@ PLANTS = {
         ("holder != peer && !may_lose(", "holder != peer && is_whole && !may_lose(")]),
     "own-whole-given-away": ("meet.c", "unit:meet", "a rendezvous loses all of its own prefix to a member", [
         ("(!is_whole && datapath_meet_index(", "(datapath_meet_index(")]),
+    "neighbour-for-ever": ("neighbour.c", "unit:neighbour", "what was said once is answered for again and again", [
+        ("    e->is_used = true;", "")]),
+    "neighbour-any-word": ("neighbour.c", "unit:neighbour", "a frame says where another's hardware address is", [
+        ("    w->says = !is_probe && memcmp(arp + ARP_SENDER_MAC, frame + FROM, MAC) == 0;", "    w->says = !is_probe;")]),
+    "neighbour-no-sum": ("neighbour.c", "unit:neighbour", "a damaged advertisement is believed", [
+        (" || sum_of(v6, length) != 0", "")]),
+    "neighbour-probe-answered": ("neighbour.c", "unit:neighbour", "who looks whether an address is free hears us, not its owner", [
+        ("op == ARP_ASKS && !is_probe &&", "op == ARP_ASKS &&")]),
+    "neighbour-all-ways": ("neighbour.c", "unit:neighbour", "one peer's words push out all others'", [
+        ("    return count >= DATAPATH_NEIGHBOUR_EACH ? his : oldest;", "    return count > DATAPATH_NEIGHBOUR_WAYS ? his : oldest;")]),
     "never-deaf": ("ways.c", "unit:ways", "a peer that knows no signals is asked for ever", [
         ("    return way->heard_ms == 0 && way->introduced == 0 && !is_asked;", "    return way->heard_ms == 1 && !is_asked;")]),
     "gone-ignored": ("meet.c", "unit:ways", "who is no member any more stays a peer", [
@@ -211,7 +221,7 @@ PLANTS = {
 }
 
 CORE = ("aead", "agenda", "allowed", "checksum", "coalesce", "cookie", "core", "echo", "effects", "guest", "guide", "hash", "index",
-        "inner", "limit", "live", "meet", "message", "noise", "offload", "own", "path", "pmtu", "psk", "random", "relay", "replay", "roll",
+        "inner", "limit", "live", "meet", "message", "neighbour", "noise", "offload", "own", "path", "pmtu", "psk", "random", "relay", "replay", "roll",
         "serve", "session", "shake", "signal", "timers", "toolarge", "transfer", "wait", "ways")
 KITS = {"core": "core_kit.c", "own": "core_kit.c", "coalesce": "packet_kit.c", "offload": "packet_kit.c",
         "meet": "ways_kit.c", "ways": "ways_kit.c"} # of unit tests
