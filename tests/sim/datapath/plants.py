@@ -181,6 +181,8 @@ PLANTS = {
         ("bool is_heard = ask->epoch == r->epoch,", "bool is_heard = ask->epoch != 0 || r->epoch == 0,")]),
     "no-tomb": ("roll.c", "unit:roll", "nobody is told who is gone", [
         ("    append(r, at);\n    unlink_entry(r, peer);", "    unlink_entry(r, peer);")]),
+    "long-walk": ("roll.c", "unit:roll", "a question has the rendezvous walk along its roll", [
+        ("steps < DATAPATH_ROLL_STEPS; steps++", "steps < 8 * DATAPATH_ROLL_STEPS; steps++")]),
     "floor-forgotten": ("roll.c", "unit:roll", "who missed a removal that is forgotten is not told all", [
         ("        r->floor = tomb->change;\n", "")]),
     "longer-answer": ("roll.c", "unit:roll", "an answer is longer than its question", [
