@@ -47,7 +47,7 @@ enum {
     DATAPATH_SIGNAL_MORE = 4,     /* NEWS: ask again at once                                     */
     DATAPATH_SIGNAL_WHOLE = 8,    /* RELAYING: both have asked                                   */
     DATAPATH_SIGNAL_REFUSED = 16, /* RELAYING: there is no room, or he does not relay            */
-    DATAPATH_SIGNAL_QUERY = 32,   /* CALL: I only ask; he is not to be told                      */
+    DATAPATH_SIGNAL_QUERY = 32,   /* CALL: I only ask; he is not to be told. PING: no packets of mine go; do not keep a way for me */
 };
 
 struct datapath_signal {
