@@ -6,6 +6,7 @@
 enum {
     PLACE_BITS = 4, /* of a number: which place was asked */
     ROOM_FOR_ALL = 1 << PLACE_BITS,
+    SEQUENCES = (1 << (32 - PLACE_BITS)) - 1, /* … and its other bits */
     RELAYED = 100000, /* of a way's length: no relay is shorter than a direct way */
 };
 
@@ -72,9 +73,16 @@ static uint32_t room(const struct datapath_path *p)
     return worst;
 }
 
+/* From here on: what was asked before is not answered any more. */
+static void begin_count(const struct datapath_path *p, struct datapath_path_place *place)
+{
+    place->last = p->sequence;
+    place->first = p->sequence + 1;
+}
+
 static void punch(struct datapath_path_place *place, uint64_t now_ms)
 {
-    place->punches = DATAPATH_PATH_PUNCHES;
+    place->punches = place->is_sure ? DATAPATH_PATH_PUNCHES : 1;
     place->missed = 0;
     place->is_asked = false;
     place->due_ms = now_ms;
@@ -84,8 +92,14 @@ static void punch(struct datapath_path_place *place, uint64_t now_ms)
 static uint32_t learn(struct datapath_path *p, const struct datapath_path_event *ev)
 {
     uint32_t i = find(p, &ev->at, ev->place_kind);
+    bool is_sure = ev->kind == DATAPATH_PATH_EV_PLACE || ev->place_kind == DATAPATH_PATH_RELAY;
 
     if (i != DATAPATH_PATH_NONE) {
+        bool is_surer = is_sure && !p->place[i].is_sure;
+        p->place[i].is_sure |= is_sure;
+        if (is_surer && !p->place[i].is_alive) {
+            punch(&p->place[i], ev->now_ms);
+        }
         return i;
     }
     i = room(p);
@@ -93,7 +107,8 @@ static uint32_t learn(struct datapath_path *p, const struct datapath_path_event 
         p->refused++;
         return i;
     }
-    p->place[i] = (struct datapath_path_place){.is_there = true, .at = ev->at, .kind = ev->place_kind, .first = p->sequence + 1};
+    p->place[i] = (struct datapath_path_place){.is_there = true, .at = ev->at, .kind = ev->place_kind, .is_sure = is_sure};
+    begin_count(p, &p->place[i]);
     punch(&p->place[i], ev->now_ms);
     return i;
 }
@@ -161,7 +176,7 @@ static void turn(struct datapath_path *p, uint32_t i, uint64_t now_ms, struct da
             return;
         }
         place->is_alive = false;
-        place->first = p->sequence + 1;
+        begin_count(p, place);
         punch(place, now_ms);
     }
     if (place->punches == 0) {
@@ -176,7 +191,7 @@ static void turn(struct datapath_path *p, uint32_t i, uint64_t now_ms, struct da
 static void punch_all(struct datapath_path *p, uint64_t now_ms)
 {
     for (uint32_t i = 0; i < DATAPATH_PATH_PLACES; i++) {
-        if (p->place[i].is_there && !p->place[i].is_alive && p->place[i].punches == 0) {
+        if (p->place[i].is_there && p->place[i].is_sure && !p->place[i].is_alive && p->place[i].punches == 0) {
             punch(&p->place[i], now_ms);
         }
     }
@@ -211,13 +226,13 @@ static void hear_pong(struct datapath_path *p, const struct datapath_path_event 
     if (i >= DATAPATH_PATH_PLACES || !p->place[i].is_there) {
         return;
     }
-    /* A way may be longer than pings are apart: an answer to an earlier one is as good. */
+    /* A way may be longer than pings are apart: an answer to an earlier one is as good. Numbers go round. */
     struct datapath_path_place *place = &p->place[i];
-    if (sequence < place->first || sequence > place->last) {
+    if (((sequence - place->first) & SEQUENCES) >= ((place->last + 1 - place->first) & SEQUENCES)) {
         return;
     }
     place->rtt_8ths = place->is_alive ? place->rtt_8ths - place->rtt_8ths / 8 + ev->rtt_ms : 8 * ev->rtt_ms;
-    place->is_alive = true;
+    place->is_alive = place->is_sure = true;
     place->is_asked = false;
     place->missed = place->punches = 0;
     choose(p, ev->now_ms, fx);
@@ -227,11 +242,12 @@ static void hear_pong(struct datapath_path *p, const struct datapath_path_event 
     }
 }
 
-/* He calls: he is called back, for he may not know our places, unless he just was. */
+/* He calls: he is called back, for he may not know our places, unless he just was. His call may be the answer to one of
+ * ours, which took a while: the more there were in vain the longer ago the last must be, or two go on for ever. */
 static void hear_call(struct datapath_path *p, uint64_t now_ms)
 {
     punch_all(p, now_ms);
-    if (now_ms - p->called_ms >= DATAPATH_PATH_BACK_MS) {
+    if (p->called_ms == 0 || now_ms - p->called_ms >= p->call_each_ms / DATAPATH_PATH_BACK) {
         p->call_ms = now_ms;
     }
 }
@@ -255,7 +271,8 @@ void datapath_path_step(struct datapath_path *p, const struct datapath_path_even
         (void)learn(p, ev);
         break;
     case DATAPATH_PATH_EV_PING: {
-        /* It came through, so an answer would: what was given up is worth another try. */
+        /* It came through, so an answer would: what was given up is worth another try. But it may be a recorded one, of
+         * a time before we know of, and somebody else be there by now: it is worth one, no more, until it is answered. */
         uint32_t i = learn(p, ev);
         if (i != DATAPATH_PATH_NONE && !p->place[i].is_alive && p->place[i].punches == 0) {
             punch(&p->place[i], ev->now_ms);

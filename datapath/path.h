@@ -21,7 +21,7 @@ enum {
     DATAPATH_PATH_PUNCH_MS = 200,       /* … so far apart: both sides' meet, whoever began earlier                  */
     DATAPATH_PATH_CALL_MS = 5000,       /* while there is only a relay the peer is called this often …              */
     DATAPATH_PATH_CALL_MS_MAX = 60000,  /* … and less and less                                                      */
-    DATAPATH_PATH_BACK_MS = 1000,       /* who was called within this is not called back                           */
+    DATAPATH_PATH_BACK = 4,             /* who was called within this part of what calls are apart is not called back */
     DATAPATH_PATH_KEEP_MS = 500,        /* between pings of the way in use, while packets go                        */
     DATAPATH_PATH_IDLE_MS = 10000,      /* … and of all others that answer: less than a NAT forgets in (30 s)       */
     DATAPATH_PATH_WAIT_MS = 300,        /* for an answer, and twice the round trip                                  */
@@ -40,7 +40,7 @@ enum datapath_path_kind {
 
 enum datapath_path_event_kind {
     DATAPATH_PATH_EV_PLACE,  /* at, place_kind: he may be there                            */
-    DATAPATH_PATH_EV_PING,   /* at, place_kind (RELAY or FOUND): a ping of his came from there */
+    DATAPATH_PATH_EV_PING,   /* at, place_kind (RELAY or FOUND): a ping of his came from there, now or when it was recorded */
     DATAPATH_PATH_EV_PONG,   /* number, rtt_ms: he answered a ping of ours                 */
     DATAPATH_PATH_EV_CALLED, /* he calls: his pings are on their way                       */
     DATAPATH_PATH_EV_USED,   /* packets go to him                                          */
@@ -76,6 +76,7 @@ struct datapath_path_effects {
 
 struct datapath_path_place {
     bool is_there, is_alive;
+    bool is_sure;            /* whoever knows says that he may be there, or he answered from there: else a ping came, once */
     struct datapath_endpoint at;
     enum datapath_path_kind kind;
     uint32_t punches;        /* that are left                                             */

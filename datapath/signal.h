@@ -47,6 +47,7 @@ enum {
     DATAPATH_SIGNAL_MORE = 4,     /* NEWS: ask again at once                                     */
     DATAPATH_SIGNAL_WHOLE = 8,    /* RELAYING: both have asked                                   */
     DATAPATH_SIGNAL_REFUSED = 16, /* RELAYING: there is no room, or he does not relay            */
+    DATAPATH_SIGNAL_IDLE = 32,    /* PING: no packets of mine go; do not keep a way for me       */
 };
 
 struct datapath_signal {

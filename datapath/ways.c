@@ -191,9 +191,13 @@ static void ping(struct datapath_ways *w, struct datapath_time now, uint32_t pee
 {
     struct datapath_signal s = {.kind = DATAPATH_SIGNAL_PING, .use = use, .number = number, .sent_ms = (uint32_t)now.ms,
                                 .epoch = w->config.life};
+    const struct datapath_way *way = &w->way[peer];
     struct datapath_endpoint to;
 
-    if (endpoint_of(w, &w->way[peer], at, kind, &to)) {
+    if (way->told_ms == 0 || now.ms - way->told_ms >= DATAPATH_PATH_USED_MS) {
+        s.flags = DATAPATH_SIGNAL_IDLE; /* or each would keep the way for the other, for ever */
+    }
+    if (endpoint_of(w, way, at, kind, &to)) {
         datapath_ways_say(w, peer, &to, &s, size, use == USE_SIZE, fx);
         w->numbers.pings++;
     }
@@ -392,10 +396,11 @@ static enum datapath_ways_verdict hear_ping(struct datapath_ways *w, struct data
     if (w->config.is_silent) {
         return DATAPATH_WAYS_UNASKED;
     }
+    bool is_sought = (s->flags & DATAPATH_SIGNAL_IDLE) == 0;
     datapath_ways_say(w, peer, from, &pong, 0, false, fx);
     w->numbers.pongs++;
-    if (s->use == USE_WAY && datapath_ways_seek(w, now, peer)) {
-        w->way[peer].used_ms = now.ms;
+    if (s->use == USE_WAY && (is_sought || w->way[peer].is_active) && datapath_ways_seek(w, now, peer)) {
+        w->way[peer].used_ms = is_sought ? now.ms : w->way[peer].used_ms;
         for (uint32_t i = 0; i < w->believed && from->relay != 0; i++) {
             const struct datapath_endpoint *relay = datapath_guide_endpoint(w->core, w->believe[i].peer);
             bool is_his = relay != NULL && memcmp(relay->ip, from->ip, sizeof from->ip) == 0 && relay->port == from->port;
@@ -551,6 +556,7 @@ void datapath_ways_moved(struct datapath_ways *w, struct datapath_time now, uint
         datapath_guide_lead(w->core, now, peer, &direct, &fx->core);
     } else if (at->relay == 0) {
         struct datapath_path_event ev = {.kind = DATAPATH_PATH_EV_PING, .now_ms = now.ms, .at = *at, .place_kind = DATAPATH_PATH_FOUND};
+        learn(way, now.ms, at, DATAPATH_PATH_FOUND); /* a session's packet was never recorded: he is there */
         datapath_ways_step(w, now, peer, &ev, fx);
     }
 }

@@ -152,7 +152,28 @@ PLANTS = {
     "neighbour-all-ways": ("neighbour.c", "unit:neighbour", "one peer's words push out all others'", [
         ("    return count >= DATAPATH_NEIGHBOUR_EACH ? his : oldest;", "    return count > DATAPATH_NEIGHBOUR_WAYS ? his : oldest;")]),
     "never-deaf": ("ways.c", "unit:ways", "a peer that knows no signals is asked for ever", [
-        ("    return way->heard_ms == 0 && way->introduced == 0 && !is_asked;", "    return way->heard_ms == 1 && !is_asked;")]),
+        ("    return way->heard_ms == 0 && way->introduced == 0 &&", "    return way->heard_ms == 1 && way->introduced == 0 &&")]),
+    "deaf-without-a-place": ("ways.c", "unit:ways", "who has no address yet is taken for any WireGuard", [
+        (" && has_place && !is_asked;", " && (has_place || !has_place) && !is_asked;")]),
+    "deaf-for-an-hour": ("ways.c", "unit:ways", "who could not hear for two seconds is not asked for an hour", [
+        ("way->deaf_each_ms == 0 ? DATAPATH_WAYS_DEAF_MS :", "way->deaf_each_ms == 0 ? DATAPATH_WAYS_DEAF_MS_MAX :")]),
+    "signals-from-one": ("ways.c", "unit:ways", "who was removed and comes back takes what we say for a repetition", [
+        (", .counter = w->said}", "}")]),
+    "kept-for-ever": ("ways.c", "unit:ways", "each keeps a way for the other's pings", [
+        ("    bool is_sought = (s->flags & DATAPATH_SIGNAL_IDLE) == 0;", "    bool is_sought = s->kind == DATAPATH_SIGNAL_PING;")]),
+    "one-direction-forgotten": ("ways.c", "unit:ways", "who only hears forgets the way of who speaks", [
+        ("is_sought ? now.ms : w->way[peer].used_ms;", "w->way[peer].used_ms;")]),
+    "old-ping-believed": ("path.c", "unit:ways", "a recorded ping has ten sent to where it came from", [
+        ("place->punches = place->is_sure ? DATAPATH_PATH_PUNCHES : 1;", "place->punches = DATAPATH_PATH_PUNCHES;")]),
+    "old-ping-called": ("path.c", "unit:path", "… and one more at each call", [
+        ("p->place[i].is_there && p->place[i].is_sure && !p->place[i].is_alive", "p->place[i].is_there && !p->place[i].is_alive")]),
+    "numbers-end": ("path.c", "unit:path", "after 2^28 pings none is answered", [
+        ("    if (((sequence - place->first) & SEQUENCES) >= ((place->last + 1 - place->first) & SEQUENCES)) {",
+         "    if (sequence < place->first || sequence > place->last) {")]),
+    "called-back-for-ever": ("path.c", "unit:path", "two whose calls take a second call each other on and on", [
+        ("now_ms - p->called_ms >= p->call_each_ms / DATAPATH_PATH_BACK", "now_ms - p->called_ms >= 1000")]),
+    "change-eaten": ("serve.c", "unit:ways", "a member's new address is not told of when he speaks first", [
+        ("    if (refresh(w, peer)) {\n        datapath_roll_changed(&w->roll, peer);\n    }\n    datapath_roll_answer", "    (void)refresh(w, peer);\n    datapath_roll_answer")]),
     "gone-ignored": ("meet.c", "unit:ways", "who is no member any more stays a peer", [
         ("        if (is_known && datapath_ways_touch(w, peer)->introduced == index + 1) {", "        if (is_known && datapath_ways_touch(w, peer)->introduced > index + 1) {")]),
     "no-sweep": ("meet.c", "unit:ways", "who is not on a list of all stays a peer", [

@@ -398,13 +398,72 @@ static void a_ping_revives_its_place(void)
 
     w = (struct world){.now_ms = 1000};
     datapath_path_init(&w.node[0].core, 1000);
-    (void)one(ping, 0);
+    (void)one((struct datapath_path_event){.kind = DATAPATH_PATH_EV_PLACE, .at = ping.at, .place_kind = DATAPATH_PATH_SEEN}, 0);
     for (int i = 0; i < DATAPATH_PATH_PUNCHES; i++) {
         CHECK(one(clock, DATAPATH_PATH_PUNCH_MS).count >= 1, "ping %d", i);
     }
     CHECK(one(clock, DATAPATH_PATH_PUNCH_MS).count == 0, "enough");
     (void)one(ping, 0);
     CHECK(one(clock, 0).count == 1, "it is heard from there: asked again");
+}
+
+static uint32_t pings_of(const struct datapath_path_effects *fx)
+{
+    uint32_t pings = 0;
+
+    for (uint32_t i = 0; i < fx->count; i++) {
+        pings += fx->effect[i].kind == DATAPATH_PATH_FX_PING;
+    }
+    return pings;
+}
+
+/* A ping may have been recorded, and its place be anybody's by now: until he answers there, or somebody who knows says that
+ * he may be there, it is asked once for each ping that comes, whatever else happens. */
+static void where_only_a_ping_came_from_is_asked_once(void)
+{
+    struct datapath_path_event clock = {.kind = DATAPATH_PATH_EV_CLOCK};
+    struct datapath_path_event ping = {.kind = DATAPATH_PATH_EV_PING, .at = at(7, 7), .place_kind = DATAPATH_PATH_FOUND};
+    uint32_t pings = 0;
+
+    w = (struct world){.now_ms = 1000};
+    datapath_path_init(&w.node[0].core, 1000);
+    (void)one(ping, 0);
+    for (int i = 0; i < 600; i++) { /* calls in the midst of it */
+        struct datapath_path_effects fx = one(clock, DATAPATH_PATH_PUNCH_MS);
+        pings += pings_of(&fx);
+    }
+    CHECK(pings == 1, "%u pings", pings);
+    (void)one(ping, 0);
+    (void)one(ping, 0);
+    for (int i = 0; i < 20; i++) {
+        struct datapath_path_effects fx = one(clock, DATAPATH_PATH_PUNCH_MS);
+        pings += pings_of(&fx);
+    }
+    CHECK(pings == 2, "two that came at once: %u pings", pings);
+    (void)one((struct datapath_path_event){.kind = DATAPATH_PATH_EV_PLACE, .at = ping.at, .place_kind = DATAPATH_PATH_SEEN}, 0);
+    for (int i = 0; i < 20; i++) {
+        struct datapath_path_effects fx = one(clock, DATAPATH_PATH_PUNCH_MS);
+        pings += pings_of(&fx);
+    }
+    CHECK(pings == 2 + DATAPATH_PATH_PUNCHES, "a rendezvous says the same: %u pings", pings);
+}
+
+/* Numbers of pings have 28 bits: those of a node that is up for years begin anew. */
+static void numbers_begin_anew(void)
+{
+    for (uint32_t left = 0; left < 40; left += 3) {
+        begin(PORTS, PORTS, 20, 1);
+        pass(10000);
+        REQUIRE(are_direct(), "direct");
+        w.is_cut = true;
+        w.node[0].core.sequence = w.node[1].core.sequence = (1u << 28) - left;
+        pass(5000);
+        w.is_cut = false;
+        pass(DATAPATH_PATH_CALL_MS_MAX + DIRECT_MS);
+        CHECK(are_direct(), "%u before the end", left);
+        pass(60000);
+        CHECK(are_direct(), "and for ever: %u", left);
+    }
 }
 
 /* Two ways of much the same length: one is used, until the other is clearly shorter. */
@@ -481,6 +540,12 @@ static void two_do_not_call_for_ever(void)
     pass(600000);
     CHECK(w.node[0].calls <= 30 && w.node[1].calls <= 30, "%u and %u calls in ten minutes", w.node[0].calls, w.node[1].calls);
     CHECK(w.node[0].has_way && !is_direct(0), "by the relay");
+    for (uint32_t relay_ms = 300; relay_ms <= 3000; relay_ms += 300) { /* a call takes as long */
+        begin(SYMMETRIC, SYMMETRIC, 20, 1);
+        w.relay_ms = relay_ms;
+        pass(600000);
+        CHECK(w.node[0].calls <= 30 && w.node[1].calls <= 30, "%u ms: %u and %u calls in ten minutes", relay_ms, w.node[0].calls, w.node[1].calls);
+    }
 }
 
 static void who_is_gone_is_not_shouted_at(void)
@@ -534,6 +599,8 @@ int main(int argc, char **argv)
     a_way_that_breaks_is_left();
     a_call_is_heard();
     a_ping_revives_its_place();
+    where_only_a_ping_came_from_is_asked_once();
+    numbers_begin_anew();
     a_little_shorter_is_not_better();
     a_nat_that_forgets_is_punched_again();
     places_are_bounded();

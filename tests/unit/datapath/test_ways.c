@@ -219,6 +219,23 @@ static void who_has_no_address_is_found(void)
     end();
 }
 
+/* He has no address until a packet of his says it, as with a peer that is nobody's configuration but his own. */
+static void who_shows_where_he_is_is_asked(void)
+{
+    struct datapath_endpoint b = place(B);
+
+    make_all();
+    uint32_t his = add(A, B);
+    (void)add(B, A);
+    talk(A, B, 3000, 200);
+    datapath_guide_lead(w.node[A].core, w.now, his, &b, &fx.core);
+    datapath_ways_moved(&w.node[A].ways, w.now, his, &fx);
+    perform(A);
+    talk(A, B, 1000, 200);
+    CHECK(w.node[A].ways.way[his].path.used != DATAPATH_PATH_NONE, "a way at once");
+    end();
+}
+
 /* Each asked while the other did not hear. */
 static void who_could_not_hear_is_asked_again(void)
 {
@@ -234,6 +251,83 @@ static void who_could_not_hear_is_asked_again(void)
     w.is_cut = false;
     talk(A, B, 90000, 200);
     CHECK(w.node[A].ways.way[number(A, B)].path.used != DATAPATH_PATH_NONE, "a minute later they have a way");
+    end();
+}
+
+/* Each answers the other's pings, and that is no reason to go on: packets are. */
+static void who_says_nothing_more_is_forgotten(void)
+{
+    for (int n = 0; n < 2; n++) {
+        begin();
+        talk(A, B, 5000, 200);
+        if (n == 1) {
+            talk(B, A, 5000, 200);
+        }
+        REQUIRE(w.node[A].ways.way[number(A, B)].is_active && w.node[B].ways.way[number(B, A)].is_active, "both have a way");
+        run(DATAPATH_WAYS_IDLE_MS - 20000);
+        CHECK(w.node[A].ways.way[number(A, B)].is_active && w.node[B].ways.way[number(B, A)].is_active, "kept a while");
+        run(60000);
+        CHECK(!w.node[A].ways.way[number(A, B)].is_active && !w.node[B].ways.way[number(B, A)].is_active, "and not for ever");
+        uint64_t pings = w.node[A].ways.numbers.pings + w.node[B].ways.numbers.pings;
+        run(600000);
+        CHECK(w.node[A].ways.numbers.pings + w.node[B].ways.numbers.pings == pings, "nothing is said");
+        talk(B, A, 2000, 200);
+        CHECK(w.node[B].ways.way[number(B, A)].path.used != DATAPATH_PATH_NONE && w.node[A].ways.way[number(A, B)].path.used != DATAPATH_PATH_NONE,
+              "but a packet finds the way again, both ways");
+        end();
+    }
+}
+
+/* A way that packets take in one direction alone stays both ways': who only hears keeps his for who speaks. */
+static void one_direction_keeps_both_ways(void)
+{
+    begin();
+    talk(A, B, 4 * DATAPATH_WAYS_IDLE_MS, 200);
+    const struct datapath_way *way = &w.node[B].ways.way[number(B, A)];
+    CHECK(way->is_active && way->path.used != DATAPATH_PATH_NONE, "B's, too");
+    CHECK(way->path.sequence > 3 * DATAPATH_WAYS_IDLE_MS / DATAPATH_PATH_IDLE_MS, "and it is one and the same: %u pings", way->path.sequence);
+    end();
+}
+
+static uint32_t pings_to(int n, const struct datapath_endpoint *to)
+{
+    uint32_t pings = 0;
+
+    for (int i = 0; i < FLYING; i++) {
+        pings += w.flying[i].is_there && datapath_message_is_same(&w.flying[i].to, to) && w.flying[i].from.ip[15] == place(n).ip[15];
+    }
+    return pings;
+}
+
+/* A PING that was recorded before a restart opens, and says where its sender was then: that place is answered and asked once,
+ * and whoever is there now hears no more of it. */
+static void an_old_ping_is_asked_back_once(void)
+{
+    struct datapath_endpoint former = {.ip = {[10] = 0xff, [11] = 0xff, [12] = 203, [15] = 9}, .port = 9}, b = place(B);
+    uint32_t said, old, heard = 0;
+
+    begin();
+    talk(B, A, 3000, 200);
+    said = w.count;
+    run(2 * DATAPATH_WAYS_IDLE_MS); /* neither says anything any more */
+    make_ways(A);
+    CHECK(datapath_ways_believe(&w.node[A].ways, number(A, R), w.now.ms) == ERR_OK, "it believes the rendezvous");
+    run(12000);
+    for (uint32_t i = 0; i < said && w.node[A].ways.numbers.pongs < 3; i++) {
+        struct datagram d = w.recorded[i];
+        if (whose(&d.from) == B && whose(&d.to) == A) {
+            (void)hand_over(A, &former, d.bytes, d.size);
+        }
+    }
+    old = (uint32_t)w.node[A].ways.numbers.pongs;
+    run(1);
+    for (int ms = 0; ms < 60000; ms += DELAY_MS) { /* each datagram is under way for so long */
+        heard += pings_to(A, &former);
+        run(DELAY_MS);
+    }
+    CHECK(old == 3 && heard > old && heard <= 2 * old, "an answer and at most a question: %u for %u", heard, old);
+    talk(A, B, 3000, 200);
+    CHECK(datapath_message_is_same(goes_to(A, B), &b), "packets go to where B is");
     end();
 }
 
@@ -301,7 +395,11 @@ int main(void)
     who_comes_back_hears_us();
     a_plain_peer_is_left_in_peace();
     who_has_no_address_is_found();
+    who_shows_where_he_is_is_asked();
     who_could_not_hear_is_asked_again();
+    who_says_nothing_more_is_forgotten();
+    one_direction_keeps_both_ways();
+    an_old_ping_is_asked_back_once();
     who_has_another_address_is_told_of();
     who_is_silent_says_nothing();
     limits_hold();
