@@ -170,24 +170,39 @@ void datapath_roll_member(const struct datapath_roll *r, uint32_t peer, const ui
 
 /* ---- answers ------------------------------------------------------------------------------------------ */
 
-/* The first entry whose change is newer than what he has. Mostly he has nearly all, or is where the last page ended. */
-static uint32_t first_after(const struct datapath_roll *r, uint64_t change, uint32_t cursor)
+/* The first entry whose change is newer than what he has, + 1; 0: there is none. Mostly he has nearly all, or is where the last
+ * page ended; or nearly nothing. False: it is far from both ends of the list. */
+static bool find_after(struct datapath_roll *r, uint64_t change, uint32_t cursor, uint32_t *ret)
 {
-    uint32_t at = r->last;
+    uint32_t late = r->last, early = r->first;
 
+    r->walked = 0;
+    *ret = early;
     if (change == 0) {
-        return r->first;
+        return true;
     }
     if (cursor < r->peers_max + DATAPATH_ROLL_TOMBS && r->entry[cursor].change == change) {
-        return r->entry[cursor].after;
+        *ret = r->entry[cursor].after;
+        return true;
     }
-    if (at == 0 || r->entry[at - 1].change <= change) {
-        return 0;
+    if (late == 0 || r->entry[late - 1].change <= change) {
+        *ret = 0;
+        return true;
     }
-    while (r->entry[at - 1].before != 0 && r->entry[r->entry[at - 1].before - 1].change > change) {
-        at = r->entry[at - 1].before;
+    for (uint32_t steps = 0; steps < DATAPATH_ROLL_STEPS; steps++, r->walked += 2) {
+        uint32_t before = r->entry[late - 1].before;
+        if (before == 0 || r->entry[before - 1].change <= change) {
+            *ret = late;
+            return true;
+        }
+        if (r->entry[early - 1].change > change) {
+            *ret = early;
+            return true;
+        }
+        late = before;
+        early = r->entry[early - 1].after; /* the last of all is newer: there is one */
     }
-    return at;
+    return false;
 }
 
 /* As many of the members as there is room for. */
@@ -219,6 +234,7 @@ void datapath_roll_answer(struct datapath_roll *r, uint64_t now_ms, uint32_t pee
     bool is_heard = ask->epoch == r->epoch, goes_on = is_heard && (ask->flags & DATAPATH_SIGNAL_FULL) != 0;
     bool is_full = !is_heard || ask->sequence > r->change || (ask->sequence < r->floor && !goes_on);
     size_t most = size < DATAPATH_SIGNAL_MOST ? size : DATAPATH_SIGNAL_MOST;
+    uint32_t at;
 
     assert(size >= DATAPATH_SIGNAL_LEAST && peer < r->peers_max);
     *ret = (struct datapath_signal){.kind = DATAPATH_SIGNAL_NEWS, .seen = *from, .epoch = r->epoch, .question = ask->question,
@@ -228,13 +244,17 @@ void datapath_roll_answer(struct datapath_roll *r, uint64_t now_ms, uint32_t pee
     } else if (is_heard) {
         bind(r, now_ms, peer, key, from, ask);
     }
-    ret->flags = is_full || ask->sequence == 0 ? DATAPATH_SIGNAL_FULL : 0;
+    if (!find_after(r, ret->sequence, ret->cursor, &at)) {
+        ret->sequence = 0; /* he asks for what is long ago: all that there is, instead of a walk along it */
+        at = r->first;
+    }
+    ret->flags = ret->sequence == 0 ? DATAPATH_SIGNAL_FULL : 0;
     ret->count = r->here;
     if (!is_heard) {
         ret->flags |= DATAPATH_SIGNAL_MORE; /* he says it again, and this time it counts */
         return;
     }
-    fill(r, peer, first_after(r, ret->sequence, ret->cursor), most - DATAPATH_SIGNAL_OVER - NEWS_HEAD, ret, members);
+    fill(r, peer, at, most - DATAPATH_SIGNAL_OVER - NEWS_HEAD, ret, members);
 }
 
 uint64_t datapath_roll_clock(struct datapath_roll *r, uint64_t now_ms)

@@ -18,7 +18,7 @@ enum {
     DATAPATH_ROLL_TOMBS = 4096,     /* members who are gone for good and whom all must hear of; who missed more asks for all */
     DATAPATH_ROLL_KEEP_MS = 35000,  /* who was not heard for so long is away: three heartbeats, and one that is late         */
     DATAPATH_ROLL_LOOK_MS = 1000,   /* between looks for those                                                               */
-    DATAPATH_ROLL_NOBODY = 0xffffffff,
+    DATAPATH_ROLL_STEPS = 512,      /* entries from either end among which a question finds its place; else all is told anew */
 };
 
 struct datapath_roll_entry {
@@ -39,6 +39,7 @@ struct datapath_roll {
     uint64_t change;                  /* the newest                     */
     uint64_t floor;                   /* who knows less than this may have missed that somebody is gone */
     uint64_t look_ms;
+    uint32_t walked;                  /* entries that the last answer looked at to find where it begins */
     /* His inner addresses, put into m->prefix: of whoever keeps them. */
     void (*prefixes)(const void *context, uint32_t peer, struct datapath_signal_member *m);
     const void *context;
@@ -48,7 +49,7 @@ size_t datapath_roll_size(uint32_t peers);
 /* memory: of that size, borrowed. epoch: drawn, not 0. */
 void datapath_roll_init(struct datapath_roll *r, void *memory, uint32_t peers, uint64_t epoch, uint64_t now_ms);
 
-/* `peer` says a ROLL of `size` bytes from `from`. *ret: the NEWS for him, whose datagram is no longer than his was;
+/* O(DATAPATH_ROLL_STEPS): `peer` says a ROLL of `size` bytes from `from`. *ret: the NEWS for him, whose datagram is no longer than his was;
  * members: DATAPATH_SIGNAL_MOST bytes that it borrows. */
 void datapath_roll_answer(struct datapath_roll *r, uint64_t now_ms, uint32_t peer, const uint8_t key[DATAPATH_NOISE_KEY],
                           const struct datapath_endpoint *from, const struct datapath_signal *ask, size_t size,

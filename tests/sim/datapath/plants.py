@@ -171,12 +171,14 @@ PLANTS = {
         ("bool is_heard = ask->epoch == r->epoch,", "bool is_heard = ask->epoch != 0 || r->epoch == 0,")]),
     "no-tomb": ("roll.c", "unit:roll", "nobody is told who is gone", [
         ("    append(r, at);\n    unlink_entry(r, peer);", "    unlink_entry(r, peer);")]),
+    "long-walk": ("roll.c", "unit:roll", "a question has the rendezvous walk along its roll", [
+        ("steps < DATAPATH_ROLL_STEPS; steps++", "steps < 8 * DATAPATH_ROLL_STEPS; steps++")]),
     "floor-forgotten": ("roll.c", "unit:roll", "who missed a removal that is forgotten is not told all", [
         ("        r->floor = tomb->change;\n", "")]),
     "longer-answer": ("roll.c", "unit:roll", "an answer is longer than its question", [
         ("size_t most = size < DATAPATH_SIGNAL_MOST ? size : DATAPATH_SIGNAL_MOST;", "size_t most = DATAPATH_SIGNAL_MOST;")]),
     "cursor-skips": ("roll.c", "unit:roll", "a page begins one member too late", [
-        ("        return r->entry[cursor].after;", "        return r->entry[cursor].after == 0 ? 0 : r->entry[r->entry[cursor].after - 1].after;")]),
+        ("        *ret = r->entry[cursor].after;", "        *ret = r->entry[cursor].after == 0 ? 0 : r->entry[r->entry[cursor].after - 1].after;")]),
     "one-question": ("guest.c", "unit:roll", "a heartbeat that is lost costs ten seconds", [
         ("    g->due_ms = now_ms + g->wait_ms;", "    g->due_ms = now_ms + DATAPATH_GUEST_BEAT_MS;")]),
     "round-kept": ("guest.c", "unit:roll", "a list of all is not told from the one before", [

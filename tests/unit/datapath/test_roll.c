@@ -345,6 +345,41 @@ static void who_missed_too_much_hears_all(void)
     end();
 }
 
+/* Whatever somebody says that he has, looking for what he has not costs no more than an answer does. */
+static void no_question_costs_a_walk_along_the_roll(void)
+{
+    enum { FAR = 3 * DATAPATH_ROLL_STEPS };
+    uint8_t members[DATAPATH_SIGNAL_MOST], key[32];
+    struct datapath_signal ask = {.kind = DATAPATH_SIGNAL_ROLL, .question = 1, .cursor = UINT32_MAX}, news;
+    struct datapath_endpoint from = place_of(1, PORT);
+    uint32_t full = 0;
+
+    begin(9, FAR, 0);
+    ask.epoch = w.roll.epoch;
+    for (uint32_t i = 0; i < FAR; i++) {
+        key_of(i, key);
+        datapath_roll_enter(&w.roll, i, key);
+    }
+    key_of(1, key);
+    datapath_roll_answer(&w.roll, w.now_ms, 1, key, &from, &ask, DATAPATH_SIGNAL_LEAST, &news, members);
+    for (uint64_t has = 1; has <= w.roll.change; has += DATAPATH_ROLL_STEPS / 8) {
+        ask.sequence = has;
+        datapath_roll_answer(&w.roll, w.now_ms, 1, key, &from, &ask, DATAPATH_SIGNAL_MOST, &news, members);
+        bool is_near = has + 1 < DATAPATH_ROLL_STEPS || has + DATAPATH_ROLL_STEPS >= w.roll.change;
+        CHECK(w.roll.walked <= 2 * DATAPATH_ROLL_STEPS, "who has %d is looked for along %u", (int)has, w.roll.walked);
+        CHECK(((news.flags & DATAPATH_SIGNAL_FULL) == 0) == is_near, "who has %d is told all unless he is near an end: %u", (int)has, news.flags);
+        CHECK((news.flags & DATAPATH_SIGNAL_FULL) != 0 || news.sequence > has || has == w.roll.change, "or what he has not: from %d", (int)has);
+        full += (news.flags & DATAPATH_SIGNAL_FULL) != 0;
+    }
+    CHECK(full > 4, "%u were told all", full);
+    ask.sequence = 2 * DATAPATH_ROLL_STEPS;
+    ask.cursor = ask.sequence - 1;
+    CHECK(w.roll.entry[ask.cursor].change == ask.sequence, "each change is a member's");
+    datapath_roll_answer(&w.roll, w.now_ms, 1, key, &from, &ask, DATAPATH_SIGNAL_MOST, &news, members);
+    CHECK((news.flags & DATAPATH_SIGNAL_FULL) == 0 && w.roll.walked == 0, "by the cursor it costs nothing");
+    end();
+}
+
 /* Nothing is bound that was not said to this life. */
 static void what_was_recorded_binds_nobody(void)
 {
@@ -452,6 +487,7 @@ int main(int argc, char **argv)
     who_is_silent_is_away_and_comes_back();
     a_new_life_of_the_rendezvous_begins_anew();
     who_missed_too_much_hears_all();
+    no_question_costs_a_walk_along_the_roll();
     what_was_recorded_binds_nobody();
     only_what_was_asked_is_heard();
     return CHECK_RESULT();
