@@ -209,7 +209,7 @@ PLANTS = {
     "longer-answer": ("roll.c", "unit:roll", "an answer is longer than its question", [
         ("size_t most = size < DATAPATH_SIGNAL_MOST ? size : DATAPATH_SIGNAL_MOST;", "size_t most = DATAPATH_SIGNAL_MOST;")]),
     "cursor-skips": ("roll.c", "unit:roll", "a page begins one member too late", [
-        ("        return r->entry[cursor].after;", "        return r->entry[cursor].after == 0 ? 0 : r->entry[r->entry[cursor].after - 1].after;")]),
+        ("        *ret = r->entry[cursor].after;", "        *ret = r->entry[cursor].after == 0 ? 0 : r->entry[r->entry[cursor].after - 1].after;")]),
     "one-question": ("guest.c", "unit:roll", "a heartbeat that is lost costs ten seconds", [
         ("    g->due_ms = now_ms + g->wait_ms;", "    g->due_ms = now_ms + DATAPATH_GUEST_BEAT_MS;")]),
     "round-kept": ("guest.c", "unit:roll", "a list of all is not told from the one before", [
