@@ -28,6 +28,8 @@ CAPTURE = ("cell-datapath", "system:test_overlay_node.py -k hold_up")
 ANSWERS = ("cell-datapath", "system:test_overlay_node.py -k answer_is")
 FILES = ("cell", "system:test_overlay_node.py -k none_for_packets")
 SLOWLY = ("cell", "system:test_overlay_node.py -k slowly")
+RIGHTS = ("tests/test_run_rights", "unit:run_rights")
+NARROW = ("tests/test_run_narrow", "unit:run_narrow")
 KEEPER = ("tests/test_datapath_keeper", "unit:datapath_keeper")
 TUNS = ("cell-nucleus", "system:test_overlay_node.py -k down_up")
 
@@ -99,6 +101,22 @@ PLANTS = {
         ("    if (st.st_uid != geteuid()) {", "    if (false) {")]),
     "capture-torn": ("cli/capture.c", SLOWLY, "Ctrl-C tears what is being written", [
         (".sa_flags = SA_RESTART | (int)SA_RESETHAND}", ".sa_flags = (int)SA_RESETHAND}")]),
+
+    # What helper processes send each other, and what they keep.
+    "rights-in-one-place": ("common/run/rights.c", RIGHTS, "each descriptor is the first", [
+        ("CMSG_DATA(c) + i * sizeof one", "CMSG_DATA(c) + 0 * i * sizeof one")]),
+    "rights-cut-off": ("common/run/rights.c", RIGHTS, "a packet with too many descriptors is taken for one with some", [
+        ("(MSG_TRUNC | MSG_CTRUNC)", "MSG_TRUNC")]),
+    "rights-inherited": ("common/run/rights.c", RIGHTS, "other programs get what came", [
+        ("MSG_CMSG_CLOEXEC", "0")]),
+    "rights-left-open": ("common/run/rights.c", RIGHTS, "what came with a packet that is refused stays open", [
+        ("    while (count > 0) {\n        fd_close(&fds[--count]);", "    while (count > 1) {\n        fd_close(&fds[--count]);")]),
+    "narrow-permits-alone": ("common/run/narrow.c", NARROW, "what is kept is not in effect", [
+        ("        keep[i].effective = keep[i].permitted;", "        keep[i].effective = 0;")]),
+    "narrow-leaves-bounds": ("common/run/narrow.c", NARROW, "what it executes may have the last capability", [
+        ("for (unsigned long cap = 0; cap < CAPS_MAX; cap++)", "for (unsigned long cap = 0; cap < CAP_LAST_CAP; cap++)")]),
+    "narrow-dumpable": ("common/run/narrow.c", NARROW, "others may look into it", [
+        ("prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)", "prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)")]),
 
     # The keeper of the shield.
     "keeper-killed-by-clsact": ("datapath/keeper.c", KEEPER, "the filter ends it where there is no tcx", [

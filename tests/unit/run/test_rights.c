@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,20 +35,31 @@ static void close_all(int *fds, size_t count)
     }
 }
 
+/* Files that can be told from each other: each has its number in it. */
+static void make_files(int *fds, int count)
+{
+    for (int i = 0; i < count; i++) {
+        fds[i] = memfd_create("rights", MFD_CLOEXEC);
+        REQUIRE(fds[i] >= 0 && pwrite(fds[i], &i, sizeof i, 0) == (ssize_t)sizeof i, "a file");
+    }
+}
+
 static void what_goes_comes(void)
 {
     char sent[SIZE] = "hello there", got[SIZE];
     int some[RIGHTS_MAX + 1], fds[RIGHTS_MAX];
     size_t count = 9;
 
-    for (int i = 0; i <= RIGHTS_MAX; i++) {
-        some[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    }
+    make_files(some, RIGHTS_MAX + 1);
     CHECK(rights_send(pair[0], sent, SIZE, NULL, 0) == ERR_OK && rights_recv(pair[1], got, SIZE, fds, &count) == ERR_OK &&
               count == 0 && memcmp(sent, got, SIZE) == 0, "bytes alone");
     CHECK(rights_send(pair[0], sent, SIZE, some, RIGHTS_MAX) == ERR_OK && rights_recv(pair[1], got, SIZE, fds, &count) == ERR_OK &&
               count == RIGHTS_MAX, "with as many descriptors as there may be");
-    CHECK(fcntl(fds[0], F_GETFD) == FD_CLOEXEC, "which no other program gets");
+    for (int i = 0; i < (int)count; i++) {
+        int number = -1;
+        CHECK(pread(fds[i], &number, sizeof number, 0) == (ssize_t)sizeof number && number == i, "each in its place: %d", i);
+        CHECK(fcntl(fds[i], F_GETFD) == FD_CLOEXEC, "and no other program gets it: %d", i);
+    }
     close_all(fds, count);
     CHECK(rights_send(pair[0], sent, SIZE, some, RIGHTS_MAX + 1) == ERR_LIMIT, "one more");
     close_all(some, RIGHTS_MAX + 1);
@@ -66,6 +78,33 @@ static void another_size_is_refused_whole(void)
     }
     CHECK(open_count() == before, "what came beside it is closed");
     (void)close(null);
+}
+
+/* By somebody who keeps to no limit. */
+static void more_descriptors_are_refused_whole(void)
+{
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE(sizeof(int) * 2 * RIGHTS_MAX)];
+    } control;
+    char bytes[SIZE] = "", got[SIZE];
+    struct iovec part = {.iov_base = bytes, .iov_len = sizeof bytes};
+    int some[2 * RIGHTS_MAX], fds[RIGHTS_MAX];
+    size_t count = 9;
+
+    make_files(some, 2 * RIGHTS_MAX);
+    int before = open_count();
+    for (size_t more = RIGHTS_MAX + 1; more <= 2 * RIGHTS_MAX; more++) {
+        struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room,
+                                .msg_controllen = CMSG_SPACE(sizeof(int) * more)};
+        struct cmsghdr *c = CMSG_FIRSTHDR(&packet);
+        *c = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int) * more)};
+        memcpy(CMSG_DATA(c), some, sizeof(int) * more);
+        REQUIRE(sendmsg(pair[0], &packet, 0) == (ssize_t)sizeof bytes, "it goes");
+        CHECK(rights_recv(pair[1], got, SIZE, fds, &count) == ERR_MALFORMED && count == 9, "%zu descriptors", more);
+        CHECK(open_count() == before, "all are closed: %zu", more);
+    }
+    close_all(some, 2 * RIGHTS_MAX);
 }
 
 static void an_end_is_told(void)
@@ -87,6 +126,7 @@ int main(void)
     REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0, "a pair");
     what_goes_comes();
     another_size_is_refused_whole();
+    more_descriptors_are_refused_whole();
     an_end_is_told();
     return CHECK_RESULT();
 }
