@@ -5,31 +5,28 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/node/seeds.h"
 #include "common/run/fd.h"
 
-static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff}; /* RFC 4291, section 2.5.5.2 */
-
-static bool is_v4(const struct dht_address *at)
-{
-    return memcmp(at->ip, mapped, sizeof mapped) == 0;
-}
+enum { V4_AT = 12 }; /* bytes of ::ffff: before an IPv4 address (RFC 4291, section 2.5.5.2) */
 
 bool dht_net_is_nowhere(const struct dht_address *at)
 {
-    static const uint8_t zeros[16];
+    const struct sealed_address sealed = dht_net_to(at);
 
-    return is_v4(at) ? memcmp(at->ip + sizeof mapped, zeros, 4) == 0 : memcmp(at->ip, zeros, sizeof zeros) == 0;
+    return seeds_is_nowhere(&sealed);
 }
 
 static enum err bind_at(const struct dht_address *at, int *ret)
 {
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(at->port)};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(at->port)};
-    bool is_four = is_v4(at);
+    const struct sealed_address sealed = dht_net_to(at);
+    bool is_four = seeds_is_v4(&sealed);
     int off = 0;
     AUTO_FD int fd = socket(is_four ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-    memcpy(&v4.sin_addr, at->ip + sizeof mapped, 4);
+    memcpy(&v4.sin_addr, at->ip + V4_AT, 4);
     memcpy(&v6.sin6_addr, at->ip, sizeof at->ip);
     if (fd < 0 || (!is_four && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0) ||
         bind(fd, is_four ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6, is_four ? sizeof v4 : sizeof v6) != 0) {

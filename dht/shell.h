@@ -12,8 +12,8 @@
 
 enum {
     DHT_SHELL_WISHES = 128,           /* lookups and puts at one time: what is more is refused, with a time     */
-    DHT_SHELL_PATHS = 4,              /* of a get: where a fifth of all leads it astray, one finds 5 of 6, four find all */
     DHT_SHELL_BUSY_MS = 50,           /* … to come back                                                         */
+    DHT_SHELL_PATHS = 4,              /* of a get: tests/sim/dht, `surround`                                    */
     DHT_SHELL_BOOT_MS = 5000,         /* between attempts to find somebody while nobody is known                */
     DHT_SHELL_BOOT_FEW_MS = 30000,    /* … while fewer are than a record has holders: they may be an island     */
     DHT_SHELL_BOOT_MANY_MS = 600000,  /* … while more are: so may these; as often as a bucket is looked through */

@@ -31,7 +31,7 @@ static void look_at_reply(const uint8_t *bytes, size_t size)
     static struct dns_reply r;
 
     if (size >= 2 && dns_wire_read(bytes, size, (uint16_t)(bytes[0] << 8 | bytes[1]), "s.x", DNS_SRV,
-                                           &r) == ERR_OK) {
+                                   &r) == ERR_OK) {
         must(r.services <= DNS_SERVICES_MAX && r.hosts <= DNS_HOSTS_MAX);
         must(r.ttl_s <= DNS_TTL_MAX);
         for (uint32_t i = 0; i < r.services; i++) {
@@ -62,7 +62,7 @@ static size_t address_it(const struct dns_effects *asked, const uint8_t *bytes, 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct dns_config c = {.servers = 2, .service = "s.x", .names = 1, .name = {{"db.x", 1}},
-                                   .server = {{.port = 53}, {.port = 54}}};
+                           .server = {{.port = 53}, {.port = 54}}};
     struct dns_effects fx, asked = {.size = 0};
     static struct dns d;
     uint64_t now_us = 1;

@@ -200,7 +200,7 @@ static void begin(struct dns *d, struct dns_effects *fx)
 }
 
 enum err dns_answer(struct dns *d, uint64_t now_us, const uint8_t *bytes, size_t size,
-                            struct dns_effects *fx)
+                    struct dns_effects *fx)
 {
     struct dns_reply reply;
     enum err e = ERR_DENIED;

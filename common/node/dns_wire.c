@@ -148,7 +148,7 @@ static bool is_question(struct dns_reader *r, const char *name, enum dns_type ty
 }
 
 enum err dns_wire_read(const uint8_t *bytes, size_t size, uint16_t id, const char *name,
-                               enum dns_type type, struct dns_reply *ret)
+                       enum dns_type type, struct dns_reply *ret)
 {
     struct dns_reader r = {.bytes = bytes, .size = size, .at = DNS_HEADER, .is_good = size >= DNS_HEADER};
     struct dns_reply reply; /* 14 KiB */

@@ -11,13 +11,13 @@
 #include "common/node/sealed_wire.h"
 
 enum {
-    DNS_NAME_MAX = 253,               /* characters, without the last dot (RFC 1035, 2.3.4) */
+    DNS_NAME_MAX = 253,    /* characters, without the last dot (RFC 1035, 2.3.4) */
     DNS_QUESTION_MAX = 12 + 255 + 4,
-    DNS_SERVICES_MAX = 16,            /* of an answer: there are not more seeds */
-    DNS_HOSTS_MAX = 32,               /* addresses of an answer */
-    DNS_ALIASES_MAX = 8,              /* CNAMEs followed within one answer */
-    DNS_RECORDS_MAX = 256,            /* looked at in one answer; more is no answer */
-    DNS_TTL_MAX = 86400,              /* s; more counts as this */
+    DNS_SERVICES_MAX = 16, /* of an answer: there are not more seeds             */
+    DNS_HOSTS_MAX = 32,    /* addresses of an answer                             */
+    DNS_ALIASES_MAX = 8,   /* CNAMEs followed within one answer                  */
+    DNS_RECORDS_MAX = 256, /* looked at in one answer; more is no answer         */
+    DNS_TTL_MAX = 86400,   /* s; more counts as this                             */
 };
 
 enum dns_type {
@@ -48,10 +48,10 @@ struct dns_host {
 };
 
 struct dns_reply {
-    uint8_t code;          /* enum dns_code, or another of the server's    */
-    bool is_cut;           /* there is more than fitted: ask over TCP              */
-    uint32_t ttl_s;        /* least of what is used; 0 when nothing is             */
-    char name[DNS_NAME_MAX + 1]; /* what was asked for is called, in the end */
+    uint8_t code;                /* enum dns_code, or another of the server's */
+    bool is_cut;                 /* there is more than fitted: ask over TCP   */
+    uint32_t ttl_s;              /* least of what is used; 0 when nothing is  */
+    char name[DNS_NAME_MAX + 1]; /* what was asked for is called, in the end  */
     uint32_t services, hosts;
     struct dns_service service[DNS_SERVICES_MAX];
     struct dns_host host[DNS_HOSTS_MAX];
@@ -60,12 +60,12 @@ struct dns_reply {
 /* Write a question. name: 1 to DNS_NAME_MAX characters, labels of 1 to 63. Returns its size. ERR_INVALID:
  * no such name. */
 enum err dns_wire_ask(uint16_t id, const char *name, enum dns_type type,
-                              uint8_t out[DNS_QUESTION_MAX], size_t *ret_size) MUST_CHECK;
+                      uint8_t out[DNS_QUESTION_MAX], size_t *ret_size) MUST_CHECK;
 
 /* Read an answer to this very question: any bytes. ERR_DENIED: an answer to something else (its id, name or type;
  * no answer at all), which may be anybody's; ERR_MALFORMED; ERR_LIMIT: too many records. Services of the
  * name asked for and addresses of any host are taken, up to their limits. *ret is untouched on error. */
 enum err dns_wire_read(const uint8_t *bytes, size_t size, uint16_t id, const char *name,
-                               enum dns_type type, struct dns_reply *ret) MUST_CHECK;
+                       enum dns_type type, struct dns_reply *ret) MUST_CHECK;
 
 #endif

@@ -6,16 +6,16 @@
 #include "common/run/loop.h"
 
 enum {
-    RESOLVER_ANSWER_MAX = 16384, /* bytes of an answer over TCP; a UDP one is shorter      */
-    RESOLVER_FILE_MAX = 65536,   /* of resolv.conf                                          */
+    RESOLVER_ANSWER_MAX = 16384, /* bytes of an answer over TCP; a UDP one is shorter */
+    RESOLVER_FILE_MAX = 65536,   /* of resolv.conf                                    */
 };
 
 struct resolver {
     struct loop *loop;
     struct loop_timer *timer;
-    int fd;                              /* of the question that is out; -1                         */
+    int fd;           /* of the question that is out; -1 */
     struct loop_watch *watch;
-    size_t sent, got;                    /* bytes, over TCP                                         */
+    size_t sent, got; /* bytes, over TCP                 */
     uint8_t out[2 + DNS_QUESTION_MAX], in[2 + RESOLVER_ANSWER_MAX];
     size_t out_size;
     struct dns_effects fx;
@@ -27,10 +27,10 @@ struct resolver {
 
 /* What a configuration says. Borrowed while it is used. */
 struct resolver_config {
-    const struct seed *seed;             /* those that are names are resolved                       */
+    const struct seed *seed;             /* those that are names are resolved                 */
     uint32_t seeds;
-    const char *service;                 /* whose SRV records are seeds; "": none                   */
-    const struct sealed_address *server; /* up to DNS_SERVERS_MAX; none: those of the machine       */
+    const char *service;                 /* whose SRV records are seeds; "": none             */
+    const struct sealed_address *server; /* up to DNS_SERVERS_MAX; none: those of the machine */
     uint32_t servers;
 };
 
@@ -43,7 +43,7 @@ enum err resolver_open(struct resolver *r, const struct resolver_config *config)
 
 /* Begin the first round. System calls afterwards: those of a cell with the network. */
 enum err resolver_start(struct resolver *r, struct loop *loop, void (*done)(void *context),
-                                void *context) MUST_CHECK;
+                        void *context) MUST_CHECK;
 
 /* Safe on one that is closed or was never opened. */
 void resolver_close(struct resolver *r);

@@ -153,7 +153,7 @@ static void begin_put(struct world *w, uint32_t node, struct seeker_seat *s, con
     }
     t->wish[t->wishes++] = (struct seeker_wish){.is_open = true, .is_put = true, .must_succeed = is_last, .node = node,
                                                 .value = t->values, .begun_us = w->now_us};
-    t->value[t->values++] = (struct seeker_value){.is_put = true, .end_us = w->now_us + (uint64_t)ttl_ms * 1000};
+    t->value[t->values++] = (struct seeker_value){.end_us = w->now_us + (uint64_t)ttl_ms * 1000};
     t->puts++;
 }
 

@@ -1,6 +1,6 @@
 /* The lookup core as a tenant of the world of tests/sim/world, and what is true there. */
-#ifndef CELL_TESTS_SIM_DHT_SEEKER_H
-#define CELL_TESTS_SIM_DHT_SEEKER_H
+#ifndef CELL_TESTS_SIM_DHT_TENANT_H
+#define CELL_TESTS_SIM_DHT_TENANT_H
 
 #include "dht/core.h"
 #include "tests/sim/world/world.h"
@@ -31,18 +31,18 @@ enum seeker_told {
 struct seeker_seat {
     void *memory;
     struct dht *core;
-    uint64_t booted_us;   /* own clock: when the way in was asked for last */
+    uint64_t booted_us;  /* own clock: when the way in was asked for last */
     uint64_t stepped_us; /* last, of the world: what the core says of lives is of then */
 };
 
 struct seeker_value {
-    bool is_put, is_acked;
+    bool is_acked;
     uint64_t end_us;  /* of the world: nobody holds it later by more than clocks differ */
 };
 
 struct seeker_wish {
     bool is_open, is_put, must_succeed;
-    uint32_t node, value, epoch;
+    uint32_t node, value;
     uint64_t begun_us;
     bool has_found;
 };
