@@ -81,9 +81,9 @@ PLANTS = {
     "waits-for-ever": ("transfer.c", "worlds", "what waited for a session stays", [
         ("        send_now(d, now, peer, packet, size, fx);\n        p->numbers.sent++;", "        p->numbers.sent++;")]),
     "aes-for-everybody": ("transfer.c", "worlds", "who never said that he has AES gets it", [
-        ("d->own != NULL && pair->has_offer && pair->counter + count", "d->own != NULL && pair->counter + count")]),
+        ("pair->opens_aes && pair->counter + count", "d->own != NULL && pair->counter + count")]),
     "aes-counted-apart": ("transfer.c", "unit:own", "the mark counts as a part of the counter", [
-        ("    counter = pair->offers > 0 ? marked & ~DATAPATH_OWN_MARK : marked;", "    counter = marked;")]),
+        ("    counter = d->own != NULL && pair->offers > 0 ? marked & ~DATAPATH_OWN_MARK : marked;", "    counter = marked;")]),
     "aes-offered-for-ever": ("transfer.c", "unit:own", "a peer that has no AES is asked with every second's packet", [
         ("pair->offers < DATAPATH_OWN_TRIES && ", "")]),
     "aes-offered-once": ("transfer.c", "unit:own", "an offer that is lost is not made again", [
@@ -220,6 +220,14 @@ PLANTS = {
         ("(size > head && (packet[head] == ECHO4 || packet[head] == ANSWER4));", "size > head;")]),
     "any-echo": ("echo.c", "unit:echo", "an answer to somebody else's question is taken", [
         ("           memcmp(icmp + HEAD, token, DATAPATH_ECHO_TOKEN) == 0;", "           memcmp(icmp + HEAD, token, 0) == 0;")]),
+    "frames-for-everybody": ("core.c", "unit:own", "who takes no frames any more gets some", [
+        ("return p->unanswered < DATAPATH_OWN_TRIES ? DATAPATH_TAKES_FRAMES", "return p->is_used ? DATAPATH_TAKES_FRAMES")]),
+    "frames-unasked": ("core.c", "unit:own", "a peer who was spoken to and said nothing of frames gets some", [
+        ("    return p->numbers.session_wall_ns == 0 ? DATAPATH_TAKES_UNKNOWN", "    return p->numbers.session_wall_ns != 1 ? DATAPATH_TAKES_UNKNOWN")]),
+    "frames-are-aes": ("transfer.c", "unit:own", "who takes frames is sealed for with AES", [
+        ("d->own != NULL && (kinds & DATAPATH_OWN_AES) != 0;", "d->own != NULL && kinds != 0;")]),
+    "frames-taken-by-all": ("transfer.c", "unit:own", "who offers no frames takes some", [
+        ("    if ((d->kinds & DATAPATH_OWN_FRAMES) != 0 && datapath_pieces_is(text, size)) {", "    if (datapath_pieces_is(text, size)) {")]),
     "learned-from-groups": ("bridge.c", "unit:bridge", "a group address is somebody's", [
         ("    if (!ret->is_source) {", "    if (!ret->is_source && ret->from >> TAG_BITS == 0) {")]),
     "learned-from-none": ("bridge.c", "unit:bridge", "the address that is none is somebody's", [
