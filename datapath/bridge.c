@@ -254,11 +254,30 @@ static bool may_flood(struct datapath_bridge *b, uint64_t now_ms, uint32_t at)
     return true;
 }
 
-static enum datapath_bridge_verdict judge_out(struct datapath_bridge *b, uint64_t now_ms, const struct head *h, uint32_t *ret_peer)
+/* One frame for all came too often. Two ends of the overlay on one LAN pass each other what went round that LAN; as long
+ * as the other end's copy is first, no address tells. */
+static bool goes_round(struct datapath_bridge *b, uint64_t now_ms, const uint8_t *frame, size_t size)
+{
+    uint8_t bytes[crypto_shorthash_BYTES];
+
+    (void)crypto_shorthash(bytes, frame, size, b->key);
+    uint64_t hash = datapath_message_get64(bytes);
+    struct datapath_bridge_round *r = &b->round[hash % DATAPATH_BRIDGE_ROUNDS];
+    if (r->hash != hash || now_ms - r->since_ms >= DATAPATH_BRIDGE_AGAIN_MS) {
+        *r = (struct datapath_bridge_round){.hash = hash, .since_ms = now_ms};
+    }
+    return ++r->times > DATAPATH_BRIDGE_AGAIN;
+}
+
+static enum datapath_bridge_verdict judge_out(struct datapath_bridge *b, uint64_t now_ms, const struct head *h, const uint8_t *frame,
+                                              size_t size, uint32_t *ret_peer)
 {
     const struct datapath_bridge_mac *m = h->is_group ? NULL : find(b, now_ms, h->to);
 
     if (m == NULL) {
+        if (goes_round(b, now_ms, frame, size)) {
+            return DATAPATH_BRIDGE_ROUND;
+        }
         return may_flood(b, now_ms, b->peers) ? DATAPATH_BRIDGE_ALL : DATAPATH_BRIDGE_STORM;
     }
     if (m->at == b->peers) {
@@ -290,7 +309,7 @@ enum datapath_bridge_verdict datapath_bridge_out(struct datapath_bridge *b, uint
     struct head h;
     enum datapath_bridge_verdict v = admit(b, now_ms, b->peers, frame, size, &h);
 
-    v = v == DATAPATH_BRIDGE_OURS ? judge_out(b, now_ms, &h, ret_peer) : v;
+    v = v == DATAPATH_BRIDGE_OURS ? judge_out(b, now_ms, &h, frame, size, ret_peer) : v;
     b->verdict[v]++;
     return v;
 }
@@ -314,7 +333,7 @@ enum datapath_bridge_verdict datapath_bridge_in(struct datapath_bridge *b, uint6
 const char *datapath_bridge_verdict_name(enum datapath_bridge_verdict v)
 {
     static const char *const names[] = {
-#define X(name, text) #name,
+#define X(name, text) "FRAMES_" #name,
         DATAPATH_BRIDGE_MAP(X)
 #undef X
     };

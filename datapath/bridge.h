@@ -20,6 +20,9 @@ enum {
     DATAPATH_BRIDGE_STILL_MS = 1000, /* … so long may turn up at a peer: one that speaks stays where it is         */
     DATAPATH_BRIDGE_RATE = 1000,     /* frames for all that one sender may send in a second …                      */
     DATAPATH_BRIDGE_BURST = 256,     /* … and at once                                                              */
+    DATAPATH_BRIDGE_AGAIN = 8,       /* times that one and the same frame for all goes out in …                    */
+    DATAPATH_BRIDGE_AGAIN_MS = 1000, /* … this time: more often it goes round                                      */
+    DATAPATH_BRIDGE_ROUNDS = 256,    /* frames that are looked at for this, of a power of two                      */
     DATAPATH_BRIDGE_KEY = 16,
 };
 
@@ -30,6 +33,7 @@ enum {
     X(OURS, "frames of peers for the own interface")                                               \
     X(HERE, "frames for an address that is on this side anyway")                                   \
     X(STORM, "frames for all, more than one sender may send")                                      \
+    X(ROUND, "frames for all that came again and again: they go round somewhere")                  \
     X(ELSEWHERE, "frames of peers from an address that spoke from elsewhere a moment ago")         \
     X(SOURCE, "frames from a group address, or from none")                                         \
     X(LINK, "flow control, which is for one link")                                                 \
@@ -63,6 +67,12 @@ struct datapath_bridge_place {
     uint64_t tokens_ms;        /* … as of then                     */
 };
 
+/* A frame for all, by its hash. */
+struct datapath_bridge_round {
+    uint64_t hash, since_ms;
+    uint32_t times;
+};
+
 struct datapath_bridge {
     uint32_t macs, each, peers;
     struct datapath_bridge_mac *mac;
@@ -71,6 +81,7 @@ struct datapath_bridge {
     uint32_t bucket_mask;
     uint32_t free, count;
     uint8_t key[DATAPATH_BRIDGE_KEY];
+    struct datapath_bridge_round round[DATAPATH_BRIDGE_ROUNDS];
     uint64_t verdict[DATAPATH_BRIDGE_VERDICTS];
     uint64_t learned, moved, aged, pushed; /* addresses: new; that were elsewhere; silent too long; gone for a newer one */
 };
@@ -96,6 +107,7 @@ void datapath_bridge_forget(struct datapath_bridge *b, uint32_t peer);
 /* What is too old is dropped; without it, when it is looked for. O(peers), and 1 for each. */
 void datapath_bridge_clock(struct datapath_bridge *b, uint64_t now_ms);
 
+/* "FRAMES_ONE". Never NULL for a verdict. */
 const char *datapath_bridge_verdict_name(enum datapath_bridge_verdict v);
 const char *datapath_bridge_verdict_text(enum datapath_bridge_verdict v);
 

@@ -253,7 +253,7 @@ enum datapath_pieces_verdict datapath_pieces_take(struct datapath_pieces *p, uin
 const char *datapath_pieces_verdict_name(enum datapath_pieces_verdict v)
 {
     static const char *const names[] = {
-#define X(name, text) #name,
+#define X(name, text) "PIECES_" #name,
         DATAPATH_PIECES_MAP(X)
 #undef X
     };

@@ -97,6 +97,7 @@ void datapath_pieces_forget(struct datapath_pieces *p, uint32_t peer);
 /* What is late is given up; without it that happens when the next piece comes. */
 void datapath_pieces_clock(struct datapath_pieces *p, uint64_t now_ms);
 
+/* "PIECES_WHOLE". Never NULL for a verdict. */
 const char *datapath_pieces_verdict_name(enum datapath_pieces_verdict v);
 const char *datapath_pieces_verdict_text(enum datapath_pieces_verdict v);
 

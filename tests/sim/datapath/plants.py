@@ -252,6 +252,10 @@ PLANTS = {
         ("    if (p->tokens < TOKEN) {", "    if (p->tokens < TOKEN && b->peers == 0) {")]),
     "storm-of-peers": ("bridge.c", "unit:bridge", "… those of peers", [
         ("h.is_group && !may_flood(b, now_ms, peer)", "h.is_group && !may_flood(b, now_ms, peer) && size == 0")]),
+    "goes-round": ("bridge.c", "unit:bridge", "a frame that goes round goes on", [
+        ("    return ++r->times > DATAPATH_BRIDGE_AGAIN;", "    return ++r->times == 0;")]),
+    "never-again": ("bridge.c", "unit:bridge", "what was said often is never passed on again", [
+        ("    if (r->hash != hash || now_ms - r->since_ms >= DATAPATH_BRIDGE_AGAIN_MS) {", "    if (r->hash != hash) {")]),
     "known-to-all": ("bridge.c", "unit:bridge", "a frame for a known address goes to all", [
         ("    *ret_peer = m->at;\n    return DATAPATH_BRIDGE_ONE;", "    *ret_peer = m->at;\n    return DATAPATH_BRIDGE_ALL;")]),
     "hairpin": ("bridge.c", "unit:bridge", "what is between two of the own side goes out", [

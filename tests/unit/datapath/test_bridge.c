@@ -39,6 +39,9 @@ static void make(uint32_t to, uint32_t from, uint32_t tag)
     frame[15] = (uint8_t)tag;
 }
 
+static uint32_t made;
+
+/* The same bytes are never made twice, so that nothing looks as if it went round. */
 static enum datapath_bridge_verdict in(uint64_t now_ms, uint32_t peer, uint32_t to, uint32_t from)
 {
     make(to, from, 0);
@@ -51,6 +54,8 @@ static uint32_t out(uint64_t now_ms, uint32_t to, uint32_t from)
     uint32_t peer = UINT32_MAX;
 
     make(to, from, 0);
+    made++;
+    memcpy(frame + 20, &made, sizeof made);
     enum datapath_bridge_verdict v = datapath_bridge_out(&bridge, now_ms, frame, SIZE, &peer);
     return v == DATAPATH_BRIDGE_ONE ? peer : PEERS + (uint32_t)v;
 }
@@ -187,6 +192,35 @@ static void frames_for_all_are_not_without_end(void)
     CHECK(passed == DATAPATH_BRIDGE_BURST && out(START, 77, 1) == STORM, "of our own, those for unknown addresses with them");
     CHECK(out(START + 1, 5, 1) == 0, "what is known goes");
     CHECK(out(START + UINT64_C(100000000000), 0, 1) == ALL, "a long silence");
+}
+
+static enum datapath_bridge_verdict again(uint64_t now_ms, uint32_t to, uint8_t what)
+{
+    uint32_t peer;
+
+    make(to, 1, 0);
+    frame[30] = what;
+    return datapath_bridge_out(&bridge, now_ms, frame, SIZE, &peer);
+}
+
+static void what_goes_round_ends(void)
+{
+    begin(MACS, EACH);
+    (void)in(START, 0, 1, 5);
+    for (int i = 0; i < DATAPATH_BRIDGE_AGAIN; i++) {
+        CHECK(again(START + 10 * (uint64_t)i, 0, 7) == DATAPATH_BRIDGE_ALL, "a host may say a thing again: %d", i);
+    }
+    CHECK(again(START + 100, 0, 7) == DATAPATH_BRIDGE_ROUND, "but not so often");
+    CHECK(again(START + 100, 77, 7) == DATAPATH_BRIDGE_ALL && again(START + 100, 0, 8) == DATAPATH_BRIDGE_ALL, "others may");
+    for (int i = 0; i < 100; i++) {
+        CHECK(again(START + 100, 5, 7) == DATAPATH_BRIDGE_ONE, "nor is it counted what goes to one");
+    }
+    CHECK(again(START + DATAPATH_BRIDGE_AGAIN_MS - 1, 0, 7) == DATAPATH_BRIDGE_ROUND, "until a second is over");
+    CHECK(again(START + DATAPATH_BRIDGE_AGAIN_MS, 0, 7) == DATAPATH_BRIDGE_ALL, "since the first");
+    for (int i = 0; i < 100; i++) {
+        (void)again(START + 2000, 78, 9);
+    }
+    CHECK(bridge.verdict[DATAPATH_BRIDGE_ROUND] == 100 - DATAPATH_BRIDGE_AGAIN + 2, "for an unknown address, too");
 }
 
 static void nobody_fills_the_table(void)
@@ -326,6 +360,7 @@ int main(void)
     tags_are_cables_of_their_own();
     what_is_no_frame_teaches_nothing();
     frames_for_all_are_not_without_end();
+    what_goes_round_ends();
     nobody_fills_the_table();
     for (uint64_t seed = 1; seed <= 3; seed++) {
         drawn_frames_go_where_a_plain_list_says(seed);
