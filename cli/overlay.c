@@ -54,6 +54,10 @@ static int show_status(struct cli *cli, struct cli_ask *ask)
                    s->answers_dns ? "answered for" : "not answered for");
         }
         printf("shield %s, judges %s%s%s\n", s->shield, s->shield_at, *s->shield_reason != '\0' ? ": " : "", s->shield_reason);
+        if (s->frames != NULL) {
+            printf("frames by %s, mtu %" PRIu32 ": %" PRIu32 " peers take them, %" PRIu32 " addresses\n", s->frames->interface,
+                   s->frames->mtu, s->frames->peers, s->frames->addresses);
+        }
         cli_paint_table_init(&t, heads, ARRAY_LEN(heads));
         for (size_t i = 0; i < s->n_counts; i++) {
             if (s->counts[i]->value > 0) {

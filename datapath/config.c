@@ -15,11 +15,11 @@ struct listed {
 
 struct document {
     const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *own, *offload, *shield, *underlay;
-    const char *rendezvous, *relay, *signals, *name, *zone, *dns;
-    uint32_t *mtu, *room, *rekey;
-    const char **address, **places;
+    const char *rendezvous, *relay, *signals, *name, *zone, *dns, *tap, *frames;
+    uint32_t *mtu, *room, *rekey, *tap_mtu;
+    const char **address, **places, **tap_address;
     struct listed *peers;
-    uint32_t address_count, places_count, peers_count;
+    uint32_t address_count, places_count, tap_address_count, peers_count;
 };
 
 #define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
@@ -59,10 +59,14 @@ static const cyaml_schema_field_t fields[] = {
     TEXT(document, name),
     TEXT(document, zone),
     TEXT(document, dns),
+    TEXT(document, tap),
+    TEXT(document, frames),
+    NUMBER(document, tap_mtu),
     NUMBER(document, mtu),
     NUMBER(document, room),
     NUMBER(document, rekey),
     CYAML_FIELD_SEQUENCE("address", OPTIONAL, struct document, address, &text_entry, 0, TUN_ADDRESSES_MAX),
+    CYAML_FIELD_SEQUENCE("tap_address", OPTIONAL, struct document, tap_address, &text_entry, 0, TUN_ADDRESSES_MAX),
     CYAML_FIELD_SEQUENCE("places", OPTIONAL, struct document, places, &text_entry, 0, DATAPATH_CONFIG_PLACES_MAX),
     CYAML_FIELD_SEQUENCE("peers", OPTIONAL, struct document, peers, &peer_entry, 0, DATAPATH_CONFIG_LISTED_MAX),
     CYAML_FIELD_END,
@@ -130,6 +134,32 @@ static enum err take_ways(const struct document *d, struct datapath_settings *s,
     return e;
 }
 
+static enum err take_addresses(const char *field, const char **text, uint32_t count, struct tun_spec *spec, char *why)
+{
+    for (; spec->address_count < count; spec->address_count++) {
+        struct tun_address *a = &spec->address[spec->address_count];
+        struct datapath_prefix p;
+        if (!datapath_text_read_prefix(text[spec->address_count], &p, a->ip)) {
+            return conf_refuse(why, field, text[spec->address_count], "an address such as 10.9.0.1/24");
+        }
+        a->is_v6 = p.size == DATAPATH_ALLOWED_V6;
+        a->bits = p.bits;
+    }
+    return ERR_OK;
+}
+
+static enum err take_frames(const struct document *d, struct datapath_settings *s, char *why)
+{
+    enum err e = take_word("frames", d->frames, "auto", "off", &s->has_frames, why);
+
+    if (e == ERR_OK && d->tap != NULL && (!tun_name_valid(d->tap, strlen(d->tap)) || strcmp(d->tap, s->tun.name) == 0)) {
+        return conf_refuse(why, "tap", d->tap, "the name of an interface that is not `interface`");
+    }
+    (void)snprintf(s->tap.name, sizeof s->tap.name, "%s", d->tap != NULL ? d->tap : "");
+    e = e == ERR_OK ? take_number("tap_mtu", d->tap_mtu, DATAPATH_MTU_MIN, DATAPATH_MTU_MAX, &s->tap.mtu, why) : e;
+    return e == ERR_OK ? take_addresses("tap_address", d->tap_address, d->tap_address_count, &s->tap, why) : e;
+}
+
 static enum err take_device(const struct document *d, struct datapath_settings *s, char *why)
 {
     const char *name = d->interface != NULL ? d->interface : "cell0";
@@ -152,17 +182,8 @@ static enum err take_device(const struct document *d, struct datapath_settings *
     if (!datapath_text_read_place(d->listen != NULL ? d->listen : "0.0.0.0:51820", &s->listen)) {
         return conf_refuse(why, "listen", d->listen, "an address such as 0.0.0.0:51820 or [::]:51820");
     }
-    for (; s->tun.address_count < d->address_count; s->tun.address_count++) {
-        struct tun_address *a = &s->tun.address[s->tun.address_count];
-        const char *text = d->address[s->tun.address_count];
-        struct datapath_prefix p;
-        if (!datapath_text_read_prefix(text, &p, a->ip)) {
-            return conf_refuse(why, "address", text, "an address such as 10.9.0.1/24");
-        }
-        a->is_v6 = p.size == DATAPATH_ALLOWED_V6;
-        a->bits = p.bits;
-    }
-    e = take_number("mtu", d->mtu, DATAPATH_MTU_MIN, DATAPATH_MTU_MAX, &s->tun.mtu, why);
+    e = take_addresses("address", d->address, d->address_count, &s->tun, why);
+    e = e == ERR_OK ? take_number("mtu", d->mtu, DATAPATH_MTU_MIN, DATAPATH_MTU_MAX, &s->tun.mtu, why) : e;
     e = e == ERR_OK ? take_number("room", d->room, 1, DATAPATH_PEERS_MAX, &s->peers_max, why) : e;
     return e == ERR_OK ? take_number("rekey", d->rekey, DATAPATH_CONFIG_REKEY_S_MIN, DATAPATH_CONFIG_REKEY_S_MAX,
                                      &s->rekey_s, why) : e;
@@ -295,8 +316,9 @@ static enum err take_peers(const struct document *d, struct datapath_settings *s
 
 enum err datapath_config_read(const char *text, struct datapath_settings *ret, char why[CONF_WHY_SIZE])
 {
-    struct datapath_settings s = {.tun = {.mtu = DATAPATH_CONFIG_MTU}, .peers_max = DATAPATH_CONFIG_PEERS,
-                                  .rekey_s = DATAPATH_CONFIG_REKEY_S_MAX, .has_own = true};
+    struct datapath_settings s = {.tun = {.mtu = DATAPATH_CONFIG_MTU}, .tap = {.is_tap = true, .mtu = DATAPATH_CONFIG_TAP_MTU},
+                                  .peers_max = DATAPATH_CONFIG_PEERS, .rekey_s = DATAPATH_CONFIG_REKEY_S_MAX, .has_own = true,
+                                  .has_frames = true};
     static const struct document nothing;
     void *document;
     enum err e = conf_load(text, &schema, &document, why);
@@ -306,6 +328,7 @@ enum err datapath_config_read(const char *text, struct datapath_settings *ret, c
     }
     const struct document *d = document != NULL ? document : &nothing;
     e = take_device(d, &s, why);
+    e = e == ERR_OK ? take_frames(d, &s, why) : e;
     e = e == ERR_OK ? take_shield(d, &s, why) : e;
     e = e == ERR_OK ? take_ways(d, &s, why) : e;
     e = e == ERR_OK ? take_secrets(d, &s, why) : e;

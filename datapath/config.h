@@ -11,6 +11,7 @@
 enum {
     DATAPATH_CONFIG_PORT = 51820,
     DATAPATH_CONFIG_MTU = 1420,        /* 1,500 less what IPv6, UDP and this protocol take */
+    DATAPATH_CONFIG_TAP_MTU = 1500,    /* what other Ethernets have                        */
     DATAPATH_CONFIG_PEERS = 256,       /* room, when nothing is said: 1 MiB                */
     DATAPATH_CONFIG_LISTED_MAX = 256,  /* peers in the configuration itself                */
     DATAPATH_CONFIG_PREFIXES_MAX = 32, /* … of each                                        */
@@ -32,6 +33,8 @@ struct datapath_config_peer {
 
 struct datapath_settings {
     struct tun_spec tun;                     /* the interface, where the cell makes it itself */
+    struct tun_spec tap;                     /* … and that for frames; name "": none          */
+    bool has_frames;                         /* `frames: auto`: where there is one            */
     struct datapath_endpoint listen;
     uint32_t peers_max, rekey_s;
     char aead[DATAPATH_CONFIG_AEAD_SIZE];    /* engine.h: "auto", or a library by its name */

@@ -78,7 +78,9 @@ enum err datapath_core_init(void *memory, const struct datapath_config *config, 
     }
     memset(base, 0, l.total);
     *d = (struct datapath){.self = self, .peers_max = config->peers_max, .mtu = config->mtu, .pace = config->pace,
-                           .aead = config->aead, .own = config->own, .peer = (void *)(base + l.peer), .free = 1,
+                           .aead = config->aead, .own = config->own,
+                           .kinds = (config->own != NULL ? DATAPATH_OWN_AES : 0u) | (config->has_frames ? DATAPATH_OWN_FRAMES : 0u),
+                           .peer = (void *)(base + l.peer), .free = 1,
                            .bucket = (void *)(base + l.bucket), .bucket_mask = l.buckets - 1,
                            .who_bucket = (void *)(base + l.who_bucket),
                            .floor_ns = config->stamp_ns, .stamp_ns = config->stamp_ns};
@@ -322,9 +324,23 @@ bool datapath_core_view(const struct datapath *d, uint32_t peer, struct datapath
     *ret = p->numbers;
     ret->config = p->config;
     ret->has_session = p->session.current.local != DATAPATH_INDEX_NONE;
-    ret->is_own = d->own != NULL && p->session.current.has_offer;
+    ret->is_own = p->session.current.opens_aes;
+    ret->takes_frames = p->takes_frames;
     ret->waiting = p->waiting.count;
     return true;
+}
+
+enum datapath_taking datapath_core_taking(const struct datapath *d, uint32_t peer)
+{
+    const struct datapath_peer *p = &d->peer[peer];
+
+    if (peer >= d->peers_max || !p->is_used || p->config.endpoint.port == 0) {
+        return DATAPATH_TAKES_NONE;
+    }
+    if (p->takes_frames) { /* in this session or an earlier one, unless he says nothing of it any more */
+        return p->unanswered < DATAPATH_OWN_TRIES ? DATAPATH_TAKES_FRAMES : DATAPATH_TAKES_NONE;
+    }
+    return p->numbers.session_wall_ns == 0 ? DATAPATH_TAKES_UNKNOWN : DATAPATH_TAKES_NONE;
 }
 
 void datapath_core_moved(struct datapath *d, uint32_t peer, const struct datapath_endpoint *from,

@@ -73,7 +73,7 @@ uint64_t datapath_core_due_ms(const struct datapath *d);
 void datapath_core_clock(struct datapath *d, struct datapath_time now, struct datapath_effects *fx);
 
 /* A datagram came. It is opened in place. DATAPATH_TAKEN: *ret_size bytes at *ret_packet are an inner packet of
- * *ret_peer (0: there is none in it). */
+ * *ret_peer (0: there is none in it), or, where frames are taken, a message for which datapath_pieces_is holds. */
 enum datapath_verdict datapath_core_receive(struct datapath *d, struct datapath_time now,
                                             const struct datapath_endpoint *from, uint8_t *bytes, size_t size,
                                             const uint8_t **ret_packet, size_t *ret_size, uint32_t *ret_peer,
@@ -92,6 +92,15 @@ bool datapath_core_lease(struct datapath *d, struct datapath_time now, uint32_t 
                          struct datapath_lease *ret, struct datapath_effects *fx);
 size_t datapath_core_seal(const struct datapath *d, const struct datapath_lease *lease, uint32_t index,
                           const uint8_t *packet, size_t size, uint8_t *out);
+
+/* The same as datapath_core_send for a frame or a piece of one, which no inner address leads anywhere: to `peer`. */
+enum datapath_verdict datapath_core_send_to(struct datapath *d, struct datapath_time now, uint32_t peer, const uint8_t *text,
+                                            size_t size, uint8_t *out, size_t *ret_size, struct datapath_endpoint *ret_to,
+                                            struct datapath_effects *fx);
+
+/* Whether this number's peer takes frames; and begin a session with one, unless a handshake is under way. */
+enum datapath_taking datapath_core_taking(const struct datapath *d, uint32_t peer);
+void datapath_core_call(struct datapath *d, struct datapath_time now, uint32_t peer, struct datapath_effects *fx);
 
 /* "FORGED". Never NULL for a verdict. */
 const char *datapath_core_verdict_name(enum datapath_verdict v);

@@ -180,6 +180,10 @@ static void take_datagram(struct datapath_shell *s, struct datapath_time now, co
 
     datapath_shell_perform(s);
     if (v == DATAPATH_TAKEN && packet_size > 0) {
+        if (s->frames.is_on && datapath_pieces_is(packet, packet_size)) {
+            datapath_frames_take(s, now, peer, packet, packet_size);
+            return;
+        }
         if (s->captures.on > 0) {
             datapath_service_capture_in(s, now, peer, packet, packet_size);
         }

@@ -12,24 +12,25 @@ enum {
     FLAGS = 4,
     HAS_HEARD = 1,
     KINDS = 8,
-    AES_256_GCM = 1,
 };
 
 _Static_assert((int)DATAPATH_AEAD_KEY == (int)DATAPATH_HASH_SIZE, "a hash is a key");
 
-void datapath_own_write(bool has_heard, uint8_t ret[DATAPATH_OWN_SIZE])
+void datapath_own_write(uint32_t kinds, bool has_heard, uint8_t ret[DATAPATH_OWN_SIZE])
 {
     memset(ret, 0, DATAPATH_OWN_SIZE);
     memcpy(ret, word, sizeof word);
     ret[FLAGS] = has_heard ? HAS_HEARD : 0;
-    ret[KINDS] = AES_256_GCM;
+    ret[KINDS] = (uint8_t)kinds;
 }
 
-bool datapath_own_read(const uint8_t *text, size_t size, bool *ret_has_heard)
+bool datapath_own_read(const uint8_t *text, size_t size, uint32_t *ret_kinds, bool *ret_has_heard)
 {
-    if (size < DATAPATH_OWN_SIZE || memcmp(text, word, sizeof word) != 0 || (text[KINDS] & AES_256_GCM) == 0) {
+    if (size < DATAPATH_OWN_SIZE || memcmp(text, word, sizeof word) != 0 ||
+        (text[KINDS] & (DATAPATH_OWN_AES | DATAPATH_OWN_FRAMES)) == 0) {
         return false;
     }
+    *ret_kinds = text[KINDS] & (DATAPATH_OWN_AES | DATAPATH_OWN_FRAMES);
     *ret_has_heard = (text[FLAGS] & HAS_HEARD) != 0;
     return true;
 }

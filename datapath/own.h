@@ -6,7 +6,8 @@
  * all that is no packet. Who has had the other's offer under a session may seal with AES under it, and marks those
  * datagrams by the highest bit of their counter, which no session gets to otherwise (2^60 packets are its end). The mark
  * is part of the nonce, the counter below it is one for both ways of sealing, and each has keys of its own. Offers are
- * authentic: nobody between two nodes can make one, and whoever drops them gets ChaCha20-Poly1305. Pure. */
+ * authentic: nobody between two nodes can make one, and whoever drops them gets ChaCha20-Poly1305. The same word says who
+ * takes Ethernet frames (pieces.h). Pure. */
 #ifndef CELL_DATAPATH_OWN_H
 #define CELL_DATAPATH_OWN_H
 
@@ -23,15 +24,18 @@ enum {
     DATAPATH_OWN_EVERY_MS = 1000, /* … not before, with what is sent anyway; who answered none of so many
                                    * is offered it half as often with each, over all sessions …           */
     DATAPATH_OWN_DOUBLED = 12,    /* … to the end: a little more than an hour                            */
+    DATAPATH_OWN_AES = 1,         /* kinds of what is opened: AES-256-GCM …                              */
+    DATAPATH_OWN_FRAMES = 2,      /* … and frames                                                        */
 };
 
 #define DATAPATH_OWN_MARK (UINT64_C(1) << 63)
 
-/* What is said: "I open AES-256-GCM under this session", and whether the same was heard of you. */
-void datapath_own_write(bool has_heard, uint8_t ret[DATAPATH_OWN_SIZE]);
+/* What is said: "I open these kinds under this session", and whether the same was heard of you. */
+void datapath_own_write(uint32_t kinds, bool has_heard, uint8_t ret[DATAPATH_OWN_SIZE]);
 
-/* Whether the inside of a datagram, padded, is an offer of AES-256-GCM. What a later version may add is left aside. */
-bool datapath_own_read(const uint8_t *text, size_t size, bool *ret_has_heard);
+/* Whether the inside of a datagram, padded, is an offer of kinds that are known here. What a later version may add is left
+ * aside. */
+bool datapath_own_read(const uint8_t *text, size_t size, uint32_t *ret_kinds, bool *ret_has_heard);
 
 /* How long after the newest of so many offers, at least one, of which none was answered, the next may be made. */
 uint64_t datapath_own_wait_ms(uint32_t unanswered);

@@ -90,9 +90,17 @@ enum err datapath_service_status(void *state, struct cell_call *call, const void
     for (size_t i = 0; i < SENT_COUNTS; i++, counts++) {
         slot[counts] = count_of(&count[counts], sent[i].name, sent[i].value, sent[i].text);
     }
+    Cell__Datapath__Frames frames = CELL__DATAPATH__FRAMES__INIT;
     for (uint32_t i = 0; i < s->settings.peers_max; i++) {
-        reply.peers += datapath_core_view(s->core, i, &v);
+        bool is_peer = datapath_core_view(s->core, i, &v);
+        reply.peers += is_peer;
+        frames.peers += is_peer && v.takes_frames;
     }
+    frames.interface = s->frames.device.name;
+    frames.mtu = s->frames.device.mtu;
+    frames.addresses = s->frames.bridge.count;
+    frames.unfinished = s->frames.pieces.count;
+    reply.frames = s->frames.is_on ? &frames : NULL;
     sodium_memzero(v.config.psk, sizeof v.config.psk);
     datapath_text_write_key(datapath_core_public(s->core), key);
     datapath_text_write_place(&s->udp.at, place);
@@ -200,6 +208,7 @@ static enum err fill_peer(const struct datapath_shell *s, struct cell_call *call
     p->has_psk = !sodium_is_zero(v->config.psk, sizeof v->config.psk);
     p->has_session = v->has_session;
     p->own = v->is_own;
+    p->frames = v->takes_frames;
     p->handshake_age_ms = v->session_wall_ns == 0 ? 0 : loop_now_ms() - v->session_ms;
     p->sent = v->sent;
     p->received = v->received;
@@ -368,12 +377,17 @@ enum err datapath_service_stats(void *state, struct cell_call *call, const void 
         {"RELAY_UNKNOWN", "that came as if from a relay of ours", s->signals.numbers.unknown},
         {"CAPTURES", "that are on: somebody looks at packets", s->captures.on},
     };
-    Cell__Datapath__Count count[ARRAY_LEN(said) + DATAPATH_SHIELD_VERDICTS], *slot[ARRAY_LEN(count)];
+    struct datapath_frames_count frames[DATAPATH_FRAMES_COUNTS];
+    Cell__Datapath__Count count[ARRAY_LEN(said) + DATAPATH_SHIELD_VERDICTS + DATAPATH_FRAMES_COUNTS], *slot[ARRAY_LEN(count)];
     uint64_t shield[DATAPATH_SHIELD_VERDICTS];
     size_t counts = 0;
 
     for (; counts < ARRAY_LEN(said); counts++) {
         slot[counts] = count_of(&count[counts], said[counts].name, said[counts].value, said[counts].text);
+    }
+    size_t framed = s->frames.is_on ? datapath_frames_counts(&s->frames, frames) : 0;
+    for (size_t i = 0; i < framed; i++, counts++) {
+        slot[counts] = count_of(&count[counts], frames[i].name, frames[i].value, frames[i].text);
     }
     if (s->screen.is_loaded) {
         datapath_shield_maps_count(&s->screen.maps, shield);

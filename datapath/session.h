@@ -21,8 +21,9 @@ struct datapath_pair {
     uint64_t counter;     /* of the next packet that we send */
     uint8_t send[DATAPATH_AEAD_KEY];
     uint8_t receive[DATAPATH_AEAD_KEY];
-    bool has_offer;       /* the peer opens AES under it: own.h                     */
-    uint8_t offers;       /* … and so often we told him that we do; 0: we do not    */
+    bool has_offer;       /* the peer said what he opens under it: own.h …          */
+    bool opens_aes;       /* … and AES is of it, and of ours                        */
+    uint8_t offers;       /* so often we told him what we open                      */
     uint8_t own_send[DATAPATH_AEAD_KEY], own_receive[DATAPATH_AEAD_KEY];
     struct datapath_replay window;
 };

@@ -180,7 +180,7 @@ static enum err open_tun(struct datapath_shell *s)
         e = tun_open(&s->settings.tun, &s->tun, why);
     } else {
         e = tun_look(given, s->udp.fd, &s->device);
-        if (e == ERR_OK && (s->device.mtu < DATAPATH_MTU_MIN || s->device.mtu > DATAPATH_MTU_MAX)) {
+        if (e == ERR_OK && (s->device.is_tap || s->device.mtu < DATAPATH_MTU_MIN || s->device.mtu > DATAPATH_MTU_MAX)) {
             e = ERR_INVALID;
         }
         (void)snprintf(why, sizeof why, "as it was handed over, with an mtu of %" PRIu32, s->device.mtu);
@@ -207,10 +207,11 @@ static enum err open_descriptors(struct datapath_shell *s)
         return e;
     }
     e = open_tun(s);
+    e = e == ERR_OK ? datapath_frames_open(s) : e;
     if (e != ERR_OK) {
         return e;
     }
-    s->signals.own = datapath_places_own(set, s->udp.fd, &s->udp.at, s->device.name, s->signals.place);
+    s->signals.own = datapath_places_own(set, s->udp.fd, &s->udp.at, s->device.name, s->frames.device.name, s->signals.place);
     s->control.fd = cell_take_descriptor(s->cell, "listen.control");
     e = set->control[0] == '\0' || s->control.fd >= 0 ? ERR_OK : datapath_control_open(&s->control, set->control);
     if (e != ERR_OK) {
@@ -346,7 +347,7 @@ static enum err make_core(struct datapath_shell *s)
     const struct datapath_settings *set = &s->settings;
     struct datapath_config c = {.peers_max = set->peers_max, .prefixes_max = 4 * set->peers_max, .mtu = s->device.mtu,
                                 .pace = datapath_pace_usual(), .aead = s->engine.usual.chosen,
-                                .own = s->engine.own.chosen,
+                                .own = s->engine.own.chosen, .has_frames = s->frames.is_on,
                                 .stamp_ns = s->store.stamp_ns, .live = datapath_screen_live(&s->screen)};
 
     c.prefixes_max = c.prefixes_max < DATAPATH_CONFIG_PREFIXES_MAX ? DATAPATH_CONFIG_PREFIXES_MAX : c.prefixes_max;
@@ -384,6 +385,7 @@ enum err datapath_shell_start(struct cell *cell, void *state)
     enum err e = make_core(s);
 
     e = e == ERR_OK ? datapath_signals_start(s) : e;
+    e = e == ERR_OK ? datapath_frames_start(s) : e;
     if (e != ERR_OK) {
         log_error("DATAPATH-START", "reason=%s", err_name(e));
         return e;
@@ -427,13 +429,14 @@ void datapath_shell_tick(void *state, uint64_t now_ms)
     if (s->core == NULL) {
         return;
     }
+    datapath_frames_tick(s, now_ms);
     const struct datapath_numbers *n = datapath_core_numbers(s->core);
     for (int i = DATAPATH_WAITING + 1; i < DATAPATH_VERDICTS; i++) {
         refused += n->verdict[i];
     }
     tell(s->metric_sessions, &s->told_sessions, n->sessions);
     tell(s->metric_refused, &s->told_refused, refused);
-    tell(s->metric_lost, &s->told_lost, s->udp.numbers.unsent + s->flow.numbers.unwritten);
+    tell(s->metric_lost, &s->told_lost, s->udp.numbers.unsent + s->flow.numbers.unwritten + s->frames.numbers.unwritten);
 }
 
 /* Packets go on; whoever waits to see one would keep the cell from its end. */
@@ -448,6 +451,7 @@ void datapath_shell_stop(void *state)
 
     datapath_signals_stop(s);
     datapath_service_capture_stop(s);
+    datapath_frames_stop(s);
     datapath_control_close(&s->control);
     datapath_namer_close(&s->namer);
     loop_watch_free(s->tun_watch);

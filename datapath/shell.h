@@ -8,6 +8,7 @@
 #include "datapath/core.h"
 #include "datapath/engine.h"
 #include "datapath/flow.h"
+#include "datapath/frames.h"
 #include "datapath/namer.h"
 #include "datapath/screen.h"
 #include "datapath/service_capture.h"
@@ -28,6 +29,7 @@ struct datapath_shell {
     struct datapath_control control;
     struct datapath_engine engine;
     struct datapath_flow flow;
+    struct datapath_frames frames;
     struct datapath_signals signals;
     struct datapath_ping ping;
     struct datapath_captures captures;

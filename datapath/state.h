@@ -28,11 +28,12 @@ struct datapath_peer {
     uint64_t asked_ms;              /* when we last answered one of his; 0: never              */
     uint64_t stamp_ns;              /* of our newest initiation                                */
     bool was_renewed;               /* this session was renewed because its end came near      */
-    uint8_t unanswered;             /* offers of AES since his last …                          */
+    uint8_t unanswered;             /* offers of ours since his last …                         */
     uint64_t offered_ms;            /* … and when the newest was made                          */
     struct datapath_session session;
     struct datapath_timers timers;
     struct datapath_wait_queue waiting;
+    bool takes_frames;              /* as he said in the newest session in which he said something */
     struct datapath_view numbers;   /* but for config and what can be seen elsewhere           */
 };
 
@@ -41,6 +42,7 @@ struct datapath {
     uint32_t peers_max, mtu;
     struct datapath_pace pace;
     const struct datapath_aead *aead, *own;
+    uint32_t kinds;                 /* that are offered in sessions: own.h */
     struct datapath_random random;
     struct datapath_cookie_gate gate;
     struct datapath_limit limit;

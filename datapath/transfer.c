@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "datapath/inner.h"
+#include "datapath/pieces.h"
 #include "datapath/state.h"
 
 /* ---- out -------------------------------------------------------------------------------------------- */
@@ -52,7 +53,7 @@ static void send_offer(struct datapath *d, struct datapath_time now, uint32_t pe
     struct datapath_pair *pair = &p->session.current;
     uint8_t offer[DATAPATH_OWN_SIZE];
 
-    datapath_own_write(pair->has_offer, offer);
+    datapath_own_write(d->kinds, pair->has_offer, offer);
     pair->offers += pair->offers < UINT8_MAX;
     p->unanswered += p->unanswered < UINT8_MAX;
     p->offered_ms = now.ms;
@@ -64,7 +65,7 @@ static bool is_to_offer(const struct datapath *d, const struct datapath_peer *p,
 {
     const struct datapath_pair *pair = &p->session.current;
 
-    return d->own != NULL && !pair->has_offer && pair->offers < DATAPATH_OWN_TRIES && pair->counter < DATAPATH_OWN_MARK &&
+    return d->kinds != 0 && !pair->has_offer && pair->offers < DATAPATH_OWN_TRIES && pair->counter < DATAPATH_OWN_MARK &&
            ((pair->offers == 0 && p->unanswered < DATAPATH_OWN_TRIES) || now.ms - p->offered_ms >= datapath_own_wait_ms(p->unanswered));
 }
 
@@ -79,7 +80,7 @@ bool datapath_core_lease(struct datapath *d, struct datapath_time now, uint32_t 
         pair->counter + count > DATAPATH_REPLAY_LIMIT) {
         return false;
     }
-    bool is_own = d->own != NULL && pair->has_offer && pair->counter + count <= DATAPATH_OWN_MARK;
+    bool is_own = pair->opens_aes && pair->counter + count <= DATAPATH_OWN_MARK;
     *ret = (struct datapath_lease){.peer = peer, .remote = pair->remote, .to = p->config.endpoint,
                                    .counter = pair->counter | (is_own ? DATAPATH_OWN_MARK : 0),
                                    .aead = is_own ? d->own : d->aead};
@@ -164,7 +165,6 @@ enum datapath_verdict datapath_core_send(struct datapath *d, struct datapath_tim
                                          size_t size, uint8_t *out, size_t *ret_size, struct datapath_endpoint *ret_to,
                                          struct datapath_effects *fx)
 {
-    struct datapath_lease lease;
     uint32_t peer;
 
     datapath_effects_clear(fx);
@@ -174,9 +174,18 @@ enum datapath_verdict datapath_core_send(struct datapath *d, struct datapath_tim
         return DATAPATH_INNER;
     }
     enum datapath_verdict v = datapath_core_route(d, packet, size, &peer);
-    if (v != DATAPATH_TAKEN) {
-        return v;
-    }
+    return v == DATAPATH_TAKEN ? datapath_core_send_to(d, now, peer, packet, size, out, ret_size, ret_to, fx) : v;
+}
+
+enum datapath_verdict datapath_core_send_to(struct datapath *d, struct datapath_time now, uint32_t peer, const uint8_t *packet,
+                                            size_t size, uint8_t *out, size_t *ret_size, struct datapath_endpoint *ret_to,
+                                            struct datapath_effects *fx)
+{
+    enum datapath_verdict v = DATAPATH_TAKEN;
+    struct datapath_lease lease;
+
+    assert(size <= d->mtu && peer < d->peers_max && d->peer[peer].is_used);
+    *ret_size = 0;
     if (datapath_core_lease(d, now, peer, 1, size, &lease, fx)) {
         *ret_size = datapath_core_seal(d, &lease, 0, packet, size, out);
         *ret_to = lease.to;
@@ -192,6 +201,12 @@ enum datapath_verdict datapath_core_send(struct datapath *d, struct datapath_tim
     return v;
 }
 
+void datapath_core_call(struct datapath *d, struct datapath_time now, uint32_t peer, struct datapath_effects *fx)
+{
+    datapath_effects_clear(fx);
+    (void)datapath_shake_begin(d, now, peer, false, fx);
+}
+
 /* ---- in --------------------------------------------------------------------------------------------- */
 
 /* What was opened: whether it is a packet that its sender may send. */
@@ -200,6 +215,11 @@ static enum datapath_verdict look_inside(struct datapath *d, uint32_t peer, cons
 {
     struct datapath_inner head;
 
+    if ((d->kinds & DATAPATH_OWN_FRAMES) != 0 && datapath_pieces_is(text, size)) {
+        *ret_size = size;
+        d->peer[peer].numbers.received++;
+        return DATAPATH_TAKEN;
+    }
     if (!datapath_inner_read(text, size, &head)) {
         return DATAPATH_INNER;
     }
@@ -231,7 +251,7 @@ static void confirm(struct datapath *d, struct datapath_time now, uint32_t peer,
 /* Whether this opens; `counter` is as it stands in the datagram. */
 static bool opens(const struct datapath *d, const struct datapath_pair *pair, uint64_t counter, uint8_t *text, size_t size)
 {
-    bool is_own = (counter & DATAPATH_OWN_MARK) != 0 && pair->offers > 0;
+    bool is_own = (counter & DATAPATH_OWN_MARK) != 0 && d->own != NULL && pair->offers > 0;
     const struct datapath_aead *a = is_own ? d->own : d->aead;
 
     return a->open(a->context, is_own ? pair->own_receive : pair->receive, counter, text, size, text);
@@ -254,6 +274,7 @@ enum datapath_verdict datapath_transfer_open(struct datapath *d, struct datapath
                                              struct datapath_effects *fx)
 {
     uint32_t id = datapath_message_get32(bytes + DATAPATH_MESSAGE_RECEIVER), peer;
+    uint32_t kinds = 0;
     uint64_t marked = datapath_message_get64(bytes + DATAPATH_MESSAGE_COUNTER), counter;
     uint8_t *text = bytes + DATAPATH_MESSAGE_HEAD;
     size_t text_size = size - DATAPATH_MESSAGE_HEAD - DATAPATH_MESSAGE_TAG;
@@ -271,7 +292,7 @@ enum datapath_verdict datapath_transfer_open(struct datapath *d, struct datapath
     if (!datapath_session_may_receive(pair, &d->pace, now.ms)) {
         return DATAPATH_EXPIRED;
     }
-    counter = pair->offers > 0 ? marked & ~DATAPATH_OWN_MARK : marked;
+    counter = d->own != NULL && pair->offers > 0 ? marked & ~DATAPATH_OWN_MARK : marked;
     if (!datapath_replay_is_new(&pair->window, counter)) {
         return DATAPATH_REPLAYED;
     }
@@ -282,10 +303,14 @@ enum datapath_verdict datapath_transfer_open(struct datapath *d, struct datapath
     datapath_replay_take(&pair->window, counter);
     p->numbers.received_bytes += size;
     datapath_core_moved(d, peer, from, fx);
-    bool is_offer = d->own != NULL && datapath_own_read(text, text_size, &has_heard);
+    bool is_offer = d->kinds != 0 && datapath_own_read(text, text_size, &kinds, &has_heard);
     datapath_timers_received(&p->timers, &d->pace, text_size > 0 && !is_offer, now.ms);
-    pair->has_offer |= is_offer;
-    p->unanswered = is_offer ? 0 : p->unanswered;
+    if (is_offer) {
+        p->unanswered = 0;
+        pair->has_offer = true;
+        pair->opens_aes = d->own != NULL && (kinds & DATAPATH_OWN_AES) != 0;
+        p->takes_frames = (kinds & d->kinds & DATAPATH_OWN_FRAMES) != 0;
+    }
     confirm(d, now, peer, pair, fx);
     if (is_offer && !has_heard) {
         answer_offer(d, now, peer, id, fx);

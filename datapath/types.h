@@ -103,6 +103,7 @@ struct datapath_config {
     struct datapath_pace pace;
     const struct datapath_aead *aead;   /* borrowed for the core's life */
     const struct datapath_aead *own;    /* AES-256-GCM for peers that have it, too; NULL: for nobody. Borrowed */
+    bool has_frames;                    /* Ethernet frames are taken: pieces.h */
     uint64_t stamp_ns;                  /* every initiation's stamp is above it: the newest of earlier lives */
     struct datapath_live *live;         /* of the shield, for peers_max; borrowed likewise; NULL: there is none */
 };
@@ -119,6 +120,7 @@ struct datapath_peer_config {
 struct datapath_view {
     struct datapath_peer_config config;
     bool has_session, is_own;  /* own: what we send is sealed with AES */
+    bool takes_frames;
     uint64_t session_wall_ns;  /* when the newest handshake was completed; 0: never */
     uint64_t session_ms;       /* … monotonic                                       */
     uint64_t sent_bytes, received_bytes; /* datagrams of sessions and handshakes    */
@@ -132,6 +134,13 @@ struct datapath_numbers {
     uint64_t verdict[DATAPATH_VERDICTS]; /* of everything                           */
     uint64_t initiations, responses, cookies, keepalives; /* of ours                */
     uint64_t sessions;                   /* that came into use                      */
+};
+
+/* Whether a peer takes frames. */
+enum datapath_taking {
+    DATAPATH_TAKES_NONE,    /* he did not say so, or nobody knows where he is              */
+    DATAPATH_TAKES_FRAMES,  /* he said so                                                  */
+    DATAPATH_TAKES_UNKNOWN, /* he was not spoken to in this life: a session would tell     */
 };
 
 /* Leave to seal `count` packets. */

@@ -108,7 +108,7 @@ struct manifest_cell {
         struct manifest_path *write;
         uint32_t keys;                /* MANIFEST_KEYS_…                                       */
         struct manifest_listen *listen;
-        struct manifest_tun *tun;
+        struct manifest_tun *tun;     /* and those of `tap` behind them                        */
         size_t read_count, write_count, listen_count, tun_count;
     } sandbox;
     struct {

@@ -37,11 +37,12 @@ struct manifest_listen {
 };
 
 enum {
-    MANIFEST_TUN_MAX = 2,              /* interfaces of one cell                                        */
+    MANIFEST_TUN_MAX = 2,              /* interfaces of one cell, of both kinds together                */
     MANIFEST_TUN_ADDRESSES_MAX = 8,
     MANIFEST_TUN_MTU_MIN = 576,
     MANIFEST_TUN_MTU_MAX = 9000,
     MANIFEST_TUN_MTU_DEFAULT = 1420,   /* 1,500 less what IPv6, UDP and an encrypted packet's frame take */
+    MANIFEST_TAP_MTU_DEFAULT = 1500,   /* what other Ethernets have                                                  */
 };
 
 struct manifest_tun_address {
@@ -50,8 +51,9 @@ struct manifest_tun_address {
     uint8_t bits;     /* of its network         */
 };
 
-/* A TUN interface that is made before the cell starts, and handed to it as descriptor tun.<name>. */
+/* A TUN or TAP interface that is made before the cell starts, and handed to it as descriptor tun.<name> or tap.<name>. */
 struct manifest_tun {
+    bool is_tap;
     char name[NAME_SIZE];
     char interface[MANIFEST_INTERFACE_SIZE];
     uint32_t mtu;

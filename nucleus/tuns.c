@@ -21,7 +21,7 @@ _Static_assert((int)MANIFEST_INTERFACE_SIZE == (int)TUN_NAME_SIZE &&
 
 static bool is_same(const struct manifest_tun *a, const struct manifest_tun *b)
 {
-    bool is_same = strcmp(a->name, b->name) == 0 && strcmp(a->interface, b->interface) == 0 && a->mtu == b->mtu &&
+    bool is_same = a->is_tap == b->is_tap && strcmp(a->name, b->name) == 0 && strcmp(a->interface, b->interface) == 0 && a->mtu == b->mtu &&
                    a->address_count == b->address_count;
 
     for (uint32_t i = 0; is_same && i < a->address_count; i++) {
@@ -38,7 +38,7 @@ static bool is_of(const struct shell_tun *k, const struct manifest_cell *c)
 
 static enum err make(const struct manifest_tun *t, int *ret, char why[JAIL_WHY_SIZE])
 {
-    struct tun_spec spec = {.mtu = t->mtu, .address_count = t->address_count};
+    struct tun_spec spec = {.is_tap = t->is_tap, .mtu = t->mtu, .address_count = t->address_count};
     char reason[TUN_WHY_SIZE] = "";
 
     memcpy(spec.name, t->interface, sizeof spec.name);
@@ -48,7 +48,7 @@ static enum err make(const struct manifest_tun *t, int *ret, char why[JAIL_WHY_S
     }
     enum err e = tun_open(&spec, ret, reason);
     if (e != ERR_OK) {
-        (void)snprintf(why, JAIL_WHY_SIZE, "tun.%.32s: %s: %.60s", t->name, t->interface, reason);
+        (void)snprintf(why, JAIL_WHY_SIZE, "%s.%.32s: %s: %.60s", t->is_tap ? "tap" : "tun", t->name, t->interface, reason);
     }
     return e;
 }
@@ -68,7 +68,7 @@ static void drop(struct shell_tun **at)
 static struct shell_tun *kept_for(struct shell *s, const struct manifest_cell *c, const struct manifest_tun *t)
 {
     for (struct shell_tun **at = &s->tuns; *at != NULL;) {
-        if (is_of(*at, c) && strcmp((*at)->at.name, t->name) == 0) {
+        if (is_of(*at, c) && (*at)->at.is_tap == t->is_tap && strcmp((*at)->at.name, t->name) == 0) {
             if (is_same(&(*at)->at, t)) {
                 return *at;
             }
@@ -114,14 +114,14 @@ enum err tuns_open(struct shell *s, const struct manifest_cell *c, uint32_t inst
 
     ret->count = 0;
     if (c->sandbox.tun_count > 0 && instance > 0) {
-        (void)snprintf(why, JAIL_WHY_SIZE, "sandbox.tun is for one instance: scale it to 1");
+        (void)snprintf(why, JAIL_WHY_SIZE, "sandbox.%s is for one instance: scale it to 1", c->sandbox.tun[0].is_tap ? "tap" : "tun");
         return ERR_PRECONDITION;
     }
     for (size_t i = 0; e == ERR_OK && i < c->sandbox.tun_count; i++) {
         e = keep(s, c, &c->sandbox.tun[i], &k, why);
         if (e == ERR_OK) {
             ret->fd[i] = k->fd;
-            (void)snprintf(ret->name[i], TUNS_NAME_SIZE, "tun.%s", k->at.name);
+            (void)snprintf(ret->name[i], TUNS_NAME_SIZE, "%s.%s", k->at.is_tap ? "tap" : "tun", k->at.name);
             ret->count = i + 1;
         }
     }

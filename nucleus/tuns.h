@@ -1,4 +1,4 @@
-/* TUN interfaces that the manifest wants: made here, where there may be the right to, and handed over. */
+/* TUN and TAP interfaces that the manifest wants: made here, where there may be the right to, and handed over. */
 #ifndef CELL_NUCLEUS_TUNS_H
 #define CELL_NUCLEUS_TUNS_H
 
@@ -6,7 +6,7 @@
 #include "nucleus/shell.h"
 
 enum {
-    TUNS_NAME_SIZE = NAME_SIZE + 4, /* "tun." and a name */
+    TUNS_NAME_SIZE = NAME_SIZE + 4, /* "tun." or "tap." and a name */
 };
 
 /* What a Genesis hands over. Descriptors are borrowed: the interface stays up, with its addresses and routes, while the

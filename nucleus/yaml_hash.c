@@ -132,7 +132,7 @@ static void put_tun(crypto_generichash_state *s, const struct manifest_cell *c)
 {
     for (size_t i = 0; i < c->sandbox.tun_count; i++) {
         const struct manifest_tun *t = &c->sandbox.tun[i];
-        put_text(s, "tun");
+        put_text(s, t->is_tap ? "tap" : "tun");
         put_text(s, t->name);
         put_text(s, t->interface);
         put_number(s, t->mtu);

@@ -68,6 +68,7 @@ static const cyaml_schema_field_t sandbox_fields[] = {
     CYAML_FIELD_SEQUENCE("listen", OPTIONAL, struct yaml_schema_sandbox, listen, &listen_entry, 0,
                          MANIFEST_LISTEN_MAX),
     CYAML_FIELD_SEQUENCE("tun", OPTIONAL, struct yaml_schema_sandbox, tun, &tun_entry, 0, MANIFEST_TUN_MAX),
+    CYAML_FIELD_SEQUENCE("tap", OPTIONAL, struct yaml_schema_sandbox, tap, &tun_entry, 0, MANIFEST_TUN_MAX),
     CYAML_FIELD_END,
 };
 

@@ -34,6 +34,8 @@ struct yaml_schema_sandbox {
     unsigned listen_count;
     struct yaml_schema_tun *tun;
     unsigned tun_count;
+    struct yaml_schema_tun *tap;
+    unsigned tap_count;
 };
 
 struct yaml_schema_limits {

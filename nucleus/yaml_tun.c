@@ -63,30 +63,36 @@ bool yaml_tun_is_interface(const char *text)
     return len > 0 && len < MANIFEST_INTERFACE_SIZE && strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
 }
 
+/* at: in its list, tun or tap. */
+static const char *path_of(const struct manifest_tun *t, size_t at, const char *field, char ret[64])
+{
+    (void)snprintf(ret, 64, "sandbox.%s[%zu].%s", t->is_tap ? "tap" : "tun", at, field);
+    return ret;
+}
+
 static enum err read_addresses(const struct yaml_marks *m, uint32_t entry, const struct yaml_schema_tun *raw, size_t at,
                                struct manifest_tun *t)
 {
+    char path[64], field[16];
+
     for (; t->address_count < raw->address_count; t->address_count++) {
         if (!yaml_tun_parse(raw->address[t->address_count], &t->address[t->address_count])) {
-            char path[64];
-            (void)snprintf(path, sizeof path, "sandbox.tun[%zu].address[%u]", at, t->address_count);
-            return refuse(m, entry, path, raw->address[t->address_count], "is no address",
+            (void)snprintf(field, sizeof field, "address[%u]", t->address_count);
+            return refuse(m, entry, path_of(t, at, field, path), raw->address[t->address_count], "is no address",
                           "e.g. 10.9.0.1/24 or fd09::1/64");
         }
     }
     return ERR_OK;
 }
 
-static enum err read_one(const struct yaml_marks *m, uint32_t entry, const struct yaml_schema_tun *raw,
-                         struct manifest_cell *c, size_t at)
+/* A name is there once in its list, an interface once in both. before: those that were read. */
+static enum err read_names(const struct yaml_marks *m, uint32_t entry, const struct yaml_schema_tun *raw,
+                           const struct manifest_cell *c, size_t before, size_t at, struct manifest_tun *t)
 {
-    struct manifest_tun *t = &c->sandbox.tun[at];
-    char name[64], interface[64], mtu[64];
+    char name[64], interface[64];
 
-    (void)snprintf(name, sizeof name, "sandbox.tun[%zu].name", at);
-    (void)snprintf(interface, sizeof interface, "sandbox.tun[%zu].interface", at);
-    (void)snprintf(mtu, sizeof mtu, "sandbox.tun[%zu].mtu", at);
-    t->mtu = MANIFEST_TUN_MTU_DEFAULT;
+    (void)path_of(t, at, "name", name);
+    (void)path_of(t, at, "interface", interface);
     if (!name_valid_str(raw->name)) {
         return refuse(m, entry, name, raw->name, "is no name", "1 to 64 of a-z, 0-9, _ and -");
     }
@@ -96,9 +102,6 @@ static enum err read_one(const struct yaml_marks *m, uint32_t entry, const struc
                       "1 to 15 characters without blanks, '/', ':' and '%'");
     }
     memcpy(t->interface, raw->interface, strlen(raw->interface) + 1);
-    if (raw->mtu != NULL && (!parse_number(raw->mtu, MANIFEST_TUN_MTU_MAX, &t->mtu) || t->mtu < MANIFEST_TUN_MTU_MIN)) {
-        return refuse(m, entry, mtu, raw->mtu, "is no mtu", "576 to 9000");
-    }
     if (c->trivial) {
         return refuse(m, entry, name, raw->name, "is handed to nobody with protocol: none",
                       "a program that speaks on descriptor 3");
@@ -106,32 +109,54 @@ static enum err read_one(const struct yaml_marks *m, uint32_t entry, const struc
     if (c->instances > 1) {
         return refuse(m, entry, name, raw->name, "is for one instance", "instances: 1");
     }
-    for (size_t i = 0; i < at; i++) {
-        if (strcmp(c->sandbox.tun[i].name, t->name) == 0) {
+    for (size_t i = 0; i < before; i++) {
+        if (c->sandbox.tun[i].is_tap == t->is_tap && strcmp(c->sandbox.tun[i].name, t->name) == 0) {
             return refuse(m, entry, name, raw->name, "is given twice", "it once");
         }
         if (strcmp(c->sandbox.tun[i].interface, t->interface) == 0) {
             return refuse(m, entry, interface, raw->interface, "is given twice", "it once");
         }
     }
-    return read_addresses(m, entry, raw, at, t);
+    return ERR_OK;
+}
+
+static enum err read_list(const struct yaml_marks *m, uint32_t entry, const struct yaml_schema_tun *raw, size_t count,
+                          bool is_tap, struct manifest_cell *c)
+{
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; e == ERR_OK && i < count; i++) {
+        struct manifest_tun *t = &c->sandbox.tun[c->sandbox.tun_count];
+        char mtu[64];
+        t->is_tap = is_tap;
+        t->mtu = is_tap ? MANIFEST_TAP_MTU_DEFAULT : MANIFEST_TUN_MTU_DEFAULT;
+        e = read_names(m, entry, &raw[i], c, c->sandbox.tun_count, i, t);
+        if (e == ERR_OK && raw[i].mtu != NULL &&
+            (!parse_number(raw[i].mtu, MANIFEST_TUN_MTU_MAX, &t->mtu) || t->mtu < MANIFEST_TUN_MTU_MIN)) {
+            e = refuse(m, entry, path_of(t, i, "mtu", mtu), raw[i].mtu, "is no mtu", "576 to 9000");
+        }
+        e = e == ERR_OK ? read_addresses(m, entry, &raw[i], i, t) : e;
+        c->sandbox.tun_count++;
+    }
+    return e;
 }
 
 enum err yaml_tun_cell(const struct yaml_marks *m, uint32_t entry, const struct yaml_schema_sandbox *raw,
                        struct manifest_cell *c)
 {
-    enum err e = ERR_OK;
+    size_t count = (size_t)raw->tun_count + raw->tap_count;
 
-    if (raw->tun_count == 0) {
+    if (count == 0) {
         return ERR_OK;
     }
-    c->sandbox.tun = calloc(raw->tun_count, sizeof *c->sandbox.tun);
+    if (count > MANIFEST_TUN_MAX) { /* of one list: cyaml says so */
+        return yaml_marks_fault(m, yaml_marks_find(m, entry, "sandbox.tap"), ERR_LIMIT,
+                                "%zu interfaces with those of tun, expected at most %d", count, MANIFEST_TUN_MAX);
+    }
+    c->sandbox.tun = calloc(count, sizeof *c->sandbox.tun);
     if (c->sandbox.tun == NULL) {
         return yaml_marks_fault(m, entry, ERR_NOMEM, "out of memory");
     }
-    for (size_t i = 0; e == ERR_OK && i < raw->tun_count; i++) {
-        e = read_one(m, entry, &raw->tun[i], c, i);
-        c->sandbox.tun_count = i + 1;
-    }
-    return e;
+    enum err e = read_list(m, entry, raw->tun, raw->tun_count, false, c);
+    return e == ERR_OK ? read_list(m, entry, raw->tap, raw->tap_count, true, c) : e;
 }

@@ -1,4 +1,4 @@
-/* Interfaces that a cell is handed: `sandbox.tun`. */
+/* Interfaces that a cell is handed: `sandbox.tun` and `sandbox.tap`. */
 #ifndef CELL_NUCLEUS_YAML_TUN_H
 #define CELL_NUCLEUS_YAML_TUN_H
 
@@ -16,7 +16,7 @@ bool yaml_tun_parse(const char *text, struct manifest_tun_address *ret);
 /* Whether an interface may be called so: 1 to 15 characters without blanks, '/', ':' and '%', and no dots alone. */
 bool yaml_tun_is_interface(const char *text);
 
-/* Read a cell's list. On a fault the message points at the item's line; the caller frees. */
+/* Read a cell's lists. On a fault the message points at the item's line; the caller frees. */
 enum err yaml_tun_cell(const struct yaml_marks *m, uint32_t entry, const struct yaml_schema_sandbox *raw,
                        struct manifest_cell *c) MUST_CHECK;
 

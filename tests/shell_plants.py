@@ -78,7 +78,15 @@ PLANTS = {
     "tun-for-nobody": ("nucleus/yaml_tun.c", YAML_BAD, "one is handed to a program that takes no descriptors", [
         ("    if (c->trivial) {", "    if (false) {")]),
     "tun-no-mtu": ("nucleus/yaml_tun.c", YAML_GOOD, "the usual mtu is none", [
-        ("    t->mtu = MANIFEST_TUN_MTU_DEFAULT;", "    t->mtu = 0;")]),
+        ("is_tap ? MANIFEST_TAP_MTU_DEFAULT : MANIFEST_TUN_MTU_DEFAULT;", "is_tap ? MANIFEST_TAP_MTU_DEFAULT : 0;")]),
+    "tap-no-mtu": ("nucleus/yaml_tun.c", YAML_GOOD, "… of a TAP", [
+        ("is_tap ? MANIFEST_TAP_MTU_DEFAULT : MANIFEST_TUN_MTU_DEFAULT;", "MANIFEST_TUN_MTU_DEFAULT;")]),
+    "tap-is-tun": ("nucleus/yaml_tun.c", YAML_GOOD, "a TAP is a TUN", [
+        ("        t->is_tap = is_tap;\n", "")]),
+    "tap-beside-too-many": ("nucleus/yaml_tun.c", YAML_LIMITS, "both lists may be as long as one", [
+        ("    if (count > MANIFEST_TUN_MAX) {", "    if (count > 2 * MANIFEST_TUN_MAX) {")]),
+    "tap-same-entry": ("nucleus/yaml_hash.c", YAML_GOOD, "a TUN that becomes a TAP is no change", [
+        ('put_text(s, t->is_tap ? "tap" : "tun");', 'put_text(s, "tun");')]),
 
     # Interfaces that a supervisor keeps.
     "tun-stays": ("nucleus/tuns.c", TUNS, "a cell that is stopped has its interface still", [

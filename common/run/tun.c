@@ -110,17 +110,17 @@ enum err tun_open(const struct tun_spec *spec, int *ret, char why[TUN_WHY_SIZE])
     if (fd < 0) {
         return failed("/dev/net/tun", why);
     }
-    r.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
+    r.ifr_flags = spec->is_tap ? IFF_TAP | IFF_NO_PI : IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
     if (ioctl(fd, TUNSETIFF, &r) != 0) {
         if (errno == EPERM) {
-            (void)snprintf(why, TUN_WHY_SIZE, "a TUN interface needs CAP_NET_ADMIN");
+            (void)snprintf(why, TUN_WHY_SIZE, "a %s interface needs CAP_NET_ADMIN", spec->is_tap ? "TAP" : "TUN");
             return ERR_DENIED;
         }
         if (errno == EBUSY) {
             (void)snprintf(why, TUN_WHY_SIZE, "another process has it");
             return ERR_EXISTS;
         }
-        return failed("TUN interface", why);
+        return failed(spec->is_tap ? "TAP interface" : "TUN interface", why);
     }
     enum err e = bring_up(spec, why);
     if (e == ERR_OK) {
@@ -135,9 +135,11 @@ enum err tun_look(int fd, int socket, struct tun_spec *ret)
     struct ifreq r = {.ifr_flags = 0};
     struct sockaddr_in at;
 
-    if (ioctl(fd, TUNGETIFF, &r) != 0 || (r.ifr_flags & (IFF_TUN | IFF_VNET_HDR | IFF_NO_PI)) != (IFF_TUN | IFF_VNET_HDR | IFF_NO_PI)) {
+    int made = ioctl(fd, TUNGETIFF, &r) == 0 ? r.ifr_flags & (IFF_TUN | IFF_TAP | IFF_VNET_HDR | IFF_NO_PI) : 0;
+    if (made != (IFF_TUN | IFF_VNET_HDR | IFF_NO_PI) && made != (IFF_TAP | IFF_NO_PI)) {
         return ERR_INVALID;
     }
+    spec.is_tap = (made & IFF_TAP) != 0;
     memcpy(spec.name, r.ifr_name, sizeof spec.name);
     spec.name[sizeof spec.name - 1] = '\0';
     r = request(spec.name);

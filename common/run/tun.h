@@ -1,4 +1,4 @@
-/* A TUN interface: packets of this host, by way of a descriptor. */
+/* A TUN interface: packets of this host, by way of a descriptor; or a TAP one: Ethernet frames. */
 #ifndef CELL_COMMON_RUN_TUN_H
 #define CELL_COMMON_RUN_TUN_H
 
@@ -24,7 +24,8 @@ struct tun_address {
 
 struct tun_spec {
     char name[TUN_NAME_SIZE];
-    uint32_t mtu; /* bytes of a packet */
+    bool is_tap;
+    uint32_t mtu; /* bytes of a packet: a frame has 14 more, and 4 for each tag */
     size_t address_count;
     struct tun_address address[TUN_ADDRESSES_MAX];
 };
@@ -39,8 +40,8 @@ enum tun_offloads {
     TUN_OFFLOADS_ALL,  /* … and of UDP (Linux 6.2)                                   */
 };
 
-/* Before each packet there is a struct virtio_net_hdr, 10 bytes in the machine's order (IFF_VNET_HDR), both ways, whatever
- * the offloads are. */
+/* Before each packet of a TUN there is a struct virtio_net_hdr, 10 bytes in the machine's order (IFF_VNET_HDR), both ways,
+ * whatever the offloads are. Frames of a TAP come and go whole and finished, with nothing before them. */
 
 /* Make the interface (or take it, if it is there and nobody has it), give it its mtu and addresses, and bring it up.
  * Needs CAP_NET_ADMIN in this network namespace and /dev/net/tun: ERR_DENIED, ERR_NOT_FOUND; ERR_EXISTS: another process
@@ -49,7 +50,8 @@ enum tun_offloads {
 enum err tun_open(const struct tun_spec *spec, int *ret, char why[TUN_WHY_SIZE]) MUST_CHECK;
 
 /* What a descriptor of one says of itself; socket: of the interface's network namespace (the descriptor may come from
- * another), which knows the mtu and the IPv4 address. ERR_INVALID: it is no TUN device; others as errno says. */
+ * another), which knows the mtu and the IPv4 address. ERR_INVALID: it is neither a TUN nor a TAP device as they are made
+ * here; others as errno says. */
 enum err tun_look(int fd, int socket, struct tun_spec *ret) MUST_CHECK;
 
 /* From now on the kernel hands over packets with as much as it can leave to us, or (is_on false) with nothing. Needs no

@@ -81,9 +81,9 @@ PLANTS = {
     "waits-for-ever": ("transfer.c", "worlds", "what waited for a session stays", [
         ("        send_now(d, now, peer, packet, size, fx);\n        p->numbers.sent++;", "        p->numbers.sent++;")]),
     "aes-for-everybody": ("transfer.c", "worlds", "who never said that he has AES gets it", [
-        ("d->own != NULL && pair->has_offer && pair->counter + count", "d->own != NULL && pair->counter + count")]),
+        ("pair->opens_aes && pair->counter + count", "d->own != NULL && pair->counter + count")]),
     "aes-counted-apart": ("transfer.c", "unit:own", "the mark counts as a part of the counter", [
-        ("    counter = pair->offers > 0 ? marked & ~DATAPATH_OWN_MARK : marked;", "    counter = marked;")]),
+        ("    counter = d->own != NULL && pair->offers > 0 ? marked & ~DATAPATH_OWN_MARK : marked;", "    counter = marked;")]),
     "aes-offered-for-ever": ("transfer.c", "unit:own", "a peer that has no AES is asked with every second's packet", [
         ("pair->offers < DATAPATH_OWN_TRIES && ", "")]),
     "aes-offered-once": ("transfer.c", "unit:own", "an offer that is lost is not made again", [
@@ -241,10 +241,69 @@ PLANTS = {
         ("(size > head && (packet[head] == ECHO4 || packet[head] == ANSWER4));", "size > head;")]),
     "any-echo": ("echo.c", "unit:echo", "an answer to somebody else's question is taken", [
         ("           memcmp(icmp + HEAD, token, DATAPATH_ECHO_TOKEN) == 0;", "           memcmp(icmp + HEAD, token, 0) == 0;")]),
+    "frames-for-everybody": ("core.c", "unit:own", "who takes no frames any more gets some", [
+        ("return p->unanswered < DATAPATH_OWN_TRIES ? DATAPATH_TAKES_FRAMES", "return p->is_used ? DATAPATH_TAKES_FRAMES")]),
+    "frames-unasked": ("core.c", "unit:own", "a peer who was spoken to and said nothing of frames gets some", [
+        ("    return p->numbers.session_wall_ns == 0 ? DATAPATH_TAKES_UNKNOWN", "    return p->numbers.session_wall_ns != 1 ? DATAPATH_TAKES_UNKNOWN")]),
+    "frames-are-aes": ("transfer.c", "unit:own", "who takes frames is sealed for with AES", [
+        ("d->own != NULL && (kinds & DATAPATH_OWN_AES) != 0;", "d->own != NULL && kinds != 0;")]),
+    "frames-taken-by-all": ("transfer.c", "unit:own", "who offers no frames takes some", [
+        ("    if ((d->kinds & DATAPATH_OWN_FRAMES) != 0 && datapath_pieces_is(text, size)) {", "    if (datapath_pieces_is(text, size)) {")]),
+    "learned-from-groups": ("bridge.c", "unit:bridge", "a group address is somebody's", [
+        ("    if (!ret->is_source) {", "    if (!ret->is_source && ret->from >> TAG_BITS == 0) {")]),
+    "learned-from-none": ("bridge.c", "unit:bridge", "the address that is none is somebody's", [
+        ("(frame[SOURCE] & 1) == 0 && ret->from >> TAG_BITS != 0;", "(frame[SOURCE] & 1) == 0;")]),
+    "moved-at-once": ("bridge.c", "unit:bridge", "who says that he is another gets his frames", [
+        ("now_ms - m->seen_ms < DATAPATH_BRIDGE_STILL_MS", "now_ms < m->seen_ms")]),
+    "never-moved-here": ("bridge.c", "unit:bridge", "what speaks on the own side is at a peer still, and frames go round", [
+        ("at != b->peers && now_ms", "now_ms")]),
+    "never-aged": ("bridge.c", "unit:bridge", "an address is known for ever", [
+        ("        if (m->key == key && now_ms - m->seen_ms >= DATAPATH_BRIDGE_AGE_MS) {", "        if (m->key == key && now_ms < m->seen_ms) {")]),
+    "one-cable": ("bridge.c", "unit:bridge", "an address is the same in all VLANs", [
+        ("        tag = get16(frame + TAG) & TAG_NUMBER;", "        tag = get16(frame + TAG) & 0;")]),
+    "priority-learned": ("bridge.c", "unit:bridge", "an address is another one with each priority", [
+        ("        tag = get16(frame + TAG) & TAG_NUMBER;", "        tag = get16(frame + TAG) & 0xffff;")]),
+    "pause-passed": ("bridge.c", "unit:bridge", "flow control stops a port elsewhere", [
+        ("    if (ret->type == TYPE_LINK) {", "    if (ret->type == 0) {")]),
+    "no-share": ("bridge.c", "unit:bridge", "one peer fills the table", [
+        ("    if (b->place[at].count < b->each) {", "    if (b->place[at].count < b->macs) {")]),
+    "no-share-moved": ("bridge.c", "unit:bridge", "… with addresses of others", [
+        ("            if (b->place[at].count >= b->each) {", "            if (b->place[at].count >= b->macs) {")]),
+    "storm": ("bridge.c", "unit:bridge", "frames for all have no limit", [
+        ("    if (p->tokens < TOKEN) {", "    if (p->tokens < TOKEN && b->peers == 0) {")]),
+    "storm-of-peers": ("bridge.c", "unit:bridge", "… those of peers", [
+        ("h.is_group && !may_flood(b, now_ms, peer)", "h.is_group && !may_flood(b, now_ms, peer) && size == 0")]),
+    "goes-round": ("bridge.c", "unit:bridge", "a frame that goes round goes on", [
+        ("    return ++r->times > DATAPATH_BRIDGE_AGAIN;", "    return ++r->times == 0;")]),
+    "never-again": ("bridge.c", "unit:bridge", "what was said often is never passed on again", [
+        ("    if (r->hash != hash || now_ms - r->since_ms >= DATAPATH_BRIDGE_AGAIN_MS) {", "    if (r->hash != hash) {")]),
+    "known-to-all": ("bridge.c", "unit:bridge", "a frame for a known address goes to all", [
+        ("    *ret_peer = m->at;\n    return DATAPATH_BRIDGE_ONE;", "    *ret_peer = m->at;\n    return DATAPATH_BRIDGE_ALL;")]),
+    "hairpin": ("bridge.c", "unit:bridge", "what is between two of the own side goes out", [
+        ("    if (m->at == b->peers) {\n        return DATAPATH_BRIDGE_HERE;", "    if (m->at == b->peers) {\n        return DATAPATH_BRIDGE_ALL;")]),
+    "bomb": ("pieces.c", "unit:pieces", "one sender takes the room of all", [
+        ("    if (most >= DATAPATH_PIECES_EACH) {", "    if (most >= DATAPATH_PIECES_FRAMES) {"),
+        ("    if (most < DATAPATH_PIECES_EACH && ", "    if (most < DATAPATH_PIECES_FRAMES && ")]),
+    "bomb-of-many": ("pieces.c", "unit:pieces", "when all room is taken the oldest goes, whoever has least", [
+        ("            at = count > most ? i : at;\n            most = count > most ? count : most;", "            at = 0;\n            most = count > most ? count : most;")]),
+    "never-late": ("pieces.c", "unit:pieces", "what is never whole is kept for ever", [
+        ("now_ms - p->frame[0].begun_ms >= DATAPATH_PIECES_WAIT_MS", "now_ms < p->frame[0].begun_ms")]),
+    "piece-of-anybody": ("pieces.c", "unit:pieces", "two senders make one frame", [
+        ("p->frame[i - 1].id == said->id && p->frame[i - 1].peer == said->peer", "p->frame[i - 1].id == said->id")]),
+    "piece-twice": ("pieces.c", "unit:pieces", "a piece that was there is taken again", [
+        (" || (f->have >> index & 1) != 0) {", ") {")]),
+    "piece-of-another-length": ("pieces.c", "unit:pieces", "pieces of two lengths make one frame", [
+        ("f->size != said.size || f->each != said.each ||", "f->size != said.size ||")]),
+    "piece-too-short": ("pieces.c", "unit:pieces", "a piece is read beyond its message", [
+        ("    if (size - DATAPATH_PIECES_HEAD_PIECE < bytes) {", "    if (size < bytes) {")]),
+    "frame-too-long": ("pieces.c", "unit:pieces", "a frame is longer than its room", [
+        ("    if (said.size > p->most) {", "    if (said.size > p->most + 1) {")]),
+    "tiny-pieces": ("pieces.c", "unit:pieces", "pieces may be as small as they like", [
+        ("    if (said.each < DATAPATH_PIECES_LEAST || ", "    if (said.each == 0 || ")]),
 }
 
-CORE = ("aead", "agenda", "allowed", "checksum", "coalesce", "cookie", "core", "echo", "effects", "guest", "guide", "hash", "index",
-        "inner", "limit", "live", "meet", "message", "neighbour", "noise", "offload", "own", "path", "pmtu", "psk", "random", "relay", "replay", "roll",
+CORE = ("aead", "agenda", "allowed", "bridge", "checksum", "coalesce", "cookie", "core", "echo", "effects", "guest", "guide", "hash", "index",
+        "inner", "limit", "live", "meet", "message", "neighbour", "noise", "offload", "own", "path", "pieces", "pmtu", "psk", "random", "relay", "replay", "roll",
         "serve", "session", "shake", "signal", "timers", "toolarge", "transfer", "wait", "ways")
 KITS = {"core": "core_kit.c", "own": "core_kit.c", "coalesce": "packet_kit.c", "offload": "packet_kit.c",
         "meet": "ways_kit.c", "ways": "ways_kit.c"} # of unit tests

@@ -140,6 +140,21 @@ enum datapath_verdict kit_send(struct kit *k, uint32_t a, uint32_t b, size_t siz
     return k->node[a].verdict;
 }
 
+enum datapath_verdict kit_send_frame(struct kit *k, uint32_t a, uint32_t b, const uint8_t *text, size_t size)
+{
+    struct kit_node *n = &k->node[a];
+    uint8_t out[DATAPATH_ROOM];
+    struct datapath_endpoint to;
+    size_t total;
+
+    n->verdict = datapath_core_send_to(n->core, k->now, n->peer[b], text, size, out, &total, &to, &k->fx);
+    if (total > 0) {
+        put_on_wire(k, a, &to, out, total);
+    }
+    perform(k, a);
+    return n->verdict;
+}
+
 /* Whether a shield lets it through, as far as ids go. */
 static bool passes(const struct kit_node *n, const uint8_t *bytes, size_t size)
 {

@@ -47,6 +47,8 @@ void kit_restart(struct kit *k, uint32_t node, bool has_kept);
 
 /* An IPv4 packet of `size` bytes from node a to b; returns the verdict, the datagram is on the wire. */
 enum datapath_verdict kit_send(struct kit *k, uint32_t a, uint32_t b, size_t size);
+/* … or a frame, to a peer. */
+enum datapath_verdict kit_send_frame(struct kit *k, uint32_t a, uint32_t b, const uint8_t *text, size_t size);
 size_t kit_packet(uint8_t *out, uint32_t a, uint32_t b, size_t size);
 
 /* Deliver the oldest datagram, or all until the wire is empty; or lose them. */

@@ -65,6 +65,13 @@ static const struct {
     {"key: /k\nname: a\npeers: [{key: " KEY ", name: a}]", "peers.name", "his is ours"},
     {"key: /k\npeers: [{key: " KEY ", name: b}, {key: " KEY ", name: b}]", "peers.name", "two have one"},
     {"key: /k\npeers: [{key: " KEY ", name: b_c}]", "peers.name", "no label of a host"},
+    {"key: /k\ntap: cell-l2-0\ntap_mtu: 9000\ntap_address: [10.8.0.1/24]\nframes: auto", NULL, "frames"},
+    {"key: /k\nframes: \"off\"", NULL, "none"},
+    {"key: /k\nframes: all", "frames", "neither"},
+    {"key: /k\ntap: cell0", "tap", "the other interface"},
+    {"key: /k\ntap: a/b", "tap", "no name"},
+    {"key: /k\ntap_mtu: 9001", "tap_mtu", "more"},
+    {"key: /k\ntap_address: [10.8.0.1/33]", "tap_address", "too many bits"},
     {"key: /k\ncontrol: x", "control", "no absolute path"},
     {"key: /k\nsecret: x", "secret", "no absolute path"},
     {"key: /k\ncolour: red", "colour", "an unknown field"},
@@ -96,7 +103,8 @@ int main(void)
     REQUIRE(datapath_config_read("key: /k\naddress: [10.9.0.1/24]\npeers: [{key: " KEY ", endpoint: 1.2.3.4:5, allowed: "
                                  "[10.9.0.2], keepalive: 25}]", &s, why) == ERR_OK, "%s", why);
     CHECK(s.tun.mtu == DATAPATH_CONFIG_MTU && s.peers_max == DATAPATH_CONFIG_PEERS && s.listen.port == DATAPATH_CONFIG_PORT &&
-              strcmp(s.tun.name, "cell0") == 0, "the defaults");
+              strcmp(s.tun.name, "cell0") == 0 && s.tap.name[0] == '\0' && s.tap.is_tap && s.tap.mtu == DATAPATH_CONFIG_TAP_MTU && s.has_frames,
+          "the defaults");
     CHECK(s.tun.address_count == 1 && s.tun.address[0].ip[3] == 1 && s.tun.address[0].bits == 24, "an address keeps its host");
     CHECK(s.listed == 1 && s.peer[0].peer.persist_ms == 25000 && s.peer[0].peer.endpoint.port == 5 &&
               s.peer[0].prefixes == 1 && s.peer[0].prefix[0].bits == 32, "and the peer");

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "datapath/core.h"
+#include "datapath/pieces.h"
 #include "tests/support/check.h"
 #include "tests/unit/datapath/core_kit.h"
 
@@ -61,23 +62,25 @@ static void an_offer_is_no_packet(void)
     static const uint8_t expected[32] = {
         0x60, 0x07, 0xff, 0x16, 0xd4, 0x2b, 0xfa, 0xc0, 0x3e, 0x90, 0xaf, 0x87, 0xec, 0xa5, 0xa6, 0xd7,
         0x4d, 0xdb, 0xa9, 0x9a, 0x31, 0xe9, 0xd7, 0x54, 0x6b, 0x3c, 0xaf, 0xbd, 0x4f, 0x2d, 0xb7, 0xc4};
+    uint32_t kinds = 0;
     bool has_heard = true;
 
-    datapath_own_write(false, offer);
+    datapath_own_write(DATAPATH_OWN_AES, false, offer);
     CHECK(offer[0] >> 4 != 4 && offer[0] >> 4 != 6, "of neither family: WireGuard drops what is none");
-    CHECK(datapath_own_read(offer, sizeof offer, &has_heard) && !has_heard, "it is read as it was written");
-    CHECK(!datapath_own_read(offer, sizeof offer - 1, &has_heard), "a byte short is none");
+    CHECK(datapath_own_read(offer, sizeof offer, &kinds, &has_heard) && !has_heard && kinds == DATAPATH_OWN_AES, "it is read as it was written");
+    CHECK(!datapath_own_read(offer, sizeof offer - 1, &kinds, &has_heard), "a byte short is none");
     for (int i = 0; i < 4; i++) {
         offer[i] ^= 1;
-        CHECK(!datapath_own_read(offer, sizeof offer, &has_heard), "another word is none: byte %d", i);
+        CHECK(!datapath_own_read(offer, sizeof offer, &kinds, &has_heard), "another word is none: byte %d", i);
         offer[i] ^= 1;
     }
-    offer[8] = 2;
-    CHECK(!datapath_own_read(offer, sizeof offer, &has_heard), "nor is another way of sealing");
-    datapath_own_write(true, offer);
+    offer[8] = 4;
+    CHECK(!datapath_own_read(offer, sizeof offer, &kinds, &has_heard), "nor is what nobody knows");
+    datapath_own_write(DATAPATH_OWN_FRAMES, true, offer);
     offer[5] = offer[15] = 0xff;
     offer[8] |= 0x80;
-    CHECK(datapath_own_read(offer, sizeof offer, &has_heard) && has_heard, "what a later version adds is left aside");
+    CHECK(datapath_own_read(offer, sizeof offer, &kinds, &has_heard) && has_heard && kinds == DATAPATH_OWN_FRAMES,
+          "what a later version adds is left aside");
     for (size_t i = 0; i < sizeof key; i++) {
         key[i] = (uint8_t)i;
     }
@@ -225,14 +228,99 @@ static void what_is_marked_is_as_safe(void)
     kit_end(&kit);
 }
 
+/* ---- frames --------------------------------------------------------------------------------------------- */
+
+enum { FRAME = 60 };
+
+static enum datapath_taking taking(uint32_t a, uint32_t b)
+{
+    return datapath_core_taking(kit.node[a].core, kit.node[a].peer[b]);
+}
+
+/* A frame from a to b; what becomes of it there. */
+static enum datapath_verdict frame_goes(uint32_t a, uint32_t b)
+{
+    uint8_t frame[FRAME] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb5, 7}, text[FRAME + DATAPATH_PIECES_HEAD];
+    struct datapath_pieces_cut cut;
+
+    REQUIRE(datapath_pieces_plan(FRAME, KIT_MTU, 1, &cut), "it is short");
+    size_t size = datapath_pieces_write(&cut, frame, 0, text);
+    enum datapath_verdict v = kit_send_frame(&kit, a, b, text, size);
+    kit_settle(&kit);
+    if (v != DATAPATH_TAKEN && v != DATAPATH_WAITING) {
+        return v;
+    }
+    const struct kit_node *n = &kit.node[b];
+    CHECK(n->last_size >= size && memcmp(n->last, text, size) == 0, "as it went");
+    return n->verdict;
+}
+
+/* A and B take them, B has no AES; C is as any WireGuard is. */
+static void begin_with_frames(bool has_aes)
+{
+    kit_begin(&kit, no_psk);
+    for (uint32_t i = A; i <= B; i++) {
+        kit.node[i].config.own = has_aes && i == A ? &datapath_aead_aes : NULL;
+        kit.node[i].config.has_frames = true;
+        kit_restart(&kit, i, true);
+    }
+}
+
+static void who_takes_frames_says_so(bool has_aes)
+{
+    begin_with_frames(has_aes);
+    CHECK(taking(A, B) == DATAPATH_TAKES_UNKNOWN && datapath_core_taking(kit.node[A].core, KIT_PEERS - 1) == DATAPATH_TAKES_NONE, "there was no session yet");
+    datapath_core_call(kit.node[A].core, kit.now, kit.node[A].peer[B], &kit.fx);
+    CHECK(kit.fx.sends == 1, "a call is a handshake");
+    kit_pass(&kit, kit.node[A].config.pace.retry_ms + 1000, false); /* this one was lost */
+    CHECK(taking(A, B) == DATAPATH_TAKES_FRAMES && taking(B, A) == DATAPATH_TAKES_FRAMES, "both know after it");
+    CHECK(!kit_view(&kit, A, B).is_own && !kit_view(&kit, B, A).is_own && kit_view(&kit, A, B).takes_frames, "AES is another thing");
+    uint64_t received = kit_view(&kit, B, A).received;
+    CHECK(frame_goes(A, B) == DATAPATH_TAKEN && frame_goes(B, A) == DATAPATH_TAKEN, "they go, both ways");
+    CHECK(kit_view(&kit, B, A).received == received + 1, "and are counted");
+    CHECK(kit_send(&kit, A, B, 100) == DATAPATH_TAKEN && !is_marked(&kit.datagram[0]), "packets go as WireGuard has them");
+    kit_settle(&kit);
+    kit.node[B].config.has_frames = false;
+    kit.node[B].config.own = has_aes ? &datapath_aead_aes : NULL;
+    kit_restart(&kit, B, true);
+    (void)kit_send(&kit, B, A, 100);
+    kit_settle(&kit);
+    CHECK(taking(B, A) == DATAPATH_TAKES_NONE, "B began anew, and asks nobody for them");
+    for (int i = 1; i < DATAPATH_OWN_TRIES; i++) {
+        CHECK(has_aes || taking(A, B) == DATAPATH_TAKES_FRAMES, "A knows it as soon as B says anything at all");
+        kit_pass(&kit, DATAPATH_OWN_EVERY_MS, false);
+        (void)kit_send(&kit, A, B, 100);
+        kit_settle(&kit);
+    }
+    CHECK(taking(A, B) == DATAPATH_TAKES_NONE, "or when he answered nothing so often");
+    kit_end(&kit);
+}
+
+static void who_says_nothing_gets_none(void)
+{
+    begin_with_frames(false);
+    (void)kit_send(&kit, A, C, 100);
+    kit_settle(&kit);
+    CHECK(taking(A, C) == DATAPATH_TAKES_NONE && taking(C, A) == DATAPATH_TAKES_NONE, "C says nothing of it");
+    uint64_t dropped = kit_view(&kit, C, A).verdict[DATAPATH_INNER];
+    uint8_t text[DATAPATH_PIECES_HEAD + 14] = {0xce, 'l', 'l', 2, 0, 0, 14};
+    (void)kit_send_frame(&kit, A, C, text, sizeof text);
+    kit_settle(&kit);
+    CHECK(kit_view(&kit, C, A).verdict[DATAPATH_INNER] == dropped + 1, "and drops one as no packet");
+    kit_end(&kit);
+}
+
 int main(void)
 {
     REQUIRE(sodium_init() >= 0, "libsodium");
     an_offer_is_no_packet();
+    who_takes_frames_says_so(false);
+    who_says_nothing_gets_none();
     if (!datapath_aead_has_aes()) {
         printf("this processor has no instructions for AES\n");
         return 77;
     }
+    who_takes_frames_says_so(true);
     two_of_ours_go_over_to_it();
     nobody_else_gets_a_marked_datagram();
     an_offer_is_no_data();

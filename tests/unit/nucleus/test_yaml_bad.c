@@ -43,7 +43,7 @@ static const struct row shapes[] = {
      "unknown at the top"},
     {A "    instnces: 2\n", ERR_MALFORMED, 3, "cells[0].instnces: an unknown", "instances,",
      "in a cell"},
-    {A "    sandbox: {net: true}\n", ERR_MALFORMED, 3, "sandbox.net:", "network, read, write, keys, listen or tun",
+    {A "    sandbox: {net: true}\n", ERR_MALFORMED, 3, "sandbox.net:", "network, read, write, keys, listen, tun or tap",
      "in sandbox"},
     {A "    limits:\n      cpu: 1\n      ram: 1\n", ERR_MALFORMED, 5, "limits.ram:", "memory, cpu",
      "in limits"},
@@ -464,6 +464,12 @@ static const struct row lists[] = {
     {T("{name: a, interface: x}\n      - {name: b, interface: x}"), ERR_INVALID, 6, "tun[1].interface", "once", "one twice"},
     {T("{name: a, interface: x}") "    instances: 2\n", ERR_INVALID, 5, "tun[0].name", "instances: 1", "for two"},
     {T("{name: a, interface: x}") "    protocol: none\n", ERR_INVALID, 5, "tun[0].name", "descriptor 3", "for nobody"},
+    {A "    sandbox:\n      tap:\n      - {name: a, interface: x, mtu: 575}\n", ERR_INVALID, 5, "tap[0].mtu", "576 to 9000", "a TAP"},
+    {A "    sandbox:\n      tap:\n      - {name: A, interface: x}\n", ERR_INVALID, 5, "tap[0].name", "a-z", "no name of one"},
+    {A "    sandbox:\n      tap:\n      - {name: a, interface: x, address: [b]}\n", ERR_INVALID, 5, "tap[0].address[0]", "10.9.0.1/24",
+     "no address of one"},
+    {T("{name: a, interface: x}\n      tap:\n      - {name: a, interface: x}"), ERR_INVALID, 7, "tap[0].interface", "once",
+     "one that is both"},
 #undef T
 #undef L
     {A "    sandbox: {read: [/b, /a], write: [/a]}\n", ERR_INVALID, 3,

@@ -347,6 +347,8 @@ static const char *const different[] = {
     A "  sandbox: {tun: [{name: a, interface: x, address: [10.0.0.1/25]}]}\n",
     A "  sandbox: {tun: [{name: a, interface: x, address: ['fd00::1/24']}]}\n",
     A "  sandbox: {tun: [{name: a, interface: x}, {name: b, interface: y}]}\n",
+    A "  sandbox: {tap: [{name: a, interface: x, mtu: 1420}]}\n",
+    A "  sandbox: {tun: [{name: a, interface: x}], tap: [{name: b, interface: y, mtu: 1420}]}\n",
     A "  serves: [a.X]\n",
     A "  serves: [a.X, a.Y]\n",
     A "  serves: [a.XY]\n",
@@ -539,6 +541,22 @@ static void interfaces_are_read(void)
     manifest_fini(&m);
 }
 
+static void interfaces_for_frames_are_read(void)
+{
+    struct manifest m = kit_good("cells:\n- name: a\n  sandbox:\n    tap: [{name: overlay, interface: cell-l2-0}]\n"
+                                 "    tun: [{name: overlay, interface: cell0}]\n");
+    const struct manifest_cell *c = &m.cells[0];
+
+    NUMBER(c->sandbox.tun_count, 2);
+    NUMBER(c->sandbox.tun[0].is_tap, false);
+    NUMBER(c->sandbox.tun[0].mtu, MANIFEST_TUN_MTU_DEFAULT);
+    NUMBER(c->sandbox.tun[1].is_tap, true);
+    NUMBER(c->sandbox.tun[1].mtu, MANIFEST_TAP_MTU_DEFAULT);
+    STRING(c->sandbox.tun[1].name, "overlay");
+    STRING(c->sandbox.tun[1].interface, "cell-l2-0");
+    manifest_fini(&m);
+}
+
 static void a_node_without_a_name_has_its_hosts(void)
 {
     char host[HOST_NAME_MAX + 1] = "", node[NAME_SIZE];
@@ -565,6 +583,7 @@ int main(void)
     a_host_name_becomes_a_node_name();
     sockets_are_read();
     interfaces_are_read();
+    interfaces_for_frames_are_read();
     a_node_without_a_name_has_its_hosts();
     return kit_failed;
 }

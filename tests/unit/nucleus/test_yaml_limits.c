@@ -146,6 +146,9 @@ static void interfaces_have_a_limit(void)
             refuse(&t, ERR_LIMIT, 5, "address", "at most 8", "one address more");
         }
     }
+    struct kit_text both = {0};
+    kit_add(&both, A "  sandbox:\n    tun: [{name: a, interface: a}, {name: b, interface: b}]\n    tap:\n    - {name: a, interface: c}\n");
+    refuse(&both, ERR_LIMIT, 5, "sandbox.tap", "at most 2", "one of the other kind more");
 }
 
 static void requirements_have_a_limit(void)

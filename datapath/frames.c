@@ -1,0 +1,310 @@
+#include "datapath/frames.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "common/run/fd.h"
+#include "common/run/host.h"
+#include "common/run/log.h"
+#include "datapath/shell.h"
+
+/* ---- who gets one --------------------------------------------------------------------------------------- */
+
+/* Numbers of peers are given again: what was learned of an earlier one is forgotten. True: it is the same. */
+static bool is_same(struct datapath_shell *s, uint32_t peer)
+{
+    struct datapath_frames *f = &s->frames;
+    uint32_t serial = datapath_guide_serial(s->core, peer);
+
+    if (f->serial[peer] == serial) {
+        return true;
+    }
+    f->serial[peer] = serial;
+    datapath_bridge_forget(&f->bridge, peer);
+    datapath_pieces_forget(&f->pieces, peer);
+    return false;
+}
+
+static void look_for_takers(struct datapath_shell *s, struct datapath_time now)
+{
+    struct datapath_frames *f = &s->frames;
+
+    if (f->looked_ms != 0 && now.ms - f->looked_ms < DATAPATH_FRAMES_LOOK_MS) {
+        return;
+    }
+    f->looked_ms = now.ms;
+    f->takers = 0;
+    for (uint32_t i = 0; i < s->settings.peers_max; i++) {
+        if (datapath_core_taking(s->core, i) != DATAPATH_TAKES_NONE) {
+            f->taker[f->takers++] = i;
+        }
+    }
+}
+
+/* ---- out ------------------------------------------------------------------------------------------------ */
+
+/* There is a session: each message is written to where it leaves from, and sealed there. */
+static void send_leased(struct datapath_shell *s, const struct datapath_pieces_cut *cut, const struct datapath_lease *lease,
+                        const uint8_t *frame)
+{
+    for (uint32_t i = 0; i < cut->count; i++) {
+        uint8_t *out = datapath_udp_room(&s->udp), *text = out + DATAPATH_MESSAGE_HEAD;
+        size_t sealed = datapath_core_seal(s->core, lease, i, text, datapath_pieces_write(cut, frame, i, text), out);
+        datapath_udp_put(&s->udp, &lease->to, sealed);
+    }
+}
+
+static void send_waiting(struct datapath_shell *s, struct datapath_time now, uint32_t peer, const struct datapath_pieces_cut *cut,
+                         const uint8_t *frame)
+{
+    uint8_t text[DATAPATH_MTU_MAX];
+    struct datapath_endpoint to;
+    size_t sealed;
+
+    for (uint32_t i = 0; i < cut->count; i++) {
+        size_t size = datapath_pieces_write(cut, frame, i, text);
+        (void)datapath_core_send_to(s->core, now, peer, text, size, datapath_udp_room(&s->udp), &sealed, &to, &s->fx); /* counted */
+        if (sealed > 0) {
+            datapath_udp_put(&s->udp, &to, sealed);
+        }
+        datapath_shell_perform(s);
+    }
+}
+
+/* One frame to one peer. Without a session it waits for one if it may; true: it would have. */
+static bool send_frame(struct datapath_shell *s, struct datapath_time now, uint32_t peer, const uint8_t *frame, size_t size,
+                       bool may_wait)
+{
+    struct datapath_frames *f = &s->frames;
+    uint32_t room = datapath_ways_limit(&s->signals.ways, peer);
+    struct datapath_pieces_cut cut;
+    struct datapath_lease lease;
+
+    room = room < s->device.mtu ? room : s->device.mtu;
+    if (!datapath_pieces_plan(size, room, f->id, &cut)) {
+        f->numbers.misfits++;
+        return false;
+    }
+    f->id += cut.count > 1;
+    uint64_t bytes = size + (uint64_t)cut.count * (cut.count > 1 ? DATAPATH_PIECES_HEAD_PIECE : DATAPATH_PIECES_HEAD);
+    bool has_session = datapath_core_lease(s->core, now, peer, cut.count, bytes, &lease, &s->fx);
+    if (has_session) {
+        datapath_shell_perform(s);
+        send_leased(s, &cut, &lease, frame);
+    } else if (may_wait) {
+        send_waiting(s, now, peer, &cut, frame);
+    } else {
+        datapath_core_call(s->core, now, peer, &s->fx);
+        datapath_shell_perform(s);
+    }
+    if (has_session || may_wait) {
+        f->numbers.sent++;
+        f->numbers.pieces += cut.count;
+    }
+    datapath_signals_used(s, now, peer, DATAPATH_MESSAGE_HEAD + (size_t)(bytes / cut.count) + DATAPATH_MESSAGE_TAG);
+    return !has_session;
+}
+
+static void send_to_all(struct datapath_shell *s, struct datapath_time now, const uint8_t *frame, size_t size)
+{
+    struct datapath_frames *f = &s->frames;
+    uint32_t waiting = 0;
+
+    look_for_takers(s, now);
+    for (uint32_t i = 0; i < f->takers; i++) {
+        switch (datapath_core_taking(s->core, f->taker[i])) {
+        case DATAPATH_TAKES_FRAMES:
+            waiting += send_frame(s, now, f->taker[i], frame, size, waiting < DATAPATH_FRAMES_WAIT);
+            break;
+        case DATAPATH_TAKES_UNKNOWN: /* he may be any WireGuard: the session tells, and who sent this asks again */
+            datapath_core_call(s->core, now, f->taker[i], &s->fx);
+            datapath_shell_perform(s);
+            break;
+        case DATAPATH_TAKES_NONE:
+            break;
+        }
+    }
+}
+
+static void take_frame(struct datapath_shell *s, struct datapath_time now, const uint8_t *frame, size_t size)
+{
+    struct datapath_frames *f = &s->frames;
+    uint32_t peer = 0;
+    enum datapath_bridge_verdict v = datapath_bridge_out(&f->bridge, now.ms, frame, size, &peer);
+
+    f->numbers.read++;
+    if (v == DATAPATH_BRIDGE_ONE && is_same(s, peer) && datapath_core_taking(s->core, peer) == DATAPATH_TAKES_FRAMES) {
+        (void)send_frame(s, now, peer, frame, size, true);
+    } else if (v == DATAPATH_BRIDGE_ONE) {
+        datapath_bridge_forget(&f->bridge, peer); /* who had it is none who takes frames */
+        send_to_all(s, now, frame, size);
+    } else if (v == DATAPATH_BRIDGE_ALL) {
+        send_to_all(s, now, frame, size);
+    }
+}
+
+static void on_tap(void *context, unsigned bits)
+{
+    struct datapath_shell *s = context;
+    struct datapath_frames *f = &s->frames;
+    struct datapath_time now = datapath_shell_now();
+
+    for (int i = 0; i < DATAPATH_FRAMES_TURN; i++) {
+        ssize_t got = read(f->fd, f->frame, sizeof f->frame);
+        if (got < 0 && errno != EAGAIN && errno != EINTR) {
+            log_error("DATAPATH-TAP-GONE", "interface=%s reason=\"%s\" effect=\"the cell ends\"", f->device.name, strerror(errno));
+            loop_watch_want(f->watch, 0);
+            cell_stop(s->cell, "its interface for frames is gone");
+        }
+        if (got <= 0) {
+            break;
+        }
+        take_frame(s, now, f->frame, (size_t)got);
+    }
+    datapath_shell_changed(s);
+}
+
+/* ---- in ------------------------------------------------------------------------------------------------- */
+
+void datapath_frames_take(struct datapath_shell *s, struct datapath_time now, uint32_t peer, const uint8_t *text, size_t size)
+{
+    struct datapath_frames *f = &s->frames;
+    const uint8_t *frame;
+    size_t frame_size;
+
+    (void)is_same(s, peer);
+    if (datapath_pieces_take(&f->pieces, now.ms, peer, text, size, &frame, &frame_size) != DATAPATH_PIECES_WHOLE ||
+        datapath_bridge_in(&f->bridge, now.ms, peer, frame, frame_size) != DATAPATH_BRIDGE_OURS) {
+        return; /* counted there */
+    }
+    f->numbers.unwritten += write(f->fd, frame, frame_size) < 0;
+    f->numbers.written++;
+}
+
+/* ---- life ----------------------------------------------------------------------------------------------- */
+
+enum err datapath_frames_open(struct datapath_shell *s)
+{
+    struct datapath_frames *f = &s->frames;
+    char why[TUN_WHY_SIZE] = "as it was handed over";
+    int given = cell_take_descriptor(s->cell, "tap.overlay");
+    enum err e = ERR_OK;
+
+    f->fd = -1;
+    if (!s->settings.has_frames || (given < 0 && s->settings.tap.name[0] == '\0')) {
+        fd_close(&given);
+        return ERR_OK;
+    }
+    f->device = s->settings.tap;
+    f->fd = given;
+    if (given < 0) {
+        e = tun_open(&s->settings.tap, &f->fd, why);
+    } else {
+        e = tun_look(given, s->udp.fd, &f->device);
+        e = e == ERR_OK && (!f->device.is_tap || f->device.mtu < DATAPATH_MTU_MIN || f->device.mtu > DATAPATH_MTU_MAX) ? ERR_INVALID : e;
+    }
+    f->is_on = e == ERR_OK;
+    if (e != ERR_OK) {
+        log_error("DATAPATH-TAP", "interface=%s reason=%s why=\"%s\"", f->device.name, err_name(e), why);
+    }
+    return e;
+}
+
+static size_t align(size_t size)
+{
+    return (size + 15) / 16 * 16;
+}
+
+enum err datapath_frames_start(struct datapath_shell *s)
+{
+    struct datapath_frames *f = &s->frames;
+    uint32_t peers = s->settings.peers_max;
+    size_t bridge = align(datapath_bridge_size(DATAPATH_BRIDGE_MACS, peers)), list = align(peers * sizeof(uint32_t));
+    uint8_t key[DATAPATH_BRIDGE_KEY];
+
+    if (!f->is_on) {
+        return ERR_OK;
+    }
+    uint8_t *memory = f->memory = calloc(1, bridge + 2 * list + datapath_pieces_size(f->device.mtu));
+    if (memory == NULL) {
+        return ERR_NOMEM;
+    }
+    if (getrandom(key, sizeof key, 0) != sizeof key || getrandom(&f->id, sizeof f->id, 0) != sizeof f->id) {
+        return ERR_IO;
+    }
+    datapath_bridge_init(&f->bridge, memory, DATAPATH_BRIDGE_MACS, DATAPATH_BRIDGE_EACH, peers, key, loop_now_ms());
+    f->serial = (void *)(memory + bridge);
+    f->taker = (void *)(memory + bridge + list);
+    datapath_pieces_init(&f->pieces, memory + bridge + 2 * list, f->device.mtu);
+    f->watch = loop_watch_new(host_loop(s->cell), f->fd, LOOP_READ, on_tap, s);
+    if (f->watch == NULL) {
+        return ERR_NOMEM;
+    }
+    log_info("DATAPATH-FRAMES", "interface=%s mtu=%" PRIu32, f->device.name, f->device.mtu);
+    return ERR_OK;
+}
+
+void datapath_frames_tick(struct datapath_shell *s, uint64_t now_ms)
+{
+    if (s->frames.is_on) {
+        datapath_bridge_clock(&s->frames.bridge, now_ms);
+        datapath_pieces_clock(&s->frames.pieces, now_ms);
+    }
+}
+
+void datapath_frames_stop(struct datapath_shell *s)
+{
+    struct datapath_frames *f = &s->frames;
+
+    loop_watch_free(f->watch);
+    f->watch = NULL;
+    if (f->fd > 0) {
+        fd_close(&f->fd);
+    }
+    free(f->memory);
+    f->memory = NULL;
+    f->is_on = false;
+}
+
+/* ---- words ---------------------------------------------------------------------------------------------- */
+
+size_t datapath_frames_counts(const struct datapath_frames *f, struct datapath_frames_count ret[DATAPATH_FRAMES_COUNTS])
+{
+    const struct datapath_frames_numbers *n = &f->numbers;
+    const struct datapath_bridge *b = &f->bridge;
+    const struct datapath_frames_count own[] = {
+        {"FRAMES_READ", "of the interface for frames", n->read},
+        {"FRAMES_WRITTEN", "to it", n->written},
+        {"FRAMES_UNWRITTEN", "… that it did not take", n->unwritten},
+        {"FRAMES_MISFITS", "that no way takes, as long as they are", n->misfits},
+        {"FRAMES_SENT", "to peers, each counted for each", n->sent},
+        {"FRAMES_DATAGRAMS", "… in so many", n->pieces},
+        {"FRAMES_LEARNED", "addresses", b->learned},
+        {"FRAMES_MOVED", "… that were elsewhere before", b->moved},
+        {"FRAMES_AGED", "… that were silent for too long", b->aged},
+        {"FRAMES_PUSHED", "… that went for newer ones", b->pushed},
+        {"PIECES_LATE", "frames of which some pieces did not come in time", f->pieces.late},
+        {"PIECES_PUSHED", "… or that went for newer ones", f->pieces.pushed},
+    };
+    size_t count = 0;
+
+    for (; count < ARRAY_LEN(own); count++) {
+        ret[count] = own[count];
+    }
+    for (int v = 0; v < DATAPATH_BRIDGE_VERDICTS; v++, count++) {
+        enum datapath_bridge_verdict verdict = (enum datapath_bridge_verdict)v;
+        ret[count] = (struct datapath_frames_count){datapath_bridge_verdict_name(verdict), datapath_bridge_verdict_text(verdict),
+                                                    b->verdict[v]};
+    }
+    for (int v = 0; v < DATAPATH_PIECES_VERDICTS; v++, count++) {
+        enum datapath_pieces_verdict verdict = (enum datapath_pieces_verdict)v;
+        ret[count] = (struct datapath_frames_count){datapath_pieces_verdict_name(verdict), datapath_pieces_verdict_text(verdict),
+                                                    f->pieces.verdict[v]};
+    }
+    return count;
+}
