@@ -82,9 +82,9 @@ static void keys_are_those_of_the_vectors(void)
 static void questions_are_those_of_the_vectors(void)
 {
     uint8_t out[SEALED_HELLO_MAX];
-    struct sealed_hello h = {.from = INDEX_I, .keys = 1, .key[0].epoch = EPOCH}, h_back;
-    struct sealed_cookie c = {.to = INDEX_I, .epoch = EPOCH}, c_back;
-    struct sealed_welcome w = {.to = INDEX_I, .from = INDEX_R, .epoch = EPOCH}, w_back;
+    struct sealed_hello h = {.from = INDEX_I, .keys = 1, .key[0].epoch = EPOCH}, h_back = {.keys = 0};
+    struct sealed_cookie c = {.to = INDEX_I, .epoch = EPOCH}, c_back = {.to = 0};
+    struct sealed_welcome w = {.to = INDEX_I, .from = INDEX_R, .epoch = EPOCH}, w_back = {.to = 0};
 
     memcpy(h.salt, salt_i, sizeof h.salt);
     memcpy(h.id, id_i, sizeof h.id);
