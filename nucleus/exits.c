@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/run/fd.h"
+#include "common/run/rights.h"
 #include "nucleus/cgroup.h"
 #include "nucleus/guard.h"
 #include "nucleus/mounts.h"
@@ -298,21 +299,8 @@ void exits_close(struct shell *s)
 enum err exits_keep_doors(const struct shell *s, const int fd[GUARD_DOORS])
 {
     struct guard_report report = {.kind = GUARD_KEEP};
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(GUARD_DOORS * sizeof(int))];
-    } control = {0};
-    struct iovec part = {.iov_base = &report, .iov_len = sizeof report};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
-                             .msg_controllen = sizeof control};
-    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
 
-    head->cmsg_level = SOL_SOCKET;
-    head->cmsg_type = SCM_RIGHTS;
-    head->cmsg_len = CMSG_LEN(GUARD_DOORS * sizeof(int));
-    memcpy(CMSG_DATA(head), fd, GUARD_DOORS * sizeof(int));
-    return sendmsg(s->guard_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? err_from_errno(errno)
-                                                                           : ERR_OK;
+    return rights_put(s->guard_fd, &report, sizeof report, fd, GUARD_DOORS, MSG_DONTWAIT);
 }
 
 void exits_tell_guard(struct shell *s, uint32_t kind)

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "common/run/fd.h"
+#include "common/run/rights.h"
 
 enum {
     GUARD_PATH_SIZE = 4096,
@@ -213,31 +214,6 @@ static int reap(struct guard *g)
     return -1;
 }
 
-/* One packet from the nucleus with the descriptors that ride along; false: there is none. */
-static bool receive(struct guard *g, struct guard_report *report, int fd[GUARD_DOORS])
-{
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(GUARD_DOORS * sizeof(int))];
-    } control;
-    struct iovec part = {.iov_base = report, .iov_len = sizeof *report};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
-                             .msg_controllen = sizeof control};
-
-    for (int i = 0; i < GUARD_DOORS; i++) {
-        fd[i] = -1;
-    }
-    if (recvmsg(g->report_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != (ssize_t)sizeof *report) {
-        return false;
-    }
-    const struct cmsghdr *head = CMSG_FIRSTHDR(&message);
-    if (head != NULL && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS) {
-        /* More than fit the kernel has closed already; fewer leave the rest at -1. */
-        memcpy(fd, CMSG_DATA(head), head->cmsg_len - CMSG_LEN(0));
-    }
-    return true;
-}
-
 static void keep_doors(struct guard *g, int fd[GUARD_DOORS])
 {
     for (int i = 0; i < GUARD_DOORS; i++) {
@@ -249,9 +225,14 @@ static void keep_doors(struct guard *g, int fd[GUARD_DOORS])
 static void hear_nucleus(struct guard *g)
 {
     struct guard_report report;
-    int fd[GUARD_DOORS];
+    struct rights_packet packet;
+    int fd[RIGHTS_MAX];
 
-    while (receive(g, &report, fd)) {
+    while (rights_take(g->report_fd, &report, sizeof report, fd, MSG_DONTWAIT, &packet) == ERR_OK && packet.size > 0) {
+        report.kind = packet.size == sizeof report ? report.kind : 0;
+        for (size_t i = packet.count; i < GUARD_DOORS; i++) {
+            fd[i] = -1;
+        }
         if (report.kind == GUARD_SERVING) {
             g->was_serving = true;
         } else if (report.kind == GUARD_ENDING) {
@@ -259,9 +240,7 @@ static void hear_nucleus(struct guard *g)
         } else if (report.kind == GUARD_KEEP) {
             keep_doors(g, fd);
         }
-        for (int i = 0; i < GUARD_DOORS; i++) {
-            fd_close(&fd[i]);
-        }
+        rights_drop(fd, packet.count);
     }
 }
 

@@ -112,15 +112,17 @@ PLANTS = {
 
     # What helper processes send each other, and what they keep.
     "rights-in-one-place": ("common/run/rights.c", RIGHTS, "each descriptor is the first", [
-        ("CMSG_DATA(c) + i * sizeof one", "CMSG_DATA(c) + 0 * i * sizeof one")]),
+        ("CMSG_DATA(rights) + i * sizeof one", "CMSG_DATA(rights) + 0 * i * sizeof one")]),
     "rights-cut-off": ("common/run/rights.c", RIGHTS, "a packet with too many descriptors is taken for one with some", [
-        ("(MSG_TRUNC | MSG_CTRUNC)", "MSG_TRUNC")]),
+        ("                                  .is_crowded = (packet.msg_flags & MSG_CTRUNC) != 0};", "                                  .is_crowded = false};")]),
     "rights-inherited": ("common/run/rights.c", RIGHTS, "other programs get what came", [
         ("MSG_CMSG_CLOEXEC", "0")]),
     "rights-left-open": ("common/run/rights.c", RIGHTS, "what came with a packet that is refused stays open", [
         ("    while (count > 0) {\n        fd_close(&fds[--count]);", "    while (count > 1) {\n        fd_close(&fds[--count]);")]),
     "narrow-permits-alone": ("common/run/narrow.c", NARROW, "what is kept is not in effect", [
         ("        keep[i].effective = keep[i].permitted;", "        keep[i].effective = 0;")]),
+    "narrow-skips-the-unknown": ("common/run/narrow.c", NARROW, "a name that is misspelled is left out in silence", [
+        ("        if (number == __NR_SCMP_ERROR) {", "        if (false) {")]),
     "narrow-leaves-bounds": ("common/run/narrow.c", NARROW, "what it executes may have the last capability", [
         ("for (unsigned long cap = 0; cap < CAPS_MAX; cap++)", "for (unsigned long cap = 0; cap < CAP_LAST_CAP; cap++)")]),
     "narrow-dumpable": ("common/run/narrow.c", NARROW, "others may look into it", [

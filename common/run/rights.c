@@ -12,7 +12,7 @@ union control {
     char room[CMSG_SPACE(sizeof(int) * RIGHTS_MAX)];
 };
 
-enum err rights_send(int fd, const void *data, size_t size, const int *fds, size_t count)
+enum err rights_put(int fd, const void *data, size_t size, const int *fds, size_t count, int flags)
 {
     union control control = {.room = {0}};
     struct iovec part = {.iov_base = (void *)data, .iov_len = size};
@@ -32,55 +32,78 @@ enum err rights_send(int fd, const void *data, size_t size, const int *fds, size
         memcpy(CMSG_DATA(rights), fds, sizeof(int) * count);
     }
     do {
-        sent = sendmsg(fd, &packet, MSG_NOSIGNAL);
+        sent = sendmsg(fd, &packet, MSG_NOSIGNAL | flags);
     } while (sent < 0 && errno == EINTR);
     return sent < 0 ? err_from_errno(errno) : ERR_OK;
 }
 
-/* What is not taken is closed. */
-static size_t take(struct msghdr *packet, int fds[RIGHTS_MAX])
+/* The descriptors of one control message; false when they do not fit. */
+static bool take(const struct cmsghdr *rights, int fds[RIGHTS_MAX], size_t *count)
 {
-    size_t count = 0;
+    size_t here = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    bool fits = true;
 
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(packet); c != NULL; c = CMSG_NXTHDR(packet, c)) {
-        size_t here = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
-            continue;
-        }
-        for (size_t i = 0; i < here; i++) {
-            int one;
-            memcpy(&one, CMSG_DATA(c) + i * sizeof one, sizeof one);
-            if (count < RIGHTS_MAX) {
-                fds[count++] = one;
-            } else {
-                fd_close(&one);
-            }
+    for (size_t i = 0; i < here; i++) {
+        int one;
+        memcpy(&one, CMSG_DATA(rights) + i * sizeof one, sizeof one);
+        if (*count < RIGHTS_MAX) {
+            fds[(*count)++] = one;
+        } else {
+            fits = false;
+            fd_close(&one);
         }
     }
-    return count;
+    return fits;
 }
 
-enum err rights_recv(int fd, void *data, size_t size, int fds[RIGHTS_MAX], size_t *ret_count)
+enum err rights_take(int fd, void *data, size_t room, int fds[RIGHTS_MAX], int flags, struct rights_packet *ret)
 {
     union control control;
-    struct iovec part = {.iov_base = data, .iov_len = size};
+    struct iovec part = {.iov_base = data, .iov_len = room};
     struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room,
                             .msg_controllen = sizeof control.room};
     ssize_t got;
 
     do {
-        got = recvmsg(fd, &packet, MSG_CMSG_CLOEXEC);
+        got = recvmsg(fd, &packet, MSG_CMSG_CLOEXEC | flags);
     } while (got < 0 && errno == EINTR);
     if (got < 0) {
-        return errno == ECONNRESET ? ERR_PEER_DEAD : err_from_errno(errno);
+        return err_from_errno(errno);
     }
-    size_t count = take(&packet, fds);
-    if ((size_t)got == size && (packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0) {
-        *ret_count = count;
-        return ERR_OK;
+    *ret = (struct rights_packet){.size = (size_t)got, .is_cut = (packet.msg_flags & MSG_TRUNC) != 0,
+                                  .is_crowded = (packet.msg_flags & MSG_CTRUNC) != 0};
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&packet); c != NULL; c = CMSG_NXTHDR(&packet, c)) {
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && !take(c, fds, &ret->count)) {
+            ret->is_crowded = true;
+        }
     }
+    return ERR_OK;
+}
+
+void rights_drop(int *fds, size_t count)
+{
     while (count > 0) {
         fd_close(&fds[--count]);
     }
-    return got == 0 ? ERR_PEER_DEAD : ERR_MALFORMED;
+}
+
+enum err rights_send(int fd, const void *data, size_t size, const int *fds, size_t count)
+{
+    return rights_put(fd, data, size, fds, count, 0);
+}
+
+enum err rights_recv(int fd, void *data, size_t size, int fds[RIGHTS_MAX], size_t *ret_count)
+{
+    struct rights_packet packet;
+    enum err e = rights_take(fd, data, size, fds, 0, &packet);
+
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (packet.size == size && !packet.is_cut && !packet.is_crowded) {
+        *ret_count = packet.count;
+        return ERR_OK;
+    }
+    rights_drop(fds, packet.count);
+    return packet.size == 0 ? ERR_PEER_DEAD : ERR_MALFORMED;
 }

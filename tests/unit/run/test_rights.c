@@ -107,6 +107,33 @@ static void more_descriptors_are_refused_whole(void)
     close_all(some, 2 * RIGHTS_MAX);
 }
 
+static void whatever_comes_is_told(void)
+{
+    char sent[SIZE + 1] = "hello", got[SIZE];
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC), fds[RIGHTS_MAX], before = open_count();
+    struct rights_packet packet;
+    enum err e = ERR_OK;
+    size_t count = 0, there = 0;
+
+    REQUIRE(rights_send(pair[0], sent, SIZE + 1, &null, 1) == ERR_OK && rights_send(pair[0], sent, 1, NULL, 0) == ERR_OK, "two go");
+    CHECK(rights_take(pair[1], got, SIZE, fds, 0, &packet) == ERR_OK && packet.size == SIZE && packet.is_cut && packet.count == 1 &&
+              !packet.is_crowded, "one that is cut, with its descriptor");
+    rights_drop(fds, packet.count);
+    CHECK(fds[0] == -1 && open_count() == before, "which is closed");
+    CHECK(rights_take(pair[1], got, SIZE, fds, 0, &packet) == ERR_OK && packet.size == 1 && !packet.is_cut && packet.count == 0, "a short one");
+    CHECK(rights_take(pair[1], got, SIZE, fds, MSG_DONTWAIT, &packet) == ERR_UNAVAILABLE && packet.size == 1, "nothing, and no wait for it");
+    while (e == ERR_OK && count < 1000000) {
+        e = rights_put(pair[0], sent, SIZE, NULL, 0, MSG_DONTWAIT);
+        count++;
+    }
+    CHECK(e == ERR_UNAVAILABLE && count > 1, "nor for room");
+    while (rights_take(pair[1], got, SIZE, fds, MSG_DONTWAIT, &packet) == ERR_OK) {
+        there++;
+    }
+    CHECK(there == count - 1, "what went is there: %zu of %zu", there, count);
+    (void)close(null);
+}
+
 static void an_end_is_told(void)
 {
     char bytes[SIZE] = "";
@@ -127,6 +154,7 @@ int main(void)
     what_goes_comes();
     another_size_is_refused_whole();
     more_descriptors_are_refused_whole();
+    whatever_comes_is_told();
     an_end_is_told();
     return CHECK_RESULT();
 }
