@@ -83,6 +83,21 @@ static void put_item(struct raft_shell *s, const struct raft_syncer_item *item, 
     }
 }
 
+/* Room in memory for entries. What is applied, and sent to all members that keep up, need not stay there. */
+uint8_t *raft_shell_reserve(struct raft_shell *s, uint32_t size)
+{
+    if (raft_cache_is_long(&s->cache)) {
+        uint64_t oldest = raft_cache_oldest(&s->cache), needed = s->applied + 1;
+        struct raft_peer_view p;
+
+        for (uint32_t i = 0; s->lead_index != 0 && raft_core_peer(s->core, i, &p); i++) {
+            needed = p.next >= oldest && p.next < needed ? p.next : needed;
+        }
+        raft_cache_need(&s->cache, needed);
+    }
+    return raft_cache_reserve(&s->cache, size);
+}
+
 /* Entries that the core has in its log: into memory and to the disk. */
 static void append(struct raft_shell *s, const struct raft_effect *fx)
 {
@@ -99,7 +114,7 @@ static void append(struct raft_shell *s, const struct raft_effect *fx)
         if (s->gather != NULL) {
             raft_shell_ask_drop_gathered(s, ERR_UNAVAILABLE); /* it stood where this goes now */
         }
-        uint8_t *at = raft_cache_reserve(&s->cache, fx->run.size);
+        uint8_t *at = raft_shell_reserve(s, fx->run.size);
         if (at == NULL) {
             at = loose = malloc(fx->run.size);
         }

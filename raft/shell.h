@@ -143,6 +143,9 @@ void raft_shell_hurry(struct raft_shell *s);
 /* The disk or memory failed: say so, and end before anything else is promised. */
 void raft_shell_fail(struct raft_shell *s, const char *what);
 
+/* raft_cache_reserve, but that what nobody waits for may go. */
+uint8_t *raft_shell_reserve(struct raft_shell *s, uint32_t size);
+
 /* Open what a known member has, and start the core: raft_shell_start, and found.c when the cluster is known. */
 enum err raft_shell_begin(struct raft_shell *s);
 
