@@ -33,7 +33,7 @@ static void answer(struct raft_lane *lane, struct cell_call *call)
 
     reply.packets = (ProtobufCBinaryData){lane->out_size, lane->out};
     if (cell_reply(call, &reply) != ERR_OK) {
-        lane->peer->shell->peers.dropped++; /* as any message may be */
+        raft_peers_drop(lane->peer->shell); /* as any message may be */
     }
     lane->out_size = 0;
 }
@@ -99,7 +99,7 @@ static void ask(struct raft_lane *lane)
     if (cell_ask(peer->shell->cell, &ask) == ERR_OK) {
         lane->flight++;
     } else {
-        peer->shell->peers.dropped++;
+        raft_peers_drop(peer->shell);
     }
     lane->out_size = 0;
 }

@@ -496,6 +496,7 @@ static void write_here(struct raft_shell *s)
 static bool turn(struct raft_shell *s, uint64_t now_ms)
 {
     raft_shell_ask_flush(s);
+    raft_peers_take_kept(s);
     raft_shell_snapshot_turn(s);
     write_here(s);
     raft_peers_flush(s, now_ms);
@@ -572,6 +573,7 @@ enum err raft_shell_open(struct cell *cell, void *state)
     s->metric_late = cell_metric_gauge(cell, "cell_raft_late_us", "microseconds that heartbeats, or their answers, were late lately");
     s->metric_refused = cell_metric_counter(cell, "cell_raft_refused_total", "packets of other members that could not be read or were not for this one");
     s->metric_rotten = cell_metric_counter(cell, "cell_raft_rotten_total", "logs and snapshots found damaged on this member's disk");
+    s->metric_dropped = cell_metric_counter(cell, "cell_raft_dropped_total", "messages to and from members that found no room: they come again");
     s->metric_past = cell_metric_gauge(cell, "cell_raft_past_bytes", "bytes of old values on disk");
     s->metric_past_rotten = cell_metric_counter(cell, "cell_raft_past_rotten_total", "old values that could not be read back from the disk");
     s->metric_past_unwritten = cell_metric_counter(cell, "cell_raft_past_unwritten_total", "writes of old values that failed: they stayed in memory");

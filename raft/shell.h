@@ -119,7 +119,7 @@ struct raft_shell {
     uint64_t hello_ms;
     struct raft_hello *hello;                /* found.c */
 
-    struct cell_metric *metric_puts, *metric_applied, *metric_term, *metric_leader, *metric_sync, *metric_late, *metric_elections, *metric_rotten, *metric_refused, *metric_past, *metric_past_rotten, *metric_past_unwritten, *metric_unmade;
+    struct cell_metric *metric_puts, *metric_applied, *metric_term, *metric_leader, *metric_sync, *metric_late, *metric_elections, *metric_rotten, *metric_refused, *metric_dropped, *metric_past, *metric_past_rotten, *metric_past_unwritten, *metric_unmade;
     struct { const struct raft_past *past; uint64_t rotten, unwritten; } told; /* of the old values on disk, to metrics */
 };
 
