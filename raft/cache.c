@@ -38,13 +38,57 @@ static bool is_over(const struct raft_cache_block *b, uint32_t start, uint32_t e
     return b->start < end && start < b->end;
 }
 
+/* Whether somebody still reads a block, or is going to. */
+static bool is_of_use(const struct raft_cache *c, const struct raft_cache_block *b)
+{
+    uint64_t read = c->pinned != 0 && c->pinned < c->needed ? c->pinned : c->needed;
+
+    return b->ticket > c->done || (b->run.count > 0 && b->run.first + b->run.count > read);
+}
+
+/* Whether `size` bytes at the beginning, and all that is behind the newest block, are of no use. */
+static bool can_begin_anew(const struct raft_cache *c, uint32_t size)
+{
+    for (uint32_t i = 0; i < c->count; i++) {
+        const struct raft_cache_block *b = at(c, i);
+
+        if (b->start < c->used && !is_over(b, 0, size)) {
+            return true; /* they are in the order of their age, and so are those in the way */
+        }
+        if (is_of_use(c, b)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool raft_cache_is_long(const struct raft_cache *c)
+{
+    return c->used >= RAFT_CACHE_LAP;
+}
+
+void raft_cache_need(struct raft_cache *c, uint64_t index)
+{
+    c->needed = index;
+}
+
+uint64_t raft_cache_oldest(const struct raft_cache *c)
+{
+    for (uint32_t i = 0; i < c->count; i++) {
+        if (at(c, i)->run.count > 0) {
+            return at(c, i)->run.first;
+        }
+    }
+    return UINT64_MAX;
+}
+
 uint8_t *raft_cache_reserve(struct raft_cache *c, uint32_t size)
 {
     assert(size > 0 && size <= c->size / 2);
     uint32_t start = c->used, turns = 0;
 
     c->reserved = 0;
-    if (size > c->size - start) {
+    if (size > c->size - start || (raft_cache_is_long(c) && can_begin_anew(c, size))) {
         start = 0; /* what is left at the end stays unused */
         turns = c->size - c->used;
     }

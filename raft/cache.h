@@ -14,6 +14,8 @@
 enum {
     RAFT_CACHE_MIN = 4 << 20,  /* bytes: a largest entry, one on its way to disk, and some others */
     RAFT_CACHE_BLOCKS = 4096,  /* batches that are remembered                                     */
+    RAFT_CACHE_LAP = 3 << 19,  /* bytes behind which the ring begins anew where nobody lags: half of them stay behind a
+                                * largest reservation, and pages of the rest are touched by who has to           */
 };
 
 /* Entries that were put together: one run. */
@@ -31,6 +33,7 @@ struct raft_cache {
     uint32_t oldest, count;
     uint64_t done;        /* tickets up to this are written: their blocks may be forgotten        */
     uint64_t pinned;      /* entries from this one on are being read: 0, none                     */
+    uint64_t needed;      /* … are still to be read                                               */
     uint32_t reserved;    /* bytes of the last reservation, at `reserved_at`                      */
     uint32_t reserved_at;
 };
@@ -40,7 +43,7 @@ enum err raft_cache_open(struct raft_cache *c, uint32_t size) MUST_CHECK;
 void raft_cache_close(struct raft_cache *c); /* also a closed one */
 
 /* Room for `size` bytes of entries (1 to half the ring), in one piece, for raft_cache_put; a later reservation replaces
- * it. Forgets the oldest blocks for it. NULL: those that are not yet written take the room; come back later. */
+ * it. Forgets the oldest blocks for it, and behind RAFT_CACHE_LAP bytes begins anew if none of those is needed. NULL: those that are not yet written take the room; come back later. */
 uint8_t *raft_cache_reserve(struct raft_cache *c, uint32_t size);
 
 /* The first `size` bytes reserved are the entries first..first + count - 1 of `term`; what there was from `first` on is
@@ -55,6 +58,14 @@ void raft_cache_pin(struct raft_cache *c, uint64_t index);
 
 /* Entries from `first` on are void. Bytes that a writer reads stay. */
 void raft_cache_truncate(struct raft_cache *c, uint64_t first);
+
+/* Entries from `index` on will be asked for, by appliers or members; 0, as in the beginning: all. It is asked for when the
+ * ring is long, by whoever is about to reserve: others cost nothing. */
+bool raft_cache_is_long(const struct raft_cache *c);
+void raft_cache_need(struct raft_cache *c, uint64_t index);
+
+/* Number of the oldest entry here, or UINT64_MAX. */
+uint64_t raft_cache_oldest(const struct raft_cache *c);
 
 /* Entries of one term from `index` on, at most max_bytes of them but one at least: *ret, good until the next reservation.
  * false: they are not here. O(log blocks + entries of a block before `index`). */

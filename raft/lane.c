@@ -33,7 +33,7 @@ static void answer(struct raft_lane *lane, struct cell_call *call)
 
     reply.packets = (ProtobufCBinaryData){lane->out_size, lane->out};
     if (cell_reply(call, &reply) != ERR_OK) {
-        lane->peer->shell->peers.dropped++; /* as any message may be */
+        raft_peers_drop(lane->peer->shell); /* as any message may be */
     }
     lane->out_size = 0;
 }
@@ -57,6 +57,7 @@ void raft_lane_hold(struct raft_lane *lane, struct cell_call *call)
     }
     struct raft_lane_held *held = &lane->held[(lane->held_first + lane->held_count++) % RAFT_LANE_HELD];
     *held = (struct raft_lane_held){.call = call, .since_ms = cell_call_now_ms(call)};
+    cell_call_forget(call); /* the packets in it are taken, and may be as much as a megabyte */
     cell_call_on_cancel(call, on_held_cancel, held);
 }
 
@@ -98,7 +99,7 @@ static void ask(struct raft_lane *lane)
     if (cell_ask(peer->shell->cell, &ask) == ERR_OK) {
         lane->flight++;
     } else {
-        peer->shell->peers.dropped++;
+        raft_peers_drop(peer->shell);
     }
     lane->out_size = 0;
 }
@@ -115,7 +116,7 @@ static bool make_room(struct raft_lane *lane, uint32_t more)
         ask(lane);
     }
     if (lane->out_size + more > lane->out_room) {
-        uint32_t room = 2 * (lane->out_size + more);
+        uint32_t room = (lane->out_size + more + RAFT_LANE_STEP - 1) / RAFT_LANE_STEP * RAFT_LANE_STEP;
         uint8_t *out = realloc(lane->out, room);
         if (out == NULL) {
             return false;

@@ -14,7 +14,9 @@ enum {
     RAFT_LANE_FLIGHT = 64,           /* requests that are not answered; what comes on top is dropped               */
     RAFT_LANE_MESSAGE = 256 << 10,   /* bytes of packets in one request; a longer packet goes alone                */
     RAFT_LANE_DEADLINE_MS = 2000,    /* of a request                                                               */
-    RAFT_LANE_HELD = 16,             /* requests of the member that wait for packets; the oldest is answered       */
+    RAFT_LANE_HELD = 4,              /* requests of the member that wait for packets; the oldest is answered: the  */
+                                     /* asker keeps each of them until it is                                       */
+    RAFT_LANE_STEP = 32 << 10,       /* bytes by which what gathers grows                                          */
     RAFT_LANE_HELD_MS = 1000,        /* … and one that waits so long                                               */
     RAFT_LANE_ANSWER_MAX = 64 << 10, /* bytes of packets in an answer: a member takes any, its limits.message too  */
 };

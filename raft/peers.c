@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/name.h"
@@ -201,12 +202,18 @@ enum err raft_peers_take_link(void *state, struct cell_call *call, const void *r
 
 /* ---- packets out --------------------------------------------------------------------------------- */
 
+void raft_peers_drop(struct raft_shell *s)
+{
+    s->peers.dropped++;
+    cell_metric_add(s->metric_dropped, 1);
+}
+
 void raft_peers_send(struct raft_shell *s, const struct raft_message *m)
 {
     struct raft_peer *peer = find(&s->peers, m->to);
 
     if (peer == NULL || !raft_lane_put(&peer->lane[raft_packet_is_urgent(m->kind)], m)) {
-        s->peers.dropped++; /* as any message may be */
+        raft_peers_drop(s); /* as any message may be */
         return;
     }
     s->peers.sent++;
@@ -223,7 +230,27 @@ void raft_peers_greet(struct raft_shell *s)
 
 /* ---- packets in ---------------------------------------------------------------------------------- */
 
-static void take_one(struct raft_shell *s, uint64_t from, const uint8_t *bytes, uint32_t size)
+static bool has_room(const struct raft_shell *s, const struct raft_message *m)
+{
+    return raft_syncer_has_room(s->syncer, 1, m->run.size + RAFT_SHELL_MARGIN);
+}
+
+/* Entries that come faster than segments are made wait for those: were they dropped, their leader would find out after half
+ * an election timeout. false: too many do, or the disk is full; it is as good as lost on the way, and comes again. */
+static bool keep(struct raft_shell *s, uint64_t from, const uint8_t *bytes, uint32_t size)
+{
+    struct raft_peers *p = &s->peers;
+    uint8_t *copy = p->kept_count < RAFT_PEERS_KEPT && !raft_syncer_is_full(s->syncer) ? malloc(size) : NULL;
+
+    if (copy == NULL) {
+        return false;
+    }
+    memcpy(copy, bytes, size);
+    p->kept[p->kept_count++] = (struct raft_peers_kept){.from = from, .bytes = copy, .size = size};
+    return true;
+}
+
+static void take_one(struct raft_shell *s, uint64_t from, const uint8_t *bytes, uint32_t size, bool was_kept)
 {
     struct raft_message m;
     enum err e = raft_packet_read(bytes, size, s->cluster, s->member, &m);
@@ -242,17 +269,30 @@ static void take_one(struct raft_shell *s, uint64_t from, const uint8_t *bytes, 
         }
         return;
     }
-    s->peers.received++;
-    /* What could not be kept is as good as lost on the way: it comes again. */
-    if (m.kind == RAFT_MESSAGE_APPEND && m.run.count > 0 &&
-        (!raft_syncer_has_room(s->syncer, 1, m.run.size + RAFT_SHELL_MARGIN))) {
-        s->trouble = "the disk is full";
+    s->peers.received += !was_kept;
+    if (m.kind == RAFT_MESSAGE_APPEND && m.run.count > 0 && !was_kept && (s->peers.kept_count > 0 || !has_room(s, &m))) {
+        if (!keep(s, from, bytes, size)) {
+            s->trouble = raft_syncer_is_full(s->syncer) ? "the disk is full" : s->trouble;
+            raft_peers_drop(s);
+        }
         return;
     }
     e = raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_MESSAGE, .message = &m});
     if (e == ERR_MALFORMED || e == ERR_FAULT) {
         s->peers.refused++;
         log_warn("RAFT-MESSAGE-REFUSED", "from=%016" PRIx64 " reason=%s", m.from, err_name(e));
+    }
+}
+
+void raft_peers_take_kept(struct raft_shell *s)
+{
+    struct raft_peers *p = &s->peers;
+
+    while (p->kept_count > 0 && raft_syncer_has_room(s->syncer, 1, p->kept[0].size + RAFT_SHELL_MARGIN)) {
+        struct raft_peers_kept first = p->kept[0];
+        memmove(&p->kept[0], &p->kept[1], --p->kept_count * sizeof p->kept[0]);
+        take_one(s, first.from, first.bytes, first.size, true);
+        free(first.bytes);
     }
 }
 
@@ -265,7 +305,7 @@ static bool take_all(struct raft_shell *s, uint64_t from, const ProtobufCBinaryD
         if (left < 4 || size > left - 4) {
             return false;
         }
-        take_one(s, from, packets->data + at + 4, size);
+        take_one(s, from, packets->data + at + 4, size, false);
         at += 4 + size;
     }
     return true;
@@ -390,6 +430,9 @@ void raft_peers_end(struct raft_shell *s)
 
 void raft_peers_fini(struct raft_shell *s)
 {
+    while (s->peers.kept_count > 0) {
+        free(s->peers.kept[--s->peers.kept_count].bytes);
+    }
     for (size_t i = 0; i < ARRAY_LEN(s->peers.peer); i++) {
         fini_lanes(&s->peers.peer[i]);
         s->peers.peer[i] = (struct raft_peer){0};

@@ -13,6 +13,7 @@ enum {
     RAFT_PEERS_HASTY_MS = 300,       /* a request that found no connection was asked before this (cell_ask: is_hasty)  */
     RAFT_PEERS_RETRY_MS = 100,       /* until a member that was not reached is asked again whether it is there     */
     RAFT_PEERS_LINKS_MAX = 64,       /* members and strangers that wait for our end                                */
+    RAFT_PEERS_KEPT = 8,             /* messages with entries that wait for a segment: as many as a leader has under way */
     RAFT_PEERS_GUEST_MS = 5000,      /* who is in no configuration known here is answered until silent for so long */
 };
 
@@ -31,9 +32,18 @@ struct raft_peer {
     struct raft_lane lane[RAFT_PEERS_LANES]; /* by is_urgent */
 };
 
+/* A message with entries, for which the log has no segment yet. */
+struct raft_peers_kept {
+    uint64_t from;
+    uint8_t *bytes; /* owned */
+    uint32_t size;
+};
+
 struct raft_peers {
     struct raft_peer peer[2 * RAFT_MEMBERS_MAX]; /* members that left may still have requests under way */
     struct cell_call *link[RAFT_PEERS_LINKS_MAX]; /* of others, which wait for our end */
+    struct raft_peers_kept kept[RAFT_PEERS_KEPT]; /* in the order in which they came */
+    uint32_t kept_count;
     uint64_t dropped, sent, received, refused;
 };
 
@@ -47,6 +57,9 @@ void raft_peers_greet(struct raft_shell *s);
 /* Gather a message; the run's bytes are in m->run.bytes. Dropped if the member is unknown or too much waits. */
 void raft_peers_send(struct raft_shell *s, const struct raft_message *m);
 
+/* One was dropped. */
+void raft_peers_drop(struct raft_shell *s);
+
 /* The turn ends: ask. Looks after links as well. */
 void raft_peers_flush(struct raft_shell *s, uint64_t now_ms);
 
@@ -57,6 +70,9 @@ enum err raft_peers_check(const struct raft_shell *s, struct cell_call *call) MU
 
 /* What became of a request of a lane, which is `context`: a cell_answer. */
 void raft_peers_answered(void *context, enum err e, const struct ProtobufCMessage *reply, const char *text);
+
+/* A segment may be there: take what waits for it. Once a turn. */
+void raft_peers_take_kept(struct raft_shell *s);
 
 /* Requests of others. */
 enum err raft_peers_take_packets(void *state, struct cell_call *call, const void *request);

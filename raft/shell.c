@@ -83,6 +83,21 @@ static void put_item(struct raft_shell *s, const struct raft_syncer_item *item, 
     }
 }
 
+/* Room in memory for entries. What is applied, and sent to all members that keep up, need not stay there. */
+uint8_t *raft_shell_reserve(struct raft_shell *s, uint32_t size)
+{
+    if (raft_cache_is_long(&s->cache)) {
+        uint64_t oldest = raft_cache_oldest(&s->cache), needed = s->applied + 1;
+        struct raft_peer_view p;
+
+        for (uint32_t i = 0; s->lead_index != 0 && raft_core_peer(s->core, i, &p); i++) {
+            needed = p.next >= oldest && p.next < needed ? p.next : needed;
+        }
+        raft_cache_need(&s->cache, needed);
+    }
+    return raft_cache_reserve(&s->cache, size);
+}
+
 /* Entries that the core has in its log: into memory and to the disk. */
 static void append(struct raft_shell *s, const struct raft_effect *fx)
 {
@@ -99,7 +114,7 @@ static void append(struct raft_shell *s, const struct raft_effect *fx)
         if (s->gather != NULL) {
             raft_shell_ask_drop_gathered(s, ERR_UNAVAILABLE); /* it stood where this goes now */
         }
-        uint8_t *at = raft_cache_reserve(&s->cache, fx->run.size);
+        uint8_t *at = raft_shell_reserve(s, fx->run.size);
         if (at == NULL) {
             at = loose = malloc(fx->run.size);
         }
@@ -481,6 +496,7 @@ static void write_here(struct raft_shell *s)
 static bool turn(struct raft_shell *s, uint64_t now_ms)
 {
     raft_shell_ask_flush(s);
+    raft_peers_take_kept(s);
     raft_shell_snapshot_turn(s);
     write_here(s);
     raft_peers_flush(s, now_ms);
@@ -557,6 +573,7 @@ enum err raft_shell_open(struct cell *cell, void *state)
     s->metric_late = cell_metric_gauge(cell, "cell_raft_late_us", "microseconds that heartbeats, or their answers, were late lately");
     s->metric_refused = cell_metric_counter(cell, "cell_raft_refused_total", "packets of other members that could not be read or were not for this one");
     s->metric_rotten = cell_metric_counter(cell, "cell_raft_rotten_total", "logs and snapshots found damaged on this member's disk");
+    s->metric_dropped = cell_metric_counter(cell, "cell_raft_dropped_total", "messages to and from members that found no room: they come again");
     s->metric_past = cell_metric_gauge(cell, "cell_raft_past_bytes", "bytes of old values on disk");
     s->metric_past_rotten = cell_metric_counter(cell, "cell_raft_past_rotten_total", "old values that could not be read back from the disk");
     s->metric_past_unwritten = cell_metric_counter(cell, "cell_raft_past_unwritten_total", "writes of old values that failed: they stayed in memory");

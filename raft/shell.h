@@ -119,7 +119,7 @@ struct raft_shell {
     uint64_t hello_ms;
     struct raft_hello *hello;                /* found.c */
 
-    struct cell_metric *metric_puts, *metric_applied, *metric_term, *metric_leader, *metric_sync, *metric_late, *metric_elections, *metric_rotten, *metric_refused, *metric_past, *metric_past_rotten, *metric_past_unwritten, *metric_unmade;
+    struct cell_metric *metric_puts, *metric_applied, *metric_term, *metric_leader, *metric_sync, *metric_late, *metric_elections, *metric_rotten, *metric_refused, *metric_dropped, *metric_past, *metric_past_rotten, *metric_past_unwritten, *metric_unmade;
     struct { const struct raft_past *past; uint64_t rotten, unwritten; } told; /* of the old values on disk, to metrics */
 };
 
@@ -142,6 +142,9 @@ void raft_shell_hurry(struct raft_shell *s);
 
 /* The disk or memory failed: say so, and end before anything else is promised. */
 void raft_shell_fail(struct raft_shell *s, const char *what);
+
+/* raft_cache_reserve, but that what nobody waits for may go. */
+uint8_t *raft_shell_reserve(struct raft_shell *s, uint32_t size);
 
 /* Open what a known member has, and start the core: raft_shell_start, and found.c when the cluster is known. */
 enum err raft_shell_begin(struct raft_shell *s);

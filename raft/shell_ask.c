@@ -142,7 +142,7 @@ enum err raft_shell_propose(struct raft_shell *s, const uint8_t *bytes, size_t s
         return raft_syncer_is_full(s->syncer) ? ERR_UNAVAILABLE : ERR_LIMIT;
     }
     if (s->gather == NULL) {
-        s->gather = raft_cache_reserve(&s->cache, RAFT_RUN_MAX);
+        s->gather = raft_shell_reserve(s, RAFT_RUN_MAX);
         s->gather_size = 0;
     }
     if (s->gather == NULL) {

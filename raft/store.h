@@ -82,8 +82,8 @@ enum err raft_store_vote(struct raft_store *s, struct raft_vote vote) MUST_CHECK
 enum err raft_store_repaired(struct raft_store *s) MUST_CHECK; /* ballot.repair_to becomes 0 */
 
 /* Make segment newest + 1: zeros, synced, named. Uses a retired one where there is one. pace: called between pieces of
- * 256 KiB, may wait; false: give up (ERR_CANCELLED). ERR_LIMIT: the disk is full; what was half made is gone. Any thread. */
-enum err raft_store_make(struct raft_store *s, bool (*pace)(void *context), void *context) MUST_CHECK;
+ * 256 KiB, `made` bytes of it are zeros by then; may wait; false: give up (ERR_CANCELLED). ERR_LIMIT: the disk is full; what was half made is gone. Any thread. */
+enum err raft_store_make(struct raft_store *s, bool (*pace)(void *context, uint32_t made), void *context) MUST_CHECK;
 
 /* Open segment `number` for writing; *ret_fd is the caller's. */
 enum err raft_store_segment(struct raft_store *s, uint64_t number, int *ret_fd) MUST_CHECK;

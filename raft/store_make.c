@@ -14,9 +14,10 @@
 
 static const char half_made[] = "segment.tmp";
 
-static bool always(void *context)
+static bool always(void *context, uint32_t made)
 {
     (void)context;
+    (void)made;
     return true;
 }
 
@@ -62,7 +63,7 @@ static enum err open_half_made(struct raft_store *s, int *ret_fd)
     return ERR_OK;
 }
 
-static enum err fill(struct raft_store *s, int fd, uint64_t number, bool (*pace)(void *context), void *context)
+static enum err fill(struct raft_store *s, int fd, uint64_t number, bool (*pace)(void *context, uint32_t made), void *context)
 {
     AUTO_FREE uint8_t *zeros = calloc(1, RAFT_STORE_PIECE);
     uint8_t head[RAFT_WAL_HEAD];
@@ -83,7 +84,7 @@ static enum err fill(struct raft_store *s, int fd, uint64_t number, bool (*pace)
             return e;
         }
         at += piece;
-        if (!pace(context)) {
+        if (!pace(context, at)) {
             return ERR_CANCELLED;
         }
     }
@@ -96,7 +97,7 @@ static enum err fill(struct raft_store *s, int fd, uint64_t number, bool (*pace)
     return e;
 }
 
-enum err raft_store_make(struct raft_store *s, bool (*pace)(void *context), void *context)
+enum err raft_store_make(struct raft_store *s, bool (*pace)(void *context, uint32_t made), void *context)
 {
     char name[RAFT_STORE_NAME];
     AUTO_FD int fd = -1;

@@ -296,13 +296,15 @@ static void rest(struct raft_syncer *y, uint64_t ns)
     (void)pthread_cond_timedwait(&y->wish, &y->lock, &t);
 }
 
-/* Between two pieces of a spare: as slowly as the rate says, unless the log will soon need it. */
-static bool pace(void *context)
+/* Between two pieces of a spare: as slowly as the rate says, unless the log will soon need it. The log of a member that
+ * catches up grows faster than that from the beginning on: then the spare stays ahead of it by half. */
+static bool pace(void *context, uint32_t made)
 {
     struct raft_syncer *y = context;
 
     pthread_mutex_lock(&y->lock);
-    bool is_urgent = y->ahead.segment > y->segment || y->ahead.at > y->store->segment_size / 2;
+    bool is_urgent = y->ahead.segment > y->segment || y->ahead.at > y->store->segment_size / 2 ||
+                     made < y->ahead.at + y->ahead.at / 2;
     if (!y->is_ending && !is_urgent) {
         rest(y, UINT64_C(1000000000) * RAFT_STORE_PIECE / RAFT_SYNCER_MAKE_RATE);
     }
@@ -447,13 +449,23 @@ void raft_syncer_go(struct raft_syncer *y)
     pthread_mutex_unlock(&y->lock);
 }
 
+static uint64_t bytes_of(const struct list *l)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < l->count; i++) {
+        bytes += l->item[i].run.size; /* of others: 0 */
+    }
+    return bytes;
+}
+
 bool raft_syncer_write_here(struct raft_syncer *y)
 {
     bool writes;
 
     pthread_mutex_lock(&y->lock);
     writes = y->gathering.count > 0 && y->is_asleep && y->e == ERR_OK && y->done_count <= RAFT_SYNCER_ITEMS &&
-             (y->slow_until_us == 0 || now_us() >= y->slow_until_us);
+             bytes_of(&y->gathering) < RAFT_SYNCER_MUCH && (y->slow_until_us == 0 || now_us() >= y->slow_until_us);
     if (writes) {
         hurry_maker(y);
         y->is_lent = true;

@@ -10,8 +10,10 @@
 enum {
     RAFT_SYNCER_ITEMS = 512,         /* things to write that gather; more have to wait                          */
     RAFT_SYNCER_AHEAD = 1,           /* spare segments                                                          */
-    RAFT_SYNCER_MAKE_RATE = 64 << 20, /* bytes of a spare filled in a second, while the log is not in its last half */
+    RAFT_SYNCER_MAKE_RATE = 64 << 20, /* bytes of a spare filled in a second, while the log is not in its last half,
+                                       * and slower by half                                                     */
     RAFT_SYNCER_RETRY_MS = 500,      /* after a full disk                                                       */
+    RAFT_SYNCER_MUCH = 320 << 10,    /* bytes that the loop does not wait for: a member that lags has others to apply */
     RAFT_SYNCER_SLOW_US = 10000,     /* a sync that takes longer is not waited for by the loop, nor are those …  */
     RAFT_SYNCER_SLOW_FOR_US = 2000000, /* … that follow it within two seconds                                   */
 };
@@ -63,10 +65,10 @@ void raft_syncer_go(struct raft_syncer *y);
 
 /* Write what was put on the caller's thread, and wait for the disk: for who has nothing better to do than to say that it
  * is durable. Two wake-ups less than the other thread, which on a busy machine are most of the time. false: nothing was
- * put, the other thread writes, or the disk was slow lately; then raft_syncer_go. true: raft_syncer_take has it. */
+ * put, or much, the other thread writes, or the disk was slow lately; then raft_syncer_go. true: raft_syncer_take has it. */
 bool raft_syncer_write_here(struct raft_syncer *y);
 
-/* Readable when something is done, or failed. */
+/* Readable when something is done, or failed, or a segment more is there. */
 int raft_syncer_fd(const struct raft_syncer *y);
 
 /* Take what is done: *ret_done[0..*ret_count), good until the next call, and the ticket up to which all is. An error is

@@ -5,7 +5,7 @@
 
 enum {
     ARENA_ALIGN = _Alignof(max_align_t),
-    ARENA_BLOCK_FIRST = 4096,  /* holds a usual request with its answer                      */
+    ARENA_BLOCK_FIRST = 1024,  /* holds a usual request; each of a thousand that wait has one */
     ARENA_BLOCK_MOST = 65536,  /* growth stops here: at most this much of the last is unused */
 };
 
@@ -21,13 +21,14 @@ void arena_init(struct arena *a, size_t limit_bytes)
     *a = (struct arena){.limit_bytes = limit_bytes};
 }
 
-/* Append a block for at least `need` bytes, twice the last one's size while that is sensible. */
+/* Append a block for at least `need` bytes, twice the last one's size while that is sensible. What was made for one
+ * huge thing says nothing of what comes behind it. */
 static struct arena_block *grow(struct arena *a, size_t need)
 {
-    size_t size = a->last == NULL ? ARENA_BLOCK_FIRST : 2 * a->last->size;
+    size_t size = ARENA_BLOCK_FIRST;
 
-    if (size > ARENA_BLOCK_MOST) {
-        size = ARENA_BLOCK_MOST;
+    if (a->last != NULL && a->last->size <= ARENA_BLOCK_MOST) {
+        size = 2 * a->last->size < ARENA_BLOCK_MOST ? 2 * a->last->size : ARENA_BLOCK_MOST;
     }
     if (size < need) {
         size = need;

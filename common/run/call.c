@@ -167,6 +167,11 @@ const uint8_t *cell_call_trace(const struct cell_call *call, size_t *ret_size)
     return call->trace;
 }
 
+void cell_call_forget(struct cell_call *call)
+{
+    arena_fini(&call->arena);
+}
+
 void *cell_call_alloc(struct cell_call *call, size_t size)
 {
     return arena_alloc(&call->arena, size);

@@ -25,12 +25,14 @@ enum {
 struct call_batch {
     struct call_batch *next;    /* of those that wait for their next message                    */
     struct cell *cell;
-    struct arena arena;         /* the parsed envelope and the packed answers                   */
+    struct arena arena;         /* the packed answers                                           */
+    struct arena envelope;      /* the parsed envelope, where a call looks at it later; else empty */
     uint32_t references;        /* calls not freed yet, and the dispatcher                      */
     uint32_t waiting;           /* answers still missing                                        */
     uint32_t count;
     bool is_apart;
     bool is_dispatching;        /* its requests are being handed out                            */
+    bool keeps_envelope;
     size_t room;                /* bytes of answers that still fit limits.message               */
     Cell__Envelope__Reply *replies;
     Cell__Envelope__Reply **slots;

@@ -39,6 +39,9 @@ enum err cell_reply_part_packed(struct cell_call *call, const void *body, size_t
 /* With the error this call will end with, tell the caller that nobody has begun with it. */
 void cell_call_unread(struct cell_call *call);
 
+/* The request, and all that cell_call_alloc gave, is needed no more: for calls that wait long for their answer. */
+void cell_call_forget(struct cell_call *call);
+
 /* The caller's trace context, W3C: 16 bytes trace id, 8 span id, 1 flags; *ret_size 0 when there is none. */
 const uint8_t *cell_call_trace(const struct cell_call *call, size_t *ret_size);
 

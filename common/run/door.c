@@ -40,6 +40,13 @@ static void refuse_message(struct cell *cell, const struct door_message *message
 
 /* ---- calls and their batch --------------------------------------------------------------------- */
 
+static size_t arena_room(const struct cell *cell)
+{
+    size_t room = (size_t)cell->birth.message_bytes * DOOR_ARENA_FACTOR;
+
+    return room < DOOR_ARENA_MIN ? DOOR_ARENA_MIN : room;
+}
+
 static struct cell_call *call_new(struct cell *cell)
 {
     struct door *door = cell->door;
@@ -52,8 +59,7 @@ static struct cell_call *call_new(struct cell *cell)
         if (call == NULL) {
             return NULL;
         }
-        size_t room = (size_t)cell->birth.message_bytes * DOOR_ARENA_FACTOR;
-        arena_init(&call->arena, room < DOOR_ARENA_MIN ? DOOR_ARENA_MIN : room);
+        arena_init(&call->arena, arena_room(cell));
     }
     call->next = door->live;
     call->back = &door->live;
@@ -88,6 +94,7 @@ void door_batch_put(struct call_batch *batch)
         return;
     }
     struct door *door = batch->cell->door;
+    arena_fini(&batch->envelope);
     if (door->spare_batches == DOOR_SPARES_MAX) {
         arena_fini(&batch->arena);
         free(batch);
@@ -438,13 +445,14 @@ static void dispatch(struct call_batch *batch, uint32_t index, const struct door
                                         .from_cell = is_passed_on ? request->from_cell : ""};
     call_take_context(call, request);
     batch->references++;
+    batch->keeps_envelope |= is_passed_on || request->route[0] != '\0';
     if (request->route[0] != '\0') {
         const struct cell_forward forward = {.route = request->route, .operation = request->operation,
                                              .is_repeatable = request->repeatable,
                                              .is_urgent = request->urgent,
                                              .schema = request->schema, .body = request->body.data,
                                              .size = request->body.len};
-        run_handler(call, &forward); /* the batch's memory holds it as long as the call lives */
+        run_handler(call, &forward); /* the envelope holds it as long as the call lives */
         return;
     }
     ProtobufCAllocator allocator = call_allocator(&call->arena);
@@ -475,8 +483,7 @@ static struct call_batch *batch_new(struct cell *cell, const struct door_message
         if (batch == NULL) {
             return NULL;
         }
-        size_t room = (size_t)cell->birth.message_bytes * DOOR_ARENA_FACTOR;
-        arena_init(&batch->arena, room < DOOR_ARENA_MIN ? DOOR_ARENA_MIN : room);
+        arena_init(&batch->arena, arena_room(cell));
     }
     batch->cell = cell;
     batch->references = 1;
@@ -505,24 +512,19 @@ static bool batch_alloc_replies(struct call_batch *batch, size_t count)
     return true;
 }
 
-void door_take(struct cell *cell, const struct door_peer *peer, const struct door_message *message)
+/* Parse and hand out, with the envelope in memory of `envelope`. */
+static void take_with(struct cell *cell, const struct door_peer *peer, const struct door_message *message,
+                      struct call_batch *batch, struct arena *envelope)
 {
-    struct call_batch *batch = batch_new(cell, message);
     Cell__Envelope__Requests *requests = NULL;
     const char *text = "out of memory";
+    enum err e = call_open_envelope(envelope, message->body, message->size, cell->birth.message_bytes, &requests, &text);
 
-    if (batch == NULL) {
-        refuse_message(cell, message, ERR_NOMEM, text);
-        return;
-    }
-    enum err e = call_open_envelope(&batch->arena, message->body, message->size,
-                                    cell->birth.message_bytes, &requests, &text);
     for (size_t i = 0; e == ERR_OK && i < requests->n_notes; i++) {
         call_take_note(batch, requests->notes[i]);
     }
     if (e == ERR_OK && requests->n_requests == 0) {
-        door_batch_put(batch); /* notes alone are not answered */
-        return;
+        return; /* notes alone are not answered */
     }
     if (e == ERR_OK && !batch_alloc_replies(batch, requests->n_requests)) {
         e = ERR_NOMEM;
@@ -530,13 +532,37 @@ void door_take(struct cell *cell, const struct door_peer *peer, const struct doo
     }
     if (e != ERR_OK) {
         refuse_message(cell, message, e, text);
+        return;
+    }
+    batch->is_apart = requests->apart;
+    batch->is_dispatching = true;
+    for (size_t i = 0; i < requests->n_requests; i++) {
+        dispatch(batch, (uint32_t)i, peer, requests->requests[i]);
+    }
+    batch_dispatched(batch);
+}
+
+/* Each call has its request in memory of its own: the envelope, with all of them once more, does not wait for the
+ * slowest answer. */
+void door_take(struct cell *cell, const struct door_peer *peer, const struct door_message *message)
+{
+    struct call_batch *batch = batch_new(cell, message);
+    struct door *door = cell->door;
+    struct arena envelope = door->envelope;
+
+    if (batch == NULL) {
+        refuse_message(cell, message, ERR_NOMEM, "out of memory");
+        return;
+    }
+    door->envelope = (struct arena){0}; /* whoever comes back here meanwhile has another one */
+    envelope.limit_bytes = arena_room(cell);
+    take_with(cell, peer, message, batch, &envelope);
+    if (batch->keeps_envelope) {
+        batch->envelope = envelope;
     } else {
-        batch->is_apart = requests->apart;
-        batch->is_dispatching = true;
-        for (size_t i = 0; i < requests->n_requests; i++) {
-            dispatch(batch, (uint32_t)i, peer, requests->requests[i]);
-        }
-        batch_dispatched(batch);
+        arena_fini(&door->envelope);
+        arena_reset(&envelope);
+        door->envelope = envelope;
     }
     door_batch_put(batch);
 }

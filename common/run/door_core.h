@@ -22,7 +22,7 @@ enum {
     DOOR_SHED_MS = 20,            /* a refused caller is asked to come back after             */
     DOOR_ARENA_FACTOR = 16,       /* memory of a parsed request over its size on the wire     */
     DOOR_ARENA_MIN = 1 << 20,
-    DOOR_SPARES_MAX = 16,         /* batches kept for the next messages, 4 KiB each           */
+    DOOR_SPARES_MAX = 16,         /* batches kept for the next messages                       */
 };
 
 struct door_caller {
@@ -92,6 +92,7 @@ struct door {
     struct cell_call *spare;     /* freed ones, with their arena             */
     struct call_batch *spare_batch; /* the same                              */
     uint32_t spare_batches;
+    struct arena envelope;       /* the message that is handed out is parsed into it     */
     uint32_t live_count;
     uint32_t vital_count;        /* of these: of cell_def.vital                        */
     uint32_t expired_count;      /* of these: answered with TIMEOUT, their handler holds on */

@@ -177,6 +177,7 @@ void door_close(struct cell *cell)
     }
     free_calls(door->live);
     free_calls(door->spare);
+    arena_fini(&door->envelope);
     while (door->spare_batch != NULL) {
         struct call_batch *batch = door->spare_batch;
         door->spare_batch = batch->next;

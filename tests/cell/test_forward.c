@@ -39,25 +39,33 @@ static const char *hub_name(uint32_t instance)
 
 /* ---- at the gateway's door ---------------------------------------------------------------------- */
 
-/* What becomes of an Echo with this route. */
-static enum err knock(const char *door, const char *route)
+/* Ask for an Echo with this route. */
+static int send_echo(const char *door, const char *route, uint32_t deadline_ms)
 {
     Cell__Testcell__EchoRequest echo = CELL__TESTCELL__ECHO_REQUEST__INIT;
     Cell__Envelope__Requests requests = CELL__ENVELOPE__REQUESTS__INIT;
     Cell__Envelope__Request one = CELL__ENVELOPE__REQUEST__INIT, *slot = &one;
-    AUTO_FD int fd = raw_open(door);
-    uint32_t id;
+    int fd = raw_open(door);
 
     one.id = 1;
     one.operation = CELL__TESTCELL__OP__OP_ECHO;
     one.route = (char *)route;
-    one.deadline_ms = FAKE_PATIENCE_MS;
+    one.deadline_ms = deadline_ms;
     AUTO_FREE uint8_t *body = raw_pack(&echo.base, &one.body.len);
     one.body.data = body;
     requests.version = 1;
     requests.requests = &slot;
     requests.n_requests = 1;
     REQUIRE(raw_send(fd, 7, &requests), "it is sent");
+    return fd;
+}
+
+/* What becomes of it. */
+static enum err knock(const char *door, const char *route)
+{
+    AUTO_FD int fd = send_echo(door, route, FAKE_PATIENCE_MS);
+    uint32_t id;
+
     return raw_status(fd, FAKE_PATIENCE_MS, &id);
 }
 
@@ -195,6 +203,23 @@ static void a_deadline_crosses_the_gateway(void)
     hub_close(&silent);
 }
 
+/* The cell that passes on looks at it as long as it waits, and the testcell does. */
+static void what_is_passed_on_stays_while_others_come(void)
+{
+    const char *door = fake_door(&gateway, "", "");
+    struct hub silent;
+    uint32_t id;
+
+    hub_open(&silent, hub_name(CALLEE + 6), HUB_SILENT, CALLEE + 6);
+    AUTO_FD int fd = send_echo(door, "testcell.36@far", 500);
+    for (int i = 0; i < 20; i++) {
+        CHECK(knock(door, "../testcell.1@farther") == ERR_INVALID, "time %d: others are refused meanwhile", i);
+    }
+    CHECK(raw_status(fd, FAKE_PATIENCE_MS, &id) == ERR_TIMEOUT, "nobody answers");
+    CHECK(fake_metric_becomes(&gateway, "cell_inflight_requests", 1), "the gateway is there, and waits no longer");
+    hub_close(&silent);
+}
+
 int main(int argc, char **argv)
 {
     fake_init(argc, argv);
@@ -209,6 +234,7 @@ int main(int argc, char **argv)
     errors_come_back_whole();
     one_dead_node_takes_no_other_along();
     a_deadline_crosses_the_gateway();
+    what_is_passed_on_stays_while_others_come();
     fake_finish(&asker);
     fake_finish(&gateway);
     hub_close(&nucleus);

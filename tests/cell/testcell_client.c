@@ -444,10 +444,19 @@ void testcell_client_stop(struct testcell *t)
 
 /* ---- passing on --------------------------------------------------------------------------------- */
 
+/* A request that is passed on, and its route twice: as it is lent, and as it was. */
+struct passing {
+    struct cell_call *call;
+    const char *route;
+    char was[128];
+};
+
 static void on_passed(void *context, const struct cell_packed_answer *answer)
 {
-    struct cell_call *call = context;
+    const struct passing *one = context;
+    struct cell_call *call = one->call;
 
+    assert(strcmp(one->route, one->was) == 0); /* lent for as long as the call lives, whatever else has come */
     if (answer->e != ERR_OK) {
         cell_call_retry_after(call, answer->retry_after_ms);
         cell_reply_error(call, answer->e, answer->text, answer->hint);
@@ -463,10 +472,17 @@ enum err testcell_forward(void *state, struct cell_call *call, const struct cell
     char target[128];
     size_t key_size;
     const uint8_t *key = cell_call_key(call, &key_size);
+    struct passing *one = cell_call_alloc(call, sizeof *one);
+
+    if (one == NULL) {
+        return ERR_NOMEM;
+    }
+    *one = (struct passing){.call = call, .route = request->route};
+    (void)snprintf(one->was, sizeof one->was, "%s", request->route);
 
     (void)snprintf(target, sizeof target, "%.*s", (int)strcspn(request->route, "@"), request->route);
     const struct cell_ask_packed packed = {
-        .ask = {.target = target, .operation = request->operation, .on_behalf_of = call, .context = call},
+        .ask = {.target = target, .operation = request->operation, .on_behalf_of = call, .context = one},
         .body = request->body, .size = request->size, .schema = request->schema, .key = key,
         .key_size = key_size, .done = on_passed};
     enum err e = cell_ask_packed(t->cell, &packed);

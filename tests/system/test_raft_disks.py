@@ -109,6 +109,27 @@ def test_slow_disks_are_borne(on_disks):
     wait_level(node)
 
 
+def dropped(node, member):
+    told = node.cli("inspect", f"raft.{member}", json=True)["metrics"]
+    return next((m["value"] for m in told if m["name"] == "cell_raft_dropped_total"), 0)
+
+
+@pytest.mark.needs_tool("strace")
+def test_entries_wait_for_segments_that_are_made_slowly(on_disks):
+    """A follower's log grows faster than its segments are made: nothing that came is thrown away, to come again when its leader has
+    found that out."""
+    node, _ = on_disks(3, 96, {"peers": [f"raft.{i}" for i in range(3)], "segment_mib": 4})
+    leads = leader(node)
+    slow = (leads + 1) % 3
+    before = dropped(node, slow)
+    with disk.meddled(node.pid("raft", slow), "sync_file_range:delay_enter=20000"): # 16 of them a segment
+        for i in range(24):
+            reply = call(node, leads, PUT, pb.encode([(1, b"large%d" % i), (2, b"x" * 800000)]), timeout=10)
+            assert reply is not None and reply.status == OK, reply
+        wait_level(node)
+    assert dropped(node, slow) == before
+
+
 def fill(path):
     with open(path, "wb", buffering=0) as out:
         try:

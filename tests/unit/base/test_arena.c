@@ -1,5 +1,6 @@
 #include "common/base/arena.h"
 
+#include <malloc.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -123,8 +124,23 @@ static void a_reset_keeps_a_usual_block_and_no_huge_one(void)
     CHECK(a.first == NULL, "a second fini does no harm");
 }
 
+/* A thousand requests that wait have a thousand of them. */
+static void blocks_are_as_large_as_what_they_are_for(void)
+{
+    struct arena a;
+
+    arena_init(&a, 1 << 20);
+    REQUIRE(arena_alloc(&a, 600) != NULL, "a request");
+    CHECK(malloc_usable_size(a.first) <= 1200, "%zu bytes for 600", malloc_usable_size(a.first));
+    arena_fini(&a);
+    REQUIRE(arena_alloc(&a, 200000) != NULL && arena_alloc(&a, 100) != NULL, "a large one, and what is behind it");
+    CHECK(malloc_usable_size(a.last) <= 1200, "%zu bytes for 100 behind 200,000", malloc_usable_size(a.last));
+    arena_fini(&a);
+}
+
 int main(void)
 {
+    blocks_are_as_large_as_what_they_are_for();
     the_limit_is_exact();
     single_bytes_cost_what_they_take();
     drawn_pieces_are_aligned_and_apart();

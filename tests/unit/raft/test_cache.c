@@ -2,6 +2,7 @@
  * never written over. */
 #include <string.h>
 
+#include "common/base/macros.h"
 #include "common/base/rng.h"
 #include "raft/cache.h"
 #include "raft/le.h"
@@ -153,8 +154,66 @@ static void the_ring_is_full_of_what_is_not_written(void)
     raft_cache_close(&c);
 }
 
+/* Batches of 64 KiB, each written at once; entries from `lag` before the newest on are needed. The most of the ring that was
+ * in use. */
+static uint32_t most_used(uint64_t lag, uint32_t reserve)
+{
+    enum { BATCH = 64 << 10 };
+    struct raft_cache c;
+    uint32_t most = 0;
+
+    REQUIRE(raft_cache_open(&c, RAFT_CACHE_MIN) == ERR_OK, "memory");
+    for (uint64_t index = 1; index <= 400; index++) {
+        struct raft_run run;
+        size_of[index] = BATCH - 5;
+        term_of[index] = 1;
+        if (raft_cache_is_long(&c)) {
+            CHECK(raft_cache_oldest(&c) < index, "entry %llu: something is there", (unsigned long long)index);
+            raft_cache_need(&c, index > lag ? index - lag : 1);
+        }
+        uint8_t *at = raft_cache_reserve(&c, reserve);
+        REQUIRE(at != NULL, "all is written");
+        (void)fill(at, index, 1, 1);
+        raft_cache_put(&c, index, 1, 1, BATCH, index);
+        raft_cache_written(&c, index);
+        most = c.used > most ? c.used : most;
+        for (uint64_t i = index > lag ? index - lag : 1; i < index && reserve == BATCH && lag < 60; i++) {
+            CHECK(raft_cache_find(&c, i, BATCH, &run) && run.first == i, "entry %llu of %llu is needed", (unsigned long long)i,
+                  (unsigned long long)index);
+        }
+        for (uint64_t i = index > 70 ? index - 70 : 1; i <= index; i++) {
+            if (raft_cache_find(&c, i, BATCH, &run)) {
+                check_run(&run, i);
+            }
+        }
+    }
+    raft_cache_close(&c);
+    return most;
+}
+
+static void what_nobody_needs_is_no_reason_to_go_on(void)
+{
+    static const struct {
+        uint64_t lag;
+        uint32_t reserve, most;
+        const char *why;
+    } rows[] = {
+        {1, 64 << 10, RAFT_CACHE_LAP, "who keeps up: the pages behind the lap are never touched"},
+        {2, 1 << 20, RAFT_CACHE_LAP, "the same with room for what may come"},
+        {10, 64 << 10, RAFT_CACHE_LAP, "ten batches behind: they are in the other half"},
+        {45, 64 << 10, RAFT_CACHE_MIN, "45: all of the ring is used, and what is needed found"},
+        {400, 64 << 10, RAFT_CACHE_MIN, "somebody so far behind that he costs no more than all of it"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        uint32_t most = most_used(rows[i].lag, rows[i].reserve);
+        CHECK(most <= rows[i].most && most > rows[i].most / 2, "row %zu: %u bytes: %s", i, most, rows[i].why);
+    }
+}
+
 int main(void)
 {
+    what_nobody_needs_is_no_reason_to_go_on();
     for (uint64_t seed = 1; seed <= 5; seed++) {
         one_life(seed);
     }

@@ -1,10 +1,13 @@
 /* The writing thread: what it says is on disk is there after a restart, in the order in which it was put; a full list and a
  * full disk are answers. All of it beside a wall clock that jumps by hours (tests/support/wall.c). */
+#include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -33,6 +36,17 @@ ssize_t pwrite(int fd, const void *from, size_t size, off_t offset)
         return -1;
     }
     return syscall(SYS_pwrite64, fd, from, size, offset);
+}
+
+/* How often the maker rested. */
+static atomic_uint rests;
+
+int pthread_cond_timedwait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict lock, const struct timespec *restrict until)
+{
+    int (*libc)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *) = dlsym(RTLD_NEXT, "pthread_cond_timedwait");
+
+    atomic_fetch_add(&rests, 1);
+    return libc(cond, lock, until);
 }
 
 static void take(void *context, const struct raft_frame *f, const uint8_t *body, uint64_t segment, uint32_t at)
@@ -293,6 +307,56 @@ static void a_disk_with_room_again_is_found(void)
     raft_places_fini(&p);
 }
 
+/* Of a member that catches up: a third of a segment at once, before there is a spare. */
+static void a_log_that_runs_has_its_next_segment_soon(void)
+{
+    enum { LARGE = 4 << 20, PIECES = LARGE / (256 << 10), RUN = 64 << 10, RUNS = 22 };
+    static uint8_t run_bytes[RUN];
+    struct raft_store s;
+    struct raft_wal w;
+    struct raft_places p = {0};
+    struct raft_wal_found found;
+    struct raft_syncer *y;
+    char place[512];
+    uint64_t ticket = 0;
+    bool fresh, writes_here = false;
+
+    (void)snprintf(place, sizeof place, "%s/large", scratch_dir);
+    REQUIRE(mkdir(place, 0700) == 0 && raft_store_open(&s, place, &fresh) == ERR_OK && fresh, "%s", s.why);
+    REQUIRE(raft_store_create(&s, &owner, founders, sizeof founders, LARGE) == ERR_OK, "%s", s.why);
+    raft_store_close(&s);
+    REQUIRE(raft_store_open(&s, place, &fresh) == ERR_OK, "%s", s.why);
+    REQUIRE(raft_store_recover(&s, 0, &w, &p, take, NULL, &found) == ERR_OK, "%s", s.why);
+    atomic_store(&is_full, true); /* the maker comes back after half a second */
+    REQUIRE(raft_syncer_open(&s, &w, &y) == ERR_OK, "threads");
+    for (uint64_t i = 1; i <= RUNS; i++) {
+        struct raft_run run = {.first = i, .term = 1, .count = 1, .size = make(run_bytes, 1, RUN - 5), .bytes = run_bytes};
+        REQUIRE(raft_syncer_put(y, &(struct raft_syncer_item){.kind = RAFT_SYNCER_RUN, .run = run, .prev_term = i > 1}, &ticket) ==
+                    ERR_OK, "run %llu is taken", (unsigned long long)i);
+        for (int tries = 0; i == 1 && !writes_here && tries < 100; tries++) { /* not before its writer is there, nor to a slow disk */
+            writes_here = raft_syncer_write_here(y);
+            (void)poll(NULL, 0, 1);
+        }
+    }
+    CHECK(!writes_here || !raft_syncer_write_here(y), "much is not waited for, where little was");
+    raft_syncer_go(y);
+    wait_for(y, &s, &p, ticket);
+    CHECK(!raft_syncer_has_room(y, 1, LARGE - RUNS * RUN), "no spare yet");
+    atomic_store(&rests, 0);
+    atomic_store(&is_full, false);
+    struct raft_syncer_numbers numbers = {0};
+    for (int waited_ms = 0; numbers.segments == 0 && waited_ms < 20000; waited_ms++) {
+        (void)poll(NULL, 0, 1);
+        raft_syncer_count(y, &numbers);
+    }
+    struct pollfd fd = {.fd = raft_syncer_fd(y), .events = POLLIN};
+    CHECK(poll(&fd, 1, 0) == 1 && raft_syncer_has_room(y, 1, LARGE - RUNS * RUN), "it says when there is a segment");
+    CHECK(atomic_load(&rests) <= PIECES - PIECES / 3, "%u rests of %d", atomic_load(&rests), PIECES);
+    raft_syncer_close(y);
+    raft_store_close(&s);
+    raft_places_fini(&p);
+}
+
 int main(void)
 {
     struct raft_store s;
@@ -308,6 +372,7 @@ int main(void)
     what_is_written_here_is_durable_at_once();
     nobody_waits_for_a_vote();
     a_full_list_is_an_answer();
+    a_log_that_runs_has_its_next_segment_soon();
     fd_close(&dir);
     return CHECK_RESULT();
 }
