@@ -8,6 +8,10 @@ void datapath_guest_init(struct datapath_guest *g, uint64_t now_ms)
 void datapath_guest_ask(struct datapath_guest *g, uint64_t now_ms, struct datapath_random *random, struct datapath_signal *ret,
                         size_t *ret_size)
 {
+    if (g->wants_all) {
+        g->wants_all = g->is_full = false;
+        g->sequence = 0;
+    }
     do { /* another each time: a late answer to an earlier one says what was */
         datapath_random_draw(random, &g->question, sizeof g->question);
     } while (g->question == 0);
@@ -47,6 +51,11 @@ bool datapath_guest_hear(struct datapath_guest *g, uint64_t now_ms, const struct
     *ret_is_whole = g->is_full && !g->wants_more;
     g->is_full = g->is_full && g->wants_more;
     return true;
+}
+
+void datapath_guest_forget(struct datapath_guest *g)
+{
+    g->wants_all = true;
 }
 
 bool datapath_guest_is_there(const struct datapath_guest *g, uint64_t now_ms)

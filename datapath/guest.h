@@ -22,6 +22,7 @@ struct datapath_guest {
     uint32_t cursor;
     bool is_full;                    /* a list of all is under way: who is not on it is gone    */
     bool wants_more;
+    bool wants_all;                  /* what we have does not count any more                    */
     uint32_t round;                  /* of such lists                                           */
     uint64_t question;               /* that is open; 0: none                                   */
     uint64_t due_ms, wait_ms;
@@ -40,6 +41,9 @@ void datapath_guest_ask(struct datapath_guest *g, uint64_t now_ms, struct datapa
 /* A NEWS came. False: it answers nothing that is open, so it says nothing. True: its members count, and those that are
  * mentioned belong to g->round; *ret_is_whole: with it a list of all is at its end. */
 bool datapath_guest_hear(struct datapath_guest *g, uint64_t now_ms, const struct datapath_signal *news, bool *ret_is_whole);
+
+/* With the next heartbeat all is asked for. */
+void datapath_guest_forget(struct datapath_guest *g);
 
 /* Whether it answers. */
 bool datapath_guest_is_there(const struct datapath_guest *g, uint64_t now_ms);

@@ -57,13 +57,25 @@ struct word {
     uint32_t index;
 };
 
-/* What our own operator said stands; but inside of its own prefixes a rendezvous says who has which address. */
+/* What our own operator said stands, and what another rendezvous says of whom it brought; but inside of its own prefixes a
+ * rendezvous says who has which address. */
 static bool may_lose(const void *context, uint32_t peer, bool is_whole)
 {
     const struct word *said = context;
     const struct datapath_way *way = datapath_ways_of(said->ways, peer);
 
-    return (way != NULL && way->introduced != 0) || (!is_whole && datapath_meet_index(said->ways, peer) == said->index);
+    return (way != NULL && way->introduced == said->index + 1) || (!is_whole && datapath_meet_index(said->ways, peer) == said->index);
+}
+
+/* By this one's word addresses are nobody's any more: what others were refused may be right now, and is on their lists of all. */
+static void may_be_free(struct datapath_ways *w, uint32_t index)
+{
+    for (uint32_t i = 0; i < w->believed; i++) {
+        if (i != index && w->believe[i].is_refused) {
+            w->believe[i].is_refused = false;
+            datapath_guest_forget(&w->believe[i].guest);
+        }
+    }
 }
 
 /* His inner addresses are those that it says, if they are others than before. Those of our operator's peers it cannot
@@ -81,12 +93,17 @@ static void allow(struct datapath_ways *w, uint32_t peer, const struct datapath_
     if (said == way->prefixes) {
         return;
     }
+    if (way->prefixes != 0) { /* otherwise he had not all of what was said */
+        may_be_free(w, index);
+    }
     way->prefixes = said;
     datapath_core_disallow_all(w->core, peer);
     for (uint32_t i = 0; i < m->prefixes; i++) {
         is_refused = datapath_guide_allow(w->core, peer, &m->prefix[i], may_lose, &said_by) != ERR_OK || is_refused;
     }
     if (is_refused) {
+        way->prefixes = 0; /* to be said again */
+        w->believe[index].is_refused = true;
         datapath_ways_note(fx, DATAPATH_WAYS_REFUSED, peer, w->believe[index].peer, m->key);
     }
 }
@@ -122,11 +139,37 @@ static void remove_peer(struct datapath_ways *w, uint32_t peer, uint32_t index, 
     datapath_ways_note(fx, DATAPATH_WAYS_WENT, peer, w->believe[index].peer, datapath_guide_key(w->core, peer));
     datapath_core_remove(w->core, peer);
     (void)datapath_ways_touch(w, peer);
+    may_be_free(w, index);
+}
+
+/* It does not have him. He goes with the last that has; until then another's word is what counts, and is asked for. */
+static void lose(struct datapath_ways *w, uint32_t peer, uint32_t index, struct datapath_ways_effects *fx)
+{
+    struct datapath_way *way = datapath_ways_touch(w, peer);
+
+    way->named &= ~(UINT32_C(1) << index);
+    if (way->introduced != index + 1) {
+        return;
+    }
+    if (way->named == 0) {
+        remove_peer(w, peer, index, fx);
+        return;
+    }
+    way->introduced = (uint32_t)__builtin_ctz(way->named) + 1;
+    way->prefixes = 0;
+    datapath_guest_forget(&w->believe[way->introduced - 1].guest);
+}
+
+/* Whether it says where he is: who brought him does, and as long as nobody else knows any other. */
+static bool is_word(const struct datapath_ways *w, uint64_t now_ms, const struct datapath_way *way, uint32_t index)
+{
+    return way->introduced == 0 || way->introduced == index + 1 || way->places == 0 ||
+           !datapath_guest_is_there(&w->believe[way->introduced - 1].guest, now_ms);
 }
 
 /* One member as it is now; of his places those stay in *m where he can be. Returns his number; UINT32_MAX: he is no peer. */
 static uint32_t take(struct datapath_ways *w, struct datapath_time now, struct datapath_signal_member *m,
-                     uint32_t index, struct datapath_ways_effects *fx)
+                     uint32_t index, bool is_meeting, struct datapath_ways_effects *fx)
 {
     uint32_t peer;
 
@@ -139,8 +182,8 @@ static uint32_t take(struct datapath_ways *w, struct datapath_time now, struct d
         return UINT32_MAX; /* we hear of him when he comes */
     }
     if (m->state == DATAPATH_SIGNAL_GONE) {
-        if (is_known && datapath_ways_touch(w, peer)->introduced == index + 1) {
-            remove_peer(w, peer, index, fx);
+        if (is_known) {
+            lose(w, peer, index, fx);
         }
         return UINT32_MAX;
     }
@@ -148,11 +191,12 @@ static uint32_t take(struct datapath_ways *w, struct datapath_time now, struct d
         return UINT32_MAX;
     }
     struct datapath_way *way = datapath_ways_touch(w, peer);
+    way->named |= UINT32_C(1) << index;
+    way->round[index] = w->believe[index].guest.round;
     if (way->introduced == index + 1) {
-        way->round = w->believe[index].guest.round;
         allow(w, peer, m, index, fx);
     }
-    if (m->places == 0) {
+    if (m->places == 0 || (!is_meeting && !is_word(w, now.ms, way, index))) {
         return peer; /* where he was is as good a guess as any */
     }
     bool is_elsewhere = way->places == 0 || !datapath_message_is_same(&way->place[0], &m->place[0]);
@@ -166,7 +210,7 @@ static uint32_t take(struct datapath_ways *w, struct datapath_time now, struct d
     return peer;
 }
 
-/* Whoever it brought and did not mention on a list of all is gone; but not before a new life of it can have heard of all. */
+/* Whom it did not mention on a list of all it does not have; but not before a new life of it can have heard of all. */
 static void sweep(struct datapath_ways *w, uint64_t now_ms, uint32_t index, struct datapath_ways_effects *fx)
 {
     struct datapath_ways_believed *b = &w->believe[index];
@@ -177,8 +221,8 @@ static void sweep(struct datapath_ways *w, uint64_t now_ms, uint32_t index, stru
     b->wants_sweep = false;
     for (uint32_t peer = 0; peer < w->config.peers_max; peer++) {
         const struct datapath_way *way = datapath_ways_of(w, peer);
-        if (way != NULL && way->introduced == index + 1 && way->round != w->believe[index].guest.round) {
-            remove_peer(w, peer, index, fx);
+        if (way != NULL && (way->named >> index & 1) != 0 && way->round[index] != b->guest.round) {
+            lose(w, peer, index, fx);
         }
     }
 }
@@ -203,7 +247,7 @@ enum datapath_ways_verdict datapath_meet_news(struct datapath_ways *w, struct da
         b->grace_ms = now.ms + DATAPATH_ROLL_KEEP_MS;
     }
     while (datapath_signal_take_member(s->members, s->members_size, &at, &m)) {
-        (void)take(w, now, &m, index, fx);
+        (void)take(w, now, &m, index, false, fx);
     }
     b->wants_sweep = b->wants_sweep || is_whole;
     sweep(w, now.ms, index, fx);
@@ -256,7 +300,7 @@ enum datapath_ways_verdict datapath_meet_met(struct datapath_ways *w, struct dat
         m.state != DATAPATH_SIGNAL_HERE) {
         return DATAPATH_WAYS_UNASKED;
     }
-    uint32_t who = take(w, now, &m, index, fx);
+    uint32_t who = take(w, now, &m, index, true, fx);
     if (who == UINT32_MAX || !datapath_ways_seek(w, now, who)) {
         return DATAPATH_WAYS_UNASKED;
     }

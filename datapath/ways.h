@@ -82,7 +82,7 @@ struct datapath_way {
     bool is_active;
     bool is_measured;                /* what the way in use carries was found out once      */
     uint32_t introduced;             /* by which rendezvous, + 1; 0: our operator did       */
-    uint32_t round;                  /* of its list, where he was last                      */
+    uint32_t named, round[DATAPATH_WAYS_BELIEVED]; /* bit n: the nth has him; of its list, where he was last */
     uint64_t prefixes;               /* what it said of his addresses, hashed               */
     struct datapath_signal_window window;
     uint64_t counter;                /* of our signals to him                               */
@@ -110,7 +110,7 @@ struct datapath_way {
 struct datapath_ways_believed {
     uint32_t peer, serial;
     uint64_t grace_ms;               /* until then its life knows less than the one before  */
-    bool wants_sweep;                /* whom its list of all did not have is to go          */
+    bool wants_sweep, is_refused;    /* whom its list of all did not have is to go; it said what another's word is against */
     struct datapath_guest guest;
 };
 

@@ -136,7 +136,17 @@ PLANTS = {
     "straggler": ("ways.c", "unit:ways", "what comes by a relay takes packets from the direct way", [
         ("    if (at->relay != 0 && has_direct(way)) {", "    if (at->relay != 0 && !way->is_active) {")]),
     "address-given-away": ("meet.c", "unit:meet", "a rendezvous takes an address from a peer of the operator's", [
-        ("    return (way != NULL && way->introduced != 0) ||", "    return (way != NULL && way->serial != 0) ||")]),
+        ("    return (way != NULL && way->introduced == said->index + 1) ||", "    return (way != NULL && (way->introduced == 0 || way->introduced == said->index + 1)) ||")]),
+    "address-of-the-other": ("meet.c", "unit:meet", "a rendezvous takes an address from whom another brought", [
+        ("    return (way != NULL && way->introduced == said->index + 1) ||", "    return (way != NULL && way->introduced != 0) ||")]),
+    "refused-for-ever": ("meet.c", "unit:meet", "what was refused stays refused when it is nobody's", [
+        ("        if (i != index && w->believe[i].is_refused) {", "        if (i == index && w->believe[i].is_refused) {")]),
+    "gone-for-both": ("meet.c", "unit:meet", "who is gone from one rendezvous is gone, though another has him", [
+        ("    if (way->named == 0) {", "    if (way->named != UINT32_MAX) {")]),
+    "place-of-the-other": ("meet.c", "unit:meet", "where a member is says whoever spoke last", [
+        ("if (m->places == 0 || (!is_meeting && !is_word(w, now.ms, way, index))) {", "(void)is_word(w, now.ms, way, index);\n    if (m->places == 0) {")]),
+    "list-not-asked-for": ("guest.c", "unit:meet", "another's word is not asked for when it becomes the one that counts", [
+        ("        g->sequence = 0;\n", "")]),
     "part-given-away": ("guide.c", "unit:meet", "a rendezvous takes a part of what the operator gave to a peer", [
         ("holder != peer && !may_lose(", "holder != peer && is_whole && !may_lose(")]),
     "own-whole-given-away": ("meet.c", "unit:meet", "a rendezvous loses all of its own prefix to a member", [
@@ -175,7 +185,7 @@ PLANTS = {
     "change-eaten": ("serve.c", "unit:ways", "a member's new address is not told of when he speaks first", [
         ("    if (refresh(w, peer)) {\n        datapath_roll_changed(&w->roll, peer);\n    }\n    datapath_roll_answer", "    (void)refresh(w, peer);\n    datapath_roll_answer")]),
     "gone-ignored": ("meet.c", "unit:ways", "who is no member any more stays a peer", [
-        ("        if (is_known && datapath_ways_touch(w, peer)->introduced == index + 1) {", "        if (is_known && datapath_ways_touch(w, peer)->introduced > index + 1) {")]),
+        ("        if (is_known) {\n            lose(", "        if (is_known && w->believed == 0) {\n            lose(")]),
     "no-sweep": ("meet.c", "unit:ways", "who is not on a list of all stays a peer", [
         ("    b->wants_sweep = b->wants_sweep || is_whole;", "    b->wants_sweep = b->wants_sweep && is_whole;")]),
     "no-grace": ("meet.c", "unit:meet", "who is not on the first list of a new life is gone at once", [

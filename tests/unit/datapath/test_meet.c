@@ -249,6 +249,87 @@ static void a_relay_serves_who_is_here(void)
     end();
 }
 
+/* A and B believe two, who know both; A heard of B from R first. */
+static void begin_with_two(void)
+{
+    begin();
+    (void)add(S, A);
+    (void)add(S, B);
+    for (int n = A; n <= B; n++) {
+        CHECK(datapath_ways_believe(&w.node[n].ways, add(n, S), w.now.ms) == ERR_OK, "it believes the other rendezvous, too");
+    }
+    run(24000);
+    CHECK(w.node[S].ways.roll.here == 2, "who knows both");
+}
+
+/* What one of two rendezvous says is beside what the other says, not in its place. */
+static void two_rendezvous_speak_for_themselves(void)
+{
+    begin_with_two();
+    uint32_t serial = datapath_guide_serial(w.node[A].core, number(A, B));
+    say_of(S, B, 4, 0, 24);
+    run(24000);
+    CHECK(owner_at(A, 9, 4, 4) == UINT32_MAX, "R brought him, and says nothing of that");
+    datapath_core_remove(w.node[R].core, number(R, B));
+    keeps(serial, 30000, "R has B no more, and S has him still");
+    CHECK(owner_at(A, 9, 4, 4) == number(A, B), "and what S said before is what counts");
+    struct datapath_prefix more = {.ip = {10, 9, 5, 0}, .size = 4, .bits = 24};
+    CHECK(datapath_core_allow(w.node[S].core, number(S, B), &more) == ERR_OK, "whose word it is now");
+    keeps(serial, 24000, "what addresses he has");
+    CHECK(owner_at(A, 9, 5, 5) == number(A, B) && owner_at(A, 9, 0, B + 1) == number(A, B), "and A knows them");
+    make_ways(S);
+    keeps(serial, 90000, "another life of S");
+    datapath_core_remove(w.node[S].core, number(S, B));
+    run(12000);
+    CHECK(number(A, B) == UINT32_MAX, "neither has him");
+    end();
+    begin_with_two();
+    serial = datapath_guide_serial(w.node[A].core, number(A, B));
+    datapath_core_remove(w.node[S].core, number(S, B));
+    make_ways(S);
+    keeps(serial, 90000, "who was brought by R is on no list of S, and stays");
+    datapath_core_remove(w.node[R].core, number(R, B));
+    run(12000);
+    CHECK(number(A, B) == UINT32_MAX, "until R has him no more");
+    end();
+}
+
+static void one_rendezvous_takes_nothing_from_the_other(void)
+{
+    struct datapath_endpoint b = place(B), plain = place(PLAIN);
+
+    begin_with_two();
+    (void)add(S, PLAIN);
+    say_of(R, B, 5, 0, 24);
+    run(24000);
+    say_of(S, PLAIN, 5, 9, 32); /* a part of what R's member has */
+    w.node[S].ways.roll.entry[number(S, B)].place[0] = v4_at(10, 66, 4000); /* and where he is not */
+    datapath_roll_changed(&w.node[S].ways.roll, number(S, B));
+    struct datapath_signal roll = {.kind = DATAPATH_SIGNAL_ROLL, .epoch = w.node[S].ways.roll.epoch, .question = 7}, news;
+    uint8_t members[DATAPATH_SIGNAL_MOST];
+    datapath_roll_answer(&w.node[S].ways.roll, w.now.ms, number(S, PLAIN), w.node[PLAIN].public, &plain, &roll, DATAPATH_SIGNAL_LEAST, &news, members);
+    w.node[B].ways.believe[1].guest.due_ms += 15000; /* so that it is not set right before A asks */
+    bool is_there = true;
+    for (int i = 0; i < 240; i++) {
+        run(100);
+        is_there = is_there && datapath_message_is_same(goes_to(A, B), &b);
+    }
+    CHECK(number(A, PLAIN) != UINT32_MAX && owner_at(A, 9, 5, 9) == number(A, B), "what R's member has stays his");
+    CHECK(is_there, "and packets to him go where R sees him");
+    say_of(S, A, 5, 10, 32); /* what is refused twice is asked for no more often */
+    say_of(S, PLAIN, 5, 11, 32);
+    uint64_t rolls = w.node[A].ways.numbers.rolls;
+    run(60000);
+    CHECK(w.node[A].ways.numbers.rolls - rolls <= 2 * 6 + 6, "%d questions in a minute to two", (int)(w.node[A].ways.numbers.rolls - rolls));
+    datapath_core_remove(w.node[S].core, number(S, B));
+    run(12000);
+    CHECK(owner_at(A, 9, 5, 9) == number(A, B), "while R has him");
+    datapath_core_remove(w.node[R].core, number(R, B));
+    run(30000);
+    CHECK(number(A, B) == UINT32_MAX && owner_at(A, 9, 5, 9) == number(A, PLAIN), "when he is gone S's member has what was refused: %u", owner_at(A, 9, 5, 9));
+    end();
+}
+
 int main(void)
 {
     another_life_of_the_rendezvous_parts_nobody();
@@ -259,5 +340,7 @@ int main(void)
     a_call_costs_who_calls();
     nobody_is_sent_to_himself();
     a_relay_serves_who_is_here();
+    two_rendezvous_speak_for_themselves();
+    one_rendezvous_takes_nothing_from_the_other();
     return CHECK_RESULT();
 }

@@ -138,7 +138,7 @@ uint32_t number(int n, int of)
 
 uint32_t add(int n, int of)
 {
-    struct datapath_peer_config c = {.endpoint = of == R || of == PLAIN ? place(of) : (struct datapath_endpoint){.port = 0}};
+    struct datapath_peer_config c = {.endpoint = of == R || of == S || of == PLAIN ? place(of) : (struct datapath_endpoint){.port = 0}};
     struct datapath_prefix p = address(of);
     uint32_t peer;
 
