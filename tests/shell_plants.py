@@ -42,6 +42,8 @@ PLANTS = {
         ("    if (cell->is_draining && !op->is_inspect && !op->is_vital) {", "    if (cell->is_draining && !op->is_inspect) {")]),
     "draining-is-blind": ("common/run/door.c", CELL_LIFE, "who drains cannot be looked at", [
         ("    if (cell->is_draining && !op->is_inspect && !op->is_vital) {", "    if (cell->is_draining && !op->is_vital) {")]),
+    "envelope-goes": ("common/run/door.c", ("tests/cell/testcell", "unit:cell_forward"), "what is passed on is lent until the next message", [
+        ("    batch->keeps_envelope |= is_passed_on || request->route[0] != '\\0';", "    (void)is_passed_on;")]),
     "drains-twice": ("common/run/life.c", CELL_LIFE, "each word to drain drains once more", [
         ("    if (cell->is_draining) {\n        return;", "    if (false) {\n        return;")]),
     "drains-in-silence": ("common/run/life.c", CELL_LIFE, "the supervisor is not told that a cell drains", [

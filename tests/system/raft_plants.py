@@ -90,6 +90,8 @@ PLANTS = {
         ("                           .is_urgent = lane->is_urgent,", "                           .is_urgent = false,")]),
     "no-greeting": ("peers.c", "whoever comes back says nothing", "test_raft.py -k was_away", [
         ("            raft_lane_greet(&s->peers.peer[i].lane[0]);", "            (void)raft_lane_greet;")]),
+    "kept-away": ("peers.c", "entries that come before their segment are thrown away", "test_raft_disks.py -k made_slowly", [
+        ("p->kept_count < RAFT_PEERS_KEPT &&", "false &&")]),
     "no-lock": ("store_open.c", "two processes use one directory", "test_raft.py -k second_process", [
         ("flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0", "s->lock_fd < 0")]),
     "guests-unheard": ("peers.c", "a leader that is in no configuration here is not answered", "test_raft.py -k every_disk", [
