@@ -47,12 +47,18 @@ static bool has_room(struct dht_wish *w, const struct dht_id *id, uint32_t path)
 
 void dht_search_add(struct dht *d, struct dht_wish *w, const struct dht_contact *who, uint32_t path, uint32_t hop)
 {
+    if (!is_candidate(w, &who->node)) { /* before its id is computed, for most are known */
+        struct dht_id id = dht_core_id(&who->node);
+        dht_search_add_known(d, w, who, &id, path, hop);
+    }
+}
+
+void dht_search_add_known(struct dht *d, struct dht_wish *w, const struct dht_contact *who, const struct dht_id *known,
+                          uint32_t path, uint32_t hop)
+{
+    const struct dht_id id = *known;
     uint32_t at = 0;
 
-    if (is_candidate(w, &who->node)) {
-        return; /* before its id is computed, for most are known */
-    }
-    struct dht_id id = dht_core_id(&who->node);
     if (dht_id_equal(&id, &d->id) || !has_room(w, &id, path)) {
         return;
     }

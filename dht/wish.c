@@ -20,7 +20,7 @@ static void first_candidates(struct dht *d, struct dht_wish *w)
     for (uint32_t i = 0; i < most; i++) {
         const struct dht_peer *p = &d->peer[near[i]];
         const struct dht_contact who = {.node = p->node, .at = p->at};
-        dht_search_add(d, w, &who, i % w->paths, 1);
+        dht_search_add_known(d, w, &who, &p->id, i % w->paths, 1);
     }
 }
 
