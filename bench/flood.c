@@ -65,29 +65,29 @@ static int run(int program, uint32_t interface, uint32_t size, uint64_t rate, do
     struct xdp_md context = {.data_end = size, .ingress_ifindex = interface};
     DECLARE_LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = frame, .data_size_in = size, .ctx_in = &context,
                         .ctx_size_in = sizeof context, .flags = LIVE_FRAMES, .batch_size = BATCH);
-    uint64_t begin = now_ns(), sent = 0;
+    uint64_t begin = now_ns(), planned = 0, skipped = 0;
 
     printf("ready\n");
     fflush(stdout);
     for (uint64_t passed = 0; passed < (uint64_t)(seconds * 1e9); passed = now_ns() - begin) {
         uint64_t due = (passed + TURN_MS * 1000000ull) * rate / 1000000000ull;
-        o.repeat = due > sent ? (int)(due - sent) : 0;
-        if (o.repeat > (int)rate / 2) { /* what was missed is not made up for at once */
-            sent = due - rate / 2;
-            o.repeat = (int)rate / 2;
+        if (due > planned + rate / 2) { /* what was missed is not made up for at once, and was not sent */
+            skipped += due - rate / 2 - planned;
+            planned = due - rate / 2;
         }
+        o.repeat = due > planned ? (int)(due - planned) : 0;
         if (o.repeat > 0 && bpf_prog_test_run_opts(program, &o) != 0) {
             perror("flood: live frames");
             return FAILED;
         }
-        sent += (uint64_t)o.repeat;
+        planned += (uint64_t)o.repeat;
         uint64_t next = begin + passed + TURN_MS * 1000000ull, now = now_ns();
         if (now < next) {
             struct timespec pause = {.tv_nsec = (long)(next - now)};
             (void)nanosleep(&pause, NULL);
         }
     }
-    printf("%" PRIu64 " %" PRIu64 "\n", sent, now_ns() - begin);
+    printf("%" PRIu64 " %" PRIu64 "\n", planned - skipped, now_ns() - begin);
     return 0;
 }
 

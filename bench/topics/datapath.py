@@ -167,7 +167,7 @@ def tcp(w):
                     ">= 10 x wireguard-go and >= 0.3 x veth", lambda times, share: times >= 10 and share >= 0.3,
                     f"{max(again):.0f} segments sent again at most")
     yield times_row("datapath.tcp.core", core[lab.ours], "Gbit/core-s", core[lab.veth], core[lab.peer],
-                    ">= 3.5 Gbit", lambda *_: core[lab.ours].median >= 3.5)
+                    ">= 3.5 Gbit a second of processor", lambda *_: core[lab.ours].median >= 3.5)
 
 
 def climb(lab, tunnel, size):
@@ -209,9 +209,13 @@ def rtt(w):
         (p50, _, _, _), _ = lab.measure(tunnel, "echo", "rtt", 64, ROUNDS, pinned=True)
         took[tunnel].add([p50 / 1000])
     added = {t: rows.sample(t.name, [a - b for a, b in zip(took[t].medians, took[lab.veth].medians)]) for t in (lab.ours, lab.peer)}
-    share = added[lab.ours].median / max(added[lab.peer].median, 0.001)
+    shares = [a / b for a, b in zip(added[lab.ours].medians, added[lab.peer].medians) if b > 0]
+    if not shares:
+        raise world.Unmeasured("the wire alone took as long as wireguard-go every time: the host is too busy")
+    share = rows.sample("share", shares)
     yield rows.row("datapath.rtt.added", added[lab.ours], "us", None, added[lab.peer], goal="<= 0.25 x wireguard-go's",
-                   met=share <= 0.25, note=f"on top of {took[lab.veth].median:.1f} us")
+                   met=share.median <= 0.25, note=f"{share.median:.3g} x wireguard-go's [{share.spread[0]:.3g}, {share.spread[1]:.3g}] "
+                   f"within turns, on top of {took[lab.veth].median:.1f} us")
 
 
 def renew(w):
