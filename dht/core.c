@@ -306,7 +306,9 @@ static void take(struct dht *d, const struct dht_contact *from, bool is_proved, 
         return;
     }
     if (is_proved) {
+        d->is_hello = m->kind == DHT_PACKET_PING || m->kind == DHT_PACKET_PONG;
         dht_table_heard(d, from, &id);
+        d->is_hello = false;
     }
     switch (m->kind) {
     case DHT_PACKET_PING:
@@ -379,6 +381,11 @@ void dht_core_member(struct dht *d, uint64_t now_us, const struct dht_contact *w
         dht_table_remove(d, &id);
     }
     end(d);
+}
+
+void dht_core_beyond(struct dht *d)
+{
+    d->is_overflown = true;
 }
 
 void dht_core_rtt(struct dht *d, const struct dht_node *node, uint32_t rtt_us)

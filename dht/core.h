@@ -146,6 +146,10 @@ enum err dht_core_packet(struct dht *d, uint64_t now_us, uint64_t wall_s, const 
 void dht_core_member(struct dht *d, uint64_t now_us, const struct dht_contact *who, enum dht_member_state state,
                      struct dht_effects *fx);
 
+/* Membership knows of more than it tells of, for whoever passes it on has no room: holders are looked for step by step from now on,
+ * and members give way to whoever is nearer. */
+void dht_core_beyond(struct dht *d);
+
 /* A round trip that was measured or predicted elsewhere; counts until one is measured here. 0 is ignored. */
 void dht_core_rtt(struct dht *d, const struct dht_node *node, uint32_t rtt_us);
 

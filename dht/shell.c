@@ -178,7 +178,8 @@ void dht_shell_again(struct dht_ask *ask)
 void dht_shell_member(struct dht_shell *s, const struct dht_contact *who, uint32_t mark)
 {
     if (!dht_circle_say(&s->circle, loop_now_us(), who, mark)) {
-        log_warn("DHT-MEMBERS-FULL", "members=%" PRIu32 " effect=\"others are found step by step\"", s->circle.count);
+        log_warn("DHT-MEMBERS-FULL", "members=%" PRIu32 " effect=\"all are found step by step\" advice=\"raise config.peers\"", s->circle.count);
+        dht_core_beyond(s->core);
     }
 }
 

@@ -174,7 +174,7 @@ struct dht {
     struct dht_wish *wish;
     struct dht_call *call;
     uint64_t *call_due_us;       /* UINT64_MAX: free */
-    bool is_joining;             /* the way in was asked for, the own place is not found yet */
+    bool is_joining, is_hello;   /* the way in was asked for, the own place is not found yet; what came asks for nothing */
     uint64_t ping_us, refresh_us, sync_us;
     /* comparisons */
     uint32_t jobs;

@@ -251,15 +251,37 @@ void dht_table_remove(struct dht *d, const struct dht_id *id)
 
 /* ---- news of peers --------------------------------------------------------------------------------- */
 
-/* A bucket is full of peers that are there as far as is known: ask the one heard of least lately. */
+/* A bucket is full of peers that are there as far as is known: ask the one heard of least lately. Not for whoever only asks whether
+ * this node is there: to whom is asked it may itself be a stranger, so one such question would beget another, for ever. */
 static void ask_stalest(struct dht *d, uint32_t first, uint32_t end)
 {
     struct dht_peer *p = stalest(d, first, end, false);
 
-    if (p != NULL && (p->flags & DHT_PEER_PINGED) == 0 &&
+    if (p != NULL && !d->is_hello && (p->flags & DHT_PEER_PINGED) == 0 &&
         dht_state_tick(d) - p->heard > (DHT_FRESH_MS * DHT_US) >> DHT_TICK_BITS) {
         p->flags |= DHT_PEER_PINGED;
         dht_call_ping(d, p);
+    }
+}
+
+/* Membership told of more than there is room for, of whom it likes: buckets of many, all far away. Whoever is nearer than most
+ * has a place before the rest of them, or nobody would know who is next to it. */
+static void make_place(struct dht *d)
+{
+    uint32_t depth = dht_table_depth(d), first, end, most = DHT_K;
+    struct dht_peer *worst = NULL;
+
+    for (uint32_t b = 0; b <= depth && b < DHT_BITS; b++) {
+        dht_order_stretch(&d->peers, &d->id, b, true, &first, &end);
+        if (end - first > most) {
+            most = end - first;
+            worst = stalest(d, first, end, true);
+        }
+    }
+    if (worst != NULL) {
+        struct dht_id gone = worst->id;
+        take_out(d, dht_order_lower(&d->peers, &gone));
+        d->counters.evictions++;
     }
 }
 
@@ -271,6 +293,9 @@ static void meet(struct dht *d, const struct dht_contact *who, const struct dht_
     if (is_crowded(d, &who->at, first, end)) {
         d->counters.poisoned++;
         return;
+    }
+    if (end - first < DHT_K && d->peers.count == d->peers_max && d->is_overflown) {
+        make_place(d);
     }
     if (end - first < DHT_K && d->peers.count < d->peers_max) {
         add(d, who, id, 0);

@@ -24,6 +24,12 @@ PLANTS = {
     "dead-stay": ("table.c", "unit:table", "who never answers keeps its place and is told of", [
         ("    if (is_wanted || p->fails >= DHT_FAILS_MAX) {", "    if (is_wanted && p->fails > 200) {"),
         ("    return d->peer[index].fails < DHT_FAILS_MAX;", "    return d->peer[index].fails < UINT8_MAX;")]),
+    "begging": ("table.c", "swarm:idle", "whoever is a stranger makes a third one be asked whether it is there", [
+        ("p != NULL && !d->is_hello && (p->flags", "p != NULL && (p->flags")]),
+    "whole-beyond": ("core.c", "swarm:beyond", "who has no room for all members holds those it has for all", [
+        ("    d->is_overflown = true;\n", "    d->is_overflown = d->is_overflown || d->members == 0;\n")]),
+    "far-stay": ("table.c", "unit:table", "members that are far away are all that there is room for", [
+        ("d->peers.count == d->peers_max && d->is_overflown) {", "d->peers.count > d->peers_max && d->is_overflown) {")]),
     "any-group": ("table.c", "attack:eclipse", "one network may be the whole table", [
         ("    if (is_crowded(d, &who->at, first, end)) {", "    if (is_crowded(d, &who->at, first, end) && false) {")]),
     "fixed-timeout": ("table.c", ["swarm:silent", "swarm:loss"], "a second for everybody", [

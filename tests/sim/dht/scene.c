@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VALUE = 64, HOUR_MS = 3600000, RTT_US = 50000, JOIN_GAP_MS = 20, SETTLE_S = 30 };
+#include "tests/sim/dht/drawn.h"
+
+enum { VALUE = 64, HOUR_MS = 3600000, RTT_US = 50000, JOIN_GAP_MS = 20, SETTLE_S = 30, IDLE_S = 30 };
 
 static uint32_t broken;
 
@@ -100,7 +102,12 @@ void scene_steps(struct swarm *s, const struct scene_options *o, uint32_t nodes)
     if (nodes > 5000) { /* memory for 100,000 of them */
         s->config.records_max = 64;
         s->config.store_bytes = 16384;
-        s->config.wishes_max = 1;
+        s->config.wishes_max = 2;
+    }
+    if (o->is_drawn) {
+        drawn_start(s);
+        swarm_until(s, s->now_us + (uint64_t)IDLE_S * SWARM_S);
+        return;
     }
     uint64_t gap_us = (nodes > 5000 ? 4 : JOIN_GAP_MS) * SWARM_MS;
     for (uint32_t i = 0; i < nodes; i++) {
@@ -115,36 +122,66 @@ void scene_steps(struct swarm *s, const struct scene_options *o, uint32_t nodes)
 
 /* ---- measuring ------------------------------------------------------------------------------------- */
 
-void scene_measure(struct swarm *s, uint32_t ops, struct measured *m)
+/* Wishes of `together` different nodes at one time, for a core has room for few; *ret_bytes: what they cost. */
+static void run_all(struct swarm *s, struct measured *m, uint32_t ops, uint32_t together, struct dht_id *key, bool is_put,
+                    double *ret_bytes)
 {
-    struct dht_id *key = calloc(ops, sizeof *key);
+    uint64_t bytes = s->bytes, begun_us = s->now_us;
+    uint32_t *wish = calloc(together, sizeof *wish);
     uint8_t value[VALUE];
     struct dht_record r;
 
-    *m = (struct measured){0};
-    uint64_t bytes = s->bytes;
-    for (uint32_t i = 0; i < ops; i++) {
-        swarm_immutable(s, value, VALUE, HOUR_MS, &r);
-        key[i] = r.key;
-        const struct swarm_end *e = swarm_wait(s, swarm_put(s, swarm_any(s), &r, NULL));
-        m->puts += e->done.status == ERR_OK;
-        sample_add(&m->put_ms, (double)(e->ended_us - e->begun_us) / SWARM_MS);
-        m->asked_put += (double)e->done.asked / ops;
-    }
-    swarm_until(s, s->now_us + SWARM_S);
-    m->bytes_put = (double)(s->bytes - bytes) / ops;
-    bytes = s->bytes;
-    for (uint32_t i = 0; i < ops; i++) {
-        const struct swarm_end *e = swarm_wait(s, swarm_get(s, swarm_any(s), &key[i], 1));
-        m->gets += e->done.status == ERR_OK && e->found > 0;
-        if (e->found > 0) {
-            sample_add(&m->get_ms, (double)(e->first_us - e->begun_us) / SWARM_MS);
+    for (uint32_t i = 0; i < ops; i += together) {
+        uint32_t count = ops - i < together ? ops - i : together, from = swarm_any(s);
+        for (uint32_t k = 0; k < count; k++) {
+            if (is_put) {
+                swarm_immutable(s, value, VALUE, HOUR_MS, &r);
+                key[i + k] = r.key;
+            }
+            for (; k > 0 && (s->node[from].state != SWARM_UP || s->node[from].is_hostile); from = (from + 1) % s->nodes) {
+            }
+            wish[k] = is_put ? swarm_put(s, from, &r, NULL) : swarm_get(s, from, &key[i + k], 1);
+            from = (from + 1) % s->nodes;
         }
-        sample_add(&m->end_ms, (double)(e->ended_us - e->begun_us) / SWARM_MS);
-        sample_add(&m->hops, e->done.hops);
-        m->asked_get += (double)e->done.asked / ops;
+        for (uint32_t k = 0; k < count; k++) {
+            const struct swarm_end *e = swarm_wait(s, wish[k]);
+            if (is_put) {
+                m->puts += e->done.status == ERR_OK;
+                sample_add(&m->put_ms, (double)(e->ended_us - e->begun_us) / SWARM_MS);
+                m->asked_put += (double)e->done.asked / ops;
+                continue;
+            }
+            m->gets += e->done.status == ERR_OK && e->found > 0;
+            if (e->found > 0) {
+                sample_add(&m->get_ms, (double)(e->first_us - e->begun_us) / SWARM_MS);
+            }
+            sample_add(&m->end_ms, (double)(e->ended_us - e->begun_us) / SWARM_MS);
+            sample_add(&m->hops, e->done.hops);
+            m->asked_get += (double)e->done.asked / ops;
+        }
     }
-    m->bytes_get = (double)(s->bytes - bytes) / ops;
+    if (is_put) {
+        swarm_until(s, s->now_us + SWARM_S); /* those that are still told */
+    }
+    double idle = m->idle_bytes * s->nodes * (double)(s->now_us - begun_us) / SWARM_S;
+    *ret_bytes = ((double)(s->bytes - bytes) - idle) / ops;
+    free(wish);
+}
+
+void scene_measure(struct swarm *s, uint32_t ops, uint32_t together, struct measured *m)
+{
+    struct dht_id *key = calloc(ops, sizeof *key);
+
+    *m = (struct measured){0};
+    together = together == 0 ? 1 : together;
+    if (together > 1) {
+        uint64_t bytes = s->bytes, packets = s->packets;
+        swarm_until(s, s->now_us + (uint64_t)IDLE_S * SWARM_S);
+        m->idle_bytes = (double)(s->bytes - bytes) / s->nodes / IDLE_S;
+        m->idle_packets = (double)(s->packets - packets) / s->nodes / IDLE_S;
+    }
+    run_all(s, m, ops, together, key, true, &m->bytes_put);
+    run_all(s, m, ops, together, key, false, &m->bytes_get);
     free(key);
 }
 
@@ -165,6 +202,9 @@ void scene_print(const char *what, struct measured *m, uint32_t ops)
            what, m->puts, ops, sample_at(&m->put_ms, 0.5), sample_at(&m->put_ms, 0.9), sample_at(&m->put_ms, 0.99),
            m->asked_put, m->bytes_put, m->gets, sample_at(&m->get_ms, 0.5), sample_at(&m->get_ms, 0.9),
            sample_at(&m->get_ms, 0.99), m->asked_get, m->bytes_get, mean(&m->hops));
+    if (m->idle_packets > 0) {
+        printf("  beside that a node sends %.1f B and %.2f packets a second\n", m->idle_bytes, m->idle_packets);
+    }
 }
 
 void scene_free(struct measured *m)
@@ -179,7 +219,7 @@ void scene_free(struct measured *m)
 
 static int usage(void)
 {
-    fputs("usage: [--list] [--only NAME] [--nodes N] [--ops N] [--seed N] [--rtt planet|FILE] [--paths N]\n", stderr);
+    fputs("usage: [--list] [--only NAME] [--nodes N] [--ops N] [--seed N] [--rtt planet|FILE] [--paths N] [--together N] [--drawn]\n", stderr);
     return 64;
 }
 
@@ -196,6 +236,9 @@ int scene_main(const struct scene *scenes, uint32_t count, int argc, char **argv
                 printf("%s (%u nodes)\n", scenes[k].name, scenes[k].nodes);
             }
             return 0;
+        } else if (strcmp(argv[i], "--drawn") == 0) {
+            given.is_drawn = true;
+            continue;
         } else if (value == NULL) {
             return usage();
         } else if (strcmp(argv[i], "--only") == 0) {
@@ -208,6 +251,8 @@ int scene_main(const struct scene *scenes, uint32_t count, int argc, char **argv
             given.seed = strtoull(value, NULL, 10);
         } else if (strcmp(argv[i], "--paths") == 0) {
             given.paths = (uint32_t)strtoul(value, NULL, 10);
+        } else if (strcmp(argv[i], "--together") == 0) {
+            given.together = (uint32_t)strtoul(value, NULL, 10);
         } else if (strcmp(argv[i], "--rtt") == 0) {
             given.rtt = value;
         } else {

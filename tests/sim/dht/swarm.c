@@ -322,6 +322,12 @@ void swarm_stop(struct swarm *s, uint32_t node, enum swarm_state state)
     s->node[node].state = state;
 }
 
+void swarm_wake(struct swarm *s, uint32_t node)
+{
+    dht_core_clock(s->node[node].core, s->now_us, wall_s(s), &s->fx);
+    perform(s, node);
+}
+
 void swarm_tell(struct swarm *s, uint32_t node, uint32_t about, enum dht_member_state state)
 {
     struct dht_contact who = swarm_contact(s, about);

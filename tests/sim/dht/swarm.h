@@ -79,6 +79,9 @@ void swarm_fini(struct swarm *s);
 void swarm_start(struct swarm *s, uint32_t node);
 void swarm_stop(struct swarm *s, uint32_t node, enum swarm_state state);
 
+/* Let a node look at its clock. */
+void swarm_wake(struct swarm *s, uint32_t node);
+
 /* Tell a node what membership says of another. */
 void swarm_tell(struct swarm *s, uint32_t node, uint32_t about, enum dht_member_state state);
 

@@ -20,7 +20,7 @@ static void play_whole(const struct scene_options *o)
     struct measured m;
 
     scene_whole(&s, o, o->nodes);
-    scene_measure(&s, o->ops, &m);
+    scene_measure(&s, o->ops, o->together, &m);
     scene_print("all known", &m, o->ops);
     scene_claim(m.puts == o->ops && m.gets == o->ops, "every put and get succeeds");
     scene_claim(sample_at(&m.get_ms, 0.5) <= 52 && sample_at(&m.get_ms, 0.99) <= 105, "a get takes one round trip");
@@ -36,7 +36,7 @@ static void play_loss(const struct scene_options *o)
 
     scene_whole(&s, o, o->nodes);
     s.loss_ppm = 50000;
-    scene_measure(&s, o->ops, &m);
+    scene_measure(&s, o->ops, o->together, &m);
     scene_print("5 % of packets lost", &m, o->ops);
     scene_claim(m.puts == o->ops && m.gets == o->ops, "every put and get succeeds");
     scene_claim(sample_at(&m.put_ms, 0.5) <= 110 && sample_at(&m.put_ms, 0.99) <= 300, "loss costs a put little");
@@ -50,11 +50,11 @@ static void play_silent(const struct scene_options *o)
     struct measured warm, m;
 
     scene_whole(&s, o, o->nodes);
-    scene_measure(&s, o->ops / 4, &warm);
+    scene_measure(&s, o->ops / 4, 1, &warm);
     for (uint32_t i = 0; i < o->nodes / 5; i++) {
         swarm_stop(&s, i * 5 + 1, SWARM_SILENT); /* and membership does not know yet */
     }
-    scene_measure(&s, o->ops, &m);
+    scene_measure(&s, o->ops, o->together, &m);
     scene_print("a fifth is silent", &m, o->ops);
     scene_claim(m.puts == o->ops && m.gets == o->ops, "every put and get succeeds");
     scene_claim(sample_at(&m.put_ms, 0.5) <= 110 && sample_at(&m.put_ms, 0.99) <= 250, "the silent cost a put little");
@@ -170,7 +170,7 @@ static void play_steps(const struct scene_options *o)
 
     scene_steps(&s, o, o->nodes);
     uint64_t packets = s.packets, bytes = s.bytes;
-    scene_measure(&s, o->ops, &m);
+    scene_measure(&s, o->ops, o->together, &m);
     scene_print("step by step", &m, o->ops);
     print_costs(packets, bytes, (double)s.now_us / SWARM_S);
     double hops = 0;
@@ -262,6 +262,57 @@ static void play_absent(const struct scene_options *o)
         look_for_nothing(&with);
         look_past_deniers(&with);
     }
+}
+
+/* A swarm that is old: hardly anybody who is in one's table has one in its own, so most who ask are strangers. */
+static void play_idle(const struct scene_options *o)
+{
+    enum { SECONDS = 60 };
+    struct scene_options old = *o;
+
+    old.is_drawn = true;
+    scene_steps(&s, &old, o->nodes);
+    uint64_t bytes = s.bytes, packets = s.packets;
+    swarm_until(&s, s.now_us + (uint64_t)SECONDS * SWARM_S);
+    double each = (double)s.nodes * SECONDS;
+    printf("  nobody asks for anything: a node sends %.1f B and %.2f packets a second\n", (double)(s.bytes - bytes) / each,
+           (double)(s.packets - packets) / each);
+    scene_claim((double)(s.packets - packets) / each <= 2, "questions do not beget questions");
+    swarm_fini(&s);
+}
+
+/* Membership knows of more nodes than there is room for: each node has some of them, drawn, and no two the same. */
+static void play_beyond(const struct scene_options *o)
+{
+    struct measured m;
+    enum { ROOM = 100 };
+    uint32_t room = ROOM;
+
+    scene_open(&s, o, o->nodes);
+    s.config.peers_max = room;
+    s.config.spares_max = 160;
+    for (uint32_t i = 0; i < o->nodes; i++) {
+        swarm_start(&s, i);
+    }
+    for (uint32_t i = 0; i < o->nodes; i++) {
+        uint32_t first = (uint32_t)rng_below(&s.rng, o->nodes);
+        for (uint32_t k = 0; k < o->nodes; k++) {
+            uint32_t about = (first + k * 7) % o->nodes; /* nodes has no factor 7 */
+            if (k == room) {
+                dht_core_beyond(s.node[i].core);
+            }
+            if (about != i && k < room) {
+                swarm_tell(&s, i, about, DHT_MEMBER_HERE);
+            }
+        }
+        swarm_wake(&s, i);
+    }
+    swarm_until(&s, s.now_us + 60 * SWARM_S);
+    scene_measure(&s, o->ops, o->together, &m);
+    scene_print("room for 100 members", &m, o->ops);
+    scene_claim(m.puts == o->ops && m.gets == o->ops, "every put and get succeeds");
+    scene_free(&m);
+    swarm_fini(&s);
 }
 
 /* 30 % of the nodes are replaced in 10 minutes, for 20 minutes. */
@@ -556,6 +607,7 @@ static void play_compare(const struct scene_options *o)
 static const struct scene scenes[] = {
     {"whole", 64, 200, play_whole},   {"loss", 64, 200, play_loss},     {"silent", 64, 200, play_silent},
     {"planet", 64, 60, play_planet},  {"steps", 150, 100, play_steps},  {"churn", 60, 150, play_churn},
+    {"idle", 400, 1, play_idle},       {"beyond", 400, 100, play_beyond},
     {"deaths", 64, 100, play_deaths}, {"ttl", 40, 1, play_ttl},         {"chain", 80, 1, play_chain},
     {"rejoin", 60, 1, play_rejoin},   {"absent", 150, 60, play_absent},
     {"compare", 12, 40, play_compare},

@@ -130,6 +130,55 @@ static void the_old_and_living_stay(void)
     kit_close(&k);
 }
 
+/* Who only asks whether we are there makes nobody be asked: to whom is asked we may be strangers too, and so on for ever. */
+static void who_says_hello_asks_for_no_place(void)
+{
+    static const enum dht_packet_kind kinds[] = {DHT_PACKET_PING, DHT_PACKET_FIND};
+
+    for (size_t row = 0; row < ARRAY_LEN(kinds); row++) {
+        struct dht_config c = kit_config();
+        struct kit k;
+        const struct dht_message m = {.kind = kinds[row], .txn = 1, .most = DHT_K};
+        open_buckets(&k, &c);
+        for (uint32_t i = 0; i < DHT_K; i++) {
+            heard(&k, kit_with_prefix(0, i));
+        }
+        k.now_us = k.d->now_us + 20 * SECOND;
+        CHECK(kit_hear(&k, kit_with_prefix(0, DHT_K), &m) == ERR_OK && k.d->spares == 1, "row %zu: a stranger waits", row);
+        CHECK(kit_sent(&k, DHT_PACKET_PING, UINT32_MAX, NULL, NULL) == row, "row %zu: who asks for something is worth a question", row);
+        kit_close(&k);
+    }
+}
+
+/* Membership told of more than there is room for: the rest of a bucket of many gives way to whoever is nearer, no one else. */
+static void the_near_have_places_beyond_the_room(void)
+{
+    for (uint32_t beyond = 0; beyond < 2; beyond++) {
+        struct dht_config c = kit_config();
+        struct kit k;
+        c.peers_max = DHT_K + 3;
+        open_buckets(&k, &c);
+        for (uint32_t i = 0; i < c.peers_max; i++) {
+            uint32_t number = kit_with_prefix(0, i);
+            struct dht_contact who = kit_contact(number);
+            struct dht_id id = kit_id(number);
+            CHECK(dht_table_member(k.d, &who, &id), "a member");
+        }
+        if (beyond) {
+            dht_core_beyond(k.d);
+        }
+        uint32_t near = 0;
+        for (uint32_t i = 0; i < 5; i++) {
+            struct dht_id id = kit_id(kit_with_prefix(4 + i, 0));
+            heard(&k, kit_with_prefix(4 + i, 0));
+            near += dht_table_find(k.d, &id) != NULL;
+        }
+        CHECK(near == (beyond ? 3u : 0), "%u of the near have places", near);
+        CHECK(k.d->peers.count == c.peers_max && k.d->members == c.peers_max - near, "in those of members that there are too many of");
+        kit_close(&k);
+    }
+}
+
 static void failures_end_a_place(void)
 {
     struct kit k;
@@ -259,6 +308,8 @@ int main(void)
 {
     living_buckets_are_the_models();
     the_old_and_living_stay();
+    who_says_hello_asks_for_no_place();
+    the_near_have_places_beyond_the_room();
     failures_end_a_place();
     members_fill_the_table();
     one_network_has_its_share();
