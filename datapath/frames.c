@@ -27,6 +27,7 @@ static bool is_same(struct datapath_shell *s, uint32_t peer)
     f->serial[peer] = serial;
     datapath_bridge_forget(&f->bridge, peer);
     datapath_pieces_forget(&f->pieces, peer);
+    datapath_neighbour_forget(f->neighbours, peer);
     return false;
 }
 
@@ -132,6 +133,15 @@ static void send_to_all(struct datapath_shell *s, struct datapath_time now, cons
     }
 }
 
+/* A question for all that is answered here, as whoever it asks for would. */
+static bool answer_for_others(struct datapath_frames *f, uint64_t now_ms, const uint8_t *frame, size_t size)
+{
+    uint8_t answer[DATAPATH_NEIGHBOUR_ANSWER_MAX];
+    size_t said = datapath_neighbour_out(f->neighbours, now_ms, frame, size, answer);
+
+    return said > 0 && write(f->fd, answer, said) == (ssize_t)said; /* else they are asked */
+}
+
 static void take_frame(struct datapath_shell *s, struct datapath_time now, const uint8_t *frame, size_t size)
 {
     struct datapath_frames *f = &s->frames;
@@ -139,10 +149,14 @@ static void take_frame(struct datapath_shell *s, struct datapath_time now, const
     enum datapath_bridge_verdict v = datapath_bridge_out(&f->bridge, now.ms, frame, size, &peer);
 
     f->numbers.read++;
+    if (answer_for_others(f, now.ms, frame, size)) {
+        return;
+    }
     if (v == DATAPATH_BRIDGE_ONE && is_same(s, peer) && datapath_core_taking(s->core, peer) == DATAPATH_TAKES_FRAMES) {
         (void)send_frame(s, now, peer, frame, size, true);
     } else if (v == DATAPATH_BRIDGE_ONE) {
         datapath_bridge_forget(&f->bridge, peer); /* who had it is none who takes frames */
+        datapath_neighbour_forget(f->neighbours, peer);
         send_to_all(s, now, frame, size);
     } else if (v == DATAPATH_BRIDGE_ALL) {
         send_to_all(s, now, frame, size);
@@ -183,6 +197,7 @@ void datapath_frames_take(struct datapath_shell *s, struct datapath_time now, ui
         datapath_bridge_in(&f->bridge, now.ms, peer, frame, frame_size) != DATAPATH_BRIDGE_OURS) {
         return; /* counted there */
     }
+    datapath_neighbour_in(f->neighbours, now.ms, peer, frame, frame_size);
     f->numbers.unwritten += write(f->fd, frame, frame_size) < 0;
     f->numbers.written++;
 }
@@ -226,22 +241,26 @@ enum err datapath_frames_start(struct datapath_shell *s)
     struct datapath_frames *f = &s->frames;
     uint32_t peers = s->settings.peers_max;
     size_t bridge = align(datapath_bridge_size(DATAPATH_BRIDGE_MACS, peers)), list = align(peers * sizeof(uint32_t));
-    uint8_t key[DATAPATH_BRIDGE_KEY];
+    size_t neighbours = align(sizeof *f->neighbours);
+    uint8_t key[DATAPATH_BRIDGE_KEY], another[DATAPATH_NEIGHBOUR_KEY];
 
     if (!f->is_on) {
         return ERR_OK;
     }
-    uint8_t *memory = f->memory = calloc(1, bridge + 2 * list + datapath_pieces_size(f->device.mtu));
+    uint8_t *memory = f->memory = calloc(1, bridge + 2 * list + neighbours + datapath_pieces_size(f->device.mtu));
     if (memory == NULL) {
         return ERR_NOMEM;
     }
-    if (getrandom(key, sizeof key, 0) != sizeof key || getrandom(&f->id, sizeof f->id, 0) != sizeof f->id) {
+    if (getrandom(key, sizeof key, 0) != sizeof key || getrandom(another, sizeof another, 0) != sizeof another ||
+        getrandom(&f->id, sizeof f->id, 0) != sizeof f->id) {
         return ERR_IO;
     }
     datapath_bridge_init(&f->bridge, memory, DATAPATH_BRIDGE_MACS, DATAPATH_BRIDGE_EACH, peers, key, loop_now_ms());
     f->serial = (void *)(memory + bridge);
     f->taker = (void *)(memory + bridge + list);
-    datapath_pieces_init(&f->pieces, memory + bridge + 2 * list, f->device.mtu);
+    f->neighbours = (void *)(memory + bridge + 2 * list);
+    datapath_neighbour_init(f->neighbours, another);
+    datapath_pieces_init(&f->pieces, memory + bridge + 2 * list + neighbours, f->device.mtu);
     f->watch = loop_watch_new(host_loop(s->cell), f->fd, LOOP_READ, on_tap, s);
     if (f->watch == NULL) {
         return ERR_NOMEM;
@@ -285,6 +304,7 @@ size_t datapath_frames_counts(const struct datapath_frames *f, struct datapath_f
         {"FRAMES_MISFITS", "that no way takes, as long as they are", n->misfits},
         {"FRAMES_SENT", "to peers, each counted for each", n->sent},
         {"FRAMES_DATAGRAMS", "… in so many", n->pieces},
+        {"FRAMES_ANSWERED", "questions for all (ARP, neighbour solicitations), here, as their owner said before", f->neighbours->answered},
         {"FRAMES_LEARNED", "addresses", b->learned},
         {"FRAMES_MOVED", "… that were elsewhere before", b->moved},
         {"FRAMES_AGED", "… that were silent for too long", b->aged},

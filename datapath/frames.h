@@ -11,6 +11,7 @@
 #include "common/base/macros.h"
 #include "common/run/tun.h"
 #include "datapath/bridge.h"
+#include "datapath/neighbour.h"
 #include "datapath/pieces.h"
 #include "datapath/types.h"
 
@@ -39,6 +40,7 @@ struct datapath_frames {
     void *memory;               /* of what is below       */
     struct datapath_bridge bridge;
     struct datapath_pieces pieces;
+    struct datapath_neighbours *neighbours;
     uint32_t *serial;           /* of each peer: that of whom is known what is known */
     uint32_t *taker, takers;    /* numbers of peers that get what goes to all …      */
     uint64_t looked_ms;         /* … as of then                                      */
@@ -64,7 +66,7 @@ struct datapath_frames_count {
 
 /* What was counted. Returns how many, at most DATAPATH_FRAMES_COUNTS. */
 enum {
-    DATAPATH_FRAMES_COUNTS = 12 + DATAPATH_BRIDGE_VERDICTS + DATAPATH_PIECES_VERDICTS,
+    DATAPATH_FRAMES_COUNTS = 13 + DATAPATH_BRIDGE_VERDICTS + DATAPATH_PIECES_VERDICTS,
 };
 size_t datapath_frames_counts(const struct datapath_frames *f, struct datapath_frames_count ret[DATAPATH_FRAMES_COUNTS]);
 

@@ -124,6 +124,12 @@ class Cable:
         return [frame[14:] for _, frame in self.look()]
 
 
+def hardware(cable):
+    """The hardware address of its interface."""
+    words = cable.node.execute(["/bin/ip", "-oneline", "link", "show", "dev", TAP]).out.split()
+    return words[words.index("link/ether") + 1]
+
+
 def mac(number):
     return bytes([2, 0, 0, 0, 0, number])
 
@@ -173,11 +179,11 @@ def test_two_nodes_exchange_frames(cables):
     assert after["FRAMES_ONE"] - before["FRAMES_ONE"] >= 20 and after["PIECES_WHOLE"] - before["PIECES_WHOLE"] >= 20
     assert after["FRAMES_DATAGRAMS"] - before["FRAMES_DATAGRAMS"] >= 40, "each in two"
     assert counts(theirs.node)["PIECES_LATE"] == 0 and after["FRAMES_UNWRITTEN"] == after["FRAMES_MISFITS"] == 0
-    address = ours.node.execute(["/bin/cat", f"/sys/class/net/{TAP}/address"]).out
+    address = hardware(ours)
     old = ours.node.kill("datapath", 0)
     ours.node.wait_until(lambda: ours.node.instance("datapath")["pid"] not in (old, 0), 20, "another process")
     ours.node.wait_state("datapath", "ready", 20)
-    assert ours.node.execute(["/bin/cat", f"/sys/class/net/{TAP}/address"]).out == address
+    assert hardware(ours) == address
     wait.until(lambda: ask(1472, 1) == 1, 30, "it speaks again")
     shown = ours.node.cli("overlay", "status")
     assert f"frames by {TAP}, mtu 1500: 1 peers take them" in shown, shown
@@ -215,6 +221,38 @@ def test_known_addresses_go_to_one_and_nothing_goes_round(cables):
     a.send(mac(20), mac(10), b"to the new place")
     wait.until(lambda: b"to the new place" in c.texts(), 10, "there it goes")
     assert b"to the new place" not in b.texts() and counts(a.node)["FRAMES_MOVED"] >= 1
+
+
+def test_neighbours_are_answered_for(cables):
+    """DAT-18: who has an address and said so is not asked for it by a broadcast again, with ARP and with neighbour discovery;
+    and when it is somewhere else, it is found there."""
+    a, b, c = cables(3)
+    for i, cable in enumerate((a, b, c)):
+        cable.node.cluster.batch(cable.node.namespace, f"address add fd08::{i + 1}/64 dev {TAP} nodad")
+
+    def speak(target):
+        """Whether the kernel of a, which has forgotten everybody, finds the hardware address of the target; and that."""
+        a.node.cluster.batch(a.node.namespace, f"neighbour flush dev {TAP}")
+        text = a.node.execute([sys.executable, "-c", "import socket, subprocess, sys, time\n"
+                               "s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)\n"
+                               "s.sendto(b'', (sys.argv[1], 9))\n"
+                               "for i in range(30):\n"
+                               "    out = subprocess.run(['ip', 'neighbour', 'show', sys.argv[1]], capture_output=True, text=True).stdout.split()\n"
+                               "    if 'lladdr' in out:\n"
+                               "        print(out[out.index('lladdr') + 1])\n"
+                               "        break\n"
+                               "    time.sleep(0.1)\n", target], timeout=30)
+        assert text.status == 0, text
+        return text.out.strip()
+
+    for target in ("10.8.0.2", "fd08::2"):
+        assert speak(target) == hardware(b), "its owner says so"
+        before = counts(a.node)["FRAMES_ANSWERED"]
+        assert speak(target) == hardware(b) and counts(a.node)["FRAMES_ANSWERED"] == before + 1, "it is said in its place"
+    b.node.cluster.batch(b.node.namespace, f"address del 10.8.0.2/24 dev {TAP}", f"address del fd08::2/64 dev {TAP}")
+    c.node.cluster.batch(c.node.namespace, f"address add 10.8.0.2/24 dev {TAP}", f"address add fd08::2/64 dev {TAP} nodad")
+    for target in ("10.8.0.2", "fd08::2"):
+        wait.until(lambda t=target: speak(t) == hardware(c), 20, "it is found where it is now")
 
 
 def test_two_ends_on_one_cable_are_no_storm(cables):
