@@ -334,7 +334,7 @@ enum datapath_taking datapath_core_taking(const struct datapath *d, uint32_t pee
 {
     const struct datapath_peer *p = &d->peer[peer];
 
-    if (peer >= d->peers_max || !p->is_used || p->config.endpoint.port == 0) {
+    if (peer >= d->peers_max || !p->is_used) {
         return DATAPATH_TAKES_NONE;
     }
     if (p->takes_frames) { /* in this session or an earlier one, unless he says nothing of it any more */

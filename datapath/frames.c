@@ -124,6 +124,7 @@ static void send_to_all(struct datapath_shell *s, struct datapath_time now, cons
         case DATAPATH_TAKES_UNKNOWN: /* he may be any WireGuard: the session tells, and who sent this asks again */
             datapath_core_call(s->core, now, f->taker[i], &s->fx);
             datapath_shell_perform(s);
+            datapath_signals_used(s, now, f->taker[i], DATAPATH_MESSAGE_DATA); /* who is nowhere is sought */
             break;
         case DATAPATH_TAKES_NONE:
             break;

@@ -138,9 +138,10 @@ struct datapath_numbers {
 
 /* Whether a peer takes frames. */
 enum datapath_taking {
-    DATAPATH_TAKES_NONE,    /* he did not say so, or nobody knows where he is              */
+    DATAPATH_TAKES_NONE,    /* there was a session, and he said nothing of them            */
     DATAPATH_TAKES_FRAMES,  /* he said so                                                  */
-    DATAPATH_TAKES_UNKNOWN, /* he was not spoken to in this life: a session would tell     */
+    DATAPATH_TAKES_UNKNOWN, /* he was not spoken to in this life: a session would tell,    *
+                             * when there is a way to him                                 */
 };
 
 /* Leave to seal `count` packets. */

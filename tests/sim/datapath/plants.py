@@ -255,6 +255,8 @@ PLANTS = {
         ("return p->unanswered < DATAPATH_OWN_TRIES ? DATAPATH_TAKES_FRAMES", "return p->is_used ? DATAPATH_TAKES_FRAMES")]),
     "frames-unasked": ("core.c", "unit:own", "a peer who was spoken to and said nothing of frames gets some", [
         ("    return p->numbers.session_wall_ns == 0 ? DATAPATH_TAKES_UNKNOWN", "    return p->numbers.session_wall_ns != 1 ? DATAPATH_TAKES_UNKNOWN")]),
+    "frames-unsought": ("core.c", "unit:own", "frames have no way sought to a peer of whom nobody knows where he is", [
+        ("    if (peer >= d->peers_max || !p->is_used) {\n        return DATAPATH_TAKES_NONE;", "    if (peer >= d->peers_max || !p->is_used || p->config.endpoint.port == 0) {\n        return DATAPATH_TAKES_NONE;")]),
     "frames-are-aes": ("transfer.c", "unit:own", "who takes frames is sealed for with AES", [
         ("d->own != NULL && (kinds & DATAPATH_OWN_AES) != 0;", "d->own != NULL && kinds != 0;")]),
     "frames-taken-by-all": ("transfer.c", "unit:own", "who offers no frames takes some", [

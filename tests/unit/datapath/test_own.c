@@ -296,6 +296,20 @@ static void who_takes_frames_says_so(bool has_aes)
     kit_end(&kit);
 }
 
+static void who_is_nowhere_is_to_be_sought(void)
+{
+    struct datapath_peer_config c;
+
+    begin_with_frames(false);
+    c = kit_view(&kit, A, B).config;
+    c.endpoint.port = 0;
+    REQUIRE(datapath_core_change(kit.node[A].core, kit.node[A].peer[B], &c, kit.now) == ERR_OK, "A forgets where B is");
+    CHECK(taking(A, B) == DATAPATH_TAKES_UNKNOWN, "a way to him may be found");
+    datapath_core_call(kit.node[A].core, kit.now, kit.node[A].peer[B], &kit.fx);
+    CHECK(kit.fx.sends == 0, "until then nothing goes");
+    kit_end(&kit);
+}
+
 static void who_says_nothing_gets_none(void)
 {
     begin_with_frames(false);
@@ -315,6 +329,7 @@ int main(void)
     REQUIRE(sodium_init() >= 0, "libsodium");
     an_offer_is_no_packet();
     who_takes_frames_says_so(false);
+    who_is_nowhere_is_to_be_sought();
     who_says_nothing_gets_none();
     if (!datapath_aead_has_aes()) {
         printf("this processor has no instructions for AES\n");
