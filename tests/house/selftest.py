@@ -172,6 +172,7 @@ PLANTED = [
     ("all_built", {"tests/test_lost.py": ""}, "tests/test_lost.py: is not under tests/system"),
     ("forbidden", edit("raft/vote.c", "assert", "/* TO" "DO */ assert"), "marks unfinished work"),
     ("forbidden", edit("raft/README.md", "# raft", "# FIX" "ME"), "marks unfinished work"),
+    ("forbidden", edit("raft/README.md", "# raft", "<" * 7 + " HEAD\n# raft"), "was left behind by a merge"),
     ("forbidden", edit("raft/vote.c", "assert", "/* simpli" "fied */ assert"), "marks unfinished work"),
     ("forbidden", edit("deploy/up.sh", "echo up", "echo up # a st" "ub"), "marks unfinished work"),
     ("forbidden", edit("deploy/up.sh", "echo up", "echo /wo" "rk/main"), "is a path of one machine"),
