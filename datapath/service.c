@@ -306,6 +306,9 @@ enum err datapath_service_add_peer(void *state, struct cell_call *call, const vo
     for (size_t i = 0; e == ERR_OK && i < ask->n_allowed; i++) {
         e = datapath_core_allow(s->core, peer, &prefix[i]);
     }
+    if (e == ERR_OK) {
+        datapath_signals_claim(s, peer);
+    }
     enum err kept = datapath_shell_keep(s);
     if (e == ERR_OK && kept != ERR_OK) {
         cell_call_explain(call, "it holds until a restart: the state directory takes nothing");

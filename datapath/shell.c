@@ -396,7 +396,7 @@ enum err datapath_shell_start(struct cell *cell, void *state)
     s->udp_watch = loop_watch_new(loop, s->udp.fd, LOOP_READ, on_udp, s);
     s->control.uapi = (struct datapath_uapi){.core = s->core, .peers_max = s->settings.peers_max, .secret = s->secret,
                                              .port = s->udp.at.port, .recall = datapath_keep_recall,
-                                             .memory = &s->store};
+                                             .memory = &s->store, .claim = datapath_signals_claim, .owner = s};
     s->control.changed = on_control;
     s->control.context = s;
     e = datapath_control_start(&s->control, loop);

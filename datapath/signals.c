@@ -213,6 +213,13 @@ void datapath_signals_moved(struct datapath_shell *s, struct datapath_time now, 
     }
 }
 
+void datapath_signals_claim(void *state, uint32_t peer)
+{
+    struct datapath_shell *s = state;
+
+    datapath_ways_claim(&s->signals.ways, datapath_shell_now(), peer);
+}
+
 void datapath_signals_clock(struct datapath_shell *s, struct datapath_time now)
 {
     while (datapath_ways_due_ms(&s->signals.ways) <= now.ms) {

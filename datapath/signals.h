@@ -40,6 +40,9 @@ bool datapath_signals_refuse(struct datapath_shell *s, const uint8_t *bytes, siz
 /* The core sends this peer's packets elsewhere, where one of his came from. */
 void datapath_signals_moved(struct datapath_shell *s, struct datapath_time now, uint32_t peer);
 
+/* Our operator changes him, or just added him, by hand: datapath_ways_claim. The shell is `state`. */
+void datapath_signals_claim(void *state, uint32_t peer);
+
 void datapath_signals_clock(struct datapath_shell *s, struct datapath_time now);
 uint64_t datapath_signals_due_ms(const struct datapath_shell *s);
 

@@ -124,7 +124,11 @@ static int begin_peer(const struct datapath_uapi *u, struct datapath_time now, c
     }
     enum err e = datapath_core_add(u->core, &c, now, &a->peer);
     a->is_new = e == ERR_OK;
-    return e == ERR_EXISTS ? 0 : errno_of(e);
+    e = e == ERR_EXISTS ? ERR_OK : e;
+    if (e == ERR_OK && u->claim != NULL) {
+        u->claim(u->owner, a->peer);
+    }
+    return errno_of(e);
 }
 
 /* Change one thing of the peer. */
@@ -187,7 +191,11 @@ static int set_peer(const struct datapath_uapi *u, struct datapath_time now, con
         }
         return 0;
     }
-    return a->is_skipped ? 0 : change_peer(u, now, a->peer, name, value);
+    int e = a->is_skipped ? 0 : change_peer(u, now, a->peer, name, value);
+    if (e == 0 && !a->is_skipped && u->claim != NULL) {
+        u->claim(u->owner, a->peer); /* as he is now */
+    }
+    return e;
 }
 
 /* Of the device itself. What would need a new socket, another key or privilege is refused by name of an errno: the cell

@@ -22,6 +22,9 @@ struct datapath_uapi {
     /* The newest stamp that this peer said in earlier lives; NULL: there were none. */
     void (*recall)(const void *memory, const uint8_t public[DATAPATH_NOISE_KEY], uint8_t ret[DATAPATH_MESSAGE_TIME]);
     const void *memory;
+    /* A request names this peer, and again after each line that changed him. NULL: nobody wants to know. */
+    void (*claim)(void *owner, uint32_t peer);
+    void *owner;
     /* Append to the answer. */
     void (*put)(void *context, const char *text, size_t size);
     void *context;

@@ -327,7 +327,7 @@ static bool is_deaf(const struct datapath_way *way)
 /* Who he is may come out differently the next time: he, or what is between, may not have been there. */
 static void leave_in_peace(struct datapath_way *way, uint64_t now_ms)
 {
-    uint32_t each_ms = way->deaf_each_ms == 0 ? DATAPATH_WAYS_DEAF_MS : 2 * way->deaf_each_ms;
+    uint64_t each_ms = way->deaf_each_ms == 0 ? DATAPATH_WAYS_DEAF_MS : 2 * way->deaf_each_ms;
 
     way->deaf_each_ms = each_ms < DATAPATH_WAYS_DEAF_MS_MAX ? each_ms : DATAPATH_WAYS_DEAF_MS_MAX;
     way->deaf_ms = now_ms + way->deaf_each_ms;
@@ -558,6 +558,19 @@ void datapath_ways_moved(struct datapath_ways *w, struct datapath_time now, uint
         struct datapath_path_event ev = {.kind = DATAPATH_PATH_EV_PING, .now_ms = now.ms, .at = *at, .place_kind = DATAPATH_PATH_FOUND};
         learn(way, now.ms, at, DATAPATH_PATH_FOUND); /* a session's packet was never recorded: he is there */
         datapath_ways_step(w, now, peer, &ev, fx);
+    }
+}
+
+void datapath_ways_claim(struct datapath_ways *w, struct datapath_time now, uint32_t peer)
+{
+    struct datapath_way *way = datapath_ways_touch(w, peer);
+
+    way->introduced = 0;
+    way->prefixes = 0;
+    way->deaf_ms = way->deaf_each_ms = 0; /* he may be another, and somewhere else */
+    if (way->is_active) {
+        learn(way, now.ms, datapath_guide_endpoint(w->core, peer), DATAPATH_PATH_FOUND);
+        datapath_ways_schedule(w, peer);
     }
 }
 

@@ -89,8 +89,7 @@ struct datapath_way {
     uint64_t used_ms;                /* packets go, or he seeks us                          */
     uint64_t told_ms, large_ms;      /* that was looked at last; and for large ones         */
     uint64_t heard_ms;               /* he said a signal; 0: never                          */
-    uint64_t deaf_ms;                /* left in peace until then …                           */
-    uint32_t deaf_each_ms;           /* … which was so long; the next time twice as long     */
+    uint64_t deaf_ms, deaf_each_ms;  /* left in peace until then, which was so long          */
     uint32_t limit;                  /* bytes of an inner packet; 0: as large as any        */
     uint32_t listed_changes;         /* of his addresses, as they stand in `listed` …       */
     bool is_listing;                 /* … they are being looked for                         */
@@ -179,7 +178,8 @@ bool datapath_ways_used(struct datapath_ways *w, struct datapath_time now, uint3
 
 /* An authentic packet of his came from elsewhere, where the core sends to now. */
 void datapath_ways_moved(struct datapath_ways *w, struct datapath_time now, uint32_t peer, struct datapath_ways_effects *fx);
-
+/* Our operator names him by hand: he is the operator's from now on, whoever brought him, and is sought where the core has him. */
+void datapath_ways_claim(struct datapath_ways *w, struct datapath_time now, uint32_t peer);
 /* We go: each rendezvous is told. */
 void datapath_ways_leave(struct datapath_ways *w, struct datapath_time now, struct datapath_ways_effects *fx);
 

@@ -161,6 +161,11 @@ PLANTS = {
         ("op == ARP_ASKS && !is_probe &&", "op == ARP_ASKS &&")]),
     "neighbour-all-ways": ("neighbour.c", "unit:neighbour", "one peer's words push out all others'", [
         ("    return count >= DATAPATH_NEIGHBOUR_EACH ? his : oldest;", "    return count > DATAPATH_NEIGHBOUR_WAYS ? his : oldest;")]),
+    "claimed-in-vain": ("ways.c", "unit:ways", "who was changed by hand is still the rendezvous'", [
+        ("    way->introduced = 0;\n    way->prefixes = 0;\n", "")]),
+    "claimed-where-he-was": ("ways.c", "unit:ways", "a place that the operator says is not asked while there is a way", [
+        ("        learn(way, now.ms, datapath_guide_endpoint(w->core, peer), DATAPATH_PATH_FOUND);\n        datapath_ways_schedule(w, peer);\n    }\n}\n\nvoid datapath_ways_leave",
+         "        (void)now;\n    }\n}\n\nvoid datapath_ways_leave")]),
     "never-deaf": ("ways.c", "unit:ways", "a peer that knows no signals is asked for ever", [
         ("    return way->heard_ms == 0 && way->introduced == 0 &&", "    return way->heard_ms == 1 && way->introduced == 0 &&")]),
     "deaf-without-a-place": ("ways.c", "unit:ways", "who has no address yet is taken for any WireGuard", [

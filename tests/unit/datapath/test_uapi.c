@@ -123,6 +123,37 @@ static void rows_hold(void)
     free(u.core);
 }
 
+static uint32_t claims, claimed;
+
+static void claim(void *owner, uint32_t peer)
+{
+    CHECK(owner == &claims, "whose it is");
+    claims++;
+    claimed = peer;
+}
+
+/* Whoever is named is told of, new or not; who is not made is not. */
+static void named_peers_are_claimed(void)
+{
+    struct datapath_uapi u = make();
+    uint8_t key[32];
+    uint32_t peer;
+
+    u.claim = claim;
+    u.owner = &claims;
+    claims = 0;
+    (void)ask(&u, "set=1\npublic_key=" KEY_A "\nallowed_ip=10.1.0.0/16\n\n");
+    REQUIRE(bytes_from_hex(KEY_A, key, 32) && datapath_core_find(u.core, key, &peer), "made");
+    CHECK(claims == 2 && claimed == peer, "a new one: when he is named, and when he has his address: %u", claims);
+    (void)ask(&u, "set=1\npublic_key=" KEY_A "\nupdate_only=true\npersistent_keepalive_interval=5\n\n");
+    CHECK(claims == 4 && claimed == peer, "one that is there: %u", claims);
+    (void)ask(&u, "get=1\n\n");
+    (void)ask(&u, "set=1\npublic_key=" ZERO "\n\n");
+    (void)ask(&u, "set=1\npublic_key=" KEY_A "\nremove=true\nallowed_ip=10.1.0.0/16\n\n");
+    CHECK(claims == 5, "a look, nobody, and what follows on his removal: %u", claims);
+    free(u.core);
+}
+
 static bool is_b(void *who, const uint8_t public[DATAPATH_NOISE_KEY])
 {
     uint8_t key[32];
@@ -198,6 +229,7 @@ int main(void)
 {
     REQUIRE(sodium_init() >= 0, "libsodium");
     rows_hold();
+    named_peers_are_claimed();
     recalled_peers_are_the_same();
     texts_hold();
     return CHECK_RESULT();

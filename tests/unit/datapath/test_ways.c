@@ -86,6 +86,39 @@ static void what_the_operator_said_stands(void)
     end();
 }
 
+/* Who was brought and is then changed by hand is the operator's, with the addresses that he has: whatever the rendezvous says
+ * of him after that, also that he is gone. */
+static void who_is_changed_by_hand_is_the_operators(void)
+{
+    struct datapath_prefix more = {.ip = {10, 9, 7, 0}, .size = 4, .bits = 24}, other = {.ip = {10, 9, 8, 0}, .size = 4, .bits = 24};
+    uint8_t packet[20] = {0x45, 0, 0, 20, [16] = 10, 9, 7, 7};
+    uint32_t owner;
+
+    begin();
+    REQUIRE(w.node[A].ways.way[number(A, B)].introduced != 0, "the rendezvous brought B");
+    uint32_t b = number(A, B);
+    CHECK(datapath_core_allow(w.node[A].core, b, &more) == ERR_OK, "the operator gives him an address");
+    datapath_ways_claim(&w.node[A].ways, w.now, b);
+    CHECK(datapath_core_allow(w.node[R].core, number(R, B), &other) == ERR_OK, "the rendezvous another");
+    run(24000);
+    CHECK(datapath_guide_owner(w.node[A].core, packet, sizeof packet, &owner) && owner == b, "he keeps that of the operator");
+    packet[18] = 8;
+    CHECK(!datapath_guide_owner(w.node[A].core, packet, sizeof packet, &owner), "and has not got the other");
+    talk(A, B, 3000, 200);
+    CHECK(kind_of(A, B) != DATAPATH_PATH_RELAY && w.node[A].ways.way[b].path.used != DATAPATH_PATH_NONE, "a way is found all the same");
+    datapath_core_remove(w.node[R].core, number(R, B));
+    run(24000);
+    CHECK(number(A, B) == b, "he stays when the rendezvous lets him go");
+    /* Where he is, too, is the operator's word: it is asked at once, in the midst of whatever goes on. */
+    struct datapath_endpoint elsewhere = place(PLAIN);
+    uint32_t heard = w.node[PLAIN].heard;
+    datapath_guide_lead(w.node[A].core, w.now, b, &elsewhere, &fx.core);
+    datapath_ways_claim(&w.node[A].ways, w.now, b);
+    talk(A, B, 3000, 200);
+    CHECK(w.node[PLAIN].heard > heard, "a new place is asked");
+    end();
+}
+
 static void a_path_that_swallows_is_noticed(void)
 {
     begin();
@@ -389,6 +422,7 @@ int main(void)
     a_relay_serves_until_there_is_a_way();
     who_is_removed_goes_everywhere();
     what_the_operator_said_stands();
+    who_is_changed_by_hand_is_the_operators();
     a_path_that_swallows_is_noticed();
     what_was_said_before_moves_nobody();
     an_old_answer_makes_no_way();
