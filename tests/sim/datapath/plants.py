@@ -79,7 +79,7 @@ PLANTS = {
     "spoiled-by-forgery": ("noise.c", "unit:core", "a forged answer ends the handshake", [
         ("    if (e == ERR_OK) {\n        *n = *copy;\n    }", "    *n = *copy;")]),
     "waits-for-ever": ("transfer.c", "worlds", "what waited for a session stays", [
-        ("        send_now(d, now, peer, packet, size, fx);\n        p->numbers.sent++;", "        p->numbers.sent++;")]),
+        ("        send_now(d, now, peer, packet, size, true, fx);\n        p->numbers.sent++;", "        p->numbers.sent++;")]),
     "aes-for-everybody": ("transfer.c", "worlds", "who never said that he has AES gets it", [
         ("pair->opens_aes && pair->counter + count", "d->own != NULL && pair->counter + count")]),
     "aes-counted-apart": ("transfer.c", "unit:own", "the mark counts as a part of the counter", [
