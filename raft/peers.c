@@ -270,6 +270,9 @@ static void take_one(struct raft_shell *s, uint64_t from, const uint8_t *bytes, 
         return;
     }
     s->peers.received += !was_kept;
+    if (m.kind == RAFT_MESSAGE_APPEND && m.run.count == 0 && s->peers.kept_count > 0) {
+        return; /* whether they came: answered before they are taken, it would have them sent once more. It is asked again */
+    }
     if (m.kind == RAFT_MESSAGE_APPEND && m.run.count > 0 && !was_kept && (s->peers.kept_count > 0 || !has_room(s, &m))) {
         if (!keep(s, from, bytes, size)) {
             s->trouble = raft_syncer_is_full(s->syncer) ? "the disk is full" : s->trouble;
