@@ -10,7 +10,8 @@
 #include "cli/target.h"
 #include "common/base/bytes.h"
 
-static int connect_to(struct cli_raft *r, const char *who)
+/* Whoever is there. One that has just ended is no reason to give up, unless this is the last attempt: then r->ask.fd is -1. */
+static int connect_to(struct cli_raft *r, const char *who, bool is_last)
 {
     struct cli_target target;
     struct name_ref ref;
@@ -20,13 +21,19 @@ static int connect_to(struct cli_raft *r, const char *who)
     if (status == CLI_DONE) {
         status = cli_target_find_anywhere(r->cli, &ref, &target);
     }
-    if (status == CLI_DONE) {
-        status = cli_ask_cell(r->cli, target.who, target.endpoint, &r->ask);
+    if (status != CLI_DONE) {
+        return status;
     }
-    if (status == CLI_DONE) {
-        (void)snprintf(r->ask.route, sizeof r->ask.route, "%s", target.route);
+    enum err e = cli_ask_connect(r->cli, target.who, target.endpoint, &r->ask);
+    if (!is_last && (e == ERR_NOT_FOUND || e == ERR_UNAVAILABLE || e == ERR_PEER_DEAD)) {
+        r->ask.fd = -1;
+        return CLI_DONE;
     }
-    return status;
+    if (e != ERR_OK) {
+        return cli_ask_explain_connect(r->cli, &r->ask, e);
+    }
+    (void)snprintf(r->ask.route, sizeof r->ask.route, "%s", target.route);
+    return CLI_DONE;
 }
 
 /* Whom the refusal names: "(raft.1)" at its end. */
@@ -51,7 +58,7 @@ static int follow(struct cli_raft *r, const char *leader)
 
     cli_ask_close(&r->ask);
     if (name_ref_parse(leader, &ref) == ERR_OK && *ref.node != '\0') {
-        return connect_to(r, leader);
+        return connect_to(r, leader, false);
     }
     if (!cli_target_socket(r->cli, &ref, &target) ||
         cli_ask_connect(r->cli, target.who, target.endpoint, &r->ask) != ERR_OK) {
@@ -66,7 +73,7 @@ int cli_raft_ask(struct cli_raft *r, const char *method, uint32_t number, const 
 {
     const char *at = cli_args_value(r->cli, "at");
     char text[SP_TEXT_SIZE] = "", leader[NAME_REF_SIZE] = "";
-    uint64_t end_ms = cli_clock_ms() + r->timeout_ms;
+    uint64_t end_ms = cli_clock_ms() + r->timeout_ms, gone_ms = cli_clock_ms() + CLI_RAFT_GONE_MS;
     enum err e = ERR_NOT_LEADER;
     int status = CLI_DONE;
 
@@ -78,12 +85,12 @@ int cli_raft_ask(struct cli_raft *r, const char *method, uint32_t number, const 
             cli_clock_pause(CLI_RAFT_RETRY_MS);
         }
         if (status == CLI_DONE && r->ask.fd < 0) {
-            status = connect_to(r, at != NULL ? at : "raft");
+            status = connect_to(r, at != NULL ? at : "raft", now_ms >= gone_ms);
         }
-        if (status == CLI_DONE) {
+        if (status == CLI_DONE && r->ask.fd >= 0) {
             e = cli_ask_try(&r->ask, &cell__raft__raft__descriptor, method, number, request, r->timeout_ms, ret, text);
         }
-        if (e == ERR_NOT_LEADER && !leader_of(text, leader)) {
+        if (r->ask.fd < 0 || (e == ERR_NOT_LEADER && !leader_of(text, leader))) {
             *leader = '\0';
         }
     }

@@ -6,7 +6,10 @@
 #include "cli/emit.h"
 #include "proto/raft.pb-c.h"
 
-enum { CLI_RAFT_RETRY_MS = 50 }; /* between questions while nobody leads */
+enum {
+    CLI_RAFT_RETRY_MS = 50,  /* between questions while nobody leads */
+    CLI_RAFT_GONE_MS = 3000, /* a member that has ended is started again, or another one found, before this is over */
+};
 
 int cli_raft_run(struct cli *cli);
 

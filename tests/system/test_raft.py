@@ -138,6 +138,24 @@ def test_the_command_line_waits_until_somebody_leads(make_node):
     assert node.cli("raft", "get", "a", timeout=20) == "1\n"
 
 
+@pytest.mark.needs_tool("strace")
+def test_the_command_line_finds_another_when_a_member_has_just_ended(make_node):
+    """It has asked the supervisor whom to ask, and while it turns there that one ends."""
+    node = three(make_node, first="3s", max="3s")
+    assert node.command("raft", "put", "a", "1").status == 0
+    ended = node.pid("raft", 0)
+    later = threading.Timer(0.5, procs.kill, (ended,))
+    later.start()
+    try: # its second connection is to the member
+        one = node.execute([shutil.which("strace"), "-o", "/dev/null", "-e", "inject=connect:delay_enter=1000000:when=2",
+                            node.build.binary("cell"), "--run", node.run, "raft", "put", "a", "2"],
+                           env={**node.environment(), "ASAN_OPTIONS": "detect_leaks=0"})
+    finally:
+        later.join()
+    assert one.status == 0, one
+    assert node.cli("raft", "get", "a") == "2\n"
+
+
 @pytest.mark.parametrize("rounds", [int(os.environ.get("CELL_TEST_ROUNDS", "1"))])
 def test_killed_members_lose_nothing_that_was_acknowledged(make_node, rounds):
     """Scenarios 2, 46, 64: the leader is killed again and again while somebody writes, at last all at once."""
