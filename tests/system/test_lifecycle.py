@@ -120,7 +120,7 @@ def test_draining_cell_finishes_its_calls(make_node, build):
     with node.client("probe") as client:
         sent = client.send(sp.envelope(
             [sp.request(LATER, pb.encode([(1, 700)]))]))
-        node.wait_until(lambda: True, 1, "sent")
+        client.call(ECHO) # behind it on the same connection: it has arrived
         node.cli("restart", "probe")
         client.deadline = time.monotonic() + 5
         reply = pb.decode(client.receive(sent))
