@@ -45,21 +45,23 @@ void sealed_wire_get_header(const uint8_t *bytes, struct sealed_header *ret)
 
 size_t sealed_wire_put_hello(const struct sealed_hello *h, uint8_t out[SEALED_HELLO_MAX])
 {
-    assert(h->keys >= 1 && h->keys <= NODE_CLUSTER_KEYS);
+    uint32_t keys = h->keys; /* writing to `out` might change the other, as a compiler sees it */
+
+    assert(keys >= 1 && keys <= NODE_CLUSTER_KEYS);
     memset(out, 0, SEALED_HELLO_BODY);
     out[0] = SEALED_HELLO;
-    out[1] = (uint8_t)h->keys;
+    out[1] = (uint8_t)keys;
     bytes_put_be32(out + HELLO_FROM, h->from);
     memcpy(out + HELLO_SALT, h->salt, SEALED_SALT_LEN);
     memcpy(out + HELLO_ID, h->id, NODE_ID_LEN);
     memcpy(out + HELLO_TARGET, h->target, NODE_ID_LEN);
     memcpy(out + HELLO_CLUSTER, h->cluster, NODE_CLUSTER_ID_LEN);
     memcpy(out + HELLO_TOKEN, h->token, SEALED_TOKEN_LEN);
-    for (uint32_t i = 0; i < h->keys; i++) {
+    for (uint32_t i = 0; i < keys; i++) {
         bytes_put_be32(out + HELLO_EPOCH + i * 4, h->key[i].epoch);
         memcpy(out + SEALED_HELLO_BODY + i * SEALED_MAC_LEN, h->key[i].mac, SEALED_MAC_LEN);
     }
-    return SEALED_HELLO_BODY + h->keys * SEALED_MAC_LEN;
+    return SEALED_HELLO_BODY + keys * SEALED_MAC_LEN;
 }
 
 bool sealed_wire_get_hello(const uint8_t *bytes, struct sealed_hello *ret)
