@@ -304,7 +304,7 @@ size_t datapath_frames_counts(const struct datapath_frames *f, struct datapath_f
         {"FRAMES_MISFITS", "that no way takes, as long as they are", n->misfits},
         {"FRAMES_SENT", "to peers, each counted for each", n->sent},
         {"FRAMES_DATAGRAMS", "… in so many", n->pieces},
-        {"FRAMES_ANSWERED", "questions for all (ARP, neighbour solicitations), here, as their owner said before", f->neighbours->answered},
+        {"FRAMES_ANSWERED", "of FRAMES_ALL, questions for an address of IP that went nowhere: they were answered here, as its owner said before", f->neighbours->answered},
         {"FRAMES_LEARNED", "addresses", b->learned},
         {"FRAMES_MOVED", "… that were elsewhere before", b->moved},
         {"FRAMES_AGED", "… that were silent for too long", b->aged},

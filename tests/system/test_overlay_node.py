@@ -13,6 +13,7 @@ import time
 import pytest
 
 from support import procs, wait
+from test_overlay import RESOLVE
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_netns]
 
@@ -138,6 +139,25 @@ def test_down_up_and_a_nucleus_that_dies(pair):
     assert ask(ours, inner(1)) == 5 and ours.pid("datapath") == before["cells"][0]["pid"]
     restart(ours)
     assert ask(ours, inner(1), count=3) == 3
+
+
+def test_names_are_answered_by_a_cell_that_is_kept(make_cluster):
+    """DAT-18: by the socket that the supervisor made, which is still there for the cell's next process. Of this node's own
+    addresses the cell knows what its interface tells, that of IPv4."""
+    one = entry(0, name="a", peers=[{"key": "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", "name": "b",
+                                     "allowed": [f"{inner(1)}/32", "fd09::2/128"]}])
+    one["sandbox"]["listen"].append({"name": "dns", "at": "udp://127.0.0.1:7453"})
+    cluster = make_cluster(1, [one])
+    cluster.up()
+    node = cluster[0]
+    for _ in range(2):
+        said = node.execute([sys.executable, "-c", RESOLVE, "127.0.0.1", "7453", "b.cell.internal", "1", "b.cell.internal", "28",
+                             "a.cell.internal", "1", "a.cell.internal", "28", "c.cell.internal", "1"], timeout=20)
+        assert said.out.splitlines() == ["0 0a090002", "0 fd09" + "00" * 13 + "02", "0 0a090001", "0", "3"], said
+        restart(node)
+    assert overlay(node, "status")["answers_dns"] and [p["name"] for p in overlay(node, "peers")["peers"]] == ["b"]
+    assert "nobody knows where" in node.command("overlay", "ping", "b").err, "it is a peer's name"
+    assert "or the name of a peer" in node.command("overlay", "ping", "c").err
 
 
 @pytest.mark.needs_tool("wg")
