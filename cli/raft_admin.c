@@ -44,6 +44,17 @@ static void print_etcd(const Cell__Raft__StatusReply *s)
     }
 }
 
+/* Who joins has no name and no cluster until the others tell it. */
+static void print_who(const Cell__Raft__StatusReply *s)
+{
+    if (*s->name == '\0' && s->cluster == 0) {
+        printf("member %016" PRIx64 " of no cluster yet", s->id);
+    } else {
+        printf("%s (%016" PRIx64 ") of cluster %016" PRIx64, s->name, s->id, s->cluster);
+    }
+    printf(": %s in term %" PRIu64 ", leader %s\n", s->role, s->term, *s->leader_name != '\0' ? s->leader_name : "unknown");
+}
+
 static int print_status(struct cli *cli, const Cell__Raft__StatusReply *s)
 {
     char live[SIZE_TEXT], quota[SIZE_TEXT], log[SIZE_TEXT];
@@ -51,8 +62,7 @@ static int print_status(struct cli *cli, const Cell__Raft__StatusReply *s)
     cli_view_size(s->live_bytes, live, sizeof live);
     cli_view_size(s->quota_bytes, quota, sizeof quota);
     cli_view_size(s->log_bytes, log, sizeof log);
-    printf("%s (%016" PRIx64 ") of cluster %016" PRIx64 ": %s in term %" PRIu64 ", leader %s\n", s->name, s->id, s->cluster,
-           s->role, s->term, *s->leader_name != '\0' ? s->leader_name : "unknown");
+    print_who(s);
     if (strcmp(s->engine, "etcd") == 0) {
         print_etcd(s);
         return CLI_DONE;
