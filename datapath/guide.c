@@ -22,6 +22,9 @@ void datapath_guide_enter(struct datapath *d, uint32_t peer)
     p->who = keys.who;
     p->next_who = *bucket_of(d, p->who);
     *bucket_of(d, p->who) = peer + 1;
+    if (d->callers != NULL) {
+        datapath_live_add(d->callers, datapath_shield_caller((uint32_t)p->who));
+    }
     sodium_memzero(&keys, sizeof keys);
 }
 
@@ -29,6 +32,9 @@ void datapath_guide_leave(struct datapath *d, uint32_t peer)
 {
     uint32_t *link = bucket_of(d, d->peer[peer].who);
 
+    if (d->callers != NULL) {
+        datapath_live_drop(d->callers, datapath_shield_caller((uint32_t)d->peer[peer].who));
+    }
     while (*link != peer + 1) {
         link = &d->peer[*link - 1].next_who;
     }
