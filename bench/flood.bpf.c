@@ -20,6 +20,9 @@ enum {
 /* The network that they say they are from: 198.18.0.0/15, which is for benches (RFC 2544, appendix C.2.2). */
 const volatile __u32 flood_network = 0xc6120000;
 
+/* Whose signals these say they are; 0: somebody else's each. */
+const volatile __u64 flood_who = 0;
+
 SEC("xdp")
 int flood_frame(struct xdp_md *ctx)
 {
@@ -37,8 +40,8 @@ int flood_frame(struct xdp_md *ctx)
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
     *(__u16 *)(p + CHECKSUM) = (__u16)~sum;
-    *(__u32 *)(p + MESSAGE + 4) = drawn | 0x80;
-    *(__u32 *)(p + MESSAGE + 8) = bpf_get_prandom_u32();
+    *(__u32 *)(p + MESSAGE + 4) = flood_who != 0 ? (__u32)flood_who : drawn | 0x80;
+    *(__u32 *)(p + MESSAGE + 8) = flood_who != 0 ? (__u32)(flood_who >> 32) : bpf_get_prandom_u32();
     return XDP_TX;
 }
 

@@ -1,5 +1,6 @@
 /* Floods the far end of a veth with datagrams of nobody's: live frames of the kernel's test run, paced.
- * Usage: flood INTERFACE MAC ADDRESS PORT KIND RATE SECONDS; KIND: data (96 bytes, of no session), initiation (148, forged).
+ * Usage: flood INTERFACE MAC ADDRESS PORT KIND RATE SECONDS; KIND: data (96 bytes, of no session), initiation (148, forged),
+ * signal (192, of nobody), relayed (192, of no relay), repeated (192, a signal's number that was heard on this interface).
  * Prints "ready" and then how many went and in how many ns. Needs root, and NAPI at the far end, which is made there by
  *        flood gro INTERFACE */
 #include <stdio.h>
@@ -15,10 +16,13 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/ether.h>
+#include <netpacket/packet.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "flood.skel.h"
 
@@ -31,7 +35,12 @@ enum {
     MISUSED = 2,
 };
 
-static uint8_t frame[HEADS + 148];
+static uint8_t frame[HEADS + 192];
+
+static const struct {
+    const char *name;
+    uint32_t type, size;
+} kinds[] = {{"data", 4, 96}, {"initiation", 1, 148}, {"signal", 0x6c656305, 192}, {"relayed", 0x6c656306, 192}, {"repeated", 0x6c656305, 192}};
 
 static uint64_t now_ns(void)
 {
@@ -42,9 +51,9 @@ static uint64_t now_ns(void)
 }
 
 /* All but the source, the checksum and the ids, which each frame has its own of. */
-static uint32_t build(const char *mac, const char *address, int port, uint32_t type)
+static uint32_t build(const char *mac, const char *address, int port, uint32_t type, uint32_t size)
 {
-    uint32_t size = type == 1 ? 148 : 96, udp = size + 8, total = udp + 20;
+    uint32_t udp = size + 8, total = udp + 20;
     const struct ether_addr *to = ether_aton(mac);
     struct in_addr host;
 
@@ -58,6 +67,26 @@ static uint32_t build(const char *mac, const char *address, int port, uint32_t t
     memcpy(frame + 34, (uint8_t[]){3, 0xe8, (uint8_t)(port >> 8), (uint8_t)port, (uint8_t)(udp >> 8), (uint8_t)udp}, 6);
     memcpy(frame + HEADS, &type, sizeof type);
     return HEADS + size;
+}
+
+/* The number of a signal that goes from here to the far end's port: whoever is on the way may repeat it. 0: none came. */
+static uint64_t overhear(uint32_t interface, int port)
+{
+    struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)interface};
+    struct timeval patience = {.tv_sec = 20};
+    uint8_t heard[HEADS + 192];
+    uint64_t who = 0;
+    int fd = socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL));
+
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0) {
+        while (who == 0 && recv(fd, heard, sizeof heard, 0) > 0) {
+            bool is_one = memcmp(heard + HEADS, "\5cel", 4) == 0 && heard[36] == (uint8_t)(port >> 8) && heard[37] == (uint8_t)port &&
+                          memcmp(heard + 30, frame + 30, 4) == 0;
+            memcpy(&who, heard + HEADS + 4, is_one ? sizeof who : 0);
+        }
+    }
+    (void)close(fd);
+    return who;
 }
 
 static int run(int program, uint32_t interface, uint32_t size, uint64_t rate, double seconds)
@@ -108,18 +137,28 @@ static int poll_on(const char *interface)
 
 int main(int argc, char **argv)
 {
-    bool is_initiation = argc == 8 && strcmp(argv[5], "initiation") == 0;
+    size_t kind = 0;
 
     if (argc == 3 && strcmp(argv[1], "gro") == 0) {
         return poll_on(argv[2]);
     }
-    if (argc != 8 || (!is_initiation && strcmp(argv[5], "data") != 0)) {
-        fprintf(stderr, "usage: flood INTERFACE MAC ADDRESS PORT data|initiation RATE SECONDS\n");
+    while (argc == 8 && kind < sizeof kinds / sizeof kinds[0] && strcmp(argv[5], kinds[kind].name) != 0) {
+        kind++;
+    }
+    if (argc != 8 || kind == sizeof kinds / sizeof kinds[0]) {
+        fprintf(stderr, "usage: flood INTERFACE MAC ADDRESS PORT data|initiation|signal|relayed|repeated RATE SECONDS\n");
         return MISUSED;
     }
-    uint32_t size = build(argv[2], argv[3], atoi(argv[4]), is_initiation ? 1 : 4), interface = if_nametoindex(argv[1]);
-    struct flood_bpf *skeleton = flood_bpf__open_and_load();
-    if (size == 0 || interface == 0 || skeleton == NULL) {
+    uint32_t size = build(argv[2], argv[3], atoi(argv[4]), kinds[kind].type, kinds[kind].size), interface = if_nametoindex(argv[1]);
+    struct flood_bpf *skeleton = flood_bpf__open();
+    if (skeleton != NULL && strcmp(argv[5], "repeated") == 0) {
+        skeleton->rodata->flood_who = overhear(interface, atoi(argv[4]));
+        if (skeleton->rodata->flood_who == 0) {
+            fprintf(stderr, "flood: no signal was heard\n");
+            return FAILED;
+        }
+    }
+    if (size == 0 || interface == 0 || skeleton == NULL || flood_bpf__load(skeleton) != 0) {
         fprintf(stderr, "flood: %s\n", skeleton == NULL ? "no BPF here" : "no such interface or address");
         return FAILED;
     }

@@ -92,6 +92,7 @@ enum err datapath_core_init(void *memory, const struct datapath_config *config, 
     datapath_random_draw(&d->random, d->hash_key, sizeof d->hash_key);
     datapath_index_init(&d->index, (void *)(base + l.index), config->peers_max);
     d->index.live = config->live;
+    d->callers = config->callers;
     datapath_allowed_init(&d->allowed, (void *)(base + l.allowed), config->prefixes_max);
     datapath_agenda_init(&d->agenda, (void *)(base + l.agenda), config->peers_max);
     datapath_wait_init(&d->wait, base + l.wait, config->mtu);

@@ -22,6 +22,9 @@ void datapath_guide_enter(struct datapath *d, uint32_t peer)
     p->who = keys.who;
     p->next_who = *bucket_of(d, p->who);
     *bucket_of(d, p->who) = peer + 1;
+    if (d->callers != NULL) {
+        datapath_live_add(d->callers, datapath_shield_caller((uint32_t)p->who));
+    }
     sodium_memzero(&keys, sizeof keys);
 }
 
@@ -29,6 +32,9 @@ void datapath_guide_leave(struct datapath *d, uint32_t peer)
 {
     uint32_t *link = bucket_of(d, d->peer[peer].who);
 
+    if (d->callers != NULL) {
+        datapath_live_drop(d->callers, datapath_shield_caller((uint32_t)d->peer[peer].who));
+    }
     while (*link != peer + 1) {
         link = &d->peer[*link - 1].next_who;
     }
@@ -84,15 +90,23 @@ void datapath_guide_lead(struct datapath *d, struct datapath_time now, uint32_t 
     struct datapath_peer *p = &d->peer[peer];
 
     assert(is_there(d, peer) && at->port != 0);
-    datapath_effects_clear(fx);
     if (datapath_message_is_same(&p->config.endpoint, at)) {
         return;
     }
     p->config.endpoint = *at;
-    if (p->timers.retry_ms != 0 || p->waiting.count > 0) {
-        p->initiated_ms = 0;
-        (void)datapath_shake_begin(d, now, peer, p->timers.retry_ms != 0, fx);
+    if (p->timers.retry_ms == 0 && p->waiting.count == 0) {
+        return;
     }
+    p->initiated_ms = 0;
+    if (fx->sends < DATAPATH_SENDS_MAX && fx->used + DATAPATH_MESSAGE_INITIATION <= DATAPATH_BYTES_MAX) {
+        (void)datapath_shake_begin(d, now, peer, p->timers.retry_ms != 0, fx);
+        return;
+    }
+    if (p->timers.retry_ms == 0) {
+        datapath_timers_begun(&p->timers, &d->pace, now.ms);
+    }
+    p->timers.retry_ms = now.ms;
+    datapath_core_schedule(d, peer);
 }
 
 enum err datapath_guide_allow(struct datapath *d, uint32_t peer, const struct datapath_prefix *prefix,

@@ -25,7 +25,8 @@ uint32_t datapath_guide_changes(const struct datapath *d, uint32_t peer);
 bool datapath_guide_owner(const struct datapath *d, const uint8_t *packet, size_t size, uint32_t *ret_peer);
 uint32_t datapath_guide_last(const struct datapath *d);
 
-/* Packets go there from now on. A handshake that was under way begins again, for it went elsewhere. */
+/* Packets go there from now on. A handshake that was under way begins again, for it went elsewhere: that is added to *fx, in
+ * which several may move in one step; when there is no room left it is the clock's turn at once. */
 void datapath_guide_lead(struct datapath *d, struct datapath_time now, uint32_t peer, const struct datapath_endpoint *at,
                          struct datapath_effects *fx);
 

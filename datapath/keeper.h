@@ -11,7 +11,7 @@
 #include "datapath/shield.h"
 
 enum {
-    DATAPATH_KEEPER_VERSION = 1,
+    DATAPATH_KEEPER_VERSION = 2,
     DATAPATH_KEEPER_SOCKET = 3,      /* descriptor */
     DATAPATH_KEEPER_WAIT_MS = 10000, /* for the first answer: what loading takes on a busy machine, many times over */
 };

@@ -23,7 +23,7 @@ uint32_t datapath_live_sets(uint32_t peers);
 /* memory: `sets` sets, a power of two, zeros; borrowed for its life. */
 void datapath_live_init(struct datapath_live *l, struct datapath_shield_set *memory, uint32_t sets);
 
-/* An id that is given out next. Never 0, never one that is there. */
+/* An id that is given out next. Never 0; one that is there already is there twice then. */
 void datapath_live_add(struct datapath_live *l, uint32_t id);
 
 /* An id that is out of use; it was added. */

@@ -2,24 +2,10 @@
 
 #include <assert.h>
 
-static void emit(struct datapath_pmtu_effects *fx, enum datapath_pmtu_effect_kind kind, uint32_t size, uint32_t number)
-{
-    assert(fx->count < DATAPATH_PMTU_EFFECTS);
-    fx->effect[fx->count++] = (struct datapath_pmtu_effect){.kind = kind, .size = size, .number = number};
-}
-
 void datapath_pmtu_init(struct datapath_pmtu *p, uint32_t most)
 {
     assert(most >= DATAPATH_PMTU_BASE);
     *p = (struct datapath_pmtu){.most = most, .size = DATAPATH_PMTU_BASE};
-}
-
-static void tell(struct datapath_pmtu *p, uint32_t size, struct datapath_pmtu_effects *fx)
-{
-    if (p->size != size) {
-        p->size = size;
-        emit(fx, DATAPATH_PMTU_FX_SIZE, size, 0);
-    }
 }
 
 static void probe(struct datapath_pmtu *p, bool is_beside, struct datapath_pmtu_effects *fx)
@@ -29,7 +15,8 @@ static void probe(struct datapath_pmtu *p, bool is_beside, struct datapath_pmtu_
     /* Two at each try, at most: the number says which is which. */
     assert(at < 2 * DATAPATH_PMTU_TRIES);
     p->is_beside |= is_beside ? 1u << at : 0;
-    emit(fx, DATAPATH_PMTU_FX_PROBE, is_beside ? p->beside : p->asked, p->next++);
+    assert(fx->count < DATAPATH_PMTU_EFFECTS);
+    fx->probe[fx->count++] = (struct datapath_pmtu_probe){.size = is_beside ? p->beside : p->asked, .number = p->next++};
 }
 
 /* One more try of the size that is asked about, and one beside it that says whether the path is there at all. */
@@ -83,8 +70,8 @@ static void begin(struct datapath_pmtu *p, uint64_t now_ms, struct datapath_pmtu
     p->is_doubting = false;
     p->good = DATAPATH_PMTU_BASE;
     p->bad = p->most + DATAPATH_PMTU_STEP;
-    p->rtt_ms = 0;
-    tell(p, DATAPATH_PMTU_BASE, fx);
+    p->failed = p->rtt_ms = 0;
+    p->size = DATAPATH_PMTU_BASE;
     ask(p, DATAPATH_PMTU_BASE, now_ms, fx);
 }
 
@@ -97,9 +84,7 @@ static void succeed(struct datapath_pmtu *p, uint64_t now_ms, struct datapath_pm
     }
     p->is_doubting = false;
     p->good = p->asked;
-    if (p->good > p->size) {
-        tell(p, p->good, fx);
-    }
+    p->size = p->good > p->size ? p->good : p->size;
     search(p, now_ms, fx);
 }
 
@@ -121,11 +106,12 @@ static void fail(struct datapath_pmtu *p, uint64_t now_ms, struct datapath_pmtu_
 {
     p->is_open = false;
     p->bad = p->asked;
+    p->failed++;
     if (!p->is_searching || p->is_doubting) {
         p->is_searching = true;
         p->is_doubting = false;
         p->good = DATAPATH_PMTU_BASE;
-        tell(p, DATAPATH_PMTU_BASE, fx); /* at once: what more there may be is found out while packets go through */
+        p->size = DATAPATH_PMTU_BASE; /* at once: what more there may be is found out while packets go through */
     }
     search(p, now_ms, fx);
 }
@@ -210,15 +196,13 @@ void datapath_pmtu_step(struct datapath_pmtu *p, const struct datapath_pmtu_even
             p->used_ms = ev->now_ms;
         }
         break;
-    case DATAPATH_PMTU_EV_HINT:
-        /* Anybody can send one: it makes us look, no more (section 4.6). */
-        if (!p->is_open && !p->is_searching && p->size > DATAPATH_PMTU_BASE && ev->now_ms >= p->deadline_ms &&
-            ev->now_ms >= p->confirmed_ms + DATAPATH_PMTU_WAIT_MS) {
-            ask(p, p->size, ev->now_ms, fx);
-        }
-        break;
     }
     assert(p->size >= DATAPATH_PMTU_BASE && p->size <= p->most);
+}
+
+bool datapath_pmtu_is_measured(const struct datapath_pmtu *p)
+{
+    return !p->is_searching || p->failed > 1 || (p->failed == 1 && p->tries > 1);
 }
 
 uint64_t datapath_pmtu_due_ms(const struct datapath_pmtu *p)

@@ -4,8 +4,9 @@
  * steps in virtual time.
  *
  * Sizes are those of UDP payloads: an inner packet takes DATAPATH_MESSAGE_HEAD + DATAPATH_MESSAGE_TAG more.
- * Source: RFC 8899 (DPLPMTUD for datagrams): sections 4.3 (black holes), 4.6 (why messages of ICMP are hints), 5.2
- * (phases), 5.3 (search). */
+ * Messages of ICMP are not asked for: anybody can send one, they would have to be believed in part (section 4.6), and a
+ * socket that is told of them fails to send to one peer for what was said of another. They would save a second at most.
+ * Source: RFC 8899 (DPLPMTUD for datagrams): sections 4.3 (black holes), 5.2 (phases), 5.3 (search). */
 #ifndef CELL_DATAPATH_PMTU_H
 #define CELL_DATAPATH_PMTU_H
 
@@ -32,7 +33,6 @@ enum datapath_pmtu_event_kind {
     DATAPATH_PMTU_EV_CLOCK,    /* it is due                           */
     DATAPATH_PMTU_EV_ANSWERED, /* number, rtt_ms: authentic           */
     DATAPATH_PMTU_EV_USED,     /* size: a datagram of data was sent   */
-    DATAPATH_PMTU_EV_HINT,     /* ICMP says that something was too large, or the kernel does: it may be so */
 };
 
 struct datapath_pmtu_event {
@@ -41,27 +41,23 @@ struct datapath_pmtu_event {
     uint32_t number, rtt_ms, size;
 };
 
-enum datapath_pmtu_effect_kind {
-    DATAPATH_PMTU_FX_PROBE, /* a probe of `size` bytes with `number`, not to be fragmented, padded, authentic */
-    DATAPATH_PMTU_FX_SIZE,  /* datagrams may be of `size` bytes from now on: less, and too-large packets are told so */
-};
-
-struct datapath_pmtu_effect {
-    enum datapath_pmtu_effect_kind kind;
+/* A probe of `size` bytes with `number` is to be sent: not to be fragmented, padded, authentic. */
+struct datapath_pmtu_probe {
     uint32_t size, number;
 };
 
 struct datapath_pmtu_effects {
     uint32_t count;
-    struct datapath_pmtu_effect effect[DATAPATH_PMTU_EFFECTS];
+    struct datapath_pmtu_probe probe[DATAPATH_PMTU_EFFECTS];
 };
 
 struct datapath_pmtu {
     uint32_t most;            /* what our own end can send                               */
-    uint32_t size;            /* datagrams may be of: what is told                        */
+    uint32_t size;            /* datagrams may be of                                      */
     bool is_searching;        /* else it is found, and held                               */
     bool is_doubting;         /* … and asks about the size in use meanwhile: that is lost */
     uint32_t good, bad;       /* while it searches: what went through; what did not       */
+    uint32_t failed;          /* sizes that did not, since it began                       */
     /* the probes that are out: one size at a time */
     bool is_open;
     uint32_t asked, beside;   /* of this size; and of one that should go through          */
@@ -75,6 +71,10 @@ struct datapath_pmtu {
 
 /* most: at least DATAPATH_PMTU_BASE, at most 65,507. */
 void datapath_pmtu_init(struct datapath_pmtu *p, uint32_t most);
+
+/* Whether senders are to be told `size`: it is found, or one size was lost and the next one seems to be. Not at the first: that
+ * is mostly followed by one that is nearly as large and goes through, and senders keep what they are told for minutes. */
+bool datapath_pmtu_is_measured(const struct datapath_pmtu *p);
 
 void datapath_pmtu_step(struct datapath_pmtu *p, const struct datapath_pmtu_event *ev, struct datapath_pmtu_effects *fx);
 

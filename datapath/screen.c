@@ -311,6 +311,18 @@ struct datapath_live *datapath_screen_live(struct datapath_screen *s)
     return s->is_loaded ? &s->maps.ids : NULL;
 }
 
+struct datapath_live *datapath_screen_callers(struct datapath_screen *s)
+{
+    return s->is_loaded ? &s->maps.callers : NULL;
+}
+
+void datapath_screen_heard(struct datapath_screen *s, const struct datapath_endpoint *from, uint64_t now_ms)
+{
+    if (s->is_loaded) {
+        datapath_shield_maps_shown(&s->maps, from, now_ms);
+    }
+}
+
 void datapath_screen_close(struct datapath_screen *s)
 {
     loop_watch_free(s->watch);

@@ -46,6 +46,11 @@ void datapath_screen_close(struct datapath_screen *s); /* also what was zeroed w
 
 /* For struct datapath_config; NULL: there is none. */
 struct datapath_live *datapath_screen_live(struct datapath_screen *s);
+/* … and for the numbers of peers and of a relay's clients. */
+struct datapath_live *datapath_screen_callers(struct datapath_screen *s);
+
+/* A signal that opened came from there. Cheap. */
+void datapath_screen_heard(struct datapath_screen *s, const struct datapath_endpoint *from, uint64_t now_ms);
 
 /* "auto", and where it judges: "tcx", "xdp" or "nowhere". */
 const char *datapath_screen_choice(const struct datapath_screen *s);

@@ -348,7 +348,8 @@ static enum err make_core(struct datapath_shell *s)
     struct datapath_config c = {.peers_max = set->peers_max, .prefixes_max = 4 * set->peers_max, .mtu = s->device.mtu,
                                 .pace = datapath_pace_usual(), .aead = s->engine.usual.chosen,
                                 .own = s->engine.own.chosen, .has_frames = s->frames.is_on,
-                                .stamp_ns = s->store.stamp_ns, .live = datapath_screen_live(&s->screen)};
+                                .stamp_ns = s->store.stamp_ns, .live = datapath_screen_live(&s->screen),
+                                .callers = datapath_screen_callers(&s->screen)};
 
     c.prefixes_max = c.prefixes_max < DATAPATH_CONFIG_PREFIXES_MAX ? DATAPATH_CONFIG_PREFIXES_MAX : c.prefixes_max;
     if (set->rekey_s != DATAPATH_CONFIG_REKEY_S_MAX) {

@@ -56,10 +56,26 @@ struct {
     __type(value, struct datapath_shield_counts);
 } shield_counts SEC(".maps");
 
-/* The last is everybody's. */
+/* By what numbers messages of our own say whose they are: of peers, and of those for whom we relay. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(max_entries, DATAPATH_SHIELD_SLOTS + 1);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct datapath_shield_set);
+} shield_callers SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct datapath_shield_places);
+} shield_places SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, DATAPATH_SHIELD_BUDGETS);
     __type(key, __u32);
     __type(value, struct datapath_shield_budget);
 } shield_budget SEC(".maps");
@@ -102,10 +118,10 @@ static __always_inline void count(enum datapath_shield_verdict v)
     }
 }
 
-static __always_inline bool is_live(__u32 id)
+static __always_inline bool is_in(void *map, __u32 id)
 {
     __u32 at = id >> 8 & shield_set_mask;
-    const volatile struct datapath_shield_set *set = bpf_map_lookup_elem(&shield_live, &at);
+    const volatile struct datapath_shield_set *set = bpf_map_lookup_elem(map, &at);
 
     if (set == NULL || set->spilled != 0) {
         return true;
@@ -114,6 +130,35 @@ static __always_inline bool is_live(__u32 id)
     for (int i = 0; i < DATAPATH_SHIELD_WAYS; i++) {
         if (set->id[i] == id) {
             return id != 0;
+        }
+    }
+    return false;
+}
+
+static __always_inline bool is_live(__u32 id)
+{
+    return is_in(&shield_live, id);
+}
+
+static __always_inline bool is_caller(__u32 first)
+{
+    return is_in(&shield_callers, datapath_shield_caller(first));
+}
+
+/* Whether somebody whose signal opened was at the place of that hash of late. */
+static __always_inline bool is_shown(__u64 place, __u32 now_s)
+{
+    __u32 at = (__u32)place & shield_set_mask;
+    const volatile struct datapath_shield_places *set = bpf_map_lookup_elem(&shield_places, &at);
+
+    if (set == NULL) {
+        return false;
+    }
+#pragma unroll
+    for (int i = 0; i < DATAPATH_SHIELD_PLACES; i++) {
+        __u64 one = set->place[i];
+        if (one >> 32 == place >> 32 && (__u32)one >= now_s) {
+            return true;
         }
     }
     return false;
@@ -216,13 +261,13 @@ static __always_inline enum datapath_shield_verdict guard_of(const struct datapa
     const __u32 *second = s->message + (covered + DATAPATH_SHIELD_MAC_SIZE) / 4;
     if ((second[0] | second[1] | second[2] | second[3]) != 0 &&
         has_cookie(s, c, p, covered + DATAPATH_SHIELD_MAC_SIZE)) {
-        return take(slot + DATAPATH_SHIELD_SLOTS / 2, now_ns, DATAPATH_SHIELD_SOURCE_RATE, DATAPATH_SHIELD_SOURCE_BURST,
+        return take(DATAPATH_SHIELD_AT_COOKIE + slot, now_ns, DATAPATH_SHIELD_SOURCE_RATE, DATAPATH_SHIELD_SOURCE_BURST,
                     n) ? DATAPATH_SHIELD_INITIATION : DATAPATH_SHIELD_SOURCE;
     }
-    if (!take(slot, now_ns, DATAPATH_SHIELD_SOURCE_RATE, DATAPATH_SHIELD_SOURCE_BURST, n)) {
+    if (!take(DATAPATH_SHIELD_AT_SOURCE + slot, now_ns, DATAPATH_SHIELD_SOURCE_RATE, DATAPATH_SHIELD_SOURCE_BURST, n)) {
         return DATAPATH_SHIELD_SOURCE;
     }
-    return take(DATAPATH_SHIELD_SLOTS, now_ns, DATAPATH_SHIELD_ALL_RATE, DATAPATH_SHIELD_ALL_BURST, n)
+    return take(DATAPATH_SHIELD_AT_ALL, now_ns, DATAPATH_SHIELD_ALL_RATE, DATAPATH_SHIELD_ALL_BURST, n)
                ? DATAPATH_SHIELD_INITIATION : DATAPATH_SHIELD_ALL;
 }
 
@@ -250,6 +295,103 @@ __attribute__((noinline)) int shield_guard(const struct shield_parse_packet *p, 
     }
     enum datapath_shield_verdict v = guard_of(c, s, p, n, DATAPATH_SHIELD_RESPONSE_SIZE);
     return v == DATAPATH_SHIELD_INITIATION ? DATAPATH_SHIELD_RESPONSE : v;
+}
+
+/* The head of a message of our own. */
+struct own {
+    __u32 word[DATAPATH_SHIELD_OWN_WORDS];
+    __u32 size;
+};
+
+/* A signal of a peer that we know; `who`: his number in it. Where one of his opened he has a budget that nobody uses up
+ * who does not send from there. */
+static __always_inline enum datapath_shield_verdict signal_of(const struct datapath_shield_config *c, const struct shield_parse_packet *p,
+                                                              __u64 place, bool is_there, __u64 now_ns, __u32 who, __u32 n)
+{
+    const __u32 half = DATAPATH_SHIELD_SLOTS / 2;
+
+    if (is_there) {
+        return take(DATAPATH_SHIELD_AT_PLACE + (__u32)place % half, now_ns, DATAPATH_SHIELD_PLACE_RATE, DATAPATH_SHIELD_PLACE_BURST, n)
+                   ? DATAPATH_SHIELD_OWN : DATAPATH_SHIELD_MUCH;
+    }
+    __u32 house = (__u32)(shield_hash_source(c->source_key, p->source[0], p->source[1]) % half);
+    __u32 peer = (__u32)(shield_hash_source(c->source_key, who, 1) % half);
+    if (!take(DATAPATH_SHIELD_AT_HOUSE + house, now_ns, DATAPATH_SHIELD_HOUSE_RATE, DATAPATH_SHIELD_HOUSE_BURST, n) ||
+        !take(DATAPATH_SHIELD_AT_PEER + peer, now_ns, DATAPATH_SHIELD_PEER_RATE, DATAPATH_SHIELD_PEER_BURST, n)) {
+        return DATAPATH_SHIELD_MUCH;
+    }
+    return take(DATAPATH_SHIELD_AT_SIGNALS, now_ns, DATAPATH_SHIELD_SIGNALS_RATE, DATAPATH_SHIELD_SIGNALS_BURST, n)
+               ? DATAPATH_SHIELD_OWN : DATAPATH_SHIELD_FLOOD;
+}
+
+/* What a relay passes on to us, which is where it says: judged as what is in it. Of a handshake that is its number, and what
+ * any place may say: its MAC is the cell's to look at. */
+static __always_inline enum datapath_shield_verdict relayed_of(const struct shield_parse_packet *p, const struct own *m, __u32 slot,
+                                                               __u64 now_ns, __u32 n)
+{
+    __u32 id = m->word[3];
+    enum datapath_shield_verdict kind = shield_parse_kind(m->word[2], m->size - DATAPATH_SHIELD_RELAYED_HEAD, p->is_fragment);
+
+    if (kind == DATAPATH_SHIELD_RESPONSE) {
+        id = m->word[4];
+    }
+    if (kind == DATAPATH_SHIELD_DATA || kind == DATAPATH_SHIELD_COOKIE || kind == DATAPATH_SHIELD_RESPONSE) {
+        return is_live(id) ? DATAPATH_SHIELD_OWN : DATAPATH_SHIELD_INDEX;
+    }
+    if (kind == DATAPATH_SHIELD_INITIATION) {
+        return take(DATAPATH_SHIELD_AT_HOUSE + slot, now_ns, DATAPATH_SHIELD_HOUSE_RATE, DATAPATH_SHIELD_HOUSE_BURST, n)
+                   ? DATAPATH_SHIELD_OWN : DATAPATH_SHIELD_SOURCE;
+    }
+    if (kind != DATAPATH_SHIELD_OWN || m->word[2] != DATAPATH_SHIELD_SIGNAL) {
+        return DATAPATH_SHIELD_KIND; /* one relay is enough */
+    }
+    if (!is_caller(m->word[3])) {
+        return DATAPATH_SHIELD_STRANGER;
+    }
+    return take(DATAPATH_SHIELD_AT_PLACE + slot, now_ns, DATAPATH_SHIELD_PLACE_RATE, DATAPATH_SHIELD_PLACE_BURST, n)
+               ? DATAPATH_SHIELD_OWN : DATAPATH_SHIELD_MUCH;
+}
+
+/* n: datagrams. Numbers before places, for most of a flood has none that is known. */
+__attribute__((noinline)) int shield_signal(const struct shield_parse_packet *p, const struct own *m, __u32 n)
+{
+    __u32 zero = 0;
+    const struct datapath_shield_config *c = bpf_map_lookup_elem(&shield_config, &zero);
+
+    if (c == NULL || p == NULL || m == NULL) {
+        return DATAPATH_SHIELD_MALFORMED;
+    }
+    if (shield_parse_kind(m->word[0], m->size, p->is_fragment) != DATAPATH_SHIELD_OWN) {
+        return DATAPATH_SHIELD_KIND;
+    }
+    bool is_known = is_caller(m->word[1]);
+    if (m->word[0] == DATAPATH_SHIELD_SIGNAL && !is_known) {
+        return DATAPATH_SHIELD_STRANGER;
+    }
+    if (c->mode != DATAPATH_SHIELD_GUARD) {
+        return DATAPATH_SHIELD_OWN;
+    }
+    __u64 now_ns = bpf_ktime_get_coarse_ns(), place = shield_hash_place(c->source_key, p->from[0], p->from[1], p->from_port);
+    bool is_there = is_shown(place, (__u32)(now_ns / NS));
+    if (m->word[0] == DATAPATH_SHIELD_SIGNAL) {
+        return signal_of(c, p, place, is_there, now_ns, m->word[1], n);
+    }
+    /* Whoever relays for us, or for whom we do, has said so in signals from there. */
+    if (!is_there) {
+        return DATAPATH_SHIELD_STRANGER;
+    }
+    return is_known ? DATAPATH_SHIELD_OWN : relayed_of(p, m, (__u32)place % (DATAPATH_SHIELD_SLOTS / 2), now_ns, n);
+}
+
+static __always_inline enum datapath_shield_verdict own(const struct frame *f, const struct datapath_shield_config *c,
+                                                        const struct shield_parse_packet *p, __u32 size)
+{
+    struct own m = {.size = size};
+
+    if (!c->takes_own) {
+        return DATAPATH_SHIELD_KIND;
+    }
+    return load(f, p->at, m.word, sizeof m.word) == 0 ? shield_signal(p, &m, f->segments) : DATAPATH_SHIELD_MALFORMED;
 }
 
 static __always_inline enum datapath_shield_verdict guard(const struct frame *f, const struct shield_parse_packet *p,
@@ -282,7 +424,7 @@ static __always_inline enum datapath_shield_verdict judge(const struct frame *f,
     case DATAPATH_SHIELD_INITIATION:
         return c->mode == DATAPATH_SHIELD_GUARD ? guard(f, p, DATAPATH_SHIELD_INITIATION_SIZE) : kind;
     case DATAPATH_SHIELD_OWN:
-        return c->takes_own ? kind : DATAPATH_SHIELD_KIND;
+        return own(f, c, p, size);
     case DATAPATH_SHIELD_FOREIGN:
     case DATAPATH_SHIELD_UNREAD:
     case DATAPATH_SHIELD_MALFORMED:
@@ -291,13 +433,16 @@ static __always_inline enum datapath_shield_verdict judge(const struct frame *f,
     case DATAPATH_SHIELD_MAC1:
     case DATAPATH_SHIELD_SOURCE:
     case DATAPATH_SHIELD_ALL:
+    case DATAPATH_SHIELD_STRANGER:
+    case DATAPATH_SHIELD_MUCH:
+    case DATAPATH_SHIELD_FLOOD:
         break;
     }
     return kind;
 }
 
-/* Several datagrams that the kernel put together: they pass when one of them is of a session, for whoever sends
- * rubbish from a peer's address must not take the peer's packets with it. The cell looks at each. */
+/* Several datagrams that the kernel put together: they pass when one of them is of a session or a peer's signal, for whoever
+ * sends rubbish from a peer's address must not take the peer's packets with it. The cell looks at each. */
 static __always_inline enum datapath_shield_verdict judge_all(const struct frame *f,
                                                               const struct datapath_shield_config *c,
                                                               const struct shield_parse_packet *p)
@@ -305,17 +450,20 @@ static __always_inline enum datapath_shield_verdict judge_all(const struct frame
     __u32 size = f->segments > 1 && f->segment_size < p->size ? f->segment_size : p->size;
     enum datapath_shield_verdict first = judge(f, c, p, size);
 
-    if (f->segments <= 1 || first < DATAPATH_SHIELD_MALFORMED) {
+    /* Of whom there was too much there are no more in it. */
+    if (f->segments <= 1 || first < DATAPATH_SHIELD_MALFORMED || first >= DATAPATH_SHIELD_MUCH) {
         return first;
     }
+    struct own m = {.size = f->segment_size}; /* the last may be shorter: the cell sees it */
     for (__u32 i = 1; i < DATAPATH_SHIELD_SEGMENTS && i < f->segments; i++) {
-        __u32 head[2];
-
-        if (load(f, p->at + i * f->segment_size, head, sizeof head) != 0) {
+        if (load(f, p->at + i * f->segment_size, m.word, sizeof m.word) != 0) {
             break;
         }
-        if (head[0] == 4 && is_live(head[1])) {
+        if (m.word[0] == 4 && is_live(m.word[1])) {
             return DATAPATH_SHIELD_DATA;
+        }
+        if (c->takes_own && m.word[0] > 4 && shield_signal(p, &m, f->segments) == DATAPATH_SHIELD_OWN) {
+            return DATAPATH_SHIELD_OWN;
         }
     }
     return first;

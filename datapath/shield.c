@@ -71,6 +71,8 @@ static enum err load(struct datapath_shield *s, uint32_t sets, char *why)
     s->processors = (uint32_t)processors;
     s->skeleton->rodata->shield_set_mask = sets - 1;
     if (bpf_map__set_max_entries(s->skeleton->maps.shield_live, sets) != 0 ||
+        bpf_map__set_max_entries(s->skeleton->maps.shield_callers, sets) != 0 ||
+        bpf_map__set_max_entries(s->skeleton->maps.shield_places, sets) != 0 ||
         bpf_map__set_max_entries(s->skeleton->maps.shield_counts, s->processors) != 0) {
         return refuse(why, "the shield's maps", errno);
     }
@@ -136,6 +138,8 @@ uint32_t datapath_shield_descriptors(const struct datapath_shield *s, int ret[DA
     ret[DATAPATH_SHIELD_CONFIG] = bpf_map__fd(s->skeleton->maps.shield_config);
     ret[DATAPATH_SHIELD_LIVE] = bpf_map__fd(s->skeleton->maps.shield_live);
     ret[DATAPATH_SHIELD_COUNTS] = bpf_map__fd(s->skeleton->maps.shield_counts);
+    ret[DATAPATH_SHIELD_CALLERS] = bpf_map__fd(s->skeleton->maps.shield_callers);
+    ret[DATAPATH_SHIELD_SHOWN] = bpf_map__fd(s->skeleton->maps.shield_places);
     return s->processors;
 }
 

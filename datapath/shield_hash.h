@@ -135,4 +135,10 @@ static inline __attribute__((always_inline)) uint64_t shield_hash_source(const u
     return v0 ^ v1 ^ v2 ^ v3;
 }
 
+/* Of an address and a port there. */
+static inline __attribute__((always_inline)) uint64_t shield_hash_place(const uint64_t key[2], uint64_t a, uint64_t b, uint16_t port)
+{
+    return shield_hash_source(key, shield_hash_source(key, a, b), port);
+}
+
 #endif

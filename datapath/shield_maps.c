@@ -51,6 +51,8 @@ enum err datapath_shield_maps_open(struct datapath_shield_maps *m, const int fd[
         [DATAPATH_SHIELD_CONFIG] = sizeof(struct datapath_shield_config),
         [DATAPATH_SHIELD_LIVE] = (size_t)sets * sizeof(struct datapath_shield_set),
         [DATAPATH_SHIELD_COUNTS] = (size_t)processors * sizeof(struct datapath_shield_counts),
+        [DATAPATH_SHIELD_CALLERS] = (size_t)sets * sizeof(struct datapath_shield_set),
+        [DATAPATH_SHIELD_SHOWN] = (size_t)sets * sizeof(struct datapath_shield_places),
     };
     enum err e = ERR_OK;
 
@@ -69,6 +71,7 @@ enum err datapath_shield_maps_open(struct datapath_shield_maps *m, const int fd[
     midstate(mac1_key, c->mac1);
     memcpy(c->source_key, source_key, sizeof c->source_key);
     datapath_live_init(&m->ids, m->map[DATAPATH_SHIELD_LIVE].at, sets);
+    datapath_live_init(&m->callers, m->map[DATAPATH_SHIELD_CALLERS].at, sets);
     return ERR_OK;
 }
 
@@ -97,6 +100,21 @@ void datapath_shield_maps_set(struct datapath_shield_maps *m, enum datapath_shie
 void datapath_shield_maps_own(struct datapath_shield_maps *m, bool is_taken)
 {
     __atomic_store_n(&config_of(m)->takes_own, (uint32_t)is_taken, __ATOMIC_RELEASE);
+}
+
+/* The place itself, or the one that ends first. One word, so that whoever reads it at this moment reads either. */
+void datapath_shield_maps_shown(struct datapath_shield_maps *m, const struct datapath_endpoint *from, uint64_t now_ms)
+{
+    struct datapath_shield_places *sets = m->map[DATAPATH_SHIELD_SHOWN].at;
+    uint64_t ip[2];
+
+    memcpy(ip, from->ip, sizeof ip);
+    uint64_t hash = shield_hash_place(config_of(m)->source_key, ip[0], ip[1], from->port);
+    uint64_t *place = sets[(uint32_t)hash & m->ids.mask].place, *at = place;
+    for (int i = 0; i < DATAPATH_SHIELD_PLACES && *at >> 32 != hash >> 32; i++) {
+        at = place[i] >> 32 == hash >> 32 || (uint32_t)place[i] < (uint32_t)*at ? &place[i] : at;
+    }
+    __atomic_store_n(at, (hash >> 32) << 32 | (uint32_t)(now_ms / 1000 + DATAPATH_SHIELD_PLACE_S), __ATOMIC_RELAXED);
 }
 
 void datapath_shield_maps_cookies(struct datapath_shield_maps *m, const uint8_t secret[][32], uint32_t count)

@@ -10,6 +10,7 @@
 #include "common/base/err.h"
 #include "common/base/macros.h"
 #include "datapath/live.h"
+#include "datapath/message.h"
 #include "datapath/shield_shape.h"
 
 /* Descriptors, in this order. */
@@ -17,10 +18,12 @@ enum datapath_shield_map {
     DATAPATH_SHIELD_CONFIG,
     DATAPATH_SHIELD_LIVE,
     DATAPATH_SHIELD_COUNTS,
+    DATAPATH_SHIELD_CALLERS,
+    DATAPATH_SHIELD_SHOWN,
 };
 
 enum {
-    DATAPATH_SHIELD_MAPS = 3,
+    DATAPATH_SHIELD_MAPS = 5,
     DATAPATH_SHIELD_PROCESSORS_MAX = 8192, /* NR_CPUS of the largest kernels */
 };
 
@@ -32,6 +35,7 @@ struct datapath_shield_mapping {
 struct datapath_shield_maps {
     struct datapath_shield_mapping map[DATAPATH_SHIELD_MAPS];
     struct datapath_live ids;     /* that are let through: add to and drop from it */
+    struct datapath_live callers; /* numbers by which peers, and those for whom we relay, are known in messages of our own */
     uint32_t processors;
 };
 
@@ -47,6 +51,9 @@ void datapath_shield_maps_set(struct datapath_shield_maps *m, enum datapath_shie
 
 /* Whether messages of our own kinds pass (PROTOCOL.md); until this is said they do not. */
 void datapath_shield_maps_own(struct datapath_shield_maps *m, bool is_taken);
+
+/* A signal that opened came from there: what else comes from there is a peer's, for DATAPATH_SHIELD_PLACE_S. 100 ns. */
+void datapath_shield_maps_shown(struct datapath_shield_maps *m, const struct datapath_endpoint *from, uint64_t now_ms);
 
 /* Secrets of cookies in use, newest first; count 0 to 2. */
 void datapath_shield_maps_cookies(struct datapath_shield_maps *m, const uint8_t secret[][32], uint32_t count);

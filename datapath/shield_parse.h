@@ -103,7 +103,8 @@ static inline enum datapath_shield_verdict shield_parse_kind(uint32_t type, uint
     if (size >= DATAPATH_SHIELD_DATA_SIZE && type == 4) {
         return DATAPATH_SHIELD_DATA;
     }
-    if (size >= DATAPATH_SHIELD_HEAD && (type == DATAPATH_SHIELD_SIGNAL || type == DATAPATH_SHIELD_RELAYED)) {
+    if ((type == DATAPATH_SHIELD_SIGNAL && size >= DATAPATH_SHIELD_SIGNAL_SIZE) ||
+        (type == DATAPATH_SHIELD_RELAYED && size >= DATAPATH_SHIELD_RELAYED_HEAD + DATAPATH_SHIELD_DATA_SIZE)) {
         return DATAPATH_SHIELD_OWN;
     }
     if (is_fragment || size < DATAPATH_SHIELD_HEAD) {

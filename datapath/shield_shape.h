@@ -20,7 +20,10 @@
     X(INDEX, "no such session")                                                                    \
     X(MAC1, "its sender does not know our key")                                                    \
     X(SOURCE, "too many handshakes from there")                                                    \
-    X(ALL, "too many handshakes from everywhere")
+    X(ALL, "too many handshakes from everywhere")                                                  \
+    X(STRANGER, "of our own kinds, and of nobody that we know")                                    \
+    X(MUCH, "too many signals of one peer, or from one place")                                     \
+    X(FLOOD, "too many signals from where nobody has shown himself")
 
 enum datapath_shield_verdict {
 #define X(name, text) DATAPATH_SHIELD_##name,
@@ -44,6 +47,19 @@ enum {
                                           * load, so that the cell still sees that it is under load and      *
                                           * gives cookies; they cost it a tenth of a core then               */
     DATAPATH_SHIELD_ALL_BURST = 256,
+    /* Signals whose peer is known. From where one of late opened (a place): far more than a rendezvous says to anybody. */
+    DATAPATH_SHIELD_PLACE_RATE = 4000,
+    DATAPATH_SHIELD_PLACE_BURST = 1024,
+    DATAPATH_SHIELD_PLACE_S = 180,       /* a relay hears its clients again within 120 s                     */
+    /* … from elsewhere: of one peer, for whoever heard one can say it from anywhere, and he himself asks 12 places five
+     * times a second; from one address, which may be that of a house of peers; of all, a thirtieth of a core. */
+    DATAPATH_SHIELD_PEER_RATE = 100,
+    DATAPATH_SHIELD_PEER_BURST = 200,
+    DATAPATH_SHIELD_HOUSE_RATE = 256,
+    DATAPATH_SHIELD_HOUSE_BURST = 512,
+    DATAPATH_SHIELD_SIGNALS_RATE = 5000,
+    DATAPATH_SHIELD_SIGNALS_BURST = 1024,
+    DATAPATH_SHIELD_PLACES = 8,          /* of one set                                                       */
     DATAPATH_SHIELD_EXTENSIONS = 8,      /* headers of IPv6 that are followed: RFC 8504, section 5.3         */
     DATAPATH_SHIELD_TAGS = 2,            /* of VLANs: 802.1ad in 802.1Q                                      */
     DATAPATH_SHIELD_SEGMENTS = 64,       /* datagrams in one buffer of the kernel: UDP_MAX_SEGMENTS          */
@@ -57,6 +73,21 @@ enum {
     DATAPATH_SHIELD_MAC_SIZE = 16,
     DATAPATH_SHIELD_SIGNAL = 0x6c656305,  /* first words of our own, "cel" after a byte                      */
     DATAPATH_SHIELD_RELAYED = 0x6c656306,
+    DATAPATH_SHIELD_SIGNAL_SIZE = 192,   /* at least                                                         */
+    DATAPATH_SHIELD_RELAYED_HEAD = 8,
+    DATAPATH_SHIELD_OWN_WORDS = 5,       /* of a message of our own: whose it is, and what is in a relayed one */
+};
+
+/* Which budget is where; those of a kind have DATAPATH_SHIELD_SLOTS / 2 each, but those of all. */
+enum {
+    DATAPATH_SHIELD_AT_SOURCE = 0,
+    DATAPATH_SHIELD_AT_COOKIE = DATAPATH_SHIELD_SLOTS / 2,
+    DATAPATH_SHIELD_AT_PLACE = DATAPATH_SHIELD_SLOTS,
+    DATAPATH_SHIELD_AT_PEER = DATAPATH_SHIELD_SLOTS * 3 / 2,
+    DATAPATH_SHIELD_AT_HOUSE = DATAPATH_SHIELD_SLOTS * 2,
+    DATAPATH_SHIELD_AT_ALL = DATAPATH_SHIELD_SLOTS * 5 / 2,
+    DATAPATH_SHIELD_AT_SIGNALS,
+    DATAPATH_SHIELD_BUDGETS,
 };
 
 enum datapath_shield_mode {
@@ -96,6 +127,18 @@ struct datapath_shield_set {
     uint32_t spilled;                    /* ids that found no room: while there are, all pass here */
     uint32_t id[DATAPATH_SHIELD_WAYS];   /* 0: free                                               */
 };
+
+/* Where signals came from that opened: half a hash of address and port in the high half, and until when that counts, in
+ * seconds of the kernel's monotonic clock, in the low one. */
+struct datapath_shield_places {
+    uint64_t place[DATAPATH_SHIELD_PLACES];
+};
+
+/* The number by which a message of our own says whose it is, as it is among those that are known: 0 is a free place there. */
+static inline uint32_t datapath_shield_caller(uint32_t first)
+{
+    return first == 0 ? 1 : first;
+}
 
 /* What one processor saw: two lines of the cache, written by it alone. */
 struct datapath_shield_counts {

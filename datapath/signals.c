@@ -96,6 +96,7 @@ enum err datapath_signals_start(struct datapath_shell *s)
         e = s->signals.memory == NULL ? ERR_NOMEM : ERR_IO;
     } else {
         datapath_ways_init(&s->signals.ways, s->signals.memory, s->core, &c, now.ms);
+        s->signals.ways.relay.index.live = datapath_screen_callers(&s->screen);
     }
     sodium_memzero(&c, sizeof c);
     for (uint32_t i = 0, peer; e == ERR_OK && i < set->listed; i++) {
@@ -167,7 +168,10 @@ uint8_t *datapath_signals_take(struct datapath_shell *s, struct datapath_time no
         }
     }
     if (kind == DATAPATH_KIND_SIGNAL) {
-        (void)datapath_ways_receive(&s->signals.ways, now, &at, bytes, size, &s->signals.fx); /* counted there */
+        enum datapath_ways_verdict v = datapath_ways_receive(&s->signals.ways, now, &at, bytes, size, &s->signals.fx);
+        if (v != DATAPATH_WAYS_STRANGER && v != DATAPATH_WAYS_FALSE) { /* else it is nobody's who is known to be there */
+            datapath_screen_heard(&s->screen, from, now.ms);
+        }
         perform(s);
         return NULL;
     }

@@ -55,6 +55,7 @@ struct datapath {
     uint32_t *bucket;               /* first peer of a hash, + 1                               */
     uint32_t *who_bucket;           /* the same, of who signals say they are from              */
     uint32_t bucket_mask;
+    struct datapath_live *callers;  /* who else is to know these numbers; NULL: nobody         */
     uint32_t serial;                /* of the peer that was made last                          */
     uint32_t routed;                /* the peer that a packet was for last                     */
     uint8_t hash_key[16];

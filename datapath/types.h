@@ -106,6 +106,7 @@ struct datapath_config {
     bool has_frames;                    /* Ethernet frames are taken: pieces.h */
     uint64_t stamp_ns;                  /* every initiation's stamp is above it: the newest of earlier lives */
     struct datapath_live *live;         /* of the shield, for peers_max; borrowed likewise; NULL: there is none */
+    struct datapath_live *callers;      /* … for the numbers by which peers are known in signals; likewise */
 };
 
 struct datapath_peer_config {

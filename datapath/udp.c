@@ -80,6 +80,19 @@ static void widen(int fd)
     }
 }
 
+/* Neither way the kernel believes what ICMP says of a path, which anybody can say: it would cut all that goes to a peer in
+ * pieces for minutes. IP_PMTUDISC_PROBE sends with "do not fragment", which is what a probe is there for; IP_PMTUDISC_OMIT
+ * without, so that routers of IPv4 cut what is too large until probes have found how large it may be. */
+static void set_whole(struct datapath_udp *u, bool is_whole)
+{
+    int v4 = is_whole ? IP_PMTUDISC_PROBE : IP_PMTUDISC_OMIT, v6 = is_whole ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_OMIT;
+
+    (void)setsockopt(u->fd, IPPROTO_IP, IP_MTU_DISCOVER, &v4, sizeof v4);
+    if (u->is_v6) {
+        (void)setsockopt(u->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &v6, sizeof v6);
+    }
+}
+
 enum err datapath_udp_open(struct datapath_udp *u, const struct datapath_endpoint *listen, bool is_plain, int *given)
 {
     union datapath_udp_place p;
@@ -105,6 +118,7 @@ enum err datapath_udp_open(struct datapath_udp *u, const struct datapath_endpoin
     u->has_trains = setsockopt(u->fd, IPPROTO_UDP, UDP_SEGMENT, &each, sizeof each) == 0 &&
                     setsockopt(u->fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on) == 0 && !is_plain;
     u->is_v6 = p.any.sa_family == AF_INET6;
+    set_whole(u, false);
     from_place(&p, &u->at);
     prepare(&u->in);
     return ERR_OK;
@@ -229,18 +243,6 @@ void datapath_udp_flush(struct datapath_udp *u)
     }
     t->count = 0;
     t->is_closed = false;
-}
-
-/* IP_PMTUDISC_PROBE sends with "do not fragment" and asks no cache of path MTUs, which is what a probe is there to find
- * out; for everything else the kernel's own way stays. */
-static void set_whole(struct datapath_udp *u, bool is_whole)
-{
-    int v4 = is_whole ? IP_PMTUDISC_PROBE : IP_PMTUDISC_WANT, v6 = is_whole ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_WANT;
-
-    (void)setsockopt(u->fd, IPPROTO_IP, IP_MTU_DISCOVER, &v4, sizeof v4);
-    if (u->is_v6) {
-        (void)setsockopt(u->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &v6, sizeof v6);
-    }
 }
 
 void datapath_udp_send_whole(struct datapath_udp *u, const struct datapath_endpoint *to, const uint8_t *bytes, size_t size)

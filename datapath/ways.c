@@ -225,11 +225,9 @@ static void step_size(struct datapath_ways *w, struct datapath_time now, uint32_
     const struct datapath_path_place *place = &way->path.place[way->path.used];
     datapath_pmtu_step(&way->pmtu, ev, &pfx);
     for (uint32_t i = 0; i < pfx.count; i++) {
-        if (pfx.effect[i].kind == DATAPATH_PMTU_FX_PROBE) {
-            ping(w, now, peer, &place->at, place->kind, USE_SIZE, pfx.effect[i].number, pfx.effect[i].size, fx);
-        }
+        ping(w, now, peer, &place->at, place->kind, USE_SIZE, pfx.probe[i].number, pfx.probe[i].size, fx);
     }
-    way->is_measured = way->is_measured || (!way->pmtu.is_searching && ev->kind != DATAPATH_PMTU_EV_BEGIN);
+    way->is_measured = way->is_measured || datapath_pmtu_is_measured(&way->pmtu);
     if (limit_of(way) != way->limit) {
         set_limit(w, way, limit_of(way));
         datapath_ways_note(fx, DATAPATH_WAYS_SIZE, peer, 0, NULL);

@@ -30,6 +30,7 @@ FILES = ("cell", "system:test_overlay_node.py -k none_for_packets")
 SLOWLY = ("cell", "system:test_overlay_node.py -k slowly")
 RIGHTS = ("tests/test_run_rights", "unit:run_rights")
 NARROW = ("tests/test_run_narrow", "unit:run_narrow")
+SHIELD = ("tests/test_datapath_shield_own", "unit:datapath_shield_own")
 KEEPER = ("tests/test_datapath_keeper", "unit:datapath_keeper")
 TUNS = ("cell-nucleus", "system:test_overlay_node.py -k down_up")
 
@@ -137,6 +138,53 @@ PLANTS = {
         ("        add_own(s, always); /* those", "        s->own_count = 0;\n        add_own(s, always); /* those")]),
     "keeper-stays-behind": ("datapath/keeper.c", KEEPER, "addresses that could not be listed are not asked for again", [
         ("k.is_behind ? AGAIN_MS : -1", "-1")]),
+
+    # Messages of our own kinds at the shield.
+    "strangers-pass": ("datapath/shield.bpf.c", SHIELD, "a number that nobody has passes", [
+        ("    if (m->word[0] == DATAPATH_SHIELD_SIGNAL && !is_known) {", "    if (false) {")]),
+    "unwanted-pass": ("datapath/shield.bpf.c", SHIELD, "our own kinds pass where nobody wants any", [
+        ("    if (!c->takes_own) {", "    if (false) {")]),
+    "zero-is-somebody": ("datapath/shield.bpf.c", SHIELD, "a free place is a number", [
+        ("is_in(&shield_callers, datapath_shield_caller(first))", "is_in(&shield_callers, first)")]),
+    "short-signals": ("datapath/shield.bpf.c", SHIELD, "what is too short for a message passes", [
+        ("    enum datapath_shield_verdict kind = shield_parse_kind(p->type, size, p->is_fragment);",
+         "    enum datapath_shield_verdict kind = shield_parse_kind(p->type, size > 32 ? size + 8 : size, p->is_fragment);"),
+        ("    if (shield_parse_kind(m->word[0], m->size, p->is_fragment) != DATAPATH_SHIELD_OWN) {", "    if (false) {")]),
+    "places-without-budget": ("datapath/shield.bpf.c", SHIELD, "who says a number from where its peer is says it as often as he likes", [
+        ("        return take(DATAPATH_SHIELD_AT_PLACE + (__u32)place % half, now_ns, DATAPATH_SHIELD_PLACE_RATE, DATAPATH_SHIELD_PLACE_BURST, n)",
+         "        return true")]),
+    "one-budget-for-both": ("datapath/shield.bpf.c", SHIELD, "who says a number from elsewhere takes what its peer has where he is", [
+        ("    if (is_there) {\n        return take(", "    if (false) {\n        return take(")]),
+    "numbers-without-budget": ("datapath/shield.bpf.c", SHIELD, "a number is said from all addresses as often as each may", [
+        ("        !take(DATAPATH_SHIELD_AT_PEER + peer, now_ns, DATAPATH_SHIELD_PEER_RATE, DATAPATH_SHIELD_PEER_BURST, n)) {", "        peer == ~0u) {")]),
+    "houses-without-budget": ("datapath/shield.bpf.c", SHIELD, "an address says all numbers as often as each may be said", [
+        ("!take(DATAPATH_SHIELD_AT_HOUSE + house, now_ns, DATAPATH_SHIELD_HOUSE_RATE, DATAPATH_SHIELD_HOUSE_BURST, n) ||", "house == ~0u ||")]),
+    "signals-without-budget": ("datapath/shield.bpf.c", SHIELD, "all addresses together have no end", [
+        ("    return take(DATAPATH_SHIELD_AT_SIGNALS, now_ns, DATAPATH_SHIELD_SIGNALS_RATE, DATAPATH_SHIELD_SIGNALS_BURST, n)", "    return true")]),
+    "ports-are-one": ("datapath/shield.bpf.c", SHIELD, "a place is an address with all its ports", [
+        ("shield_hash_place(c->source_key, p->from[0], p->from[1], p->from_port)", "shield_hash_place(c->source_key, p->from[0], p->from[1], 1000)")]),
+    "relayed-from-anywhere": ("datapath/shield.bpf.c", SHIELD, "who relays need not have shown himself", [
+        ("    if (!is_there) {", "    if (false) {")]),
+    "relayed-unread": ("datapath/shield.bpf.c", SHIELD, "what a relay passes on is not looked at", [
+        ("    return is_known ? DATAPATH_SHIELD_OWN : relayed_of(", "    return true ? DATAPATH_SHIELD_OWN : relayed_of(")]),
+    "relayed-to-nobody": ("datapath/shield.bpf.c", SHIELD, "a relay's ids are not known", [
+        ("    return is_known ? DATAPATH_SHIELD_OWN : relayed_of(", "    return false ? DATAPATH_SHIELD_OWN : relayed_of(")]),
+    "relayed-twice": ("datapath/shield.bpf.c", SHIELD, "a relayed message may be in a relayed one", [
+        ("    if (kind != DATAPATH_SHIELD_OWN || m->word[2] != DATAPATH_SHIELD_SIGNAL) {", "    if (kind != DATAPATH_SHIELD_OWN) {")]),
+    "relayed-response-by-the-sender": ("datapath/shield.bpf.c", SHIELD, "a relayed response is known by its sender's id", [
+        ("        id = m->word[4];", "        id = m->word[3];")]),
+    "relayed-handshakes": ("datapath/shield.bpf.c", SHIELD, "relayed initiations have no budget", [
+        ("        return take(DATAPATH_SHIELD_AT_HOUSE + slot, now_ns, DATAPATH_SHIELD_HOUSE_RATE, DATAPATH_SHIELD_HOUSE_BURST, n)", "        return true")]),
+    "relayed-signals": ("datapath/shield.bpf.c", SHIELD, "relayed signals have no budget", [
+        ("    return take(DATAPATH_SHIELD_AT_PLACE + slot, now_ns, DATAPATH_SHIELD_PLACE_RATE, DATAPATH_SHIELD_PLACE_BURST, n)", "    return true")]),
+    "one-of-many": ("datapath/shield.bpf.c", SHIELD, "a buffer of many takes from a budget as one does", [
+        ("p, &m, f->segments) : DATAPATH_SHIELD_MALFORMED", "p, &m, 1) : DATAPATH_SHIELD_MALFORMED"),
+        ("shield_signal(p, &m, f->segments) == DATAPATH_SHIELD_OWN", "shield_signal(p, &m, 1) == DATAPATH_SHIELD_OWN")]),
+    "taken-along": ("datapath/shield.bpf.c", SHIELD, "nobody's signals take a peer's with them", [
+        ("        if (c->takes_own && m.word[0] > 4 &&", "        if (false &&")]),
+    "places-stay-full": ("datapath/shield_maps.c", SHIELD, "where a set is full nobody is known any more", [
+        ("(uint32_t)place[i] < (uint32_t)*at ? &place[i] : at", "place[i] == 0 ? &place[i] : at"),
+        ("    __atomic_store_n(at, (hash", "    if (*at == 0 || *at >> 32 == hash >> 32) __atomic_store_n(at, (hash")]),
 
     # What the overlay keeps.
     "stamps-unchecked": ("datapath/store.c", STORE, "a damaged record is believed", [

@@ -88,6 +88,29 @@ class Variant:
         self.run([w for w in words if w != "-Werror"] + ["-w"])
         self.link(program, planted, one["output"])
 
+    def make_bpf(self, file, source, program):
+        """`program` with an object for the kernel made of `source` in the place of the tree's `file`, X.bpf.c, which X.c has in it."""
+        told = subprocess.run(["ninja", "-t", "commands", program], cwd=self.build, check=True, capture_output=True, text=True)
+        lines = [shlex.split(line) for line in told.stdout.splitlines()]
+        name = os.path.basename(file)
+        compile_, generate, skeleton = (next(l for l in lines if has(l)) for has in (
+            lambda l: l[-3:-2] and l[-3].endswith("/" + name), lambda l: "object" in l and "gen" in l, lambda l: "skeleton" in l))
+        made = {"raw": os.path.join(self.place, name + ".raw"), "object": os.path.join(self.place, name + ".object")}
+        header = os.path.join(self.place, "planted", next(w for w in skeleton if w.endswith(".skel.h")))
+        os.makedirs(os.path.dirname(header))
+        self.run([*(w for w in compile_[:-3] if w not in ("-Werror", "-MD", "-MF") and not w.endswith(".d")), "-w", source, "-o", made["raw"]])
+        self.run([*generate[:-2], made["object"], made["raw"]])
+        shown = skeleton[skeleton.index("--") + 1:]
+        with open(header, "w", encoding="utf-8") as out:
+            subprocess.run([made["object"] if w.endswith(".bpf.o") else w for w in shown], cwd=self.build, check=True, stdout=out)
+        around = file.removesuffix(".bpf.c") + ".c"
+        one = next(c for c in self.commands if c["file"].endswith("/" + around) and f"{os.path.basename(program)}.p/" in c["output"])
+        planted = os.path.join(self.place, os.path.basename(around) + ".o")
+        words = [planted if w == one["output"] else w for w in shlex.split(one["command"])]
+        first = next(i for i, w in enumerate(words) if w.startswith("-I"))
+        self.run([*words[:first], "-I" + os.path.join(self.place, "planted"), *words[first:]])
+        self.link(program, planted, one["output"])
+
     def add(self, file, program="cell-raft"):
         """`program` with one source file of the tree more, which puts itself before what libraries have."""
         compiler = shlex.split(self.commands[0]["command"])
@@ -122,10 +145,11 @@ def plant(build, file, program, changes, find):
             return False, "its place in the source is gone or not the only one"
         text = text.replace(old, new)
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="ct") as place:
-        changed = os.path.join(place, "planted.c")
+        changed = os.path.join(place, "planted.bpf.c" if file.endswith(".bpf.c") else "planted.c")
         with open(changed, "w", encoding="utf-8") as out:
             out.write(text)
-        Variant(build, place).make(file, changed, program)
+        variant = Variant(build, place)
+        (variant.make_bpf if file.endswith(".bpf.c") else variant.make)(file, changed, program)
         return find(place)
 
 

@@ -3,6 +3,7 @@ in the open, ways that end, paths that carry less than before.
 
 A network in namespaces: `open` in the middle, a router with nftables before each host that is behind a NAT.
 """
+import datetime
 import json
 import os
 import signal
@@ -335,6 +336,100 @@ def test_a_path_that_swallows_what_is_large(lab):
                "1,300 less what IPv4, UDP and the message take, which is padded to sixteen bytes")
     assert right.stat("TOO_LARGE") > 0
     assert right.ask(left, size=1380) == 5
+
+
+def said_at(node, word):
+    """When its log first said so, in seconds."""
+    line = next(l for l in node.log.read_text().splitlines() if f" {word} " in l)
+    return datetime.datetime.fromisoformat(line.split()[0].replace("Z", "+00:00")).timestamp()
+
+
+def strait(lab, mtu, is_silent, is_v6):
+    """Two hosts with two routers between them, whose cable carries `mtu` bytes; they say so to who sends more, or nothing."""
+    one, other = Space(lab), Space(lab)
+    ends = []
+    for number, router, net in ((2, one, "4"), (3, other, "5")):
+        node = Node(lab, number)
+        lab.nodes.append(node)
+        ends.append(node)
+        node.link("out", router, "in", f"198.51.10{net}.2/24")
+        router.do("ip", "address", "add", f"198.51.10{net}.1/24", "dev", "in")
+        for space, last in ((node, 2), (router, 1)):
+            space.do("ip", "address", "add", f"2001:db8:{net}::{last}/64", "dev", "out" if space is node else "in", "nodad")
+        node.do("ip", "route", "add", "default", "via", f"198.51.10{net}.1")
+        node.do("ip", "route", "add", "default", "via", f"2001:db8:{net}::1")
+        node.place = f"[2001:db8:{net}::2]" if is_v6 else f"198.51.10{net}.2"
+        router.do("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding")
+        if is_silent:
+            router.do("nft", "-f", "-", stdin="table inet mute { chain o { type filter hook output priority 0; icmp type destination-unreachable drop; "
+                      "icmpv6 type packet-too-big drop; }\n }")
+    one.link("mid", other, "mid", "198.51.106.1/24", mtu)
+    other.do("ip", "address", "add", "198.51.106.2/24", "dev", "mid")
+    for router, last in ((one, 1), (other, 2)):
+        router.do("ip", "address", "add", f"2001:db8:6::{last}/64", "dev", "mid", "nodad")
+    for router, far, net in ((one, 2, "5"), (other, 1, "4")):
+        router.do("ip", "route", "add", f"198.51.10{net}.0/24", "via", f"198.51.106.{far}")
+        router.do("ip", "route", "add", f"2001:db8:{net}::/64", "via", f"2001:db8:6::{far}")
+    return ends
+
+
+@pytest.mark.parametrize("is_v6", [False, True], ids=["v4", "v6"])
+@pytest.mark.parametrize("is_silent", [False, True], ids=["told", "silent"])
+@pytest.mark.parametrize("offload", ["auto", "off"])
+def test_a_narrow_path_is_found_in_three_seconds(lab, is_v6, is_silent, offload):
+    """From the first large packet on, whether a router says that it is too large or not: within 3 s what a sender sends comes
+    through, because he was told what does, and what that is depends on nobody's word."""
+    left, right = strait(lab, 1340, is_silent, is_v6)
+    listen = "::" if is_v6 else "0.0.0.0"
+    left.up(f"offload: {offload}", listen=f"[{listen}]" if is_v6 else listen, peers=[listed(right)])
+    right.up(f"offload: {offload}", listen=f"[{listen}]" if is_v6 else listen, peers=[listed(left, f"endpoint: '{left.place}:{PORT}'")])
+    left.echo()
+    wait.until(lambda: right.ask(left, count=1, size=1380, timeout=0.2) == 1, 20, "large packets come through")
+    wait.until(lambda: "DATAPATH-WAY-SIZE" in right.log.read_text(), 20, "what goes through is told")
+    took = said_at(right, "DATAPATH-WAY-SIZE") - said_at(right, "DATAPATH-SESSION")
+    print(f"told after {took:.1f} s")
+    assert took < 3, right.log.read_text()
+    wait.until(lambda: right.ask(left, count=1, timeout=0.5) == 1 and right.peer(left)["carries"] in ((1248,) if is_v6 else (1264, 1280)), 20,
+               "1,340 less what IP, UDP and the message take, which is padded to sixteen bytes")
+    wait.until(lambda: right.ask(left, size=1380) == 5, 20, "both ends know")
+    assert right.stat("TOO_LARGE") > 0
+
+
+# A message of ICMP to HOST: what it sent to OTHER was too large, MTU goes through.
+LIAR = """
+import socket, struct, sys
+host, other, mtu = sys.argv[1], sys.argv[2], int(sys.argv[3])
+udp = struct.pack("!HHHH", 51820, 51820, 1400, 0)
+if ":" in host:
+    s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.getprotobyname("ipv6-icmp"))
+    ip = struct.pack("!IHBB", 6 << 28, 1400, 17, 64) + socket.inet_pton(socket.AF_INET6, host) + socket.inet_pton(socket.AF_INET6, other)
+    said = struct.pack("!BBHI", 2, 0, 0, mtu) + ip + udp
+else:
+    s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 1420, 1, 0x4000, 64, 17, 0) + socket.inet_aton(host) + socket.inet_aton(other)
+    said = struct.pack("!BBHHH", 3, 4, 0, 0, mtu) + ip + udp
+    total = sum(struct.unpack(f"!{len(said) // 2}H", said))
+    total = (total & 0xffff) + (total >> 16)
+    said = said[:2] + struct.pack("!H", ~(total + (total >> 16)) & 0xffff) + said[4:]
+for i in range(20):
+    s.sendto(said, (host, 0))
+"""
+
+
+@pytest.mark.parametrize("is_v6", [False, True], ids=["v4", "v6"])
+def test_nobody_makes_packets_small_by_a_word(lab, is_v6):
+    """A third host says to a node that what it sends to its peer is too large: the node goes on as before."""
+    left, right, liar = lab.node(2), lab.node(3), lab.node(4)
+    place = {n: f"2001:db8::{n.number}" if is_v6 else n.place for n in (left, right)}
+    listen = "[::]" if is_v6 else "0.0.0.0"
+    left.up(listen=listen, peers=[listed(right)])
+    right.up(listen=listen, peers=[listed(left, f"endpoint: '{f'[{place[left]}]' if is_v6 else place[left]}:{PORT}'")])
+    left.echo()
+    right.reaches(left, size=1380)
+    liar.do(sys.executable, "-c", LIAR, place[right], place[left], "1280" if is_v6 else "600")
+    for _ in range(3):
+        assert right.ask(left, size=1380) == 5
+        assert "mtu" not in right.do("ip", "route", "get", place[left]), "what the kernel cuts packets to"
 
 
 def test_who_moves_and_who_has_two_ways(lab):

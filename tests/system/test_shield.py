@@ -13,6 +13,7 @@ from support.variant import Variant
 
 BPFTOOL = "/usr/sbin/bpftool"
 PORT = 51820
+SIGNAL = 0x6c656305 # the first word of one
 PATIENCE_S = 60 # every look is a process or two, and the host may be busy
 # … sends COUNT datagrams of SIZE bytes that begin with a message's KIND and the id ID to HOST, from one port.
 RUBBISH = """
@@ -137,15 +138,16 @@ def test_rubbish_ends_in_the_kernel(make_cluster):
     assert not has_xdp(ours) and len(keepers(ours)) == 1
     assert ask(ours, inner(1)) == 5
     before, unheard = stats(ours), heard(ours)
-    assert before["SHIELD_DATA"] >= 5
-    kinds = (("INDEX", 4, 64), ("MAC1", 1, 148), ("KIND", 7, 64), ("KIND", 1, 147), ("INDEX", 2, 92))
+    assert before["SHIELD_DATA"] >= 5 and before["SHIELD_OWN"] >= 1 # … and its peer's signals
+    kinds = (("INDEX", 4, 64), ("MAC1", 1, 148), ("KIND", 7, 64), ("KIND", 1, 147), ("INDEX", 2, 92), ("STRANGER", SIGNAL, 192),
+             ("STRANGER", SIGNAL + 1, 192), ("KIND", SIGNAL, 191))
     for name, kind, size in kinds:
         rubbish(theirs, ours, kind, size=size)
     ours.wait_until(lambda: all(stats(ours)["SHIELD_" + name] == before["SHIELD_" + name] + more
-                                for name, more in (("INDEX", 40), ("MAC1", 20), ("KIND", 40))), PATIENCE_S, "each is counted")
+                                for name, more in (("INDEX", 40), ("MAC1", 20), ("KIND", 60), ("STRANGER", 40))), PATIENCE_S, "each is counted")
     after = stats(ours)
     assert heard(ours) == unheard, "the cell heard nothing of it"
-    assert sum(after["SHIELD_" + n] - before["SHIELD_" + n] for n in ("MALFORMED", "KIND", "INDEX", "MAC1", "SOURCE", "ALL")) == 100
+    assert sum(after["SHIELD_" + n] - before["SHIELD_" + n] for n in ("MALFORMED", "KIND", "INDEX", "MAC1", "SOURCE", "ALL", "STRANGER", "MUCH", "FLOOD")) == 160
     with open(f"/proc/{keepers(ours)[0]}/status", encoding="utf-8") as f:
         lines = dict(line.split(":\t", 1) for line in f.read().splitlines() if ":\t" in line)
     assert int(lines["CapEff"], 16) == int(lines["CapPrm"], 16) == 1 << 12 # CAP_NET_ADMIN

@@ -298,6 +298,16 @@ PLANTS = {
         ("    *ret_peer = m->at;\n    return DATAPATH_BRIDGE_ONE;", "    *ret_peer = m->at;\n    return DATAPATH_BRIDGE_ALL;")]),
     "hairpin": ("bridge.c", "unit:bridge", "what is between two of the own side goes out", [
         ("    if (m->at == b->peers) {\n        return DATAPATH_BRIDGE_HERE;", "    if (m->at == b->peers) {\n        return DATAPATH_BRIDGE_ALL;")]),
+    "narrow-in-silence": ("pmtu.c", "unit:pmtu", "senders are told nothing before the last byte of a path's size is known", [
+        ("    return !p->is_searching || p->failed > 1 || (p->failed == 1 && p->tries > 1);", "    return !p->is_searching;")]),
+    "callers-stay": ("guide.c", "unit:ways", "a shield lets the signals of who was removed through", [
+        ("        datapath_live_drop(d->callers,", "        if (false) datapath_live_drop(d->callers,")]),
+    "callers-unknown": ("guide.c", "unit:ways", "a shield does not know the signals of peers", [
+        ("        datapath_live_add(d->callers,", "        if (false) datapath_live_add(d->callers,")]),
+    "moves-in-place-of-each-other": ("guide.c", "unit:meet", "of several that move in one step the last alone is asked again", [
+        ("    p->initiated_ms = 0;\n    if (fx->sends", "    p->initiated_ms = 0;\n    datapath_effects_clear(fx);\n    if (fx->sends")]),
+    "no-room-no-move": ("guide.c", "unit:meet", "for whom there is no room in a step waits for his next try", [
+        ("    p->timers.retry_ms = now.ms;\n", "")]),
     "bomb": ("pieces.c", "unit:pieces", "one sender takes the room of all", [
         ("    if (most >= DATAPATH_PIECES_EACH) {", "    if (most >= DATAPATH_PIECES_FRAMES) {"),
         ("    if (most < DATAPATH_PIECES_EACH && ", "    if (most < DATAPATH_PIECES_FRAMES && ")]),

@@ -43,6 +43,9 @@ static void make(struct kit *k, uint32_t node, const uint8_t psk[32], uint8_t he
     memset(n->set, 0, sizeof n->set);
     datapath_live_init(&n->live, n->set, KIT_PEERS);
     n->config.live = &n->live;
+    memset(n->callers_set, 0, sizeof n->callers_set);
+    datapath_live_init(&n->callers, n->callers_set, KIT_PEERS);
+    n->config.callers = &n->callers;
     REQUIRE(n->memory != NULL && datapath_core_init(n->memory, &n->config, k->now, &n->core) == ERR_OK, "core");
     for (uint32_t i = 0; i < KIT_NODES; i++) {
         struct datapath_peer_config c = {.endpoint = k->node[i].at};
@@ -95,6 +98,7 @@ void kit_end(struct kit *k)
             }
         }
         REQUIRE(memcmp(k->node[i].set, nothing, sizeof nothing) == 0, "without peers a shield lets no id through");
+        REQUIRE(memcmp(k->node[i].callers_set, nothing, sizeof nothing) == 0, "nor anybody's number");
         datapath_core_fini(k->node[i].core);
         free(k->node[i].memory);
     }

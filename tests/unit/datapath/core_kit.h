@@ -21,6 +21,8 @@ struct kit_node {
     struct datapath_endpoint at;
     struct datapath_live live;    /* what a shield would let through: kit_inject holds it to that … */
     struct datapath_shield_set set[KIT_PEERS]; /* … and kit_end to nothing                         */
+    struct datapath_live callers; /* … and by what numbers it would know peers: likewise           */
+    struct datapath_shield_set callers_set[KIT_PEERS];
     uint32_t peer[KIT_NODES];     /* numbers of the others */
     uint32_t got;                 /* inner packets         */
     uint8_t last[KIT_ROOM];

@@ -330,6 +330,70 @@ static void one_rendezvous_takes_nothing_from_the_other(void)
     end();
 }
 
+/* A packet from n for `to` waits for a session. */
+static void wants(int n, int to)
+{
+    struct datapath_endpoint at;
+    struct datapath_effects core;
+    uint8_t packet[28] = {0x45, [3] = 28, [12] = 10, 9, 0, (uint8_t)(n + 1), 10, 9, 0, (uint8_t)(to + 1)}, out[DATAPATH_ROOM];
+    size_t sealed;
+
+    CHECK(datapath_core_send(w.node[n].core, w.now, packet, sizeof packet, out, &sealed, &at, &core) == DATAPATH_WAITING, "to %d", to);
+}
+
+/* A rendezvous that hears that a network has moved tells all of its nodes in one answer: each handshake that was under way
+ * begins again at once, not when it would be tried again. */
+static void all_who_moved_are_asked_at_once(void)
+{
+    enum { MANY = 6 };
+    struct datapath_endpoint plain = place(PLAIN);
+    struct datapath_signal roll = {.kind = DATAPATH_SIGNAL_ROLL, .question = 7}, news;
+    uint8_t members[DATAPATH_SIGNAL_MOST], keys[MANY][32];
+
+    begin();
+    roll.epoch = w.node[R].ways.roll.epoch;
+    for (int i = 0; i < MANY; i++) {
+        struct datapath_peer_config c = {.public = {9, (uint8_t)i}};
+        struct datapath_prefix p = address(20 + i);
+        uint32_t peer;
+        memcpy(keys[i], c.public, 32);
+        REQUIRE(datapath_core_add(w.node[R].core, &c, w.now, &peer) == ERR_OK && datapath_core_allow(w.node[R].core, peer, &p) == ERR_OK, "a member");
+        datapath_serve_scan(&w.node[R].ways, w.now.ms);
+        datapath_roll_answer(&w.node[R].ways.roll, w.now.ms, peer, keys[i], &plain, &roll, DATAPATH_SIGNAL_LEAST, &news, members);
+    }
+    run(12000);
+    for (int i = 0; i < MANY; i++) {
+        wants(A, 20 + i);
+    }
+    for (int i = 0; i < MANY; i++) {
+        uint32_t peer;
+        REQUIRE(datapath_core_find(w.node[R].core, keys[i], &peer), "known");
+        w.node[R].ways.roll.entry[peer].place[0] = v4_at(10, 66, (uint16_t)(4000 + i));
+        datapath_roll_changed(&w.node[R].ways.roll, peer);
+    }
+    uint32_t before = w.shakes;
+    run(12000);
+    CHECK(w.shakes - before == MANY, "%u of %d began again", w.shakes - before, MANY);
+    for (uint32_t i = before; i < w.shakes; i++) {
+        CHECK(w.shook[i % SHOOK].port >= 4000 && w.shook[i % SHOOK].port < 4000 + MANY, "where they are now: %u", w.shook[i % SHOOK].port);
+    }
+    /* One too many for a step: it is the clock's turn at once. */
+    struct datapath_endpoint at = v4_at(10, 66, 5000);
+    fx.core.sends = DATAPATH_SENDS_MAX;
+    wants(A, B);
+    datapath_guide_lead(w.node[A].core, w.now, number(A, B), &at, &fx.core);
+    CHECK(fx.core.sends == DATAPATH_SENDS_MAX && datapath_core_due_ms(w.node[A].core) <= w.now.ms, "there was no room");
+    bool is_asked = false;
+    do {
+        datapath_core_clock(w.node[A].core, w.now, &fx.core);
+        for (uint32_t i = 0; i < fx.core.sends; i++) {
+            is_asked = is_asked || datapath_message_is_same(&fx.core.send[i].to, &at);
+        }
+    } while (fx.core.due_ms <= w.now.ms);
+    CHECK(is_asked, "he is asked where he is");
+    end();
+}
+
 int main(void)
 {
     another_life_of_the_rendezvous_parts_nobody();
@@ -342,5 +406,6 @@ int main(void)
     a_relay_serves_who_is_here();
     two_rendezvous_speak_for_themselves();
     one_rendezvous_takes_nothing_from_the_other();
+    all_who_moved_are_asked_at_once();
     return CHECK_RESULT();
 }

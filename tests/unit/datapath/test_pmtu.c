@@ -27,6 +27,7 @@ struct world {
     uint32_t told, probes, fallen; /* the last size; probes in all; how often it was told less than before */
     uint64_t over_ms;              /* since when more is told than goes through; 0: it is not */
     uint64_t longest_ms;           /* … the longest of these times */
+    uint64_t measured_ms;          /* when it was first known that not all goes through, or what does */
 };
 
 static bool is_lost(struct world *w)
@@ -34,7 +35,7 @@ static bool is_lost(struct world *w)
     return w->is_down || rng_below(&w->rng, 100) < w->loss || rng_below(&w->rng, 100) < w->loss;
 }
 
-static void send_probe(struct world *w, const struct datapath_pmtu_effect *e)
+static void send_probe(struct world *w, const struct datapath_pmtu_probe *e)
 {
     w->probes++;
     if (e->size > w->real || is_lost(w)) {
@@ -56,15 +57,12 @@ static void step(struct world *w, struct datapath_pmtu_event ev)
     ev.now_ms = w->now_ms;
     datapath_pmtu_step(&w->core, &ev, &fx);
     for (uint32_t i = 0; i < fx.count; i++) {
-        if (fx.effect[i].kind == DATAPATH_PMTU_FX_PROBE) {
-            CHECK(fx.effect[i].size <= w->core.most, "a probe that we cannot send");
-            send_probe(w, &fx.effect[i]);
-        } else {
-            CHECK(fx.effect[i].size != w->told, "a size is told when it changes");
-            w->fallen += fx.effect[i].size < w->told;
-            w->told = fx.effect[i].size;
-        }
+        CHECK(fx.probe[i].size <= w->core.most, "a probe that we cannot send");
+        send_probe(w, &fx.probe[i]);
     }
+    w->fallen += w->core.size < w->told;
+    w->told = w->core.size;
+    w->measured_ms = datapath_pmtu_is_measured(&w->core) && w->measured_ms == 0 ? w->now_ms : w->measured_ms;
 }
 
 static void pass(struct world *w, uint64_t ms)
@@ -175,23 +173,18 @@ static void who_sends_nothing_asks_nothing(void)
     CHECK(w.told == MOST, "but whether there is more is asked every ten minutes: %u", w.told);
 }
 
-static void a_hint_is_a_hint(void)
+/* Until then senders are told nothing, and packets that are too large are lost. */
+static void a_narrow_path_is_known_soon(void)
 {
-    struct world w = begin(DATAPATH_PMTU_USUAL, 20, 1);
-
-    pass(&w, 60000);
-    uint32_t before = w.probes;
-    for (int i = 0; i < 1000; i++) { /* somebody who wants us to send small ones */
-        step(&w, (struct datapath_pmtu_event){.kind = DATAPATH_PMTU_EV_HINT, .size = 68});
-        pass(&w, TICK_MS);
+    for (uint32_t real = DATAPATH_PMTU_BASE; real < MOST; real += 397) {
+        struct world w = begin(real, 100, real);
+        CHECK(!datapath_pmtu_is_measured(&w.core), "%u: at first nothing is known", real);
+        pass(&w, 60000);
+        CHECK(w.measured_ms - 1000 < BOUND_MS, "%u: after %u ms", real, (unsigned)w.measured_ms - 1000);
     }
-    CHECK(w.told == DATAPATH_PMTU_USUAL && w.fallen == 0, "told %u", w.told);
-    CHECK(w.probes - before <= 2 * 1000 * TICK_MS / DATAPATH_PMTU_WAIT_MS + 2, "%u probes in 5 s", w.probes - before);
-    pass(&w, 500);
-    w.real = 1300;
-    step(&w, (struct datapath_pmtu_event){.kind = DATAPATH_PMTU_EV_HINT, .size = 1300});
-    pass(&w, DATAPATH_PMTU_TRIES * DATAPATH_PMTU_WAIT_MS + 50);
-    CHECK(w.told == DATAPATH_PMTU_BASE || is_found(&w), "a true one saves waiting: %u", w.told);
+    struct world all = begin(MOST, 200, 1);
+    pass(&all, 1000);
+    CHECK(datapath_pmtu_is_measured(&all.core) && all.told == MOST, "one that carries all, too");
 }
 
 static void late_answers_are_to_what_was_asked(void)
@@ -246,7 +239,7 @@ int main(int argc, char **argv)
     a_black_hole_is_noticed();
     a_path_that_is_gone_has_no_size();
     who_sends_nothing_asks_nothing();
-    a_hint_is_a_hint();
+    a_narrow_path_is_known_soon();
     late_answers_are_to_what_was_asked();
     at_random(1364, 1); /* what is in use becomes too large while more is looked for */
     at_random(1578, 1);

@@ -33,6 +33,9 @@ static void fly(const struct datapath_endpoint *from, const struct datapath_endp
 
 void perform(int n)
 {
+    for (uint32_t i = 0; i < fx.core.sends; i++) {
+        w.shook[w.shakes++ % SHOOK] = fx.core.send[i].to;
+    }
     for (uint32_t i = 0; i < fx.sends; i++) {
         const struct datapath_send *s = &fx.send[i];
         fly(&w.node[n].at, &s->to, fx.bytes + s->at, s->size);
@@ -60,7 +63,9 @@ enum datapath_ways_verdict hand_over(int n, const struct datapath_endpoint *from
     if (n == PLAIN || datapath_message_own(bytes, size) != DATAPATH_KIND_SIGNAL) {
         return DATAPATH_WAYS_FALSE; /* a handshake, or to somebody who knows no signals */
     }
+    bool is_let_in = datapath_live_has(&w.node[n].callers, datapath_shield_caller((uint32_t)datapath_signal_who(bytes, size)));
     enum datapath_ways_verdict v = datapath_ways_receive(&w.node[n].ways, w.now, from, bytes, size, &fx);
+    CHECK(is_let_in || v == DATAPATH_WAYS_STRANGER || v == DATAPATH_WAYS_FALSE, "whose signals are heard is known to a shield");
     perform(n);
     return v;
 }
@@ -73,6 +78,7 @@ static void pass_on(struct datagram d)
 
     if (datapath_relay_pass(&w.node[R].ways.relay, w.now.ms, &d.from, d.to.relay, (uint32_t)d.size, &to, &id) == DATAPATH_RELAY_PASSED) {
         w.passed++;
+        CHECK(datapath_live_has(&w.node[R].callers, d.to.relay), "for whom one relays is known to a shield");
         from.relay = id;
         int n = whose(&to);
         if (n < NODES && datapath_ways_is_relay(&w.node[n].ways, &w.node[R].at)) {
@@ -155,18 +161,23 @@ void make_ways(int n)
                                      .own = 1, .place = {place(n)}};
 
     memset(c.seed, (int)(n * 16 + (int)x->life), sizeof c.seed);
+    for (uint32_t peer = 0; x->ways_memory != NULL && x->ways.config.is_relay && peer < PEERS; peer++) {
+        datapath_relay_forget(&x->ways.relay, peer); /* another life has another shield */
+    }
     free(x->ways_memory);
     x->ways_memory = malloc(datapath_ways_size(PEERS, n == R || n == S, n == R));
     REQUIRE(x->ways_memory != NULL, "memory");
     datapath_ways_init(&x->ways, x->ways_memory, x->core, &c, w.now.ms);
+    x->ways.relay.index.live = &x->callers;
 }
 
 static void make(int n)
 {
     struct node *x = &w.node[n];
     struct datapath_config c = {.peers_max = PEERS, .prefixes_max = PREFIXES, .mtu = MTU, .pace = datapath_pace_usual(),
-                                .aead = &datapath_aead_sodium};
+                                .aead = &datapath_aead_sodium, .callers = &x->callers};
 
+    datapath_live_init(&x->callers, x->set, PEERS);
     x->at = place(n);
     x->life = 1;
     memset(c.secret, n + 1, sizeof c.secret);
@@ -198,7 +209,18 @@ void begin(void)
 
 void end(void)
 {
+    static const struct datapath_shield_set nothing[PEERS];
+
     for (int n = 0; n < NODES; n++) {
+        for (uint32_t peer = 0; peer < PEERS; peer++) {
+            if (datapath_guide_serial(w.node[n].core, peer) != 0) {
+                datapath_core_remove(w.node[n].core, peer);
+                if (w.node[n].ways.config.is_relay) {
+                    datapath_relay_forget(&w.node[n].ways.relay, peer);
+                }
+            }
+        }
+        CHECK(memcmp(w.node[n].set, nothing, sizeof nothing) == 0, "without peers a shield lets none of our own through");
         datapath_ways_fini(&w.node[n].ways);
         datapath_core_fini(w.node[n].core);
         free(w.node[n].memory);

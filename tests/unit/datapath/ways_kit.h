@@ -5,7 +5,7 @@
 
 #include "datapath/meet.h"
 
-enum { NODES = 5, R = 0, A = 1, B = 2, PLAIN = 3, S = 4, PEERS = 8, PREFIXES = 32, MTU = 1420, FLYING = 256, DELAY_MS = 10, RECORDED = 512 };
+enum { NODES = 5, R = 0, A = 1, B = 2, PLAIN = 3, S = 4, PEERS = 16, PREFIXES = 32, MTU = 1420, FLYING = 256, DELAY_MS = 10, RECORDED = 512, SHOOK = 32 };
 
 struct datagram {
     bool is_there;
@@ -23,6 +23,8 @@ struct node {
     struct datapath_ways ways;
     uint64_t life;
     uint32_t heard;   /* datagrams that came */
+    struct datapath_live callers; /* whose messages of our own a shield would let through: hand_over and pass_on hold it to that */
+    struct datapath_shield_set set[PEERS];
 };
 
 struct world {
@@ -34,6 +36,8 @@ struct world {
     uint32_t passed;  /* by the relay        */
     struct datagram flying[FLYING], recorded[RECORDED];
     uint32_t count;   /* recorded            */
+    uint32_t shakes;  /* handshakes that began again because somebody is elsewhere, and where the last ones went */
+    struct datapath_endpoint shook[SHOOK];
 };
 
 extern struct world w;
