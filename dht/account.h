@@ -1,4 +1,4 @@
-/* Who uses how much of the store. */
+/* Who uses how much of the store. Accounts and their order are in one list of rows, which is touched as far as it was ever used. */
 #ifndef CELL_DHT_ACCOUNT_H
 #define CELL_DHT_ACCOUNT_H
 
@@ -7,7 +7,7 @@
 /* Bytes on the account of `tag`; 0: it has none. O(log n). */
 uint32_t dht_account_bytes(const struct dht_accounts *a, uint64_t tag);
 
-/* One more record; returns the account's index. There is room for one account a record. O(n) of two bytes each. */
+/* One more record; returns the account's index. There is room for one account a record. A new account is O(n) of two bytes each. */
 uint16_t dht_account_charge(struct dht_accounts *a, uint64_t tag, uint32_t bytes);
 
 /* One record less. */

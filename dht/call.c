@@ -115,7 +115,7 @@ static bool begin(struct dht *d, struct dht_call call)
     if (d->calls == d->calls_max) {
         return false;
     }
-    while (d->call[at].txn != 0) {
+    while (at < d->calls_end && d->call[at].txn != 0) {
         at++;
     }
     do { /* the place is in the number; the rest cannot be guessed by who never saw the request */
@@ -131,6 +131,7 @@ static bool begin(struct dht *d, struct dht_call call)
     }
     d->call[at] = call;
     d->call_due_us[at] = d->now_us + timeout_us(d, &call);
+    d->calls_end += at == d->calls_end;
     d->calls++;
     return true;
 }
@@ -140,6 +141,9 @@ static void end(struct dht *d, uint32_t at)
     d->call[at].txn = 0;
     d->call_due_us[at] = UINT64_MAX;
     d->calls--;
+    while (d->calls_end > 0 && d->call[d->calls_end - 1].txn == 0) {
+        d->calls_end--;
+    }
 }
 
 void dht_call_ping(struct dht *d, const struct dht_peer *peer)
@@ -177,7 +181,7 @@ bool dht_call_answered(struct dht *d, const struct dht_contact *from, const stru
     struct dht_call *call = &d->call[at];
 
     /* From whoever was asked, if that is known: another's answer is another's claim. */
-    if (m->txn == 0 || call->txn != m->txn || !is_answer(call->kind, m->kind) ||
+    if (at >= d->calls_end || m->txn == 0 || call->txn != m->txn || !is_answer(call->kind, m->kind) ||
         (call->has_node && !dht_id_same_node(&call->to.node, &from->node))) {
         d->counters.unasked++;
         return false;
@@ -227,7 +231,7 @@ static void retry(struct dht *d, uint32_t at)
 
 void dht_call_clock(struct dht *d)
 {
-    for (uint32_t at = 0; at < d->calls_max; at++) {
+    for (uint32_t at = 0; at < d->calls_end; at++) {
         if (d->call_due_us[at] > d->now_us) {
             continue;
         }
@@ -244,7 +248,7 @@ uint64_t dht_call_due_us(const struct dht *d)
 {
     uint64_t due_us = UINT64_MAX;
 
-    for (uint32_t at = 0; d->calls > 0 && at < d->calls_max; at++) {
+    for (uint32_t at = 0; at < d->calls_end; at++) {
         due_us = d->call_due_us[at] < due_us ? d->call_due_us[at] : due_us;
     }
     return due_us;
@@ -252,7 +256,7 @@ uint64_t dht_call_due_us(const struct dht *d)
 
 void dht_call_drop(struct dht *d, const struct dht_wish *w)
 {
-    for (uint32_t at = 0; d->calls > 0 && at < d->calls_max; at++) {
+    for (uint32_t at = 0; at < d->calls_end; at++) {
         if (d->call[at].txn != 0 && d->call[at].wish == wish_index(d, w)) {
             end(d, at);
         }

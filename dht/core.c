@@ -48,47 +48,45 @@ static uint32_t chunks_of(const struct dht_config *c)
     return c->store_bytes / (uint32_t)sizeof(struct dht_chunk);
 }
 
-/* One block after another, each aligned for any type. */
-static void *lay(uint8_t **at, size_t count, size_t size)
-{
-    void *here = *at;
+struct layout {
+    uint8_t *memory; /* NULL: it is only measured */
+    size_t size;
+};
 
-    *at += (count * size + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
+/* One block after another, each aligned for any type. Each is used from its beginning on, and not touched beyond: what is always
+ * used comes first, the short lists on the pages of what is before them. */
+static void *lay(struct layout *l, size_t count, size_t size)
+{
+    void *here = l->memory == NULL ? NULL : l->memory + l->size;
+
+    l->size += (count * size + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
     return here;
 }
 
 static size_t lay_out(struct dht *d, uint8_t *memory, const struct dht_config *c)
 {
-    uint8_t *at = memory;
+    struct layout l = {.memory = memory};
 
-    (void)lay(&at, 1, sizeof *d);
-    d->peer = lay(&at, c->peers_max, sizeof *d->peer);
-    d->spare = lay(&at, c->spares_max, sizeof *d->spare);
-    d->peers.index = lay(&at, c->peers_max, sizeof *d->peers.index);
-    d->vacant_peer = lay(&at, c->peers_max, sizeof *d->vacant_peer);
-    d->entry = lay(&at, c->records_max, sizeof *d->entry);
-    d->records.index = lay(&at, c->records_max, sizeof *d->records.index);
-    d->heap = lay(&at, c->records_max, sizeof *d->heap);
-    d->vacant_entry = lay(&at, c->records_max, sizeof *d->vacant_entry);
-    struct dht_accounts *accounts[] = {&d->owners, &d->sources};
-    for (unsigned i = 0; i < ARRAY_LEN(accounts); i++) {
-        accounts[i]->row = lay(&at, c->records_max, sizeof *accounts[i]->row);
-        accounts[i]->order = lay(&at, c->records_max, sizeof *accounts[i]->order);
-        accounts[i]->vacant = lay(&at, c->records_max, sizeof *accounts[i]->vacant);
-    }
-    d->chunk = lay(&at, chunks_of(c), sizeof *d->chunk);
-    d->wish = lay(&at, c->wishes_max + 1, sizeof *d->wish);
-    d->call = lay(&at, calls_of(c), sizeof *d->call);
-    d->call_due_us = lay(&at, calls_of(c), sizeof *d->call_due_us);
-    return (size_t)(at - memory);
+    (void)lay(&l, 1, sizeof *d);
+    d->peers.index = lay(&l, c->peers_max, sizeof *d->peers.index);
+    d->call_due_us = lay(&l, calls_of(c), sizeof *d->call_due_us);
+    d->call = lay(&l, calls_of(c), sizeof *d->call);
+    d->wish = lay(&l, c->wishes_max + 1, sizeof *d->wish);
+    d->peer = lay(&l, c->peers_max, sizeof *d->peer);
+    d->spare = lay(&l, c->spares_max, sizeof *d->spare);
+    d->records.index = lay(&l, c->records_max, sizeof *d->records.index);
+    d->entry = lay(&l, c->records_max, sizeof *d->entry);
+    d->owners.row = lay(&l, c->records_max, sizeof *d->owners.row);
+    d->sources.row = lay(&l, c->records_max, sizeof *d->sources.row);
+    d->chunk = lay(&l, chunks_of(c), sizeof *d->chunk);
+    return l.size;
 }
 
 size_t dht_core_size(const struct dht_config *config)
 {
-    static uint8_t nowhere[1]; /* addresses are computed, nothing is touched */
-    struct dht d;
+    struct dht nowhere;
 
-    return lay_out(&d, nowhere, config);
+    return lay_out(&nowhere, NULL, config);
 }
 
 static bool is_valid(const struct dht_config *c)
@@ -123,21 +121,14 @@ enum err dht_core_init(void *memory, const struct dht_config *config, uint64_t n
     d->spares_max = config->spares_max;
     d->peers.base = (const uint8_t *)d->peer;
     d->peers.stride = sizeof *d->peer;
-    for (uint32_t i = 0; i < d->peers_max; i++) {
-        d->vacant_peer[i] = (uint16_t)(d->peers_max - 1 - i);
-    }
+    dht_pool_init(&d->peer_rows, d->peer, sizeof *d->peer, d->peers_max);
     d->records_max = config->records_max;
-    d->records.base = (const uint8_t *)d->entry;
-    d->records.stride = sizeof *d->entry;
     d->chunks_max = chunks_of(config);
     d->owner_bytes = config->owner_bytes;
     d->source_bytes = config->source_bytes;
     dht_store_init(d);
     d->wishes_max = config->wishes_max;
     d->calls_max = calls_of(config);
-    for (uint32_t i = 0; i < d->calls_max; i++) {
-        d->call_due_us[i] = UINT64_MAX;
-    }
     d->sync_us = now_us + rng_below(&d->rng, (uint64_t)d->tuning.sync_ms * DHT_US);
     d->ping_us = now_us + rng_below(&d->rng, (uint64_t)d->tuning.ping_ms * DHT_US);
     d->refresh_us = now_us + UPKEEP_US;
@@ -260,7 +251,7 @@ void dht_core_clock(struct dht *d, uint64_t now_us, uint64_t wall_s, struct dht_
 /* Whoever was asked for the way in says who is near the own place: go there. */
 static void enter(struct dht *d, const struct dht_message *m)
 {
-    struct dht_wish *w = &d->wish[d->wishes_max];
+    struct dht_wish *w = &d->wish[0];
 
     if (w->kind == DHT_WISH_FREE) {
         w = dht_wish_begin(d, DHT_WISH_FIND, 0, &d->id);
@@ -488,7 +479,7 @@ enum err dht_core_put(struct dht *d, uint64_t now_us, uint64_t wish, const struc
 
 void dht_core_cancel(struct dht *d, uint64_t wish)
 {
-    for (uint32_t i = 0; i < d->wishes_max; i++) {
+    for (uint32_t i = 1; i < d->wishes_end; i++) {
         if (d->wish[i].kind != DHT_WISH_FREE && d->wish[i].name == wish) {
             dht_wish_free(d, &d->wish[i]);
         }

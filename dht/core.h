@@ -21,8 +21,8 @@ enum {
     DHT_FOUND_MAX = DHT_VALUES_MAX + 1, /* records of one step: of one answer, or of the own store          */
     DHT_DONE_MAX = 8,            /* wishes that end in one step; more wait for the next                     */
     DHT_SECRET_SIZE = 16,
-    DHT_PEER_BYTES = 88,         /* memory of a peer in the table, with its place in the order              */
-    DHT_RECORD_BYTES = 112,      /* … of a record, beside its bytes                                         */
+    DHT_PEER_BYTES = 86,         /* memory of a peer in the table, with its place in the order              */
+    DHT_RECORD_BYTES = 98,       /* … of a record, beside its bytes                                         */
     DHT_SAVED_MAX = 64,          /* contacts that are saved for the next life                               */
     DHT_BOOTSTRAP_MAX = 16,      /* addresses asked at one time                                             */
     DHT_STEPS_MAX = 48,          /* whom one find comes across                                              */

@@ -7,6 +7,7 @@
 #include "dht/core.h"
 #include "dht/limits.h"
 #include "dht/order.h"
+#include "dht/pool.h"
 
 enum dht_peer_flag {
     DHT_PEER_MEMBER = 1,
@@ -26,13 +27,14 @@ struct dht_peer {
 
 struct dht_account {
     uint64_t tag;
-    uint32_t bytes, records;
+    uint32_t bytes;
+    uint16_t records, ordered; /* ordered: not of this account: which one has this row's number in the order of tags */
 };
 
 struct dht_accounts {
     struct dht_account *row;
-    uint16_t *order, *vacant;
-    uint32_t count, most;
+    struct dht_pool rows;
+    uint32_t count;
 };
 
 enum dht_entry_flag {
@@ -46,7 +48,7 @@ struct dht_entry {
     uint64_t tag, seq, expire_us;
     uint32_t chunk;
     uint16_t owner, source; /* accounts; DHT_NOTHING */
-    uint16_t heap_at;
+    uint16_t heap_at, heap; /* heap: not of this record: which one has this row's number in the heap of ends */
 };
 
 struct dht_chunk {
@@ -82,12 +84,7 @@ struct dht_candidate {
     bool has_value;
 };
 
-enum dht_wish_kind {
-    DHT_WISH_FREE,
-    DHT_WISH_FIND,
-    DHT_WISH_GET,
-    DHT_WISH_PUT,
-};
+enum dht_wish_kind { DHT_WISH_FREE, DHT_WISH_FIND, DHT_WISH_GET, DHT_WISH_PUT };
 
 struct dht_wish {
     enum dht_wish_kind kind;
@@ -159,19 +156,19 @@ struct dht {
     bool is_overflown;           /* there are members that have no place */
     struct dht_peer *peer, *spare;
     struct dht_order peers;
-    uint16_t *vacant_peer;
+    struct dht_pool peer_rows;
     uint32_t typical_us, typical_var_us, refreshed[DHT_BITS]; /* round trips of all, as of one; ticks */
     /* records */
     uint32_t records_max, chunks_max, chunks_used, owner_bytes, source_bytes;
     struct dht_entry *entry;
     struct dht_order records;
-    uint16_t *heap, *vacant_entry;
+    struct dht_pool entry_rows;
     struct dht_accounts owners, sources;
     struct dht_chunk *chunk;
     uint32_t vacant_chunk, chunks_touched; /* those before the latter were in use at some time */
     /* wishes and requests */
-    uint32_t wishes_max, wishes, calls_max, calls;
-    struct dht_wish *wish;
+    uint32_t wishes_max, wishes, wishes_end, calls_max, calls, calls_end; /* end: all from there on are free */
+    struct dht_wish *wish;       /* the first is the core's own */
     struct dht_call *call;
     uint64_t *call_due_us;       /* UINT64_MAX: free */
     bool is_joining, is_hello;   /* the way in was asked for, the own place is not found yet; what came asks for nothing */

@@ -8,27 +8,19 @@
 
 enum { NO_CHUNK = UINT32_MAX };
 
-static_assert(sizeof(struct dht_entry) + 2 * sizeof(struct dht_account) + 7 * sizeof(uint16_t) <= DHT_RECORD_BYTES,
+static_assert(sizeof(struct dht_entry) + 2 * sizeof(struct dht_account) + sizeof(uint16_t) == DHT_RECORD_BYTES,
               "what a record costs is documented");
 
 /* ---- memory ---------------------------------------------------------------------------------------- */
 
-static void init_accounts(struct dht_accounts *a, uint32_t most)
-{
-    a->most = most;
-    for (uint32_t i = 0; i < most; i++) {
-        a->vacant[i] = (uint16_t)(most - 1 - i);
-    }
-}
-
 void dht_store_init(struct dht *d)
 {
-    for (uint32_t i = 0; i < d->records_max; i++) {
-        d->vacant_entry[i] = (uint16_t)(d->records_max - 1 - i);
-    }
+    d->records.base = (const uint8_t *)d->entry;
+    d->records.stride = sizeof *d->entry;
     d->vacant_chunk = NO_CHUNK; /* then those that were never used */
-    init_accounts(&d->owners, d->records_max);
-    init_accounts(&d->sources, d->records_max);
+    dht_pool_init(&d->entry_rows, d->entry, sizeof *d->entry, d->records_max);
+    dht_pool_init(&d->owners.rows, d->owners.row, sizeof *d->owners.row, d->records_max);
+    dht_pool_init(&d->sources.rows, d->sources.row, sizeof *d->sources.row, d->records_max);
 }
 
 static uint32_t chunks_of(size_t size)
@@ -79,18 +71,23 @@ static void free_chunks(struct dht *d, uint32_t at)
 
 /* ---- ends: a heap ---------------------------------------------------------------------------------- */
 
+static struct dht_entry *heap_entry(const struct dht *d, uint32_t at)
+{
+    return &d->entry[d->entry[at].heap];
+}
+
 static void heap_set(struct dht *d, uint32_t at, uint16_t index)
 {
-    d->heap[at] = index;
+    d->entry[at].heap = index;
     d->entry[index].heap_at = (uint16_t)at;
 }
 
 static void heap_up(struct dht *d, uint32_t at)
 {
-    uint16_t index = d->heap[at];
+    uint16_t index = d->entry[at].heap;
 
-    while (at > 0 && d->entry[d->heap[(at - 1) / 2]].expire_us > d->entry[index].expire_us) {
-        heap_set(d, at, d->heap[(at - 1) / 2]);
+    while (at > 0 && heap_entry(d, (at - 1) / 2)->expire_us > d->entry[index].expire_us) {
+        heap_set(d, at, d->entry[(at - 1) / 2].heap);
         at = (at - 1) / 2;
     }
     heap_set(d, at, index);
@@ -98,14 +95,14 @@ static void heap_up(struct dht *d, uint32_t at)
 
 static void heap_down(struct dht *d, uint32_t at, uint32_t count)
 {
-    uint16_t index = d->heap[at];
+    uint16_t index = d->entry[at].heap;
 
     for (uint32_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
-        child += child + 1 < count && d->entry[d->heap[child + 1]].expire_us < d->entry[d->heap[child]].expire_us;
-        if (d->entry[d->heap[child]].expire_us >= d->entry[index].expire_us) {
+        child += child + 1 < count && heap_entry(d, child + 1)->expire_us < heap_entry(d, child)->expire_us;
+        if (heap_entry(d, child)->expire_us >= d->entry[index].expire_us) {
             break;
         }
-        heap_set(d, at, d->heap[child]);
+        heap_set(d, at, d->entry[child].heap);
         at = child;
     }
     heap_set(d, at, index);
@@ -114,7 +111,7 @@ static void heap_down(struct dht *d, uint32_t at, uint32_t count)
 /* count: with the one that leaves. */
 static void heap_remove(struct dht *d, uint32_t at, uint32_t count)
 {
-    uint16_t last = d->heap[count - 1];
+    uint16_t last = d->entry[count - 1].heap;
 
     if (at < count - 1) {
         heap_set(d, at, last);
@@ -125,7 +122,7 @@ static void heap_remove(struct dht *d, uint32_t at, uint32_t count)
 
 uint64_t dht_store_due_us(const struct dht *d)
 {
-    return d->records.count == 0 ? UINT64_MAX : d->entry[d->heap[0]].expire_us;
+    return d->records.count == 0 ? UINT64_MAX : heap_entry(d, 0)->expire_us;
 }
 
 /* ---- places ---------------------------------------------------------------------------------------- */
@@ -156,7 +153,7 @@ static void drop(struct dht *d, uint32_t place)
     free_chunks(d, e->chunk);
     heap_remove(d, e->heap_at, d->records.count);
     dht_order_remove(&d->records, place);
-    d->vacant_entry[d->records_max - d->records.count - 1] = index;
+    dht_pool_give(&d->entry_rows, index);
 }
 
 static uint32_t place_of(const struct dht *d, uint16_t index)
@@ -173,8 +170,8 @@ static uint32_t place_of(const struct dht *d, uint16_t index)
 
 void dht_store_expire(struct dht *d)
 {
-    while (d->records.count > 0 && d->entry[d->heap[0]].expire_us <= d->now_us) {
-        drop(d, place_of(d, d->heap[0]));
+    while (d->records.count > 0 && heap_entry(d, 0)->expire_us <= d->now_us) {
+        drop(d, place_of(d, d->entry[0].heap));
         d->counters.expired++;
     }
 }
@@ -317,12 +314,12 @@ static void insert(struct dht *d, const struct dht_record *r, const uint8_t *byt
                    uint64_t owner, uint64_t source, uint64_t expire_us, uint8_t flags)
 {
     uint32_t place, same;
-    uint16_t index = d->vacant_entry[d->records_max - d->records.count - 1];
+    uint16_t index = dht_pool_take(&d->entry_rows);
     struct dht_entry *e = &d->entry[index];
 
     (void)find_place(d, r, tag, &place, &same);
     *e = (struct dht_entry){.key = r->key, .size = (uint16_t)size, .tag = tag, .seq = r->seq, .expire_us = expire_us,
-                            .owner = DHT_NOTHING};
+                            .owner = DHT_NOTHING, .heap = e->heap};
     e->flags = (flags & DHT_FLAG_CACHE) != 0 ? DHT_ENTRY_CACHED : 0;
     e->flags |= r->kind != DHT_IMMUTABLE && r->value_size == 0 ? DHT_ENTRY_WITHDRAWN : 0;
     e->chunk = write_chunks(d, bytes, size);
@@ -331,7 +328,7 @@ static void insert(struct dht *d, const struct dht_record *r, const uint8_t *byt
     }
     e->source = dht_account_charge(&d->sources, source, cost(size));
     dht_order_insert(&d->records, place, index);
-    d->heap[d->records.count - 1] = index;
+    d->entry[d->records.count - 1].heap = index;
     heap_up(d, d->records.count - 1);
 }
 

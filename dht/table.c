@@ -5,7 +5,7 @@
 #include "dht/call.h"
 #include "dht/keep.h"
 
-static_assert(sizeof(struct dht_peer) + 2 * sizeof(uint16_t) <= DHT_PEER_BYTES, "what a peer costs is documented");
+static_assert(sizeof(struct dht_peer) + sizeof(uint16_t) == DHT_PEER_BYTES, "what a peer costs is documented");
 
 static bool is_there(const void *context, uint16_t index)
 {
@@ -132,7 +132,7 @@ static struct dht_peer *stalest(const struct dht *d, uint32_t first, uint32_t en
 static struct dht_peer *add(struct dht *d, const struct dht_contact *who, const struct dht_id *id, uint8_t flags)
 {
     assert(d->peers.count < d->peers_max);
-    uint16_t index = d->vacant_peer[d->peers_max - d->peers.count - 1];
+    uint16_t index = dht_pool_take(&d->peer_rows);
     struct dht_peer *p = &d->peer[index];
 
     *p = (struct dht_peer){.id = *id, .node = who->node, .at = who->at, .flags = flags, .heard = dht_state_tick(d)};
@@ -150,7 +150,7 @@ static void take_out(struct dht *d, uint32_t place)
 
     d->members -= (d->peer[index].flags & DHT_PEER_MEMBER) != 0;
     dht_order_remove(&d->peers, place);
-    d->vacant_peer[d->peers_max - d->peers.count - 1] = index;
+    dht_pool_give(&d->peer_rows, index);
     dht_keep_changed(d, &who, &id);
 }
 

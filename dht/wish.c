@@ -29,15 +29,16 @@ struct dht_wish *dht_wish_begin(struct dht *d, enum dht_wish_kind kind, uint64_t
     struct dht_wish *w = NULL;
 
     if (name == 0) {
-        w = &d->wish[d->wishes_max]; /* one place is the core's own */
-        w = w->kind == DHT_WISH_FREE ? w : NULL;
+        w = d->wish[0].kind == DHT_WISH_FREE ? &d->wish[0] : NULL;
     }
-    for (uint32_t i = 0; name != 0 && i < d->wishes_max && w == NULL; i++) {
+    for (uint32_t i = 1; name != 0 && i <= d->wishes_max && w == NULL; i++) {
         w = d->wish[i].kind == DHT_WISH_FREE ? &d->wish[i] : NULL;
     }
     if (w == NULL) {
         return NULL;
     }
+    uint32_t end = (uint32_t)(w - d->wish) + 1;
+    d->wishes_end = d->wishes_end < end ? end : d->wishes_end;
     memset(w, 0, offsetof(struct dht_wish, candidate));
     w->kind = kind;
     w->name = name;
@@ -61,6 +62,9 @@ void dht_wish_free(struct dht *d, struct dht_wish *w)
     dht_call_drop(d, w);
     w->kind = DHT_WISH_FREE;
     d->wishes--;
+    while (d->wishes_end > 0 && d->wish[d->wishes_end - 1].kind == DHT_WISH_FREE) {
+        d->wishes_end--;
+    }
 }
 
 struct dht_candidate *dht_wish_candidate(struct dht_wish *w, uint16_t serial)
@@ -335,10 +339,13 @@ static void run(struct dht *d, struct dht_wish *w)
 
 void dht_wish_run(struct dht *d)
 {
-    for (uint32_t i = 0; d->wishes > 0 && i <= d->wishes_max; i++) {
+    for (uint32_t i = 1; i < d->wishes_end; i++) {
         if (d->wish[i].kind != DHT_WISH_FREE) {
             run(d, &d->wish[i]);
         }
+    }
+    if (d->wish[0].kind != DHT_WISH_FREE) {
+        run(d, &d->wish[0]); /* last: somebody waits for the others */
     }
 }
 
@@ -346,7 +353,7 @@ uint64_t dht_wish_due_us(const struct dht *d)
 {
     uint64_t due_us = UINT64_MAX;
 
-    for (uint32_t i = 0; d->wishes > 0 && i <= d->wishes_max; i++) {
+    for (uint32_t i = 0; i < d->wishes_end; i++) {
         const struct dht_wish *w = &d->wish[i];
         if (w->kind != DHT_WISH_FREE) {
             uint64_t at_us = w->status != ERR_LATER && !w->is_told ? d->now_us : w->end_us;

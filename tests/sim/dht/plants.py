@@ -87,7 +87,7 @@ PLANTS = {
     "any-repair": ("keep.c", "unit:keep", "a repair may be as old as it likes", [
         ("    if (since_ms > DHT_LATELY_MS) {", "    if (since_ms > DHT_LATELY_MS * 100) {")]),
     "ends-early": ("store.c", "unit:store", "a record ends a little before its end", [
-        ("d->entry[d->heap[0]].expire_us <= d->now_us) {", "d->entry[d->heap[0]].expire_us <= d->now_us + 2000) {")]),
+        ("heap_entry(d, 0)->expire_us <= d->now_us) {", "heap_entry(d, 0)->expire_us <= d->now_us + 2000) {")]),
     "no-repair": ("keep.c", "swarm:deaths", "nobody minds who dies", [
         ("    if (d->records.count == 0) {\n        return;", "    if (d->records.count < 100000) {\n        return;")]),
     "no-comparison": ("keep.c", "unit:keep", "holders never compare", [
@@ -102,6 +102,10 @@ PLANTS = {
         ("size_t room = is_proved ||", "size_t room = size > 0 ||")]),
     "no-quota": ("store.c", "attack:fill", "a source may fill the store", [
         ("sent + bytes <= most;", "sent + bytes > 0 && most > 0;")]),
+    "rows-afresh": ("pool.c", "unit:memory", "what was used lies idle while there is some that was not", [
+        ("    if (p->vacant == 0) {", "    if (p->vacant == 0 || p->touched < p->most) {")]),
+    "all-touched": ("core.c", "unit:memory", "room that is not used is written to", [
+        ("    d->calls_max = calls_of(config);\n", "    d->calls_max = calls_of(config);\n    for (uint32_t i = 0; i < d->records_max; i++) {\n        d->entry[i].seq = 1;\n    }\n")]),
     "farthest-stay": ("store.c", "unit:store", "whatever was first stays", [
         ("            if (is_cached || !dht_id_is_nearer(&d->id, key, &d->entry[index].key)) {", "            if (is_cached || key != NULL) {")]),
     "no-rate": ("core.c", "attack:flood", "a flood is read to its end", [
@@ -133,9 +137,9 @@ PLANTS = {
         ("        if (d->refreshed[b] != 0 && dht_state_tick(d) - d->refreshed[b] < age) {", "        if (d->refreshed[b] < age + UINT32_MAX / 2) {")]),
 }
 
-CORE = ("account", "bytes", "call", "circle", "compare", "core", "id", "image", "keep", "order", "own", "packet", "proof", "put", "record", "search",
+CORE = ("account", "bytes", "call", "circle", "compare", "core", "id", "image", "keep", "order", "own", "packet", "pool", "proof", "put", "record", "search",
         "serve", "store", "table", "token", "wish")
-UNITS = ("circle", "compare", "core", "id", "image", "keep", "own", "packet", "store", "table")
+UNITS = ("circle", "compare", "core", "id", "image", "keep", "memory", "own", "packet", "store", "table")
 SOURCES = [*(f"dht/{c}.c" for c in CORE), "tests/sim/dht/[ds]*.c", "tests/sim/dht/test_dht_*.c", "tests/unit/dht/kit.c",
            *(f"tests/unit/dht/test_{u}.c" for u in UNITS),
            *(f"common/base/{b}.c" for b in ("bytes", "err", "name", "rate", "rng"))]

@@ -1,6 +1,7 @@
 #include "tests/sim/dht/swarm.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@ enum {
     PORT = 7403,
     CONFIG_RECORDS = 512,
     CONFIG_STORE = 256 << 10,
+    PAGES = 16384, /* bytes; what is larger has pages of its own, so what a core does not touch is not there */
 };
 
 static void *grown(void *at, size_t size)
@@ -267,6 +269,8 @@ static bool verify(void *context, const uint8_t *owner, const uint8_t *message, 
 void swarm_init(struct swarm *s, uint64_t seed, uint32_t nodes, struct distance distance)
 {
     memset(s, 0, sizeof *s);
+    (void)mallopt(M_MMAP_THRESHOLD, PAGES);
+    (void)mallopt(M_MMAP_MAX, INT32_MAX);
     s->seed = seed;
     rng_init(&s->rng, seed);
     s->distance = distance;
@@ -308,10 +312,8 @@ void swarm_start(struct swarm *s, uint32_t node)
     if (n->is_hostile) {
         return;
     }
-    if (n->memory != NULL) {
-        memset(n->memory, 0, dht_core_size(&c));
-    }
-    n->memory = n->memory != NULL ? n->memory : calloc(1, dht_core_size(&c));
+    free(n->memory);
+    n->memory = calloc(1, dht_core_size(&c));
     if (n->memory == NULL || dht_core_init(n->memory, &c, s->now_us, &n->core) != ERR_OK) {
         abort();
     }
