@@ -111,9 +111,9 @@ static enum err follow(struct raft_kv *kv, struct raft_record *r, struct raft_re
     return raft_journal_append(&kv->journal, r);
 }
 
-enum err raft_kv_put(struct raft_kv *kv, const struct raft_put *put, const struct raft_record **ret_previous)
+enum err raft_kv_put(struct raft_kv *kv, const struct raft_put *put, struct raft_record **slot,
+                     const struct raft_record **ret_previous)
 {
-    struct raft_record **slot = raft_tree_slot(&kv->tree, put->key);
     struct raft_record *old = slot != NULL ? *slot : NULL;
     bool was_live = is_live(old);
     uint64_t lease = put->keeps_lease ? (was_live ? raft_record_lease(old) : 0) : put->lease;
@@ -198,10 +198,9 @@ uint64_t raft_kv_count(const struct raft_kv *kv, const struct raft_span *span, u
     return count;
 }
 
-enum err raft_kv_may_put(const struct raft_kv *kv, const struct raft_put *put, uint64_t more_bytes,
-                         const char **ret_text)
+enum err raft_kv_may_put(const struct raft_kv *kv, const struct raft_put *put, struct raft_record *const *slot,
+                         uint64_t more_bytes, const char **ret_text)
 {
-    struct raft_record **slot = raft_tree_slot(&kv->tree, put->key);
     bool exists = slot != NULL && is_live(*slot);
     uint64_t bytes = more_bytes + raft_record_cost(&(struct raft_record){.key_size = (uint16_t)put->key.size,
                                                                          .value_size = put->value.size});

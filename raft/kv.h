@@ -97,8 +97,10 @@ size_t raft_kv_due(struct raft_kv *kv, uint64_t now_ms, struct raft_due *out, si
 
 /* ---- for the other files of the store ------------------------------------------------------- */
 
-/* Changes within the command that is being applied. ERR_NOMEM as in raft_kv_apply. */
-enum err raft_kv_put(struct raft_kv *kv, const struct raft_put *put, const struct raft_record **ret_previous) MUST_CHECK;
+/* Changes within the command that is being applied. `slot`: raft_tree_slot of the put's key, as it is now. ERR_NOMEM as in
+ * raft_kv_apply. */
+enum err raft_kv_put(struct raft_kv *kv, const struct raft_put *put, struct raft_record **slot,
+                     const struct raft_record **ret_previous) MUST_CHECK;
 enum err raft_kv_delete(struct raft_kv *kv, const struct raft_span *span, struct raft_buffer *shown, size_t begin,
                         uint64_t *ret_deleted) MUST_CHECK;
 
@@ -107,9 +109,9 @@ enum err raft_kv_end_key(struct raft_kv *kv, struct raft_record **slot) MUST_CHE
 /* What was replaced and is not among the newest of that goes to disk. */
 void raft_kv_cool(struct raft_kv *kv);
 
-/* Whether a put may be done; what it lacks. */
-enum err raft_kv_may_put(const struct raft_kv *kv, const struct raft_put *put, uint64_t more_bytes,
-                         const char **ret_text) MUST_CHECK;
+/* Whether a put may be done; what it lacks. `slot`: raft_tree_slot of its key. */
+enum err raft_kv_may_put(const struct raft_kv *kv, const struct raft_put *put, struct raft_record *const *slot,
+                         uint64_t more_bytes, const char **ret_text) MUST_CHECK;
 
 /* Keys of a span that exist now, counted up to `most`. */
 uint64_t raft_kv_count(const struct raft_kv *kv, const struct raft_span *span, uint64_t most);

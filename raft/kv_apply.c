@@ -46,14 +46,15 @@ static enum err end_lease(struct raft_kv *kv, struct raft_lease *lease, uint64_t
 
 static enum err apply_put(struct raft_kv *kv, const struct raft_put *put, struct raft_answer *ret)
 {
+    struct raft_record **slot = raft_tree_slot(&kv->tree, put->key);
     const struct raft_record *previous;
     const char *text = "";
-    enum err e = raft_kv_may_put(kv, put, 0, &text);
+    enum err e = raft_kv_may_put(kv, put, slot, 0, &text);
 
     if (e != ERR_OK) {
         return refuse(ret, e, text);
     }
-    e = raft_kv_put(kv, put, &previous);
+    e = raft_kv_put(kv, put, slot, &previous);
     if (e == ERR_OK && put->with_previous && previous != NULL) {
         size_t begin = raft_answer_begin(&kv->body, RAFT_OP_PUT);
 

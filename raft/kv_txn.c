@@ -71,7 +71,7 @@ static enum err may_all(const struct raft_kv *kv, struct raft_list ops, const ch
 
     while (raft_command_next_op(&ops, &op)) {
         if (op.kind == RAFT_OP_PUT) {
-            enum err e = raft_kv_may_put(kv, &op.put, bytes, ret_text);
+            enum err e = raft_kv_may_put(kv, &op.put, raft_tree_slot(&kv->tree, op.put.key), bytes, ret_text);
             if (e != ERR_OK) {
                 return e;
             }
@@ -123,7 +123,7 @@ static enum err do_op(struct raft_kv *kv, const struct raft_op *op)
     switch (op->kind) {
     case RAFT_OP_PUT:
         begin = raft_answer_begin(&kv->body, RAFT_OP_PUT);
-        e = raft_kv_put(kv, &op->put, &previous);
+        e = raft_kv_put(kv, &op->put, raft_tree_slot(&kv->tree, op->put.key), &previous);
         if (e == ERR_OK && op->put.with_previous && previous != NULL && begin <= RAFT_ANSWER_MAX) {
             raft_answer_pair(&kv->body, begin, previous, false);
         }

@@ -25,6 +25,7 @@ struct raft_tree_node {
         struct fence **fence;        /* of an inner node, [i]: no key under child[i] is less; [0]: none */
     };
     struct raft_tree_node *next;     /* of a leaf */
+    uint8_t mark[RAFT_TREE_FAN];     /* of a leaf, [i]: of the key of record[i] */
     union {
         struct raft_record *record[RAFT_TREE_FAN];
         struct raft_tree_node *child[RAFT_TREE_FAN];
@@ -67,6 +68,35 @@ static struct fence *fence_new(struct raft_bytes key)
         memcpy(f->bytes, key.at, key.size);
     }
     return f;
+}
+
+/* A byte that says of most keys that they are not the one that is looked for: looking at the keys themselves takes a line
+ * of memory each. */
+static uint8_t mark_of(struct raft_bytes key)
+{
+    uint64_t sum = key.size;
+
+    for (uint32_t at = 0; at < key.size; at += sizeof sum) {
+        uint64_t word = 0;
+        memcpy(&word, key.at + at, key.size - at < sizeof word ? key.size - at : sizeof word);
+        sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15); /* 2^64 by the golden ratio: the high bits depend on all */
+        sum ^= sum >> 32;
+    }
+    return (uint8_t)(sum >> 24);
+}
+
+/* The place of a key in a leaf, by the marks; NULL: it is not there. */
+static struct raft_record **find_marked(struct raft_tree_node *n, struct raft_bytes key)
+{
+    uint8_t mark = mark_of(key), *end = n->mark + n->count;
+
+    for (uint8_t *at = n->mark; (at = memchr(at, mark, (size_t)(end - at))) != NULL; at++) {
+        struct raft_record **slot = &n->record[at - n->mark];
+        if (raft_span_order(raft_record_key(*slot), key) == 0) {
+            return slot;
+        }
+    }
+    return NULL;
 }
 
 /* How many records of a leaf are less than the key; *ret_found: whether the next one has it. */
@@ -132,16 +162,11 @@ static struct raft_tree_node *descend(const struct raft_tree *t, struct raft_byt
 struct raft_record **raft_tree_slot(const struct raft_tree *t, struct raft_bytes key)
 {
     struct raft_tree_node *n = t->root;
-    bool found;
 
     while (n != NULL && !n->is_leaf) {
         n = n->child[search_inner(n, key)];
     }
-    if (n == NULL) {
-        return NULL;
-    }
-    uint32_t index = search_leaf(n, key, &found);
-    return found ? &n->record[index] : NULL;
+    return n != NULL ? find_marked(n, key) : NULL;
 }
 
 static void insert_child(struct raft_tree_node *n, uint32_t at, struct raft_tree_node *child, struct fence *fence)
@@ -164,6 +189,7 @@ static void part_leaf(struct raft_tree_node *n, struct raft_tree_node *right, ui
 {
     right->count = n->count - at;
     memcpy(right->record, &n->record[at], right->count * sizeof n->record[0]);
+    memcpy(right->mark, &n->mark[at], right->count);
     n->count = at;
     right->prev = n;
     right->next = n->next;
@@ -260,7 +286,9 @@ static void hang(struct raft_tree *t, struct path *path, struct spare *s, uint32
 static void insert_record(struct raft_tree_node *leaf, uint32_t at, struct raft_record *record)
 {
     memmove(&leaf->record[at + 1], &leaf->record[at], (leaf->count - at) * sizeof leaf->record[0]);
+    memmove(&leaf->mark[at + 1], &leaf->mark[at], leaf->count - at);
     leaf->record[at] = record;
+    leaf->mark[at] = mark_of(raft_record_key(record));
     leaf->count++;
 }
 
@@ -333,6 +361,7 @@ static void join(struct raft_tree_node *n, uint32_t at)
 
     if (left->is_leaf) {
         memcpy(&left->record[left->count], right->record, right->count * sizeof left->record[0]);
+        memcpy(&left->mark[left->count], right->mark, right->count);
         unchain(right);
     } else {
         memcpy(&left->child[left->count], right->child, right->count * sizeof left->child[0]);
@@ -375,6 +404,7 @@ void raft_tree_remove(struct raft_tree *t, struct raft_bytes key)
     uint32_t at = search_leaf(leaf, key, &found);
     assert(found);
     memmove(&leaf->record[at], &leaf->record[at + 1], (leaf->count - at - 1) * sizeof leaf->record[0]);
+    memmove(&leaf->mark[at], &leaf->mark[at + 1], leaf->count - at - 1);
     leaf->count--;
     t->count--;
     while (path.depth > 0) {

@@ -1,10 +1,11 @@
 /* The keys in order: a B+ tree of pointers to the newest record of each.
  *
- * A leaf holds nothing but pointers (8 bytes a key, keys are compared where they lie); inner nodes have copies of keys
- * to part their children, so that a record may be replaced without a look at them. A node that gets poor joins its
- * neighbour; one that is filled in order stays full.
+ * A leaf holds nothing but pointers and a byte of each key's hash (9 bytes a key, keys are compared where they lie: by those
+ * bytes one key for a place, six for an order); inner nodes have copies of keys to part their children, so that a record may
+ * be replaced without a look at them. A node that gets poor joins its neighbour; one that is filled in order stays full.
  *
- * Source: Comer, "The Ubiquitous B-Tree", ACM Computing Surveys 1979; Lehman and Yao, 1981, for leaves in a chain. */
+ * Source: Comer, "The Ubiquitous B-Tree", ACM Computing Surveys 1979; Lehman and Yao, 1981, for leaves in a chain; Oukid et
+ * al., "FPTree", SIGMOD 2016, section 4.2, for the bytes of hashes. */
 #ifndef CELL_RAFT_TREE_H
 #define CELL_RAFT_TREE_H
 

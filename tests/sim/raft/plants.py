@@ -205,6 +205,15 @@ PLANTS = {
         ("if (links >= LINKS_PLAIN && r->modified", "if (links > UINT32_MAX && r->modified")]),
     "past-leaps-to-any-key": ("chain.c", ["unit:past", "unit:kv_model"], "the walk goes on at another key's event", [
         ("    if (raft_span_order(raft_record_key(found), raft_record_key(r)) != 0) {", "    if (false) {")]),
+    # Short cuts of the store.
+    "marks-stay": ("tree.c", ["unit:tree", "unit:kv_model"], "a key that goes leaves its mark, and those behind it stand one off", [
+        ("    memmove(&leaf->mark[at], &leaf->mark[at + 1], leaf->count - at - 1);\n", "")]),
+    "mark-is-enough": ("tree.c", ["unit:tree", "unit:kv_model"], "whatever has the mark of a key is taken for it", [
+        ("        if (raft_span_order(raft_record_key(*slot), key) == 0) {\n            return slot;\n        }", "        return slot;")]),
+    "joined-unmarked": ("tree.c", "unit:tree", "what a leaf gets of its neighbour has no marks", [
+        ("        memcpy(&left->mark[left->count], right->mark, right->count);\n", "")]),
+    "guessed-is-right": ("journal.c", ["unit:kv_model", "unit:past"], "each revision is taken to have one event", [
+        ("    if (at >= j->end || raft_journal_revision(j, at) != revision) {", "    if (at >= j->end) {")]),
     "watch-repeats": ("watch.c", "worlds", "a watch begins with the first change of a revision that it has seen in part", [
         ("raft_journal_seek(j, from, w->from_part)", "raft_journal_seek(j, from, 0)")]),
 }
@@ -215,7 +224,7 @@ CORE = ("append", "config", "core", "election", "log", "member", "out", "packet"
         "lessor", "past", "record", "session", "span", "tree", "watch")
 SOURCES = [*(f"raft/{c}.c" for c in CORE), "tests/sim/raft/*.c", "tests/unit/raft/test_core.c", "tests/unit/raft/test_replicate.c", "tests/unit/raft/kit.c",
            "tests/unit/raft/test_config.c", "tests/unit/raft/test_wal.c", "tests/unit/raft/test_ballot.c",
-           "tests/unit/raft/test_session.c", "tests/unit/raft/test_past.c", "tests/unit/raft/test_kv_model.c", "tests/unit/raft/store_kit.c",
+           "tests/unit/raft/test_session.c", "tests/unit/raft/test_past.c", "tests/unit/raft/test_tree.c", "tests/unit/raft/test_kv_model.c", "tests/unit/raft/store_kit.c",
            "tests/support/past_disk.c", "tests/unit/raft/wal_kit.c", *(f"tests/linear/{l}.c" for l in ("check", "history", "idle")),
            "tests/sim/world/[!t]*.c", *(f"common/base/{b}.c" for b in ("bytes", "err", "rng"))]
 
