@@ -8,6 +8,16 @@ static void emit(struct datapath_attach_effects *fx, struct datapath_attach_effe
     fx->effect[fx->count++] = e;
 }
 
+uint64_t datapath_attach_dropped(const uint64_t count[DATAPATH_SHIELD_VERDICTS])
+{
+    uint64_t dropped = 0;
+
+    for (int v = DATAPATH_SHIELD_MALFORMED; v < DATAPATH_SHIELD_VERDICTS; v++) {
+        dropped += count[v];
+    }
+    return dropped;
+}
+
 static void hang(struct datapath_attach *a, enum datapath_shield_hook hook, struct datapath_attach_effects *fx)
 {
     assert(!a->is_asked && !a->hangs[hook]);
@@ -18,7 +28,7 @@ static void hang(struct datapath_attach *a, enum datapath_shield_hook hook, stru
 void datapath_attach_init(struct datapath_attach *a, enum datapath_attach_choice choice, bool is_cheap)
 {
     *a = (struct datapath_attach){.choice = choice, .is_cheap = is_cheap, .quiet_ms = DATAPATH_ATTACH_QUIET_MS,
-                                  .calm_ms = UINT64_MAX};
+                                  .calm_ms = UINT64_MAX, .look_ms = DATAPATH_ATTACH_LOOK_MS};
 }
 
 static void begin(struct datapath_attach *a, struct datapath_attach_effects *fx)
@@ -64,12 +74,18 @@ static void hear(struct datapath_attach *a, const struct datapath_attach_event *
     }
 }
 
+static bool may_bring_xdp(const struct datapath_attach *a, uint64_t now_ms)
+{
+    return !a->hangs[DATAPATH_SHIELD_XDP] && !a->has_no_xdp && now_ms >= a->again_ms;
+}
+
 /* Much comes that is dropped, again: whether XDP is to be hung now. */
-static void see_flood(struct datapath_attach *a, uint64_t now_ms, struct datapath_attach_effects *fx)
+static void see_flood(struct datapath_attach *a, uint64_t now_ms, uint64_t dropped, struct datapath_attach_effects *fx)
 {
     a->calm_ms = UINT64_MAX;
     a->floods++;
-    if (a->hangs[DATAPATH_SHIELD_XDP] || a->has_no_xdp || a->floods < DATAPATH_ATTACH_LOOKS || now_ms < a->again_ms) {
+    a->flooded += dropped;
+    if (!may_bring_xdp(a, now_ms) || a->floods < DATAPATH_ATTACH_LOOKS || a->flooded < DATAPATH_ATTACH_MANY) {
         return;
     }
     /* Whoever floods by turns, so that it comes and goes, makes it stay. */
@@ -102,16 +118,22 @@ static void look(struct datapath_attach *a, const struct datapath_attach_event *
 
     a->looked_ms = ev->now_ms;
     a->dropped = ev->dropped;
+    a->look_ms = DATAPATH_ATTACH_LOOK_MS;
     /* Where tcx does not hang there is nothing to change to. */
     if (is_first || a->is_asked || a->choice != DATAPATH_ATTACH_AUTO || !a->hangs[DATAPATH_SHIELD_TC]) {
         return;
     }
     uint64_t rate = dropped * 1000 / passed_ms;
+    /* A flood that began a moment ago is the smaller part of what this look saw: the next says more, and soon. */
+    if (rate >= DATAPATH_ATTACH_CALM && may_bring_xdp(a, ev->now_ms)) {
+        a->look_ms = DATAPATH_ATTACH_SOON_MS;
+    }
     if (rate >= DATAPATH_ATTACH_FLOOD) {
-        see_flood(a, ev->now_ms, fx);
+        see_flood(a, ev->now_ms, dropped, fx);
         return;
     }
     a->floods = 0;
+    a->flooded = dropped; /* it may have begun in the middle of this look */
     if (rate < DATAPATH_ATTACH_CALM) {
         see_calm(a, ev->now_ms, fx);
     } else {

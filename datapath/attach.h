@@ -15,10 +15,13 @@
 #include "datapath/shield_shape.h"
 
 enum {
-    DATAPATH_ATTACH_LOOK_MS = 100,        /* between looks                                                         */
+    DATAPATH_ATTACH_LOOK_MS = 100,        /* between looks in peace                                                */
+    DATAPATH_ATTACH_SOON_MS = 25,         /* … and while more is dropped than in peace, and XDP may still come     */
     DATAPATH_ATTACH_FLOOD = 500000,       /* dropped a second: from here on XDP saves an eighth of a core           */
     DATAPATH_ATTACH_CALM = 125000,        /* … and below that it is not missed                                      */
-    DATAPATH_ATTACH_LOOKS = 2,            /* one after the other that see a flood: XDP is there within 200 ms        */
+    DATAPATH_ATTACH_LOOKS = 2,            /* one after the other that see a flood at least …                        */
+    DATAPATH_ATTACH_MANY = 100000,        /* … and so much of it: of a million a second XDP is asked for after 140 ms
+                                           * at most, and hung within 200; of half a million after 200              */
     DATAPATH_ATTACH_QUIET_MS = 10000,     /* calm, until XDP goes                                                    */
     DATAPATH_ATTACH_QUIET_MS_MAX = 600000, /* … doubled up to this while floods come back as soon as it went         */
     DATAPATH_ATTACH_AGAIN_MS = 60000,     /* until what was refused is tried again                     */
@@ -33,14 +36,14 @@ enum datapath_attach_choice {
 
 enum datapath_attach_event_kind {
     DATAPATH_ATTACH_EV_BEGIN,    /* first, and again when that was REFUSED     */
-    DATAPATH_ATTACH_EV_LOOK,     /* every DATAPATH_ATTACH_LOOK_MS: dropped     */
+    DATAPATH_ATTACH_EV_LOOK,     /* look_ms after the one before: dropped      */
     DATAPATH_ATTACH_EV_HUNG,     /* the result of a HANG: hook, result         */
 };
 
 struct datapath_attach_event {
     enum datapath_attach_event_kind kind;
     uint64_t now_ms;
-    uint64_t dropped;                  /* in all: the counters from MALFORMED on */
+    uint64_t dropped;                  /* in all: datapath_attach_dropped      */
     enum datapath_shield_hook hook;
     enum err result;                   /* of datapath_shield_attach              */
 };
@@ -74,12 +77,17 @@ struct datapath_attach {
     bool is_asked;               /* a HANG whose result is to come                              */
     bool has_no_xdp;             /* the driver has none: never again                            */
     uint64_t looked_ms, dropped; /* of the look before; 0: none                                 */
-    uint32_t floods;             /* looks that saw one, one after the other                     */
+    uint64_t look_ms;            /* until the next look: of those above                         */
+    uint32_t floods;             /* looks that saw one, one after the other …                   */
+    uint64_t flooded;            /* … and what was dropped in them, and in the one before them  */
     uint64_t calm_ms;            /* since when there is none; UINT64_MAX: there is              */
     uint64_t quiet_ms;           /* how long that must be                                       */
     uint64_t gone_ms;            /* when XDP last went; 0: never                                */
     uint64_t again_ms;           /* XDP is not tried before                                     */
 };
+
+/* What the counters of a shield say was dropped. A flow that passes is none of it, however busy it is. */
+uint64_t datapath_attach_dropped(const uint64_t count[DATAPATH_SHIELD_VERDICTS]);
 
 /* is_cheap: what the driver is known to do; when nothing is known, false. */
 void datapath_attach_init(struct datapath_attach *a, enum datapath_attach_choice choice, bool is_cheap);

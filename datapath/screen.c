@@ -274,18 +274,19 @@ static void on_look(void *context)
 {
     struct datapath_screen *s = context;
     struct datapath_attach_event ev = {.kind = DATAPATH_ATTACH_EV_LOOK, .now_ms = loop_now_ms()};
-    uint64_t count[DATAPATH_SHIELD_VERDICTS];
+    uint64_t count[DATAPATH_SHIELD_VERDICTS], look_ms = s->attach.look_ms;
 
     tell_cookies(s);
     datapath_shield_maps_count(&s->maps, count);
-    for (int v = DATAPATH_SHIELD_MALFORMED; v < DATAPATH_SHIELD_VERDICTS; v++) {
-        ev.dropped += count[v];
-    }
+    ev.dropped = datapath_attach_dropped(count);
     if (s->again_ms != 0 && ev.now_ms >= s->again_ms) {
         s->again_ms = 0;
         ev.kind = DATAPATH_ATTACH_EV_BEGIN;
     }
     step(s, &ev);
+    if (s->timer != NULL && s->attach.look_ms != look_ms) { /* it is not there any more when the keeper is lost */
+        loop_timer_again(s->timer, s->attach.look_ms, s->attach.look_ms);
+    }
 }
 
 enum err datapath_screen_start(struct datapath_screen *s, struct loop *loop, const struct datapath *core)

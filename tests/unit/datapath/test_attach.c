@@ -69,8 +69,9 @@ static struct shell begin(enum datapath_attach_choice choice, bool is_cheap, enu
 static void pass(struct shell *s, uint64_t ms, uint64_t rate)
 {
     for (uint64_t end = s->now_ms + ms; s->now_ms < end;) {
-        s->now_ms += STEP;
-        s->dropped += rate * STEP / 1000;
+        uint64_t step = s->core.look_ms;
+        s->now_ms += step;
+        s->dropped += rate * step / 1000;
         struct datapath_attach_event ev = {.kind = DATAPATH_ATTACH_EV_LOOK, .now_ms = s->now_ms, .dropped = s->dropped};
         datapath_attach_step(&s->core, &ev, &s->fx);
         obey(s);
@@ -148,6 +149,58 @@ static void a_flood_brings_xdp_and_calm_takes_it_away(void)
     CHECK(s.judge == DATAPATH_SHIELD_TC && !s.hangs[DATAPATH_SHIELD_XDP], "calm for long");
 }
 
+/* XDP is asked for so many ms after the beginning of a flood of `rate` that lasts `ms` and begins `phase` ms after a look; 0: never. */
+static uint64_t asked_after_ms(uint64_t rate, uint64_t ms, uint64_t phase)
+{
+    struct shell s = begin(DATAPATH_ATTACH_AUTO, false, ERR_OK, ERR_OK);
+
+    pass(&s, 1000, 0);
+    uint64_t from = s.now_ms + phase, before = s.dropped;
+    while (s.now_ms < from + ms + 2000) {
+        s.now_ms += s.core.look_ms;
+        uint64_t lasted = s.now_ms < from ? 0 : s.now_ms - from < ms ? s.now_ms - from : ms;
+        s.dropped = before + rate * lasted / 1000;
+        struct datapath_attach_event ev = {.kind = DATAPATH_ATTACH_EV_LOOK, .now_ms = s.now_ms, .dropped = s.dropped};
+        datapath_attach_step(&s.core, &ev, &s.fx);
+        obey(&s);
+        if (s.judge == DATAPATH_SHIELD_XDP) {
+            return s.now_ms - from;
+        }
+    }
+    CHECK(s.core.look_ms == STEP, "after it looks are rare again");
+    return 0;
+}
+
+static void a_flood_is_noticed_soon_whenever_it_begins(void)
+{
+    uint64_t worst = 0, worst_half = 0, late_ms;
+
+    for (uint64_t phase = 0; phase < STEP; phase++) {
+        late_ms = asked_after_ms(1100000, 1000, phase);
+        CHECK(late_ms >= 90, "after %u ms, and it was not seen before", (unsigned)late_ms);
+        worst = late_ms > worst ? late_ms : worst;
+        late_ms = asked_after_ms(DATAPATH_ATTACH_FLOOD, 1000, phase);
+        worst_half = late_ms > worst_half ? late_ms : worst_half;
+    }
+    CHECK(worst <= 140, "a million a second, after %u ms", (unsigned)worst);
+    CHECK(worst_half > 0 && worst_half <= 250, "half a million, after %u ms", (unsigned)worst_half);
+}
+
+static void what_is_no_flood_brings_nothing(void)
+{
+    static const uint64_t counts[DATAPATH_SHIELD_VERDICTS] = {
+        [DATAPATH_SHIELD_FOREIGN] = 1 << 30, [DATAPATH_SHIELD_DATA] = 1 << 30, [DATAPATH_SHIELD_INITIATION] = 1 << 20,
+        [DATAPATH_SHIELD_RESPONSE] = 1 << 20, [DATAPATH_SHIELD_OWN] = 1 << 20, [DATAPATH_SHIELD_INDEX] = 3, [DATAPATH_SHIELD_MALFORMED] = 4,
+        [DATAPATH_SHIELD_ALL] = 5};
+
+    CHECK(datapath_attach_dropped(counts) == 12, "a busy flow that passes is none");
+    for (uint64_t phase = 0; phase < STEP; phase += 5) {
+        CHECK(asked_after_ms(5000000, 19, phase) == 0, "a burst of 95,000, as after a restart, from %u", (unsigned)phase);
+        CHECK(asked_after_ms(DATAPATH_ATTACH_FLOOD, 150, phase) == 0, "a little longer, at the least rate, from %u", (unsigned)phase);
+        CHECK(asked_after_ms(DATAPATH_ATTACH_FLOOD - 50, 5000, phase) == 0, "for long, but less than that, from %u", (unsigned)phase);
+    }
+}
+
 static void floods_by_turns_make_it_stay(void)
 {
     struct shell s = begin(DATAPATH_ATTACH_AUTO, false, ERR_OK, ERR_OK);
@@ -211,6 +264,8 @@ int main(void)
     each_begins_where_it_should();
     what_was_refused_is_asked_for_again();
     a_flood_brings_xdp_and_calm_takes_it_away();
+    a_flood_is_noticed_soon_whenever_it_begins();
+    what_is_no_flood_brings_nothing();
     floods_by_turns_make_it_stay();
     a_taken_place_is_tried_again();
     at_random();
