@@ -234,7 +234,7 @@ static enum err take_name(const char *field, const char *text, char ret[DATAPATH
     if (text == NULL) {
         return ERR_OK;
     }
-    if (!datapath_names_valid(text, strlen(text))) {
+    if (!datapath_label_valid(text, strlen(text))) {
         return conf_refuse(why, field, text, "1 to 63 of a to z, 0 to 9 and '-', not at its ends");
     }
     memcpy(ret, text, strlen(text) + 1);

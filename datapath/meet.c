@@ -44,6 +44,7 @@ void datapath_meet_roll(struct datapath_ways *w, struct datapath_time now, uint3
         return;
     }
     s.flags |= flags;
+    memcpy(s.name, w->config.name, sizeof s.name);
     s.places = w->config.own;
     memcpy(s.place, w->config.place, w->config.own * sizeof *s.place);
     datapath_ways_say(w, b->peer, datapath_guide_endpoint(w->core, b->peer), &s, size, false, fx);
@@ -108,6 +109,34 @@ static void allow(struct datapath_ways *w, uint32_t peer, const struct datapath_
     }
 }
 
+/* He is called what it says, unless he or another rendezvous said something else before. Of its own words the newest counts,
+ * of others' the first; what is refused is asked for again when theirs have changed. */
+static void call(struct datapath_ways *w, uint64_t now_ms, uint32_t peer, const struct datapath_signal_member *m, uint32_t index,
+                 struct datapath_ways_effects *fx)
+{
+    const struct datapath_ways_believed *b = &w->believe[index];
+    const char *his = w->labels.of[peer].text;
+    uint32_t holder;
+
+    if (his[0] != '\0' && (w->way[peer].named_by != index + 1 || strcmp(his, m->name) == 0)) {
+        return;
+    }
+    if (m->name[0] == '\0' && m->state == DATAPATH_SIGNAL_AWAY && now_ms < b->grace_ms) {
+        return; /* a new life of it has not heard him yet */
+    }
+    if (m->name[0] != '\0' && datapath_ways_named(w, m->name, &holder) && w->way[holder].named_by == index + 1) {
+        (void)datapath_ways_call(w, holder, "", 0);
+    }
+    if (his[0] != '\0') {
+        (void)datapath_ways_call(w, peer, "", 0);
+        may_be_free(w, index);
+    }
+    if (!datapath_ways_call(w, peer, m->name, index + 1)) {
+        w->believe[index].is_refused = true;
+        datapath_ways_note(fx, DATAPATH_WAYS_REFUSED, peer, b->peer, m->key);
+    }
+}
+
 static bool add(struct datapath_ways *w, struct datapath_time now, const struct datapath_signal_member *m, uint32_t index,
                 uint32_t *ret_peer, struct datapath_ways_effects *fx)
 {
@@ -148,6 +177,10 @@ static void lose(struct datapath_ways *w, uint32_t peer, uint32_t index, struct 
     struct datapath_way *way = datapath_ways_touch(w, peer);
 
     way->named &= ~(UINT32_C(1) << index);
+    if (way->named_by == index + 1) {
+        (void)datapath_ways_call(w, peer, "", 0);
+        may_be_free(w, index);
+    }
     if (way->introduced != index + 1) {
         return;
     }
@@ -196,6 +229,9 @@ static uint32_t take(struct datapath_ways *w, struct datapath_time now, struct d
     if (way->introduced == index + 1) {
         allow(w, peer, m, index, fx);
     }
+    if (!is_meeting) { /* a MEET has no names */
+        call(w, now.ms, peer, m, index, fx);
+    }
     if (m->places == 0 || (!is_meeting && !is_word(w, now.ms, way, index))) {
         return peer; /* where he was is as good a guess as any */
     }
@@ -233,7 +269,7 @@ enum datapath_ways_verdict datapath_meet_news(struct datapath_ways *w, struct da
     uint32_t index = datapath_meet_index(w, peer);
     struct datapath_signal_member m;
     bool is_whole;
-    size_t at = 0;
+    size_t at = 0, name_at = 0;
 
     if (index == DATAPATH_WAYS_BELIEVED) {
         return DATAPATH_WAYS_UNASKED;
@@ -247,8 +283,14 @@ enum datapath_ways_verdict datapath_meet_news(struct datapath_ways *w, struct da
         b->grace_ms = now.ms + DATAPATH_ROLL_KEEP_MS;
     }
     while (datapath_signal_take_member(s->members, s->members_size, &at, &m)) {
+        (void)datapath_signal_take_name(s->names, s->names_size, &name_at, m.name);
         (void)take(w, now, &m, index, false, fx);
     }
+    bool is_unnamed = (s->flags & DATAPATH_SIGNAL_REFUSED) != 0;
+    if (is_unnamed && !b->is_unnamed) {
+        datapath_ways_note(fx, DATAPATH_WAYS_UNNAMED, peer, peer, NULL);
+    }
+    b->is_unnamed = is_unnamed;
     b->wants_sweep = b->wants_sweep || is_whole;
     sweep(w, now.ms, index, fx);
     return DATAPATH_WAYS_HEARD;

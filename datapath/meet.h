@@ -17,6 +17,9 @@ void datapath_ways_say(struct datapath_ways *w, uint32_t peer, const struct data
 void datapath_ways_note(struct datapath_ways_effects *fx, enum datapath_ways_note_kind kind, uint32_t peer, uint32_t by,
                         const uint8_t *key);
 void datapath_ways_schedule(struct datapath_ways *w, uint32_t peer);
+/* Call him so from now on ("": nothing), by this one's word (way.h, named_by). False: it is another's, and nothing changed.
+ * Where our operator calls him something nobody's word counts. */
+bool datapath_ways_call(struct datapath_ways *w, uint32_t peer, const char *name, uint32_t by);
 
 /* ---- meet.c: who believes ------------------------------------------------------------------------------- */
 
@@ -48,6 +51,6 @@ enum datapath_ways_verdict datapath_serve_relay(struct datapath_ways *w, struct 
                                                 struct datapath_ways_effects *fx);
 /* Compare the roll with the peers that there are: who is one is a member; see who is silent. */
 void datapath_serve_scan(struct datapath_ways *w, uint64_t now_ms);
-void datapath_serve_list(const void *ways, uint32_t peer, struct datapath_signal_member *m);
+void datapath_serve_describe(const void *ways, uint32_t peer, struct datapath_signal_member *m);
 
 #endif

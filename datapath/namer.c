@@ -50,12 +50,13 @@ static void take_own(struct datapath_names *n, const struct datapath_settings *s
     }
 }
 
-enum err datapath_namer_start(struct datapath_namer *n, struct loop *loop, const struct datapath *core,
+enum err datapath_namer_start(struct datapath_namer *n, struct loop *loop, const struct datapath_ways *ways,
                               const struct datapath_settings *settings, const struct tun_spec *device)
 {
     enum err e = ERR_OK;
 
-    n->names.core = core;
+    n->names.core = ways->core;
+    n->names.ways = ways;
     n->names.room = settings->listed;
     n->names.entry = calloc(settings->listed + 1, sizeof *n->names.entry);
     if (n->names.entry == NULL) {

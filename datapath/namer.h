@@ -23,7 +23,7 @@ struct datapath_namer {
 enum err datapath_namer_open(struct datapath_namer *n, const struct datapath_endpoint *at, int *given) MUST_CHECK;
 
 /* Know the names of the configuration, which checked them, and answer on the loop. ERR_NOMEM. */
-enum err datapath_namer_start(struct datapath_namer *n, struct loop *loop, const struct datapath *core,
+enum err datapath_namer_start(struct datapath_namer *n, struct loop *loop, const struct datapath_ways *ways,
                               const struct datapath_settings *settings, const struct tun_spec *device) MUST_CHECK;
 void datapath_namer_close(struct datapath_namer *n); /* also half-open, and what was zeroed */
 

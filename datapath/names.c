@@ -15,19 +15,6 @@ static const char reverse_v4[] = "in-addr.arpa", reverse_v6[] = "ip6.arpa";
 
 /* ---- names ------------------------------------------------------------------------------------------ */
 
-bool datapath_names_valid(const char *text, size_t len)
-{
-    if (len == 0 || len >= DATAPATH_NAME_SIZE || text[0] == '-' || text[len - 1] == '-') {
-        return false;
-    }
-    for (size_t i = 0; i < len; i++) {
-        if (!((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= '0' && text[i] <= '9') || text[i] == '-')) {
-            return false;
-        }
-    }
-    return true;
-}
-
 bool datapath_names_zone_valid(const char *text)
 {
     if (strlen(text) > DNS_NAME_MAX - DATAPATH_NAME_SIZE) {
@@ -35,7 +22,7 @@ bool datapath_names_zone_valid(const char *text)
     }
     for (const char *label = text;; label++) {
         size_t len = strcspn(label, ".");
-        if (!datapath_names_valid(label, len)) {
+        if (!datapath_label_valid(label, len)) {
             return false;
         }
         label += len;
@@ -70,7 +57,7 @@ enum err datapath_names_set(struct datapath_names *n, const uint8_t public[DATAP
     struct datapath_names_entry *its = entry_for(n, public);
     const struct datapath_names_entry *other = entry_of(n, name);
 
-    if (!datapath_names_valid(name, strlen(name))) {
+    if (!datapath_label_valid(name, strlen(name))) {
         return ERR_INVALID;
     }
     if ((other != NULL && other != its) || strcmp(name, n->own) == 0) {
@@ -85,10 +72,25 @@ enum err datapath_names_set(struct datapath_names *n, const uint8_t public[DATAP
     return ERR_OK;
 }
 
+const char *datapath_names_settle(const void *names, const uint8_t public[DATAPATH_NOISE_KEY], const char *wish)
+{
+    const struct datapath_names *n = names;
+    const struct datapath_names_entry *e = entry_for(n, public);
+
+    if (e != NULL) {
+        return e->name;
+    }
+    return wish[0] == '\0' || (entry_of(n, wish) == NULL && strcmp(wish, n->own) != 0) ? wish : NULL;
+}
+
 const char *datapath_names_of(const struct datapath_names *n, const uint8_t public[DATAPATH_NOISE_KEY])
 {
     const struct datapath_names_entry *e = entry_for(n, public);
+    uint32_t peer;
 
+    if (e == NULL && n->ways != NULL && datapath_core_find(n->core, public, &peer)) {
+        return datapath_ways_name(n->ways, peer);
+    }
     return e != NULL ? e->name : "";
 }
 
@@ -143,10 +145,10 @@ static void say_addresses(const struct datapath_names *n, const char *label, uin
         for (uint32_t i = 0; i < n->own_count; i++) {
             add_address(&g, n->own_at[i].ip, n->own_at[i].size);
         }
+    } else if (e != NULL ? datapath_core_find(n->core, e->public, &peer) : n->ways != NULL && datapath_ways_named(n->ways, label, &peer)) {
+        datapath_core_each_prefix(n->core, peer, add_prefix, &g);
     } else if (e == NULL) {
         said->code = label[0] == '\0' ? DNS_NOERROR : DNS_NXDOMAIN; /* the zone itself has nothing but its name */
-    } else if (datapath_core_find(n->core, e->public, &peer)) {
-        datapath_core_each_prefix(n->core, peer, add_prefix, &g);
     }
 }
 

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum {
+enum { /* names are what is left of a datagram: a byte for each, at least */
     NEWS_HEAD = 2 + 19 + 4 + 2 + 8 + 8 + 8 + 4 + 1, /* of a NEWS, besides members */
 };
 
@@ -155,8 +155,8 @@ static void describe(const struct datapath_roll *r, uint32_t at, struct datapath
     *ret = (struct datapath_signal_member){.state = e->state, .places = e->places};
     memcpy(ret->key, e->key, sizeof ret->key);
     memcpy(ret->place, e->place, e->places * sizeof *e->place);
-    if (at < r->peers_max && r->prefixes != NULL) {
-        r->prefixes(r->context, at, ret);
+    if (at < r->peers_max && r->describe != NULL) {
+        r->describe(r->context, at, ret);
     }
 }
 
@@ -206,21 +206,24 @@ static bool find_after(struct datapath_roll *r, uint64_t change, uint32_t cursor
 }
 
 /* As many of the members as there is room for. */
-static void fill(const struct datapath_roll *r, uint32_t peer, uint32_t at, size_t room, struct datapath_signal *ret, uint8_t *members)
+static void fill(const struct datapath_roll *r, uint32_t peer, uint32_t at, size_t room, struct datapath_signal *ret, uint8_t *text)
 {
+    uint8_t *names = text + DATAPATH_SIGNAL_MOST;
     struct datapath_signal_member m;
 
     for (; at != 0; at = r->entry[at - 1].after) {
-        size_t used = 0;
         if (at - 1 != peer) { /* he knows where he is */
             describe(r, at - 1, &m);
-            used = datapath_signal_put_member(&m, members + ret->members_size, room - ret->members_size);
-            if (used == 0) {
+            size_t left = room - ret->members_size - ret->names_size;
+            size_t used = datapath_signal_put_member(&m, text + ret->members_size, left);
+            size_t called = used == 0 ? 0 : datapath_signal_put_name(m.name, names + ret->names_size, left - used);
+            if (called == 0) {
                 ret->flags |= DATAPATH_SIGNAL_MORE;
                 return;
             }
+            ret->members_size += used;
+            ret->names_size += called;
         }
-        ret->members_size += used;
         ret->sequence = r->entry[at - 1].change;
         ret->cursor = at - 1;
     }
@@ -229,7 +232,7 @@ static void fill(const struct datapath_roll *r, uint32_t peer, uint32_t at, size
 
 void datapath_roll_answer(struct datapath_roll *r, uint64_t now_ms, uint32_t peer, const uint8_t key[DATAPATH_NOISE_KEY],
                           const struct datapath_endpoint *from, const struct datapath_signal *ask, size_t size,
-                          struct datapath_signal *ret, uint8_t *members)
+                          struct datapath_signal *ret, uint8_t *text)
 {
     bool is_heard = ask->epoch == r->epoch, goes_on = is_heard && (ask->flags & DATAPATH_SIGNAL_FULL) != 0;
     bool is_full = !is_heard || ask->sequence > r->change || (ask->sequence < r->floor && !goes_on);
@@ -238,7 +241,7 @@ void datapath_roll_answer(struct datapath_roll *r, uint64_t now_ms, uint32_t pee
 
     assert(size >= DATAPATH_SIGNAL_LEAST && peer < r->peers_max);
     *ret = (struct datapath_signal){.kind = DATAPATH_SIGNAL_NEWS, .seen = *from, .epoch = r->epoch, .question = ask->question,
-                                    .members = members, .sequence = is_full ? 0 : ask->sequence, .cursor = ask->cursor};
+                                    .members = text, .names = text + DATAPATH_SIGNAL_MOST, .sequence = is_full ? 0 : ask->sequence, .cursor = ask->cursor};
     if (is_heard && (ask->flags & DATAPATH_SIGNAL_LEAVES) != 0) {
         leave(r, peer);
     } else if (is_heard) {
@@ -254,7 +257,7 @@ void datapath_roll_answer(struct datapath_roll *r, uint64_t now_ms, uint32_t pee
         ret->flags |= DATAPATH_SIGNAL_MORE; /* he says it again, and this time it counts */
         return;
     }
-    fill(r, peer, at, most - DATAPATH_SIGNAL_OVER - NEWS_HEAD, ret, members);
+    fill(r, peer, at, most - DATAPATH_SIGNAL_OVER - NEWS_HEAD, ret, text);
 }
 
 uint64_t datapath_roll_clock(struct datapath_roll *r, uint64_t now_ms)

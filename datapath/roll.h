@@ -15,6 +15,7 @@
 #include "datapath/signal.h"
 
 enum {
+    DATAPATH_ROLL_TEXT = 2 * DATAPATH_SIGNAL_MOST, /* bytes of an answer's members, and then of their names */
     DATAPATH_ROLL_TOMBS = 4096,     /* members who are gone for good and whom all must hear of; who missed more asks for all */
     DATAPATH_ROLL_KEEP_MS = 35000,  /* who was not heard for so long is away: three heartbeats, and one that is late         */
     DATAPATH_ROLL_LOOK_MS = 1000,   /* between looks for those                                                               */
@@ -40,8 +41,8 @@ struct datapath_roll {
     uint64_t floor;                   /* who knows less than this may have missed that somebody is gone */
     uint64_t look_ms;
     uint32_t walked;                  /* entries that the last answer looked at to find where it begins */
-    /* His inner addresses, put into m->prefix: of whoever keeps them. */
-    void (*prefixes)(const void *context, uint32_t peer, struct datapath_signal_member *m);
+    /* His inner addresses and his name, put into *m: of whoever keeps them. */
+    void (*describe)(const void *context, uint32_t peer, struct datapath_signal_member *m);
     const void *context;
 };
 
@@ -50,10 +51,10 @@ size_t datapath_roll_size(uint32_t peers);
 void datapath_roll_init(struct datapath_roll *r, void *memory, uint32_t peers, uint64_t epoch, uint64_t now_ms);
 
 /* O(DATAPATH_ROLL_STEPS): `peer` says a ROLL of `size` bytes from `from`. *ret: the NEWS for him, whose datagram is no longer than his was;
- * members: DATAPATH_SIGNAL_MOST bytes that it borrows. */
+ * text: DATAPATH_ROLL_TEXT bytes that it borrows. */
 void datapath_roll_answer(struct datapath_roll *r, uint64_t now_ms, uint32_t peer, const uint8_t key[DATAPATH_NOISE_KEY],
                           const struct datapath_endpoint *from, const struct datapath_signal *ask, size_t size,
-                          struct datapath_signal *ret, uint8_t *members);
+                          struct datapath_signal *ret, uint8_t *text);
 
 /* What the others are told of him: state AWAY when nothing is known. */
 void datapath_roll_member(const struct datapath_roll *r, uint32_t peer, const uint8_t key[DATAPATH_NOISE_KEY],
@@ -64,7 +65,7 @@ bool datapath_roll_is_here(const struct datapath_roll *r, uint32_t peer, struct 
 
 /* He is a member, whom this life has not heard yet: away. Nothing, if it has. */
 void datapath_roll_enter(struct datapath_roll *r, uint32_t peer, const uint8_t key[DATAPATH_NOISE_KEY]);
-/* His inner addresses changed. */
+/* His inner addresses or his name changed. */
 void datapath_roll_changed(struct datapath_roll *r, uint32_t peer);
 /* He is no peer any more: all are told. */
 void datapath_roll_removed(struct datapath_roll *r, uint32_t peer);

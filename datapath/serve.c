@@ -43,27 +43,52 @@ static bool refresh(struct datapath_ways *w, uint32_t peer)
     return true;
 }
 
-void datapath_serve_list(const void *ways, uint32_t peer, struct datapath_signal_member *m)
+void datapath_serve_describe(const void *ways, uint32_t peer, struct datapath_signal_member *m)
 {
     const struct datapath_way *way = datapath_ways_of(ways, peer);
+    const char *name = datapath_ways_name(ways, peer);
 
     if (way != NULL) {
+        memcpy(m->name, name, strlen(name) + 1);
         m->prefixes = way->listed;
         memcpy(m->prefix, way->list, way->listed * sizeof *way->list);
     }
+}
+
+/* Who comes first has a name until he goes. False: it is another's. */
+static bool name(struct datapath_ways *w, uint32_t peer, const struct datapath_signal *s)
+{
+    const char *wish = (s->flags & DATAPATH_SIGNAL_LEAVES) != 0 ? "" : s->name, *his = w->labels.of[peer].text;
+    char former[DATAPATH_LABEL_SIZE];
+
+    if (w->way[peer].named_by != 0 && wish[0] == '\0') {
+        return true; /* another rendezvous' word stands */
+    }
+    memcpy(former, his, sizeof former);
+    bool is_his = datapath_ways_call(w, peer, wish, 0);
+    if (!is_his && w->way[peer].named_by == 0) {
+        (void)datapath_ways_call(w, peer, "", 0); /* nor does he want the one that he had */
+    }
+    if (strcmp(former, his) != 0) {
+        datapath_roll_changed(&w->roll, peer);
+    }
+    return is_his;
 }
 
 enum datapath_ways_verdict datapath_serve_roll(struct datapath_ways *w, struct datapath_time now, uint32_t peer,
                                                const struct datapath_endpoint *from, const struct datapath_signal *s,
                                                size_t size, struct datapath_ways_effects *fx)
 {
-    uint8_t members[DATAPATH_SIGNAL_MOST];
+    uint8_t text[DATAPATH_ROLL_TEXT];
     struct datapath_signal news;
+    bool is_named = s->epoch != w->roll.epoch || name(w, peer, s);
 
     if (refresh(w, peer)) {
         datapath_roll_changed(&w->roll, peer);
     }
-    datapath_roll_answer(&w->roll, now.ms, peer, datapath_guide_key(w->core, peer), from, s, size, &news, members);
+    datapath_roll_answer(&w->roll, now.ms, peer, datapath_guide_key(w->core, peer), from, s, size, &news, text);
+    news.flags |= is_named ? 0 : DATAPATH_SIGNAL_REFUSED;
+    w->numbers.names_refused += !is_named;
     datapath_ways_say(w, peer, from, &news, 0, false, fx);
     return DATAPATH_WAYS_HEARD;
 }
@@ -189,4 +214,10 @@ void datapath_serve_scan(struct datapath_ways *w, uint64_t now_ms)
         }
     }
     w->scan_ms = datapath_roll_clock(&w->roll, now_ms);
+    for (uint32_t peer = 0; peer < w->config.peers_max; peer++) {
+        struct datapath_endpoint at;
+        if (w->labels.of[peer].text[0] != '\0' && w->way[peer].named_by == 0 && !datapath_roll_is_here(&w->roll, peer, &at)) {
+            (void)datapath_label_give(&w->labels, peer, ""); /* who is silent is told of as away, and has no name */
+        }
+    }
 }

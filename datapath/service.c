@@ -373,6 +373,7 @@ enum err datapath_service_stats(void *state, struct cell_call *call, const void 
         {"SIGNALS_FALSE", "that do not open, came before, or say nothing", w->numbers.verdict[DATAPATH_WAYS_FALSE]},
         {"SIGNALS_UNASKED", "that answer nothing, or ask for what this node does not do", w->numbers.verdict[DATAPATH_WAYS_UNASKED]},
         {"SIGNALS_MUCH", "that ask to meet, or for a relay, more often than a peer may", w->numbers.verdict[DATAPATH_WAYS_MUCH]},
+        {"NAMES_REFUSED", "names that members wanted and that are others', at each heartbeat", w->numbers.names_refused},
         {"RELAYED", "datagrams that were passed on", passed[DATAPATH_RELAY_PASSED]},
         {"RELAY_REFUSED", "… or not: of nobody who asked, or not from where he asked", passed[DATAPATH_RELAY_STRANGER] +
          passed[DATAPATH_RELAY_ELSEWHERE] + passed[DATAPATH_RELAY_HALF]},

@@ -402,7 +402,7 @@ enum err datapath_shell_start(struct cell *cell, void *state)
     s->control.context = s;
     e = datapath_control_start(&s->control, loop);
     e = e == ERR_OK ? datapath_screen_start(&s->screen, loop, s->core) : e;
-    e = e == ERR_OK ? datapath_namer_start(&s->namer, loop, s->core, &s->settings, &s->device) : e;
+    e = e == ERR_OK ? datapath_namer_start(&s->namer, loop, &s->signals.ways, &s->settings, &s->device) : e;
     if (e != ERR_OK || s->timer == NULL || s->stir == NULL || s->tun_watch == NULL || s->udp_watch == NULL) {
         log_error("DATAPATH-WATCH", "reason=%s", err_name(ERR_NOMEM));
         return ERR_NOMEM;

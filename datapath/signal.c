@@ -125,6 +125,27 @@ static void put_places(struct pen *p, const struct datapath_endpoint *place, uin
     }
 }
 
+static void put_name(struct pen *p, const char *name)
+{
+    size_t len = strlen(name);
+
+    put_number(p, len, 1);
+    put(p, name, len);
+}
+
+/* "" where there is nothing left: who does not know of names says nothing there. */
+static void take_name(struct eye *e, char ret[DATAPATH_LABEL_SIZE])
+{
+    size_t len = e->at == e->end ? 0 : (size_t)take_number(e, 1);
+
+    ret[0] = '\0';
+    e->is_over = e->is_over || (len > 0 && ((size_t)(e->end - e->at) < len || !datapath_label_valid((const char *)e->at, len)));
+    if (!e->is_over && len > 0) {
+        take(e, ret, len);
+        ret[len] = '\0';
+    }
+}
+
 static uint32_t take_places(struct eye *e, struct datapath_endpoint place[DATAPATH_SIGNAL_PLACES])
 {
     uint32_t places = (uint32_t)take_number(e, 1);
@@ -165,6 +186,11 @@ size_t datapath_signal_write(const struct datapath_signal *s, uint8_t *out, size
         put_number(&p, s->sequence, 8);
         put_number(&p, s->cursor, 4);
         put_places(&p, s->place, s->places);
+        if (s->kind == DATAPATH_SIGNAL_NEWS && s->names_size > 0) {
+            put(&p, s->names, s->names_size);
+        } else if (s->kind == DATAPATH_SIGNAL_ROLL && s->name[0] != '\0') {
+            put_name(&p, s->name);
+        }
         break;
     case DATAPATH_SIGNAL_RELAYING:
         put_number(&p, s->life, 8);
@@ -224,6 +250,12 @@ bool datapath_signal_read(const uint8_t *bytes, size_t size, struct datapath_sig
         ret->sequence = take_number(&e, 8);
         ret->cursor = (uint32_t)take_number(&e, 4);
         ret->places = take_places(&e, ret->place);
+        if (ret->kind == DATAPATH_SIGNAL_NEWS) {
+            ret->names = e.at;
+            ret->names_size = (size_t)(e.end - e.at);
+        } else {
+            take_name(&e, ret->name);
+        }
         break;
     case DATAPATH_SIGNAL_RELAYING:
         ret->life = take_number(&e, 8);
@@ -295,6 +327,27 @@ bool datapath_signal_take_member(const uint8_t *bytes, size_t size, size_t *at, 
     } else {
         e.is_over = e.is_over || state != DATAPATH_SIGNAL_GONE;
     }
+    *at = e.is_over ? size : (size_t)(e.at - bytes);
+    return !e.is_over;
+}
+
+size_t datapath_signal_put_name(const char *name, uint8_t *out, size_t room)
+{
+    struct pen p = {.at = out, .end = out + room};
+
+    put_name(&p, name);
+    return p.is_over ? 0 : (size_t)(p.at - out);
+}
+
+bool datapath_signal_take_name(const uint8_t *bytes, size_t size, size_t *at, char ret[DATAPATH_LABEL_SIZE])
+{
+    struct eye e = {.at = bytes + *at, .end = bytes + size};
+
+    ret[0] = '\0';
+    if (*at >= size) {
+        return false;
+    }
+    take_name(&e, ret);
     *at = e.is_over ? size : (size_t)(e.at - bytes);
     return !e.is_over;
 }

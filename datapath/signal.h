@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "datapath/allowed.h"
+#include "datapath/label.h"
 #include "datapath/message.h"
 #include "datapath/noise.h"
 #include "datapath/random.h"
@@ -46,7 +47,7 @@ enum {
     DATAPATH_SIGNAL_FULL = 2,     /* NEWS: of all members, from the first on                     */
     DATAPATH_SIGNAL_MORE = 4,     /* NEWS: ask again at once                                     */
     DATAPATH_SIGNAL_WHOLE = 8,    /* RELAYING: both have asked                                   */
-    DATAPATH_SIGNAL_REFUSED = 16, /* RELAYING: there is no room, or he does not relay            */
+    DATAPATH_SIGNAL_REFUSED = 16, /* RELAYING: there is no room, or he does not relay; NEWS: the name is another's */
     DATAPATH_SIGNAL_IDLE = 32,    /* PING: no packets of mine go; do not keep a way for me       */
 };
 
@@ -67,6 +68,9 @@ struct datapath_signal {
     struct datapath_endpoint place[DATAPATH_SIGNAL_PLACES];
     const uint8_t *members;  /* NEWS, MEET: borrowed of the datagram    */
     size_t members_size;
+    char name[DATAPATH_LABEL_SIZE]; /* ROLL: what he wants to be called; "": nothing */
+    const uint8_t *names;    /* NEWS: one for each member, in their order; those that are missing have none. Borrowed likewise */
+    size_t names_size;
 };
 
 enum datapath_signal_state {
@@ -81,6 +85,7 @@ struct datapath_signal_member {
     uint32_t places, prefixes;
     struct datapath_endpoint place[DATAPATH_SIGNAL_PLACES]; /* the first: where the rendezvous sees him */
     struct datapath_prefix prefix[DATAPATH_SIGNAL_PREFIXES];
+    char name[DATAPATH_LABEL_SIZE]; /* said beside him: "" when he was read */
 };
 
 /* Of one direction of a pair. */
@@ -108,6 +113,10 @@ size_t datapath_signal_put_member(const struct datapath_signal_member *m, uint8_
 
 /* The next one; *at grows. False: there is none, or it does not read. */
 bool datapath_signal_take_member(const uint8_t *bytes, size_t size, size_t *at, struct datapath_signal_member *ret);
+
+/* The same for names: "" is one, too. */
+size_t datapath_signal_put_name(const char *name, uint8_t *out, size_t room);
+bool datapath_signal_take_name(const uint8_t *bytes, size_t size, size_t *at, char ret[DATAPATH_LABEL_SIZE]);
 
 /* Seal `s` into `out`: *ret_size bytes, which are at least `size` and at least DATAPATH_SIGNAL_LEAST, and at most the
  * larger of `size` and DATAPATH_SIGNAL_MOST. life, counter: never the same twice. False: it does not fit. */

@@ -48,7 +48,11 @@ static void say(const struct datapath_shell *s, const struct datapath_ways_note 
         log_info("DATAPATH-WENT", "peer=%.12s", key);
         break;
     case DATAPATH_WAYS_REFUSED:
-        log_warn("DATAPATH-REFUSED", "peer=%.12s reason=\"no room, no key, or an address that the configuration gives to another\"", key);
+        log_warn("DATAPATH-REFUSED", "peer=%.12s reason=\"no room, no key, or an address or a name that the configuration gives to another\"", key);
+        break;
+    case DATAPATH_WAYS_UNNAMED:
+        log_warn("DATAPATH-UNNAMED", "rendezvous=%.12s name=%s effect=\"others are not told of the name: somebody has it already\"", key,
+                 s->settings.name);
         break;
     }
 }
@@ -86,9 +90,11 @@ enum err datapath_signals_start(struct datapath_shell *s)
     struct datapath_time now = datapath_shell_now();
     struct datapath_ways_config c = {.peers_max = set->peers_max, .mtu = s->device.mtu, .life = s->store.stamp_ns,
                                      .is_rendezvous = set->is_rendezvous, .is_relay = set->is_relay, .is_silent = set->is_silent,
-                                     .own = s->signals.own, .has_secret = set->has_shared, .recall = recall, .memory = &s->store};
+                                     .own = s->signals.own, .has_secret = set->has_shared, .recall = recall, .memory = &s->store,
+                                     .settle = datapath_names_settle, .names = &s->namer.names};
     enum err e = ERR_OK;
 
+    memcpy(c.name, set->name, sizeof c.name);
     memcpy(c.place, s->signals.place, sizeof c.place);
     memcpy(c.secret, set->shared, sizeof c.secret);
     s->signals.memory = malloc(datapath_ways_size(c.peers_max, c.is_rendezvous, c.is_relay));

@@ -25,7 +25,7 @@ static size_t align(size_t size)
 }
 
 /* Places in the one block; the last is its size. */
-static void lay_out(uint32_t peers, bool is_rendezvous, bool is_relay, size_t at[4])
+static void lay_out(uint32_t peers, bool is_rendezvous, bool is_relay, size_t at[5])
 {
     uint32_t pairs = peers < DATAPATH_RELAY_PAIRS_MAX ? peers : DATAPATH_RELAY_PAIRS_MAX;
 
@@ -33,36 +33,39 @@ static void lay_out(uint32_t peers, bool is_rendezvous, bool is_relay, size_t at
     at[1] = at[0] + align(peers * sizeof(struct datapath_agenda_item));
     at[2] = at[1] + (is_rendezvous ? align(datapath_roll_size(peers)) : 0);
     at[3] = at[2] + (is_relay ? align(datapath_relay_size(pairs)) : 0);
+    at[4] = at[3] + align(datapath_label_size(peers));
 }
 
 size_t datapath_ways_size(uint32_t peers, bool is_rendezvous, bool is_relay)
 {
-    size_t at[4];
+    size_t at[5];
 
     lay_out(peers, is_rendezvous, is_relay, at);
-    return at[3];
+    return at[4];
 }
 
 void datapath_ways_init(struct datapath_ways *w, void *memory, struct datapath *core, const struct datapath_ways_config *c,
                         uint64_t now_ms)
 {
-    uint8_t *base = memory;
+    uint8_t *base = memory, key[DATAPATH_LABEL_KEY];
     uint64_t epoch;
-    size_t at[4];
+    size_t at[5];
 
     lay_out(c->peers_max, c->is_rendezvous, c->is_relay, at);
-    memset(memory, 0, at[3]);
+    memset(memory, 0, at[4]);
     assert(c->is_rendezvous || !c->is_relay);
     *w = (struct datapath_ways){.core = core, .config = *c, .way = memory, .scan_ms = now_ms};
     datapath_random_init(&w->random, c->seed);
     sodium_memzero(w->config.seed, sizeof w->config.seed);
     datapath_agenda_init(&w->agenda, (void *)(base + at[0]), c->peers_max);
+    datapath_random_draw(&w->random, key, sizeof key);
+    datapath_label_init(&w->labels, base + at[3], c->peers_max, key);
     if (c->is_rendezvous) {
         do {
             datapath_random_draw(&w->random, &epoch, sizeof epoch);
         } while (epoch == 0);
         datapath_roll_init(&w->roll, base + at[1], c->peers_max, epoch, now_ms);
-        w->roll.prefixes = datapath_serve_list;
+        w->roll.describe = datapath_serve_describe;
         w->roll.context = w;
         datapath_serve_scan(w, now_ms); /* nobody who asks at once is told that there is nobody */
     }
@@ -141,6 +144,7 @@ struct datapath_way *datapath_ways_touch(struct datapath_ways *w, uint32_t peer)
             datapath_relay_forget(&w->relay, peer);
         }
         set_limit(w, way, 0);
+        (void)datapath_label_give(&w->labels, peer, "");
         /* He may have been here before, under any number: what he heard then is behind him. */
         *way = (struct datapath_way){.serial = serial, .counter = w->said};
         datapath_agenda_set(&w->agenda, peer, UINT64_MAX);
@@ -153,6 +157,40 @@ const struct datapath_way *datapath_ways_of(const struct datapath_ways *w, uint3
     uint32_t serial = datapath_guide_serial(w->core, peer);
 
     return serial != 0 && w->way[peer].serial == serial ? &w->way[peer] : NULL;
+}
+
+/* ---- names -------------------------------------------------------------------------------------------- */
+
+bool datapath_ways_call(struct datapath_ways *w, uint32_t peer, const char *name, uint32_t by)
+{
+    const char *settled = w->config.settle != NULL ? w->config.settle(w->config.names, datapath_guide_key(w->core, peer), name) : name;
+    struct datapath_way *way = datapath_ways_touch(w, peer);
+    uint32_t holder;
+
+    if (settled != NULL && settled != name) {
+        return true;
+    }
+    if (settled != NULL && datapath_label_find(&w->labels, name, &holder)) {
+        (void)datapath_ways_touch(w, holder); /* who is no peer any more has none */
+    }
+    if (settled == NULL || !datapath_label_give(&w->labels, peer, name)) {
+        return false;
+    }
+    way->named_by = name[0] != '\0' ? by : 0;
+    return true;
+}
+
+const char *datapath_ways_name(const struct datapath_ways *w, uint32_t peer)
+{
+    const char *said = datapath_ways_of(w, peer) != NULL ? w->labels.of[peer].text : "";
+    const char *settled = w->config.settle != NULL ? w->config.settle(w->config.names, datapath_guide_key(w->core, peer), said) : said;
+
+    return settled != NULL ? settled : "";
+}
+
+bool datapath_ways_named(const struct datapath_ways *w, const char *name, uint32_t *ret_peer)
+{
+    return datapath_label_find(&w->labels, name, ret_peer) && datapath_ways_of(w, *ret_peer) != NULL;
 }
 
 void datapath_ways_schedule(struct datapath_ways *w, uint32_t peer)

@@ -11,13 +11,11 @@
 #include "datapath/agenda.h"
 #include "datapath/guest.h"
 #include "datapath/guide.h"
-#include "datapath/path.h"
-#include "datapath/pmtu.h"
 #include "datapath/relay.h"
 #include "datapath/roll.h"
+#include "datapath/way.h"
 
 enum {
-    DATAPATH_WAYS_BELIEVED = 4,          /* rendezvous that a node believes                              */
     DATAPATH_WAYS_OWN = DATAPATH_SIGNAL_PLACES - 1, /* addresses of our own that are told: one is seen   */
     DATAPATH_WAYS_IDLE_MS = 180000,      /* no packet went to him: his way is forgotten                  */
     DATAPATH_WAYS_DEAF_MS = 60000,       /* who answers no signal is tried again after this, …           */
@@ -58,7 +56,8 @@ enum datapath_ways_note_kind {
     DATAPATH_WAYS_SIZE,     /* datagrams to him may be of `size` bytes                  */
     DATAPATH_WAYS_CAME,     /* a rendezvous (`by`) brought this peer                    */
     DATAPATH_WAYS_WENT,     /* … and says that he is gone: `key`, he is no peer any more */
-    DATAPATH_WAYS_REFUSED,  /* … brought one for whom there is no room, or with an address of another */
+    DATAPATH_WAYS_REFUSED,  /* … brought one for whom there is no room, or with an address or a name of another */
+    DATAPATH_WAYS_UNNAMED,  /* … says that our name is another's                        */
 };
 
 struct datapath_ways_note {
@@ -77,45 +76,19 @@ struct datapath_ways_effects {
     uint8_t bytes[DATAPATH_WAYS_BYTES];
 };
 
-struct datapath_way {
-    uint32_t serial;                 /* of the peer that all this is of; 0: of none         */
-    bool is_active;
-    bool is_measured;                /* what the way in use carries was found out once      */
-    uint32_t introduced;             /* by which rendezvous, + 1; 0: our operator did       */
-    uint32_t named, round[DATAPATH_WAYS_BELIEVED]; /* bit n: the nth has him; of its list, where he was last */
-    uint64_t prefixes;               /* what it said of his addresses, hashed               */
-    struct datapath_signal_window window;
-    uint64_t counter;                /* of our signals to him                               */
-    uint64_t used_ms;                /* packets go, or he seeks us                          */
-    uint64_t told_ms, large_ms;      /* that was looked at last; and for large ones         */
-    uint64_t heard_ms;               /* he said a signal; 0: never                          */
-    uint64_t deaf_ms, deaf_each_ms;  /* left in peace until then, which was so long          */
-    uint32_t limit;                  /* bytes of an inner packet; 0: as large as any        */
-    uint32_t listed_changes;         /* of his addresses, as they stand in `listed` …       */
-    bool is_listing;                 /* … they are being looked for                         */
-    uint32_t listed;                 /* … which our own roll says                           */
-    struct datapath_prefix list[DATAPATH_SIGNAL_PREFIXES];
-    uint32_t places;
-    struct datapath_endpoint place[DATAPATH_SIGNAL_PLACES]; /* as a rendezvous says; the first is where it sees him */
-    uint32_t asks;                   /* CALLs and RELAYs that he may still say, in thousandths … */
-    uint64_t asks_ms;                /* … as of then; 0: as many as any                     */
-    uint32_t relay_id[DATAPATH_WAYS_BELIEVED];
-    uint64_t relay_ms;               /* when relays are asked again; 0: they are not        */
-    struct datapath_path path;
-    struct datapath_pmtu pmtu;
-};
-
 /* One that we believe. */
 struct datapath_ways_believed {
     uint32_t peer, serial;
     uint64_t grace_ms;               /* until then its life knows less than the one before  */
     bool wants_sweep, is_refused;    /* whom its list of all did not have is to go; it said what another's word is against */
+    bool is_unnamed;                 /* it gave our name to another      */
     struct datapath_guest guest;
 };
 
 struct datapath_ways_numbers {
     uint64_t verdict[DATAPATH_WAYS_VERDICTS];
     uint64_t pings, pongs, calls, meets, rolls; /* that we said */
+    uint64_t names_refused;          /* names that members wanted, and that are others'; at each heartbeat */
 };
 
 struct datapath_ways_config {
@@ -126,6 +99,10 @@ struct datapath_ways_config {
     uint32_t own;
     struct datapath_endpoint place[DATAPATH_WAYS_OWN];
     uint8_t seed[DATAPATH_RANDOM_SEED];
+    char name[DATAPATH_LABEL_SIZE];  /* our own, "": none                */
+    /* What our operator calls this key; else `wish`, but NULL if by his word it is another's or ours. NULL: he names nobody. */
+    const char *(*settle)(const void *names, const uint8_t public[DATAPATH_NOISE_KEY], const char *wish);
+    const void *names;
     bool has_secret;                 /* peers that a rendezvous brings have a psk of it */
     uint8_t secret[DATAPATH_NOISE_KEY];
     /* What an earlier life heard of him: store.h. */
@@ -139,6 +116,7 @@ struct datapath_ways {
     struct datapath_random random;
     struct datapath_way *way;        /* by the peer's number */
     struct datapath_agenda agenda;
+    struct datapath_labels labels;   /* peers' names, as they or a rendezvous said them */
     struct datapath_roll roll;
     struct datapath_relay relay;
     uint32_t believed;
@@ -187,6 +165,11 @@ void datapath_ways_leave(struct datapath_ways *w, struct datapath_time now, stru
 
 /* The way of a peer, as of now; NULL: nothing is known. */
 const struct datapath_way *datapath_ways_of(const struct datapath_ways *w, uint32_t peer);
+
+/* What a peer is called by our operator, or else by himself or a rendezvous; "": nothing. And who is so by the word of one
+ * of these alone; false: nobody. O(1). */
+const char *datapath_ways_name(const struct datapath_ways *w, uint32_t peer);
+bool datapath_ways_named(const struct datapath_ways *w, const char *name, uint32_t *ret_peer);
 
 /* Bytes of an inner packet that his way carries; UINT32_MAX: as many as any. */
 static inline uint32_t datapath_ways_limit(const struct datapath_ways *w, uint32_t peer)

@@ -13,6 +13,7 @@ import sys
 import pytest
 
 from support import wait
+from test_overlay import RESOLVE
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_netns, pytest.mark.needs_tool("wg"), pytest.mark.needs_tool("nft"),
               pytest.mark.needs_tool("ip"), pytest.mark.needs_tool("nsenter"),
@@ -293,6 +294,48 @@ def test_mesh_of_five_over_ipv6_and_strangers(lab):
     assert {n.number: middle.peer(n)["endpoint"] for n in nodes[1:]} == ends, "and packets go where they are"
     assert "2001:db8::9" not in json.dumps([n.overlay("peers") for n in nodes]), "nobody is where the stranger is"
     nodes[4].reaches(nodes[3])
+
+
+def test_names_by_a_rendezvous(lab):
+    """A node learns by the rendezvous alone what others are called; a name that somebody has is nobody else's, what the own
+    configuration says stands, and a rendezvous that begins again takes no name from anybody."""
+    middle, one, other, impostor = (lab.node(i) for i in range(1, 5))
+
+    def rendezvous():
+        middle.up("rendezvous: on", "name: middle", peers=[listed(n) for n in (one, other, impostor)])
+
+    def member(node, *lines, peers=()):
+        node.up(*lines, peers=[listed(middle, f"endpoint: {middle.place}:{PORT}", "rendezvous: on"), *peers])
+
+    def resolve(node, name):
+        return node.do(sys.executable, "-c", RESOLVE, "127.0.0.1", "7453", f"{name}.cell.internal", "1")
+
+    def ping(node, name):
+        command = (lab.build.binary("cell"), "--run", str(node.path / "run"), "--json", "overlay", "ping", name, "--count", "1")
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).returncode
+    found = "0 0a0900"
+    rendezvous()
+    member(other, "name: web")
+    wait.until(lambda: middle.peer(other)["name"] == "web", 20, "the rendezvous heard it")
+    member(one, "name: one", "dns: 127.0.0.1:7453")
+    wait.until(lambda: resolve(one, "web") == f"{found}03", 20, "and tells")
+    wait.until(lambda: ping(one, "web") == 0, 30, "it is there") # when it has heard of who asks
+    assert resolve(one, "one") == f"{found}02" and one.peer(other)["name"] == "web"
+    wait.until(lambda: ping(other, "one") == 0, 20, "also who was there before")
+    member(impostor, "name: web")
+    wait.until(lambda: "DATAPATH-UNNAMED" in impostor.log.read_text(), 20, "the name has an owner")
+    wait.until(lambda: one.peer(impostor) is not None, 20, "the rest of him is told of")
+    assert resolve(one, "web") == f"{found}03" and one.peer(impostor)["name"] == "" and middle.stat("NAMES_REFUSED") > 0
+    middle.stop()
+    rendezvous()
+    wait.until(lambda: middle.overlay("status")["members"] == 3, 40, "the next life hears all")
+    holder = next(n for n in (other, impostor) if middle.peer(n)["name"] == "web") # who spoke first
+    wait.until(lambda: resolve(one, "web") == f"{found}0{holder.number}", 40, "who has it there has it here")
+    one.stop()
+    member(one, "name: one", "dns: 127.0.0.1:7453", peers=[listed(impostor, "name: middle")])
+    wait.until(lambda: one.peer(other) is not None, 20, "it hears of all again")
+    assert resolve(one, "middle") == f"{found}04" and one.peer(impostor)["name"] == "middle", "what its operator named"
+    assert resolve(one, "web") == (f"{found}03" if holder is other else "3"), "and he is called nothing else"
 
 
 # Prints in hex each signal that goes to PORT over the switch, until it is interrupted.

@@ -306,7 +306,7 @@ static void one_rendezvous_takes_nothing_from_the_other(void)
     w.node[S].ways.roll.entry[number(S, B)].place[0] = v4_at(10, 66, 4000); /* and where he is not */
     datapath_roll_changed(&w.node[S].ways.roll, number(S, B));
     struct datapath_signal roll = {.kind = DATAPATH_SIGNAL_ROLL, .epoch = w.node[S].ways.roll.epoch, .question = 7}, news;
-    uint8_t members[DATAPATH_SIGNAL_MOST];
+    uint8_t members[DATAPATH_ROLL_TEXT];
     datapath_roll_answer(&w.node[S].ways.roll, w.now.ms, number(S, PLAIN), w.node[PLAIN].public, &plain, &roll, DATAPATH_SIGNAL_LEAST, &news, members);
     w.node[B].ways.believe[1].guest.due_ms += 15000; /* so that it is not set right before A asks */
     bool is_there = true;

@@ -52,7 +52,7 @@ static void names_are_labels_of_hosts(void)
     char zone[DNS_NAME_MAX];
 
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        CHECK(datapath_names_valid(words[i].text, strlen(words[i].text)) == words[i].is_name, "%s as a name", words[i].text);
+        CHECK(datapath_label_valid(words[i].text, strlen(words[i].text)) == words[i].is_name, "%s as a name", words[i].text);
         CHECK(datapath_names_zone_valid(words[i].text) == words[i].is_zone, "%s as a zone", words[i].text);
     }
     for (size_t i = 0; i < 190; i++) {

@@ -98,7 +98,7 @@ static size_t datagram(const struct datapath_signal *s, size_t least)
 
 static void serve(const struct packet *p)
 {
-    uint8_t members[DATAPATH_SIGNAL_MOST], key[32];
+    uint8_t members[DATAPATH_ROLL_TEXT], key[32];
     struct datapath_endpoint from = place_of(p->guest, w.member[p->guest].port);
     struct datapath_signal ask, news;
 
@@ -190,7 +190,7 @@ static void begin(uint64_t seed, uint32_t members, int loss)
     w.member = calloc(w.most, sizeof *w.member);
     REQUIRE(w.memory != NULL && w.member != NULL, "memory");
     datapath_roll_init(&w.roll, w.memory, w.most, seed + 1, w.now_ms);
-    w.roll.prefixes = address_of;
+    w.roll.describe = address_of;
     for (uint32_t i = 0; i < members; i++) {
         start(i);
     }
@@ -311,7 +311,7 @@ static void a_new_life_of_the_rendezvous_begins_anew(void)
     run(SETTLE_MS);
     CHECK(wrong() == 0, "before");
     datapath_roll_init(&w.roll, w.memory, w.most, 77, w.now_ms);
-    w.roll.prefixes = address_of;
+    w.roll.describe = address_of;
     w.member[9].is_member = w.member[9].is_up = false; /* removed while nobody could be told */
     run(4 * DATAPATH_GUEST_BEAT_MS);
     CHECK(w.roll.here == 49 && wrong() == 0 && w.member[1].known[9].state == DATAPATH_SIGNAL_GONE,
@@ -322,7 +322,7 @@ static void a_new_life_of_the_rendezvous_begins_anew(void)
 /* More are removed than are remembered: who was away meanwhile asks for all. */
 static void who_missed_too_much_hears_all(void)
 {
-    uint8_t members[DATAPATH_SIGNAL_MOST], key[32];
+    uint8_t members[DATAPATH_ROLL_TEXT], key[32];
     struct datapath_signal ask = {.kind = DATAPATH_SIGNAL_ROLL, .question = 1}, news;
     struct datapath_endpoint from = place_of(1, PORT);
 
@@ -349,7 +349,7 @@ static void who_missed_too_much_hears_all(void)
 static void no_question_costs_a_walk_along_the_roll(void)
 {
     enum { FAR = 3 * DATAPATH_ROLL_STEPS };
-    uint8_t members[DATAPATH_SIGNAL_MOST], key[32];
+    uint8_t members[DATAPATH_ROLL_TEXT], key[32];
     struct datapath_signal ask = {.kind = DATAPATH_SIGNAL_ROLL, .question = 1, .cursor = UINT32_MAX}, news;
     struct datapath_endpoint from = place_of(1, PORT);
     uint32_t full = 0;
@@ -383,7 +383,7 @@ static void no_question_costs_a_walk_along_the_roll(void)
 /* Nothing is bound that was not said to this life. */
 static void what_was_recorded_binds_nobody(void)
 {
-    uint8_t members[DATAPATH_SIGNAL_MOST], key[32];
+    uint8_t members[DATAPATH_ROLL_TEXT], key[32];
     struct datapath_signal ask = {.kind = DATAPATH_SIGNAL_ROLL, .question = 1, .epoch = 99}, news;
     struct datapath_endpoint from = place_of(1, PORT), at;
 
@@ -439,7 +439,7 @@ static void bench(uint32_t members)
 {
     static const uint8_t shared[32] = {1}, psk[32] = {0}, from_key[32] = {3};
     struct datapath_signal_keys keys;
-    uint8_t out[DATAPATH_SIGNAL_MOST], news_members[DATAPATH_SIGNAL_MOST], key[32];
+    uint8_t out[DATAPATH_SIGNAL_MOST], news_members[DATAPATH_ROLL_TEXT], key[32];
     struct datapath_signal ask = {.kind = DATAPATH_SIGNAL_ROLL}, got, news;
     uint64_t *sequence = calloc(members, sizeof *sequence), counter = 0, bytes = 0;
     size_t size;

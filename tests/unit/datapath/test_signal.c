@@ -75,7 +75,7 @@ static bool is_same(struct datapath_signal a, struct datapath_signal b)
 {
     bool is = a.members_size == b.members_size && (a.members_size == 0 || memcmp(a.members, b.members, a.members_size) == 0);
 
-    a.members = b.members = NULL;
+    a.members = b.members = a.names = b.names = NULL; /* names: what is behind all else */
     return is && memcmp(&a, &b, sizeof a) == 0;
 }
 
@@ -148,6 +148,49 @@ static void members_follow_each_other(void)
         CHECK(got.places == (got.state == DATAPATH_SIGNAL_GONE ? 0u : 2u), "who is gone has no place");
     }
     CHECK(at == size, "all of it");
+}
+
+static const struct {
+    const char *said, *read; /* NULL: it does not read */
+    size_t size;
+} name_rows[] = {
+    {"", "", 0},
+    {"\0", "", 1},
+    {"\1b", "b", 2},
+    {"\3b-2", "b-2", 4},
+    {"\2b", NULL, 2},
+    {"\1B", NULL, 2},
+    {"\2b-", NULL, 3},
+    {"\1\0", NULL, 2},
+    {"\3b.c", NULL, 4},
+};
+
+/* Behind all that a ROLL had before there were names: who does not know of them says nothing there, and reads nothing. */
+static void a_name_is_said_behind_all_else(void)
+{
+    uint8_t bytes[ROOM], members[ROOM];
+    struct datapath_signal s = example(DATAPATH_SIGNAL_ROLL, members), got;
+    char name[DATAPATH_LABEL_SIZE];
+    size_t plain = datapath_signal_write(&s, bytes, sizeof bytes), at = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(name_rows); i++) {
+        memcpy(bytes + plain, name_rows[i].said, name_rows[i].size);
+        bool is_read = datapath_signal_read(bytes, plain + name_rows[i].size, &got);
+        CHECK(is_read == (name_rows[i].read != NULL) && (!is_read || strcmp(got.name, name_rows[i].read) == 0), "row %zu", i);
+    }
+    memset(s.name, 'a', sizeof s.name - 1);
+    size_t size = datapath_signal_write(&s, bytes, sizeof bytes);
+    CHECK(size == plain + DATAPATH_LABEL_SIZE && datapath_signal_read(bytes, size, &got) && strcmp(got.name, s.name) == 0, "63 characters");
+    bytes[plain] = DATAPATH_LABEL_SIZE;
+    bytes[size] = 'a';
+    CHECK(!datapath_signal_read(bytes, sizeof bytes, &got), "64");
+    size = datapath_signal_put_name("", bytes, sizeof bytes);
+    size += datapath_signal_put_name("b", bytes + size, sizeof bytes - size);
+    CHECK(size == 3 && datapath_signal_take_name(bytes, size, &at, name) && name[0] == '\0', "none");
+    CHECK(datapath_signal_take_name(bytes, size, &at, name) && strcmp(name, "b") == 0 && !datapath_signal_take_name(bytes, size, &at, name), "b, and no other");
+    CHECK(datapath_signal_put_name("b", bytes, 1) == 0, "it does not fit");
+    at = 1;
+    CHECK(!datapath_signal_take_name(bytes, 2, &at, name) && at == 2 && name[0] == '\0', "a torn one ends the list");
 }
 
 static size_t seal(uint64_t life, uint64_t counter, size_t size, uint8_t *out)
@@ -241,6 +284,7 @@ int main(void)
     what_is_written_is_read();
     limits_are_kept();
     members_follow_each_other();
+    a_name_is_said_behind_all_else();
     only_what_is_whole_opens();
     each_is_taken_once();
     return CHECK_RESULT();
