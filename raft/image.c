@@ -284,30 +284,55 @@ enum err raft_image_next(struct raft_image *i, uint8_t *out, size_t room, size_t
     return e;
 }
 
-enum err raft_image_hash(struct raft_kv *kv, uint64_t *ret)
-{
-    AUTO_FREE uint8_t *part = malloc(RAFT_IMAGE_ROOM);
-    uint8_t digest[crypto_generichash_BYTES_MIN];
-    crypto_generichash_state state;
-    struct raft_image i;
-    size_t size;
-    enum err e = part != NULL ? raft_image_begin(&i, kv) : ERR_NOMEM;
+/* ---- sums ----------------------------------------------------------------------------------- */
 
-    if (part == NULL) {
+struct raft_image_sum {
+    struct raft_image image;
+    crypto_generichash_state state;
+    uint8_t piece[RAFT_IMAGE_ROOM];
+};
+
+enum err raft_image_sum_new(struct raft_kv *kv, struct raft_image_sum **ret)
+{
+    /* The state wants 64 bytes' alignment. */
+    struct raft_image_sum *s = aligned_alloc(_Alignof(struct raft_image_sum), sizeof *s);
+
+    if (s == NULL) {
+        return ERR_NOMEM;
+    }
+    (void)crypto_generichash_init(&s->state, NULL, 0, crypto_generichash_BYTES_MIN); /* cannot fail: sizes are constants */
+    enum err e = raft_image_begin(&s->image, kv);
+    if (e != ERR_OK) {
+        raft_image_sum_free(s);
         return e;
     }
-    (void)crypto_generichash_init(&state, NULL, 0, sizeof digest); /* cannot fail: sizes are constants */
-    while (e == ERR_OK) {
-        e = raft_image_next(&i, part, RAFT_IMAGE_ROOM, RAFT_IMAGE_ROOM, &size);
-        if (e != ERR_OK || size == 0) {
-            break;
-        }
-        (void)crypto_generichash_update(&state, part, size);
+    *ret = s;
+    return ERR_OK;
+}
+
+enum err raft_image_sum_next(struct raft_image_sum *s, size_t want, bool *ret_is_done, uint64_t *ret)
+{
+    uint8_t digest[crypto_generichash_BYTES_MIN];
+    size_t size;
+    enum err e = raft_image_next(&s->image, s->piece, sizeof s->piece, want, &size);
+
+    if (e != ERR_OK) {
+        return e;
     }
-    raft_image_end(&i);
-    (void)crypto_generichash_final(&state, digest, sizeof digest);
-    if (e == ERR_OK) {
+    *ret_is_done = size == 0;
+    if (size > 0) {
+        (void)crypto_generichash_update(&s->state, s->piece, size);
+    } else {
+        (void)crypto_generichash_final(&s->state, digest, sizeof digest);
         *ret = raft_le_get64(digest);
     }
-    return e;
+    return ERR_OK;
+}
+
+void raft_image_sum_free(struct raft_image_sum *s)
+{
+    if (s != NULL) {
+        raft_image_end(&s->image);
+        free(s);
+    }
 }

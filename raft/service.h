@@ -13,8 +13,9 @@ enum {
     RAFT_SERVICE_SLACK_MS = 50,      /* a poll without events is answered so much before its deadline */
     RAFT_SERVICE_DUE_MAX = 64,       /* leases and sessions ended at a time */
     RAFT_SERVICE_BACKUP_BYTES = 256 << 10, /* of a part */
-    RAFT_SERVICE_BACKUPS_MAX = 2,    /* at a time: two pins are left for snapshots */
+    RAFT_SERVICE_BACKUPS_MAX = 2,    /* at a time: a pin is left for a snapshot, and one for a hash */
     RAFT_SERVICE_BACKUP_MS = 60000,  /* without a question a backup ends          */
+    RAFT_SERVICE_HASH_BYTES = 64 << 10, /* of the image that a hash is made of, in a turn: old values are read back for it */
 };
 
 /* A backup that somebody reads. */
@@ -24,6 +25,13 @@ struct raft_service_backup {
     uint8_t *part;   /* NULL: a free place */
     size_t size;     /* of the newest part */
     uint32_t number; /* of parts so far    */
+};
+
+/* One hash is made at a time; whoever asks meanwhile waits for the next one. */
+struct raft_service_hash {
+    struct raft_image_sum *sum; /* NULL: none is made */
+    uint64_t revision, index;   /* of its store       */
+    struct raft_service_hasher *asking;
 };
 
 struct raft_service_waiter;
@@ -36,6 +44,7 @@ struct raft_service {
     uint32_t waiting;
     struct raft_service_backup backups[RAFT_SERVICE_BACKUPS_MAX];
     uint64_t backup_count;
+    struct raft_service_hash hash;
     uint32_t ending;  /* ends of leases and sessions that are proposed and not answered */
     bool is_marking;  /* … and of the clock */
     uint8_t scratch[RAFT_COMMAND_MAX + 64]; /* one command at a time is written here */
@@ -58,6 +67,10 @@ bool raft_service_clock(struct raft_service *v, uint64_t *ret_ms);
 /* Ends backups that nobody reads any more; all. */
 void raft_service_backup_clock(struct raft_service *v, uint64_t now_ms);
 void raft_service_backup_stop(struct raft_service *v);
+
+/* A piece of the hash that is asked for; whether there is more to do. At the end, all who ask are refused. */
+bool raft_service_hash_turn(struct raft_service *v);
+void raft_service_hash_stop(struct raft_service *v);
 
 /* Answer with an error of a read, and say so when an old value is rotten (past.h). */
 void raft_service_past_refuse(struct cell_call *call, enum err e);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/base/bytes.h"
+#include "common/run/cell_call.h"
 #include "common/run/log.h"
 #include "raft/service_wait.h"
 
@@ -216,20 +217,114 @@ enum err raft_service_restore(void *state, struct cell_call *call, const void *r
 
 /* ---- hashes --------------------------------------------------------------------------------- */
 
+/* One who asks, in memory of the call. */
+struct raft_service_hasher {
+    struct raft_service_hasher *next;
+    struct raft_service *v;
+    struct cell_call *call;
+    bool is_in; /* it came before the one that is made was begun */
+};
+
+static void leave(struct raft_service_hasher *h)
+{
+    struct raft_service_hasher **at = &h->v->hash.asking;
+
+    while (*at != h) {
+        at = &(*at)->next;
+    }
+    *at = h->next;
+}
+
+static void on_hash_cancel(void *context, enum err e)
+{
+    struct raft_service_hasher *h = context;
+
+    leave(h);
+    cell_reply_error(h->call, e, NULL, NULL);
+}
+
+/* The store may go on while it is made: the image is of now. */
 static void respond_hash(struct raft_service *v, struct cell_call *call, const void *request)
 {
-    struct raft_kv *kv = raft_shell_kv(v->shell);
-    Cell__Raft__HashReply reply = CELL__RAFT__HASH_REPLY__INIT;
-    enum err e = raft_image_hash(kv, &reply.hash);
+    struct raft_service_hasher *h = cell_call_alloc(call, sizeof *h);
 
     (void)request;
-    reply.revision = kv->revision;
-    reply.index = kv->applied;
-    if (e != ERR_OK) {
-        raft_service_past_refuse(call, e);
-    } else {
-        raft_service_reply(call, &reply);
+    if (h == NULL) {
+        cell_reply_error(call, ERR_NOMEM, NULL, NULL);
+        return;
     }
+    *h = (struct raft_service_hasher){.next = v->hash.asking, .v = v, .call = call};
+    v->hash.asking = h;
+    cell_call_on_cancel(call, on_hash_cancel, h);
+}
+
+static void answer_hash(const struct raft_service_hasher *h, enum err e, uint64_t sum)
+{
+    Cell__Raft__HashReply reply = CELL__RAFT__HASH_REPLY__INIT;
+
+    if (e == ERR_ABORTED) {
+        cell_reply_error(h->call, ERR_UNAVAILABLE, "another store has taken this one's place: ask again", NULL);
+    } else if (e != ERR_OK) {
+        raft_service_past_refuse(h->call, e);
+    } else {
+        reply.revision = h->v->hash.revision;
+        reply.index = h->v->hash.index;
+        reply.hash = sum;
+        raft_service_reply(h->call, &reply);
+    }
+}
+
+/* It came to an end: those whom it was made for are answered. */
+static void end_hash(struct raft_service *v, enum err e, uint64_t sum)
+{
+    struct raft_service_hasher *next;
+
+    raft_image_sum_free(v->hash.sum);
+    v->hash.sum = NULL;
+    for (struct raft_service_hasher *h = v->hash.asking; h != NULL; h = next) {
+        next = h->next;
+        if (h->is_in) {
+            leave(h);
+            cell_call_on_cancel(h->call, NULL, NULL);
+            answer_hash(h, e, sum);
+        }
+    }
+}
+
+static enum err begin_hash(struct raft_service *v)
+{
+    struct raft_kv *kv = raft_shell_kv(v->shell);
+
+    for (struct raft_service_hasher *h = v->hash.asking; h != NULL; h = h->next) {
+        h->is_in = true;
+    }
+    v->hash.revision = kv->revision;
+    v->hash.index = kv->applied;
+    return raft_image_sum_new(kv, &v->hash.sum);
+}
+
+bool raft_service_hash_turn(struct raft_service *v)
+{
+    bool is_done = false;
+    uint64_t sum = 0;
+
+    if (v->hash.asking == NULL && v->hash.sum == NULL) {
+        return false;
+    }
+    enum err e = v->hash.sum == NULL ? begin_hash(v) : ERR_OK;
+    e = e == ERR_OK ? raft_image_sum_next(v->hash.sum, RAFT_SERVICE_HASH_BYTES, &is_done, &sum) : e;
+    if (e != ERR_OK || is_done) {
+        end_hash(v, e, sum);
+    }
+    return v->hash.asking != NULL || v->hash.sum != NULL;
+}
+
+void raft_service_hash_stop(struct raft_service *v)
+{
+    for (struct raft_service_hasher *h = v->hash.asking; h != NULL; h = h->next) {
+        h->is_in = true;
+    }
+    end_hash(v, ERR_UNAVAILABLE, 0);
 }
 
 enum err raft_service_hash(void *state, struct cell_call *call, const void *request)

@@ -362,6 +362,7 @@ void raft_service_stop(struct raft_service *v)
     cell_timer_stop(v->timer);
     v->timer = NULL;
     raft_service_backup_stop(v);
+    raft_service_hash_stop(v);
     while (v->waiters != NULL) {
         struct raft_service_waiter *w = v->waiters;
 

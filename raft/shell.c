@@ -529,6 +529,7 @@ void raft_shell_tick(void *state, uint64_t now_ms)
     }
     raft_found_join(s, now_ms);
     bool has_more = turn(s, now_ms) && turn(s, now_ms);
+    has_more = raft_service_hash_turn(&s->service) || has_more;
     raft_peers_flush(s, now_ms);
     end_hand_over(s);
     raft_shell_trim(s, now_ms);

@@ -48,7 +48,7 @@ static uint64_t hash_answer(const struct raft_answer *a)
     return fold(hash, quorum_value(a->body.at, a->body.size)) | 1;
 }
 
-/* Of a whole image; raft_image_hash would ask for much memory each time. */
+/* Of a whole image; raft_image_sum would ask for much memory each time. */
 static uint64_t hash_store(struct raft_kv *kv)
 {
     static uint8_t piece[RAFT_IMAGE_ROOM];

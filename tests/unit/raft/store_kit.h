@@ -49,4 +49,7 @@ void store_copy(struct store *from, struct store *to, size_t want);
 void store_copy_into(struct store *from, struct store *to, size_t want);
 uint64_t store_hash(struct store *s);
 
+/* The same by pieces of about `want` bytes. */
+enum err store_sum(struct store *s, size_t want, uint64_t *ret) MUST_CHECK;
+
 #endif

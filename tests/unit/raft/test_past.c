@@ -149,7 +149,7 @@ static void an_image_needs_the_past(void)
     CHECK(other.writes > 0 && again.kv.journal.warm_bytes == 0, "a store from an image has its past on its own disk");
     CHECK(store_hash(&s) == store_hash(&again) && count_lost(&again, ROUNDS) == 0, "and it is the same");
     disk.bytes[RAFT_PAST_HEAD + 30] ^= 1;
-    CHECK(raft_image_hash(&s.kv, &hash) == ERR_DATA_LOSS, "one that lacks a state is none");
+    CHECK(store_sum(&s, RAFT_IMAGE_ROOM, &hash) == ERR_DATA_LOSS, "one that lacks a state is none");
     uint64_t revision = s.kv.revision;
     CHECK(store_numbers(&s, RAFT_COMMAND_COMPACT, revision, 0, 0) == ERR_OK, "what is rotten is forgotten");
     CHECK(store_numbers(&in_memory, RAFT_COMMAND_COMPACT, revision, 0, 0) == ERR_OK, "there too");
@@ -159,6 +159,34 @@ static void an_image_needs_the_past(void)
     store_fini(&again);
     past_disk_fini(&disk);
     past_disk_fini(&other);
+}
+
+/* Others have their turn between two pieces: 0.2 s for a window of old values otherwise. */
+static void a_sum_is_made_by_pieces(void)
+{
+    static struct store s;
+    struct past_disk disk = {0};
+    struct raft_image_sum *sum = NULL;
+    bool is_done = false;
+    uint64_t found = 0, hash, pieces = 0, most = 0;
+
+    store_init_past(&s, &disk, 0);
+    fill(&s, ROUNDS);
+    hash = store_hash(&s);
+    REQUIRE(raft_image_sum_new(&s.kv, &sum) == ERR_OK, "a sum begins");
+    while (!is_done) {
+        uint64_t reads = disk.reads;
+        REQUIRE(raft_image_sum_next(sum, 1000, &is_done, &found) == ERR_OK, "it goes on");
+        CHECK(store_put(&s, key_of((int)(pieces % KEYS)), "later") == ERR_OK, "a put between two pieces");
+        most = disk.reads - reads > most ? disk.reads - reads : most;
+        pieces++;
+    }
+    raft_image_sum_free(sum);
+    CHECK(most <= 20 && pieces > ROUNDS, "%" PRIu64 " reads in the longest of %" PRIu64 " pieces", most, pieces);
+    CHECK(found == hash, "it is of the moment when it was begun");
+    CHECK(store_sum(&s, 1000, &found) == ERR_OK && found == store_hash(&s) && found != hash, "the next one is of what came since");
+    store_fini(&s);
+    past_disk_fini(&disk);
 }
 
 static void what_is_forgotten_gives_its_room_back(void)
@@ -506,6 +534,7 @@ int main(void)
     a_rotten_byte_is_never_a_value();
     a_misplaced_or_short_read_is_never_a_value();
     an_image_needs_the_past();
+    a_sum_is_made_by_pieces();
     what_is_forgotten_gives_its_room_back();
     a_pin_keeps_it();
     sizes_at_their_limits();
