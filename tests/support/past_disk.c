@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 2048, BATCH = 300 };
+enum { CHUNK = 2048, BATCH = 300, ROT_NEAR = 128 /* bytes from where a read begins: most of them of what it is for */ };
 
 static enum err write_at(void *context, uint64_t at, const uint8_t *bytes, size_t size)
 {
@@ -38,6 +38,11 @@ static enum err read_at(void *context, uint64_t at, uint8_t *bytes, size_t size,
     *ret_size = at >= d->size ? 0 : d->size - at < size ? d->size - at : size;
     if (*ret_size > 0) {
         memcpy(bytes, d->bytes + at, *ret_size);
+    }
+    if (d->rot != 0 && *ret_size > 0) {
+        uint64_t bit = (at + d->rot) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+        bytes[bit / 8 % (*ret_size < ROT_NEAR ? *ret_size : ROT_NEAR)] ^= (uint8_t)(1 << bit % 8);
+        d->rotten_reads++;
     }
     return ERR_OK;
 }

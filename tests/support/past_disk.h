@@ -8,6 +8,8 @@ struct past_disk {
     uint8_t *bytes;
     size_t size, room;
     bool is_full;      /* writes fail */
+    uint64_t rot;      /* not 0: what is read has a bit that is another one, where this says */
+    uint64_t rotten_reads;
     uint64_t writes, reads, cuts, refused, closed;
     size_t largest;    /* that it ever was */
 };

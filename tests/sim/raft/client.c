@@ -568,6 +568,7 @@ void client_watches(struct world *w, uint32_t node, struct quorum_seat *s, uint3
     }
     x->from = seen.next;
     x->from_part = seen.next_part;
+    quorum_truth(w)->past_lost += seen.lost != 0;
     const struct client_event *missed = next_event(all, x);
     if (!w->has_failed && missed != NULL && (missed->revision < x->from || (missed->revision == x->from && missed->part < x->from_part))) {
         world_fail(w, "node %" PRIu32 " does not show a watcher revision %" PRIu64 ", and is at %" PRIu64, node, missed->revision,

@@ -48,20 +48,31 @@ static uint64_t hash_answer(const struct raft_answer *a)
     return fold(hash, quorum_value(a->body.at, a->body.size)) | 1;
 }
 
-/* Of a whole image; raft_image_sum would ask for much memory each time. */
-static uint64_t hash_store(struct raft_kv *kv)
+/* An image that lacks what has rotted is none. */
+static bool is_rot(const struct machine *m, enum err e)
+{
+    return m->past.rot != 0 && e == ERR_DATA_LOSS;
+}
+
+/* Of a whole image; raft_image_sum would ask for much memory each time. 0: there is none. */
+static uint64_t hash_store(struct machine *m)
 {
     static uint8_t piece[RAFT_IMAGE_ROOM];
     struct raft_image image;
     uint32_t check = 0;
     size_t size = 1;
 
-    if (raft_image_begin(&image, kv) != ERR_OK) {
+    if (raft_image_begin(&image, &m->kv) != ERR_OK) {
         abort();
     }
     while (size > 0) {
-        if (raft_image_next(&image, piece, sizeof piece, IMAGE_PIECE, &size) != ERR_OK) {
+        enum err e = raft_image_next(&image, piece, sizeof piece, IMAGE_PIECE, &size);
+        if (e != ERR_OK && !is_rot(m, e)) {
             abort();
+        }
+        if (e != ERR_OK) {
+            raft_image_end(&image);
+            return 0;
         }
         check = bytes_crc32c(check, piece, size);
     }
@@ -72,11 +83,12 @@ static uint64_t hash_store(struct raft_kv *kv)
 static void compare_stores(struct world *w, uint32_t node, struct quorum_seat *s)
 {
     struct quorum_agreed *agreed = &quorum_truth(w)->agreed[s->machine.applied];
-    uint64_t hash = hash_store(&s->machine.kv);
+    uint64_t hash = hash_store(&s->machine);
 
+    quorum_truth(w)->past_lost += hash == 0;
     if (agreed->image == 0) {
         agreed->image = hash;
-    } else if (agreed->image != hash) {
+    } else if (hash != 0 && agreed->image != hash) {
         world_fail(w, "node %" PRIu32 " has another store than the others after entry %" PRIu64, node, s->machine.applied);
     }
 }
@@ -107,6 +119,8 @@ void machine_apply(struct world *w, uint32_t node, struct quorum_seat *s, const 
     struct machine *m = &s->machine;
     uint64_t index = ++m->applied;
 
+    bool rots = quorum_truth(w)->past_rots && w->now_us < w->set.calm_us;
+    m->past.rot = rots && (index / MACHINE_ROT_ENTRIES + node) % 5 == 0 ? index : 0;
     m->past.is_full = (index / MACHINE_FULL_ENTRIES + node) % 5 == 0;
     if (bytes[4] == RAFT_ENTRY_COMMAND) {
         apply_command(w, node, s, index, bytes + RAFT_ENTRY_HEAD, size - RAFT_ENTRY_HEAD);
@@ -139,7 +153,7 @@ static void add(uint8_t **bytes, size_t *size, const void *more, size_t count)
     *size += count;
 }
 
-void machine_image(struct world *w, uint32_t node, struct quorum_seat *s, uint64_t term, uint8_t **ret_bytes, size_t *ret_size)
+bool machine_image(struct world *w, uint32_t node, struct quorum_seat *s, uint64_t term, uint8_t **ret_bytes, size_t *ret_size)
 {
     static uint8_t piece[RAFT_IMAGE_ROOM];
     static struct raft_snapshot_head head;
@@ -160,8 +174,14 @@ void machine_image(struct world *w, uint32_t node, struct quorum_seat *s, uint64
         abort();
     }
     while (size > 0) {
-        if (raft_image_next(&image, piece, sizeof piece, IMAGE_PIECE, &size) != ERR_OK) {
+        enum err e = raft_image_next(&image, piece, sizeof piece, IMAGE_PIECE, &size);
+        if (e != ERR_OK && !is_rot(&s->machine, e)) {
             abort();
+        }
+        if (e != ERR_OK) {
+            raft_image_end(&image);
+            free(*ret_bytes);
+            return false;
         }
         if (size > 0) {
             raft_snapshot_form_chunk(&form, piece, size, front);
@@ -172,6 +192,7 @@ void machine_image(struct world *w, uint32_t node, struct quorum_seat *s, uint64
     raft_image_end(&image);
     raft_snapshot_form_end(&form, front);
     add(ret_bytes, ret_size, front, RAFT_SNAPSHOT_END);
+    return true;
 }
 
 /* Chunk by chunk; kv NULL: only looked at. */

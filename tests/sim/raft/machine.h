@@ -16,6 +16,7 @@ enum {
     MACHINE_HASH_EVERY = 32, /* entries between two comparisons of whole stores */
     MACHINE_DUE_MAX = 16,
     MACHINE_WARM = 300,      /* bytes of old values that every other node has in memory; the rest have none */
+    MACHINE_ROT_ENTRIES = 25,  /* in every fifth row of so many, of worlds with such disks, it rots; of a different one each */
     MACHINE_FULL_ENTRIES = 40, /* in every fifth row of so many a node's file of old values is full         */
 };
 
@@ -37,8 +38,8 @@ void machine_fini(struct machine *m);
 /* Apply the entry after the last one, bytes with their head, and tell who waits for it. */
 void machine_apply(struct world *w, uint32_t node, struct quorum_seat *s, const uint8_t *bytes, uint32_t size, uint64_t now_us);
 
-/* A snapshot of what is applied: *ret_bytes to be freed. */
-void machine_image(struct world *w, uint32_t node, struct quorum_seat *s, uint64_t term, uint8_t **ret_bytes, size_t *ret_size);
+/* A snapshot of what is applied: *ret_bytes to be freed. false: there is none, for old values have rotted. */
+bool machine_image(struct world *w, uint32_t node, struct quorum_seat *s, uint64_t term, uint8_t **ret_bytes, size_t *ret_size);
 
 /* Take a snapshot's state for the own. false: it is not whole. */
 bool machine_load(struct world *w, uint32_t node, struct quorum_seat *s, const uint8_t *bytes, size_t size);

@@ -193,6 +193,13 @@ PLANTS = {
         ("p->chunk[gone].last < freed) {", "p->chunk[gone].last < freed / 1000) {")]),
     "past-unchecked": ("past.c", "unit:past", "what is read back is believed", [
         ("        raft_le_get32(at) != bytes_crc32c(0, at + AT_VALUE_SIZE, record_size(at) - AT_VALUE_SIZE)) {", "        false) {")]),
+    "past-checked-in-part": ("past.c", "worlds", "the check over an old record has neither key nor value", [
+        ("        raft_le_get32(at) != bytes_crc32c(0, at + AT_VALUE_SIZE, record_size(at) - AT_VALUE_SIZE)) {",
+         "        raft_le_get32(at) != bytes_crc32c(0, at + AT_VALUE_SIZE, RAFT_PAST_HEAD - AT_VALUE_SIZE)) {"),
+        ("    raft_le_put32(at, bytes_crc32c(0, at + AT_VALUE_SIZE, size - AT_VALUE_SIZE));",
+         "    raft_le_put32(at, bytes_crc32c(0, at + AT_VALUE_SIZE, RAFT_PAST_HEAD - AT_VALUE_SIZE + 0 * size));")]),
+    "lost-is-passed": ("watch.c", "worlds", "a watcher is led past an event that cannot be read back", [
+        ("            end_at(j, at, &seen);\n            seen.lost = seen.next;\n            e = ERR_OK;\n            break;", "            e = ERR_OK;\n            continue;")]),
     "past-misplaced": ("past.c", "unit:past", "a record that was put elsewhere is believed", [
         ("    return raft_le_get64(at + AT_PLACE) == place && raft", "    return place > 0 && raft")]),
     "past-followed-too-far": ("image.c", ["unit:kv_model", "worlds"], "what was before a forgotten event is looked for", [

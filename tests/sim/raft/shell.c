@@ -133,7 +133,9 @@ bool quorum_snapshot(struct world *w, uint32_t node, struct quorum_seat *s)
         !raft_core_term_of(s->core, s->machine.applied, &term)) {
         return false;
     }
-    machine_image(w, node, s, term, &bytes, &size);
+    if (!machine_image(w, node, s, term, &bytes, &size)) {
+        return false;
+    }
     copy = some(size);
     memcpy(copy, bytes, size);
     s->made.bytes = bytes;

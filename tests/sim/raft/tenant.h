@@ -96,6 +96,8 @@ struct quorum_truth {
     uint64_t terms;
     uint64_t proposals, accepted, read_asked, read_ready, changes, transfers, snapshots, installs, elections;
     uint64_t removed, torn, damaged, rotten_snapshots, repaired, wiped, rebased;
+    bool past_rots;     /* files of old values rot now and then        */
+    uint64_t past_lost; /* images and events that there were not for it */
     uint64_t contexts;
     uint32_t incarnation[WORLD_NODES_MAX]; /* disks that it had before this one */
     uint64_t term_most[WORLD_NODES_MAX], voted[WORLD_NODES_MAX]; /* said aloud, of each node */

@@ -43,6 +43,7 @@ static void draw_disk(struct world *w, struct quorum_truth *t)
         s->nodes = s->nodes < 3 ? 3 : s->nodes;
         t->founders = s->nodes;
     }
+    t->past_rots = w->seed % 2 == 0;
     uint32_t first = (uint32_t)dice_below(&w->dice, DICE_SHAPE, s->nodes);
     for (uint32_t i = 0; special == ROT && i < (s->nodes - 1) / 2; i++) {
         t->rotten |= UINT32_C(1) << (first + i) % s->nodes;
@@ -184,6 +185,7 @@ static void add(const struct world *w)
     sum.rotten_snapshots += t->rotten_snapshots;
     sum.repaired += t->repaired;
     sum.wiped += t->wiped;
+    sum.past_lost += t->past_lost;
     sum.rebased += t->rebased;
     add_clients(&t->clients);
     sum.sum.doubted += t->sum.doubted;
@@ -229,6 +231,7 @@ static bool end(bool is_whole)
         {"requests of clients", sum.clients.done, 300}, {"unknown", sum.clients.unknown, 5},
         {"answered again", sum.clients.repeats, 3}, {"events watched", sum.clients.watched, 300}, {"compacted away", sum.clients.compacted, 30},
         {"leases", sum.clients.granted, 30}, {"renewed", sum.clients.renewed, 20}, {"ended", sum.clients.ended, 30},
+        {"old values lost", sum.past_lost, 20},
         {"undecided histories", sum.clients.undecided, 0},
     };
     const struct floor rare[] = {
