@@ -34,7 +34,7 @@ struct capture {
     uint32_t snap, count;
     uint64_t end_ms;    /* UINT64_MAX: without end */
     uint64_t shown, dropped;
-    bool is_over, has_failed;
+    bool is_over, has_failed, is_of_frames;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -97,7 +97,7 @@ static void show(struct capture *c, const Cell__Datapath__CaptureReply *reply)
             write_packet(c, p);
             continue;
         }
-        cli_packet_read(p->bytes.data, p->bytes.len, &what);
+        (c->is_of_frames ? cli_packet_read_frame : cli_packet_read)(p->bytes.data, p->bytes.len, &what);
         if (c->cli->json) {
             print_json(c, p, &what);
         } else {
@@ -143,7 +143,7 @@ static int begin_file(struct capture *c)
     if (c->path != NULL && fstat(fileno(c->file), &st) == 0 && S_ISREG(st.st_mode) && ftruncate(fileno(c->file), 0) != 0) {
         return fail_file(c, "cannot empty");
     }
-    cli_packet_head(c->snap, head);
+    cli_packet_head(c->snap, c->is_of_frames, head);
     (void)fwrite(head, sizeof head, 1, c->file); /* as for packets */
     return CLI_DONE;
 }
@@ -280,6 +280,7 @@ int cli_capture_run(struct cli *cli, struct cli_ask *ask)
     c.end_ms = duration_ms > 0 ? cli_clock_ms() + duration_ms : UINT64_MAX;
     request.public_key = (char *)(peer != NULL ? peer : "");
     request.snap = c.snap;
+    request.frames = c.is_of_frames = cli_args_has(cli, "frames");
     status = open_file(&c);
     status = status == CLI_DONE ? follow(&c, &request) : status;
     if (c.file != NULL && c.path != NULL && fclose(c.file) != 0 && status == CLI_DONE) {

@@ -320,6 +320,7 @@ const struct cli_command cli_commands[] = {
                     {"peer", 0, "KEY", "capture: this peer's packets alone", CLI_ANY},
                     {"duration", 0, "DURATION", "capture: for so long, e.g. 10s", CLI_ANY},
                     {"snap", 0, "BYTES", "capture: of each packet, 256 without, 65535 at most", CLI_ANY},
+                    {"frames", 0, NULL, "capture: Ethernet frames of the interface for them instead of packets", CLI_ANY},
                     {"out", 0, "FILE", "capture: a file for the packets; -: standard output, if it is no terminal", CLI_FILE}},
         .examples = "who is in it\ncell overlay peers\n"
                     "what goes through it\ncell overlay capture --duration 10s --out overlay.pcap\n"

@@ -323,7 +323,7 @@ static const struct {
     {"rm", rm, 1, 1, "rm KEY"},
     {"ping", ping, 1, 1, "ping ADDRESS [--count N]"},
     {"stats", show_stats, 0, 0, "stats"},
-    {"capture", cli_capture_run, 0, 0, "capture [--peer KEY] [--count N] [--duration 10s] [--snap BYTES] [--out FILE|-]"},
+    {"capture", cli_capture_run, 0, 0, "capture [--peer KEY] [--count N] [--duration 10s] [--snap BYTES] [--frames] [--out FILE|-]"},
 };
 
 int cli_overlay_run(struct cli *cli)

@@ -11,6 +11,11 @@
 enum {
     PCAP_MAGIC = 0xa1b2c3d4, /* times are in microseconds */
     PCAP_RAW = 101,          /* packets begin with the head of IPv4 or IPv6 */
+    PCAP_ETHERNET = 1,
+
+    ETHERNET_HEAD = 14,
+    ETHERNET_TAG = 4,
+    ETHERNET_TAGS = 2,
 
     ICMP = 1,
     TCP = 6,
@@ -32,14 +37,14 @@ static void put_le32(uint8_t *out, uint32_t value)
     }
 }
 
-void cli_packet_head(uint32_t snap, uint8_t out[CLI_PACKET_HEAD])
+void cli_packet_head(uint32_t snap, bool is_of_frames, uint8_t out[CLI_PACKET_HEAD])
 {
     memset(out, 0, CLI_PACKET_HEAD); /* time zone and accuracy: nobody uses them */
     put_le32(out, PCAP_MAGIC);
     out[4] = 2; /* version 2.4 */
     out[6] = 4;
     put_le32(out + 16, snap);
-    put_le32(out + 20, PCAP_RAW);
+    put_le32(out + 20, is_of_frames ? PCAP_ETHERNET : PCAP_RAW);
 }
 
 void cli_packet_record(uint64_t time_us, uint32_t kept, uint32_t size, uint8_t out[CLI_PACKET_RECORD])
@@ -161,4 +166,35 @@ void cli_packet_read(const uint8_t *bytes, size_t size, struct cli_packet *ret)
     write_place(bytes + at, is_v6, has_ports ? in.bytes : NULL, ret->source);
     write_place(bytes + at + each, is_v6, has_ports ? in.bytes + 2 : NULL, ret->destination);
     write_protocol(&in, ret->protocol);
+}
+
+static void put_hardware(const uint8_t *p, char out[CLI_PACKET_PLACE_SIZE])
+{
+    snprintf(out, CLI_PACKET_PLACE_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", p[0], p[1], p[2], p[3], p[4], p[5]);
+}
+
+void cli_packet_read_frame(const uint8_t *bytes, size_t size, struct cli_packet *ret)
+{
+    size_t at = ETHERNET_HEAD - 2;
+    struct cli_packet inside;
+
+    *ret = (struct cli_packet){.protocol = "cut"};
+    if (size < ETHERNET_HEAD) {
+        return;
+    }
+    put_hardware(bytes + 6, ret->source);
+    put_hardware(bytes, ret->destination);
+    unsigned type = (unsigned)(bytes[at] << 8 | bytes[at + 1]);
+    for (int i = 0; i < ETHERNET_TAGS && (type == 0x8100 || type == 0x88a8) && at + ETHERNET_TAG + 2 <= size; i++) {
+        at += ETHERNET_TAG;
+        type = (unsigned)(bytes[at] << 8 | bytes[at + 1]);
+    }
+    if (type == 0x0800 || type == 0x86dd) {
+        cli_packet_read(bytes + at + 2, size - at - 2, &inside);
+        memcpy(ret->protocol, inside.protocol, sizeof ret->protocol);
+    } else if (type == 0x0806) {
+        snprintf(ret->protocol, sizeof ret->protocol, "ARP");
+    } else {
+        snprintf(ret->protocol, sizeof ret->protocol, "type %04x", type);
+    }
 }

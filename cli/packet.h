@@ -2,6 +2,7 @@
 #ifndef CELL_CLI_PACKET_H
 #define CELL_CLI_PACKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,10 +22,13 @@ struct cli_packet {
 /* Read what there is of it: `size` bytes, which anybody can have written, and the rest may be cut off. */
 void cli_packet_read(const uint8_t *bytes, size_t size, struct cli_packet *ret);
 
+/* A frame of Ethernet: hardware addresses, and of what is in it what cli_packet_read says, or the number of its type. */
+void cli_packet_read_frame(const uint8_t *bytes, size_t size, struct cli_packet *ret);
+
 /* The beginning of a file of packets of at most `snap` bytes, and what stands before one of them, of which the file has
- * `kept` bytes; little-endian, in microseconds, packets without a link's head.
- * Source: the file format of libpcap (pcap-savefile(5)), LINKTYPE_RAW. */
-void cli_packet_head(uint32_t snap, uint8_t out[CLI_PACKET_HEAD]);
+ * `kept` bytes; little-endian, in microseconds, packets without a link's head, or (is_of_frames) frames of Ethernet.
+ * Source: the file format of libpcap (pcap-savefile(5)), LINKTYPE_RAW, LINKTYPE_ETHERNET. */
+void cli_packet_head(uint32_t snap, bool is_of_frames, uint8_t out[CLI_PACKET_HEAD]);
 void cli_packet_record(uint64_t time_us, uint32_t kept, uint32_t size, uint8_t out[CLI_PACKET_RECORD]);
 
 #endif

@@ -330,6 +330,17 @@ enum datapath_bridge_verdict datapath_bridge_in(struct datapath_bridge *b, uint6
 
 /* ---- words ---------------------------------------------------------------------------------------------- */
 
+uint32_t datapath_bridge_list(const struct datapath_bridge *b, uint32_t place, uint64_t *ret, uint32_t most)
+{
+    const struct datapath_bridge_place *p = &b->place[place];
+
+    for (uint32_t at = p->newest, i = 0; at != 0 && i < most; at = b->mac[at - 1].older, i++) {
+        uint64_t key = b->mac[at - 1].key;
+        ret[i] = (key >> TAG_BITS) << 16 | (key & ((UINT64_C(1) << TAG_BITS) - 1));
+    }
+    return p->count;
+}
+
 const char *datapath_bridge_verdict_name(enum datapath_bridge_verdict v)
 {
     static const char *const names[] = {

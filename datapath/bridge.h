@@ -107,6 +107,10 @@ void datapath_bridge_forget(struct datapath_bridge *b, uint32_t peer);
 /* What is too old is dropped; without it, when it is looked for. O(peers), and 1 for each. */
 void datapath_bridge_clock(struct datapath_bridge *b, uint64_t now_ms);
 
+/* The addresses of a place (a peer, or `peers`: the own side) from the one that spoke last on, at most `most`: an address in the
+ * higher 48 bits, the number of its outermost tag in the lower 16. Returns how many there are. O(most). */
+uint32_t datapath_bridge_list(const struct datapath_bridge *b, uint32_t place, uint64_t *ret, uint32_t most);
+
 /* "FRAMES_ONE". Never NULL for a verdict. */
 const char *datapath_bridge_verdict_name(enum datapath_bridge_verdict v);
 const char *datapath_bridge_verdict_text(enum datapath_bridge_verdict v);

@@ -149,6 +149,9 @@ static void take_frame(struct datapath_shell *s, struct datapath_time now, const
     enum datapath_bridge_verdict v = datapath_bridge_out(&f->bridge, now.ms, frame, size, &peer);
 
     f->numbers.read++;
+    if (s->captures.on > 0) {
+        datapath_service_capture_frame(s, now, v == DATAPATH_BRIDGE_ONE ? datapath_guide_key(s->core, peer) : NULL, true, frame, size);
+    }
     if (answer_for_others(f, now.ms, frame, size)) {
         return;
     }
@@ -196,6 +199,9 @@ void datapath_frames_take(struct datapath_shell *s, struct datapath_time now, ui
     if (datapath_pieces_take(&f->pieces, now.ms, peer, text, size, &frame, &frame_size) != DATAPATH_PIECES_WHOLE ||
         datapath_bridge_in(&f->bridge, now.ms, peer, frame, frame_size) != DATAPATH_BRIDGE_OURS) {
         return; /* counted there */
+    }
+    if (s->captures.on > 0) {
+        datapath_service_capture_frame(s, now, datapath_guide_key(s->core, peer), false, frame, frame_size);
     }
     datapath_neighbour_in(f->neighbours, now.ms, peer, frame, frame_size);
     f->numbers.unwritten += write(f->fd, frame, frame_size) < 0;

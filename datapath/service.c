@@ -62,6 +62,36 @@ static enum err fill_believed(const struct datapath_shell *s, struct cell_call *
     return ERR_OK;
 }
 
+/* Ethernet addresses of a place: *ret_all there are, and the newest of them in words. */
+static enum err fill_macs(const struct datapath_shell *s, struct cell_call *call, uint32_t place, size_t *ret_count, char ***ret, uint32_t *ret_all)
+{
+    uint64_t mac[DATAPATH_SERVICE_MACS];
+    enum { TEXT = sizeof "00:00:00:00:00:00@4095" };
+
+    if (!s->frames.is_on) {
+        return ERR_OK;
+    }
+    uint32_t all = datapath_bridge_list(&s->frames.bridge, place, mac, DATAPATH_SERVICE_MACS);
+    uint32_t count = all < DATAPATH_SERVICE_MACS ? all : DATAPATH_SERVICE_MACS;
+    char **list = cell_call_alloc(call, (count + 1) * sizeof *list), *text = cell_call_alloc(call, (count + 1) * TEXT);
+    if (list == NULL || text == NULL) {
+        return ERR_NOMEM;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t m = mac[i];
+        list[i] = text + (size_t)i * TEXT;
+        int len = snprintf(list[i], TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", (unsigned)(m >> 56), (unsigned)(m >> 48 & 255), (unsigned)(m >> 40 & 255),
+                           (unsigned)(m >> 32 & 255), (unsigned)(m >> 24 & 255), (unsigned)(m >> 16 & 255));
+        if ((m & 0xfff) != 0) {
+            (void)snprintf(list[i] + len, TEXT - (size_t)len, "@%u", (unsigned)(m & 0xfff));
+        }
+    }
+    *ret = list;
+    *ret_count = count;
+    *ret_all = all;
+    return ERR_OK;
+}
+
 enum err datapath_service_status(void *state, struct cell_call *call, const void *request)
 {
     struct datapath_shell *s = state;
@@ -95,6 +125,10 @@ enum err datapath_service_status(void *state, struct cell_call *call, const void
         bool is_peer = datapath_core_view(s->core, i, &v);
         reply.peers += is_peer;
         frames.peers += is_peer && v.takes_frames;
+    }
+    uint32_t own;
+    if (fill_macs(s, call, s->settings.peers_max, &frames.n_own, &frames.own, &own) != ERR_OK) {
+        return ERR_NOMEM;
     }
     frames.interface = s->frames.device.name;
     frames.mtu = s->frames.device.mtu;
@@ -218,7 +252,8 @@ static enum err fill_peer(const struct datapath_shell *s, struct cell_call *call
     p->waiting = v->waiting;
     p->name = (char *)datapath_names_of(&s->namer.names, v->config.public);
     fill_way(s, peer, p);
-    return l.is_full ? ERR_NOMEM : fill_refused(call, v, p);
+    enum err e = l.is_full ? ERR_NOMEM : fill_macs(s, call, peer, &p->n_macs, &p->macs, &p->macs_all);
+    return e != ERR_OK ? e : fill_refused(call, v, p);
 }
 
 enum err datapath_service_peers(void *state, struct cell_call *call, const void *request)

@@ -5,6 +5,7 @@
 #include "common/run/cell.h"
 
 enum {
+    DATAPATH_SERVICE_MACS = 16,      /* Ethernet addresses of one place that are told */
     DATAPATH_SERVICE_PAGE = 256, /* peers in one answer */
     DATAPATH_SERVICE_ALLOWED_MAX = 32, /* prefixes of a peer that is added */
 };

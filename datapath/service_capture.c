@@ -32,7 +32,7 @@ static void put(struct datapath_capture_one *one, const struct datapath_capture_
     }
 }
 
-static void put_all(struct datapath_shell *s, struct datapath_time now, const uint8_t *public, bool is_out,
+static void put_all(struct datapath_shell *s, struct datapath_time now, const uint8_t *public, bool is_out, bool is_frame,
                     const uint8_t *packet, size_t size)
 {
     struct datapath_capture_packet p = {.time_us = now.wall_ns / 1000, .bytes = packet, .size = (uint32_t)size,
@@ -42,7 +42,9 @@ static void put_all(struct datapath_shell *s, struct datapath_time now, const ui
         memcpy(p.public, public, sizeof p.public);
     }
     for (uint32_t i = 0; i < DATAPATH_CAPTURE_MOST; i++) {
-        put(&s->captures.one[i], &p);
+        if (s->captures.one[i].is_of_frames == is_frame) {
+            put(&s->captures.one[i], &p);
+        }
     }
 }
 
@@ -51,13 +53,19 @@ void datapath_service_capture_out(struct datapath_shell *s, struct datapath_time
     uint32_t peer;
     bool is_somebodys = datapath_guide_owner(s->core, packet, size, &peer);
 
-    put_all(s, now, is_somebodys ? datapath_guide_key(s->core, peer) : NULL, true, packet, size);
+    put_all(s, now, is_somebodys ? datapath_guide_key(s->core, peer) : NULL, true, false, packet, size);
 }
 
 void datapath_service_capture_in(struct datapath_shell *s, struct datapath_time now, uint32_t peer, const uint8_t *packet,
                                  size_t size)
 {
-    put_all(s, now, datapath_guide_key(s->core, peer), false, packet, size);
+    put_all(s, now, datapath_guide_key(s->core, peer), false, false, packet, size);
+}
+
+void datapath_service_capture_frame(struct datapath_shell *s, struct datapath_time now, const uint8_t *public, bool is_out,
+                                    const uint8_t *frame, size_t size)
+{
+    put_all(s, now, public, is_out, true, frame, size);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------- */
@@ -122,8 +130,8 @@ static void say_begin(const struct datapath_capture_one *one, const struct cell_
     if (one->is_of_one) {
         datapath_text_write_key(one->public, key);
     }
-    log_info("DATAPATH-CAPTURE", "capture=%016" PRIx64 " peer=%.12s snap=%" PRIu32 " by=\"%s%s%s\"", one->number, key,
-             one->ring.snap, who.is_operator ? "the operator" : who.cell, who.from_node[0] != '\0' ? " of " : "", who.from_node);
+    log_info("DATAPATH-CAPTURE", "capture=%016" PRIx64 " of=%s peer=%.12s snap=%" PRIu32 " by=\"%s%s%s\"", one->number,
+             one->is_of_frames ? "frames" : "packets", key, one->ring.snap, who.is_operator ? "the operator" : who.cell, who.from_node[0] != '\0' ? " of " : "", who.from_node);
 }
 
 /* Bytes of an answer for packets: more would be no answer at all. */
@@ -137,10 +145,14 @@ static size_t room_of_answer(const struct datapath_shell *s)
 static enum err take_question(struct datapath_shell *s, struct cell_call *call, const Cell__Datapath__CaptureRequest *ask,
                               struct datapath_capture_one *ret)
 {
-    struct datapath_capture_one one = {.shell = s, .is_of_one = ask->public_key[0] != '\0'};
+    struct datapath_capture_one one = {.shell = s, .is_of_one = ask->public_key[0] != '\0', .is_of_frames = ask->frames != 0};
     size_t most = room_of_answer(s) - DATAPATH_CAPTURE_EACH;
     uint32_t peer;
 
+    if (one.is_of_frames && !s->frames.is_on) {
+        cell_call_explain(call, "frames: this node has no interface for them");
+        return ERR_PRECONDITION;
+    }
     if (ask->snap > DATAPATH_CAPTURE_SNAP_MAX) {
         cell_call_explain(call, "snap: 1 to %d bytes of a packet", DATAPATH_CAPTURE_SNAP_MAX);
         return ERR_INVALID;

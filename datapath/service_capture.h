@@ -28,7 +28,7 @@ struct datapath_capture_one {
     struct datapath_capture ring;      /* without memory: the place is free                     */
     uint64_t number;
     uint8_t public[DATAPATH_NOISE_KEY]; /* of the peer that it is about, if it is_of_one        */
-    bool is_of_one, is_ending;
+    bool is_of_one, is_ending, is_of_frames;
     bool is_gathering;                 /* the waiting call is answered soon                     */
     struct cell_call *call;            /* that waits; NULL: none                                */
     struct loop_timer *timer;          /* the wait is over; without a call: so is the capture   */
@@ -44,6 +44,11 @@ struct datapath_captures {
 void datapath_service_capture_out(struct datapath_shell *s, struct datapath_time now, const uint8_t *packet, size_t size);
 void datapath_service_capture_in(struct datapath_shell *s, struct datapath_time now, uint32_t peer, const uint8_t *packet,
                                  size_t size);
+
+/* The same of frames: what the interface for them has for `public` (NULL: for all, or nobody knows whom), and what a peer's
+ * frame is for it. */
+void datapath_service_capture_frame(struct datapath_shell *s, struct datapath_time now, const uint8_t *public, bool is_out,
+                                    const uint8_t *frame, size_t size);
 
 /* The cell ends, or is told to: so do all captures, and nobody waits for a packet any more. */
 void datapath_service_capture_stop(struct datapath_shell *s);

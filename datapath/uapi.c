@@ -155,11 +155,14 @@ static int change_peer(const struct datapath_uapi *u, struct datapath_time now, 
         return errno_of(datapath_core_allow(u->core, peer, &prefix));
     }
     if (strcmp(name, "replace_allowed_ips") == 0) {
+        if (strcmp(value, "true") != 0) {
+            return EINVAL;
+        }
         datapath_core_disallow_all(u->core, peer);
-        return strcmp(value, "true") == 0 ? 0 : EINVAL;
+        return 0;
     }
     if (strcmp(name, "protocol_version") == 0) {
-        return strcmp(value, "1") == 0 ? 0 : EPROTONOSUPPORT;
+        return strcmp(value, "1") == 0 ? 0 : EINVAL;
     }
     if (strcmp(name, "preshared_key") == 0) {
         fits = bytes_from_hex(value, v.config.psk, 32);

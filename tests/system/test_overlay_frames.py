@@ -2,6 +2,7 @@
 programs of their own."""
 import base64
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -187,6 +188,42 @@ def test_two_nodes_exchange_frames(cables):
     wait.until(lambda: ask(1472, 1) == 1, 30, "it speaks again")
     shown = ours.node.cli("overlay", "status")
     assert f"frames by {TAP}, mtu 1500: 1 peers take them" in shown, shown
+
+
+def test_frames_are_seen_and_addresses_told(cables, tmp_path):
+    """A capture of frames has what the interface has, as tcpdump reads it, and no packet of the other interface; where addresses
+    are is told with peers and with the state, sixteen of each place. Who has no interface for frames captures none."""
+    ours, theirs = cables(2)
+    key = overlay(theirs.node, "status")["public_key"]
+    path = tmp_path / "frames.pcap"
+    made = ours.node.program(ours.node.build.binary("cell"), "--run", ours.node.run, "overlay", "capture", "--frames", "--snap", "65535",
+                             "--out", str(path), "--duration", "5m", stdout=subprocess.PIPE, text=True)
+    ours.node.wait_until(lambda: "of=frames" in ours.node.log("datapath"), 20, "it has begun")
+    theirs.send(mac(1), mac(2), b"there" + bytes(1400))
+    ours.node.wait_until(lambda: b"there" + bytes(1400) in ours.texts(), 10, "it came")
+    ours.send(mac(2), mac(1), b"back", tag=7)
+    ours.node.wait_until(lambda: b"back" in theirs.texts(), 10, "and went")
+    overlay(ours.node, "ping", "10.9.0.2", "--count", "1")
+    made.send_signal(signal.SIGINT)
+    assert made.wait(30) == 0
+    data, at, found = path.read_bytes(), 24, []
+    assert struct.unpack_from("<I", data, 20) == (1,), "LINKTYPE_ETHERNET"
+    while at < len(data):
+        kept = struct.unpack_from("<I", data, at + 8)[0]
+        found.append(data[at + 16:at + 16 + kept])
+        at += 16 + kept
+    assert found.count(mac(1) + mac(2) + struct.pack(">H", KIND) + b"there" + bytes(1400)) == 1
+    assert found.count(mac(2) + mac(1) + struct.pack(">HHH", 0x8100, 7, KIND) + b"back") == 1
+    assert not [f for f in found if f[:1] == b"\x45"], "packets are of another capture"
+    for i in range(20):
+        theirs.send(ALL, mac(30 + i), b"one of many")
+    theirs.send(ALL, mac(2), b"last", tag=9)
+    ours.node.wait_until(lambda: b"last" in ours.texts(), 10, "the last")
+    peer = next(p for p in overlay(ours.node, "peers")["peers"] if p["public_key"] == key)
+    assert peer["macs"][:2] == ["02:00:00:00:00:02@9", "02:00:00:00:00:31"] and len(peer["macs"]) == 16 and peer["macs_all"] >= 21
+    assert "02:00:00:00:00:01@7" in overlay(ours.node, "status")["frames"]["own"]
+    lines = ours.node.command("--json", "overlay", "capture", "--frames", "--count", "1", "--duration", "1ms", "--peer", key)
+    assert lines.status == 0
 
 
 def test_known_addresses_go_to_one_and_nothing_goes_round(cables):

@@ -68,6 +68,39 @@ static void words(void)
     }
 }
 
+static void frames(void)
+{
+    static const struct {
+        const char *why;
+        uint8_t bytes[64];
+        size_t size;
+        const char *protocol;
+    } frame[] = {
+        {"ARP", {[12] = 8, 6}, 42, "ARP"},
+        {"a packet", {[12] = 8, 0, 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 1, 0, 2, 0, 8}, 42, "UDP"},
+        {"in a VLAN", {[12] = 0x81, 0, 0, 7, 8, 6}, 46, "ARP"},
+        {"in two", {[12] = 0x88, 0xa8, 0, 7, 0x81, 0, 0, 8, 8, 6}, 50, "ARP"},
+        {"another", {[12] = 0x88, 0xb5}, 60, "type 88b5"},
+        {"a tag that is cut", {[12] = 0x81, 0, 0, 7}, 16, "type 8100"},
+        {"as short as may be", {[12] = 0x88, 0xb5}, 14, "type 88b5"},
+        {"shorter", {[12] = 0x88}, 13, "cut"},
+    };
+    struct cli_packet p;
+
+    for (size_t i = 0; i < ARRAY_LEN(frame); i++) {
+        uint8_t *exact = malloc(frame[i].size);
+        REQUIRE(exact != NULL, "memory");
+        memcpy(exact, frame[i].bytes, frame[i].size);
+        if (frame[i].size > 13) {
+            memcpy(exact, (uint8_t[]){0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 10}, 12);
+        }
+        cli_packet_read_frame(exact, frame[i].size, &p);
+        CHECK(strcmp(p.protocol, frame[i].protocol) == 0, "%s: %s", frame[i].why, p.protocol);
+        CHECK(frame[i].size == 13 || (strcmp(p.source, "02:00:00:00:00:0a") == 0 && strcmp(p.destination, "ff:ff:ff:ff:ff:ff") == 0), "%s", frame[i].why);
+        free(exact);
+    }
+}
+
 static void file(void)
 {
     static const uint8_t head[CLI_PACKET_HEAD] = {0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -75,8 +108,10 @@ static void file(void)
     static const uint8_t record[CLI_PACKET_RECORD] = {0x80, 0x00, 0x92, 0x65, 0x3f, 0x42, 0x0f, 0, 0, 1, 0, 0, 0xdc, 5, 0, 0};
     uint8_t made[CLI_PACKET_HEAD], one[CLI_PACKET_RECORD];
 
-    cli_packet_head(65535, made);
+    cli_packet_head(65535, false, made);
     CHECK(memcmp(made, head, sizeof head) == 0, "the head is as pcap-savefile(5) has it");
+    cli_packet_head(65535, true, made);
+    CHECK(memcmp(made, head, 20) == 0 && made[20] == 1, "of frames: LINKTYPE_ETHERNET");
     cli_packet_record(UINT64_C(0x65920080) * 1000000 + 999999, 256, 1500, one);
     CHECK(memcmp(one, record, sizeof record) == 0, "and a packet's");
 }
@@ -84,6 +119,7 @@ static void file(void)
 int main(void)
 {
     words();
+    frames();
     file();
     return CHECK_RESULT();
 }

@@ -352,8 +352,27 @@ static void drawn_frames_go_where_a_plain_list_says(uint64_t seed)
           "all of it happened");
 }
 
+static void addresses_are_listed_from_the_newest_on(void)
+{
+    uint64_t mac[2] = {0};
+
+    begin(MACS, EACH);
+    CHECK(datapath_bridge_list(&bridge, 2, mac, 2) == 0, "nobody spoke");
+    (void)in(START, 2, 1, 5);
+    make(1, 6, 7);
+    (void)datapath_bridge_in(&bridge, START, 2, frame, SIZE);
+    CHECK(datapath_bridge_list(&bridge, 2, mac, 1) == 2 && mac[0] == ((UINT64_C(0x020000000006) << 16) | 7) && mac[1] == 0, "one of two");
+    (void)in(START, 2, 1, 5);
+    CHECK(datapath_bridge_list(&bridge, 2, mac, 2) == 2 && mac[0] == UINT64_C(0x020000000005) << 16 && mac[1] == (UINT64_C(0x020000000006) << 16 | 7), "who speaks is first");
+    (void)out(START, 5, 9);
+    CHECK(datapath_bridge_list(&bridge, PEERS, mac, 2) == 1 && mac[0] == UINT64_C(0x020000000009) << 16, "the own side is a place");
+    datapath_bridge_forget(&bridge, 2);
+    CHECK(datapath_bridge_list(&bridge, 2, mac, 2) == 0, "nobody is there any more");
+}
+
 int main(void)
 {
+    addresses_are_listed_from_the_newest_on();
     unknown_goes_to_all_and_known_to_one();
     what_speaks_stays();
     what_is_silent_is_forgotten();

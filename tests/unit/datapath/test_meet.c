@@ -348,7 +348,7 @@ static void all_who_moved_are_asked_at_once(void)
     enum { MANY = 6 };
     struct datapath_endpoint plain = place(PLAIN);
     struct datapath_signal roll = {.kind = DATAPATH_SIGNAL_ROLL, .question = 7}, news;
-    uint8_t members[DATAPATH_SIGNAL_MOST], keys[MANY][32];
+    uint8_t members[DATAPATH_ROLL_TEXT], keys[MANY][32];
 
     begin();
     roll.epoch = w.node[R].ways.roll.epoch;
