@@ -14,7 +14,7 @@ struct listed {
 };
 
 struct document {
-    const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *own, *offload, *shield, *underlay;
+    const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *own, *linger, *offload, *shield, *underlay;
     const char *rendezvous, *relay, *signals, *name, *zone, *dns, *tap, *frames;
     uint32_t *mtu, *room, *rekey, *tap_mtu;
     const char **address, **places, **tap_address;
@@ -50,6 +50,7 @@ static const cyaml_schema_field_t fields[] = {
     TEXT(document, context),
     TEXT(document, aead),
     TEXT(document, own),
+    TEXT(document, linger),
     TEXT(document, offload),
     TEXT(document, shield),
     TEXT(document, underlay),
@@ -175,6 +176,7 @@ static enum err take_device(const struct document *d, struct datapath_settings *
     }
     memcpy(s->aead, aead, strlen(aead) + 1);
     enum err e = take_word("own", d->own, "auto", "off", &s->has_own, why);
+    e = e == ERR_OK ? take_word("linger", d->linger, "auto", "off", &s->has_linger, why) : e;
     e = e == ERR_OK ? take_word("offload", d->offload, "off", "auto", &s->is_plain, why) : e;
     if (e != ERR_OK) {
         return e;
@@ -318,7 +320,7 @@ enum err datapath_config_read(const char *text, struct datapath_settings *ret, c
 {
     struct datapath_settings s = {.tun = {.mtu = DATAPATH_CONFIG_MTU}, .tap = {.is_tap = true, .mtu = DATAPATH_CONFIG_TAP_MTU},
                                   .peers_max = DATAPATH_CONFIG_PEERS, .rekey_s = DATAPATH_CONFIG_REKEY_S_MAX, .has_own = true,
-                                  .has_frames = true};
+                                  .has_linger = true, .has_frames = true};
     static const struct document nothing;
     void *document;
     enum err e = conf_load(text, &schema, &document, why);

@@ -41,6 +41,7 @@ struct datapath_settings {
     bool has_own;                            /* AES with peers that have it, too: own.h    */
     enum datapath_attach_choice shield;      /* where it hangs                         */
     char underlay[TUN_NAME_SIZE];            /* … when the cell has to start its keeper; "": it does not */
+    bool has_linger;                         /* `linger: auto`: answers are waited for awake, linger.h */
     bool is_plain;                           /* `offload: off`: one packet, one call       */
     char key[DATAPATH_CONFIG_PATH_SIZE];     /* file with the private key in base64; "": of the state directory */
     char control[DATAPATH_CONFIG_PATH_SIZE]; /* socket of `wg`; "": none            */

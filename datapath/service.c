@@ -399,6 +399,7 @@ enum err datapath_service_stats(void *state, struct cell_call *call, const void 
         {"WRITTEN", "packets to the interface", f->written},
         {"WRITTEN_CALLS", "… and calls that they took", f->writes},
         {"SINGLY", "trains that the kernel took only one datagram at a time", u->singly},
+        {"LINGERED", "times that the next packet was waited for awake", s->linger.waited},
         {"MISFITS", "packets of the interface that are longer than its mtu, or contradict themselves", f->misfits},
         {"UNSENT", "datagrams that the kernel did not take", u->unsent},
         {"UNWRITTEN", "packets that the interface did not take", f->unwritten},

@@ -147,22 +147,38 @@ static void gone(struct datapath_shell *s)
     cell_stop(s->cell, "its interface is gone");
 }
 
+/* Packets came and went: the next may be on its way already. */
+static void linger(struct datapath_shell *s, uint64_t packets)
+{
+    struct loop *loop = host_loop(s->cell);
+
+    if (s->settings.has_linger) {
+        loop_linger(loop, datapath_linger_end(&s->linger, loop_now_us(), packets, loop_crowded_us(loop)));
+    }
+}
+
 static void on_tun(void *context, unsigned bits)
 {
     struct datapath_shell *s = context;
+    uint64_t before = s->flow.numbers.read;
 
+    datapath_linger_begin(&s->linger, loop_now_us());
     if (!datapath_flow_from_tun(s, datapath_shell_now())) {
         gone(s);
     }
     datapath_shell_changed(s);
+    linger(s, s->flow.numbers.read - before);
 }
 
 static void on_udp(void *context, unsigned bits)
 {
     struct datapath_shell *s = context;
+    uint64_t before = s->udp.numbers.received;
 
+    datapath_linger_begin(&s->linger, loop_now_us());
     datapath_flow_from_udp(s, datapath_shell_now());
     datapath_shell_changed(s);
+    linger(s, s->udp.numbers.received - before);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------- */

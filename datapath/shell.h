@@ -9,6 +9,7 @@
 #include "datapath/engine.h"
 #include "datapath/flow.h"
 #include "datapath/frames.h"
+#include "datapath/linger.h"
 #include "datapath/namer.h"
 #include "datapath/screen.h"
 #include "datapath/service_capture.h"
@@ -29,6 +30,7 @@ struct datapath_shell {
     struct datapath_control control;
     struct datapath_engine engine;
     struct datapath_flow flow;
+    struct datapath_linger linger;
     struct datapath_frames frames;
     struct datapath_signals signals;
     struct datapath_ping ping;

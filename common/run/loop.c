@@ -1,6 +1,7 @@
 #include "common/run/loop.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 #include <uv.h>
@@ -35,6 +36,8 @@ struct loop {
     uv_prepare_t prepare; /* runs right before the loop would sleep: what timers and
                            * descriptors left to do is not delayed by that sleep */
     uv_idle_t hot;        /* while it runs the loop does not sleep */
+    uv_idle_t linger;     /* the same, until linger_until_us */
+    uint64_t linger_until_us, crowded_us;
     struct loop_signal_slot signal[LOOP_SIGNALS_MAX];
     unsigned signal_count;
     void (*idle)(void *context, uint64_t now_ms);
@@ -97,6 +100,8 @@ struct loop *loop_new(void)
     (void)uv_prepare_start(&loop->prepare, on_prepare);
     (void)uv_idle_init(&loop->uv, &loop->hot);
     loop->hot.data = loop;
+    (void)uv_idle_init(&loop->uv, &loop->linger);
+    loop->linger.data = loop;
     return loop;
 }
 
@@ -144,6 +149,38 @@ void loop_hot(struct loop *loop, bool is_hot)
     } else {
         (void)uv_idle_stop(&loop->hot);
     }
+}
+
+static void on_linger(uv_idle_t *linger)
+{
+    struct loop *loop = linger->data;
+    uint64_t before_us = loop_now_us(), after_us;
+
+    if (before_us >= loop->linger_until_us) {
+        (void)uv_idle_stop(linger);
+        return;
+    }
+    (void)sched_yield(); /* cannot fail here */
+    after_us = loop_now_us();
+    if (after_us - before_us >= LOOP_CROWDED_US) {
+        loop->crowded_us = after_us;
+        (void)uv_idle_stop(linger);
+    }
+}
+
+void loop_linger(struct loop *loop, uint64_t until_us)
+{
+    loop->linger_until_us = until_us;
+    if (until_us > 0) {
+        (void)uv_idle_start(&loop->linger, on_linger);
+    } else {
+        (void)uv_idle_stop(&loop->linger);
+    }
+}
+
+uint64_t loop_crowded_us(const struct loop *loop)
+{
+    return loop->crowded_us;
 }
 
 void loop_stop(struct loop *loop)

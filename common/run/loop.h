@@ -9,6 +9,10 @@
 #include "common/base/err.h"
 #include "common/base/macros.h"
 
+enum {
+    LOOP_CROWDED_US = 100, /* more than the few steps that partners on one processor take in turn */
+};
+
 struct loop;
 struct loop_timer;
 struct loop_watch;
@@ -26,6 +30,12 @@ void loop_stop(struct loop *loop);
 
 /* Whether the loop only looks at what is ready and comes back, instead of sleeping until something is. */
 void loop_hot(struct loop *loop, bool is_hot);
+
+/* Until that moment (of loop_now_us) the loop looks again and again instead of sleeping, and gives the processor away in
+ * between; 0: it sleeps when there is nothing. Over before, when somebody else kept the processor for LOOP_CROWDED_US:
+ * loop_crowded_us says when that last was, 0: never. Who sleeps is woken at once there, who waits awake is not. */
+void loop_linger(struct loop *loop, uint64_t until_us);
+uint64_t loop_crowded_us(const struct loop *loop);
 
 /* Monotonic time, read now. */
 uint64_t loop_now_us(void);

@@ -317,6 +317,24 @@ def test_it_holds_nothing(lab):
         assert all(form not in text for form in (secret, raw.hex(), secret[:12], raw.hex()[:12]))
 
 
+def test_who_has_nothing_to_do_sleeps(lab):
+    """Answers are waited for awake, but nobody who is silent: after 500 questions in a row 20 more, one in 100 ms, take next
+    to nothing of a processor, and silence nothing."""
+    ours, theirs = lab.ours, lab.theirs
+
+    def used_s():
+        with open(f"/proc/{ours.process.pid}/stat", encoding="utf-8") as f:
+            return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+    lab.start_theirs()
+    lab.start_ours()
+    theirs.echo()
+    assert ours.ask(theirs, count=500) == 500
+    before = used_s()
+    assert ours.ask(theirs, count=20, every=0.1) == 20
+    assert used_s() - before <= 0.2
+
+
 def test_a_key_that_others_may_read_is_refused(lab):
     for name, others in ((lab.ours.key_file, 0o640), (lab.psk, 0o604)):
         os.chmod(name, others)

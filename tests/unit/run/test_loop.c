@@ -1,8 +1,10 @@
 /* The event loop: what runs when, and what may be freed from where. */
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/run/loop.h"
@@ -273,6 +275,69 @@ static void an_idle_loop_sleeps(void)
     loop = kept;
 }
 
+/* ---- waiting awake ----------------------------------------------------------------------------- */
+
+struct visit {
+    struct loop_timer *over;
+    unsigned turns, turns_after;
+    uint64_t until_us;
+};
+
+static void look_again(void *context, uint64_t now_ms)
+{
+    struct visit *v = context;
+
+    (void)now_ms;
+    v->turns++;
+    v->turns_after += loop_now_us() > v->until_us;
+}
+
+static void a_loop_lingers_as_long_as_it_was_told(void)
+{
+    struct visit v = {.until_us = loop_now_us() + 20000};
+
+    v.over = loop_timer_new(loop, 60, 0, stop, NULL);
+    loop_linger(loop, v.until_us);
+    loop_run(loop, look_again, &v);
+    loop_timer_free(v.over);
+    /* Whoever else wants this processor ends it before, and says so. */
+    CHECK(v.turns > 100 || loop_crowded_us(loop) > 0, "it looked again and again");
+    CHECK(v.turns_after < 10, "and slept when that was over");
+    v = (struct visit){.until_us = 0};
+    loop_linger(loop, loop_now_us() + 1000000);
+    loop_linger(loop, 0);
+    v.over = loop_timer_new(loop, 30, 0, stop, NULL);
+    loop_run(loop, look_again, &v);
+    loop_timer_free(v.over);
+    CHECK(v.turns < 10, "who is told to sleep sleeps at once");
+}
+
+static void who_needs_the_processor_ends_it(void)
+{
+    struct visit v = {.until_us = loop_now_us() + 2000000};
+    int here = sched_getcpu();
+    cpu_set_t one, all;
+
+    REQUIRE(here >= 0 && sched_getaffinity(0, sizeof all, &all) == 0, "processors");
+    CPU_ZERO(&one);
+    CPU_SET((unsigned)here, &one);
+    REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0, "one processor for both");
+    pid_t busy = fork();
+    REQUIRE(busy >= 0, "a process");
+    while (busy == 0) {
+    }
+    uint64_t began_us = loop_now_us();
+    v.over = loop_timer_new(loop, 1000, 0, stop, NULL);
+    loop_linger(loop, v.until_us);
+    loop_run(loop, look_again, &v);
+    loop_timer_free(v.over);
+    CHECK(loop_crowded_us(loop) >= began_us, "it is noticed that somebody else is there");
+    CHECK(v.turns < 1000, "and left to him");
+    (void)kill(busy, SIGKILL);
+    (void)waitpid(busy, NULL, 0);
+    REQUIRE(sched_setaffinity(0, sizeof all, &all) == 0, "all of them again");
+}
+
 int main(void)
 {
     loop = loop_new();
@@ -287,6 +352,8 @@ int main(void)
     lag_shows_long_handlers();
     lag_shows_long_reads();
     an_idle_loop_sleeps();
+    a_loop_lingers_as_long_as_it_was_told();
+    who_needs_the_processor_ends_it();
     loop_free(loop);
     return CHECK_RESULT();
 }
