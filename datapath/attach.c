@@ -79,12 +79,28 @@ static bool may_bring_xdp(const struct datapath_attach *a, uint64_t now_ms)
     return !a->hangs[DATAPATH_SHIELD_XDP] && !a->has_no_xdp && now_ms >= a->again_ms;
 }
 
-/* Much comes that is dropped, again: whether XDP is to be hung now. */
-static void see_flood(struct datapath_attach *a, uint64_t now_ms, uint64_t dropped, struct datapath_attach_effects *fx)
+/* Looks are short while there is much to see, and floods come in bursts: one that saw little between two that did not ends
+ * nothing. */
+static void count_flood(struct datapath_attach *a, uint64_t now_ms, uint64_t passed_ms, uint64_t dropped)
+{
+    bool is_one = dropped * 1000 / passed_ms >= DATAPATH_ATTACH_FLOOD;
+    uint64_t lasts_ms = now_ms - a->since_ms;
+
+    if (a->floods > 0 && lasts_ms <= DATAPATH_ATTACH_SPAN_MS &&
+        (a->flooded + dropped) * 1000 / lasts_ms >= DATAPATH_ATTACH_FLOOD) {
+        a->floods += is_one;
+        a->flooded += dropped;
+    } else {
+        a->floods = is_one;
+        a->flooded = is_one ? dropped : 0;
+        a->since_ms = now_ms - passed_ms;
+    }
+}
+
+/* Much comes that is dropped: whether XDP is to be hung now. */
+static void see_flood(struct datapath_attach *a, uint64_t now_ms, struct datapath_attach_effects *fx)
 {
     a->calm_ms = UINT64_MAX;
-    a->floods++;
-    a->flooded += dropped;
     if (!may_bring_xdp(a, now_ms) || a->floods < DATAPATH_ATTACH_LOOKS || a->flooded < DATAPATH_ATTACH_MANY) {
         return;
     }
@@ -124,16 +140,15 @@ static void look(struct datapath_attach *a, const struct datapath_attach_event *
         return;
     }
     uint64_t rate = dropped * 1000 / passed_ms;
+    count_flood(a, ev->now_ms, passed_ms, dropped);
     /* A flood that began a moment ago is the smaller part of what this look saw: the next says more, and soon. */
-    if (rate >= DATAPATH_ATTACH_CALM && may_bring_xdp(a, ev->now_ms)) {
+    if ((rate >= DATAPATH_ATTACH_CALM || a->floods > 0) && may_bring_xdp(a, ev->now_ms)) {
         a->look_ms = DATAPATH_ATTACH_SOON_MS;
     }
     if (rate >= DATAPATH_ATTACH_FLOOD) {
-        see_flood(a, ev->now_ms, dropped, fx);
+        see_flood(a, ev->now_ms, fx);
         return;
     }
-    a->floods = 0;
-    a->flooded = dropped; /* it may have begun in the middle of this look */
     if (rate < DATAPATH_ATTACH_CALM) {
         see_calm(a, ev->now_ms, fx);
     } else {

@@ -19,9 +19,10 @@ enum {
     DATAPATH_ATTACH_SOON_MS = 25,         /* … and while more is dropped than in peace, and XDP may still come     */
     DATAPATH_ATTACH_FLOOD = 500000,       /* dropped a second: from here on XDP saves an eighth of a core           */
     DATAPATH_ATTACH_CALM = 125000,        /* … and below that it is not missed                                      */
-    DATAPATH_ATTACH_LOOKS = 2,            /* one after the other that see a flood at least …                        */
-    DATAPATH_ATTACH_MANY = 100000,        /* … and so much of it: of a million a second XDP is asked for after 140 ms
-                                           * at most, and hung within 200; of half a million after 200              */
+    DATAPATH_ATTACH_LOOKS = 2,            /* that see a flood at least, within …                                    */
+    DATAPATH_ATTACH_SPAN_MS = 250,        /* … this time, in which it is one on the average, too …                  */
+    DATAPATH_ATTACH_MANY = 100000,        /* … and so much of it: of a million a second XDP is asked for within
+                                           * 150 ms, and hung within 200; of half a million 100 later               */
     DATAPATH_ATTACH_QUIET_MS = 10000,     /* calm, until XDP goes                                                    */
     DATAPATH_ATTACH_QUIET_MS_MAX = 600000, /* … doubled up to this while floods come back as soon as it went         */
     DATAPATH_ATTACH_AGAIN_MS = 60000,     /* until what was refused is tried again                     */
@@ -78,8 +79,8 @@ struct datapath_attach {
     bool has_no_xdp;             /* the driver has none: never again                            */
     uint64_t looked_ms, dropped; /* of the look before; 0: none                                 */
     uint64_t look_ms;            /* until the next look: of those above                         */
-    uint32_t floods;             /* looks that saw one, one after the other …                   */
-    uint64_t flooded;            /* … and what was dropped in them, and in the one before them  */
+    uint32_t floods;             /* looks that saw one …                                        */
+    uint64_t flooded, since_ms;  /* … and what was dropped since the first of them began        */
     uint64_t calm_ms;            /* since when there is none; UINT64_MAX: there is              */
     uint64_t quiet_ms;           /* how long that must be                                       */
     uint64_t gone_ms;            /* when XDP last went; 0: never                                */

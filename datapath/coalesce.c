@@ -25,15 +25,20 @@ struct seen {
 
 /* ---- looking -------------------------------------------------------------------------------------------- */
 
-static bool sum_holds(const struct seen *n, const uint8_t *packet, size_t size)
+static bool sum_holds(const struct seen *n, const uint8_t *packet, size_t size, bool is_unfinished)
 {
+    if (!n->is_v6 && datapath_checksum_end(datapath_checksum_add(0, packet, DATAPATH_HEADS_V4)) != 0) {
+        return false;
+    }
+    if (is_unfinished) {
+        return true;
+    }
     const uint8_t *addresses = packet + (n->is_v6 ? DATAPATH_HEADS_V6_ADDRESSES : DATAPATH_HEADS_V4_ADDRESSES);
     uint64_t sum = datapath_checksum_pseudo(addresses, n->is_v6 ? 16 : 4,
                                             n->is_udp ? DATAPATH_HEADS_IS_UDP : DATAPATH_HEADS_IS_TCP,
                                             (uint32_t)(size - n->transport));
 
-    return datapath_checksum_end(datapath_checksum_add(sum, packet + n->transport, size - n->transport)) == 0 &&
-           (n->is_v6 || datapath_checksum_end(datapath_checksum_add(0, packet, DATAPATH_HEADS_V4)) == 0);
+    return datapath_checksum_end(datapath_checksum_add(sum, packet + n->transport, size - n->transport)) == 0;
 }
 
 static bool look_at_network(const uint8_t *packet, size_t size, struct seen *n)
@@ -153,7 +158,7 @@ static void begin(struct datapath_coalesce_group *g, const struct seen *n, const
 }
 
 enum datapath_coalesce_result datapath_coalesce_add(struct datapath_coalesce *c, const uint8_t *packet, size_t size,
-                                                    int *ret_group)
+                                                    bool is_unfinished, int *ret_group)
 {
     struct seen n;
 
@@ -161,7 +166,7 @@ enum datapath_coalesce_result datapath_coalesce_add(struct datapath_coalesce *c,
     if (!look(packet, size, &n)) {
         return DATAPATH_COALESCE_ALONE;
     }
-    n.can_join = n.can_join && sum_holds(&n, packet, size);
+    n.can_join = n.can_join && sum_holds(&n, packet, size, is_unfinished);
     for (uint32_t i = 0; i < c->groups; i++) {
         if (!is_same_flow(&c->group[i], &n, packet)) {
             continue;
@@ -180,8 +185,21 @@ enum datapath_coalesce_result datapath_coalesce_add(struct datapath_coalesce *c,
         *ret_group = (int)(c->oldest++ % DATAPATH_COALESCE_GROUPS);
         return DATAPATH_COALESCE_BLOCKED;
     }
-    begin(&c->group[c->groups++], &n, packet, size);
+    begin(&c->group[c->groups], &n, packet, size);
+    c->group[c->groups++].is_unfinished = is_unfinished;
     return DATAPATH_COALESCE_HELD;
+}
+
+void datapath_coalesce_alone(const uint8_t *packet, size_t size, struct datapath_offload *ret)
+{
+    struct seen n;
+
+    *ret = (struct datapath_offload){.kind = DATAPATH_OFFLOAD_NONE};
+    if (look_at_network(packet, size, &n)) {
+        ret->flags = DATAPATH_OFFLOAD_PARTIAL;
+        ret->sum_start = n.transport;
+        ret->sum_offset = n.is_udp ? DATAPATH_HEADS_UDP_SUM : DATAPATH_HEADS_TCP_SUM;
+    }
 }
 
 /* ---- taking --------------------------------------------------------------------------------------------- */
@@ -234,6 +252,8 @@ void datapath_coalesce_take(struct datapath_coalesce *c, int group, struct datap
             .sum_start = g->transport,
             .sum_offset = g->is_udp ? DATAPATH_HEADS_UDP_SUM : DATAPATH_HEADS_TCP_SUM,
         };
+    } else if (g->is_unfinished) {
+        datapath_coalesce_alone(g->first, g->first_size, ret_offload);
     }
     *ret_group = *g;
     *g = c->group[--c->groups];

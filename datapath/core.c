@@ -79,7 +79,8 @@ enum err datapath_core_init(void *memory, const struct datapath_config *config, 
     memset(base, 0, l.total);
     *d = (struct datapath){.self = self, .peers_max = config->peers_max, .mtu = config->mtu, .pace = config->pace,
                            .aead = config->aead, .own = config->own,
-                           .kinds = (config->own != NULL ? DATAPATH_OWN_AES : 0u) | (config->has_frames ? DATAPATH_OWN_FRAMES : 0u),
+                           .kinds = (config->own != NULL ? DATAPATH_OWN_AES : 0u) | (config->has_frames ? DATAPATH_OWN_FRAMES : 0u) |
+                                    (config->own != NULL && config->has_sums ? DATAPATH_OWN_SUMS : 0u),
                            .peer = (void *)(base + l.peer), .free = 1,
                            .bucket = (void *)(base + l.bucket), .bucket_mask = l.buckets - 1,
                            .who_bucket = (void *)(base + l.who_bucket),

@@ -90,6 +90,9 @@ enum datapath_verdict datapath_core_send(struct datapath *d, struct datapath_tim
 enum datapath_verdict datapath_core_route(struct datapath *d, const uint8_t *packet, size_t size, uint32_t *ret_peer);
 bool datapath_core_lease(struct datapath *d, struct datapath_time now, uint32_t peer, uint32_t count, uint64_t bytes,
                          struct datapath_lease *ret, struct datapath_effects *fx);
+/* The packets of this lease all have checksums that are the pseudo head's sum and no more (own.h). False: its peer takes
+ * none, and they must be finished. Before the first is sealed. */
+bool datapath_core_unfinished(struct datapath_lease *lease) MUST_CHECK;
 size_t datapath_core_seal(const struct datapath *d, const struct datapath_lease *lease, uint32_t index,
                           const uint8_t *packet, size_t size, uint8_t *out);
 

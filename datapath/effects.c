@@ -7,7 +7,7 @@ void datapath_effects_clear(struct datapath_effects *fx)
 {
     fx->sends = fx->notes = fx->used = 0;
     fx->due_ms = UINT64_MAX;
-    fx->has_heard = false;
+    fx->has_heard = fx->is_unfinished = false;
 }
 
 uint8_t *datapath_effects_room(struct datapath_effects *fx, size_t size)

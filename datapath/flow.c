@@ -71,6 +71,7 @@ static void send_segments(struct datapath_shell *s, struct datapath_time now, co
         return;
     }
     datapath_shell_perform(s);
+    all.is_unfinished = all.is_plain && datapath_core_unfinished(&lease);
     for (uint32_t i = 0; i < all.count; i++) {
         uint8_t *out = datapath_udp_room(&s->udp), *text = out + DATAPATH_MESSAGE_HEAD;
         size_t sealed = datapath_core_seal(s->core, &lease, i, text, datapath_offload_segment(&all, i, text), out);
@@ -120,11 +121,12 @@ bool datapath_flow_from_tun(struct datapath_shell *s, struct datapath_time now)
 
 /* ---- in ------------------------------------------------------------------------------------------------- */
 
-static void write_packet(struct datapath_shell *s, const uint8_t *packet, size_t size)
+static void write_packet(struct datapath_shell *s, const struct datapath_offload *o, const uint8_t *packet, size_t size)
 {
-    static const uint8_t nothing[DATAPATH_OFFLOAD_SIZE]; /* the kernel looks at the checksum itself */
-    const struct iovec vector[] = {{(void *)nothing, sizeof nothing}, {(void *)packet, size}};
+    uint8_t head[DATAPATH_OFFLOAD_SIZE];
+    const struct iovec vector[] = {{head, sizeof head}, {(void *)packet, size}};
 
+    datapath_offload_write(o, head);
     s->flow.numbers.unwritten += writev(s->tun, vector, 2) < 0;
     s->flow.numbers.written++;
     s->flow.numbers.writes++;
@@ -140,7 +142,7 @@ static void write_group(struct datapath_shell *s, int group)
 
     datapath_coalesce_take(&s->flow.coalesce, group, &g, &o, head + DATAPATH_OFFLOAD_SIZE, &head_size);
     if (head_size == 0) {
-        write_packet(s, g.first, g.first_size);
+        write_packet(s, &o, g.first, g.first_size);
         return;
     }
     datapath_offload_write(&o, head);
@@ -153,8 +155,9 @@ static void write_group(struct datapath_shell *s, int group)
     s->flow.numbers.writes++;
 }
 
-static void take_packet(struct datapath_shell *s, const uint8_t *packet, size_t size)
+static void take_packet(struct datapath_shell *s, const uint8_t *packet, size_t size, bool is_unfinished)
 {
+    struct datapath_offload o = {.kind = DATAPATH_OFFLOAD_NONE}; /* the kernel looks at the checksum itself */
     enum datapath_coalesce_result r = DATAPATH_COALESCE_ALONE;
     int group;
 
@@ -162,12 +165,24 @@ static void take_packet(struct datapath_shell *s, const uint8_t *packet, size_t 
         return;
     }
     while (!s->flow.is_plain &&
-           (r = datapath_coalesce_add(&s->flow.coalesce, packet, size, &group)) == DATAPATH_COALESCE_BLOCKED) {
+           (r = datapath_coalesce_add(&s->flow.coalesce, packet, size, is_unfinished, &group)) == DATAPATH_COALESCE_BLOCKED) {
         write_group(s, group);
     }
     if (r == DATAPATH_COALESCE_ALONE) {
-        write_packet(s, packet, size);
+        if (is_unfinished) {
+            datapath_coalesce_alone(packet, size, &o);
+        }
+        write_packet(s, &o, packet, size);
     }
+}
+
+/* Whoever captures sees what the sender would have sent to anybody. */
+static void finish(uint8_t *packet, size_t size)
+{
+    struct datapath_offload o;
+
+    datapath_coalesce_alone(packet, size, &o);
+    (void)datapath_offload_finish(&o, packet, size); /* what cannot be finished is shown as it is */
 }
 
 static void take_datagram(struct datapath_shell *s, struct datapath_time now, const struct datapath_endpoint *from,
@@ -177,6 +192,7 @@ static void take_datagram(struct datapath_shell *s, struct datapath_time now, co
     size_t packet_size;
     uint32_t peer;
     enum datapath_verdict v = datapath_core_receive(s->core, now, from, bytes, size, &packet, &packet_size, &peer, &s->fx);
+    bool is_unfinished = s->fx.is_unfinished;
 
     datapath_shell_perform(s);
     if (v == DATAPATH_TAKEN && packet_size > 0) {
@@ -185,9 +201,13 @@ static void take_datagram(struct datapath_shell *s, struct datapath_time now, co
             return;
         }
         if (s->captures.on > 0) {
+            if (is_unfinished) {
+                finish(bytes + (packet - bytes), packet_size);
+                is_unfinished = false;
+            }
             datapath_service_capture_in(s, now, peer, packet, packet_size);
         }
-        take_packet(s, packet, packet_size);
+        take_packet(s, packet, packet_size, is_unfinished);
     }
 }
 

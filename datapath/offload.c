@@ -78,6 +78,7 @@ bool datapath_offload_open(const struct datapath_offload *o, const uint8_t *pack
         s.transport + own > DATAPATH_OFFLOAD_HEAD_MAX) {
         return false;
     }
+    s.is_plain = s.transport == (s.is_v6 ? DATAPATH_HEADS_V6 : DATAPATH_HEADS_V4);
     s.head_size = (uint16_t)(s.transport + own);
     s.payload_size = size - s.head_size;
     s.count = (uint32_t)((s.payload_size + s.each - 1) / s.each);
@@ -134,10 +135,13 @@ size_t datapath_offload_segment(const struct datapath_segments *s, uint32_t inde
     } else {
         write_tcp(s, index, t);
     }
-    memset(field, 0, sizeof sum);
-    sum = datapath_checksum_end(datapath_checksum_add(datapath_checksum_add(s->sum, in_sum, sizeof in_sum), t, length));
-    if (sum == 0 && s->is_udp) {
-        sum = UINT16_MAX;
+    uint64_t heads = datapath_checksum_add(s->sum, in_sum, sizeof in_sum);
+    if (s->is_unfinished) {
+        sum = datapath_checksum_fold(heads);
+    } else {
+        memset(field, 0, sizeof sum);
+        sum = datapath_checksum_end(datapath_checksum_add(heads, t, length));
+        sum = sum == 0 && s->is_udp ? UINT16_MAX : sum;
     }
     memcpy(field, &sum, sizeof sum);
     return size;

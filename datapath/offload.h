@@ -47,6 +47,8 @@ struct datapath_segments {
     uint16_t each;           /* payload of each but the last       */
     uint16_t head_size, transport;  /* of all heads; where the second begins */
     bool is_v6, is_udp;
+    bool is_plain;           /* nothing stands between the head of IPv4 or IPv6 and the transport's, no options */
+    bool is_unfinished;      /* false; true: checksums of the transport are left to who gets them; needs is_plain */
     uint64_t sum;            /* of addresses and protocol */
 };
 
@@ -59,7 +61,8 @@ bool datapath_offload_open(const struct datapath_offload *o, const uint8_t *pack
                            struct datapath_segments *ret);
 
 /* Write segment `index` to out (head_size + each bytes at most); its size. Heads are as if the sender had made it: lengths,
- * IPv4's identification, sequence number, flags that only the first or last has, checksums. */
+ * IPv4's identification, sequence number, flags that only the first or last has, checksums; is_unfinished: of the
+ * transport's the pseudo head's sum. */
 size_t datapath_offload_segment(const struct datapath_segments *s, uint32_t index, uint8_t *out);
 
 #endif

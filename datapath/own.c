@@ -27,10 +27,10 @@ void datapath_own_write(uint32_t kinds, bool has_heard, uint8_t ret[DATAPATH_OWN
 bool datapath_own_read(const uint8_t *text, size_t size, uint32_t *ret_kinds, bool *ret_has_heard)
 {
     if (size < DATAPATH_OWN_SIZE || memcmp(text, word, sizeof word) != 0 ||
-        (text[KINDS] & (DATAPATH_OWN_AES | DATAPATH_OWN_FRAMES)) == 0) {
+        (text[KINDS] & DATAPATH_OWN_KINDS) == 0) {
         return false;
     }
-    *ret_kinds = text[KINDS] & (DATAPATH_OWN_AES | DATAPATH_OWN_FRAMES);
+    *ret_kinds = text[KINDS] & DATAPATH_OWN_KINDS;
     *ret_has_heard = (text[FLAGS] & HAS_HEARD) != 0;
     return true;
 }

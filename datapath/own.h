@@ -7,7 +7,11 @@
  * datagrams by the highest bit of their counter, which no session gets to otherwise (2^60 packets are its end). The mark
  * is part of the nonce, the counter below it is one for both ways of sealing, and each has keys of its own. Offers are
  * authentic: nobody between two nodes can make one, and whoever drops them gets ChaCha20-Poly1305. The same word says who
- * takes Ethernet frames (pieces.h). Pure. */
+ * takes Ethernet frames (pieces.h).
+ *
+ * A second mark says that the packet's checksum of TCP or UDP is the pseudo head's sum and no more, as the kernel of the
+ * sender left it: what was sealed is what was meant, so neither side sums it, and the other's kernel is told as much
+ * (docs/decisions/0022). Pure. */
 #ifndef CELL_DATAPATH_OWN_H
 #define CELL_DATAPATH_OWN_H
 
@@ -25,10 +29,13 @@ enum {
                                    * is offered it half as often with each, over all sessions …           */
     DATAPATH_OWN_DOUBLED = 12,    /* … to the end: a little more than an hour                            */
     DATAPATH_OWN_AES = 1,         /* kinds of what is opened: AES-256-GCM …                              */
-    DATAPATH_OWN_FRAMES = 2,      /* … and frames                                                        */
+    DATAPATH_OWN_FRAMES = 2,      /* … and frames …                                                      */
+    DATAPATH_OWN_SUMS = 4,        /* … and, sealed with AES, packets whose checksum is unfinished        */
+    DATAPATH_OWN_KINDS = DATAPATH_OWN_AES | DATAPATH_OWN_FRAMES | DATAPATH_OWN_SUMS,
 };
 
 #define DATAPATH_OWN_MARK (UINT64_C(1) << 63)
+#define DATAPATH_OWN_UNFINISHED (UINT64_C(1) << 62) /* only with the other one; what is sealed with AES counts below both */
 
 /* What is said: "I open these kinds under this session", and whether the same was heard of you. */
 void datapath_own_write(uint32_t kinds, bool has_heard, uint8_t ret[DATAPATH_OWN_SIZE]);

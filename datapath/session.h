@@ -22,7 +22,8 @@ struct datapath_pair {
     uint8_t send[DATAPATH_AEAD_KEY];
     uint8_t receive[DATAPATH_AEAD_KEY];
     bool has_offer;       /* the peer said what he opens under it: own.h …          */
-    bool opens_aes;       /* … and AES is of it, and of ours                        */
+    bool opens_aes;       /* … and AES is of it, and of ours …                      */
+    bool takes_sums;      /* … and unfinished checksums under it                    */
     uint8_t offers;       /* so often we told him what we open                      */
     uint8_t own_send[DATAPATH_AEAD_KEY], own_receive[DATAPATH_AEAD_KEY];
     struct datapath_replay window;

@@ -363,7 +363,7 @@ static enum err make_core(struct datapath_shell *s)
     const struct datapath_settings *set = &s->settings;
     struct datapath_config c = {.peers_max = set->peers_max, .prefixes_max = 4 * set->peers_max, .mtu = s->device.mtu,
                                 .pace = datapath_pace_usual(), .aead = s->engine.usual.chosen,
-                                .own = s->engine.own.chosen, .has_frames = s->frames.is_on,
+                                .own = s->engine.own.chosen, .has_frames = s->frames.is_on, .has_sums = !set->is_plain,
                                 .stamp_ns = s->store.stamp_ns, .live = datapath_screen_live(&s->screen),
                                 .callers = datapath_screen_callers(&s->screen)};
 

@@ -80,10 +80,10 @@ bool datapath_core_lease(struct datapath *d, struct datapath_time now, uint32_t 
         pair->counter + count > DATAPATH_REPLAY_LIMIT) {
         return false;
     }
-    bool is_own = pair->opens_aes && pair->counter + count <= DATAPATH_OWN_MARK;
+    bool is_own = pair->opens_aes && pair->counter + count <= DATAPATH_OWN_UNFINISHED;
     *ret = (struct datapath_lease){.peer = peer, .remote = pair->remote, .to = p->config.endpoint,
                                    .counter = pair->counter | (is_own ? DATAPATH_OWN_MARK : 0),
-                                   .aead = is_own ? d->own : d->aead};
+                                   .aead = is_own ? d->own : d->aead, .takes_sums = is_own && pair->takes_sums};
     memcpy(ret->key, is_own ? pair->own_send : pair->send, sizeof ret->key);
     d->numbers.verdict[DATAPATH_TAKEN] += count;
     pair->counter += count; /* before anything is sealed: no nonce twice, whatever becomes of the packets */
@@ -99,6 +99,12 @@ bool datapath_core_lease(struct datapath *d, struct datapath_time now, uint32_t 
     }
     datapath_core_schedule(d, peer);
     return true;
+}
+
+bool datapath_core_unfinished(struct datapath_lease *lease)
+{
+    lease->counter |= lease->takes_sums ? DATAPATH_OWN_UNFINISHED : 0;
+    return lease->takes_sums;
 }
 
 size_t datapath_core_seal(const struct datapath *d, const struct datapath_lease *lease, uint32_t index,
@@ -248,10 +254,18 @@ static void confirm(struct datapath *d, struct datapath_time now, uint32_t peer,
     }
 }
 
-/* Whether this opens; `counter` is as it stands in the datagram. */
-static bool opens(const struct datapath *d, const struct datapath_pair *pair, uint64_t counter, uint8_t *text, size_t size)
+/* Which of the marks that a counter has are ones: of what we offered the peer under this pair. */
+static uint64_t marks_of(const struct datapath *d, const struct datapath_pair *pair, uint64_t counter)
 {
-    bool is_own = (counter & DATAPATH_OWN_MARK) != 0 && d->own != NULL && pair->offers > 0;
+    if ((counter & DATAPATH_OWN_MARK) == 0 || d->own == NULL || pair->offers == 0) {
+        return 0;
+    }
+    return counter & (DATAPATH_OWN_MARK | ((d->kinds & DATAPATH_OWN_SUMS) != 0 ? DATAPATH_OWN_UNFINISHED : 0));
+}
+
+/* Whether this opens; `counter` is as it stands in the datagram. */
+static bool opens(const struct datapath *d, const struct datapath_pair *pair, uint64_t counter, bool is_own, uint8_t *text, size_t size)
+{
     const struct datapath_aead *a = is_own ? d->own : d->aead;
 
     return a->open(a->context, is_own ? pair->own_receive : pair->receive, counter, text, size, text);
@@ -275,7 +289,7 @@ enum datapath_verdict datapath_transfer_open(struct datapath *d, struct datapath
 {
     uint32_t id = datapath_message_get32(bytes + DATAPATH_MESSAGE_RECEIVER), peer;
     uint32_t kinds = 0;
-    uint64_t marked = datapath_message_get64(bytes + DATAPATH_MESSAGE_COUNTER), counter;
+    uint64_t marked = datapath_message_get64(bytes + DATAPATH_MESSAGE_COUNTER), marks, counter;
     uint8_t *text = bytes + DATAPATH_MESSAGE_HEAD;
     size_t text_size = size - DATAPATH_MESSAGE_HEAD - DATAPATH_MESSAGE_TAG;
     bool has_heard;
@@ -292,11 +306,12 @@ enum datapath_verdict datapath_transfer_open(struct datapath *d, struct datapath
     if (!datapath_session_may_receive(pair, &d->pace, now.ms)) {
         return DATAPATH_EXPIRED;
     }
-    counter = d->own != NULL && pair->offers > 0 ? marked & ~DATAPATH_OWN_MARK : marked;
+    marks = marks_of(d, pair, marked);
+    counter = marked & ~marks;
     if (!datapath_replay_is_new(&pair->window, counter)) {
         return DATAPATH_REPLAYED;
     }
-    if (!opens(d, pair, marked, text, text_size)) {
+    if (!opens(d, pair, marked, marks != 0, text, text_size)) {
         return DATAPATH_FORGED;
     }
     /* Authentic and new: from here on it counts, whatever is in it. */
@@ -309,6 +324,7 @@ enum datapath_verdict datapath_transfer_open(struct datapath *d, struct datapath
         p->unanswered = 0;
         pair->has_offer = true;
         pair->opens_aes = d->own != NULL && (kinds & DATAPATH_OWN_AES) != 0;
+        pair->takes_sums = (kinds & DATAPATH_OWN_SUMS) != 0;
         p->takes_frames = (kinds & d->kinds & DATAPATH_OWN_FRAMES) != 0;
     }
     confirm(d, now, peer, pair, fx);
@@ -320,6 +336,7 @@ enum datapath_verdict datapath_transfer_open(struct datapath *d, struct datapath
         return DATAPATH_TAKEN;
     }
     enum datapath_verdict v = look_inside(d, peer, text, text_size, ret_size);
+    fx->is_unfinished = (marks & DATAPATH_OWN_UNFINISHED) != 0;
     *ret_packet = v == DATAPATH_TAKEN ? text : NULL;
     return v;
 }

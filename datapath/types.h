@@ -90,6 +90,7 @@ struct datapath_effects {
     uint64_t due_ms;   /* when the clock's next step is due; UINT64_MAX: not before something happens */
     bool has_heard;    /* the newest stamp of `heard` changed, or that of ours: whoever keeps these keeps them now */
     uint32_t heard;    /* the peer */
+    bool is_unfinished; /* of what came: the packet's checksum is the pseudo head's sum and no more: own.h */
     struct datapath_send send[DATAPATH_SENDS_MAX];
     struct datapath_note note[DATAPATH_NOTES_MAX];
     uint8_t bytes[DATAPATH_BYTES_MAX];
@@ -104,6 +105,7 @@ struct datapath_config {
     const struct datapath_aead *aead;   /* borrowed for the core's life */
     const struct datapath_aead *own;    /* AES-256-GCM for peers that have it, too; NULL: for nobody. Borrowed */
     bool has_frames;                    /* Ethernet frames are taken: pieces.h */
+    bool has_sums;                      /* packets with unfinished checksums, too, where there is `own`: own.h */
     uint64_t stamp_ns;                  /* every initiation's stamp is above it: the newest of earlier lives */
     struct datapath_live *live;         /* of the shield, for peers_max; borrowed likewise; NULL: there is none */
     struct datapath_live *callers;      /* … for the numbers by which peers are known in signals; likewise */
@@ -152,6 +154,7 @@ struct datapath_lease {
     uint64_t counter;                /* of the first, with its mark  */
     struct datapath_endpoint to;
     const struct datapath_aead *aead;
+    bool takes_sums;                 /* datapath_core_unfinished may be asked */
     uint8_t key[DATAPATH_AEAD_KEY];
 };
 

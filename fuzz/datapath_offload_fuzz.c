@@ -91,7 +91,7 @@ static void join(const uint8_t *data, size_t size)
             packet[packets] = malloc(head.size);
             must(packet[packets] != NULL);
             memcpy(packet[packets], data, head.size);
-            while ((r = datapath_coalesce_add(&c, packet[packets], head.size, &group)) == DATAPATH_COALESCE_BLOCKED) {
+            while ((r = datapath_coalesce_add(&c, packet[packets], head.size, (length & 1) != 0, &group)) == DATAPATH_COALESCE_BLOCKED) {
                 must(group >= 0 && (uint32_t)group < c.groups);
                 taken += take(&c);
             }

@@ -83,7 +83,17 @@ PLANTS = {
     "aes-for-everybody": ("transfer.c", "worlds", "who never said that he has AES gets it", [
         ("pair->opens_aes && pair->counter + count", "d->own != NULL && pair->counter + count")]),
     "aes-counted-apart": ("transfer.c", "unit:own", "the mark counts as a part of the counter", [
-        ("    counter = d->own != NULL && pair->offers > 0 ? marked & ~DATAPATH_OWN_MARK : marked;", "    counter = marked;")]),
+        ("    counter = marked & ~marks;", "    counter = marked;")]),
+    "sums-counted-apart": ("transfer.c", "unit:own", "the mark of an unfinished checksum counts as a part of the counter", [
+        ("    counter = marked & ~marks;", "    counter = marked & ~(marks & DATAPATH_OWN_MARK);")]),
+    "sums-for-everybody": ("transfer.c", "unit:own", "who never said that he takes unfinished checksums gets them", [
+        ("pair->takes_sums = (kinds & DATAPATH_OWN_SUMS) != 0;", "pair->takes_sums = pair->opens_aes;")]),
+    "sums-without-aes": ("transfer.c", "unit:own", "a datagram that is not sealed with AES is said to have one", [
+        (".takes_sums = is_own && pair->takes_sums", ".takes_sums = pair->takes_sums")]),
+    "sums-not-told": ("coalesce.c", "unit:coalesce", "a packet that came alone is handed on as if its checksum were finished", [
+        ("    } else if (g->is_unfinished) {", "    } else if (g->pieces == 0) {")]),
+    "sums-inverted": ("offload.c", "unit:offload", "an unfinished checksum is the pseudo head's sum complemented", [
+        ("sum = datapath_checksum_fold(heads);", "sum = datapath_checksum_end(heads);")]),
     "aes-offered-for-ever": ("transfer.c", "unit:own", "a peer that has no AES is asked with every second's packet", [
         ("pair->offers < DATAPATH_OWN_TRIES && ", "")]),
     "aes-offered-once": ("transfer.c", "unit:own", "an offer that is lost is not made again", [
@@ -114,7 +124,7 @@ PLANTS = {
     "odd-byte": ("checksum.c", "unit:offload", "the last byte of an odd number counts as the lower half", [
         ("        uint8_t last[2] = {bytes[0], 0};", "        uint8_t last[2] = {0, bytes[0]};")]),
     "laundered": ("coalesce.c", "unit:coalesce", "a packet with a wrong checksum gets a right one", [
-        ("    n.can_join = n.can_join && sum_holds(&n, packet, size);", "    n.can_join = n.can_join && (sum_holds(&n, packet, size) || n.can_join);")]),
+        ("    n.can_join = n.can_join && sum_holds(&n, packet, size, is_unfinished);", "    n.can_join = n.can_join && (sum_holds(&n, packet, size, is_unfinished) || n.can_join);")]),
     "over-gaps": ("coalesce.c", "unit:coalesce", "segments that do not follow each other are joined", [
         ("(n->is_udp || n->sequence == g->next_sequence)", "(n->is_udp || n->sequence >= g->next_sequence)")]),
     "longer-last": ("coalesce.c", "unit:coalesce", "a longer packet is joined", [
@@ -330,7 +340,7 @@ PLANTS = {
 }
 
 CORE = ("aead", "agenda", "allowed", "bridge", "checksum", "coalesce", "cookie", "core", "echo", "effects", "guest", "guide", "hash", "index",
-        "inner", "limit", "live", "meet", "message", "neighbour", "noise", "offload", "own", "path", "pieces", "pmtu", "psk", "random", "relay", "replay", "roll",
+        "inner", "label", "limit", "live", "meet", "message", "neighbour", "noise", "offload", "own", "path", "pieces", "pmtu", "psk", "random", "relay", "replay", "roll",
         "serve", "session", "shake", "signal", "timers", "toolarge", "transfer", "wait", "ways")
 KITS = {"core": "core_kit.c", "own": "core_kit.c", "coalesce": "packet_kit.c", "offload": "packet_kit.c",
         "meet": "ways_kit.c", "ways": "ways_kit.c"} # of unit tests

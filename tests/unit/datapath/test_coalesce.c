@@ -18,7 +18,8 @@ enum {
 };
 
 static struct datapath_coalesce c;
-static uint8_t in[PACKETS][ROOM];
+static uint8_t in[PACKETS][ROOM], given[PACKETS][ROOM]; /* as it is to come out, and as it is handed in */
+static bool is_unfinished[PACKETS];
 static size_t in_size[PACKETS];
 static uint64_t state;
 
@@ -98,8 +99,8 @@ static void pairs_are_judged(void)
         in_size[1] = kit_packet_write(two, in[1]);
         in[1][pairs[i].at] ^= pairs[i].flip;
         kit_packet_mend(in[1], in_size[1], transport, two->is_udp);
-        REQUIRE(datapath_coalesce_add(&c, in[0], in_size[0], &group) == DATAPATH_COALESCE_HELD, "row %zu: the first", i);
-        enum datapath_coalesce_result r = datapath_coalesce_add(&c, in[1], in_size[1], &group);
+        REQUIRE(datapath_coalesce_add(&c, in[0], in_size[0], false, &group) == DATAPATH_COALESCE_HELD, "row %zu: the first", i);
+        enum datapath_coalesce_result r = datapath_coalesce_add(&c, in[1], in_size[1], false, &group);
         CHECK(r == pairs[i].result, "row %zu: %s: %d", i, pairs[i].why, (int)r);
         CHECK((group >= 0) == (r == DATAPATH_COALESCE_BLOCKED), "row %zu: whose turn it is", i);
     }
@@ -119,9 +120,9 @@ static void what_is_damaged_is_not_joined(void)
             memset(&c, 0, sizeof c);
             in_size[1] = kit_packet_write(&two, in[1]);
             in[1][at] ^= 0x11;
-            REQUIRE(datapath_coalesce_add(&c, in[0], in_size[0], &group) == DATAPATH_COALESCE_HELD, "the first");
+            REQUIRE(datapath_coalesce_add(&c, in[0], in_size[0], false, &group) == DATAPATH_COALESCE_HELD, "the first");
             bool is_outside = (kind & 2) != 0 && at < 8; /* IPv6's head has no checksum but for addresses: kept apart, or the same */
-            enum datapath_coalesce_result r = datapath_coalesce_add(&c, in[1], in_size[1], &group);
+            enum datapath_coalesce_result r = datapath_coalesce_add(&c, in[1], in_size[1], false, &group);
             CHECK(r != DATAPATH_COALESCE_HELD || c.groups == 2 || is_outside, "kind %d, byte %zu: %d", kind, at, (int)r);
             CHECK(c.groups < 2 || is_outside || r != DATAPATH_COALESCE_HELD, "kind %d, byte %zu: a group of its own", kind, at);
         }
@@ -131,7 +132,35 @@ static void what_is_damaged_is_not_joined(void)
     memset(&c, 0, sizeof c);
     in_size[0] = kit_packet_write(&none, in[0]);
     in[0][26] = in[0][27] = 0;
-    CHECK(datapath_coalesce_add(&c, in[0], in_size[0], &group) == DATAPATH_COALESCE_ALONE, "UDP without a checksum gets none");
+    CHECK(datapath_coalesce_add(&c, in[0], in_size[0], false, &group) == DATAPATH_COALESCE_ALONE, "UDP without a checksum gets none");
+}
+
+/* Nothing is said of a packet in which the kernel would sum what is none of a transport's. */
+static void what_is_unfinished_is_said_of_what_it_can_be(void)
+{
+    struct kit_packet tcp = {.payload = 50}, udp = {.payload = 50, .is_udp = true, .is_v6 = true};
+    struct datapath_offload o;
+    int group;
+
+    in_size[0] = kit_packet_write(&tcp, in[0]);
+    datapath_coalesce_alone(in[0], in_size[0], &o);
+    CHECK(o.flags == DATAPATH_OFFLOAD_PARTIAL && o.kind == DATAPATH_OFFLOAD_NONE && o.sum_start == 20 && o.sum_offset == 16, "TCP");
+    in[0][10] ^= 1;
+    memset(&c, 0, sizeof c);
+    CHECK(datapath_coalesce_add(&c, in[0], in_size[0], true, &group) == DATAPATH_COALESCE_ALONE, "IPv4's own checksum is never unfinished");
+    in[0][9] = 1;
+    datapath_coalesce_alone(in[0], in_size[0], &o);
+    CHECK(o.flags == 0, "ICMP");
+    in_size[0] = kit_packet_write(&tcp, in[0]);
+    in[0][0] = 0x46;
+    datapath_coalesce_alone(in[0], in_size[0], &o);
+    CHECK(o.flags == 0, "options");
+    in[0][0] = 0x45;
+    datapath_coalesce_alone(in[0], 20 + 19, &o);
+    CHECK(o.flags == 0, "too short for its head");
+    in_size[0] = kit_packet_write(&udp, in[0]);
+    datapath_coalesce_alone(in[0], in_size[0], &o);
+    CHECK(o.flags == DATAPATH_OFFLOAD_PARTIAL && o.sum_start == 40 && o.sum_offset == 6, "UDP over IPv6");
 }
 
 /* ---- limits ----------------------------------------------------------------------------------------------- */
@@ -139,7 +168,7 @@ static void what_is_damaged_is_not_joined(void)
 static enum datapath_coalesce_result add(uint32_t index, const struct kit_packet *p, int *ret_group)
 {
     in_size[index] = kit_packet_write(p, in[index]);
-    return datapath_coalesce_add(&c, in[index], in_size[index], ret_group);
+    return datapath_coalesce_add(&c, in[index], in_size[index], false, ret_group);
 }
 
 static void limits_hold(void)
@@ -194,6 +223,16 @@ static uint32_t who_is(const uint8_t *packet)
     return (uint32_t)(packet[transport] << 8 | packet[transport + 1]);
 }
 
+/* … and the kernel finishes it if it is told to. */
+static void comes_out_alone(const struct datapath_offload *o, const uint8_t *packet, size_t size)
+{
+    static uint8_t whole[ROOM];
+
+    memcpy(whole, packet, size);
+    CHECK(o->kind == DATAPATH_OFFLOAD_NONE && datapath_offload_finish(o, whole, size), "one packet");
+    comes_out(whole, size, who_is(whole));
+}
+
 /* Write a group as the kernel would. */
 static uint32_t take(int group)
 {
@@ -205,7 +244,7 @@ static uint32_t take(int group)
 
     datapath_coalesce_take(&c, group, &g, &o, whole, &size);
     if (size == 0) {
-        comes_out(g.first, g.first_size, who_is(g.first));
+        comes_out_alone(&o, g.first, g.first_size);
         return 1;
     }
     for (uint32_t i = 0; i < g.pieces; i++) {
@@ -220,6 +259,7 @@ static uint32_t take(int group)
     return s.count;
 }
 
+/* Each as a sender without offloads would have sent it; of some the checksum is left to who gets them. */
 static void draw_packet(uint32_t i)
 {
     static const uint8_t flags[] = {0, 0, 0, 0, 0, 0, 8, 1, 2, 4};
@@ -233,8 +273,13 @@ static void draw_packet(uint32_t i)
     f->sequence += (uint32_t)f->payload;
     f->id++;
     flow_of[i] = who;
-    if (draw(16) == 0) {
+    is_unfinished[i] = draw(3) == 0;
+    if (draw(16) == 0 && !is_unfinished[i]) {
         in[i][in_size[i] - 1] ^= 1; /* damaged on its way to the sender */
+    }
+    memcpy(given[i], in[i], in_size[i]);
+    if (is_unfinished[i]) {
+        kit_packet_leave(given[i], in_size[i], f->is_v6 ? 40 : 20, f->is_udp);
     }
 }
 
@@ -253,11 +298,15 @@ static void mixtures_come_out_as_they_went_in(uint64_t seed)
         int group;
         enum datapath_coalesce_result r;
         draw_packet(i);
-        while ((r = datapath_coalesce_add(&c, in[i], in_size[i], &group)) == DATAPATH_COALESCE_BLOCKED) {
+        while ((r = datapath_coalesce_add(&c, given[i], in_size[i], is_unfinished[i], &group)) == DATAPATH_COALESCE_BLOCKED) {
             joined += take(group) > 1;
         }
         if (r == DATAPATH_COALESCE_ALONE) {
-            comes_out(in[i], in_size[i], flow_of[i]);
+            struct datapath_offload o = {.kind = DATAPATH_OFFLOAD_NONE};
+            if (is_unfinished[i]) {
+                datapath_coalesce_alone(given[i], in_size[i], &o);
+            }
+            comes_out_alone(&o, given[i], in_size[i]);
         }
     }
     while (c.groups > 0) {
@@ -275,6 +324,7 @@ int main(int argc, char **argv)
 
     pairs_are_judged();
     what_is_damaged_is_not_joined();
+    what_is_unfinished_is_said_of_what_it_can_be();
     limits_hold();
     for (uint64_t seed = 1; seed <= rounds; seed++) {
         mixtures_come_out_as_they_went_in(seed);

@@ -103,8 +103,29 @@ static void segments_are_what_a_sender_makes(void)
             size_t should = kit_packet_write(&one, expected), is = datapath_offload_segment(&s, k, out);
             CHECK(is == should && memcmp(out, expected, is) == 0, "row %zu: %s: segment %" PRIu32, i, rows[i].why, k);
             CHECK(kit_packet_judge(out, is, o.sum_start, made->is_udp) == 0, "row %zu: checksum of segment %" PRIu32, i, k);
+            s.is_unfinished = true;
+            kit_packet_leave(expected, should, o.sum_start, made->is_udp);
+            is = datapath_offload_segment(&s, k, out);
+            CHECK(is == should && memcmp(out, expected, is) == 0, "row %zu: %s: segment %" PRIu32 ", unfinished", i, rows[i].why, k);
+            s.is_unfinished = false;
         }
+        CHECK(s.is_plain, "row %zu: nothing stands between its heads", i);
     }
+}
+
+static void options_are_told(void)
+{
+    const struct kit_packet made = {.payload = 3000};
+    struct datapath_offload o = offload_of(&made, 1000);
+    struct datapath_segments s;
+    size_t size = kit_packet_write(&made, packet);
+
+    memmove(packet + 24, packet + 20, size - 20);
+    memset(packet + 20, 1, 4);
+    packet[0] = 0x46;
+    o.sum_start = 24;
+    REQUIRE(datapath_offload_open(&o, packet, size + 4, &s), "four options that do nothing");
+    CHECK(!s.is_plain && s.count == 3, "who gets these would not find the transport's head");
 }
 
 static void checksums_are_finished(void)
@@ -205,6 +226,7 @@ int main(void)
 {
     sums_are_right();
     segments_are_what_a_sender_makes();
+    options_are_told();
     checksums_are_finished();
     what_cannot_be_is_refused();
     heads_are_written_as_read();

@@ -74,7 +74,7 @@ static void an_offer_is_no_packet(void)
         CHECK(!datapath_own_read(offer, sizeof offer, &kinds, &has_heard), "another word is none: byte %d", i);
         offer[i] ^= 1;
     }
-    offer[8] = 4;
+    offer[8] = 8;
     CHECK(!datapath_own_read(offer, sizeof offer, &kinds, &has_heard), "nor is what nobody knows");
     datapath_own_write(DATAPATH_OWN_FRAMES, true, offer);
     offer[5] = offer[15] = 0xff;
@@ -255,6 +255,75 @@ static enum datapath_verdict frame_goes(uint32_t a, uint32_t b)
     return n->verdict;
 }
 
+/* A packet from a to b under a lease whose checksums are left unfinished if b takes that; what b hears of it. */
+static bool goes_unfinished(uint32_t a, uint32_t b, bool *ret_is_asked)
+{
+    struct kit_node *from = &kit.node[a], *to = &kit.node[b];
+    uint8_t packet[KIT_ROOM], out[KIT_ROOM];
+    const uint8_t *inner;
+    struct datapath_lease lease;
+    size_t size = kit_packet(packet, a, b, 100), inner_size;
+    uint32_t peer;
+
+    REQUIRE(datapath_core_lease(from->core, kit.now, from->peer[b], 1, size, &lease, &kit.fx), "there is a session");
+    *ret_is_asked = datapath_core_unfinished(&lease);
+    size_t sealed = datapath_core_seal(from->core, &lease, 0, packet, size, out);
+    CHECK((datapath_message_get64(out + DATAPATH_MESSAGE_COUNTER) >> 62 == 3) == *ret_is_asked, "both marks, or not the second");
+    uint8_t copy[KIT_ROOM];
+    memcpy(copy, out, sealed);
+    copy[DATAPATH_MESSAGE_COUNTER + 7] ^= 0x40;
+    CHECK(datapath_core_receive(to->core, kit.now, &from->at, copy, sealed, &inner, &inner_size, &peer, &kit.fx) != DATAPATH_TAKEN,
+          "nobody on the way adds that mark or takes it off");
+    CHECK(!kit.fx.is_unfinished, "of what was refused nothing is said");
+    memcpy(copy, out, sealed);
+    REQUIRE(datapath_core_receive(to->core, kit.now, &from->at, out, sealed, &inner, &inner_size, &peer, &kit.fx) == DATAPATH_TAKEN &&
+                inner_size == size && memcmp(inner, packet, size) == 0, "it comes");
+    bool is_unfinished = kit.fx.is_unfinished;
+    CHECK(datapath_core_receive(to->core, kit.now, &from->at, copy, sealed, &inner, &inner_size, &peer, &kit.fx) == DATAPATH_REPLAYED &&
+              !kit.fx.is_unfinished, "and once: the count below the marks is one");
+    return is_unfinished;
+}
+
+/* A and B have AES; `takes` says which of them take unfinished checksums. */
+static void sums_are_left_to_who_takes_that(bool a_takes, bool b_takes)
+{
+    bool is_asked;
+
+    kit_begin(&kit, no_psk);
+    for (uint32_t i = A; i <= B; i++) {
+        kit.node[i].config.own = &datapath_aead_aes;
+        kit.node[i].config.has_sums = i == A ? a_takes : b_takes;
+        kit_restart(&kit, i, true);
+    }
+    (void)kit_send(&kit, A, B, 100);
+    kit_settle(&kit);
+    REQUIRE(kit_view(&kit, A, B).is_own && kit_view(&kit, B, A).is_own, "AES is another thing");
+    CHECK(goes_unfinished(A, B, &is_asked) == b_takes && is_asked == b_takes, "to B as B said");
+    CHECK(goes_unfinished(B, A, &is_asked) == a_takes && is_asked == a_takes, "to A as A said");
+    CHECK(goes_marked(A, B) && !kit.fx.is_unfinished, "what goes as any is finished");
+    (void)kit_send(&kit, A, C, 100);
+    kit_settle(&kit);
+    CHECK(!goes_unfinished(A, C, &is_asked) && !is_asked, "nobody else ever gets one");
+    kit_end(&kit);
+}
+
+/* Without AES nothing marks a datagram, and nothing is left unfinished. */
+static void without_aes_sums_are_finished(void)
+{
+    bool is_asked;
+
+    begin();
+    kit.node[A].config.has_sums = kit.node[B].config.has_sums = true;
+    kit.node[B].config.own = NULL;
+    kit.node[B].config.has_frames = true; /* so that he heeds offers */
+    kit_restart(&kit, A, true);
+    kit_restart(&kit, B, true);
+    (void)kit_send(&kit, A, B, 100);
+    kit_settle(&kit);
+    CHECK(!goes_unfinished(A, B, &is_asked) && !is_asked && !goes_unfinished(B, A, &is_asked) && !is_asked, "both ways");
+    kit_end(&kit);
+}
+
 /* A and B take them, B has no AES; C is as any WireGuard is. */
 static void begin_with_frames(bool has_aes)
 {
@@ -328,6 +397,10 @@ int main(void)
 {
     REQUIRE(sodium_init() >= 0, "libsodium");
     an_offer_is_no_packet();
+    sums_are_left_to_who_takes_that(true, true);
+    sums_are_left_to_who_takes_that(false, true);
+    sums_are_left_to_who_takes_that(true, false);
+    without_aes_sums_are_finished();
     who_takes_frames_says_so(false);
     who_is_nowhere_is_to_be_sought();
     who_says_nothing_gets_none();
