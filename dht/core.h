@@ -30,7 +30,7 @@ enum {
 
 /* Times in milliseconds. dht_core_usual has the defaults. */
 struct dht_tuning {
-    uint32_t alpha, paths;       /* requests of a lookup at one time, on all of a get's disjoint paths together */
+    uint32_t alpha, paths;       /* requests of a lookup at one time, on all of its disjoint paths together    */
     uint32_t replicas, quorum;   /* holders of a record; those that must have it for a put to be done       */
     uint32_t attempts;           /* of a request to one peer                                                */
     uint32_t timeout_ms;         /* of the first request to a peer while no round trip is known             */
