@@ -32,6 +32,8 @@ PLANTS = {
         ("d->peers.count == d->peers_max && d->is_overflown) {", "d->peers.count > d->peers_max && d->is_overflown) {")]),
     "any-group": ("table.c", "attack:eclipse", "one network may be the whole table", [
         ("    if (is_crowded(d, &who->at, first, end)) {", "    if (is_crowded(d, &who->at, first, end) && false) {")]),
+    "any-host": ("table.c", "unit:table", "one host may be the whole table, under many keys", [
+        ("(host_most != 0 && host >= host_most);", "(host_most != 0 && host > all);")]),
     "fixed-timeout": ("table.c", ["swarm:silent", "swarm:loss"], "a second for everybody", [
         ("    us = us < DHT_TIMEOUT_LEAST_US ? DHT_TIMEOUT_LEAST_US : us;", "    us = 1000000;")]),
     "strangers-first": ("table.c", "unit:core", "whether somebody can answer at once is not looked at", [
