@@ -92,6 +92,23 @@ static enum err fill_macs(const struct datapath_shell *s, struct cell_call *call
     return ERR_OK;
 }
 
+static enum err fill_places(const struct datapath_shell *s, struct cell_call *call, Cell__Datapath__StatusReply *reply)
+{
+    reply->places = cell_call_alloc(call, (s->signals.own + 1) * sizeof *reply->places);
+    if (reply->places == NULL) {
+        return ERR_NOMEM;
+    }
+    for (; reply->n_places < s->signals.own; reply->n_places++) {
+        char *text = cell_call_alloc(call, DATAPATH_TEXT_PLACE_SIZE);
+        if (text == NULL) {
+            return ERR_NOMEM;
+        }
+        datapath_text_write_place(&s->signals.place[reply->n_places], text);
+        reply->places[reply->n_places] = text;
+    }
+    return ERR_OK;
+}
+
 enum err datapath_service_status(void *state, struct cell_call *call, const void *request)
 {
     struct datapath_shell *s = state;
@@ -152,6 +169,7 @@ enum err datapath_service_status(void *state, struct cell_call *call, const void
     reply.counts = slot;
     reply.n_counts = counts;
     enum err e = fill_believed(s, call, &reply);
+    e = e == ERR_OK ? fill_places(s, call, &reply) : e;
     return e == ERR_OK ? cell_reply(call, &reply) : e;
 }
 
