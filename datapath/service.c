@@ -226,7 +226,7 @@ static void fill_way(const struct datapath_shell *s, uint32_t peer, Cell__Datapa
     if (way == NULL) {
         return;
     }
-    p->is_brought = way->introduced != 0;
+    p->is_brought = way->introduced != 0 || datapath_kin_is(&s->members.kin, peer);
     p->carries = way->limit;
     if (way->is_active && way->path.used != DATAPATH_PATH_NONE) {
         const struct datapath_path_place *place = &way->path.place[way->path.used];
@@ -428,6 +428,7 @@ enum err datapath_service_stats(void *state, struct cell_call *call, const void 
         {"SIGNALS_UNASKED", "that answer nothing, or ask for what this node does not do", w->numbers.verdict[DATAPATH_WAYS_UNASKED]},
         {"SIGNALS_MUCH", "that ask to meet, or for a relay, more often than a peer may", w->numbers.verdict[DATAPATH_WAYS_MUCH]},
         {"NAMES_REFUSED", "names that members wanted and that are others', at each heartbeat", w->numbers.names_refused},
+        {"MEMBER_COLLISIONS", "addresses of members that were another's", s->members.kin.collisions},
         {"RELAYED", "datagrams that were passed on", passed[DATAPATH_RELAY_PASSED]},
         {"RELAY_REFUSED", "… or not: of nobody who asked, or not from where he asked", passed[DATAPATH_RELAY_STRANGER] +
          passed[DATAPATH_RELAY_ELSEWHERE] + passed[DATAPATH_RELAY_HALF]},

@@ -308,8 +308,8 @@ def test_own_places(lab):
         return node.overlay("status")["places"]
     assert up("[::]", "[2001:db8::1]") == [v4, v6]
     wait.until(lambda: middle.overlay("status")["members"] == 1, 20, "the rendezvous hears it")
-    node.echo()
-    middle.reaches(node)
+    middle.echo()
+    node.reaches(middle)
     node.stop()
     assert up("[::]", "198.51.100.1") == [v4], "there is no way to the world"
     node.stop()
