@@ -214,7 +214,7 @@ def limits_are_kept(five):
     assert one.cli("dht", "put", "-", stdin="from a pipe").split()[0] == put(one, "from a pipe")["key"]
     assert "--owner" in one.command("dht", "get", "nothing").err and "--owner" not in one.command("dht", "get", "ab" * 20).err
     bad = put(one, "a\x1b[2Jb\n\tc")["key"]
-    shown = one.execute(["script", "-qec", f"{one.build.binary('cell')} dht get {bad}", "/dev/null"]).out
+    shown = one.execute(["/usr/bin/script", "-qec", f"{one.build.binary('cell')} dht get {bad}", "/dev/null"]).out
     assert "\x1b" not in shown and "a\\x1b[2Jb\r\n" in shown, "a value of others does nothing to a terminal"
     assert one.command("dht", "get", bad).out == "a\x1b[2Jb\n\tc\n", "a pipe gets the bytes as they are"
 
