@@ -263,6 +263,15 @@ static enum err take_names(const struct document *d, struct datapath_settings *s
     return ERR_OK;
 }
 
+/* One network in the other, or the same: a member's addresses would be in both. */
+static bool do_overlap(const struct datapath_prefix *a, const struct datapath_prefix *b)
+{
+    unsigned bits = a->bits < b->bits ? a->bits : b->bits, rest = bits % 8;
+
+    return a->size == b->size && memcmp(a->ip, b->ip, bits / 8) == 0 &&
+           (rest == 0 || ((a->ip[bits / 8] ^ b->ip[bits / 8]) >> (8 - rest)) == 0);
+}
+
 static enum err take_membership(const struct document *d, struct datapath_settings *s, char *why)
 {
     for (; s->networks < d->membership_count; s->networks++) {
@@ -270,6 +279,11 @@ static enum err take_membership(const struct document *d, struct datapath_settin
         uint8_t host[DATAPATH_ALLOWED_V6];
         if (!datapath_text_read_prefix(d->membership[s->networks], p, host) || !inner_is_network(host, p->size, p->bits)) {
             return conf_refuse(why, "membership", d->membership[s->networks], "a network such as 10.64.0.0/10 or fd09::/64, of 256 addresses at least");
+        }
+        for (uint32_t i = 0; i < s->networks; i++) {
+            if (do_overlap(&s->network[i], p)) {
+                return conf_refuse(why, "membership", d->membership[s->networks], "networks that have no address in common");
+            }
         }
     }
     return s->networks > 0 && s->key[0] != '\0' ? conf_refuse(why, "key", s->key, "none with `membership`: it is the node's own") : ERR_OK;

@@ -46,8 +46,9 @@ static bool may_lose_nothing(const void *context, uint32_t peer, bool is_whole)
     return false;
 }
 
-/* Whether this address is given to him: it is nobody's, or a member's with a higher id. Everywhere the same one has it. */
-static bool allow(struct datapath_kin *k, uint32_t peer, const struct datapath_prefix *p)
+/* Whether his address in network n is his: it was before, it is nobody's, or it came to a member with a higher id just now. Who had
+ * it when a list ended keeps it: an id that is lower and has the same address in a small network is found by trying some. */
+static bool allow(struct datapath_kin *k, uint32_t peer, uint32_t n, const struct datapath_prefix *p)
 {
     struct datapath *core = k->ways->core;
     uint32_t holder;
@@ -58,8 +59,9 @@ static bool allow(struct datapath_kin *k, uint32_t peer, const struct datapath_p
         }
     }
     if (datapath_core_owner(core, p->ip, p->size, &holder) && holder != peer && datapath_kin_is(k, holder) &&
-        memcmp(k->of[peer].id, k->of[holder].id, DATAPATH_KIN_ID) < 0 && datapath_core_disallow(core, holder, p) == ERR_OK) {
-        k->of[holder].missing = UINT32_MAX; /* to be asked for again */
+        (k->of[holder].keeps >> n & 1) == 0 && memcmp(k->of[peer].id, k->of[holder].id, DATAPATH_KIN_ID) < 0 &&
+        datapath_core_disallow(core, holder, p) == ERR_OK) {
+        k->of[holder].has &= ~(UINT32_C(1) << n);
     }
     return datapath_guide_allow(core, peer, p, may_lose_nothing, NULL) == ERR_OK;
 }
@@ -67,15 +69,14 @@ static bool allow(struct datapath_kin *k, uint32_t peer, const struct datapath_p
 static enum datapath_kin_verdict allow_all(struct datapath_kin *k, uint32_t peer, const struct datapath_kin_member *m)
 {
     struct datapath_kin_one *one = &k->of[peer];
-    uint32_t before = one->missing;
 
+    one->has = 0;
     for (uint32_t i = 0; i < m->prefixes; i++) {
-        if ((one->missing >> i & 1) != 0 && allow(k, peer, &m->prefix[i])) {
-            one->missing &= ~(UINT32_C(1) << i);
-        }
+        one->has |= (uint32_t)allow(k, peer, i, &m->prefix[i]) << i;
     }
-    one->missing &= (UINT32_C(1) << m->prefixes) - 1;
-    bool is_news = one->missing != 0 && (before & ~one->missing) != 0;
+    uint32_t lacks = ~one->has & ((UINT32_C(1) << m->prefixes) - 1);
+    bool is_news = (lacks & ~one->lacked) != 0;
+    one->lacked = lacks;
     k->collisions += is_news;
     return is_news ? DATAPATH_KIN_COLLIDES : DATAPATH_KIN_KNOWN;
 }
@@ -135,7 +136,7 @@ enum datapath_kin_verdict datapath_kin_take(struct datapath_kin *k, struct datap
             k->refused++;
             return DATAPATH_KIN_REFUSED;
         }
-        k->of[peer] = (struct datapath_kin_one){.serial = datapath_guide_serial(core, peer), .at = m->at, .missing = UINT32_MAX};
+        k->of[peer] = (struct datapath_kin_one){.serial = datapath_guide_serial(core, peer), .at = m->at};
         memcpy(k->of[peer].id, m->id, sizeof m->id);
         came = DATAPATH_KIN_CAME;
     }
@@ -155,9 +156,11 @@ enum datapath_kin_verdict datapath_kin_take(struct datapath_kin *k, struct datap
 void datapath_kin_end(struct datapath_kin *k, uint64_t now_ms)
 {
     for (uint32_t peer = 0; peer < k->ways->config.peers_max; peer++) {
-        if (datapath_kin_is(k, peer) && k->of[peer].round != k->round && k->of[peer].gone_ms == 0) {
-            k->of[peer].gone_ms = now_ms;
+        struct datapath_kin_one *one = &k->of[peer];
+        if (datapath_kin_is(k, peer) && one->round != k->round && one->gone_ms == 0) {
+            one->gone_ms = now_ms;
         }
+        one->keeps = one->has;
     }
 }
 

@@ -1,6 +1,7 @@
 /* Members of the node's cluster as peers, as membership tells of them (docs/decisions/0020): who lives is one, who left goes
  * at once, who died after a while. His key follows from his id, and so does his inner address (common/node/inner), so whoever
- * passes word of him on can say neither. What the operator or a rendezvous has is left to them. Pure, in memory of the caller. */
+ * passes word of him on can say neither. Who has an address keeps it while he is here. What the operator or a rendezvous has is
+ * left to them. Pure, in memory of the caller. */
 #ifndef CELL_DATAPATH_KIN_H
 #define CELL_DATAPATH_KIN_H
 
@@ -27,7 +28,8 @@ struct datapath_kin_one {
     struct datapath_endpoint at;    /* as was told last                        */
     uint32_t round;                 /* the newest list that has him            */
     uint64_t gone_ms;               /* since when he is dead; 0: he lives      */
-    uint32_t missing;               /* bit n: his nth address is another's     */
+    uint32_t has, keeps;            /* bit n: his nth address is his; … and was when a list ended, so no lower id takes it */
+    uint32_t lacked;                /* … is another's, which was said          */
 };
 
 struct datapath_kin {

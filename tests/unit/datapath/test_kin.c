@@ -115,6 +115,17 @@ static void the_dead_stay_for_a_while(void)
     list(both, 1);
     CHECK(bury(DATAPATH_KIN_DEAD_MS) && number(A, B) == UINT32_MAX && owner(2) == NODES, "or is none any more");
     CHECK(take(&b) == DATAPATH_KIN_CAME, "until he comes back");
+    list(both, 1);
+    w.now.ms += DATAPATH_KIN_DEAD_MS / 2;
+    list(both, 1);
+    w.now.ms += DATAPATH_KIN_DEAD_MS / 2;
+    datapath_kin_begin(&kin);
+    CHECK(bury(0) && number(A, B) == UINT32_MAX, "his minute began when it was heard first");
+    (void)take(&b);
+    datapath_kin_end(&kin, w.now.ms);
+    datapath_kin_begin(&kin); /* of which nothing comes */
+    w.now.ms += 2 * DATAPATH_KIN_DEAD_MS;
+    CHECK(!bury(0) && number(A, B) != UINT32_MAX, "a list that is not whole buries nobody");
     end_kin();
 }
 
@@ -142,8 +153,8 @@ static void the_operator_has_the_last_word(void)
     end_kin();
 }
 
-/* Whatever the order, everywhere the same one has it. */
-static void of_two_the_lower_id_has_an_address(void)
+/* Of two who are new to a list, whatever the order: everywhere the same one has it. */
+static void of_two_who_are_new_the_lower_id_has_an_address(void)
 {
     for (int first = 0; first < 2; first++) {
         begin_kin();
@@ -162,6 +173,64 @@ static void of_two_the_lower_id_has_an_address(void)
     kin.own_prefixes = 1;
     kin.own[0] = b.prefix[0];
     CHECK(take(&b) == DATAPATH_KIN_COLLIDES && owner(2) == NODES, "ours is nobody else's");
+    end_kin();
+}
+
+/* An id with a given address in a small network, and lower, is a matter of trying some millions. */
+static void who_has_an_address_keeps_it(void)
+{
+    begin_kin();
+    struct datapath_kin_member s = member(S, 6, 2, "s"), both[2] = {member(B, 5, 2, "b"), s};
+    (void)take(&s);
+    datapath_kin_end(&kin, w.now.ms);
+    list(both, 2);
+    CHECK(owner(2) == S && number(A, B) != UINT32_MAX && kin.collisions == 1, "a lower id that comes later is a peer without it");
+    both[1].is_living = false;
+    list(both, 2);
+    list(both, 1);
+    CHECK(owner(2) == S, "also while he is dead, or on no list");
+    CHECK(!bury(DATAPATH_KIN_DEAD_MS - 1), "for a minute");
+    both[1] = s;
+    list(both, 2);
+    CHECK(owner(2) == S && kin.collisions == 1, "he is back and has it");
+    list(both, 1);
+    CHECK(bury(DATAPATH_KIN_DEAD_MS) && owner(2) == NODES, "his minute is over");
+    list(both, 2);
+    CHECK(owner(2) == B && kin.collisions == 2, "it is free, of two who are new to it the lower has it: %d", (int)kin.collisions);
+    both[0].is_living = false;
+    both[0].has_left = true;
+    list(both, 2);
+    list(both, 2);
+    CHECK(owner(2) == S, "and who lacked it, when that one has left");
+    end_kin();
+}
+
+static void a_list_that_is_torn_settles_nothing(void)
+{
+    begin_kin();
+    const struct datapath_kin_member both[2] = {member(B, 5, 2, "b"), member(S, 6, 2, "s")};
+    datapath_kin_begin(&kin);
+    (void)take(&both[1]);
+    list(both, 2);
+    CHECK(owner(2) == B, "whom the first page had has nothing for that");
+    end_kin();
+}
+
+static void what_the_operator_took_and_gave_back(void)
+{
+    const struct datapath_prefix his = {.ip = {10, 9, 9, 2}, .size = 4, .bits = 32};
+    struct datapath_kin_member b;
+
+    begin_kin();
+    uint32_t plain = add(A, PLAIN);
+    b = member(B, 5, 2, "b");
+    list(&b, 1);
+    CHECK(datapath_core_allow(w.node[A].core, plain, &his) == ERR_OK, "10.9.9.2 is PLAIN's");
+    list(&b, 1);
+    CHECK(owner(2) == PLAIN && kin.collisions == 1, "by hand");
+    CHECK(datapath_core_disallow(w.node[A].core, plain, &his) == ERR_OK, "no more");
+    list(&b, 1);
+    CHECK(owner(2) == B, "it is the member's again");
     end_kin();
 }
 
@@ -199,7 +268,10 @@ int main(void)
     who_lives_is_a_peer();
     the_dead_stay_for_a_while();
     the_operator_has_the_last_word();
-    of_two_the_lower_id_has_an_address();
+    of_two_who_are_new_the_lower_id_has_an_address();
+    who_has_an_address_keeps_it();
+    a_list_that_is_torn_settles_nothing();
+    what_the_operator_took_and_gave_back();
     a_name_is_one_members();
     more_than_there_is_room_for_are_refused();
     return CHECK_RESULT();
