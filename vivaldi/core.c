@@ -21,6 +21,8 @@ enum {
                                * a million times as heavy, kept each other where they were; at first they find each other */
 #define ERROR_SLOW 0.01f      /* how fast the usual error follows the error */
 #define ERROR_RISEN 1.5f      /* times the usual error: the network is another now */
+#define ERROR_LOST 1.0f       /* what all in one point would have: who is further off has nothing to lose. Where half of a cluster
+                               * began anew amid round trips of seconds, that error was the usual one, and none of them moved */
 #define CLAIM_FLOOR 0.1f      /* added to errors before they divide: who claims none is ten times as good, not more */
 #define AGE_ERRORS 0.3f       /* seconds, over the share that others go as this node does, by which a place with relative error 1 is
                                * half forgotten: it moves fast */
@@ -139,7 +141,8 @@ static void learn(struct vivaldi *v, float rtt_ms, float above)
 {
     v->live.error = within(v->live.error * expf(ERROR_RATE * (above - 0.5f)), ERROR_LEAST, VIVALDI_COORD_ERROR_MAX);
     v->usual_error += ERROR_SLOW * (v->live.error - v->usual_error);
-    v->turns = v->live.error > ERROR_RISEN * v->usual_error ? 1 : v->turns + (v->turns < UINT32_MAX);
+    bool is_lost = v->live.error > ERROR_LOST || v->live.error > ERROR_RISEN * v->usual_error;
+    v->turns = is_lost ? 1 : v->turns + (v->turns < UINT32_MAX);
     v->usual_ms *= rtt_ms > v->usual_ms ? 1 + USUAL_RATE : 1 - USUAL_RATE;
     v->usual_ms = within(v->usual_ms, VIVALDI_RTT_MIN_MS, VIVALDI_RTT_MAX_MS);
 }

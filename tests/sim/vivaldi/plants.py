@@ -67,6 +67,8 @@ PLANTS = {
         ("if (rtt_us == 0 || rtt_us >", "if (rtt_us >")]),
     "hour-taken": ("core.c", ["noise", "unit:core"], "a round trip may take an hour", [
         ("if (rtt_us == 0 || rtt_us > (uint64_t)VIVALDI_RTT_MAX_MS * US) {", "if (rtt_us == 0) {")]),
+    "lost-is-usual": ("core.c", "unit:core", "who has been far off for long, or remembers that it was, moves like who is right", [
+        ("v->live.error > ERROR_LOST || v->live.error", "v->live.error")]),
     "stable-follows": ("core.c", "noise", "the stable coordinate moves with every step", [
         ("    if (vivaldi_coord_moved_ms(&v->live, &v->stable) > uncertain * v->usual_ms) {",
          "    if (uncertain > 0) {")]),
