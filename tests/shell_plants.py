@@ -34,6 +34,7 @@ SHIELD = ("tests/test_datapath_shield_own", "unit:datapath_shield_own")
 KEEPER = ("tests/test_datapath_keeper", "unit:datapath_keeper")
 ROOM = ("cell-dht", "system:test_dht.py -k more_members")
 WAY_IN = ("cell-dht", "system:test_dht.py -k may_be_a_name")
+SHOWN = ("cell-datapath", "system:test_shield.py -k signal_that_opens")
 TUNS = ("cell-nucleus", "system:test_overlay_node.py -k down_up")
 
 # name: (file, (program, who sees it), what goes wrong, [(text that is there once, what the bug makes of it)])
@@ -193,6 +194,11 @@ PLANTS = {
     "places-stay-full": ("datapath/shield_maps.c", SHIELD, "where a set is full nobody is known any more", [
         ("(uint32_t)place[i] < (uint32_t)*at ? &place[i] : at", "place[i] == 0 ? &place[i] : at"),
         ("    __atomic_store_n(at, (hash", "    if (*at == 0 || *at >> 32 == hash >> 32) __atomic_store_n(at, (hash")]),
+
+    "shown-by-anything": ("datapath/signals.c", SHOWN, "a place is shown by a signal that is false, or was recorded", [
+        ("        if (v != DATAPATH_WAYS_STRANGER && v != DATAPATH_WAYS_FALSE) {", "        if (v != DATAPATH_WAYS_STRANGER) {")]),
+    "shown-by-nothing": ("datapath/signals.c", SHOWN, "no place is ever shown", [
+        ("            datapath_screen_heard(&s->screen, from, now.ms);\n", "")]),
 
     # What the overlay keeps.
     "stamps-unchecked": ("datapath/store.c", STORE, "a damaged record is believed", [
