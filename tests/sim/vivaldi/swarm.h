@@ -18,13 +18,26 @@ enum swarm_way {
     SWARM_TOLD,      /* the ring and fingers alone, and places only as they are told to all: as it was once */
 };
 
+/* What liars do: liars.c. */
+enum swarm_lie {
+    SWARM_LIE_FAR,        /* they are far away, somewhere, and quite sure of it                             */
+    SWARM_LIE_FROG,       /* they move away slowly, and tell one half of the others the contrary of what the other half hears */
+    SWARM_LIE_PULL,       /* each hears that they are where it pulls most, all on one side of it            */
+    SWARM_LIE_ELSEWHERE,  /* they are where another one is, and quite sure of it                            */
+    SWARM_LIE_HEIGHT,     /* they are where they are, but high up                                           */
+    SWARM_LIE_DELAY,      /* they say the truth and take their time to answer half of the others            */
+    SWARM_LIE_NEWCOMERS,  /* they say the truth to all but newcomers, who hear of a world in the mirror     */
+};
+
 struct swarm_set {
     struct places *places;
     uint64_t seed;
     uint32_t rounds;
     bool has_noise;           /* 10 % jitter, and one in fifty takes 3 to 20 times as long                 */
     bool is_bad;              /* now and then a round trip or a coordinate that is none comes in            */
-    uint32_t liars_per_cent;  /* say that they are far away, somewhere, and quite sure of it                */
+    uint32_t liars_per_cent;
+    enum swarm_lie lie;
+    uint32_t newcomers_round; /* a fifth of all begins anew after so many; 0: never */
     uint32_t dims;
     bool has_height;
     uint32_t peers_max;
@@ -74,6 +87,11 @@ void swarm_ask(struct swarm *s, uint32_t i, uint32_t j, bool has_places);
 
 /* Write what a trace begins with: the nodes and the true round trips. */
 void swarm_trace_begin(const struct swarm *s);
+
+/* liars.c: where i says to `to` (none of them: to all) that it is; whether i learns; how much later it answers. */
+struct vivaldi_coord liars_say(const struct swarm *s, uint32_t i, uint32_t to);
+bool liars_learn(const struct swarm *s, uint32_t i);
+double liars_delay_ms(const struct swarm *s, uint32_t i, uint32_t to);
 
 /* cluster.c */
 void cluster_init(struct swarm *s);
