@@ -16,6 +16,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 from support.variant import judge_pytest, plant, run_pytest, try_all # pylint: disable=wrong-import-position
+from support.verdict import CAUGHT, ESCAPED # pylint: disable=wrong-import-position
 
 CELL_LIFE = ("tests/cell/testcell", "unit:cell_life")
 OPTIONS = ("cell", "system:test_raft_store.py -k bad_input")
@@ -217,7 +218,7 @@ PLANTS = {
 
 
 def unit(name, build, place, program):
-    """The test as the build has it, with the changed program in the place of its own."""
+    """The test as the build has it, with the changed program in the place of its own. subprocess.TimeoutExpired: no end."""
     with open(os.path.join(build, "meson-info/intro-tests.json"), encoding="utf-8") as tests:
         command = next(t["cmd"] for t in json.load(tests) if t["name"] == name)
     own = {program, os.path.join(os.path.realpath(build), program)}
@@ -226,13 +227,13 @@ def unit(name, build, place, program):
 
 
 def find(finder, build, place, program):
-    """(caught, how)"""
+    """(verdict, how)"""
     kind, _, words = finder.partition(":")
     if kind == "system":
         return judge_pytest(run_pytest(words, place), words)
     ran = unit(words, build, place, program)
     said = [l for l in ran.stderr.splitlines() if re.search(r"\.c:\d+: |runtime error|ERROR: \w+Sanitizer|Assertion", l)]
-    return (True, said[0][-140:]) if ran.returncode != 0 and said else (False, f"escaped {finder}, which ends with {ran.returncode}")
+    return (CAUGHT, said[0][-140:]) if ran.returncode != 0 and said else (ESCAPED, f"escaped {finder}, which ends with {ran.returncode}")
 
 
 def main():
