@@ -138,6 +138,20 @@ def test_the_command_line_waits_until_somebody_leads(make_node):
     assert node.cli("raft", "get", "a", timeout=20) == "1\n"
 
 
+def test_the_command_line_reads_on_when_a_leader_is_deposed(make_node):
+    """A read is under way then. It did nothing: it is asked again."""
+    node = three(make_node)
+    node.cli("raft", "put", "a", "1")
+    leads = leader(node)
+    pids = stopped(node, *(i for i in range(3) if i != leads))
+    later = threading.Timer(1.5, go_on, (pids,))
+    later.start()
+    try:
+        assert node.cli("raft", "get", "a", "--at", f"raft.{leads}") == "1\n"
+    finally:
+        later.join()
+
+
 @pytest.mark.needs_tool("strace")
 def test_the_command_line_finds_another_when_a_member_has_just_ended(make_node):
     """It has asked the supervisor whom to ask, and while it turns there that one ends."""
