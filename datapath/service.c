@@ -383,6 +383,7 @@ enum err datapath_service_remove_peer(void *state, struct cell_call *call, const
         return ERR_INVALID;
     }
     if (!datapath_core_find(s->core, public, &peer)) {
+        cell_call_explain(call, "no peer has this key");
         return ERR_NOT_FOUND;
     }
     datapath_core_remove(s->core, peer);
