@@ -8,7 +8,6 @@
 enum {
     ALL_PAIRS_NODES = 500,  /* of more a sample is looked at */
     PAIRS = 200000,
-    TRIALS = 4000,
     BAD_ONE_IN = 50,
     TRACE_CHOICES = -2,     /* in a trace: what follows are choices */
     TRACE_ROUND = -1,       /* … a round ends */
@@ -366,7 +365,7 @@ static void choose_once(const struct swarm *s, struct rng *r, enum swarm_by by, 
     sum->stretch += rtt[pick] / best;
 }
 
-struct swarm_choice swarm_choose(const struct swarm *s, enum swarm_by by)
+struct swarm_choice swarm_choose(const struct swarm *s, enum swarm_by by, uint32_t trials)
 {
     struct swarm_choice c = {0};
     struct rng r;
@@ -375,8 +374,8 @@ struct swarm_choice swarm_choose(const struct swarm *s, enum swarm_by by)
     if (by == SWARM_BY_COORD) {
         trace_word(s, (uint32_t)TRACE_CHOICES);
     }
-    for (uint32_t t = 0; t < TRIALS; t++) {
+    for (uint32_t t = 0; t < trials; t++) {
         choose_once(s, &r, by, &c);
     }
-    return (struct swarm_choice){c.first / TRIALS, c.third / TRIALS, c.stretch / TRIALS, c.within / TRIALS};
+    return (struct swarm_choice){c.first / trials, c.third / trials, c.stretch / trials, c.within / trials};
 }

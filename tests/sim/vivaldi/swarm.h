@@ -10,7 +10,13 @@
 #include "tests/sim/vivaldi/plain.h"
 #include "vivaldi/route.h"
 
-enum { SWARM_CHOICES = 10, SWARM_ROUNDS_S = 5 };
+enum {
+    SWARM_CHOICES = 10,
+    SWARM_ROUNDS_S = 5,
+    SWARM_TRIALS = 4000,      /* choices that a table is about */
+    SWARM_TRIALS_MANY = 40000 /* … and what is held to bounds: one neighbour that is missed can make a choice 400 times as far as
+                               * need be, and of 4,000 that is 0.1 of the stretch */
+};
 
 enum swarm_way {
     SWARM_ANY,       /* anybody is asked */
@@ -105,7 +111,7 @@ struct swarm_errors swarm_look_plain(const struct swarm *s);
 /* Choices of one of ten: by coordinates alone, by all that is known, the best of the first three by that when those that
  * never were are measured once (what Route answers), or the plain ones'. */
 enum swarm_by { SWARM_BY_COORD, SWARM_BY_ALL, SWARM_BY_VERIFIED, SWARM_BY_PLAIN };
-struct swarm_choice swarm_choose(const struct swarm *s, enum swarm_by by);
+struct swarm_choice swarm_choose(const struct swarm *s, enum swarm_by by, uint32_t trials);
 
 /* check.c: ends the program when something does not hold that always must. */
 void check_round(const struct swarm *s);
