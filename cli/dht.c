@@ -173,13 +173,32 @@ static int put(struct cli *cli)
     return status == CLI_DONE ? cli_emit_reply(cli, reply, print_put) : status;
 }
 
-/* As it is, for a pipe. */
+/* Any node's value may be anything: its lines as text that does nothing to a terminal. */
+static void print_lines(const char *text, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        const char *end = memchr(text + done, '\n', size - done);
+        size_t line = end == NULL ? size - done : (size_t)(end - text) - done;
+        AUTO_FREE char *shown = cli_paint_text(text + done, line);
+        fputs(shown != NULL ? shown : "", stdout);
+        done += line + (end != NULL);
+        if (end != NULL) {
+            putchar('\n');
+        }
+    }
+}
+
+/* As it is for a pipe or file. */
 static int print_value(struct cli *cli, const ProtobufCMessage *message)
 {
     const Cell__Dht__Value *value = ((const Cell__Dht__GetReply *)message)->value;
 
     (void)cli;
-    (void)fwrite(value->value.data, 1, value->value.len, stdout);
+    if (isatty(STDOUT_FILENO) != 0) {
+        print_lines((const char *)value->value.data, value->value.len);
+    } else {
+        (void)fwrite(value->value.data, 1, value->value.len, stdout);
+    }
     putchar('\n');
     return CLI_DONE;
 }
@@ -203,6 +222,25 @@ static int emit_value(struct cli *cli, const Cell__Dht__GetReply *reply)
     return cli_emit_end(cli, &out);
 }
 
+/* A name without an owner is one of this node's own: whoever looks for another's hears so. */
+static int ask_get(struct cli *cli, const Cell__Dht__GetRequest *request, ProtobufCMessage **ret)
+{
+    AUTO_ASK struct cli_ask ask = {.fd = -1};
+    char text[SP_TEXT_SIZE] = "", more[SP_TEXT_SIZE];
+    int status = cli_target_connect(cli, "dht", &ask);
+
+    if (status != CLI_DONE) {
+        return status;
+    }
+    enum err e = cli_ask_try(&ask, &cell__dht__dht__descriptor, "Get", CELL__DHT__OP__OP_GET, &request->base, TIMEOUT_MS, ret, text);
+    if (e == ERR_NOT_FOUND && request->place->key.len == 0 && request->place->owner.len == 0) {
+        (void)snprintf(more, sizeof more, "%.*s; names are each node's own: --owner tells another's, as `cell dht stats` there shows it",
+                       SP_TEXT_SIZE - 128, text);
+        return cli_ask_explain(cli, &ask, "Get", e, more);
+    }
+    return e == ERR_OK ? CLI_DONE : cli_ask_explain(cli, &ask, "Get", e, text);
+}
+
 static int get(struct cli *cli)
 {
     Cell__Dht__GetRequest request = CELL__DHT__GET_REQUEST__INIT;
@@ -216,7 +254,7 @@ static int get(struct cli *cli)
     }
     request.place = &place;
     if (status == CLI_DONE) {
-        status = ask(cli, "Get", CELL__DHT__OP__OP_GET, &request.base, &reply);
+        status = ask_get(cli, &request, &reply);
     }
     if (status != CLI_DONE) {
         return status;

@@ -370,8 +370,14 @@ void dht_core_member(struct dht *d, uint64_t now_us, const struct dht_contact *w
         p->flags |= DHT_PEER_SUSPECT;
     } else if (p != NULL && state == DHT_MEMBER_GONE) {
         dht_table_remove(d, &id);
+        d->has_company = d->has_company && d->peers.count > 0;
     }
     end(d);
+}
+
+void dht_core_company(struct dht *d, bool is_there)
+{
+    d->has_company = is_there;
 }
 
 void dht_core_beyond(struct dht *d)
@@ -404,6 +410,7 @@ enum err dht_core_bootstrap(struct dht *d, uint64_t now_us, const struct dht_con
     for (uint32_t i = 0; i < count && e == ERR_OK; i++) {
         dht_call_enter(d, &at[i], has_node[i]);
         d->is_joining = true;
+        d->has_company = d->has_company || !has_node[i];
     }
     end(d);
     return e;

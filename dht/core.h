@@ -114,11 +114,7 @@ struct dht_counters {
     uint64_t sums, sums_differ, offers, wants;
 };
 
-enum dht_member_state {
-    DHT_MEMBER_HERE,
-    DHT_MEMBER_SUSPECT, /* asked last */
-    DHT_MEMBER_GONE,
-};
+enum dht_member_state { DHT_MEMBER_HERE, DHT_MEMBER_SUSPECT /* asked last */, DHT_MEMBER_GONE };
 
 struct dht; /* lives in memory of the caller */
 
@@ -163,9 +159,13 @@ enum err dht_core_bootstrap(struct dht *d, uint64_t now_us, const struct dht_con
 enum err dht_core_find(struct dht *d, uint64_t now_us, uint64_t wish, const struct dht_id *target,
                        struct dht_effects *fx) MUST_CHECK;
 
+/* Whether there are others although none is known: a way in is configured, or an earlier life knew somebody. False at first; true
+ * of who asks at an address (dht_core_bootstrap) or met a stranger, until membership says that the last one known is gone. */
+void dht_core_company(struct dht *d, bool is_there);
+
 /* Find the records of `key`. reads: holders that must have answered with one, 1 to DHT_REPLICAS: 1 is fastest, replicas
  * - quorum + 1 sees every put that was done. Done: OK when some was found; NOT_FOUND: a majority of the holders says
- * there is none; TIMEOUT: too few answered to know. */
+ * there is none; TIMEOUT: too few answered to know; UNAVAILABLE: it waited for somebody to ask, for there are others. */
 enum err dht_core_get(struct dht *d, uint64_t now_us, uint64_t wish, const struct dht_id *key, uint32_t reads,
                       struct dht_effects *fx) MUST_CHECK;
 

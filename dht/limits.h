@@ -25,6 +25,7 @@ enum {
     DHT_OFFERERS = 3,            /* of the nearest holders of a record: those that offer it after a change  */
     DHT_GREETED = 16,            /* nearest peers, with whom a new node compares at once: all who hold what it should hold */
     DHT_GREET_MS = 10000,        /* so long it is new                                                       */
+    DHT_ALONE_MS = 3000,         /* so long a get waits for somebody to ask; the way in is asked for again every 5 s, and a caller in time */
     DHT_LATELY = 32,             /* nodes that were offered something lately, and may want it; or were asked */
     DHT_LATELY_MS = 10000,
     DHT_RATES = 64,              /* sources share so many counts of packets                                 */

@@ -29,6 +29,7 @@ static const char *explain(enum err e)
 {
     return e == ERR_NOT_FOUND      ? "a majority of its holders says that there is no such value"
            : e == ERR_TIMEOUT      ? "too few of its holders answered"
+           : e == ERR_UNAVAILABLE  ? "this node knows no other one yet that could have it: see config.bootstrap, and `cell dht stats`"
            : e == ERR_ABORTED      ? "its holders have a higher sequence"
            : e == ERR_LIMIT        ? "its holders have no room for it"
                                    : NULL;

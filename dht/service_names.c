@@ -220,7 +220,8 @@ static void on_ended(struct dht_ask *ask, const struct dht_done *done)
     if (is_known) {
         (void)!cell_reply(f->call, &reply); /* or nobody waits any more */
     } else {
-        cell_reply_error(f->call, done->status, "too few of those who would know answered", NULL);
+        cell_reply_error(f->call, done->status,
+                         done->status == ERR_UNAVAILABLE ? "this node knows no other one yet" : "too few of those who would know answered", NULL);
     }
     for (uint32_t i = 0; i < f->count; i++) {
         cell__dht__endpoint__free_unpacked(one[i], NULL);

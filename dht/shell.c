@@ -201,6 +201,9 @@ void dht_shell_members_listed(struct dht_shell *s, uint32_t mark)
         dht_core_member(s->core, loop_now_us(), &who, DHT_MEMBER_GONE, &s->fx);
         dht_shell_perform(s);
     }
+    if (s->circle.count == 0 && dht_core_peers(s->core) == 0 && s->settings.bootstraps == 0 && s->settings.dns[0] == '\0') {
+        dht_core_company(s->core, false); /* whoever an earlier life knew has left the cluster */
+    }
     dht_shell_arm(s);
 }
 
@@ -408,6 +411,7 @@ enum err dht_shell_start(struct cell *cell, void *state)
         return e;
     }
     open_state(s);
+    dht_core_company(s->core, dht_shell_has_way_in(s));
     find_address(s);
     s->born_us = now_us;
     s->save_us = now_us + (uint64_t)DHT_SHELL_SAVE_MS * MS_US;

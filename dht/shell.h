@@ -122,6 +122,9 @@ void dht_shell_perform(struct dht_shell *s);
 
 /* ---- shell_early.c --------------------------------------------------------------------------------- */
 
+/* Whether others were there before, or are configured. */
+bool dht_shell_has_way_in(const struct dht_shell *s);
+
 /* Whether it knows as many as there are, so far as it was told: what "there is none" is worth. */
 bool dht_shell_is_settled(struct dht_shell *s);
 

@@ -3,13 +3,17 @@
 
 enum { MS_US = 1000, LOOK_MS = 20 }; /* between two looks */
 
+bool dht_shell_has_way_in(const struct dht_shell *s)
+{
+    return s->saved > 0 || s->settings.bootstraps > 0 || s->settings.dns[0] != '\0';
+}
+
 /* As many as are held to be there, up to a record's holders. */
 static bool knows_enough(const struct dht_shell *s)
 {
     uint32_t peers = dht_core_peers(s->core), wanted = s->saved > s->circle.count ? s->saved : s->circle.count;
-    bool has_way_in = s->settings.bootstraps > 0 || s->settings.dns[0] != '\0';
 
-    wanted = wanted == 0 && has_way_in ? 1 : wanted;
+    wanted = wanted == 0 && dht_shell_has_way_in(s) ? 1 : wanted;
     return (s->members.has_listed || !s->settings.has_members) && peers >= (wanted < DHT_REPLICAS ? wanted : DHT_REPLICAS);
 }
 

@@ -153,7 +153,7 @@ struct dht {
     void *verify_context;
     /* peers */
     uint32_t peers_max, members, spares_max, spares;
-    bool is_overflown;           /* there are members that have no place */
+    bool is_overflown, has_company; /* there are members that have no place; … others, whether known or not */
     struct dht_peer *peer, *spare;
     struct dht_order peers;
     struct dht_pool peer_rows;

@@ -138,6 +138,7 @@ static struct dht_peer *add(struct dht *d, const struct dht_contact *who, const 
     *p = (struct dht_peer){.id = *id, .node = who->node, .at = who->at, .flags = flags, .heard = dht_state_tick(d)};
     dht_order_insert(&d->peers, dht_order_lower(&d->peers, id), index);
     d->members += (flags & DHT_PEER_MEMBER) != 0;
+    d->has_company = d->has_company || (flags & DHT_PEER_MEMBER) == 0;
     dht_keep_changed(d, who, id);
     return p;
 }

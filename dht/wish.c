@@ -24,6 +24,11 @@ static void first_candidates(struct dht *d, struct dht_wish *w)
     }
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 struct dht_wish *dht_wish_begin(struct dht *d, enum dht_wish_kind kind, uint64_t name, const struct dht_id *target)
 {
     struct dht_wish *w = NULL;
@@ -52,6 +57,9 @@ struct dht_wish *dht_wish_begin(struct dht *d, enum dht_wish_kind kind, uint64_t
     d->wishes++;
     d->counters.wishes++;
     first_candidates(d, w);
+    if (kind == DHT_WISH_GET && w->count == 0) {
+        w->end_us = d->now_us + least(d->tuning.wish_ms, DHT_ALONE_MS) * DHT_US;
+    }
     uint32_t bucket = dht_id_common(&d->id, target);
     d->refreshed[bucket < DHT_BITS ? bucket : DHT_BITS - 1] = dht_state_tick(d);
     return w;
@@ -214,6 +222,12 @@ static void run_find(struct dht *d, struct dht_wish *w)
     }
 }
 
+/* There is nobody else. Where there is, and none of them is known or answers, nobody knows what they hold. */
+static bool is_alone(const struct dht *d)
+{
+    return d->peers.count == 0 && !d->has_company;
+}
+
 /* A put that was done has `quorum` of the holders, so when a majority of them says that there is none there is none. */
 static bool is_absent(const struct dht *d, const struct dht_wish *w)
 {
@@ -222,13 +236,25 @@ static bool is_absent(const struct dht *d, const struct dht_wish *w)
     for (uint32_t i = 0; i < most; i++) {
         absent += w->candidate[i].is_absent;
     }
-    return w->values == 0 && (w->count == 0 || absent >= most / 2 + 1);
+    return w->values == 0 && (w->count == 0 ? is_alone(d) : absent >= most / 2 + 1);
+}
+
+/* Nobody could be asked when it began: whoever was met since is. False: still nobody. */
+static bool has_company(struct dht *d, struct dht_wish *w)
+{
+    if (w->count == 0) {
+        first_candidates(d, w);
+        w->end_us = w->count > 0 ? d->now_us + (uint64_t)d->tuning.wish_ms * DHT_US : w->end_us;
+    }
+    return w->count > 0;
 }
 
 static void run_get(struct dht *d, struct dht_wish *w)
 {
     if (w->values >= w->reads) {
         w->status = ERR_OK;
+    } else if (!is_alone(d) && !has_company(d, w)) {
+        return; /* perhaps there is somebody in time */
     } else if (dht_state_is_whole(d) && is_absent(d, w)) {
         w->status = ERR_NOT_FOUND;
     } else if (dht_state_is_whole(d) ? dht_search_holders(d, w) : dht_search_near(d, w)) {
@@ -326,7 +352,7 @@ static void run(struct dht *d, struct dht_wish *w)
         run_find(d, w);
     }
     if (w->status == ERR_LATER && is_late) {
-        w->status = w->kind == DHT_WISH_GET && w->values > 0 ? ERR_OK : ERR_TIMEOUT;
+        w->status = w->kind != DHT_WISH_GET ? ERR_TIMEOUT : w->values > 0 ? ERR_OK : w->count == 0 ? ERR_UNAVAILABLE : ERR_TIMEOUT;
     }
     if (w->status == ERR_LATER || !tell(d, w)) {
         return;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "datapath/label.h"
 #include "datapath/names.h"
 
 enum { PEERS = 4, PREFIXES = 16, MTU = 1420 };
@@ -63,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(datapath_names_answer(&names, exact, size, again) == said && memcmp(out, again, said) == 0);
     (void)datapath_names_zone_valid(text);
     must(!datapath_names_place(&names, text, &at) || at.bits == at.size * 8u);
-    must(!datapath_names_valid(text, size) || (size > 0 && size < DATAPATH_NAME_SIZE));
+    must(!datapath_label_valid(text, size) || (size > 0 && size < DATAPATH_NAME_SIZE));
     free(exact);
     free(text);
     return 0;

@@ -32,6 +32,8 @@ RIGHTS = ("tests/test_run_rights", "unit:run_rights")
 NARROW = ("tests/test_run_narrow", "unit:run_narrow")
 SHIELD = ("tests/test_datapath_shield_own", "unit:datapath_shield_own")
 KEEPER = ("tests/test_datapath_keeper", "unit:datapath_keeper")
+ROOM = ("cell-dht", "system:test_dht.py -k more_members")
+WAY_IN = ("cell-dht", "system:test_dht.py -k may_be_a_name")
 TUNS = ("cell-nucleus", "system:test_overlay_node.py -k down_up")
 
 # name: (file, (program, who sees it), what goes wrong, [(text that is there once, what the bug makes of it)])
@@ -55,6 +57,12 @@ PLANTS = {
         ("    for (size_t i = 0; i < cli->given_count; i++) {\n        const struct cli_option *o", "    for (size_t i = 0; false; i++) {\n        const struct cli_option *o")]),
     "get-has-a-limit": ("cli/raft.c", OPTIONS, "one key is got with the options of a range", [
         ('    if (strcmp(what, "get") == 0 && cli_args_has(cli, "prefix")) {', '    if (strcmp(what, "get") == 0) {')]),
+
+    # Whom a dht knows.
+    "beyond-untold": ("dht/shell.c", ROOM, "what there is room for passes for everybody", [
+        ("        dht_core_beyond(s->core);\n", "")]),
+    "alone-as-told": ("dht/shell.c", WAY_IN, "who has a way in and knows nobody says that there is none", [
+        ("    dht_core_company(s->core, dht_shell_has_way_in(s));\n", "")]),
 
     # Interfaces in manifests.
     "tun-any-bits": ("nucleus/yaml_tun.c", YAML_BAD, "an IPv4 network has 128 bits", [

@@ -35,10 +35,7 @@ struct datagram {
     bool is_full;    /* the socket took no more: the watch says when           */
     bool is_at_end;  /* the timer is set for the end of this turn              */
     uint64_t due_ms; /* what the timer is set for                              */
-    /* A ring that begins at its beginning whenever it is empty: so a quiet node works in the same few cached
-     * pages, whatever DATAGRAM_QUEUE_MAX is. */
-    struct slot *queue;
-    uint32_t first;
+    uint32_t first;  /* of the queue                                           */
     uint32_t count;
     struct mmsghdr out[DATAGRAM_BATCH];
     struct iovec out_part[DATAGRAM_BATCH];
@@ -48,6 +45,10 @@ struct datagram {
     uint8_t in_bytes[DATAGRAM_BATCH][IN_SIZE];
     uint8_t spare[SEALED_PACKET_MAX]; /* for answers that the queue has no room for */
     struct datagram_numbers numbers;
+    /* A ring that begins at its beginning whenever it is empty: so a quiet node works in the same few cached pages, whatever
+     * DATAGRAM_QUEUE_MAX is. In one piece with the batch, which alone would be on the heap and so zeroed, page by page, before
+     * anything comes. */
+    struct slot queue[DATAGRAM_QUEUE_MAX];
 };
 
 /* ---- addresses ---------------------------------------------------------------------------------- */
@@ -353,11 +354,10 @@ static enum err begin(struct datagram *d, const struct node_keys *keys)
     if (e != ERR_OK) {
         return e;
     }
-    d->queue = calloc(DATAGRAM_QUEUE_MAX, sizeof *d->queue);
     d->timer = loop_timer_new(d->loop, UINT32_MAX, 0, on_due, d);
     d->watch = loop_watch_new(d->loop, d->fd, LOOP_READ, on_ready, d);
     prepare_batch(d);
-    return d->queue == NULL || d->timer == NULL || d->watch == NULL ? ERR_NOMEM : ERR_OK;
+    return d->timer == NULL || d->watch == NULL ? ERR_NOMEM : ERR_OK;
 }
 
 enum err datagram_open(struct loop *loop, int *fd, const struct node_keys *keys,
@@ -387,14 +387,13 @@ void datagram_close(struct datagram *d)
     if (d == NULL) {
         return;
     }
-    if (d->watch != NULL && d->queue != NULL) {
+    if (d->watch != NULL) {
         datagram_flush(d);
     }
     loop_watch_free(d->watch);
     loop_timer_free(d->timer);
     sealed_free(d->sealed);
     fd_close(&d->fd);
-    free(d->queue);
     sodium_memzero(d->in_bytes, sizeof d->in_bytes); /* opened payloads */
     free(d);
 }

@@ -50,10 +50,6 @@ static enum err make_room(struct sealed *s, uint32_t peers_max)
     for (uint32_t i = 0; i < peers_max; i++) {
         s->free_slot[s->free_count++] = peers_max - 1 - i;
     }
-    for (uint32_t i = 0; i < SEALED_WAIT_MAX; i++) {
-        s->wait_pool[i].next = s->free_wait;
-        s->free_wait = &s->wait_pool[i];
-    }
     return ERR_OK;
 }
 
@@ -96,7 +92,7 @@ void sealed_free(struct sealed *s)
         }
     }
     if (s->wait_pool != NULL) {
-        sodium_memzero(s->wait_pool, SEALED_WAIT_MAX * sizeof *s->wait_pool);
+        sodium_memzero(s->wait_pool, s->wait_touched * sizeof *s->wait_pool);
     }
     free(s->bucket);
     free(s->slot);

@@ -107,8 +107,9 @@ struct sealed {
     struct sealed_link used, busy, ready;
     uint64_t due_ms;           /* of the busy              */
     uint64_t idle_ms;          /* somebody may be unused for SEALED_IDLE_MS then */
-    struct sealed_wait *free_wait;
+    struct sealed_wait *free_wait; /* … of those before wait_touched: the others were never written, and so cost nothing */
     struct sealed_wait *wait_pool;
+    uint32_t wait_touched;
     struct rate cookies, meetings, notices;
     struct sealed_asked asked[SEALED_ASKED_PLACES];
     struct sealed_numbers numbers;

@@ -26,17 +26,29 @@ void sealed_wait_rouse(struct sealed *s, struct sealed_peer *p)
 
 /* ---- payloads ----------------------------------------------------------------------------------- */
 
+/* One that was used before, or the first that was not. */
+static struct sealed_wait *take_place(struct sealed *s)
+{
+    struct sealed_wait *w = s->free_wait;
+
+    if (w == NULL) {
+        assert(s->wait_touched < SEALED_WAIT_MAX);
+        return &s->wait_pool[s->wait_touched++];
+    }
+    s->free_wait = w->next;
+    return w;
+}
+
 enum err sealed_wait_put(struct sealed *s, struct sealed_peer *p, uint64_t now_ms, const struct sealed_address *to,
                          const uint8_t *bytes, size_t size)
 {
-    struct sealed_wait *w = s->free_wait;
     struct sealed_wait **end = &p->first;
 
-    if (w == NULL || p->waiting >= SEALED_WAIT_PEER_MAX) {
+    if (s->numbers.waiting == SEALED_WAIT_MAX || p->waiting >= SEALED_WAIT_PEER_MAX) {
         s->numbers.full++;
         return ERR_LIMIT;
     }
-    s->free_wait = w->next;
+    struct sealed_wait *w = take_place(s);
     w->next = NULL;
     w->to = *to;
     w->until_ms = now_ms + SEALED_WAIT_MS;

@@ -212,6 +212,11 @@ def limits_are_kept(five):
     for words in (["fly"], ["get", "a", "--ttl", "1s"], ["put", "a", "--owner", "ab" * 32], ["get", "a", "--owner", "abc"]):
         one.cli("dht", *words, status=2)
     assert one.cli("dht", "put", "-", stdin="from a pipe").split()[0] == put(one, "from a pipe")["key"]
+    assert "--owner" in one.command("dht", "get", "nothing").err and "--owner" not in one.command("dht", "get", "ab" * 20).err
+    bad = put(one, "a\x1b[2Jb\n\tc")["key"]
+    shown = one.execute(["script", "-qec", f"{one.build.binary('cell')} dht get {bad}", "/dev/null"]).out
+    assert "\x1b" not in shown and "a\\x1b[2Jb\r\n" in shown, "a value of others does nothing to a terminal"
+    assert one.command("dht", "get", bad).out == "a\x1b[2Jb\n\tc\n", "a pipe gets the bytes as they are"
 
 
 def garbage_costs_nothing(five, key):
@@ -252,6 +257,18 @@ def cells_are_found_by_name(five):
         assert offer(one, cells, valid).status != sp.OK, (cells, valid)
 
 
+def test_more_members_than_there_is_room_for(make_cluster, build, short_dir):
+    """Each node has places for three of seven others, so what it knows is not everybody, and it goes step by step: all is found."""
+    made = make(make_cluster, build, short_dir, 8, peers=3)
+    made.up()
+    made.wait_each(list(made), lambda n: "DHT-MEMBERS-FULL" in n.log(), True, 60, "membership knows of more than there is room for")
+    made.wait_each(list(made), lambda n: stats(n)[0], 3, 20, "all places are taken")
+    held = {put(node, f"value {i} of {node.name}")["key"]: f"value {i} of {node.name}".encode() for node in made for i in range(6)}
+    lost = [(node.name, value) for node in made for key, value in held.items() if seek(node, key) != value]
+    assert lost == [], f"{len(lost)} of {len(held) * 8}: {lost[:5]}"
+    assert "no such value" in text(made[0], "ab" * 20), "what nobody put is not found"
+
+
 def test_the_way_in_may_be_a_name(make_cluster, build, short_dir):
     """NOD-6's way of finding somebody, for lookups: a service of DNS, or a host's name, and a server that comes late."""
     os.chmod(short_dir, 0o755)
@@ -260,6 +277,8 @@ def test_the_way_in_may_be_a_name(make_cluster, build, short_dir):
     made = make_cluster(3, lambda i: [entry(keys[i], members=False, **ways[i], **({"dns_servers": ["10.77.0.1"]} if i > 0 else {}))])
     made.up()
     assert stats(made[1])[0] == 0
+    assert "knows no other" in text(made[1], "ab" * 20), "there is somebody, who may have it"
+    assert "no such value" in text(made[0], "ab" * 20), "there is nobody else"
     names.serve(made[0], {("_cell-dht._udp.test.example", names.SRV): [[10, 0, 7403, "one.test.example"]],
                           ("one.test.example", names.A): ["10.77.0.1"]})
     made.wait_each([made[1], made[2]], lambda n: stats(n)[0] >= 1, True, 30, "they find the one that is named")

@@ -47,6 +47,12 @@ PLANTS = {
         ("    bool is_living = false;\n    uint64_t tag", "    bool is_living = true;\n    uint64_t tag")]),
     "silence-is-absence": ("wish.c", "unit:core", "no answer means that there is none", [
         ("is_absent(d, w) ? ERR_NOT_FOUND : ERR_TIMEOUT;", "ERR_NOT_FOUND;")]),
+    "nobody-denies": ("wish.c", ["unit:core", "swarm:churn"], "who knows nobody says that there is none", [
+        ("    return d->peers.count == 0 && !d->has_company;", "    return d->peers.count == 0;")]),
+    "nobody-comes": ("wish.c", "unit:core", "who waits for somebody does not ask him", [
+        ("    if (w->count == 0) {\n        first_candidates(d, w);", "    if (w->count == 0 && d->peers.count > 100000) {\n        first_candidates(d, w);")]),
+    "always-company": ("core.c", "unit:core", "who is left alone waits for those membership says are gone", [
+        ("        d->has_company = d->has_company && d->peers.count > 0;\n", "")]),
     "copy-for-nobody": ("wish.c", "unit:core", "a copy is sent to whom it cannot be left with", [
         (" && c->is_absent && c->token != 0) {", " && c->is_absent) {")]),
     "repair-unasked": ("packet.c", "unit:packet", "a repair may answer nobody", [

@@ -477,6 +477,79 @@ static void wishes_have_limits(void)
     kit_close(&k);
 }
 
+/* Somebody is there, and nobody of them is known (yet, or any more): that is no word about values. */
+static void who_knows_nobody_denies_nothing(void)
+{
+    enum { WAIT_US = 3 * SECOND, DOOR = 5 };
+    static const struct {
+        bool asks, is_answered, is_left, is_said;
+        enum err e;
+        const char *why;
+    } rows[] = {
+        {true, false, false, false, ERR_UNAVAILABLE, "the way in was asked for, and nobody answered"},
+        {true, true, false, false, ERR_NOT_FOUND, "who answered has none"},
+        {false, true, false, true, ERR_NOT_FOUND, "who asked something has none"},
+        {false, false, true, false, ERR_UNAVAILABLE, "all that were there are silent"},
+        {false, false, false, true, ERR_UNAVAILABLE, "there is somebody, as was told"},
+        {false, false, false, false, ERR_NOT_FOUND, "there is nobody else"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct dht_config c = kit_config();
+        struct kit k;
+        struct kit_record r;
+        struct dht_message m, ping = {.kind = DHT_PACKET_PING, .txn = 3}, out;
+        struct dht_contact door = kit_contact(DOOR);
+        struct dht_id id = kit_id(DOOR);
+        bool has_node = false;
+
+        kit_open_as(&k, &c);
+        kit_immutable(&r, 1, 10, HOUR_MS);
+        dht_core_company(k.d, rows[i].is_said);
+        CHECK(!rows[i].asks || dht_core_bootstrap(k.d, k.now_us, &door, &has_node, 1, &k.fx) == ERR_OK, "row %zu", i);
+        if (rows[i].is_left) {
+            CHECK(kit_hear(&k, DOOR, &ping) == ERR_OK && k.d->peers.count == 1, "row %zu: it was there", i);
+            dht_table_remove(k.d, &id);
+        }
+        CHECK(begin_get(&k, &r, 1) == ERR_OK, "row %zu", i);
+        bool is_alone = !rows[i].asks && !rows[i].is_left && !rows[i].is_said;
+        CHECK(k.fx.done_count == is_alone && k.fx.sends == 0, "row %zu: %s: %u ended at once", i, rows[i].why, k.fx.done_count);
+        if (rows[i].is_answered) {
+            k.now_us += 100 * MS;
+            CHECK(kit_hear(&k, DOOR, &ping) == ERR_OK && kit_sent(&k, DHT_PACKET_GET, DOOR, &m, NULL) == 1, "row %zu: it is asked", i);
+            out = kit_answer(&m, DHT_PACKET_NODES);
+            out.flags = DHT_FLAG_ABSENT;
+            CHECK(kit_hear(&k, DOOR, &out) == ERR_OK, "row %zu", i);
+        }
+        for (uint64_t begun_us = k.now_us; k.fx.done_count == 0 && k.now_us < begun_us + 2 * WAIT_US;) {
+            kit_due(&k);
+            CHECK(k.fx.done_count == 0 || k.now_us == begun_us + WAIT_US, "row %zu: it waits so long for somebody", i);
+        }
+        CHECK(k.fx.done_count == 1 && k.fx.done[0].status == rows[i].e, "row %zu: %s: %s", i, rows[i].why, err_name(k.fx.done[0].status));
+        kit_close(&k);
+    }
+}
+
+/* Membership says that the last one is gone: what is held here is all there is. */
+static void who_is_left_alone_says_what_it_has(void)
+{
+    struct kit k;
+    struct kit_record r;
+    struct dht_contact who = kit_contact(0);
+
+    kit_open(&k, 1);
+    dht_core_company(k.d, true);
+    kit_immutable(&r, 1, 10, HOUR_MS);
+    for (uint32_t i = 0; i < DHT_FAILS_MAX; i++) {
+        struct dht_id id = kit_id(0);
+        dht_table_failed(k.d, &id);
+    }
+    CHECK(begin_get(&k, &r, 1) == ERR_OK && k.fx.done_count == 0, "a member is silent, and there");
+    dht_core_member(k.d, k.now_us, &who, DHT_MEMBER_GONE, &k.fx);
+    CHECK(k.fx.done_count == 1 && k.fx.done[0].status == ERR_NOT_FOUND, "it is gone");
+    kit_close(&k);
+}
+
 static void alone_it_is_its_own_holder(void)
 {
     struct dht_config c = kit_config();
@@ -583,6 +656,8 @@ int main(void)
     the_own_store_tells_what_it_holds();
     a_token_is_asked_for_once();
     wishes_have_limits();
+    who_knows_nobody_denies_nothing();
+    who_is_left_alone_says_what_it_has();
     alone_it_is_its_own_holder();
     strangers_get_little();
     the_named_are_not_known();

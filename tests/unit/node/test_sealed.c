@@ -424,6 +424,30 @@ static void few_wait(void)
     kit_end(&peer);
 }
 
+/* Places for payloads are written when something waits in them; until then 300 KiB of every process are pages that are not there. */
+static void places_that_nobody_used_are_untouched(void)
+{
+    struct kit_node a = kit_node(1, 1, 1), peer = kit_node(2, 1, 1);
+    struct kit_datagram d;
+
+    for (unsigned turn = 0; turn < 3; turn++) {
+        static const struct sealed_wait none;
+        unsigned written = 0;
+        for (unsigned i = 0; i < SEALED_WAIT_MAX; i++) {
+            written += memcmp(&a.sealed->wait_pool[i], &none, sizeof none) != 0;
+        }
+        CHECK(written == (turn == 0 ? 0 : 2), "turn %u: %u places were written", turn, written);
+        CHECK(!kit_send(&a, 0, &peer, "x", 1, &d) && !kit_send(&a, 0, &peer, "y", 1, &d), "two wait");
+        while (kit_next(&a, 2 * SEALED_WAIT_MS, &d)) {
+        }
+        CHECK(sealed_count(a.sealed)->waiting == 0, "they expire");
+        kit_end(&peer);
+        peer = kit_node(2 + turn + 1, 1, 1);
+    }
+    kit_end(&a);
+    kit_end(&peer);
+}
+
 static void few_strangers_are_asked(void)
 {
     struct kit_node a = kit_node(1, 1, 1);
@@ -616,6 +640,7 @@ int main(void)
     the_new_key_is_used_as_soon_as_both_have_it();
     a_payload_has_a_size();
     few_wait();
+    places_that_nobody_used_are_untouched();
     few_strangers_are_asked();
     the_longest_unused_peer_goes_first();
     idle_sessions_are_given_up();
