@@ -161,7 +161,7 @@ static bool is_judged(struct datapath_shield_maps *maps, const char *address)
 
 static void load(struct datapath_shield_maps *ret)
 {
-    const struct datapath_keeper_ask question = {DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_LOAD, 16};
+    const struct datapath_keeper_ask question = {.version = DATAPATH_KEEPER_VERSION, .kind = DATAPATH_KEEPER_LOAD, .value = 16};
     struct datapath_keeper_answer answer;
     int fds[RIGHTS_MAX];
     size_t count = 0;
@@ -223,7 +223,7 @@ static void it_hangs_by_clsact(void)
     REQUIRE(e == ERR_OK, "%s", why);
     e = ask(DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_HANG, DATAPATH_SHIELD_TC, &maps, why);
     CHECK(e == ERR_OK && filters() == 1, "it hangs: %s", why);
-    const struct datapath_keeper_ask off = {DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_TAKE_OFF, DATAPATH_SHIELD_TC};
+    const struct datapath_keeper_ask off = {.version = DATAPATH_KEEPER_VERSION, .kind = DATAPATH_KEEPER_TAKE_OFF, .value = DATAPATH_SHIELD_TC};
     CHECK(rights_send(to_keeper, &off, sizeof off, NULL, 0) == ERR_OK, "it is told to take it off");
     e = ask(DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_HANG, DATAPATH_SHIELD_XDP, &maps, why); /* when this is answered, it has */
     CHECK(e == ERR_UNSUPPORTED && filters() == 0, "it is taken off: %s", why);

@@ -98,9 +98,22 @@ static void all_sizes_go_there_and_back(void)
                 REQUIRE(datapath_underlay_read(at - head, head + size, &d) == DATAPATH_UNDERLAY_TAKEN, "%zu bytes are read", size);
                 CHECK(d.at == head && d.size == size && d.from.port == first.from.port && d.to.port == first.to.port &&
                       memcmp(d.to.ip, first.to.ip, 16) == 0 && memcmp(&d.link, &first.link, sizeof d.link) == 0, "and are the same");
-                CHECK(datapath_heads_get16(at - 2) != 0, "there is a checksum, also where its bits are all zero");
             }
         }
+    }
+}
+
+/* One of these has a sum of which nothing is left: zero on the wire would say that there is none. */
+static void there_is_always_a_checksum(void)
+{
+    uint8_t room[DATAPATH_UNDERLAY_HEAD_MAX + 2], *at = room + DATAPATH_UNDERLAY_HEAD_MAX;
+    struct datapath_underlay d;
+
+    REQUIRE(datapath_underlay_read(frame_v6, sizeof frame_v6, &d) == DATAPATH_UNDERLAY_TAKEN, "a link and two ends");
+    for (uint32_t value = 0; value <= UINT16_MAX; value++) {
+        datapath_heads_put16(at, (uint16_t)value);
+        size_t head = datapath_underlay_write(&d.link, &d.from, &d.to, 0, true, at, 2);
+        CHECK(result_of(at - head, head + 2) == DATAPATH_UNDERLAY_TAKEN, "%u", value);
     }
 }
 
@@ -115,6 +128,10 @@ static void what_is_cut_is_malformed(void)
     uint8_t padded[sizeof frame_v4 + 20] = {0};
     memcpy(padded, frame_v4, sizeof frame_v4);
     CHECK(result_of(padded, sizeof padded) == DATAPATH_UNDERLAY_TAKEN, "a short frame is filled up on the wire");
+    datapath_heads_put16(padded + V4_IP + DATAPATH_HEADS_V4_LENGTH, sizeof padded - V4_IP);
+    uint32_t sum = datapath_heads_get16(frame_v4 + V4_IP + DATAPATH_HEADS_V4_SUM) - 20u; /* 20 bytes longer */
+    datapath_heads_put16(padded + V4_IP + DATAPATH_HEADS_V4_SUM, (uint16_t)sum);
+    CHECK(result_of(padded, sizeof padded) == DATAPATH_UNDERLAY_TAKEN, "or within the packet, as other stacks allow");
 }
 
 /* Every bit from the IP head on. IPv6 has no checksum of its head: class, label and hops are nobody's. */
@@ -192,6 +209,7 @@ int main(void)
     others_frames_are_read();
     frames_are_written_as_others_write_them();
     all_sizes_go_there_and_back();
+    there_is_always_a_checksum();
     what_is_cut_is_malformed();
     one_wrong_bit_is_no_datagram();
     what_is_not_for_us_to_read_is_left();
