@@ -303,7 +303,7 @@ const struct cli_command cli_commands[] = {
         .name = "overlay",
         .summary = "the encrypted overlay: its state, its peers",
         .about = "up, down: its cell runs or does not, and its interface with it; status; peers; add KEY [PREFIX ...], or "
-                 "change a peer of that key; rm KEY; ping ADDRESS, through the overlay to whoever has it; stats: packets, "
+                 "change a peer of that key; rm KEY; ping ADDRESS or NAME, through the overlay to whoever has it; stats: packets, "
                  "and the calls that they took. Keys are in base64, as `wg` writes them; a PREFIX is the peer's alone "
                  "from then on. What is added or removed here outlives restarts, but peers of the manifest are as they "
                  "stand there after each.\n"

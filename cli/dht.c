@@ -173,32 +173,12 @@ static int put(struct cli *cli)
     return status == CLI_DONE ? cli_emit_reply(cli, reply, print_put) : status;
 }
 
-/* Any node's value may be anything: its lines as text that does nothing to a terminal. */
-static void print_lines(const char *text, size_t size)
-{
-    for (size_t done = 0; done < size;) {
-        const char *end = memchr(text + done, '\n', size - done);
-        size_t line = end == NULL ? size - done : (size_t)(end - text) - done;
-        AUTO_FREE char *shown = cli_paint_text(text + done, line);
-        fputs(shown != NULL ? shown : "", stdout);
-        done += line + (end != NULL);
-        if (end != NULL) {
-            putchar('\n');
-        }
-    }
-}
-
-/* As it is for a pipe or file. */
 static int print_value(struct cli *cli, const ProtobufCMessage *message)
 {
     const Cell__Dht__Value *value = ((const Cell__Dht__GetReply *)message)->value;
 
     (void)cli;
-    if (isatty(STDOUT_FILENO) != 0) {
-        print_lines((const char *)value->value.data, value->value.len);
-    } else {
-        (void)fwrite(value->value.data, 1, value->value.len, stdout);
-    }
+    cli_paint_value((const char *)value->value.data, value->value.len);
     putchar('\n');
     return CLI_DONE;
 }

@@ -304,12 +304,12 @@ static int turn(struct cli *cli, int (*order)(struct cli *cli))
     return order(&one);
 }
 
-static int up(struct cli *cli)
+static int up(struct cli *cli, struct cli_ask *ask)
 {
     return turn(cli, cli_control_start);
 }
 
-static int down(struct cli *cli)
+static int down(struct cli *cli, struct cli_ask *ask)
 {
     return turn(cli, cli_control_stop);
 }
@@ -317,34 +317,54 @@ static int down(struct cli *cli)
 static const struct {
     const char *name;
     int (*run)(struct cli *cli, struct cli_ask *ask);
-    size_t least, most; /* arguments after the name */
+    size_t least, most;  /* arguments after the name                      */
+    bool is_of_node;     /* the cell need not run                         */
+    const char *options; /* that it has, each with a blank on either side */
     const char *usage;
 } whats[] = {
-    {"status", show_status, 0, 0, "status"},
-    {"peers", show_peers, 0, 0, "peers"},
-    {"add", add, 1, 33, "add KEY [PREFIX …] [--endpoint HOST:PORT] [--keepalive SECONDS]"},
-    {"rm", rm, 1, 1, "rm KEY"},
-    {"ping", ping, 1, 1, "ping ADDRESS [--count N]"},
-    {"stats", show_stats, 0, 0, "stats"},
-    {"capture", cli_capture_run, 0, 0, "capture [--peer KEY] [--count N] [--duration 10s] [--snap BYTES] [--frames] [--out FILE|-]"},
+    {"up", up, 0, 0, true, "", "up"},
+    {"down", down, 0, 0, true, "", "down"},
+    {"status", show_status, 0, 0, false, "", "status"},
+    {"peers", show_peers, 0, 0, false, "", "peers"},
+    {"add", add, 1, 33, false, " endpoint keepalive ", "add KEY [PREFIX …] [--endpoint HOST:PORT] [--keepalive SECONDS]"},
+    {"rm", rm, 1, 1, false, "", "rm KEY"},
+    {"ping", ping, 1, 1, false, " count ", "ping ADDRESS|NAME [--count N]"},
+    {"stats", show_stats, 0, 0, false, "", "stats"},
+    {"capture", cli_capture_run, 0, 0, false, " peer count duration snap frames out ",
+     "capture [--peer KEY] [--count N] [--duration 10s] [--snap BYTES] [--frames] [--out FILE|-]"},
 };
+
+/* An option of `overlay` that was given and that is not among `options`; NULL: there is none. */
+static const char *find_stranger(const struct cli *cli, const char *options)
+{
+    char word[TEXT_SIZE];
+
+    for (const struct cli_option *o = cli->command->options; o->name != NULL; o++) {
+        (void)snprintf(word, sizeof word, " %s ", o->name);
+        if (cli_args_has(cli, o->name) && strstr(options, word) == NULL) {
+            return o->name;
+        }
+    }
+    return NULL;
+}
 
 int cli_overlay_run(struct cli *cli)
 {
     size_t given = cli->arg_count - 1;
 
-    if (given == 0 && (strcmp(cli->args[0], "up") == 0 || strcmp(cli->args[0], "down") == 0)) {
-        return cli->args[0][0] == 'u' ? up(cli) : down(cli);
-    }
     for (size_t i = 0; i < ARRAY_LEN(whats); i++) {
         if (strcmp(cli->args[0], whats[i].name) != 0) {
             continue;
+        }
+        const char *stranger = find_stranger(cli, whats[i].options);
+        if (stranger != NULL) {
+            return cli_fail_usage(cli, "see `cell overlay --help`", "%s has no --%s, usage: cell overlay %s", whats[i].name, stranger, whats[i].usage);
         }
         if (given < whats[i].least || given > whats[i].most) {
             return cli_fail_usage(cli, "see `cell overlay --help`", "usage: cell overlay %s", whats[i].usage);
         }
         AUTO_ASK struct cli_ask ask = {.fd = -1};
-        int status = cli_target_connect(cli, "datapath", &ask);
+        int status = whats[i].is_of_node ? CLI_DONE : cli_target_connect(cli, "datapath", &ask);
         return status == CLI_DONE ? whats[i].run(cli, &ask) : status;
     }
     return cli_fail_usage(cli, "see `cell overlay --help`", "\"%s\" is nothing that the overlay does", cli->args[0]);

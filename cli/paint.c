@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/bytes.h"
 #include "common/base/macros.h"
@@ -70,6 +71,24 @@ char *cli_paint_text(const char *text, size_t len)
 char *cli_paint_line(const char *text)
 {
     return cli_paint_text(text, strlen(text));
+}
+
+void cli_paint_value(const char *text, size_t len)
+{
+    if (isatty(STDOUT_FILENO) == 0) {
+        (void)fwrite(text, 1, len, stdout);
+        return;
+    }
+    for (size_t done = 0; done < len;) {
+        const char *end = memchr(text + done, '\n', len - done);
+        size_t line = end == NULL ? len - done : (size_t)(end - text) - done;
+        AUTO_FREE char *shown = cli_paint_text(text + done, line);
+        fputs(shown != NULL ? shown : "", stdout);
+        done += line + (end != NULL);
+        if (end != NULL) {
+            putchar('\n');
+        }
+    }
 }
 
 const char *cli_paint_on(bool is_colored, enum cli_paint_style style)

@@ -30,6 +30,9 @@ char *cli_paint_line(const char *text);
 /* Print escaped text to standard output, in a colour when colours are on. */
 void cli_paint_put(bool is_colored, enum cli_paint_style style, const char *text);
 
+/* Print somebody's value to standard output: as it is for a pipe or file, by lines that do nothing to a terminal. */
+void cli_paint_value(const char *text, size_t len);
+
 /* The sequences that switch a style on and off; "" when colours are off. */
 const char *cli_paint_on(bool is_colored, enum cli_paint_style style);
 const char *cli_paint_off(bool is_colored, enum cli_paint_style style);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/clock.h"
+#include "cli/paint.h"
 #include "cli/target.h"
 #include "common/base/bytes.h"
 
@@ -160,12 +161,12 @@ void cli_raft_pair(struct jsonout *out, const Cell__Raft__Pair *p)
     jsonout_object_end(out);
 }
 
-/* A value alone goes out as it is, for a pipe; beside its key it may not steer a terminal. */
+/* A value alone goes out as it is, for a pipe; on a terminal and beside its key it may not steer anything. */
 void cli_raft_print(struct cli *cli, const Cell__Raft__Pair *p, bool with_key)
 {
     (void)cli;
     if (!with_key) {
-        (void)fwrite(p->value.len > 0 ? (const char *)p->value.data : "", 1, p->value.len, stdout);
+        cli_paint_value(p->value.len > 0 ? (const char *)p->value.data : "", p->value.len);
         putchar('\n');
         return;
     }

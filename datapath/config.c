@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/node/inner.h"
 #include "datapath/text.h"
 
 struct listed {
@@ -17,9 +18,9 @@ struct document {
     const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *own, *linger, *offload, *shield, *underlay, *path;
     const char *rendezvous, *relay, *signals, *name, *zone, *dns, *tap, *frames;
     uint32_t *mtu, *room, *rekey, *tap_mtu;
-    const char **address, **places, **tap_address;
+    const char **address, **places, **tap_address, **membership;
     struct listed *peers;
-    uint32_t address_count, places_count, tap_address_count, peers_count;
+    uint32_t address_count, places_count, tap_address_count, membership_count, peers_count;
 };
 
 #define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
@@ -69,6 +70,7 @@ static const cyaml_schema_field_t fields[] = {
     NUMBER(document, rekey),
     CYAML_FIELD_SEQUENCE("address", OPTIONAL, struct document, address, &text_entry, 0, TUN_ADDRESSES_MAX),
     CYAML_FIELD_SEQUENCE("tap_address", OPTIONAL, struct document, tap_address, &text_entry, 0, TUN_ADDRESSES_MAX),
+    CYAML_FIELD_SEQUENCE("membership", OPTIONAL, struct document, membership, &text_entry, 0, DATAPATH_CONFIG_NETWORKS_MAX),
     CYAML_FIELD_SEQUENCE("places", OPTIONAL, struct document, places, &text_entry, 0, DATAPATH_CONFIG_PLACES_MAX),
     CYAML_FIELD_SEQUENCE("peers", OPTIONAL, struct document, peers, &peer_entry, 0, DATAPATH_CONFIG_LISTED_MAX),
     CYAML_FIELD_END,
@@ -280,6 +282,32 @@ static enum err take_names(const struct document *d, struct datapath_settings *s
     return ERR_OK;
 }
 
+/* One network in the other, or the same: a member's addresses would be in both. */
+static bool do_overlap(const struct datapath_prefix *a, const struct datapath_prefix *b)
+{
+    unsigned bits = a->bits < b->bits ? a->bits : b->bits, rest = bits % 8;
+
+    return a->size == b->size && memcmp(a->ip, b->ip, bits / 8) == 0 &&
+           (rest == 0 || ((a->ip[bits / 8] ^ b->ip[bits / 8]) >> (8 - rest)) == 0);
+}
+
+static enum err take_membership(const struct document *d, struct datapath_settings *s, char *why)
+{
+    for (; s->networks < d->membership_count; s->networks++) {
+        struct datapath_prefix *p = &s->network[s->networks];
+        uint8_t host[DATAPATH_ALLOWED_V6];
+        if (!datapath_text_read_prefix(d->membership[s->networks], p, host) || !inner_is_network(host, p->size, p->bits)) {
+            return conf_refuse(why, "membership", d->membership[s->networks], "a network such as 10.64.0.0/10 or fd09::/64, of 256 addresses at least");
+        }
+        for (uint32_t i = 0; i < s->networks; i++) {
+            if (do_overlap(&s->network[i], p)) {
+                return conf_refuse(why, "membership", d->membership[s->networks], "networks that have no address in common");
+            }
+        }
+    }
+    return s->networks > 0 && s->key[0] != '\0' ? conf_refuse(why, "key", s->key, "none with `membership`: it is the node's own") : ERR_OK;
+}
+
 /* Whether a name before this one is the same. */
 static bool is_taken(const struct datapath_settings *s, const char *name)
 {
@@ -354,6 +382,7 @@ enum err datapath_config_read(const char *text, struct datapath_settings *ret, c
     e = e == ERR_OK ? take_datagrams(d, &s, why) : e;
     e = e == ERR_OK ? take_ways(d, &s, why) : e;
     e = e == ERR_OK ? take_secrets(d, &s, why) : e;
+    e = e == ERR_OK ? take_membership(d, &s, why) : e;
     e = e == ERR_OK ? take_names(d, &s, why) : e;
     e = e == ERR_OK ? take_peers(d, &s, why) : e;
     conf_free(&schema, document);

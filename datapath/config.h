@@ -19,6 +19,7 @@ enum {
     DATAPATH_CONFIG_PATH_SIZE = 512,
     DATAPATH_CONFIG_AEAD_SIZE = 16,
     DATAPATH_CONFIG_PLACES_MAX = 5,    /* addresses of our own that peers are told         */
+    DATAPATH_CONFIG_NETWORKS_MAX = 4,  /* of `membership`                                  */
     DATAPATH_CONFIG_REKEY_S_MIN = 10,
     DATAPATH_CONFIG_REKEY_S_MAX = 120,
 };
@@ -49,6 +50,8 @@ struct datapath_settings {
     char control[DATAPATH_CONFIG_PATH_SIZE]; /* socket of `wg`; "": none            */
     char secret[DATAPATH_CONFIG_PATH_SIZE];  /* file with the cluster's secret; "": none */
     char cluster[DATAPATH_CONFIG_PATH_SIZE], context[DATAPATH_CONFIG_PATH_SIZE]; /* what goes into psks with it */
+    uint32_t networks;                       /* `membership`: members of the cluster are peers … */
+    struct datapath_prefix network[DATAPATH_CONFIG_NETWORKS_MAX]; /* … with an address in each: kin.h */
     bool is_rendezvous, is_relay;            /* for others: ways.h                         */
     bool is_silent;                          /* `signals: off`: nothing but WireGuard      */
     uint32_t places;

@@ -93,10 +93,11 @@ static void put(void *context, const char *text, size_t size)
 
 struct others {
     const struct datapath_settings *settings;
+    const struct datapath_kin *kin;
     const struct datapath_ways *ways;
 };
 
-/* Whether he comes again by himself: of the configuration, or by a rendezvous. */
+/* Whether he comes again by himself: of the configuration, or by a rendezvous or membership. */
 static bool is_listed(void *context, const uint8_t public[DATAPATH_NOISE_KEY])
 {
     const struct others *o = context;
@@ -105,7 +106,7 @@ static bool is_listed(void *context, const uint8_t public[DATAPATH_NOISE_KEY])
 
     if (datapath_core_find(o->ways->core, public, &peer)) {
         const struct datapath_way *way = datapath_ways_of(o->ways, peer);
-        if (way != NULL && way->introduced != 0) {
+        if ((way != NULL && way->introduced != 0) || datapath_kin_is(o->kin, peer)) {
             return true;
         }
     }
@@ -119,10 +120,11 @@ static bool is_listed(void *context, const uint8_t public[DATAPATH_NOISE_KEY])
 }
 
 enum err datapath_keep_save(struct datapath_store *store, const struct datapath *core, uint32_t peers_max,
-                            const struct datapath_settings *settings, const struct datapath_ways *ways)
+                            const struct datapath_settings *settings, const struct datapath_kin *kin,
+                            const struct datapath_ways *ways)
 {
     struct page p = {.room = 0};
-    struct others o = {.settings = settings, .ways = ways};
+    struct others o = {.settings = settings, .kin = kin, .ways = ways};
     struct datapath_uapi u = {.core = (struct datapath *)core, .peers_max = peers_max, .put = put, .context = &p};
     char *old = NULL;
     size_t old_size = 0;

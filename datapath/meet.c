@@ -137,24 +137,32 @@ static void call(struct datapath_ways *w, uint64_t now_ms, uint32_t peer, const 
     }
 }
 
-static bool add(struct datapath_ways *w, struct datapath_time now, const struct datapath_signal_member *m, uint32_t index,
-                uint32_t *ret_peer, struct datapath_ways_effects *fx)
+enum err datapath_meet_make(struct datapath_ways *w, struct datapath_time now, const uint8_t key[DATAPATH_NOISE_KEY],
+                            const struct datapath_endpoint *at, uint32_t *ret_peer)
 {
-    struct datapath_peer_config c = {.persist_ms = 0};
+    struct datapath_peer_config c = {.endpoint = *at};
 
-    memcpy(c.public, m->key, sizeof c.public);
-    if (m->places > 0) {
-        c.endpoint = m->place[0];
-    }
+    memcpy(c.public, key, sizeof c.public);
     if (w->config.has_secret) {
-        datapath_psk_pair(w->config.secret, datapath_core_public(w->core), m->key, c.psk);
+        datapath_psk_pair(w->config.secret, datapath_core_public(w->core), key, c.psk);
     }
     if (w->config.recall != NULL) {
         w->config.recall(w->config.memory, c.public, c.heard);
     }
     enum err e = datapath_core_add(w->core, &c, now, ret_peer);
     sodium_memzero(c.psk, sizeof c.psk);
-    if (e != ERR_OK) {
+    if (e == ERR_OK) {
+        (void)datapath_ways_touch(w, *ret_peer);
+    }
+    return e;
+}
+
+static bool add(struct datapath_ways *w, struct datapath_time now, const struct datapath_signal_member *m, uint32_t index,
+                uint32_t *ret_peer, struct datapath_ways_effects *fx)
+{
+    const struct datapath_endpoint nowhere = {.port = 0};
+
+    if (datapath_meet_make(w, now, m->key, m->places > 0 ? &m->place[0] : &nowhere, ret_peer) != ERR_OK) {
         datapath_ways_note(fx, DATAPATH_WAYS_REFUSED, 0, w->believe[index].peer, m->key);
         return false;
     }

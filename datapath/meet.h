@@ -21,6 +21,10 @@ void datapath_ways_schedule(struct datapath_ways *w, uint32_t peer);
  * Where our operator calls him something nobody's word counts. */
 bool datapath_ways_call(struct datapath_ways *w, uint32_t peer, const char *name, uint32_t by);
 
+/* A peer that somebody brought: with the cluster's psk, and what earlier lives heard of him. Errors of datapath_core_add. */
+enum err datapath_meet_make(struct datapath_ways *w, struct datapath_time now, const uint8_t key[DATAPATH_NOISE_KEY],
+                            const struct datapath_endpoint *at, uint32_t *ret_peer) MUST_CHECK;
+
 /* ---- meet.c: who believes ------------------------------------------------------------------------------- */
 
 /* Which of those that we believe he is; DATAPATH_WAYS_BELIEVED: none. */

@@ -6,6 +6,9 @@ enum {
     V4_LOOPBACK = 127,
     V4_MANY = 224,    /* multicast and what is above it, with 255.255.255.255 */
     V6_MANY = 0xff,
+    V6_LINK = 0xfe,   /* fe80::/10 */
+    V6_LINK_BITS = 0x80,
+    V6_LINK_MASK = 0xc0,
 };
 
 /* What stands where WireGuard has its three zeros: "cel". */
@@ -75,12 +78,18 @@ static bool is_of_many_or_none(const uint8_t ip[16])
     return is_v4(ip) ? ip[V4_AT] == V4_NONE || ip[V4_AT] >= V4_MANY : ip[0] == V6_MANY || memcmp(ip, none, sizeof none) == 0;
 }
 
+bool datapath_message_is_of_link(const struct datapath_endpoint *at)
+{
+    return at->ip[0] == V6_LINK && (at->ip[1] & V6_LINK_MASK) == V6_LINK_BITS;
+}
+
 uint32_t datapath_message_keep_places(struct datapath_endpoint *place, uint32_t places, const struct datapath_endpoint *by)
 {
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < places; i++) {
-        if (place[i].port != 0 && !is_of_many_or_none(place[i].ip) && (!is_loopback(place[i].ip) || is_loopback(by->ip))) {
+        if (place[i].port != 0 && !is_of_many_or_none(place[i].ip) && (!is_loopback(place[i].ip) || is_loopback(by->ip)) &&
+            (!datapath_message_is_of_link(&place[i]) || place[i].scope != 0)) {
             place[kept++] = place[i];
         }
     }

@@ -72,8 +72,12 @@ void datapath_message_begin(uint8_t *out, enum datapath_kind kind);
 /* The length of a packet of `size` bytes on the wire, in an overlay of that mtu: padded, but never beyond the mtu. */
 size_t datapath_message_data_size(size_t size, size_t mtu);
 
+/* Whether it means something on one link alone (RFC 4291, 2.5.6): it is told to nobody. */
+bool datapath_message_is_of_link(const struct datapath_endpoint *at);
+
 /* Of so many places those where somebody can be, in front and in their order; returns how many. `by` said so, who is there: a
- * loopback address means something to whoever shares his host. What nobody has are addresses of many, of none, and port 0. */
+ * loopback address means something to whoever shares his host. What nobody has are addresses of many, of none, and port 0; one of
+ * a link (fe80::/10) without its scope is nowhere. */
 uint32_t datapath_message_keep_places(struct datapath_endpoint *place, uint32_t places, const struct datapath_endpoint *by);
 
 /* These are on the way of every packet. */

@@ -38,15 +38,37 @@ static void on_question(void *context, unsigned bits)
     }
 }
 
+static bool has_family(const struct tun_spec *spec, bool is_v6)
+{
+    for (size_t i = 0; i < spec->address_count; i++) {
+        if (spec->address[i].is_v6 == is_v6) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_own(struct datapath_names *n, const struct tun_address *a)
+{
+    if (n->own_count < DATAPATH_NAMES_ADDRESSES) {
+        struct datapath_prefix *p = &n->own_at[n->own_count++];
+        *p = (struct datapath_prefix){.size = a->is_v6 ? DATAPATH_ALLOWED_V6 : DATAPATH_ALLOWED_V4, .bits = a->bits};
+        memcpy(p->ip, a->ip, sizeof p->ip);
+    }
+}
+
+/* An interface that was handed over says nothing of its addresses of IPv6: there the configuration's count. */
 static void take_own(struct datapath_names *n, const struct datapath_settings *s, const struct tun_spec *device)
 {
     memcpy(n->zone, s->zone, sizeof n->zone);
     memcpy(n->own, s->name, sizeof n->own);
-    for (size_t i = 0; i < device->address_count && n->own_count < DATAPATH_NAMES_ADDRESSES; i++) {
-        const struct tun_address *a = &device->address[i];
-        struct datapath_prefix *p = &n->own_at[n->own_count++];
-        *p = (struct datapath_prefix){.size = a->is_v6 ? DATAPATH_ALLOWED_V6 : DATAPATH_ALLOWED_V4, .bits = a->bits};
-        memcpy(p->ip, a->ip, sizeof p->ip);
+    for (size_t i = 0; i < device->address_count; i++) {
+        add_own(n, &device->address[i]);
+    }
+    for (size_t i = 0; i < s->tun.address_count; i++) {
+        if (!has_family(device, s->tun.address[i].is_v6)) {
+            add_own(n, &s->tun.address[i]);
+        }
     }
 }
 

@@ -77,18 +77,16 @@ static void bind(struct datapath_roll *r, uint64_t now_ms, uint32_t peer, const 
                  const struct datapath_endpoint *from, const struct datapath_signal *said)
 {
     struct datapath_roll_entry *e = &r->entry[peer];
-    struct datapath_endpoint at = *from;
     struct datapath_signal cut = *said;
 
-    at.scope = 0; /* of this machine alone */
     cut.places = datapath_message_keep_places(cut.place, cut.places, from);
     cut.places = cut.places < DATAPATH_SIGNAL_PLACES ? cut.places : DATAPATH_SIGNAL_PLACES - 1;
     e->heard_ms = now_ms;
-    if (is_as_known(e, &cut, &at)) {
+    if (is_as_known(e, &cut, from)) {
         return;
     }
     memcpy(e->key, key, sizeof e->key);
-    e->place[0] = at;
+    e->place[0] = *from;
     memcpy(&e->place[1], cut.place, cut.places * sizeof *cut.place);
     e->places = cut.places + 1;
     set_state(r, peer, DATAPATH_SIGNAL_HERE);
@@ -152,9 +150,12 @@ static void describe(const struct datapath_roll *r, uint32_t at, struct datapath
 {
     const struct datapath_roll_entry *e = &r->entry[at];
 
-    *ret = (struct datapath_signal_member){.state = e->state, .places = e->places};
+    /* Where a link's address was heard from is a place for us alone. */
+    uint32_t first = e->places > 0 && datapath_message_is_of_link(&e->place[0]);
+
+    *ret = (struct datapath_signal_member){.state = e->state, .places = e->places - first};
     memcpy(ret->key, e->key, sizeof ret->key);
-    memcpy(ret->place, e->place, e->places * sizeof *e->place);
+    memcpy(ret->place, e->place + first, ret->places * sizeof *e->place);
     if (at < r->peers_max && r->describe != NULL) {
         r->describe(r->context, at, ret);
     }

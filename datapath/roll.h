@@ -28,7 +28,7 @@ struct datapath_roll_entry {
     uint32_t before, after;           /* by number of change, + 1 */
     uint64_t change, heard_ms;
     uint8_t key[DATAPATH_NOISE_KEY];
-    struct datapath_endpoint place[DATAPATH_SIGNAL_PLACES]; /* the first: where he was heard from */
+    struct datapath_endpoint place[DATAPATH_SIGNAL_PLACES]; /* the first: where he was heard from, with its scope */
 };
 
 struct datapath_roll {

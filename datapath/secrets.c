@@ -115,7 +115,7 @@ static enum err load_own(const char *directory, uint8_t ret[DATAPATH_NOISE_KEY])
 
 enum err datapath_secrets_load(struct datapath_settings *s, const char *directory, uint8_t ret[DATAPATH_NOISE_KEY])
 {
-    enum err e = s->key[0] == '\0' ? load_own(directory, ret) : load_key(s->key, ret);
+    enum err e = s->networks > 0 ? ERR_OK : s->key[0] == '\0' ? load_own(directory, ret) : load_key(s->key, ret);
 
     if (e == ERR_OK && s->secret[0] != '\0') {
         e = derive_psks(s, ret);

@@ -110,6 +110,23 @@ static Cell__Datapath__Path path_of(struct datapath_lane *l)
     return p;
 }
 
+static enum err fill_places(const struct datapath_shell *s, struct cell_call *call, Cell__Datapath__StatusReply *reply)
+{
+    reply->places = cell_call_alloc(call, (s->signals.own + 1) * sizeof *reply->places);
+    if (reply->places == NULL) {
+        return ERR_NOMEM;
+    }
+    for (; reply->n_places < s->signals.own; reply->n_places++) {
+        char *text = cell_call_alloc(call, DATAPATH_TEXT_PLACE_SIZE);
+        if (text == NULL) {
+            return ERR_NOMEM;
+        }
+        datapath_text_write_place(&s->signals.place[reply->n_places], text);
+        reply->places[reply->n_places] = text;
+    }
+    return ERR_OK;
+}
+
 enum err datapath_service_status(void *state, struct cell_call *call, const void *request)
 {
     struct datapath_shell *s = state;
@@ -172,6 +189,7 @@ enum err datapath_service_status(void *state, struct cell_call *call, const void
     reply.counts = slot;
     reply.n_counts = counts;
     enum err e = fill_believed(s, call, &reply);
+    e = e == ERR_OK ? fill_places(s, call, &reply) : e;
     return e == ERR_OK ? cell_reply(call, &reply) : e;
 }
 
@@ -228,7 +246,7 @@ static void fill_way(const struct datapath_shell *s, uint32_t peer, Cell__Datapa
     if (way == NULL) {
         return;
     }
-    p->is_brought = way->introduced != 0;
+    p->is_brought = way->introduced != 0 || datapath_kin_is(&s->members.kin, peer);
     p->carries = way->limit;
     if (way->is_active && way->path.used != DATAPATH_PATH_NONE) {
         const struct datapath_path_place *place = &way->path.place[way->path.used];
@@ -430,6 +448,7 @@ enum err datapath_service_stats(void *state, struct cell_call *call, const void 
         {"SIGNALS_UNASKED", "that answer nothing, or ask for what this node does not do", w->numbers.verdict[DATAPATH_WAYS_UNASKED]},
         {"SIGNALS_MUCH", "that ask to meet, or for a relay, more often than a peer may", w->numbers.verdict[DATAPATH_WAYS_MUCH]},
         {"NAMES_REFUSED", "names that members wanted and that are others', at each heartbeat", w->numbers.names_refused},
+        {"MEMBER_COLLISIONS", "addresses of members that were another's", s->members.kin.collisions},
         {"RELAYED", "datagrams that were passed on", passed[DATAPATH_RELAY_PASSED]},
         {"RELAY_REFUSED", "… or not: of nobody who asked, or not from where he asked", passed[DATAPATH_RELAY_STRANGER] +
          passed[DATAPATH_RELAY_ELSEWHERE] + passed[DATAPATH_RELAY_HALF]},

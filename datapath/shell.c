@@ -322,10 +322,12 @@ enum err datapath_shell_open(struct cell *cell, void *state)
     s->metric_refused = cell_metric_counter(cell, "cell_datapath_refused_total", "datagrams and packets that went no further");
     s->metric_lost = cell_metric_counter(cell, "cell_datapath_lost_total", "datagrams and packets that the kernel did not take");
     e = open_engine(s);
+    e = e == ERR_OK ? datapath_service_members_open(s) : e;
     e = e == ERR_OK ? datapath_secrets_load(&s->settings, cell_state_dir(cell), s->secret) : e;
     e = e == ERR_OK ? open_store(s) : e;
     e = e == ERR_OK ? open_descriptors(s) : e;
     if (e == ERR_OK) {
+        datapath_service_members_own(s);
         open_screen(s);
     }
     return e;
@@ -333,7 +335,7 @@ enum err datapath_shell_open(struct cell *cell, void *state)
 
 enum err datapath_shell_keep(struct datapath_shell *s)
 {
-    enum err e = datapath_keep_save(&s->store, s->core, s->settings.peers_max, &s->settings, &s->signals.ways);
+    enum err e = datapath_keep_save(&s->store, s->core, s->settings.peers_max, &s->settings, &s->members.kin, &s->signals.ways);
 
     datapath_shell_changed(s);
     if (e != ERR_OK) {
@@ -415,6 +417,7 @@ enum err datapath_shell_start(struct cell *cell, void *state)
     enum err e = make_core(s);
 
     e = e == ERR_OK ? datapath_signals_start(s) : e;
+    e = e == ERR_OK ? datapath_service_members_start(s) : e;
     e = e == ERR_OK ? datapath_frames_start(s) : e;
     if (e != ERR_OK) {
         log_error("DATAPATH-START", "reason=%s", err_name(e));
@@ -480,6 +483,7 @@ void datapath_shell_stop(void *state)
 {
     struct datapath_shell *s = state;
 
+    datapath_service_members_stop(s);
     datapath_signals_stop(s);
     datapath_service_capture_stop(s);
     datapath_frames_stop(s);

@@ -11,6 +11,7 @@
 #include "datapath/frames.h"
 #include "datapath/lane.h"
 #include "datapath/linger.h"
+#include "datapath/service_members.h"
 #include "datapath/namer.h"
 #include "datapath/screen.h"
 #include "datapath/service_capture.h"
@@ -39,6 +40,7 @@ struct datapath_shell {
     struct datapath_captures captures;
     struct datapath_screen screen;
     struct datapath_namer namer;
+    struct datapath_members members;
     int tun;
     struct tun_spec device;         /* what the interface is, whoever made it */
     enum tun_offloads offloads;     /* what goes through it in one piece      */

@@ -227,6 +227,7 @@ void datapath_signals_claim(void *state, uint32_t peer)
 {
     struct datapath_shell *s = state;
 
+    datapath_kin_claim(&s->members.kin, peer);
     datapath_ways_claim(&s->signals.ways, datapath_shell_now(), peer);
 }
 

@@ -257,7 +257,7 @@ static void enter(struct dht *d, const struct dht_message *m)
         w = dht_wish_begin(d, DHT_WISH_FIND, 0, &d->id);
     }
     for (uint32_t i = 0; i < m->count && w != NULL && w->paths == 1; i++) {
-        dht_search_add(d, w, &m->contact[i], 0, 2);
+        dht_search_add(d, w, &m->contact[i], 0, 2, DHT_NOTHING);
     }
     d->refresh_us = d->now_us + UPKEEP_US;
 }

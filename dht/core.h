@@ -30,7 +30,7 @@ enum {
 
 /* Times in milliseconds. dht_core_usual has the defaults. */
 struct dht_tuning {
-    uint32_t alpha, paths;       /* requests of a lookup at one time, on all of a get's disjoint paths together */
+    uint32_t alpha, paths;       /* requests of a lookup at one time, on all of its disjoint paths together    */
     uint32_t replicas, quorum;   /* holders of a record; those that must have it for a put to be done       */
     uint32_t attempts;           /* of a request to one peer                                                */
     uint32_t timeout_ms;         /* of the first request to a peer while no round trip is known             */
@@ -40,7 +40,7 @@ struct dht_tuning {
     uint32_t sync_ms;            /* between comparisons with one other holder                               */
     uint32_t cache_ms;           /* a copy on the way is kept no longer                                     */
     uint32_t rate;               /* packets a second of one source; 0: any                                  */
-    uint32_t group_bucket, group_table; /* peers of one /24 or /48 in a bucket and in all; 0: any           */
+    uint32_t group_bucket, group_table, host_table; /* peers of one /24 or /48 in a bucket and in all, of one address or /64; 0: any */
     bool needs_token;            /* of a STORE by one who is no member                                      */
     bool acquaints;              /* a packet to a stranger waits for an acquaintance: a round trip no peer's */
 };

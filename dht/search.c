@@ -23,19 +23,24 @@ static void remove_at(struct dht_wish *w, uint32_t at)
 }
 
 /* Make room on a path, which has its share of the candidates: the farthest that was not asked gives way, if it is
- * farther than `id`. So nobody who names many drives out what other paths found. */
-static bool has_room(struct dht_wish *w, const struct dht_id *id, uint32_t path)
+ * farther than `id`. So nobody who names many drives out what other paths found; and nobody has named more than a few of them
+ * who have not answered, or who names many that are nowhere would drive out all others on its own. */
+static bool has_room(struct dht_wish *w, const struct dht_id *id, uint32_t path, uint16_t namer)
 {
-    uint32_t used = 0, farthest = DHT_CANDIDATES;
+    uint32_t used = 0, named = 0, share = DHT_CANDIDATES / w->paths, farthest = DHT_CANDIDATES;
 
     for (uint32_t i = 0; i < w->count; i++) {
         const struct dht_candidate *c = &w->candidate[i];
         used += c->path == path;
+        named += c->namer == namer && c->ask != DHT_ASK_ANSWERED;
         if (c->path == path && (c->ask == DHT_ASK_NEW || c->ask == DHT_ASK_FAILED)) {
             farthest = i;
         }
     }
-    if (used < DHT_CANDIDATES / w->paths) {
+    if (namer != DHT_NOTHING && named >= share / DHT_NAMED_SHARE) {
+        return false;
+    }
+    if (used < share) {
         return true;
     }
     if (farthest == DHT_CANDIDATES || !dht_id_is_nearer(&w->target, id, &w->candidate[farthest].id)) {
@@ -45,21 +50,21 @@ static bool has_room(struct dht_wish *w, const struct dht_id *id, uint32_t path)
     return true;
 }
 
-void dht_search_add(struct dht *d, struct dht_wish *w, const struct dht_contact *who, uint32_t path, uint32_t hop)
+void dht_search_add(struct dht *d, struct dht_wish *w, const struct dht_contact *who, uint32_t path, uint32_t hop, uint16_t namer)
 {
     if (!is_candidate(w, &who->node)) { /* before its id is computed, for most are known */
         struct dht_id id = dht_core_id(&who->node);
-        dht_search_add_known(d, w, who, &id, path, hop);
+        dht_search_add_known(d, w, who, &id, path, hop, namer);
     }
 }
 
 void dht_search_add_known(struct dht *d, struct dht_wish *w, const struct dht_contact *who, const struct dht_id *known,
-                          uint32_t path, uint32_t hop)
+                          uint32_t path, uint32_t hop, uint16_t namer)
 {
     const struct dht_id id = *known;
     uint32_t at = 0;
 
-    if (dht_id_equal(&id, &d->id) || !has_room(w, &id, path)) {
+    if (dht_id_equal(&id, &d->id) || !has_room(w, &id, path, namer)) {
         return;
     }
     assert(w->count < DHT_CANDIDATES && path < w->paths);
@@ -67,7 +72,7 @@ void dht_search_add_known(struct dht *d, struct dht_wish *w, const struct dht_co
         at++;
     }
     memmove(&w->candidate[at + 1], &w->candidate[at], (w->count - at) * sizeof *w->candidate);
-    w->candidate[at] = (struct dht_candidate){.id = id, .who = *who, .serial = w->serial++, .path = (uint8_t)path,
+    w->candidate[at] = (struct dht_candidate){.id = id, .who = *who, .serial = w->serial++, .namer = namer, .path = (uint8_t)path,
                                               .hop = (uint8_t)(hop < UINT8_MAX ? hop : UINT8_MAX)};
     w->count++;
 }

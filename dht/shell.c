@@ -331,6 +331,7 @@ static enum err make_core(struct dht_shell *s)
 
     config.tuning.acquaints = true;
     config.tuning.paths = DHT_SHELL_PATHS;
+    config.tuning.host_table = DHT_SHELL_HOST;
     dht_circle_init(&s->circle, member, member == NULL ? 0 : s->settings.peers);
     dht_sign_init(&s->signer, &s->keys);
     s->memory = calloc(1, dht_core_size(&config));

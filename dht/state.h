@@ -78,7 +78,7 @@ struct dht_candidate {
     struct dht_id id;
     struct dht_contact who;
     uint64_t token, after;
-    uint16_t serial;
+    uint16_t serial, namer; /* namer: the serial of who named it; DHT_NOTHING: known here */
     uint8_t ask, keeping, path, hop, pages;
     bool is_absent; /* said so                                  */
     bool has_value;

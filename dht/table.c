@@ -155,29 +155,49 @@ static void take_out(struct dht *d, uint32_t place)
     dht_keep_changed(d, &who, &id);
 }
 
+static bool is_v4(const struct dht_address *at)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+    return memcmp(at->ip, mapped, sizeof mapped) == 0;
+}
+
 /* Whether two addresses are of one group: /24, or /48 of IPv6. A host has as many addresses there as it likes. */
 static bool is_same_group(const struct dht_address *a, const struct dht_address *b)
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    bool is_v4 = memcmp(a->ip, mapped, sizeof mapped) == 0;
+    return memcmp(a->ip, b->ip, is_v4(a) ? 15 : 6) == 0;
+}
 
-    return memcmp(a->ip, b->ip, is_v4 ? 15 : 6) == 0;
+static bool is_same_host(const struct dht_address *a, const struct dht_address *b)
+{
+    return memcmp(a->ip, b->ip, is_v4(a) ? 16 : 8) == 0;
+}
+
+/* Whoever is there runs on this host. */
+static bool is_loopback(const struct dht_address *at)
+{
+    static const uint8_t one[16] = {[15] = 1};
+
+    return is_v4(at) ? at->ip[12] == 127 : memcmp(at->ip, one, sizeof one) == 0;
 }
 
 static bool is_crowded(const struct dht *d, const struct dht_address *at, uint32_t first, uint32_t end)
 {
-    uint32_t bucket = 0, all = 0;
+    const struct dht_tuning *t = &d->tuning;
+    uint32_t bucket = 0, all = 0, host = 0, host_most = is_loopback(at) ? 0 : t->host_table;
 
-    if (d->tuning.group_bucket == 0 && d->tuning.group_table == 0) {
+    if (t->group_bucket == 0 && t->group_table == 0 && host_most == 0) {
         return false;
     }
     for (uint32_t i = 0; i < d->peers.count; i++) {
-        bool is_same = is_same_group(at, &d->peer[d->peers.index[i]].at);
+        const struct dht_address *other = &d->peer[d->peers.index[i]].at;
+        bool is_same = is_same_group(at, other);
         all += is_same;
         bucket += is_same && i >= first && i < end;
+        host += is_same_host(at, other);
     }
-    return (d->tuning.group_bucket != 0 && bucket >= d->tuning.group_bucket) ||
-           (d->tuning.group_table != 0 && all >= d->tuning.group_table);
+    return (t->group_bucket != 0 && bucket >= t->group_bucket) || (t->group_table != 0 && all >= t->group_table) ||
+           (host_most != 0 && host >= host_most);
 }
 
 /* ---- those that wait ------------------------------------------------------------------------------- */

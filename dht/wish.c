@@ -20,7 +20,7 @@ static void first_candidates(struct dht *d, struct dht_wish *w)
     for (uint32_t i = 0; i < most; i++) {
         const struct dht_peer *p = &d->peer[near[i]];
         const struct dht_contact who = {.node = p->node, .at = p->at};
-        dht_search_add_known(d, w, &who, &p->id, i % w->paths, 1);
+        dht_search_add_known(d, w, &who, &p->id, i % w->paths, 1, DHT_NOTHING);
     }
 }
 
@@ -52,8 +52,8 @@ struct dht_wish *dht_wish_begin(struct dht *d, enum dht_wish_kind kind, uint64_t
     w->status = ERR_LATER;
     w->end_us = d->now_us + (uint64_t)d->tuning.wish_ms * DHT_US;
     w->reads = 1;
-    /* Of a get alone: one path that reaches a holder is enough, and whoever puts asks those that are nearest anyway. */
-    w->paths = dht_state_is_whole(d) || kind != DHT_WISH_GET ? 1 : d->tuning.paths;
+    /* Of gets and puts: a get needs one path that reaches a holder, and who puts one that reaches those that are nearest. */
+    w->paths = dht_state_is_whole(d) || kind == DHT_WISH_FIND ? 1 : d->tuning.paths;
     d->wishes++;
     d->counters.wishes++;
     first_candidates(d, w);
@@ -125,6 +125,7 @@ void dht_wish_nodes(struct dht *d, struct dht_wish *w, const struct dht_call *ca
         return;
     }
     uint32_t path = c->path, hop = c->hop + 1u;
+    uint16_t namer = c->serial;
     c->token = m->token;
     if (w->kind == DHT_WISH_GET && !c->has_value) {
         c->is_absent = true;
@@ -132,7 +133,7 @@ void dht_wish_nodes(struct dht *d, struct dht_wish *w, const struct dht_call *ca
     }
     answered(w, c);
     for (uint32_t i = 0; i < m->count && !dht_state_is_whole(d); i++) {
-        dht_search_add(d, w, &m->contact[i], path, hop); /* moves candidates */
+        dht_search_add(d, w, &m->contact[i], path, hop, namer); /* moves candidates */
     }
 }
 

@@ -29,13 +29,13 @@ void dht_wish_free(struct dht *d, struct dht_wish *w);
 bool dht_search_near(struct dht *d, struct dht_wish *w);
 bool dht_search_holders(struct dht *d, struct dht_wish *w);
 
-/* Somebody named this contact. */
-void dht_search_add(struct dht *d, struct dht_wish *w, const struct dht_contact *who, uint32_t path, uint32_t hop);
+/* Somebody named this contact: the candidate of serial `namer`, or DHT_NOTHING. */
+void dht_search_add(struct dht *d, struct dht_wish *w, const struct dht_contact *who, uint32_t path, uint32_t hop, uint16_t namer);
 
 /* The same of one that is no candidate yet and whose id is known: computing it for all that a wish begins with took 40 % of
  * a get of what the node itself holds. */
 void dht_search_add_known(struct dht *d, struct dht_wish *w, const struct dht_contact *who, const struct dht_id *known,
-                          uint32_t path, uint32_t hop);
+                          uint32_t path, uint32_t hop, uint16_t namer);
 
 /* Begin to bring the record to its holders; go on with it: whether nobody is left to ask or to wait for. */
 void dht_put_begin(struct dht *d, struct dht_wish *w);

@@ -312,20 +312,42 @@ enum err keys_look(const char *state_dir, bool drops, struct keys_change *ret, c
     return e;
 }
 
-enum err keys_node_name(const char *state_dir, char ret[NAME_SIZE])
+static enum err read_identity(const char *state_dir, struct identity *ret)
 {
-    struct identity identity;
     struct vault v;
     enum err e = vault_open(&v, state_dir, false);
 
     if (e == ERR_OK) {
-        e = vault_identity(&v, &identity);
+        e = vault_identity(&v, ret);
     }
+    vault_close(&v);
+    return e;
+}
+
+enum err keys_node_name(const char *state_dir, char ret[NAME_SIZE])
+{
+    struct identity identity;
+    enum err e = read_identity(state_dir, &identity);
+
     if (e == ERR_OK) {
         (void)snprintf(ret, NAME_SIZE, "%s", identity.name);
         identity_forget(&identity);
     }
-    vault_close(&v);
+    return e;
+}
+
+enum err keys_node_id(const char *state_dir, uint8_t ret[NODE_ID_LEN])
+{
+    struct identity identity;
+    struct node_keys keys = {.name = ""};
+    enum err e = read_identity(state_dir, &identity);
+
+    if (e == ERR_OK) {
+        keys_derive(identity.seed, &keys);
+        memcpy(ret, keys.id, NODE_ID_LEN);
+        identity_forget(&identity);
+        keys_forget(&keys);
+    }
     return e;
 }
 

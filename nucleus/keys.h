@@ -10,6 +10,7 @@
 #include "common/base/err.h"
 #include "common/base/macros.h"
 #include "common/base/name.h"
+#include "common/node/keys.h"
 
 enum {
     KEYS_GRANT_MAX = 4,  /* kinds there are  */
@@ -51,6 +52,7 @@ enum err keys_look(const char *state_dir, bool drops, struct keys_change *ret, c
 
 /* Who this node is in its cluster. ERR_NOT_FOUND: it is in none; others as keys_open. */
 enum err keys_node_name(const char *state_dir, char ret[NAME_SIZE]) MUST_CHECK;
+enum err keys_node_id(const char *state_dir, uint8_t ret[NODE_ID_LEN]) MUST_CHECK;
 
 /* Close them. Twice, or on zeros, is fine. */
 void keys_close(struct keys_grant *g);

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/node/inner.h"
 #include "common/run/fd.h"
 #include "common/run/tun.h"
+#include "nucleus/keys.h"
 
 struct shell_tun {
     struct shell_tun *next;
@@ -36,7 +38,32 @@ static bool is_of(const struct shell_tun *k, const struct manifest_cell *c)
     return strcmp(k->space, c->space) == 0 && strcmp(k->cell, c->name) == 0;
 }
 
-static enum err make(const struct manifest_tun *t, int *ret, char why[JAIL_WHY_SIZE])
+/* A network in place of an address is the node's own address in it. */
+static enum err settle(const char *state_dir, const struct manifest_tun *t, struct tun_spec *spec, char why[JAIL_WHY_SIZE])
+{
+    uint8_t id[NODE_ID_LEN], ip[sizeof spec->address->ip];
+    bool has_id = false;
+
+    for (size_t i = 0; i < spec->address_count; i++) {
+        struct tun_address *a = &spec->address[i];
+        size_t size = a->is_v6 ? 16 : 4;
+        if (!inner_is_network(a->ip, size, a->bits)) {
+            continue;
+        }
+        enum err e = has_id ? ERR_OK : keys_node_id(state_dir, id);
+        if (e != ERR_OK) {
+            (void)snprintf(why, JAIL_WHY_SIZE, "%s.%.32s: %s: address by id: `cell init` first, or join",
+                           t->is_tap ? "tap" : "tun", t->name, t->interface);
+            return e;
+        }
+        has_id = true;
+        inner_derive(id, a->ip, size, a->bits, ip);
+        memcpy(a->ip, ip, size);
+    }
+    return ERR_OK;
+}
+
+static enum err make(const char *state_dir, const struct manifest_tun *t, int *ret, char why[JAIL_WHY_SIZE])
 {
     struct tun_spec spec = {.is_tap = t->is_tap, .mtu = t->mtu, .address_count = t->address_count};
     char reason[TUN_WHY_SIZE] = "";
@@ -46,7 +73,11 @@ static enum err make(const struct manifest_tun *t, int *ret, char why[JAIL_WHY_S
         spec.address[i] = (struct tun_address){.is_v6 = t->address[i].is_v6, .bits = t->address[i].bits};
         memcpy(spec.address[i].ip, t->address[i].ip, sizeof spec.address[i].ip);
     }
-    enum err e = tun_open(&spec, ret, reason);
+    enum err e = settle(state_dir, t, &spec, why);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = tun_open(&spec, ret, reason);
     if (e != ERR_OK) {
         (void)snprintf(why, JAIL_WHY_SIZE, "%s.%.32s: %s: %.60s", t->is_tap ? "tap" : "tun", t->name, t->interface, reason);
     }
@@ -91,7 +122,7 @@ static enum err keep(struct shell *s, const struct manifest_cell *c, const struc
             (void)snprintf(why, JAIL_WHY_SIZE, "out of memory");
             return ERR_NOMEM;
         }
-        enum err e = make(t, &k->fd, why);
+        enum err e = make(s->state_dir, t, &k->fd, why);
         if (e != ERR_OK) {
             free(k);
             return e;

@@ -4,21 +4,28 @@
 #include <math.h>
 #include <string.h>
 
-#include "vivaldi/refit.h"
-
 enum {
     US = 1000,
     STEPS_COLD = 2,   /* Gauss-Newton steps after a round trip while the place is far from right */
+    TURNS_RESTORED = 400, /* calm, and the first curvature counts whole: no more than FRESH_TURNS */
 };
 
 #define SHARE_COLD 0.2f       /* of the way that a refit goes: all move at once, and whoever goes all of it overshoots */
-#define SHARE_CALM 0.02f      /* … when nothing has changed for long: it averages over thousands of round trips */
+#define SHARE_CALM 0.04f      /* … when nothing has changed for long: it averages over a thousand round trips */
 #define SHARE_TURNS 8.0f      /* round trips after which it has sunk to that over their number */
 #define SHARE_STEPS 0.1f      /* with less, one step is as good as two */
+#define FRESH_CALM 0.2f       /* what a step counts in the curvature when nothing has changed for long */
+#define FRESH_TURNS 400.0f    /* round trips until which it counts all: as long as all move, so do the directions to neighbours,
+                               * and whole sites kept by what these were got nowhere */
+#define NEAR 0.03f            /* of the usual round trip, when calm: pairs of one site, a thousand times nearer than others and so
+                               * a million times as heavy, kept each other where they were; at first they find each other */
 #define ERROR_SLOW 0.01f      /* how fast the usual error follows the error */
 #define ERROR_RISEN 1.5f      /* times the usual error: the network is another now */
+#define ERROR_LOST 1.0f       /* what all in one point would have: who is further off has nothing to lose. Where half of a cluster
+                               * began anew amid round trips of seconds, that error was the usual one, and none of them moved */
 #define CLAIM_FLOOR 0.1f      /* added to errors before they divide: who claims none is ten times as good, not more */
-#define AGE_ERRORS 1.5f       /* seconds by which a place with relative error 1 is half forgotten: it moves fast */
+#define AGE_ERRORS 0.3f       /* seconds, over the share that others go as this node does, by which a place with relative error 1 is
+                               * half forgotten: it moves fast */
 #define ERROR_RATE 0.25f      /* how fast the error follows what is seen */
 #define ERROR_LEAST 0.001f    /* of itself: below, it could not rise again in time */
 #define SCALE_OF_ERROR 1.5f   /* a normal distribution's deviation over its median size */
@@ -50,6 +57,17 @@ enum err vivaldi_core_init(struct vivaldi *v, const struct vivaldi_config *confi
 
 /* ---- fitting ------------------------------------------------------------------------------------- */
 
+static float within(float value, float least, float most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+/* Of the whole way, how much a refit goes by now. */
+static float share(const struct vivaldi *v)
+{
+    return within(SHARE_TURNS / (float)v->turns, SHARE_CALM, SHARE_COLD);
+}
+
 /* What a peer's place is worth. Its claim counts only against it: nobody is believed to be surer than this node is, for
  * all that a liar needs is to be believed (VIV-4). */
 static float weigh(const struct vivaldi *v, const struct vivaldi_peer *peer, uint32_t now_s)
@@ -58,7 +76,7 @@ static float weigh(const struct vivaldi *v, const struct vivaldi_peer *peer, uin
     float error = claimed > v->live.error ? claimed : v->live.error;
     float age_s = (float)vivaldi_peers_age_s(peer, now_s);
 
-    return 1 / ((CLAIM_FLOOR + error) * (1 + age_s * error / AGE_ERRORS));
+    return 1 / ((CLAIM_FLOOR + error) * (1 + age_s * error * share(v) / AGE_ERRORS));
 }
 
 static void put(const struct vivaldi *v, const struct vivaldi_peer *peer, uint32_t now_s, struct vivaldi_refit *r)
@@ -118,17 +136,13 @@ static void begin(struct vivaldi *v, float rtt_ms)
     v->turns = 1;
 }
 
-static float within(float value, float least, float most)
-{
-    return value < least ? least : value > most ? most : value;
-}
-
 /* The error is the median of what is seen, by turns: with fewer than half of them liars it is the others' error. */
 static void learn(struct vivaldi *v, float rtt_ms, float above)
 {
     v->live.error = within(v->live.error * expf(ERROR_RATE * (above - 0.5f)), ERROR_LEAST, VIVALDI_COORD_ERROR_MAX);
     v->usual_error += ERROR_SLOW * (v->live.error - v->usual_error);
-    v->turns = v->live.error > ERROR_RISEN * v->usual_error ? 1 : v->turns + (v->turns < UINT32_MAX);
+    bool is_lost = v->live.error > ERROR_LOST || v->live.error > ERROR_RISEN * v->usual_error;
+    v->turns = is_lost ? 1 : v->turns + (v->turns < UINT32_MAX);
     v->usual_ms *= rtt_ms > v->usual_ms ? 1 + USUAL_RATE : 1 - USUAL_RATE;
     v->usual_ms = within(v->usual_ms, VIVALDI_RTT_MIN_MS, VIVALDI_RTT_MAX_MS);
 }
@@ -159,9 +173,11 @@ static void fit(struct vivaldi *v, const struct vivaldi_peer *newest, uint32_t n
     struct vivaldi_refit_way way = {
         .dims = v->config.dims, .has_height = v->config.has_height, .error = v->live.error,
         .scale = within(SCALE_OF_ERROR * v->live.error, SCALE_LEAST, SCALE_MOST),
-        .share = within(SHARE_TURNS / (float)v->turns, SHARE_CALM, SHARE_COLD)};
+        .share = share(v),
+        .fresh = within(FRESH_TURNS / (float)v->turns, FRESH_CALM, 1)};
+    way.near_ms = NEAR * (1 - way.share / SHARE_COLD) * v->usual_ms;
     for (uint32_t i = 0; i < (way.share > SHARE_STEPS ? STEPS_COLD : 1); i++) {
-        float seen = vivaldi_refit_step(&r, &way, self);
+        float seen = vivaldi_refit_step(&r, &way, &v->curve, self);
         above = i == 0 ? seen : above;
     }
     for (uint32_t k = 0; k < VIVALDI_DIMS_MAX; k++) {
@@ -219,6 +235,19 @@ enum err vivaldi_core_heard(struct vivaldi *v, uint32_t now_s, uint64_t id, cons
         v->counters.heard++;
     }
     return ERR_OK;
+}
+
+void vivaldi_core_restore(struct vivaldi *v, const struct vivaldi_coord *c, float usual_ms)
+{
+    v->live = *c;
+    for (uint32_t k = v->config.dims; k < VIVALDI_DIMS_MAX; k++) {
+        v->live.at[k] = 0; /* it has fewer dimensions now */
+    }
+    v->live.height = v->config.has_height ? c->height : 0;
+    v->stable = v->live;
+    v->usual_ms = usual_ms;
+    v->usual_error = c->error;
+    v->turns = TURNS_RESTORED;
 }
 
 bool vivaldi_core_is_news(const struct vivaldi *v, uint32_t now_s, uint64_t id, const struct vivaldi_coord *c)

@@ -9,6 +9,7 @@
 
 #include "common/base/rng.h"
 #include "vivaldi/peers.h"
+#include "vivaldi/refit.h"
 
 enum {
     VIVALDI_STALE_S = 3600,   /* a round trip measured longer ago says less than the coordinates               */
@@ -54,6 +55,7 @@ struct vivaldi {
     float usual_error;    /* what the error has been of late  */
     uint32_t turns;       /* round trips since it last rose above that */
     uint32_t cursor;      /* which of the peers is next to be fitted to */
+    struct vivaldi_refit_curve curve;
     struct vivaldi_counters counters;
 };
 
@@ -72,6 +74,10 @@ enum err vivaldi_core_sample(struct vivaldi *v, uint32_t now_s, uint64_t id, uin
 
 /* `id` says to be at `c` without having been measured. Kept for those that have been. Errors as above. */
 enum err vivaldi_core_heard(struct vivaldi *v, uint32_t now_s, uint64_t id, const struct vivaldi_coord *c) MUST_CHECK;
+
+/* Continue at `c`, valid, as sure as that says, where half of the round trips took usual_ms: after a restart. Peers are as they
+ * are. It moves as little as one that has been calm for long; should it be wrong by now, it finds out as that one does. */
+void vivaldi_core_restore(struct vivaldi *v, const struct vivaldi_coord *c, float usual_ms);
 
 /* Whether `c`, valid, which `id` has told all at some time, counts beside what is known of it: it was not heard within
  * VIVALDI_OLD_S where it is, and `c` is not what it said when it knew much less than it did then. */

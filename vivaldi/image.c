@@ -135,11 +135,6 @@ enum err vivaldi_image_read(struct vivaldi *v, uint32_t now_s, uint64_t wall_s, 
         (void)get_peer(at, &c); /* it was good a moment ago */
         take_peer(v, now_s, away_s, at, &c);
     }
-    for (uint32_t k = v->config.dims; k < VIVALDI_DIMS_MAX; k++) {
-        own.at[k] = 0; /* it has fewer dimensions now */
-    }
-    own.height = v->config.has_height ? own.height : 0;
-    v->live = v->stable = own;
-    v->usual_ms = (float)usual_us / US;
+    vivaldi_core_restore(v, &own, (float)usual_us / US);
     return ERR_OK;
 }

@@ -59,11 +59,12 @@ static void look(const struct vivaldi_refit *r, const struct vivaldi_refit_way *
     for (uint32_t g = 0; g < groups; g++) {
         look_at(r, way, self, g, p);
         vivaldi_lanes rtt = vivaldi_lanes_load(&r->rtt_ms[g * LANES]), weight = vivaldi_lanes_load(&r->weight[g * LANES]);
-        vivaldi_lanes ratio = p->off_ms[g] / rtt, doubt = ratio * tolerance;
+        vivaldi_lanes ratio = p->off_ms[g] / rtt, share_of = rtt + way->near_ms;
+        vivaldi_lanes doubt = p->off_ms[g] / share_of * tolerance; /* a neighbour that is far off by its own measure still pulls */
         weights += weight;
         above += vivaldi_lanes_where(vivaldi_lanes_size(ratio) > way->error, weight);
         /* Cauchy's weight: a liar far away pulls with next to nothing, and it needs nobody to be sure of that. */
-        p->weight[g] = weight / ((1 + doubt * doubt) * rtt * rtt);
+        p->weight[g] = weight / ((1 + doubt * doubt) * share_of * share_of);
     }
     *ret_above = vivaldi_lanes_sum(above) / vivaldi_lanes_sum(weights);
 }
@@ -93,6 +94,19 @@ static void assemble(const struct pull *p, uint32_t groups, float height, float 
     g[HEIGHT] -= LOWERING * trace * height;
     for (uint32_t k = 0; k < PARTS; k++) {
         h[k][k] += DAMPING * trace; /* unused parts have nothing else, and g = 0: they do not move */
+    }
+}
+
+/* The step is solved with the curvature of many steps, and as much of this one's as it goes of its way. With this one's
+ * alone it leans towards where few round trips happen to say little, and all that averaging does not take out again: the
+ * 90th percentile of errors was a tenth more. With none of this one's a neighbour, which is rare and steep, overshoots. */
+static void average(const struct vivaldi_refit_way *way, struct vivaldi_refit_curve *curve, float h[PARTS][PARTS])
+{
+    for (uint32_t k = 0; k < PARTS; k++) {
+        for (uint32_t l = 0; l <= k; l++) {
+            curve->of[k][l] += way->fresh * (h[k][l] - curve->of[k][l]);
+            h[k][l] = curve->of[k][l] + way->share * (h[k][l] - curve->of[k][l]);
+        }
     }
 }
 
@@ -128,16 +142,17 @@ static void solve(float h[PARTS][PARTS], float g[PARTS], float height)
 }
 
 float vivaldi_refit_step(const struct vivaldi_refit *r, const struct vivaldi_refit_way *way,
-                         float self[VIVALDI_REFIT_PARTS])
+                         struct vivaldi_refit_curve *curve, float self[VIVALDI_REFIT_PARTS])
 {
     uint32_t groups = (r->count + LANES - 1) / LANES;
     struct pull p;
     float h[PARTS][PARTS], g[PARTS], above, square = 0, farthest = 0;
 
-    assert(r->count >= 1 && r->count <= VIVALDI_REFIT_MAX && way->dims <= VIVALDI_DIMS_MAX && way->scale > 0);
+    assert(r->count >= 1 && r->count <= VIVALDI_REFIT_MAX && way->dims <= VIVALDI_DIMS_MAX && way->scale > 0 && way->fresh > 0);
     memset(p.by, 0, sizeof p.by);
     look(r, way, self, groups, &p, &above);
     assemble(&p, groups, self[HEIGHT], h, g);
+    average(way, curve, h);
     solve(h, g, self[HEIGHT]);
     for (uint32_t i = 0; i < r->count; i++) {
         farthest = r->rtt_ms[i] > farthest ? r->rtt_ms[i] : farthest;

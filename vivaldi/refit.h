@@ -1,6 +1,7 @@
 /* Where a point must be to explain the round trips to a few others: damped Gauss-Newton on relative errors (Levenberg
  * 1944), each weighed by how well it agrees with the rest (Holland and Welsch, "Robust regression using iteratively
- * reweighted least-squares", 1977). Pure. */
+ * reweighted least-squares", 1977), with the curvature of many steps together (Byrd, Hansen, Nocedal, Singer, "A stochastic
+ * quasi-Newton method for large-scale optimization", SIAM J. Optim. 2016: curvature and gradient from other samples). Pure. */
 #ifndef CELL_VIVALDI_REFIT_H
 #define CELL_VIVALDI_REFIT_H
 
@@ -20,6 +21,11 @@ struct vivaldi_refit {
     uint32_t count;
 };
 
+/* How steeply errors rise around the point, averaged over steps; the lower half. All 0 at first. */
+struct vivaldi_refit_curve {
+    float of[VIVALDI_REFIT_PARTS][VIVALDI_REFIT_PARTS];
+};
+
 /* How a step is done. */
 struct vivaldi_refit_way {
     uint32_t dims;       /* sides in use, 1 to VIVALDI_DIMS_MAX                                  */
@@ -27,11 +33,13 @@ struct vivaldi_refit_way {
     float error;         /* relative error that half of them are thought to be below             */
     float scale;         /* > 0: relative error that is usual; what is much further off counts little */
     float share;         /* (0, 1]: how far to go of the whole way                               */
+    float fresh;         /* (0, 1]: what this step's curvature counts in the average; 1: all     */
+    float near_ms;       /* >= 0: errors are shares of the round trip and this, when the step weighs them */
 };
 
-/* Move `self` (sides and height) one step, by no more than the longest of the round trips. Finite when `self` was; height
- * stays >= 0. Returns the share, by weight, of relative errors above way->error before the step. */
+/* Move `self` (sides and height) one step, by no more than the longest of the round trips, and take their curvature into
+ * `curve`. Finite when `self` and `curve` were; height stays >= 0. Returns the share, by weight, of relative errors above way->error before the step. */
 float vivaldi_refit_step(const struct vivaldi_refit *r, const struct vivaldi_refit_way *way,
-                         float self[VIVALDI_REFIT_PARTS]);
+                         struct vivaldi_refit_curve *curve, float self[VIVALDI_REFIT_PARTS]);
 
 #endif

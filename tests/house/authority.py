@@ -72,7 +72,7 @@ def check_calls(tree, manifest, cell, known, served):
         allowed = known.get(target, set()) if target in EVERYWHERE | {"nucleus"} else served.get(target)
         if allowed is None:
             tree.fault(manifest.path, line, f"{name}: may_call {grant}: no cell {target} in this manifest")
-        elif operation != "*" and operation not in allowed | known["inspect"]:
+        elif operation != "*" and operation not in (known.get(target, set()) if "*" in allowed else allowed) | known["inspect"]:
             tree.fault(manifest.path, line, f"{name}: may_call {grant}: {target} does not serve it")
         if target == "nucleus":
             granted = ADMINISTRATIVE if operation == "*" else {operation} & ADMINISTRATIVE

@@ -149,6 +149,8 @@ PLANTED = [
     ("authority", edit("deploy/node.yaml", "read: []", "read: [/srv/../etc]"), "may read /srv/../etc"),
     ("authority", edit("deploy/node.yaml", "- raft.Put", "- dht.Put"), "no cell dht"),
     ("authority", edit("deploy/node.yaml", "- raft.Put", "- raft.Steal"), "raft does not serve it"),
+    ("authority", {"deploy/node.yaml": KEPT["deploy/node.yaml"].replace("[raft.Put, raft.GetAll]", "['raft.*']")
+                                                               .replace("- raft.Put", "- raft.Steal")}, "raft does not serve it"),
     ("authority", edit("deploy/node.yaml", "nucleus.Resolve", "nucleus.Down"), "may not be given nucleus.Down"),
     ("authority", edit("deploy/node.yaml", "nucleus.Resolve", "nucleus.*"), "may not be given nucleus.Down"),
     ("authority", edit("deploy/node.yaml", "'*.Health'", "'*.Put'"), "only what every cell answers"),

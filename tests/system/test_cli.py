@@ -64,6 +64,16 @@ def test_broken_manifest_says_where(make_node):
     assert result.status == 1 and "node.yaml:3" in result.err, result
 
 
+@pytest.mark.parametrize("words, said", [
+    (("up", "x"), "usage: cell overlay up"), (("down", "x"), "usage: cell overlay down"), (("status", "x"), "usage: cell overlay status"),
+    (("status", "--count", "3"), "status has no --count"), (("ping", "b", "--endpoint", "192.0.2.1:1"), "ping has no --endpoint"),
+    (("rm", "k", "--keepalive", "3"), "rm has no --keepalive"), (("ping",), "ping ADDRESS|NAME"), (("bogus",), "nothing that the overlay does")])
+def test_the_overlay_is_told_what_it_can_do(make_node, words, said):
+    """What it has no use for is wrong usage, not left aside; also where no node runs."""
+    result = make_node([]).command("overlay", *words)
+    assert result.status == 2 and said in result.err and result.err.count("\n") == 1, result
+
+
 def test_refused_start_leaves_no_socket(make_node):
     node = make_node(BROKEN)
     node.damaged("the claim is made here, not at the end")

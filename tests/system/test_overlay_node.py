@@ -143,8 +143,8 @@ def test_down_up_and_a_nucleus_that_dies(pair):
 
 def test_names_are_answered_by_a_cell_that_is_kept(make_cluster):
     """DAT-18: by the socket that the supervisor made, which is still there for the cell's next process. Of this node's own
-    addresses the cell knows what its interface tells, that of IPv4."""
-    one = entry(0, name="a", peers=[{"key": "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", "name": "b",
+    addresses the cell knows what its interface tells, that of IPv4, and those of IPv6 that its configuration has."""
+    one = entry(0, name="a", address=["10.9.9.9/24", "fd09::1/64"], peers=[{"key": "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", "name": "b",
                                      "allowed": [f"{inner(1)}/32", "fd09::2/128"]}])
     one["sandbox"]["listen"].append({"name": "dns", "at": "udp://127.0.0.1:7453"})
     cluster = make_cluster(1, [one])
@@ -153,7 +153,7 @@ def test_names_are_answered_by_a_cell_that_is_kept(make_cluster):
     for _ in range(2):
         said = node.execute([sys.executable, "-c", RESOLVE, "127.0.0.1", "7453", "b.cell.internal", "1", "b.cell.internal", "28",
                              "a.cell.internal", "1", "a.cell.internal", "28", "c.cell.internal", "1"], timeout=20)
-        assert said.out.splitlines() == ["0 0a090002", "0 fd09" + "00" * 13 + "02", "0 0a090001", "0", "3"], said
+        assert said.out.splitlines() == ["0 0a090002", "0 fd09" + "00" * 13 + "02", "0 0a090001", "0 fd09" + "00" * 13 + "01", "3"], said
         restart(node)
     assert overlay(node, "status")["answers_dns"] and [p["name"] for p in overlay(node, "peers")["peers"]] == ["b"]
     assert "nobody knows where" in node.command("overlay", "ping", "b").err, "it is a peer's name"

@@ -296,6 +296,29 @@ def test_mesh_of_five_over_ipv6_and_strangers(lab):
     nodes[4].reaches(nodes[3])
 
 
+def test_own_places(lab):
+    """Which addresses of its own a node tells: those of IPv4, and, where its socket takes IPv6, the one that it leaves from to
+    its peers, or to the world; never one of a link. Being asked does the socket no harm."""
+    middle, node = lab.node(1), lab.node(2)
+    middle.up("rendezvous: on", peers=[listed(node)], listen="[::]")
+    v4, v6 = f"198.51.100.2:{PORT}", f"[2001:db8::2]:{PORT}"
+
+    def up(listen, endpoint):
+        node.up(peers=[listed(middle, f'endpoint: "{endpoint}:{PORT}"', "rendezvous: on")], listen=listen)
+        return node.overlay("status")["places"]
+    assert up("[::]", "[2001:db8::1]") == [v4, v6]
+    wait.until(lambda: middle.overlay("status")["members"] == 1, 20, "the rendezvous hears it")
+    middle.echo()
+    node.reaches(middle)
+    node.stop()
+    assert up("[::]", "198.51.100.1") == [v4], "there is no way to the world"
+    node.stop()
+    node.do("ip", "route", "add", "default", "via", "2001:db8::1")
+    assert up("[::]", "198.51.100.1") == [v4, v6]
+    node.stop()
+    assert up("0.0.0.0", "198.51.100.1") == [v4]
+
+
 def test_names_by_a_rendezvous(lab):
     """A node learns by the rendezvous alone what others are called; a name that somebody has is nobody else's, what the own
     configuration says stands, and a rendezvous that begins again takes no name from anybody."""

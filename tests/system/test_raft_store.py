@@ -108,6 +108,10 @@ def test_bad_input_has_clear_answers(node):
     assert "a contact is" in refused(node, "add", "0123456789abcdef", "other", "nowhere")
     raft(node, "put", "empty", "")
     assert node.cli("raft", "get", "empty") == "\n"
+    raft(node, "put", "steers", "a\x1b[2Jb")
+    shown = node.execute(["/usr/bin/script", "-qec", f"{node.build.binary('cell')} raft get steers", "/dev/null"]).out
+    assert shown == "a\\x1b[2Jb\r\n", "a value does nothing to a terminal"
+    assert node.cli("raft", "get", "steers") == "a\x1b[2Jb\n", "a pipe gets the bytes as they are"
     assert "from 0 on" in refused(node, "get", "a", "--revision", "-1", status=2)
     assert "usage: cell raft put" in refused(node, "put", "k", status=2)
     for arguments, words in STRANGE:

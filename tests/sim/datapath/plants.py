@@ -337,13 +337,57 @@ PLANTS = {
         ("    if (said.size > p->most) {", "    if (said.size > p->most + 1) {")]),
     "tiny-pieces": ("pieces.c", "unit:pieces", "pieces may be as small as they like", [
         ("    if (said.each < DATAPATH_PIECES_LEAST || ", "    if (said.each == 0 || ")]),
+    "member-ground": ("kin.c", "unit:kin", "a lower id takes a member's address", [
+        ("        (k->of[holder].keeps >> n & 1) == 0 && memcmp", "        memcmp")]),
+    "member-first-come": ("kin.c", "unit:kin", "of two who are new whoever is told of first has the address", [
+        ("    if (datapath_core_owner(core, p->ip", "    if (false && datapath_core_owner(core, p->ip")]),
+    "member-higher": ("kin.c", "unit:kin", "of two who are new the higher id has the address", [
+        ("k->of[holder].id, DATAPATH_KIN_ID) < 0 &&", "k->of[holder].id, DATAPATH_KIN_ID) > 0 &&")]),
+    "member-settled-at-once": ("kin.c", "unit:kin", "an address is kept before the list is whole", [
+        ("        one->has |= (uint32_t)allow(k, peer, i, &m->prefix[i]) << i;", "        one->has |= (uint32_t)allow(k, peer, i, &m->prefix[i]) << i;\n        one->keeps = one->has;")]),
+    "member-gone-loses": ("kin.c", "unit:kin", "who is dead, or on no list, loses his address to a lower id", [
+        ("        one->keeps = one->has;", "        one->keeps = one->gone_ms == 0 ? one->has : 0;")]),
+    "member-left-stays": ("kin.c", "unit:kin", "who left is a peer until he counts as dead", [
+        ("    if (m->has_left) {", "    if (m->has_left && k->count == UINT32_MAX) {")]),
+    "member-dead-at-once": ("kin.c", "unit:kin", "who is dead is none any more at once", [
+        ("now_ms - one->gone_ms >= DATAPATH_KIN_DEAD_MS &&", "now_ms >= one->gone_ms &&")]),
+    "member-dead-for-ever": ("kin.c", "unit:kin", "who is dead is a peer for ever", [
+        ("now_ms - one->gone_ms >= DATAPATH_KIN_DEAD_MS &&", "now_ms < one->gone_ms &&")]),
+    "member-dead-anew": ("kin.c", "unit:kin", "each list in which he is dead begins his minute anew", [
+        ("k->of[peer].gone_ms = k->of[peer].gone_ms == 0 ? now.ms : k->of[peer].gone_ms;", "k->of[peer].gone_ms = now.ms;")]),
+    "member-lives-again": ("kin.c", "unit:kin", "who lives again is buried all the same", [
+        ("    k->of[peer].gone_ms = 0;\n    follow", "    follow")]),
+    "member-forgotten": ("kin.c", "unit:kin", "who is on no list stays", [
+        ("one->round != k->round && one->gone_ms == 0", "one->round > k->round && one->gone_ms == 0")]),
+    "member-page-buries": ("kin.c", "unit:kin", "who was on another page than the last is as dead", [
+        ("    k->of[peer].round = k->round;\n", "    k->of[peer].round = k->round++;\n")]),
+    "member-torn-list-buries": ("kin.c", "unit:kin", "who was not yet on a list that was never whole is gone", [
+        ("        if (one->gone_ms != 0 && now_ms", "        if ((one->gone_ms != 0 || one->round != k->round) && now_ms")]),
+    "member-born-dead": ("kin.c", "unit:kin", "who is dead becomes a peer", [
+        ("    if (!is_there && !m->is_living) {", "    if (!is_there && m->has_left) {")]),
+    "member-over-operator": ("kin.c", "unit:kin", "membership changes whom the operator named", [
+        ("    if (is_there && !is_kin) {", "    if (is_there && !is_kin && k->round == UINT32_MAX) {")]),
+    "member-takes-operators": ("kin.c", "unit:kin", "an address of the operator's goes to a member", [
+        ("static bool may_lose_nothing(const void *context, uint32_t peer, bool is_whole)\n{\n    return false;", "static bool may_lose_nothing(const void *context, uint32_t peer, bool is_whole)\n{\n    return true;")]),
+    "member-claimed-in-vain": ("kin.c", "unit:kin", "whom the operator names by hand membership takes away", [
+        ("    if (datapath_kin_is(k, peer)) {\n        k->of[peer] =", "    if (k->ways == NULL) {\n        k->of[peer] =")]),
+    "member-is-here": ("kin.c", "unit:kin", "a member has an address of this node", [
+        ("    for (uint32_t i = 0; i < k->own_prefixes; i++) {", "    for (uint32_t i = 0; false; i++) {")]),
+    "member-called-as-another": ("kin.c", "unit:kin", "a name goes to whoever came last", [
+        ("    bool is_ours = his[0] == '\\0' ||", "    for (uint32_t i = 0; i < w->config.peers_max; i++) {\n        if (strcmp(w->labels.of[i].text, name) == 0 && i != peer) {\n            (void)datapath_ways_call(w, i, \"\", WORD);\n        }\n    }\n    bool is_ours = his[0] == '\\0' ||")]),
+    "member-asks-once": ("kin.c", "unit:kin", "an address that was another's is not asked for again", [
+        ("        one->has |= (uint32_t)allow(", "        one->has |= (one->lacked >> i & 1) != 0 ? 0 : (uint32_t)allow(")]),
+    "member-told-each-time": ("kin.c", "unit:kin", "that an address is another's is said with each list", [
+        ("    bool is_news = (lacks & ~one->lacked) != 0;", "    bool is_news = lacks != 0;")]),
+    "member-stays-where-he-was": ("kin.c", "unit:kin", "who is somewhere else by membership is not sought there", [
+        ("    if (m->at.port != 0 && !datapath_message_is_same(&one->at, &m->at)) {", "    if (m->at.port != 0 && one->at.port == 0) {")]),
 }
 
 CORE = ("aead", "agenda", "allowed", "bridge", "checksum", "coalesce", "cookie", "core", "echo", "effects", "guest", "guide", "hash", "index",
-        "inner", "label", "limit", "live", "meet", "message", "neighbour", "noise", "offload", "own", "path", "pieces", "pmtu", "psk", "random", "relay", "replay", "roll",
+        "inner", "kin", "label", "limit", "live", "meet", "message", "neighbour", "noise", "offload", "own", "path", "pieces", "pmtu", "psk", "random", "relay", "replay", "roll",
         "serve", "session", "shake", "signal", "timers", "toolarge", "transfer", "wait", "ways")
 KITS = {"core": "core_kit.c", "own": "core_kit.c", "coalesce": "packet_kit.c", "offload": "packet_kit.c",
-        "meet": "ways_kit.c", "ways": "ways_kit.c"} # of unit tests
+        "kin": "ways_kit.c", "meet": "ways_kit.c", "ways": "ways_kit.c"} # of unit tests
 UNITS = sorted({p[1].removeprefix("unit:") for p in PLANTS.values() if p[1].startswith("unit:")})
 SOURCES = [*(f"datapath/{c}.c" for c in CORE), "tests/sim/datapath/*.c", "tests/unit/datapath/*_kit.c",
            *(f"tests/unit/datapath/test_{u}.c" for u in UNITS), "tests/sim/world/[!t]*.c",

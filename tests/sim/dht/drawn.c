@@ -90,10 +90,14 @@ void drawn_start(struct swarm *s)
     }
     qsort(all, s->nodes, sizeof *all, by_id);
     for (uint32_t i = 0; i < s->nodes; i++) {
-        fill(s, all, i);
+        if (!s->node[all[i].node].is_hostile) {
+            fill(s, all, i);
+        }
     }
     free(all);
     for (uint32_t i = 0; i < s->nodes; i++) {
-        swarm_wake(s, i);
+        if (!s->node[i].is_hostile) {
+            swarm_wake(s, i);
+        }
     }
 }

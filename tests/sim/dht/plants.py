@@ -32,6 +32,8 @@ PLANTS = {
         ("d->peers.count == d->peers_max && d->is_overflown) {", "d->peers.count > d->peers_max && d->is_overflown) {")]),
     "any-group": ("table.c", "attack:eclipse", "one network may be the whole table", [
         ("    if (is_crowded(d, &who->at, first, end)) {", "    if (is_crowded(d, &who->at, first, end) && false) {")]),
+    "any-host": ("table.c", "unit:table", "one host may be the whole table, under many keys", [
+        ("(host_most != 0 && host >= host_most);", "(host_most != 0 && host > all);")]),
     "fixed-timeout": ("table.c", ["swarm:silent", "swarm:loss"], "a second for everybody", [
         ("    us = us < DHT_TIMEOUT_LEAST_US ? DHT_TIMEOUT_LEAST_US : us;", "    us = 1000000;")]),
     "strangers-first": ("table.c", "unit:core", "whether somebody can answer at once is not looked at", [
@@ -66,10 +68,13 @@ PLANTS = {
     "anybody-answers": ("call.c", "unit:core", "an answer counts whoever sends it", [
         ("        (call->has_node && !dht_id_same_node(&call->to.node, &from->node))) {", "        from == NULL) {")]),
     "paths-meet": ("search.c", "attack:surround", "what one path is told every path goes by", [
-        ("    w->candidate[at] = (struct dht_candidate){.id = id, .who = *who, .serial = w->serial++, .path = (uint8_t)path,",
-         "    w->candidate[at] = (struct dht_candidate){.id = id, .who = *who, .serial = w->serial++, .path = 0,"),
+        (".namer = namer, .path = (uint8_t)path,", ".namer = namer, .path = 0,"),
         ("    return w->paths == 1 || path == w->paths ? all : all / w->paths + 1;", "    return all;"),
         ("        if (!is_on(w, c, path) ||", "        if (path != 0 ||")]),
+    "one-names-all": ("search.c", "attack:poison", "one node may name all whom a lookup asks", [
+        ("named >= share / DHT_NAMED_SHARE) {", "named >= share * DHT_NAMED_SHARE) {")]),
+    "puts-on-one-path": ("wish.c", "attack:wide", "a put is led where one path is", [
+        ("kind == DHT_WISH_FIND ? 1 : d->tuning.paths;", "kind != DHT_WISH_GET ? 1 : d->tuning.paths;")]),
     "few-deny": ("search.c", "swarm:absent", "a get ends when each path has asked its share, which holders lie on whichever", [
         ("    return is_over && (w->paths == 1 || walk(d, w, w->paths, d->tuning.replicas));", "    return is_over;")]),
     "anybody-denies": ("wish.c", "swarm:absent", "one holder's word is enough for that there is none", [
@@ -146,7 +151,7 @@ PLANTS = {
 CORE = ("account", "bytes", "call", "circle", "compare", "core", "id", "image", "keep", "order", "own", "packet", "pool", "proof", "put", "record", "search",
         "serve", "store", "table", "token", "wish")
 UNITS = ("circle", "compare", "core", "id", "image", "keep", "memory", "own", "packet", "store", "table")
-SOURCES = [*(f"dht/{c}.c" for c in CORE), "tests/sim/dht/[ds]*.c", "tests/sim/dht/test_dht_*.c", "tests/unit/dht/kit.c",
+SOURCES = [*(f"dht/{c}.c" for c in CORE), "tests/sim/dht/[dns]*.c", "tests/sim/dht/test_dht_*.c", "tests/unit/dht/kit.c",
            *(f"tests/unit/dht/test_{u}.c" for u in UNITS),
            *(f"common/base/{b}.c" for b in ("bytes", "err", "name", "rate", "rng"))]
 

@@ -94,7 +94,7 @@ void scene_whole(struct swarm *s, const struct scene_options *o, uint32_t nodes)
     }
 }
 
-void scene_steps(struct swarm *s, const struct scene_options *o, uint32_t nodes)
+void scene_room(struct swarm *s, const struct scene_options *o, uint32_t nodes)
 {
     scene_open(s, o, nodes);
     s->config.peers_max = 400; /* 20 in each of 17 buckets, and some */
@@ -104,6 +104,11 @@ void scene_steps(struct swarm *s, const struct scene_options *o, uint32_t nodes)
         s->config.store_bytes = 16384;
         s->config.wishes_max = 2;
     }
+}
+
+void scene_steps(struct swarm *s, const struct scene_options *o, uint32_t nodes)
+{
+    scene_room(s, o, nodes);
     if (o->is_drawn) {
         drawn_start(s);
         swarm_until(s, s->now_us + (uint64_t)IDLE_S * SWARM_S);
@@ -219,7 +224,8 @@ void scene_free(struct measured *m)
 
 static int usage(void)
 {
-    fputs("usage: [--list] [--only NAME] [--nodes N] [--ops N] [--seed N] [--rtt planet|FILE] [--paths N] [--together N] [--drawn]\n", stderr);
+    fputs("usage: [--list] [--only NAME] [--nodes N] [--ops N] [--seed N] [--rtt planet|FILE] [--paths N] [--together N] [--minutes N]\n"
+          "       [--drawn]\n", stderr);
     return 64;
 }
 
@@ -253,6 +259,8 @@ int scene_main(const struct scene *scenes, uint32_t count, int argc, char **argv
             given.paths = (uint32_t)strtoul(value, NULL, 10);
         } else if (strcmp(argv[i], "--together") == 0) {
             given.together = (uint32_t)strtoul(value, NULL, 10);
+        } else if (strcmp(argv[i], "--minutes") == 0) {
+            given.minutes = (uint32_t)strtoul(value, NULL, 10);
         } else if (strcmp(argv[i], "--rtt") == 0) {
             given.rtt = value;
         } else {

@@ -12,6 +12,7 @@ struct scene_options {
     uint32_t paths;      /* 0: the usual       */
     bool is_drawn;       /* tables are drawn, not joined for, where nodes come near step by step */
     uint32_t together;   /* puts or gets at one time; 0: one */
+    uint32_t minutes;    /* of churn; 0: the scene's own */
 };
 
 struct scene {
@@ -38,6 +39,9 @@ void scene_whole(struct swarm *s, const struct scene_options *o, uint32_t nodes)
 void scene_steps(struct swarm *s, const struct scene_options *o, uint32_t nodes);
 void scene_open(struct swarm *s, const struct scene_options *o, uint32_t nodes);
 
+/* Open, with the room that nodes have who know no more than Kademlia's buckets. */
+void scene_room(struct swarm *s, const struct scene_options *o, uint32_t nodes);
+
 /* `ops` puts and then as many gets of them, from drawn nodes, `together` at one time. What all nodes send when nobody asks is not
  * in the bytes where several are under way. */
 struct measured {
@@ -52,7 +56,7 @@ void scene_print(const char *what, struct measured *m, uint32_t ops);
 void scene_free(struct measured *m);
 
 /* What main returns; --only NAME --nodes N --ops N --seed N --rtt planet|FILE --paths N --together N
- * --drawn --list. */
+ * --minutes N --drawn --list. */
 int scene_main(const struct scene *scenes, uint32_t count, int argc, char **argv);
 
 #endif

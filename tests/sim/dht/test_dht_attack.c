@@ -5,11 +5,14 @@
 
 #include "common/base/bytes.h"
 #include "dht/id.h"
+#include "tests/sim/dht/drawn.h"
+#include "tests/sim/dht/near.h"
 #include "tests/sim/dht/scene.h"
 
 enum { VALUE = 64, HOUR_MS = 3600000 };
 
 static struct swarm s;
+static uint32_t misled; /* answers of hostile nodes that were no good */
 
 /* ---- answers of hostile nodes ---------------------------------------------------------------------- */
 
@@ -23,31 +26,18 @@ static void answer(uint32_t node, uint32_t to, struct dht_message *m, const stru
 }
 
 /* Hostile nodes know each other: whoever asks is told of those of them that are nearest, and that nobody has it. */
+static struct near friends;
+
 static void say_friends(uint32_t node, uint32_t from, const struct dht_message *question)
 {
     struct dht_message m = {.kind = DHT_PACKET_NODES, .flags = question->kind == DHT_PACKET_GET ? DHT_FLAG_ABSENT : 0};
-    struct dht_id near[DHT_K];
+    uint32_t near[DHT_K];
 
-    for (uint32_t i = 0; i < s.nodes; i++) {
-        if (!s.node[i].is_hostile) {
-            continue;
-        }
-        struct dht_contact c = swarm_contact(&s, i);
-        struct dht_id id = dht_core_id(&c.node);
-        uint32_t at = m.count;
-        while (at > 0 && dht_id_is_nearer(&question->target, &id, &near[at - 1])) {
-            at--;
-        }
-        if (at == DHT_K) {
-            continue;
-        }
-        uint32_t moved = m.count < DHT_K ? m.count - at : DHT_K - 1 - at;
-        memmove(&near[at + 1], &near[at], moved * sizeof *near);
-        memmove(&m.contact[at + 1], &m.contact[at], moved * sizeof *m.contact);
-        near[at] = id;
-        m.contact[at] = c;
-        m.count = (uint8_t)(m.count < DHT_K ? m.count + 1 : m.count);
+    m.count = (uint8_t)near_find(&friends, &question->target, near, DHT_K);
+    for (uint32_t i = 0; i < m.count; i++) {
+        m.contact[i] = swarm_contact(&s, near[i]);
     }
+    misled++;
     answer(node, from, &m, question);
 }
 
@@ -74,7 +64,78 @@ static void lead_astray(struct swarm *w, uint32_t node, uint32_t from, const uin
     }
 }
 
-/* Nodes that are nowhere, near whatever is looked for. */
+/* One of them has made so many keys that of these the nearest to any place are nearer to it than anybody: trying them is cheap,
+ * and done once for all places. All hostile nodes name it under the nearest. */
+struct sybil {
+    uint64_t place, key; /* place: how its id begins */
+};
+
+static struct {
+    uint32_t node, count;
+    struct sybil *sybil; /* in the order of places */
+} sybils;
+
+enum { SYBILS_EACH = 512, SYBILS_MOST = 1 << 23 }; /* beside each node, and in all */
+
+static int by_place(const void *a, const void *b)
+{
+    uint64_t x = ((const struct sybil *)a)->place, y = ((const struct sybil *)b)->place;
+
+    return (x > y) - (x < y);
+}
+
+static void make_sybils(uint32_t node)
+{
+    uint64_t key = rng_next(&s.rng) | 1;
+
+    sybils.node = node;
+    sybils.count = s.nodes < SYBILS_MOST / SYBILS_EACH ? s.nodes * SYBILS_EACH : SYBILS_MOST;
+    sybils.sybil = malloc(sybils.count * sizeof *sybils.sybil);
+    if (sybils.sybil == NULL) {
+        abort();
+    }
+    for (uint32_t i = 0; i < sybils.count; i++, key += 2) {
+        struct dht_contact c = swarm_sybil(&s, node, key);
+        struct dht_id id = dht_core_id(&c.node);
+        sybils.sybil[i] = (struct sybil){.place = bytes_get_be64(id.byte), .key = key};
+    }
+    qsort(sybils.sybil, sybils.count, sizeof *sybils.sybil, by_place);
+}
+
+static void befriend(uint32_t node)
+{
+    struct dht_contact c = swarm_contact(&s, node);
+    struct dht_id id = dht_core_id(&c.node);
+
+    s.node[node].is_hostile = true;
+    near_add(&friends, &id, node);
+    if (sybils.sybil == NULL) {
+        make_sybils(node);
+    }
+}
+
+/* DHT_K whose ids have as much in common with the target as any; in no order. */
+static void name_sybils(const struct dht_id *target, struct dht_contact *ret)
+{
+    uint64_t place = bytes_get_be64(target->byte);
+    uint32_t first = 0, end = sybils.count;
+
+    while (first < end) {
+        uint32_t middle = first + (end - first) / 2;
+        if (sybils.sybil[middle].place < place) {
+            first = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    for (uint32_t i = 0; i < DHT_K; i++) { /* `first` to `end` are named; which of both sides is nearer? */
+        bool is_left = end == sybils.count ||
+                       (first > 0 && (sybils.sybil[first - 1].place ^ place) < (sybils.sybil[end].place ^ place));
+        ret[i] = swarm_sybil(&s, sybils.node, sybils.sybil[is_left ? --first : end++].key);
+    }
+}
+
+/* Nodes that are nowhere, under those keys: others in each answer, and nearer than most that are there. */
 static void invent(struct swarm *w, uint32_t node, uint32_t from, const uint8_t *bytes, size_t size)
 {
     struct dht_message m, out = {.kind = DHT_PACKET_NODES, .count = DHT_K};
@@ -83,34 +144,17 @@ static void invent(struct swarm *w, uint32_t node, uint32_t from, const uint8_t 
         lead_astray(w, node, from, bytes, size);
         return;
     }
-    for (uint32_t i = 0; i < DHT_K; i++) {
-        out.contact[i] = swarm_contact(w, node);
-        bytes_put_be64(out.contact[i].node.byte, rng_next(&w->rng));
-        out.contact[i].at.ip[13] ^= (uint8_t)i;
+    uint64_t mask = UINT64_MAX, place = bytes_get_be64(m.target.byte);
+    for (uint32_t nodes = w->nodes; nodes > 4; nodes /= 2) {
+        mask >>= 1;
     }
+    bytes_put_be64(m.target.byte, place ^ (rng_next(&w->rng) & mask));
+    name_sybils(&m.target, out.contact);
+    for (uint32_t i = 0; i < DHT_K; i++) {
+        out.contact[i].at.ip[13] ^= (uint8_t)(i + 1); /* where it is itself it could answer for each of them */
+    }
+    misled++;
     answer(node, from, &out, &m);
-}
-
-/* One of them has made keys whose ids are nearer to a key than anybody's: trying so many is cheap. All name it under these. */
-static struct {
-    struct dht_id target;
-    uint32_t node;
-    struct dht_contact near[DHT_K];
-} sybils;
-
-static void make_sybils(const struct dht_id *target)
-{
-    enum { BITS = 12 }; /* in common: the nearest of 400 has 8 or 9 */
-    uint64_t key = rng_next(&s.rng);
-
-    for (uint32_t i = 0; i < DHT_K; i++) {
-        struct dht_id id;
-        do {
-            sybils.near[i] = swarm_sybil(&s, sybils.node, ++key);
-            id = dht_core_id(&sybils.near[i].node);
-        } while (dht_id_common(&id, target) < BITS);
-    }
-    sybils.target = *target;
 }
 
 static void surround(struct swarm *w, uint32_t node, uint32_t from, const uint8_t *bytes, size_t size)
@@ -121,32 +165,86 @@ static void surround(struct swarm *w, uint32_t node, uint32_t from, const uint8_
         lead_astray(w, node, from, bytes, size);
         return;
     }
-    if (!dht_id_equal(&m.target, &sybils.target)) {
-        make_sybils(&m.target);
-    }
     out.flags = DHT_FLAG_ABSENT;
-    memcpy(out.contact, sybils.near, sizeof sybils.near);
+    name_sybils(&m.target, out.contact);
+    misled++;
     answer(node, from, &out, &m);
 }
 
 /* ---- scenes ---------------------------------------------------------------------------------------- */
 
+static void close_hostile(const struct scene_options *o)
+{
+    scene_claim(misled >= o->ops, "hostile nodes are asked: %u answers of theirs to %u wishes", misled, o->ops);
+    misled = 0;
+    near_free(&friends);
+    free(sybils.sybil);
+    sybils.sybil = NULL;
+    swarm_fini(&s);
+}
+
+static bool is_fifth(uint32_t node)
+{
+    return node % 5 == 3;
+}
+
+/* Who is hostile among a new node and some of those that are there already tells the others that it is there. */
+static void knock(uint32_t node)
+{
+    enum { DOORS = 40 };
+    const struct dht_message ping = {.kind = DHT_PACKET_PING, .txn = 1};
+    struct dht_packet p;
+
+    (void)dht_packet_write(&p, &ping, DHT_PACKET_MAX);
+    for (uint32_t i = 0; i < DOORS && node > 0; i++) {
+        uint32_t other = (uint32_t)rng_below(&s.rng, node);
+        if (s.node[node].is_hostile != s.node[other].is_hostile) {
+            swarm_send(&s, s.node[node].is_hostile ? node : other, s.node[node].is_hostile ? other : node, p.bytes, p.size);
+        }
+    }
+}
+
+/* One of those before, who brings a new node in. */
+static uint32_t any_honest(uint32_t before)
+{
+    uint32_t node;
+
+    do {
+        node = (uint32_t)rng_below(&s.rng, before);
+    } while (is_fifth(node));
+    return node;
+}
+
 /* A fifth of all nodes is hostile, from the beginning; ids follow from keys, so they are anywhere. */
 static void open_hostile(const struct scene_options *o, uint32_t paths,
                          void (*hostile)(struct swarm *, uint32_t, uint32_t, const uint8_t *, size_t))
 {
-    scene_open(&s, o, o->nodes);
-    s.config.peers_max = 400;
-    s.config.spares_max = 32;
-    s.config.tuning.paths = paths;
+    enum { WAYS_IN = 3 }; /* nodes of a list that a new one asks */
+    struct scene_options with = *o;
+
+    with.paths = paths;
+    scene_room(&s, &with, o->nodes);
     s.hostile = hostile;
     for (uint32_t i = 0; i < o->nodes; i++) {
-        s.node[i].is_hostile = i % 5 == 3;
-        swarm_start(&s, i);
-        if (i > 0 && !s.node[i].is_hostile) {
-            swarm_join(&s, i, i % 5 == 4 ? i - 2 : i - 1);
+        s.node[i].is_hostile = is_fifth(i);
+    }
+    if (o->is_drawn) {
+        drawn_start(&s);
+    }
+    for (uint32_t i = 0; i < o->nodes; i++) {
+        if (!o->is_drawn) {
+            swarm_start(&s, i);
         }
-        swarm_until(&s, s.now_us + 20 * SWARM_MS);
+        if (s.node[i].is_hostile) {
+            befriend(i);
+        }
+        for (uint32_t k = 0; k < WAYS_IN && i > 0 && !s.node[i].is_hostile && !o->is_drawn; k++) {
+            swarm_join(&s, i, any_honest(i));
+        }
+        if (!o->is_drawn) {
+            knock(i);
+        }
+        swarm_until(&s, s.now_us + (o->is_drawn ? 0 : 20 * SWARM_MS));
     }
     swarm_until(&s, s.now_us + 20 * SWARM_S);
 }
@@ -174,8 +272,23 @@ static void play_sybil(const struct scene_options *o)
         uint32_t found = find_all(o, &put);
         printf("  a fifth names only its friends, %u paths: %u of %u put, %u found\n", paths, put, o->ops, found);
         scene_claim(paths == 1 || (put * 100 >= o->ops * 99 && found * 100 >= o->ops * 99), "99 %% succeed");
-        swarm_fini(&s);
+        close_hostile(o);
     }
+}
+
+/* The same where a lookup takes several steps, and tables are drawn: whoever is on its way is asked as often as is near to it, and a
+ * put is led astray as easily as a get, and is told that it was done. */
+static void play_wide(const struct scene_options *o)
+{
+    struct scene_options with = *o;
+    uint32_t put;
+
+    with.is_drawn = true;
+    open_hostile(&with, o->paths != 0 ? o->paths : 4, lead_astray);
+    uint32_t found = find_all(o, &put);
+    printf("  a fifth names only its friends, tables drawn: %u of %u put, %u found\n", put, o->ops, found);
+    scene_claim(found * 1000 >= o->ops * (o->nodes > 1000 ? 990 : 995), "99.5 %% succeed, 99 %% of many nodes");
+    close_hostile(o);
 }
 
 /* What was put by and by, looked for when a fifth of all has turned: whoever one of them gets to is told of keys around the
@@ -197,16 +310,17 @@ static void play_surround(const struct scene_options *o)
             (void)swarm_wait(&s, swarm_put(&s, swarm_any(&s), &r, NULL));
         }
         s.hostile = surround;
-        sybils.node = 3;
-        for (uint32_t i = 0; i < o->nodes; i++) {
-            s.node[i].is_hostile = i % 5 == 3;
+            for (uint32_t i = 0; i < o->nodes; i++) {
+            if (is_fifth(i)) {
+                befriend(i);
+            }
         }
         found[turn] = 0;
         for (uint32_t i = 0; i < o->ops; i++) {
             found[turn] += swarm_wait(&s, swarm_get(&s, swarm_any(&s), &key[i], 1))->found > 0;
         }
         printf("  a fifth turns and surrounds every key, %u paths: %u of %u found\n", with.paths, found[turn], o->ops);
-        swarm_fini(&s);
+        close_hostile(o);
     }
     free(key);
     scene_claim(found[1] > found[0] && found[1] * 100 >= o->ops * 97, "disjoint paths are worth their while");
@@ -217,7 +331,7 @@ static void play_poison(const struct scene_options *o)
     struct dht_contact known[DHT_SAVED_MAX];
     uint32_t put, poisoned = 0;
 
-    open_hostile(o, 2, invent);
+    open_hostile(o, o->paths != 0 ? o->paths : 4, invent);
     uint32_t found = find_all(o, &put);
     for (uint32_t i = 0; i < s.nodes; i++) {
         uint32_t count = s.node[i].is_hostile ? 0 : dht_core_save(s.node[i].core, known, DHT_SAVED_MAX);
@@ -230,7 +344,7 @@ static void play_poison(const struct scene_options *o)
            poisoned);
     scene_claim(poisoned == 0, "nobody is in a table who did not answer");
     scene_claim(put * 100 >= o->ops * 99 && found * 100 >= o->ops * 99, "99 %% succeed");
-    swarm_fini(&s);
+    close_hostile(o);
 }
 
 /* One machine with many keys wants to be all that a node knows. */
@@ -415,9 +529,10 @@ static void play_flood(const struct scene_options *o)
 }
 
 static const struct scene scenes[] = {
-    {"sybil", 100, 60, play_sybil},   {"poison", 80, 40, play_poison}, {"eclipse", 40, 1, play_eclipse},
+    {"sybil", 100, 60, play_sybil},   {"poison", 200, 100, play_poison}, {"eclipse", 40, 1, play_eclipse},
     {"replay", 24, 1, play_replay},   {"amplify", 24, 1, play_amplify}, {"fill", 16, 40, play_fill},
-    {"flood", 24, 1, play_flood},     {"surround", 200, 60, play_surround},
+    {"flood", 24, 1, play_flood},     {"wide", 1000, 200, play_wide},
+    {"surround", 200, 200, play_surround},
 };
 
 int main(int argc, char **argv)

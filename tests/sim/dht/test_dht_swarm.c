@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "dht/compare.h"
-#include "dht/id.h"
+#include "tests/sim/dht/near.h"
 #include "tests/sim/dht/scene.h"
 
 enum { VALUE = 64, HOUR_MS = 3600000, PERCENT = 100 };
@@ -64,24 +64,14 @@ static void play_silent(const struct scene_options *o)
     swarm_fini(&s);
 }
 
-/* The nodes whose ids are nearest, nearest first. */
-static void nearest(const struct dht_id *key, uint32_t *ret_node, uint32_t count)
-{
-    bool is_used[4096] = {false};
+static struct near everybody;
 
-    for (uint32_t found = 0; found < count; found++) {
-        uint32_t near = s.nodes;
-        struct dht_id near_id = {0};
-        for (uint32_t i = 0; i < s.nodes; i++) {
-            struct dht_contact c = swarm_contact(&s, i);
-            struct dht_id id = dht_core_id(&c.node);
-            if (!is_used[i] && (near == s.nodes || dht_id_is_nearer(key, &id, &near_id))) {
-                near = i;
-                near_id = id;
-            }
-        }
-        is_used[near] = true;
-        ret_node[found] = near;
+static void list_everybody(void)
+{
+    for (uint32_t i = 0; i < s.nodes; i++) {
+        struct dht_contact c = swarm_contact(&s, i);
+        struct dht_id id = dht_core_id(&c.node);
+        near_add(&everybody, &id, i);
     }
 }
 
@@ -91,7 +81,7 @@ static double floor_ms(const struct dht_id *key, uint32_t from)
     double best = 1e9;
     uint32_t holder[DHT_REPLICAS];
 
-    nearest(key, holder, DHT_REPLICAS);
+    (void)near_find(&everybody, key, holder, DHT_REPLICAS);
     for (uint32_t i = 0; i < DHT_REPLICAS; i++) {
         double ms = holder[i] == from ? 0 : (double)distance_one_way_us(&s.distance, from, holder[i]) * 2 / SWARM_MS;
         best = ms < best ? ms : best;
@@ -122,6 +112,7 @@ static void play_planet(const struct scene_options *o)
     far.rtt = o->rtt != NULL ? o->rtt : "planet";
     scene_whole(&s, &far, o->nodes);
     hint_all();
+    list_everybody();
     for (uint32_t i = 0; i < o->ops; i++) {
         swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
         const struct swarm_end *e = swarm_wait(&s, swarm_put(&s, swarm_any(&s), &r, NULL));
@@ -145,6 +136,7 @@ static void play_planet(const struct scene_options *o)
     sample_free(&least);
     sample_free(&pair);
     sample_free(&put);
+    near_free(&everybody);
     swarm_fini(&s);
 }
 
@@ -188,8 +180,42 @@ static void play_steps(const struct scene_options *o)
     swarm_fini(&s);
 }
 
+/* Two fifths die without anybody noticing: what was put before is found by those who are left, and what they put now, too. */
+static void play_dead(const struct scene_options *o)
+{
+    struct dht_id *key = calloc(o->ops, sizeof *key);
+    struct dht_record r;
+    uint8_t value[VALUE];
+    uint32_t found = 0, lost = 0;
+    struct measured m;
+
+    scene_steps(&s, o, o->nodes);
+    for (uint32_t i = 0; i < o->ops; i++) {
+        swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
+        key[i] = r.key;
+        (void)swarm_wait(&s, swarm_put(&s, swarm_any(&s), &r, NULL));
+    }
+    swarm_until(&s, s.now_us + SWARM_S);
+    for (uint32_t i = 0; i < o->nodes * 2 / 5; i++) {
+        swarm_stop(&s, swarm_any(&s), SWARM_SILENT);
+    }
+    for (uint32_t i = 0; i < o->ops; i++) {
+        bool is_lost = swarm_holders(&s, &key[i]) == 0; /* of 8 holders all by chance in 1 of 1,500 */
+        lost += is_lost;
+        found += !is_lost && swarm_wait(&s, swarm_get(&s, swarm_any(&s), &key[i], 1))->found > 0;
+    }
+    printf("  two fifths are dead: of %u values %u died with all their holders, %u are found\n", o->ops, lost, found);
+    scene_claim(found * 1000 >= (o->ops - lost) * 999, "99.9 %% of what somebody holds is found");
+    scene_measure(&s, o->ops, o->together, &m);
+    scene_print("two fifths are dead", &m, o->ops);
+    scene_claim(m.puts * 1000.0 >= o->ops * 999.0 && m.gets * 1000.0 >= o->ops * 999.0, "99.9 %% succeed");
+    scene_free(&m);
+    free(key);
+    swarm_fini(&s);
+}
+
 /* Of a key that nobody put it is said that there is none, whoever was asked on which path. */
-static void look_for_nothing(const struct scene_options *o)
+static void look_for_nothing(const struct scene_options *o, uint32_t loss_ppm)
 {
     struct sample ms = {0};
     struct dht_record r;
@@ -198,6 +224,7 @@ static void look_for_nothing(const struct scene_options *o)
     double asked = 0;
 
     scene_steps(&s, o, o->nodes);
+    s.loss_ppm = loss_ppm;
     for (uint32_t i = 0; i < o->ops; i++) {
         swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
         const struct swarm_end *e = swarm_wait(&s, swarm_get(&s, swarm_any(&s), &r.key, 1));
@@ -206,8 +233,8 @@ static void look_for_nothing(const struct scene_options *o)
         sample_add(&ms, (double)(e->ended_us - e->begun_us) / SWARM_MS);
         asked += (double)e->done.asked / o->ops;
     }
-    printf("  nobody put it, %u paths: of %u gets %u are told so, %u end by time; ms %.0f %.0f %.0f, %.1f requests\n", o->paths, o->ops,
-           absent, late, sample_at(&ms, 0.5), sample_at(&ms, 0.9), sample_at(&ms, 0.99), asked);
+    printf("  nobody put it, %u paths, %u %% lost: of %u gets %u are told so, %u end by time; ms %.0f %.0f %.0f, %.1f requests\n", o->paths,
+           loss_ppm / 10000, o->ops, absent, late, sample_at(&ms, 0.5), sample_at(&ms, 0.9), sample_at(&ms, 0.99), asked);
     scene_claim(absent == o->ops, "what nobody put is not found, and nothing else");
     sample_free(&ms);
     swarm_fini(&s);
@@ -234,12 +261,13 @@ static void look_past_deniers(const struct scene_options *o)
 
     scene_steps(&s, o, o->nodes);
     s.hostile = deny;
+    list_everybody();
     for (uint32_t i = 0; i < o->ops; i++) {
         uint32_t denier[DHT_REPLICAS], deniers = DHT_REPLICAS - s.config.tuning.quorum;
         swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
         (void)swarm_wait(&s, swarm_put(&s, swarm_any(&s), &r, NULL));
         swarm_until(&s, s.now_us + SWARM_S);
-        nearest(&r.key, denier, deniers);
+        (void)near_find(&everybody, &r.key, denier, deniers);
         for (uint32_t k = 0; k < deniers; k++) {
             s.node[denier[k]].is_hostile = true;
         }
@@ -251,6 +279,7 @@ static void look_past_deniers(const struct scene_options *o)
     printf("  the %u nearest of its holders deny it, %u paths: %u of %u found\n", DHT_REPLICAS - s.config.tuning.quorum, o->paths, found,
            o->ops);
     scene_claim(found == o->ops, "who denies it is not a majority");
+    near_free(&everybody);
     swarm_fini(&s);
 }
 
@@ -259,7 +288,10 @@ static void play_absent(const struct scene_options *o)
     for (uint32_t paths = 1; paths <= 4; paths += 3) {
         struct scene_options with = *o;
         with.paths = o->paths != 0 ? o->paths : paths;
-        look_for_nothing(&with);
+        look_for_nothing(&with, 0);
+        if (with.paths > 1) {
+            look_for_nothing(&with, 200000); /* who is late is passed over, on one path too soon now and then */
+        }
         look_past_deniers(&with);
     }
 }
@@ -315,6 +347,29 @@ static void play_beyond(const struct scene_options *o)
     swarm_fini(&s);
 }
 
+/* Somebody who looks for a value, and may be replaced before it has an answer. */
+struct asking {
+    uint32_t wish, node, life;
+};
+
+static void count_asked(const struct asking *asking, uint32_t asked, uint32_t replaced, uint32_t minutes)
+{
+    uint32_t found = 0, absent = 0, late = 0, gone = 0;
+
+    for (uint32_t i = 0; i < asked; i++) {
+        const struct asking *a = &asking[i];
+        const struct swarm_end *e = &s.end[a->wish - 1];
+        gone += !e->is_over && s.node[a->node].life != a->life;
+        found += e->is_over && e->found > 0;
+        absent += e->is_over && e->found == 0 && e->done.status == ERR_NOT_FOUND;
+        late += e->is_over && e->found == 0 && e->done.status == ERR_TIMEOUT;
+    }
+    printf("  %u replaced in %u minutes: %u of %u gets found it, %u were told that there is none, %u ended by time; %u askers were replaced\n",
+           replaced, minutes, found, asked - gone, absent, late, gone);
+    scene_claim(found + absent + late + gone == asked, "each ends");
+    scene_claim(found == asked - gone, "every get succeeds, those of whoever has only just come too");
+}
+
 /* 30 % of the nodes are replaced in 10 minutes, for 20 minutes. */
 static void play_churn(const struct scene_options *o)
 {
@@ -322,7 +377,8 @@ static void play_churn(const struct scene_options *o)
     struct dht_id key[VALUES];
     struct dht_record r;
     uint8_t value[VALUE];
-    uint32_t asked = 0, found = 0, absent = 0;
+    struct asking *asking = calloc(o->ops, sizeof *asking);
+    uint32_t asked = 0, minutes = o->minutes != 0 ? o->minutes : MINUTES;
 
     scene_steps(&s, o, o->nodes);
     for (uint32_t i = 0; i < VALUES; i++) {
@@ -330,24 +386,24 @@ static void play_churn(const struct scene_options *o)
         key[i] = r.key;
         scene_claim(swarm_wait(&s, swarm_put(&s, swarm_any(&s), &r, NULL))->done.status == ERR_OK, "a put succeeds");
     }
-    uint32_t turns = o->nodes * 3 * MINUTES / 100;
-    uint64_t gap_us = (uint64_t)MINUTES * 60 * SWARM_S / (turns > 0 ? turns : 1), begun_us = s.now_us;
+    uint32_t turns = (uint32_t)((uint64_t)o->nodes * 3 * minutes / 100);
+    uint64_t gap_us = (uint64_t)minutes * 60 * SWARM_S / (turns > 0 ? turns : 1), begun_us = s.now_us;
     for (uint32_t turn = 0; turn < turns; turn++) {
         uint32_t gone = swarm_any(&s);
         swarm_stop(&s, gone, SWARM_SILENT);
-        swarm_until(&s, s.now_us + gap_us / 2);
+        swarm_until(&s, begun_us + turn * gap_us + gap_us / 2);
         swarm_start(&s, gone);
         swarm_join(&s, gone, (gone + 1 + (uint32_t)rng_below(&s.rng, s.nodes - 1)) % s.nodes);
-        for (uint32_t i = 0; i * turns < o->ops; i++, asked++) {
-            const struct swarm_end *e = swarm_wait(&s, swarm_get(&s, swarm_any(&s), &key[rng_below(&s.rng, VALUES)], 1));
-            found += e->found > 0;
-            absent += e->done.status == ERR_NOT_FOUND;
+        while ((uint64_t)asked * turns < (uint64_t)(turn + 1) * o->ops && asked < o->ops) {
+            uint32_t from = swarm_any(&s); /* who has only just come, too */
+            uint32_t wish = swarm_get(&s, from, &key[rng_below(&s.rng, VALUES)], 1);
+            asking[asked++] = (struct asking){.wish = wish, .node = from, .life = s.node[from].life};
         }
         swarm_until(&s, begun_us + (turn + 1) * gap_us);
     }
-    printf("  %u replaced in %u minutes: %u of %u gets found it, %u were told that there is none\n", turns, MINUTES, found,
-           asked, absent);
-    scene_claim(found == asked && absent == 0, "every get succeeds, those of whoever has only just come too");
+    swarm_until(&s, s.now_us + (uint64_t)s.config.tuning.wish_ms * SWARM_MS + SWARM_S);
+    count_asked(asking, asked, turns, minutes);
+    free(asking);
     swarm_fini(&s);
 }
 
@@ -607,7 +663,7 @@ static void play_compare(const struct scene_options *o)
 static const struct scene scenes[] = {
     {"whole", 64, 200, play_whole},   {"loss", 64, 200, play_loss},     {"silent", 64, 200, play_silent},
     {"planet", 64, 60, play_planet},  {"steps", 150, 100, play_steps},  {"churn", 60, 150, play_churn},
-    {"idle", 400, 1, play_idle},       {"beyond", 400, 100, play_beyond},
+    {"dead", 150, 100, play_dead},     {"idle", 400, 1, play_idle},       {"beyond", 400, 100, play_beyond},
     {"deaths", 64, 100, play_deaths}, {"ttl", 40, 1, play_ttl},         {"chain", 80, 1, play_chain},
     {"rejoin", 60, 1, play_rejoin},   {"absent", 150, 60, play_absent},
     {"compare", 12, 40, play_compare},

@@ -103,6 +103,29 @@ void places_make(struct places *p, const char *name, uint32_t nodes, uint64_t se
     }
 }
 
+void places_make_sites(struct places *p, const char *name, uint32_t nodes, uint32_t sites, uint64_t seed)
+{
+    double x[PLACES_SITES_MAX], y[PLACES_SITES_MAX], way[PLACES_SITES_MAX][PLACES_SITES_MAX];
+    struct rng r;
+
+    rng_init(&r, seed);
+    *p = (struct places){.name = name, .nodes = nodes, .slices = 1, .seed = seed, .ms = calloc((size_t)nodes * nodes, sizeof *p->ms)};
+    must(p->ms != NULL && sites <= PLACES_SITES_MAX, "no memory", name);
+    for (uint32_t a = 0; a < sites; a++) {
+        x[a] = 120 * rng_unit(&r);
+        y[a] = 60 * rng_unit(&r);
+        for (uint32_t b = 0; b < a; b++) {
+            way[a][b] = way[b][a] = 2 + hypot(x[a] - x[b], y[a] - y[b]) * exp(0.15 * normal(&r));
+        }
+    }
+    for (uint32_t i = 0; i < nodes; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            double ms = i % sites == j % sites ? 0.06 + 0.14 * rng_unit(&r) : way[i % sites][j % sites] + 0.05 * rng_unit(&r);
+            p->ms[(size_t)i * nodes + j] = p->ms[(size_t)j * nodes + i] = (float)ms;
+        }
+    }
+}
+
 static float made_up_ms(const struct places *p, uint32_t i, uint32_t j)
 {
     const struct place *a = &p->place[i], *b = &p->place[j];

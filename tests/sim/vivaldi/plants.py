@@ -25,9 +25,15 @@ PLANTS = {
         ("float error = claimed > v->live.error ? claimed : v->live.error;", "float error = claimed;"),
         ("#define CLAIM_FLOOR 0.1f", "#define CLAIM_FLOOR 0.0001f")]),
     "least-squares": ("refit.c", "10 % liars", "outliers count like all others", [
-        ("weight / ((1 + doubt * doubt) * rtt * rtt)", "weight / ((1 + 0 * doubt) * rtt * rtt)")]),
+        ("weight / ((1 + doubt * doubt) * share_of * share_of)", "weight / ((1 + 0 * doubt) * share_of * share_of)")]),
+    "own-curvature": ("refit.c", "unit:refit", "each step goes by its own curvature alone", [
+        ("curve->of[k][l] + way->share * (h[k][l] - curve->of[k][l])", "h[k][l]")]),
+    "stiff-at-once": ("core.c", "sites", "curvature is averaged while all still move, and neighbours keep each other", [
+        ("#define FRESH_TURNS 400.0f", "#define FRESH_TURNS 8.0f")]),
+    "neighbours-doubted": ("refit.c", "sites", "a neighbour further off than its own round trip is an outlier", [
+        ("doubt = p->off_ms[g] / share_of * tolerance", "doubt = ratio * tolerance")]),
     "absolute-errors": ("refit.c", "3-d and", "milliseconds are fitted, not shares", [
-        ("weight / ((1 + doubt * doubt) * rtt * rtt)", "weight / (1 + doubt * doubt)")]),
+        ("weight / ((1 + doubt * doubt) * share_of * share_of)", "weight / (1 + doubt * doubt)")]),
     "far-end-ignored": ("refit.c", "3-d and", "the other's height is left out", [
         ("vivaldi_lanes h = self[HEIGHT] + vivaldi_lanes_load(&r->at[HEIGHT][group * LANES]);",
          "vivaldi_lanes h = self[HEIGHT] + vivaldi_lanes_all(0);")]),
@@ -61,6 +67,8 @@ PLANTS = {
         ("if (rtt_us == 0 || rtt_us >", "if (rtt_us >")]),
     "hour-taken": ("core.c", ["noise", "unit:core"], "a round trip may take an hour", [
         ("if (rtt_us == 0 || rtt_us > (uint64_t)VIVALDI_RTT_MAX_MS * US) {", "if (rtt_us == 0) {")]),
+    "lost-is-usual": ("core.c", "unit:core", "who has been far off for long, or remembers that it was, moves like who is right", [
+        ("v->live.error > ERROR_LOST || v->live.error", "v->live.error")]),
     "stable-follows": ("core.c", "noise", "the stable coordinate moves with every step", [
         ("    if (vivaldi_coord_moved_ms(&v->live, &v->stable) > uncertain * v->usual_ms) {",
          "    if (uncertain > 0) {")]),
@@ -72,8 +80,10 @@ PLANTS = {
         ("(vivaldi_peers_age_s(peer, now_s) > VIVALDI_OLD_S &&", "(vivaldi_peers_age_s(peer, now_s) <= VIVALDI_OLD_S &&")]),
     "told-by-novices": ("core.c", "unit:core", "what was told by who knew nothing yet counts as much as what is known", [
         ("c->error <= TOLD_ERRORS * vivaldi_peers_error(peer) + STABLE_LEAST", "c->error <= VIVALDI_COORD_ERROR_MAX")]),
-    "nobody-restored": ("image.c", "unit:image", "a restart begins somewhere else than where it ended", [
-        ("    v->live = v->stable = own;", "    v->live.error = own.error;")]),
+    "nobody-restored": ("core.c", "unit:image", "a restart begins somewhere else than where it ended", [
+        ("    v->live = *c;\n", "    v->live.error = c->error;\n")]),
+    "restart-is-new": ("core.c", "unit:image", "who restarts is thrown about as if it were new", [
+        ("    v->turns = TURNS_RESTORED;\n", "    v->turns = 1;\n"), ("    v->usual_error = c->error;\n", "")]),
     "unseen-damage": ("image.c", "unit:image", "a damaged file is believed", [
         ("bytes_get_be32(bytes + size - VIVALDI_IMAGE_TAIL) != bytes_crc32c(0, bytes, size - VIVALDI_IMAGE_TAIL)", "false")]),
     "suspects-first": ("route.c", "unit:route", "who is suspected comes before who is alive", [

@@ -142,6 +142,30 @@ static void calls_come_from_where_a_member_is(void)
 }
 
 /* Nobody has the rendezvous say more than he said himself; nor at length, to whomever it knows. */
+/* A rendezvous speaks to a member on its own link by an address of that; nobody else hears of it. */
+static void who_is_on_its_link_is_a_member_as_any(void)
+{
+    struct datapath_endpoint link = {.ip = {0xfe, 0x80, [15] = 7}, .port = 9, .scope = 3}, elsewhere = link;
+    struct datapath_signal roll = {.kind = DATAPATH_SIGNAL_ROLL, .question = 5, .places = 1, .place = {place(B)}},
+                           call = {.kind = DATAPATH_SIGNAL_CALL};
+    struct datapath_signal_member m;
+
+    begin();
+    roll.epoch = call.epoch = w.node[R].ways.roll.epoch;
+    memcpy(call.key, w.node[A].public, sizeof call.key);
+    CHECK(say(B, &roll, &link) == DATAPATH_WAYS_HEARD && datapath_message_is_same(&fx.send[0].to, &link), "it is answered there");
+    CHECK(say(B, &call, &link) == DATAPATH_WAYS_HEARD && fx.sends == 2 && datapath_message_is_same(&fx.send[0].to, &link),
+          "and heard from there: %u", fx.sends);
+    elsewhere.scope = 4;
+    CHECK(say(B, &call, &elsewhere) == DATAPATH_WAYS_UNASKED, "another link is another place");
+    datapath_roll_member(&w.node[R].ways.roll, number(R, B), w.node[B].public, &m);
+    struct datapath_endpoint his = place(B);
+    CHECK(m.places == 1 && datapath_message_is_same(&m.place[0], &his), "others are told where else he is: %u", m.places);
+    uint64_t change = w.node[R].ways.roll.change;
+    CHECK(say(B, &roll, &link) == DATAPATH_WAYS_HEARD && w.node[R].ways.roll.change == change, "a heartbeat is no change");
+    end();
+}
+
 static void a_call_costs_who_calls(void)
 {
     struct datapath_endpoint here = place(A), b = place(B), also = place(PLAIN);
@@ -401,6 +425,7 @@ int main(void)
     a_rendezvous_takes_no_part_of_what_the_operator_gave();
     what_was_said_to_an_earlier_life_brings_nobody();
     calls_come_from_where_a_member_is();
+    who_is_on_its_link_is_a_member_as_any();
     a_call_costs_who_calls();
     nobody_is_sent_to_himself();
     a_relay_serves_who_is_here();

@@ -265,6 +265,43 @@ static void one_network_has_its_share(void)
     kit_close(&k);
 }
 
+/* Whatever keys and ports it has: of IPv6 a host has a /64. Who is on the loopback is at home. */
+static void one_host_has_its_share(void)
+{
+    static const struct {
+        uint8_t ip[16];
+        int changes; /* byte that differs; -1: none */
+        uint32_t most;
+        const char *why;
+    } rows[] = {
+        {{[10] = 0xff, 0xff, 198, 51, 100, 7}, -1, 5, "one address"},
+        {{[10] = 0xff, 0xff, 198, 51, 100, 7}, 15, 20, "another one each"},
+        {{0x20, 1, 0xd, 0xb8}, 15, 5, "addresses of one /64"},
+        {{0x20, 1, 0xd, 0xb8}, 7, 20, "of a /64 each"},
+        {{[10] = 0xff, 0xff, 127, 0, 0, 1}, -1, 20, "on this host"},
+        {{[15] = 1}, -1, 20, "the same"},
+    };
+
+    for (size_t row = 0; row < ARRAY_LEN(rows); row++) {
+        struct dht_config c = kit_config();
+        struct kit k;
+        c.tuning.host_table = 5;
+        open_buckets(&k, &c);
+        for (uint32_t i = 0; i < 20; i++) {
+            struct dht_contact who = kit_contact(i);
+            struct dht_id id = kit_id(i);
+            memcpy(who.at.ip, rows[row].ip, sizeof who.at.ip);
+            if (rows[row].changes >= 0) {
+                who.at.ip[rows[row].changes] = (uint8_t)i;
+            }
+            who.at.port = (uint16_t)(7403 + i);
+            dht_table_heard(k.d, &who, &id);
+        }
+        CHECK(k.d->peers.count == rows[row].most && k.d->counters.poisoned == 20 - rows[row].most, "%s: %u", rows[row].why, k.d->peers.count);
+        kit_close(&k);
+    }
+}
+
 /* RFC 6298, section 2: the first sample, and what follows; never less than the floor nor more than the ceiling. */
 static void patience_follows_round_trips(void)
 {
@@ -313,6 +350,7 @@ int main(void)
     failures_end_a_place();
     members_fill_the_table();
     one_network_has_its_share();
+    one_host_has_its_share();
     patience_follows_round_trips();
     return CHECK_RESULT();
 }

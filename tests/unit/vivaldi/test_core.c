@@ -7,7 +7,7 @@
 #include "tests/support/check.h"
 #include "vivaldi/core.h"
 
-enum { SELF = 1000, PEERS = 64, NOW_S = 100000 };
+enum { SELF = 1000, PEERS = 64, NOW_S = 100000, LOST_PEERS = 8, TURNS_HOME = 240 };
 
 static struct vivaldi make(void *memory, uint32_t dims)
 {
@@ -173,6 +173,27 @@ static void nodes_find_their_places(void)
     }
 }
 
+/* Who has been wrong for long, and who remembers that it was, is not calm: what is usual is no excuse. */
+static void who_is_lost_moves(void)
+{
+    static uint64_t memory[PEERS * VIVALDI_PEERS_BYTES / 8];
+    const struct vivaldi_coord far = {.at = {600, 600, 600}, .height = 400, .error = VIVALDI_COORD_ERROR_MAX};
+    struct vivaldi v = make(memory, 7);
+    float sum = 0;
+
+    vivaldi_core_restore(&v, &far, 20);
+    for (uint32_t t = 0; t < TURNS_HOME; t++) {
+        uint64_t id = 1 + t % LOST_PEERS;
+        struct vivaldi_coord there = {.at = {id & 1 ? 10 : -10, id & 2 ? 10 : -10, id & 4 ? 10 : -10}, .error = 0.1f};
+        REQUIRE(vivaldi_core_sample(&v, NOW_S + t / 4, id, 17321, &there) == ERR_OK, "from the middle of a cube to its corners");
+    }
+    for (uint32_t k = 0; k < VIVALDI_DIMS_MAX; k++) {
+        sum += v.live.at[k] * v.live.at[k];
+    }
+    CHECK(sqrtf(sum) + v.live.height < 5 && v.live.error < 0.2f, "%.1f ms from the middle, %.1f high, off by %.3f",
+          (double)sqrtf(sum), (double)v.live.height, (double)v.live.error);
+}
+
 static void the_same_seed_gives_the_same_node(void)
 {
     static uint64_t memory[2][PEERS * VIVALDI_PEERS_BYTES / 8];
@@ -208,6 +229,7 @@ int main(void)
     what_is_refused_changes_nothing();
     estimates_say_what_they_come_from();
     nodes_find_their_places();
+    who_is_lost_moves();
     the_same_seed_gives_the_same_node();
     return CHECK_RESULT();
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/bytes.h"
+#include "common/base/rng.h"
 #include "tests/support/check.h"
 #include "vivaldi/image.h"
 
@@ -57,6 +58,45 @@ static void a_restart_goes_on(void)
     CHECK(vivaldi_core_estimate(&again, 5, 3, NULL).source == VIVALDI_PREDICTED, "places last longer than round trips");
     again = make(1, 7);
     CHECK(vivaldi_image_read(&again, 5, 0, bytes, size) == ERR_OK && again.peers.count == 7, "into less room");
+}
+
+/* Round trips by turns to 20 peers, each a fifth longer or shorter than it should be; the way from `from` to where it is
+ * afterwards, at most. */
+static float walk(struct vivaldi *v, uint64_t seed, uint32_t count, const struct vivaldi_coord *from)
+{
+    const struct vivaldi_coord here = {.at = {50, 40}, .height = 2};
+    float farthest = 0;
+    struct rng rng;
+
+    rng_init(&rng, seed);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t id = 1 + i % 20;
+        struct vivaldi_coord c = {.at = {(float)(id * 10), (float)(id % 5) * 20, (float)(id % 3)}, .height = 1, .error = 0.1f};
+        float rtt_ms = vivaldi_coord_rtt_ms(&here, &c) * (0.8f + 0.4f * (float)rng_unit(&rng));
+        REQUIRE(vivaldi_core_sample(v, NOW_S, id, (uint64_t)(rtt_ms * 1000), &c) == ERR_OK, "a sample");
+        farthest = from == NULL ? 0 : fmaxf(farthest, vivaldi_coord_moved_ms(&v->live, from));
+    }
+    return farthest;
+}
+
+/* VIV-3: who has been calm for long goes on so, and is not thrown about by its first round trips like one that is new. */
+static void a_restart_stays_where_it_was(void)
+{
+    float moved = 0, moved_again = 0, error = 0;
+
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct vivaldi v = make(0, PEERS), again = make(1, PEERS);
+        uint8_t bytes[2048];
+        (void)walk(&v, seed, 2000, NULL);
+        size_t size = vivaldi_image_write(&v, NOW_S, WALL_S, bytes);
+        REQUIRE(vivaldi_image_read(&again, NOW_S, WALL_S + 5, bytes, size) == ERR_OK, "it reads back");
+        const struct vivaldi_coord from = v.live;
+        moved += walk(&v, seed + 100, 60, &from);
+        moved_again += walk(&again, seed + 100, 60, &from);
+        error = fmaxf(error, again.live.error / v.live.error);
+    }
+    CHECK(moved_again < 2 * moved + 1, "%.2f ms away at most, %.2f ms without a restart", (double)moved_again, (double)moved);
+    CHECK(error < 1.2f, "%.2f times as wrong as without a restart", (double)error);
 }
 
 static void what_is_damaged_is_refused(void)
@@ -114,6 +154,7 @@ static void values_are_looked_at(void)
 int main(void)
 {
     a_restart_goes_on();
+    a_restart_stays_where_it_was();
     what_is_damaged_is_refused();
     values_are_looked_at();
     return CHECK_RESULT();

@@ -94,7 +94,8 @@ static void it_finds_the_place(void)
         for (uint32_t round = 0; round < 50; round++) {
             float truth[VIVALDI_REFIT_PARTS], self[VIVALDI_REFIT_PARTS];
             struct vivaldi_refit_way way = {.dims = rows[i].dims, .has_height = rows[i].height > 0, .error = 0.1f,
-                                            .scale = 0.15f, .share = 0.7f};
+                                            .scale = 0.15f, .share = 0.7f, .fresh = 1};
+            struct vivaldi_refit_curve curve = {0};
             any(&rng, rows[i].dims, rows[i].height, truth);
             any(&rng, rows[i].dims, rows[i].height, self);
             for (uint32_t k = 0; k < VIVALDI_REFIT_PARTS; k++) {
@@ -102,7 +103,7 @@ static void it_finds_the_place(void)
             }
             fill(&rng, truth, rows[i].dims, rows[i].count, rows[i].lies, &r);
             for (uint32_t step = 0; step < 150; step++) {
-                (void)vivaldi_refit_step(&r, &way, self);
+                (void)vivaldi_refit_step(&r, &way, &curve, self);
             }
             found += explained(&r, self, rows[i].count - rows[i].lies);
         }
@@ -110,26 +111,76 @@ static void it_finds_the_place(void)
     }
 }
 
+/* Round trips that no place explains, a few at each step: where it ends, on average, is where all of them together would have
+ * it. With each step's own curvature it is further from there. */
+static void few_at_a_time_are_as_good_as_all(void)
+{
+    enum { ALL = 32, FEW = 4, STEPS = 20000 };
+    struct vivaldi_refit all, few = {.count = FEW};
+    struct vivaldi_refit_way way = {.dims = 3, .error = 0.1f, .scale = 0.3f, .share = 0.5f, .fresh = 1};
+    struct rng rng;
+    double own = 0, averaged = 0;
+
+    rng_init(&rng, 5);
+    for (uint32_t round = 0; round < 10; round++) {
+        float truth[VIVALDI_REFIT_PARTS], best[VIVALDI_REFIT_PARTS];
+        struct vivaldi_refit_curve curve = {0};
+        any(&rng, 3, 0, truth);
+        fill(&rng, truth, 3, ALL, 0, &all);
+        for (uint32_t i = 0; i < ALL; i++) {
+            all.rtt_ms[i] *= 0.7f + 0.6f * (float)rng_unit(&rng);
+        }
+        memcpy(best, truth, sizeof best);
+        for (uint32_t step = 0; step < 200; step++) {
+            (void)vivaldi_refit_step(&all, &way, &curve, best);
+        }
+        for (uint32_t is_averaged = 0; is_averaged < 2; is_averaged++) {
+            struct vivaldi_refit_way slow = way;
+            float self[VIVALDI_REFIT_PARTS], mean[VIVALDI_REFIT_PARTS] = {0};
+            memcpy(self, best, sizeof self);
+            slow.share = 0.01f;
+            for (uint32_t step = 0; step < STEPS; step++) {
+                slow.fresh = is_averaged && step > 0 ? 0.05f : 1;
+                for (uint32_t i = 0; i < FEW; i++) {
+                    uint32_t from = (uint32_t)rng_below(&rng, ALL);
+                    for (uint32_t k = 0; k < VIVALDI_REFIT_PARTS; k++) {
+                        few.at[k][i] = all.at[k][from];
+                    }
+                    few.rtt_ms[i] = all.rtt_ms[from];
+                    few.weight[i] = 1;
+                }
+                (void)vivaldi_refit_step(&few, &slow, &curve, self);
+                for (uint32_t k = 0; k < VIVALDI_REFIT_PARTS; k++) {
+                    mean[k] += self[k] / STEPS;
+                }
+            }
+            *(is_averaged ? &averaged : &own) += (double)missed(mean, best) / 10;
+        }
+    }
+    CHECK(averaged < 0.5 * own, "%.3f ms off on average, %.3f with each step's own curvature", averaged, own);
+}
+
 static void it_says_how_many_are_off(void)
 {
     struct rng rng;
     struct vivaldi_refit r;
     float truth[VIVALDI_REFIT_PARTS], self[VIVALDI_REFIT_PARTS];
-    struct vivaldi_refit_way way = {.dims = 3, .error = 0.05f, .scale = 0.1f, .share = 0.01f};
+    struct vivaldi_refit_curve curve = {0};
+    struct vivaldi_refit_way way = {.dims = 3, .error = 0.05f, .scale = 0.1f, .share = 0.01f, .fresh = 1};
 
     rng_init(&rng, 2);
     any(&rng, 3, 0, truth);
     fill(&rng, truth, 3, 30, 0, &r);
     memcpy(self, truth, sizeof self);
-    CHECK(vivaldi_refit_step(&r, &way, self) == 0, "at the place itself nothing is off");
+    CHECK(vivaldi_refit_step(&r, &way, &curve, self) == 0, "at the place itself nothing is off");
     for (uint32_t i = 0; i < 10; i++) {
         r.rtt_ms[i] *= 1.2f;
     }
     memcpy(self, truth, sizeof self);
-    CHECK(fabsf(vivaldi_refit_step(&r, &way, self) - 1 / 3.0f) < 1e-5f, "ten of thirty are");
+    CHECK(fabsf(vivaldi_refit_step(&r, &way, &curve, self) - 1 / 3.0f) < 1e-5f, "ten of thirty are");
     r.weight[0] = 21;
     memcpy(self, truth, sizeof self);
-    CHECK(fabsf(vivaldi_refit_step(&r, &way, self) - 30 / 50.0f) < 1e-5f, "by weight");
+    CHECK(fabsf(vivaldi_refit_step(&r, &way, &curve, self) - 30 / 50.0f) < 1e-5f, "by weight");
 }
 
 static void heights_stay_above_0(void)
@@ -140,7 +191,8 @@ static void heights_stay_above_0(void)
     rng_init(&rng, 3);
     for (uint32_t round = 0; round < 200; round++) {
         float truth[VIVALDI_REFIT_PARTS], self[VIVALDI_REFIT_PARTS];
-        struct vivaldi_refit_way way = {.dims = 3, .has_height = true, .error = 0.1f, .scale = 0.15f, .share = 1};
+        struct vivaldi_refit_way way = {.dims = 3, .has_height = true, .error = 0.1f, .scale = 0.15f, .share = 1, .fresh = 1};
+        struct vivaldi_refit_curve curve = {0};
         any(&rng, 3, 10, truth);
         any(&rng, 3, 1, self);
         fill(&rng, truth, 3, 24, 0, &r);
@@ -150,7 +202,7 @@ static void heights_stay_above_0(void)
         for (uint32_t step = 0; step < 20; step++) {
             float before[VIVALDI_REFIT_PARTS], longest = 0;
             memcpy(before, self, sizeof self);
-            (void)vivaldi_refit_step(&r, &way, self);
+            (void)vivaldi_refit_step(&r, &way, &curve, self);
             for (uint32_t i = 0; i < r.count; i++) {
                 longest = fmaxf(longest, r.rtt_ms[i]);
             }
@@ -167,13 +219,15 @@ static void it_stays_finite(void)
     static const float sides[] = {0, 1e-6f, -1, 100, 10000, -10000}, rtts[] = {0.05f, 1, 60000},
                        weights[] = {1e-6f, 1, 10};
     struct rng rng;
+    struct vivaldi_refit_curve curve = {0}; /* one for all: whatever came before */
     struct vivaldi_refit r = {0};
 
     rng_init(&rng, 4);
     for (uint32_t round = 0; round < 20000; round++) {
         float self[VIVALDI_REFIT_PARTS];
         struct vivaldi_refit_way way = {.dims = 1 + (uint32_t)rng_below(&rng, VIVALDI_DIMS_MAX), .scale = 0.02f, .error = 0.001f,
-                                        .has_height = rng_below(&rng, 2) == 0, .share = 1};
+                                        .has_height = rng_below(&rng, 2) == 0, .share = 1,
+                                        .fresh = round % 3 == 0 ? 1 : 0.2f, .near_ms = round % 2 == 0 ? 0 : 1000};
         r.count = 1 + (uint32_t)rng_below(&rng, VIVALDI_REFIT_MAX);
         for (uint32_t k = 0; k < VIVALDI_REFIT_PARTS; k++) {
             self[k] = k < way.dims ? sides[rng_below(&rng, ARRAY_LEN(sides))] : 0;
@@ -187,7 +241,7 @@ static void it_stays_finite(void)
             r.rtt_ms[i] = i < r.count ? rtts[rng_below(&rng, ARRAY_LEN(rtts))] : 1;
             r.weight[i] = i < r.count ? weights[rng_below(&rng, ARRAY_LEN(weights))] : 0;
         }
-        float above = vivaldi_refit_step(&r, &way, self);
+        float above = vivaldi_refit_step(&r, &way, &curve, self);
         CHECK(above >= 0 && above <= 1.0001f, "round %u: a share", round);
         for (uint32_t k = 0; k < VIVALDI_REFIT_PARTS; k++) {
             CHECK(self[k] >= -80000 && self[k] <= 80000, "round %u: part %u is %f", round, k, (double)self[k]);
@@ -198,6 +252,7 @@ static void it_stays_finite(void)
 int main(void)
 {
     it_finds_the_place();
+    few_at_a_time_are_as_good_as_all();
     it_says_how_many_are_off();
     heights_stay_above_0();
     it_stays_finite();
