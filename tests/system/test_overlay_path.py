@@ -89,6 +89,9 @@ def test_both_directions_go_past_the_stack(make_cluster, is_v6):
     assert has_xdp(ours) and has_xdp(theirs)
     said = path(ours)
     assert said["queues"] >= 1 and said["copies"] and said["broken"] == 0 and said["foreign"] == 0
+    with open(f"/proc/{ours.pid('datapath')}/status", encoding="utf-8") as f:
+        lines = dict(line.split(":\t", 1) for line in f.read().splitlines() if ":\t" in line)
+    assert int(lines["CapEff"], 16) == int(lines["CapPrm"], 16) == 0 and lines["Seccomp"] == "2" and lines["NoNewPrivs"] == "1"
     outer = theirs.program(sys.executable, "-c", ECHO, theirs.address, stdout=-1, text=True)
     assert outer.stdout.readline() == "ready\n"
     received = number(ours, "received")

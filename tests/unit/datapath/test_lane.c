@@ -48,7 +48,7 @@ static bool set_up(void)
     if (unshare(CLONE_NEWNET) != 0 ||
         system("ip link add in0 address 02:00:00:00:00:09 mtu 3000 type veth peer name out0 mtu 3000 2>/dev/null && ip addr add 10.0.0.1/24 dev out0 && "
                "ip addr add fd00:7::1/64 dev out0 nodad && ip link set in0 up && ip link set out0 up && ip link set lo up && "
-               "ip addr add 10.0.0.1/32 dev lo && ip route add 10.8.0.0/16 via 10.0.0.9 && ip route add blackhole 10.7.0.0/16") != 0) {
+               "ip addr add 10.0.0.1/32 dev lo && ip route add 10.8.0.0/16 via 10.0.0.9 && ip route add blackhole 10.7.0.0/16 && ip link add other0 type veth peer name other1 && ip addr add 10.6.0.1/24 dev other0 && ip link set other0 up") != 0) {
         return false;
     }
     struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)if_nametoindex("in0")};
@@ -319,7 +319,8 @@ static void who_is_near_is_sent_to(void)
 {
     CHECK(!sends(1000, "10.0.0.9", 100) && lane.numbers.far == 1, "nobody knows who that is");
     REQUIRE(system("ip neigh replace 10.0.0.9 lladdr 02:00:00:00:00:09 dev out0 nud reachable && "
-                   "ip neigh replace fd00:7::9 lladdr 02:00:00:00:00:09 dev out0 nud permanent") == 0, "neighbours");
+                   "ip neigh replace fd00:7::9 lladdr 02:00:00:00:00:09 dev out0 nud permanent && "
+                   "ip neigh replace 10.6.0.9 lladdr 02:00:00:00:00:09 dev out0 nud permanent") == 0, "neighbours");
     CHECK(!sends(1099, "10.0.0.9", 100), "an answer holds for a moment");
     leaves(1100, "10.0.0.9", "10.0.0.1", 100);
     leaves(1100, "fd00:7::9", "fd00:7::1", 1232);
@@ -328,7 +329,7 @@ static void who_is_near_is_sent_to(void)
     CHECK(!sends(1100, "10.7.0.1", 100), "where the kernel sends nothing");
     CHECK(!sends(1100, "10.0.0.1", 100), "to ourselves");
     CHECK(!sends(1100, "10.5.0.1", 100), "where no way leads");
-    CHECK(!sends(1100, "127.0.0.1", 100), "by another interface");
+    CHECK(!sends(1100, "10.6.0.9", 100) && !sends(1100, "127.0.0.1", 100), "by another interface");
     CHECK(!sends(1100, "fe80::9", 100), "whose place is not said by his address alone");
     REQUIRE(system("ip neigh change 10.0.0.9 dev out0 nud stale") == 0, "not heard of for a while");
     leaves(2099, "10.0.0.9", "10.0.0.1", 100);
