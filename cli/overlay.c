@@ -54,6 +54,9 @@ static int show_status(struct cli *cli, struct cli_ask *ask)
                    s->answers_dns ? "answered for" : "not answered for");
         }
         printf("shield %s, judges %s%s%s\n", s->shield, s->shield_at, *s->shield_reason != '\0' ? ": " : "", s->shield_reason);
+        if (s->path != NULL) {
+            printf("datagrams by %s (%s)%s%s\n", s->path->at, s->path->wanted, *s->path->reason != '\0' ? ": " : "", s->path->reason);
+        }
         if (s->frames != NULL) {
             printf("frames by %s, mtu %" PRIu32 ": %" PRIu32 " peers take them, %" PRIu32 " addresses\n", s->frames->interface,
                    s->frames->mtu, s->frames->peers, s->frames->addresses);

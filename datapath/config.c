@@ -15,7 +15,7 @@ struct listed {
 };
 
 struct document {
-    const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *own, *linger, *offload, *shield, *underlay;
+    const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *own, *linger, *offload, *shield, *underlay, *path;
     const char *rendezvous, *relay, *signals, *name, *zone, *dns, *tap, *frames;
     uint32_t *mtu, *room, *rekey, *tap_mtu;
     const char **address, **places, **tap_address, **membership;
@@ -55,6 +55,7 @@ static const cyaml_schema_field_t fields[] = {
     TEXT(document, offload),
     TEXT(document, shield),
     TEXT(document, underlay),
+    TEXT(document, path),
     TEXT(document, rendezvous),
     TEXT(document, relay),
     TEXT(document, signals),
@@ -213,6 +214,24 @@ static enum err take_shield(const struct document *d, struct datapath_settings *
     return ERR_OK;
 }
 
+static enum err take_datagrams(const struct document *d, struct datapath_settings *s, char *why)
+{
+    static const char *const choices[] = {[DATAPATH_LANE_AUTO] = "auto", [DATAPATH_LANE_UDP] = "udp", [DATAPATH_LANE_XDP] = "xdp"};
+    size_t at = 0;
+
+    while (d->path != NULL && at < ARRAY_LEN(choices) && strcmp(d->path, choices[at]) != 0) {
+        at++;
+    }
+    if (at == ARRAY_LEN(choices)) {
+        return conf_refuse(why, "path", d->path, "auto, udp or xdp");
+    }
+    s->path = (enum datapath_lane_choice)at;
+    if (s->path == DATAPATH_LANE_XDP && (s->shield == DATAPATH_ATTACH_NONE || s->shield == DATAPATH_ATTACH_ONLY_TC)) {
+        return conf_refuse(why, "path", d->path, "udp or auto, or `shield: xdp` or auto with it, whose program leads there");
+    }
+    return ERR_OK;
+}
+
 static enum err take_secrets(const struct document *d, struct datapath_settings *s, char *why)
 {
     enum err e = take_path("key", d->key, s->key, why);
@@ -360,6 +379,7 @@ enum err datapath_config_read(const char *text, struct datapath_settings *ret, c
     e = take_device(d, &s, why);
     e = e == ERR_OK ? take_frames(d, &s, why) : e;
     e = e == ERR_OK ? take_shield(d, &s, why) : e;
+    e = e == ERR_OK ? take_datagrams(d, &s, why) : e;
     e = e == ERR_OK ? take_ways(d, &s, why) : e;
     e = e == ERR_OK ? take_secrets(d, &s, why) : e;
     e = e == ERR_OK ? take_membership(d, &s, why) : e;

@@ -211,6 +211,22 @@ static void take_datagram(struct datapath_shell *s, struct datapath_time now, co
     }
 }
 
+/* Of WireGuard's kinds, or of ours, which may have one of those in it. */
+static void take_any(struct datapath_shell *s, struct datapath_time now, const struct datapath_endpoint *from, uint8_t *bytes, size_t size)
+{
+    struct datapath_endpoint by;
+    size_t passed_size;
+
+    if (datapath_message_own(bytes, size) == DATAPATH_KIND_NONE) {
+        take_datagram(s, now, from, bytes, size);
+        return;
+    }
+    uint8_t *passed = datapath_signals_take(s, now, from, bytes, size, &passed_size, &by);
+    if (passed != NULL) {
+        take_datagram(s, now, &by, passed, passed_size);
+    }
+}
+
 /* One buffer: a datagram, or several of one size that the kernel had together. */
 static void take_buffer(struct datapath_shell *s, struct datapath_time now, uint32_t index)
 {
@@ -220,16 +236,7 @@ static void take_buffer(struct datapath_shell *s, struct datapath_time now, uint
 
     do {
         size_t one = size - at < each ? size - at : each;
-        if (datapath_message_own(bytes + at, one) == DATAPATH_KIND_NONE) {
-            take_datagram(s, now, &from, bytes + at, one);
-        } else {
-            struct datapath_endpoint by;
-            size_t passed_size;
-            uint8_t *passed = datapath_signals_take(s, now, &from, bytes + at, one, &passed_size, &by);
-            if (passed != NULL) {
-                take_datagram(s, now, &by, passed, passed_size);
-            }
-        }
+        take_any(s, now, &from, bytes + at, one);
         at += one;
     } while (at < size);
 }
@@ -247,4 +254,20 @@ void datapath_flow_from_udp(struct datapath_shell *s, struct datapath_time now)
             write_group(s, 0);
         }
     }
+}
+
+void datapath_flow_from_lane(struct datapath_shell *s, struct datapath_time now, uint32_t queue)
+{
+    struct datapath_endpoint from;
+    uint8_t *bytes;
+    size_t size;
+
+    while ((bytes = datapath_lane_take(&s->lane, queue, s->udp.at.port, &from, &size)) != NULL) {
+        s->udp.numbers.received++;
+        take_any(s, now, &from, bytes, size);
+    }
+    while (s->flow.coalesce.groups > 0) { /* their bytes are the frames', which others get now */
+        write_group(s, 0);
+    }
+    datapath_lane_done(&s->lane, queue);
 }

@@ -35,7 +35,8 @@ struct datapath_shell;
 /* Packets of this host for others. False: the interface is gone, as errno says. */
 bool datapath_flow_from_tun(struct datapath_shell *s, struct datapath_time now);
 
-/* Datagrams of others, for this host. */
+/* Datagrams of others, for this host: by the socket, or past the host's stack by a queue of the lane. */
 void datapath_flow_from_udp(struct datapath_shell *s, struct datapath_time now);
+void datapath_flow_from_lane(struct datapath_shell *s, struct datapath_time now, uint32_t queue);
 
 #endif

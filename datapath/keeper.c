@@ -37,16 +37,20 @@ struct keeper {
     int news;                     /* tells when they change; -1: nobody does    */
     bool is_behind;               /* they could not be listed: asked for again  */
     struct datapath_shield *shield;
+    struct datapath_xsk frames;   /* while they are on their way to the cell    */
 };
 
-/* What loading takes: without CAP_PERFMON the verifier suspects programs of this size of too much. */
-static const int loading[] = {CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN};
+/* What loading takes: without CAP_PERFMON the verifier suspects programs of this size of too much. The last two are for
+ * sockets past the host's stack and their memory. */
+static const int loading[] = {CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_NET_RAW, CAP_IPC_LOCK};
 /* … and what hanging programs and asking for addresses do; loading is over when this is all there is. */
 static const int hanging[] = {CAP_NET_ADMIN};
 /* setsockopt: what libbpf asks a filter of clsact for with. */
 static const char *const calls[] = {
     "bpf", "poll", "ppoll", "recvmsg", "recvfrom", "sendmsg", "sendto", "socket", "bind", "getsockname", "setsockopt", "ioctl",
 };
+
+_Static_assert((int)DATAPATH_KEEPER_GIVEN <= (int)RIGHTS_MAX, "one packet carries them");
 
 /* ---- addresses ---------------------------------------------------------------------------------------- */
 
@@ -136,11 +140,37 @@ static void hear_news(struct keeper *k)
 
 /* ---- what the cell asks for ------------------------------------------------------------------------------ */
 
-static enum err load(struct keeper *k, uint32_t peers, struct datapath_keeper_answer *a, int fds[DATAPATH_SHIELD_MAPS])
+/* Sockets past the host's stack: without them all goes through it, as it did. */
+static void open_frames(struct keeper *k, enum datapath_keeper_frames wanted, struct datapath_keeper_answer *a, int fds[DATAPATH_KEEPER_GIVEN])
 {
+    struct datapath_xsk *x = &k->frames;
+    enum err e = datapath_xsk_look(k->interface, &a->link, a->frames_why);
+
+    if (e != ERR_OK || wanted != DATAPATH_KEEPER_FRAMES) {
+        return;
+    }
+    e = datapath_xsk_open(x, k->interface, a->frames_why);
+    for (uint32_t i = 0; e == ERR_OK && i < x->queues; i++) {
+        fds[DATAPATH_KEEPER_QUEUES + i] = x->socket[i];
+        e = datapath_shield_socket(k->shield, i, x->socket[i], a->frames_why);
+    }
+    if (e != ERR_OK) {
+        datapath_xsk_close(x);
+        return;
+    }
+    fds[DATAPATH_KEEPER_MEMORY] = x->memory;
+    fds[DATAPATH_KEEPER_ROUTES] = x->routes;
+    a->queues = x->queues;
+    a->is_direct = x->is_direct;
+}
+
+static enum err load(struct keeper *k, const struct datapath_keeper_ask *ask, struct datapath_keeper_answer *a,
+                     int fds[DATAPATH_KEEPER_GIVEN])
+{
+    uint32_t peers = ask->value;
     char why[NARROW_WHY_SIZE];
 
-    if (peers == 0 || peers > DATAPATH_PEERS_MAX) {
+    if (peers == 0 || peers > DATAPATH_PEERS_MAX || ask->frames > DATAPATH_KEEPER_FRAMES) {
         return ERR_INVALID;
     }
     k->setup.peers = peers;
@@ -149,10 +179,14 @@ static enum err load(struct keeper *k, uint32_t peers, struct datapath_keeper_an
         return e;
     }
     a->processors = datapath_shield_descriptors(k->shield, fds);
+    if (ask->frames != DATAPATH_KEEPER_NO_FRAMES) {
+        open_frames(k, (enum datapath_keeper_frames)ask->frames, a, fds);
+    }
     e = narrow_capabilities(hanging, ARRAY_LEN(hanging), why);
     e = e == ERR_OK ? narrow_calls(calls, ARRAY_LEN(calls), why) : e;
     if (e != ERR_OK) {
         (void)snprintf(a->why, sizeof a->why, "%s", why);
+        datapath_xsk_close(&k->frames);
         datapath_shield_close(k->shield);
         k->shield = NULL;
     }
@@ -160,13 +194,13 @@ static enum err load(struct keeper *k, uint32_t peers, struct datapath_keeper_an
 }
 
 static enum err perform(struct keeper *k, const struct datapath_keeper_ask *ask, struct datapath_keeper_answer *a,
-                        int fds[DATAPATH_SHIELD_MAPS])
+                        int fds[DATAPATH_KEEPER_GIVEN])
 {
     if (ask->version != DATAPATH_KEEPER_VERSION) {
         return ERR_INCOMPATIBLE;
     }
     if (ask->kind == DATAPATH_KEEPER_LOAD) {
-        return k->shield == NULL ? load(k, ask->value, a, fds) : ERR_PRECONDITION;
+        return k->shield == NULL ? load(k, ask, a, fds) : ERR_PRECONDITION;
     }
     if (ask->value != DATAPATH_SHIELD_TC && ask->value != DATAPATH_SHIELD_XDP) {
         return ERR_INVALID;
@@ -191,7 +225,7 @@ static bool serve(struct keeper *k)
 {
     struct datapath_keeper_ask ask;
     struct datapath_keeper_answer answer = {.version = DATAPATH_KEEPER_VERSION};
-    int fds[RIGHTS_MAX], given[DATAPATH_SHIELD_MAPS];
+    int fds[RIGHTS_MAX], given[DATAPATH_KEEPER_GIVEN];
     size_t count = 0;
     enum err e = rights_recv(DATAPATH_KEEPER_SOCKET, &ask, sizeof ask, fds, &count);
 
@@ -209,7 +243,10 @@ static bool serve(struct keeper *k)
     answer.value = ask.value;
     answer.result = err_to_wire(e);
     bool has_maps = ask.kind == DATAPATH_KEEPER_LOAD && e == ERR_OK;
-    return rights_send(DATAPATH_KEEPER_SOCKET, &answer, sizeof answer, given, has_maps ? DATAPATH_SHIELD_MAPS : 0) == ERR_OK;
+    size_t all = answer.queues > 0 ? DATAPATH_KEEPER_QUEUES + answer.queues : DATAPATH_SHIELD_MAPS;
+    e = rights_send(DATAPATH_KEEPER_SOCKET, &answer, sizeof answer, given, has_maps ? all : 0);
+    datapath_xsk_close(&k->frames); /* the cell's alone: its queues are free when it ends */
+    return e == ERR_OK;
 }
 
 /* ---- life ----------------------------------------------------------------------------------------------- */

@@ -9,9 +9,10 @@
 #include <stdint.h>
 
 #include "datapath/shield.h"
+#include "datapath/xsk.h"
 
 enum {
-    DATAPATH_KEEPER_VERSION = 2,
+    DATAPATH_KEEPER_VERSION = 3,
     DATAPATH_KEEPER_SOCKET = 3,      /* descriptor */
     DATAPATH_KEEPER_WAIT_MS = 10000, /* for the first answer: what loading takes on a busy machine, many times over */
 };
@@ -24,14 +25,32 @@ enum datapath_keeper_kind {
 
 struct datapath_keeper_ask {
     uint32_t version, kind, value;
+    uint32_t frames;             /* of LOAD: enum datapath_keeper_frames */
 };
 
-/* result: err_wire. To LOAD, when it is OK: processors, and the maps' descriptors beside it (SCM_RIGHTS). ERR_PRECONDITION:
- * LOAD twice, or something else before it; ERR_INVALID: a value that is none; others of datapath_shield_open and _attach. */
+/* Whether sockets past the host's stack are asked for, too: xsk.h. Afterwards it is too late: what that takes is given up. */
+enum datapath_keeper_frames {
+    DATAPATH_KEEPER_NO_FRAMES,
+    DATAPATH_KEEPER_LOOK,        /* what the interface is, and no more */
+    DATAPATH_KEEPER_FRAMES,
+};
+
+enum {
+    DATAPATH_KEEPER_MEMORY = DATAPATH_SHIELD_MAPS, /* descriptors of LOAD's answer: the maps, and when there are queues, this …  */
+    DATAPATH_KEEPER_ROUTES,                        /* … and this of struct datapath_xsk …                                       */
+    DATAPATH_KEEPER_QUEUES,                        /* … and sockets from here on                                                */
+    DATAPATH_KEEPER_GIVEN = DATAPATH_KEEPER_QUEUES + DATAPATH_SHIELD_QUEUES,
+};
+
+/* result: err_wire. To LOAD, when it is OK: processors, and the maps' descriptors beside it (SCM_RIGHTS), with those of
+ * `queues` sockets past the host's stack; 0: frames_why says why there are none. ERR_PRECONDITION: LOAD twice, or something
+ * else before it; ERR_INVALID: a value that is none; others of datapath_shield_open and _attach. */
 struct datapath_keeper_answer {
     uint32_t version, kind, value, result;
     uint32_t processors;
-    char why[DATAPATH_SHIELD_WHY];
+    uint32_t queues, is_direct;
+    struct datapath_xsk_link link;
+    char why[DATAPATH_SHIELD_WHY], frames_why[DATAPATH_XSK_WHY];
 };
 
 /* Serve, until the other end is closed. The process's exit status: 0, or 1 after a line on stderr; 2: wrong usage. */

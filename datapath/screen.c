@@ -64,7 +64,10 @@ static void say_none(const struct datapath_screen *s)
 
 static enum err send_ask(struct datapath_screen *s, enum datapath_keeper_kind kind, uint32_t value)
 {
-    const struct datapath_keeper_ask ask = {.version = DATAPATH_KEEPER_VERSION, .kind = kind, .value = value};
+    static const enum datapath_keeper_frames frames[] = {[DATAPATH_LANE_AUTO] = DATAPATH_KEEPER_LOOK, [DATAPATH_LANE_UDP] = DATAPATH_KEEPER_NO_FRAMES,
+                                                         [DATAPATH_LANE_XDP] = DATAPATH_KEEPER_FRAMES};
+    const struct datapath_keeper_ask ask = {.version = DATAPATH_KEEPER_VERSION, .kind = kind, .value = value,
+                                            .frames = (uint32_t)frames[s->lane->choice]};
 
     return rights_send(s->keeper, &ask, sizeof ask, NULL, 0);
 }
@@ -120,6 +123,27 @@ static enum err map(struct datapath_screen *s, const struct datapath_screen_setu
     return e;
 }
 
+/* Why it is not wanted, or the sockets. */
+static void open_lane(struct datapath_screen *s, const struct datapath_screen_setup *setup, struct datapath_keeper_answer *a,
+                      int fds[RIGHTS_MAX])
+{
+    struct datapath_lane *l = s->lane;
+
+    a->frames_why[sizeof a->frames_why - 1] = '\0';
+    a->link.driver[sizeof a->link.driver - 1] = '\0';
+    if (a->queues > 0) {
+        if (datapath_lane_open(l, a, setup->at, fds) == ERR_OK) {
+            (void)snprintf(l->why, sizeof l->why, "XDP does not hang yet");
+        }
+    } else if (a->frames_why[0] != '\0') {
+        (void)snprintf(l->why, sizeof l->why, "%s", a->frames_why);
+    } else if (l->choice == DATAPATH_LANE_AUTO && strcmp(a->link.driver, "veth") == 0) {
+        (void)snprintf(l->why, sizeof l->why, "a veth: XDP at it takes its peer's offloads");
+    } else if (l->choice == DATAPATH_LANE_AUTO) {
+        (void)snprintf(l->why, sizeof l->why, "of the driver %s it is not known that nothing is lost by it", a->link.driver[0] != '\0' ? a->link.driver : "here");
+    }
+}
+
 static enum err load(struct datapath_screen *s, const struct datapath_screen_setup *setup)
 {
     const struct timeval limit = {.tv_sec = DATAPATH_KEEPER_WAIT_MS / 1000};
@@ -139,10 +163,14 @@ static enum err load(struct datapath_screen *s, const struct datapath_screen_set
     e = err_from_wire(answer.result);
     if (e != ERR_OK) {
         (void)snprintf(s->why, sizeof s->why, "%s", answer.why[0] != '\0' ? answer.why : err_text(e));
-    } else if (count != DATAPATH_SHIELD_MAPS) {
+    } else if (answer.queues > DATAPATH_SHIELD_QUEUES ||
+               count != (answer.queues > 0 ? DATAPATH_KEEPER_QUEUES + answer.queues : DATAPATH_SHIELD_MAPS)) {
         e = ERR_MALFORMED;
     } else {
         e = map(s, setup, &answer, fds);
+    }
+    if (e == ERR_OK) {
+        open_lane(s, setup, &answer, fds);
     }
     while (count > 0) {
         fd_close(&fds[--count]); /* what is mapped stays so, and nobody else gets at the descriptors */
@@ -150,9 +178,9 @@ static enum err load(struct datapath_screen *s, const struct datapath_screen_set
     return e;
 }
 
-void datapath_screen_open(struct datapath_screen *s, const struct datapath_screen_setup *setup)
+static void open_shield(struct datapath_screen *s, const struct datapath_screen_setup *setup)
 {
-    *s = (struct datapath_screen){.choice = setup->choice, .keeper = setup->keeper};
+    *s = (struct datapath_screen){.choice = setup->choice, .keeper = setup->keeper, .lane = setup->lane};
     if (s->choice == DATAPATH_ATTACH_NONE || (s->keeper < 0 && setup->interface[0] == '\0')) {
         fd_close(&s->keeper);
         if (s->choice == DATAPATH_ATTACH_ONLY_TC || s->choice == DATAPATH_ATTACH_ONLY_XDP) {
@@ -176,6 +204,14 @@ void datapath_screen_open(struct datapath_screen *s, const struct datapath_scree
     }
 }
 
+void datapath_screen_open(struct datapath_screen *s, const struct datapath_screen_setup *setup)
+{
+    open_shield(s, setup);
+    if (!s->is_loaded && s->lane->choice != DATAPATH_LANE_UDP) {
+        (void)snprintf(s->lane->why, sizeof s->lane->why, "%s", s->why[0] != '\0' ? s->why : "no interface was given to the shield");
+    }
+}
+
 /* ---- where it hangs ------------------------------------------------------------------------------------------ */
 
 static void step(struct datapath_screen *s, const struct datapath_attach_event *ev);
@@ -190,8 +226,25 @@ static void lose(struct datapath_screen *s)
     s->timer = NULL;
     s->is_judging = false;
     datapath_shield_maps_set(&s->maps, DATAPATH_SHIELD_OFF, DATAPATH_SHIELD_TC);
+    if (s->lane->is_open) {
+        datapath_lane_close(s->lane);
+        (void)snprintf(s->lane->why, sizeof s->lane->why, "%s", s->why);
+    }
     fd_close(&s->keeper);
     say_none(s);
+}
+
+/* Frames come to the lane while XDP judges. */
+static void lead(struct datapath_screen *s, bool is_xdp)
+{
+    struct datapath_lane *l = s->lane;
+
+    l->is_on = l->is_open && is_xdp;
+    datapath_shield_maps_frames(&s->maps, l->is_on);
+    if (l->is_open) {
+        (void)snprintf(l->why, sizeof l->why, "%s", is_xdp ? "" : "XDP does not hang at the interface");
+        log_info("DATAPATH-PATH", "path=%s at=%s queues=%u copies=%d", datapath_lane_choice_text(l->choice), datapath_lane_place(l), l->queues, !l->is_direct);
+    }
 }
 
 static void perform(struct datapath_screen *s, const struct datapath_attach_effect *e)
@@ -204,6 +257,7 @@ static void perform(struct datapath_screen *s, const struct datapath_attach_effe
         datapath_shield_maps_set(&s->maps, DATAPATH_SHIELD_GUARD, e->hook);
         s->is_judging = true;
         s->judge = e->hook;
+        lead(s, e->hook == DATAPATH_SHIELD_XDP);
         s->why[0] = '\0';
         log_info("DATAPATH-SHIELD", "at=%s shield=%s", hook_text(e->hook), datapath_screen_choice(s));
         break;
@@ -302,7 +356,8 @@ enum err datapath_screen_start(struct datapath_screen *s, struct loop *loop, con
         return ERR_NOMEM;
     }
     tell_cookies(s);
-    datapath_attach_init(&s->attach, s->choice, false); /* of no driver is known that XDP costs it nothing */
+    /* Of no driver is known that XDP costs it nothing: it hangs in peace only where frames are to go past the host's stack. */
+    datapath_attach_init(&s->attach, s->choice, s->lane->is_open);
     step(s, &(struct datapath_attach_event){.kind = DATAPATH_ATTACH_EV_BEGIN, .now_ms = loop_now_ms()});
     return ERR_OK;
 }

@@ -8,6 +8,7 @@
 #include "datapath/attach.h"
 #include "datapath/core.h"
 #include "datapath/keeper.h"
+#include "datapath/lane.h"
 
 struct datapath_screen {
     enum datapath_attach_choice choice;
@@ -20,6 +21,7 @@ struct datapath_screen {
     uint64_t again_ms;              /* when what was refused is tried again; 0: nothing was  */
     uint64_t cookies_ms;            /* of the core's secrets that the shield has; 0: none    */
     const struct datapath *core;    /* whose these are                                       */
+    struct datapath_lane *lane;     /* past the host's stack: frames come to it while XDP judges */
     struct loop_watch *watch;
     struct loop_timer *timer;
     char why[DATAPATH_SHIELD_WHY];  /* why there is none; "": nobody wants one, or it judges */
@@ -32,6 +34,8 @@ struct datapath_screen_setup {
     uint16_t port;
     uint32_t peers;
     const uint8_t *public;       /* our static key, 32 bytes                                     */
+    struct datapath_lane *lane;  /* its choice says whether it is wanted; borrowed as long as the screen is open  */
+    const uint8_t *at;           /* where the socket is bound, 16 bytes                          */
     bool takes_own;              /* signals and what relays pass on are for us                   */
 };
 

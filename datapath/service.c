@@ -92,6 +92,24 @@ static enum err fill_macs(const struct datapath_shell *s, struct cell_call *call
     return ERR_OK;
 }
 
+static Cell__Datapath__Path path_of(struct datapath_lane *l)
+{
+    Cell__Datapath__Path p = CELL__DATAPATH__PATH__INIT;
+
+    p.wanted = (char *)datapath_lane_choice_text(l->choice);
+    p.at = (char *)datapath_lane_place(l);
+    p.reason = l->why;
+    p.queues = l->queues;
+    p.copies = l->is_open && !l->is_direct;
+    p.sent = l->numbers.sent;
+    p.received = l->numbers.received;
+    p.far = l->numbers.far;
+    p.full = l->numbers.full;
+    p.broken = l->numbers.broken;
+    p.foreign = l->numbers.foreign;
+    return p;
+}
+
 static enum err fill_places(const struct datapath_shell *s, struct cell_call *call, Cell__Datapath__StatusReply *reply)
 {
     reply->places = cell_call_alloc(call, (s->signals.own + 1) * sizeof *reply->places);
@@ -152,6 +170,8 @@ enum err datapath_service_status(void *state, struct cell_call *call, const void
     frames.addresses = s->frames.bridge.count;
     frames.unfinished = s->frames.pieces.count;
     reply.frames = s->frames.is_on ? &frames : NULL;
+    Cell__Datapath__Path path = path_of(&s->lane);
+    reply.path = &path;
     sodium_memzero(v.config.psk, sizeof v.config.psk);
     datapath_text_write_key(datapath_core_public(s->core), key);
     datapath_text_write_place(&s->udp.at, place);

@@ -181,6 +181,17 @@ static void on_udp(void *context, unsigned bits)
     linger(s, s->udp.numbers.received - before);
 }
 
+static void on_lane(void *context, uint32_t queue)
+{
+    struct datapath_shell *s = context;
+    uint64_t before = s->udp.numbers.received;
+
+    datapath_linger_begin(&s->linger, loop_now_us());
+    datapath_flow_from_lane(s, datapath_shell_now(), queue);
+    datapath_shell_changed(s);
+    linger(s, s->udp.numbers.received - before);
+}
+
 /* ---- life ------------------------------------------------------------------------------------------- */
 
 /* The interface that the supervisor made, or one of our own. */
@@ -248,8 +259,10 @@ static void open_screen(struct datapath_shell *s)
     struct datapath_noise_self self;
     struct datapath_screen_setup setup = {.choice = s->settings.shield, .interface = s->settings.underlay,
                                           .port = s->udp.at.port, .peers = s->settings.peers_max, .public = self.public,
-                                          .takes_own = !s->settings.is_silent};
+                                          .takes_own = !s->settings.is_silent, .lane = &s->lane, .at = s->udp.at.ip};
 
+    s->lane.choice = s->settings.path;
+    s->udp.lane = &s->lane;
     memcpy(self.secret, s->secret, sizeof self.secret);
     setup.keeper = cell_take_descriptor(s->cell, "shield.overlay");
     if (datapath_noise_public(&self) == ERR_OK) { /* else the core refuses the key, and says so */
@@ -420,6 +433,7 @@ enum err datapath_shell_start(struct cell *cell, void *state)
     s->control.changed = on_control;
     s->control.context = s;
     e = datapath_control_start(&s->control, loop);
+    e = e == ERR_OK ? datapath_lane_start(&s->lane, loop, on_lane, s) : e;
     e = e == ERR_OK ? datapath_screen_start(&s->screen, loop, s->core) : e;
     e = e == ERR_OK ? datapath_namer_start(&s->namer, loop, &s->signals.ways, &s->settings, &s->device) : e;
     if (e != ERR_OK || s->timer == NULL || s->stir == NULL || s->tun_watch == NULL || s->udp_watch == NULL) {
@@ -494,5 +508,6 @@ void datapath_shell_stop(void *state)
     sodium_memzero(s->secret, sizeof s->secret);
     free(s->memory);
     s->core = s->memory = NULL;
+    datapath_lane_close(&s->lane);
     datapath_screen_close(&s->screen); /* the core told it of each of its ids */
 }

@@ -9,6 +9,7 @@
 #include "datapath/engine.h"
 #include "datapath/flow.h"
 #include "datapath/frames.h"
+#include "datapath/lane.h"
 #include "datapath/linger.h"
 #include "datapath/service_members.h"
 #include "datapath/namer.h"
@@ -28,6 +29,7 @@ struct datapath_shell {
     struct datapath_settings settings;
     struct datapath_store store;
     struct datapath_udp udp;
+    struct datapath_lane lane;
     struct datapath_control control;
     struct datapath_engine engine;
     struct datapath_flow flow;

@@ -80,6 +80,14 @@ struct {
     __type(value, struct datapath_shield_budget);
 } shield_budget SEC(".maps");
 
+/* Sockets past the host's stack, by queue. Written by whoever loads the programs: a cell cannot have others' frames led to it. */
+struct {
+    __uint(type, BPF_MAP_TYPE_XSKMAP);
+    __uint(max_entries, DATAPATH_SHIELD_QUEUES);
+    __type(key, __u32);
+    __type(value, __u32);
+} shield_sockets SEC(".maps");
+
 /* A message and what is reckoned from it: more than a stack here holds. */
 struct scratch {
     __u32 message[COVERED_MAX / 4];
@@ -525,6 +533,14 @@ int shield_tc(struct __sk_buff *skb)
     return v >= DATAPATH_SHIELD_MALFORMED ? TC_ACT_SHOT : NEXT;
 }
 
+/* What the cell reads by itself; the rest is the host's to put together. */
+static __always_inline bool goes_past(const struct datapath_shield_config *c, enum datapath_shield_verdict v,
+                                      const struct shield_parse_packet *p, __u32 size)
+{
+    return c->takes_frames != 0 && v > DATAPATH_SHIELD_UNREAD && v < DATAPATH_SHIELD_MALFORMED && !p->is_fragment && !p->is_behind &&
+           size <= DATAPATH_SHIELD_FRAME;
+}
+
 SEC("xdp")
 int shield_xdp(struct xdp_md *ctx)
 {
@@ -536,10 +552,14 @@ int shield_xdp(struct xdp_md *ctx)
         return XDP_PASS;
     }
     const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-    enum shield_parse_found found = shield_parse(data, end, (__u32)bpf_xdp_get_buff_len(ctx), place, &p);
+    __u32 size = (__u32)bpf_xdp_get_buff_len(ctx);
+    enum shield_parse_found found = shield_parse(data, end, size, place, &p);
     struct frame f = {.context = ctx, .is_xdp = 1, .segments = 1};
     enum datapath_shield_verdict v = verdict_of(&f, c, found, &p);
     count(v);
+    if (goes_past(c, v, &p, size)) {
+        return (int)bpf_redirect_map(&shield_sockets, ctx->rx_queue_index, XDP_PASS); /* without a socket it passes */
+    }
     return v >= DATAPATH_SHIELD_MALFORMED ? XDP_DROP : XDP_PASS;
 }
 

@@ -143,6 +143,13 @@ uint32_t datapath_shield_descriptors(const struct datapath_shield *s, int ret[DA
     return s->processors;
 }
 
+enum err datapath_shield_socket(struct datapath_shield *s, uint32_t queue, int socket, char why[DATAPATH_SHIELD_WHY])
+{
+    int failed = bpf_map_update_elem(bpf_map__fd(s->skeleton->maps.shield_sockets), &queue, &socket, BPF_ANY);
+
+    return failed == 0 ? ERR_OK : refuse(why, "a socket past the host's stack", -failed);
+}
+
 int datapath_shield_program(const struct datapath_shield *s, enum datapath_shield_hook hook)
 {
     return bpf_program__fd(hook == DATAPATH_SHIELD_TC ? s->skeleton->progs.shield_tc : s->skeleton->progs.shield_xdp);
@@ -275,6 +282,11 @@ enum err datapath_shield_own(struct datapath_shield *s, uint32_t count, const ui
 uint32_t datapath_shield_descriptors(const struct datapath_shield *s, int ret[DATAPATH_SHIELD_MAPS])
 {
     return 0;
+}
+
+enum err datapath_shield_socket(struct datapath_shield *s, uint32_t queue, int socket, char why[DATAPATH_SHIELD_WHY])
+{
+    return ERR_UNSUPPORTED;
 }
 
 int datapath_shield_program(const struct datapath_shield *s, enum datapath_shield_hook hook)

@@ -46,6 +46,9 @@ enum err datapath_shield_own(struct datapath_shield *s, uint32_t count, const ui
 /* The maps that a cell is given, borrowed; returns how many processors count in them. */
 uint32_t datapath_shield_descriptors(const struct datapath_shield *s, int ret[DATAPATH_SHIELD_MAPS]);
 
+/* Frames of that queue which pass XDP may go to this AF_XDP socket, which is borrowed; it counts as long as it is open. */
+enum err datapath_shield_socket(struct datapath_shield *s, uint32_t queue, int socket, char why[DATAPATH_SHIELD_WHY]) MUST_CHECK;
+
 /* The descriptor of a program, for tests: borrowed. */
 int datapath_shield_program(const struct datapath_shield *s, enum datapath_shield_hook hook);
 

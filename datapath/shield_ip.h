@@ -25,6 +25,7 @@ struct shield_parse_packet {
     uint32_t first, second;
     uint16_t from_port;
     bool is_fragment;       /* the rest of it comes by itself */
+    bool is_behind;         /* behind extension headers of IPv6 */
 };
 
 enum {
@@ -142,6 +143,7 @@ shield_parse_v6(struct shield_parse_inside *in, const uint8_t *end, uint32_t len
             return SHIELD_PARSE_FOREIGN;
         }
         ret->is_fragment |= (fragment & 1) != 0;
+        ret->is_behind = true;
         kind = p[0];
         p += size;
         at += size;

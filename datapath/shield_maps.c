@@ -102,6 +102,11 @@ void datapath_shield_maps_own(struct datapath_shield_maps *m, bool is_taken)
     __atomic_store_n(&config_of(m)->takes_own, (uint32_t)is_taken, __ATOMIC_RELEASE);
 }
 
+void datapath_shield_maps_frames(struct datapath_shield_maps *m, bool is_taken)
+{
+    __atomic_store_n(&config_of(m)->takes_frames, (uint32_t)is_taken, __ATOMIC_RELEASE);
+}
+
 /* The place itself, or the one that ends first. One word, so that whoever reads it at this moment reads either. */
 void datapath_shield_maps_shown(struct datapath_shield_maps *m, const struct datapath_endpoint *from, uint64_t now_ms)
 {

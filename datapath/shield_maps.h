@@ -52,6 +52,9 @@ void datapath_shield_maps_set(struct datapath_shield_maps *m, enum datapath_shie
 /* Whether messages of our own kinds pass (PROTOCOL.md); until this is said they do not. */
 void datapath_shield_maps_own(struct datapath_shield_maps *m, bool is_taken);
 
+/* Whether what passes XDP goes to the sockets past the host's stack, where its queue has one. */
+void datapath_shield_maps_frames(struct datapath_shield_maps *m, bool is_taken);
+
 /* A signal that opened came from there: what else comes from there is a peer's, for DATAPATH_SHIELD_PLACE_S. 100 ns. */
 void datapath_shield_maps_shown(struct datapath_shield_maps *m, const struct datapath_endpoint *from, uint64_t now_ms);
 

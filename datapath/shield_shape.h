@@ -63,6 +63,8 @@ enum {
     DATAPATH_SHIELD_EXTENSIONS = 8,      /* headers of IPv6 that are followed: RFC 8504, section 5.3         */
     DATAPATH_SHIELD_TAGS = 2,            /* of VLANs: 802.1ad in 802.1Q                                      */
     DATAPATH_SHIELD_SEGMENTS = 64,       /* datagrams in one buffer of the kernel: UDP_MAX_SEGMENTS          */
+    DATAPATH_SHIELD_QUEUES = 8,          /* of an interface that can have a socket past the host's stack     */
+    DATAPATH_SHIELD_FRAME = 1792,        /* bytes of a frame that fits there: xsk.h                          */
     /* messages: message.h */
     DATAPATH_SHIELD_HEAD = 16,
     DATAPATH_SHIELD_DATA_SIZE = 32,
@@ -116,6 +118,7 @@ struct datapath_shield_config {
     uint32_t mode;
     uint32_t hook;
     uint32_t takes_own;                  /* messages of our own kinds pass                        */
+    uint32_t takes_frames;               /* what passes XDP goes past the host's stack            */
     uint32_t mac1[8];                    /* BLAKE2s when it has taken in the key of mac1          */
     uint32_t cookie_count;               /* secrets of cookies in use, 0 to 2                     */
     uint32_t cookie[2][8];               /* … BLAKE2s when it has taken them in                   */

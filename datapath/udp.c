@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/run/fd.h"
+#include "common/run/loop.h"
 
 static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
@@ -229,6 +230,13 @@ void datapath_udp_flush(struct datapath_udp *u)
     if (t->count == 0) {
         return;
     }
+    if (t->count == 1 && u->lane != NULL && u->lane->is_on &&
+        datapath_lane_send(u->lane, loop_now_ms(), &u->at, &t->to, t->bytes + t->begin, t->end - t->begin)) {
+        u->numbers.sent++;
+        t->count = 0;
+        t->is_closed = false;
+        return;
+    }
     m.msg_namelen = to_place(&t->to, u->is_v6, &place);
     u->numbers.sent += t->count;
     if (m.msg_namelen == 0) {
@@ -251,9 +259,12 @@ void datapath_udp_send_whole(struct datapath_udp *u, const struct datapath_endpo
     uint64_t unsent = u->numbers.unsent;
     memcpy(datapath_udp_room(u), bytes, size);
     datapath_udp_put(u, to, size);
+    struct datapath_lane *lane = u->lane;
+    u->lane = NULL; /* the kernel knows what is too large for the interface */
     set_whole(u, true);
     datapath_udp_flush(u);
     set_whole(u, false);
+    u->lane = lane;
     u->numbers.unsent = unsent; /* too large for our own interface is an answer, too */
 }
 

@@ -10,6 +10,7 @@
 
 #include "common/base/err.h"
 #include "common/base/macros.h"
+#include "datapath/lane.h"
 #include "datapath/types.h"
 
 enum {
@@ -61,6 +62,7 @@ struct datapath_udp {
     bool is_v6;
     bool has_trains;             /* the kernel cuts what we send: UDP_SEGMENT; and joins what comes: UDP_GRO */
     struct datapath_endpoint at; /* where it is bound */
+    struct datapath_lane *lane;  /* past the host's stack, for what goes alone; NULL: none. Borrowed */
     struct datapath_udp_numbers numbers;
     struct datapath_udp_train out;
     struct datapath_udp_inbox in;

@@ -33,6 +33,10 @@ RIGHTS = ("tests/test_run_rights", "unit:run_rights")
 NARROW = ("tests/test_run_narrow", "unit:run_narrow")
 SHIELD = ("tests/test_datapath_shield_own", "unit:datapath_shield_own")
 KEEPER = ("tests/test_datapath_keeper", "unit:datapath_keeper")
+RINGS = ("tests/test_datapath_rings", "unit:datapath_rings")
+LANE = ("tests/test_datapath_lane", "unit:datapath_lane")
+PATH = ("cell-datapath", "system:test_overlay_path.py -k both_directions")
+DEATHS = ("cell-datapath", "system:test_overlay_path.py -k processes_die")
 ROOM = ("cell-dht", "system:test_dht.py -k more_members")
 WAY_IN = ("cell-dht", "system:test_dht.py -k may_be_a_name")
 SHOWN = ("cell-datapath", "system:test_shield.py -k signal_that_opens")
@@ -150,6 +154,52 @@ PLANTS = {
         ("        add_own(s, always); /* those", "        s->own_count = 0;\n        add_own(s, always); /* those")]),
     "keeper-stays-behind": ("datapath/keeper.c", KEEPER, "addresses that could not be listed are not asked for again", [
         ("k.is_behind ? AGAIN_MS : -1", "-1")]),
+
+    # Past the host's stack.
+    "ring-runs-over": ("datapath/rings.c", RINGS, "a full ring takes one more", [
+        ("used < r->size ? r->size - used : 0", "used <= r->size ? r->size - used + 1 : 0")]),
+    "ring-twice": ("datapath/rings.c", RINGS, "what was taken out is taken again", [
+        ("    *ret = ((const struct datapath_rings_frame *)rx->entry)[slot(rx, rx->consumer)];\n    advance(rx->consumer);",
+         "    *ret = ((const struct datapath_rings_frame *)rx->entry)[slot(rx, rx->consumer)];")]),
+    "ring-sleeps-never": ("datapath/rings.c", RINGS, "the kernel is not woken", [
+        ("& NEED_WAKEUP) != 0", "& NEED_WAKEUP) > 1")]),
+    "past-with-pieces": ("datapath/shield.bpf.c", LANE, "fragments are led past the stack", [
+        ("!p->is_fragment && !p->is_behind &&", "!p->is_behind &&")]),
+    "past-with-heads": ("datapath/shield.bpf.c", LANE, "what is behind further heads is led past the stack", [
+        ("!p->is_fragment && !p->is_behind &&", "!p->is_fragment &&")]),
+    "past-with-others": ("datapath/shield.bpf.c", LANE, "what is not ours is led past the stack", [
+        ("v > DATAPATH_SHIELD_UNREAD &&", "v >= DATAPATH_SHIELD_FOREIGN &&")]),
+    "past-and-dropped": ("datapath/shield.bpf.c", LANE, "what is to be dropped is led past the stack", [
+        ("v < DATAPATH_SHIELD_MALFORMED && !p->is_fragment", "!p->is_fragment")]),
+    "past-too-long": ("datapath/shield.bpf.c", LANE, "what no frame holds is led past the stack", [
+        ("           size <= DATAPATH_SHIELD_FRAME;", "           size <= DATAPATH_SHIELD_FRAME + 64;")]),
+    "past-without-a-way-back": ("datapath/shield.bpf.c", LANE, "without a socket it is lost", [
+        ("ctx->rx_queue_index, XDP_PASS)", "ctx->rx_queue_index, XDP_DROP)")]),
+    "past-unasked": ("datapath/shield.bpf.c", LANE, "it is led past the stack before anybody said so", [
+        ("c->takes_frames != 0 && ", "")]),
+    "frames-are-lost": ("datapath/lane.c", LANE, "a frame that was broken is not given back", [
+        ("        q->taken[q->taken_count++] = f.at / DATAPATH_XSK_FRAME * DATAPATH_XSK_FRAME;\n",
+         "        if (l->numbers.broken < 1) {\n            q->taken[q->taken_count++] = f.at / DATAPATH_XSK_FRAME * DATAPATH_XSK_FRAME;\n        }\n")]),
+    "frames-never-sent": ("datapath/lane.c", LANE, "what was sent is not free again", [
+        ("q->free_count < DATAPATH_XSK_TX && datapath_rings_sent(", "q->free_count > DATAPATH_XSK_TX && datapath_rings_sent(")]),
+    "large-ones-leave": ("datapath/lane.c", LANE, "a large datagram leaves past the stack", [
+        ("    if (!l->is_on || size > DATAPATH_LANE_SMALL) {", "    if (!l->is_on || size > DATAPATH_LANE_SMALL + 1) {")]),
+    "stale-neighbours": ("datapath/nearby.c", LANE, "the kernel is never made to ask again", [
+        ("HEARD = NUD_REACHABLE |", "HEARD = NUD_STALE | NUD_REACHABLE |")]),
+    "another-cable": ("datapath/nearby.c", LANE, "what goes by another interface leaves by this one", [
+        ("    return interface == n->interface && (hop.at", "    return (hop.at")]),
+    "no-router": ("datapath/nearby.c", LANE, "the router's address is not looked for", [
+        ("(hop.at == NULL || take_address(hop, to, ret_hop))", "true")]),
+    "holds-for-ever": ("datapath/nearby.c", LANE, "an answer is never asked for again", [
+        ("    if (now_ms < p->until_ms &&", "    if (p->until_ms != 0 &&")]),
+    "keeps-its-queues": ("datapath/keeper.c", KEEPER, "the keeper has the sockets, too, and the next one finds no queue", [
+        ("    datapath_xsk_close(&k->frames); /* the cell's alone", "    /* the cell's alone")]),
+    "only-one-way": ("datapath/udp.c", PATH, "nothing leaves past the stack", [
+        ("    if (t->count == 1 && u->lane != NULL && u->lane->is_on &&", "    if (false && u->lane != NULL && u->lane->is_on &&")]),
+    "told-no-program": ("datapath/screen.c", PATH, "the program is not told, and nothing comes past the stack", [
+        ("    datapath_shield_maps_frames(&s->maps, l->is_on);", "    datapath_shield_maps_frames(&s->maps, false);")]),
+    "on-without-a-keeper": ("datapath/screen.c", DEATHS, "it still says so when its keeper is dead", [
+        ("    if (s->lane->is_open) {\n        datapath_lane_close(s->lane);", "    if (false) {\n        datapath_lane_close(s->lane);")]),
 
     # Messages of our own kinds at the shield.
     "strangers-pass": ("datapath/shield.bpf.c", SHIELD, "a number that nobody has passes", [

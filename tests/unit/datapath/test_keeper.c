@@ -161,7 +161,7 @@ static bool is_judged(struct datapath_shield_maps *maps, const char *address)
 
 static void load(struct datapath_shield_maps *ret)
 {
-    const struct datapath_keeper_ask question = {DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_LOAD, 16};
+    const struct datapath_keeper_ask question = {.version = DATAPATH_KEEPER_VERSION, .kind = DATAPATH_KEEPER_LOAD, .value = 16};
     struct datapath_keeper_answer answer;
     int fds[RIGHTS_MAX];
     size_t count = 0;
@@ -173,6 +173,47 @@ static void load(struct datapath_shield_maps *ret)
     while (count > 0) {
         fd_close(&fds[--count]);
     }
+}
+
+/* Sockets past the host's stack come with the maps, and the keeper has none of them afterwards: the queues are free as soon as
+ * whoever asked has closed his. */
+static void it_opens_sockets_once(void)
+{
+    struct datapath_keeper_ask question = {.version = DATAPATH_KEEPER_VERSION, .kind = DATAPATH_KEEPER_LOAD, .value = 16, .frames = 3};
+    struct datapath_keeper_answer answer;
+    struct datapath_xsk x;
+    int fds[RIGHTS_MAX];
+    size_t count = 0;
+    char why[DATAPATH_XSK_WHY] = "";
+
+    if (system("ip link add in0 type veth peer name out0 2>/dev/null && ip link set out0 up") != 0) {
+        printf("no veth\n");
+        return;
+    }
+    pid_t child = begin_at("out0", "51820", false);
+    CHECK(rights_send(to_keeper, &question, sizeof question, NULL, 0) == ERR_OK &&
+              rights_recv(to_keeper, &answer, sizeof answer, fds, &count) == ERR_OK && answer.result == err_to_wire(ERR_INVALID) && count == 0,
+          "nothing that there is");
+    question.frames = DATAPATH_KEEPER_FRAMES;
+    REQUIRE(rights_send(to_keeper, &question, sizeof question, NULL, 0) == ERR_OK &&
+                rights_recv(to_keeper, &answer, sizeof answer, fds, &count) == ERR_OK, "it answers");
+    CHECK(answer.queues >= 1 && count == DATAPATH_KEEPER_QUEUES + answer.queues && strcmp(answer.link.driver, "veth") == 0, "%s", answer.frames_why);
+    CHECK(datapath_xsk_open(&x, "out0", why) == ERR_EXISTS, "they are at their queues");
+    while (count > 0) {
+        fd_close(&fds[--count]);
+    }
+    CHECK(datapath_xsk_open(&x, "out0", why) == ERR_OK, "the keeper has none of them: %s", why);
+    datapath_xsk_close(&x);
+    CHECK(end(child) == 0, "it ends in order");
+    child = begin_at("out0", "51820", false);
+    question.frames = DATAPATH_KEEPER_LOOK;
+    REQUIRE(rights_send(to_keeper, &question, sizeof question, NULL, 0) == ERR_OK &&
+                rights_recv(to_keeper, &answer, sizeof answer, fds, &count) == ERR_OK, "it answers");
+    CHECK(answer.queues == 0 && count == DATAPATH_SHIELD_MAPS && strcmp(answer.link.driver, "veth") == 0, "it looks, and opens nothing");
+    while (count > 0) {
+        fd_close(&fds[--count]);
+    }
+    CHECK(end(child) == 0, "it ends in order");
 }
 
 /* Without a descriptor to ask with it cannot know what addresses there are: those that were there are ours until it can. */
@@ -223,7 +264,7 @@ static void it_hangs_by_clsact(void)
     REQUIRE(e == ERR_OK, "%s", why);
     e = ask(DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_HANG, DATAPATH_SHIELD_TC, &maps, why);
     CHECK(e == ERR_OK && filters() == 1, "it hangs: %s", why);
-    const struct datapath_keeper_ask off = {DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_TAKE_OFF, DATAPATH_SHIELD_TC};
+    const struct datapath_keeper_ask off = {.version = DATAPATH_KEEPER_VERSION, .kind = DATAPATH_KEEPER_TAKE_OFF, .value = DATAPATH_SHIELD_TC};
     CHECK(rights_send(to_keeper, &off, sizeof off, NULL, 0) == ERR_OK, "it is told to take it off");
     e = ask(DATAPATH_KEEPER_VERSION, DATAPATH_KEEPER_HANG, DATAPATH_SHIELD_XDP, &maps, why); /* when this is answered, it has */
     CHECK(e == ERR_UNSUPPORTED && filters() == 0, "it is taken off: %s", why);
@@ -242,6 +283,7 @@ int main(void)
     }
     if (has_bpf) {
         it_hangs_by_clsact();
+        it_opens_sockets_once();
         addresses_it_cannot_list_stay();
     }
     return check_failures == 0 && !has_bpf ? CHECK_SKIPPED : CHECK_RESULT();
