@@ -251,7 +251,6 @@ static void a_taken_place_is_tried_again(void)
     CHECK(s.judge == DATAPATH_SHIELD_TC, "a driver learns nothing");
 }
 
-/* Floods and calms at random, places that come and go: obey() looks at each step. */
 /* Where it is to hang in peace, too: somebody has its place for a while, and it hangs when that is over, and stays. */
 static void what_is_wanted_in_peace_is_tried_again(void)
 {
@@ -271,6 +270,7 @@ static void what_is_wanted_in_peace_is_tried_again(void)
     CHECK(s.hung == 0, "a driver that has none has none");
 }
 
+/* Floods and calms at random, places that come and go: obey() looks at each step. */
 static void at_random(void)
 {
     struct rng rng;
