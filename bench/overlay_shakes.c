@@ -37,7 +37,7 @@ static struct datapath *make(uint8_t number)
 {
     struct datapath_config c = {.secret = {(uint8_t)(8 * number), [31] = 0x40}, .seed = {number}, .peers_max = 2, .prefixes_max = 4, .mtu = MTU,
                                 .pace = datapath_pace_usual(), .aead = &datapath_aead_sodium};
-    struct datapath *d;
+    struct datapath *d = NULL;
     void *memory = malloc(datapath_core_size(c.peers_max, c.prefixes_max, c.mtu));
 
     must(memory != NULL && datapath_core_init(memory, &c, (struct datapath_time){.ms = 1, .wall_ns = 1}, &d) == ERR_OK, "core");

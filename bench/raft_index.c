@@ -142,7 +142,7 @@ static void run_lmdb(uint32_t keys, const char *directory)
     static uint8_t part[65536 + 1024];
     MDB_env *env;
     MDB_txn *txn;
-    MDB_dbi dbi;
+    MDB_dbi dbi = 0;
     MDB_cursor *cursor;
     MDB_val k, v;
     size_t size = 0;

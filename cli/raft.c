@@ -69,6 +69,15 @@ static int follow(struct cli_raft *r, const char *leader)
     return CLI_DONE;
 }
 
+/* NOT_LEADER means that nothing was done; a read that is UNAVAILABLE was under way when its leader was deposed, and does nothing. */
+static bool is_asked_again(enum err e, uint32_t number)
+{
+    bool is_read = number == CELL__RAFT__OP__OP_GET || number == CELL__RAFT__OP__OP_RANGE || number == CELL__RAFT__OP__OP_LEASE_INFO ||
+                   number == CELL__RAFT__OP__OP_LEASE_LIST;
+
+    return e == ERR_NOT_LEADER || (e == ERR_UNAVAILABLE && is_read);
+}
+
 int cli_raft_ask(struct cli_raft *r, const char *method, uint32_t number, const ProtobufCMessage *request,
                  ProtobufCMessage **ret)
 {
@@ -78,8 +87,8 @@ int cli_raft_ask(struct cli_raft *r, const char *method, uint32_t number, const 
     enum err e = ERR_NOT_LEADER;
     int status = CLI_DONE;
 
-    /* NOT_LEADER means that nothing was done: asked until somebody leads, or the time is over. */
-    for (uint64_t now_ms = 0; e == ERR_NOT_LEADER && status == CLI_DONE && now_ms < end_ms; now_ms = cli_clock_ms()) {
+    /* Asked until somebody leads, or the time is over. */
+    for (uint64_t now_ms = 0; is_asked_again(e, number) && status == CLI_DONE && now_ms < end_ms; now_ms = cli_clock_ms()) {
         if (*leader != '\0') {
             status = follow(r, leader);
         } else if (now_ms != 0) {
@@ -91,7 +100,7 @@ int cli_raft_ask(struct cli_raft *r, const char *method, uint32_t number, const 
         if (status == CLI_DONE && r->ask.fd >= 0) {
             e = cli_ask_try(&r->ask, &cell__raft__raft__descriptor, method, number, request, r->timeout_ms, ret, text);
         }
-        if (r->ask.fd < 0 || (e == ERR_NOT_LEADER && !leader_of(text, leader))) {
+        if (r->ask.fd < 0 || e != ERR_NOT_LEADER || !leader_of(text, leader)) {
             *leader = '\0';
         }
     }

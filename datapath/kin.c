@@ -38,7 +38,6 @@ bool datapath_kin_find(const struct datapath_kin *k, const uint8_t id[DATAPATH_K
 void datapath_kin_begin(struct datapath_kin *k)
 {
     k->round++;
-    k->count = 0;
 }
 
 static bool may_lose_nothing(const void *context, uint32_t peer, bool is_whole)
@@ -140,7 +139,6 @@ enum datapath_kin_verdict datapath_kin_take(struct datapath_kin *k, struct datap
         memcpy(k->of[peer].id, m->id, sizeof m->id);
         came = DATAPATH_KIN_CAME;
     }
-    k->count++;
     k->of[peer].round = k->round;
     if (!m->is_living) {
         k->of[peer].gone_ms = k->of[peer].gone_ms == 0 ? now.ms : k->of[peer].gone_ms;
@@ -155,12 +153,14 @@ enum datapath_kin_verdict datapath_kin_take(struct datapath_kin *k, struct datap
 
 void datapath_kin_end(struct datapath_kin *k, uint64_t now_ms)
 {
+    k->count = 0;
     for (uint32_t peer = 0; peer < k->ways->config.peers_max; peer++) {
         struct datapath_kin_one *one = &k->of[peer];
         if (datapath_kin_is(k, peer) && one->round != k->round && one->gone_ms == 0) {
             one->gone_ms = now_ms;
         }
         one->keeps = one->has;
+        k->count += datapath_kin_is(k, peer);
     }
 }
 

@@ -35,7 +35,7 @@ struct datapath_kin_one {
 struct datapath_kin {
     struct datapath_ways *ways;     /* borrowed */
     struct datapath_kin_one *of;    /* by the peer's number */
-    uint32_t round, count;          /* count: peers by membership */
+    uint32_t round, count;          /* count: peers by membership, at the end of a list */
     uint32_t own_prefixes;
     struct datapath_prefix own[DATAPATH_KIN_PREFIXES]; /* our addresses: nobody else's */
     uint64_t collisions, refused;   /* addresses that were another's; members for whom there was no room */

@@ -7,6 +7,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "common/run/fd.h"
+
 enum {
     INTERFACES = 64, /* that are looked at */
 };
@@ -28,18 +30,27 @@ static bool is_for_others(int socket, const struct ifreq *r, const char *device,
            ioctl(socket, SIOCGIFFLAGS, &asked) == 0 && (asked.ifr_flags & IFF_UP) != 0 && (asked.ifr_flags & IFF_LOOPBACK) == 0;
 }
 
-/* Where the socket would send from to `to`; false: it would not. It says so of itself while it is connected; nothing is sent. */
-static bool source_of(int socket, const struct datapath_endpoint *to, struct sockaddr_in6 *ret)
+/* Whether a socket that this process makes is of the network that `socket` is of, which may have been handed over. */
+static bool is_of_network(int probe, int socket)
+{
+    uint64_t here = 0, there = 0;
+    socklen_t size = sizeof here;
+
+    return getsockopt(probe, SOL_SOCKET, SO_NETNS_COOKIE, &here, &size) == 0 &&
+           getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, &there, &size) == 0 && here == there;
+}
+
+/* From where this network sends to `to`; false: it does not. Nothing is sent. By a socket of its own: one of IPv6 that was connected
+ * once hears nobody but that one any more, whatever it is connected to afterwards (Linux 6.18). */
+static bool source_of(int socket_there, const struct datapath_endpoint *to, struct sockaddr_in6 *ret)
 {
     struct sockaddr_in6 peer = {.sin6_family = AF_INET6, .sin6_port = htons(to->port), .sin6_scope_id = to->scope};
-    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
     socklen_t size = sizeof *ret;
+    AUTO_FD int probe = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     memcpy(&peer.sin6_addr, to->ip, sizeof peer.sin6_addr);
-    bool is_said = connect(socket, (const struct sockaddr *)&peer, sizeof peer) == 0 &&
-                   getsockname(socket, (struct sockaddr *)ret, &size) == 0;
-    (void)connect(socket, &nobody, sizeof nobody); /* one that was not connected stays as it is */
-    return is_said;
+    return probe >= 0 && is_of_network(probe, socket_there) && connect(probe, (const struct sockaddr *)&peer, sizeof peer) == 0 &&
+           getsockname(probe, (struct sockaddr *)ret, &size) == 0;
 }
 
 static void add_v6(int socket, const struct datapath_endpoint *to, uint16_t port, uint32_t most,

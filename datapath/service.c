@@ -403,6 +403,7 @@ enum err datapath_service_remove_peer(void *state, struct cell_call *call, const
         return ERR_INVALID;
     }
     if (!datapath_core_find(s->core, public, &peer)) {
+        cell_call_explain(call, "no peer has this key");
         return ERR_NOT_FOUND;
     }
     datapath_core_remove(s->core, peer);
@@ -415,77 +416,6 @@ enum err datapath_service_remove_peer(void *state, struct cell_call *call, const
 }
 
 /* ---- the way -------------------------------------------------------------------------------------------- */
-
-enum err datapath_service_stats(void *state, struct cell_call *call, const void *request)
-{
-    struct datapath_shell *s = state;
-    const struct datapath_flow_numbers *f = &s->flow.numbers;
-    const struct datapath_udp_numbers *u = &s->udp.numbers;
-    Cell__Datapath__StatsReply reply = CELL__DATAPATH__STATS_REPLY__INIT;
-    const struct datapath_ways *w = &s->signals.ways;
-    const uint64_t *passed = w->relay.verdict;
-    const struct {
-        const char *name, *text;
-        uint64_t value;
-    } said[] = {
-        {"READ", "packets from the interface", f->read},
-        {"READ_CALLS", "… and calls that they took", f->reads},
-        {"SENT", "datagrams", u->sent},
-        {"SENT_CALLS", "… and calls that they took", u->sends},
-        {"RECEIVED", "datagrams", u->received},
-        {"RECEIVED_BUFFERS", "… and buffers that they came in", u->receives},
-        {"WRITTEN", "packets to the interface", f->written},
-        {"WRITTEN_CALLS", "… and calls that they took", f->writes},
-        {"SINGLY", "trains that the kernel took only one datagram at a time", u->singly},
-        {"LINGERED", "times that the next packet was waited for awake", s->linger.waited},
-        {"MISFITS", "packets of the interface that are longer than its mtu, or contradict themselves", f->misfits},
-        {"UNSENT", "datagrams that the kernel did not take", u->unsent},
-        {"UNWRITTEN", "packets that the interface did not take", f->unwritten},
-        {"TOO_LARGE", "packets that were larger than their way; their senders were told", s->signals.numbers.too_large},
-        {"SIGNALS", "of peers, taken", w->numbers.verdict[DATAPATH_WAYS_HEARD]},
-        {"SIGNALS_STRANGER", "of nobody that we know", w->numbers.verdict[DATAPATH_WAYS_STRANGER]},
-        {"SIGNALS_FALSE", "that do not open, came before, or say nothing", w->numbers.verdict[DATAPATH_WAYS_FALSE]},
-        {"SIGNALS_UNASKED", "that answer nothing, or ask for what this node does not do", w->numbers.verdict[DATAPATH_WAYS_UNASKED]},
-        {"SIGNALS_MUCH", "that ask to meet, or for a relay, more often than a peer may", w->numbers.verdict[DATAPATH_WAYS_MUCH]},
-        {"NAMES_REFUSED", "names that members wanted and that are others', at each heartbeat", w->numbers.names_refused},
-        {"MEMBER_COLLISIONS", "addresses of members that were another's", s->members.kin.collisions},
-        {"RELAYED", "datagrams that were passed on", passed[DATAPATH_RELAY_PASSED]},
-        {"RELAY_REFUSED", "… or not: of nobody who asked, or not from where he asked", passed[DATAPATH_RELAY_STRANGER] +
-         passed[DATAPATH_RELAY_ELSEWHERE] + passed[DATAPATH_RELAY_HALF]},
-        {"RELAY_MUCH", "… or more than a pair may", passed[DATAPATH_RELAY_MUCH]},
-        {"RELAY_UNKNOWN", "that came as if from a relay of ours", s->signals.numbers.unknown},
-        {"CAPTURES", "that are on: somebody looks at packets", s->captures.on},
-    };
-    struct datapath_frames_count frames[DATAPATH_FRAMES_COUNTS];
-    Cell__Datapath__Count count[ARRAY_LEN(said) + DATAPATH_SHIELD_VERDICTS + DATAPATH_FRAMES_COUNTS], *slot[ARRAY_LEN(count)];
-    uint64_t shield[DATAPATH_SHIELD_VERDICTS];
-    size_t counts = 0;
-
-    for (; counts < ARRAY_LEN(said); counts++) {
-        slot[counts] = count_of(&count[counts], said[counts].name, said[counts].value, said[counts].text);
-    }
-    size_t framed = s->frames.is_on ? datapath_frames_counts(&s->frames, frames) : 0;
-    for (size_t i = 0; i < framed; i++, counts++) {
-        slot[counts] = count_of(&count[counts], frames[i].name, frames[i].value, frames[i].text);
-    }
-    if (s->screen.is_loaded) {
-        datapath_shield_maps_count(&s->screen.maps, shield);
-        for (int v = 0; v < DATAPATH_SHIELD_VERDICTS; v++, counts++) {
-            enum datapath_shield_verdict verdict = (enum datapath_shield_verdict)v;
-            slot[counts] = count_of(&count[counts], datapath_screen_verdict_name(verdict), shield[v],
-                                    datapath_screen_verdict_text(verdict));
-        }
-    }
-    reply.trains = s->udp.has_trains;
-    reply.offloads = (char *)tun_offload_text(s->offloads);
-    reply.aead = (char *)s->engine.usual.chosen->name;
-    reply.packet_ns = s->engine.usual.chosen_ns;
-    reply.own = (char *)(s->engine.own.chosen == NULL ? "" : s->engine.own.chosen->name);
-    reply.own_packet_ns = s->engine.own.chosen == NULL ? 0 : s->engine.own.chosen_ns;
-    reply.counts = slot;
-    reply.n_counts = counts;
-    return cell_reply(call, &reply);
-}
 
 enum err datapath_service_ping(void *state, struct cell_call *call, const void *request)
 {

@@ -15,7 +15,7 @@ enum err datapath_service_status(void *state, struct cell_call *call, const void
 enum err datapath_service_peers(void *state, struct cell_call *call, const void *request);
 enum err datapath_service_add_peer(void *state, struct cell_call *call, const void *request);
 enum err datapath_service_remove_peer(void *state, struct cell_call *call, const void *request);
-enum err datapath_service_stats(void *state, struct cell_call *call, const void *request);
+enum err datapath_service_stats(void *state, struct cell_call *call, const void *request); /* service_stats.c */
 enum err datapath_service_ping(void *state, struct cell_call *call, const void *request);
 enum err datapath_service_capture(void *state, struct cell_call *call, const void *request); /* service_capture.c */
 

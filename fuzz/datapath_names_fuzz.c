@@ -27,7 +27,7 @@ static void begin(void)
     struct datapath_config c = {.peers_max = PEERS, .prefixes_max = PREFIXES, .mtu = MTU, .pace = datapath_pace_usual(),
                                 .aead = &datapath_aead_sodium, .secret = {9}, .seed = {1}};
     struct datapath_time now = {.ms = 1000, .wall_ns = UINT64_C(1800000000000000000)};
-    struct datapath *core;
+    struct datapath *core = NULL;
     void *memory = malloc(datapath_core_size(PEERS, PREFIXES, MTU)); /* for as long as the process */
 
     must(memory != NULL && sodium_init() >= 0 && datapath_core_init(memory, &c, now, &core) == ERR_OK);

@@ -53,7 +53,7 @@ static struct dht *new_core(void **ret_memory)
     const struct dht_config c = {.node = self, .peers_max = 4, .spares_max = 4, .records_max = RECORDS, .store_bytes = STORE,
                                  .owner_bytes = STORE, .source_bytes = STORE, .wishes_max = 1, .verify = verify,
                                  .tuning = dht_core_usual()};
-    struct dht *d;
+    struct dht *d = NULL;
 
     *ret_memory = calloc(1, dht_core_size(&c));
     must(*ret_memory != NULL && dht_core_init(*ret_memory, &c, 1, &d) == ERR_OK);

@@ -50,7 +50,6 @@ static void check_fields(const struct schema_message *type)
 static void try_message(const struct schema_message *type, const uint8_t *data, size_t size)
 {
     struct jsonout out;
-    AUTO_FREE char *text = NULL;
     char why[JSONPB_WHY_SIZE] = "";
 
     check_fields(type);

@@ -89,7 +89,7 @@ static void step(struct vivaldi *v, const uint8_t *head, uint32_t now_s, const u
         e = has_coord ? vivaldi_core_heard(v, now_s, head[1], &c) : ERR_OK;
         break;
     case 3:
-        vivaldi_core_forget(v, head[1]);
+        vivaldi_core_forget(v, now_s);
         choose(v, now_s, has_coord && vivaldi_coord_is_valid(&c) ? &c : NULL);
         break;
     }

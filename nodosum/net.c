@@ -166,7 +166,7 @@ bool nodosum_net_look(int fd, const struct nodosum_settings *settings, const str
                       struct nodosum_address *ret_self)
 {
     struct nodosum_address self;
-    bool is_v6;
+    bool is_v6 = false;
 
     if (settings->has_advertise || where(fd, &self, &is_v6) != ERR_OK || !nodosum_seeds_is_nowhere(&self) ||
         !find_way(fd, is_v6, settings, found, &self)) {
@@ -192,7 +192,7 @@ enum err nodosum_net_open(const struct nodosum_settings *settings, int *fd, int 
 {
     AUTO_FD int own = fd_take(fd);
     struct nodosum_address self;
-    bool is_v6;
+    bool is_v6 = false;
     enum err e = own >= 0 ? ERR_OK : bind_at(&settings->listen, &own);
 
     if (e == ERR_OK) {

@@ -72,10 +72,11 @@ static void ended(struct shell_slot *slot, bool is_known, int status)
     /* What is left of it goes after its successor has been started; by then the slot may have another
      * process, or be gone. */
     struct loop_watch *watch = take_ptr(&slot->pid_watch);
-    AUTO_FD int pidfd = fd_take(&slot->pidfd);
+    int pidfd = fd_take(&slot->pidfd);
     int mounts_fd = fd_take(&slot->mounts_fd);
     (void)shell_feed(s, &ev);
     loop_watch_free(watch);
+    fd_close(&pidfd);
     mounts_leave(s, mounts_fd);
 }
 

@@ -160,7 +160,7 @@ enum err version_now(const struct manifest_cell *cell, const struct version_file
                      uint64_t *ret)
 {
     uint64_t program = 0;
-    struct version_file file;
+    struct version_file file = {0};
     enum err e = version_look(cell, &file);
 
     if (e == ERR_OK && started != NULL && !is_same(&file, started)) {

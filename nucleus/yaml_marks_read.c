@@ -121,7 +121,7 @@ static enum err on_scalar(struct reader *r, const yaml_event_t *event)
 {
     uint32_t line = (uint32_t)event->start_mark.line + 1;
     bool is_plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    uint32_t text = 0, node;
+    uint32_t text = 0, node = YAML_MARKS_NONE;
 
     if (wants_key(r) && event->data.scalar.length == 0) {
         return REFUSE(r, line, ERR_MALFORMED, "an empty key, expected a name before the colon");
@@ -148,7 +148,7 @@ static enum err on_scalar(struct reader *r, const yaml_event_t *event)
 static enum err on_open(struct reader *r, const yaml_event_t *event, enum yaml_marks_kind kind)
 {
     uint32_t line = (uint32_t)event->start_mark.line + 1;
-    uint32_t node;
+    uint32_t node = YAML_MARKS_NONE;
 
     if (wants_key(r)) {
         return REFUSE(r, line, ERR_MALFORMED, "a %s as a key, expected plain text",

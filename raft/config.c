@@ -89,6 +89,24 @@ uint64_t raft_config_quorum_value(const struct raft_config *c, const uint64_t va
     return best;
 }
 
+bool raft_config_may_rest(const struct raft_config *c, uint32_t set, uint64_t leader, uint64_t id)
+{
+    uint32_t voters = 0, there = 0, before = 0, at = place_of(c, leader);
+
+    if (leader == 0 || !raft_config_votes(c, id)) {
+        return true;
+    }
+    /* Those who may are the first that vote behind the leader, in the order of ids, and round. */
+    for (uint32_t i = 0, own = place_of(c, id), is_before = 1; i < c->count; i++) {
+        uint32_t k = (at + 1 + i) % c->count, votes = raft_config_votes(c, c->member[k].id);
+        voters += votes;
+        there += votes & set >> k;
+        is_before &= k != own;
+        before += votes & set >> k & is_before;
+    }
+    return !raft_config_is_joint(c) && before + voters / 2 + 1 < there;
+}
+
 enum err raft_config_put(struct raft_config *c, const struct raft_member *m)
 {
     uint32_t i = place_of(c, m->id);

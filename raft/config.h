@@ -48,6 +48,11 @@ bool raft_config_is_quorum(const struct raft_config *c, uint32_t set);
 /* The largest value that a majority (of both halves) has at least; value[] by place. 0 without voters. */
 uint64_t raft_config_quorum_value(const struct raft_config *c, const uint64_t value[RAFT_MEMBERS_MAX]);
 
+/* Whether `id` may be deaf for a while, say as long as its disk takes, and a leader is heard all the same: when all who may are,
+ * whoever else is in `set` (those that are there, a bit each, by place) and the leader are a majority. Who counts nowhere may, and
+ * anybody when nobody leads (0); nobody while it is joint. */
+bool raft_config_may_rest(const struct raft_config *c, uint32_t set, uint64_t leader, uint64_t id);
+
 /* Put a member in, or change it. ERR_LIMIT: there are RAFT_MEMBERS_MAX; ERR_INVALID: id 0. */
 enum err raft_config_put(struct raft_config *c, const struct raft_member *m) MUST_CHECK;
 

@@ -358,6 +358,24 @@ struct raft_view raft_core_view(const struct raft *r)
         .counters = r->counters};
 }
 
+bool raft_core_may_rest(const struct raft *r)
+{
+    const struct raft_config *c = raft_newest(r);
+    uint32_t set = 0;
+
+    if (r->role == RAFT_LEADER) {
+        return c->count == 1;
+    }
+    for (uint32_t i = 0; i < c->count; i++) {
+        bool is_there = c->member[i].id == r->self || c->member[i].id == r->leader;
+        for (uint32_t k = 0; k < r->peers; k++) {
+            is_there |= r->peer[k].id == c->member[i].id && r->peer[k].is_linked;
+        }
+        set |= (uint32_t)is_there << i;
+    }
+    return raft_config_may_rest(c, set, r->leader, r->self);
+}
+
 bool raft_core_is_removed(const struct raft *r)
 {
     return r->removed_at != 0;

@@ -181,6 +181,10 @@ struct raft_view raft_core_view(const struct raft *r);
 
 bool raft_core_is_removed(const struct raft *r); /* as the view says, for every turn */
 
+/* Whether nothing is lost when this member hears and says nothing for as long as its disk takes: enough others that are there
+ * answer the leader meanwhile. Of a leader: nobody has to be told that it leads. */
+bool raft_core_may_rest(const struct raft *r);
+
 /* Peer i of the newest configuration, itself left out; false: there are not so many. */
 bool raft_core_peer(const struct raft *r, uint32_t i, struct raft_peer_view *ret);
 

@@ -477,16 +477,11 @@ static void on_synced(void *context, unsigned bits)
     }
 }
 
-static bool leads_others(const struct raft_shell *s)
-{
-    return s->lead_index != 0 && raft_core_view(s->core).config->count > 1;
-}
-
-/* Whoever follows has to say that entries are on its disk before it has anything else to do; a leader has heartbeats to
- * send, however slow its disk is. */
+/* Whoever follows has to say that entries are on its disk before it has anything else to do. But a leader has heartbeats to
+ * send, and a majority to answer them, however slow their disks are. */
 static void write_here(struct raft_shell *s)
 {
-    for (int round = 0; round < 4 && !leads_others(s) && raft_syncer_write_here(s->syncer); round++) {
+    for (int round = 0; round < 4 && raft_core_may_rest(s->core) && raft_syncer_write_here(s->syncer); round++) {
         on_synced(s, 0);
     }
 }

@@ -16,6 +16,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 from support.variant import judge_pytest, plant, run_pytest, try_all # pylint: disable=wrong-import-position
+from support.verdict import CAUGHT, ESCAPED # pylint: disable=wrong-import-position
 
 CELL_LIFE = ("tests/cell/testcell", "unit:cell_life")
 OPTIONS = ("cell", "system:test_raft_store.py -k bad_input")
@@ -38,6 +39,7 @@ PATH = ("cell-datapath", "system:test_overlay_path.py -k both_directions")
 DEATHS = ("cell-datapath", "system:test_overlay_path.py -k processes_die")
 ROOM = ("cell-dht", "system:test_dht.py -k more_members")
 WAY_IN = ("cell-dht", "system:test_dht.py -k may_be_a_name")
+SHOWN = ("cell-datapath", "system:test_shield.py -k signal_that_opens")
 TUNS = ("cell-nucleus", "system:test_overlay_node.py -k down_up")
 
 # name: (file, (program, who sees it), what goes wrong, [(text that is there once, what the bug makes of it)])
@@ -57,6 +59,8 @@ PLANTS = {
         ("    life_say_draining(cell);\n    if (cell->def->drain", "    if (cell->def->drain")]),
 
     # What a part of `cell raft` takes.
+    "read-ends": ("cli/raft.c", ("cell", "system:test_raft.py -k reads_on_when"), "a read fails when its leader is deposed meanwhile", [
+        ("(e == ERR_UNAVAILABLE && is_read)", "(e == ERR_UNAVAILABLE && is_read && false)")]),
     "strange-options": ("cli/raft.c", OPTIONS, "an option that means nothing to a part is swallowed", [
         ("    for (size_t i = 0; i < cli->given_count; i++) {\n        const struct cli_option *o", "    for (size_t i = 0; false; i++) {\n        const struct cli_option *o")]),
     "get-has-a-limit": ("cli/raft.c", OPTIONS, "one key is got with the options of a range", [
@@ -244,6 +248,11 @@ PLANTS = {
         ("(uint32_t)place[i] < (uint32_t)*at ? &place[i] : at", "place[i] == 0 ? &place[i] : at"),
         ("    __atomic_store_n(at, (hash", "    if (*at == 0 || *at >> 32 == hash >> 32) __atomic_store_n(at, (hash")]),
 
+    "shown-by-anything": ("datapath/signals.c", SHOWN, "a place is shown by a signal that is false, or was recorded", [
+        ("        if (v != DATAPATH_WAYS_STRANGER && v != DATAPATH_WAYS_FALSE) {", "        if (v != DATAPATH_WAYS_STRANGER) {")]),
+    "shown-by-nothing": ("datapath/signals.c", SHOWN, "no place is ever shown", [
+        ("            datapath_screen_heard(&s->screen, from, now.ms);\n", "")]),
+
     # What the overlay keeps.
     "stamps-unchecked": ("datapath/store.c", STORE, "a damaged record is believed", [
         ("s->record[s->records++] = is_whole(&r) ? r :", "s->record[s->records++] = true ? r :")]),
@@ -267,7 +276,7 @@ PLANTS = {
 
 
 def unit(name, build, place, program):
-    """The test as the build has it, with the changed program in the place of its own."""
+    """The test as the build has it, with the changed program in the place of its own. subprocess.TimeoutExpired: no end."""
     with open(os.path.join(build, "meson-info/intro-tests.json"), encoding="utf-8") as tests:
         command = next(t["cmd"] for t in json.load(tests) if t["name"] == name)
     own = {program, os.path.join(os.path.realpath(build), program)}
@@ -276,13 +285,13 @@ def unit(name, build, place, program):
 
 
 def find(finder, build, place, program):
-    """(caught, how)"""
+    """(verdict, how)"""
     kind, _, words = finder.partition(":")
     if kind == "system":
         return judge_pytest(run_pytest(words, place), words)
     ran = unit(words, build, place, program)
     said = [l for l in ran.stderr.splitlines() if re.search(r"\.c:\d+: |runtime error|ERROR: \w+Sanitizer|Assertion", l)]
-    return (True, said[0][-140:]) if ran.returncode != 0 and said else (False, f"escaped {finder}, which ends with {ran.returncode}")
+    return (CAUGHT, said[0][-140:]) if ran.returncode != 0 and said else (ESCAPED, f"escaped {finder}, which ends with {ran.returncode}")
 
 
 def main():

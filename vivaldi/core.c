@@ -258,9 +258,17 @@ bool vivaldi_core_is_news(const struct vivaldi *v, uint32_t now_s, uint64_t id, 
            (vivaldi_peers_age_s(peer, now_s) > VIVALDI_OLD_S && c->error <= TOLD_ERRORS * vivaldi_peers_error(peer) + STABLE_LEAST);
 }
 
-void vivaldi_core_forget(struct vivaldi *v, uint64_t id)
+void vivaldi_core_forget(struct vivaldi *v, uint32_t now_s)
 {
-    (void)vivaldi_peers_drop(&v->peers, id); /* whether it was known makes no difference */
+    for (uint32_t i = v->peers.count; i-- > 0;) { /* the last one, which was looked at, moves into a gap */
+        struct vivaldi_peer *peer = &v->peers.peer[i];
+        if (vivaldi_peers_is_placed(peer) && vivaldi_peers_age_s(peer, now_s) > VIVALDI_STALE_S) {
+            vivaldi_peers_displace(peer);
+        }
+        if (!vivaldi_peers_is_placed(peer) && now_s - peer->measured_s > VIVALDI_STALE_S) {
+            (void)vivaldi_peers_drop(&v->peers, vivaldi_peers_id(peer)); /* it is there */
+        }
+    }
 }
 
 /* ---- asking -------------------------------------------------------------------------------------- */

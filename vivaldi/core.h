@@ -12,7 +12,7 @@
 #include "vivaldi/refit.h"
 
 enum {
-    VIVALDI_STALE_S = 3600,   /* a round trip measured longer ago says less than the coordinates               */
+    VIVALDI_STALE_S = 3600,   /* a round trip measured longer ago says less than the coordinates, and a place nothing */
     VIVALDI_OLD_S = 60,       /* where a member has told all that it is may be minutes old: what it said with a ping within
                                * this time is newer */
 };
@@ -83,8 +83,10 @@ void vivaldi_core_restore(struct vivaldi *v, const struct vivaldi_coord *c, floa
  * VIVALDI_OLD_S where it is, and `c` is not what it said when it knew much less than it did then. */
 bool vivaldi_core_is_news(const struct vivaldi *v, uint32_t now_s, uint64_t id, const struct vivaldi_coord *c);
 
-/* It has left: what was measured means nothing any more. */
-void vivaldi_core_forget(struct vivaldi *v, uint64_t id);
+/* A place that was not heard within VIVALDI_STALE_S is none any more, and who then was not measured for as long either is
+ * forgotten: whoever has left, and is dead for longer than a network is cut apart. To be called once an hour at least, so that
+ * no place's age begins anew (vivaldi_peers_age_s). */
+void vivaldi_core_forget(struct vivaldi *v, uint32_t now_s);
 
 /* The round trip to `id`: measured if it was within VIVALDI_STALE_S, otherwise by where it is: at `c`, valid, or where it
  * said last (NULL). */

@@ -91,6 +91,11 @@ void vivaldi_peers_place(struct vivaldi_peer *peer, const struct vivaldi_coord *
     peer->heard_s = (uint16_t)now_s;
 }
 
+void vivaldi_peers_displace(struct vivaldi_peer *peer)
+{
+    peer->error = NOT_PLACED;
+}
+
 bool vivaldi_peers_is_placed(const struct vivaldi_peer *peer)
 {
     return peer->error != NOT_PLACED;

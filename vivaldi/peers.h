@@ -65,11 +65,12 @@ uint64_t vivaldi_peers_id(const struct vivaldi_peer *peer);
 
 /* Where it says it is, and since when that is known. */
 void vivaldi_peers_place(struct vivaldi_peer *peer, const struct vivaldi_coord *c, uint32_t now_s);
+void vivaldi_peers_displace(struct vivaldi_peer *peer); /* it says so no more */
 bool vivaldi_peers_is_placed(const struct vivaldi_peer *peer);
 float vivaldi_peers_error(const struct vivaldi_peer *peer);
 struct vivaldi_coord vivaldi_peers_coord(const struct vivaldi_peer *peer);
 
-/* Seconds since its coordinate was heard; after 18 hours it begins anew. */
+/* Seconds since its coordinate was heard; after 18 hours it begins anew: vivaldi_core_forget. */
 uint32_t vivaldi_peers_age_s(const struct vivaldi_peer *peer, uint32_t now_s);
 
 #endif

@@ -287,6 +287,7 @@ static void on_turn(void *context)
     tell(s, now_ms);
     if (!s->is_looking && now_ms >= s->looked_ms + VIVALDI_SHELL_PLACES_MS) {
         s->looked_ms = now_ms;
+        vivaldi_core_forget(&s->core, vivaldi_shell_now_s(s));
         look(s, NULL);
     }
     if (now_ms >= s->kept_ms + VIVALDI_SHELL_KEEP_MS) {

@@ -83,19 +83,19 @@ static int refuse_sockets(scmp_filter_ctx ctx, bool has_network)
     int rc = 0;
 
     if (!has_network) {
-        return seccomp_rule_add(ctx, no, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX));
+        return seccomp_rule_add(ctx, no, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX, 0));
     }
     for (unsigned family = 0; rc == 0 && family < AF_NETLINK; family++) {
         if (family != AF_UNIX && family != AF_INET && family != AF_INET6) {
-            rc = seccomp_rule_add(ctx, no, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, family));
+            rc = seccomp_rule_add(ctx, no, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, family, 0));
         }
     }
     if (rc == 0) {
-        rc = seccomp_rule_add(ctx, no, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_GT, AF_NETLINK));
+        rc = seccomp_rule_add(ctx, no, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_GT, AF_NETLINK, 0));
     }
     return rc != 0 ? rc
                    : seccomp_rule_add(ctx, no, SCMP_SYS(socket), 2,
-                                      SCMP_A0(SCMP_CMP_EQ, AF_NETLINK), SCMP_A2(SCMP_CMP_NE, 0));
+                                      SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0), SCMP_A2(SCMP_CMP_NE, 0, 0));
 }
 
 static int refuse_arguments(scmp_filter_ctx ctx)
@@ -110,7 +110,7 @@ static int refuse_arguments(scmp_filter_ctx ctx)
     /* Asking is fine; changing turns off address randomization for the next program. */
     return rc != 0 ? rc
                    : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(personality), 1,
-                                      SCMP_A0(SCMP_CMP_NE, 0xffffffff));
+                                      SCMP_A0(SCMP_CMP_NE, 0xffffffff, 0));
 }
 
 /* libseccomp cannot compare system call numbers by order, so this part is written by hand and put in

@@ -5,10 +5,18 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+
+from .verdict import CAUGHT, ESCAPED, NO_END, Tally
+
+PATIENCE_S = 600 # for the tests of one bug: the longest takes two minutes
+
+# A test that goes wrong by itself says nothing about the bug.
+OWN_FAULTS = ("TypeError", "AttributeError", "NameError", "UnboundLocalError", "ImportError", "ModuleNotFoundError")
 
 # These look for each other beside themselves, and a symbolic link is not where the kernel says that a program is.
 BESIDE = ("cell", "cell-guard", "cell-nucleus")
@@ -121,28 +129,42 @@ class Variant:
 
 
 def run_pytest(words, place, **environment):
-    """The chosen system tests on a variant: "FILE OPTIONS"."""
+    """The chosen system tests on a variant: "FILE OPTIONS". subprocess.TimeoutExpired: they come to no end."""
     file, *rest = shlex.split(words)
     argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", os.path.join(ROOT, "tests/system", file), *rest]
-    return subprocess.run(argv, capture_output=True, text=True, check=False, env={**os.environ, "CELL_TEST_BUILD": place, **environment})
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          env={**os.environ, "CELL_TEST_BUILD": place, **environment}) as ran:
+        try:
+            told = ran.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            ran.send_signal(signal.SIGINT) # it ends the nodes that it began
+            try:
+                ran.communicate(timeout=60)
+            except subprocess.TimeoutExpired:
+                ran.kill()
+            raise
+    return subprocess.CompletedProcess(argv, ran.returncode, *told)
 
 
 def judge_pytest(ran, words):
-    """(caught, how): a bug is caught by a test that failed, not by one that could not run."""
+    """(verdict, how): a bug is caught by a test that failed, not by one that could not run, or that stumbled itself."""
     if ran.returncode != (1 if " failed" in ran.stdout else 0) or not re.search(r"\d (passed|failed)", ran.stdout):
-        return False, f"pytest ends with {ran.returncode}: {(ran.stderr.strip() or ran.stdout.strip())[-100:]}"
+        return ESCAPED, f"pytest ends with {ran.returncode}: {(ran.stderr.strip() or ran.stdout.strip())[-100:]}"
     said = [line[4:] for line in ran.stdout.splitlines() if re.match(r"E   +\S", line)]
-    return ran.returncode == 1, (said or [words])[0].strip()[:140] if ran.returncode == 1 else f"escaped {words}"
+    if ran.returncode == 0:
+        return ESCAPED, f"escaped {words}"
+    how = (said or [words])[0].strip()[:140]
+    return (ESCAPED, f"the test itself goes wrong: {how}") if how.startswith(OWN_FAULTS) else (CAUGHT, how)
 
 
 def plant(build, file, program, changes, find):
-    """(caught, how): what `find` says of a variant whose `program` has these changes in `file` of the tree, each a pair of a
+    """(verdict, how): what `find` says of a variant whose `program` has these changes in `file` of the tree, each a pair of a
     text that is there once and of what the bug makes of it."""
     with open(os.path.join(ROOT, file), encoding="utf-8") as source:
         text = source.read()
     for old, new in changes:
         if text.count(old) != 1:
-            return False, "its place in the source is gone or not the only one"
+            return ESCAPED, "its place in the source is gone or not the only one"
         text = text.replace(old, new)
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="ct") as place:
         changed = os.path.join(place, "planted.bpf.c" if file.endswith(".bpf.c") else "planted.c")
@@ -150,16 +172,17 @@ def plant(build, file, program, changes, find):
             out.write(text)
         variant = Variant(build, place)
         (variant.make_bpf if file.endswith(".bpf.c") else variant.make)(file, changed, program)
-        return find(place)
+        try:
+            return find(place)
+        except subprocess.TimeoutExpired as late:
+            return NO_END, f"did not end within {late.timeout:.0f} s"
 
 
 def try_all(names, tell, try_one):
-    """Exit status: 1 when one of them escaped. tell: name -> what goes wrong; try_one: name -> (caught, how)."""
-    escaped = 0
+    """Exit status: 0 when all were caught. tell: name -> what goes wrong; try_one: name -> (verdict, how)."""
+    tally = Tally()
     for name in names:
         begun = time.monotonic()
-        caught, how = try_one(name)
-        print(f"{'caught ' if caught else 'ESCAPED'} {name}: {tell(name)}: {how} ({time.monotonic() - begun:.0f} s)", flush=True)
-        escaped += not caught
-    print(f"{len(names) - escaped} of {len(names)} planted bugs caught")
-    return 1 if escaped else 0
+        verdict, how = try_one(name)
+        tally.add(verdict, f"{name}: {tell(name)}: {how} ({time.monotonic() - begun:.0f} s)")
+    return tally.end()

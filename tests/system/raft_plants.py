@@ -19,6 +19,8 @@ HISTORIES = "test_raft_linear.py -k killed_and_stopped[3]"
 PLANTS = {
     "no-sync": ("syncer.c", "the log is never synced", "test_raft_disks.py -k loss_of_power", [
         ("e == ERR_OK && fdatasync(y->segment_fd) != 0", "false")]),
+    "all-wait": ("config.c", "all who follow wait for their disks", "test_raft_disks.py -k depose_nobody", [
+        ("    return !raft_config_is_joint(c) && before + voters / 2 + 1 < there;", "    return !raft_config_is_joint(c) && before + 1 < there;")]),
     "sync-again": ("syncer.c", "a sync that failed is done again", "test_raft_disks.py -k sync_that_fails", [
         ("e == ERR_OK && fdatasync(y->segment_fd) != 0", "e == ERR_OK && fdatasync(y->segment_fd) != 0 && fdatasync(y->segment_fd) != 0")]),
     "alone-is-a-quorum": ("replicate.c", "a leader commits what it has on its own disk", "test_raft.py -k leader_alone", [

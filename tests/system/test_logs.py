@@ -3,7 +3,7 @@ import os
 import re
 import socket
 
-from support import pb
+from support import pb, wait
 
 WRITE = 20004
 
@@ -42,7 +42,7 @@ def test_rotation_loses_no_line(make_node, build):
 
 def test_logs_command_reads_and_follows(node):
     """`cell logs` works with the nucleus down, by name, glob and instance."""
-    assert "CELL-READY" in node.cli("logs", "greeter.0")
+    wait.until(lambda: "CELL-READY" in node.cli("logs", "greeter.0"), 10, "what it said is in its file: that comes after its being ready")
     assert "CELL-READY" in node.cli("logs", "greet*", "-n", "1000")
     assert node.command("logs", "nobody").status == 1
 

@@ -72,6 +72,8 @@ def test_members_are_peers(three):
         expected = {n.name: sorted([f"{at[n.name][0]}/32", f"{at[n.name][1]}/128"]) for n in nodes if n is not node}
         node.wait_until(lambda node=node, expected=expected: peers(node) == expected, 20, f"the peers of {node.name}")
         assert all(p["is_brought"] for p in overlay(node, "peers")["peers"])
+        count = {c["name"]: int(c["value"]) for c in overlay(node, "stats")["counts"]}
+        assert (count["MEMBERS"], count["MEMBERS_REFUSED"], count["MEMBER_COLLISIONS"]) == (2, 0, 0)
     for node in nodes:
         for other in nodes:
             if other is not node:

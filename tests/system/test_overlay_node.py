@@ -119,6 +119,7 @@ def test_nodes_speak_hold_nothing_and_come_back(pair):
     peers = overlay(ours, "peers")["peers"]
     assert len(peers) == 1 and sorted(peers[0]["allowed"]) == ["10.9.0.2/32", "fd09::2/128"]
     overlay(ours, "rm", peers[0]["public_key"])
+    assert "no peer has this key" in ours.command("overlay", "rm", peers[0]["public_key"]).err
     restart(ours)
     assert overlay(ours, "peers")["peers"] == [], "what was removed stays removed"
 

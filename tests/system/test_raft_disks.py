@@ -1,4 +1,5 @@
 """Three members of a consensus cell on disks that lose what was not synced, lie, fail, are slow and full."""
+import contextlib
 import os
 import time
 
@@ -106,6 +107,25 @@ def test_slow_disks_are_borne(on_disks):
     with disk.meddled(node.pid("raft", leads), "fdatasync:delay_enter=200000"):
         assert pace(8) < 1.5, "the two others are a majority of disks"
         assert role(node, leads) == "leader" and pb.first(status(node, leads), 5) == term, "no election"
+    wait_level(node)
+
+
+@pytest.mark.needs_tool("strace")
+def test_disks_that_stall_depose_nobody(on_disks):
+    """Scenario 58: syncs take 1.5 s, of one who follows, of both, of all. A leader is answered meanwhile: what was asked is done
+    late, and nothing else happens."""
+    node, _ = on_disks()
+    leads = leader(node)
+    term = pb.first(status(node, leads), 5)
+    follow = [i for i in range(3) if i != leads]
+    for slow in follow[:1], follow[1:], follow, [0, 1, 2]:
+        time.sleep(2.5) # a disk that was not slow for two seconds is waited for again
+        with contextlib.ExitStack() as meddling:
+            for i in slow:
+                meddling.enter_context(disk.meddled(node.pid("raft", i), "fdatasync:delay_enter=1500000"))
+            reply = call(node, leads, PUT, pb.encode([(1, b"stalls"), (2, b"v")]), timeout=20)
+            assert reply is not None and reply.status == OK, f"the disks of {slow} stall: {reply}"
+        assert role(node, leads) == "leader" and pb.first(status(node, leads), 5) == term, f"{slow}: an election"
     wait_level(node)
 
 

@@ -24,6 +24,26 @@ m = kind.to_bytes(4, "little") + who.to_bytes(4, "little")
 for i in range(count):
     s.sendto(m + bytes(size - len(m)), (host, 51820))
 """
+# … sends the datagram HEX to HOST, COUNT times, as if from PORT: whoever can make packets can.
+SAY = """
+import socket, struct, sys
+host, port, message, count = sys.argv[1], int(sys.argv[2]), bytes.fromhex(sys.argv[3]), int(sys.argv[4])
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+for i in range(count):
+    s.sendto(struct.pack("!HHHH", port, 51820, 8 + len(message), 0) + message, (host, 0))
+"""
+# … waits until this node says a signal to HOST, and prints it.
+LISTEN = """
+import socket, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+print("ready", flush=True)
+while True:
+    p = s.recv(65535)
+    at = (p[0] & 15) * 4
+    if p[0] >> 4 == 4 and p[9] == 17 and p[16:20] == socket.inet_aton(sys.argv[1]) and p[at + 8:at + 12] == b"\\x05cel":
+        print(p[at + 8:].hex(), flush=True)
+        break
+"""
 # … asks the echo at HOST COUNT times; prints how many answers came.
 ASK = """
 import socket, sys
@@ -171,6 +191,42 @@ def test_rubbish_ends_in_the_kernel(make_cluster):
     assert ask(ours, inner(1)) == 5 and ours.pid("datapath") == at_work["cells"][0]["pid"]
     overlay(ours, "down")
     wait.until(lambda: keepers(ours) == [], PATIENCE_S, "nothing of it is left")
+
+
+def test_a_place_is_shown_by_a_signal_that_opens(make_cluster):
+    """What relays pass on is let through from where a peer's signal opened, and from nowhere else: neither a signal that is
+    recorded nor one that is false makes a place known."""
+    ours, theirs = start_pair(make_cluster, entry(0))
+    ours.wait_until(lambda: shield(ours) == ("auto", "tcx", ""), PATIENCE_S, "the shield hangs")
+    listener = theirs.program(sys.executable, "-c", LISTEN, ours.address, stdout=-1, text=True)
+    assert listener.stdout.readline() == "ready\n"
+    ours.wait_until(lambda: ask(ours, inner(1), 1) == 1 and listener.poll() is not None, PATIENCE_S, "a signal is said")
+    signal = bytes.fromhex(listener.stdout.readline())
+
+    def say(port, message, count):
+        made = theirs.execute([sys.executable, "-c", SAY, ours.address, str(port), message.hex(), str(count)], timeout=60)
+        assert made.status == 0, made
+
+    def expect(what, before, **more):
+        ours.wait_until(lambda: all(stats(ours)[n] >= before[n] + k for n, k in more.items()), PATIENCE_S, what)
+        after = stats(ours)
+        got = {n: after[n] - before[n] for n in ("SHIELD_INDEX", "SHIELD_STRANGER")}
+        assert got == {"SHIELD_INDEX": 0, "SHIELD_STRANGER": 0} | {n: k for n, k in more.items() if n in got}, what
+
+    relayed = (SIGNAL + 1).to_bytes(4, "little") + b"\1\2\3\4" + (4).to_bytes(4, "little") + b"\1\2\3\4" + bytes(56)
+    before = stats(ours)
+    say(PORT, relayed, 20)
+    expect("from the peer's place it is looked at", before, SHIELD_INDEX=20)
+    before = stats(ours)
+    say(4444, relayed, 20)
+    expect("from another it is not", before, SHIELD_STRANGER=20)
+    before = stats(ours)
+    say(4444, signal, 1)
+    say(4444, signal[:-1] + bytes([signal[-1] ^ 1]), 1)
+    expect("they reach the cell", before, SIGNALS_FALSE=2)
+    before = stats(ours)
+    say(4444, relayed, 20)
+    expect("and show nothing", before, SHIELD_STRANGER=20)
 
 
 def test_it_hangs_where_it_is_told_to(make_cluster):

@@ -40,6 +40,12 @@ PLANTS = {
          "    (void)last_term;\n    return m->index >= r->log.last;")]),
     "half-is-enough": ("config.c", "worlds", "half of the voters are a majority", [
         ("    return yes > voters / 2;", "    return yes >= (voters + 1) / 2;")]),
+    "all-rest": ("config.c", ["58 disks", "unit:config"], "all who follow are deaf while their disks work", [
+        ("    return !raft_config_is_joint(c) && before + voters / 2 + 1 < there;", "    return !raft_config_is_joint(c) && before + 1 < there;")]),
+    "one-too-many-rests": ("config.c", "unit:config", "one more is deaf than a leader can do without", [
+        ("before + voters / 2 + 1 < there;", "before + voters / 2 < there;")]),
+    "absent-answer": ("config.c", "unit:config", "who is not there is counted among those who answer", [
+        ("before += votes & set >> k & is_before;", "before += votes & is_before;"), ("there += votes & set >> k;", "there += votes;")]),
     "one-half-of-a-joint": ("config.c", "unit:config", "in a joint configuration the new half alone decides", [
         ("    return voters > 0 && is_new && (outgoing == 0 || is_old);", "    (void)is_old;\n    return voters > 0 && is_new;")]),
     "no-joint": ("member.c", ["23", "worlds"], "voters change in one step, whatever the change", [

@@ -446,6 +446,47 @@ static void slow_disk_is_no_reason_for_an_election(struct world *w)
     CLAIM(w, scene_view(w, leader).commit == scene_view(w, leader).last);
 }
 
+static uint32_t appending; /* nodes that got something to write, a bit each */
+
+static void note_append(struct world *w, uint32_t node, const struct raft_effect *e)
+{
+    (void)w;
+    appending |= (uint32_t)(e->kind == RAFT_FX_APPEND) << node;
+}
+
+static void tune_stalls(struct quorum_truth *t)
+{
+    t->fx = note_append;
+}
+
+/* Syncs take one to three seconds, of one member or of all: whoever may rest does nothing meanwhile. */
+static void disks_that_stall_depose_nobody(struct world *w)
+{
+    uint32_t leader = scene_wait_leader(w, SCENE_SECOND), rested = 0;
+    uint64_t term = scene_view(w, leader).term;
+
+    CLAIM(w, leader != SCENE_NOBODY);
+    for (uint32_t i = 0; i < 12; i++) {
+        uint64_t stall_us = dice_between(&w->dice, DICE_DISK, SCENE_SECOND, 3 * SCENE_SECOND);
+        uint32_t set = i < 4 ? UINT32_C(1) << i % 3 : UINT32_MAX;
+        w->set.sync_us = i < 4 ? SCENE_MS : stall_us / 4; /* on average */
+        scene_order(w, leader, QUORUM_PROPOSE, 2);
+        for (uint32_t ms = 0; ms < 10000; ms++) {
+            appending = 0;
+            scene_run(w, SCENE_MS);
+            for (uint32_t n = 0; n < w->set.nodes; n++) {
+                if (((appending & set) >> n & 1) != 0 && raft_core_may_rest(quorum_seat(w, n)->core)) {
+                    script_pause(w, n, stall_us);
+                    rested++;
+                }
+            }
+        }
+        CLAIM(w, scene_leader(w) == leader && scene_view(w, leader).term == term);
+        CLAIM(w, scene_view(w, leader).commit == scene_view(w, leader).last);
+    }
+    CLAIM(w, rested > 4);
+}
+
 static void whoever_was_stopped_blames_nobody(struct world *w)
 {
     uint32_t leader = scene_wait_leader(w, SCENE_SECOND);
@@ -550,6 +591,7 @@ static const struct scene scenes[] = {
     {"21 a leader counts what it has stored", leader_counts_what_it_has_stored, 3, 0, NULL},
     {"22 an idle follower hears of a commit", idle_follower_hears_of_a_commit, 3, 0, NULL},
     {"58 a slow disk is no reason for an election", slow_disk_is_no_reason_for_an_election, 3, 0, NULL},
+    {"58 disks that stall depose nobody", disks_that_stall_depose_nobody, 3, 0, tune_stalls},
     {"60 wall clocks do not matter", wall_clocks_do_not_matter, 3, 0, NULL},
     {"62 whoever was stopped blames nobody", whoever_was_stopped_blames_nobody, 3, 0, NULL},
     {"64 all are killed at once", all_are_killed_at_once, 3, 0, NULL},

@@ -47,7 +47,7 @@ static void tell(struct swarm *s, uint32_t i)
     uint32_t gap = (uint32_t)(nodosum_meta_gap_ms(s->nodes, NODOSUM_META_PLACE_MS) * SWARM_ROUNDS_S / MS);
 
     if (s->told_round[i] == 0 || s->round >= s->told_round[i] + gap) {
-        s->told[i] = s->is_liar[i] ? s->lie[i] : s->node[i].live;
+        s->told[i] = liars_say(s, i, s->nodes);
         s->told_round[i] = s->round;
     }
 }

@@ -80,6 +80,10 @@ PLANTS = {
         ("(vivaldi_peers_age_s(peer, now_s) > VIVALDI_OLD_S &&", "(vivaldi_peers_age_s(peer, now_s) <= VIVALDI_OLD_S &&")]),
     "told-by-novices": ("core.c", "unit:core", "what was told by who knew nothing yet counts as much as what is known", [
         ("c->error <= TOLD_ERRORS * vivaldi_peers_error(peer) + STABLE_LEAST", "c->error <= VIVALDI_COORD_ERROR_MAX")]),
+    "dead-for-ever": ("core.c", "unit:core", "who is neither measured nor heard any more stays", [
+        ("if (!vivaldi_peers_is_placed(peer) && now_s - peer->measured_s > VIVALDI_STALE_S) {", "if (false) {")]),
+    "old-is-fresh": ("core.c", "unit:core", "a place of which nothing is heard is as good as new after 18 hours", [
+        ("            vivaldi_peers_displace(peer);\n", "")]),
     "nobody-restored": ("core.c", "unit:image", "a restart begins somewhere else than where it ended", [
         ("    v->live = *c;\n", "    v->live.error = c->error;\n")]),
     "restart-is-new": ("core.c", "unit:image", "who restarts is thrown about as if it were new", [
@@ -113,4 +117,4 @@ if __name__ == "__main__":
     at = sys.argv.index("--data")
     DATA = sys.argv[at + 1]
     del sys.argv[at:at + 2]
-    sys.exit(plants.Garden(PLANTS, "vivaldi", SOURCES, program, flags=("-O2",), patience=60).main())
+    sys.exit(plants.Garden(PLANTS, "vivaldi", SOURCES, program, flags=("-O2",), patience=60, hangs=("lost-in-the-chain",)).main())

@@ -8,7 +8,6 @@
 enum {
     ALL_PAIRS_NODES = 500,  /* of more a sample is looked at */
     PAIRS = 200000,
-    TRIALS = 4000,
     BAD_ONE_IN = 50,
     TRACE_CHOICES = -2,     /* in a trace: what follows are choices */
     TRACE_ROUND = -1,       /* … a round ends */
@@ -176,8 +175,7 @@ static void ask_plain(struct swarm *s, uint32_t i, uint32_t j, double ms)
 
 static void probe(struct swarm *s, uint32_t i, uint32_t j)
 {
-    struct vivaldi_coord here = s->is_liar[i] ? s->lie[i] : s->node[i].live;
-    struct vivaldi_coord there = s->is_liar[j] ? s->lie[j] : s->node[j].live;
+    struct vivaldi_coord here = liars_say(s, i, j), there = liars_say(s, j, i);
     double ms = measure_ms(s, &s->rng, i, j);
 
     if (ms <= 0) {
@@ -185,11 +183,11 @@ static void probe(struct swarm *s, uint32_t i, uint32_t j)
     }
     trace(s, i, j, ms);
     trace(s, j, i, ms);
-    if (!s->is_liar[i]) {
-        take(s, i, j, ms, &there);
+    if (liars_learn(s, i)) {
+        take(s, i, j, ms + liars_delay_ms(s, j, i), &there);
     }
-    if (!s->is_liar[j]) {
-        take(s, j, i, ms, &here);
+    if (liars_learn(s, j)) {
+        take(s, j, i, ms + liars_delay_ms(s, i, j), &here);
     }
     if (s->set.has_plain) {
         ask_plain(s, i, j, ms);
@@ -198,24 +196,34 @@ static void probe(struct swarm *s, uint32_t i, uint32_t j)
 
 void swarm_ask(struct swarm *s, uint32_t i, uint32_t j, bool has_places)
 {
-    struct vivaldi_coord here = s->is_liar[i] ? s->lie[i] : s->node[i].live;
-    struct vivaldi_coord there = s->is_liar[j] ? s->lie[j] : s->node[j].live;
+    struct vivaldi_coord here = liars_say(s, i, j), there = liars_say(s, j, i);
     double ms = measure_ms(s, &s->rng, i, j);
 
     if (ms <= 0) {
         return;
     }
     trace(s, i, j, ms);
-    if (!s->is_liar[i]) {
+    if (liars_learn(s, i)) {
         /* What it has told all is believed when it has not said better of late: vivaldi/shell.c. */
         bool is_told = s->told_round[j] > 0 && (s->set.way == SWARM_TOLD || vivaldi_core_is_news(&s->node[i], swarm_now_s(s), j, &s->told[j]));
-        take(s, i, j, ms, has_places ? &there : is_told ? &s->told[j] : NULL);
+        take(s, i, j, ms + liars_delay_ms(s, j, i), has_places ? &there : is_told ? &s->told[j] : NULL);
     }
-    if (!s->is_liar[j] && has_places && vivaldi_core_heard(&s->node[j], swarm_now_s(s), i, &here) != ERR_OK) {
+    if (liars_learn(s, j) && has_places && vivaldi_core_heard(&s->node[j], swarm_now_s(s), i, &here) != ERR_OK) {
         abort();
     }
     if (s->set.has_plain) {
         ask_plain(s, i, j, ms);
+    }
+}
+
+/* One in five knows nothing any more. */
+static void begin_anew(struct swarm *s)
+{
+    for (uint32_t i = 0; i < s->nodes; i += 5) {
+        struct vivaldi_config c = s->node[i].config;
+        if (!s->is_liar[i] && vivaldi_core_init(&s->node[i], &c, s->memory[i]) != ERR_OK) {
+            abort();
+        }
     }
 }
 
@@ -225,6 +233,9 @@ void swarm_round(struct swarm *s)
     s->live_moved_ms = s->stable_moved_ms = 0;
     if (s->set.slice_rounds > 0) {
         s->set.places->slice = s->round / s->set.slice_rounds % s->set.places->slices;
+    }
+    if (s->round == s->set.newcomers_round) {
+        begin_anew(s);
     }
     if (s->set.way != SWARM_ANY) {
         cluster_round(s);
@@ -354,7 +365,7 @@ static void choose_once(const struct swarm *s, struct rng *r, enum swarm_by by, 
     sum->stretch += rtt[pick] / best;
 }
 
-struct swarm_choice swarm_choose(const struct swarm *s, enum swarm_by by)
+struct swarm_choice swarm_choose(const struct swarm *s, enum swarm_by by, uint32_t trials)
 {
     struct swarm_choice c = {0};
     struct rng r;
@@ -363,8 +374,8 @@ struct swarm_choice swarm_choose(const struct swarm *s, enum swarm_by by)
     if (by == SWARM_BY_COORD) {
         trace_word(s, (uint32_t)TRACE_CHOICES);
     }
-    for (uint32_t t = 0; t < TRIALS; t++) {
+    for (uint32_t t = 0; t < trials; t++) {
         choose_once(s, &r, by, &c);
     }
-    return (struct swarm_choice){c.first / TRIALS, c.third / TRIALS, c.stretch / TRIALS, c.within / TRIALS};
+    return (struct swarm_choice){c.first / trials, c.third / trials, c.stretch / trials, c.within / trials};
 }

@@ -10,12 +10,29 @@
 #include "tests/sim/vivaldi/plain.h"
 #include "vivaldi/route.h"
 
-enum { SWARM_CHOICES = 10, SWARM_ROUNDS_S = 5 };
+enum {
+    SWARM_CHOICES = 10,
+    SWARM_ROUNDS_S = 5,
+    SWARM_TRIALS = 4000,      /* choices that a table is about */
+    SWARM_TRIALS_MANY = 40000 /* … and what is held to bounds: one neighbour that is missed can make a choice 400 times as far as
+                               * need be, and of 4,000 that is 0.1 of the stretch */
+};
 
 enum swarm_way {
     SWARM_ANY,       /* anybody is asked */
     SWARM_CLUSTER,   /* as membership does it: the next on the ring and fingers by turns, some with places, now and then anybody */
     SWARM_TOLD,      /* the ring and fingers alone, and places only as they are told to all: as it was once */
+};
+
+/* What liars do: liars.c. */
+enum swarm_lie {
+    SWARM_LIE_FAR,        /* they are far away, somewhere, and quite sure of it                             */
+    SWARM_LIE_FROG,       /* they move away slowly, and tell one half of the others the contrary of what the other half hears */
+    SWARM_LIE_PULL,       /* each hears that they are where it pulls most, all on one side of it            */
+    SWARM_LIE_ELSEWHERE,  /* they are where another one is, and quite sure of it                            */
+    SWARM_LIE_HEIGHT,     /* they are where they are, but high up                                           */
+    SWARM_LIE_DELAY,      /* they say the truth and take their time to answer half of the others            */
+    SWARM_LIE_NEWCOMERS,  /* they say the truth to all but newcomers, who hear of a world in the mirror     */
 };
 
 struct swarm_set {
@@ -24,7 +41,9 @@ struct swarm_set {
     uint32_t rounds;
     bool has_noise;           /* 10 % jitter, and one in fifty takes 3 to 20 times as long                 */
     bool is_bad;              /* now and then a round trip or a coordinate that is none comes in            */
-    uint32_t liars_per_cent;  /* say that they are far away, somewhere, and quite sure of it                */
+    uint32_t liars_per_cent;
+    enum swarm_lie lie;
+    uint32_t newcomers_round; /* a fifth of all begins anew after so many; 0: never */
     uint32_t dims;
     bool has_height;
     uint32_t peers_max;
@@ -75,6 +94,11 @@ void swarm_ask(struct swarm *s, uint32_t i, uint32_t j, bool has_places);
 /* Write what a trace begins with: the nodes and the true round trips. */
 void swarm_trace_begin(const struct swarm *s);
 
+/* liars.c: where i says to `to` (none of them: to all) that it is; whether i learns; how much later it answers. */
+struct vivaldi_coord liars_say(const struct swarm *s, uint32_t i, uint32_t to);
+bool liars_learn(const struct swarm *s, uint32_t i);
+double liars_delay_ms(const struct swarm *s, uint32_t i, uint32_t to);
+
 /* cluster.c */
 void cluster_init(struct swarm *s);
 void cluster_round(struct swarm *s);
@@ -87,7 +111,7 @@ struct swarm_errors swarm_look_plain(const struct swarm *s);
 /* Choices of one of ten: by coordinates alone, by all that is known, the best of the first three by that when those that
  * never were are measured once (what Route answers), or the plain ones'. */
 enum swarm_by { SWARM_BY_COORD, SWARM_BY_ALL, SWARM_BY_VERIFIED, SWARM_BY_PLAIN };
-struct swarm_choice swarm_choose(const struct swarm *s, enum swarm_by by);
+struct swarm_choice swarm_choose(const struct swarm *s, enum swarm_by by, uint32_t trials);
 
 /* check.c: ends the program when something does not hold that always must. */
 void check_round(const struct swarm *s);

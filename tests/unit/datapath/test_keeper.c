@@ -28,7 +28,7 @@ static bool lacks_tcx(void)
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 
     return ctx != NULL &&
-           seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(bpf), 1, SCMP_A0(SCMP_CMP_EQ, BPF_LINK_CREATE)) == 0 &&
+           seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(bpf), 1, SCMP_A0(SCMP_CMP_EQ, BPF_LINK_CREATE, 0)) == 0 &&
            seccomp_load(ctx) == 0;
 }
 

@@ -61,7 +61,7 @@ static void a_get_asks_the_nearest_in_time(void)
     struct kit_record r;
     struct dht_message m;
     uint16_t near[DHT_REPLICAS];
-    uint32_t to, best = UINT32_MAX;
+    uint32_t to = 0, best = UINT32_MAX;
 
     open_measured(&k);
     far_record(&k, &r, 0);
@@ -160,7 +160,7 @@ static void what_ended_on_the_way_is_not_found(void)
     struct kit k;
     struct kit_record r;
     struct dht_message m;
-    uint32_t to;
+    uint32_t to = 0;
 
     open_measured(&k);
     far_record(&k, &r, 0);
@@ -320,7 +320,7 @@ static void nothing_forged_is_found(void)
     struct kit k;
     struct kit_record r, other;
     struct dht_message m;
-    uint32_t to;
+    uint32_t to = 0;
 
     open_measured(&k);
     far_record(&k, &r, 0);

@@ -118,6 +118,41 @@ static void too_many(void)
     CHECK(raft_config_join(&a, &b, &joint) == ERR_LIMIT, "too many");
 }
 
+/* All who may rest, do: a leader and the rest of those who are there are a majority, or nobody rests. */
+static void who_may_rest(void)
+{
+    struct rng rng;
+    uint32_t rested = 0, most = 0;
+
+    rng_init(&rng, 7);
+    for (int round = 0; round < 20000; round++) {
+        uint8_t flags[9];
+        uint32_t count = 1 + (uint32_t)rng_below(&rng, 9), leads = (uint32_t)rng_below(&rng, count);
+        for (uint32_t i = 0; i < count; i++) {
+            flags[i] = rng_below(&rng, 4) == 0 ? L : V;
+        }
+        flags[leads] = V;
+        struct raft_config c = make(flags, count);
+        uint32_t set = ((uint32_t)rng_next(&rng) | (uint32_t)rng_next(&rng) | UINT32_C(1) << leads) & ((UINT32_C(1) << count) - 1);
+        uint32_t answers = set, resting = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            bool rests = i != leads && raft_config_may_rest(&c, set | UINT32_C(1) << i, c.member[leads].id, c.member[i].id);
+            if (rests && flags[i] == V && ((set >> i) & 1) != 0) {
+                answers &= ~(UINT32_C(1) << i);
+                resting++;
+            }
+            CHECK(flags[i] == V || rests, "who counts nowhere may");
+        }
+        CHECK(resting == 0 || raft_config_is_quorum(&c, answers), "%u of %u rest", resting, count);
+        rested += resting;
+        most += count == 9 && resting == 4;
+    }
+    CHECK(rested > 5000 && most > 10, "%u, %u", rested, most);
+    struct raft_config joint = make((const uint8_t[]){V, V | O, O, V}, 4);
+    CHECK(!raft_config_may_rest(&joint, 15, joint.member[0].id, joint.member[1].id), "nobody of a joint one");
+    CHECK(raft_config_may_rest(&joint, 15, 0, joint.member[1].id), "but when nobody leads");
+}
+
 static const struct {
     uint8_t flags[3];
     bool is_target;
@@ -163,6 +198,7 @@ int main(void)
     values_of_a_quorum();
     ways_between();
     too_many();
+    who_may_rest();
     bytes();
     return CHECK_RESULT();
 }

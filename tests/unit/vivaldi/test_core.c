@@ -110,9 +110,37 @@ static void estimates_say_what_they_come_from(void)
     e = vivaldi_core_estimate(&v, NOW_S + VIVALDI_STALE_S + 1, 7, NULL);
     CHECK(e.rtt_ms > 400, "or the one that was heard last");
     REQUIRE(vivaldi_core_heard(&v, NOW_S, 8, &other) == ERR_OK && v.peers.count == 1, "who was not measured is not kept");
-    vivaldi_core_forget(&v, 7);
-    vivaldi_core_forget(&v, 7);
-    CHECK(v.peers.count == 0 && vivaldi_core_estimate(&v, NOW_S, 7, NULL).source == VIVALDI_UNKNOWN, "forgotten");
+}
+
+/* Whoever has left is in no list and answers nothing; whoever lives is heard each minute. */
+static void who_is_not_heard_is_forgotten(void)
+{
+    enum { DEAD = 7, HEARD, MEASURED, MUTE, MINUTE_S = 60, DAY_S = 24 * 3600 };
+    static uint64_t memory[PEERS * VIVALDI_PEERS_BYTES / 8];
+    struct vivaldi_coord place = {.at = {30}, .error = 0.1f};
+    struct vivaldi v = make(memory, 3);
+
+    for (uint64_t id = DEAD; id <= MUTE; id++) {
+        REQUIRE(vivaldi_core_sample(&v, NOW_S, id, 30000, id == MUTE ? NULL : &place) == ERR_OK, "measured");
+    }
+    vivaldi_core_forget(&v, NOW_S + VIVALDI_STALE_S);
+    CHECK(v.peers.count == MUTE - DEAD + 1 && vivaldi_peers_is_placed(vivaldi_peers_find(&v.peers, DEAD)), "an hour is not too long");
+    vivaldi_core_forget(&v, NOW_S + VIVALDI_STALE_S + 1);
+    CHECK(v.peers.count == 0 && vivaldi_core_estimate(&v, NOW_S, DEAD, NULL).source == VIVALDI_UNKNOWN, "longer is");
+    for (uint64_t id = DEAD; id <= MUTE; id++) {
+        REQUIRE(vivaldi_core_sample(&v, NOW_S, id, 30000, id == MUTE ? NULL : &place) == ERR_OK, "measured again");
+    }
+    for (uint32_t t = MINUTE_S; t <= DAY_S; t += MINUTE_S) {
+        REQUIRE(vivaldi_core_heard(&v, NOW_S + t, HEARD, &place) == ERR_OK, "one is heard");
+        REQUIRE(vivaldi_core_sample(&v, NOW_S + t, MEASURED, 30000, NULL) == ERR_OK, "one is measured, and says not where it is");
+        vivaldi_core_forget(&v, NOW_S + t);
+        struct vivaldi_peer *measured = vivaldi_peers_find(&v.peers, MEASURED);
+        CHECK(vivaldi_peers_is_placed(measured) == (t <= VIVALDI_STALE_S), "its place holds for an hour: after %u s, also when its age begins anew", t);
+        CHECK((vivaldi_peers_find(&v.peers, DEAD) != NULL) == (t <= VIVALDI_STALE_S), "who is dead is there for an hour: after %u s", t);
+    }
+    CHECK(v.peers.count == 2 && vivaldi_peers_is_placed(vivaldi_peers_find(&v.peers, HEARD)), "two are left: %u", v.peers.count);
+    CHECK(vivaldi_core_estimate(&v, NOW_S + DAY_S, HEARD, NULL).source == VIVALDI_PREDICTED, "by where it is");
+    CHECK(vivaldi_core_estimate(&v, NOW_S + DAY_S, MEASURED, NULL).source == VIVALDI_MEASURED, "by what was measured");
 }
 
 /* Nodes of a true space of 3 dimensions and heights, each fitted to the others. */
@@ -228,6 +256,7 @@ int main(void)
     configs_have_limits();
     what_is_refused_changes_nothing();
     estimates_say_what_they_come_from();
+    who_is_not_heard_is_forgotten();
     nodes_find_their_places();
     who_is_lost_moves();
     the_same_seed_gives_the_same_node();

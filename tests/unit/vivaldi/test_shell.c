@@ -1,0 +1,199 @@
+/* Claims about the cell's turns: whoever is in no list of members and answers nothing is forgotten. The runtime, membership and
+ * the disk are played here. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/run/fd.h"
+#include "common/run/log.h"
+#include "proto/nodosum.ops.h"
+#include "tests/support/check.h"
+#include "vivaldi/shell.h"
+#include "vivaldi/store.h"
+
+enum { MINUTE_MS = 60000, HOUR_MS = 60 * MINUTE_MS, HERE = 1, GONE = 7, THERE = 8, ASKS = 4 };
+
+static uint64_t clock_ms = UINT64_C(1000) * HOUR_MS;
+static void (*turn)(void *context);
+static struct cell_watch_def watch;
+static struct cell_ask asked[ASKS];
+static uint32_t asks, looks;
+static bool has_all; /* both others live */
+
+static ProtobufCBinaryData id_of(uint8_t first)
+{
+    static uint8_t key[UINT8_MAX][VIVALDI_SHELL_ID_SIZE];
+
+    key[first][7] = first;
+    return (ProtobufCBinaryData){.len = VIVALDI_SHELL_ID_SIZE, .data = key[first]};
+}
+
+static ProtobufCBinaryData place(void)
+{
+    static uint8_t bytes[VIVALDI_COORD_BYTES];
+    const struct vivaldi_coord c = {.at = {20}, .error = 0.1f};
+
+    return (ProtobufCBinaryData){.len = vivaldi_coord_pack(&c, VIVALDI_DIMS_MAX, bytes), .data = bytes};
+}
+
+static void answer_places(const struct cell_ask *ask)
+{
+    Cell__Nodosum__PlacesReply reply = CELL__NODOSUM__PLACES_REPLY__INIT;
+    Cell__Nodosum__Located one = CELL__NODOSUM__LOCATED__INIT, other = one;
+    Cell__Nodosum__Located *list[] = {&one, &other};
+
+    one.id = id_of(THERE);
+    other.id = id_of(GONE);
+    one.place = other.place = place();
+    reply.located = list;
+    reply.n_located = has_all ? 2 : 1;
+    looks++;
+    ask->done(ask->context, ERR_OK, &reply.base, "");
+}
+
+enum err cell_ask(struct cell *cell, const struct cell_ask *ask)
+{
+    (void)cell;
+    REQUIRE(asks < ASKS, "answered before more is asked");
+    asked[asks++] = *ask;
+    return ERR_OK;
+}
+
+/* What was asked meanwhile. */
+static void answer(void)
+{
+    Cell__Nodosum__TopologyReply topology = CELL__NODOSUM__TOPOLOGY_REPLY__INIT;
+    Cell__Nodosum__PlaceReply told = CELL__NODOSUM__PLACE_REPLY__INIT;
+
+    topology.id = id_of(HERE);
+    topology.name = (char[]){"here"};
+    for (uint32_t count = asks, i = asks = 0; i < count; i++) {
+        const struct cell_ask ask = asked[i];
+        if (ask.operation == CELL__NODOSUM__OP__OP_PLACES) {
+            answer_places(&ask);
+        } else {
+            bool is_topology = ask.operation == CELL__NODOSUM__OP__OP_TOPOLOGY;
+            ask.done(ask.context, ERR_OK, is_topology ? &topology.base : &told.base, "");
+        }
+    }
+    CHECK(asks == 0, "an answer asks nothing more here");
+}
+
+struct cell_watch *cell_watch_start(struct cell *cell, const struct cell_watch_def *def)
+{
+    (void)cell;
+    watch = *def;
+    return (struct cell_watch *)&watch;
+}
+
+void cell_watch_stop(struct cell_watch *w)
+{
+    (void)w;
+}
+
+struct cell_timer *cell_timer_start(struct cell *cell, uint64_t delay_ms, uint64_t period_ms, void (*fire)(void *context), void *context)
+{
+    (void)cell, (void)delay_ms, (void)context;
+    CHECK(period_ms == VIVALDI_SHELL_TURN_MS, "turns");
+    turn = fire;
+    return (struct cell_timer *)&turn;
+}
+
+void cell_timer_stop(struct cell_timer *timer)
+{
+    (void)timer;
+}
+
+uint64_t cell_now_ms(const struct cell *cell)
+{
+    (void)cell;
+    return clock_ms;
+}
+
+const char *cell_config(const struct cell *cell)
+{
+    (void)cell;
+    return "";
+}
+
+const char *cell_state_dir(const struct cell *cell)
+{
+    (void)cell;
+    return "";
+}
+
+struct cell_metric *cell_metric_gauge(struct cell *cell, const char *name, const char *help)
+{
+    (void)cell, (void)name, (void)help;
+    return NULL;
+}
+
+void cell_metric_set(struct cell_metric *m, double value)
+{
+    (void)m, (void)value;
+}
+
+void *cell_call_alloc(struct cell_call *call, size_t size)
+{
+    (void)call, (void)size;
+    return NULL;
+}
+
+enum err vivaldi_store_load(int dir_fd, struct vivaldi *v, uint32_t now_s, uint64_t wall_s)
+{
+    (void)dir_fd, (void)v, (void)now_s, (void)wall_s;
+    return ERR_NOT_FOUND;
+}
+
+enum err vivaldi_store_save(int dir_fd, const struct vivaldi *v, uint32_t now_s, uint64_t wall_s)
+{
+    (void)dir_fd, (void)v, (void)now_s, (void)wall_s;
+    return ERR_OK;
+}
+
+static void measure(uint8_t who)
+{
+    Cell__Nodosum__RttsReply reply = CELL__NODOSUM__RTTS_REPLY__INIT;
+    Cell__Nodosum__Rtt one = CELL__NODOSUM__RTT__INIT, *list[] = {&one};
+
+    one.id = id_of(who);
+    one.rtt_us = 20000;
+    one.place = place();
+    one.is_fresh = true;
+    reply.samples = list;
+    reply.n_samples = 1;
+    watch.news(watch.context, &reply.base, 1);
+}
+
+static void turns(struct vivaldi_shell *s, uint64_t for_ms)
+{
+    for (uint64_t end_ms = clock_ms + for_ms; clock_ms < end_ms; clock_ms += VIVALDI_SHELL_TURN_MS) {
+        turn(s);
+        answer();
+    }
+}
+
+static void who_has_left_is_forgotten(void)
+{
+    struct vivaldi_shell s = {0};
+
+    REQUIRE(vivaldi_shell_open(NULL, &s) == ERR_OK && vivaldi_shell_start(NULL, &s) == ERR_OK, "it begins");
+    turns(&s, MINUTE_MS);
+    REQUIRE(s.is_known, "membership said who it is");
+    measure(GONE);
+    measure(THERE);
+    has_all = true;
+    turns(&s, 3 * HOUR_MS);
+    CHECK(s.core.peers.count == 2 && looks > 3 * 60 - 2, "both are members, and are not measured for three hours: %u", s.core.peers.count);
+    has_all = false;
+    turns(&s, HOUR_MS - 2 * MINUTE_MS);
+    CHECK(s.core.peers.count == 2, "one is gone, as all are when the network is cut apart");
+    turns(&s, 4 * MINUTE_MS);
+    CHECK(s.core.peers.count == 1 && vivaldi_peers_find(&s.core.peers, THERE) != NULL, "it does not come back");
+    vivaldi_shell_stop(&s);
+}
+
+int main(void)
+{
+    who_has_left_is_forgotten();
+    return CHECK_RESULT();
+}
