@@ -54,7 +54,6 @@ static void do_without_xdp(struct datapath_attach *a, const struct datapath_atta
 {
     a->has_no_xdp = ev->result == ERR_UNSUPPORTED;
     a->again_ms = ev->now_ms + DATAPATH_ATTACH_AGAIN_MS;
-    a->is_cheap = false;
     if (!a->hangs[DATAPATH_SHIELD_TC]) {
         hang(a, DATAPATH_SHIELD_TC, fx);
     }
@@ -118,7 +117,7 @@ static void see_calm(struct datapath_attach *a, uint64_t now_ms, struct datapath
     if (a->calm_ms == UINT64_MAX) {
         a->calm_ms = now_ms;
     }
-    if (!a->hangs[DATAPATH_SHIELD_XDP] || now_ms - a->calm_ms < a->quiet_ms) {
+    if (!a->hangs[DATAPATH_SHIELD_XDP] || a->is_cheap || now_ms - a->calm_ms < a->quiet_ms) {
         return;
     }
     emit(fx, (struct datapath_attach_effect){.kind = DATAPATH_ATTACH_FX_JUDGE, .hook = DATAPATH_SHIELD_TC});
@@ -137,6 +136,10 @@ static void look(struct datapath_attach *a, const struct datapath_attach_event *
     a->look_ms = DATAPATH_ATTACH_LOOK_MS;
     /* Where tcx does not hang there is nothing to change to. */
     if (is_first || a->is_asked || a->choice != DATAPATH_ATTACH_AUTO || !a->hangs[DATAPATH_SHIELD_TC]) {
+        return;
+    }
+    if (a->is_cheap && may_bring_xdp(a, ev->now_ms)) {
+        hang(a, DATAPATH_SHIELD_XDP, fx);
         return;
     }
     uint64_t rate = dropped * 1000 / passed_ms;

@@ -1,7 +1,8 @@
 /* Where the shield hangs: at the cheap place in peace, at the strong one under a flood. XDP drops a packet at a third of
  * tcx's cost, but a driver that has it switched on may give up its offloads for that: a veth's peer then sends a quarter
  * of what it sent. So XDP comes when there is much to drop and goes when that is over, unless the driver is known to
- * lose nothing. Pure: looks in, deeds out; a deed's result is told with the next event.
+ * lose nothing, or frames are to go past the host's stack (lane.h). Pure: looks in, deeds out; a deed's result is told
+ * with the next event.
  *
  * At every moment one hook judges, and it hangs: XDP is hung before it judges, and is taken off when tcx, which hangs
  * on, judges again. */
@@ -73,7 +74,7 @@ struct datapath_attach_effects {
 
 struct datapath_attach {
     enum datapath_attach_choice choice;
-    bool is_cheap;               /* the driver keeps its offloads beside XDP                    */
+    bool is_cheap;               /* XDP hangs in peace, too                                     */
     bool hangs[2];               /* by hook                                                     */
     bool is_asked;               /* a HANG whose result is to come                              */
     bool has_no_xdp;             /* the driver has none: never again                            */
@@ -90,7 +91,8 @@ struct datapath_attach {
 /* What the counters of a shield say was dropped. A flow that passes is none of it, however busy it is. */
 uint64_t datapath_attach_dropped(const uint64_t count[DATAPATH_SHIELD_VERDICTS]);
 
-/* is_cheap: what the driver is known to do; when nothing is known, false. */
+/* is_cheap: the driver is known to keep its offloads beside XDP, or it is wanted whatever it costs: it hangs in peace, too,
+ * and what was refused is tried again. When nothing is known, false. */
 void datapath_attach_init(struct datapath_attach *a, enum datapath_attach_choice choice, bool is_cheap);
 
 void datapath_attach_step(struct datapath_attach *a, const struct datapath_attach_event *ev,
