@@ -87,7 +87,7 @@ PLANTS = {
         ("        l->seen_us += gap_us;", "        l->seen_us += gap_us + 0 * gap_most_us;"),
         ("l->time_us += gap_us < gap_most_us ? gap_us : gap_most_us;", "l->time_us = (uint64_t)time(NULL) * 1000000;")]),
     "hangs-up-first": ("shell.c", "a leader that is told to end leaves the others to find out", "test_raft.py -k was_told_to", [
-        ("        s->hands_over = raft_core_view(s->core).is_transferring;", "        s->hands_over = false;")]),
+        ("        (void)raft_shell_step(s, &(struct raft_event){.kind = RAFT_EV_TRANSFER});\n", "")]),
     "heartbeats-in-line": ("lane.c", "heartbeats go the way of entries", "test_raft.py -k way_of_their_own", [
         ("                           .is_urgent = lane->is_urgent,", "                           .is_urgent = false,")]),
     "no-greeting": ("peers.c", "whoever comes back says nothing", "test_raft.py -k was_away", [
