@@ -177,7 +177,7 @@ bool datapath_lane_send(struct datapath_lane *l, uint64_t now_ms, const struct d
     struct datapath_endpoint own = {.port = from->port};
     memcpy(own.ip, p->from, sizeof own.ip);
     memcpy(link.to, p->mac, sizeof link.to);
-    memcpy(link.from, l->link.mac, sizeof link.from);
+    memcpy(link.from, p->own_mac, sizeof link.from);
     frame = q->free[--q->free_count];
     uint8_t *payload = q->frames + frame + DATAPATH_UNDERLAY_HEAD_MAX;
     memcpy(payload, bytes, size);

@@ -12,7 +12,7 @@ enum {
     V4_BITS = 32,
     V6_BITS = 128,
     QUESTION = 128,      /* bytes, at most                               */
-    ANSWER = 2048,
+    ANSWER = 8192,       /* what there is to say of an interface is more than half of that */
     STALE = 8,           /* answers to questions of which nobody waits   */
     LINK_LOCAL = 0xfe,   /* first byte of fe80::/10                      */
     /* Heard of lately, or told by an operator. Not NUD_STALE: what goes through the host's stack makes it ask. */
@@ -172,6 +172,27 @@ static bool find_neighbour(struct datapath_nearby *n, const uint8_t hop[16], uin
     return true;
 }
 
+/* Our own end, as it is now. */
+static bool find_own(struct datapath_nearby *n, uint8_t ret[DATAPATH_NEARBY_MAC])
+{
+    struct question q = {.head = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)), .nlmsg_type = RTM_GETLINK}};
+    struct ifinfomsg *ask_for = NLMSG_DATA(&q.head);
+    struct answer a;
+    uint32_t mtu = 0;
+
+    ask_for->ifi_index = (int)n->interface;
+    if (!ask(n, &q, RTM_NEWLINK, &a) || a.head.nlmsg_len < NLMSG_LENGTH(sizeof(struct ifinfomsg))) {
+        return false;
+    }
+    struct attribute mac = find(&a, sizeof(struct ifinfomsg), IFLA_ADDRESS), said = find(&a, sizeof(struct ifinfomsg), IFLA_MTU);
+    if (mac.size != DATAPATH_NEARBY_MAC || said.size != sizeof mtu) {
+        return false;
+    }
+    memcpy(ret, mac.at, DATAPATH_NEARBY_MAC);
+    memcpy(&mtu, said.at, sizeof mtu);
+    return mtu >= DATAPATH_NEARBY_MTU_MIN;
+}
+
 void datapath_nearby_init(struct datapath_nearby *n, int fd, uint32_t interface, const uint8_t own[16])
 {
     *n = (struct datapath_nearby){.fd = fd, .interface = interface};
@@ -192,7 +213,7 @@ const struct datapath_nearby_place *datapath_nearby_find(struct datapath_nearby 
     }
     memcpy(p->to, to->ip, sizeof p->to);
     bool is_scoped = to->scope != 0 || (to->ip[0] == LINK_LOCAL && (to->ip[1] & 0xc0) == 0x80);
-    p->is_near = !is_scoped && find_route(n, to->ip, p->from, hop) && find_neighbour(n, hop, p->mac);
+    p->is_near = !is_scoped && find_route(n, to->ip, p->from, hop) && find_neighbour(n, hop, p->mac) && find_own(n, p->own_mac);
     p->until_ms = now_ms + (uint64_t)(p->is_near ? DATAPATH_NEARBY_LOOK_MS : DATAPATH_NEARBY_AGAIN_MS);
     return p;
 }

@@ -15,8 +15,9 @@
 
 enum {
     DATAPATH_NEARBY_PLACES = 256,    /* that are remembered; of two that fall together the newer one */
-    DATAPATH_NEARBY_LOOK_MS = 1000,  /* how long an answer holds: 20 us a second for each place      */
+    DATAPATH_NEARBY_LOOK_MS = 1000,  /* how long an answer holds: 30 us a second for each place      */
     DATAPATH_NEARBY_AGAIN_MS = 100,  /* … that nobody is near                                            */
+    DATAPATH_NEARBY_MTU_MIN = 1280,  /* below it what is small may be too long for the interface         */
     DATAPATH_NEARBY_MAC = 6,
 };
 
@@ -26,6 +27,7 @@ struct datapath_nearby_place {
     bool is_near;
     uint8_t mac[DATAPATH_NEARBY_MAC];
     uint8_t from[16];                /* ours, that the kernel would send from    */
+    uint8_t own_mac[DATAPATH_NEARBY_MAC];
 };
 
 struct datapath_nearby {

@@ -188,6 +188,10 @@ PLANTS = {
         ("HEARD = NUD_REACHABLE |", "HEARD = NUD_STALE | NUD_REACHABLE |")]),
     "another-cable": ("datapath/nearby.c", LANE, "what goes by another interface leaves by this one", [
         ("    return interface == n->interface && (hop.at", "    return (hop.at")]),
+    "former-address": ("datapath/lane.c", LANE, "frames leave with the address that the interface had", [
+        ("memcpy(link.from, p->own_mac, sizeof link.from);", "memcpy(link.from, l->link.mac, sizeof link.from);")]),
+    "small-mtu": ("datapath/nearby.c", LANE, "an interface whose mtu became small is sent to", [
+        ("    return mtu >= DATAPATH_NEARBY_MTU_MIN;", "    return mtu > 0;")]),
     "no-router": ("datapath/nearby.c", LANE, "the router's address is not looked for", [
         ("(hop.at == NULL || take_address(hop, to, ret_hop))", "true")]),
     "holds-for-ever": ("datapath/nearby.c", LANE, "an answer is never asked for again", [

@@ -125,6 +125,19 @@ def test_it_goes_on_when_processes_die(make_cluster):
     ask_past(ours, theirs)
 
 
+def test_it_goes_on_when_the_cable_does(make_cluster):
+    """An interface that is down carries nothing by either way; when it is up again, and has another address on the cable, it is as
+    it was."""
+    ours, theirs = start_pair(make_cluster, [entry(0), entry(1)])
+    ask_past(ours, theirs)
+    assert ours.execute(["ip", "link", "set", "eth0", "down"]).status == 0
+    assert ours.execute([sys.executable, "-c", ASK.replace("settimeout(5)", "settimeout(0.2)"), inner(1), "5"], timeout=60).out.strip() == "0"
+    assert ours.execute(["ip", "link", "set", "eth0", "address", "02:ce:11:00:07:07"]).status == 0
+    assert ours.execute(["ip", "link", "set", "eth0", "up"]).status == 0
+    ask_past(ours, theirs)
+    assert number(ours, "full") == 0
+
+
 def test_what_was_broken_on_the_way_is_dropped(make_cluster):
     """A frame of a session with a wrong checksum, or a byte that is another, is not read: the host's stack, which would have
     dropped it, did not see it. As it was it is read, and found to be an old one."""

@@ -335,6 +335,12 @@ static void who_is_near_is_sent_to(void)
     leaves(2099, "10.0.0.9", "10.0.0.1", 100);
     CHECK(!sends(2100, "10.0.0.9", 100), "that the kernel is to ask again");
     REQUIRE(system("ip neigh change 10.0.0.9 lladdr 02:00:00:00:00:09 dev out0 nud permanent") == 0, "heard of again");
+    REQUIRE(system("ip link set out0 mtu 1279") == 0, "an mtu that carries no IPv6");
+    CHECK(!sends(3300, "10.0.0.9", 100), "what is small is not small enough");
+    REQUIRE(system("ip link set out0 mtu 3000 address 02:00:00:00:00:17 && "
+                   "ip neigh replace 10.0.0.9 lladdr 02:00:00:00:00:09 dev out0 nud permanent") == 0, "another address of ours");
+    memcpy(own_mac, (const uint8_t[]){2, 0, 0, 0, 0, 0x17}, sizeof own_mac);
+    leaves(3400, "10.0.0.9", "10.0.0.1", 100);
     for (int i = 0; i < MANY; i++) { /* more than there are frames */
         leaves(2300, "10.0.0.9", "10.0.0.1", 200);
     }
