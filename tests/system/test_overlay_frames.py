@@ -199,6 +199,7 @@ def test_frames_are_seen_and_addresses_told(cables, tmp_path):
     made = ours.node.program(ours.node.build.binary("cell"), "--run", ours.node.run, "overlay", "capture", "--frames", "--snap", "65535",
                              "--out", str(path), "--duration", "5m", stdout=subprocess.PIPE, text=True)
     ours.node.wait_until(lambda: "of=frames" in ours.node.log("datapath"), 20, "it has begun")
+    ours.node.wait_until(lambda: theirs.send(mac(1), mac(2), b"first") or b"first" in ours.texts(), 10, "both know that the other takes frames")
     theirs.send(mac(1), mac(2), b"there" + bytes(1400))
     ours.node.wait_until(lambda: b"there" + bytes(1400) in ours.texts(), 10, "it came")
     ours.send(mac(2), mac(1), b"back", tag=7)
