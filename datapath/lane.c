@@ -10,10 +10,6 @@
 
 #include "common/run/fd.h"
 
-enum {
-    LINK_LOCAL = 0xfe, /* first byte of fe80::/10 */
-};
-
 _Static_assert(sizeof(struct datapath_rings_frame) == sizeof(struct xdp_desc) &&
                    offsetof(struct datapath_rings_frame, size) == offsetof(struct xdp_desc, len), "the kernel's");
 _Static_assert(DATAPATH_LANE_SMALL + DATAPATH_UNDERLAY_HEAD_MAX <= DATAPATH_XSK_FRAME, "a frame holds it");
@@ -86,7 +82,7 @@ enum err datapath_lane_open(struct datapath_lane *l, const struct datapath_keepe
     datapath_nearby_init(&l->nearby, l->routes, l->link.interface, own);
     for (; l->queues < a->queues; l->queues++) {
         l->queue[l->queues] = (struct datapath_lane_queue){.lane = l, .fd = fd_take(&fds[DATAPATH_KEEPER_QUEUES + l->queues]),
-                                                           .frames = l->memory + (size_t)l->queues * DATAPATH_XSK_QUEUE};
+                                                           .frames = e == ERR_OK ? l->memory + (size_t)l->queues * DATAPATH_XSK_QUEUE : NULL};
         e = e == ERR_OK ? open_queue(&l->queue[l->queues]) : e;
     }
     if (e != ERR_OK) {
@@ -195,11 +191,6 @@ bool datapath_lane_send(struct datapath_lane *l, uint64_t now_ms, const struct d
 
 /* ---- in ----------------------------------------------------------------------------------------------- */
 
-static bool is_link_local(const uint8_t ip[16])
-{
-    return ip[0] == LINK_LOCAL && (ip[1] & 0xc0) == 0x80;
-}
-
 /* What is in a frame that was taken; NULL: nothing for us. */
 static uint8_t *read_frame(struct datapath_lane *l, uint8_t *frame, size_t frame_size, uint16_t port, struct datapath_endpoint *ret_from,
                            size_t *ret_size)
@@ -214,7 +205,7 @@ static uint8_t *read_frame(struct datapath_lane *l, uint8_t *frame, size_t frame
     }
     l->numbers.received++;
     *ret_from = d.from;
-    ret_from->scope = is_link_local(d.from.ip) ? l->link.interface : 0; /* as the socket would say it */
+    ret_from->scope = datapath_message_is_of_link(&d.from) ? l->link.interface : 0; /* as the socket would say it */
     *ret_size = d.size;
     return frame + d.at;
 }

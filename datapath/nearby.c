@@ -14,7 +14,6 @@ enum {
     QUESTION = 128,      /* bytes, at most                               */
     ANSWER = 8192,       /* what there is to say of an interface is more than half of that */
     STALE = 8,           /* answers to questions of which nobody waits   */
-    LINK_LOCAL = 0xfe,   /* first byte of fe80::/10                      */
     /* Heard of lately, or told by an operator. Not NUD_STALE: what goes through the host's stack makes it ask. */
     HEARD = NUD_REACHABLE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT,
 };
@@ -212,7 +211,7 @@ const struct datapath_nearby_place *datapath_nearby_find(struct datapath_nearby 
         return p;
     }
     memcpy(p->to, to->ip, sizeof p->to);
-    bool is_scoped = to->scope != 0 || (to->ip[0] == LINK_LOCAL && (to->ip[1] & 0xc0) == 0x80);
+    bool is_scoped = to->scope != 0 || datapath_message_is_of_link(to);
     p->is_near = !is_scoped && find_route(n, to->ip, p->from, hop) && find_neighbour(n, hop, p->mac) && find_own(n, p->own_mac);
     p->until_ms = now_ms + (uint64_t)(p->is_near ? DATAPATH_NEARBY_LOOK_MS : DATAPATH_NEARBY_AGAIN_MS);
     return p;

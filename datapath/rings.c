@@ -1,6 +1,5 @@
 #include "datapath/rings.h"
 
-
 enum {
     NEED_WAKEUP = 1, /* XDP_RING_NEED_WAKEUP */
 };
