@@ -337,6 +337,10 @@ PLANTS = {
         ("    if (said.size > p->most) {", "    if (said.size > p->most + 1) {")]),
     "tiny-pieces": ("pieces.c", "unit:pieces", "pieces may be as small as they like", [
         ("    if (said.each < DATAPATH_PIECES_LEAST || ", "    if (said.each == 0 || ")]),
+    "random-key-given": ("random.c", "unit:random", "what is drawn is the next key", [
+        ("memcpy(ret, stream + DATAPATH_RANDOM_SEED, size);", "memcpy(ret, stream, size < DATAPATH_RANDOM_SEED ? size : DATAPATH_RANDOM_SEED);")]),
+    "begun-with-another": ("shake.c", "worlds", "a handshake begins without the responder's key", [
+        ("sizeof prologue - 1, d->self.public);", "sizeof prologue - 1, d->self.secret);")]),
     "member-ground": ("kin.c", "unit:kin", "a lower id takes a member's address", [
         ("        (k->of[holder].keeps >> n & 1) == 0 && memcmp", "        memcmp")]),
     "member-first-come": ("kin.c", "unit:kin", "of two who are new whoever is told of first has the address", [
@@ -384,7 +388,7 @@ PLANTS = {
 }
 
 CORE = ("aead", "agenda", "allowed", "bridge", "checksum", "coalesce", "cookie", "core", "echo", "effects", "guest", "guide", "hash", "index",
-        "inner", "kin", "label", "limit", "live", "meet", "message", "neighbour", "noise", "offload", "own", "path", "pieces", "pmtu", "psk", "random", "relay", "replay", "roll",
+        "inner", "kin", "label", "limit", "live", "meet", "message", "neighbour", "noise", "offload", "own", "path", "pieces", "pmtu", "point", "psk", "random", "relay", "replay", "roll",
         "serve", "session", "shake", "signal", "timers", "toolarge", "transfer", "wait", "ways")
 KITS = {"core": "core_kit.c", "own": "core_kit.c", "coalesce": "packet_kit.c", "offload": "packet_kit.c",
         "kin": "ways_kit.c", "meet": "ways_kit.c", "ways": "ways_kit.c"} # of unit tests
