@@ -181,6 +181,29 @@ def test_a_graceful_leave_is_seen_at_once(five):
     nodosums.agree(five, list(five), 2 + SLACK, "it joins again when it is restarted")
 
 
+def test_nobody_is_made_to_leave_by_a_member_that_lies(five, short_dir):
+    """A member with the cluster's keys tells all that node-2 left, with every word that it can make. Nobody believes it; what
+    node-2 says of itself later is believed."""
+    with five[0].client("nodosum") as client:
+        rows = [pb.decode(m) for m in pb.decode(client.call(nodosums.MEMBERS).body).get(1, [])]
+    about = {pb.first(r, 2): pb.first(r, 1).hex() for r in rows}[b"node-2"]
+    keys = nodosums.make_keys(five[0].build, short_dir, "forger")
+    members = " ".join(f"{n.address}:{nodosums.PORT}" for n in five)
+    forger = five.add(five[0].build, [{"name": "forger", "exec": five[0].build.binary("cell-forger"),
+                                       "config": {"keys": keys, "about": about, "members": members},
+                                       "sandbox": {"network": True, "read": [keys],
+                                                   "listen": [{"name": "forge", "at": "udp://0.0.0.0:7500"}]}}], "forger")
+    forger.up()
+    for node in five[:5]:
+        wait.until(lambda n=node: counts(n)["forged"] >= 20 or "node-2" not in nodosums.seen(n), 15, f"{node.name} heard that node-2 left")
+        assert nodosums.seen(node).get("node-2") == "alive", node.name
+        assert "change=left" not in node.log("nodosum"), node.name
+    with five[1].client("nodosum", timeout=10) as client:
+        assert client.call(nodosums.LEAVE, timeout=10, deadline_ms=5000).status == sp.OK
+    rest = [five[0], *five[2:5]]
+    five.wait_each(rest, lambda n: nodosums.members(n, "--all")["node-2"], "left", 2 + SLACK, "its own word")
+
+
 def test_a_partition_heals(five):
     """Each side holds the other for dead, and both are one again within five seconds of its end."""
     sides = [five[:2], five[2:]]

@@ -82,6 +82,16 @@ PLANTS = {
         ("        send_now(d, now, peer, packet, size, true, fx);\n        p->numbers.sent++;", "        p->numbers.sent++;")]),
     "aes-for-everybody": ("transfer.c", "worlds", "who never said that he has AES gets it", [
         ("pair->opens_aes && pair->counter + count", "d->own != NULL && pair->counter + count")]),
+    "aes-without-end": ("transfer.c", "worlds", "any number of messages of a session is sealed with AES", [
+        ("pair->counter + count <= d->pace.own_messages;", "pair->counter + count <= DATAPATH_OWN_UNFINISHED;")]),
+    "aes-one-too-many": ("transfer.c", "unit:own", "one message more is", [
+        ("pair->counter + count <= d->pace.own_messages;", "pair->counter + count <= d->pace.own_messages + 1;")]),
+    "aes-never-renewed": ("session.c", "unit:session", "a session is not renewed for what AES may seal", [
+        ("(pair->opens_aes && pair->counter > pace->own_messages / 2) ||", "pair->counter > DATAPATH_REPLAY_LIMIT ||")]),
+    "marks-are-counters": ("session.c", "unit:session", "a session between nodes of ours goes on where its counters are marks", [
+        ("pair->has_offer ? DATAPATH_OWN_UNFINISHED : DATAPATH_REPLAY_LIMIT", "DATAPATH_REPLAY_LIMIT")]),
+    "a-lease-past-the-end": ("transfer.c", "unit:own", "many at once go past the last nonce", [
+        ("        pair->counter + count > datapath_session_end(pair)) {", "        pair->counter > datapath_session_end(pair)) {")]),
     "aes-counted-apart": ("transfer.c", "unit:own", "the mark counts as a part of the counter", [
         ("    counter = marked & ~marks;", "    counter = marked;")]),
     "sums-counted-apart": ("transfer.c", "unit:own", "the mark of an unfinished checksum counts as a part of the counter", [
