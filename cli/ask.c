@@ -13,6 +13,12 @@ static const char nucleus_endpoint[] = "nucleus.sock";
 enum err cli_ask_connect(struct cli *cli, const char *who, const char *endpoint,
                          struct cli_ask *ask)
 {
+    return cli_ask_connect_within(cli, who, endpoint, CLI_DEADLINE_MS, ask);
+}
+
+enum err cli_ask_connect_within(struct cli *cli, const char *who, const char *endpoint, uint32_t timeout_ms,
+                                struct cli_ask *ask)
+{
     ask->fd = -1;
     snprintf(ask->who, sizeof ask->who, "%s", who);
     ask->path[0] = ask->route[0] = '\0';
@@ -22,7 +28,7 @@ enum err cli_ask_connect(struct cli *cli, const char *who, const char *endpoint,
         !cli_place_join(ask->path, cli->run_dir, endpoint)) {
         return ERR_MALFORMED;
     }
-    return sp_connect(ask->path, CLI_DEADLINE_MS, &ask->fd);
+    return sp_connect(ask->path, timeout_ms, &ask->fd);
 }
 
 void cli_ask_close(struct cli_ask *ask)

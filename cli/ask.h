@@ -25,6 +25,8 @@ int cli_ask_cell(struct cli *cli, const char *who, const char *endpoint, struct 
     MUST_CHECK;
 enum err cli_ask_connect(struct cli *cli, const char *who, const char *endpoint,
                          struct cli_ask *ask) MUST_CHECK;
+enum err cli_ask_connect_within(struct cli *cli, const char *who, const char *endpoint, uint32_t timeout_ms,
+                                struct cli_ask *ask) MUST_CHECK;
 void cli_ask_close(struct cli_ask *ask);
 
 #define AUTO_ASK __attribute__((cleanup(cli_ask_close)))

@@ -14,7 +14,7 @@
 
 enum {
     CLI_ARGS_MAX = 64,      /* words after the command; a shell's glob over cells gives fewer */
-    CLI_OPTIONS_MAX = 14,   /* of one command, and the end of the list                        */
+    CLI_OPTIONS_MAX = 16,   /* of one command, and the end of the list                        */
     CLI_PARAMS_MAX = 3,     /* kinds of arguments of one command                              */
     CLI_PATH_SIZE = 4096,
     CLI_HINT_SIZE = 1024,   /* of what to do: a sentence with two names */

@@ -332,7 +332,7 @@ const struct cli_command cli_commands[] = {
     {
         .name = "raft",
         .summary = "the replicated store: keys, watches, leases, members, backups",
-        .about = "put KEY VALUE; get KEY; del KEY [END]; range KEY [END]; cas KEY EXPECTED VALUE, or cas KEY VALUE "
+        .about = "put KEY VALUE, or put KEY --file PATH; get KEY; del KEY [END]; range KEY [END]; cas KEY EXPECTED VALUE, or cas KEY VALUE "
                  "--revision N; txn --if \"KEY = VALUE\" --then \"put KEY VALUE\" --else \"get KEY\", each as often as "
                  "needed; watch KEY [END]; lease grant|keep|revoke|info|list [ID].\n"
                  "status; members; add ID NAME CONTACT; remove, promote or transfer MEMBER; snapshot; compact "
@@ -344,13 +344,14 @@ const struct cli_command cli_commands[] = {
                    {"ARG", "what it needs", CLI_ANY, true, true}},
         .options = {{"prefix", 0, NULL, "all keys that begin with KEY", CLI_ANY},
                     {"revision", 0, "N", "as it was then; watch: from then on; cas: expected, 0 for a missing key", CLI_ANY},
-                    {"stale", 0, NULL, "what the asked node has, at once", CLI_ANY},
+                    {"stale", 0, NULL, "what the asked node has, at once, and though nobody leads", CLI_ANY},
+                    {"file", 0, "PATH", "put: the value is in it, as it is; - is the standard input", CLI_FILE},
                     {"limit", 'n', "N", "pairs of a range; events of a watch", CLI_ANY},
                     {"keys-only", 0, NULL, "no values", CLI_ANY},
                     {"previous", 0, NULL, "show what was there before", CLI_ANY},
                     {"lease", 0, "ID", "the key ends with it", CLI_ANY},
                     {"ttl", 0, "DURATION", "of a lease, default 60s", CLI_ANY},
-                    {"if", 0, "CONDITION", "\"KEY = VALUE\" (!=, <, >), \"KEY exists\", \"KEY missing\"", CLI_ANY},
+                    {"if", 0, "CONDITION", "\"KEY = VALUE\" (!=, <, >), \"KEY exists\", \"KEY missing\", \"KEY version = N\" (created, modified, lease)", CLI_ANY},
                     {"then", 0, "OPERATION", "\"put KEY VALUE\", \"del KEY\", \"get KEY\"", CLI_ANY},
                     {"else", 0, "OPERATION", "when a condition does not hold", CLI_ANY},
                     {"promote", 0, NULL, "add: it votes as soon as it has caught up", CLI_ANY},

@@ -11,7 +11,8 @@
 #include "cli/target.h"
 #include "common/base/bytes.h"
 
-/* Whoever is there. One that has just ended is no reason to give up, unless this is the last attempt: then r->ask.fd is -1. */
+/* Whoever is there. One that has just ended, or hangs, is no reason to give up, unless this is the last attempt: then
+ * r->ask.fd is -1. */
 static int connect_to(struct cli_raft *r, const char *who, bool is_last)
 {
     struct cli_target target;
@@ -25,8 +26,8 @@ static int connect_to(struct cli_raft *r, const char *who, bool is_last)
     if (status != CLI_DONE) {
         return status;
     }
-    enum err e = cli_ask_connect(r->cli, target.who, target.endpoint, &r->ask);
-    if (!is_last && (e == ERR_NOT_FOUND || e == ERR_UNAVAILABLE || e == ERR_PEER_DEAD)) {
+    enum err e = cli_ask_connect_within(r->cli, target.who, target.endpoint, is_last ? CLI_DEADLINE_MS : CLI_RAFT_CONNECT_MS, &r->ask);
+    if (!is_last && (e == ERR_NOT_FOUND || e == ERR_UNAVAILABLE || e == ERR_PEER_DEAD || e == ERR_TIMEOUT)) {
         r->ask.fd = -1;
         return CLI_DONE;
     }
@@ -35,6 +36,28 @@ static int connect_to(struct cli_raft *r, const char *who, bool is_last)
     }
     (void)snprintf(r->ask.route, sizeof r->ask.route, "%s", target.route);
     return CLI_DONE;
+}
+
+/* The member on this node after the one that was asked last: that one may hang, be none any more, or hear of nobody who leads.
+ * false: there is no other; r->ask.fd is -1 when it does not answer either. */
+static bool connect_next(struct cli_raft *r)
+{
+    struct cli_target target;
+    struct name_ref asked, ref;
+    bool is_there = false;
+
+    if (*r->ask.route != '\0' || name_ref_parse(r->ask.who, &asked) != ERR_OK || asked.instance < 0) {
+        return false;
+    }
+    ref = asked;
+    for (int32_t i = 1; i < CLI_RAFT_INSTANCES && !is_there; i++) {
+        ref.instance = (asked.instance + i) % CLI_RAFT_INSTANCES;
+        is_there = cli_target_socket(r->cli, &ref, &target);
+    }
+    if (is_there && cli_ask_connect_within(r->cli, target.who, target.endpoint, CLI_RAFT_CONNECT_MS, &r->ask) != ERR_OK) {
+        r->ask.fd = -1;
+    }
+    return is_there;
 }
 
 /* Whom the refusal names: "(raft.1)" at its end. */
@@ -62,20 +85,21 @@ static int follow(struct cli_raft *r, const char *leader)
         return connect_to(r, leader, false);
     }
     if (!cli_target_socket(r->cli, &ref, &target) ||
-        cli_ask_connect(r->cli, target.who, target.endpoint, &r->ask) != ERR_OK) {
+        cli_ask_connect_within(r->cli, target.who, target.endpoint, CLI_RAFT_CONNECT_MS, &r->ask) != ERR_OK) {
         r->ask.fd = -1;
         cli_clock_pause(CLI_RAFT_RETRY_MS);
     }
     return CLI_DONE;
 }
 
-/* NOT_LEADER means that nothing was done; a read that is UNAVAILABLE was under way when its leader was deposed, and does nothing. */
+/* NOT_LEADER means that nothing was done; a read that is UNAVAILABLE was under way when its leader was deposed, one whose member
+ * has ended does nothing either, and a watch says where it goes on. */
 static bool is_asked_again(enum err e, uint32_t number)
 {
     bool is_read = number == CELL__RAFT__OP__OP_GET || number == CELL__RAFT__OP__OP_RANGE || number == CELL__RAFT__OP__OP_LEASE_INFO ||
-                   number == CELL__RAFT__OP__OP_LEASE_LIST;
+                   number == CELL__RAFT__OP__OP_LEASE_LIST || number == CELL__RAFT__OP__OP_WATCH;
 
-    return e == ERR_NOT_LEADER || (e == ERR_UNAVAILABLE && is_read);
+    return e == ERR_NOT_LEADER || (is_read && (e == ERR_UNAVAILABLE || e == ERR_PEER_DEAD));
 }
 
 int cli_raft_ask(struct cli_raft *r, const char *method, uint32_t number, const ProtobufCMessage *request,
@@ -83,18 +107,25 @@ int cli_raft_ask(struct cli_raft *r, const char *method, uint32_t number, const 
 {
     const char *at = cli_args_value(r->cli, "at");
     char text[SP_TEXT_SIZE] = "", leader[NAME_REF_SIZE] = "";
-    uint64_t end_ms = cli_clock_ms() + r->timeout_ms, gone_ms = cli_clock_ms() + CLI_RAFT_GONE_MS;
+    uint64_t end_ms = cli_clock_ms() + r->timeout_ms + r->patience_ms;
+    uint64_t gone_ms = (r->patience_ms > 0 ? end_ms - CLI_DEADLINE_MS : cli_clock_ms() + CLI_RAFT_GONE_MS);
     enum err e = ERR_NOT_LEADER;
     int status = CLI_DONE;
+    bool is_next = false;
 
     /* Asked until somebody leads, or the time is over. */
     for (uint64_t now_ms = 0; is_asked_again(e, number) && status == CLI_DONE && now_ms < end_ms; now_ms = cli_clock_ms()) {
+        is_next = false;
         if (*leader != '\0') {
             status = follow(r, leader);
         } else if (now_ms != 0) {
             cli_clock_pause(CLI_RAFT_RETRY_MS);
+            is_next = at == NULL && now_ms < gone_ms;
         }
-        if (status == CLI_DONE && r->ask.fd < 0) {
+        if (is_next || e == ERR_PEER_DEAD) {
+            cli_ask_close(&r->ask);
+        }
+        if (status == CLI_DONE && r->ask.fd < 0 && !(is_next && connect_next(r))) {
             status = connect_to(r, at != NULL ? at : "raft", now_ms >= gone_ms);
         }
         if (status == CLI_DONE && r->ask.fd >= 0) {
@@ -199,7 +230,7 @@ static const struct {
     const char *usage;
     const char *options; /* beside --at: what it does not look at would be a wish that nobody hears */
 } whats[] = {
-    {"put", cli_raft_put, 2, 2, "put KEY VALUE", "previous lease"},
+    {"put", cli_raft_put, 1, 2, "put KEY VALUE, or put KEY --file PATH", "previous lease file"},
     {"get", cli_raft_get, 1, 1, "get KEY", "revision stale"},
     {"del", cli_raft_del, 1, 2, "del KEY [END]", "prefix previous"},
     {"range", cli_raft_range, 1, 2, "range KEY [END]", "prefix revision stale limit keys-only"},
@@ -216,7 +247,7 @@ static const struct {
     {"snapshot", cli_raft_snapshot, 0, 0, "snapshot", ""},
     {"compact", cli_raft_compact, 1, 1, "compact REVISION", ""},
     {"hash", cli_raft_hash, 0, 0, "hash", "stale"},
-    {"backup", cli_raft_backup, 1, 1, "backup FILE", ""},
+    {"backup", cli_raft_backup, 1, 1, "backup FILE", "stale"},
     {"restore", cli_raft_restore, 1, 1, "restore FILE", ""},
 };
 

@@ -8,6 +8,8 @@
 
 enum {
     CLI_RAFT_RETRY_MS = 50,  /* between questions while nobody leads */
+    CLI_RAFT_CONNECT_MS = 1000, /* a member that does not answer for so long is left for another */
+    CLI_RAFT_INSTANCES = 64,    /* members on one node, at most: those of a cluster */
     CLI_RAFT_GONE_MS = 3000, /* a member that has ended is started again, or another one found, before this is over */
 };
 
@@ -18,7 +20,8 @@ int cli_raft_run(struct cli *cli);
 struct cli_raft {
     struct cli *cli;
     struct cli_ask ask;
-    uint32_t timeout_ms;
+    uint32_t timeout_ms;  /* of a question, and for whoever leads to be found */
+    uint32_t patience_ms; /* … beyond that, for what goes on over the end of a member */
 };
 
 /* One request, to the instance that --at names or to any; who is not the leader says who is, and that one is asked then.

@@ -34,6 +34,7 @@ static int read_parts(struct cli_raft *r, FILE *to, const char *path, uint32_t *
     bool is_last = false;
 
     r->timeout_ms = 20000;
+    ask.freshness = cli_args_has(r->cli, "stale") ? CELL__RAFT__FRESHNESS__STALE : CELL__RAFT__FRESHNESS__LINEARIZABLE;
     if (fwrite(magic, sizeof magic - 1, 1, to) != 1) {
         return fail_file(r->cli, "cannot write", path);
     }

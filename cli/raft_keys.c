@@ -3,12 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/file.h"
 #include "cli/raft.h"
 
 enum {
     POLL_MS = 20000, /* one long poll of a watch */
     SLACK_MS = 4000,
-    KEY_MAX = 1024, /* bytes of the longest key */
+    PATIENCE_MS = 10000,  /* a watch goes on though members end: another one answers before this is over */
+    KEY_MAX = 1024,       /* bytes of the longest key   */
+    VALUE_MAX = 1 << 20,  /* bytes of the longest value */
 };
 
 static void document_begin(struct jsonout *out, uint64_t revision)
@@ -46,16 +49,39 @@ static void add_pair(struct jsonout *out, const char *name, const Cell__Raft__Pa
 
 /* ---- put, get, cas ---------------------------------------------------------------------------- */
 
+/* The value: an argument, or what is in a file. *ret_read: free it. */
+static int value_of_put(struct cli_raft *r, ProtobufCBinaryData *ret, char **ret_read)
+{
+    const char *path = cli_args_value(r->cli, "file");
+    size_t size;
+
+    if ((path != NULL) == (r->cli->arg_count == 3)) {
+        return cli_fail_usage(r->cli, "see `cell raft --help`", "usage: cell raft put KEY VALUE, or put KEY --file PATH");
+    }
+    if (path == NULL) {
+        *ret = cli_raft_bytes(r->cli->args[2]);
+        return CLI_DONE;
+    }
+    int status = cli_file_read(r->cli, path, VALUE_MAX, ret_read, &size);
+    if (status == CLI_DONE) {
+        *ret = (ProtobufCBinaryData){size, (uint8_t *)*ret_read};
+    }
+    return status;
+}
+
 int cli_raft_put(struct cli_raft *r)
 {
     Cell__Raft__PutRequest ask = CELL__RAFT__PUT_REQUEST__INIT;
+    AUTO_FREE char *read = NULL;
     ProtobufCMessage *message;
     struct jsonout out;
 
     ask.key = cli_raft_bytes(r->cli->args[1]);
-    ask.value = cli_raft_bytes(r->cli->args[2]);
     ask.with_previous = cli_args_has(r->cli, "previous");
-    int status = cli_raft_option(r->cli, "lease", &ask.lease);
+    int status = value_of_put(r, &ask.value, &read);
+    if (status == CLI_DONE) {
+        status = cli_raft_option(r->cli, "lease", &ask.lease);
+    }
     if (status == CLI_DONE) {
         status = cli_raft_ask(r, "Put", CELL__RAFT__OP__OP_PUT, &ask.base, &message);
     }
@@ -318,14 +344,27 @@ static int print_event(struct cli *cli, const Cell__Raft__Event *e)
     return document_end(cli, &out);
 }
 
+/* Who reads lines learns of it by a line; there is a note for a person. */
+static int print_compacted(struct cli *cli, uint64_t revision)
+{
+    struct jsonout out;
+
+    if (!cli->json) {
+        cli_fail_note("revisions up to %" PRIu64 " are compacted: what they changed is not shown", revision);
+        return CLI_DONE;
+    }
+    cli_emit_begin_line(&out);
+    jsonout_object(&out);
+    cli_emit_string(&out, "type", "compacted");
+    cli_emit_u64(&out, "revision", revision);
+    return document_end(cli, &out);
+}
+
 /* What an answer brings; *left: events still wanted. */
 static int print_events(struct cli *cli, const Cell__Raft__WatchReply *reply, uint64_t *left)
 {
-    int status = CLI_DONE;
+    int status = reply->compacted != 0 ? print_compacted(cli, reply->compacted) : CLI_DONE;
 
-    if (reply->compacted != 0) {
-        cli_fail_note("revisions up to %" PRIu64 " are compacted: what they changed is not shown", reply->compacted);
-    }
     for (size_t i = 0; i < reply->n_events && status == CLI_DONE && *left > 0; i++) {
         status = print_event(cli, reply->events[i]);
         (*left)--;
@@ -345,11 +384,12 @@ int cli_raft_watch(struct cli_raft *r)
     ask.key = cli_raft_bytes(r->cli->args[1]);
     ask.is_prefix = cli_args_has(r->cli, "prefix");
     ask.with_previous = cli_args_has(r->cli, "previous");
-    ask.wait_ms = POLL_MS;
+    ask.wait_ms = ask.from == 0 ? 0 : POLL_MS; /* what comes from now on: when is said at once, so that nothing is missed after that */
     if (status == CLI_DONE) {
         status = cli_raft_option(r->cli, "limit", &left);
     }
     r->timeout_ms = POLL_MS + SLACK_MS;
+    r->patience_ms = PATIENCE_MS;
     while (status == CLI_DONE && left > 0) {
         ProtobufCMessage *message;
 
@@ -361,6 +401,7 @@ int cli_raft_watch(struct cli_raft *r)
         status = print_events(r->cli, reply, &left);
         ask.from = reply->next;
         ask.from_part = reply->next_part;
+        ask.wait_ms = POLL_MS;
         cli_ask_free(message);
         if (fflush(stdout) != 0) {
             break;

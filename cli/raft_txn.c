@@ -55,10 +55,34 @@ static size_t split(struct txn *t, const char *term, char *word[3])
     return count;
 }
 
-/* "KEY = VALUE", also !=, < and >; "KEY exists"; "KEY missing". */
+static const char *const signs[] = {"=", "!=", "<", ">"};
+
+/* "version = 3": the second word, and what is behind it. CLI_DONE with *ret_is false when it is no such thing. */
+static int add_number(struct cli *cli, Cell__Raft__Compare *c, const char *what, const char *rest, bool *ret_is)
+{
+    static const char *const targets[] = {"version", "created", "modified", "lease"};
+    char sign[3];
+    int at = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+        if (strcmp(what, targets[i]) == 0) {
+            c->target = (Cell__Raft__Compare__Target)(CELL__RAFT__COMPARE__TARGET__VERSION + i);
+            *ret_is = sscanf(rest, "%2[=!<>] %n", sign, &at) == 1 && at > 0;
+        }
+    }
+    for (size_t i = 0; *ret_is && i < ARRAY_LEN(signs); i++) {
+        if (strcmp(sign, signs[i]) == 0) {
+            c->result = (Cell__Raft__Compare__Result)i;
+            return cli_raft_number(cli, rest + at, what, &c->number);
+        }
+    }
+    *ret_is = false;
+    return CLI_DONE;
+}
+
+/* "KEY = VALUE", also !=, < and >; "KEY exists"; "KEY missing"; "KEY version = N", also created, modified and lease. */
 static int add_compare(struct cli *cli, struct txn *t, const char *term)
 {
-    static const char *const signs[] = {"=", "!=", "<", ">"};
     Cell__Raft__Compare *c = &t->compare[t->request.n_compare];
     char *word[3];
     size_t count = split(t, term, word);
@@ -79,8 +103,14 @@ static int add_compare(struct cli *cli, struct txn *t, const char *term)
             return CLI_DONE;
         }
     }
-    return cli_fail_usage(cli, NULL, "\"%s\" is no condition: expected \"KEY = VALUE\" (or !=, <, >), \"KEY exists\" or "
-                          "\"KEY missing\"", term);
+    bool is_number = false;
+    int status = count == 3 ? add_number(cli, c, word[1], word[2], &is_number) : CLI_DONE;
+    if (is_number) {
+        c->key = cli_raft_bytes(word[0]);
+        return status;
+    }
+    return cli_fail_usage(cli, NULL, "\"%s\" is no condition: expected \"KEY = VALUE\" (or !=, <, >), \"KEY exists\", "
+                          "\"KEY missing\" or \"KEY version = N\" (or created, modified, lease)", term);
 }
 
 /* "put KEY VALUE", "del KEY", "get KEY". */

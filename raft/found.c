@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "common/base/name.h"
 #include "common/run/cell_call.h"
 #include "common/run/host.h"
 #include "common/run/log.h"
@@ -90,6 +91,30 @@ enum err raft_found_begin(struct raft_shell *s)
     alone.count = 1;
     set_member(&alone.member[0], s->member, s->settings.name, s->settings.self, RAFT_VOTER);
     return found_with(s, &alone);
+}
+
+static bool is_self(const struct raft_shell *s, uint32_t at)
+{
+    return strcmp(s->settings.peer[at], s->settings.self) == 0;
+}
+
+/* Whose directory this is, as its newest configuration says. Another's may not take part from here: what is sent to it goes
+ * elsewhere, and where it was copied from its member may run, and both would vote. Contacts that no peer has are of another
+ * manifest: that is no harm. */
+enum err raft_found_check(struct raft_shell *s)
+{
+    const struct raft_config *c = raft_core_view(s->core).config;
+    uint32_t place = raft_config_find(c, s->member);
+    const char *contact = place < RAFT_MEMBERS_MAX ? c->member[place].contact : s->settings.self;
+
+    for (uint32_t i = 0; i < s->settings.peers; i++) {
+        if (strcmp(s->settings.peer[i], contact) == 0 && !is_self(s, i)) {
+            (void)snprintf(s->store.why, sizeof s->store.why, "the directory is that of %.48s, and this is %.48s: directories were "
+                           "swapped, or one was copied", contact, s->settings.self);
+            return ERR_PRECONDITION;
+        }
+    }
+    return ERR_OK;
 }
 
 /* ---- asking ---------------------------------------------------------------------------------------- */
@@ -173,11 +198,6 @@ static void ask_join(struct raft_shell *s, uint32_t at)
                            .context = s};
     s->hello->is_joining = cell_ask(s->cell, &ask) == ERR_OK;
     s->hello->asked += s->hello->is_joining;
-}
-
-static bool is_self(const struct raft_shell *s, uint32_t at)
-{
-    return strcmp(s->settings.peer[at], s->settings.self) == 0;
 }
 
 /* All are there, none has a cluster, and we are the first. */
@@ -306,13 +326,15 @@ enum err raft_found_take_join(void *state, struct cell_call *call, const void *r
     const Cell__Raft__JoinRequest *ask = request;
     Cell__Raft__JoinReply reply = CELL__RAFT__JOIN_REPLY__INIT;
     struct raft_member m;
+    struct name_ref ref;
     char hint[RAFT_HINT_SIZE];
     enum err e = raft_peers_check(s, call);
 
     if (e != ERR_OK) {
         return e;
     }
-    if (ask->id == 0 || strlen(ask->name) >= RAFT_NAME_MAX || strlen(ask->contact) >= RAFT_CONTACT_MAX) {
+    if (ask->id == 0 || strlen(ask->name) >= RAFT_NAME_MAX || strlen(ask->contact) >= RAFT_CONTACT_MAX ||
+        name_ref_parse(ask->name, &ref) != ERR_OK || name_ref_parse(ask->contact, &ref) != ERR_OK) {
         cell_call_explain(call, "a member has an id, a name and a contact");
         return ERR_INVALID;
     }

@@ -177,7 +177,8 @@ static enum err add_newest(struct raft_kv *kv, struct raft_record *r)
     uint64_t lease_id = raft_record_lease(r);
     struct raft_lease *lease = lease_id != 0 ? raft_lease_find(&kv->leases, lease_id) : NULL;
 
-    if (lease_id != 0 && (lease == NULL || lease->key_count >= RAFT_DELETE_MAX)) {
+    /* Transactions of earlier versions went over the limit, each by what it had. */
+    if (lease_id != 0 && (lease == NULL || lease->key_count >= RAFT_DELETE_MAX + RAFT_TXN_MAX)) {
         return ERR_MALFORMED;
     }
     enum err e = raft_tree_add(&kv->tree, r);

@@ -199,10 +199,10 @@ uint64_t raft_kv_count(const struct raft_kv *kv, const struct raft_span *span, u
 }
 
 enum err raft_kv_may_put(const struct raft_kv *kv, const struct raft_put *put, struct raft_record *const *slot,
-                         uint64_t more_bytes, const char **ret_text)
+                         struct raft_kv_more more, const char **ret_text)
 {
     bool exists = slot != NULL && is_live(*slot);
-    uint64_t bytes = more_bytes + raft_record_cost(&(struct raft_record){.key_size = (uint16_t)put->key.size,
+    uint64_t bytes = more.bytes + raft_record_cost(&(struct raft_record){.key_size = (uint16_t)put->key.size,
                                                                          .value_size = put->value.size});
 
     if ((put->keeps_lease || put->keeps_value) && !exists) {
@@ -216,7 +216,7 @@ enum err raft_kv_may_put(const struct raft_kv *kv, const struct raft_put *put, s
             *ret_text = "there is no such lease: it has ended, or never was";
             return ERR_NOT_FOUND;
         }
-        if (lease->key_count >= RAFT_DELETE_MAX) {
+        if (lease->key_count + more.puts >= RAFT_DELETE_MAX) {
             *ret_text = "the lease has as many keys as one command may end";
             return ERR_LIMIT;
         }

@@ -109,9 +109,12 @@ enum err raft_kv_end_key(struct raft_kv *kv, struct raft_record **slot) MUST_CHE
 /* What was replaced and is not among the newest of that goes to disk. */
 void raft_kv_cool(struct raft_kv *kv);
 
-/* Whether a put may be done; what it lacks. `slot`: raft_tree_slot of its key. */
+/* Whether a put may be done, after others of the same command; what it lacks. `slot`: raft_tree_slot of its key. */
+struct raft_kv_more {
+    uint64_t bytes, puts; /* of those before it */
+};
 enum err raft_kv_may_put(const struct raft_kv *kv, const struct raft_put *put, struct raft_record *const *slot,
-                         uint64_t more_bytes, const char **ret_text) MUST_CHECK;
+                         struct raft_kv_more more, const char **ret_text) MUST_CHECK;
 
 /* Keys of a span that exist now, counted up to `most`. */
 uint64_t raft_kv_count(const struct raft_kv *kv, const struct raft_span *span, uint64_t most);

@@ -49,7 +49,7 @@ static enum err apply_put(struct raft_kv *kv, const struct raft_put *put, struct
     struct raft_record **slot = raft_tree_slot(&kv->tree, put->key);
     const struct raft_record *previous;
     const char *text = "";
-    enum err e = raft_kv_may_put(kv, put, slot, 0, &text);
+    enum err e = raft_kv_may_put(kv, put, slot, (struct raft_kv_more){0}, &text);
 
     if (e != ERR_OK) {
         return refuse(ret, e, text);
@@ -88,14 +88,21 @@ static uint32_t bounded_ttl(uint32_t ttl_ms)
     return ttl_ms > RAFT_TTL_MOST_MS ? RAFT_TTL_MOST_MS : ttl_ms;
 }
 
-static enum err apply_grant(struct raft_kv *kv, const struct raft_command *c, struct raft_answer *ret)
+/* An index is given to nobody twice, but a client may have chosen the number before, or a restore have brought it. */
+static uint64_t next_id(const struct raft_kv *kv, const struct raft_idmap *taken)
 {
-    uint64_t id = c->id != 0 ? c->id : kv->applied;
+    uint64_t id = kv->applied;
 
-    /* An index is given to nobody twice, but a client may have chosen the number before. */
-    while (c->id == 0 && raft_lease_find(&kv->leases, id) != NULL) {
+    while (raft_idmap_find(taken, id) != NULL) {
         id += UINT64_C(1) << 48;
     }
+    return id;
+}
+
+static enum err apply_grant(struct raft_kv *kv, const struct raft_command *c, struct raft_answer *ret)
+{
+    uint64_t id = c->id != 0 ? c->id : next_id(kv, &kv->leases.map);
+
     ret->ttl_ms = bounded_ttl(c->ttl_ms);
     ret->number = id;
     enum err e = raft_lease_grant(&kv->leases, id, ret->ttl_ms, kv->time_ms);
@@ -133,7 +140,7 @@ static enum err apply_session(struct raft_kv *kv, const struct raft_command *c, 
 {
     if (c->kind == RAFT_COMMAND_SESSION_OPEN) {
         ret->ttl_ms = bounded_ttl(c->ttl_ms);
-        ret->number = kv->applied;
+        ret->number = next_id(kv, &kv->sessions.map);
         enum err e = raft_session_open(&kv->sessions, ret->number, ret->ttl_ms, kv->time_ms);
         if (e == ERR_LIMIT) {
             return refuse(ret, e, "there are as many sessions as may be");

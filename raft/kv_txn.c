@@ -67,16 +67,18 @@ static bool compare_holds(const struct raft_kv *kv, const struct raft_compare *c
 static enum err may_all(const struct raft_kv *kv, struct raft_list ops, const char **ret_text)
 {
     struct raft_op op;
-    uint64_t bytes = 0, deletes = 0;
+    struct raft_kv_more more = {0};
+    uint64_t deletes = 0;
 
     while (raft_command_next_op(&ops, &op)) {
         if (op.kind == RAFT_OP_PUT) {
-            enum err e = raft_kv_may_put(kv, &op.put, raft_tree_slot(&kv->tree, op.put.key), bytes, ret_text);
+            enum err e = raft_kv_may_put(kv, &op.put, raft_tree_slot(&kv->tree, op.put.key), more, ret_text);
             if (e != ERR_OK) {
                 return e;
             }
-            bytes += raft_record_cost(&(struct raft_record){.key_size = (uint16_t)op.put.key.size,
-                                                            .value_size = op.put.value.size});
+            more.puts++; /* some may be of other leases, or have this one already: a lease so full is full */
+            more.bytes += raft_record_cost(&(struct raft_record){.key_size = (uint16_t)op.put.key.size,
+                                                                 .value_size = op.put.value.size});
         } else if (op.kind == RAFT_OP_DELETE) {
             deletes += raft_kv_count(kv, &op.del.span, RAFT_DELETE_MAX + 1);
             if (deletes > RAFT_DELETE_MAX) {

@@ -10,6 +10,7 @@
 enum {
     RAFT_SERVICE_WAITING_MAX = 4096, /* watches, and reads that wait for a revision */
     RAFT_SERVICE_WAIT_MAX_MS = 60000,
+    RAFT_SERVICE_LEADER_MS = 2000,   /* a new leader is waited for, so that it can be named */
     RAFT_SERVICE_SLACK_MS = 50,      /* a poll without events is answered so much before its deadline */
     RAFT_SERVICE_DUE_MAX = 64,       /* leases and sessions ended at a time */
     RAFT_SERVICE_BACKUP_BYTES = 256 << 10, /* of a part */

@@ -117,15 +117,34 @@ static void reply_part(struct cell_call *call, struct raft_service_backup *b)
     raft_service_reply(call, &reply);
 }
 
+/* A free place; else that of the one that was read to its end before the others, whose last part is kept only so that it may be
+ * asked for again. NULL: all are being read. */
+static struct raft_service_backup *place_of_new(struct raft_service *v)
+{
+    struct raft_service_backup *ended = NULL;
+
+    for (size_t i = 0; i < RAFT_SERVICE_BACKUPS_MAX; i++) {
+        struct raft_service_backup *b = &v->backups[i];
+
+        if (b->part == NULL) {
+            return b;
+        }
+        if (b->image.is_ended && (ended == NULL || b->used_ms < ended->used_ms)) {
+            ended = b;
+        }
+    }
+    if (ended != NULL) {
+        backup_end(ended);
+    }
+    return ended;
+}
+
 /* Begin one, and answer with its first part. */
 static void respond_backup(struct raft_service *v, struct cell_call *call, const void *request)
 {
-    struct raft_service_backup *b = NULL;
+    struct raft_service_backup *b = place_of_new(v);
 
     (void)request;
-    for (size_t i = 0; i < RAFT_SERVICE_BACKUPS_MAX; i++) {
-        b = v->backups[i].part == NULL ? &v->backups[i] : b;
-    }
     if (b == NULL) {
         cell_reply_error(call, ERR_LIMIT, "as many backups as may be are being read", NULL);
         return;

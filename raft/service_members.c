@@ -107,18 +107,36 @@ enum err raft_service_members(void *state, struct cell_call *call, const void *r
 
 /* ---- changes -------------------------------------------------------------------------------- */
 
+/* Changes are the leader's alone, and so are answers about what could be changed: whoever follows, or is about to join, may know
+ * members that are gone and not know those that came. */
+static bool leads(struct raft_service *v, struct cell_call *call, struct raft_shell_status *ret)
+{
+    raft_shell_status(v->shell, ret);
+    if (ret->leader == 0 || ret->leader != ret->self) {
+        raft_service_refuse(v, call, ERR_NOT_LEADER);
+        return false;
+    }
+    return true;
+}
+
 /* A member by its id or its name. */
 static enum err find_member(struct cell_call *call, const struct raft_config *c, uint64_t id, const char *name,
                             uint32_t *ret_place)
 {
-    uint32_t place = raft_config_find(c, id);
+    uint32_t place = raft_config_find(c, id), namesakes = 0;
 
     if ((id != 0) == (*name != '\0')) {
         cell_call_explain(call, "a member is named by its id or by its name");
         return ERR_INVALID;
     }
     for (uint32_t i = 0; id == 0 && i < c->count; i++) {
-        place = strcmp(c->member[i].name, name) == 0 ? i : place;
+        bool is_it = strcmp(c->member[i].name, name) == 0;
+        place = is_it ? i : place;
+        namesakes += is_it;
+    }
+    if (namesakes > 1) { /* a node that lost its disk, and who comes in its place */
+        cell_call_explain(call, "%u members have that name, one in the place of another: say which by its id", namesakes);
+        return ERR_INVALID;
     }
     if (place >= c->count) {
         cell_call_explain(call, "no member has that %s", id != 0 ? "id" : "name");
@@ -214,10 +232,32 @@ static enum err new_member(struct cell_call *call, const Cell__Raft__AddMemberRe
         cell_call_explain(call, "a contact is an instance here, raft.1, or a cell of another node, raft@db-2");
         return ERR_INVALID;
     }
+    if (name_ref_parse(ask->name, &ref) != ERR_OK) {
+        cell_call_explain(call, "a name is like raft.1, raft@db-2 or third: a-z, 0-9, _ and -");
+        return ERR_INVALID;
+    }
     *ret = (struct raft_member){.id = ask->id,
                                 .flags = (uint8_t)(RAFT_LEARNER | (ask->promotes || ask->replaces != 0 ? RAFT_PROMOTE : 0))};
     memcpy(ret->name, ask->name, name);
     memcpy(ret->contact, ask->contact, contact);
+    return ERR_OK;
+}
+
+/* Two at one contact would get each other's messages, and one of them would never be heard of. */
+static enum err check_new(struct cell_call *call, const struct raft_config *c, const Cell__Raft__AddMemberRequest *ask)
+{
+    for (uint32_t i = 0; i < c->count; i++) {
+        const struct raft_member *m = &c->member[i];
+
+        if (m->id == ask->id || strcmp(m->name, ask->name) == 0) {
+            cell_call_explain(call, "a member of this id or name exists; a node that lost its disk is another member");
+            return ERR_EXISTS;
+        }
+        if (m->id != ask->replaces && strcmp(m->contact, ask->contact) == 0) {
+            cell_call_explain(call, "%.64s has that contact: remove it first", m->name);
+            return ERR_EXISTS;
+        }
+    }
     return ERR_OK;
 }
 
@@ -229,16 +269,13 @@ enum err raft_service_add_member(void *state, struct cell_call *call, const void
     struct raft_member member;
     enum err e = new_member(call, ask, &member);
 
+    if (e != ERR_OK || !leads(v, call, &s)) {
+        return e != ERR_OK ? e : ERR_LATER;
+    }
+    struct raft_config wanted = *s.config;
+    e = check_new(call, &wanted, ask);
     if (e != ERR_OK) {
         return e;
-    }
-    raft_shell_status(v->shell, &s);
-    struct raft_config wanted = *s.config;
-    for (uint32_t i = 0; i < wanted.count; i++) {
-        if (wanted.member[i].id == ask->id || strcmp(wanted.member[i].name, ask->name) == 0) {
-            cell_call_explain(call, "a member of this id or name exists; a node that lost its disk is another member");
-            return ERR_EXISTS;
-        }
     }
     if (ask->replaces != 0) {
         uint32_t place;
@@ -263,7 +300,9 @@ enum err raft_service_remove_member(void *state, struct cell_call *call, const v
     struct raft_shell_status s;
     uint32_t place;
 
-    raft_shell_status(v->shell, &s);
+    if (!leads(v, call, &s)) {
+        return ERR_LATER;
+    }
     struct raft_config wanted = *s.config;
     enum err e = find_member(call, &wanted, ask->id, ask->name, &place);
     if (e == ERR_OK) {
@@ -283,7 +322,9 @@ enum err raft_service_promote(void *state, struct cell_call *call, const void *r
     struct raft_shell_status s;
     uint32_t place;
 
-    raft_shell_status(v->shell, &s);
+    if (!leads(v, call, &s)) {
+        return ERR_LATER;
+    }
     struct raft_config wanted = *s.config;
     enum err e = find_member(call, &wanted, ask->id, ask->name, &place);
     if (e != ERR_OK) {
@@ -297,17 +338,35 @@ enum err raft_service_promote(void *state, struct cell_call *call, const void *r
     return change(v, call, request, &wanted, respond_promoted);
 }
 
-static void respond_transferred(struct raft_service *v, struct cell_call *call, const void *request)
+/* Who leads is known when the other's first word has come. */
+static bool look_leader(struct raft_service_waiter *w, bool is_over)
 {
     Cell__Raft__TransferReply reply = CELL__RAFT__TRANSFER_REPLY__INIT;
     struct raft_shell_status s;
 
-    (void)request;
-    raft_shell_status(v->shell, &s);
+    raft_shell_status(w->v->shell, &s);
+    if (s.leader == 0 && !is_over) {
+        return false;
+    }
     reply.leader = s.leader;
     reply.leader_name = (char *)name_of(s.config, s.leader);
     reply.term = s.term;
-    raft_service_reply(call, &reply);
+    raft_service_reply(w->call, &reply);
+    return true;
+}
+
+static void respond_transferred(struct raft_service *v, struct cell_call *call, const void *request)
+{
+    struct raft_service_waiter *w = cell_call_alloc(call, sizeof *w);
+
+    if (w == NULL) {
+        cell_reply_error(call, ERR_NOMEM, "it was done, but could not be shown", NULL);
+        return;
+    }
+    *w = (struct raft_service_waiter){.v = v, .call = call, .request = request, .look = look_leader};
+    if (raft_service_wait(w, RAFT_SERVICE_LEADER_MS) != ERR_LATER) {
+        (void)look_leader(w, true); /* it was done: that is more than whom by */
+    }
 }
 
 enum err raft_service_transfer(void *state, struct cell_call *call, const void *request)
@@ -320,7 +379,9 @@ enum err raft_service_transfer(void *state, struct cell_call *call, const void *
     uint32_t place;
     enum err e = w != NULL ? ERR_OK : ERR_NOMEM;
 
-    raft_shell_status(v->shell, &s);
+    if (e == ERR_OK && !leads(v, call, &s)) {
+        return ERR_LATER;
+    }
     if (e == ERR_OK && (ask->id != 0 || *ask->name != '\0')) {
         e = find_member(call, s.config, ask->id, ask->name, &place);
         to = e == ERR_OK ? s.config->member[place].id : 0;

@@ -115,6 +115,10 @@ static bool look_events(struct raft_service_waiter *w, bool is_over)
         free(x.all);
         return true;
     }
+    if (raft_shell_is_removed(w->v->shell)) { /* nothing will ever come */
+        raft_service_refuse(w->v, w->call, ERR_NOT_LEADER);
+        return true;
+    }
     watch->from = seen.next;
     watch->from_part = seen.next_part;
     return false;

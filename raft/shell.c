@@ -701,6 +701,7 @@ enum err raft_shell_begin(struct raft_shell *s)
     if (e == ERR_OK) {
         s->syncer_watch = loop_watch_new(host_loop(s->cell), raft_syncer_fd(s->syncer), LOOP_READ, on_synced, s);
         e = s->syncer_watch != NULL ? make_core(s, &w) : ERR_NOMEM;
+        e = e == ERR_OK ? raft_found_check(s) : e;
     }
     if (e != ERR_OK) {
         log_error("RAFT-START-FAILED", "reason=%s why=\"%s\"", err_name(e), s->store.why);

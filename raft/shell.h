@@ -94,6 +94,7 @@ struct raft_shell {
     bool is_open, is_stopping;
     bool is_draining, hands_over; /* told to end; and leadership is on its way to another */
     const char *trouble;
+    uint32_t hint_turn;         /* of one that was removed: whom it named last */
     /* The turn. */
     uint8_t *gather;            /* room for commands, reserved in the cache; NULL: none */
     uint32_t gather_size;
@@ -178,6 +179,7 @@ void raft_shell_snapshot_close(struct raft_shell *s);
 
 /* found.c: from a fresh directory to a member. */
 enum err raft_found_begin(struct raft_shell *s);
+enum err raft_found_check(struct raft_shell *s) MUST_CHECK; /* ERR_PRECONDITION: the directory is that of another peer */
 void raft_found_turn(struct raft_shell *s, uint64_t now_ms);
 void raft_found_join(struct raft_shell *s, uint64_t now_ms);
 void raft_found_end(struct raft_shell *s);

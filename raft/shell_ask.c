@@ -84,9 +84,18 @@ void raft_shell_hint(struct raft_shell *s, char out[RAFT_HINT_SIZE])
     }
     struct raft_view v = raft_core_view(s->core);
     uint32_t at = v.leader == 0 ? RAFT_MEMBERS_MAX : raft_config_find(v.config, v.leader);
-    if (at < RAFT_MEMBERS_MAX && v.leader != s->member) {
+    if (v.is_removed && v.config->count > 0) {
+        at = ++s->hint_turn % v.config->count;
+        at = v.config->member[at].id == s->member ? (at + 1) % v.config->count : at;
+        (void)snprintf(out, RAFT_HINT_SIZE, "%s", v.config->member[at].id != s->member ? v.config->member[at].contact : "");
+    } else if (at < RAFT_MEMBERS_MAX && v.leader != s->member) {
         (void)snprintf(out, RAFT_HINT_SIZE, "%s", v.config->member[at].contact);
     }
+}
+
+bool raft_shell_is_removed(const struct raft_shell *s)
+{
+    return s->core != NULL && raft_core_is_removed(s->core);
 }
 
 /* ---- commands ------------------------------------------------------------------------------------ */
@@ -329,7 +338,7 @@ static const char *role_of(const struct raft_shell *s, const struct raft_view *v
 
 const char *raft_shell_trouble(const struct raft_shell *s)
 {
-    if (s->core != NULL && raft_core_is_removed(s->core)) {
+    if (raft_shell_is_removed(s)) {
         return "removed: the others go on without this member; stop it, or empty its directory and it comes back as another";
     }
     return s->trouble[0] == '\0' && s->snapshots.trouble != NULL ? s->snapshots.trouble : s->trouble;

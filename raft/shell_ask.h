@@ -38,8 +38,10 @@ enum err raft_shell_propose(struct raft_shell *s, const uint8_t *bytes, size_t s
  * round. ERR_NOT_LEADER when no leader is known, ERR_LIMIT, ERR_UNAVAILABLE. */
 enum err raft_shell_read(struct raft_shell *s, struct raft_pending *p) MUST_CHECK;
 
-/* Whom to ask instead: an instance or node as `cell` names it; "" when nobody is known. */
+/* Whom to ask instead: an instance or node as `cell` names it; "" when nobody is known. Who was removed names one member after
+ * the other: it hears of no leader any more. */
 void raft_shell_hint(struct raft_shell *s, char out[RAFT_HINT_SIZE]);
+bool raft_shell_is_removed(const struct raft_shell *s);
 
 /* What is so now, and of a leader its followers. */
 enum raft_peer_state { RAFT_PEER_PROBE, RAFT_PEER_REPLICATE, RAFT_PEER_SNAPSHOT };

@@ -45,7 +45,7 @@ STRANGE = [
     (("txn", "--then", "put a 1", "--lease", "3"), "--lease means nothing to `cell raft txn`"),
     (("lease", "list", "--ttl", "3s"), "--ttl means nothing to `cell raft lease`, which takes --at alone"),
     (("status", "--limit", "3"), "which takes --at alone"),
-    (("backup", "/tmp/never", "--stale"), "--stale means nothing to `cell raft backup`"),
+    (("restore", "/tmp/never", "--stale"), "--stale means nothing to `cell raft restore`"),
     (("snapshot", "now"), "usage: cell raft snapshot"),
     (("frobnicate",), "is nothing that the store does"),
 ]
@@ -82,6 +82,60 @@ def test_a_transaction_is_all_or_nothing(node):
     done = raft(node, "txn", "--if", "b missing", "--then", "put b 9", "--else", "put c 3")
     assert not done["succeeded"] and node.cli("raft", "get", "c") == "3\n"
     assert "changed twice" in refused(node, "txn", "--then", "put a 1", "--then", "put a 2")
+
+
+def test_a_transaction_compares_what_keys_have(node):
+    """What etcdctl calls version, create, mod and lease."""
+    lease = str(raft(node, "lease", "grant", "--ttl", "1h")["id"])
+    raft(node, "put", "other", "1")
+    raft(node, "put", "a", "1")
+    raft(node, "put", "a", "2", "--lease", lease)
+    for holds in ("a version = 2", "a version > 1", "a version < 3", "a version != 1", "a created = 2", "a modified = 3",
+                  f"a lease = {lease}", "none version = 0", "none lease = 0", "a = 2"):
+        assert raft(node, "txn", "--if", holds, "--then", "get a", "--else", "get other")["succeeded"], holds
+    for holds in ("a version = 1", "a created > 2", "a modified < 3", "a lease != " + lease, "none created > 0", "version = 2"):
+        assert not raft(node, "txn", "--if", holds, "--then", "get a", "--else", "get other")["succeeded"], holds
+    for bad in ("a version 2", "a version == 2", "a age = 2"):
+        assert "is no condition" in refused(node, "txn", "--if", bad, "--then", "get a", status=2), bad
+    for bad in ("a version =", "a version = x", "a modified > -1", "a lease = 1 2"):
+        assert "from 0 on" in refused(node, "txn", "--if", bad, "--then", "get a", status=2), bad
+
+
+def test_a_value_is_what_a_file_has(node, short_dir):
+    """Any bytes, and more than an argument may have."""
+    path = os.path.join(short_dir, "value")
+    value = bytes(range(256)) * 4096
+    with open(path, "wb") as f:
+        f.write(value)
+    raft(node, "put", "k", "--file", path)
+    with node.client("raft", timeout=20) as client:
+        pair = pb.decode(pb.first(ask(client, GET, [(1, "k")]), 2))
+    assert pb.first(pair, 2) == value
+    assert raft(node, "get", "k")["pair"]["value_hex"] == value.hex()
+    with open(path, "ab") as f:
+        f.write(b"x")
+    assert "larger than" in refused(node, "put", "k", "--file", path)
+    node.cli("raft", "put", "k", "--file", "-", stdin="two\nlines\n")
+    assert node.cli("raft", "get", "k") == "two\nlines\n\n"
+    node.cli("raft", "put", "k", "--file", "/dev/null")
+    assert raft(node, "get", "k")["pair"]["value"] == ""
+    assert "No such file" in refused(node, "put", "k", "--file", path + ".none")
+    assert "usage: cell raft put" in refused(node, "put", "k", "v", "--file", path, status=2)
+
+
+def test_a_watch_from_what_is_compacted_says_so(node):
+    for i in range(5):
+        raft(node, "put", "k", str(i))
+    raft(node, "compact", "3")
+    watch = (node.build.binary("cell"), "--run", node.run, "raft", "watch", "k", "--revision")
+    seen = node.command("--json", "raft", "watch", "k", "--revision", "4", "--limit", "2")
+    assert [line.split('"modified":')[1].split(",")[0] for line in seen.out.splitlines()] == ["4", "5"]
+    for json in ((), ("--json",)):
+        said = node.execute(["/usr/bin/timeout", "2", *watch, "2", *json])
+        if json:
+            assert said.out.splitlines() == ['{"type":"compacted","revision":3}'], said
+        else:
+            assert "revisions up to 3 are compacted" in said.err and said.out == "", said
 
 
 def test_bad_input_has_clear_answers(node):
@@ -160,6 +214,8 @@ def test_a_backup_becomes_another_cluster(node, make_node, short_dir, build):
     put_many(node, [("leased", "v")], int(lease))
     raft(node, "del", "k/00")
     assert raft(node, "backup", path)["revision"] == raft(node, "status")["revision"]
+    for _ in range(4): # one that was read to its end is in nobody's way
+        raft(node, "backup", path)
     pairs = raft(node, "range", "", "--prefix")
     assert "has never been used" in refused(node, "restore", path)
 

@@ -189,6 +189,77 @@ static void one_command_ends_so_many(void)
     store_fini(&s);
 }
 
+/* Keys from `first` on, by one transaction. */
+static enum err put_many(int first, int count, uint64_t lease)
+{
+    char key[16];
+
+    store_txn(&s);
+    for (int i = first; i < first + count; i++) {
+        (void)snprintf(key, sizeof key, "%07d", i);
+        struct raft_op op = {.kind = RAFT_OP_PUT, .put = {.key = store_text(key), .lease = lease}};
+        raft_command_op(&s.writer, false, &op);
+    }
+    return store_apply(&s);
+}
+
+static void a_lease_has_so_many_keys(void)
+{
+    static struct store copy;
+    int keys = 0;
+
+    store_init(&s);
+    REQUIRE(store_numbers(&s, RAFT_COMMAND_LEASE_GRANT, 7, 0, 10000) == ERR_OK, "a lease");
+    for (; keys + 500 < RAFT_DELETE_MAX; keys += 500) {
+        REQUIRE(put_many(keys, 500, 7) == ERR_OK, "keys of it");
+    }
+    CHECK(put_many(keys, 500, 7) == ERR_LIMIT && s.kv.keys == (uint64_t)keys, "all of a transaction are too many: none is put");
+    CHECK(put_many(keys, RAFT_DELETE_MAX - keys, 7) == ERR_OK, "as many as there may be");
+    CHECK(store_put_leased(&s, "one", "more", 7) == ERR_LIMIT, "and no more");
+    store_copy(&s, &copy, 1 << 16);
+    CHECK(store_hash(&copy) == store_hash(&s), "an image of all of it can be read");
+    store_fini(&copy);
+    CHECK(store_numbers(&s, RAFT_COMMAND_LEASE_REVOKE, 7, 0, 0) == ERR_OK && s.answer.number == RAFT_DELETE_MAX, "all end with it");
+    store_fini(&s);
+}
+
+/* A backup brings sessions and leases of a cluster whose log was longer: an index that would number a new one may be taken. */
+static void what_was_restored_keeps_its_number(void)
+{
+    static struct store from;
+    uint8_t *part = malloc(RAFT_IMAGE_ROOM);
+    struct raft_image image;
+    size_t size = 0;
+
+    store_init(&from);
+    REQUIRE(store_put(&from, "a", "1") == ERR_OK && store_put(&from, "a", "2") == ERR_OK, "the log goes on");
+    REQUIRE(store_numbers(&from, RAFT_COMMAND_SESSION_OPEN, 0, 0, 10000) == ERR_OK && from.answer.number == 3, "a session");
+    REQUIRE(store_put(&from, "a", "3") == ERR_OK, "and on");
+    REQUIRE(store_numbers(&from, RAFT_COMMAND_LEASE_GRANT, 0, 0, 10000) == ERR_OK && from.answer.number == 5, "a lease");
+    from.once = (struct raft_once){.session = 3, .sequence = 1};
+    REQUIRE(store_put(&from, "once", "1") == ERR_OK, "what is done once");
+    REQUIRE(part != NULL && raft_image_begin(&image, &from.kv) == ERR_OK &&
+            raft_image_next(&image, part, RAFT_IMAGE_ROOM, RAFT_IMAGE_ROOM, &size) == ERR_OK && image.is_ended, "a backup");
+    raft_image_end(&image);
+    store_fini(&from);
+
+    store_init(&s);
+    raft_command_begin(&s.writer, s.bytes, sizeof s.bytes, RAFT_COMMAND_RESTORE, s.time_ms, &s.once);
+    raft_command_restore(&s.writer, 0, (struct raft_bytes){part, (uint32_t)size});
+    REQUIRE(store_apply(&s) == ERR_OK, "it is restored");
+    for (int i = 0; i < 3; i++) { /* by entries 2, 3 and 4; then 5, 6 and 7 */
+        CHECK(store_numbers(&s, RAFT_COMMAND_SESSION_OPEN, 0, 0, 10000) == ERR_OK && s.answer.number != 3, "another session");
+    }
+    for (int i = 0; i < 3; i++) {
+        CHECK(store_numbers(&s, RAFT_COMMAND_LEASE_GRANT, 0, 0, 10000) == ERR_OK && s.answer.number != 5, "another lease");
+    }
+    CHECK(s.kv.sessions.map.count == 4 && s.kv.leases.map.count == 4, "each is one of its own");
+    s.once = (struct raft_once){.session = 3, .sequence = 1};
+    CHECK(store_put(&s, "once", "2") == ERR_OK && s.answer.is_repeat, "and the first one answers as before");
+    store_fini(&s);
+    free(part);
+}
+
 static void pages_are_bounded(void)
 {
     struct raft_query all = {.span = store_span("", ""), .count_only = true};
@@ -214,6 +285,8 @@ int main(void)
     transactions();
     the_window_is_bounded();
     one_command_ends_so_many();
+    a_lease_has_so_many_keys();
+    what_was_restored_keeps_its_number();
     pages_are_bounded();
     return CHECK_RESULT();
 }
