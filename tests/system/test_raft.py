@@ -418,7 +418,8 @@ def test_who_takes_over_was_told_to(make_node):
         finally:
             for i in others:
                 os.kill(node.pid("raft", i), signal.SIGCONT)
-        now = node.wait_until(lambda: (leader(node), ) if leader(node) not in (None, leads) else None, 20, "another leads")[0]
+        now = node.wait_until(lambda: (who, ) if (who := leader(node)) not in (None, leads) else None, 20, "another leads")[0]
+    node.wait_until(lambda: way_to_lead(node, now), 10, "that it leads is in its log")
     assert way_to_lead(node, now) == ["candidate", "follower"]
     end.join()
 
