@@ -65,7 +65,11 @@ say "build in $build"
 if [ ! -f "$build/build.ninja" ]; then
     quietly meson setup "$build" "$root" --buildtype=debugoptimized
 fi
-ninja -C "$build" -j"${CELL_JOBS:-2}" --quiet
+how=(--quiet)
+if [ -t 1 ]; then
+    how=() # minutes, the first time: a person wants to see how far it is
+fi
+ninja -C "$build" -j"${CELL_JOBS:-2}" "${how[@]}"
 
 say "start"
 "$cell" up "$manifest" --detach
