@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from support import pb
-from test_raft import call, directory, leader, manifest, three
+from test_raft import call, directory, leading, manifest, three
 
 ADD, REMOVE, PROMOTE, TRANSFER, GET, WATCH = 316, 317, 318, 319, 301, 306
 NOT_LEADER = 8
@@ -28,7 +28,8 @@ def test_directories_that_were_swapped_are_refused(make_node):
     """As they are they would make a cluster in which nobody is reached; and one that was copied votes twice."""
     node = three(make_node, give_up="2 in 60s")
     raft(node, "put", "a", "1")
-    others = [i for i in range(3) if i != leader(node)]
+    leads = leading(node)
+    others = [i for i in range(3) if i != leads]
     one, two = (directory(node, i) for i in others)
 
     def swap():
@@ -63,7 +64,7 @@ QUESTIONS = [
 def test_the_leader_alone_answers_for_members(make_node):
     """Whoever follows may know members that are gone and not know those that came."""
     node = three(make_node)
-    leads = leader(node)
+    leads = leading(node)
     for i in range(3):
         for operation, fields in QUESTIONS if i != leads else ():
             reply = call(node, i, operation, pb.encode(fields))
@@ -98,7 +99,8 @@ def test_members_that_would_not_be_told_apart_are_refused(make_node):
 def test_who_hands_over_says_to_whom(make_node):
     node = three(make_node)
     for _ in range(3):
-        other = next(i for i in range(3) if i != leader(node))
+        leads = leading(node)
+        other = next(i for i in range(3) if i != leads)
         done = raft(node, "transfer", f"raft.{other}")
         assert done["leader_name"] == f"raft.{other}" and int(done["leader"], 16), done
 
@@ -138,7 +140,7 @@ def test_the_command_line_leaves_a_member_that_hangs(make_node):
                 assert node.cli("raft", "get", "a") == f"{i} {k}\n"
         finally:
             os.kill(pid, signal.SIGCONT)
-        node.wait_until(lambda: leader(node) is not None, 20, "somebody leads")
+        leading(node)
 
 
 @pytest.mark.parametrize("revision", [(), ("--revision", "1")], ids=["now", "first"])
