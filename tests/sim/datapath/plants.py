@@ -207,6 +207,10 @@ PLANTS = {
          "    if (sequence < place->first || sequence > place->last) {")]),
     "called-back-for-ever": ("path.c", "unit:path", "two whose calls take a second call each other on and on", [
         ("now_ms - p->called_ms >= p->call_each_ms / DATAPATH_PATH_BACK", "now_ms - p->called_ms >= 1000")]),
+    "rendezvous-forgets": ("serve.c", "unit:ways", "a rendezvous does not know where its members are when it has packets for them", [
+        ("    remember(w, now, peer);\n", "    (void)remember;\n")]),
+    "remembered-once": ("serve.c", "unit:ways", "it goes where a member was first", [
+        ("    if (e->state != DATAPATH_SIGNAL_HERE || (", "    if (e->state != DATAPATH_SIGNAL_HERE || way->places > 0 || (")]),
     "change-eaten": ("serve.c", "unit:ways", "a member's new address is not told of when he speaks first", [
         ("    if (refresh(w, peer)) {\n        datapath_roll_changed(&w->roll, peer);\n    }\n    datapath_roll_answer", "    (void)refresh(w, peer);\n    datapath_roll_answer")]),
     "gone-ignored": ("meet.c", "unit:ways", "who is no member any more stays a peer", [
