@@ -89,7 +89,7 @@ enum dht_wish_kind { DHT_WISH_FREE, DHT_WISH_FIND, DHT_WISH_GET, DHT_WISH_PUT };
 struct dht_wish {
     enum dht_wish_kind kind;
     bool is_storing, is_told, is_own; /* told: its end is; own: nobody waits for it          */
-    bool has_self, has_expected;
+    bool has_self, has_expected, is_again; /* again: on other paths than the first time      */
     enum err status;                  /* once it has ended                                   */
     uint64_t name, end_us;
     struct dht_id target;
