@@ -357,7 +357,8 @@ static void remember(struct dht_shell *s)
     for (size_t i = 0; i < ARRAY_LEN(e); i++) {
         static const char *const what[] = {"peers", "records", "own"};
         if (e[i] != ERR_OK && e[i] != ERR_NOT_FOUND) {
-            log_warn("DHT-RESTORE", "file=%s reason=%s action=\"begin anew\"", what[i], err_name(e[i]));
+            const char *why = e[i] == ERR_MALFORMED ? "damaged" : e[i] == ERR_INCOMPATIBLE ? "another node's" : err_name(e[i]);
+            log_warn("DHT-RESTORE", "file=%s reason=\"%s\" action=\"begin anew\"", what[i], why);
         }
     }
     if (e[0] == ERR_OK || e[1] == ERR_OK || e[2] == ERR_OK) {
