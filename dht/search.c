@@ -65,7 +65,11 @@ void dht_search_add_known(struct dht *d, struct dht_wish *w, const struct dht_co
     const struct dht_id id = *known;
     uint32_t at = 0;
 
-    if (dht_id_equal(&id, &d->id) || !has_room(w, &id, path, namer)) {
+    if (dht_id_equal(&id, &d->id)) {
+        dht_twin_named(d, &who->at);
+        return;
+    }
+    if (!has_room(w, &id, path, namer)) {
         return;
     }
     assert(w->count < DHT_CANDIDATES && path < w->paths);
