@@ -35,5 +35,5 @@ static const struct cell_def nodosum_cell = {
 
 int main(int argc, char **argv)
 {
-    return cell_main_own_wire(&nodosum_cell, argc, argv);
+    return cell_main(&nodosum_cell, argc, argv);
 }

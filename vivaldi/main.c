@@ -29,5 +29,5 @@ static const struct cell_def vivaldi_cell = {
 
 int main(int argc, char **argv)
 {
-    return cell_main_own_wire(&vivaldi_cell, argc, argv);
+    return cell_main(&vivaldi_cell, argc, argv);
 }
