@@ -137,6 +137,20 @@ enum err raft_config_remove(struct raft_config *c, uint64_t id)
     return ERR_OK;
 }
 
+void raft_config_retire(struct raft_config *c, uint64_t id)
+{
+    uint32_t i = raft_config_find(c, id);
+
+    assert(i < c->count);
+    if ((c->member[i].flags & RAFT_LEARNER) == 0) {
+        c->member[i].flags |= RAFT_RETIRE;
+    } else {
+        enum err e = raft_config_remove(c, id);
+        assert(e == ERR_OK);
+        (void)e;
+    }
+}
+
 static bool all_vote_in(const struct raft_config *a, const struct raft_config *b)
 {
     for (uint32_t i = 0; i < a->count; i++) {

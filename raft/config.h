@@ -56,6 +56,10 @@ bool raft_config_may_rest(const struct raft_config *c, uint32_t set, uint64_t le
 /* Put a member in, or change it. ERR_LIMIT: there are RAFT_MEMBERS_MAX; ERR_INVALID: id 0. */
 enum err raft_config_put(struct raft_config *c, const struct raft_member *m) MUST_CHECK;
 
+/* Somebody comes in the place of this member, which is in it: one that votes leaves with the next that is promoted; one that
+ * does not, as when the successor itself is replaced before it has caught up, leaves at once. */
+void raft_config_retire(struct raft_config *c, uint64_t id);
+
 /* Take a member out. ERR_NOT_FOUND: it is not in it. */
 enum err raft_config_remove(struct raft_config *c, uint64_t id) MUST_CHECK;
 

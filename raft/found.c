@@ -347,10 +347,10 @@ enum err raft_found_take_join(void *state, struct cell_call *call, const void *r
     if (raft_config_find(&wanted, ask->id) < RAFT_MEMBERS_MAX) {
         return cell_reply(call, &reply);
     }
-    for (uint32_t i = 0; i < wanted.count; i++) {
+    for (uint32_t i = wanted.count; i > 0; i--) {
         /* Who had this contact lost its disk: it leaves when its successor has caught up. */
-        if (strcmp(wanted.member[i].contact, ask->contact) == 0) {
-            wanted.member[i].flags |= RAFT_RETIRE;
+        if (strcmp(wanted.member[i - 1].contact, ask->contact) == 0) {
+            raft_config_retire(&wanted, wanted.member[i - 1].id);
         }
     }
     set_member(&m, ask->id, ask->name, ask->contact, RAFT_LEARNER | RAFT_PROMOTE);

@@ -269,26 +269,42 @@ enum err raft_member_change(struct raft *r, const struct raft_config *target)
     return ERR_OK;
 }
 
-/* What those to be promoted, and to be retired with them, make of the configuration; false: not yet, or nothing. */
+/* Whether a member that is to be retired has its successor among the voters, or nobody is to come any more. */
+static bool is_replaced(const struct raft_config *c, const struct raft_member *leaving)
+{
+    bool is_waited_for = false;
+
+    for (uint32_t i = 0; i < c->count; i++) {
+        const struct raft_member *m = &c->member[i];
+        if (m->id != leaving->id && (m->flags & RAFT_VOTER) != 0 && *m->contact != '\0' &&
+            strcmp(m->contact, leaving->contact) == 0) {
+            return true;
+        }
+        is_waited_for |= (m->flags & RAFT_PROMOTE) != 0;
+    }
+    return !is_waited_for;
+}
+
+/* What those to be promoted, and to be retired with them, make of the configuration; false: nothing yet. Who has caught up does
+ * not wait for others, which may never come. */
 static bool promoted(struct raft *r, struct raft_config *ret)
 {
-    const struct raft_config *c = raft_newest(r);
+    struct raft_config c = *raft_newest(r);
     uint32_t changes = 0;
 
-    *ret = (struct raft_config){0};
-    for (uint32_t i = 0; i < c->count; i++) {
-        struct raft_member m = c->member[i];
-        if ((m.flags & RAFT_PROMOTE) != 0) {
-            if (!has_caught_up(r, m.id)) {
-                return false;
-            }
-            m.flags = RAFT_VOTER;
+    for (uint32_t i = 0; i < c.count; i++) {
+        if ((c.member[i].flags & RAFT_PROMOTE) != 0 && has_caught_up(r, c.member[i].id)) {
+            c.member[i].flags = RAFT_VOTER;
             changes++;
-        } else if ((m.flags & RAFT_RETIRE) != 0) {
-            changes++;
-            continue;
         }
-        ret->member[ret->count++] = m;
+    }
+    *ret = (struct raft_config){0};
+    for (uint32_t i = 0; i < c.count; i++) {
+        if ((c.member[i].flags & RAFT_RETIRE) != 0 && is_replaced(&c, &c.member[i])) {
+            changes++;
+        } else {
+            ret->member[ret->count++] = c.member[i];
+        }
     }
     return changes > 0 && raft_config_is_target(ret);
 }

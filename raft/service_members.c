@@ -283,7 +283,7 @@ enum err raft_service_add_member(void *state, struct cell_call *call, const void
         if (e != ERR_OK) {
             return e;
         }
-        wanted.member[place].flags |= RAFT_RETIRE;
+        raft_config_retire(&wanted, ask->replaces);
     }
     e = raft_config_put(&wanted, &member);
     if (e != ERR_OK) {
@@ -291,6 +291,19 @@ enum err raft_service_add_member(void *state, struct cell_call *call, const void
         return e;
     }
     return change(v, call, request, &wanted, respond_added);
+}
+
+/* Who was to come in the place of others does not come: they stay. */
+static void call_off(struct raft_config *c)
+{
+    for (uint32_t i = 0; i < c->count; i++) {
+        if ((c->member[i].flags & RAFT_PROMOTE) != 0) {
+            return;
+        }
+    }
+    for (uint32_t i = 0; i < c->count; i++) {
+        c->member[i].flags &= (uint8_t)~RAFT_RETIRE;
+    }
 }
 
 enum err raft_service_remove_member(void *state, struct cell_call *call, const void *request)
@@ -307,6 +320,7 @@ enum err raft_service_remove_member(void *state, struct cell_call *call, const v
     enum err e = find_member(call, &wanted, ask->id, ask->name, &place);
     if (e == ERR_OK) {
         e = raft_config_remove(&wanted, wanted.member[place].id);
+        call_off(&wanted);
     }
     if (e == ERR_OK && !raft_config_is_target(&wanted)) {
         cell_call_explain(call, "a cluster needs a voter, and one change at a time");

@@ -8,9 +8,9 @@ import threading
 import pytest
 
 from support import pb
-from test_raft import call, directory, leading, manifest, three
+from test_raft import call, directory, leading, manifest, three, wipe
 
-ADD, REMOVE, PROMOTE, TRANSFER, GET, WATCH = 316, 317, 318, 319, 301, 306
+MEMBERS, ADD, REMOVE, PROMOTE, TRANSFER, GET, WATCH = 315, 316, 317, 318, 319, 301, 306
 NOT_LEADER = 8
 
 
@@ -49,6 +49,40 @@ def test_directories_that_were_swapped_are_refused(make_node):
     for i in others:
         node.cli("start", f"raft.{i}")
     assert node.cli("raft", "get", "a") == "1\n"
+
+
+def test_who_loses_its_disk_twice_comes_back(make_node):
+    """The second time before it has caught up: whoever should have come in its place never will."""
+    node = three(make_node)
+    leads = leading(node)
+    lost = (leads + 1) % 3
+    old = next(pb.decode(m) for m in pb.decode(call(node, leads, MEMBERS).body)[2] if pb.first(pb.decode(m), 3) == b"raft.%d" % lost)
+    node.cli("stop", f"raft.{lost}")
+    reply = call(node, leads, ADD, pb.encode([(1, pb.Fixed64(7)), (2, "never"), (3, f"raft.{lost}"), (5, pb.Fixed64(pb.first(old, 1)))]))
+    assert reply.status == 1, reply
+    wipe(directory(node, lost))
+    node.cli("start", f"raft.{lost}")
+
+    def names():
+        said = raft(node, "members", "--at", f"raft.{leads}")["members"]
+        return sorted((m["name"], m["role"]) for m in said) == [(f"raft.{i}", "voter") for i in range(3)] and said
+    said = node.wait_until(names, 30, "it is a member, and the two before it are none")
+    assert pb.first(old, 1) not in [int(m["id"], 16) for m in said]
+
+
+def test_a_replacement_that_is_called_off_takes_nobody_out(make_node):
+    node = three(make_node)
+    leads = leading(node)
+    kept = f"raft.{(leads + 1) % 3}"
+    before = raft(node, "members", "--at", f"raft.{leads}")["members"]
+    place = pb.Fixed64(int(next(m["id"] for m in before if m["name"] == kept), 16))
+    reply = call(node, leads, ADD, pb.encode([(1, pb.Fixed64(7)), (2, "never"), (3, "raft.9"), (5, place)]))
+    assert reply.status == 1, reply
+    raft(node, "remove", "never")
+    for i in range(20): # whoever is to leave leaves with one of the next heartbeats
+        raft(node, "put", "a", str(i))
+    after = raft(node, "members", "--at", f"raft.{leads}")["members"]
+    assert [(m["id"], m["role"]) for m in after] == [(m["id"], "voter") for m in before]
 
 
 # What a member that does not lead is asked, each about members that there are not, or are already.

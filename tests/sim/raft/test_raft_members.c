@@ -54,6 +54,41 @@ static void dead_node_is_replaced_in_one_call(struct world *w)
     CLAIM(w, scene_agree(w, 15u & ~(1u << dead)));
 }
 
+/* Somebody was to be added and never came; a node that loses its disk then is replaced all the same. */
+static void nobody_waits_for_who_does_not_come(struct world *w)
+{
+    uint32_t leader = scene_wait_leader(w, SCENE_SECOND), dead;
+    uint8_t flags[5] = {V, V, V, P, 0};
+
+    CLAIM(w, leader < 3);
+    scene_crash(w, 3);
+    CLAIM(w, scene_change(w, leader, flags, 5) == ERR_OK);
+    scene_run(w, SCENE_SECOND);
+    leader = scene_wait_leader(w, SCENE_SECOND);
+    CLAIM(w, leader < 3);
+    dead = (leader + 1) % 3;
+    scene_crash(w, dead);
+    scene_crash(w, 4);
+    flags[dead] = R;
+    flags[4] = P;
+    struct raft_config wanted = scene_config(flags, 5);
+    for (uint32_t i = 0; i < wanted.count; i++) { /* who comes has the contact of who goes */
+        bool is_either = wanted.member[i].id == quorum_id(w, 4) || wanted.member[i].id == quorum_id(w, dead);
+        (void)snprintf(wanted.member[i].contact, sizeof wanted.member[i].contact, "raft.%u", is_either ? 9 : i);
+    }
+    CLAIM(w, scene_event(w, leader, (struct raft_event){.kind = RAFT_EV_CHANGE, .config = &wanted}) == ERR_OK);
+    scene_run(w, SCENE_SECOND);
+    CLAIM(w, raft_config_votes(scene_view(w, leader).config, quorum_id(w, dead))); /* until its successor is there */
+    scene_start(w, 4);
+    scene_run(w, 2 * SCENE_SECOND);
+    const struct raft_config *c = scene_view(w, leader).config;
+    CLAIM(w, c->count == 4 && raft_config_votes(c, quorum_id(w, 4)) && !raft_config_votes(c, quorum_id(w, dead)));
+    CLAIM(w, !raft_config_votes(c, quorum_id(w, 3)) && scene_write(w, leader));
+    scene_start(w, 3);
+    scene_run(w, 2 * SCENE_SECOND);
+    CLAIM(w, raft_config_votes(scene_view(w, leader).config, quorum_id(w, 3)) && scene_write(w, leader));
+}
+
 static void leader_removes_itself(struct world *w)
 {
     uint32_t leader = scene_wait_leader(w, SCENE_SECOND);
@@ -237,6 +272,21 @@ static void handing_over_to_the_dead_ends(struct world *w)
     scene_run(w, SCENE_ELECTION + SCENE_ELECTION / 4);
     CLAIM(w, !scene_view(w, leader).is_transferring && scene_view(w, leader).role == RAFT_LEADER);
     CLAIM(w, scene_write(w, leader));
+}
+
+static void learner_takes_nothing_over(struct world *w)
+{
+    static const uint8_t flags[4] = {V, V, V, L};
+    uint32_t leader = scene_wait_leader(w, SCENE_SECOND);
+
+    CLAIM(w, leader < 3 && scene_change(w, leader, flags, 4) == ERR_OK);
+    scene_run(w, SCENE_SECOND);
+    CLAIM(w, scene_leader(w) == leader && scene_agree(w, 15));
+    CLAIM(w, hand_over(w, leader, quorum_id(w, 3)) == ERR_INVALID && !scene_view(w, leader).is_transferring);
+    CLAIM(w, hand_over(w, leader, 0) == ERR_OK); /* to whom it suits: a voter */
+    scene_run(w, SCENE_ELECTION);
+    uint32_t next = scene_wait_leader(w, SCENE_SECOND);
+    CLAIM(w, next < 3 && next != leader && scene_write(w, next));
 }
 
 /* ---- reads ------------------------------------------------------------------------------------------------ */
@@ -432,6 +482,7 @@ static void snapshot_survives_a_new_leader(struct world *w)
 static const struct scene scenes[] = {
     {"16, 23 a change waits for the one before", change_waits_for_the_one_before, 4, 3, NULL},
     {"24 a dead node is replaced in one call", dead_node_is_replaced_in_one_call, 4, 3, NULL},
+    {"24 nobody waits for who does not come", nobody_waits_for_who_does_not_come, 5, 3, NULL},
     {"25 a leader removes itself", leader_removes_itself, 3, 0, NULL},
     {"26 a change is taken back", change_is_taken_back, 3, 0, NULL},
     {"23 a change needs a majority of both", change_needs_both_majorities, 5, 3, NULL},
@@ -441,6 +492,7 @@ static const struct scene scenes[] = {
     {"31 leadership is handed over", leadership_is_handed_over, 3, 0, NULL},
     {"31 who lags catches up first", who_lags_catches_up_first, 3, 0, NULL},
     {"31 handing over to the dead ends", handing_over_to_the_dead_ends, 3, 0, NULL},
+    {"31 a learner takes nothing over", learner_takes_nothing_over, 4, 3, NULL},
     {"32, 35 reads follow writes", reads_follow_writes, 3, 0, NULL},
     {"32 a leader that is cut off answers no read", cut_off_leader_answers_no_read, 3, 0, NULL},
     {"33 a new leader reads after its first commit", new_leader_reads_after_its_first_commit, 3, 0, NULL},
