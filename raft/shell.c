@@ -300,7 +300,7 @@ static void perform_one(struct raft_shell *s, const struct raft_effect *fx)
         s->commit = fx->index > s->commit ? fx->index : s->commit;
         break;
     case RAFT_FX_CUT:
-        raft_store_retire(&s->store, raft_places_cut(&s->places, fx->index));
+        raft_syncer_retire(s->syncer, raft_places_cut(&s->places, fx->index));
         break;
     case RAFT_FX_READ_READY:
         raft_shell_ask_ready(s, fx->context, fx->index, true);
