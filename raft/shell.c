@@ -42,6 +42,16 @@ void raft_shell_hurry(struct raft_shell *s)
     loop_timer_again(s->timer, 0, 0);
 }
 
+void raft_shell_return(struct raft_shell *s, uint64_t at_us)
+{
+    uint64_t now_us = loop_now_us();
+
+    if (s->armed_us == 0 || s->armed_us > at_us) {
+        s->armed_us = at_us;
+        loop_timer_again(s->timer, at_us > now_us ? (at_us - now_us + US - 1) / US : 0, 0);
+    }
+}
+
 static void on_due(void *context)
 {
     struct raft_shell *s = context;
@@ -300,7 +310,7 @@ static void perform_one(struct raft_shell *s, const struct raft_effect *fx)
         s->commit = fx->index > s->commit ? fx->index : s->commit;
         break;
     case RAFT_FX_CUT:
-        raft_store_retire(&s->store, raft_places_cut(&s->places, fx->index));
+        raft_syncer_retire(s->syncer, raft_places_cut(&s->places, fx->index));
         break;
     case RAFT_FX_READ_READY:
         raft_shell_ask_ready(s, fx->context, fx->index, true);
@@ -550,7 +560,7 @@ enum err raft_shell_open(struct cell *cell, void *state)
     s->cell = cell;
     s->trouble = "";
     s->store = (struct raft_store){.dir_fd = -1, .lock_fd = -1, .ballot_fd = -1, .read_fd = -1};
-    s->snapshots.event_fd = s->snapshots.making.fd = -1;
+    s->snapshots.event_fd = -1;
     s->installing.event_fd = s->installing.receiving.fd = s->installing.fd = -1;
     for (size_t i = 0; i < ARRAY_LEN(s->snapshots.sending); i++) {
         s->snapshots.sending[i].fd = -1;

@@ -10,12 +10,13 @@
 #include "common/run/loop.h"
 #include "raft/cache.h"
 #include "raft/image.h"
+#include "raft/pace.h"
 #include "raft/peers.h"
 #include "raft/service.h"
 #include "raft/settings.h"
 #include "raft/shell_ask.h"
 #include "raft/shell_install.h"
-#include "raft/snapshot_file.h"
+#include "raft/snapshot_writer.h"
 #include "raft/syncer.h"
 
 enum {
@@ -24,7 +25,9 @@ enum {
     RAFT_SHELL_STALL_US = 30000,      /* a timer so late: the process did not run                       */
     RAFT_SHELL_CHUNK = 256 << 10,     /* bytes of a snapshot in one message                             */
     RAFT_SHELL_CHUNKS = 4,            /* … that are under way: one is sent while others are written     */
-    RAFT_SHELL_IMAGE = 64 << 10,      /* bytes of an image written in one turn                          */
+    RAFT_SHELL_IMAGE_MIN = 32 << 10,  /* bytes of an image made in one turn …                           */
+    RAFT_SHELL_IMAGE_MAX = 64 << 10,  /* … and no more, however much is due                             */
+    RAFT_SHELL_IMAGE_TIMES = 2,       /* as many bytes of it are due as are applied                     */
     RAFT_SHELL_HELLO_MS = 200,        /* between questions for a cluster                                */
     RAFT_SHELL_TRIM_MS = 500,         /* between two looks whether memory can be given back             */
     RAFT_SHELL_TRIM_QUIET = 500,      /* entries applied between them, at most, when it is quiet        */
@@ -56,13 +59,13 @@ struct raft_shell_sending {
 };
 
 struct raft_shell_snapshots {
-    struct raft_snapshot_file making;
+    struct raft_snapshot_writer writer;
     struct raft_image image;
-    bool is_making, is_ending, is_wanted;
-    pthread_t thread;           /* that names the one being made */
+    bool is_making, is_ending, is_wanted; /* is_ending: all of the image is with the writer */
+    struct raft_pace pace;      /* of the image's pieces                                            */
+    uint64_t made;              /* bytes of the image so far         */
     int event_fd;
     struct loop_watch *watch;
-    enum err result;
     uint64_t index, size;       /* of the newest one on disk; 0: none */
     uint64_t log_bytes;         /* applied since the last one         */
     const char *trouble;        /* why the last one failed, for a person; NULL: it did not */
@@ -140,6 +143,9 @@ const char *raft_shell_trouble(const struct raft_shell *s);
 
 /* Come back at once, when others had their turn. */
 void raft_shell_hurry(struct raft_shell *s);
+
+/* Come back at that moment (of loop_now_us), or before. */
+void raft_shell_return(struct raft_shell *s, uint64_t at_us);
 
 /* The disk or memory failed: say so, and end before anything else is promised. */
 void raft_shell_fail(struct raft_shell *s, const char *what);

@@ -1,4 +1,4 @@
-/* Snapshots as the shell handles them: made a piece a turn and named by a thread, sent in chunks. shell_install.c has what is
+/* Snapshots as the shell handles them: made a piece a turn and written by a thread, sent in chunks. shell_install.c has what is
  * received. */
 #include <inttypes.h>
 #include <string.h>
@@ -87,22 +87,11 @@ static void answer_waiting(struct raft_shell *s, enum err e)
     }
 }
 
-/* The sync of a large file takes its time: not the loop's. */
-static void *name_it(void *context)
-{
-    struct raft_shell_snapshots *n = context;
-    uint64_t one = 1;
-
-    n->result = raft_snapshot_file_end(&n->making);
-    (void)!write(n->event_fd, &one, sizeof one); /* the loop joins before it looks at the result */
-    return NULL;
-}
-
 static void making_failed(struct raft_shell *s, enum err e)
 {
     raft_image_end(&s->snapshots.image);
-    raft_snapshot_file_drop(&s->snapshots.making);
-    s->snapshots.is_making = false;
+    raft_snapshot_writer_stop(&s->snapshots.writer);
+    s->snapshots.is_making = s->snapshots.is_ending = false;
     s->snapshots.log_bytes = 0; /* tried again when the log has grown once more */
     s->snapshots.trouble = is_rot(e) ? "no snapshot can be made, and the log grows: an old value on this member's disk has rotted; restart this member"
                                      : "no snapshot can be made, and the log grows";
@@ -111,28 +100,27 @@ static void making_failed(struct raft_shell *s, enum err e)
     answer_waiting(s, e);
 }
 
-static void on_named(void *context, unsigned bits)
+static void on_written(void *context, unsigned bits)
 {
     struct raft_shell *s = context;
     struct raft_shell_snapshots *n = &s->snapshots;
     uint64_t count;
+    enum err e;
 
     (void)bits;
     (void)!read(n->event_fd, &count, sizeof count);
-    if (!n->is_ending) {
+    if (!raft_snapshot_writer_take(&n->writer, &e)) {
+        return; /* there is room: this turn goes on */
+    }
+    if (e != ERR_OK) {
+        making_failed(s, e);
         return;
     }
-    pthread_join(n->thread, NULL);
-    n->is_ending = false;
-    if (n->result != ERR_OK) {
-        making_failed(s, n->result);
-        return;
-    }
-    n->is_making = false;
+    n->is_making = n->is_ending = false;
     n->trouble = NULL;
-    if (n->making.head.index > n->index) { /* a newer one may have been installed meanwhile */
-        n->index = n->making.head.index;
-        n->size = n->making.at;
+    if (n->writer.file.head.index > n->index) { /* a newer one may have been installed meanwhile */
+        n->index = n->writer.file.head.index;
+        n->size = n->writer.file.at;
     }
     log_info("RAFT-SNAPSHOT", "index=%" PRIu64 " bytes=%" PRIu64, n->index, n->size);
     answer_waiting(s, ERR_OK);
@@ -144,7 +132,7 @@ static void begin_making(struct raft_shell *s)
     struct raft_shell_snapshots *n = &s->snapshots;
 
     n->is_wanted = false;
-    n->log_bytes = 0;
+    n->log_bytes = n->made = 0;
     if (s->applied == n->index || s->applied == 0) {
         answer_waiting(s, ERR_OK); /* there is one of just this */
         return;
@@ -156,36 +144,58 @@ static void begin_making(struct raft_shell *s)
     }
     n->head.config_size = (uint32_t)raft_config_pack(&s->applied_config, n->head.config);
     n->is_making = true;
+    n->watch = n->watch != NULL ? n->watch : loop_watch_new(host_loop(s->cell), n->event_fd, LOOP_READ, on_written, s);
     enum err e = raft_image_begin(&n->image, &s->kv);
-    e = e == ERR_OK ? raft_snapshot_file_begin(&n->making, s->store.dir_fd, &n->head) : e;
+    e = e == ERR_OK && n->watch == NULL ? ERR_NOMEM : e;
+    e = e == ERR_OK ? raft_snapshot_writer_begin(&n->writer, s->store.dir_fd, &n->head, n->event_fd) : e;
     if (e != ERR_OK) {
         making_failed(s, e);
     }
 }
 
+/* Bytes of the image that are to be made in this turn; 0: none. As many are due as the log's growth asks for: what is replaced
+ * since the image was begun is kept until it is made, and the log is not cut. More are made when there is time. */
+static size_t next_size(struct raft_shell *s, uint64_t now_us)
+{
+    struct raft_shell_snapshots *n = &s->snapshots;
+    uint64_t until = RAFT_SHELL_IMAGE_TIMES * n->log_bytes, due = until > n->made ? until - n->made : 0, again_us;
+    bool is_time = raft_pace_may(&n->pace, now_us, s->applied, &again_us);
+
+    if (!is_time && due < RAFT_SHELL_IMAGE_MIN) {
+        raft_shell_return(s, again_us);
+        return 0;
+    }
+    due = due < RAFT_SHELL_IMAGE_MIN ? RAFT_SHELL_IMAGE_MIN : due;
+    return due < RAFT_SHELL_IMAGE_MAX ? due : RAFT_SHELL_IMAGE_MAX;
+}
+
+/* A piece takes as long as a batch of puts, for it has old values read from a file. All members make their snapshots at about
+ * the same time: one piece after the other would keep the processors from the puts until they are done. */
 static void go_on_making(struct raft_shell *s)
 {
     static uint8_t piece[RAFT_IMAGE_ROOM];
     struct raft_shell_snapshots *n = &s->snapshots;
-    size_t size;
-    enum err e = raft_image_next(&n->image, piece, sizeof piece, RAFT_SHELL_IMAGE, &size);
+    uint64_t began_us = loop_now_us(), again_us;
+    size_t want = next_size(s, began_us), size;
 
-    if (e == ERR_OK && size > 0) {
-        e = raft_snapshot_file_put(&n->making, piece, size);
-    } else if (e == ERR_OK) {
-        raft_image_end(&n->image);
-        n->is_ending = true;
-        n->watch = n->watch != NULL ? n->watch : loop_watch_new(host_loop(s->cell), n->event_fd, LOOP_READ, on_named, s);
-        if (n->watch == NULL || pthread_create(&n->thread, NULL, name_it, n) != 0) {
-            n->is_ending = false;
-            e = ERR_LIMIT;
-        }
+    if (want == 0 || !raft_snapshot_writer_has_room(&n->writer)) {
+        return; /* on_written is a turn, too */
     }
+    enum err e = raft_image_next(&n->image, piece, sizeof piece, want, &size);
     if (e != ERR_OK) {
         making_failed(s, e);
-    } else if (!n->is_ending) {
-        raft_shell_hurry(s); /* the next piece in the next turn */
+        return;
     }
+    if (size == 0) {
+        raft_image_end(&n->image);
+        n->is_ending = true;
+        raft_snapshot_writer_end(&n->writer);
+        return;
+    }
+    n->made += size;
+    raft_snapshot_writer_give(&n->writer, piece, size);
+    raft_pace_did(&n->pace, began_us, loop_now_us(), &again_us);
+    raft_shell_return(s, again_us);
 }
 
 /* ---- sending --------------------------------------------------------------------------------------- */
@@ -358,14 +368,11 @@ void raft_shell_snapshot_close(struct raft_shell *s)
 {
     struct raft_shell_snapshots *n = &s->snapshots;
 
-    if (n->is_ending) {
-        pthread_join(n->thread, NULL);
-        n->is_ending = false;
-    }
+    raft_snapshot_writer_stop(&n->writer);
     if (n->is_making) {
         raft_image_end(&n->image);
     }
-    raft_snapshot_file_drop(&n->making);
+    n->is_making = n->is_ending = false;
     raft_shell_install_close(s);
     for (size_t i = 0; i < ARRAY_LEN(n->sending); i++) {
         fd_close(&n->sending[i].fd);

@@ -12,7 +12,7 @@
 #include "common/run/fd.h"
 #include "raft/store_room.h"
 
-enum { PUSH_BYTES = 1 << 20 }; /* written between two pushes: one large sync at the end would hold up the log's */
+enum { PUSH_BYTES = 256 << 10 }; /* written between two pushes: one large sync at the end would hold up the log's */
 
 static const char half_written[] = "snapshot.tmp";
 static const char half_received[] = "snapshot-received.tmp";
@@ -42,14 +42,15 @@ static enum err create(struct raft_snapshot_file *f, int dir_fd, const char *nam
     return ERR_OK;
 }
 
-/* Add bytes at the end, and let the disk begin with them now and then. Not to be waited for: this is the loop's time. */
+/* Add bytes at the end, and let the disk begin with them now and then. Who has a thread of its own waits for it, so that no
+ * more than that is under way; where it is the loop's time nobody does. */
 static enum err add(struct raft_snapshot_file *f, const void *bytes, size_t size)
 {
     enum err e = raft_store_write(f->fd, bytes, size, f->at);
 
     f->at += size;
     if (e == ERR_OK && f->at - f->pushed >= PUSH_BYTES) {
-        e = raft_store_push(f->fd, f->pushed, f->at - f->pushed, false);
+        e = raft_store_push(f->fd, f->pushed, f->at - f->pushed, f->waits);
         f->pushed = f->at;
     }
     return e;

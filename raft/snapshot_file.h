@@ -15,6 +15,7 @@ struct raft_snapshot_file {
     struct raft_snapshot_form form;
     uint64_t at, pushed; /* written; … that the disk was told to begin with */
     bool is_received;
+    bool waits;          /* by the caller, after the beginning: its thread has time to wait for the disk */
 };
 
 /* Begin a new one; what was half written is dropped. ERR_LIMIT: the disk is full; ERR_IO. */

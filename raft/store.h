@@ -38,7 +38,7 @@ struct raft_store {
     struct raft_ballot ballot;
     pthread_mutex_t ballot_lock;   /* of the ballot and its file: nobody takes it who must not wait for a disk */
     uint64_t oldest, newest;       /* segments there are; written by their maker, read by all: under `lock` */
-    pthread_mutex_t lock;          /* of oldest, newest and the retired: never held while a disk syncs      */
+    pthread_mutex_t lock;          /* of oldest, newest and the retired: never held while a disk works      */
     uint64_t retired[2];           /* segments that nobody needs: the maker fills them anew                 */
     uint32_t retired_count;
     int read_fd;                   /* last segment that was read from                                       */
@@ -88,7 +88,8 @@ enum err raft_store_make(struct raft_store *s, bool (*pace)(void *context, uint3
 /* Open segment `number` for writing; *ret_fd is the caller's. */
 enum err raft_store_segment(struct raft_store *s, uint64_t number, int *ret_fd) MUST_CHECK;
 
-/* Segments before `oldest` are not needed: they become spares or are removed. */
+/* Segments before `oldest` are not needed: they become spares or are removed. Of one thread, the one that makes segments. Blocks:
+ * some 10 ms for each that is removed. */
 void raft_store_retire(struct raft_store *s, uint64_t oldest);
 
 /* What a reader read last, from where it goes on. Zero-initialised: nothing. */

@@ -129,20 +129,35 @@ enum err raft_store_make(struct raft_store *s, bool (*pace)(void *context, uint3
     return e;
 }
 
-void raft_store_retire(struct raft_store *s, uint64_t oldest)
+/* The next one before `oldest`, which is nobody's from now on; 0: there is none. */
+static uint64_t take_oldest(struct raft_store *s, uint64_t oldest)
+{
+    pthread_mutex_lock(&s->lock);
+    uint64_t number = s->oldest < oldest && s->oldest < s->newest ? s->oldest++ : 0;
+    pthread_mutex_unlock(&s->lock);
+    return number;
+}
+
+/* Without the lock: to remove a segment takes the file system more than 10 ms, and the loop wants the lock for each append. */
+static void retire_one(struct raft_store *s, uint64_t number)
 {
     char name[RAFT_STORE_NAME], retired[RAFT_STORE_NAME];
 
-    pthread_mutex_lock(&s->lock);
-    for (; s->oldest < oldest && s->oldest < s->newest; s->oldest++) {
-        raft_store_name(s->oldest, name);
-        name_retired(s->oldest, retired);
-        /* No sync: a start that finds it under its old name reads its entries once more. */
-        if (s->retired_count < ARRAY_LEN(s->retired) && renameat(s->dir_fd, name, s->dir_fd, retired) == 0) {
-            s->retired[s->retired_count++] = s->oldest;
-        } else {
-            (void)unlinkat(s->dir_fd, name, 0);
-        }
+    raft_store_name(number, name);
+    name_retired(number, retired);
+    /* No sync: a start that finds it under its old name reads its entries once more. */
+    if (s->retired_count == ARRAY_LEN(s->retired) || renameat(s->dir_fd, name, s->dir_fd, retired) != 0) {
+        (void)unlinkat(s->dir_fd, name, 0);
+        return;
     }
+    pthread_mutex_lock(&s->lock);
+    s->retired[s->retired_count++] = number;
     pthread_mutex_unlock(&s->lock);
+}
+
+void raft_store_retire(struct raft_store *s, uint64_t oldest)
+{
+    for (uint64_t number; (number = take_oldest(s, oldest)) != 0;) {
+        retire_one(s, number);
+    }
 }

@@ -39,6 +39,7 @@ struct raft_syncer {
     bool is_lent;         /* the loop writes: the writer stays asleep */
     uint64_t slow_until_us;
     struct raft_syncer_numbers numbers;
+    uint64_t needed, retired_to; /* segments before `needed` may go; before `retired_to` they are gone */
     atomic_bool is_full;
 
     /* The loop's: where the next frame will go, so that it is known whether there is a segment for it. */
@@ -319,6 +320,14 @@ static void *maker_main(void *context)
 
     pthread_mutex_lock(&y->lock);
     while (!y->is_ending && y->e == ERR_OK) {
+        if (y->retired_to < y->needed) { /* first: it may be what makes room for another */
+            uint64_t needed = y->needed;
+            pthread_mutex_unlock(&y->lock);
+            raft_store_retire(y->store, needed);
+            pthread_mutex_lock(&y->lock);
+            y->retired_to = needed;
+            continue;
+        }
         if (!wants_segment(y)) {
             pthread_cond_wait(&y->wish, &y->lock);
             continue;
@@ -502,6 +511,16 @@ enum err raft_syncer_take(struct raft_syncer *y, const struct raft_syncer_done *
     pthread_mutex_unlock(&y->lock);
     *ret_done = y->taken;
     return e;
+}
+
+void raft_syncer_retire(struct raft_syncer *y, uint64_t oldest)
+{
+    pthread_mutex_lock(&y->lock);
+    if (oldest > y->needed) {
+        y->needed = oldest;
+        pthread_cond_signal(&y->wish);
+    }
+    pthread_mutex_unlock(&y->lock);
 }
 
 void raft_syncer_count(struct raft_syncer *y, struct raft_syncer_numbers *ret)

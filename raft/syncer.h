@@ -1,7 +1,7 @@
 /* The thread that writes: two batches take turns. While one is written and synced the next one gathers, and begins the
  * moment the disk is free; no timer waits for more. One fdatasync makes all of a batch durable (group commit: Hagmann,
  * "Reimplementing the Cedar File System Using Logging and Group Commit", SOSP 1987, section 5.4). A second thread makes
- * segments ahead of it. */
+ * segments ahead of it, and removes those that are not needed. */
 #ifndef CELL_RAFT_SYNCER_H
 #define CELL_RAFT_SYNCER_H
 
@@ -75,6 +75,9 @@ int raft_syncer_fd(const struct raft_syncer *y);
  * the end of the process; the store's `why` says what. */
 enum err raft_syncer_take(struct raft_syncer *y, const struct raft_syncer_done **ret_done, uint32_t *ret_count,
                           uint64_t *ret_ticket) MUST_CHECK;
+
+/* Segments before `oldest` are not needed: as raft_store_retire, by the thread that makes them and soon. */
+void raft_syncer_retire(struct raft_syncer *y, uint64_t oldest);
 
 void raft_syncer_count(struct raft_syncer *y, struct raft_syncer_numbers *ret);
 

@@ -65,7 +65,7 @@ PLANTS = {
     "unmade-unsaid": ("shell_ask.c", "nobody is told that snapshots fail", "test_raft_store.py -k rot_there", [
         ("    return s->trouble[0] == '\\0' && s->snapshots.trouble != NULL ? s->snapshots.trouble : s->trouble;", "    return s->trouble;")]),
     "unmade-for-ever": ("shell_snapshot.c", "a snapshot that succeeds does not end the trouble about one that failed", "test_raft_store.py -k rot_there", [
-        ("    n->is_making = false;\n    n->trouble = NULL;", "    n->is_making = false;")]),
+        ("    n->is_making = n->is_ending = false;\n    n->trouble = NULL;", "    n->is_making = n->is_ending = false;")]),
     "watch-stuck": ("watch.c", "a watcher that comes to a rotten value is refused for ever", "test_raft_store.py -k rot_there", [
         ("            seen.lost = seen.next;\n            e = ERR_OK;", "            seen.lost = seen.next;")]),
     "rot-uncounted": ("shell_apply.c", "old values that rot are not counted", "test_raft_store.py -k rot_there", [

@@ -229,6 +229,10 @@ PLANTS = {
         ("        memcpy(&left->mark[left->count], right->mark, right->count);\n", "")]),
     "guessed-is-right": ("journal.c", ["unit:kv_model", "unit:past"], "each revision is taken to have one event", [
         ("    if (at >= j->end || raft_journal_revision(j, at) != revision) {", "    if (at >= j->end) {")]),
+    "no-rest": ("pace.c", "unit:pace", "one piece of a snapshot is made after the other, whatever else there is to do", [
+        ("    p->next_us = ended_us + RAFT_PACE_REST * (ended_us - began_us);", "    p->next_us = ended_us;")]),
+    "never-quiet": ("pace.c", "unit:pace", "whoever has nothing else to do rests all the same", [
+        ("    return now_us - p->seen_us >= RAFT_PACE_QUIET_US;", "    return now_us - p->seen_us > UINT64_MAX / 2;")]),
     "watch-repeats": ("watch.c", "worlds", "a watch begins with the first change of a revision that it has seen in part", [
         ("raft_journal_seek(j, from, w->from_part)", "raft_journal_seek(j, from, 0)")]),
 }
@@ -236,10 +240,10 @@ PLANTS = {
 CORE = ("append", "config", "core", "election", "log", "member", "out", "packet", "read", "replicate", "snapshot",
         "transfer", "vote", "ballot", "frame", "places", "snapshot_form", "wal", "wal_recover", "answer", "command",
         "chain", "command_write", "idmap", "image", "image_load", "journal", "kv", "kv_apply", "kv_range", "kv_txn", "lease",
-        "lessor", "past", "record", "session", "span", "tree", "watch")
+        "lessor", "pace", "past", "record", "session", "span", "tree", "watch")
 SOURCES = [*(f"raft/{c}.c" for c in CORE), "tests/sim/raft/*.c", "tests/unit/raft/test_core.c", "tests/unit/raft/test_replicate.c", "tests/unit/raft/kit.c",
            "tests/unit/raft/test_config.c", "tests/unit/raft/test_wal.c", "tests/unit/raft/test_ballot.c",
-           "tests/unit/raft/test_session.c", "tests/unit/raft/test_past.c", "tests/unit/raft/test_tree.c", "tests/unit/raft/test_kv_model.c", "tests/unit/raft/store_kit.c",
+           "tests/unit/raft/test_session.c", "tests/unit/raft/test_pace.c", "tests/unit/raft/test_past.c", "tests/unit/raft/test_tree.c", "tests/unit/raft/test_kv_model.c", "tests/unit/raft/store_kit.c",
            "tests/support/past_disk.c", "tests/unit/raft/wal_kit.c", *(f"tests/linear/{l}.c" for l in ("check", "history", "idle")),
            "tests/sim/world/[!t]*.c", *(f"common/base/{b}.c" for b in ("bytes", "err", "rng"))]
 

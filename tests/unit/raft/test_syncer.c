@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,20 @@ ssize_t pwrite(int fd, const void *from, size_t size, off_t offset)
         return -1;
     }
     return syscall(SYS_pwrite64, fd, from, size, offset);
+}
+
+/* A file system that takes its time to remove a file, once. */
+static atomic_bool removes_slowly;
+static sem_t removes, goes_on;
+
+int unlinkat(int dir_fd, const char *name, int flags)
+{
+    if (atomic_exchange(&removes_slowly, false)) {
+        (void)sem_post(&removes);
+        while (sem_wait(&goes_on) != 0) {
+        }
+    }
+    return (int)syscall(SYS_unlinkat, dir_fd, name, flags);
 }
 
 /* How often the maker rested. */
@@ -357,12 +372,65 @@ static void a_log_that_runs_has_its_next_segment_soon(void)
     raft_places_fini(&p);
 }
 
+/* What a snapshot made needless is removed, which takes long, and the log goes on meanwhile. */
+static void nobody_waits_for_what_is_removed(void)
+{
+    struct raft_store s;
+    struct raft_wal w;
+    struct raft_places p = {0};
+    struct raft_syncer *y;
+    uint64_t ticket = 0, oldest;
+
+    reopen(&s, &w, &p);
+    oldest = s.oldest;
+    uint64_t needed = raft_places_cut(&p, w.last - 1);
+    REQUIRE(needed > oldest + 2 * ARRAY_LEN(s.retired), "segments from %llu to %llu may go", (unsigned long long)oldest, (unsigned long long)needed);
+    REQUIRE(raft_syncer_open(&s, &w, &y) == ERR_OK, "threads");
+    struct raft_run run = {.first = w.last + 1, .term = w.last_term, .count = 1, .bytes = bytes[0]};
+    run.size = make(bytes[0], 1, 100);
+    while (!raft_syncer_has_room(y, 1, run.size)) {
+        wait_for(y, &s, &p, ticket); /* a segment is being made */
+    }
+    (void)poll(NULL, 0, 100); /* whoever makes segments sleeps by then */
+    (void)alarm(30);          /* who waits does so for ever */
+    atomic_store(&removes_slowly, true);
+    raft_syncer_retire(y, needed);
+    while (sem_wait(&removes) != 0) {
+    }
+    raft_syncer_retire(y, needed);
+    CHECK(raft_syncer_has_room(y, 1, run.size), "there is room");
+    REQUIRE(raft_syncer_put(y, &(struct raft_syncer_item){.kind = RAFT_SYNCER_RUN, .run = run, .prev_term = w.last_term}, &ticket) ==
+                ERR_OK, "entries are taken");
+    raft_syncer_go(y);
+    wait_for(y, &s, &p, ticket);
+    (void)sem_post(&goes_on);
+    char name[64];
+    (void)snprintf(name, sizeof name, "wal-%016llx", (unsigned long long)needed - 1);
+    while (access(scratch_path(name), F_OK) == 0) {
+        (void)poll(NULL, 0, 1);
+    }
+    (void)alarm(0);
+    (void)snprintf(name, sizeof name, "wal-%016llx", (unsigned long long)needed);
+    CHECK(access(scratch_path(name), F_OK) == 0, "what is needed stays");
+    raft_syncer_close(y);
+    CHECK(s.oldest == needed && s.retired_count <= ARRAY_LEN(s.retired), "the others are gone, or wait to be filled anew");
+    raft_store_close(&s);
+    raft_places_fini(&p);
+    struct raft_wal_found found;
+    bool fresh;
+    REQUIRE(raft_store_open(&s, scratch_dir, &fresh) == ERR_OK && raft_store_recover(&s, run.first - 2, &w, &p, NULL, NULL, &found) ==
+                ERR_OK && w.last == run.first, "and what is left is read: %s", s.why);
+    raft_store_close(&s);
+    raft_places_fini(&p);
+}
+
 int main(void)
 {
     struct raft_store s;
     bool fresh;
     int dir = scratch_open();
 
+    REQUIRE(sem_init(&removes, 0, 0) == 0 && sem_init(&goes_on, 0, 0) == 0, "what it waits with");
     REQUIRE(fchmod(dir, 0700) == 0 && raft_store_open(&s, scratch_dir, &fresh) == ERR_OK && fresh, "%s", s.why);
     REQUIRE(raft_store_create(&s, &owner, founders, sizeof founders, SEGMENT) == ERR_OK, "%s", s.why);
     raft_store_close(&s);
@@ -373,6 +441,7 @@ int main(void)
     nobody_waits_for_a_vote();
     a_full_list_is_an_answer();
     a_log_that_runs_has_its_next_segment_soon();
+    nobody_waits_for_what_is_removed();
     fd_close(&dir);
     return CHECK_RESULT();
 }
