@@ -30,6 +30,8 @@ ANSWERS = ("cell-datapath", "system:test_overlay_node.py -k answer_is")
 FILES = ("cell", "system:test_overlay_node.py -k none_for_packets")
 SLOWLY = ("cell", "system:test_overlay_node.py -k slowly")
 RIGHTS = ("tests/test_run_rights", "unit:run_rights")
+POWER = ("tests/test_raft_power", "unit:raft_power")
+PACKET = ("tests/test_raft_packet", "unit:raft_packet")
 NARROW = ("tests/test_run_narrow", "unit:run_narrow")
 SHIELD = ("tests/test_datapath_shield_own", "unit:datapath_shield_own")
 KEEPER = ("tests/test_datapath_keeper", "unit:datapath_keeper")
@@ -67,6 +69,29 @@ PLANTS = {
         ('cli_args_has(cli, "prefix") ? RANGE_OPTIONS', "true ? RANGE_OPTIONS")]),
     "part-of-a-word": ("cli/part.c", OPTIONS, "an option passes for one that begins as it does", [
         ("        if (strlen(wanted) == len && memcmp(word, wanted, len) == 0) {", "        if (memcmp(word, wanted, 1) == 0) {")]),
+
+    "hung-is-waited-for": ("cli/raft.c", ("cell", "system:test_raft_members.py -k that_hangs"), "a member that hangs is asked again and again", [
+        ("            is_next = at == NULL && now_ms < gone_ms;", "            is_next = false;")]),
+    "watch-ends": ("cli/raft.c", ("cell", "system:test_raft_members.py -k watches_on"), "a watch ends with its member", [
+        (" || number == CELL__RAFT__OP__OP_WATCH;", ";")]),
+    "watch-from-its-end": ("cli/raft_keys.c", ("cell", "system:test_raft_members.py -k watches_on"), "a watch that goes on begins with what comes then", [
+        ("        ask.from = reply->next;", "        ask.from = reply->n_events > 0 ? 0 : reply->next;")]),
+
+    # What a member of the store has on its disk before it says so, and whom it hears.
+    "votes-unsynced": ("raft/store.c", POWER, "a vote is told before it is on the disk", [
+        ("    if (e == ERR_OK && fdatasync(s->ballot_fd) != 0) {", "    if (false) {")]),
+    "names-unsynced": ("raft/store.c", POWER, "a file is counted on whose name is not on the disk", [
+        ("    return fsync(s->dir_fd) == 0 ? ERR_OK", "    return true ? ERR_OK")]),
+    "segments-unsynced": ("raft/store_make.c", POWER, "a segment is used before it is on the disk", [
+        ("    if (e == ERR_OK && fsync(fd) != 0) {", "    if (false) {")]),
+    "snapshots-unsynced": ("raft/snapshot_file.c", POWER, "the log goes behind a snapshot that is not on the disk", [
+        ("    if (fsync(f->fd) != 0) {", "    if (false) {")]),
+    "snapshots-unnamed": ("raft/snapshot_file.c", POWER, "the log goes behind a snapshot whose name is not on the disk", [
+        (" || fsync(f->dir_fd) != 0) {", ") {")]),
+    "any-cluster-heard": ("raft/packet.c", PACKET, "packets of another cluster are heard", [
+        ("    if (little_get_64(bytes + 8) != cluster) {", "    if (false) {")]),
+    "any-member-heard": ("raft/packet.c", PACKET, "packets for another member are heard", [
+        ("    if (m.to != self) {", "    if (false) {")]),
 
     # Whom a dht knows.
     "beyond-untold": ("dht/shell.c", ROOM, "what there is room for passes for everybody", [

@@ -96,6 +96,32 @@ PLANTS = {
         ("p->kept_count < RAFT_PEERS_KEPT &&", "false &&")]),
     "no-lock": ("store_open.c", "two processes use one directory", "test_raft.py -k second_process", [
         ("flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0", "s->lock_fd < 0")]),
+    "read-one-early": ("shell_ask.c", "a read is answered one entry before its own", "test_raft_members.py -k just_acknowledged", [
+        ("        if (p->index > s->applied) {", "        if (p->index > s->applied + 1) {")]),
+    "compared-when-proposed": ("service.c", "what is compared is what there was when it was asked", "test_raft_store.py -k compare_at_once", [
+        ("    raft_service_begin(v, &w, RAFT_COMMAND_TXN, &once);\n    e = raft_wire_cas(call, ask, &w);",
+         "    const struct raft_record *there;\n    struct raft_bytes key = {ask->key.data, (uint32_t)ask->key.len};\n"
+         "    if (!ask->deletes && raft_kv_get(raft_shell_kv(v->shell), key, 0, &there) == ERR_OK && ask->compares_value &&\n"
+         "        raft_record_value(there).size == ask->expected.len && memcmp(raft_record_value(there).at, ask->expected.data, ask->expected.len) == 0) {\n"
+         "        struct raft_op op = {.kind = RAFT_OP_PUT, .put = {.key = key, .value = {ask->value.data, (uint32_t)ask->value.len}}};\n"
+         "        raft_service_begin(v, &w, RAFT_COMMAND_TXN, &once);\n        raft_command_txn(&w);\n"
+         "        raft_command_op(&w, false, &op);\n        return raft_service_propose(v, call, request, &w, answer_cas);\n    }\n"
+         "    raft_service_begin(v, &w, RAFT_COMMAND_TXN, &once);\n    e = raft_wire_cas(call, ask, &w);"),
+        ("#include \"common/run/log.h\"\n", "#include \"common/run/log.h\"\n#include <string.h>\n")]),
+    "successor-stays": ("config.c", "who should have come in the place of another, and was lost as well, keeps the next one out", "test_raft_members.py -k twice", [
+        ("    if ((c->member[i].flags & RAFT_LEARNER) == 0) {", "    if (true) {")]),
+    "any-directory": ("found.c", "the directory of another member is taken", "test_raft_members.py -k swapped", [
+        ("        if (strcmp(s->settings.peer[i], contact) == 0 && !is_self(s, i)) {", "        if (strcmp(s->settings.peer[i], contact) == 0 && false) {")]),
+    "followers-answer": ("service_members.c", "whoever follows says which members there are not", "test_raft_members.py -k leader_alone", [
+        ("    if (ret->leader == 0 || ret->leader != ret->self) {", "    if (false) {")]),
+    "transfer-unsaid": ("service_members.c", "who handed over does not say to whom", "test_raft_members.py -k hands_over", [
+        ("    if (s.leader == 0 && !is_over) {", "    if (false) {")]),
+    "removed-in-silence": ("service_watch.c", "who watches a member that was removed waits", "test_raft_members.py -k sends_callers_on", [
+        ("    if (raft_shell_is_removed(w->v->shell)) {", "    if (false) {")]),
+    "removed-names-nobody": ("shell_ask.c", "a removed member does not say whom to ask", "test_raft_members.py -k sends_callers_on", [
+        ("    if (v.is_removed && v.config->count > 0) {", "    if (false) {")]),
+    "backups-stay": ("service_backup.c", "a backup that was read keeps its place for a minute", "test_raft_store.py -k another_cluster", [
+        ("        if (b->image.is_ended && (ended", "        if (false && (ended")]),
     "guests-unheard": ("peers.c", "a leader that is in no configuration here is not answered", "test_raft.py -k every_disk", [
         ("    struct raft_peer *peer = find(&s->peers, m.id);\n    if (peer == NULL) {", "    struct raft_peer *peer = find(&s->peers, m.id);\n    if (peer == NULL && raft_core_view(s->core).config->count == 0) {"),
         ("        s->peers.peer[i].is_member = false;", "        s->peers.peer[i].is_member = false;\n        s->peers.peer[i].is_gone |= s->peers.peer[i].id != 0 && raft_config_find(c, s->peers.peer[i].id) == RAFT_MEMBERS_MAX;")]),

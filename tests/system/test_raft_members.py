@@ -10,8 +10,8 @@ import pytest
 from support import pb
 from test_raft import call, directory, leading, manifest, three, wipe
 
-MEMBERS, ADD, REMOVE, PROMOTE, TRANSFER, GET, WATCH = 315, 316, 317, 318, 319, 301, 306
-NOT_LEADER = 8
+MEMBERS, ADD, REMOVE, PROMOTE, TRANSFER, PUT, GET, WATCH = 315, 316, 317, 318, 319, 300, 301, 306
+OK, NOT_LEADER = 1, 8
 
 
 def raft(node, *arguments, status=0):
@@ -22,6 +22,17 @@ def refused(node, *arguments, status=1):
     result = node.command("raft", *arguments)
     assert result.status == status, result
     return result.err
+
+
+def test_who_follows_reads_what_was_just_acknowledged(make_node):
+    """It has the entry, and does not know yet that it is committed: the read waits for that."""
+    node = three(make_node)
+    leads = leader(node)
+    with node.client("raft", leads, timeout=60) as writer, node.client("raft", (leads + 1) % 3, timeout=60) as reader:
+        for i in range(300):
+            assert writer.call(PUT, pb.encode([(1, "k"), (2, str(i))])).status == OK
+            reply = reader.call(GET, pb.encode([(1, "k")]))
+            assert reply.status == OK and pb.first(pb.decode(pb.first(pb.decode(reply.body), 2)), 2) == b"%d" % i, (i, reply)
 
 
 def test_directories_that_were_swapped_are_refused(make_node):
@@ -193,9 +204,11 @@ def test_the_command_line_watches_on_when_its_member_ends(make_node, revision):
         return lines or None
     try:
         node.wait_until(begun, 20, "it has begun")
+        watch.send_signal(signal.SIGSTOP) # it looks for another when that one has gone on
         node.kill("raft")
         node.wait_state("raft", "ready")
         raft(node, "put", "k", "second")
+        watch.send_signal(signal.SIGCONT)
         node.wait_until(lambda: any("second" in line for line in lines) or watch.poll() is not None, 20, "it goes on")
         assert watch.poll() is None, lines
     finally:

@@ -7,7 +7,7 @@ import pytest
 
 from support import pb, sp
 
-PUT, GET, WATCH, GRANT, KEEP, SNAPSHOT = 300, 301, 306, 307, 308, 320
+PUT, GET, CAS, WATCH, GRANT, KEEP, SNAPSHOT = 300, 301, 304, 306, 307, 308, 320
 DATA_LOSS = 21
 RAFT = [{"name": "raft", "serves": ["raft.*"], "sandbox": {"write": ["state"]},
          "limits": {"memory": "512M", "message": "4M"}}]
@@ -82,6 +82,17 @@ def test_a_transaction_is_all_or_nothing(node):
     done = raft(node, "txn", "--if", "b missing", "--then", "put b 9", "--else", "put c 3")
     assert not done["succeeded"] and node.cli("raft", "get", "c") == "3\n"
     assert "changed twice" in refused(node, "txn", "--then", "put a 1", "--then", "put a 2")
+
+
+def test_of_those_who_compare_at_once_one_succeeds(node):
+    """They come in one message and become one proposal: each is held against what those before it did."""
+    raft(node, "put", "k", "0")
+    asked = [sp.request(CAS, pb.encode([(1, "k"), (3, 1), (4, "0"), (5, str(i))]), request_id=i) for i in range(1, 21)]
+    with node.client("raft", timeout=20) as client:
+        replies = client.call_many(asked, timeout=20)
+    assert [reply.status for reply in replies] == [sp.OK] * 20
+    assert sum(pb.first(pb.decode(reply.body), 2) for reply in replies) == 1
+    assert raft(node, "get", "k")["pair"]["version"] == 2
 
 
 def test_a_transaction_compares_what_keys_have(node):

@@ -235,6 +235,58 @@ PLANTS = {
         ("    return now_us - p->seen_us >= RAFT_PACE_QUIET_US;", "    return now_us - p->seen_us > UINT64_MAX / 2;")]),
     "watch-repeats": ("watch.c", "worlds", "a watch begins with the first change of a revision that it has seen in part", [
         ("raft_journal_seek(j, from, w->from_part)", "raft_journal_seek(j, from, 0)")]),
+    # Members, and what brings them up.
+    "waits-for-all": ("member.c", "24 nobody", "one that never comes keeps all others from being promoted", [
+        ("        if ((c.member[i].flags & RAFT_PROMOTE) != 0 && has_caught_up(r, c.member[i].id)) {",
+         "        if ((c.member[i].flags & RAFT_PROMOTE) != 0 && !has_caught_up(r, c.member[i].id)) {\n            return false;\n        }\n        if ((c.member[i].flags & RAFT_PROMOTE) != 0) {")]),
+    "retired-at-once": ("member.c", "24 nobody", "a member leaves before its successor votes", [
+        ("        if ((c.member[i].flags & RAFT_RETIRE) != 0 && is_replaced(&c, &c.member[i])) {", "        (void)is_replaced;\n        if ((c.member[i].flags & RAFT_RETIRE) != 0) {")]),
+    "learners-count": ("config.c", ["unit:config", "worlds"], "a learner is one of those whose majority decides", [
+        ("    bool is_new = has_majority(c, set, RAFT_VOTER, &voters);", "    bool is_new = has_majority(c, set, RAFT_VOTER | RAFT_LEARNER, &voters);")]),
+    "damaged-votes": ("vote.c", ["worlds", "disks:"], "a member that has lost what it acknowledged votes", [
+        ("m->term == r->vote.term && r->vote.voted_for == 0 && is_up_to_date(r, m) && r->damaged_to == 0", "m->term == r->vote.term && r->vote.voted_for == 0 && is_up_to_date(r, m)"),
+        ("    bool yes = m->round > r->vote.term && is_up_to_date(r, m) && !is_hearing(r) && r->damaged_to == 0;", "    bool yes = m->round > r->vote.term && is_up_to_date(r, m) && !is_hearing(r);")]),
+    "joint-left-early": ("member.c", ["worlds", "23", "unit:core"], "a joint configuration is left before both majorities have it", [
+        ("    if (!may_change(r)) {\n        return;\n    }\n    if (raft_config_is_joint(raft_newest(r))) {",
+         "    if (!may_change(r) && !(r->role == RAFT_LEADER && raft_config_is_joint(raft_newest(r)) && r->commit >= r->term_first)) {\n        return;\n    }\n    if (raft_config_is_joint(raft_newest(r))) {")]),
+    "transfer-to-learner": ("transfer.c", "31", "leadership is handed to one without a vote", [
+        ("peer == r->self || !raft_config_votes(raft_newest(r), peer) || raft", "peer == r->self || raft")]),
+    "transfer-for-ever": ("transfer.c", ["31", "unit:core", "worlds"], "a leader waits for ever for one that is to take over", [
+        ("    if (p == NULL || r->now_us >= r->transfer_us) {", "    if (p == NULL) {")]),
+    "transfer-before-all": ("transfer.c", ["31", "unit:core", "worlds"], "whoever is to take over is told before it has everything", [
+        ("    if (p != NULL && !r->is_transfer_sent && p->match == r->log.last) {", "    if (p != NULL && !r->is_transfer_sent) {")]),
+    "verified-of-before": ("election.c", ["worlds", "unit:core"], "what was verified in a term before is taken for verified in this one", [
+        ("        r->owed_heartbeat.kind = 0;\n        r->verified = r->commit; /* committed entries are in every later leader's log (3.6.3) */", "        r->owed_heartbeat.kind = 0;")]),
+    "hint-too-high": ("append.c", ["unit:core", "unit:replicate", "worlds"], "a follower says that it has one entry more than it has", [
+        ("        .kind = RAFT_MESSAGE_APPEND_ANSWER, .round = m->index, .index = hint,", "        .kind = RAFT_MESSAGE_APPEND_ANSWER, .round = m->index, .index = hint + (hint < r->log.last),")]),
+    "skips-too-far": ("replicate.c", ["unit:core", "unit:replicate", "worlds"], "a leader goes back one entry less than it must", [
+        ("    uint64_t next = raft_least(guess, m->round - 1) + 1;", "    uint64_t next = raft_least(guess, m->round - 1) + 2;")]),
+    "starts-committed": ("core.c", ["worlds", "unit:core"], "whoever starts takes all of its log for committed", [
+        ("void raft_core_start(struct raft *r, uint64_t now_us, struct raft_effects *fx)\n{", "void raft_core_start(struct raft *r, uint64_t now_us, struct raft_effects *fx)\n{\n    r->commit = r->verified = r->log.last;")]),
+
+    # Images: what a member has that got a snapshot.
+    "untied-in-images": ("image_load.c", ["unit:kv_model", "worlds"], "keys of a snapshot do not end with their lease", [
+        ("    if (lease != NULL) {\n        raft_lease_tie(lease, r);\n    }\n", "")]),
+    "leases-anew-in-images": ("image_load.c", ["unit:kv_model", "unit:session", "worlds"], "a lease of a snapshot begins anew", [
+        ("raft_lease_grant(&kv->leases, id, ttl_ms, renewed_ms);", "raft_lease_grant(&kv->leases, id, ttl_ms, kv->time_ms);")]),
+    "stamps-not-in-images": ("image_load.c", ["unit:kv_model", "unit:session", "worlds"], "a lease of a snapshot was never renewed", [
+        ("    raft_lease_find(&kv->leases, id)->stamp = raft_le_get64(at + 16);\n", "")]),
+    "acknowledged-not-in-images": ("image_load.c", ["unit:kv_model", "unit:session", "worlds"], "a session of a snapshot has acknowledged nothing", [
+        ("    s->acknowledged = raft_le_get64(at + 24);\n", "")]),
+    "restored-numbers-again": ("kv_apply.c", "unit:kv", "a session gets a number that a restore has brought", [
+        ("        ret->number = next_id(kv, &kv->sessions.map);", "        ret->number = kv->applied;")]),
+    "leases-overflow": ("kv_txn.c", "unit:kv", "a transaction puts more keys to a lease than an image may have", [
+        ("            more.puts++;", "            more.puts += 0;")]),
+
+    # Edges of what is forgotten, and of sessions.
+    "watch-at-the-edge": ("watch.c", ["worlds", "unit:kv_model", "unit:session"], "a watch from the last revision that is forgotten goes on behind it", [
+        ("    if (from <= j->compacted) {", "    if (from < j->compacted) {")]),
+    "read-at-the-edge": ("kv_range.c", ["unit:kv_model", "worlds"], "what was before the oldest moment that is kept can be read", [
+        ("revision < kv->journal.compacted)) {", "revision + 1 < kv->journal.compacted)) {")]),
+    "ends-in-use": ("session.c", "unit:session", "the end of a session that was decided before it was used ends it", [
+        ("    s->used_ms = now_ms;\n    s->stamp++;", "    s->used_ms = now_ms;")]),
+    "keeps-no-lease": ("kv.c", ["unit:kv", "unit:kv_model"], "a value that is changed alone loses its lease", [
+        ("(was_live ? raft_record_lease(old) : 0) : put->lease;", "0 : put->lease;")]),
 }
 
 CORE = ("append", "config", "core", "election", "log", "member", "out", "packet", "read", "replicate", "snapshot",
@@ -243,7 +295,8 @@ CORE = ("append", "config", "core", "election", "log", "member", "out", "packet"
         "lessor", "pace", "past", "record", "session", "span", "tree", "watch")
 SOURCES = [*(f"raft/{c}.c" for c in CORE), "tests/sim/raft/*.c", "tests/unit/raft/test_core.c", "tests/unit/raft/test_replicate.c", "tests/unit/raft/kit.c",
            "tests/unit/raft/test_config.c", "tests/unit/raft/test_wal.c", "tests/unit/raft/test_ballot.c",
-           "tests/unit/raft/test_session.c", "tests/unit/raft/test_pace.c", "tests/unit/raft/test_past.c", "tests/unit/raft/test_tree.c", "tests/unit/raft/test_kv_model.c", "tests/unit/raft/store_kit.c",
+           "tests/unit/raft/test_session.c", "tests/unit/raft/test_pace.c", "tests/unit/raft/test_past.c", "tests/unit/raft/test_tree.c", "tests/unit/raft/test_kv.c", "tests/unit/raft/test_kv_model.c",
+           "tests/unit/raft/store_kit.c",
            "tests/support/past_disk.c", "tests/unit/raft/wal_kit.c", *(f"tests/linear/{l}.c" for l in ("check", "history", "idle")),
            "tests/sim/world/[!t]*.c", *(f"common/base/{b}.c" for b in ("bytes", "err", "rng"))]
 

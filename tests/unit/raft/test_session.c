@@ -91,10 +91,14 @@ static void sessions_end(void)
     s.once.session = 0;
     CHECK(raft_kv_due(&s.kv, s.time_ms + 9999, due, 2) == 0, "used: so it lives on");
     CHECK(raft_kv_due(&s.kv, s.time_ms + 10000, due, 2) == 1 && due[0].kind == RAFT_COMMAND_SESSION_EXPIRE, "until then");
-    CHECK(store_numbers(&s, RAFT_COMMAND_SESSION_EXPIRE, id, due[0].stamp - 1, 0) == ERR_ABORTED, "used meanwhile");
+    s.once.session = id;
+    CHECK(put_once(2, 0, "v") == ERR_OK, "and while its end is under way");
+    s.once.session = 0;
+    CHECK(store_numbers(&s, RAFT_COMMAND_SESSION_EXPIRE, id, due[0].stamp, 0) == ERR_ABORTED, "used meanwhile");
+    CHECK(raft_kv_due(&s.kv, s.time_ms + 10000, due, 2) == 1, "not for ever");
     CHECK(store_numbers(&s, RAFT_COMMAND_SESSION_EXPIRE, id, due[0].stamp, 0) == ERR_OK, "it ends");
     s.once.session = id;
-    CHECK(put_once(1, 0, "v") == ERR_NOT_FOUND && s.kv.revision == 1, "a late repeat is not done again");
+    CHECK(put_once(1, 0, "v") == ERR_NOT_FOUND && s.kv.revision == 2, "a late repeat is not done again");
     s.once.session = 0;
     CHECK(store_numbers(&s, RAFT_COMMAND_SESSION_CLOSE, id, 0, 0) == ERR_NOT_FOUND, "closed already");
     CHECK(s.kv.sessions.bytes == 0, "nothing of it is left");
