@@ -106,10 +106,12 @@ static uint32_t out(const struct dht_wish *w, uint32_t path)
 }
 
 /* So many of a path must have answered, the nearest of it: all paths together find the holders of a record, or DHT_K
- * nodes. */
+ * nodes. Who looks through a bucket of its own accord asks fewer: that was nearly all that a node sent while nobody asked, and
+ * finds no less afterwards (tests/sim/dht: idle, churn, steps). */
 static uint32_t needed(const struct dht *d, const struct dht_wish *w, uint32_t path)
 {
-    uint32_t all = w->kind == DHT_WISH_FIND ? DHT_K : d->tuning.replicas;
+    bool is_refresh = w->is_own && !dht_id_equal(&w->target, &d->id);
+    uint32_t all = w->kind == DHT_WISH_FIND && !is_refresh ? DHT_K : d->tuning.replicas;
 
     return w->paths == 1 || path == w->paths ? all : all / w->paths + 1;
 }

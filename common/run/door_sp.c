@@ -1,6 +1,6 @@
 /* The SP wire under the doors without nng: our own sockets on our own loop.
  *
- * For the supervisor, and for cells that ask for it (cell_def.has_own_wire). An nng socket starts 13
+ * For the supervisor, and for cells that ask for it (cell_main_own_wire). An nng socket starts 13
  * threads and takes 10 KiB a connection: a third of the supervisor's memory with a hundred cells, and
  * two thread switches a message. Any nng client connects as before: the bytes are the same
  * (docs/PROTOCOL.md, section 2). */

@@ -26,6 +26,9 @@ PLANTS = {
         ("    return d->peer[index].fails < DHT_FAILS_MAX;", "    return d->peer[index].fails < UINT8_MAX;")]),
     "begging": ("table.c", "swarm:idle", "whoever is a stranger makes a third one be asked whether it is there", [
         ("p != NULL && !d->is_hello && (p->flags", "p != NULL && (p->flags")]),
+    "all-of-a-bucket": ("search.c", "swarm:idle", "a bucket is looked through as if something had to be found there", [
+        ("kind == DHT_WISH_FIND && !is_refresh ?", "kind == DHT_WISH_FIND && (!is_refresh || all_of_it()) ?"),
+        ("static uint32_t needed(", "static bool all_of_it(void)\n{\n    return true;\n}\n\nstatic uint32_t needed(")]),
     "whole-beyond": ("core.c", "swarm:beyond", "who has no room for all members holds those it has for all", [
         ("    d->is_overflown = true;\n", "    d->is_overflown = d->is_overflown || d->members == 0;\n")]),
     "far-stay": ("table.c", "unit:table", "members that are far away are all that there is room for", [
