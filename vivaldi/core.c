@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "vivaldi/lanes.h"
+
 enum {
     US = 1000,
     STEPS_COLD = 2,   /* Gauss-Newton steps after a round trip while the place is far from right */
@@ -71,16 +73,16 @@ static float share(const struct vivaldi *v)
 
 /* What a peer's place is worth. Its claim counts only against it: nobody is believed to be surer than this node is, for
  * all that a liar needs is to be believed (VIV-4). */
-static float weigh(const struct vivaldi *v, const struct vivaldi_peer *peer, uint32_t now_s)
+static float weigh(const struct vivaldi *v, const struct vivaldi_peer *peer, uint32_t now_s, float forgetting)
 {
     float claimed = vivaldi_peers_error(peer);
     float error = claimed > v->live.error ? claimed : v->live.error;
     float age_s = (float)vivaldi_peers_age_s(peer, now_s);
 
-    return 1 / ((CLAIM_FLOOR + error) * (1 + age_s * error * share(v) / AGE_ERRORS));
+    return 1 / ((CLAIM_FLOOR + error) * (1 + age_s * error * forgetting));
 }
 
-static void put(const struct vivaldi *v, const struct vivaldi_peer *peer, uint32_t now_s, struct vivaldi_refit *r)
+static void put(const struct vivaldi *v, const struct vivaldi_peer *peer, uint32_t now_s, float forgetting, struct vivaldi_refit *r)
 {
     uint32_t i = r->count++;
 
@@ -89,21 +91,22 @@ static void put(const struct vivaldi *v, const struct vivaldi_peer *peer, uint32
     }
     r->at[VIVALDI_DIMS_MAX][i] = peer->height;
     r->rtt_ms[i] = vivaldi_peers_usual(peer);
-    r->weight[i] = weigh(v, peer, now_s);
+    r->weight[i] = weigh(v, peer, now_s, forgetting);
 }
 
 /* The newest, and the next ones of all by turns: a refit costs the same whoever many are known, and over time all count. */
 static void gather(struct vivaldi *v, const struct vivaldi_peer *newest, uint32_t now_s, struct vivaldi_refit *r)
 {
     uint32_t most = v->peers.count < VIVALDI_REFIT_MAX ? v->peers.count : VIVALDI_REFIT_MAX;
+    float forgetting = share(v) / AGE_ERRORS; /* a second, with an error of 1 */
 
     r->count = 0;
-    put(v, newest, now_s, r);
+    put(v, newest, now_s, forgetting, r);
     for (uint32_t i = 1; i < most; i++) {
         v->cursor = v->cursor + 1 < v->peers.count ? v->cursor + 1 : 0;
         const struct vivaldi_peer *peer = &v->peers.peer[v->cursor];
         if (peer != newest && vivaldi_peers_is_placed(peer)) {
-            put(v, peer, now_s, r);
+            put(v, peer, now_s, forgetting, r);
         }
     }
     for (uint32_t i = r->count; i % 4 != 0; i++) {
@@ -165,17 +168,19 @@ static void settle(struct vivaldi *v)
  * that, whatever is said. */
 static void sink(const struct vivaldi_refit *r, float self[VIVALDI_REFIT_PARTS])
 {
-    float middle[VIVALDI_DIMS_MAX], weights = 0, own = 0, far = 0;
+    float middle[VIVALDI_DIMS_MAX], own = 0, far = 0;
+    vivaldi_lanes weights = vivaldi_lanes_all(0), sum[VIVALDI_DIMS_MAX];
 
-    for (uint32_t i = 0; i < r->count; i++) {
-        weights += r->weight[i];
+    memset(sum, 0, sizeof sum);
+    for (uint32_t i = 0; i < r->count; i += VIVALDI_LANES) { /* what is past them has no weight */
+        vivaldi_lanes weight = vivaldi_lanes_load(&r->weight[i]);
+        weights += weight;
+        for (uint32_t k = 0; k < VIVALDI_DIMS_MAX; k++) {
+            sum[k] += weight * vivaldi_lanes_load(&r->at[k][i]);
+        }
     }
     for (uint32_t k = 0; k < VIVALDI_DIMS_MAX; k++) {
-        float sum = 0;
-        for (uint32_t i = 0; i < r->count; i++) {
-            sum += r->weight[i] * r->at[k][i];
-        }
-        middle[k] = sum / weights;
+        middle[k] = vivaldi_lanes_sum(sum[k]) / vivaldi_lanes_sum(weights);
         far += middle[k] * middle[k];
         own += self[k] * self[k];
     }

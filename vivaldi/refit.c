@@ -115,28 +115,30 @@ static void average(const struct vivaldi_refit_way *way, struct vivaldi_refit_cu
  * made up for it in every step, and whole worlds blew up. */
 static void solve(float h[PARTS][PARTS], float g[PARTS], float height)
 {
+    float pivots[PARTS];
+
     for (uint32_t k = 0; k < PARTS; k++) {
         for (uint32_t j = 0; j < k; j++) {
             for (uint32_t i = k; i < PARTS; i++) {
                 h[i][k] -= h[i][j] * h[k][j];
             }
         }
-        float pivot = 1 / sqrtf(h[k][k] > LEAST * LEAST ? h[k][k] : LEAST * LEAST);
+        pivots[k] = 1 / sqrtf(h[k][k] > LEAST * LEAST ? h[k][k] : LEAST * LEAST);
         for (uint32_t i = k; i < PARTS; i++) {
-            h[i][k] *= pivot;
+            h[i][k] *= pivots[k];
         }
     }
     for (uint32_t k = 0; k < PARTS; k++) {
         for (uint32_t j = 0; j < k; j++) {
             g[k] -= h[k][j] * g[j];
         }
-        g[k] /= h[k][k];
+        g[k] *= pivots[k];
     }
     for (uint32_t k = PARTS; k-- > 0;) {
         for (uint32_t j = k + 1; j < PARTS; j++) {
             g[k] -= h[j][k] * g[j];
         }
-        g[k] /= h[k][k];
+        g[k] *= pivots[k];
         g[HEIGHT] = g[HEIGHT] < -height ? -height : g[HEIGHT];
     }
 }

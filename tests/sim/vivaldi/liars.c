@@ -12,6 +12,8 @@ enum {
 #define FROG_MS 0.5f        /* a round, which is less than what all move by themselves at first */
 #define HEIGHT_MS 300.0f
 #define DELAY_MS 100.0
+#define JOINT_MS 60.0f      /* what they are beside where they are */
+#define DRIFT_MS 0.2f       /* a round */
 #define PULL_ERRORS 3.6f    /* 1.5 times 2.385: core.c and refit.c */
 #define ERROR_MOST 0.1f
 #define SURE 0.0005f        /* what they claim to be off by */
@@ -38,6 +40,23 @@ static void pull(const struct swarm *s, uint32_t i, uint32_t to, struct vivaldi_
         c->height = 0;
         c->error = SURE;
     }
+}
+
+static void mirror(struct vivaldi_coord *c)
+{
+    for (uint32_t k = 0; k < VIVALDI_DIMS_MAX; k++) {
+        c->at[k] = -c->at[k]; /* all of them say so, and it is a whole world */
+    }
+}
+
+static struct vivaldi_coord victim(const struct swarm *s)
+{
+    uint32_t i = 0;
+
+    while (i + 1 < s->nodes && s->is_liar[i]) {
+        i++;
+    }
+    return s->node[i].live;
 }
 
 static bool is_new(const struct swarm *s, uint32_t i)
@@ -72,8 +91,31 @@ struct vivaldi_coord liars_say(const struct swarm *s, uint32_t i, uint32_t to)
     case SWARM_LIE_DELAY:
         return c;
     case SWARM_LIE_NEWCOMERS:
-        for (uint32_t k = 0; k < VIVALDI_DIMS_MAX && is_new(s, to); k++) {
-            c.at[k] = -c.at[k]; /* in the mirror: all of them say so, and it is a whole world */
+        if (is_new(s, to)) {
+            mirror(&c);
+        }
+        return c;
+    case SWARM_LIE_JOINT:
+        c.at[1] += JOINT_MS;
+        return c;
+    case SWARM_LIE_DRIFT:
+        c.at[1] += DRIFT_MS * (float)s->round;
+        return c;
+    case SWARM_LIE_MIRROR:
+        mirror(&c);
+        return c;
+    case SWARM_LIE_CROWD:
+        c = victim(s);
+        c.error = SURE;
+        return c;
+    case SWARM_LIE_THIRD:
+        if (to % 3 == 0) {
+            pull(s, i, to, &c);
+        }
+        return c;
+    case SWARM_LIE_LATER:
+        if (s->round > s->set.rounds / 2) {
+            pull(s, i, to, &c);
         }
         return c;
     }

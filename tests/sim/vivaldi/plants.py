@@ -26,6 +26,10 @@ PLANTS = {
         ("#define CLAIM_FLOOR 0.1f", "#define CLAIM_FLOOR 0.0001f")]),
     "least-squares": ("refit.c", "10 % liars", "outliers count like all others", [
         ("weight / ((1 + doubt * doubt) * share_of * share_of)", "weight / ((1 + 0 * doubt) * share_of * share_of)")]),
+    "crowds-believed": ("refit.c", "crowd", "… also a tenth that all say to be at one place", [
+        ("weight / ((1 + doubt * doubt) * share_of * share_of)", "weight / ((1 + 0 * doubt) * share_of * share_of)")]),
+    "mirrors-believed": ("refit.c", "the mirror", "… also a tenth that tells of a world in the mirror", [
+        ("weight / ((1 + doubt * doubt) * share_of * share_of)", "weight / ((1 + 0 * doubt) * share_of * share_of)")]),
     "own-curvature": ("refit.c", "unit:refit", "each step goes by its own curvature alone", [
         ("curve->of[k][l] + way->share * (h[k][l] - curve->of[k][l])", "h[k][l]")]),
     "stiff-at-once": ("core.c", "sites", "curvature is averaged while all still move, and neighbours keep each other", [

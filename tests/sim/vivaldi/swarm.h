@@ -33,6 +33,12 @@ enum swarm_lie {
     SWARM_LIE_HEIGHT,     /* they are where they are, but high up                                           */
     SWARM_LIE_DELAY,      /* they say the truth and take their time to answer half of the others            */
     SWARM_LIE_NEWCOMERS,  /* they say the truth to all but newcomers, who hear of a world in the mirror     */
+    SWARM_LIE_JOINT,      /* all of them are 60 ms beside where they are, the same way: they agree with each other */
+    SWARM_LIE_DRIFT,      /* … further with each round                                                      */
+    SWARM_LIE_MIRROR,     /* all hear of a world in the mirror                                              */
+    SWARM_LIE_CROWD,      /* all of them are where one honest node is                                       */
+    SWARM_LIE_THIRD,      /* a third of the others hears that they are where it pulls most, the rest the truth */
+    SWARM_LIE_LATER,      /* they say the truth for half of the time, and then pull                         */
 };
 
 struct swarm_set {
