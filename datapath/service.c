@@ -376,6 +376,10 @@ enum err datapath_service_add_peer(void *state, struct cell_call *call, const vo
         sodium_memzero(&v, sizeof v);
     }
     sodium_memzero(c.psk, sizeof c.psk);
+    if (e == ERR_FORGED) {
+        cell_call_explain(call, "public_key: this node's own, or one that nobody has a private key for");
+        return ERR_INVALID;
+    }
     for (size_t i = 0; e == ERR_OK && i < ask->n_allowed; i++) {
         e = datapath_core_allow(s->core, peer, &prefix[i]);
     }

@@ -219,7 +219,7 @@ void datapath_service_members_own(struct datapath_shell *s)
             datapath_text_write_prefix(&own[i], text);
             log_warn("DATAPATH-MEMBERSHIP-OWN", "address=%s effect=\"the interface has another: no member hears it\" "
                      "advice=\"the network itself as an address in sandbox.tun\"", text);
-        } else if (!is_there && s->device.address_count < TUN_ADDRESSES_MAX) { /* of IPv6 an interface says nothing */
+        } else if (!is_there && s->device.address_count < TUN_ADDRESSES_MAX) { /* nobody says that it has any of that family */
             struct tun_address *a = &s->device.address[s->device.address_count++];
             *a = (struct tun_address){.is_v6 = own[i].size == DATAPATH_ALLOWED_V6, .bits = own[i].bits};
             memcpy(a->ip, own[i].ip, own[i].size);

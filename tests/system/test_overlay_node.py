@@ -1,5 +1,6 @@
 """The overlay under a supervisor: two nodes on a network of their own, each with an interface and a socket that its
 supervisor made, and a cell that has no privilege at any time."""
+import base64
 import json
 import os
 import pty
@@ -209,6 +210,10 @@ def test_peers_of_the_manifest_have_the_last_word(make_cluster):
     assert peers[listed]["allowed"] == ["10.9.0.7/32"] and peers[listed]["keepalive_s"] == 0
     assert peers[added]["allowed"] == ["10.9.0.9/32"] and peers[added]["endpoint"] == "192.0.2.1:1"
     assert json.dumps(peers).count("10.9.0.8") == 0
+    for nobody in (overlay(node, "status")["public_key"], base64.b64encode(bytes(32)).decode()):
+        refused = node.command("overlay", "add", nobody, "10.9.0.10/32")
+        assert refused.status == 1 and "INVALID" in refused.err and "this node's own" in refused.err, refused
+    assert len(overlay(node, "peers")["peers"]) == 2
 
 
 def test_an_interface_of_somebody_else_is_named(make_cluster):
