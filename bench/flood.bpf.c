@@ -45,5 +45,19 @@ int flood_frame(struct xdp_md *ctx)
     return XDP_TX;
 }
 
+/* What a shield costs nothing against: it looks at the network that the flood is from, and at nothing else. */
+SEC("xdp")
+int flood_drop(struct xdp_md *ctx)
+{
+    __u8 *p = (void *)(long)ctx->data;
+
+    if (p + SOURCE + 4 > (__u8 *)(long)ctx->data_end) {
+        return XDP_PASS;
+    }
+    return *(__u16 *)(p + SOURCE) == bpf_htons(flood_network >> 16) || *(__u16 *)(p + SOURCE) == bpf_htons((flood_network >> 16) + 1)
+               ? XDP_DROP
+               : XDP_PASS;
+}
+
 /* No helper here is for programs under the GPL alone. */
 char LICENSE[] SEC("license") = "Apache-2.0";

@@ -2,7 +2,9 @@
  * Usage: flood INTERFACE MAC ADDRESS PORT KIND RATE SECONDS; KIND: data (96 bytes, of no session), initiation (148, forged),
  * signal (192, of nobody), relayed (192, of no relay), repeated (192, a signal's number that was heard on this interface).
  * Prints "ready" and then how many went and in how many ns. Needs root, and NAPI at the far end, which is made there by
- *        flood gro INTERFACE */
+ *        flood gro INTERFACE
+ * What the shield is compared with hangs there until it is ended, after "ready":
+ *        flood drop INTERFACE */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,6 +15,7 @@
 #include <bpf/libbpf.h>
 #include <inttypes.h>
 #include <linux/ethtool.h>
+#include <linux/if_link.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/ether.h>
@@ -135,12 +138,32 @@ static int poll_on(const char *interface)
     return 0;
 }
 
+/* At the driver, as the shield hangs under a flood; it goes with this process. */
+static int hang_drop(const char *interface)
+{
+    LIBBPF_OPTS(bpf_link_create_opts, o, .flags = XDP_FLAGS_DRV_MODE);
+    struct flood_bpf *skeleton = flood_bpf__open_and_load();
+
+    if (skeleton == NULL ||
+        bpf_link_create(bpf_program__fd(skeleton->progs.flood_drop), (int)if_nametoindex(interface), BPF_XDP, &o) < 0) {
+        perror("flood: drop");
+        return FAILED;
+    }
+    printf("ready\n");
+    fflush(stdout);
+    (void)pause();
+    return FAILED;
+}
+
 int main(int argc, char **argv)
 {
     size_t kind = 0;
 
     if (argc == 3 && strcmp(argv[1], "gro") == 0) {
         return poll_on(argv[2]);
+    }
+    if (argc == 3 && strcmp(argv[1], "drop") == 0) {
+        return hang_drop(argv[2]);
     }
     while (argc == 8 && kind < sizeof kinds / sizeof kinds[0] && strcmp(argv[5], kinds[kind].name) != 0) {
         kind++;

@@ -90,11 +90,12 @@ static bool look(const uint8_t *packet, size_t size, struct seen *n)
 
 /* ---- belonging ------------------------------------------------------------------------------------------ */
 
-static bool is_same_flow(const struct datapath_coalesce_group *g, const struct seen *n, const uint8_t *packet)
+static bool is_same_flow(const struct datapath_coalesce_group *g, const struct seen *n, const uint8_t *packet, size_t link)
 {
     size_t at = n->is_v6 ? DATAPATH_HEADS_V6_ADDRESSES : DATAPATH_HEADS_V4_ADDRESSES;
 
-    return g->is_v6 == n->is_v6 && g->is_udp == n->is_udp &&
+    return g->is_v6 == n->is_v6 && g->is_udp == n->is_udp && g->link == link &&
+           memcmp(g->first - link, packet - link, link) == 0 &&
            memcmp(g->first + at, packet + at, n->transport - at + 4) == 0; /* addresses, and ports behind them */
 }
 
@@ -168,7 +169,7 @@ enum datapath_coalesce_result datapath_coalesce_add(struct datapath_coalesce *c,
     }
     n.can_join = n.can_join && sum_holds(&n, packet, size, is_unfinished);
     for (uint32_t i = 0; i < c->groups; i++) {
-        if (!is_same_flow(&c->group[i], &n, packet)) {
+        if (!is_same_flow(&c->group[i], &n, packet, c->link)) {
             continue;
         }
         if (can_follow(&c->group[i], &n, packet)) {
@@ -186,6 +187,7 @@ enum datapath_coalesce_result datapath_coalesce_add(struct datapath_coalesce *c,
         return DATAPATH_COALESCE_BLOCKED;
     }
     begin(&c->group[c->groups], &n, packet, size);
+    c->group[c->groups].link = c->link;
     c->group[c->groups++].is_unfinished = is_unfinished;
     return DATAPATH_COALESCE_HELD;
 }

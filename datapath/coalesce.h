@@ -28,6 +28,7 @@ struct datapath_coalesce_piece {
 struct datapath_coalesce_group {
     const uint8_t *first;          /* packet; borrowed, with all others, until the group is taken */
     size_t first_size;
+    size_t link;                   /* bytes of the link's head before it    */
     uint16_t head_size, transport; /* of all heads; where the second begins */
     bool is_v6, is_udp, is_closed; /* closed: nothing may follow            */
     bool is_unfinished;            /* the first                             */
@@ -43,6 +44,8 @@ struct datapath_coalesce_group {
 struct datapath_coalesce {
     uint32_t groups;
     uint32_t oldest;               /* turns of who is taken when there is no room */
+    size_t link;                   /* of what is added: bytes of a link's head that stand before it, which all of a flow have
+                                    * in common; 0: it is a packet alone. The caller's                                        */
     struct datapath_coalesce_group group[DATAPATH_COALESCE_GROUPS];
 };
 

@@ -253,6 +253,7 @@ void datapath_flow_from_udp(struct datapath_shell *s, struct datapath_time now)
         while (s->flow.coalesce.groups > 0) { /* their bytes are overwritten by what comes next */
             write_group(s, 0);
         }
+        datapath_frames_flush(s);
     }
 }
 
@@ -269,5 +270,6 @@ void datapath_flow_from_lane(struct datapath_shell *s, struct datapath_time now,
     while (s->flow.coalesce.groups > 0) { /* their bytes are the frames', which others get now */
         write_group(s, 0);
     }
+    datapath_frames_flush(s);
     datapath_lane_done(&s->lane, queue);
 }

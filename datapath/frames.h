@@ -11,12 +11,15 @@
 #include "common/base/macros.h"
 #include "common/run/tun.h"
 #include "datapath/bridge.h"
+#include "datapath/coalesce.h"
+#include "datapath/large.h"
 #include "datapath/neighbour.h"
 #include "datapath/pieces.h"
 #include "datapath/types.h"
 
 enum {
-    DATAPATH_FRAMES_TURN = 128,  /* frames of the interface before others are looked at                      */
+    DATAPATH_FRAMES_TURN = 128,  /* frames of the interface before others are looked at …                    */
+    DATAPATH_FRAMES_BYTES = 256 * 1024, /* … or so many bytes                                               */
     DATAPATH_FRAMES_LOOK_MS = 100, /* between looks at who takes what goes to all: it costs a look at all    */
     DATAPATH_FRAMES_WAIT = 16,   /* peers for whom one such frame waits until there is a session: places are
                                   * few, and packets need them                                               */
@@ -26,7 +29,8 @@ struct datapath_shell;
 struct loop_watch;
 
 struct datapath_frames_numbers {
-    uint64_t read, written;     /* frames of the interface, and to it                                        */
+    uint64_t read, written;     /* frames of the interface, and to it …                                      */
+    uint64_t writes;            /* … with so many calls                                                      */
     uint64_t unwritten;         /* … that it did not take                                                    */
     uint64_t misfits;           /* … that are longer than can be, or than pieces of a way allow              */
     uint64_t sent, pieces;      /* to peers, a frame to two counts twice; in so many datagrams               */
@@ -46,7 +50,11 @@ struct datapath_frames {
     uint64_t looked_ms;         /* … as of then                                      */
     uint32_t id;                /* of the next frame that is cut                     */
     struct datapath_frames_numbers numbers;
-    uint8_t frame[DATAPATH_PIECES_FRAME_MAX];
+    bool is_plain;              /* one frame a call       */
+    struct datapath_coalesce coalesce; /* of what came from peers and goes to the interface together */
+    uint8_t head[DATAPATH_OFFLOAD_SIZE];
+    uint8_t frame[DATAPATH_LARGE_FRAME_MAX];
+    uint8_t segment[DATAPATH_PIECES_FRAME_MAX]; /* of a large one that does not go as it is */
 };
 
 /* Take the interface that was handed over, or make the one of the configuration; none: it stays off. An error is logged. */
@@ -59,6 +67,9 @@ void datapath_frames_stop(struct datapath_shell *s); /* also what was zeroed */
 /* A message of `peer`, for which datapath_pieces_is holds; only while is_on. */
 void datapath_frames_take(struct datapath_shell *s, struct datapath_time now, uint32_t peer, const uint8_t *text, size_t size);
 
+/* What was held to go to the interface together goes: the datagrams that it came in may be overwritten now. */
+void datapath_frames_flush(struct datapath_shell *s);
+
 struct datapath_frames_count {
     const char *name, *text;
     uint64_t value;
@@ -66,7 +77,7 @@ struct datapath_frames_count {
 
 /* What was counted. Returns how many, at most DATAPATH_FRAMES_COUNTS. */
 enum {
-    DATAPATH_FRAMES_COUNTS = 13 + DATAPATH_BRIDGE_VERDICTS + DATAPATH_PIECES_VERDICTS,
+    DATAPATH_FRAMES_COUNTS = 14 + DATAPATH_BRIDGE_VERDICTS + DATAPATH_PIECES_VERDICTS,
 };
 size_t datapath_frames_counts(const struct datapath_frames *f, struct datapath_frames_count ret[DATAPATH_FRAMES_COUNTS]);
 

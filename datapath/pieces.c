@@ -60,16 +60,22 @@ bool datapath_pieces_plan(size_t size, size_t room, uint32_t id, struct datapath
     return true;
 }
 
+void datapath_pieces_head(size_t size, uint8_t out[DATAPATH_PIECES_HEAD])
+{
+    memset(out, 0, DATAPATH_PIECES_HEAD);
+    memcpy(out, word, sizeof word);
+    put16(out + SIZE, (uint32_t)size);
+}
+
 size_t datapath_pieces_write(const struct datapath_pieces_cut *cut, const uint8_t *frame, uint32_t index, uint8_t *out)
 {
     size_t head = cut->count == 1 ? DATAPATH_PIECES_HEAD : DATAPATH_PIECES_HEAD_PIECE;
     size_t at = (size_t)index * cut->each, size = index + 1 < cut->count ? cut->each : cut->size - at;
 
     assert(index < cut->count);
-    memset(out, 0, head);
-    memcpy(out, word, sizeof word);
-    put16(out + SIZE, cut->size);
+    datapath_pieces_head(cut->size, out);
     if (cut->count > 1) {
+        memset(out + DATAPATH_PIECES_HEAD, 0, DATAPATH_PIECES_HEAD_PIECE - DATAPATH_PIECES_HEAD);
         out[FLAGS] = IS_PIECE;
         out[INDEX] = (uint8_t)index;
         datapath_message_put32(out + ID, cut->id);

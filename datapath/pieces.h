@@ -76,6 +76,9 @@ bool datapath_pieces_plan(size_t size, size_t room, uint32_t id, struct datapath
 /* Message `index` of cut->count into `out`. Returns its bytes, at most the room it was planned for. */
 size_t datapath_pieces_write(const struct datapath_pieces_cut *cut, const uint8_t *frame, uint32_t index, uint8_t *out);
 
+/* The head of a message that is a whole frame of `size` bytes, which its caller writes behind it: out[0..DATAPATH_PIECES_HEAD). */
+void datapath_pieces_head(size_t size, uint8_t out[DATAPATH_PIECES_HEAD]);
+
 /* ---- in ------------------------------------------------------------------------------------------------- */
 
 /* Whether the inside of a datagram is one of these. O(1). */

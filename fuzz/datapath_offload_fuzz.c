@@ -1,13 +1,14 @@
 /* Large packets that a kernel might hand over, and packets that a peer might send: whatever they say of themselves,
  * segments stay in their room and add up to the payload, and what is joined can be taken apart into what came.
  *
- * Input: the head of struct virtio_net_hdr, ten bytes, and one packet; for joining, packets with their length, two bytes,
+ * Input: the head of struct virtio_net_hdr, ten bytes, and one packet, or a frame with one; for joining, packets with their length, two bytes,
  * before each. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "datapath/coalesce.h"
 #include "datapath/inner.h"
+#include "datapath/large.h"
 
 enum {
     PACKETS = 32,
@@ -40,6 +41,39 @@ static void segment(const struct datapath_offload *o, const uint8_t *packet, siz
     }
     must(payload == size - s.head_size);
     free(out);
+}
+
+/* A frame with such a packet in it, for a way that takes so many bytes. */
+static void cut(const struct datapath_offload *o, const uint8_t *frame, size_t size, size_t most)
+{
+    struct datapath_large l;
+    size_t payload = 0;
+
+    if (!datapath_large_open(o, frame, size, most, &l)) {
+        return;
+    }
+    size_t heads = l.link + l.all.head_size;
+    uint8_t *out = malloc(heads + l.all.each);
+    must(out != NULL && l.is_whole == (heads + l.all.each <= most));
+    for (uint32_t i = 0; i < l.all.count; i++) {
+        size_t one = datapath_large_segment(&l, i, out);
+        must(one > heads && one <= heads + l.all.each && memcmp(out, frame, l.link) == 0);
+        must(memcmp(out + heads, frame + heads + payload, one - heads) == 0);
+        payload += one - heads;
+    }
+    must(payload == size - heads);
+    free(out);
+}
+
+static void look(const uint8_t *frame, size_t size)
+{
+    uint8_t *exact = malloc(size);
+    size_t link = 0;
+
+    must(exact != NULL);
+    memcpy(exact, frame, size);
+    must(!datapath_large_is_packet(exact, size, &link) || (link >= DATAPATH_LARGE_LINK && link <= DATAPATH_LARGE_LINK_MAX && link < size));
+    free(exact);
 }
 
 static void finish(const struct datapath_offload *o, const uint8_t *packet, size_t size)
@@ -118,6 +152,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         datapath_offload_read(data, &o);
         segment(&o, data + DATAPATH_OFFLOAD_SIZE, size - DATAPATH_OFFLOAD_SIZE);
         finish(&o, data + DATAPATH_OFFLOAD_SIZE, size - DATAPATH_OFFLOAD_SIZE);
+        cut(&o, data + DATAPATH_OFFLOAD_SIZE, size - DATAPATH_OFFLOAD_SIZE, 0);
+        cut(&o, data + DATAPATH_OFFLOAD_SIZE, size - DATAPATH_OFFLOAD_SIZE, 600 + data[0] * 4u);
+        look(data + DATAPATH_OFFLOAD_SIZE, size - DATAPATH_OFFLOAD_SIZE);
     }
     join(data, size);
     return 0;

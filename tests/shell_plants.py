@@ -38,6 +38,7 @@ KEEPER = ("tests/test_datapath_keeper", "unit:datapath_keeper")
 RINGS = ("tests/test_datapath_rings", "unit:datapath_rings")
 LANE = ("tests/test_datapath_lane", "unit:datapath_lane")
 PATH = ("cell-datapath", "system:test_overlay_path.py -k both_directions")
+FRAMES = ("cell-datapath", "system:test_overlay_frames.py -k uncut")
 DEATHS = ("cell-datapath", "system:test_overlay_path.py -k processes_die")
 ROOM = ("cell-dht", "system:test_dht.py -k more_members")
 WAY_IN = ("cell-dht", "system:test_dht.py -k may_be_a_name")
@@ -231,6 +232,12 @@ PLANTS = {
         ("    datapath_shield_maps_frames(&s->maps, l->is_on);", "    datapath_shield_maps_frames(&s->maps, false);")]),
     "on-without-a-keeper": ("datapath/screen.c", DEATHS, "it still says so when its keeper is dead", [
         ("    if (s->lane->is_open) {\n        datapath_lane_close(s->lane);", "    if (false) {\n        datapath_lane_close(s->lane);")]),
+
+    # Large frames.
+    "frames-singly": ("datapath/frames.c", FRAMES, "frames of one flow go to the interface one by one", [
+        ("    } else if (f->device.has_head && !f->is_plain &&", "    } else if (false &&")]),
+    "frames-left-over": ("datapath/flow.c", FRAMES, "what is held for the interface is overwritten by what comes next", [
+        ("            write_group(s, 0);\n        }\n        datapath_frames_flush(s);\n", "            write_group(s, 0);\n        }\n")]),
 
     # Messages of our own kinds at the shield.
     "strangers-pass": ("datapath/shield.bpf.c", SHIELD, "a number that nobody has passes", [

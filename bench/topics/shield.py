@@ -75,6 +75,13 @@ class Flooded(datapath.Lab):
         count, ns = map(int, flood.communicate(timeout=60)[0].split())
         return came / sent, count * 1e9 / ns
 
+    def dropping(self):
+        """A process with which the second end drops the flood for nothing."""
+        made = subprocess.Popen([*self.enter(1), self.w.binary("flood"), "drop", "wire"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if made.stdout.readline() != "ready\n":
+            raise world.Unmeasured(f"nothing drops here: {made.communicate()[1].strip()}")
+        return made
+
     def lost(self):
         """How often an end lost the way to the other: no answer to three pings."""
         logs = [open(os.path.join(self.w.place(f"cell{self.tag}-{i}"), "log"), encoding="utf-8") for i in range(2)]
@@ -103,12 +110,16 @@ FLOODS = {
     "signals": ("auto", "ours", "signal", 1_000_000, ">= 0.9 of the flow at 1 million signals of nobody a second, no way lost"),
     "relayed": ("auto", "ours", "relayed", 1_000_000, ">= 0.9 of the flow at 1 million a second of no relay, no way lost"),
     "repeated": ("auto", "ours", "repeated", 1_000_000, ">= 0.9 of the flow at 1 million repeated signals a second, no way lost"),
+    "floor": ("off", "ours", "data", 3_000_000, ""),
     "none": ("off", "ours", "data", 1_000_000, ""),
     "wireguard-go": ("off", "peer", "data", 1_000_000, ""),
 }
 
 
 OWN = ("signals", "relayed", "repeated")
+# Without the shield, but with a program that drops the flood by the network that it is from, and looks at nothing else: what the
+# making and the dropping of it leave of the processors.
+FLOOR = "floor"
 
 
 def floods(w):
@@ -120,10 +131,14 @@ def floods(w):
             shield, whose, kind, rate, _ = FLOODS[name]
             lab = labs[shield]
             tunnel, port = (lab.ours, datapath.PORT) if whose == "ours" else (lab.peer, datapath.PORT + 1)
+            dropping = lab.dropping() if name == FLOOR else None
             still[name].add([lab.through(tunnel, port, kind, 0)[0]])
             ways = lab.lost()
             # Of our own kinds long enough that who hears no signals says so.
             share, made = lab.through(tunnel, port, kind, rate, FLOW_S * (4 if name in OWN else 1))
+            if dropping is not None:
+                dropping.kill()
+                dropping.wait()
             lost[name] += lab.lost() - ways
             came[name].add([share])
             rates[name].add([made / 1e6])

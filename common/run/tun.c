@@ -110,7 +110,7 @@ enum err tun_open(const struct tun_spec *spec, int *ret, char why[TUN_WHY_SIZE])
     if (fd < 0) {
         return failed("/dev/net/tun", why);
     }
-    r.ifr_flags = spec->is_tap ? IFF_TAP | IFF_NO_PI : IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
+    r.ifr_flags = (spec->is_tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI | IFF_VNET_HDR;
     if (ioctl(fd, TUNSETIFF, &r) != 0) {
         if (errno == EPERM) {
             (void)snprintf(why, TUN_WHY_SIZE, "a %s interface needs CAP_NET_ADMIN", spec->is_tap ? "TAP" : "TUN");
@@ -136,9 +136,10 @@ enum err tun_look(int fd, int socket, struct tun_spec *ret)
     struct sockaddr_in at;
 
     int made = ioctl(fd, TUNGETIFF, &r) == 0 ? r.ifr_flags & (IFF_TUN | IFF_TAP | IFF_VNET_HDR | IFF_NO_PI) : 0;
-    if (made != (IFF_TUN | IFF_VNET_HDR | IFF_NO_PI) && made != (IFF_TAP | IFF_NO_PI)) {
+    if (made != (IFF_TUN | IFF_VNET_HDR | IFF_NO_PI) && (made & ~IFF_VNET_HDR) != (IFF_TAP | IFF_NO_PI)) {
         return ERR_INVALID;
     }
+    spec.has_head = (made & IFF_VNET_HDR) != 0;
     spec.is_tap = (made & IFF_TAP) != 0;
     memcpy(spec.name, r.ifr_name, sizeof spec.name);
     spec.name[sizeof spec.name - 1] = '\0';

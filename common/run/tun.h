@@ -24,7 +24,7 @@ struct tun_address {
 
 struct tun_spec {
     char name[TUN_NAME_SIZE];
-    bool is_tap;
+    bool is_tap, has_head; /* has_head: what tun_look says and tun_open makes; below */
     uint32_t mtu; /* bytes of a packet: a frame has 14 more, and 4 for each tag */
     size_t address_count;
     struct tun_address address[TUN_ADDRESSES_MAX];
@@ -40,8 +40,9 @@ enum tun_offloads {
     TUN_OFFLOADS_ALL,  /* … and of UDP (Linux 6.2)                                   */
 };
 
-/* Before each packet of a TUN there is a struct virtio_net_hdr, 10 bytes in the machine's order (IFF_VNET_HDR), both ways,
- * whatever the offloads are. Frames of a TAP come and go whole and finished, with nothing before them. */
+/* Before each packet, and each frame of a TAP that has_head, there is a struct virtio_net_hdr, 10 bytes in the machine's order
+ * (IFF_VNET_HDR), both ways, whatever the offloads are. Frames of another TAP, which somebody else made, come and go whole and
+ * finished, with nothing before them. */
 
 /* Make the interface (or take it, if it is there and nobody has it), give it its mtu and addresses, and bring it up.
  * Needs CAP_NET_ADMIN in this network namespace and /dev/net/tun: ERR_DENIED, ERR_NOT_FOUND; ERR_EXISTS: another process

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from support import framer, wait
+from test_overlay import STREAM
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_netns]
 
@@ -188,6 +189,57 @@ def test_two_nodes_exchange_frames(cables):
     wait.until(lambda: ask(1472, 1) == 1, 30, "it speaks again")
     shown = ours.node.cli("overlay", "status")
     assert f"frames by {TAP}, mtu 1500: 1 peers take them" in shown, shown
+
+
+# Messages of 1,400 bytes of which the kernel is handed ten at a time, and who counts them.
+MESSAGES = """
+import socket, sys, time
+mode, host, count, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), 1400
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+if mode == "count":
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    s.bind((host, 7002))
+    s.settimeout(5)
+    print("ready", flush=True)
+    came = set()
+    try:
+        while len(came) < count:
+            text = s.recv(20000)
+            if len(text) == size and text == text[:4] * (size // 4):
+                came.add(text[:4])
+    except OSError:
+        pass
+    print(len(came), flush=True)
+    sys.exit()
+s.setsockopt(socket.IPPROTO_UDP, 103, size) # UDP_SEGMENT
+for i in range(0, count, 10):
+    s.sendto(b"".join(k.to_bytes(4, "big") * (size // 4) for k in range(i, i + 10)), (host, 7002))
+    time.sleep(0.01) # the receiver's buffer is small
+"""
+
+
+@pytest.mark.parametrize("offload", ["auto", "off"])
+def test_streams_go_uncut_and_messages_whole(cables, offload):
+    """What the kernel leaves uncut at one end is joined at the other: a stream is what it was, both ways, in far fewer calls than
+    frames, none of which needs pieces; messages of UDP that are longer than a datagram go in pieces, each as it was."""
+    ours, theirs = cables(2, offload=offload)
+    far = theirs.node.program(sys.executable, "-c", STREAM, "accept", "10.8.0.2", "7100", "6000000", stdout=subprocess.PIPE, text=True)
+    assert far.stdout.readline() == "ready\n"
+    before = counts(ours.node)
+    assert ours.node.execute([sys.executable, "-c", STREAM, "connect", "10.8.0.2", "7100", "6000000"], timeout=60).out == "same\n"
+    assert far.stdout.readline() == "same\n"
+    n = {name: value - before[name] for name, value in counts(ours.node).items()}
+    if offload == "auto":
+        assert n["FRAMES_READ"] < n["FRAMES_SENT"] / 2 and n["FRAMES_WRITTEN_CALLS"] < n["FRAMES_WRITTEN"] / 2, n
+        assert n["FRAMES_DATAGRAMS"] < n["FRAMES_SENT"] * 1.1, n
+    else:
+        assert n["FRAMES_READ"] == n["FRAMES_SENT"] and n["FRAMES_WRITTEN_CALLS"] == n["FRAMES_WRITTEN"], n
+    far = theirs.node.program(sys.executable, "-c", MESSAGES, "count", "10.8.0.2", "200", stdout=subprocess.PIPE, text=True)
+    assert far.stdout.readline() == "ready\n"
+    ours.node.execute([sys.executable, "-c", MESSAGES, "send", "10.8.0.2", "200"], timeout=60)
+    assert far.stdout.readline() == "200\n"
+    n = {name: value - before[name] for name, value in counts(ours.node).items()}
+    assert n["FRAMES_MISFITS"] == n["FRAMES_UNWRITTEN"] == 0 and counts(theirs.node)["FRAMES_UNWRITTEN"] == 0
 
 
 def test_frames_are_seen_and_addresses_told(cables, tmp_path):

@@ -351,6 +351,20 @@ PLANTS = {
         ("    if (said.size > p->most) {", "    if (said.size > p->most + 1) {")]),
     "tiny-pieces": ("pieces.c", "unit:pieces", "pieces may be as small as they like", [
         ("    if (said.each < DATAPATH_PIECES_LEAST || ", "    if (said.each == 0 || ")]),
+    "large-messages-cut": ("large.c", "unit:large", "messages of UDP are cut into other messages", [
+        ("    return !s->is_udp && (s->is_v6 ||", "    return (s->is_v6 ||")]),
+    "large-ids-twice": ("large.c", "unit:large", "packets that may be fragmented get identifications that others have", [
+        ("    return !s->is_udp && (s->is_v6 || (", "    return !s->is_udp && (s->is_v6 || true || (")]),
+    "large-too-long": ("large.c", "unit:large", "what is cut anew does not fit either", [
+        ("inner.segment_size = (uint16_t)(most - heads);", "inner.segment_size = (uint16_t)(most - l.all.head_size);")]),
+    "large-sum-elsewhere": ("large.c", "unit:large", "the kernel finishes a checksum that is elsewhere", [
+        ("    o->sum_start += (uint16_t)link;\n", "")]),
+    "large-padding": ("large.c", "unit:large", "padding is joined as payload", [
+        (" || head.size != size - link) {", ") {")]),
+    "large-three-tags": ("large.c", "unit:large", "a frame is looked at behind more tags than it may have", [
+        ("link <= DATAPATH_LARGE_LINK_MAX && link < size", "link < size")]),
+    "large-link-unlike": ("coalesce.c", "unit:large", "frames of different stations become one", [
+        ("memcmp(g->first - link, packet - link, link) == 0 &&", "(link == 0 || packet != NULL) &&")]),
     "random-key-given": ("random.c", "unit:random", "what is drawn is the next key", [
         ("memcpy(ret, stream + DATAPATH_RANDOM_SEED, size);", "memcpy(ret, stream, size < DATAPATH_RANDOM_SEED ? size : DATAPATH_RANDOM_SEED);")]),
     "begun-with-another": ("shake.c", "worlds", "a handshake begins without the responder's key", [
@@ -402,9 +416,9 @@ PLANTS = {
 }
 
 CORE = ("aead", "agenda", "allowed", "bridge", "checksum", "coalesce", "cookie", "core", "echo", "effects", "guest", "guide", "hash", "index",
-        "inner", "kin", "label", "limit", "live", "meet", "message", "neighbour", "noise", "offload", "own", "path", "pieces", "pmtu", "point", "psk", "random", "relay", "replay", "roll",
+        "inner", "kin", "label", "large", "limit", "live", "meet", "message", "neighbour", "noise", "offload", "own", "path", "pieces", "pmtu", "point", "psk", "random", "relay", "replay", "roll",
         "serve", "session", "shake", "signal", "timers", "toolarge", "transfer", "wait", "ways")
-KITS = {"core": "core_kit.c", "own": "core_kit.c", "coalesce": "packet_kit.c", "offload": "packet_kit.c",
+KITS = {"core": "core_kit.c", "own": "core_kit.c", "coalesce": "packet_kit.c", "offload": "packet_kit.c", "large": "packet_kit.c",
         "kin": "ways_kit.c", "meet": "ways_kit.c", "ways": "ways_kit.c"} # of unit tests
 UNITS = sorted({p[1].removeprefix("unit:") for p in PLANTS.values() if p[1].startswith("unit:")})
 SOURCES = [*(f"datapath/{c}.c" for c in CORE), "tests/sim/datapath/*.c", "tests/unit/datapath/*_kit.c",
