@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/clock.h"
 #include "cli/emit.h"
 #include "cli/file.h"
 #include "cli/target.h"
@@ -14,6 +15,7 @@
 enum {
     DEADLINE_MS = 5000, /* the envelope's own default */
     KNOWN_SIZE = 512,   /* of a list of operations in an error */
+    AGAIN_MS = 20,      /* between two looks for an instance that takes it */
 };
 
 /* ---- the schema ----------------------------------------------------------------------------- */
@@ -190,8 +192,9 @@ static int print_reply(struct cli *cli, const struct cli_call *call, const struc
     return cli_emit_end(cli, &out);
 }
 
+/* *ret_again: nothing was done, for this instance drains; NULL: then that is said. */
 static int call_operation(struct cli *cli, struct cli_ask *ask, const char *operation,
-                          uint32_t deadline_ms)
+                          uint32_t deadline_ms, bool *ret_again)
 {
     struct cli_call call;
     AUTO_FREE uint8_t *request = NULL, *reply = NULL;
@@ -206,18 +209,45 @@ static int call_operation(struct cli *cli, struct cli_ask *ask, const char *oper
         enum err e = sp_ask_packed_routed(ask->fd, ask->route, call.number, call.fingerprint, request,
                                           request_size, deadline_ms, &reply, &reply_size, text);
 
-        status = e == ERR_OK ? print_reply(cli, &call, ask, reply, reply_size)
-                             : cli_ask_explain(cli, ask, operation, e, text);
+        if (ret_again != NULL && e == ERR_UNAVAILABLE && strcmp(text, "draining") == 0) { /* the runtime's word, before any handler */
+            *ret_again = true;
+        } else {
+            status = e == ERR_OK ? print_reply(cli, &call, ask, reply, reply_size)
+                                 : cli_ask_explain(cli, ask, operation, e, text);
+        }
     }
     cli_call_fini(&call);
     return status;
 }
 
-int cli_call_run(struct cli *cli)
+/* One instance is found and asked; the one that was found may be on its way to an end or a restart, and another one, or its next
+ * process, takes the call: `ret_again`, as above. */
+static int call_once(struct cli *cli, const struct name_ref *ref, const char *operation, uint32_t deadline_ms, bool *ret_again)
 {
     AUTO_ASK struct cli_ask ask = {.fd = -1};
-    struct name_ref ref;
     struct cli_target target;
+    int status = cli_target_find_anywhere(cli, ref, &target);
+
+    if (status != CLI_DONE) {
+        return status;
+    }
+    enum err e = cli_ask_connect(cli, target.who, target.endpoint, &ask);
+    if (ret_again != NULL && (e == ERR_NOT_FOUND || e == ERR_UNAVAILABLE || e == ERR_PEER_DEAD)) {
+        *ret_again = true;
+        return CLI_DONE;
+    }
+    if (e != ERR_OK) {
+        return cli_ask_explain_connect(cli, &ask, e);
+    }
+    (void)snprintf(ask.route, sizeof ask.route, "%s", target.route);
+    return call_operation(cli, &ask, operation, deadline_ms, ret_again);
+}
+
+int cli_call_run(struct cli *cli)
+{
+    bool is_read = cli->arg_count > 1 && strcmp(cli->args[1], "-") == 0; /* what was read is gone */
+    uint64_t end_ms = cli_clock_ms() + CLI_DEADLINE_MS;
+    struct name_ref ref;
     char operation[NAME_SIZE];
     uint32_t deadline_ms = DEADLINE_MS;
     int status = cli_args_duration_ms(cli, "deadline", &deadline_ms);
@@ -225,12 +255,13 @@ int cli_call_run(struct cli *cli)
     if (status == CLI_DONE) {
         status = cli_target_operation(cli, cli->args[0], &ref, operation);
     }
-    if (status == CLI_DONE) {
-        status = cli_target_find_anywhere(cli, &ref, &target);
+    for (bool again = true; status == CLI_DONE && again;) {
+        bool is_last = is_read || cli_clock_ms() >= end_ms;
+        again = false;
+        status = call_once(cli, &ref, operation, deadline_ms, is_last ? NULL : &again);
+        if (again) {
+            cli_clock_pause(AGAIN_MS);
+        }
     }
-    if (status == CLI_DONE) {
-        status = cli_ask_cell(cli, target.who, target.endpoint, &ask);
-        (void)snprintf(ask.route, sizeof ask.route, "%s", target.route);
-    }
-    return status == CLI_DONE ? call_operation(cli, &ask, operation, deadline_ms) : status;
+    return status;
 }

@@ -18,7 +18,7 @@ class Build:
         if os.access(path, os.X_OK) and os.path.isfile(path):
             return path
         for entry in self._targets:
-            if os.path.basename(entry) == name and os.path.exists(entry):
+            if os.path.basename(entry) == name and os.path.isfile(entry) and os.access(entry, os.X_OK):
                 return entry
         raise FileNotFoundError(f"{name} is not built in {self.directory}: run ninja -C {self.directory}")
 

@@ -317,7 +317,7 @@ def test_garbage_disturbs_nobody(five):
     after = {c["name"]: c["value"] for c in five[0].cli("topology", json=True)["counts"]}
     arrived = after["datagrams_in"] - before["datagrams_in"]
     print(f"{sent / 5:.0f} a second sent, {arrived / 5:.0f} read, {after['kernel_drops']} lost in the socket")
-    assert sent > FLOOD and arrived + after["kernel_drops"] >= sent * 0.99, "some of five seconds' worth, all accounted for"
+    assert sent > FLOOD / 4 and arrived + after["kernel_drops"] >= sent * 0.99, "some of five seconds' worth, all accounted for"
     assert nodosums.alive(five[1]) == nodosums.names(five[:5])
     for node in five[:5]:
         lines = node.log("nodosum").splitlines()

@@ -299,9 +299,9 @@ def test_known_addresses_go_to_one_and_nothing_goes_round(cables):
     for cable in (b, c):
         texts = cable.texts()
         assert texts.count(b"the last") == texts.count(b"unknown") == 1, "nothing is passed on by others"
-    b.send(ALL, mac(20), b"still here")
-    wait.until(lambda: b"still here" in a.texts() and b"still here" in c.texts(), 10, "20 speaks")
     false = counts(a.node)["FRAMES_ELSEWHERE"]
+    b.send(ALL, mac(20), b"still here")
+    wait.until(lambda: b"still here" in a.texts() and b"still here" in c.texts(), 10, "20 speaks") # and within a second of that:
     c.send(mac(10), mac(20), b"no, I am 20")
     wait.until(lambda: counts(a.node)["FRAMES_ELSEWHERE"] > false, 10, "it is not believed")
     assert b"no, I am 20" not in a.texts()

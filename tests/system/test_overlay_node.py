@@ -421,8 +421,9 @@ def test_an_answer_is_as_large_as_it_may_be(make_cluster):
     answers = []
     while not answers or answers[-1].get("packets"):
         answers.append(capture(capture=number))
-    assert [p["size"] for a in answers for p in a.get("packets", [])] == [1328] * 40
-    assert len(answers) >= 5 and int(answers[-1]["taken"]) == 40 and int(answers[-1].get("dropped", 0)) == 0
+    sizes = [p["size"] for a in answers for p in a.get("packets", [])]
+    assert sizes.count(1328) == 40 and sum(sizes) < 40 * 1328 + 1000, sizes # a host looks for routers now and then
+    assert len(answers) >= 5 and int(answers[-1]["taken"]) == len(sizes) and int(answers[-1].get("dropped", 0)) == 0
 
 
 def test_a_capture_does_not_hold_up_the_cell(pair):
