@@ -66,6 +66,10 @@ int cli_ask_explain_connect(struct cli *cli, const struct cli_ask *ask, enum err
                         "`cell doctor` and `cell logs nucleus`",
                         "the node in %s does not answer", cli->run_dir);
     }
+    if (e == ERR_TIMEOUT && is_nucleus) {
+        return cli_fail(cli, e, "see `cell logs nucleus`; when it hangs, end its process: its guard starts another, and no cell is "
+                        "restarted", "the supervisor of the node in %s gives no answer for %d s", cli->run_dir, CLI_DEADLINE_MS / 1000);
+    }
     if (e == ERR_DENIED) {
         owner_hint(ask->path, hint, sizeof hint);
         return cli_fail(cli, e, hint, "no right to open %s", ask->path);
@@ -75,8 +79,11 @@ int cli_ask_explain_connect(struct cli *cli, const struct cli_ask *ask, enum err
                         "%s: the path of a socket has at most %d characters", ask->path,
                         SP_PATH_MAX);
     }
-    snprintf(hint, sizeof hint, "see `cell status %s` and `cell logs %s`",
-             is_nucleus ? "" : ask->who, ask->who);
+    if (is_nucleus) {
+        snprintf(hint, sizeof hint, "see `cell logs nucleus`");
+    } else {
+        snprintf(hint, sizeof hint, "see `cell status %s` and `cell logs %s`", ask->who, ask->who);
+    }
     if (e == ERR_NOT_FOUND || e == ERR_UNAVAILABLE || e == ERR_PEER_DEAD) {
         /* The nucleus takes the socket of an instance away while it is not to be called. */
         return cli_fail(cli, ERR_UNAVAILABLE, hint, "%s is not ready, or does not answer its heartbeat",

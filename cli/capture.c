@@ -252,9 +252,9 @@ static int summarize(struct capture *c)
         return cli_emit_end(c->cli, &out);
     }
     if (c->dropped > 0) {
-        cli_fail_note("%" PRIu64 " packets, and %" PRIu64 " more that came too fast and were dropped", c->shown, c->dropped);
+        cli_fail_note(c->cli, "%" PRIu64 " packets, and %" PRIu64 " more that came too fast and were dropped", c->shown, c->dropped);
     } else if (!c->cli->json) {
-        cli_fail_note("%" PRIu64 " packets", c->shown);
+        cli_fail_note(c->cli, "%" PRIu64 " packets", c->shown);
     }
     return CLI_DONE;
 }

@@ -118,7 +118,7 @@ int cli_fail(struct cli *cli, enum err e, const char *hint, const char *format, 
 /* The same for a wrong command line. Returns CLI_USAGE. */
 int cli_fail_usage(struct cli *cli, const char *hint, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* A remark on standard error that is no error, "cell: …". */
-void cli_fail_note(const char *format, ...) PRINTF_LIKE(1, 2);
+/* A remark on standard error that is no error, "cell: …"; with --json an object. */
+void cli_fail_note(const struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
 
 #endif

@@ -13,8 +13,8 @@
 #include "proto/nodosum.pb-c.h"
 
 enum {
-    POLL_MS = 20000,  /* one long poll; nodosum answers earlier when something changes */
-    SLACK_MS = 2000,  /* for the answer to a poll in which nothing changed              */
+    POLL_MS = CLI_LISTEN_MS, /* one long poll; nodosum answers earlier when something changes */
+    SLACK_MS = 2000,         /* for the answer to a poll in which nothing changed                */
     RETRY_MS = 200,
     TEXT_SIZE = 64,
     LABELS_SIZE = 1024, /* of all labels of a member: its metadata has 255 bytes */
@@ -187,7 +187,7 @@ static int follow(struct cli *cli, struct cli_ask *ask, uint64_t after)
     int status = CLI_DONE;
 
     request.wait_ms = POLL_MS;
-    while (status == CLI_DONE && fflush(stdout) == 0) {
+    while (status == CLI_DONE && cli_emit_is_heard()) {
         char text[SP_TEXT_SIZE] = "";
         ProtobufCMessage *reply;
         request.after = after;
@@ -202,7 +202,7 @@ static int follow(struct cli *cli, struct cli_ask *ask, uint64_t after)
         }
         const Cell__Nodosum__WatchReply *news = (const Cell__Nodosum__WatchReply *)reply;
         if (news->is_lost) {
-            cli_fail_note("changes were lost; what follows is newer than they are");
+            cli_fail_note(cli, "changes were lost; what follows is newer than they are");
         }
         for (size_t i = 0; i < news->n_events && status == CLI_DONE; i++) {
             status = print_change(cli, news->events[i]);
@@ -327,8 +327,11 @@ int cli_cluster_discover(struct cli *cli)
         return cli_fail_usage(cli, "write a node's name or [NAMESPACE/]CELL in a-z, 0-9, _ and -", "\"%s\" is no name",
                               cli->args[0]);
     }
+    if (cli_args_has(cli, "hasty") && !cli_args_has(cli, "nearest")) {
+        return cli_fail_usage(cli, NULL, "--hasty means nothing without --nearest");
+    }
     if (cli_args_has(cli, "nearest")) {
-        return cli_vivaldi_route(cli, cli->args[0], NULL, 0, cli_args_has(cli, "hasty"));
+        return cli_vivaldi_nearest(cli, cli->args[0], cli_args_has(cli, "hasty"));
     }
     request.name = (char *)cli->args[0];
     int status = cli_target_connect(cli, "nodosum", &ask);
@@ -370,6 +373,6 @@ void cli_cluster_farewell(struct cli *cli)
                              &request.base, CLI_DEADLINE_MS, &reply, text);
     cli_ask_free(reply);
     if (e != ERR_OK) {
-        cli_fail_note("the others were not told (%s): they will miss this node", err_name(e));
+        cli_fail_note(cli, "the others were not told (%s): they will miss this node", err_name(e));
     }
 }

@@ -10,6 +10,7 @@
 #include "cli/clock.h"
 #include "cli/emit.h"
 #include "cli/paint.h"
+#include "cli/part.h"
 #include "cli/target.h"
 #include "cli/view.h"
 #include "common/base/bytes.h"
@@ -422,57 +423,23 @@ static int bootstrap(struct cli *cli)
     return status == CLI_DONE ? cli_emit_reply(cli, reply, print_bootstrap) : status;
 }
 
-enum {
-    TAKES_NAME = 1,   /* options that a word takes */
-    TAKES_OWNER = 2,
-    TAKES_READS = 4,
-};
-
 static const struct {
-    const char *name;
+    struct cli_part part;
     int (*run)(struct cli *cli);
-    size_t least, most; /* arguments after the name */
-    unsigned takes;
-    const char *usage;
-} whats[] = {
-    {"put", put, 1, 1, TAKES_NAME, "put VALUE|- [--name NAME [--if-seq N [--request ID]]] [--ttl DURATION] [--keep]"},
-    {"get", get, 1, 1, TAKES_OWNER | TAKES_READS, "get KEY|NAME [--owner OWNER] [--reads N]"},
-    {"rm", rm, 1, 1, 0, "rm NAME"},
-    {"lookup", lookup, 1, 1, TAKES_OWNER, "lookup KEY|NAME [--owner OWNER]"},
-    {"find", find, 1, 1, TAKES_READS, "find [NAMESPACE/]CELL [--reads N]"},
-    {"stats", stats, 0, 0, 0, "stats"},
-    {"bootstrap", bootstrap, 1, CLI_ARGS_MAX, 0, "bootstrap ADDRESS …"},
+} parts[] = {
+    {{"put", 1, 1, "name ttl keep if-seq request", "put VALUE|- [--name NAME [--if-seq N [--request ID]]] [--ttl DURATION] [--keep]"},
+     put},
+    {{"get", 1, 1, "owner reads", "get KEY|NAME [--owner OWNER] [--reads N]"}, get},
+    {{"rm", 1, 1, "", "rm NAME"}, rm},
+    {{"lookup", 1, 1, "owner", "lookup KEY|NAME [--owner OWNER]"}, lookup},
+    {{"find", 1, 1, "reads", "find [NAMESPACE/]CELL [--reads N]"}, find},
+    {{"stats", 0, 0, "", "stats"}, stats},
+    {{"bootstrap", 1, CLI_ARGS_MAX, "", "bootstrap ADDRESS …"}, bootstrap},
 };
-
-/* Whether every option that was given belongs to this word. */
-static bool are_options_its_own(const struct cli *cli, unsigned takes)
-{
-    static const struct {
-        const char *option;
-        unsigned of;
-    } options[] = {{"name", TAKES_NAME}, {"ttl", TAKES_NAME}, {"keep", TAKES_NAME}, {"if-seq", TAKES_NAME},
-                   {"request", TAKES_NAME}, {"owner", TAKES_OWNER}, {"reads", TAKES_READS}};
-
-    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-        if (cli_args_has(cli, options[i].option) && (options[i].of & takes) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
 
 int cli_dht_run(struct cli *cli)
 {
-    size_t given = cli->arg_count - 1;
+    int at = CLI_PART_FIND(cli, parts);
 
-    for (size_t i = 0; i < ARRAY_LEN(whats); i++) {
-        if (strcmp(cli->args[0], whats[i].name) != 0) {
-            continue;
-        }
-        if (given < whats[i].least || given > whats[i].most || !are_options_its_own(cli, whats[i].takes)) {
-            return cli_fail_usage(cli, "see `cell dht --help`", "usage: cell dht %s", whats[i].usage);
-        }
-        return whats[i].run(cli);
-    }
-    return cli_fail_usage(cli, "see `cell dht --help`", "\"%s\" is nothing that is done with values", cli->args[0]);
+    return at < 0 ? CLI_USAGE : parts[at].run(cli);
 }

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <poll.h>
 #include <protobuf-c/protobuf-c.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -57,6 +58,13 @@ int cli_emit_table(struct cli *cli, struct cli_paint_table *t)
 
     cli_paint_table_fini(t);
     return printed ? CLI_DONE : cli_fail(cli, ERR_NOMEM, NULL, "%s", err_text(ERR_NOMEM));
+}
+
+bool cli_emit_is_heard(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO}; /* of a pipe without a reader it says POLLERR unasked */
+
+    return fflush(stdout) == 0 && (poll(&out, 1, 0) <= 0 || (out.revents & POLLERR) == 0);
 }
 
 void cli_emit_string(struct jsonout *out, const char *name, const char *value)

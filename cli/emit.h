@@ -5,6 +5,8 @@
 #include "cli/cli.h"
 #include "common/reflect/jsonout.h"
 
+enum { CLI_LISTEN_MS = 1000 };
+
 struct cli_paint_table;
 struct ProtobufCMessage;
 
@@ -31,6 +33,10 @@ int cli_emit_reply(struct cli *cli, struct ProtobufCMessage *reply,
 
 /* Print it and free it. CLI_FAILED after saying that memory ran out. */
 int cli_emit_table(struct cli *cli, struct cli_paint_table *t) MUST_CHECK;
+
+/* Write out what was printed. false: it could not be written, or nobody is left to read what comes next (`… -f | head -1`). A command
+ * that waits for news looks at least every CLI_LISTEN_MS. */
+bool cli_emit_is_heard(void) MUST_CHECK;
 
 /* "name": value in one call. */
 void cli_emit_string(struct jsonout *out, const char *name, const char *value);

@@ -11,8 +11,8 @@
 #include "cli/paint.h"
 
 enum {
-    POLL_MS = 20000, /* one long poll; the nucleus answers earlier when something happens */
-    SLACK_MS = 2000, /* for the answer to a poll that ends without events                 */
+    POLL_MS = CLI_LISTEN_MS, /* one long poll; the nucleus answers earlier when something happens */
+    SLACK_MS = 2000,         /* for the answer to a poll that ends without events                 */
     RETRY_MS = 200,
     LINES_MAX = 100000,
     TIME_SIZE = 64,
@@ -87,7 +87,7 @@ static void print_event(struct reader *r, const Cell__Nucleus__Event *e)
 static void print_reply(struct reader *r, const Cell__Nucleus__EventsReply *reply)
 {
     if (reply->lost > 0) {
-        cli_fail_note("%" PRIu64 " events were dropped before they could be read", reply->lost);
+        cli_fail_note(r->cli, "%" PRIu64 " events were dropped before they could be read", reply->lost);
     }
     for (size_t i = 0; i < reply->n_events; i++) {
         if (r->skip > 0) {
@@ -144,13 +144,13 @@ static int follow(struct reader *r)
 {
     char text[SP_TEXT_SIZE];
 
-    while (!r->failed && fflush(stdout) == 0) {
+    while (!r->failed && cli_emit_is_heard()) {
         ProtobufCMessage *reply;
         enum err e = r->ask.fd >= 0 ? ERR_OK
                                     : cli_ask_connect(r->cli, "nucleus", "nucleus.sock", &r->ask);
 
         if (e == ERR_NOT_FOUND) {
-            cli_fail_note("the node was taken down");
+            cli_fail_note(r->cli, "the node was taken down");
             return CLI_DONE;
         }
         if (e == ERR_OK) {

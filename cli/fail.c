@@ -11,10 +11,20 @@ enum {
     WHY_SIZE = 2048 /* of one line; what a cell answered is at most 512 of it */
 };
 
+static void print_document(struct jsonout *out)
+{
+    char *text = NULL;
+
+    if (jsonout_take(out, &text) == ERR_OK) {
+        fprintf(stderr, "%s\n", text);
+    }
+    free(text);
+    jsonout_fini(out);
+}
+
 static void print_json(const char *code, const char *canonical, const char *why, const char *hint)
 {
     struct jsonout out;
-    char *text = NULL;
 
     jsonout_init(&out, false);
     jsonout_object(&out);
@@ -30,11 +40,7 @@ static void print_json(const char *code, const char *canonical, const char *why,
     jsonout_string(&out, hint != NULL ? hint : "");
     jsonout_object_end(&out);
     jsonout_object_end(&out);
-    if (jsonout_take(&out, &text) == ERR_OK) {
-        fprintf(stderr, "%s\n", text);
-    }
-    free(text);
-    jsonout_fini(&out);
+    print_document(&out);
 }
 
 static void print_line(const char *why, const char *hint)
@@ -84,13 +90,23 @@ int cli_fail_usage(struct cli *cli, const char *hint, const char *format, ...)
     return CLI_USAGE;
 }
 
-void cli_fail_note(const char *format, ...)
+void cli_fail_note(const struct cli *cli, const char *format, ...)
 {
     char text[WHY_SIZE];
+    struct jsonout out;
     va_list args;
 
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    print_line(text, NULL);
+    if (!cli->json) {
+        print_line(text, NULL);
+        return;
+    }
+    jsonout_init(&out, false);
+    jsonout_object(&out);
+    jsonout_name(&out, "note");
+    jsonout_string(&out, text);
+    jsonout_object_end(&out);
+    print_document(&out);
 }

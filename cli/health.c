@@ -6,6 +6,7 @@
 
 #include "cli/ask.h"
 #include "cli/emit.h"
+#include "cli/status.h"
 #include "cli/view.h"
 
 enum {
@@ -177,19 +178,12 @@ static int show(struct cli *cli, const Cell__Nucleus__StatusReply *s)
 
 int cli_health_run(struct cli *cli)
 {
-    const char *target = cli->arg_count > 0 ? cli->args[0] : "";
     Cell__Nucleus__StatusReply *reply;
-    struct name_ref ref;
-    int status = *target != '\0' ? cli_ask_reference(cli, target, &ref) : CLI_DONE;
+    int status = cli_status_ask(cli, &reply);
 
     if (status == CLI_DONE) {
-        status = cli_ask_status(cli, target, &reply);
+        status = show(cli, reply);
+        cli_ask_free(&reply->base);
     }
-    if (status != CLI_DONE) {
-        return status;
-    }
-    cli_view_sort(reply->cells, reply->n_cells);
-    status = show(cli, reply);
-    cli_ask_free(&reply->base);
     return status;
 }

@@ -118,6 +118,9 @@ int cli_help_usage(struct cli *cli, const struct cli_command *command)
         return CLI_DONE;
     }
     bool asked = cli_args_has(cli, "help");
+    if (!asked && cli->json) {
+        return cli_fail_usage(cli, "`cell help` lists all commands", "a command is missing");
+    }
     print_overview(asked ? stdout : stderr);
     return asked ? CLI_DONE : CLI_USAGE;
 }

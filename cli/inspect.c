@@ -73,7 +73,7 @@ static void ask_nucleus(struct cli *cli, struct report *r)
     char text[SP_TEXT_SIZE];
     ProtobufCMessage *reply;
 
-    if (r->target.is_nucleus ||
+    if (r->target.is_nucleus || r->target.is_found_alone ||
         cli_ask_connect(cli, "nucleus", "nucleus.sock", &ask) != ERR_OK ||
         cli_ask_try(&ask, &cell__nucleus__nucleus__descriptor, "Status",
                     CELL__NUCLEUS__OP__OP_STATUS, &request.base, CLI_DEADLINE_MS, &reply,

@@ -287,13 +287,13 @@ static int keep(struct cli *cli, struct joining *j)
 }
 
 /* Nothing here depends on this machine's clock; TLS between nodes will. */
-static void compare_clocks(const struct joining *j)
+static void compare_clocks(const struct cli *cli, const struct joining *j)
 {
     uint64_t ours = cli_node_now_s(), theirs = j->client.issuer_clock_s;
     uint64_t apart = ours > theirs ? ours - theirs : theirs - ours;
 
     if (apart > SKEW_S) {
-        cli_fail_note("this machine's clock is %" PRIu64 " s %s the issuer's; certificates need it to be right", apart,
+        cli_fail_note(cli, "this machine's clock is %" PRIu64 " s %s the issuer's; certificates need it to be right", apart,
                       ours > theirs ? "ahead of" : "behind");
     }
 }
@@ -318,7 +318,7 @@ int cli_join_run(struct cli *cli)
         status = keep(cli, j);
     }
     if (status == CLI_DONE) {
-        compare_clocks(j);
+        compare_clocks(cli, j);
         cli_node_tell(cli);
         status = cli_node_show(cli, &j->vault);
     }

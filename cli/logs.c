@@ -181,7 +181,7 @@ static void take_lines(struct logs *l, bool kept)
         struct kept k = {.text = (char *)line, .len = len, .source = s};
 
         if (s->file.lost) {
-            cli_fail_note("%s: lines were rotated away before they could be read", s->label);
+            cli_fail_note(l->cli, "%s: lines were rotated away before they could be read", s->label);
             s->file.lost = false;
         }
         if (!passes(l, s, line, len)) {
@@ -227,11 +227,11 @@ static void say_ends(struct logs *l, const Cell__Nucleus__StatusReply *s)
         const cli_view_instance *i = s != NULL ? find_instance(s, source) : NULL;
 
         if (s == NULL) {
-            cli_fail_note("%s: the node was taken down", source->label);
+            cli_fail_note(l->cli, "%s: the node was taken down", source->label);
         } else if (i == NULL) {
-            cli_fail_note("%s: no longer part of the node", source->label);
+            cli_fail_note(l->cli, "%s: no longer part of the node", source->label);
         } else {
-            cli_fail_note("%s: %s%s%s", source->label, i->state, *i->reason != '\0' ? ": " : "",
+            cli_fail_note(l->cli, "%s: %s%s%s", source->label, i->state, *i->reason != '\0' ? ": " : "",
                           i->reason);
         }
     }
@@ -313,8 +313,8 @@ static int follow(struct logs *l, int watch)
         struct pollfd wait = {.fd = watch, .events = POLLIN};
 
         take_lines(l, false);
-        if (fflush(stdout) != 0) {
-            break; /* told by the caller */
+        if (!cli_emit_is_heard()) {
+            break; /* what could not be written is told by the caller */
         }
         if (cli_clock_ms() >= look_ms) {
             if (is_over(l)) {

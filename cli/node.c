@@ -10,6 +10,7 @@
 #include "cli/ask.h"
 #include "cli/clock.h"
 #include "cli/cluster.h"
+#include "cli/part.h"
 #include "cli/place.h"
 #include "cli/token.h"
 #include "common/base/bytes.h"
@@ -341,20 +342,27 @@ void cli_node_tell(struct cli *cli)
                              TOLD_MS, &reply, text);
     cli_ask_free(reply);
     if (e != ERR_OK) {
-        cli_fail_note("the node runs and was not told (%s): `cell restart` of the cells with sandbox.keys", err_text(e));
+        cli_fail_note(cli, "the node runs and was not told (%s): `cell restart` of the cells with sandbox.keys", err_text(e));
     }
 }
 
 int cli_node_rotate(struct cli *cli)
 {
-    bool is_cluster = strcmp(cli->args[0], "cluster-key") == 0;
+    static const struct {
+        struct cli_part part;
+    } parts[] = {{{"cluster-key", 0, 0, "grace", "cluster-key [--grace DURATION]"}}, {{"certificate", 0, 0, "", "certificate"}}};
+    int at = CLI_PART_FIND(cli, parts);
+    bool is_cluster = at == 0;
     struct vault v;
 
-    if (!is_cluster && strcmp(cli->args[0], "certificate") != 0) {
-        return cli_fail_usage(cli, NULL, "\"%s\" is none of cluster-key, certificate", cli->args[0]);
+    if (at < 0) {
+        return CLI_USAGE;
     }
     if (is_cluster && cli_token_has_issuer(cli)) {
         return cli_token_rotate(cli);
+    }
+    if (cli_args_has(cli, "grace")) {
+        return cli_fail_usage(cli, NULL, "--grace means nothing where no issuer runs: the key before stays until the next one");
     }
     int status = cli_node_open(cli, &v, false);
     if (status == CLI_DONE) {
@@ -366,7 +374,7 @@ int cli_node_rotate(struct cli *cli)
     if (status == CLI_DONE) {
         cli_node_tell(cli);
         if (is_cluster) {
-            cli_fail_note("other nodes fetch it when the cell issuer runs here");
+            cli_fail_note(cli, "other nodes fetch it when the cell issuer runs here");
         }
         status = cli_node_show(cli, &v);
     }
@@ -430,7 +438,7 @@ static int leave(struct cli *cli, struct vault *v)
         status = cli_node_show(cli, v);
     } else {
         printf("left the cluster; the identity of %s stays, for joining again\n", i.name);
-        cli_fail_note("on the node of `cell init`, `cell member remove %s` gives the name free", i.name);
+        cli_fail_note(cli, "on the node of `cell init`, `cell member remove %s` gives the name free", i.name);
     }
     identity_forget(&i);
     return status;

@@ -134,7 +134,7 @@ static void print(const struct facts *f)
     printf("certificate  sha256 %s\n             until %s\n", f->fingerprint, f->until);
 }
 
-static void warn(const struct facts *f)
+static void warn(const struct cli *cli, const struct facts *f)
 {
     uint64_t now_s = cli_node_now_s(), until_s = f->certificate.not_after_s;
 
@@ -143,11 +143,11 @@ static void warn(const struct facts *f)
     }
     const char *how = f->is_issuer ? "`cell rotate certificate`" : "`cell join` with a fresh token";
     if (now_s < f->certificate.not_before_s) {
-        cli_fail_note("the certificate is not valid yet: this machine's clock is behind");
+        cli_fail_note(cli, "the certificate is not valid yet: this machine's clock is behind");
     } else if (now_s >= until_s) {
-        cli_fail_note("the certificate has ended: %s makes a new one", how);
+        cli_fail_note(cli, "the certificate has ended: %s makes a new one", how);
     } else if (until_s - now_s < (uint64_t)SOON_DAYS * DAY_S) {
-        cli_fail_note("the certificate ends in %" PRIu64 " days: %s makes a new one", (until_s - now_s) / DAY_S, how);
+        cli_fail_note(cli, "the certificate ends in %" PRIu64 " days: %s makes a new one", (until_s - now_s) / DAY_S, how);
     }
 }
 
@@ -160,7 +160,7 @@ int cli_node_show(struct cli *cli, struct vault *v)
         status = emit(cli, &f);
     } else if (status == CLI_DONE) {
         print(&f);
-        warn(&f);
+        warn(cli, &f);
     }
     sodium_memzero(&f, sizeof f);
     return status;

@@ -9,6 +9,7 @@
 #include "cli/control.h"
 #include "cli/emit.h"
 #include "cli/paint.h"
+#include "cli/part.h"
 #include "cli/target.h"
 #include "cli/view.h"
 #include "proto/datapath.pb-c.h"
@@ -315,57 +316,30 @@ static int down(struct cli *cli, struct cli_ask *ask)
 }
 
 static const struct {
-    const char *name;
+    struct cli_part part;
     int (*run)(struct cli *cli, struct cli_ask *ask);
-    size_t least, most;  /* arguments after the name                      */
-    bool is_of_node;     /* the cell need not run                         */
-    const char *options; /* that it has, each with a blank on either side */
-    const char *usage;
-} whats[] = {
-    {"up", up, 0, 0, true, "", "up"},
-    {"down", down, 0, 0, true, "", "down"},
-    {"status", show_status, 0, 0, false, "", "status"},
-    {"peers", show_peers, 0, 0, false, "", "peers"},
-    {"add", add, 1, 33, false, " endpoint keepalive ", "add KEY [PREFIX …] [--endpoint HOST:PORT] [--keepalive SECONDS]"},
-    {"rm", rm, 1, 1, false, "", "rm KEY"},
-    {"ping", ping, 1, 1, false, " count ", "ping ADDRESS|NAME [--count N]"},
-    {"stats", show_stats, 0, 0, false, "", "stats"},
-    {"capture", cli_capture_run, 0, 0, false, " peer count duration snap frames out ",
-     "capture [--peer KEY] [--count N] [--duration 10s] [--snap BYTES] [--frames] [--out FILE|-]"},
+    bool is_of_node; /* the cell need not run */
+} parts[] = {
+    {{"up", 0, 0, "", "up"}, up, true},
+    {{"down", 0, 0, "", "down"}, down, true},
+    {{"status", 0, 0, "", "status"}, show_status, false},
+    {{"peers", 0, 0, "", "peers"}, show_peers, false},
+    {{"add", 1, 33, "endpoint keepalive", "add KEY [PREFIX …] [--endpoint HOST:PORT] [--keepalive SECONDS]"}, add, false},
+    {{"rm", 1, 1, "", "rm KEY"}, rm, false},
+    {{"ping", 1, 1, "count", "ping ADDRESS|NAME [--count N]"}, ping, false},
+    {{"stats", 0, 0, "", "stats"}, show_stats, false},
+    {{"capture", 0, 0, "peer count duration snap frames out",
+      "capture [--peer KEY] [--count N] [--duration 10s] [--snap BYTES] [--frames] [--out FILE|-]"}, cli_capture_run, false},
 };
-
-/* An option of `overlay` that was given and that is not among `options`; NULL: there is none. */
-static const char *find_stranger(const struct cli *cli, const char *options)
-{
-    char word[TEXT_SIZE];
-
-    for (const struct cli_option *o = cli->command->options; o->name != NULL; o++) {
-        (void)snprintf(word, sizeof word, " %s ", o->name);
-        if (cli_args_has(cli, o->name) && strstr(options, word) == NULL) {
-            return o->name;
-        }
-    }
-    return NULL;
-}
 
 int cli_overlay_run(struct cli *cli)
 {
-    size_t given = cli->arg_count - 1;
+    AUTO_ASK struct cli_ask ask = {.fd = -1};
+    int at = CLI_PART_FIND(cli, parts);
 
-    for (size_t i = 0; i < ARRAY_LEN(whats); i++) {
-        if (strcmp(cli->args[0], whats[i].name) != 0) {
-            continue;
-        }
-        const char *stranger = find_stranger(cli, whats[i].options);
-        if (stranger != NULL) {
-            return cli_fail_usage(cli, "see `cell overlay --help`", "%s has no --%s, usage: cell overlay %s", whats[i].name, stranger, whats[i].usage);
-        }
-        if (given < whats[i].least || given > whats[i].most) {
-            return cli_fail_usage(cli, "see `cell overlay --help`", "usage: cell overlay %s", whats[i].usage);
-        }
-        AUTO_ASK struct cli_ask ask = {.fd = -1};
-        int status = whats[i].is_of_node ? CLI_DONE : cli_target_connect(cli, "datapath", &ask);
-        return status == CLI_DONE ? whats[i].run(cli, &ask) : status;
+    if (at < 0) {
+        return CLI_USAGE;
     }
-    return cli_fail_usage(cli, "see `cell overlay --help`", "\"%s\" is nothing that the overlay does", cli->args[0]);
+    int status = parts[at].is_of_node ? CLI_DONE : cli_target_connect(cli, "datapath", &ask);
+    return status == CLI_DONE ? parts[at].run(cli, &ask) : status;
 }

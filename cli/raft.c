@@ -8,6 +8,7 @@
 
 #include "cli/clock.h"
 #include "cli/paint.h"
+#include "cli/part.h"
 #include "cli/target.h"
 #include "common/base/bytes.h"
 
@@ -223,63 +224,41 @@ void cli_raft_print(struct cli *cli, const Cell__Raft__Pair *p, bool with_key)
     puts(line);
 }
 
+#define RANGE_OPTIONS "prefix revision stale limit keys-only at"
+
 static const struct {
-    const char *name;
+    struct cli_part part;
     int (*run)(struct cli_raft *r);
-    size_t least, most; /* arguments after the name */
-    const char *usage;
-    const char *options; /* beside --at: what it does not look at would be a wish that nobody hears */
-} whats[] = {
-    {"put", cli_raft_put, 1, 2, "put KEY VALUE, or put KEY --file PATH", "previous lease file"},
-    {"get", cli_raft_get, 1, 1, "get KEY", "revision stale"},
-    {"del", cli_raft_del, 1, 2, "del KEY [END]", "prefix previous"},
-    {"range", cli_raft_range, 1, 2, "range KEY [END]", "prefix revision stale limit keys-only"},
-    {"cas", cli_raft_cas, 2, 3, "cas KEY EXPECTED VALUE, or cas KEY VALUE --revision N", "revision lease"},
-    {"txn", cli_raft_txn, 0, 0, "txn --if CONDITION --then OPERATION --else OPERATION", "if then else"},
-    {"watch", cli_raft_watch, 1, 2, "watch KEY [END]", "prefix revision previous limit"},
-    {"lease", cli_raft_lease, 1, 2, "lease grant|keep|revoke|info|list [ID]", ""},
-    {"status", cli_raft_status, 0, 0, "status", ""},
-    {"members", cli_raft_members, 0, 0, "members", ""},
-    {"add", cli_raft_add, 3, 3, "add ID NAME CONTACT", "promote"},
-    {"remove", cli_raft_remove, 1, 1, "remove MEMBER", ""},
-    {"promote", cli_raft_promote, 1, 1, "promote MEMBER", ""},
-    {"transfer", cli_raft_transfer, 0, 1, "transfer [MEMBER]", ""},
-    {"snapshot", cli_raft_snapshot, 0, 0, "snapshot", ""},
-    {"compact", cli_raft_compact, 1, 1, "compact REVISION", ""},
-    {"hash", cli_raft_hash, 0, 0, "hash", "stale"},
-    {"backup", cli_raft_backup, 1, 1, "backup FILE", "stale"},
-    {"restore", cli_raft_restore, 1, 1, "restore FILE", ""},
+} parts[] = {
+    {{"put", 1, 2, "previous lease file at", "put KEY VALUE, or put KEY --file PATH"}, cli_raft_put},
+    {{"get", 1, 1, NULL, "get KEY"}, cli_raft_get},
+    {{"del", 1, 2, "prefix previous at", "del KEY [END]"}, cli_raft_del},
+    {{"range", 1, 2, RANGE_OPTIONS, "range KEY [END]"}, cli_raft_range},
+    {{"cas", 2, 3, "revision lease at", "cas KEY EXPECTED VALUE, or cas KEY VALUE --revision N"}, cli_raft_cas},
+    {{"txn", 0, 0, "if then else at", "txn --if CONDITION --then OPERATION --else OPERATION"}, cli_raft_txn},
+    {{"watch", 1, 2, "prefix revision previous limit at", "watch KEY [END]"}, cli_raft_watch},
+    {{"lease", 1, 2, NULL, "lease grant|keep|revoke|info|list [ID]"}, cli_raft_lease},
+    {{"status", 0, 0, "at", "status"}, cli_raft_status},
+    {{"members", 0, 0, "at", "members"}, cli_raft_members},
+    {{"add", 3, 3, "promote at", "add ID NAME CONTACT"}, cli_raft_add},
+    {{"remove", 1, 1, "at", "remove MEMBER"}, cli_raft_remove},
+    {{"promote", 1, 1, "at", "promote MEMBER"}, cli_raft_promote},
+    {{"transfer", 0, 1, "at", "transfer [MEMBER]"}, cli_raft_transfer},
+    {{"snapshot", 0, 0, "at", "snapshot"}, cli_raft_snapshot},
+    {{"compact", 1, 1, "at", "compact REVISION"}, cli_raft_compact},
+    {{"hash", 0, 0, "stale at", "hash"}, cli_raft_hash},
+    {{"backup", 1, 1, "stale at", "backup FILE"}, cli_raft_backup},
+    {{"restore", 1, 1, "at", "restore FILE"}, cli_raft_restore},
 };
 
-static bool has_word(const char *words, const char *word)
+/* Two of them take what depends on what else was said. */
+static int refuse_strange_options(struct cli *cli, const char *what)
 {
-    size_t len = strlen(word);
-
-    for (const char *at = strstr(words, word); at != NULL; at = strstr(at + 1, word)) {
-        if ((at == words || at[-1] == ' ') && (at[len] == ' ' || at[len] == '\0')) {
-            return true;
-        }
+    if (strcmp(what, "get") == 0) { /* with --prefix a range by another name */
+        return cli_part_refuse_others(cli, what, cli_args_has(cli, "prefix") ? RANGE_OPTIONS : "revision stale at");
     }
-    return false;
-}
-
-/* Options of the whole command that say nothing to this part of it. */
-static int refuse_strange_options(struct cli *cli, const char *what, const char *options)
-{
-    const struct cli_option *of_command = cli->command->options;
-    bool is_grant = strcmp(what, "lease") == 0 && strcmp(cli->args[1], "grant") == 0;
-
-    if (strcmp(what, "get") == 0 && cli_args_has(cli, "prefix")) {
-        options = "prefix revision stale limit keys-only"; /* it is a range by another name */
-    } else if (is_grant) {
-        options = "ttl";
-    }
-    for (size_t i = 0; i < cli->given_count; i++) {
-        const struct cli_option *o = cli->given[i].option;
-        if (o >= of_command && o < of_command + CLI_OPTIONS_MAX && strcmp(o->name, "at") != 0 && !has_word(options, o->name)) {
-            return cli_fail_usage(cli, "see `cell raft --help`", "--%s means nothing to `cell raft %s`%s%s", o->name, what,
-                                  *options != '\0' ? ", which takes --at and of these: " : ", which takes --at alone", options);
-        }
+    if (strcmp(what, "lease") == 0) {
+        return cli_part_refuse_others(cli, what, strcmp(cli->args[1], "grant") == 0 ? "ttl at" : "at");
     }
     return CLI_DONE;
 }
@@ -287,19 +266,13 @@ static int refuse_strange_options(struct cli *cli, const char *what, const char 
 int cli_raft_run(struct cli *cli)
 {
     struct cli_raft r = {.cli = cli, .ask = {.fd = -1}, .timeout_ms = CLI_DEADLINE_MS * 2};
-    size_t given = cli->arg_count - 1;
+    int at = CLI_PART_FIND(cli, parts);
 
-    for (size_t i = 0; i < ARRAY_LEN(whats); i++) {
-        if (strcmp(cli->args[0], whats[i].name) != 0) {
-            continue;
-        }
-        if (given < whats[i].least || given > whats[i].most) {
-            return cli_fail_usage(cli, "see `cell raft --help`", "usage: cell raft %s", whats[i].usage);
-        }
-        int status = refuse_strange_options(cli, whats[i].name, whats[i].options);
-        status = status == CLI_DONE ? whats[i].run(&r) : status;
-        cli_ask_close(&r.ask);
-        return status;
+    if (at < 0) {
+        return CLI_USAGE;
     }
-    return cli_fail_usage(cli, "see `cell raft --help`", "\"%s\" is nothing that the store does", cli->args[0]);
+    int status = refuse_strange_options(cli, parts[at].part.name);
+    status = status == CLI_DONE ? parts[at].run(&r) : status;
+    cli_ask_close(&r.ask);
+    return status;
 }

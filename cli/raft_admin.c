@@ -152,12 +152,12 @@ int cli_raft_members(struct cli_raft *r)
     } else {
         status = print_members(r->cli, reply->members, reply->n_members);
         if (reply->n_members == 0) {
-            cli_fail_note("it belongs to no cluster yet: most of the peers in its configuration must be there");
+            cli_fail_note(r->cli, "it belongs to no cluster yet: most of the peers in its configuration must be there");
         } else if (!has_leader(reply)) {
-            cli_fail_note("nobody leads, as far as it knows");
+            cli_fail_note(r->cli, "nobody leads, as far as it knows");
         }
         if (reply->is_changing) {
-            cli_fail_note("a change of members is going on");
+            cli_fail_note(r->cli, "a change of members is going on");
         }
     }
     cli_ask_free(message);

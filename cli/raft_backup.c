@@ -78,7 +78,7 @@ int cli_raft_backup(struct cli_raft *r)
     int fd = open(made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     FILE *to = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (to == NULL) {
-        return fail_file(r->cli, "cannot make", made);
+        return fail_file(r->cli, "cannot make", path);
     }
     int status = read_parts(r, to, path, &parts, &revision);
     if (status == CLI_DONE && (fflush(to) != 0 || fsync(fd) != 0)) {

@@ -7,11 +7,11 @@
 #include "cli/raft.h"
 
 enum {
-    POLL_MS = 20000, /* one long poll of a watch */
+    POLL_MS = CLI_LISTEN_MS, /* one long poll of a watch */
     SLACK_MS = 4000,
-    PATIENCE_MS = 10000,  /* a watch goes on though members end: another one answers before this is over */
-    KEY_MAX = 1024,       /* bytes of the longest key   */
-    VALUE_MAX = 1 << 20,  /* bytes of the longest value */
+    PATIENCE_MS = 10000,     /* a watch goes on though members end: another one answers before this is over */
+    KEY_MAX = 1024,          /* bytes of the longest key   */
+    VALUE_MAX = 1 << 20,     /* bytes of the longest value */
 };
 
 static void document_begin(struct jsonout *out, uint64_t revision)
@@ -350,7 +350,7 @@ static int print_compacted(struct cli *cli, uint64_t revision)
     struct jsonout out;
 
     if (!cli->json) {
-        cli_fail_note("revisions up to %" PRIu64 " are compacted: what they changed is not shown", revision);
+        cli_fail_note(cli, "revisions up to %" PRIu64 " are compacted: what they changed is not shown", revision);
         return CLI_DONE;
     }
     cli_emit_begin_line(&out);
@@ -403,7 +403,7 @@ int cli_raft_watch(struct cli_raft *r)
         ask.from_part = reply->next_part;
         ask.wait_ms = POLL_MS;
         cli_ask_free(message);
-        if (fflush(stdout) != 0) {
+        if (!cli_emit_is_heard()) {
             break;
         }
     }

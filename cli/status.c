@@ -232,21 +232,29 @@ int cli_status_emit(struct cli *cli, const Cell__Nucleus__StatusReply *reply, bo
     return cli_emit_end(cli, &out);
 }
 
-int cli_status_run(struct cli *cli)
+int cli_status_ask(struct cli *cli, Cell__Nucleus__StatusReply **ret)
 {
     const char *target = cli->arg_count > 0 ? cli->args[0] : "";
-    Cell__Nucleus__StatusReply *reply;
     struct name_ref ref;
     int status = *target != '\0' ? cli_ask_reference(cli, target, &ref) : CLI_DONE;
 
     if (status == CLI_DONE) {
-        status = cli_ask_status(cli, target, &reply);
+        status = cli_ask_status(cli, target, ret);
     }
-    if (status != CLI_DONE) {
-        return status;
+    if (status == CLI_DONE) {
+        cli_view_sort((*ret)->cells, (*ret)->n_cells);
     }
-    cli_view_sort(reply->cells, reply->n_cells);
-    status = cli->json ? cli_status_emit(cli, reply, false, NULL) : cli_status_print(cli, reply);
-    cli_ask_free(&reply->base);
+    return status;
+}
+
+int cli_status_run(struct cli *cli)
+{
+    Cell__Nucleus__StatusReply *reply;
+    int status = cli_status_ask(cli, &reply);
+
+    if (status == CLI_DONE) {
+        status = cli->json ? cli_status_emit(cli, reply, false, NULL) : cli_status_print(cli, reply);
+        cli_ask_free(&reply->base);
+    }
     return status;
 }

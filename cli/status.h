@@ -9,6 +9,10 @@ int cli_status_run(struct cli *cli);
 struct Cell__Nucleus__StatusReply;
 struct cli_counters_rates;
 
+/* What the nucleus says of the instance or cell that the command names, or of all; worst first. Free with cli_ask_free. CLI_FAILED or
+ * CLI_USAGE after saying why. */
+int cli_status_ask(struct cli *cli, struct Cell__Nucleus__StatusReply **ret) MUST_CHECK;
+
 /* The screen `status` shows, without reading it. Sorts reply->cells. */
 int cli_status_print(struct cli *cli, struct Cell__Nucleus__StatusReply *reply);
 

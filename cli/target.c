@@ -181,10 +181,17 @@ enum standing {
     STANDS_SOON,    /* it starts, will be started again, or has been just now */
 };
 
+/* Who drains may be on the way to its restart, and waits then for a moment. */
 static bool is_coming(const char *state)
 {
-    return strcmp(state, "booting") == 0 || strcmp(state, "listening") == 0 || strcmp(state, "failed") == 0 ||
-           strcmp(state, "ready") == 0;
+    static const char *const coming[] = {"draining", "waiting", "booting", "listening", "failed", "ready"};
+
+    for (size_t i = 0; i < ARRAY_LEN(coming); i++) {
+        if (strcmp(state, coming[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* How it stands with what is not ready; an answer that says nothing of that counts as "still". */
@@ -280,7 +287,11 @@ static int find(struct cli *cli, const struct name_ref *ref, bool is_anywhere, s
     if (e == ERR_OK) {
         return resolve(cli, &ask, ref, is_anywhere, ret);
     }
-    return cli_target_socket(cli, ref, ret) ? CLI_DONE : cli_ask_explain_connect(cli, &ask, e);
+    if (!cli_target_socket(cli, ref, ret)) {
+        return cli_ask_explain_connect(cli, &ask, e);
+    }
+    ret->is_found_alone = true;
+    return CLI_DONE;
 }
 
 int cli_target_find(struct cli *cli, const struct name_ref *ref, struct cli_target *ret)

@@ -12,6 +12,7 @@ struct cli_target {
     char route[NAME_REF_SIZE];    /* of a cell of another node, whose way leads through `endpoint`, the
                                    * gateway's; "": none is needed            */
     bool is_nucleus;
+    bool is_found_alone;          /* by its socket file: the nucleus could not be asked */
 };
 
 /* Find a live instance for `ref`: the named one, or the best of the cell. Asks the nucleus; without

@@ -8,6 +8,7 @@
 #include "cli/ask.h"
 #include "cli/emit.h"
 #include "cli/paint.h"
+#include "cli/part.h"
 #include "common/node/pki_date.h"
 #include "common/node/token.h"
 #include "proto/issuer.pb-c.h"
@@ -55,9 +56,6 @@ static int create(struct cli *cli)
     uint32_t uses = 1, valid_ms = 0;
     ProtobufCMessage *reply = NULL;
 
-    if (cli->arg_count > 1) {
-        return cli_fail_usage(cli, NULL, "cell token create takes options only, not \"%s\"", cli->args[1]);
-    }
     int status = cli_args_number(cli, "uses", 1, USES_MAX, &uses);
     if (status == CLI_DONE) {
         status = cli_args_duration_ms(cli, "valid", &valid_ms);
@@ -82,7 +80,7 @@ static int create(struct cli *cli)
         format_date(r->expires_s, until);
         cli_paint_put(false, CLI_PAINT_PLAIN, r->token);
         putchar('\n');
-        cli_fail_note("%s lets %" PRIu32 " node%s in until %s; on each, `cell join -` reads it", r->id, uses,
+        cli_fail_note(cli, "%s lets %" PRIu32 " node%s in until %s; on each, `cell join -` reads it", r->id, uses,
                       uses == 1 ? "" : "s", until);
     }
     sodium_memzero(r->token, strlen(r->token));
@@ -90,23 +88,12 @@ static int create(struct cli *cli)
     return status;
 }
 
-static int list(struct cli *cli)
+static int print_tokens(struct cli *cli, const ProtobufCMessage *reply)
 {
     static const char *const heads[] = {"ID", "STATE", ">LEFT", ">USES", "EXPIRES"};
-    Cell__Issuer__ListTokensRequest ask = CELL__ISSUER__LIST_TOKENS_REQUEST__INIT;
-    ProtobufCMessage *reply = NULL;
-    struct cli_paint_table t;
-    int status = ask_issuer(cli, "ListTokens", CELL__ISSUER__OP__OP_LIST_TOKENS, &ask.base, &reply);
-
-    if (status != CLI_DONE) {
-        return status;
-    }
     const Cell__Issuer__ListTokensReply *r = (const Cell__Issuer__ListTokensReply *)reply;
-    if (cli->json) {
-        status = cli_emit_message(cli, reply);
-        cli_ask_free(reply);
-        return status;
-    }
+    struct cli_paint_table t;
+
     cli_paint_table_init(&t, heads, ARRAY_LEN(heads));
     for (size_t i = 0; i < r->n_tokens; i++) {
         char until[DATE_SIZE];
@@ -118,12 +105,16 @@ static int list(struct cli *cli)
         cli_paint_table_addf(&t, CLI_PAINT_PLAIN, "%" PRIu32, r->tokens[i]->uses);
         cli_paint_table_add(&t, CLI_PAINT_PLAIN, until);
     }
-    if (!cli_paint_table_print(&t, cli->is_colored)) {
-        status = cli_fail(cli, ERR_NOMEM, NULL, "%s", err_text(ERR_NOMEM));
-    }
-    cli_paint_table_fini(&t);
-    cli_ask_free(reply);
-    return status;
+    return cli_emit_table(cli, &t);
+}
+
+static int list(struct cli *cli)
+{
+    Cell__Issuer__ListTokensRequest ask = CELL__ISSUER__LIST_TOKENS_REQUEST__INIT;
+    ProtobufCMessage *reply;
+    int status = ask_issuer(cli, "ListTokens", CELL__ISSUER__OP__OP_LIST_TOKENS, &ask.base, &reply);
+
+    return status == CLI_DONE ? cli_emit_reply(cli, reply, print_tokens) : status;
 }
 
 static int revoke(struct cli *cli)
@@ -131,9 +122,6 @@ static int revoke(struct cli *cli)
     Cell__Issuer__RevokeTokenRequest ask = CELL__ISSUER__REVOKE_TOKEN_REQUEST__INIT;
     ProtobufCMessage *reply = NULL;
 
-    if (cli->arg_count < 2) {
-        return cli_fail_usage(cli, "`cell token list` shows the ids", "cell token revoke needs the token's ID");
-    }
     ask.id = (char *)cli->args[1];
     int status = ask_issuer(cli, "RevokeToken", CELL__ISSUER__OP__OP_REVOKE_TOKEN, &ask.base, &reply);
     if (status == CLI_DONE && cli->json) {
@@ -147,39 +135,27 @@ static int revoke(struct cli *cli)
 
 int cli_token_run(struct cli *cli)
 {
-    const char *action = cli->args[0];
+    static const struct {
+        struct cli_part part;
+        int (*run)(struct cli *cli);
+    } parts[] = {
+        {{"create", 0, 0, "uses valid address", "create [--uses N] [--valid DURATION] [--address HOST:PORT]"}, create},
+        {{"list", 0, 0, "", "list"}, list},
+        {{"revoke", 1, 1, "", "revoke ID, as `cell token list` shows it"}, revoke},
+    };
+    int at = CLI_PART_FIND(cli, parts);
 
-    if (strcmp(action, "create") == 0) {
-        return create(cli);
-    }
-    if (strcmp(action, "list") == 0) {
-        return list(cli);
-    }
-    if (strcmp(action, "revoke") == 0) {
-        return revoke(cli);
-    }
-    return cli_fail_usage(cli, NULL, "\"%s\" is none of create, list, revoke", action);
+    return at < 0 ? CLI_USAGE : parts[at].run(cli);
 }
 
 /* ---- members ----------------------------------------------------------------------------------------------- */
 
-static int list_members(struct cli *cli)
+static int print_members(struct cli *cli, const ProtobufCMessage *reply)
 {
     static const char *const heads[] = {"NODE", "JOINED", "TOKEN", "ID"};
-    Cell__Issuer__ListMembersRequest ask = CELL__ISSUER__LIST_MEMBERS_REQUEST__INIT;
-    ProtobufCMessage *reply = NULL;
-    struct cli_paint_table t;
-    int status = ask_issuer(cli, "ListMembers", CELL__ISSUER__OP__OP_LIST_MEMBERS, &ask.base, &reply);
-
-    if (status != CLI_DONE) {
-        return status;
-    }
     const Cell__Issuer__ListMembersReply *r = (const Cell__Issuer__ListMembersReply *)reply;
-    if (cli->json) {
-        status = cli_emit_message(cli, reply);
-        cli_ask_free(reply);
-        return status;
-    }
+    struct cli_paint_table t;
+
     cli_paint_table_init(&t, heads, ARRAY_LEN(heads));
     for (size_t i = 0; i < r->n_members; i++) {
         char since[DATE_SIZE];
@@ -189,12 +165,16 @@ static int list_members(struct cli *cli)
         cli_paint_table_add(&t, CLI_PAINT_PLAIN, *r->members[i]->token != '\0' ? r->members[i]->token : "-");
         cli_paint_table_add(&t, CLI_PAINT_PLAIN, r->members[i]->id);
     }
-    if (!cli_paint_table_print(&t, cli->is_colored)) {
-        status = cli_fail(cli, ERR_NOMEM, NULL, "%s", err_text(ERR_NOMEM));
-    }
-    cli_paint_table_fini(&t);
-    cli_ask_free(reply);
-    return status;
+    return cli_emit_table(cli, &t);
+}
+
+static int list_members(struct cli *cli)
+{
+    Cell__Issuer__ListMembersRequest ask = CELL__ISSUER__LIST_MEMBERS_REQUEST__INIT;
+    ProtobufCMessage *reply;
+    int status = ask_issuer(cli, "ListMembers", CELL__ISSUER__OP__OP_LIST_MEMBERS, &ask.base, &reply);
+
+    return status == CLI_DONE ? cli_emit_reply(cli, reply, print_members) : status;
 }
 
 static int remove_member(struct cli *cli)
@@ -202,9 +182,6 @@ static int remove_member(struct cli *cli)
     Cell__Issuer__RemoveMemberRequest ask = CELL__ISSUER__REMOVE_MEMBER_REQUEST__INIT;
     ProtobufCMessage *reply = NULL;
 
-    if (cli->arg_count < 2) {
-        return cli_fail_usage(cli, "`cell member list` shows them", "cell member remove needs the node's NAME");
-    }
     ask.name = (char *)cli->args[1];
     int status = ask_issuer(cli, "RemoveMember", CELL__ISSUER__OP__OP_REMOVE_MEMBER, &ask.base, &reply);
     if (status == CLI_DONE && cli->json) {
@@ -212,7 +189,7 @@ static int remove_member(struct cli *cli)
     } else if (status == CLI_DONE) {
         const Cell__Issuer__RemoveMemberReply *r = (const Cell__Issuer__RemoveMemberReply *)reply;
         puts("removed: its certificate is revoked, and the cluster's key changes without it");
-        cli_fail_note("nodes fetch revocation list %" PRIu32 " and epoch %" PRIu32 " within seconds; `cell members` shows them",
+        cli_fail_note(cli, "nodes fetch revocation list %" PRIu32 " and epoch %" PRIu32 " within seconds; `cell members` shows them",
                       r->crl, r->epoch);
     }
     cli_ask_free(reply);
@@ -222,10 +199,10 @@ static int remove_member(struct cli *cli)
 bool cli_token_has_issuer(struct cli *cli)
 {
     struct cli_ask ask = {.fd = -1};
-    bool runs = *cli->run_dir != '\0' && cli_ask_connect(cli, "issuer", "default/issuer.0.sock", &ask) == ERR_OK;
+    enum err e = *cli->run_dir != '\0' ? cli_ask_connect(cli, "issuer", "default/issuer.0.sock", &ask) : ERR_NOT_FOUND;
 
     cli_ask_close(&ask);
-    return runs;
+    return e == ERR_OK || e == ERR_TIMEOUT; /* one that is busy or hung has the keys none the less */
 }
 
 /* ---- keys ---------------------------------------------------------------------------------------------------- */
@@ -247,7 +224,7 @@ int cli_token_rotate(struct cli *cli)
     } else if (status == CLI_DONE) {
         const Cell__Issuer__RotateReply *r = (const Cell__Issuer__RotateReply *)reply;
         printf("epoch %" PRIu32 "; the key before is good for %" PRIu32 " s more\n", r->epoch, r->grace_s);
-        cli_fail_note("every node with the cell renewer fetches it within seconds; `cell members` shows who has it");
+        cli_fail_note(cli, "every node with the cell renewer fetches it within seconds; `cell members` shows who has it");
     }
     cli_ask_free(reply);
     return status;
@@ -255,11 +232,14 @@ int cli_token_rotate(struct cli *cli)
 
 int cli_token_member(struct cli *cli)
 {
-    if (strcmp(cli->args[0], "list") == 0) {
-        return list_members(cli);
-    }
-    if (strcmp(cli->args[0], "remove") == 0) {
-        return remove_member(cli);
-    }
-    return cli_fail_usage(cli, NULL, "\"%s\" is none of list, remove", cli->args[0]);
+    static const struct {
+        struct cli_part part;
+        int (*run)(struct cli *cli);
+    } parts[] = {
+        {{"list", 0, 0, "", "list"}, list_members},
+        {{"remove", 1, 1, "", "remove NAME, as `cell member list` shows it"}, remove_member},
+    };
+    int at = CLI_PART_FIND(cli, parts);
+
+    return at < 0 ? CLI_USAGE : parts[at].run(cli);
 }

@@ -7,6 +7,7 @@
 #include "cli/ask.h"
 #include "cli/emit.h"
 #include "cli/paint.h"
+#include "cli/part.h"
 #include "cli/target.h"
 #include "cli/view.h"
 #include "proto/vivaldi.pb-c.h"
@@ -132,26 +133,59 @@ static int print_hops(struct cli *cli, const ProtobufCMessage *message)
     return cli_emit_table(cli, &table);
 }
 
-int cli_vivaldi_route(struct cli *cli, const char *name, const char *from, uint32_t most, bool is_hasty)
+/* The same, in the form of `cell discover`. */
+static int print_found(struct cli *cli, const Cell__Vivaldi__RouteReply *reply)
+{
+    struct jsonout out;
+
+    cli_emit_begin(&out);
+    jsonout_object(&out);
+    jsonout_name(&out, "found");
+    jsonout_array(&out);
+    for (size_t i = 0; i < reply->n_hops; i++) {
+        jsonout_object(&out);
+        cli_emit_members(&out, &reply->hops[i]->base);
+        jsonout_object_end(&out);
+    }
+    jsonout_array_end(&out);
+    jsonout_object_end(&out);
+    return cli_emit_end(cli, &out);
+}
+
+static int ask_route(struct cli *cli, const char *name, const char *from, uint32_t most, bool is_hasty, ProtobufCMessage **ret)
 {
     Cell__Vivaldi__RouteRequest request = CELL__VIVALDI__ROUTE_REQUEST__INIT;
-    ProtobufCMessage *reply;
 
     request.name = (char *)name;
     request.from = (char *)(from != NULL ? from : "");
     request.most = most;
     request.is_hasty = is_hasty;
-    int status = ask(cli, "Route", CELL__VIVALDI__OP__OP_ROUTE, &request.base, &reply);
-    return status == CLI_DONE ? cli_emit_reply(cli, reply, print_hops) : status;
+    return ask(cli, "Route", CELL__VIVALDI__OP__OP_ROUTE, &request.base, ret);
+}
+
+int cli_vivaldi_nearest(struct cli *cli, const char *name, bool is_hasty)
+{
+    ProtobufCMessage *reply;
+    int status = ask_route(cli, name, NULL, 0, is_hasty, &reply);
+
+    if (status != CLI_DONE || !cli->json) {
+        return status == CLI_DONE ? cli_emit_reply(cli, reply, print_hops) : status;
+    }
+    status = print_found(cli, (const Cell__Vivaldi__RouteReply *)reply);
+    cli_ask_free(reply);
+    return status;
 }
 
 static int route(struct cli *cli)
 {
+    ProtobufCMessage *reply;
     uint32_t most = 0; /* all */
     int status = cli_args_number(cli, "most", 1, ROUTE_MAX, &most);
 
-    return status == CLI_DONE ? cli_vivaldi_route(cli, cli->args[1], cli_args_value(cli, "from"), most, cli_args_has(cli, "hasty"))
-                              : status;
+    if (status == CLI_DONE) {
+        status = ask_route(cli, cli->args[1], cli_args_value(cli, "from"), most, cli_args_has(cli, "hasty"), &reply);
+    }
+    return status == CLI_DONE ? cli_emit_reply(cli, reply, print_hops) : status;
 }
 
 /* ---- stats ----------------------------------------------------------------------------------- */
@@ -183,27 +217,18 @@ static int stats(struct cli *cli)
 }
 
 static const struct {
-    const char *name;
+    struct cli_part part;
     int (*run)(struct cli *cli);
-    size_t arguments; /* after the name */
-    const char *usage;
-} whats[] = {
-    {"coord", coord, 0, "coord"},
-    {"rtt", rtt, 1, "rtt NODE [--from NODE]"},
-    {"route", route, 1, "route NAME [--from NODE] [--most N] [--hasty]"},
-    {"stats", stats, 0, "stats"},
+} parts[] = {
+    {{"coord", 0, 0, "", "coord"}, coord},
+    {{"rtt", 1, 1, "from", "rtt NODE [--from NODE]"}, rtt},
+    {{"route", 1, 1, "from most hasty", "route NAME [--from NODE] [--most N] [--hasty]"}, route},
+    {{"stats", 0, 0, "", "stats"}, stats},
 };
 
 int cli_vivaldi_run(struct cli *cli)
 {
-    for (size_t i = 0; i < ARRAY_LEN(whats); i++) {
-        if (strcmp(cli->args[0], whats[i].name) != 0) {
-            continue;
-        }
-        if (cli->arg_count - 1 != whats[i].arguments) {
-            return cli_fail_usage(cli, "see `cell vivaldi --help`", "usage: cell vivaldi %s", whats[i].usage);
-        }
-        return whats[i].run(cli);
-    }
-    return cli_fail_usage(cli, "see `cell vivaldi --help`", "\"%s\" is nothing that coordinates are for", cli->args[0]);
+    int at = CLI_PART_FIND(cli, parts);
+
+    return at < 0 ? CLI_USAGE : parts[at].run(cli);
 }

@@ -6,8 +6,8 @@
 
 int cli_vivaldi_run(struct cli *cli);
 
-/* The nodes that have `name`, the nearest first; is_hasty: by what is known, without measuring. Says so and fails when nobody
- * has it. */
-int cli_vivaldi_route(struct cli *cli, const char *name, const char *from, uint32_t most, bool is_hasty);
+/* `cell discover NAME --nearest`: the nodes that have `name`, the nearest first; is_hasty: by what is known, without measuring. Says
+ * so and fails when nobody has it. */
+int cli_vivaldi_nearest(struct cli *cli, const char *name, bool is_hasty);
 
 #endif

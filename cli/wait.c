@@ -164,7 +164,7 @@ static void show_progress(const struct cli_wait *w, const struct look *l)
         AUTO_FREE char *shown = cli_paint_line(name);
         fprintf(stderr, "\r\x1b[K");
         if (*name != '\0') {
-            fprintf(stderr, "waiting for %zu instances to be %s (%s)", l->open_count, w->wish,
+            fprintf(stderr, "waiting for %zu instance%s to be %s (%s)", l->open_count, l->open_count == 1 ? "" : "s", w->wish,
                     shown != NULL ? shown : "");
         }
     }

@@ -85,6 +85,7 @@ enum err datapath_core_init(void *memory, const struct datapath_config *config, 
                            .bucket = (void *)(base + l.bucket), .bucket_mask = l.buckets - 1,
                            .who_bucket = (void *)(base + l.who_bucket),
                            .floor_ns = config->stamp_ns, .stamp_ns = config->stamp_ns};
+    datapath_shake_init(d);
     datapath_random_init(&d->random, config->seed);
     datapath_random_draw(&d->random, secret, sizeof secret);
     datapath_cookie_open(&d->gate, self.public, secret, now.ms);

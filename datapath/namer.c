@@ -57,7 +57,7 @@ static void add_own(struct datapath_names *n, const struct tun_address *a)
     }
 }
 
-/* An interface that was handed over says nothing of its addresses of IPv6: there the configuration's count. */
+/* Of a family of which neither an interface that was handed over nor who did so says anything, the configuration's count. */
 static void take_own(struct datapath_names *n, const struct datapath_settings *s, const struct tun_spec *device)
 {
     memcpy(n->zone, s->zone, sizeof n->zone);

@@ -3,6 +3,8 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "datapath/point.h"
+
 static const char protocol[] = "Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s";
 
 _Static_assert(sizeof protocol - 1 > DATAPATH_HASH_SIZE, "a name longer than a hash is hashed: section 5.2");
@@ -106,7 +108,7 @@ enum err datapath_noise_public(struct datapath_noise_self *self)
     if (sodium_is_zero(self->secret, sizeof self->secret)) {
         return ERR_INVALID;
     }
-    (void)crypto_scalarmult_base(self->public, self->secret);
+    datapath_point_public(self->secret, self->public);
     return ERR_OK;
 }
 
@@ -144,7 +146,7 @@ enum err datapath_noise_write_first(struct datapath_noise *n, const struct datap
 
     memcpy(copy.ephemeral, ephemeral, sizeof copy.ephemeral);
     memcpy(copy.peer, peer, sizeof copy.peer);
-    (void)crypto_scalarmult_base(out, ephemeral);
+    datapath_point_public(ephemeral, out);
     mix_ephemeral(&copy, out);
     enum err e = mix_dh(&copy, ephemeral, peer, mix_key); /* es */
     if (e == ERR_OK) {
@@ -193,7 +195,7 @@ enum err datapath_noise_write_second(struct datapath_noise *n, const uint8_t psk
     struct datapath_noise copy = *n;
 
     memcpy(copy.ephemeral, ephemeral, sizeof copy.ephemeral);
-    (void)crypto_scalarmult_base(out, ephemeral);
+    datapath_point_public(ephemeral, out);
     mix_ephemeral(&copy, out);
     enum err e = mix_dh(&copy, ephemeral, copy.remote, mix_chain); /* ee */
     if (e == ERR_OK) {

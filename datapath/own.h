@@ -4,7 +4,7 @@
  *
  * Whoever can, says so in a packet of the session itself, which is neither IPv4 nor IPv6: others drop it, as they drop
  * all that is no packet. Who has had the other's offer under a session may seal with AES under it, and marks those
- * datagrams by the highest bit of their counter, which no session gets to otherwise (2^60 packets are its end). The mark
+ * datagrams by the highest bit of their counter, which no session between such two gets to (session.h: it ends below). The mark
  * is part of the nonce, the counter below it is one for both ways of sealing, and each has keys of its own. Offers are
  * authentic: nobody between two nodes can make one, and whoever drops them gets ChaCha20-Poly1305. The same word says who
  * takes Ethernet frames (pieces.h).
@@ -35,7 +35,8 @@ enum {
 };
 
 #define DATAPATH_OWN_MARK (UINT64_C(1) << 63)
-#define DATAPATH_OWN_UNFINISHED (UINT64_C(1) << 62) /* only with the other one; what is sealed with AES counts below both */
+#define DATAPATH_OWN_UNFINISHED (UINT64_C(1) << 62) /* only with the other one; what is sealed with AES counts below both: to
+                                                     * DATAPATH_PACE_OWN_MESSAGES */
 
 /* What is said: "I open these kinds under this session", and whether the same was heard of you. */
 void datapath_own_write(uint32_t kinds, bool has_heard, uint8_t ret[DATAPATH_OWN_SIZE]);

@@ -75,6 +75,23 @@ static bool name(struct datapath_ways *w, uint32_t peer, const struct datapath_s
     return is_his;
 }
 
+/* Where he is is for us to know as well: nobody else tells a rendezvous, and the NAT before him lets in whom he speaks to. */
+static void remember(struct datapath_ways *w, struct datapath_time now, uint32_t peer)
+{
+    const struct datapath_roll_entry *e = &w->roll.entry[peer];
+    struct datapath_way *way = &w->way[peer];
+    size_t size = e->places * sizeof *e->place;
+
+    if (e->state != DATAPATH_SIGNAL_HERE || (way->places == e->places && memcmp(way->place, e->place, size) == 0)) {
+        return;
+    }
+    way->places = e->places;
+    memcpy(way->place, e->place, size);
+    if (way->is_active) {
+        (void)datapath_ways_seek(w, now, peer); /* asks the new ones */
+    }
+}
+
 enum datapath_ways_verdict datapath_serve_roll(struct datapath_ways *w, struct datapath_time now, uint32_t peer,
                                                const struct datapath_endpoint *from, const struct datapath_signal *s,
                                                size_t size, struct datapath_ways_effects *fx)
@@ -88,6 +105,7 @@ enum datapath_ways_verdict datapath_serve_roll(struct datapath_ways *w, struct d
     }
     datapath_roll_answer(&w->roll, now.ms, peer, datapath_guide_key(w->core, peer), from, s, size, &news, text);
     news.flags |= is_named ? 0 : DATAPATH_SIGNAL_REFUSED;
+    remember(w, now, peer);
     w->numbers.names_refused += !is_named;
     datapath_ways_say(w, peer, from, &news, 0, false, fx);
     return DATAPATH_WAYS_HEARD;

@@ -4,6 +4,8 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "datapath/own.h"
+
 /* Keys are gone when their pair is. */
 static void erase(struct datapath_pair *pair, struct datapath_freed *ret)
 {
@@ -69,7 +71,12 @@ bool datapath_session_confirm(struct datapath_session *s, const struct datapath_
 bool datapath_session_may_send(const struct datapath_pair *pair, const struct datapath_pace *pace, uint64_t now_ms)
 {
     return pair->local != DATAPATH_INDEX_NONE && now_ms - pair->born_ms < pace->reject_ms &&
-           pair->counter < DATAPATH_REPLAY_LIMIT;
+           pair->counter < datapath_session_end(pair);
+}
+
+uint64_t datapath_session_end(const struct datapath_pair *pair)
+{
+    return pair->has_offer ? DATAPATH_OWN_UNFINISHED : DATAPATH_REPLAY_LIMIT;
 }
 
 bool datapath_session_may_receive(const struct datapath_pair *pair, const struct datapath_pace *pace,
@@ -81,7 +88,7 @@ bool datapath_session_may_receive(const struct datapath_pair *pair, const struct
 bool datapath_session_is_old_to_send(const struct datapath_pair *pair, const struct datapath_pace *pace,
                                      uint64_t now_ms)
 {
-    return pair->counter > pace->rekey_messages ||
+    return pair->counter > pace->rekey_messages || (pair->opens_aes && pair->counter > pace->own_messages / 2) ||
            (pair->is_initiator && now_ms - pair->born_ms >= pace->rekey_ms);
 }
 

@@ -51,6 +51,9 @@ struct datapath_pair *datapath_session_find(struct datapath_session *s, uint32_t
 bool datapath_session_confirm(struct datapath_session *s, const struct datapath_pair *pair,
                               struct datapath_freed *ret);
 
+/* Counters from here on are never sent: between nodes of ours the upper two bits are marks (own.h). */
+uint64_t datapath_session_end(const struct datapath_pair *pair);
+
 /* Whether a pair is young enough, and has nonces left, to send or receive with. */
 bool datapath_session_may_send(const struct datapath_pair *pair, const struct datapath_pace *pace, uint64_t now_ms);
 bool datapath_session_may_receive(const struct datapath_pair *pair, const struct datapath_pace *pace,

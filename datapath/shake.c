@@ -22,6 +22,11 @@ _Static_assert(DATAPATH_MESSAGE_INITIATION ==
 _Static_assert(DATAPATH_MESSAGE_RESPONSE ==
                    DATAPATH_MESSAGE_NOISE_SECOND + DATAPATH_NOISE_SECOND + DATAPATH_MESSAGE_MACS, "a response");
 
+void datapath_shake_init(struct datapath *d)
+{
+    datapath_noise_begin(&d->begun, prologue, sizeof prologue - 1, d->self.public);
+}
+
 /* ---- our initiations -------------------------------------------------------------------------------- */
 
 static void put_be(uint8_t *at, uint64_t value, int bytes)
@@ -208,7 +213,7 @@ static enum datapath_verdict read_initiation(struct datapath *d, struct datapath
     uint8_t stamp[DATAPATH_MESSAGE_TIME];
     uint32_t peer;
 
-    datapath_noise_begin(n, prologue, sizeof prologue - 1, d->self.public);
+    *n = d->begun;
     if (datapath_noise_read_who(n, &d->self, noise, size) != ERR_OK) {
         return DATAPATH_FORGED;
     }

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/run/cell_tun.h"
 #include "common/run/fd.h"
 #include "common/run/host.h"
 #include "common/run/log.h"
@@ -194,6 +195,25 @@ static void on_lane(void *context, uint32_t queue)
 
 /* ---- life ------------------------------------------------------------------------------------------- */
 
+/* What the supervisor says that it gave to the interface, beside what the interface says of itself: its first address of IPv4. Where
+ * that is another by now, somebody else has a hand in those of IPv4. */
+static void add_addresses(struct datapath_shell *s)
+{
+    struct tun_address given[TUN_ADDRESSES_MAX], first = s->device.address[0];
+    size_t count = cell_tun_addresses(s->cell, "tun.overlay", given);
+    bool has_v4 = s->device.address_count > 0, is_ours = false;
+
+    for (size_t i = 0; i < count; i++) {
+        is_ours = is_ours || (has_v4 && !given[i].is_v6 && memcmp(given[i].ip, first.ip, DATAPATH_ALLOWED_V4) == 0);
+    }
+    for (size_t i = 0; i < count && s->device.address_count < TUN_ADDRESSES_MAX; i++) {
+        bool is_first = !given[i].is_v6 && memcmp(given[i].ip, first.ip, DATAPATH_ALLOWED_V4) == 0;
+        if (given[i].is_v6 || (is_ours && !is_first)) {
+            s->device.address[s->device.address_count++] = given[i];
+        }
+    }
+}
+
 /* The interface that the supervisor made, or one of our own. */
 static enum err open_tun(struct datapath_shell *s)
 {
@@ -210,6 +230,7 @@ static enum err open_tun(struct datapath_shell *s)
         if (e == ERR_OK && (s->device.is_tap || s->device.mtu < DATAPATH_MTU_MIN || s->device.mtu > DATAPATH_MTU_MAX)) {
             e = ERR_INVALID;
         }
+        add_addresses(s);
         (void)snprintf(why, sizeof why, "as it was handed over, with an mtu of %" PRIu32, s->device.mtu);
     }
     if (e != ERR_OK) {

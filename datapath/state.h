@@ -39,6 +39,7 @@ struct datapath_peer {
 
 struct datapath {
     struct datapath_noise_self self;
+    struct datapath_noise begun;    /* what a handshake that somebody begins with us is before his message */
     uint32_t peers_max, mtu;
     struct datapath_pace pace;
     const struct datapath_aead *aead, *own;
@@ -72,6 +73,9 @@ void datapath_effects_send(struct datapath_effects *fx, const struct datapath_en
 void datapath_effects_note(struct datapath_effects *fx, enum datapath_note_kind kind, uint32_t peer);
 
 /* ---- shake.c: handshakes ---------------------------------------------------------------------------- */
+
+/* Once d->self is known. */
+void datapath_shake_init(struct datapath *d);
 
 enum datapath_verdict datapath_shake_initiation(struct datapath *d, struct datapath_time now,
                                                 const struct datapath_endpoint *from, const uint8_t *bytes,

@@ -77,10 +77,10 @@ bool datapath_core_lease(struct datapath *d, struct datapath_time now, uint32_t 
 
     datapath_effects_clear(fx);
     if (!datapath_session_may_send(pair, &d->pace, now.ms) || p->config.endpoint.port == 0 ||
-        pair->counter + count > DATAPATH_REPLAY_LIMIT) {
+        pair->counter + count > datapath_session_end(pair)) {
         return false;
     }
-    bool is_own = pair->opens_aes && pair->counter + count <= DATAPATH_OWN_UNFINISHED;
+    bool is_own = pair->opens_aes && pair->counter + count <= d->pace.own_messages;
     *ret = (struct datapath_lease){.peer = peer, .remote = pair->remote, .to = p->config.endpoint,
                                    .counter = pair->counter | (is_own ? DATAPATH_OWN_MARK : 0),
                                    .aead = is_own ? d->own : d->aead, .takes_sums = is_own && pair->takes_sums};

@@ -30,7 +30,7 @@ struct datapath_way {
     uint32_t listed;                 /* … which our own roll says                           */
     struct datapath_prefix list[DATAPATH_SIGNAL_PREFIXES];
     uint32_t places;
-    struct datapath_endpoint place[DATAPATH_SIGNAL_PLACES]; /* as a rendezvous says; the first is where it sees him */
+    struct datapath_endpoint place[DATAPATH_SIGNAL_PLACES]; /* as a rendezvous says, or our own roll; the first is where it sees him */
     uint32_t asks;                   /* CALLs and RELAYs that he may still say, in thousandths … */
     uint64_t asks_ms;                /* … as of then; 0: as many as any                     */
     uint32_t relay_id[DATAPATH_WAYS_BELIEVED];

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a clone to a running node: install what is missing (Debian 12, as root), build, start the node of
 # deploy/node.yaml, wait until every cell is ready, call each once. The node keeps running;
-# deploy/down.sh stops it. Running it again says that the node runs.
+# deploy/down.sh stops it. Running it again says that the node runs, and fails when a cell of it is not well.
 #
 #   CELL_BUILD         build directory (default build in the tree)
 #   CELL_RUN, CELL_STATE  where the node lives (default as `cell` says: /run/cell for root)
@@ -49,7 +49,14 @@ if [ ! -w "$place" ]; then
 fi
 if [ -x "$cell" ] && "$cell" status >/dev/null 2>&1; then
     echo "the node already runs (deploy/down.sh stops it)"
+    for _ in $(seq 20); do # it may have been interrupted while it started, or be busy with what has just ended
+        if "$cell" health >/dev/null 2>&1; then
+            break
+        fi
+        sleep 0.5
+    done
     "$cell" status
+    "$cell" health >/dev/null # says who is not well
     exit 0
 fi
 
@@ -58,7 +65,11 @@ say "build in $build"
 if [ ! -f "$build/build.ninja" ]; then
     quietly meson setup "$build" "$root" --buildtype=debugoptimized
 fi
-ninja -C "$build" -j"${CELL_JOBS:-2}" --quiet
+how=(--quiet)
+if [ -t 1 ]; then
+    how=() # minutes, the first time: a person wants to see how far it is
+fi
+ninja -C "$build" -j"${CELL_JOBS:-2}" "${how[@]}"
 
 say "start"
 "$cell" up "$manifest" --detach

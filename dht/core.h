@@ -111,7 +111,7 @@ struct dht_counters {
     uint64_t no_token, forged, older, quota, full, refused; /* STOREs not done                              */
     uint64_t stored, expired, evicted, repaired, cached, withdrawn;
     uint64_t wishes, wishes_failed, evictions, poisoned;    /* peers: replaced; kept out by their group     */
-    uint64_t sums, sums_differ, offers, wants;
+    uint64_t sums, sums_differ, offers, wants, twins;       /* twins: twin.h                                */
 };
 
 enum dht_member_state { DHT_MEMBER_HERE, DHT_MEMBER_SUSPECT /* asked last */, DHT_MEMBER_GONE };

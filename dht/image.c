@@ -83,19 +83,21 @@ size_t dht_image_write_own(const struct dht_node *self, uint64_t wall_s, const s
 
 /* ---- reading --------------------------------------------------------------------------------------- */
 
-/* Whether it is whole and this node's; the reader then stands before the first thing. */
-static bool open_image(const char *magic, const struct dht_node *self, const uint8_t *bytes, size_t size, struct dht_reader *r,
+/* ERR_OK: it is whole and this node's; the reader then stands before the first thing. */
+static enum err open_image(const char *magic, const struct dht_node *self, const uint8_t *bytes, size_t size, struct dht_reader *r,
                        uint64_t *ret_wall_s, uint32_t *ret_count)
 {
     if (size < DHT_IMAGE_FRAME || memcmp(bytes, magic, MAGIC) != 0 ||
-        memcmp(bytes + MAGIC, self->byte, sizeof self->byte) != 0 ||
         bytes_get_be32(bytes + size - CRC) != bytes_crc32c(0, bytes, size - CRC)) {
-        return false;
+        return ERR_MALFORMED;
+    }
+    if (memcmp(bytes + MAGIC, self->byte, sizeof self->byte) != 0) {
+        return ERR_INCOMPATIBLE;
     }
     *r = (struct dht_reader){.at = bytes + MAGIC + DHT_NODE_SIZE, .left = size - CRC - MAGIC - DHT_NODE_SIZE, .is_good = true};
     *ret_wall_s = dht_bytes_get_int(r, 8);
     *ret_count = (uint32_t)dht_bytes_get_int(r, 4);
-    return r->is_good;
+    return r->is_good ? ERR_OK : ERR_MALFORMED;
 }
 
 enum err dht_image_read_peers(const struct dht_node *self, const uint8_t *bytes, size_t size,
@@ -105,8 +107,9 @@ enum err dht_image_read_peers(const struct dht_node *self, const uint8_t *bytes,
     uint64_t wall_s;
     uint32_t count;
 
-    if (!open_image(peers_magic, self, bytes, size, &r, &wall_s, &count) || count > DHT_SAVED_MAX) {
-        return ERR_MALFORMED;
+    enum err e = open_image(peers_magic, self, bytes, size, &r, &wall_s, &count);
+    if (e != ERR_OK || count > DHT_SAVED_MAX) {
+        return e != ERR_OK ? e : ERR_MALFORMED;
     }
     for (uint32_t i = 0; i < count; i++) {
         dht_bytes_get(&r, peer[i].node.byte, DHT_NODE_SIZE);
@@ -152,8 +155,9 @@ enum err dht_image_read_records(const struct dht_node *self, uint64_t wall_s, st
     uint64_t then_s;
     uint32_t count, held = 0;
 
-    if (!open_image(records_magic, self, bytes, size, &r, &then_s, &count) || !is_whole(r, count)) {
-        return ERR_MALFORMED;
+    enum err e = open_image(records_magic, self, bytes, size, &r, &then_s, &count);
+    if (e != ERR_OK || !is_whole(r, count)) {
+        return e != ERR_OK ? e : ERR_MALFORMED;
     }
     uint64_t away_ms = wall_s > then_s ? (wall_s - then_s) * S_MS : 0; /* a clock that went back tells nothing */
     uint32_t left_ms;
@@ -200,7 +204,7 @@ enum err dht_image_read_own(const struct dht_node *self, struct dht_own *own, co
     struct dht_reader r;
     uint64_t wall_s;
     uint32_t count;
-    enum err e = open_image(own_magic, self, bytes, size, &r, &wall_s, &count) ? ERR_OK : ERR_MALFORMED;
+    enum err e = open_image(own_magic, self, bytes, size, &r, &wall_s, &count);
 
     for (uint32_t i = 0; e == ERR_OK && i < count; i++) {
         e = read_item(&r, own);

@@ -28,8 +28,8 @@ size_t dht_image_write_peers(const struct dht_node *self, uint64_t wall_s, const
 size_t dht_image_write_records(const struct dht_node *self, uint64_t wall_s, const struct dht *core, uint8_t *to);
 size_t dht_image_write_own(const struct dht_node *self, uint64_t wall_s, const struct dht_own *own, uint8_t *to);
 
-/* Read any bytes. ERR_MALFORMED: none, not whole, or another node's; then nothing of it is taken, and of outputs only the
- * places of peers may have changed. */
+/* Read any bytes. ERR_MALFORMED: none, or not whole; ERR_INCOMPATIBLE: another node's; then nothing of it is taken, and of
+ * outputs only the places of peers may have changed. */
 enum err dht_image_read_peers(const struct dht_node *self, const uint8_t *bytes, size_t size,
                               struct dht_contact peer[DHT_SAVED_MAX], uint32_t *ret_count) MUST_CHECK;
 

@@ -32,5 +32,5 @@ static const struct cell_def dht_cell = {
 
 int main(int argc, char **argv)
 {
-    return cell_main(&dht_cell, argc, argv);
+    return cell_main_own_wire(&dht_cell, argc, argv);
 }

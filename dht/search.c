@@ -27,7 +27,8 @@ static void remove_at(struct dht_wish *w, uint32_t at)
  * who have not answered, or who names many that are nowhere would drive out all others on its own. */
 static bool has_room(struct dht_wish *w, const struct dht_id *id, uint32_t path, uint16_t namer)
 {
-    uint32_t used = 0, named = 0, share = DHT_CANDIDATES / w->paths, farthest = DHT_CANDIDATES;
+    uint32_t used = 0, named = 0, farthest = DHT_CANDIDATES;
+    uint32_t share = (DHT_CANDIDATES - (w->is_again ? DHT_AGAIN_KEPT : 0)) / w->paths;
 
     for (uint32_t i = 0; i < w->count; i++) {
         const struct dht_candidate *c = &w->candidate[i];
@@ -64,7 +65,11 @@ void dht_search_add_known(struct dht *d, struct dht_wish *w, const struct dht_co
     const struct dht_id id = *known;
     uint32_t at = 0;
 
-    if (dht_id_equal(&id, &d->id) || !has_room(w, &id, path, namer)) {
+    if (dht_id_equal(&id, &d->id)) {
+        dht_twin_named(d, &who->at);
+        return;
+    }
+    if (!has_room(w, &id, path, namer)) {
         return;
     }
     assert(w->count < DHT_CANDIDATES && path < w->paths);
@@ -161,6 +166,91 @@ bool dht_search_near(struct dht *d, struct dht_wish *w)
         is_over = walk(d, w, path, share) && is_over;
     }
     return is_over && (w->paths == 1 || walk(d, w, w->paths, d->tuning.replicas));
+}
+
+/* ---- once more -------------------------------------------------------------------------------------- */
+
+/* Whoever is late may be asked again. */
+static bool was_asked(const struct dht_wish *w, const struct dht_node *node)
+{
+    for (uint32_t i = 0; i < w->count; i++) {
+        if ((w->candidate[i].ask == DHT_ASK_ANSWERED || w->candidate[i].ask == DHT_ASK_FAILED) &&
+            dht_id_same_node(&w->candidate[i].who.node, node)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of the first time only what answered stays, the nearest of it, on no path: it counts for who the nearest are. */
+static void leave_paths(struct dht_wish *w)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < w->count; i++) {
+        if (w->candidate[i].ask == DHT_ASK_ANSWERED && kept < DHT_AGAIN_KEPT) {
+            w->candidate[kept] = w->candidate[i];
+            w->candidate[kept++].path = DHT_PATHS_MAX;
+        }
+    }
+    w->count = kept;
+}
+
+/* On each path one hostile node is enough to go astray, so with many steps all do now and then; who was led astray is told that
+ * there is nothing, or that it was kept. */
+bool dht_search_again(struct dht *d, struct dht_wish *w)
+{
+    uint16_t near[2 * DHT_K];
+    uint32_t others = 0, most = dht_table_nearest(d, &w->target, near, ARRAY_LEN(near));
+
+    if (w->is_again || w->paths == 1) {
+        return false;
+    }
+    w->is_again = true;
+    for (uint32_t i = 0; i < most && others < DHT_K; i++) {
+        if (!was_asked(w, &d->peer[near[i]].node)) {
+            near[others++] = near[i];
+        }
+    }
+    if (others == 0) {
+        return false;
+    }
+    dht_call_drop(d, w); /* who was asked may be no candidate any more */
+    leave_paths(w);
+    for (uint32_t i = 0; i < others; i++) {
+        const struct dht_peer *p = &d->peer[near[i]];
+        const struct dht_contact who = {.node = p->node, .at = p->at};
+        dht_search_add_known(d, w, &who, &p->id, i % w->paths, 1, DHT_NOTHING);
+    }
+    return true;
+}
+
+/* How far apart, of all ids there are as of one. */
+static double apart(const struct dht_id *a, const struct dht_id *b)
+{
+    double far = 0;
+
+    for (uint32_t i = DHT_ID_SIZE; i > 0; i--) {
+        far = (far + (a->byte[i - 1] ^ b->byte[i - 1])) / 256;
+    }
+    return far;
+}
+
+/* Ids follow from keys, so there are as many in any place as in this node's own, which it knows well. Hostile nodes that
+ * name each other alone are but some of those that are there. */
+bool dht_search_is_thin(const struct dht *d, const struct dht_wish *w)
+{
+    uint16_t near[DHT_K];
+    uint32_t most = dht_table_nearest(d, &d->id, near, DHT_K), seen = 0;
+
+    for (uint32_t i = 0; i < w->count && most == DHT_K; i++) {
+        seen += w->candidate[i].ask == DHT_ASK_ANSWERED;
+        if (w->candidate[i].ask == DHT_ASK_ANSWERED && seen == d->tuning.replicas) {
+            double own = apart(&d->id, &d->peer[near[DHT_K - 1]].id) * d->tuning.replicas / DHT_K;
+            return apart(&w->target, &w->candidate[i].id) > DHT_THIN * own;
+        }
+    }
+    return false;
 }
 
 /* ---- at once --------------------------------------------------------------------------------------- */

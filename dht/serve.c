@@ -9,13 +9,18 @@
 #include "dht/table.h"
 #include "dht/token.h"
 
-/* The nearest that are known, but not the one who asks. */
+/* The nearest that are known, but not the one who asks: unless there are two of it. */
 static void say_nodes(struct dht *d, const struct dht_contact *to, const struct dht_id *id, const struct dht_message *m,
                       uint8_t flags, size_t room)
 {
     struct dht_message out = {.kind = DHT_PACKET_NODES, .txn = m->txn, .flags = flags, .token = dht_token_make(d, to)};
     uint16_t near[DHT_K + 1];
     uint32_t count = dht_table_nearest(d, &m->target, near, m->most + 1u);
+    struct dht_address other;
+
+    if (m->most > 0 && dht_twin_other(d, to, &other)) {
+        out.contact[out.count++] = (struct dht_contact){.node = to->node, .at = other};
+    }
 
     for (uint32_t i = 0; i < count && out.count < m->most; i++) {
         const struct dht_peer *p = &d->peer[near[i]];

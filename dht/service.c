@@ -470,6 +470,7 @@ static bool add_counts(const struct dht_shell *s, struct cell_call *call, Cell__
         {"repaired", c->repaired}, {"cached", c->cached}, {"withdrawn", c->withdrawn}, {"wishes", c->wishes},
         {"wishes_failed", c->wishes_failed}, {"evictions", c->evictions}, {"poisoned", c->poisoned}, {"sums", c->sums},
         {"sums_differ", c->sums_differ}, {"offers", c->offers}, {"wants", c->wants}, {"unsent", c->unsent},
+        {"twins", c->twins}, {"own_twin", d.sealed.twins},
         {"untaken", s->untaken}, {"datagrams_in", d.datagrams_in}, {"datagrams_out", d.datagrams_out},
         {"datagram_bytes_in", d.bytes_in}, {"datagram_bytes_out", d.bytes_out}, {"datagrams_refused", refused_datagrams},
         {"datagrams_forged", forged_datagrams}, {"sessions", d.sealed.meetings}, {"acquainted", d.sealed.peers},

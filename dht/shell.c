@@ -91,6 +91,7 @@ static void show(struct dht_shell *s)
     cell_metric_set(s->metric_records, dht_core_records(s->core));
     cell_metric_set(s->metric_bytes, dht_core_store_bytes(s->core));
     cell_metric_set(s->metric_kept, s->own.count);
+    cell_metric_set(s->metric_twins, (double)c->twins);
     cell_metric_set(s->metric_refused, (double)(c->malformed + c->flooded + c->unasked + c->no_token + c->forged + c->quota + c->full + c->refused));
 }
 
@@ -221,6 +222,7 @@ static void on_packet(void *context, const struct datagram_from *from, const uin
         log_debug("DHT-PACKET", "error=%s size=%zu", err_name(e), size);
     }
     dht_shell_perform(s);
+    dht_shell_twins(s);
     if (dht_circle_heard(&s->circle, &who.node)) {
         dht_core_member(s->core, loop_now_us(), &who, DHT_MEMBER_HERE, &s->fx);
         dht_shell_perform(s);
@@ -305,6 +307,8 @@ enum err dht_shell_open(struct cell *cell, void *state)
     s->metric_kept = cell_metric_gauge(cell, "cell_dht_kept", "values and offers of this node that are said again");
     s->metric_refused = cell_metric_gauge(cell, "cell_dht_refused", "sealed packets, and records, that were refused");
     s->metric_asked = cell_metric_counter(cell, "cell_dht_wishes_total", "lookups, gets and puts begun");
+    s->metric_twins = cell_metric_gauge(cell, "cell_dht_twins", "times that another node's key was heard by turns at two addresses");
+    s->metric_twin = cell_metric_gauge(cell, "cell_dht_twin", "1: another node has this node's key, or had it in this life");
     s->metric_failed = cell_metric_counter(cell, "cell_dht_wishes_failed_total", "… that ended without a result");
     e = load_keys(s);
     if (e != ERR_OK) {
@@ -327,15 +331,16 @@ static enum err make_core(struct dht_shell *s)
         .store_bytes = s->settings.store_bytes, .owner_bytes = s->settings.store_bytes / OWNER_SHARE,
         .source_bytes = s->settings.store_bytes / SOURCE_SHARE, .wishes_max = DHT_SHELL_WISHES,
         .verify = dht_sign_verify, .tuning = dht_core_usual()};
-    struct dht_circle_member *member = calloc(s->settings.peers, sizeof *member);
+    size_t size = dht_core_size(&config), members = s->settings.peers * sizeof(struct dht_circle_member);
 
     config.tuning.acquaints = true;
     config.tuning.paths = DHT_SHELL_PATHS;
     config.tuning.host_table = DHT_SHELL_HOST;
-    dht_circle_init(&s->circle, member, member == NULL ? 0 : s->settings.peers);
     dht_sign_init(&s->signer, &s->keys);
-    s->memory = calloc(1, dht_core_size(&config));
-    if (s->memory == NULL || member == NULL) {
+    /* In one piece: so large a one is the kernel's zeros, while a small one on the heap would be zeroed, page by page. */
+    s->memory = calloc(1, size + members);
+    dht_circle_init(&s->circle, s->memory == NULL ? NULL : (void *)((uint8_t *)s->memory + size), s->memory == NULL ? 0 : s->settings.peers);
+    if (s->memory == NULL) {
         return ERR_NOMEM;
     }
     if (getrandom(config.secret, sizeof config.secret, 0) != sizeof config.secret ||
@@ -357,7 +362,8 @@ static void remember(struct dht_shell *s)
     for (size_t i = 0; i < ARRAY_LEN(e); i++) {
         static const char *const what[] = {"peers", "records", "own"};
         if (e[i] != ERR_OK && e[i] != ERR_NOT_FOUND) {
-            log_warn("DHT-RESTORE", "file=%s reason=%s action=\"begin anew\"", what[i], err_name(e[i]));
+            const char *why = e[i] == ERR_MALFORMED ? "damaged" : e[i] == ERR_INCOMPATIBLE ? "another node's" : err_name(e[i]);
+            log_warn("DHT-RESTORE", "file=%s reason=\"%s\" action=\"begin anew\"", what[i], why);
         }
     }
     if (e[0] == ERR_OK || e[1] == ERR_OK || e[2] == ERR_OK) {
@@ -399,7 +405,7 @@ static void find_address(struct dht_shell *s)
 enum err dht_shell_start(struct cell *cell, void *state)
 {
     struct dht_shell *s = state;
-    struct datagram_config config = {.receive = on_packet, .context = s};
+    struct datagram_config config = {.receive = on_packet, .twin = dht_shell_on_twin, .context = s};
     uint64_t now_us = loop_now_us();
     enum err e = make_core(s);
 
@@ -475,7 +481,6 @@ void dht_shell_stop(void *state)
     dht_own_free(&s->own);
     keys_forget(&s->keys);
     dht_sign_forget(&s->signer);
-    free(s->circle.member);
     free(s->memory);
     s->timer = NULL;
     s->datagram = NULL;

@@ -9,6 +9,7 @@
 #include "dht/net.h"
 #include "dht/own.h"
 #include "dht/sign.h"
+#include "dht/twin.h"
 
 enum {
     DHT_SHELL_WISHES = 128,           /* lookups and puts at one time: what is more is refused, with a time     */
@@ -93,9 +94,10 @@ struct dht_shell {
     uint64_t booted_us, save_us, records_us; /* booted: last                                   */
     uint32_t saved;                   /* contacts of an earlier life                           */
     struct dht_contact save[DHT_SAVED_MAX];
+    uint64_t knocked_us, twin_us;     /* at another node with this one's key, and told of it, last; 0: never */
     uint64_t untaken;                 /* packets that the datagrams had no room for            */
     struct cell_metric *metric_peers, *metric_members, *metric_records, *metric_bytes, *metric_kept, *metric_refused,
-        *metric_asked, *metric_failed;
+        *metric_asked, *metric_failed, *metric_twins, *metric_twin;
 };
 
 /* Hooks of the cell; state is a struct dht_shell. */
@@ -152,6 +154,14 @@ uint64_t dht_shell_boot_due_us(const struct dht_shell *s);
 /* With the doors open: find out whom to ask for names. Errors of resolver_open. */
 enum err dht_shell_boot_open(struct dht_shell *s) MUST_CHECK;
 void dht_shell_boot_close(struct dht_shell *s);
+
+/* ---- shell_twin.c ---------------------------------------------------------------------------------- */
+
+/* Look whether others have one key, or this node's. */
+void dht_shell_twins(struct dht_shell *s);
+
+/* Of the datagrams: somebody who is awake at `from` has this node's key. */
+void dht_shell_on_twin(void *context, const struct sealed_address *from);
 
 /* ---- shell_members.c ------------------------------------------------------------------------------- */
 

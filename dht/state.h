@@ -8,6 +8,7 @@
 #include "dht/limits.h"
 #include "dht/order.h"
 #include "dht/pool.h"
+#include "dht/twin.h"
 
 enum dht_peer_flag {
     DHT_PEER_MEMBER = 1,
@@ -89,7 +90,7 @@ enum dht_wish_kind { DHT_WISH_FREE, DHT_WISH_FIND, DHT_WISH_GET, DHT_WISH_PUT };
 struct dht_wish {
     enum dht_wish_kind kind;
     bool is_storing, is_told, is_own; /* told: its end is; own: nobody waits for it          */
-    bool has_self, has_expected;
+    bool has_self, has_expected, is_again; /* again: on other paths than the first time      */
     enum err status;                  /* once it has ended                                   */
     uint64_t name, end_us;
     struct dht_id target;
@@ -171,7 +172,7 @@ struct dht {
     struct dht_wish *wish;       /* the first is the core's own */
     struct dht_call *call;
     uint64_t *call_due_us;       /* UINT64_MAX: free */
-    bool is_joining, is_hello;   /* the way in was asked for, the own place is not found yet; what came asks for nothing */
+    bool is_joining, is_hello, has_namesake; /* the way in was asked for, the own place is not found yet; what came asks for nothing */
     uint64_t ping_us, refresh_us, sync_us;
     /* comparisons */
     uint32_t jobs;
@@ -181,6 +182,8 @@ struct dht {
     /* defence */
     struct rate rate[DHT_RATES];
     uint64_t verified[DHT_VERIFIED];
+    struct dht_twin twin[DHT_TWINS];
+    struct dht_address namesake; /* where this node is said to be, with has_namesake */
 };
 
 static inline uint32_t dht_state_tick(const struct dht *d)

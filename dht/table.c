@@ -345,6 +345,7 @@ void dht_table_heard(struct dht *d, const struct dht_contact *who, const struct 
         meet(d, who, id);
         return;
     }
+    dht_twin_heard(d, &who->node, &p->at, &who->at);
     p->at = who->at;
     p->heard = dht_state_tick(d);
     p->fails = 0;

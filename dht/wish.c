@@ -250,6 +250,18 @@ static bool has_company(struct dht *d, struct dht_wish *w)
     return w->count > 0;
 }
 
+/* Whether there is nobody left to ask step by step. Before that is believed others are asked: when nobody had it, and when whoever
+ * is to keep it cannot be all that are near. */
+static bool is_near(struct dht *d, struct dht_wish *w)
+{
+    bool is_over = dht_search_near(d, w);
+
+    if (is_over && w->values == 0 && (w->kind == DHT_WISH_GET || dht_search_is_thin(d, w)) && dht_search_again(d, w)) {
+        is_over = dht_search_near(d, w);
+    }
+    return is_over;
+}
+
 static void run_get(struct dht *d, struct dht_wish *w)
 {
     if (w->values >= w->reads) {
@@ -258,7 +270,7 @@ static void run_get(struct dht *d, struct dht_wish *w)
         return; /* perhaps there is somebody in time */
     } else if (dht_state_is_whole(d) && is_absent(d, w)) {
         w->status = ERR_NOT_FOUND;
-    } else if (dht_state_is_whole(d) ? dht_search_holders(d, w) : dht_search_near(d, w)) {
+    } else if (dht_state_is_whole(d) ? dht_search_holders(d, w) : is_near(d, w)) {
         w->status = w->values > 0 ? ERR_OK : is_absent(d, w) ? ERR_NOT_FOUND : ERR_TIMEOUT;
     }
 }
@@ -266,7 +278,7 @@ static void run_get(struct dht *d, struct dht_wish *w)
 /* Whether there is nothing left to do, be it told or not. */
 static bool run_put(struct dht *d, struct dht_wish *w)
 {
-    if (!w->is_storing && (dht_state_is_whole(d) || dht_search_near(d, w))) {
+    if (!w->is_storing && (dht_state_is_whole(d) || is_near(d, w))) {
         dht_put_begin(d, w);
     }
     if (!w->is_storing) {

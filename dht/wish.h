@@ -29,6 +29,12 @@ void dht_wish_free(struct dht *d, struct dht_wish *w);
 bool dht_search_near(struct dht *d, struct dht_wish *w);
 bool dht_search_holders(struct dht *d, struct dht_wish *w);
 
+/* Step by step once more, on paths that begin with others than the first time; false: it was done before, or there are no others. */
+bool dht_search_again(struct dht *d, struct dht_wish *w);
+
+/* Whether those that answered, the nearest of them, are too far apart to be all that there is: some were not told of. */
+bool dht_search_is_thin(const struct dht *d, const struct dht_wish *w);
+
 /* Somebody named this contact: the candidate of serial `namer`, or DHT_NOTHING. */
 void dht_search_add(struct dht *d, struct dht_wish *w, const struct dht_contact *who, uint32_t path, uint32_t hop, uint16_t namer);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "nodosum/core.h"
+#include "tests/support/words.h"
 
 enum { MEMBERS = 8, KNOWN = 4, TICK_US = 10000 };
 
@@ -76,8 +77,11 @@ static struct nodosum *make(void *memory, struct nodosum_effects *fx)
 {
     struct nodosum_config c = {.id = id_of(0xee), .members_max = MEMBERS, .seed = 1, .seeds = 1,
                                .tuning = nodosum_core_usual()};
+    static struct nodosum_id self;
     struct nodosum *n;
 
+    self = c.id;
+    c.words = words_for(&self);
     c.about = (struct nodosum_about){.address = address_of(0xee), .name = "self", .name_len = 4};
     c.seed_at[0] = address_of(0);
     must(nodosum_core_init(memory, &c, 1, &n) == ERR_OK);

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/base/bytes.h"
+#include "common/node/handed.h"
 #include "common/run/fd.h"
 #include "common/run/log.h"
 #include "issuer/link.h"
@@ -34,64 +34,26 @@ uint64_t issuer_shell_now_s(void)
 
 /* ---- keys -------------------------------------------------------------------------------------------- */
 
-static enum err read_whole(int fd, uint8_t *out, size_t room, size_t *ret_size)
-{
-    size_t size = 0;
-
-    while (size < room) {
-        ssize_t got = pread(fd, out + size, room - size, (off_t)size);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            return err_from_errno(errno);
-        }
-        if (got == 0) {
-            *ret_size = size;
-            return ERR_OK;
-        }
-        size += (size_t)got;
-    }
-    return ERR_LIMIT;
-}
-
-static enum err take_text(const uint8_t *part, size_t size, char out[JOIN_PEM_MAX])
-{
-    if (size >= JOIN_PEM_MAX || memchr(part, 0, size) != NULL) {
-        return ERR_MALFORMED;
-    }
-    memcpy(out, part, size);
-    out[size] = '\0';
-    return ERR_OK;
-}
-
-/* Five texts, each after its length: nucleus/keys.h. */
+/* Five texts: nucleus/keys.h. */
 static enum err take_keys(struct issuer_shell *s, const uint8_t *bytes, size_t size)
 {
-    const uint8_t *part[PARTS], *at = bytes;
-    size_t len[PARTS];
+    struct handed_part part[PARTS];
+    enum err e = handed_split(bytes, size, part, PARTS);
 
-    for (int i = 0; i < PARTS; i++) {
-        size_t left = size - (size_t)(at - bytes);
-        len[i] = left >= 4 ? bytes_get_be32(at) : 0;
-        if (left < 4 || len[i] > left - 4) {
-            return ERR_MALFORMED;
-        }
-        part[i] = at + 4;
-        at += 4 + len[i];
-    }
-    enum err e = identity_parse((const char *)part[0], len[0], &s->identity);
     if (e == ERR_OK) {
-        e = cluster_parse((const char *)part[1], len[1], &s->cluster);
+        e = identity_parse((const char *)part[0].at, part[0].size, &s->identity);
     }
     if (e == ERR_OK) {
-        e = take_text(part[2], len[2], s->authority_key);
+        e = cluster_parse((const char *)part[1].at, part[1].size, &s->cluster);
     }
     if (e == ERR_OK) {
-        e = take_text(part[3], len[3], s->authority);
+        e = handed_text(part[2].at, part[2].size, s->authority_key, sizeof s->authority_key);
     }
     if (e == ERR_OK) {
-        e = take_text(part[4], len[4], s->own_certificate);
+        e = handed_text(part[3].at, part[3].size, s->authority, sizeof s->authority);
+    }
+    if (e == ERR_OK) {
+        e = handed_text(part[4].at, part[4].size, s->own_certificate, sizeof s->own_certificate);
     }
     if (e == ERR_OK) {
         cluster_keys(&s->cluster, s->identity.name, s->identity.seed, &s->keys);
@@ -109,7 +71,7 @@ static enum err load_keys(struct issuer_shell *s)
         log_error("ISSUER-NO-KEYS", "why=\"no keys were handed over\" action=\"give it sandbox.keys: [issuer]\"");
         return ERR_NOT_FOUND;
     }
-    enum err e = read_whole(fd, bytes, sizeof bytes, &size);
+    enum err e = handed_read(fd, bytes, sizeof bytes, &size);
     if (e == ERR_OK) {
         e = take_keys(s, bytes, size);
     }

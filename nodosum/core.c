@@ -61,7 +61,7 @@ static bool is_valid(const struct nodosum_config *c)
            c->incarnation <= NODOSUM_INCARNATION_MAX && a->address.port != 0 &&
            a->name_len <= NAME_MAX_LEN && name_valid(a->name, a->name_len) &&
            a->meta_size <= NODOSUM_META_MAX && a->offers_size <= NODOSUM_OFFERS_BYTES && t->period_ms > 0 && t->gossip_ms > 0 && t->suspect_times > 0 &&
-           t->keep_ms > 0;
+           t->keep_ms > 0 && c->words.say != NULL && c->words.is_said != NULL;
 }
 
 /* One block: the state, the members, the lists of indexes. */
@@ -96,6 +96,7 @@ enum err nodosum_core_init(void *memory, const struct nodosum_config *config, ui
     lay_out(n, config->members_max);
     rng_init(&n->rng, config->seed);
     n->tuning = config->tuning;
+    n->words = config->words;
     n->now_us = now_us;
     n->seeds = config->seeds;
     memcpy(n->seed_at, config->seed_at, sizeof n->seed_at);
@@ -418,9 +419,12 @@ enum err nodosum_core_seeds(struct nodosum *n, uint64_t now_us, const struct nod
 
 void nodosum_core_leave(struct nodosum *n, uint64_t now_us, struct nodosum_effects *fx)
 {
+    struct nodosum_member *self = &n->member[NODOSUM_SELF];
+
     begin(n, now_us, fx);
     if (!n->is_leaving) {
-        n->is_leaving = true;
+        n->is_leaving = true; /* its incarnation stays */
+        n->words.say(n->words.keys, self->incarnation, self->word);
         n->leave_us = now_us + (uint64_t)NODOSUM_LEAVE_MS * NODOSUM_MS;
         nodosum_table_set(n, NODOSUM_SELF, NODOSUM_LEFT);
         nodosum_gossip_news(n, NODOSUM_SELF);

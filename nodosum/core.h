@@ -14,7 +14,7 @@
 #include "nodosum/types.h"
 
 enum {
-    NODOSUM_MEMBER_BYTES = 1184,  /* memory a member costs at most, with its places in every order       */
+    NODOSUM_MEMBER_BYTES = 1248,  /* memory a member costs at most, with its places in every order       */
     NODOSUM_EVENTS_MAX = 1024,    /* changes that a watcher may be behind                                */
     NODOSUM_SENDS_MAX = 24,       /* packets of one step: what one answer of the anti-entropy may take   */
     NODOSUM_RTTS_MAX = 8,         /* one for each ACK that a packet may sensibly hold                    */
@@ -37,6 +37,17 @@ struct nodosum_tuning {
     bool is_plain;            /* SWIM alone: no health, confirmations, buddies, second opinions or rings  */
 };
 
+/* How a member says that it leaves: so that nobody else can say it of one, and everybody may pass it on. Both are pure; the
+ * core has no keys. */
+struct nodosum_words {
+    const void *keys;               /* borrowed while the core is                                          */
+    /* The word of this node that it leaves in this incarnation. */
+    void (*say)(const void *keys, uint64_t incarnation, uint8_t ret[NODOSUM_WORD_SIZE]);
+    /* Whether it is that of `id` in this cluster and incarnation. */
+    bool (*is_said)(const void *keys, const struct nodosum_id *id, uint64_t incarnation,
+                    const uint8_t word[NODOSUM_WORD_SIZE]);
+};
+
 struct nodosum_config {
     struct nodosum_id id;
     struct nodosum_about about;     /* meta_version is set by the core                                     */
@@ -47,6 +58,7 @@ struct nodosum_config {
     uint32_t seeds;
     struct nodosum_address seed_at[NODOSUM_SEEDS_MAX];
     struct nodosum_tuning tuning;
+    struct nodosum_words words;
 };
 
 /* A packet to send. Seeds are known by address alone (has_id false): the shell makes the acquaintance. */
@@ -79,6 +91,7 @@ struct nodosum_counters {
     uint64_t packets_in, bytes_in, packets_out, bytes_out;
     uint64_t malformed, strangers;      /* refused packets; messages of senders that nobody introduced     */
     uint64_t full, unsent, held;        /* members, packets of a step, anti-entropy answers over a limit   */
+    uint64_t forged;                    /* leaves that are not the word of who leaves                      */
     uint64_t probes, probes_failed, acks_late, lateness; /* lateness: times this process itself was late   */
     uint64_t suspected, confirmed, refuted, died;        /* news of this kind that was new here             */
 };

@@ -1,6 +1,7 @@
 #include "nodosum/gossip.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "nodosum/fingers.h"
 #include "nodosum/out.h"
@@ -89,6 +90,7 @@ bool nodosum_gossip_add(struct nodosum *n, uint16_t index, struct nodosum_packet
         break;
     case NODOSUM_LEFT:
         r.kind = NODOSUM_PACKET_LEFT;
+        memcpy(r.word, m->word, sizeof r.word);
         break;
     }
     return nodosum_packet_add(p, &r);

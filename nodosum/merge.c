@@ -21,6 +21,21 @@ static bool is_same(const struct nodosum_about *a, const struct nodosum_about *b
            memcmp(a->offers, b->offers, a->offers_size) == 0;
 }
 
+/* A leave is believed of who leaves alone, whoever passes it on. What is not looked at for the time being is said again: tables
+ * that differ are compared. */
+static bool is_word(struct nodosum *n, const struct nodosum_message *m)
+{
+    uint64_t held;
+
+    if (!rate_pass(&n->word_rate, NODOSUM_WORD_RATE, (uint64_t)1000 * NODOSUM_MS, n->now_us, &held)) {
+        n->counters.held++;
+        return false;
+    }
+    bool is_said = n->words.is_said(n->words.keys, &m->id, m->incarnation, m->word);
+    n->counters.forged += !is_said;
+    return is_said;
+}
+
 /* Somebody says something of us that is not so, or speaks of an earlier life of ours. Only a higher
  * incarnation of our own overrides it (SWIM, 4.2). At the highest there is none: then it stays said, which
  * takes 2^53 refutations or a member that lies. */
@@ -50,7 +65,8 @@ static bool merge_self(struct nodosum *n, uint16_t from, const struct nodosum_me
         nodosum_merge_tell(n, from, NODOSUM_SELF); /* refuted long ago, and it did not hear of that */
         return false;
     }
-    if (!refute(n, m->incarnation)) {
+    bool is_forged = m->kind == NODOSUM_PACKET_LEFT && !n->is_leaving && !is_word(n, m); /* nobody believes it */
+    if (is_forged || !refute(n, m->incarnation)) {
         return false;
     }
     nodosum_merge_tell(n, from, NODOSUM_SELF);
@@ -151,14 +167,19 @@ static bool merge_end(struct nodosum *n, uint16_t index, const struct nodosum_me
     struct nodosum_member *k = &n->member[index];
     enum nodosum_state state = m->kind == NODOSUM_PACKET_DEAD ? NODOSUM_DEAD : NODOSUM_LEFT;
 
-    if (m->incarnation < k->incarnation || (m->incarnation == k->incarnation && k->state >= state)) {
+    if (m->incarnation < k->incarnation || (m->incarnation == k->incarnation && k->state >= state) ||
+        (state == NODOSUM_LEFT && !is_word(n, m))) {
         return false;
     }
-    if (!nodosum_table_is_living(k) && k->state >= state) {
-        adopt_incarnation(k, m->incarnation); /* gone before, and gone again */
-        return false;
-    }
+    bool is_again = !nodosum_table_is_living(k) && k->state >= state; /* gone before, and gone again */
     adopt_incarnation(k, m->incarnation);
+    if (state == NODOSUM_LEFT) {
+        memcpy(k->word, m->word, sizeof k->word);
+    }
+    if (is_again) {
+        nodosum_table_set(n, index, state); /* who left and died in a later life: its word is of the former one */
+        return false;
+    }
     end_member(n, index, state);
     return true;
 }

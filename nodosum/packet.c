@@ -162,6 +162,8 @@ bool nodosum_packet_add(struct nodosum_packet *p, const struct nodosum_message *
             put_list(&w, m);
         } else if (m->kind == NODOSUM_PACKET_DEAD) {
             put_64(&w, m->accuser[0]);
+        } else {
+            put_bytes(&w, m->word, sizeof m->word);
         }
         break;
     case NODOSUM_PACKET_ROWS:
@@ -371,6 +373,8 @@ static bool get_message(struct reader *r, struct nodosum_message *m)
             get_shorts(r, NODOSUM_ACCUSERS_MAX, m->accuser, &m->count);
         } else if (m->kind == NODOSUM_PACKET_DEAD) {
             m->accuser[0] = get_64(r);
+        } else {
+            get_bytes(r, m->word, sizeof m->word);
         }
         return r->is_good;
     case NODOSUM_PACKET_DIGEST:

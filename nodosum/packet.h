@@ -6,7 +6,7 @@
  *   PING_REQ  seq 4, id 32                         NACK      seq 4
  *   ALIVE     id 32, incarnation 8, meta version 8, ip 16, port 2, name (1 + n), metadata (2 + n), offers (2 + n)
  *   SUSPECT   id 32, incarnation 8, count 1, accusers 8 each     DEAD  id 32, incarnation 8, accuser 8
- *   LEFT      id 32, incarnation 8
+ *   LEFT      id 32, incarnation 8, word 64: that it leaves, signed by it (common/node/word), whoever passes it on
  *   DIGEST    count 1, ranges of (first 8, last 8, members 2, hash 8)
  *   ROWS      first 8, last 8, count 1, rows of (short id 8, incarnation 8, state 1, check 2)
  *   WANT      count 1, short ids 8 each
@@ -26,7 +26,7 @@
 #include "nodosum/types.h"
 
 enum {
-    NODOSUM_PACKET_VERSION = 3,
+    NODOSUM_PACKET_VERSION = 4,
     NODOSUM_RANGES_MAX = 16,
     NODOSUM_ROWS_MAX = 60,     /* 1,159 bytes: the most that leave room for a ping                 */
     NODOSUM_WANT_MAX = 60,     /* as many as rows there are to want                                */
@@ -83,6 +83,7 @@ struct nodosum_message {
         struct nodosum_about about;                    /* of ALIVE                          */
         struct nodosum_place place;                    /* of PLACE: 1 byte or more          */
         uint64_t accuser[NODOSUM_ACCUSERS_MAX];        /* short ids, of SUSPECT and DEAD    */
+        uint8_t word[NODOSUM_WORD_SIZE];               /* of LEFT                           */
         struct nodosum_range range[NODOSUM_RANGES_MAX];
         struct nodosum_row row[NODOSUM_ROWS_MAX];      /* ascending, all between first and last */
         uint64_t want[NODOSUM_WANT_MAX];

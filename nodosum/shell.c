@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "common/base/bytes.h"
+#include "common/node/word.h"
 #include "common/run/fd.h"
 #include "common/run/host.h"
 #include "common/run/log.h"
@@ -446,10 +447,23 @@ enum err nodosum_shell_open(struct cell *cell, void *state)
     return e == ERR_OK && s->settings.lan ? nodosum_neighbours_open(&s->neighbours, &s->self) : e;
 }
 
+static void say_left(const void *keys, uint64_t incarnation, uint8_t ret[NODOSUM_WORD_SIZE])
+{
+    word_left(keys, incarnation, ret);
+}
+
+static bool is_left(const void *keys, const struct nodosum_id *id, uint64_t incarnation, const uint8_t word[NODOSUM_WORD_SIZE])
+{
+    const struct node_keys *own = keys;
+
+    return word_is_left(own->cluster_id, id->byte, incarnation, word);
+}
+
 static enum err make_core(struct nodosum_shell *s, uint64_t incarnation)
 {
     struct nodosum_config config = {.incarnation = incarnation, .members_max = s->settings.members,
-                                    .tuning = nodosum_core_usual(), .about = {.address = s->self}};
+                                    .tuning = nodosum_core_usual(), .about = {.address = s->self},
+                                    .words = {.keys = &s->keys, .say = say_left, .is_said = is_left}};
     size_t len = strlen(s->keys.name);
 
     memcpy(config.id.byte, s->keys.id, sizeof config.id.byte);

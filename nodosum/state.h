@@ -24,6 +24,7 @@ enum {
     NODOSUM_LATE_MS = 100,          /* woken so much after the time: this process did not run               */
     NODOSUM_SYNC_LEAST_MS = 1000,   /* between two comparisons with somebody, after a difference            */
     NODOSUM_SYNC_MOST_MS = 30000,   /* … and when there are none (memberlist: PushPullInterval)             */
+    NODOSUM_WORD_RATE = 512,        /* words of members that leave looked at a second: 5 % of a core        */
     NODOSUM_SYNC_RATE = 512,        /* packets of answers to comparisons a second: 600 KB/s                 */
     NODOSUM_JOIN_LEAST_MS = 1000,   /* between two attempts to join, doubling while alone                   */
     NODOSUM_JOIN_MOST_MS = 10000,   /* … and between attempts to find a lost part of the cluster: one packet */
@@ -50,6 +51,7 @@ struct nodosum_member {
     uint8_t level;                /* times its news was told; NODOSUM_LEVELS: it has none                   */
     uint8_t state;                /* enum nodosum_state                                                     */
     bool is_stale;                /* `about` is of an earlier incarnation                                   */
+    uint8_t word[NODOSUM_WORD_SIZE]; /* … of its own that it leaves in this incarnation; while LEFT        */
     struct nodosum_about about;
 };
 
@@ -83,6 +85,8 @@ struct nodosum_level {
 
 struct nodosum {
     struct nodosum_tuning tuning;
+    struct nodosum_words words;
+    struct rate word_rate;
     struct rng rng;
     uint64_t now_us;
     struct nodosum_effects *fx;       /* of the step being made                                             */

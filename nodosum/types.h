@@ -16,6 +16,7 @@ enum {
     NODOSUM_PACKET_MAX = 1168,   /* bytes: with the seal 1,200, with UDP and IPv6 headers under 1,280      */
     NODOSUM_SEEDS_MAX = 16,
     NODOSUM_ACCUSERS_MAX = 4,    /* K + 1: the first accuser and K = 3 that confirm (Lifeguard, IV-B)      */
+    NODOSUM_WORD_SIZE = 64,      /* bytes of a member's own word that it leaves                            */
 };
 
 /* Incarnations start at 1. Beyond this one is refused, so that a member can always refute. */
@@ -37,7 +38,7 @@ enum nodosum_state {
     NODOSUM_ALIVE,
     NODOSUM_SUSPECT,
     NODOSUM_DEAD,
-    NODOSUM_LEFT, /* it said so itself */
+    NODOSUM_LEFT, /* it said so itself: with its word */
 };
 
 /* What a member says about itself. */

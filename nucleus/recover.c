@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -256,4 +257,42 @@ enum err recover_adopt(struct shell *s)
         e = node_step(s->node, &ev, &s->fx);
     }
     return e;
+}
+
+void recover_end_left(const char *dir)
+{
+    struct recovery r = {.shell = NULL};
+    AUTO_FREE struct ledger_record *records = calloc(NODE_INSTANCES_MAX, sizeof *records);
+    AUTO_FREE uint32_t *slots = calloc(NODE_INSTANCES_MAX, sizeof *slots);
+    uint64_t end_ms = loop_now_ms() + RECOVER_LEFT_MS;
+    struct ledger left;
+    uint32_t damaged;
+    const char *why;
+
+    if (records == NULL || slots == NULL || ledger_open(&left, dir, false, &why) != ERR_OK) {
+        return; /* opening it anew fails as well, and says why */
+    }
+    r.records = records;
+    r.slots = slots;
+    if (ledger_read(&left, keep, &r, &damaged) != ERR_OK) {
+        r.count = 0;
+    }
+    ledger_close(&left);
+    for (size_t i = 0; i < r.count; i++) { /* all at once; they are waited for afterwards */
+        AUTO_FD int fd = open_recorded(&records[i].process);
+        if (fd >= 0) {
+            log_warn("NUCLEUS-LEFT", "cell=%s/%s.%" PRIu32 " pid=%" PRId32 " why=\"its node was killed\" action=killed",
+                     records[i].instance.space, records[i].instance.name, records[i].instance.instance, records[i].process.pid);
+            (void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0); /* as its node was */
+        }
+    }
+    for (size_t i = 0; i < r.count; i++) {
+        AUTO_FD int fd = open_recorded(&records[i].process);
+        struct pollfd gone = {.fd = fd, .events = POLLIN};
+        uint64_t now = loop_now_ms();
+        if (fd >= 0 && poll(&gone, 1, now < end_ms ? (int)(end_ms - now) : 0) == 0) {
+            log_error("NUCLEUS-LEFT-STAYS", "pid=%" PRId32 " action=going-on", records[i].process.pid);
+        }
+    }
+    explicit_bzero(records, r.count * sizeof *records); /* tokens */
 }

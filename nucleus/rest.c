@@ -1,10 +1,10 @@
 #include "nucleus/rest.h"
 
+#include "common/run/tidy.h"
 #include "nucleus/journal.h"
 #include "nucleus/logs.h"
 #include "nucleus/pages.h"
 #include "nucleus/sockets.h"
-#include "nucleus/tidy.h"
 #include "nucleus/tuns.h"
 
 enum {

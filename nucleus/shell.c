@@ -643,6 +643,9 @@ static enum err open_ledger(struct shell *s)
     const char *why;
 
     (void)snprintf(dir, sizeof dir, "%s/nucleus", s->run_dir);
+    if (!s->is_recovery) {
+        recover_end_left(dir);
+    }
     enum err e = ledger_open(&s->ledger, dir, !s->is_recovery, &why);
     if (e != ERR_OK) {
         (void)fprintf(stderr, "cell-nucleus: %s: %s\n", dir, err_text(e));

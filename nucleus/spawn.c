@@ -260,7 +260,8 @@ static void fill_paths(const struct manifest_cell *c, char *path[2 * MANIFEST_PA
 enum {
     GENESIS_DESCRIPTORS = 1 + KEYS_GRANT_MAX + MANIFEST_LISTEN_MAX + MANIFEST_TUN_MAX + 1, /* and the page of counters */
 };
-_Static_assert((int)GENESIS_DESCRIPTORS <= (int)GAP_DESCRIPTORS_MAX, "one message carries all of them");
+_Static_assert((int)GENESIS_DESCRIPTORS <= (int)GAP_DESCRIPTORS_MAX && (int)MANIFEST_TUN_MAX <= (int)GAP_INTERFACES_MAX,
+               "one message carries all of them");
 
 /* What rides along, borrowed. */
 struct descriptors {
@@ -296,6 +297,28 @@ static void fill_descriptors(const struct spawn_birth *b, int page, struct descr
     }
 }
 
+/* Which addresses the interfaces have that are handed over. */
+struct interfaces {
+    Cell__Gap__Interface one[MANIFEST_TUN_MAX], *all[MANIFEST_TUN_MAX];
+    ProtobufCBinaryData address[MANIFEST_TUN_MAX][MANIFEST_TUN_ADDRESSES_MAX];
+};
+
+static void fill_interfaces(const struct tuns_grant *t, struct interfaces *f, Cell__Gap__Genesis *g)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        cell__gap__interface__init(&f->one[i]);
+        f->one[i].descriptor = (char *)t->name[i];
+        f->one[i].addresses = f->address[i];
+        f->one[i].n_addresses = t->at[i].count;
+        for (size_t n = 0; n < t->at[i].count; n++) {
+            f->address[i][n] = (ProtobufCBinaryData){.len = t->at[i].size[n], .data = (uint8_t *)t->at[i].bytes[n]};
+        }
+        f->all[i] = &f->one[i];
+    }
+    g->interfaces = f->all;
+    g->n_interfaces = t->count;
+}
+
 static enum err say_genesis(struct shell_slot *slot, const struct spawn_birth *b)
 {
     struct shell *s = slot->shell;
@@ -307,6 +330,7 @@ static enum err say_genesis(struct shell_slot *slot, const struct spawn_birth *b
     char state[PLACE_SIZE + 16] = "";
     char *paths[2 * MANIFEST_PATHS_MAX];
     struct descriptors d;
+    struct interfaces interfaces;
     Cell__Gap__CallerGrant **grants = NULL;
     size_t grant_count = 0;
 
@@ -352,6 +376,7 @@ static enum err say_genesis(struct shell_slot *slot, const struct spawn_birth *b
     fill_descriptors(b, page, &d);
     g.descriptors = d.name;
     g.n_descriptors = d.count;
+    fill_interfaces(&b->tuns, &interfaces, &g);
     message.what_case = CELL__GAP__TO_CELL__WHAT_GENESIS;
     message.genesis = &g;
     e = junction_say(slot, &message, d.fd, d.count);

@@ -14,6 +14,7 @@ struct shell_tun {
     char space[NAME_SIZE];
     char cell[NAME_SIZE];
     struct manifest_tun at;
+    struct tun_spec made; /* … with this node's own addresses */
     int fd;
 };
 
@@ -63,7 +64,7 @@ static enum err settle(const char *state_dir, const struct manifest_tun *t, stru
     return ERR_OK;
 }
 
-static enum err make(const char *state_dir, const struct manifest_tun *t, int *ret, char why[JAIL_WHY_SIZE])
+static enum err make(const char *state_dir, const struct manifest_tun *t, struct tun_spec *ret_spec, int *ret, char why[JAIL_WHY_SIZE])
 {
     struct tun_spec spec = {.is_tap = t->is_tap, .mtu = t->mtu, .address_count = t->address_count};
     char reason[TUN_WHY_SIZE] = "";
@@ -80,8 +81,10 @@ static enum err make(const char *state_dir, const struct manifest_tun *t, int *r
     e = tun_open(&spec, ret, reason);
     if (e != ERR_OK) {
         (void)snprintf(why, JAIL_WHY_SIZE, "%s.%.32s: %s: %.60s", t->is_tap ? "tap" : "tun", t->name, t->interface, reason);
+        return e;
     }
-    return e;
+    *ret_spec = spec;
+    return ERR_OK;
 }
 
 /* ---- keeping ------------------------------------------------------------------------------------ */
@@ -122,7 +125,7 @@ static enum err keep(struct shell *s, const struct manifest_cell *c, const struc
             (void)snprintf(why, JAIL_WHY_SIZE, "out of memory");
             return ERR_NOMEM;
         }
-        enum err e = make(s->state_dir, t, &k->fd, why);
+        enum err e = make(s->state_dir, t, &k->made, &k->fd, why);
         if (e != ERR_OK) {
             free(k);
             return e;
@@ -135,6 +138,18 @@ static enum err keep(struct shell *s, const struct manifest_cell *c, const struc
     }
     *ret = k;
     return ERR_OK;
+}
+
+static void tell(const struct shell_tun *k, struct tuns_grant *ret, size_t i)
+{
+    ret->at[i].count = k->made.address_count;
+    for (size_t n = 0; n < k->made.address_count; n++) {
+        const struct tun_address *a = &k->made.address[n];
+        size_t size = a->is_v6 ? 16 : 4;
+        memcpy(ret->at[i].bytes[n], a->ip, size);
+        ret->at[i].bytes[n][size] = a->bits;
+        ret->at[i].size[n] = size + 1;
+    }
 }
 
 enum err tuns_open(struct shell *s, const struct manifest_cell *c, uint32_t instance, struct tuns_grant *ret,
@@ -153,6 +168,7 @@ enum err tuns_open(struct shell *s, const struct manifest_cell *c, uint32_t inst
         if (e == ERR_OK) {
             ret->fd[i] = k->fd;
             (void)snprintf(ret->name[i], TUNS_NAME_SIZE, "%s.%s", k->at.is_tap ? "tap" : "tun", k->at.name);
+            tell(k, ret, i);
             ret->count = i + 1;
         }
     }

@@ -7,6 +7,7 @@
 
 enum {
     TUNS_NAME_SIZE = NAME_SIZE + 4, /* "tun." or "tap." and a name */
+    TUNS_ADDRESS_SIZE = 17,         /* of IPv6, and its bits       */
 };
 
 /* What a Genesis hands over. Descriptors are borrowed: the interface stays up, with its addresses and routes, while the
@@ -15,6 +16,12 @@ struct tuns_grant {
     int fd[MANIFEST_TUN_MAX];
     char name[MANIFEST_TUN_MAX][TUNS_NAME_SIZE];
     size_t count;
+    /* … and what is said of each: its addresses as they were given to it. */
+    struct {
+        size_t count;
+        uint8_t bytes[MANIFEST_TUN_ADDRESSES_MAX][TUNS_ADDRESS_SIZE];
+        size_t size[MANIFEST_TUN_ADDRESSES_MAX];
+    } at[MANIFEST_TUN_MAX];
 };
 
 /* Make the interfaces that `c` is to have and that are not there yet. On an error *ret has none and `why` is one line

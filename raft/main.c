@@ -35,12 +35,11 @@ static const struct cell_def raft_cell = {
     .service = &cell__raft__raft__descriptor,
     .schema = raft_schema,
     .schema_size = sizeof raft_schema,
-    .has_own_wire = true,
     .syscalls = syscalls,
     .syscall_count = ARRAY_LEN(syscalls),
 };
 
 int main(int argc, char **argv)
 {
-    return cell_main(&raft_cell, argc, argv);
+    return cell_main_own_wire(&raft_cell, argc, argv);
 }

@@ -1,69 +1,32 @@
 #include "renewer/keys.h"
 
-#include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "common/base/bytes.h"
+#include "common/node/handed.h"
 
 enum {
     PARTS = 4,
     DAY_S = 86400,
 };
 
-static enum err read_whole(int fd, uint8_t out[RENEWER_KEYS_MAX], size_t *ret_size)
-{
-    size_t size = 0;
-
-    while (size < RENEWER_KEYS_MAX) {
-        ssize_t got = pread(fd, out + size, RENEWER_KEYS_MAX - size, (off_t)size);
-        if (got < 0 && errno != EINTR) {
-            return err_from_errno(errno);
-        }
-        if (got == 0) {
-            *ret_size = size;
-            return ERR_OK;
-        }
-        size += got > 0 ? (size_t)got : 0;
-    }
-    return ERR_LIMIT;
-}
-
-static enum err take_text(const uint8_t *part, size_t size, char out[PKI_PEM_MAX])
-{
-    if (size >= PKI_PEM_MAX || memchr(part, 0, size) != NULL) {
-        return ERR_MALFORMED;
-    }
-    memcpy(out, part, size);
-    out[size] = '\0';
-    return ERR_OK;
-}
-
 static enum err take_parts(const uint8_t *bytes, size_t size, struct renewer_keys *k)
 {
-    const uint8_t *part[PARTS], *at = bytes;
-    size_t len[PARTS];
+    struct handed_part part[PARTS];
+    enum err e = handed_split(bytes, size, part, PARTS);
 
-    for (int i = 0; i < PARTS; i++) {
-        size_t left = size - (size_t)(at - bytes);
-        len[i] = left >= 4 ? bytes_get_be32(at) : 0;
-        if (left < 4 || len[i] > left - 4) {
-            return ERR_MALFORMED;
-        }
-        part[i] = at + 4;
-        at += 4 + len[i];
-    }
-    enum err e = keys_unpack(part[0], len[0], &k->own);
     if (e == ERR_OK) {
-        e = cluster_parse((const char *)part[1], len[1], &k->cluster);
+        e = keys_unpack(part[0].at, part[0].size, &k->own);
     }
     if (e == ERR_OK) {
-        e = take_text(part[2], len[2], k->authority);
+        e = cluster_parse((const char *)part[1].at, part[1].size, &k->cluster);
     }
     if (e == ERR_OK) {
-        e = take_text(part[3], len[3], k->certificate);
+        e = handed_text(part[2].at, part[2].size, k->authority, sizeof k->authority);
+    }
+    if (e == ERR_OK) {
+        e = handed_text(part[3].at, part[3].size, k->certificate, sizeof k->certificate);
     }
     return e == ERR_OK ? pki_check(k->authority, k->certificate, NULL, &k->facts) : e;
 }
@@ -73,7 +36,7 @@ enum err renewer_keys_load(int fd, struct renewer_keys *ret)
     uint8_t bytes[RENEWER_KEYS_MAX];
     struct renewer_keys k = {0};
     size_t size = 0;
-    enum err e = read_whole(fd, bytes, &size);
+    enum err e = handed_read(fd, bytes, sizeof bytes, &size);
 
     if (e == ERR_OK) {
         e = take_parts(bytes, size, &k);
@@ -102,7 +65,7 @@ static enum err judge_certificate(const struct renewer_keys *k, const struct upd
 {
     char text[PKI_PEM_MAX];
     struct pki_facts facts;
-    enum err e = take_text((const uint8_t *)u->certificate, u->certificate_size, text);
+    enum err e = handed_text((const uint8_t *)u->certificate, u->certificate_size, text, sizeof text);
 
     if (e == ERR_OK) {
         e = pki_check(k->authority, text, NULL, &facts);

@@ -63,10 +63,12 @@ PLANTS = {
     # What a part of `cell raft` takes.
     "read-ends": ("cli/raft.c", ("cell", "system:test_raft.py -k reads_on_when"), "a read fails when its leader is deposed meanwhile", [
         ("(is_read && (e == ERR_UNAVAILABLE ||", "(is_read && (false ||")]),
-    "strange-options": ("cli/raft.c", OPTIONS, "an option that means nothing to a part is swallowed", [
-        ("    for (size_t i = 0; i < cli->given_count; i++) {\n        const struct cli_option *o", "    for (size_t i = 0; false; i++) {\n        const struct cli_option *o")]),
+    "strange-options": ("cli/part.c", OPTIONS, "an option that means nothing to a part is swallowed", [
+        ("!cli_args_has(cli, o->name) || has_word", "!cli_args_has(cli, o->name) || true || has_word")]),
     "get-has-a-limit": ("cli/raft.c", OPTIONS, "one key is got with the options of a range", [
-        ('    if (strcmp(what, "get") == 0 && cli_args_has(cli, "prefix")) {', '    if (strcmp(what, "get") == 0) {')]),
+        ('cli_args_has(cli, "prefix") ? RANGE_OPTIONS', "true ? RANGE_OPTIONS")]),
+    "part-of-a-word": ("cli/part.c", OPTIONS, "an option passes for one that begins as it does", [
+        ("        if (strlen(wanted) == len && memcmp(word, wanted, len) == 0) {", "        if (memcmp(word, wanted, 1) == 0) {")]),
 
     "hung-is-waited-for": ("cli/raft.c", ("cell", "system:test_raft_members.py -k that_hangs"), "a member that hangs is asked again and again", [
         ("            is_next = at == NULL && now_ms < gone_ms;", "            is_next = false;")]),

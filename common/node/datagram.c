@@ -248,7 +248,11 @@ static void take(struct datagram *d, uint64_t now_us, const struct sockaddr_stor
         d->numbers.cut++;
         return;
     }
+    uint64_t twins = sealed_count(d->sealed)->twins;
     (void)sealed_receive(d->sealed, now_us / 1000, &from.address, bytes, size, &payload, &answer); /* counted there */
+    if (sealed_count(d->sealed)->twins != twins && d->config.twin != NULL) {
+        d->config.twin(d->config.context, &from.address);
+    }
     if (answer.size > 0 && slot != NULL) {
         enqueue(d, slot, &answer);
     } else if (answer.size > 0) {

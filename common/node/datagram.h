@@ -35,6 +35,8 @@ struct datagram_config {
     uint32_t peers_max; /* remembered at once, 1 to SEALED_PEERS_MAX; the longest unused one goes first    */
     /* A payload, 1 to DATAGRAM_PAYLOAD_MAX bytes, borrowed. It may send, and must not close. */
     void (*receive)(void *context, const struct datagram_from *from, const uint8_t *bytes, size_t size);
+    /* Somebody who is awake at `from` and of this cluster has our own id: a copied key. NULL: nobody is told. */
+    void (*twin)(void *context, const struct sealed_address *from);
     void *context;
 };
 

@@ -1,7 +1,7 @@
 /* What a process needs to know of its own node to speak with others: name, identity, cluster. Made
  * by the supervisor from the files of `cell init`, handed to a cell as a sealed memfd in the packed
- * form below, so that no cell sees the files. The Ed25519 seed, which makes signatures, is not in
- * it. */
+ * form below, so that no cell sees the files. The Ed25519 seed is not in it; the X25519 secret is the
+ * scalar of the id's point, and with it signatures of the id can be made, too (word.h). */
 #ifndef CELL_COMMON_NODE_KEYS_H
 #define CELL_COMMON_NODE_KEYS_H
 

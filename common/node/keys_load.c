@@ -1,8 +1,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
-#include <unistd.h>
 
+#include "common/node/handed.h"
 #include "common/node/keys.h"
 #include "common/run/fd.h"
 
@@ -10,21 +10,9 @@ enum err keys_load(int fd, struct node_keys *ret)
 {
     uint8_t bytes[NODE_KEYS_PACKED + 1]; /* + 1: a longer file is seen, whatever size it claims */
     size_t len = 0;
-    enum err e = ERR_OK;
+    enum err e = handed_read(fd, bytes, sizeof bytes, &len);
 
-    while (len < sizeof bytes) {
-        ssize_t got = pread(fd, bytes + len, sizeof bytes - len, (off_t)len);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            e = err_from_errno(errno);
-        }
-        if (got <= 0) {
-            break;
-        }
-        len += (size_t)got;
-    }
+    e = e == ERR_LIMIT ? ERR_MALFORMED : e;
     if (e == ERR_OK) {
         e = keys_unpack(bytes, len, ret);
     }

@@ -99,6 +99,7 @@ struct sealed_numbers {
     uint64_t full;                       /* payloads refused: too many waited                   */
     uint64_t evicted;                    /* peers forgotten to make room                        */
     uint64_t idle;                       /* peers forgotten after SEALED_IDLE_MS                */
+    uint64_t twins;                      /* HELLOs of others, awake, under this node's own id   */
     uint32_t peers, waiting;             /* now                                                 */
 };
 

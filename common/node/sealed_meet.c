@@ -260,6 +260,16 @@ static bool is_old_question(struct sealed_peer *p, const struct sealed_hello *h)
            (previous->is_live && memcmp(previous->asker_salt, h->salt, SEALED_SALT_LEN) == 0);
 }
 
+/* Whether it is a question of ours, which came back: by a mirror, or from where others see us. */
+static bool is_own_question(const struct sealed *s, const struct sealed_hello *h)
+{
+    struct sealed_peer *p;
+    const struct sealed_session *session = sealed_peer_session(s, h->from, &p);
+
+    return memcmp(h->id, s->keys.id, sizeof h->id) == 0 && session != NULL &&
+           session == sealed_peer_role(p, SEALED_ATTEMPT) && memcmp(p->attempt.salt, h->salt, sizeof h->salt) == 0;
+}
+
 unsigned sealed_meet_hello(struct sealed *s, uint64_t now_ms, const struct sealed_address *from,
                            const uint8_t *bytes, struct sealed_packet *out)
 {
@@ -272,17 +282,23 @@ unsigned sealed_meet_hello(struct sealed *s, uint64_t now_ms, const struct seale
     if (memcmp(h.cluster, s->keys.cluster_id, sizeof h.cluster) != 0) {
         return SEALED_REFUSED_CLUSTER;
     }
-    if (memcmp(h.id, s->keys.id, sizeof h.id) == 0 ||
-        (!sodium_is_zero(h.target, sizeof h.target) && memcmp(h.target, s->keys.id, sizeof h.target) != 0)) {
+    if (!sodium_is_zero(h.target, sizeof h.target) && memcmp(h.target, s->keys.id, sizeof h.target) != 0) {
         return SEALED_REFUSED_IDENTITY;
     }
     const struct sealed_epoch *epoch = common_epoch(s, &h, bytes, &refusal);
     if (epoch == NULL) {
         return refusal;
     }
+    if (is_own_question(s, &h)) {
+        return SEALED_REFUSED_IDENTITY;
+    }
     out->to = *from;
     if (!is_token_good(s, &h, from, now_ms)) {
         return answer_cookie(s, epoch, &h, now_ms, out);
+    }
+    if (memcmp(h.id, s->keys.id, sizeof h.id) == 0) {
+        s->numbers.twins++; /* it has the id, the cluster's key, and a token that was sent there: another node, no echo */
+        return SEALED_REFUSED_IDENTITY;
     }
     struct sealed_peer *p = asker(s, &h, now_ms, &refusal);
     if (p == NULL) {

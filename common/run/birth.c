@@ -73,6 +73,25 @@ static bool paths_valid(char *const *path, size_t count)
     return count <= GAP_PATHS_MAX;
 }
 
+static bool are_interfaces_valid(const Cell__Gap__Genesis *g)
+{
+    enum { V4 = 4, V6 = 16 };
+
+    for (size_t i = 0; i < g->n_interfaces; i++) {
+        const Cell__Gap__Interface *f = g->interfaces[i];
+        if (f->n_addresses > TUN_ADDRESSES_MAX || !is_descriptor_name(f->descriptor)) {
+            return false;
+        }
+        for (size_t k = 0; k < f->n_addresses; k++) {
+            const ProtobufCBinaryData *a = &f->addresses[k];
+            if ((a->len != V4 + 1 && a->len != V6 + 1) || a->data[a->len - 1] > 8 * (a->len - 1)) {
+                return false;
+            }
+        }
+    }
+    return g->n_interfaces <= GAP_INTERFACES_MAX;
+}
+
 /* What is wrong with a Genesis, NULL when nothing is. It comes from our own supervisor; one that is
  * wrong means that the two were built apart, and a cell with half an identity must not start. */
 static const char *judge_genesis(const Cell__Gap__Genesis *g, size_t fd_count)
@@ -103,6 +122,9 @@ static const char *judge_genesis(const Cell__Gap__Genesis *g, size_t fd_count)
             return "a descriptor's name is no name";
         }
     }
+    if (!are_interfaces_valid(g)) {
+        return "too many interfaces, or an address of one is none";
+    }
     for (size_t i = 0; i < g->n_callers; i++) {
         if (!name_valid_str(g->callers[i]->cell) || !name_valid_str(g->callers[i]->namespace_)) {
             return "a caller's name is no name";
@@ -122,6 +144,21 @@ static enum err take_texts(struct host_birth *b, const Cell__Gap__Genesis *g)
     b->config = strdup(g->config);
     b->labels = strdup(g->labels);
     return b->config == NULL || b->labels == NULL ? ERR_NOMEM : log_level_parse(g->log_level, &b->log_level);
+}
+
+static void take_interfaces(struct host_birth *b, const Cell__Gap__Genesis *g)
+{
+    for (size_t i = 0; i < g->n_interfaces; i++) {
+        const Cell__Gap__Interface *f = g->interfaces[i];
+        struct cell_tun *to = &b->tun[b->tun_count++];
+        (void)put(to->descriptor, sizeof to->descriptor, f->descriptor); /* two names fit */
+        for (size_t k = 0; k < f->n_addresses; k++) {
+            size_t size = f->addresses[k].len - 1;
+            struct tun_address *a = &to->address[to->count++];
+            *a = (struct tun_address){.is_v6 = size == sizeof a->ip, .bits = f->addresses[k].data[size]};
+            memcpy(a->ip, f->addresses[k].data, size);
+        }
+    }
 }
 
 static enum err take_genesis(struct cell *cell, const Cell__Gap__Genesis *g, int *fds,
@@ -151,6 +188,7 @@ static enum err take_genesis(struct cell *cell, const Cell__Gap__Genesis *g, int
         b->descriptor[i] = fd_take(&fds[i]);
         b->descriptor_count++;
     }
+    take_interfaces(b, g);
     return take_texts(b, g);
 }
 

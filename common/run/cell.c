@@ -172,10 +172,10 @@ static enum err start_phase(struct cell *cell)
     return e == ERR_OK ? say_ready(cell) : e;
 }
 
-int cell_main(const struct cell_def *def, int argc, char **argv)
+int cell_main_on(const struct cell_def *def, const struct door_wire *wire, int argc, char **argv)
 {
     struct cell cell = {.def = def, .gap_fd = -1, .started_ms = loop_now_ms(),
-                        .wire = def->has_own_wire ? &door_sp_wire : &door_nng_wire, .outlet = &outlet_asks};
+                        .wire = wire, .outlet = &outlet_asks};
     struct seal_spec spec;
     int status = 1;
 

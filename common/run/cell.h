@@ -65,8 +65,6 @@ struct cell_def {
     enum err (*forward)(void *state, struct cell_call *call, const struct cell_forward *request);
     const unsigned char *schema; /* serialized FileDescriptorSet, for `cell call`; may be NULL */
     size_t schema_size;
-    /* Its doors are served by the loop itself, not by nng's threads: for many callers or hot ones. The bytes are the same. */
-    bool has_own_wire;
     const struct cell_syscall *syscalls; /* beyond those the loop itself needs */
     size_t syscall_count;
 };
@@ -77,6 +75,8 @@ struct cell_def {
  *   --standalone [--config FILE] [--run DIR] [--state DIR] [--read PATH …] [--write PATH …]
  *   [--namespace NAME] [--instance N] [--log-level LEVEL]. */
 int cell_main(const struct cell_def *def, int argc, char **argv);
+/* Its doors served by the loop itself, in the same bytes: for many callers, and where memory counts: no libnng, one thread. */
+int cell_main_own_wire(const struct cell_def *def, int argc, char **argv);
 
 /* ---- answering ------------------------------------------------------------------------------ */
 

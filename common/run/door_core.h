@@ -77,6 +77,9 @@ struct door_wire {
 extern const struct door_wire door_nng_wire;
 extern const struct door_wire door_sp_wire;
 
+/* Be a cell whose doors use `wire`: cell_main. Chosen where a program is linked, so that nng is no part of one without it. */
+int cell_main_on(const struct cell_def *def, const struct door_wire *wire, int argc, char **argv);
+
 struct door_channel;
 
 struct door {

@@ -9,6 +9,7 @@
 #include "common/run/counters.h"
 #include "common/run/door.h"
 #include "common/run/fd.h"
+#include "common/run/tidy.h"
 
 struct cell_timer {
     struct loop_timer *timer;
@@ -241,6 +242,9 @@ int frame_serve(struct cell *cell)
 {
     log_info("CELL-READY", "generation=%" PRIu64 " took_ms=%" PRIu64, cell->birth.generation,
              loop_now_ms() - cell->started_ms);
+    if (!cell->is_supervisor) { /* it has its own time for that */
+        tidy_started();
+    }
     loop_run(cell->loop, on_turn, cell);
     frame_say_stopped(cell, cell->stop_reason);
     log_info("CELL-STOPPED", "why=\"%s\"", cell->stop_reason);

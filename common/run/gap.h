@@ -19,6 +19,7 @@ enum {
     GAP_DESCRIPTORS_MAX = 16,    /* descriptors with one packet (kernel allows 253)       */
     GAP_PATHS_MAX = 16,          /* paths in Genesis.read, and as many in Genesis.write   */
     GAP_PATH_SIZE = 1024,        /* one of them, with its terminator                      */
+    GAP_INTERFACES_MAX = 2,      /* in Genesis.interfaces                                 */
     GAP_PROTOCOL = 1,            /* Booting.protocol                                      */
 };
 

@@ -5,7 +5,7 @@
 
 #include "common/base/hist.h"
 #include "common/base/name.h"
-#include "common/run/cell.h"
+#include "common/run/cell_tun.h"
 #include "common/run/gap.h"
 #include "common/run/log.h"
 #include "common/run/loop.h"
@@ -68,14 +68,14 @@ struct host_birth {
     uint32_t files;
     uint32_t message_bytes;
     uint32_t calls_waiting;
-    uint32_t heartbeat_ms;
-    uint32_t heartbeat_misses;
+    uint32_t heartbeat_ms, heartbeat_misses;
     uint32_t rejoin_grace_ms;
     bool network;
     enum log_level log_level;
     char descriptor_name[GAP_DESCRIPTORS_MAX][2 * NAME_SIZE]; /* "counters", "listen.gossip" */
     int descriptor[GAP_DESCRIPTORS_MAX];
-    size_t descriptor_count;
+    struct cell_tun tun[GAP_INTERFACES_MAX]; /* of those that are interfaces */
+    size_t descriptor_count, tun_count;
 };
 
 /* One operation as served: from the cell's table or the runtime's own. */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/run/fd.h"
+#include "common/run/tun.h"
 #include "fake.h"
 #include "raw.h"
 #include "tests/support/check.h"
@@ -122,7 +123,8 @@ static void the_token_stays_secret(void)
 #define LONG_64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 enum field { CELL_NAME, SPACE, NODE, CALLER, CALLER_SPACE, OPERATION, DESCRIPTOR, LEVEL, RUN_DIR, READ,
-             WRITE, WRITE_LONG, READS, INSTANCE, TOKEN_LEN, MESSAGE, WAITING, BEAT };
+             WRITE, WRITE_LONG, READS, INSTANCE, TOKEN_LEN, MESSAGE, WAITING, BEAT,
+             INTERFACE, ADDRESSES, ADDRESS_SIZE, ADDRESS_BITS };
 
 /* One changed field each; NOD-8: the one grammar of names holds at this entry too. */
 static const struct {
@@ -178,6 +180,19 @@ static const struct {
     {WAITING, NULL, 1, true, "one call at a time"},
     {WAITING, NULL, 0, false, "no call could be served"},
     {BEAT, NULL, 0, false, "a heartbeat has a period"},
+    {INTERFACE, "tun.overlay", 1, true, "an interface among the descriptors, or one that did not come"},
+    {INTERFACE, "../one", 1, false, "the grammar holds for these, too"},
+    {INTERFACE, "tun.overlay", GAP_INTERFACES_MAX, true, "as many as a manifest has"},
+    {INTERFACE, "tun.overlay", GAP_INTERFACES_MAX + 1, false, "one more"},
+    {ADDRESSES, NULL, TUN_ADDRESSES_MAX, true, "as many addresses as an interface has"},
+    {ADDRESSES, NULL, TUN_ADDRESSES_MAX + 1, false, "one more"},
+    {ADDRESS_SIZE, NULL, 5, true, "one of IPv4, with its bits"},
+    {ADDRESS_SIZE, NULL, 17, true, "one of IPv6"},
+    {ADDRESS_SIZE, NULL, 0, false, "nothing"},
+    {ADDRESS_SIZE, NULL, 4, false, "no bits"},
+    {ADDRESS_SIZE, NULL, 18, false, "too long"},
+    {ADDRESS_BITS, NULL, 32, true, "all bits of IPv4"},
+    {ADDRESS_BITS, NULL, 33, false, "more than it has"},
 };
 
 struct genesis {
@@ -189,7 +204,28 @@ struct genesis {
     char *descriptor;
     char *path[GAP_PATHS_MAX + 1];
     uint8_t token[64];
+    Cell__Gap__Interface interface, *interfaces[GAP_INTERFACES_MAX + 1];
+    ProtobufCBinaryData address[TUN_ADDRESSES_MAX + 1];
+    uint8_t bytes[32];
 };
+
+/* So many interfaces, which are one, with so many addresses of so many bytes; the last of them says how many bits. */
+static void give_interfaces(struct genesis *g, char *name, size_t count, size_t addresses, size_t size, uint8_t bits)
+{
+    cell__gap__interface__init(&g->interface);
+    memset(g->bytes, bits, sizeof g->bytes);
+    for (size_t i = 0; i < addresses; i++) {
+        g->address[i] = (ProtobufCBinaryData){.len = size, .data = g->bytes};
+    }
+    g->interface.descriptor = name;
+    g->interface.addresses = g->address;
+    g->interface.n_addresses = addresses;
+    for (size_t i = 0; i < count; i++) {
+        g->interfaces[i] = &g->interface;
+    }
+    g->genesis.interfaces = g->interfaces;
+    g->genesis.n_interfaces = count;
+}
 
 static void fill(struct genesis *g, struct fake *f)
 {
@@ -276,6 +312,10 @@ static void change(struct genesis *g, enum field field, const char *text, uint32
     case MESSAGE: g->limits.message_bytes = number; break;
     case WAITING: g->limits.calls_waiting = number; break;
     case BEAT: g->genesis.heartbeat_ms = number; break;
+    case INTERFACE: give_interfaces(g, value, number, 1, 5, 24); break;
+    case ADDRESSES: give_interfaces(g, "tun.overlay", 1, number, 17, 64); break;
+    case ADDRESS_SIZE: give_interfaces(g, "tun.overlay", 1, 1, number, 24); break;
+    case ADDRESS_BITS: give_interfaces(g, "tun.overlay", 1, 1, 5, (uint8_t)number); break;
     }
 }
 

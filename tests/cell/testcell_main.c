@@ -37,10 +37,9 @@ static const struct cell_def testcell = {
     .service = &cell__testcell__testcell__descriptor,
     .schema = testcell_schema,
     .schema_size = sizeof testcell_schema,
-    .has_own_wire = TESTCELL_OWN_WIRE,
 };
 
 int main(int argc, char **argv)
 {
-    return cell_main(&testcell, argc, argv);
+    return TESTCELL_MAIN(&testcell, argc, argv);
 }

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Links inside the documents lead somewhere: files exist, and so do the headings they point to."""
+"""Links inside the documents lead somewhere: files exist, and so do the headings they point to; and every decision is in their
+list."""
 import os
 import re
 
 import house
 
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
+INDEX = "docs/decisions/README.md"
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.S)
 
 
@@ -34,6 +36,10 @@ def main():
                 tree.fault(path, line, f"{match[1]} leads nowhere")
             elif anchor and full in pages and anchor not in anchors(tree.read(full)):
                 tree.fault(path, line, f"{full} has no heading #{anchor}")
+    listed = tree.read(INDEX) if INDEX in pages else ""
+    for path in pages:
+        if re.match(r"docs/decisions/\d", path) and f"({os.path.basename(path)})" not in listed:
+            tree.fault(path, 0, f"is not in {INDEX}")
     tree.finish("documents")
 
 

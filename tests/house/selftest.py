@@ -170,6 +170,7 @@ PLANTED = [
     ("links", edit("docs/A.md", "../raft/README.md)", "../dht/README.md)"), "../dht/README.md leads nowhere"),
     ("links", edit("docs/A.md", "(#a-page)", "(#b-page)"), "no heading #b-page"),
     ("links", edit("docs/A.md", "README.md#raft", "README.md#dht"), "no heading #dht"),
+    ("links", {"docs/decisions/0001-x.md": "# X\n"}, "docs/decisions/0001-x.md: is not in docs/decisions/README.md"),
     ("all_built", {"raft/dead.c": "int raft_dead_x;\n"}, "raft/dead.c: is in no meson.build"),
     ("all_built", {"tests/test_lost.py": ""}, "tests/test_lost.py: is not under tests/system"),
     ("forbidden", edit("raft/vote.c", "assert", "/* TO" "DO */ assert"), "marks unfinished work"),

@@ -117,6 +117,7 @@ class Node:
     def execute(self, command, timeout=30.0, stdin="", env=None):
         """Run any command in the node's environment and return its Result. What it leaves running is
         found again at close(). command[0] is an absolute path."""
+        wait.lag()
         read_end, write_end = os.pipe()
         with tempfile.TemporaryFile() as given:
             given.write(stdin.encode())

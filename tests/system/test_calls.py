@@ -67,7 +67,7 @@ def test_deadline_is_passed_on(make_node, build):
         took = time.monotonic() - start
     body = pb.decode(reply.body)
     assert reply.status == TIMEOUT or pb.first(body, 1) == b"TIMEOUT", reply
-    assert 0.35 < took < 1.5, took
+    assert 0.35 < took < 4, took # and not the five seconds that the callee takes
     remaining = ask(node, "callee.0", deadline_ms=900, later_ms=10)[3]
     assert 0 < remaining <= 900
 

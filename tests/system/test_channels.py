@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from support import pb
+from support import pb, procs
 from test_calls import ask, pair
 
 AFTER = 8 # requests until a channel is asked for
@@ -205,14 +205,13 @@ def test_counters_are_read_from_the_living_and_the_dead(make_node, build):
     assert hung.status == 0 and hung.json()["counters"]["requests"] >= alive["requests"], hung
     assert "TIMEOUT" in hung.err # why there is nothing else
 
-    for _ in range(10): # until it is given up
+    def is_given_up():
         row = node.instance("callee")
-        if row["state"] == "crash-loop":
-            break
         if row["pid"]:
-            os.kill(row["pid"], signal.SIGKILL)
-        time.sleep(0.3)
-    node.wait_state("callee", "crash-loop")
+            procs.kill(row["pid"])
+        return row["state"] == "crash-loop"
+
+    node.wait_until(is_given_up, 60, "it is given up")
     dead = node.command("--json", "inspect", "callee.0")
     assert dead.status == 0 and dead.json()["counters"]["cell"] == "callee", dead
     assert "counters (written" in node.command("inspect", "callee.0").out
@@ -285,8 +284,13 @@ def test_who_asks_for_channels_without_end_is_told_to_stop(make_node, build):
     """RPC-9: 128 in a second, then LIMIT; the callee, which each would cost memory, goes on serving others."""
     node = make_node(pair(build, may_call=["callee.Echo"]))
     node.up()
-    (answers, channels, _, _, limited), why = knock(node, "default/callee.0.sock", 400)
-    assert answers == 400 and limited >= 100 and channels + limited <= 400, (channels, limited)
+    for _ in range(5): # a host on which so many take longer than a second does not ask without end
+        (answers, channels, _, _, limited), why = knock(node, "default/callee.0.sock", 400)
+        assert answers == 400 and channels + limited <= 400, (channels, limited)
+        if limited >= 100:
+            break
+        time.sleep(1.1)
+    assert limited >= 100, limited
     assert channels >= 1 and "too many" in why
     time.sleep(1.1) # the second is over
     assert knock(node, "default/callee.0.sock")[0][4] == 0

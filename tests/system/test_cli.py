@@ -65,13 +65,39 @@ def test_broken_manifest_says_where(make_node):
 
 
 @pytest.mark.parametrize("words, said", [
-    (("up", "x"), "usage: cell overlay up"), (("down", "x"), "usage: cell overlay down"), (("status", "x"), "usage: cell overlay status"),
-    (("status", "--count", "3"), "status has no --count"), (("ping", "b", "--endpoint", "192.0.2.1:1"), "ping has no --endpoint"),
-    (("rm", "k", "--keepalive", "3"), "rm has no --keepalive"), (("ping",), "ping ADDRESS|NAME"), (("bogus",), "nothing that the overlay does")])
-def test_the_overlay_is_told_what_it_can_do(make_node, words, said):
-    """What it has no use for is wrong usage, not left aside; also where no node runs."""
-    result = make_node([]).command("overlay", *words)
-    assert result.status == 2 and said in result.err and result.err.count("\n") == 1, result
+    ("overlay up x", "usage: cell overlay up"), ("overlay down x", "usage: cell overlay down"),
+    ("overlay status x", "usage: cell overlay status"), ("overlay ping", "ping ADDRESS|NAME"),
+    ("overlay status --count 3", "--count means nothing to `cell overlay status`; see"),
+    ("overlay ping b --endpoint 192.0.2.1:1", "--endpoint means nothing to `cell overlay ping`, which takes --count; see"),
+    ("overlay rm k --keepalive 3", "--keepalive means nothing to `cell overlay rm`"),
+    ("overlay bogus", '"bogus" is none of up, down, status, peers, add, rm, ping, stats, capture; see `cell overlay --help`'),
+    ("overlay stast", "did you mean `cell overlay stats`?"),
+    ("dht get k --keep", "--keep means nothing to `cell dht get`, which takes --owner, --reads;"),
+    ("dht find c --name n", "--name means nothing to `cell dht find`"), ("dht put", "usage: cell dht put"),
+    ("vivaldi coord --most 3", "--most means nothing to `cell vivaldi coord`"),
+    ("vivaldi rtt n --hasty", "--hasty means nothing to `cell vivaldi rtt`, which takes --from;"),
+    ("vivaldi stats --from n", "--from means nothing to `cell vivaldi stats`"), ("vivaldi rtt", "usage: cell vivaldi rtt"),
+    ("discover c --hasty", "--hasty means nothing without --nearest"),
+    ("token create 10", "usage: cell token create [--uses N]"), ("token list 3f", "usage: cell token list"),
+    ("token list --uses 3", "--uses means nothing to `cell token list`"), ("token revoke", "`cell token list` shows"),
+    ("member list db-7", "usage: cell member list"), ("member remove", "`cell member list` shows"),
+    ("rotate certificate --grace 5m", "--grace means nothing to `cell rotate certificate`"),
+    ("rotate cluster-key --grace 5m", "--grace means nothing where no issuer runs"),
+])
+def test_what_a_part_does_not_look_at_it_does_not_take(make_node, words, said):
+    """Wrong usage, not left aside; also where no node runs, and as an object for a program."""
+    node = make_node([])
+    result = node.command(*words.split())
+    assert (result.status, result.out) == (2, "") and said in result.err and result.err.count("\n") == 1, result
+    as_json = node.command("--json", *words.split())
+    assert (as_json.status, json.loads(as_json.err)["error"]["code"]) == (2, "USAGE"), as_json
+
+
+def test_a_missing_command_is_an_object_for_a_program(make_node):
+    node = make_node([])
+    assert node.command().err.startswith("usage: cell ")
+    result = node.command("--json")
+    assert (result.status, result.out) == (2, "") and "a command is missing" in json.loads(result.err)["error"]["message"], result
 
 
 def test_refused_start_leaves_no_socket(make_node):
@@ -99,6 +125,51 @@ def test_stopped_process_is_unhealthy(make_node):
     assert result.status == 1 and "does not answer: TIMEOUT" in result.out, result
     assert "greeter.0" in result.err
     node.kill("greeter", number=signal.SIGCONT)
+
+
+def test_a_supervisor_that_hangs_is_said_to(node):
+    """CLI-1: after two seconds, with what mends it; what does not need it goes on."""
+    pid = node.cli("status", json=True)["nucleus_pid"]
+    assert procs.kill(pid, signal.SIGSTOP)
+    result = node.command("status")
+    assert result.status == 1 and "gives no answer for 2 s; see `cell logs nucleus`; when it hangs, end its process" in result.err, result
+    begun = time.monotonic()
+    said = node.cli("inspect", "greeter.0", json=True)
+    assert said["state"] == "ready" and time.monotonic() - begun < 3.5, "it is waited for once"
+    assert procs.kill(pid, signal.SIGKILL)
+    node.wait_until(lambda: node.cli("status", json=True)["nucleus_pid"] != pid, 20, "what the text says mends it")
+    assert [row["restarts"] for row in node.status()] == [0, 0]
+
+
+@pytest.mark.parametrize("words", ["events -f", "logs -f", "--json logs -f", "raft watch k"])
+def test_who_follows_ends_when_nobody_reads(make_node, build, words):
+    """`cell events -f | head -1`: not at the next event, which may never come."""
+    node = make_node([GREETER, {"name": "raft", "root": True, "serves": ["raft.*"], "sandbox": {"write": ["state"]}}])
+    node.up()
+    process = subprocess.Popen([build.binary("cell"), *words.split()], env=node.environment(), stdout=subprocess.PIPE)
+    if "watch" in words:
+        node.wait_until(lambda: procs.kill(process.pid, 0), 5, "it runs")
+    else:
+        process.stdout.readline()
+    process.stdout.close()
+    try:
+        process.wait(8)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_notes_are_objects_for_a_program(make_node, build):
+    node = make_node([GREETER])
+    node.up()
+    process = subprocess.Popen([build.binary("cell"), "--json", "events", "-f"], env=node.environment(), text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    json.loads(process.stdout.readline())
+    node.down()
+    out, err = process.communicate(timeout=20)
+    assert all(json.loads(line) for line in out.splitlines())
+    assert json.loads(err) == {"note": "the node was taken down"}, err
+    assert process.returncode == 0
 
 
 def test_operations_are_completed_from_the_cell(node):

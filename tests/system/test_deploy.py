@@ -1,6 +1,9 @@
 """The two scripts a newcomer runs: up.sh from a built tree to a running node, down.sh back."""
+import glob
 import os
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -43,6 +46,26 @@ def test_up_twice_and_down_twice(place):
     wait.until(lambda: not node.processes(), 10, "everything ended")
     again = run(DOWN)
     assert (again.status, "no node runs" in again.out) == (0, True), again
+
+
+GREETER = {"name": "greeter", "serves": ["greeter.Greet"]}
+
+
+def test_a_node_that_runs_is_said_to_only_when_it_is_well(place):
+    """Run again after an interruption, say: it waits for who is on the way, and names who does not come."""
+    run, node = place
+    node.write_manifest([{**GREETER, "restart": {"first": "3s", "max": "3s"}}])
+    node.up()
+    killed = node.kill("greeter")
+    second = run(UP)
+    assert (second.status, "already runs" in second.out) == (0, True), second
+    row = node.instance("greeter")
+    assert row["state"] == "ready" and row["pid"] != killed, "it was waited for"
+    node.write_manifest([GREETER, {"name": "crasher", "exec": "/bin/false",
+                                   "restart": {"first": "1ms", "max": "1ms", "give_up": "2 in 60s"}}])
+    assert node.command("apply", node.manifest_path).status == 1
+    third = run(UP)
+    assert (third.status, "crasher.0" in third.err) == (1, True), third
 
 
 def test_every_cell_of_the_manifest_has_a_first_call():
@@ -100,3 +123,33 @@ def test_missing_packages_are_named_without_root(place, short_dir):
     result = node.execute([script, "build"])
     assert result.status == 1
     assert "missing: no-such-package-a\n" in result.err and "no-such-b" not in result.err and "no-such-c" not in result.err, result
+
+
+def package_of(program):
+    """Who brings a program, by dpkg; also where /bin is a link to /usr/bin. None: nobody, or one of several (`cc`)."""
+    path = shutil.which(program)
+    for name in (path, "/usr" + path, path.removeprefix("/usr")):
+        found = subprocess.run(["dpkg-query", "-S", name], capture_output=True, text=True, check=False)
+        if found.returncode == 0:
+            return found.stdout.split(":")[0]
+    return None
+
+
+@pytest.mark.needs_tool("dpkg-query")
+def test_what_tests_ask_for_is_in_the_list():
+    """tests/run.sh installs the list: a test that lacks a tool there is skipped for nothing."""
+    with open(os.path.join(build_module.ROOT, "deploy", "packages.txt"), encoding="utf-8") as f:
+        listed = {line.split()[0].split("/")[0] for line in f if line.strip() and not line.startswith("#")}
+    asked = set()
+    for path in glob.glob(os.path.join(build_module.ROOT, "tests", "**", "*.py"), recursive=True):
+        with open(path, encoding="utf-8") as f:
+            asked |= set(re.findall(r'(?:needs_tool|needs\.tool|shutil\.which)\("([a-z0-9-]+)"\)', f.read()))
+    missing = []
+    for program in sorted(p for p in asked if shutil.which(p)):
+        package = package_of(program)
+        if package is None or package in listed: # of no package: somebody built it
+            continue
+        told = subprocess.run(["dpkg-query", "-W", "-f", "${Essential} ${Priority}", package], capture_output=True, text=True, check=True)
+        if told.stdout != "yes required": # what every Debian has
+            missing.append(f"{program}: {package}")
+    assert not missing and "strace" in asked, missing

@@ -1,5 +1,6 @@
 """Values that are found across nodes: DHT-3, DHT-5 at the cells' own doors, DHT-6, DHT-7."""
 import concurrent.futures
+import glob
 import json
 import os
 import time
@@ -98,12 +99,22 @@ def make_five(make_cluster, build, short_dir):
 def test_what_one_node_has_others_find(make_cluster, build, short_dir):
     """DHT-3, DHT-6 and DHT-5 at the cells' own doors, on five nodes that membership knows."""
     five = make_five(make_cluster, build, short_dir)
+    it_is_one_thread(five)
     all_copies_end_at_once(five)
     cells_are_found_by_name(five)
     limits_are_kept(five)
     held = values_are_everybodys(five)
     garbage_costs_nothing(five, held)
     holders_come_and_go(five, held)
+
+
+def it_is_one_thread(five):
+    """Threads of libraries, and the libraries, are most of what a small process takes."""
+    for name in ("dht", "nodosum"):
+        pid = five[0].pid(name, 0)
+        assert len(os.listdir(f"/proc/{pid}/task")) == 1, name
+        with open(f"/proc/{pid}/maps", encoding="utf-8") as f:
+            assert not [line for line in f if "libnng" in line or "libmbed" in line], name
 
 
 def values_are_everybodys(five):
@@ -358,3 +369,57 @@ def test_a_restart_keeps(make_cluster, build, short_dir):
 
     # A way in by hand.
     assert four.cli("dht", "bootstrap", "10.77.0.3", json=True)["asked"] == 1
+
+    what_is_on_disk_may_be_anything(made)
+
+
+def what_is_on_disk_may_be_anything(made):
+    """Damaged, cut, or another node's: refused with a word, and the way in is the bootstrap list."""
+    one, three, four = made[0], made[2], made[3]
+
+    def peers(node):
+        (path,) = glob.glob(os.path.join(node.state, "**", "peers"), recursive=True)
+        return path
+
+    for node in (three, four):
+        node.cli("down")
+    one.up()
+    with open(peers(three), "rb") as f:
+        foreign = f.read()
+    with open(peers(four), "rb") as f:
+        whole = f.read()
+    flipped = whole[:60] + bytes([whole[60] ^ 4]) + whole[61:]
+    for image, why in ((flipped, "damaged"), (whole[:-1], "damaged"), (whole + b"x", "damaged"), (b"", "damaged"), (foreign, "another node's")):
+        with open(peers(four), "r+b") as f:
+            f.truncate(0)
+            f.write(image)
+        before = four.log().count(f'file=peers reason="{why}"')
+        four.up()
+        assert four.log().count(f'file=peers reason="{why}"') == before + 1, (why, four.log()[-500:])
+        four.wait_until(lambda: stats(four)[0] >= 1, 20, "it joins by the bootstrap list")
+        four.cli("down")
+
+
+def test_two_nodes_with_one_key(make_cluster, build, short_dir):
+    """A key file that was copied: both are told, others too, and what others do goes on."""
+    os.chmod(short_dir, 0o755)
+    keys = [nodosums.make_keys(build, short_dir, name) for name in ("node-1", "node-2", "node-3", "twin", "twin")]
+    made = make_cluster(5, lambda i: [entry(keys[i], members=False, **({"bootstrap": ["10.77.0.1"]} if i > 0 else {}))])
+    for node in (made[0], made[1], made[2], made[3]):
+        node.up()
+    made.wait_each([made[0], made[1], made[2], made[3]], lambda n: stats(n)[0], 3, 30, "each has found the others")
+    assert "DHT-TWIN" not in "".join(n.log() for n in made)
+    made[4].up()
+
+    def work():
+        for i, node in enumerate(made):
+            done = node.command("dht", "put", f"value {i} of {time.monotonic_ns()}", "--json")
+            if i < 3:
+                assert done.status == 0, done
+                assert text(made[(i + 1) % 3], json.loads(done.out)["key"]).startswith(f"value {i}"), "others find what others put"
+        return all("DHT-TWIN " in n.log() for n in (made[3], made[4])) and any("DHT-TWINS" in n.log() for n in made)
+
+    made[0].wait_until(work, 60, "both are told, and somebody else")
+    assert "at=10.77.0.5:7403" in made[3].log() and "at=10.77.0.4:7403" in made[4].log()
+    assert count(made[3], "own_twin") >= 1 and count(made[4], "own_twin") >= 1 and count(made[0], "own_twin") == 0
+    assert all("DHT-TWIN " not in n.log() for n in (made[0], made[1], made[2])), "nobody else has a twin"

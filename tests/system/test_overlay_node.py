@@ -144,8 +144,8 @@ def test_down_up_and_a_nucleus_that_dies(pair):
 
 def test_names_are_answered_by_a_cell_that_is_kept(make_cluster):
     """DAT-18: by the socket that the supervisor made, which is still there for the cell's next process. Of this node's own
-    addresses the cell knows what its interface tells, that of IPv4, and those of IPv6 that its configuration has."""
-    one = entry(0, name="a", address=["10.9.9.9/24", "fd09::1/64"], peers=[{"key": "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", "name": "b",
+    addresses the cell knows those that the supervisor gave to its interface, of both families, whatever its configuration has."""
+    one = entry(0, name="a", address=["10.9.9.9/24", "fd09::99/64"], peers=[{"key": "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", "name": "b",
                                      "allowed": [f"{inner(1)}/32", "fd09::2/128"]}])
     one["sandbox"]["listen"].append({"name": "dns", "at": "udp://127.0.0.1:7453"})
     cluster = make_cluster(1, [one])

@@ -233,8 +233,11 @@ def meet(lab, *kinds):
 
 def test_pairs_behind_nats(lab):
     """Who is behind a NAT that keeps ports is reached directly, from behind any; two behind such that do not, by the relay.
-    Nobody was told of the others but by the rendezvous, which says who has which inner address."""
+    Nobody was told of the others but by the rendezvous, which says who has which inner address, and reaches each itself."""
     middle, (cone, symmetric, open_one, other_cone, other_symmetric) = meet(lab, "cone", "symmetric", None, "cone", "symmetric")
+    for one in (cone, symmetric, open_one): # none of whom has sent it a packet
+        assert middle.peer(one)["endpoint"] == ""
+        middle.reaches(one)
     for one, other, way in ((other_symmetric, symmetric, "relay"), (other_cone, cone, "itself"), (other_symmetric, open_one, "itself")):
         one.reaches(other)
         one.wait_way(other, way)

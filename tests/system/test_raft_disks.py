@@ -6,7 +6,7 @@ import time
 import pytest
 
 from support import disk, pb, procs
-from test_raft import Writer, call, check, directory, leader, manifest, put, role, status, wait_level, PUT, OK
+from test_raft import Writer, call, check, directory, leading, manifest, put, role, status, wait_level, PUT, OK
 
 pytestmark = pytest.mark.needs_disks
 ROUNDS = int(os.environ.get("CELL_TEST_ROUNDS", "1"))
@@ -21,7 +21,7 @@ def on_disks(make_node):
         node = make_node([{**manifest(config, **restart)[0], "instances": count}])
         made.extend(disk.Disk(os.path.join(node.state, "cells", "default.raft", str(i)), size_mib) for i in range(count))
         node.up()
-        node.wait_until(lambda: leader(node) is not None, 20, "somebody leads")
+        leading(node)
         assert all(os.path.samefile(d.place, directory(node, i)) for i, d in enumerate(made))
         return node, made
     yield make
@@ -57,7 +57,7 @@ def test_a_loss_of_power_takes_nothing_that_was_acknowledged(on_disks):
 def test_one_disk_that_lies_loses_nothing(on_disks):
     """Scenario 56: syncs of one member do nothing, and then its power is lost; the others have everything."""
     node, disks = on_disks()
-    liar = (leader(node) + 1) % 3
+    liar = (leading(node) + 1) % 3
     old = node.pid("raft", liar)
     writer = Writer(node)
     writer.start()
@@ -74,7 +74,7 @@ def test_one_disk_that_lies_loses_nothing(on_disks):
 def test_a_sync_that_fails_ends_the_process(on_disks):
     """Scenario 53: nothing is tried again, for a second sync would say that all is well. The next process recovers."""
     node, _ = on_disks()
-    leads = leader(node)
+    leads = leading(node)
     old = node.pid("raft", leads)
     writer = Writer(node)
     writer.start()
@@ -92,7 +92,7 @@ def test_a_sync_that_fails_ends_the_process(on_disks):
 def test_slow_disks_are_borne(on_disks):
     """Scenario 58: a sync takes 200 ms. A follower's is waited for by nobody, and the leader's deposes nobody."""
     node, _ = on_disks()
-    leads = leader(node)
+    leads = leading(node)
     term = pb.first(status(node, leads), 5)
     slow = (leads + 1) % 3
 
@@ -115,7 +115,7 @@ def test_disks_that_stall_depose_nobody(on_disks):
     """Scenario 58: syncs take 1.5 s, of one who follows, of both, of all. A leader is answered meanwhile: what was asked is done
     late, and nothing else happens."""
     node, _ = on_disks()
-    leads = leader(node)
+    leads = leading(node)
     term = pb.first(status(node, leads), 5)
     follow = [i for i in range(3) if i != leads]
     for slow in follow[:1], follow[1:], follow, [0, 1, 2]:
@@ -139,7 +139,7 @@ def test_entries_wait_for_segments_that_are_made_slowly(on_disks):
     """A follower's log grows faster than its segments are made: nothing that came is thrown away, to come again when its leader has
     found that out."""
     node, _ = on_disks(3, 96, {"peers": [f"raft.{i}" for i in range(3)], "segment_mib": 4})
-    leads = leader(node)
+    leads = leading(node)
     slow = (leads + 1) % 3
     before = dropped(node, slow)
     with disk.meddled(node.pid("raft", slow), "sync_file_range:delay_enter=20000"): # 16 of them a segment

@@ -10,7 +10,7 @@ import time
 
 from support import history, node as node_module, procs
 from support.variant import ROOT, Variant
-from test_raft import Writer, check, leader, manifest, put, role, status, three, wait_level
+from test_raft import Writer, check, leading, manifest, put, role, status, three, wait_level
 from test_raft_linear import Tellers
 
 ROUNDS = int(os.environ.get("CELL_TEST_ROUNDS", "5"))
@@ -81,7 +81,7 @@ def test_wall_clocks_that_jump_move_nothing(build, tmp_path, short_dir):
     begun = time.time()
     try:
         node.up()
-        node.wait_until(lambda: leader(node) is not None, 20, "somebody leads")
+        leading(node)
         before = elections(node)
         sockets = [node.socket_path("raft", i) for i in range(3)]
         path = os.path.join(short_dir, "history.jsonl")
@@ -133,9 +133,9 @@ def refused(node, member):
 
 def go_through_versions(node, variant, source, build):
     node.up()
-    node.wait_until(lambda: leader(node) is not None, 20, "somebody leads")
+    leading(node)
     put(node, b"before", b"v")
-    odd = (leader(node) + 1) % 3
+    odd = (leading(node) + 1) % 3
     same = [i for i in range(3) if i != odd]
 
     def run(with_program):

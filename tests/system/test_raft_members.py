@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from support import pb
-from test_raft import call, directory, leader, manifest, three, wipe
+from test_raft import call, directory, leading, manifest, three, wipe
 
 MEMBERS, ADD, REMOVE, PROMOTE, TRANSFER, PUT, GET, WATCH = 315, 316, 317, 318, 319, 300, 301, 306
 OK, NOT_LEADER = 1, 8
@@ -27,7 +27,7 @@ def refused(node, *arguments, status=1):
 def test_who_follows_reads_what_was_just_acknowledged(make_node):
     """It has the entry, and does not know yet that it is committed: the read waits for that."""
     node = three(make_node)
-    leads = leader(node)
+    leads = leading(node)
     with node.client("raft", leads, timeout=60) as writer, node.client("raft", (leads + 1) % 3, timeout=60) as reader:
         for i in range(300):
             assert writer.call(PUT, pb.encode([(1, "k"), (2, str(i))])).status == OK
@@ -39,7 +39,8 @@ def test_directories_that_were_swapped_are_refused(make_node):
     """As they are they would make a cluster in which nobody is reached; and one that was copied votes twice."""
     node = three(make_node, give_up="2 in 60s")
     raft(node, "put", "a", "1")
-    others = [i for i in range(3) if i != leader(node)]
+    leads = leading(node)
+    others = [i for i in range(3) if i != leads]
     one, two = (directory(node, i) for i in others)
 
     def swap():
@@ -64,7 +65,7 @@ def test_directories_that_were_swapped_are_refused(make_node):
 def test_who_loses_its_disk_twice_comes_back(make_node):
     """The second time before it has caught up: whoever should have come in its place never will."""
     node = three(make_node)
-    leads = leader(node)
+    leads = leading(node)
     lost = (leads + 1) % 3
     old = next(pb.decode(m) for m in pb.decode(call(node, leads, MEMBERS).body)[2] if pb.first(pb.decode(m), 3) == b"raft.%d" % lost)
     node.cli("stop", f"raft.{lost}")
@@ -82,7 +83,7 @@ def test_who_loses_its_disk_twice_comes_back(make_node):
 
 def test_a_replacement_that_is_called_off_takes_nobody_out(make_node):
     node = three(make_node)
-    leads = leader(node)
+    leads = leading(node)
     kept = f"raft.{(leads + 1) % 3}"
     before = raft(node, "members", "--at", f"raft.{leads}")["members"]
     place = pb.Fixed64(int(next(m["id"] for m in before if m["name"] == kept), 16))
@@ -108,7 +109,7 @@ QUESTIONS = [
 def test_the_leader_alone_answers_for_members(make_node):
     """Whoever follows may know members that are gone and not know those that came."""
     node = three(make_node)
-    leads = leader(node)
+    leads = leading(node)
     for i in range(3):
         for operation, fields in QUESTIONS if i != leads else ():
             reply = call(node, i, operation, pb.encode(fields))
@@ -143,7 +144,8 @@ def test_members_that_would_not_be_told_apart_are_refused(make_node):
 def test_who_hands_over_says_to_whom(make_node):
     node = three(make_node)
     for _ in range(3):
-        other = next(i for i in range(3) if i != leader(node))
+        leads = leading(node)
+        other = next(i for i in range(3) if i != leads)
         done = raft(node, "transfer", f"raft.{other}")
         assert done["leader_name"] == f"raft.{other}" and int(done["leader"], 16), done
 
@@ -183,7 +185,7 @@ def test_the_command_line_leaves_a_member_that_hangs(make_node):
                 assert node.cli("raft", "get", "a") == f"{i} {k}\n"
         finally:
             os.kill(pid, signal.SIGCONT)
-        node.wait_until(lambda: leader(node) is not None, 20, "somebody leads")
+        leading(node)
 
 
 @pytest.mark.parametrize("revision", [(), ("--revision", "1")], ids=["now", "first"])

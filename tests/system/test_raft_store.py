@@ -39,15 +39,15 @@ def put_many(node, pairs, lease=0):
 
 # What a part of the command does not look at it does not take, as etcdctl does not.
 STRANGE = [
-    (("get", "a", "--limit", "3"), "--limit means nothing to `cell raft get`, which takes --at and of these: revision stale"),
+    (("get", "a", "--limit", "3"), "--limit means nothing to `cell raft get`, which takes --revision, --stale, --at;"),
     (("put", "a", "1", "--prefix"), "--prefix means nothing to `cell raft put`"),
     (("del", "a", "--stale"), "--stale means nothing to `cell raft del`"),
     (("txn", "--then", "put a 1", "--lease", "3"), "--lease means nothing to `cell raft txn`"),
-    (("lease", "list", "--ttl", "3s"), "--ttl means nothing to `cell raft lease`, which takes --at alone"),
-    (("status", "--limit", "3"), "which takes --at alone"),
+    (("lease", "list", "--ttl", "3s"), "--ttl means nothing to `cell raft lease`, which takes --at;"),
+    (("status", "--limit", "3"), "which takes --at;"),
     (("restore", "/tmp/never", "--stale"), "--stale means nothing to `cell raft restore`"),
     (("snapshot", "now"), "usage: cell raft snapshot"),
-    (("frobnicate",), "is nothing that the store does"),
+    (("frobnicate",), "\"frobnicate\" is none of put, get, del,"),
 ]
 
 

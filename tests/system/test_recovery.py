@@ -189,6 +189,28 @@ def test_both_killed_ends_the_cells(make_node):
     node.wait_until(lambda: not procs.is_alive(pid), 60, "it left")
 
 
+def test_a_node_that_was_killed_whole_starts_again(make_node):
+    """Guard and nucleus are killed, the cells still look for a supervisor: the next node ends them first, for they hold what its
+    own cells need, here a store."""
+    node = make_node([{"name": "greeter", "instances": 2},
+                      {"name": "raft", "root": True, "serves": ["raft.*"], "sandbox": {"write": ["state"]}}])
+    node.up()
+    node.damaged("guard and nucleus are killed")
+    node.cli("raft", "put", "k", "kept")
+    before = {row["pid"] for row in node.status()}
+    status = node.cli("status", json=True)
+    os.kill(status["guard_pid"], signal.SIGSTOP)
+    procs.kill(status["nucleus_pid"])
+    procs.kill(status["guard_pid"])
+    wait.until(lambda: not procs.is_alive(status["nucleus_pid"]) and not procs.is_alive(status["guard_pid"]), 10, "both are dead")
+    assert all(procs.is_alive(pid) for pid in before), "what this is about"
+    node.up()
+    assert not any(procs.is_alive(pid) for pid in before)
+    assert [(row["state"], row["restarts"]) for row in node.status()] == [("ready", 0)] * 3
+    assert node.cli("raft", "get", "k") == "kept\n"
+    node.cli("down")
+
+
 def test_foreign_process_cannot_beat_or_rejoin(node):
     """NUC-21: neither with a guessed token nor over the junction's socket."""
     with sp.Client(os.path.join(node.run, "nucleus.sock")) as client:

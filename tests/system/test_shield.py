@@ -258,6 +258,6 @@ def test_a_keeper_that_does_not_start_is_told(make_cluster, build, tmp_path):
     cluster = make_cluster(1, [entry(0)])
     cluster[0].build = Build(str(tmp_path))
     cluster.up()
-    assert shield(cluster[0]) == ("auto", "nowhere", "cell-shield did not start, or ended at once: standard error and log of "
-                                  "whoever starts it say why")
-    assert 'why="cell-shield: No such file or directory"' in cluster[0].log("nucleus")
+    why = "cell-shield did not start, or ended at once: standard error and log of whoever starts it say why"
+    cluster[0].wait_until(lambda: shield(cluster[0]) == ("auto", "nowhere", why), PATIENCE_S, "the cell says so")
+    cluster[0].wait_log('why="cell-shield: No such file or directory"', part="nucleus")

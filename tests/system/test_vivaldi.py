@@ -108,7 +108,7 @@ def test_nodes_know_how_far_they_are(cluster):
     one.wait_until(lambda: route(one) == ["node-2", "node-3"], 30, "the nearest comes first")
     hops = one.cli("vivaldi", "route", "thing", json=True)["hops"]
     assert all(h["kind"] == "cell" and h["ready"] == 1 and h["address"] for h in hops)
-    assert len(one.cli("discover", "thing", "--nearest", json=True)["hops"]) == 2
+    assert len(one.cli("discover", "thing", "--nearest", json=True)["found"]) == 2
     assert len(route(one, "-n", "1")) == 1 and route(one, "--hasty") == ["node-2", "node-3"]
     assert nodes["node-3"].cli("vivaldi", "route", "thing", json=True)["hops"][0]["is_self"]
     assert route(one, "--from", "node-3")[0] == "node-3", "as it is seen from there"

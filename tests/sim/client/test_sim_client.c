@@ -1,10 +1,9 @@
 /* Many drawn worlds. Usage: test_sim_client [--seed N [--loud]] [--from N] [--worlds N]. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "tests/sim/client/world.h"
+#include "tests/support/drawn.h"
 
 enum {
     WORLDS = 1500,
@@ -104,24 +103,10 @@ static int run(uint64_t from, uint64_t worlds, bool is_loud)
 
 int main(int argc, char **argv)
 {
-    uint64_t from = 1, worlds = WORLDS;
-    bool is_loud = false;
+    struct drawn d = {.from = 1, .worlds = WORLDS};
 
-    for (int i = 1; i < argc; i++) {
-        bool has_value = i + 1 < argc;
-        if (strcmp(argv[i], "--loud") == 0) {
-            is_loud = true;
-        } else if (strcmp(argv[i], "--seed") == 0 && has_value) {
-            from = strtoull(argv[++i], NULL, 10);
-            worlds = 1;
-        } else if (strcmp(argv[i], "--from") == 0 && has_value) {
-            from = strtoull(argv[++i], NULL, 10);
-        } else if (strcmp(argv[i], "--worlds") == 0 && has_value) {
-            worlds = strtoull(argv[++i], NULL, 10);
-        } else {
-            fprintf(stderr, "usage: %s [--seed N [--loud]] [--from N] [--worlds N]\n", argv[0]);
-            return 64;
-        }
+    if (!drawn_args(argc, argv, &d)) {
+        return DRAWN_USAGE;
     }
-    return run(from, worlds, is_loud);
+    return run(d.from, d.worlds, d.is_loud);
 }

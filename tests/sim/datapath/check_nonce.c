@@ -16,6 +16,9 @@ void check_sent(struct world *w, uint32_t from, uint32_t to, const uint8_t *byte
     uint64_t marked = datapath_message_get64(bytes + DATAPATH_MESSAGE_COUNTER), counter = marked & ~DATAPATH_OWN_MARK;
     if (counter != marked) {
         tenant_truth(w)->marked++;
+        if (counter >= tenant_truth(w)->pace.own_messages) {
+            world_fail(w, "node %" PRIu32 " seals message %" PRIu64 " of a session with AES", from, counter);
+        }
         if (!tenant_truth(w)->has_own[to]) {
             world_fail(w, "node %" PRIu32 " seals with AES for %" PRIu32 ", who does not have it", from, to);
         }

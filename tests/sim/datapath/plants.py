@@ -82,6 +82,16 @@ PLANTS = {
         ("        send_now(d, now, peer, packet, size, true, fx);\n        p->numbers.sent++;", "        p->numbers.sent++;")]),
     "aes-for-everybody": ("transfer.c", "worlds", "who never said that he has AES gets it", [
         ("pair->opens_aes && pair->counter + count", "d->own != NULL && pair->counter + count")]),
+    "aes-without-end": ("transfer.c", "worlds", "any number of messages of a session is sealed with AES", [
+        ("pair->counter + count <= d->pace.own_messages;", "pair->counter + count <= DATAPATH_OWN_UNFINISHED;")]),
+    "aes-one-too-many": ("transfer.c", "unit:own", "one message more is", [
+        ("pair->counter + count <= d->pace.own_messages;", "pair->counter + count <= d->pace.own_messages + 1;")]),
+    "aes-never-renewed": ("session.c", "unit:session", "a session is not renewed for what AES may seal", [
+        ("(pair->opens_aes && pair->counter > pace->own_messages / 2) ||", "pair->counter > DATAPATH_REPLAY_LIMIT ||")]),
+    "marks-are-counters": ("session.c", "unit:session", "a session between nodes of ours goes on where its counters are marks", [
+        ("pair->has_offer ? DATAPATH_OWN_UNFINISHED : DATAPATH_REPLAY_LIMIT", "DATAPATH_REPLAY_LIMIT")]),
+    "a-lease-past-the-end": ("transfer.c", "unit:own", "many at once go past the last nonce", [
+        ("        pair->counter + count > datapath_session_end(pair)) {", "        pair->counter > datapath_session_end(pair)) {")]),
     "aes-counted-apart": ("transfer.c", "unit:own", "the mark counts as a part of the counter", [
         ("    counter = marked & ~marks;", "    counter = marked;")]),
     "sums-counted-apart": ("transfer.c", "unit:own", "the mark of an unfinished checksum counts as a part of the counter", [
@@ -197,6 +207,10 @@ PLANTS = {
          "    if (sequence < place->first || sequence > place->last) {")]),
     "called-back-for-ever": ("path.c", "unit:path", "two whose calls take a second call each other on and on", [
         ("now_ms - p->called_ms >= p->call_each_ms / DATAPATH_PATH_BACK", "now_ms - p->called_ms >= 1000")]),
+    "rendezvous-forgets": ("serve.c", "unit:ways", "a rendezvous does not know where its members are when it has packets for them", [
+        ("    remember(w, now, peer);\n", "    (void)remember;\n")]),
+    "remembered-once": ("serve.c", "unit:ways", "it goes where a member was first", [
+        ("    if (e->state != DATAPATH_SIGNAL_HERE || (", "    if (e->state != DATAPATH_SIGNAL_HERE || way->places > 0 || (")]),
     "change-eaten": ("serve.c", "unit:ways", "a member's new address is not told of when he speaks first", [
         ("    if (refresh(w, peer)) {\n        datapath_roll_changed(&w->roll, peer);\n    }\n    datapath_roll_answer", "    (void)refresh(w, peer);\n    datapath_roll_answer")]),
     "gone-ignored": ("meet.c", "unit:ways", "who is no member any more stays a peer", [
@@ -337,6 +351,10 @@ PLANTS = {
         ("    if (said.size > p->most) {", "    if (said.size > p->most + 1) {")]),
     "tiny-pieces": ("pieces.c", "unit:pieces", "pieces may be as small as they like", [
         ("    if (said.each < DATAPATH_PIECES_LEAST || ", "    if (said.each == 0 || ")]),
+    "random-key-given": ("random.c", "unit:random", "what is drawn is the next key", [
+        ("memcpy(ret, stream + DATAPATH_RANDOM_SEED, size);", "memcpy(ret, stream, size < DATAPATH_RANDOM_SEED ? size : DATAPATH_RANDOM_SEED);")]),
+    "begun-with-another": ("shake.c", "worlds", "a handshake begins without the responder's key", [
+        ("sizeof prologue - 1, d->self.public);", "sizeof prologue - 1, d->self.secret);")]),
     "member-ground": ("kin.c", "unit:kin", "a lower id takes a member's address", [
         ("        (k->of[holder].keeps >> n & 1) == 0 && memcmp", "        memcmp")]),
     "member-first-come": ("kin.c", "unit:kin", "of two who are new whoever is told of first has the address", [
@@ -384,7 +402,7 @@ PLANTS = {
 }
 
 CORE = ("aead", "agenda", "allowed", "bridge", "checksum", "coalesce", "cookie", "core", "echo", "effects", "guest", "guide", "hash", "index",
-        "inner", "kin", "label", "limit", "live", "meet", "message", "neighbour", "noise", "offload", "own", "path", "pieces", "pmtu", "psk", "random", "relay", "replay", "roll",
+        "inner", "kin", "label", "limit", "live", "meet", "message", "neighbour", "noise", "offload", "own", "path", "pieces", "pmtu", "point", "psk", "random", "relay", "replay", "roll",
         "serve", "session", "shake", "signal", "timers", "toolarge", "transfer", "wait", "ways")
 KITS = {"core": "core_kit.c", "own": "core_kit.c", "coalesce": "packet_kit.c", "offload": "packet_kit.c",
         "kin": "ways_kit.c", "meet": "ways_kit.c", "ways": "ways_kit.c"} # of unit tests

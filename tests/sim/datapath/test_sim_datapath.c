@@ -29,6 +29,7 @@ static void draw_pace(struct world *w, struct datapath_pace *p)
     p->rekey_ms = (uint32_t)dice_between(&w->dice, DICE_SHAPE, 6000, 20000);
     p->reject_ms = p->rekey_ms * 3 / 2 + p->keepalive_ms;
     p->rekey_messages = dice_below(&w->dice, DICE_SHAPE, 4) == 0 ? 20 : p->rekey_messages;
+    p->own_messages = dice_below(&w->dice, DICE_SHAPE, 4) == 0 ? 40 : p->own_messages;
 }
 
 static void draw(struct world *w)

@@ -139,6 +139,18 @@ PLANTS = {
         (" || !is_whole(r, count)) {", ") {\n        (void)is_whole;")]),
     "offer-for-ever": ("own.c", "unit:own", "what is not said any more is offered on", [
         ("if (i->lapse_us != 0 && i->lapse_us <= now_us && i->value_size > 0) {", "if (i->lapse_us > now_us && i->value_size == 0) {")]),
+    "once-astray": ("search.c", "attack:astray", "who was led astray on all ways goes no others", [
+        ("    if (w->is_again || w->paths == 1) {", "    if (w->paths >= 1) {")]),
+    "asked-on": ("search.c", ["swarm:absent", "attack:poison"], "who is on no way any more is still waited for", [
+        ("    dht_call_drop(d, w); /* who", "    /* who")]),
+    "thin-believed": ("search.c", "attack:astray", "who is to keep a record may be whoever hostile nodes name", [
+        ("            return apart(&w->target, &w->candidate[i].id) > DHT_THIN * own;", "            return own < 0;")]),
+    "twins-unseen": ("twin.c", "unit:table", "one key at two addresses is a node that moves", [
+        ("is_same(&t->there, at);", "is_same(&t->here, at);")]),
+    "twins-for-ever": ("twin.c", "unit:table", "who was elsewhere once, long ago, has a twin", [
+        ("    bool is_back = is_lately(d, t) && is_same", "    bool is_back = is_same")]),
+    "twins-unnamed": ("serve.c", "unit:table", "neither of two is told of the other", [
+        ("m->most > 0 && dht_twin_other(d, to, &other)", "m->most > DHT_K && dht_twin_other(d, to, &other)")]),
     "moved-unseen": ("circle.c", "unit:circle", "a member that moved is looked for where it was", [
         ("        m->is_in = false;\n", "")]),
     "sent-to-itself": ("packet.c", "unit:packet", "0.0.0.0 is a place", [
@@ -149,7 +161,7 @@ PLANTS = {
 }
 
 CORE = ("account", "bytes", "call", "circle", "compare", "core", "id", "image", "keep", "order", "own", "packet", "pool", "proof", "put", "record", "search",
-        "serve", "store", "table", "token", "wish")
+        "serve", "store", "table", "token", "twin", "wish")
 UNITS = ("circle", "compare", "core", "id", "image", "keep", "memory", "own", "packet", "store", "table")
 SOURCES = [*(f"dht/{c}.c" for c in CORE), "tests/sim/dht/[dns]*.c", "tests/sim/dht/test_dht_*.c", "tests/unit/dht/kit.c",
            *(f"tests/unit/dht/test_{u}.c" for u in UNITS),

@@ -183,9 +183,11 @@ static void close_hostile(const struct scene_options *o)
     swarm_fini(&s);
 }
 
+static uint32_t fifths = 1; /* of all nodes that are hostile */
+
 static bool is_fifth(uint32_t node)
 {
-    return node % 5 == 3;
+    return node % 5 == 3 || (fifths > 1 && node % 5 == 1);
 }
 
 /* Who is hostile among a new node and some of those that are there already tells the others that it is there. */
@@ -287,8 +289,24 @@ static void play_wide(const struct scene_options *o)
     open_hostile(&with, o->paths != 0 ? o->paths : 4, lead_astray);
     uint32_t found = find_all(o, &put);
     printf("  a fifth names only its friends, tables drawn: %u of %u put, %u found\n", put, o->ops, found);
-    scene_claim(found * 1000 >= o->ops * (o->nodes > 1000 ? 990 : 995), "99.5 %% succeed, 99 %% of many nodes");
+    scene_claim(found * 1000 >= o->ops * 997, "99.7 %% succeed");
     close_hostile(o);
+}
+
+/* Two fifths: of the four ways that a lookup goes at once all are led astray now and then, and what it does then is all there is. */
+static void play_astray(const struct scene_options *o)
+{
+    struct scene_options with = *o;
+    uint32_t put;
+
+    fifths = 2;
+    with.is_drawn = true;
+    open_hostile(&with, o->paths != 0 ? o->paths : 4, lead_astray);
+    uint32_t found = find_all(o, &put);
+    printf("  two fifths name only their friends, tables drawn: %u of %u put, %u found\n", put, o->ops, found);
+    scene_claim(found * 100 >= o->ops * 97, "97 %% succeed");
+    close_hostile(o);
+    fifths = 1;
 }
 
 /* What was put by and by, looked for when a fifth of all has turned: whoever one of them gets to is told of keys around the
@@ -531,7 +549,7 @@ static void play_flood(const struct scene_options *o)
 static const struct scene scenes[] = {
     {"sybil", 100, 60, play_sybil},   {"poison", 200, 100, play_poison}, {"eclipse", 40, 1, play_eclipse},
     {"replay", 24, 1, play_replay},   {"amplify", 24, 1, play_amplify}, {"fill", 16, 40, play_fill},
-    {"flood", 24, 1, play_flood},     {"wide", 1000, 200, play_wide},
+    {"flood", 24, 1, play_flood},     {"wide", 1000, 200, play_wide},    {"astray", 500, 300, play_astray},
     {"surround", 200, 200, play_surround},
 };
 

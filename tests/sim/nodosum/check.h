@@ -4,8 +4,8 @@
 
 #include "tests/sim/nodosum/tenant.h"
 
-/* check_event.c: the stream of events makes sense by itself, and whoever lives is not called dead twice. */
-void check_event(struct world *w, uint32_t node, uint32_t about, enum nodosum_change change);
+/* check_event.c: the stream of events makes sense by itself, whoever lives is not called dead twice, and who left said so. */
+void check_event(struct world *w, uint32_t node, uint32_t about, enum nodosum_change change, uint64_t incarnation);
 
 /* check_view.c: what a node knows is what its events said, and nobody knows more than is true. */
 void check_step(struct world *w, uint32_t node, const struct nodosum *core);

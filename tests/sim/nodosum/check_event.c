@@ -18,7 +18,7 @@ static void count(struct world *w, uint32_t about, enum nodosum_change change)
     t->false_deaths += change == NODOSUM_FAILED && tenant_core(w, about) != NULL;
 }
 
-void check_event(struct world *w, uint32_t node, uint32_t about, enum nodosum_change change)
+void check_event(struct world *w, uint32_t node, uint32_t about, enum nodosum_change change, uint64_t incarnation)
 {
     struct tenant_truth *t = tenant_truth(w);
     struct tenant_node *n = &t->node[node];
@@ -28,8 +28,8 @@ void check_event(struct world *w, uint32_t node, uint32_t about, enum nodosum_ch
         world_fail(w, "node %" PRIu32 " speaks of %" PRIu32, node, about);
         return;
     }
-    if (change == NODOSUM_WENT && t->node[about].gone_us == 0) {
-        world_fail(w, "node %" PRIu32 " says %" PRIu32 " left, which it never did", node, about);
+    if (change == NODOSUM_WENT && !tenant_has_left(w, about, incarnation)) {
+        world_fail(w, "node %" PRIu32 " says %" PRIu32 " left, which it never did in incarnation %" PRIu64, node, about, incarnation);
     }
     /* Who failed may be heard to have left after all; otherwise one must live to end. */
     bool is_fit = change == NODOSUM_JOINED ? !n->believed[about]

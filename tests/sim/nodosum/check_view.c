@@ -74,6 +74,9 @@ static void check_one(struct world *w, uint32_t node, const struct nodosum *core
             world_fail(w, "node %" PRIu32 " has %" PRIu32 " %s, its events say otherwise", node, about,
                        lives ? "living" : "not living");
         }
+        if (v.state == NODOSUM_LEFT && !tenant_has_left(w, about, v.incarnation)) {
+            world_fail(w, "node %" PRIu32 " holds that %" PRIu32 " left, which it never did in incarnation %" PRIu64, node, about, v.incarnation);
+        }
         check_suspicion(w, node, about, &v);
         if (v.about->meta_version > v.incarnation) {
             world_fail(w, "node %" PRIu32 ": metadata of %" PRIu32 " is of the future", node, about);

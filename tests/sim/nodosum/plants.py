@@ -25,15 +25,30 @@ PLANTS = {
         ("        joined(n, from, index);\n    } else if", "    } else if")]),
     "dies-twice": ("merge.c", "worlds", "who is dead fails again", [
         ("    if (was_living || state == NODOSUM_LEFT) {", "    if (was_living || state != NODOSUM_ALIVE) {"),
-        ("    if (!nodosum_table_is_living(k) && k->state >= state) {", "    if (false) {")]),
+        ("    bool is_again = !nodosum_table_is_living(k) && k->state >= state;", "    bool is_again = false;")]),
     "old-news-wins": ("merge.c", "unit:merge", "any suspicion overrides, however old", [
         ("    if (m->incarnation < k->incarnation || !nodosum_table_is_living(k)) {", "    if (!nodosum_table_is_living(k)) {"),
-        ("    if (m->incarnation < k->incarnation || (m->incarnation == k->incarnation && k->state >= state)) {",
-         "    if (m->incarnation == k->incarnation && k->state >= state) {")]),
+        ("    if (m->incarnation < k->incarnation || (m->incarnation == k->incarnation && k->state >= state) ||",
+         "    if ((m->incarnation == k->incarnation && k->state >= state) ||")]),
     "one-incarnation-two-lives": ("merge.c", "unit:merge", "who forgot its former life is not told", [
         ("            nodosum_merge_conflict(n, index);\n", ""),
         ("    struct nodosum_packet *p = nodosum_out_to(n, index);\n\n    if (p != NULL) {\n        (void)nodosum_packet_add_alive",
          "    struct nodosum_packet *p = NULL;\n\n    if (p != NULL) {\n        (void)nodosum_packet_add_alive")]),
+    "anybody-says-left": ("merge.c", "worlds", "a leave is believed whoever says it", [
+        ("    return is_said;", "    return true;")]),
+    "left-without-a-look": ("merge.c", "unit:merge", "the word of a leave is looked at for news of this node alone", [
+        ("        (state == NODOSUM_LEFT && !is_word(n, m))) {", "        false) {")]),
+    "leave-of-itself-refuted": ("merge.c", "unit:merge", "a node refutes any leave that somebody makes up for it", [
+        ("    bool is_forged = m->kind == NODOSUM_PACKET_LEFT && !n->is_leaving && !is_word(n, m);",
+         "    bool is_forged = m->kind == NODOSUM_PACKET_LEFT && !n->is_leaving && !is_word(n, m) && n->members_max == 0;")]),
+    "word-not-kept": ("merge.c", "unit:merge", "a leave is passed on without the word", [
+        ("        memcpy(k->word, m->word, sizeof k->word);\n", "")]),
+    "word-of-another-life": ("merge.c", "unit:merge", "who left and died later stays left, with the former word", [
+        ("        nodosum_table_set(n, index, state); /*", "        /*")]),
+    "words-without-end": ("merge.c", "unit:merge", "any number of words is looked at", [
+        ("        n->counters.held++;\n        return false;\n    }\n    bool is_said", "        n->counters.held++;\n    }\n    bool is_said")]),
+    "leaves-without-a-word": ("core.c", "unit:core", "who leaves does not sign it", [
+        ("        n->words.say(n->words.keys, self->incarnation, self->word);\n", "        (void)self;\n")]),
     "update-no-event": ("merge.c", "update", "new metadata is no event", [
         ("    } else if (is_other && was_living) {", "    } else if (is_other && was_living && k->state == NODOSUM_DEAD) {")]),
     "wrong-count": ("table.c", "unit:table", "the dead count as living", [

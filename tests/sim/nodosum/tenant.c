@@ -7,6 +7,7 @@
 
 #include "common/base/bytes.h"
 #include "tests/sim/nodosum/check.h"
+#include "tests/support/words.h"
 
 enum {
     PORT = 7402,
@@ -140,6 +141,8 @@ static void start(struct world *w, uint32_t node, struct tenant_seat *s, const s
                                .members_max = t->tables != 0 ? t->tables : w->set.nodes + 1,
                                .tuning = t->tuning};
 
+    s->id = c.id;
+    c.words = words_for(&s->id);
     c.about.address = address_of(node);
     c.about.name_len = (uint8_t)snprintf(c.about.name, sizeof c.about.name, "node-%" PRIu32, node);
     c.about.meta_size = META;
@@ -274,6 +277,63 @@ static enum err offer(struct world *w, uint32_t node, struct tenant_seat *s, con
     return nodosum_core_offer(s->core, ev->now_us, t->offers, t->offers_size, n);
 }
 
+bool tenant_has_left(const struct world *w, uint32_t node, uint64_t incarnation)
+{
+    const struct tenant_node *t = &tenant_truth(w)->node[node];
+
+    for (uint32_t i = 0; i < t->leaves; i++) {
+        if (t->left_of[i] == incarnation) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A leave that its subject never said: with the word of somebody else, of another incarnation, or with any bytes. */
+static void forge(struct world *w, uint32_t node, struct world_effects *fx)
+{
+    struct tenant_truth *t = tenant_truth(w);
+    uint32_t about = (uint32_t)dice_below(&w->dice, DICE_TENANT, w->set.nodes);
+    uint64_t kind = dice_below(&w->dice, DICE_TENANT, 3), later = dice_below(&w->dice, DICE_TENANT, 3);
+    struct nodosum_message m = {.kind = NODOSUM_PACKET_LEFT, .id = tenant_id(about),
+                                .incarnation = t->node[about].incarnation + later};
+    struct nodosum_id whose = tenant_id(kind == 0 ? node : about);
+    struct nodosum_packet p = {0};
+
+    if (about == node || t->node[about].lives == 0 || t->forgets) {
+        return; /* who forgets which incarnations were his may yet say any */
+    }
+    words_of(&whose, kind == 1 ? m.incarnation + 1 : m.incarnation, m.word);
+    m.word[0] ^= kind == 2;
+    if (!nodosum_packet_add(&p, &m)) {
+        world_fail(w, "a leave does not fit");
+    }
+    world_say(w, "node %" PRIu32 " says that %" PRIu32 " left", node, about);
+    t->forgeries++;
+    for (uint32_t to = 0; to < w->set.nodes; to++) {
+        if (to != node) {
+            world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_SEND, .to = to}, p.bytes, p.size);
+        }
+    }
+}
+
+/* Its last word, in the incarnation that it has now. */
+static void leave(struct world *w, uint32_t node, struct tenant_seat *s, const struct world_event *ev, struct nodosum_effects *n)
+{
+    struct tenant_node *t = &tenant_truth(w)->node[node];
+    struct nodosum_view self;
+
+    nodosum_core_leave(s->core, ev->now_us, n);
+    if (!nodosum_core_find(s->core, &s->id, &self) || t->leaves == TENANT_LEAVES) {
+        world_fail(w, "node %" PRIu32 " leaves for the %" PRIu32 "th time", node, t->leaves + 1);
+        return;
+    }
+    t->left_of[t->leaves++] = self.incarnation;
+    s->is_leaving = true;
+    t->has_gone = true;
+    t->gone_us = w->now_us;
+}
+
 static void order(struct world *w, uint32_t node, struct tenant_seat *s, const struct world_event *ev,
                   struct nodosum_effects *n)
 {
@@ -289,10 +349,7 @@ static void order(struct world *w, uint32_t node, struct tenant_seat *s, const s
         t->node[node].gone_us = w->now_us;
     } else if (what == TENANT_LEAVE) {
         world_say(w, "node %" PRIu32 " leaves", node);
-        nodosum_core_leave(s->core, ev->now_us, n);
-        s->is_leaving = true;
-        t->node[node].has_gone = true;
-        t->node[node].gone_us = w->now_us;
+        leave(w, node, s, ev, n);
     } else {
         enum err e = what == TENANT_OFFER ? offer(w, node, s, ev, n) : update(t, s, ev, n);
         if (e != (s->is_leaving ? ERR_PRECONDITION : ERR_OK)) {
@@ -333,6 +390,10 @@ static void step(struct world *w, uint32_t node, void *state, const struct world
         if (ev->value == TENANT_PLACE) {
             place_now(w, node, s, ev->now_us);
             return; /* nothing follows from it */
+        }
+        if (ev->value == TENANT_FORGE) {
+            forge(w, node, fx);
+            return; /* its own core says what it did before */
         }
         order(w, node, s, ev, &n);
         break;
@@ -395,7 +456,7 @@ static void fini(struct world *w)
 
 static void told(struct world *w, uint32_t node, const struct world_effect *fx)
 {
-    check_event(w, node, (uint32_t)fx->more[0], (enum nodosum_change)fx->value);
+    check_event(w, node, (uint32_t)fx->more[0], (enum nodosum_change)fx->value, fx->more[1]);
 }
 
 const struct world_tenant tenant_nodosum = {

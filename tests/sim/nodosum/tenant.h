@@ -13,12 +13,16 @@ enum tenant_order {
     TENANT_VANISH, /* silent for good: as if the machine were gone; until the world crashes and restarts it */
     TENANT_ORDERS,   /* of those that are drawn */
     TENANT_PLACE,    /* it is elsewhere now: tenant_truth's `place` says where */
+    TENANT_FORGE,    /* it tells others that one of them left, who did not say so */
 };
+
+enum { TENANT_LEAVES = 32 /* of one node: a world orders fewer */ };
 
 /* One life of one node. */
 struct tenant_seat {
     void *memory;
     struct nodosum *core;
+    struct nodosum_id id;
     uint64_t revision;   /* of the newest event that was told */
     bool is_silent, is_leaving, has_left;
 };
@@ -31,6 +35,8 @@ struct tenant_node {
     uint64_t lives;
     bool has_gone;              /* left or vanished, and not started since */
     uint64_t gone_us;
+    uint64_t left_of[TENANT_LEAVES]; /* incarnations in which it said that it leaves                     */
+    uint32_t leaves;
     bool *believed;             /* [nodes] who lives, by the events it told */
     uint64_t *suspect_us;       /* [nodes] since when it is seen as suspect in one incarnation; 0: it is not */
     uint64_t *suspect_of;       /* [nodes] that incarnation */
@@ -48,7 +54,7 @@ struct tenant_truth {
     uint32_t seeds;
     uint32_t tables;             /* members a table is made for; 0: as many as there are nodes, and one */
     bool forgets;                /* a restart begins at incarnation 1: the node has lost all it knew      */
-    uint64_t updates, offerings;
+    uint64_t updates, offerings, forgeries;
     /* Where a node says that it is, for its next life and with each TENANT_PLACE: bytes, and their number (0: nowhere).
      * NULL: none says so. */
     size_t (*place)(struct world *w, uint32_t node, uint8_t out[NODOSUM_META_PLACE_MAX]);
@@ -73,6 +79,9 @@ struct nodosum *tenant_core(const struct world *w, uint32_t node); /* NULL: it i
 /* A node's id, and back; WORLD_NODES_MAX: nobody's. */
 struct nodosum_id tenant_id(uint32_t node);
 uint32_t tenant_of(const struct nodosum_id *id);
+
+/* Whether a node said that it leaves in this incarnation. */
+bool tenant_has_left(const struct world *w, uint32_t node, uint64_t incarnation);
 
 /* Others that a node spoke with in the last `within_us`: each costs it a session. */
 uint32_t tenant_sessions(const struct world *w, uint32_t node, uint64_t within_us);

@@ -10,12 +10,13 @@ enum {
     SECOND = 1000000,
     NODES_MOST = 64,
     ORDERS_MOST = 20,
+    FORGERIES_MOST = 8,
     SETTLE_S = 60,     /* from calm to the end: the longest pause between looks for a lost part, twice, and a
                         * death from there on */
 };
 
 static struct nodosum_counters sum;
-static uint64_t joined, failed, went, updated, false_deaths, forgetful, offerings, heard;
+static uint64_t joined, failed, went, updated, false_deaths, forgetful, offerings, heard, forgeries;
 
 /* Sizes: half are small, where corners are met, some large. */
 static uint32_t draw_nodes(struct world *w)
@@ -52,6 +53,10 @@ static void plan(struct world *w)
                     dice_below(&w->dice, DICE_ORDER, w->set.calm_us),
                     kind < TENANT_ORDERS ? kind : kind % 2 == 0 ? TENANT_UPDATE : TENANT_OFFER);
     }
+    for (uint64_t i = dice_below(&w->dice, DICE_ORDER, FORGERIES_MOST + 1); i > 0; i--) {
+        world_order(w, 0, (uint32_t)dice_below(&w->dice, DICE_ORDER, w->set.nodes),
+                    dice_below(&w->dice, DICE_ORDER, w->set.end_us), TENANT_FORGE);
+    }
 }
 
 static void add(const struct world *w)
@@ -70,6 +75,7 @@ static void add(const struct world *w)
     updated += t->updated;
     false_deaths += t->false_deaths;
     offerings += t->offerings;
+    forgeries += t->forgeries;
     heard += t->heard;
 }
 
@@ -84,6 +90,7 @@ static bool end(bool is_whole)
         {"false deaths", false_deaths, 500}, {"worlds of forgetful nodes", forgetful, 10},
         {"probes", sum.probes, 50000}, {"failed probes", sum.probes_failed, 2000},
         {"late answers", sum.acks_late, 100}, {"times late", sum.lateness, 40},
+        {"forged leaves", forgeries, 100}, {"refused ones", sum.forged, 500},
         {"suspicions", sum.suspected, 5000}, {"confirmations", sum.confirmed, 4000},
         {"refutations", sum.refuted, 500}, {"strangers", sum.strangers, 5000},
     };

@@ -30,6 +30,8 @@ PLANTS = {
         ("curve->of[k][l] + way->share * (h[k][l] - curve->of[k][l])", "h[k][l]")]),
     "stiff-at-once": ("core.c", "sites", "curvature is averaged while all still move, and neighbours keep each other", [
         ("#define FRESH_TURNS 400.0f", "#define FRESH_TURNS 8.0f")]),
+    "own-gravity": ("core.c", "two sites", "each falls towards the origin by itself, and far sites with it", [
+        ("        self[k] -= share * middle[k];", "        self[k] -= GRAVITY * self[k] + 0 * share * middle[k];")]),
     "neighbours-doubted": ("refit.c", "sites", "a neighbour further off than its own round trip is an outlier", [
         ("doubt = p->off_ms[g] / share_of * tolerance", "doubt = ratio * tolerance")]),
     "absolute-errors": ("refit.c", "3-d and", "milliseconds are fitted, not shares", [

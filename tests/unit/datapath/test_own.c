@@ -6,6 +6,7 @@
 
 #include "datapath/core.h"
 #include "datapath/pieces.h"
+#include "datapath/state.h"
 #include "tests/support/check.h"
 #include "tests/unit/datapath/core_kit.h"
 
@@ -393,6 +394,72 @@ static void who_says_nothing_gets_none(void)
     kit_end(&kit);
 }
 
+/* The session of a's that it sends to b under. */
+static struct datapath_pair *pair_of(uint32_t a, uint32_t b)
+{
+    return &kit.node[a].core->peer[kit.node[a].peer[b]].session.current;
+}
+
+/* So many messages of a session and no more are sealed with AES; the others go on as WireGuard has them, and meanwhile a new
+ * session is made, under which it is AES again. */
+static void aes_seals_so_many(void)
+{
+    begin();
+    (void)kit_send(&kit, A, B, 100);
+    kit_settle(&kit);
+    struct datapath_pair *pair = pair_of(A, B);
+    uint64_t sessions = kit.node[A].notes[DATAPATH_NOTE_SESSION];
+    pair->counter = DATAPATH_PACE_OWN_MESSAGES / 2 - 1;
+    CHECK(goes_marked(A, B) && kit.node[A].notes[DATAPATH_NOTE_SESSION] == sessions, "nothing is due yet");
+    kit_pass(&kit, 6000, false); /* handshakes are 5 s apart */
+    pair->counter = DATAPATH_PACE_OWN_MESSAGES - 1;
+    CHECK(kit_send(&kit, A, B, 100) == DATAPATH_TAKEN && is_marked(&kit.datagram[0]), "the last one that may");
+    CHECK(pair->counter == DATAPATH_PACE_OWN_MESSAGES && kit.wire == 2, "and a handshake with it");
+    kit_drop(&kit);
+    kit_drop(&kit); /* nobody answers that */
+    uint32_t got = kit.node[B].got;
+    CHECK(kit_send(&kit, A, B, 100) == DATAPATH_TAKEN && !is_marked(&kit.datagram[0]), "the next one may not");
+    CHECK(kit_deliver(&kit) == DATAPATH_TAKEN && kit.node[B].got == got + 1, "and is taken");
+    kit_pass(&kit, 6000, false);
+    kit_settle(&kit);
+    CHECK(kit.node[A].notes[DATAPATH_NOTE_SESSION] == sessions + 1 && goes_marked(A, B) && goes_marked(B, A), "a new session: AES again");
+    kit_end(&kit);
+}
+
+/* Where counters end nothing goes, by whatever way it would be sealed; a new session is made, and it goes by that. */
+static void at_the_end_of_counters_nothing_goes(bool is_own)
+{
+    static const uint8_t frame[64];
+    const uint64_t end = is_own ? DATAPATH_OWN_UNFINISHED : DATAPATH_REPLAY_LIMIT;
+    uint32_t to = is_own ? B : C, got;
+
+    begin();
+    (void)kit_send(&kit, A, to, 100);
+    kit_settle(&kit);
+    kit_pass(&kit, 6000, false); /* handshakes are 5 s apart */
+    struct datapath_pair *pair = pair_of(A, to);
+    uint64_t sessions = kit.node[A].notes[DATAPATH_NOTE_SESSION];
+    pair->offers = 0; /* what C never answered says nothing here */
+    pair->counter = end - 1;
+    got = kit.node[to].got;
+    CHECK(kit_send(&kit, A, to, 100) == DATAPATH_TAKEN && pair->counter == end, "the last one");
+    CHECK(kit_deliver(&kit) == DATAPATH_TAKEN && kit.node[to].got == got + 1, "is taken");
+    kit_lose(&kit); /* a handshake */
+    CHECK(kit_send(&kit, A, to, 100) == DATAPATH_WAITING && pair->counter == end, "a packet waits");
+    CHECK(kit_send_frame(&kit, A, to, frame, sizeof frame) == DATAPATH_WAITING && pair->counter == end, "so does a frame");
+    kit_pass(&kit, 6000, false);
+    kit_settle(&kit);
+    CHECK(kit.node[A].notes[DATAPATH_NOTE_SESSION] > sessions && kit.node[to].got == got + 2, "and goes under a new session");
+    /* … of any size that would go over the end together. */
+    struct datapath_lease lease;
+    pair = pair_of(A, to);
+    pair->counter = end - 3;
+    CHECK(!datapath_core_lease(kit.node[A].core, kit.now, kit.node[A].peer[to], 4, 400, &lease, &kit.fx) && pair->counter == end - 3,
+          "four do not fit three");
+    CHECK(datapath_core_lease(kit.node[A].core, kit.now, kit.node[A].peer[to], 3, 300, &lease, &kit.fx) && pair->counter == end, "three do");
+    kit_end(&kit);
+}
+
 int main(void)
 {
     REQUIRE(sodium_init() >= 0, "libsodium");
@@ -404,6 +471,7 @@ int main(void)
     who_takes_frames_says_so(false);
     who_is_nowhere_is_to_be_sought();
     who_says_nothing_gets_none();
+    at_the_end_of_counters_nothing_goes(false);
     if (!datapath_aead_has_aes()) {
         printf("this processor has no instructions for AES\n");
         return 77;
@@ -416,5 +484,7 @@ int main(void)
     lost_offers_are_made_again();
     an_answer_that_is_lost_is_asked_for_again();
     what_is_marked_is_as_safe();
+    aes_seals_so_many();
+    at_the_end_of_counters_nothing_goes(true);
     return CHECK_RESULT();
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "datapath/own.h"
 #include "tests/support/check.h"
 
 enum { START = 1000 };
@@ -98,10 +99,23 @@ static void ages_have_edges(void)
     theirs.counter = ours.counter = DATAPATH_PACE_REKEY_MESSAGES + 1;
     CHECK(datapath_session_is_old_to_send(&ours, pace(), START), "one more");
     CHECK(datapath_session_is_old_to_send(&theirs, pace(), START), "that counts for both");
+    theirs.opens_aes = ours.opens_aes = true;
+    theirs.counter = ours.counter = DATAPATH_PACE_OWN_MESSAGES / 2;
+    CHECK(!datapath_session_is_old_to_send(&ours, pace(), START), "half of what AES may seal");
+    theirs.counter = ours.counter = DATAPATH_PACE_OWN_MESSAGES / 2 + 1;
+    CHECK(datapath_session_is_old_to_send(&ours, pace(), START) && datapath_session_is_old_to_send(&theirs, pace(), START),
+          "one more: for both");
+    ours.opens_aes = false;
+    CHECK(!datapath_session_is_old_to_send(&ours, pace(), START), "no matter without AES");
     ours.counter = DATAPATH_REPLAY_LIMIT - 1;
     CHECK(datapath_session_may_send(&ours, pace(), START), "the last nonce");
     ours.counter = DATAPATH_REPLAY_LIMIT;
     CHECK(!datapath_session_may_send(&ours, pace(), START), "none is left");
+    ours.has_offer = true;
+    ours.counter = DATAPATH_OWN_UNFINISHED - 1;
+    CHECK(datapath_session_may_send(&ours, pace(), START), "the last below marks");
+    ours.counter = DATAPATH_OWN_UNFINISHED;
+    CHECK(!datapath_session_may_send(&ours, pace(), START), "a mark is no counter");
     CHECK(!datapath_session_may_send(&s.current, pace(), 0), "there is no pair");
     CHECK(datapath_session_find(&s, DATAPATH_INDEX_NONE) == NULL, "and none is found");
 }

@@ -50,6 +50,22 @@ static void a_relay_serves_until_there_is_a_way(void)
     end();
 }
 
+/* A member speaks to his rendezvous, and that one has packets for him: he never sent it any. */
+static void a_rendezvous_reaches_who_is_on_its_roll(void)
+{
+    struct datapath_endpoint a = place(A), moved = a;
+
+    begin();
+    CHECK(goes_to(R, A)->port == 0, "its operator did not say where A is");
+    talk(R, A, 3000, 200);
+    CHECK(datapath_message_is_same(goes_to(R, A), &a) && kind_of(R, A) != DATAPATH_PATH_RELAY, "it goes where A is heard from");
+    moved.port++;
+    w.node[A].at = moved; /* a NAT that forgot him gives him another port with his next heartbeat */
+    talk(R, A, 30000, 200);
+    CHECK(datapath_message_is_same(goes_to(R, A), &moved), "and where he is heard from then");
+    end();
+}
+
 static void who_is_removed_goes_everywhere(void)
 {
     begin();
@@ -420,6 +436,7 @@ int main(void)
 {
     they_hear_of_each_other_and_meet();
     a_relay_serves_until_there_is_a_way();
+    a_rendezvous_reaches_who_is_on_its_roll();
     who_is_removed_goes_everywhere();
     what_the_operator_said_stands();
     who_is_changed_by_hand_is_the_operators();

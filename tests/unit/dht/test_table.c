@@ -341,6 +341,66 @@ static void patience_follows_round_trips(void)
     kit_close(&k);
 }
 
+static void heard_at(struct kit *k, uint32_t who, uint16_t port)
+{
+    struct dht_contact c = kit_contact(who);
+    struct dht_id id = kit_id(who);
+
+    c.at.port = port;
+    dht_table_heard(k->d, &c, &id);
+}
+
+/* One key by turns at two addresses is two nodes; who moves, or comes back after a while, is one. */
+static void twins_are_noticed(void)
+{
+    struct dht_message find = {.kind = DHT_PACKET_FIND, .txn = 1, .most = DHT_K}, m;
+    struct dht_config c = kit_config();
+    struct dht_address other;
+    struct dht_twin twin;
+    struct kit k;
+
+    open_buckets(&k, &c);
+    for (uint32_t i = 0; i < 4; i++) {
+        heard(&k, i);
+    }
+    for (uint16_t port = 100; port < 120; port++) {
+        heard_at(&k, 0, port);
+        heard_at(&k, 0, port);
+    }
+    CHECK(k.d->counters.twins == 0, "who moves on and on is one");
+    for (uint32_t i = 0; i < 20; i++) {
+        heard_at(&k, 1, i % 2 == 0 ? 7 : 8);
+        tick(&k, 61 * (uint64_t)SECOND);
+    }
+    CHECK(k.d->counters.twins == 0, "who is elsewhere for a minute is one");
+    for (uint32_t i = 0; i < 2 + DHT_TWIN_RETURNS; i++) { /* to the one, to the other, and back */
+        struct dht_contact who = kit_contact(2);
+        CHECK(k.d->counters.twins == 0 && !dht_twin_other(k.d, &who, &other), "nor who has been elsewhere %u times", i);
+        heard_at(&k, 2, i % 2 == 0 ? 8 : 7);
+        heard_at(&k, 2, i % 2 == 0 ? 8 : 7);
+    }
+    CHECK(k.d->counters.twins == 1, "that is two: %u", (unsigned)k.d->counters.twins);
+    REQUIRE(dht_twin_take(k.d, &twin) && twin.here.port == 8 && twin.there.port == 7, "both places");
+    CHECK(!dht_twin_take(k.d, &twin), "told once");
+    struct dht_contact asker = kit_contact(2), neighbour = kit_contact(3);
+    CHECK(dht_twin_other(k.d, &asker, &other) && !dht_twin_other(k.d, &neighbour, &other), "of nobody else");
+
+    /* Each of the two is told where the other one is; nobody else is. */
+    for (uint32_t who = 2; who < 4; who++) {
+        struct dht_contact from = kit_contact(who);
+        struct dht_packet p;
+        (void)dht_packet_write(&p, &find, DHT_PACKET_MAX);
+        from.at.port = who == 2 ? 7 : from.at.port;
+        CHECK(dht_core_packet(k.d, k.d->now_us, 0, &from, true, p.bytes, p.size, &k.fx) == ERR_OK, "a question");
+        CHECK(k.fx.sends == 1 && dht_packet_read(k.fx.send[0].packet.bytes, k.fx.send[0].packet.size, &m) == ERR_OK, "an answer");
+        CHECK((dht_id_same_node(&m.contact[0].node, &from.node) && m.contact[0].at.port == 8) == (who == 2), "the other one of %u", who);
+    }
+    tick(&k, 61 * (uint64_t)SECOND);
+    CHECK(!dht_twin_other(k.d, &asker, &other), "and that is over some day");
+    CHECK(!dht_twin_take_own(k.d, &other), "nobody has named this node");
+    kit_close(&k);
+}
+
 int main(void)
 {
     living_buckets_are_the_models();
@@ -352,5 +412,6 @@ int main(void)
     one_network_has_its_share();
     one_host_has_its_share();
     patience_follows_round_trips();
+    twins_are_noticed();
     return CHECK_RESULT();
 }

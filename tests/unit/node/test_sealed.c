@@ -103,6 +103,37 @@ static void a_seed_is_met_by_its_address(void)
     kit_end(&b);
 }
 
+/* Another node with the own key is known by a token that reached it; an echo of what was said here is none. */
+static void a_twin_is_noticed_and_an_echo_is_not(void)
+{
+    struct kit_node a = kit_node(1, 1, 1), twin = kit_node(1, 1, 1), other = kit_node(1, 2, 1);
+    struct kit_datagram hello, answer, none;
+    struct sealed_packet out = {.bytes = hello.bytes};
+
+    twin.address = other.address = kit_address(9);
+    kit_restart(&twin, 0); /* with a seed of its own */
+    CHECK(sealed_send(twin.sealed, 0, NULL, &a.address, (const uint8_t *)"who", 3, &out) == ERR_OK, "asked by address");
+    CHECK(kit_next(&twin, 0, &hello) && kit_take(&a, 0, &hello, &answer), "it has to prove to be there");
+    CHECK(sealed_count(a.sealed)->twins == 0, "what anybody could have caught and sent again proves nothing");
+    CHECK(!kit_take(&twin, 0, &answer, &none) && kit_next(&twin, 0, &hello), "it does");
+    CHECK(!kit_take(&a, 0, &hello, &none) && a.verdict == SEALED_REFUSED_IDENTITY && sealed_count(a.sealed)->twins == 1, "a twin");
+    CHECK(sealed_count(a.sealed)->peers == 0, "and no peer");
+
+    CHECK(sealed_send(other.sealed, 0, NULL, &a.address, (const uint8_t *)"who", 3, &out) == ERR_OK, "of another cluster key");
+    CHECK(kit_next(&other, 0, &hello) && !kit_take(&a, 0, &hello, &none) && a.verdict == SEALED_REFUSED_EPOCH, "nobody");
+
+    /* A mirror: all that it says comes back from where it was sent. */
+    CHECK(sealed_send(a.sealed, 1, NULL, &other.address, (const uint8_t *)"me", 2, &out) == ERR_OK, "asked");
+    for (unsigned i = 0; i < 2 && kit_next(&a, 1, &hello); i++) {
+        hello.from = other.address;
+        CHECK(!kit_take(&a, 1, &hello, &answer) && a.verdict == SEALED_REFUSED_IDENTITY, "its own question");
+    }
+    CHECK(sealed_count(a.sealed)->twins == 1, "an echo is nobody");
+    kit_end(&a);
+    kit_end(&twin);
+    kit_end(&other);
+}
+
 static void nobody_is_asked_for_ever(void)
 {
     struct kit_node a = kit_node(1, 1, 1), b = kit_node(2, 1, 1);
@@ -628,6 +659,7 @@ int main(void)
     an_answerer_sends_when_it_is_confirmed();
     both_may_begin_at_once();
     a_seed_is_met_by_its_address();
+    a_twin_is_noticed_and_an_echo_is_not();
     nobody_is_asked_for_ever();
     every_bit_counts();
     a_payload_comes_once_and_from_its_address();

@@ -1,9 +1,11 @@
 #include "tests/unit/nodosum/kit.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "common/base/bytes.h"
 #include "nodosum/table.h"
+#include "tests/support/words.h"
 
 struct nodosum_id kit_id(uint32_t who)
 {
@@ -29,10 +31,20 @@ struct nodosum_about kit_about(uint32_t who)
     return about;
 }
 
+struct nodosum_words kit_words(uint32_t who)
+{
+    static struct nodosum_id ids[KIT_IDS];
+
+    assert(who < KIT_IDS);
+    ids[who] = kit_id(who);
+    return words_for(&ids[who]);
+}
+
 struct nodosum_config kit_config(uint32_t members_max)
 {
     return (struct nodosum_config){.id = kit_id(KIT_SELF), .about = kit_about(KIT_SELF), .incarnation = 1,
-                                   .seed = 1, .members_max = members_max, .tuning = nodosum_core_usual()};
+                                   .seed = 1, .members_max = members_max, .tuning = nodosum_core_usual(),
+                                   .words = kit_words(KIT_SELF)};
 }
 
 void kit_open(struct kit *k, uint32_t members_max, uint32_t members)
@@ -91,6 +103,7 @@ void kit_left(struct kit *k, uint32_t from, uint32_t who, uint64_t incarnation)
 {
     struct nodosum_message m = {.kind = NODOSUM_PACKET_LEFT, .id = kit_id(who), .incarnation = incarnation};
 
+    words_of(&m.id, incarnation, m.word);
     CHECK(kit_hear(k, from, &m) == ERR_OK, "a good packet");
 }
 

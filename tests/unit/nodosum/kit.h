@@ -7,6 +7,7 @@
 
 enum {
     KIT_SELF = 100,     /* its number; others have 0 and up, in the order of their ids */
+    KIT_IDS = 4096,     /* … and below this */
     KIT_START_US = 1000000,
 };
 
@@ -21,6 +22,9 @@ struct nodosum_id kit_id(uint32_t who);
 struct nodosum_address kit_address(uint32_t who);
 struct nodosum_about kit_about(uint32_t who);
 struct nodosum_config kit_config(uint32_t members_max);
+
+/* What `who` says with when it leaves; kit_config has it for KIT_SELF. */
+struct nodosum_words kit_words(uint32_t who);
 
 /* A core that knows only itself, at KIT_START_US; with `members` others, 0 and up, of incarnation 1. */
 void kit_open(struct kit *k, uint32_t members_max, uint32_t members);

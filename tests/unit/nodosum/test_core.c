@@ -2,6 +2,7 @@
  * watchers see. */
 #include <string.h>
 
+#include "tests/support/words.h"
 #include "tests/unit/nodosum/kit.h"
 
 enum { OTHERS = 10, MS = 1000 };
@@ -56,6 +57,8 @@ static void what_may_be_configured(void)
         enum err e = nodosum_core_init(memory, &c, 1, &n);
         CHECK(e == (rows[i].is_good ? ERR_OK : ERR_INVALID), "%s: %s", rows[i].why, err_name(e));
         CHECK((n != NULL) == rows[i].is_good, "%s: the result is untouched", rows[i].why);
+        c.words.is_said = NULL;
+        CHECK(nodosum_core_init(memory, &c, 1, &n) == ERR_INVALID, "without what tells words apart");
         free(memory);
     }
 }
@@ -126,11 +129,14 @@ static void a_newcomer_introduces_itself(void)
 
 static void who_leaves_says_so_and_is_done(void)
 {
-    struct nodosum_message m;
+    struct nodosum_id self = kit_id(KIT_SELF);
+    uint8_t right[NODOSUM_WORD_SIZE];
+    struct nodosum_message m = {0};
     struct kit k;
     uint32_t told = 0;
 
     kit_open(&k, OTHERS + 1, OTHERS);
+    words_of(&self, 1, right);
     uint64_t began_us = k.now_us;
     nodosum_core_leave(k.n, k.now_us, &k.fx);
     CHECK(!k.fx.has_left && nodosum_core_living(k.n) == OTHERS, "it is leaving");
@@ -143,6 +149,7 @@ static void who_leaves_says_so_and_is_done(void)
     }
     CHECK(told >= 8 && k.now_us - began_us < 200 * MS, "told %u times in %d ms", told,
           (int)((k.now_us - began_us) / MS));
+    CHECK(m.incarnation == 1 && memcmp(m.word, right, sizeof right) == 0, "with its word");
     CHECK(k.fx.due_us == UINT64_MAX, "nothing more is due");
     kit_alive(&k, 3, 40, 1);
     CHECK(k.fx.sends == 0 && kit_index(&k, 40) == NODOSUM_NOBODY, "it is deaf");

@@ -1,5 +1,6 @@
 /* Which of two things said about a member holds (SWIM, section 4.2): every state against every message, in an
  * older, the same and a newer incarnation. */
+#include "tests/support/words.h"
 #include "tests/unit/nodosum/kit.h"
 
 enum { OTHERS = 8, WHO = 3, OTHER = 5, INCARNATION = 10 };
@@ -61,7 +62,7 @@ static const struct {
     {D, L, D, L, L, "it had said so itself"},
     {L, A, L, L, A, "who comes back has a higher incarnation"},
     {L, S, L, L, L, "a suspicion revives nobody"},
-    {L, D, L, L, L, "who left cannot die"},
+    {L, D, L, L, D, "who left cannot die, but may have come back and died"},
     {L, L, L, L, L, "left is left"},
 };
 
@@ -157,6 +158,9 @@ static void what_is_said_of_itself_is_refuted(void)
                                     .count = 1};
         struct nodosum_message told;
         struct kit k;
+        if (m.kind == NODOSUM_PACKET_LEFT) {
+            words_of(&m.id, m.incarnation, m.word);
+        }
         kit_open(&k, OTHERS + 1, OTHERS);
         CHECK(kit_hear(&k, OTHER, &m) == ERR_OK, "a good packet");
         CHECK(k.n->member[NODOSUM_SELF].incarnation == cases[i].then, "%s", cases[i].why);
@@ -165,6 +169,105 @@ static void what_is_said_of_itself_is_refuted(void)
         CHECK(k.n->member[NODOSUM_SELF].state == NODOSUM_ALIVE, "it lives");
         kit_close(&k);
     }
+}
+
+/* What a member says of another who did not: whose word, and of which incarnation. */
+static void nobody_is_said_to_have_left_by_others(void)
+{
+    static const struct {
+        uint32_t whose;
+        uint64_t said, of;
+        uint32_t flipped; /* a bit of it, if it is one */
+        bool holds;
+        const char *why;
+    } cases[] = {
+        {WHO, 1, 1, UINT32_MAX, true, "its own"},
+        {WHO, 7, 7, UINT32_MAX, true, "of an incarnation that nobody had heard of"},
+        {OTHER, 1, 1, UINT32_MAX, false, "of who sends it"},
+        {KIT_SELF, 1, 1, UINT32_MAX, false, "of who hears it"},
+        {WHO, 2, 1, UINT32_MAX, false, "of an earlier life"},
+        {WHO, 1, 2, UINT32_MAX, false, "of a later one"},
+        {WHO, 1, 1, 0, false, "a bit of it is another"},
+        {WHO, 1, 1, 8 * NODOSUM_WORD_SIZE - 1, false, "the last one"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct nodosum_message m = {.kind = NODOSUM_PACKET_LEFT, .id = kit_id(WHO), .incarnation = cases[i].said}, told;
+        struct nodosum_id whose = kit_id(cases[i].whose);
+        struct kit k;
+        kit_open(&k, OTHERS + 1, OTHERS);
+        words_of(&whose, cases[i].of, m.word);
+        if (cases[i].flipped != UINT32_MAX) {
+            m.word[cases[i].flipped / 8] ^= (uint8_t)(1u << cases[i].flipped % 8);
+        }
+        CHECK(kit_hear(&k, OTHER, &m) == ERR_OK, "a good packet");
+        CHECK((kit_member(&k, WHO)->state == NODOSUM_LEFT) == cases[i].holds, "%s", cases[i].why);
+        CHECK(nodosum_core_counters(k.n)->forged == !cases[i].holds, "%s: counted", cases[i].why);
+        CHECK(cases[i].holds || kit_member(&k, WHO)->incarnation == 1, "%s: nor is its incarnation another", cases[i].why);
+        kit_wait(&k, 1000);
+        kit_due(&k);
+        for (int step = 0; cases[i].holds && kit_sent(&k, NODOSUM_PACKET_LEFT, UINT32_MAX, &told) == 0; step++) {
+            REQUIRE(step < 100, "it is passed on");
+            kit_due(&k);
+        }
+        CHECK(!cases[i].holds || memcmp(told.word, m.word, sizeof m.word) == 0, "%s: as it was said", cases[i].why);
+        kit_close(&k);
+    }
+}
+
+/* Nobody believes it, so nobody need refute it: or anybody could drive a member's incarnation up. */
+static void a_forged_leave_of_itself_is_not_refuted(void)
+{
+    struct nodosum_message m = {.kind = NODOSUM_PACKET_LEFT, .id = kit_id(KIT_SELF), .incarnation = 9};
+    struct kit k;
+
+    kit_open(&k, OTHERS + 1, OTHERS);
+    CHECK(kit_hear(&k, OTHER, &m) == ERR_OK && nodosum_core_counters(k.n)->forged == 1, "counted");
+    CHECK(k.n->member[NODOSUM_SELF].incarnation == 1 && nodosum_core_health(k.n) == 0, "and nothing else");
+    kit_close(&k);
+}
+
+static void so_many_words_are_looked_at(void)
+{
+    struct nodosum_message m = {.kind = NODOSUM_PACKET_LEFT, .id = kit_id(WHO), .incarnation = 1};
+    struct kit k;
+
+    kit_open(&k, OTHERS + 1, OTHERS);
+    for (uint32_t i = 0; i < NODOSUM_WORD_RATE; i++) {
+        CHECK(kit_hear(&k, OTHER, &m) == ERR_OK, "a good packet");
+    }
+    CHECK(nodosum_core_counters(k.n)->forged == NODOSUM_WORD_RATE && nodosum_core_counters(k.n)->held == 0, "all of them");
+    kit_left(&k, WHO, WHO, 1);
+    CHECK(kit_member(&k, WHO)->state == NODOSUM_ALIVE && nodosum_core_counters(k.n)->held == 1, "not one more");
+    k.now_us += 1000000;
+    kit_left(&k, WHO, WHO, 1);
+    CHECK(kit_member(&k, WHO)->state == NODOSUM_LEFT, "in the next second it is");
+    kit_close(&k);
+}
+
+/* Left, back and dead, then heard once more to have left in the former life: the word must be of the life it is told of. */
+static void a_word_is_of_one_life(void)
+{
+    struct nodosum_message told = {0};
+    struct kit k;
+
+    kit_open(&k, OTHERS + 1, OTHERS);
+    kit_left(&k, WHO, WHO, 3);
+    kit_dead(&k, OTHER, WHO, 5);
+    kit_left(&k, OTHER, WHO, 3);
+    CHECK(kit_member(&k, WHO)->state == NODOSUM_DEAD && kit_member(&k, WHO)->incarnation == 5, "dead in the later one");
+    kit_left(&k, OTHER, WHO, 6);
+    kit_left(&k, OTHER, WHO, 8);
+    CHECK(kit_member(&k, WHO)->state == NODOSUM_LEFT && kit_member(&k, WHO)->incarnation == 8, "left, and left again");
+    for (int step = 0; step < 100 && told.incarnation == 0; step++) {
+        kit_due(&k);
+        (void)kit_sent(&k, NODOSUM_PACKET_LEFT, UINT32_MAX, &told);
+    }
+    uint8_t right[NODOSUM_WORD_SIZE];
+    struct nodosum_id who = kit_id(WHO);
+    words_of(&who, 8, right);
+    CHECK(told.incarnation == 8 && memcmp(told.word, right, sizeof right) == 0, "told with its word of that one");
+    kit_close(&k);
 }
 
 static void old_suspicions_of_itself_are_answered(void)
@@ -210,6 +313,10 @@ int main(void)
     events_are_changes_only();
     metadata_comes_with_its_version();
     what_is_said_of_itself_is_refuted();
+    nobody_is_said_to_have_left_by_others();
+    a_forged_leave_of_itself_is_not_refuted();
+    so_many_words_are_looked_at();
+    a_word_is_of_one_life();
     old_suspicions_of_itself_are_answered();
     two_lives_of_one_incarnation_are_told_apart();
     return CHECK_RESULT();

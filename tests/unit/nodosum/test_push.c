@@ -140,6 +140,7 @@ static void join(struct kit *k, uint32_t who, uint32_t n)
     struct nodosum_config c = kit_config(n + 1);
 
     c.id = kit_id(who);
+    c.words = kit_words(who);
     c.about = kit_about(who);
     c.tuning.period_ms = QUIET_MS;
     k->now_us = KIT_START_US;

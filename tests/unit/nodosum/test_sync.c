@@ -19,6 +19,7 @@ static void open_one(struct kit *k, uint32_t who, uint32_t members)
     struct nodosum_config c = kit_config(members);
 
     c.id = kit_id(who);
+    c.words = kit_words(who);
     c.about = kit_about(who);
     c.seed = who;
     k->now_us = KIT_START_US;

@@ -19,6 +19,7 @@ static void it_knows_what_a_list_knows(void)
     incarnation[0] = 1;
     for (int i = 0; i < STEPS; i++) {
         uint32_t who = 1 + (uint32_t)rng_below(&r, 2 * MOST - 1), living = 2;
+        k.now_us += 1000000 / NODOSUM_WORD_RATE; /* not more words of who leaves than are looked at */
         if (incarnation[who] == 0 || is[who] != NODOSUM_ALIVE) {
             kit_alive(&k, 0, who, ++incarnation[who]);
             is[who] = NODOSUM_ALIVE;

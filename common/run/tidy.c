@@ -1,4 +1,4 @@
-#include "nucleus/tidy.h"
+#include "common/run/tidy.h"
 
 #include <link.h>
 #include <malloc.h>
@@ -49,9 +49,16 @@ static void let_go_of_stack(void)
 
 void tidy_memory(void)
 {
-    (void)malloc_trim(0); /* only says whether there was anything */
+    tidy_started();
     if (!KERNEL_IS_SANITIZED) { /* a sanitizer's runtime is an object too, with plans of its own */
         (void)dl_iterate_phdr(let_go, NULL);
+    }
+}
+
+void tidy_started(void)
+{
+    (void)malloc_trim(0); /* only says whether there was anything */
+    if (!KERNEL_IS_SANITIZED) {
         let_go_of_stack();
     }
 }

@@ -1,0 +1,13 @@
+/* Memory that only starting or answering needed, given back once a process is at rest. */
+#ifndef CELL_COMMON_RUN_TIDY_H
+#define CELL_COMMON_RUN_TIDY_H
+
+/* Return freed heap pages to the kernel, and what deep calls left on the stack: making the filter of system calls and reading
+ * the configuration take some 100 KiB that nothing needs afterwards. Costs some 50 us. */
+void tidy_started(void);
+
+/* The same, and let go of the program's own unwritten pages: code that parses manifests or builds sandboxes is read back from
+ * the page cache when it is needed again (a fault of about a microsecond per 64 KiB). Nothing is lost; costs some 100 us. */
+void tidy_memory(void);
+
+#endif
