@@ -27,7 +27,7 @@ def refused(node, *arguments, status=1):
 def test_who_follows_reads_what_was_just_acknowledged(make_node):
     """It has the entry, and does not know yet that it is committed: the read waits for that."""
     node = three(make_node)
-    leads = leader(node)
+    leads = leading(node)
     with node.client("raft", leads, timeout=60) as writer, node.client("raft", (leads + 1) % 3, timeout=60) as reader:
         for i in range(300):
             assert writer.call(PUT, pb.encode([(1, "k"), (2, str(i))])).status == OK
