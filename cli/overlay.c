@@ -58,6 +58,10 @@ static int show_status(struct cli *cli, struct cli_ask *ask)
         if (s->path != NULL) {
             printf("datagrams by %s (%s)%s%s\n", s->path->at, s->path->wanted, *s->path->reason != '\0' ? ": " : "", s->path->reason);
         }
+        if (s->path != NULL && s->path->measured) {
+            printf("measured there in %" PRIu32 " us: alone %" PRIu32 " ns, in a train %" PRIu32 ", past the host's stack %" PRIu32 "\n", s->path->took_us,
+                   s->path->alone_ns, s->path->train_ns, s->path->past_ns);
+        }
         if (s->frames != NULL) {
             printf("frames by %s, mtu %" PRIu32 ": %" PRIu32 " peers take them, %" PRIu32 " addresses\n", s->frames->interface,
                    s->frames->mtu, s->frames->peers, s->frames->addresses);

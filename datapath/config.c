@@ -216,18 +216,17 @@ static enum err take_shield(const struct document *d, struct datapath_settings *
 
 static enum err take_datagrams(const struct document *d, struct datapath_settings *s, char *why)
 {
-    static const char *const choices[] = {[DATAPATH_LANE_AUTO] = "auto", [DATAPATH_LANE_UDP] = "udp", [DATAPATH_LANE_XDP] = "xdp"};
     size_t at = 0;
 
-    while (d->path != NULL && at < ARRAY_LEN(choices) && strcmp(d->path, choices[at]) != 0) {
+    while (d->path != NULL && at < DATAPATH_CHOICES && strcmp(d->path, datapath_choice_name((enum datapath_choice)at)) != 0) {
         at++;
     }
-    if (at == ARRAY_LEN(choices)) {
-        return conf_refuse(why, "path", d->path, "auto, udp or xdp");
+    if (at == DATAPATH_CHOICES) {
+        return conf_refuse(why, "path", d->path, "auto, udp, plain or xdp");
     }
-    s->path = (enum datapath_lane_choice)at;
-    if (s->path == DATAPATH_LANE_XDP && (s->shield == DATAPATH_ATTACH_NONE || s->shield == DATAPATH_ATTACH_ONLY_TC)) {
-        return conf_refuse(why, "path", d->path, "udp or auto, or `shield: xdp` or auto with it, whose program leads there");
+    s->path = (enum datapath_choice)at;
+    if (s->path == DATAPATH_CHOICE_XDP && (s->shield == DATAPATH_ATTACH_NONE || s->shield == DATAPATH_ATTACH_ONLY_TC)) {
+        return conf_refuse(why, "path", d->path, "auto, udp or plain, or `shield: xdp` or auto with it, whose program leads there");
     }
     return ERR_OK;
 }

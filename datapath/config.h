@@ -42,7 +42,7 @@ struct datapath_settings {
     char aead[DATAPATH_CONFIG_AEAD_SIZE];    /* engine.h: "auto", or a library by its name */
     bool has_own;                            /* AES with peers that have it, too: own.h    */
     enum datapath_attach_choice shield;      /* where it hangs                         */
-    enum datapath_lane_choice path;          /* of datagrams: lane.h                   */
+    enum datapath_choice path;               /* of datagrams: choice.h                 */
     char underlay[TUN_NAME_SIZE];            /* … when the cell has to start its keeper; "": it does not */
     bool has_linger;                         /* `linger: auto`: answers are waited for awake, linger.h */
     bool is_plain;                           /* `offload: off`: one packet, one call       */

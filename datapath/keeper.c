@@ -19,6 +19,7 @@
 #include "common/run/fd.h"
 #include "common/run/narrow.h"
 #include "common/run/rights.h"
+#include "datapath/probe.h"
 #include "datapath/types.h"
 
 enum {
@@ -34,10 +35,15 @@ struct keeper {
     const char *interface;
     struct datapath_shield_setup setup;
     bool is_anywhere;             /* our addresses are those that this host has */
-    int news;                     /* tells when they change; -1: nobody does    */
+    int news;                     /* tells when they change, or interfaces do; -1: nobody does */
     bool is_behind;               /* they could not be listed: asked for again  */
     struct datapath_shield *shield;
     struct datapath_xsk frames;   /* while they are on their way to the cell    */
+    enum datapath_keeper_frames wanted;
+    bool is_loaded;
+    struct datapath_xsk_link link; /* the interface when it was loaded …         */
+    bool is_measured;              /* … and measured                             */
+    bool is_tried;                /* XDP hangs already, since it was tried whether it pays */
 };
 
 /* What loading takes: without CAP_PERFMON the verifier suspects programs of this size of too much. The last two are for
@@ -109,7 +115,7 @@ static void list_own(struct keeper *k)
 
 static void watch_own(struct keeper *k)
 {
-    struct sockaddr_nl at = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR};
+    struct sockaddr_nl at = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK | (k->is_anywhere ? RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR : 0)};
 
     k->news = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
     if (k->news >= 0 && bind(k->news, (const struct sockaddr *)&at, sizeof at) != 0) {
@@ -128,17 +134,85 @@ static void list_again(struct keeper *k)
     }
 }
 
-static void hear_news(struct keeper *k)
+/* Whether the interface is what it was as far as it matters to what was loaded, hung and measured. */
+static bool is_same(const struct keeper *k)
+{
+    struct datapath_xsk_link now;
+    char why[DATAPATH_XSK_WHY];
+    enum err e = datapath_xsk_look(k->interface, &now, why);
+
+    if (!k->is_loaded || (now.interface == 0 && e != ERR_NOT_FOUND)) {
+        return true; /* nobody knows at this moment */
+    }
+    if (k->link.interface != now.interface) {
+        return false;
+    }
+    return e != ERR_OK || k->wanted == DATAPATH_KEEPER_NO_FRAMES ||
+           (now.queues == k->link.queues && (now.mtu >= DATAPATH_XSK_MTU_MIN) == (k->link.mtu >= DATAPATH_XSK_MTU_MIN) &&
+            (k->is_measured || !now.is_up || k->link.is_up));
+}
+
+/* False: it is another interface, for which another keeper is to begin. */
+static bool hear_news(struct keeper *k)
 {
     char bytes[NEWS_SIZE];
 
     while (recv(k->news, bytes, sizeof bytes, 0) > 0 || errno == ENOBUFS) {
         errno = 0;
     }
-    list_again(k);
+    if (k->is_anywhere) {
+        list_again(k);
+    }
+    return is_same(k);
 }
 
 /* ---- what the cell asks for ------------------------------------------------------------------------------ */
+
+/* What a frame past the stack costs, by one socket that goes again: whatever comes of it, it changes nothing here. */
+static void try_past(const struct keeper *k, struct datapath_keeper_answer *a)
+{
+    struct datapath_xsk x;
+    bool is_whole;
+
+    if (datapath_xsk_try(&x, k->interface, a->frames_why) == ERR_OK) {
+        datapath_probe_past(&x, &a->facts, &is_whole);
+        datapath_xsk_close(&x);
+    }
+}
+
+/* XDP, as far as is known for nothing: it is hung, and looked whether anything of the interface went for it. */
+static enum err hang_to_try(struct keeper *k, struct datapath_keeper_answer *a)
+{
+    struct datapath_probe_features before, now;
+    char why[DATAPATH_SHIELD_WHY] = "";
+
+    datapath_probe_look(k->interface, &before);
+    enum err e = datapath_shield_attach(k->shield, DATAPATH_SHIELD_XDP, a->link.interface, why);
+    if (e != ERR_OK) {
+        (void)snprintf(a->frames_why, sizeof a->frames_why, "%s", why);
+        return e;
+    }
+    k->is_tried = true;
+    datapath_probe_look(k->interface, &now);
+    datapath_probe_compare(&before, &now, &a->facts);
+    return ERR_OK;
+}
+
+/* All sockets, measured. A driver that keeps a frame of these for itself would give it back when nobody expects it. */
+static enum err open_and_try(struct keeper *k, struct datapath_keeper_answer *a)
+{
+    bool is_whole = true;
+    enum err e = datapath_xsk_open(&k->frames, k->interface, a->frames_why);
+
+    if (e == ERR_OK) {
+        datapath_probe_past(&k->frames, &a->facts, &is_whole);
+    }
+    if (e == ERR_OK && !is_whole) {
+        datapath_xsk_close(&k->frames);
+        e = datapath_xsk_open(&k->frames, k->interface, a->frames_why);
+    }
+    return e;
+}
 
 /* Sockets past the host's stack: without them all goes through it, as it did. */
 static void open_frames(struct keeper *k, enum datapath_keeper_frames wanted, struct datapath_keeper_answer *a, int fds[DATAPATH_KEEPER_GIVEN])
@@ -146,16 +220,26 @@ static void open_frames(struct keeper *k, enum datapath_keeper_frames wanted, st
     struct datapath_xsk *x = &k->frames;
     enum err e = datapath_xsk_look(k->interface, &a->link, a->frames_why);
 
-    if (e != ERR_OK || wanted != DATAPATH_KEEPER_FRAMES) {
+    if (e != ERR_OK) {
         return;
     }
-    e = datapath_xsk_open(x, k->interface, a->frames_why);
-    for (uint32_t i = 0; e == ERR_OK && i < x->queues; i++) {
+    datapath_probe_stack(k->interface, &a->link, &a->facts);
+    k->is_measured = a->facts.alone_ns > 0;
+    if (wanted == DATAPATH_KEEPER_MEASURE || (wanted == DATAPATH_KEEPER_PAYING && !datapath_choice_may(&a->facts))) {
+        try_past(k, a);
+        return;
+    }
+    e = wanted == DATAPATH_KEEPER_PAYING ? hang_to_try(k, a) : ERR_OK;
+    e = e == ERR_OK ? open_and_try(k, a) : e;
+    bool is_past = wanted == DATAPATH_KEEPER_FRAMES || datapath_choice_make(DATAPATH_CHOICE_AUTO, &a->facts).is_past;
+    for (uint32_t i = 0; e == ERR_OK && is_past && i < x->queues; i++) {
         fds[DATAPATH_KEEPER_QUEUES + i] = x->socket[i];
         e = datapath_shield_socket(k->shield, i, x->socket[i], a->frames_why);
     }
-    if (e != ERR_OK) {
+    if (e != ERR_OK || !is_past) {
         datapath_xsk_close(x);
+        datapath_shield_detach(k->shield, DATAPATH_SHIELD_XDP);
+        k->is_tried = false;
         return;
     }
     fds[DATAPATH_KEEPER_MEMORY] = x->memory;
@@ -179,6 +263,11 @@ static enum err load(struct keeper *k, const struct datapath_keeper_ask *ask, st
         return e;
     }
     a->processors = datapath_shield_descriptors(k->shield, fds);
+    k->wanted = (enum datapath_keeper_frames)ask->frames;
+    k->is_loaded = true;
+    if (datapath_xsk_look(k->interface, &k->link, why) != ERR_OK) {
+        k->link.queues = 0; /* what is asked for of it says why it cannot be had */
+    }
     if (ask->frames != DATAPATH_KEEPER_NO_FRAMES) {
         open_frames(k, (enum datapath_keeper_frames)ask->frames, a, fds);
     }
@@ -211,6 +300,10 @@ static enum err perform(struct keeper *k, const struct datapath_keeper_ask *ask,
     enum datapath_shield_hook hook = (enum datapath_shield_hook)ask->value;
     switch (ask->kind) {
     case DATAPATH_KEEPER_HANG:
+        if (hook == DATAPATH_SHIELD_XDP && k->is_tried) {
+            k->is_tried = false; /* it hangs */
+            return ERR_OK;
+        }
         return datapath_shield_attach(k->shield, hook, if_nametoindex(k->interface), a->why);
     case DATAPATH_KEEPER_TAKE_OFF:
         datapath_shield_detach(k->shield, hook);
@@ -280,6 +373,34 @@ static bool take_words(struct keeper *k, int argc, char **argv)
     return true;
 }
 
+/* Until the other end is closed; false: until the interface is another. */
+static bool serve_all(struct keeper *k)
+{
+    struct pollfd wait[] = {{.fd = DATAPATH_KEEPER_SOCKET, .events = POLLIN}, {.fd = k->news, .events = POLLIN}};
+
+    for (;;) {
+        int came = poll(wait, ARRAY_LEN(wait), k->is_behind ? AGAIN_MS : k->is_loaded && k->wanted != DATAPATH_KEEPER_NO_FRAMES ? DATAPATH_KEEPER_LOOK_MS : -1);
+        if (came < 0 && errno != EINTR) {
+            return true;
+        }
+        if (came <= 0) {
+            if (k->is_behind) {
+                list_again(k);
+            }
+            if (!is_same(k)) {
+                return false;
+            }
+            continue;
+        }
+        if (wait[1].revents != 0 && !hear_news(k)) {
+            return false;
+        }
+        if (wait[0].revents != 0 && !serve(k)) {
+            return true;
+        }
+    }
+}
+
 int datapath_keeper_run(int argc, char **argv)
 {
     struct keeper k = {.news = -1};
@@ -297,30 +418,12 @@ int datapath_keeper_run(int argc, char **argv)
         (void)fprintf(stderr, "cell-shield: %s\n", why);
         return FAILED;
     }
+    watch_own(&k);
     if (k.is_anywhere) {
-        watch_own(&k);
         list_own(&k);
     }
-    struct pollfd wait[] = {{.fd = DATAPATH_KEEPER_SOCKET, .events = POLLIN}, {.fd = k.news, .events = POLLIN}};
-    bool goes_on = true;
-    while (goes_on) {
-        int came = poll(wait, ARRAY_LEN(wait), k.is_behind ? AGAIN_MS : -1);
-        if (came < 0) {
-            goes_on = errno == EINTR;
-            continue;
-        }
-        if (came == 0) {
-            list_again(&k);
-            continue;
-        }
-        if (wait[1].revents != 0) {
-            hear_news(&k);
-        }
-        if (wait[0].revents != 0) {
-            goes_on = serve(&k);
-        }
-    }
+    bool is_same_interface = serve_all(&k);
     datapath_shield_close(k.shield);
     fd_close(&k.news);
-    return DONE;
+    return is_same_interface ? DONE : DATAPATH_KEEPER_CHANGED;
 }

@@ -2,18 +2,23 @@
  * cell holds nothing of it. `cell-shield INTERFACE PORT [ADDRESS]` serves one cell by a socket, SOCK_SEQPACKET on
  * descriptor 3, and ends, with all that hangs, when the cell's end is closed. Which interface, port and addresses are
  * judged is said by whoever starts it, not by the cell: what a cell asks for concerns its own datagrams, whatever it asks.
+ * Where the interface is not what it was when it loaded (another by that name, or none; other queues; too small an mtu, or
+ * it came up) it ends with DATAPATH_KEEPER_CHANGED: whoever starts it starts another, which measures and loads anew.
  * This header is what the two say to each other; both are of one installation and run on one machine. */
 #ifndef CELL_DATAPATH_KEEPER_H
 #define CELL_DATAPATH_KEEPER_H
 
 #include <stdint.h>
 
+#include "datapath/choice.h"
 #include "datapath/shield.h"
 #include "datapath/xsk.h"
 
 enum {
-    DATAPATH_KEEPER_VERSION = 3,
+    DATAPATH_KEEPER_VERSION = 4,
     DATAPATH_KEEPER_SOCKET = 3,      /* descriptor */
+    DATAPATH_KEEPER_CHANGED = 3,     /* exit status */
+    DATAPATH_KEEPER_LOOK_MS = 2000,  /* between looks at its queues, of which nobody tells news */
     DATAPATH_KEEPER_WAIT_MS = 10000, /* for the first answer: what loading takes on a busy machine, many times over */
 };
 
@@ -31,8 +36,9 @@ struct datapath_keeper_ask {
 /* Whether sockets past the host's stack are asked for, too: xsk.h. Afterwards it is too late: what that takes is given up. */
 enum datapath_keeper_frames {
     DATAPATH_KEEPER_NO_FRAMES,
-    DATAPATH_KEEPER_LOOK,        /* what the interface is, and no more */
-    DATAPATH_KEEPER_FRAMES,
+    DATAPATH_KEEPER_MEASURE,     /* what the ways cost is measured (probe.h), and no more                                  */
+    DATAPATH_KEEPER_PAYING,      /* … and there are sockets where they pay: XDP hangs from then on, its HANG finds it there */
+    DATAPATH_KEEPER_FRAMES,      /* there are, wherever they can be had; measured all the same                             */
 };
 
 enum {
@@ -50,10 +56,12 @@ struct datapath_keeper_answer {
     uint32_t processors;
     uint32_t queues, is_direct;
     struct datapath_xsk_link link;
+    struct datapath_choice_facts facts; /* what was measured, with `frames`                       */
     char why[DATAPATH_SHIELD_WHY], frames_why[DATAPATH_XSK_WHY];
 };
 
-/* Serve, until the other end is closed. The process's exit status: 0, or 1 after a line on stderr; 2: wrong usage. */
+/* Serve, until the other end is closed. The process's exit status: 0, 1 after a line on stderr, 2: wrong usage,
+ * or DATAPATH_KEEPER_CHANGED. */
 int datapath_keeper_run(int argc, char **argv);
 
 #endif

@@ -14,16 +14,43 @@ _Static_assert(sizeof(struct datapath_rings_frame) == sizeof(struct xdp_desc) &&
                    offsetof(struct datapath_rings_frame, size) == offsetof(struct xdp_desc, len), "the kernel's");
 _Static_assert(DATAPATH_LANE_SMALL + DATAPATH_UNDERLAY_HEAD_MAX <= DATAPATH_XSK_FRAME, "a frame holds it");
 
-const char *datapath_lane_choice_text(enum datapath_lane_choice choice)
+void datapath_lane_decide(struct datapath_lane *l, const struct datapath_choice_facts *facts, const char *detail)
 {
-    static const char *const text[] = {[DATAPATH_LANE_AUTO] = "auto", [DATAPATH_LANE_UDP] = "udp", [DATAPATH_LANE_XDP] = "xdp"};
+    const char *more = detail;
+    uint32_t error = 0;
 
-    return text[choice];
-}
-
-const char *datapath_lane_place(const struct datapath_lane *l)
-{
-    return l->is_on ? "xdp" : "udp";
+    l->turn++;
+    l->facts = *facts;
+    l->facts.joins[sizeof l->facts.joins - 1] = l->facts.lost[sizeof l->facts.lost - 1] = '\0';
+    l->made = datapath_choice_make(l->choice, &l->facts);
+    l->why[0] = '\0';
+    switch (l->made.reason) {
+    case DATAPATH_CHOICE_WANTED:
+    case DATAPATH_CHOICE_PAYS:
+        if (l->made.is_past) {
+            (void)snprintf(l->why, sizeof l->why, "%s", detail);
+        }
+        return;
+    case DATAPATH_CHOICE_UNMEASURED:
+        error = l->facts.alone_error;
+        break;
+    case DATAPATH_CHOICE_NONE_PAST:
+        error = l->facts.past_error;
+        break;
+    case DATAPATH_CHOICE_JOINS:
+        more = l->facts.joins;
+        break;
+    case DATAPATH_CHOICE_LOST:
+        more = l->facts.lost;
+        break;
+    case DATAPATH_CHOICE_NO_XDP:
+    case DATAPATH_CHOICE_PAIR:
+    case DATAPATH_CHOICE_LITTLE:
+        more = "";
+        break;
+    }
+    more = error != 0 ? strerror((int)error) : more;
+    (void)snprintf(l->why, sizeof l->why, "%s%s%s", datapath_choice_text(l->made.reason), more[0] != '\0' ? ": " : "", more);
 }
 
 /* ---- life --------------------------------------------------------------------------------------------- */
@@ -126,10 +153,16 @@ static void on_ready(void *context, unsigned bits)
 
 enum err datapath_lane_start(struct datapath_lane *l, struct loop *loop, void (*ready)(void *context, uint32_t queue), void *context)
 {
+    l->loop = loop;
     l->ready = ready;
     l->context = context;
+    return datapath_lane_watch(l);
+}
+
+enum err datapath_lane_watch(struct datapath_lane *l)
+{
     for (uint32_t i = 0; i < l->queues; i++) {
-        l->queue[i].watch = loop_watch_new(loop, l->queue[i].fd, LOOP_READ, on_ready, &l->queue[i]);
+        l->queue[i].watch = loop_watch_new(l->loop, l->queue[i].fd, LOOP_READ, on_ready, &l->queue[i]);
         if (l->queue[i].watch == NULL) {
             return ERR_NOMEM;
         }

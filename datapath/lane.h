@@ -16,13 +16,6 @@ enum {
     DATAPATH_LANE_MAPS = 4,
 };
 
-/* What is wanted (`path` of the configuration). */
-enum datapath_lane_choice {
-    DATAPATH_LANE_AUTO,
-    DATAPATH_LANE_UDP,
-    DATAPATH_LANE_XDP,
-};
-
 struct datapath_lane_numbers {
     uint64_t sent, received;  /* datagrams                                                              */
     uint64_t far;             /* … that went by the socket: nobody heard of the neighbour lately         */
@@ -50,7 +43,9 @@ struct datapath_lane_queue {
 };
 
 struct datapath_lane {
-    enum datapath_lane_choice choice;
+    enum datapath_choice choice;
+    struct datapath_choice_facts facts;  /* what was measured here, and …                      */
+    struct datapath_choice_made made;    /* … what followed; before the first word of a keeper zeros */
     bool is_open, is_on;                 /* the sockets are there; … and what comes goes there   */
     bool is_direct;                      /* the driver does without a copy                      */
     uint32_t queues;
@@ -62,14 +57,15 @@ struct datapath_lane {
     uint16_t id;                         /* of the next IPv4 packet                              */
     struct datapath_nearby nearby;
     struct datapath_lane_numbers numbers;
+    struct loop *loop;
     void (*ready)(void *context, uint32_t queue);
     void *context;
+    uint32_t turn;                       /* how often it was decided, for whoever tells of it           */
     char why[DATAPATH_SHIELD_WHY];       /* why it is not on; "": it is, or nobody wants it      */
 };
 
-/* "auto", "udp" or "xdp", and which it is. */
-const char *datapath_lane_choice_text(enum datapath_lane_choice choice);
-const char *datapath_lane_place(const struct datapath_lane *l);
+/* What was measured, and what it says of the ways; `why` has the reason, with `detail` where it is one. */
+void datapath_lane_decide(struct datapath_lane *l, const struct datapath_choice_facts *facts, const char *detail);
 
 /* Take what the keeper gave: descriptors from DATAPATH_KEEPER_MEMORY on, which are the lane's afterwards, also after an error
  * (-1 in fds). own: where the UDP socket is bound. Errors of mmap. */
@@ -77,8 +73,10 @@ enum err datapath_lane_open(struct datapath_lane *l, const struct datapath_keepe
                             int fds[DATAPATH_KEEPER_GIVEN]) MUST_CHECK;
 void datapath_lane_close(struct datapath_lane *l); /* also what is closed, or was zeroed; numbers and `why` stay */
 
-/* Frames that come are told of: ready(context, queue). ERR_NOMEM. */
+/* Frames that come are told of: ready(context, queue). Of a lane that is opened later, too, once that was said of it
+ * (datapath_lane_watch). ERR_NOMEM. */
 enum err datapath_lane_start(struct datapath_lane *l, struct loop *loop, void (*ready)(void *context, uint32_t queue), void *context) MUST_CHECK;
+enum err datapath_lane_watch(struct datapath_lane *l) MUST_CHECK;
 
 /* Send one datagram; false: not by this way. from: the socket's port, and what it says of an address. */
 bool datapath_lane_send(struct datapath_lane *l, uint64_t now_ms, const struct datapath_endpoint *from, const struct datapath_endpoint *to,

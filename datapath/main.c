@@ -21,6 +21,7 @@ static const struct cell_def datapath_cell = {
     .open = datapath_shell_open,
     .start = datapath_shell_start,
     .tick = datapath_shell_tick,
+    .granted = datapath_shell_granted,
     .drain = datapath_shell_drain,
     .stop = datapath_shell_stop,
     .ops = ops,

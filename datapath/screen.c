@@ -64,8 +64,9 @@ static void say_none(const struct datapath_screen *s)
 
 static enum err send_ask(struct datapath_screen *s, enum datapath_keeper_kind kind, uint32_t value)
 {
-    static const enum datapath_keeper_frames frames[] = {[DATAPATH_LANE_AUTO] = DATAPATH_KEEPER_LOOK, [DATAPATH_LANE_UDP] = DATAPATH_KEEPER_NO_FRAMES,
-                                                         [DATAPATH_LANE_XDP] = DATAPATH_KEEPER_FRAMES};
+    const enum datapath_keeper_frames frames[DATAPATH_CHOICES] = {
+        [DATAPATH_CHOICE_AUTO] = s->choice == DATAPATH_ATTACH_ONLY_TC ? DATAPATH_KEEPER_MEASURE : DATAPATH_KEEPER_PAYING,
+        [DATAPATH_CHOICE_XDP] = DATAPATH_KEEPER_FRAMES};
     const struct datapath_keeper_ask ask = {.version = DATAPATH_KEEPER_VERSION, .kind = kind, .value = value,
                                             .frames = (uint32_t)frames[s->lane->choice]};
 
@@ -123,25 +124,48 @@ static enum err map(struct datapath_screen *s, const struct datapath_screen_setu
     return e;
 }
 
-/* Why it is not wanted, or the sockets. */
-static void open_lane(struct datapath_screen *s, const struct datapath_screen_setup *setup, struct datapath_keeper_answer *a,
-                      int fds[RIGHTS_MAX])
+/* What was measured, and the sockets, or why there are none. */
+static void open_lane(struct datapath_screen *s, struct datapath_keeper_answer *a, int fds[RIGHTS_MAX])
 {
     struct datapath_lane *l = s->lane;
+    const struct datapath_choice_facts *f = &l->facts;
 
     a->frames_why[sizeof a->frames_why - 1] = '\0';
-    a->link.driver[sizeof a->link.driver - 1] = '\0';
-    if (a->queues > 0) {
-        if (datapath_lane_open(l, a, setup->at, fds) == ERR_OK) {
-            (void)snprintf(l->why, sizeof l->why, "XDP does not hang yet");
-        }
-    } else if (a->frames_why[0] != '\0') {
-        (void)snprintf(l->why, sizeof l->why, "%s", a->frames_why);
-    } else if (l->choice == DATAPATH_LANE_AUTO && strcmp(a->link.driver, "veth") == 0) {
-        (void)snprintf(l->why, sizeof l->why, "a veth: XDP at it takes its peer's offloads");
-    } else if (l->choice == DATAPATH_LANE_AUTO) {
-        (void)snprintf(l->why, sizeof l->why, "of the driver %s it is not known that nothing is lost by it", a->link.driver[0] != '\0' ? a->link.driver : "here");
+    datapath_lane_decide(l, &a->facts, a->frames_why[0] != '\0' ? a->frames_why : s->choice == DATAPATH_ATTACH_ONLY_TC ?
+                         "the shield is to hang at tcx alone" : "");
+    if (a->queues > 0 && datapath_lane_open(l, a, s->at, fds) == ERR_OK) {
+        (void)snprintf(l->why, sizeof l->why, "XDP does not hang yet");
     }
+    if (f->took_us > 0) {
+        log_info("DATAPATH-MEASURED", "path=%s alone_ns=%u train_ns=%u past_ns=%u copies=%d took_us=%u past=%d trains=%d why=\"%s\"",
+                 datapath_choice_name(l->choice), f->alone_ns, f->train_ns, f->past_ns, f->is_direct == 0, f->took_us, l->made.is_past,
+                 l->made.has_trains, l->why);
+    }
+}
+
+/* What LOAD was answered with. setup: of the first one; NULL: it is another. Descriptors are closed. */
+static enum err take_load(struct datapath_screen *s, const struct datapath_screen_setup *setup, struct datapath_keeper_answer *answer,
+                          int fds[RIGHTS_MAX], size_t count)
+{
+    answer->why[sizeof answer->why - 1] = '\0';
+    enum err e = err_from_wire(answer->result);
+    if (e != ERR_OK) {
+        (void)snprintf(s->why, sizeof s->why, "%s", answer->why[0] != '\0' ? answer->why : err_text(e));
+    } else if (answer->queues > DATAPATH_SHIELD_QUEUES ||
+               count != (answer->queues > 0 ? DATAPATH_KEEPER_QUEUES + answer->queues : DATAPATH_SHIELD_MAPS)) {
+        e = ERR_MALFORMED;
+    } else if (setup != NULL) {
+        e = map(s, setup, answer, fds);
+    } else {
+        e = datapath_shield_maps_again(&s->maps, fds, datapath_live_sets(s->peers), answer->processors);
+    }
+    if (e == ERR_OK) {
+        open_lane(s, answer, fds);
+    }
+    while (count > 0) {
+        fd_close(&fds[--count]); /* what is mapped stays so, and nobody else gets at the descriptors */
+    }
+    return e;
 }
 
 static enum err load(struct datapath_screen *s, const struct datapath_screen_setup *setup)
@@ -159,28 +183,12 @@ static enum err load(struct datapath_screen *s, const struct datapath_screen_set
                        "did not start, or ended at once: standard error and log of whoever starts it say why" : "does not answer");
         return e;
     }
-    answer.why[sizeof answer.why - 1] = '\0';
-    e = err_from_wire(answer.result);
-    if (e != ERR_OK) {
-        (void)snprintf(s->why, sizeof s->why, "%s", answer.why[0] != '\0' ? answer.why : err_text(e));
-    } else if (answer.queues > DATAPATH_SHIELD_QUEUES ||
-               count != (answer.queues > 0 ? DATAPATH_KEEPER_QUEUES + answer.queues : DATAPATH_SHIELD_MAPS)) {
-        e = ERR_MALFORMED;
-    } else {
-        e = map(s, setup, &answer, fds);
-    }
-    if (e == ERR_OK) {
-        open_lane(s, setup, &answer, fds);
-    }
-    while (count > 0) {
-        fd_close(&fds[--count]); /* what is mapped stays so, and nobody else gets at the descriptors */
-    }
-    return e;
+    return take_load(s, setup, &answer, fds, count);
 }
 
 static void open_shield(struct datapath_screen *s, const struct datapath_screen_setup *setup)
 {
-    *s = (struct datapath_screen){.choice = setup->choice, .keeper = setup->keeper, .lane = setup->lane};
+    *s = (struct datapath_screen){.choice = setup->choice, .keeper = setup->keeper, .lane = setup->lane, .peers = setup->peers, .at = setup->at};
     if (s->choice == DATAPATH_ATTACH_NONE || (s->keeper < 0 && setup->interface[0] == '\0')) {
         fd_close(&s->keeper);
         if (s->choice == DATAPATH_ATTACH_ONLY_TC || s->choice == DATAPATH_ATTACH_ONLY_XDP) {
@@ -206,8 +214,11 @@ static void open_shield(struct datapath_screen *s, const struct datapath_screen_
 
 void datapath_screen_open(struct datapath_screen *s, const struct datapath_screen_setup *setup)
 {
+    const struct datapath_choice_facts none = {.took_us = 0};
+
+    datapath_lane_decide(setup->lane, &none, "");
     open_shield(s, setup);
-    if (!s->is_loaded && s->lane->choice != DATAPATH_LANE_UDP) {
+    if (!s->is_loaded && (s->lane->choice == DATAPATH_CHOICE_AUTO || s->lane->choice == DATAPATH_CHOICE_XDP)) {
         (void)snprintf(s->lane->why, sizeof s->lane->why, "%s", s->why[0] != '\0' ? s->why : "no interface was given to the shield");
     }
 }
@@ -217,15 +228,20 @@ void datapath_screen_open(struct datapath_screen *s, const struct datapath_scree
 static void step(struct datapath_screen *s, const struct datapath_attach_event *ev);
 
 /* Nobody keeps it any more: what hung is gone with him. */
-static void lose(struct datapath_screen *s)
+static void lose(struct datapath_screen *s, const char *why)
 {
-    (void)snprintf(s->why, sizeof s->why, "its keeper, cell-shield, ended");
+    char said[DATAPATH_SHIELD_WHY];
+
+    (void)snprintf(said, sizeof said, "%s", why);
+    memcpy(s->why, said, sizeof s->why);
     loop_watch_free(s->watch);
     loop_timer_free(s->timer);
     s->watch = NULL;
     s->timer = NULL;
-    s->is_judging = false;
+    s->is_judging = s->is_loading = false;
+    s->again_ms = 0;
     datapath_shield_maps_set(&s->maps, DATAPATH_SHIELD_OFF, DATAPATH_SHIELD_TC);
+    datapath_shield_maps_frames(&s->maps, false);
     if (s->lane->is_open) {
         datapath_lane_close(s->lane);
         (void)snprintf(s->lane->why, sizeof s->lane->why, "%s", s->why);
@@ -243,7 +259,7 @@ static void lead(struct datapath_screen *s, bool is_xdp)
     datapath_shield_maps_frames(&s->maps, l->is_on);
     if (l->is_open) {
         (void)snprintf(l->why, sizeof l->why, "%s", is_xdp ? "" : "XDP does not hang at the interface");
-        log_info("DATAPATH-PATH", "path=%s at=%s queues=%u copies=%d", datapath_lane_choice_text(l->choice), datapath_lane_place(l), l->queues, !l->is_direct);
+        log_info("DATAPATH-PATH", "path=%s at=%s queues=%u copies=%d", datapath_choice_name(l->choice), l->is_on ? "xdp" : "udp", l->queues, !l->is_direct);
     }
 }
 
@@ -281,6 +297,8 @@ static void step(struct datapath_screen *s, const struct datapath_attach_event *
     }
 }
 
+static enum err begin(struct datapath_screen *s);
+
 static void on_keeper(void *context, unsigned bits)
 {
     struct datapath_screen *s = context;
@@ -289,6 +307,16 @@ static void on_keeper(void *context, unsigned bits)
     size_t count = 0;
     enum err e = rights_recv(s->keeper, &answer, sizeof answer, fds, &count);
 
+    if (e == ERR_OK && s->is_loading && answer.kind == DATAPATH_KEEPER_LOAD) {
+        s->is_loading = false;
+        e = take_load(s, NULL, &answer, fds, count);
+        e = e == ERR_OK ? datapath_lane_watch(s->lane) : e;
+        e = e == ERR_OK ? begin(s) : e;
+        if (e != ERR_OK) {
+            lose(s, s->why[0] != '\0' ? s->why : err_text(e));
+        }
+        return;
+    }
     while (count > 0) {
         fd_close(&fds[--count]);
     }
@@ -296,7 +324,7 @@ static void on_keeper(void *context, unsigned bits)
         return;
     }
     if (e != ERR_OK || !s->attach.is_asked || answer.kind != DATAPATH_KEEPER_HANG) {
-        lose(s);
+        lose(s, "its keeper, cell-shield, ended");
         return;
     }
     answer.why[sizeof answer.why - 1] = '\0';
@@ -343,16 +371,12 @@ static void on_look(void *context)
     }
 }
 
-enum err datapath_screen_start(struct datapath_screen *s, struct loop *loop, const struct datapath *core)
+/* What was loaded is hung. */
+static enum err begin(struct datapath_screen *s)
 {
-    if (!s->is_loaded) {
-        return ERR_OK;
-    }
-    s->core = core;
     s->cookies_ms = UINT64_MAX;
-    s->watch = loop_watch_new(loop, s->keeper, LOOP_READ, on_keeper, s);
-    s->timer = loop_timer_new(loop, DATAPATH_ATTACH_LOOK_MS, DATAPATH_ATTACH_LOOK_MS, on_look, s);
-    if (s->watch == NULL || s->timer == NULL) {
+    s->timer = loop_timer_new(s->loop, DATAPATH_ATTACH_LOOK_MS, DATAPATH_ATTACH_LOOK_MS, on_look, s);
+    if (s->timer == NULL) {
         return ERR_NOMEM;
     }
     tell_cookies(s);
@@ -360,6 +384,35 @@ enum err datapath_screen_start(struct datapath_screen *s, struct loop *loop, con
     datapath_attach_init(&s->attach, s->choice, s->lane->is_open);
     step(s, &(struct datapath_attach_event){.kind = DATAPATH_ATTACH_EV_BEGIN, .now_ms = loop_now_ms()});
     return ERR_OK;
+}
+
+enum err datapath_screen_start(struct datapath_screen *s, struct loop *loop, const struct datapath *core)
+{
+    s->loop = loop;
+    s->core = core;
+    if (!s->is_loaded) {
+        return ERR_OK;
+    }
+    s->watch = loop_watch_new(loop, s->keeper, LOOP_READ, on_keeper, s);
+    return s->watch == NULL ? ERR_NOMEM : begin(s);
+}
+
+void datapath_screen_again(struct datapath_screen *s, int keeper)
+{
+    AUTO_FD int given = keeper;
+
+    if (!s->is_loaded || given < 0 || fcntl(given, F_SETFL, O_NONBLOCK) != 0) {
+        return; /* the core has no ids in a shield: that is so from its beginning on */
+    }
+    if (s->keeper >= 0) {
+        lose(s, "its keeper, cell-shield, is another");
+    }
+    s->keeper = fd_take(&given);
+    s->is_loading = true;
+    s->watch = loop_watch_new(s->loop, s->keeper, LOOP_READ, on_keeper, s);
+    if (s->watch == NULL || send_ask(s, DATAPATH_KEEPER_LOAD, s->peers) != ERR_OK) {
+        lose(s, "its next keeper, cell-shield, ended at once");
+    }
 }
 
 struct datapath_live *datapath_screen_live(struct datapath_screen *s)

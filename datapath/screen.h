@@ -13,7 +13,11 @@
 struct datapath_screen {
     enum datapath_attach_choice choice;
     bool is_loaded;                 /* the maps are there                                    */
+    bool is_loading;                /* another keeper was asked to, after the first one      */
     int keeper;                     /* socket; -1: nobody keeps it                           */
+    uint32_t peers;                 /* that there may be                                     */
+    const uint8_t *at;              /* where the socket is bound; borrowed                   */
+    struct loop *loop;
     struct datapath_shield_maps maps;
     struct datapath_attach attach;
     bool is_judging;
@@ -35,7 +39,7 @@ struct datapath_screen_setup {
     uint32_t peers;
     const uint8_t *public;       /* our static key, 32 bytes                                     */
     struct datapath_lane *lane;  /* its choice says whether it is wanted; borrowed as long as the screen is open  */
-    const uint8_t *at;           /* where the socket is bound, 16 bytes                          */
+    const uint8_t *at;           /* where the socket is bound, 16 bytes; borrowed as long, too    */
     bool takes_own;              /* signals and what relays pass on are for us                   */
 };
 
@@ -45,6 +49,10 @@ void datapath_screen_open(struct datapath_screen *s, const struct datapath_scree
 
 /* Hang it; core: where datapath_screen_live went. ERR_NOMEM. */
 enum err datapath_screen_start(struct datapath_screen *s, struct loop *loop, const struct datapath *core) MUST_CHECK;
+
+/* Another keeper in place of the one that ended, or of one that is to end: his socket, which is taken. It loads and
+ * measures anew, and hangs it again; what is let through meanwhile is what was. */
+void datapath_screen_again(struct datapath_screen *s, int keeper);
 
 void datapath_screen_close(struct datapath_screen *s); /* also what was zeroed with keeper -1 */
 

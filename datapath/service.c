@@ -92,13 +92,21 @@ static enum err fill_macs(const struct datapath_shell *s, struct cell_call *call
     return ERR_OK;
 }
 
-static Cell__Datapath__Path path_of(struct datapath_lane *l)
+static Cell__Datapath__Path path_of(const struct datapath_shell *s)
 {
+    const struct datapath_lane *l = &s->lane;
+    bool is_told = l->why[0] != '\0' || s->udp.has_trains || l->choice == DATAPATH_CHOICE_PLAIN;
     Cell__Datapath__Path p = CELL__DATAPATH__PATH__INIT;
 
-    p.wanted = (char *)datapath_lane_choice_text(l->choice);
-    p.at = (char *)datapath_lane_place(l);
-    p.reason = l->why;
+    p.wanted = (char *)datapath_choice_name(l->choice);
+    p.at = (char *)(l->is_on ? "xdp" : s->udp.has_trains ? "udp" : "plain");
+    p.reason = (char *)(is_told ? l->why : s->settings.is_plain ? "`offload: off`" : "the kernel does not cut trains of datagrams there");
+    p.trains = s->udp.has_trains;
+    p.measured = l->facts.took_us > 0;
+    p.alone_ns = l->facts.alone_ns;
+    p.train_ns = l->facts.train_ns;
+    p.past_ns = l->facts.past_ns;
+    p.took_us = l->facts.took_us;
     p.queues = l->queues;
     p.copies = l->is_open && !l->is_direct;
     p.sent = l->numbers.sent;
@@ -170,7 +178,7 @@ enum err datapath_service_status(void *state, struct cell_call *call, const void
     frames.addresses = s->frames.bridge.count;
     frames.unfinished = s->frames.pieces.count;
     reply.frames = s->frames.is_on ? &frames : NULL;
-    Cell__Datapath__Path path = path_of(&s->lane);
+    Cell__Datapath__Path path = path_of(s);
     reply.path = &path;
     sodium_memzero(v.config.psk, sizeof v.config.psk);
     datapath_text_write_key(datapath_core_public(s->core), key);

@@ -248,7 +248,7 @@ static enum err open_descriptors(struct datapath_shell *s)
     char place[DATAPATH_TEXT_PLACE_SIZE];
     int given = cell_take_descriptor(s->cell, "listen.overlay");
 
-    enum err e = datapath_udp_open(&s->udp, &set->listen, set->is_plain, &given);
+    enum err e = datapath_udp_open(&s->udp, &set->listen, set->is_plain || set->path == DATAPATH_CHOICE_PLAIN, &given);
     if (e != ERR_OK) {
         datapath_text_write_place(&set->listen, place);
         log_error("DATAPATH-LISTEN", "at=%s reason=%s", place, err_name(e));
@@ -289,6 +289,7 @@ static void open_screen(struct datapath_shell *s)
     if (datapath_noise_public(&self) == ERR_OK) { /* else the core refuses the key, and says so */
         datapath_screen_open(&s->screen, &setup);
     }
+    datapath_udp_trains(&s->udp, s->lane.made.has_trains);
     sodium_memzero(&self, sizeof self);
 }
 
@@ -342,6 +343,10 @@ enum err datapath_shell_open(struct cell *cell, void *state)
     s->metric_sessions = cell_metric_counter(cell, "cell_datapath_sessions_total", "sessions that came into use");
     s->metric_refused = cell_metric_counter(cell, "cell_datapath_refused_total", "datagrams and packets that went no further");
     s->metric_lost = cell_metric_counter(cell, "cell_datapath_lost_total", "datagrams and packets that the kernel did not take");
+    s->metric_alone = cell_metric_gauge(cell, "cell_datapath_alone_ns", "a small datagram alone through the host's stack, as it was measured at the interface");
+    s->metric_train = cell_metric_gauge(cell, "cell_datapath_train_ns", "each of a train of them");
+    s->metric_past = cell_metric_gauge(cell, "cell_datapath_past_ns", "a small frame past the host's stack");
+    s->metric_is_past = cell_metric_gauge(cell, "cell_datapath_past", "1: what goes alone goes past the host's stack");
     e = open_engine(s);
     e = e == ERR_OK ? datapath_service_members_open(s) : e;
     e = e == ERR_OK ? datapath_secrets_load(&s->settings, cell_state_dir(cell), s->secret) : e;
@@ -476,6 +481,32 @@ static void tell(struct cell_metric *m, uint64_t *told, uint64_t value)
     }
 }
 
+/* By which way datagrams go from now on, and what was measured for that. */
+static void tell_way(struct datapath_shell *s)
+{
+    const struct datapath_choice_facts *f = &s->lane.facts;
+
+    cell_metric_set(s->metric_is_past, s->lane.is_on);
+    if (s->told_turn == s->lane.turn) {
+        return;
+    }
+    s->told_turn = s->lane.turn;
+    datapath_udp_trains(&s->udp, s->lane.made.has_trains);
+    cell_metric_set(s->metric_alone, f->alone_ns);
+    cell_metric_set(s->metric_train, f->train_ns);
+    cell_metric_set(s->metric_past, f->past_ns);
+}
+
+/* Its keeper ended, and its supervisor has started another. */
+void datapath_shell_granted(void *state, const char *name)
+{
+    struct datapath_shell *s = state;
+
+    if (s->core != NULL && strcmp(name, "shield.overlay") == 0) {
+        datapath_screen_again(&s->screen, cell_take_descriptor(s->cell, name));
+    }
+}
+
 void datapath_shell_tick(void *state, uint64_t now_ms)
 {
     struct datapath_shell *s = state;
@@ -485,6 +516,7 @@ void datapath_shell_tick(void *state, uint64_t now_ms)
         return;
     }
     datapath_frames_tick(s, now_ms);
+    tell_way(s);
     const struct datapath_numbers *n = datapath_core_numbers(s->core);
     for (int i = DATAPATH_WAITING + 1; i < DATAPATH_VERDICTS; i++) {
         refused += n->verdict[i];

@@ -53,12 +53,15 @@ struct datapath_shell {
     uint64_t armed_ms;              /* when the timer fires; UINT64_MAX: it does not */
     struct cell_metric *metric_sessions, *metric_refused, *metric_lost;
     uint64_t told_sessions, told_refused, told_lost; /* what these have */
+    struct cell_metric *metric_alone, *metric_train, *metric_past, *metric_is_past;
+    uint32_t told_turn;             /* of the lane                    */
 };
 
 /* Hooks of the cell; state is a struct datapath_shell. */
 enum err datapath_shell_open(struct cell *cell, void *state) MUST_CHECK;
 enum err datapath_shell_start(struct cell *cell, void *state) MUST_CHECK;
 void datapath_shell_tick(void *state, uint64_t now_ms);
+void datapath_shell_granted(void *state, const char *name);
 void datapath_shell_drain(void *state);
 void datapath_shell_stop(void *state);
 

@@ -75,6 +75,28 @@ enum err datapath_shield_maps_open(struct datapath_shield_maps *m, const int fd[
     return ERR_OK;
 }
 
+enum err datapath_shield_maps_again(struct datapath_shield_maps *m, const int fd[DATAPATH_SHIELD_MAPS], uint32_t sets, uint32_t processors)
+{
+    const uint8_t none[32] = {0}; /* keys come with the rest */
+    struct datapath_shield_maps now;
+    enum err e = datapath_shield_maps_open(&now, fd, sets, processors, none, none);
+
+    for (int i = 0; e == ERR_OK && i < DATAPATH_SHIELD_MAPS; i++) {
+        if (now.map[i].size != m->map[i].size) {
+            datapath_shield_maps_close(&now);
+            return ERR_INVALID;
+        }
+        memcpy(now.map[i].at, m->map[i].at, m->map[i].size);
+    }
+    if (e == ERR_OK) {
+        now.ids.spilled = m->ids.spilled;
+        now.callers.spilled = m->callers.spilled;
+        datapath_shield_maps_close(m);
+        *m = now;
+    }
+    return e;
+}
+
 void datapath_shield_maps_close(struct datapath_shield_maps *m)
 {
     if (config_of(m) != NULL) {

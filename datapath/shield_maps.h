@@ -44,6 +44,10 @@ struct datapath_shield_maps {
  * a number is out of its range; errors of mmap. After an error `m` has nothing. */
 enum err datapath_shield_maps_open(struct datapath_shield_maps *m, const int fd[DATAPATH_SHIELD_MAPS], uint32_t sets,
                                    uint32_t processors, const uint8_t mac1_key[32], const uint8_t source_key[16]) MUST_CHECK;
+/* Other maps, of a shield that was loaded in place of the one before: what stood in those stands in these, and they are used
+ * from now on. After an error it is as it was. */
+enum err datapath_shield_maps_again(struct datapath_shield_maps *m, const int fd[DATAPATH_SHIELD_MAPS], uint32_t sets,
+                                    uint32_t processors) MUST_CHECK;
 void datapath_shield_maps_close(struct datapath_shield_maps *m); /* also what was zeroed; secrets are wiped */
 
 /* What it does, and which of the two hooks judges. From the next packet on. */

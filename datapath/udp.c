@@ -116,13 +116,19 @@ enum err datapath_udp_open(struct datapath_udp *u, const struct datapath_endpoin
     if (!is_given) { /* the supervisor's is wide already, and we would make it narrower */
         widen(u->fd);
     }
-    u->has_trains = setsockopt(u->fd, IPPROTO_UDP, UDP_SEGMENT, &each, sizeof each) == 0 &&
-                    setsockopt(u->fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on) == 0 && !is_plain;
+    u->can_train = setsockopt(u->fd, IPPROTO_UDP, UDP_SEGMENT, &each, sizeof each) == 0 &&
+                   setsockopt(u->fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on) == 0 && !is_plain;
+    u->has_trains = u->can_train;
     u->is_v6 = p.any.sa_family == AF_INET6;
     set_whole(u, false);
     from_place(&p, &u->at);
     prepare(&u->in);
     return ERR_OK;
+}
+
+void datapath_udp_trains(struct datapath_udp *u, bool is_wanted)
+{
+    u->has_trains = u->can_train && is_wanted;
 }
 
 void datapath_udp_close(struct datapath_udp *u)

@@ -60,7 +60,7 @@ struct datapath_udp_numbers {
 struct datapath_udp {
     int fd;
     bool is_v6;
-    bool has_trains;             /* the kernel cuts what we send: UDP_SEGMENT; and joins what comes: UDP_GRO */
+    bool can_train, has_trains;  /* the kernel cuts what we send: UDP_SEGMENT; and joins what comes: UDP_GRO; … and it is done so */
     struct datapath_endpoint at; /* where it is bound */
     struct datapath_lane *lane;  /* past the host's stack, for what goes alone; NULL: none. Borrowed */
     struct datapath_udp_numbers numbers;
@@ -75,6 +75,8 @@ enum err datapath_udp_bind(const struct datapath_endpoint *at, int *ret) MUST_CH
  * a call, as if the kernel had nothing better. */
 enum err datapath_udp_open(struct datapath_udp *u, const struct datapath_endpoint *listen, bool is_plain,
                            int *given) MUST_CHECK;
+/* Whether what can go in trains does, from now on. */
+void datapath_udp_trains(struct datapath_udp *u, bool is_wanted);
 void datapath_udp_close(struct datapath_udp *u); /* also what was never opened, or zeroed */
 
 /* Room for the next datagram, DATAPATH_ROOM bytes; put says how long it got and where it goes (to->relay: with what that

@@ -44,14 +44,19 @@ static enum err refuse(char *why, const char *what, int error)
 enum err datapath_xsk_look(const char *interface, struct datapath_xsk_link *ret, char why[DATAPATH_XSK_WHY])
 {
     struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
-    struct ifreq hardware = {0}, mtu, driver;
+    struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
+    struct ifreq hardware = {0}, mtu, driver, flags;
     AUTO_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-    *ret = (struct datapath_xsk_link){.interface = if_nametoindex(interface)};
+    *ret = (struct datapath_xsk_link){.mtu = 0};
+    if (fd < 0) { /* what if_nametoindex would say of that is something else */
+        return refuse(why, "a socket to ask for interfaces", errno);
+    }
+    ret->interface = if_nametoindex(interface);
     (void)snprintf(hardware.ifr_name, sizeof hardware.ifr_name, "%s", interface);
-    mtu = driver = hardware;
+    mtu = driver = flags = hardware;
     driver.ifr_data = (void *)&info;
-    if (fd < 0 || ret->interface == 0 || ioctl(fd, SIOCGIFHWADDR, &hardware) != 0 || ioctl(fd, SIOCGIFMTU, &mtu) != 0) {
+    if (ret->interface == 0 || ioctl(fd, SIOCGIFHWADDR, &hardware) != 0 || ioctl(fd, SIOCGIFMTU, &mtu) != 0) {
         return refuse(why, "the underlay's interface", errno);
     }
     if (hardware.ifr_hwaddr.sa_family != ARPHRD_ETHER) {
@@ -60,8 +65,13 @@ enum err datapath_xsk_look(const char *interface, struct datapath_xsk_link *ret,
     }
     memcpy(ret->mac, hardware.ifr_hwaddr.sa_data, sizeof ret->mac);
     ret->mtu = (uint32_t)mtu.ifr_mtu;
+    ret->is_up = ioctl(fd, SIOCGIFFLAGS, &flags) == 0 && (flags.ifr_flags & IFF_UP) != 0;
     if (ioctl(fd, SIOCETHTOOL, &driver) == 0) {
         (void)snprintf(ret->driver, sizeof ret->driver, "%.*s", (int)sizeof ret->driver - 1, info.driver);
+    }
+    driver.ifr_data = (void *)&channels;
+    if (ioctl(fd, SIOCETHTOOL, &driver) == 0) {
+        ret->queues = channels.rx_count + channels.combined_count;
     }
     return ERR_OK;
 }
@@ -162,7 +172,8 @@ static enum err open_queues(struct datapath_xsk *x, bool is_direct, char *why)
     return e;
 }
 
-enum err datapath_xsk_open(struct datapath_xsk *x, const char *interface, char why[DATAPATH_XSK_WHY])
+/* All that there is of it before its sockets. */
+static enum err begin(struct datapath_xsk *x, const char *interface, char *why)
 {
     *x = (struct datapath_xsk){.memory = -1, .routes = -1};
     enum err e = datapath_xsk_look(interface, &x->link, why);
@@ -175,10 +186,29 @@ enum err datapath_xsk_open(struct datapath_xsk *x, const char *interface, char w
         x->routes = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
         e = x->routes < 0 ? refuse(why, "a socket to ask for neighbours", errno) : ERR_OK;
     }
+    return e;
+}
+
+enum err datapath_xsk_open(struct datapath_xsk *x, const char *interface, char why[DATAPATH_XSK_WHY])
+{
+    enum err e = begin(x, interface, why);
+
     if (e == ERR_OK) {
         e = open_queues(x, true, why);
         e = e == ERR_UNSUPPORTED ? open_queues(x, false, why) : e;
     }
+    if (e != ERR_OK) {
+        datapath_xsk_close(x);
+    }
+    return e;
+}
+
+enum err datapath_xsk_try(struct datapath_xsk *x, const char *interface, char why[DATAPATH_XSK_WHY])
+{
+    bool is_last;
+    enum err e = begin(x, interface, why);
+
+    e = e == ERR_OK ? open_queue(x, false, &is_last, why) : e;
     if (e != ERR_OK) {
         datapath_xsk_close(x);
     }

@@ -27,6 +27,8 @@ enum {
 /* What the interface is. */
 struct datapath_xsk_link {
     uint32_t interface, mtu;             /* its index; bytes of a packet                 */
+    uint32_t queues;                     /* that it receives with now; 0: it does not say */
+    bool is_up;
     uint8_t mac[6];
     char driver[DATAPATH_XSK_DRIVER];    /* "veth"; "": it does not say                  */
 };
@@ -48,6 +50,8 @@ enum err datapath_xsk_look(const char *interface, struct datapath_xsk_link *ret,
  * of which a queue is taken is refused. After an error `x` has nothing. ERR_DENIED, ERR_EXISTS, ERR_UNSUPPORTED, ERR_NOMEM,
  * ERR_NOT_FOUND. */
 enum err datapath_xsk_open(struct datapath_xsk *x, const char *interface, char why[DATAPATH_XSK_WHY]) MUST_CHECK;
+/* … one at the first queue alone, with a copy, which changes nothing of the interface: to try what it costs. */
+enum err datapath_xsk_try(struct datapath_xsk *x, const char *interface, char why[DATAPATH_XSK_WHY]) MUST_CHECK;
 void datapath_xsk_close(struct datapath_xsk *x);
 
 #endif

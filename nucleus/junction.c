@@ -46,6 +46,18 @@ enum err junction_say(struct shell_slot *slot, Cell__Gap__ToCell *message, const
     return e;
 }
 
+enum err junction_replace(struct shell_slot *slot, char *name, int fd)
+{
+    Cell__Gap__Grant grant = CELL__GAP__GRANT__INIT;
+    Cell__Gap__ToCell message = CELL__GAP__TO_CELL__INIT;
+
+    grant.descriptors = &name;
+    grant.n_descriptors = 1;
+    message.what_case = CELL__GAP__TO_CELL__WHAT_GRANT;
+    message.grant = &grant;
+    return junction_say(slot, &message, &fd, 1);
+}
+
 void junction_drain(struct shell_slot *slot, uint32_t deadline_ms)
 {
     Cell__Gap__Drain drain = CELL__GAP__DRAIN__INIT;

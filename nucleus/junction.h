@@ -19,6 +19,9 @@ void junction_end(struct shell_slot *slot);
 enum err junction_say(struct shell_slot *slot, Cell__Gap__ToCell *message, const int *fds,
                       size_t fd_count) MUST_CHECK;
 
+/* Grant a descriptor (borrowed) in place of the one of that name which it has. Errors of junction_say. */
+enum err junction_replace(struct shell_slot *slot, char *name, int fd) MUST_CHECK;
+
 /* Ask a cell to finish; what cannot be said is left to the deadline. NULL is fine. */
 void junction_drain(struct shell_slot *slot, uint32_t deadline_ms);
 

@@ -131,7 +131,11 @@ static int32_t parent_of(int32_t pid)
 
 static void end_if_unrecorded(struct shell *s, const struct recovery *r, int32_t pid)
 {
-    if (pid <= 0 || pid == getpid() || is_recorded(r, pid) || parent_of(pid) != s->guard_pid || shields_is_keeper(pid)) {
+    if (pid <= 0 || pid == getpid() || is_recorded(r, pid) || parent_of(pid) != s->guard_pid) {
+        return;
+    }
+    if (shields_is_keeper(pid)) {
+        (void)shields_adopt(s, pid); /* one of a cell that is gone ends by itself */
         return;
     }
     AUTO_FD int fd = (int)syscall(SYS_pidfd_open, pid, 0);

@@ -517,7 +517,7 @@ void spawn_instance(struct shell *s, uint32_t index, uint64_t generation)
         refuse(s, index, generation, why);
         return;
     }
-    shields_open(s, b.cell, &b.sockets, &b.shield); /* last: it never fails, and is for a cell that is there */
+    shields_open(slot, b.cell, &b.sockets, &b.shield); /* last: it never fails, and is for a cell that is there */
     begin_life(s, slot, &b);
     keys_close(&b.keys);
     shields_close(&b.shield);

@@ -40,6 +40,13 @@ LANE = ("tests/test_datapath_lane", "unit:datapath_lane")
 PATH = ("cell-datapath", "system:test_overlay_path.py -k both_directions")
 FRAMES = ("cell-datapath", "system:test_overlay_frames.py -k uncut")
 DEATHS = ("cell-datapath", "system:test_overlay_path.py -k processes_die")
+NEXT = ("cell-nucleus", "system:test_overlay_path.py -k processes_die")
+IDS = ("cell-datapath", "system:test_overlay_path.py -k outlive_the_keeper")
+BACK = ("cell-shield", "system:test_overlay_path.py -k comes_back_with")
+MEASURES = ("cell-shield", "system:test_overlay_path.py -k auto_measures")
+PAYS = ("cell-shield", "system:test_overlay_path.py -k that_pays")
+PLAIN = ("cell-datapath", "system:test_overlay_path.py -k one_by_one")
+TOLD = ("cell-datapath", "system:test_overlay_path.py -k auto_measures")
 ROOM = ("cell-dht", "system:test_dht.py -k more_members")
 WAY_IN = ("cell-dht", "system:test_dht.py -k may_be_a_name")
 SHOWN = ("cell-datapath", "system:test_shield.py -k signal_that_opens")
@@ -232,6 +239,50 @@ PLANTS = {
         ("    datapath_shield_maps_frames(&s->maps, l->is_on);", "    datapath_shield_maps_frames(&s->maps, false);")]),
     "on-without-a-keeper": ("datapath/screen.c", DEATHS, "it still says so when its keeper is dead", [
         ("    if (s->lane->is_open) {\n        datapath_lane_close(s->lane);", "    if (false) {\n        datapath_lane_close(s->lane);")]),
+    "nobody-follows": ("nucleus/shields.c", NEXT, "a keeper that was killed is not followed by another", [
+        ("    if (info.si_status == 0 || is_useless || !settle(k) || slot_of(k) == NULL) {", "    if (true) {")]),
+    "follows-for-nobody": ("nucleus/shields.c", NEXT, "the next keeper's socket is given to nobody", [
+        ("junction_replace(slot, k->name, fd) : ERR_UNAVAILABLE", "ERR_OK : ERR_UNAVAILABLE")]),
+    "follows-at-once": ("nucleus/shields.c", NEXT, "one that ends at once is followed without end", [
+        ("SHIELDS_AGAIN_MS : 2 * k->again_ms;", "SHIELDS_AGAIN_MS : 1;")]),
+    "next-one-unheard": ("datapath/shell.c", DEATHS, "the cell does not hear of its next keeper", [
+        ("    if (s->core != NULL && strcmp(name, \"shield.overlay\") == 0) {", "    if (false) {")]),
+    "next-one-unwatched": ("datapath/lane.c", DEATHS, "frames of the next keeper's sockets are not waited for", [
+        ("enum err datapath_lane_watch(struct datapath_lane *l)\n{\n    for (uint32_t i = 0; i < l->queues; i++) {",
+         "enum err datapath_lane_watch(struct datapath_lane *l)\n{\n    for (uint32_t i = 0; i < l->queues && l->turn < 3; i++) {")]),
+    "ids-forgotten": ("datapath/shield_maps.c", IDS, "the next keeper's program lets through no session that is there", [
+        ("        memcpy(now.map[i].at, m->map[i].at, m->map[i].size);", "        if (i != DATAPATH_SHIELD_LIVE) memcpy(now.map[i].at, m->map[i].at, m->map[i].size);")]),
+    "counts-forgotten": ("datapath/shield_maps.c", IDS, "the next keeper's program counts from nothing", [
+        ("        memcpy(now.map[i].at, m->map[i].at, m->map[i].size);", "        if (i != DATAPATH_SHIELD_COUNTS) memcpy(now.map[i].at, m->map[i].at, m->map[i].size);")]),
+    "another-by-that-name": ("datapath/keeper.c", BACK, "an interface that goes and comes is the same", [
+        ("    if (!k->is_loaded || k->link.interface != now.interface) {", "    if (!k->is_loaded) {")]),
+    "narrow-is-wide": ("datapath/keeper.c", BACK, "a smaller mtu changes nothing", [
+        ("(now.mtu >= DATAPATH_XSK_MTU_MIN) == (k->link.mtu >= DATAPATH_XSK_MTU_MIN)", "true")]),
+    "queues-as-they-were": ("datapath/keeper.c", BACK, "a queue that came has no socket for ever", [
+        ("(now.queues == k->link.queues && ", "(")]),
+    "measured-by-all": ("datapath/probe.c", MEASURES, "datagrams of measuring go out on the cable", [
+        ("IP_MULTICAST_TTL, &none,", "IP_MULTICAST_TTL, &(const int){1},")]),
+    "measured-by-a-group": ("datapath/probe.c", MEASURES, "… since the group is one of which nobody here is a member", [
+        ("GROUP = 0xe0000001,", "GROUP = 0xefff00fe,")]),
+    "frames-for-all": ("datapath/probe.c", MEASURES, "frames of measuring go to everybody", [
+        ("        memcpy(frame, x->link.mac, sizeof x->link.mac);\n", "        memset(frame, 0xff, sizeof x->link.mac);\n")]),
+    "unmeasured-past": ("datapath/probe.c", MEASURES, "frames past the stack are not sent, and cost nothing", [
+        ("f->past_error == 0 && sent < DATAPATH_PROBE_ROUNDS &&", "f->past_error == 0 && sent < 1 &&")]),
+    "auto-takes-all": ("datapath/keeper.c", MEASURES, "`auto` has sockets wherever they can be had", [
+        ("    bool is_past = wanted == DATAPATH_KEEPER_FRAMES ||", "    bool is_past = wanted != DATAPATH_KEEPER_MEASURE ||"),
+        (" || (wanted == DATAPATH_KEEPER_PAYING && !datapath_choice_may(&a->facts))) {", ") {")]),
+    "auto-never": ("datapath/keeper.c", PAYS, "`auto` has no sockets where they pay", [
+        ("    bool is_past = wanted == DATAPATH_KEEPER_FRAMES || datapath_choice_make(DATAPATH_CHOICE_AUTO, &a->facts).is_past;", "    bool is_past = wanted == DATAPATH_KEEPER_FRAMES;")]),
+    "hung-twice": ("datapath/keeper.c", PAYS, "XDP that hangs since it was tried is refused when it is asked for", [
+        ("        if (hook == DATAPATH_SHIELD_XDP && k->is_tried) {", "        if (false) {")]),
+    "pairs-untold": ("datapath/probe.c", MEASURES, "a veth passes for a card", [
+        ("    return other != 0 && (other != interface ||", "    return false && (other != interface ||")]),
+    "plain-in-trains": ("datapath/shell.c", PLAIN, "`plain` goes in trains", [
+        ("set->is_plain || set->path == DATAPATH_CHOICE_PLAIN, &given)", "set->is_plain, &given)"),
+        ("    datapath_udp_trains(&s->udp, s->lane.made.has_trains);\n    sodium", "    sodium"),
+        ("    datapath_udp_trains(&s->udp, s->lane.made.has_trains);\n    cell_metric", "    cell_metric")]),
+    "measured-untold": ("datapath/lane.c", TOLD, "what was measured is told nobody", [
+        ("    l->facts = *facts;\n", "")]),
 
     # Large frames.
     "frames-singly": ("datapath/frames.c", FRAMES, "frames of one flow go to the interface one by one", [

@@ -152,7 +152,7 @@ def start_pair(make_cluster, first):
 def test_rubbish_ends_in_the_kernel(make_cluster):
     """Each kind of rubbish by its name, and the cell does not see it; packets of sessions pass, before and after the cell dies;
     every datagram is counted once. Who holds what: the keeper one capability and a filter. A supervisor's successor leaves the
-    keeper alone. kill -9 of the keeper: the cell says so and goes on."""
+    keeper alone. kill -9 of the keeper: the cell says so, and goes on until there is another."""
     ours, theirs = start_pair(make_cluster, entry(0))
     ours.wait_until(lambda: shield(ours) == ("auto", "tcx", ""), PATIENCE_S, "the shield hangs")
     assert not has_xdp(ours) and len(keepers(ours)) == 1
@@ -183,6 +183,11 @@ def test_rubbish_ends_in_the_kernel(make_cluster):
     ours.wait_until(lambda: ours.command("--json", "status").status == 0
                     and ours.cli("status", json=True)["nucleus_generation"] == 2, PATIENCE_S, "a successor")
     assert (shield(ours)[1], len(keepers(ours))) == ("tcx", 1)
+    for _ in range(5): # each is followed by another, the successor's, too, and each of these later than the one before
+        first = keepers(ours)
+        procs.kill(first[0])
+        ours.wait_until(lambda first=first: keepers(ours) not in ([], first) and shield(ours)[1] == "tcx", PATIENCE_S, "the next one")
+    assert ask(ours, inner(1)) == 5
     procs.kill(keepers(ours)[0])
     ours.wait_until(lambda: shield(ours) == ("auto", "nowhere", "its keeper, cell-shield, ended"), PATIENCE_S, "the cell says so")
     unheard = heard(ours)

@@ -411,11 +411,33 @@ PLANTS = {
         ("        one->has |= (uint32_t)allow(", "        one->has |= (one->lacked >> i & 1) != 0 ? 0 : (uint32_t)allow(")]),
     "member-told-each-time": ("kin.c", "unit:kin", "that an address is another's is said with each list", [
         ("    bool is_news = (lacks & ~one->lacked) != 0;", "    bool is_news = lacks != 0;")]),
+    "pairs-pay": ("choice.c", "unit:choice", "`auto` takes a veth's peer its offloads", [
+        ("    if (f->is_pair != 0) {", "    if (f->is_pair > 1) {")]),
+    "joining-pays": ("choice.c", "unit:choice", "`auto` ends what joins packets that come", [
+        ("    return f->joins[0] != '\\0' ?", "    return f->joins[0] == '?' ?")]),
+    "losing-pays": ("choice.c", "unit:choice", "what went when XDP was hung is not missed", [
+        ("    if (f->lost[0] != '\\0') {", "    if (f->lost[0] == '?') {")]),
+    "hardly-pays": ("choice.c", "unit:choice", "whatever is cheaper, by however little, is chosen", [
+        ("    return is_cheaper(f->past_ns, f->alone_ns) ?", "    return f->past_ns < f->alone_ns ?")]),
+    "always-pays": ("choice.c", "unit:choice", "what costs more is chosen", [
+        ("    return is_cheaper(f->past_ns, f->alone_ns) ?", "    return true ?")]),
+    "nothing-is-cheap": ("choice.c", "unit:choice", "what did not leave cost nothing", [
+        ("    if (f->past_ns == 0) {", "    if (false) {")]),
+    "unmeasured-pays": ("choice.c", "unit:choice", "numbers that nobody measured count", [
+        ("    if (f->took_us == 0 || f->alone_ns == 0) {", "    if (f->alone_ns == 0) {")]),
+    "down-pays": ("choice.c", "unit:choice", "an interface by which nothing leaves is tried", [
+        ("    if (f->took_us == 0 || f->alone_ns == 0) {", "    if (f->took_us == 0) {")]),
+    "refused-trains-go": ("choice.c", "unit:choice", "trains that the kernel refuses are sent", [
+        ("(f->train_ns > 0 || f->train_error != 0)", "f->train_ns > 0")]),
+    "trains-that-cost-go": ("choice.c", "unit:choice", "trains go that save nothing", [
+        ("    return !is_known || (f->train_ns > 0 && is_cheaper(f->train_ns, f->alone_ns));", "    return !is_known || f->train_ns > 0;")]),
+    "by-name-is-a-guess": ("choice.c", "unit:choice", "a way by name is measured against others", [
+        ("    if (wanted == DATAPATH_CHOICE_AUTO) {", "    if (wanted != DATAPATH_CHOICE_PLAIN) {")]),
     "member-stays-where-he-was": ("kin.c", "unit:kin", "who is somewhere else by membership is not sought there", [
         ("    if (m->at.port != 0 && !datapath_message_is_same(&one->at, &m->at)) {", "    if (m->at.port != 0 && one->at.port == 0) {")]),
 }
 
-CORE = ("aead", "agenda", "allowed", "bridge", "checksum", "coalesce", "cookie", "core", "echo", "effects", "guest", "guide", "hash", "index",
+CORE = ("aead", "agenda", "allowed", "bridge", "checksum", "choice", "coalesce", "cookie", "core", "echo", "effects", "guest", "guide", "hash", "index",
         "inner", "kin", "label", "large", "limit", "live", "meet", "message", "neighbour", "noise", "offload", "own", "path", "pieces", "pmtu", "point", "psk", "random", "relay", "replay", "roll",
         "serve", "session", "shake", "signal", "timers", "toolarge", "transfer", "wait", "ways")
 KITS = {"core": "core_kit.c", "own": "core_kit.c", "coalesce": "packet_kit.c", "offload": "packet_kit.c", "large": "packet_kit.c",

@@ -52,6 +52,8 @@ static const struct {
     {"key: /k\npath: udp\nshield: tcx", NULL, "by the socket"},
     {"key: /k\npath: xdp", NULL, "past the host's stack"},
     {"key: /k\npath: xdp\nshield: xdp", NULL, "as the shield"},
+    {"key: /k\npath: plain\nshield: \"off\"", NULL, "one by one"},
+    {"key: /k\npath: plainly", "path", "nothing that there is"},
     {"key: /k\npath: xdp\nshield: tcx", "path", "where no program leads there"},
     {"key: /k\npath: xdp\nshield: \"off\"", "path", "nor here"},
     {"key: /k\npath: xsk", "path", "no way"},

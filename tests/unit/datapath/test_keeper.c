@@ -179,7 +179,7 @@ static void load(struct datapath_shield_maps *ret)
  * whoever asked has closed his. */
 static void it_opens_sockets_once(void)
 {
-    struct datapath_keeper_ask question = {.version = DATAPATH_KEEPER_VERSION, .kind = DATAPATH_KEEPER_LOAD, .value = 16, .frames = 3};
+    struct datapath_keeper_ask question = {.version = DATAPATH_KEEPER_VERSION, .kind = DATAPATH_KEEPER_LOAD, .value = 16, .frames = 4};
     struct datapath_keeper_answer answer;
     struct datapath_xsk x;
     int fds[RIGHTS_MAX];
@@ -206,7 +206,7 @@ static void it_opens_sockets_once(void)
     datapath_xsk_close(&x);
     CHECK(end(child) == 0, "it ends in order");
     child = begin_at("out0", "51820", false);
-    question.frames = DATAPATH_KEEPER_LOOK;
+    question.frames = DATAPATH_KEEPER_MEASURE;
     REQUIRE(rights_send(to_keeper, &question, sizeof question, NULL, 0) == ERR_OK &&
                 rights_recv(to_keeper, &answer, sizeof answer, fds, &count) == ERR_OK, "it answers");
     CHECK(answer.queues == 0 && count == DATAPATH_SHIELD_MAPS && strcmp(answer.link.driver, "veth") == 0, "it looks, and opens nothing");
