@@ -67,7 +67,7 @@ PLANTS = {
     "no-substitutes": ("put.c", "unit:core", "a put that some refuse ends without asking others", [
         ("    return waiting == 0;\n", "    return true;\n")]),
     "short-search": ("search.c", "swarm:steps", "a search ends with its first answer", [
-        ("    uint32_t all = w->kind == DHT_WISH_FIND ? DHT_K : d->tuning.replicas;", "    uint32_t all = 1;\n    (void)d;")]),
+        ("    uint32_t all = w->kind == DHT_WISH_FIND && !is_refresh ? DHT_K : d->tuning.replicas;", "    uint32_t all = 1;\n    (void)is_refresh;")]),
     "anybody-answers": ("call.c", "unit:core", "an answer counts whoever sends it", [
         ("        (call->has_node && !dht_id_same_node(&call->to.node, &from->node))) {", "        from == NULL) {")]),
     "paths-meet": ("search.c", "attack:surround", "what one path is told every path goes by", [
@@ -82,7 +82,7 @@ PLANTS = {
         ("    return is_over && (w->paths == 1 || walk(d, w, w->paths, d->tuning.replicas));", "    return is_over;")]),
     "anybody-denies": ("wish.c", "swarm:absent", "one holder's word is enough for that there is none", [
         ("absent >= most / 2 + 1);", "absent >= 1);"),
-        ("dht_search_near(d, w)) {\n        w->status = w->values", "dht_search_near(d, w) || is_absent(d, w)) {\n        w->status = w->values")]),
+        ("is_near(d, w)) {\n        w->status = w->values", "is_near(d, w) || is_absent(d, w)) {\n        w->status = w->values")]),
     "named-are-known": ("search.c", "unit:core", "whoever is named is in the table", [
         ("    memmove(&w->candidate[at + 1], &w->candidate[at], (w->count - at) * sizeof *w->candidate);",
          "    dht_table_heard(d, who, &id);\n    memmove(&w->candidate[at + 1], &w->candidate[at], (w->count - at) * sizeof *w->candidate);")]),
