@@ -188,7 +188,7 @@ PLANTS = {
     "keeper-forgets-addresses": ("datapath/keeper.c", KEEPER, "addresses that cannot be listed are none", [
         ("        add_own(s, always); /* those", "        s->own_count = 0;\n        add_own(s, always); /* those")]),
     "keeper-stays-behind": ("datapath/keeper.c", KEEPER, "addresses that could not be listed are not asked for again", [
-        ("k.is_behind ? AGAIN_MS : -1", "-1")]),
+        ("k->is_behind ? AGAIN_MS : k->is_loaded", "k->is_loaded")]),
 
     # Past the host's stack.
     "ring-runs-over": ("datapath/rings.c", RINGS, "a full ring takes one more", [
@@ -255,7 +255,7 @@ PLANTS = {
     "counts-forgotten": ("datapath/shield_maps.c", IDS, "the next keeper's program counts from nothing", [
         ("        memcpy(now.map[i].at, m->map[i].at, m->map[i].size);", "        if (i != DATAPATH_SHIELD_COUNTS) memcpy(now.map[i].at, m->map[i].at, m->map[i].size);")]),
     "another-by-that-name": ("datapath/keeper.c", BACK, "an interface that goes and comes is the same", [
-        ("    if (!k->is_loaded || k->link.interface != now.interface) {", "    if (!k->is_loaded) {")]),
+        ("    if (k->link.interface != now.interface) {", "    if (false) {")]),
     "narrow-is-wide": ("datapath/keeper.c", BACK, "a smaller mtu changes nothing", [
         ("(now.mtu >= DATAPATH_XSK_MTU_MIN) == (k->link.mtu >= DATAPATH_XSK_MTU_MIN)", "true")]),
     "queues-as-they-were": ("datapath/keeper.c", BACK, "a queue that came has no socket for ever", [
