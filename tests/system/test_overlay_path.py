@@ -2,6 +2,7 @@
 IPv4 and IPv6; that others' packets go on; what becomes of it when processes die; what is no whole datagram."""
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -181,7 +182,8 @@ def test_it_goes_on_when_processes_die(make_cluster):
         first = keepers(ours)
     ask_past(ours, theirs)
     assert sessions(ours) == had and ours.pid("datapath") == pid and measured(ours)["past_ns"] > 0
-    assert "NUCLEUS-SHIELD-END" in ours.log("nucleus")
+    rests = [int(ms) for ms in re.findall(r"NUCLEUS-SHIELD-END.* again_ms=(\d+)", ours.log("nucleus"))]
+    assert rests[:3] == [100, 200, 400] and len(rests) == 6, rests
     assert is_past(theirs)
     ours.kill("datapath", 0)
     ours.wait_until(lambda: ours.pid("datapath") not in (0, pid), PATIENCE_S, "another process")
