@@ -63,6 +63,7 @@ static void a_rendezvous_reaches_who_is_on_its_roll(void)
     w.node[A].at = moved; /* a NAT that forgot him gives him another port with his next heartbeat */
     talk(R, A, 30000, 200);
     CHECK(datapath_message_is_same(goes_to(R, A), &moved), "and where he is heard from then");
+    CHECK(datapath_message_is_same(&w.node[R].ways.way[number(R, A)].place[0], &moved), "which it has for when it seeks him");
     end();
 }
 
