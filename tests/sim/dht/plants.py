@@ -78,6 +78,8 @@ PLANTS = {
         ("named >= share / DHT_NAMED_SHARE) {", "named >= share * DHT_NAMED_SHARE) {")]),
     "puts-on-one-path": ("wish.c", "attack:wide", "a put is led where one path is", [
         ("kind == DHT_WISH_FIND ? 1 : d->tuning.paths;", "kind != DHT_WISH_GET ? 1 : d->tuning.paths;")]),
+    "few-hold": ("search.c", "swarm:absent", "a search ends when each path has asked its share, which holders lie on whichever", [
+        ("    return is_over && (w->paths == 1 || walk(d, w, w->paths, d->tuning.replicas));", "    return is_over;")]),
     "anybody-denies": ("wish.c", "swarm:absent", "one holder's word is enough for that there is none", [
         ("absent >= most / 2 + 1);", "absent >= 1);"),
         ("is_near(d, w)) {\n        w->status = w->values", "is_near(d, w) || is_absent(d, w)) {\n        w->status = w->values")]),

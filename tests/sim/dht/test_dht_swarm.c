@@ -257,17 +257,20 @@ static void look_past_deniers(const struct scene_options *o)
 {
     struct dht_record r;
     uint8_t value[VALUE];
-    uint32_t found = 0;
+    uint32_t found = 0, kept = 0;
 
     scene_steps(&s, o, o->nodes);
     s.hostile = deny;
     list_everybody();
     for (uint32_t i = 0; i < o->ops; i++) {
-        uint32_t denier[DHT_REPLICAS], deniers = DHT_REPLICAS - s.config.tuning.quorum;
+        uint32_t denier[DHT_REPLICAS] = {0}, deniers = DHT_REPLICAS - s.config.tuning.quorum;
         swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
         (void)swarm_wait(&s, swarm_put(&s, swarm_any(&s), &r, NULL));
         swarm_until(&s, s.now_us + SWARM_S);
-        (void)near_find(&everybody, &r.key, denier, deniers);
+        (void)near_find(&everybody, &r.key, denier, DHT_REPLICAS);
+        for (uint32_t k = 0; k < DHT_REPLICAS; k++) {
+            kept += swarm_holds(&s, denier[k], &r.key);
+        }
         for (uint32_t k = 0; k < deniers; k++) {
             s.node[denier[k]].is_hostile = true;
         }
@@ -278,6 +281,8 @@ static void look_past_deniers(const struct scene_options *o)
     }
     printf("  the %u nearest of its holders deny it, %u paths: %u of %u found\n", DHT_REPLICAS - s.config.tuning.quorum, o->paths, found,
            o->ops);
+    printf("  of the %u nearest hold what was put, in the mean, %.2f\n", DHT_REPLICAS, (double)kept / o->ops);
+    scene_claim(kept == DHT_REPLICAS * o->ops, "a put is at all the nearest, whichever paths they lie on");
     scene_claim(found == o->ops, "who denies it is not a majority");
     near_free(&everybody);
     swarm_fini(&s);
