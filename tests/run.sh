@@ -113,7 +113,7 @@ known = json.load(sys.stdin)
 built = {os.path.relpath(f, directory) for t in known["targets"] for f in t["filename"]}
 for test in known["tests"]:
     is_runtime = any(s.endswith(":run") for s in test["suite"]) and not test["name"].startswith(("run_jail", "run_seal"))
-    if is_runtime or test["name"] == "raft_syncer":
+    if is_runtime or test["name"] in ("raft_syncer", "raft_snapshot_writer"):
         if what == "names":
             print(test["name"])
         else:
