@@ -67,6 +67,7 @@ static enum err keep(struct dht_shell *s, const struct dht_record *r, uint32_t t
     }
     dht_own_set(item, r->value, r->value_size);
     item->ttl_ms = ttl_ms;
+    dht_own_go(item);
     (void)dht_own_said(item, loop_now_us(), true, r->seq); /* it has a value */
     return dht_say_keep(s);
 }
