@@ -1,7 +1,8 @@
 """What is kept is said again and again, beside all that its owner does with the same name meanwhile: DHT-3."""
 import time
 
-from test_dht import know, make, put, text
+from support import pb, sp
+from test_dht import PUT, know, make, offer, put, text
 
 
 def make_slow(make_cluster, build, short_dir):
@@ -32,3 +33,24 @@ def test_what_was_kept_does_not_come_back(make_cluster, build, short_dir):
         one.cli("dht", "rm", "color")
         for _ in range(3):
             assert "no such value" in seen(), i
+
+
+def test_there_is_room_for_what_is_there_already(make_cluster, build, short_dir):
+    """As many things are kept as may be: each of them can still be changed and offered anew, a further one cannot."""
+    (one,) = made = make(make_cluster, build, short_dir, 1, has_members=False, alone=(0,), advertise="10.77.0.1:7403")
+    made.up()
+
+    def keep(client, number):
+        return client.call(PUT, pb.encode([(1, f"n{number}"), (2, f"v{number}"), (4, 1)]), timeout=5)
+
+    with one.client("dht", timeout=60) as client:
+        assert all(keep(client, i).status == sp.OK for i in range(240))
+        cells = [(f"cell{i}", 1) for i in range(16)]
+        for _ in range(3):
+            assert offer(one, cells).status == sp.OK
+        refused = keep(client, 240)
+        assert refused.status != sp.OK and "256" in refused.message, refused
+        assert keep(client, 7).status == sp.OK, "what is kept already may be changed"
+        full = offer(one, [*cells, ("more", 1)])
+        assert full.status != sp.OK and "256" in full.message, full
+        assert offer(one, cells[1:]).status == sp.OK and offer(one, []).status == sp.OK
