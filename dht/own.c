@@ -93,6 +93,12 @@ struct dht_own_item *dht_own_due(struct dht_own *o, uint64_t now_us)
     return NULL;
 }
 
+void dht_own_go(struct dht_own_item *item)
+{
+    item->is_going = true;
+    item->next_us = UINT64_MAX;
+}
+
 bool dht_own_said(struct dht_own_item *item, uint64_t now_us, bool is_held, uint64_t seq)
 {
     uint32_t part = item->kind == DHT_SERVICE ? SERVICE_PART : KEPT_PART;
@@ -100,6 +106,9 @@ bool dht_own_said(struct dht_own_item *item, uint64_t now_us, bool is_held, uint
 
     item->is_going = false;
     item->seq = seq > item->seq ? seq : item->seq;
+    if (item->next_us != UINT64_MAX) {
+        return false; /* it has changed meanwhile: what it is now is still to be said */
+    }
     if (item->value_size == 0) {
         return true; /* also where nobody heard it: its life is short */
     }

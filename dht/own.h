@@ -21,7 +21,7 @@ struct dht_own_item {
     uint8_t value[DHT_VALUE_MAX];
     uint32_t ttl_ms;
     uint64_t seq;                 /* said last; 0: never                                                 */
-    uint64_t next_us;             /* to be said again                                                    */
+    uint64_t next_us;             /* to be said again; on its way: UINT64_MAX, unless something changed  */
     uint64_t lapse_us;            /* 0: never                                                            */
     bool is_going;                /* on its way to its holders                                           */
 };
@@ -47,8 +47,11 @@ void dht_own_free(struct dht_own *o);
 /* One that is to be said now; NULL: none is. What has lapsed is said as taken back. */
 struct dht_own_item *dht_own_due(struct dht_own *o, uint64_t now_us);
 
-/* It reached its holders with this sequence, or did not (then soon again). Whether it is over: it was taken back, and is
- * to be removed. */
+/* It is on its way to its holders as it is now: whoever changes it from now on, and wants that told at once, sets next_us. */
+void dht_own_go(struct dht_own_item *item);
+
+/* What went there reached its holders with this sequence, or did not (then soon again). Whether it is over: that it is taken
+ * back was what went there, and it is to be removed. */
 bool dht_own_said(struct dht_own_item *item, uint64_t now_us, bool is_held, uint64_t seq);
 
 /* When the next one is due; UINT64_MAX: none. */

@@ -180,10 +180,27 @@ static enum err begin(struct saying *y)
     return dht_shell_put(s, &y->r, y->what.expected, &y->ask);
 }
 
+/* What is said again may have waited for others of its name, who put another value there, or none. */
+static enum err look_again(struct saying *y)
+{
+    const struct dht_own_item *item = dht_own_serial(&y->ask.shell->own, y->what.own);
+
+    if (item == NULL || !item->is_going) {
+        return ERR_CANCELLED;
+    }
+    memcpy(y->value, item->value, item->value_size);
+    y->what.value_size = item->value_size;
+    y->what.ttl_ms = item->ttl_ms;
+    y->seq = y->seq > item->seq ? y->seq : item->seq + 1;
+    return ERR_OK;
+}
+
 static void on_again(struct dht_ask *ask)
 {
     struct saying *y = (struct saying *)ask;
-    enum err e = begin(y);
+    enum err e = y->what.own != 0 && y->r.signature == NULL ? look_again(y) : ERR_OK;
+
+    e = e == ERR_OK ? begin(y) : e;
 
     if (e != ERR_OK) {
         finish(y, e, NULL);
@@ -259,8 +276,8 @@ static void on_own(struct dht_shell *s, void *context, enum err e, const struct 
 {
     struct dht_own_item *item = dht_own_serial(&s->own, (uintptr_t)context);
 
-    if (item == NULL) {
-        return;
+    if (item == NULL || !item->is_going) {
+        return; /* taken back meanwhile, or said by whoever put another value there */
     }
     if (e != ERR_OK) {
         log_warn("DHT-UNSAID", "name=%.*s error=%s holders=%" PRIu32 " action=again", item->salt_size, (const char *)item->salt, err_name(e),
@@ -279,9 +296,9 @@ void dht_say_own(struct dht_shell *s)
         const struct dht_say what = {
             .kind = item->kind, .name = item->salt, .name_size = item->salt_size, .value = item->value,
             .value_size = item->value_size, .ttl_ms = item->ttl_ms, .seq_least = item->seq + 1,
-            .said = on_own, .context = (void *)(uintptr_t)item->serial};
+            .own = item->serial, .said = on_own, .context = (void *)(uintptr_t)item->serial};
         uint64_t serial = item->serial;
-        item->is_going = true;
+        dht_own_go(item);
         enum err e = dht_say(s, &what); /* the item may be gone now */
         item = dht_own_serial(&s->own, serial);
         if (e != ERR_OK && item != NULL) {

@@ -16,6 +16,7 @@ struct dht_say {
     size_t name_size, value_size;
     uint32_t ttl_ms;
     uint64_t seq_least;               /* its sequence is no lower: the date in ms, usually           */
+    uint64_t own;                     /* serial of the thing (own.h) that is said again; 0: none         */
     const uint64_t *expected;         /* NULL, or the sequence that must be held (0: none): compare.h    */
     const uint8_t *request;           /* … and who asks for it; copied                               */
     size_t request_size;

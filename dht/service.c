@@ -67,6 +67,7 @@ static enum err keep(struct dht_shell *s, const struct dht_record *r, uint32_t t
     }
     dht_own_set(item, r->value, r->value_size);
     item->ttl_ms = ttl_ms;
+    dht_own_go(item);
     (void)dht_own_said(item, loop_now_us(), true, r->seq); /* it has a value */
     return dht_say_keep(s);
 }
@@ -133,6 +134,14 @@ static enum err check_put(struct cell_call *call, const Cell__Dht__PutRequest *a
     return ERR_OK;
 }
 
+static bool is_kept(const struct dht_shell *s, const Cell__Dht__PutRequest *ask)
+{
+    size_t name = strlen(ask->name);
+
+    return (name > 0 ? dht_own_find(&s->own, DHT_MUTABLE, ask->name, name)
+                     : dht_own_find(&s->own, DHT_IMMUTABLE, ask->value.data, ask->value.len)) != NULL;
+}
+
 enum err dht_service_put(void *state, struct cell_call *call, const void *request)
 {
     struct dht_shell *s = state;
@@ -144,7 +153,7 @@ enum err dht_service_put(void *state, struct cell_call *call, const void *reques
     if (e != ERR_OK) {
         return e;
     }
-    if (ask->keep && s->own.count == DHT_OWN_MAX) {
+    if (ask->keep && s->own.count == DHT_OWN_MAX && !is_kept(s, ask)) {
         cell_call_explain(call, "%d things are kept", DHT_OWN_MAX);
         return ERR_LIMIT;
     }

@@ -17,9 +17,22 @@ static bool is_name(const char *text)
     return name_ref_parse(text, &ref) == ERR_OK && ref.instance < 0 && ref.node[0] == '\0';
 }
 
+/* How many of them are not said again yet, whether they have a good name or not. */
+static uint32_t count_new(const struct dht_shell *s, const Cell__Dht__AnnounceRequest *ask)
+{
+    uint8_t salt[DHT_SALT_MAX];
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < ask->n_cells && i < DHT_SERVICE_OFFERS_MAX; i++) {
+        size_t size = dht_record_service_salt(ask->cells[i]->name, salt);
+        count += ask->cells[i]->ready > 0 && dht_own_find(&s->own, DHT_SERVICE, salt, size) == NULL;
+    }
+    return count;
+}
+
 static enum err check(struct cell_call *call, const struct dht_shell *s, const Cell__Dht__AnnounceRequest *ask)
 {
-    if (ask->n_cells > DHT_SERVICE_OFFERS_MAX || s->own.count + ask->n_cells > DHT_OWN_MAX) {
+    if (ask->n_cells > DHT_SERVICE_OFFERS_MAX || count_new(s, ask) > DHT_OWN_MAX - s->own.count) {
         cell_call_explain(call, "more than %d cells, or more than %d things are kept", DHT_SERVICE_OFFERS_MAX, DHT_OWN_MAX);
         return ERR_LIMIT;
     }

@@ -142,6 +142,8 @@ PLANTS = {
         (" || !is_whole(r, count)) {", ") {\n        (void)is_whole;")]),
     "offer-for-ever": ("own.c", "unit:own", "what is not said any more is offered on", [
         ("if (i->lapse_us != 0 && i->lapse_us <= now_us && i->value_size > 0) {", "if (i->lapse_us > now_us && i->value_size == 0) {")]),
+    "changed-on-its-way": ("own.c", "unit:own", "an offer that lapses while it is on its way is never taken back", [
+        ("    if (item->next_us != UINT64_MAX) {", "    if (item->next_us == 0) {")]),
     "once-astray": ("search.c", "attack:astray", "who was led astray on all ways goes no others", [
         ("    if (w->is_again || w->paths == 1) {", "    if (w->paths >= 1) {")]),
     "asked-on": ("search.c", ["swarm:absent", "attack:poison"], "who is on no way any more is still waited for", [

@@ -36,12 +36,13 @@ static void things_are_said_in_time(void)
         struct dht_own o = {0};
         struct dht_own_item *item = add(&o, rows[i].kind, "name", rows[i].ttl_ms);
         CHECK(dht_own_due(&o, 0) == item && dht_own_due_us(&o) == 0, "row %zu: new: at once", i);
-        item->is_going = true;
+        dht_own_go(item);
         CHECK(dht_own_due(&o, NOW_US) == NULL && dht_own_due_us(&o) == UINT64_MAX, "row %zu: not while it is on its way", i);
         CHECK(!dht_own_said(item, NOW_US, rows[i].is_held, 7) && item->seq == 7, "row %zu", i);
         uint64_t next_us = NOW_US + (uint64_t)rows[i].next_ms * MS_US;
         CHECK(dht_own_due_us(&o) == next_us && dht_own_due(&o, next_us - 1) == NULL && dht_own_due(&o, next_us) == item,
               "row %zu: %s", i, rows[i].why);
+        dht_own_go(item);
         CHECK(!dht_own_said(item, NOW_US, true, 3) && item->seq == 7, "row %zu: a sequence does not fall", i);
         dht_own_free(&o);
         CHECK(o.first == NULL && o.count == 0, "row %zu: nothing is left", i);
@@ -54,14 +55,37 @@ static void what_lapses_is_taken_back(void)
     struct dht_own_item *item = add(&o, DHT_SERVICE, "thing", 60000);
 
     item->lapse_us = NOW_US + 10;
+    dht_own_go(item);
     CHECK(!dht_own_said(item, NOW_US, true, 1) && dht_own_due_us(&o) == item->lapse_us, "it lapses before it is said again");
     CHECK(dht_own_due(&o, NOW_US + 9) == NULL && item->value_size == 5, "not yet");
     CHECK(dht_own_due(&o, NOW_US + 10) == item && item->value_size == 0, "said as taken back");
-    item->is_going = true;
+    dht_own_go(item);
     CHECK(dht_own_due(&o, NOW_US + 10) == NULL, "once");
     CHECK(dht_own_said(item, NOW_US + 20, false, 2), "then it is over, heard or not");
     dht_own_remove(&o, item);
     CHECK(dht_own_due_us(&o) == UINT64_MAX, "nothing is left to say");
+}
+
+/* An offer that is on its way while it lapses, and a withdrawal that is while it is offered again. */
+static void what_changes_on_its_way_is_said_at_once(void)
+{
+    struct dht_own o = {0};
+    struct dht_own_item *item = add(&o, DHT_SERVICE, "thing", 60000);
+
+    dht_own_go(item);
+    item->lapse_us = NOW_US;
+    CHECK(dht_own_due(&o, NOW_US) == NULL && item->value_size == 0, "it lapses, and the offer has not arrived yet");
+    CHECK(!dht_own_said(item, NOW_US + 50, true, 1), "the offer arrived: nobody was told that it is over");
+    CHECK(dht_own_due(&o, NOW_US + 50) == item, "so that is said now");
+    dht_own_go(item);
+    dht_own_set(item, "again", 5);
+    item->lapse_us = NOW_US + 1000 * MS_US;
+    item->next_us = NOW_US + 60;
+    CHECK(dht_own_due(&o, NOW_US + 60) == NULL, "while that is on its way it is offered again");
+    CHECK(!dht_own_said(item, NOW_US + 70, true, 2) && dht_own_due(&o, NOW_US + 70) == item, "which is said at once, too");
+    dht_own_go(item);
+    CHECK(!dht_own_said(item, NOW_US + 80, true, 3) && dht_own_due(&o, NOW_US + 80) == NULL, "and then in its time");
+    dht_own_remove(&o, item);
 }
 
 static void things_are_found_by_kind_and_name(void)
@@ -85,6 +109,7 @@ int main(void)
 {
     things_are_said_in_time();
     what_lapses_is_taken_back();
+    what_changes_on_its_way_is_said_at_once();
     things_are_found_by_kind_and_name();
     return CHECK_RESULT();
 }

@@ -1,0 +1,56 @@
+"""What is kept is said again and again, beside all that its owner does with the same name meanwhile: DHT-3."""
+import time
+
+from support import pb, sp
+from test_dht import PUT, know, make, offer, put, text
+
+
+def make_slow(make_cluster, build, short_dir):
+    """Three nodes, the first of which is so far away that what it says is long on its way."""
+    made = make(make_cluster, build, short_dir, 3)
+    made.up()
+    know(made, list(made), 2)
+    made.delay(made[0], 60)
+    return made
+
+
+def test_what_was_kept_does_not_come_back(make_cluster, build, short_dir):
+    """It falls due while another value of its name, or its removal, is on its way: what was said last stays."""
+    slow = make_slow(make_cluster, build, short_dir)
+    one, two = slow[0], slow[1]
+    owner = one.cli("dht", "stats", json=True)["owner"]
+
+    def seen():
+        return text(two, "color", "--owner", owner, "--reads", "2")
+
+    for i in range(6):
+        for value, how in ((f"red {i}", ("--keep", "--ttl", "1s")), (f"blue {i}", ("--keep", "--ttl", "1s")), (f"green {i}", ("--ttl", "20s"))):
+            time.sleep(0.08 * i)
+            put(one, value, "--name", "color", *how)
+            assert [seen() for _ in range(3)] == [value] * 3, i
+        put(one, f"grey {i}", "--name", "color", "--keep", "--ttl", "1s")
+        time.sleep(0.1 + 0.08 * i)
+        one.cli("dht", "rm", "color")
+        for _ in range(3):
+            assert "no such value" in seen(), i
+
+
+def test_there_is_room_for_what_is_there_already(make_cluster, build, short_dir):
+    """As many things are kept as may be: each of them can still be changed and offered anew, a further one cannot."""
+    (one,) = made = make(make_cluster, build, short_dir, 1, has_members=False, alone=(0,), advertise="10.77.0.1:7403")
+    made.up()
+
+    def keep(client, number):
+        return client.call(PUT, pb.encode([(1, f"n{number}"), (2, f"v{number}"), (4, 1)]), timeout=5)
+
+    with one.client("dht", timeout=60) as client:
+        assert all(keep(client, i).status == sp.OK for i in range(240))
+        cells = [(f"cell{i}", 1) for i in range(16)]
+        for _ in range(3):
+            assert offer(one, cells).status == sp.OK
+        refused = keep(client, 240)
+        assert refused.status != sp.OK and "256" in refused.message, refused
+        assert keep(client, 7).status == sp.OK, "what is kept already may be changed"
+        full = offer(one, [*cells, ("more", 1)])
+        assert full.status != sp.OK and "256" in full.message, full
+        assert offer(one, cells[1:]).status == sp.OK and offer(one, []).status == sp.OK
