@@ -435,12 +435,14 @@ enum err datapath_service_ping(void *state, struct cell_call *call, const void *
     const struct datapath_shell *s = state;
     struct datapath_prefix who;
 
-    if ((!datapath_text_read_prefix(ask->address, &who, NULL) || who.bits != 8 * who.size) &&
-        !datapath_names_place(&s->namer.names, ask->address, &who)) {
-        cell_call_explain(call, "address: expected one inner address, in numbers, or the name of a peer");
-        return ERR_INVALID;
+    bool is_address = datapath_text_read_prefix(ask->address, &who, NULL) && who.bits == 8 * who.size;
+    enum err e = is_address ? ERR_OK : datapath_names_place(&s->namer.names, ask->address, &who);
+    if (e != ERR_OK) {
+        cell_call_explain(call, e == ERR_NOT_FOUND ? "no peer with an address of its own has this name"
+                                                   : "address: expected one inner address, in numbers, or the name of a peer");
+        return e;
     }
-    enum err e = datapath_service_ping_ask(state, call, who.ip, who.size);
+    e = datapath_service_ping_ask(state, call, who.ip, who.size);
     if (e == ERR_NOT_FOUND) {
         cell_call_explain(call, "no peer has this address");
     } else if (e == ERR_UNAVAILABLE) {

@@ -24,6 +24,7 @@ YAML_BAD = ("tests/test_yaml_bad", "unit:yaml_bad")
 YAML_GOOD = ("tests/test_yaml_good", "unit:yaml_good")
 YAML_LIMITS = ("tests/test_yaml_limits", "unit:yaml_limits")
 STORE = ("tests/test_datapath_store", "unit:datapath_store")
+NAMES = ("tests/test_datapath_names", "unit:datapath_names")
 OVERLAY = ("cell-datapath", "system:test_overlay_node.py -k last_word")
 CAPTURE = ("cell-datapath", "system:test_overlay_node.py -k hold_up")
 ANSWERS = ("cell-datapath", "system:test_overlay_node.py -k answer_is")
@@ -145,6 +146,10 @@ PLANTS = {
     # Interfaces that a supervisor keeps.
     "tun-stays": ("nucleus/tuns.c", TUNS, "a cell that is stopped has its interface still", [
         ("node_at(s->node, (uint32_t)slot)->state == NODE_STOPPED) {", "false) {")]),
+
+    # Whom people mean.
+    "unknown-is-nonsense": ("datapath/names.c", NAMES, "a name that nobody has passes for none at all", [
+        ("    return ERR_NOT_FOUND;", "    return ERR_INVALID;")]),
 
     # Captures of the overlay.
     "capture-holds-up": ("datapath/main.c", CAPTURE, "who waits for a packet keeps the cell from its end", [

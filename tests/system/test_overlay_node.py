@@ -159,7 +159,10 @@ def test_names_are_answered_by_a_cell_that_is_kept(make_cluster):
         restart(node)
     assert overlay(node, "status")["answers_dns"] and [p["name"] for p in overlay(node, "peers")["peers"]] == ["b"]
     assert "nobody knows where" in node.command("overlay", "ping", "b").err, "it is a peer's name"
-    assert "or the name of a peer" in node.command("overlay", "ping", "c").err
+    for asked, code in (("c", "NOT_FOUND"), ("C.cell.internal", "NOT_FOUND"), ("10.9.0.77", "NOT_FOUND"), ("10.9.0.0/24", "INVALID"), ("c_d", "INVALID")):
+        said = node.command("--json", "overlay", "ping", asked)
+        assert (said.status, json.loads(said.err)["error"]["code"]) == (1, code), f"{asked}: {said}"
+    assert "no peer with an address of its own has this name" in node.command("overlay", "ping", "c").err
 
 
 @pytest.mark.needs_tool("wg")
