@@ -131,7 +131,7 @@ static enum err take_ways(const struct document *d, struct datapath_settings *s,
                            s->is_silent ? "auto with `rendezvous: on`" : "off, or `rendezvous: on` with it");
     }
     for (; e == ERR_OK && s->places < d->places_count; s->places++) {
-        if (!datapath_text_read_place(d->places[s->places], &s->place[s->places])) {
+        if (!datapath_text_read_place(d->places[s->places], &s->place[s->places], NULL)) {
             e = conf_refuse(why, "places", d->places[s->places], "an address in numbers and a port");
         }
     }
@@ -184,7 +184,7 @@ static enum err take_device(const struct document *d, struct datapath_settings *
     if (e != ERR_OK) {
         return e;
     }
-    if (!datapath_text_read_place(d->listen != NULL ? d->listen : "0.0.0.0:51820", &s->listen)) {
+    if (!datapath_text_read_place(d->listen != NULL ? d->listen : "0.0.0.0:51820", &s->listen, NULL)) {
         return conf_refuse(why, "listen", d->listen, "an address such as 0.0.0.0:51820 or [::]:51820");
     }
     e = take_addresses("address", d->address, d->address_count, &s->tun, why);
@@ -275,7 +275,7 @@ static enum err take_names(const struct document *d, struct datapath_settings *s
         return conf_refuse(why, "zone", zone, "names with dots between them, such as cell.internal");
     }
     memcpy(s->zone, zone, strlen(zone) + 1);
-    if (d->dns != NULL && !datapath_text_read_place(d->dns, &s->dns)) {
+    if (d->dns != NULL && !datapath_text_read_place(d->dns, &s->dns, NULL)) {
         return conf_refuse(why, "dns", d->dns, "an address such as 127.0.0.1:7453");
     }
     return ERR_OK;
@@ -325,7 +325,7 @@ static enum err take_peer(const struct listed *l, struct datapath_config_peer *p
     if (!datapath_text_read_key(l->key, p->peer.public)) {
         return conf_refuse(why, "peers.key", l->key, "a public key in base64, as `wg pubkey` writes it");
     }
-    if (l->endpoint != NULL && !datapath_text_read_place(l->endpoint, &p->peer.endpoint)) {
+    if (l->endpoint != NULL && !datapath_text_read_place(l->endpoint, &p->peer.endpoint, p->scope)) {
         return conf_refuse(why, "peers.endpoint", l->endpoint, "an address in numbers and a port");
     }
     for (; p->prefixes < l->allowed_count; p->prefixes++) {

@@ -7,6 +7,7 @@
 #include "datapath/attach.h"
 #include "datapath/lane.h"
 #include "datapath/names.h"
+#include "datapath/text.h"
 #include "datapath/types.h"
 
 enum {
@@ -28,6 +29,7 @@ struct datapath_config_peer {
     struct datapath_peer_config peer;
     char psk[DATAPATH_CONFIG_PATH_SIZE]; /* file with a key in base64; "": of the cluster's secret, or none */
     char name[DATAPATH_NAME_SIZE];       /* "": he has none                                                 */
+    char scope[DATAPATH_TEXT_SCOPE_SIZE]; /* of peer.endpoint: an interface, for scope.h to find; "": none  */
     bool is_rendezvous;                  /* he is believed: ways.h                                          */
     uint32_t prefixes;
     struct datapath_prefix prefix[DATAPATH_CONFIG_PREFIXES_MAX];

@@ -34,12 +34,12 @@ void datapath_keep_recall(const void *memory, const uint8_t public[DATAPATH_NOIS
     datapath_store_heard(memory, public, ret);
 }
 
-enum err datapath_keep_load(struct datapath_store *store, struct datapath *core, struct datapath_time now)
+enum err datapath_keep_load(struct datapath_store *store, struct datapath *core, int socket, struct datapath_time now)
 {
     static const uint8_t no_secret[DATAPATH_NOISE_KEY]; /* a file that brings one is refused: it is not ours */
     struct answer a = {.size = 0};
-    struct datapath_uapi u = {.core = core, .secret = no_secret, .recall = datapath_keep_recall, .memory = store,
-                              .put = hear, .context = &a};
+    struct datapath_uapi u = {.core = core, .secret = no_secret, .socket = socket, .is_recalled = true,
+                              .recall = datapath_keep_recall, .memory = store, .put = hear, .context = &a};
     char *text;
     size_t size;
     enum err e = datapath_store_get_peers(store, &text, &size);
@@ -119,13 +119,13 @@ static bool is_listed(void *context, const uint8_t public[DATAPATH_NOISE_KEY])
     return false;
 }
 
-enum err datapath_keep_save(struct datapath_store *store, const struct datapath *core, uint32_t peers_max,
+enum err datapath_keep_save(struct datapath_store *store, const struct datapath *core, int socket, uint32_t peers_max,
                             const struct datapath_settings *settings, const struct datapath_kin *kin,
                             const struct datapath_ways *ways)
 {
     struct page p = {.room = 0};
     struct others o = {.settings = settings, .kin = kin, .ways = ways};
-    struct datapath_uapi u = {.core = (struct datapath *)core, .peers_max = peers_max, .put = put, .context = &p};
+    struct datapath_uapi u = {.core = (struct datapath *)core, .peers_max = peers_max, .socket = socket, .put = put, .context = &p};
     char *old = NULL;
     size_t old_size = 0;
 

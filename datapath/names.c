@@ -152,18 +152,21 @@ static void say_addresses(const struct datapath_names *n, const char *label, uin
     }
 }
 
-bool datapath_names_place(const struct datapath_names *n, const char *name, struct datapath_prefix *ret)
+enum err datapath_names_place(const struct datapath_names *n, const char *name, struct datapath_prefix *ret)
 {
     char lower[DNS_NAME_MAX + 1], label[DNS_NAME_MAX + 1];
     size_t len = strlen(name);
 
-    if (len == 0 || len > DNS_NAME_MAX) {
-        return false;
+    if (len > DNS_NAME_MAX) {
+        return ERR_INVALID;
     }
     for (size_t i = 0; i <= len; i++) {
         lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] | 0x20) : name[i];
     }
     const char *text = is_below(lower, n->zone, label) ? label : lower;
+    if (!datapath_names_zone_valid(text)) {
+        return ERR_INVALID;
+    }
     const uint16_t types[] = {DNS_A, DNS_AAAA};
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         struct dns_said said = {.records = 0};
@@ -172,10 +175,10 @@ bool datapath_names_place(const struct datapath_names *n, const char *name, stru
             uint8_t size = types[i] == DNS_A ? DATAPATH_ALLOWED_V4 : DATAPATH_ALLOWED_V6;
             *ret = (struct datapath_prefix){.size = size, .bits = (uint8_t)(8 * size)};
             memcpy(ret->ip, said.record[0].ip, size);
-            return true;
+            return ERR_OK;
         }
     }
-    return false;
+    return ERR_NOT_FOUND;
 }
 
 /* ---- addresses to names -------------------------------------------------------------------------------- */

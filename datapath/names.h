@@ -46,8 +46,9 @@ const char *datapath_names_settle(const void *names, const uint8_t public[DATAPA
 /* The name of a key, whoever said it; "": it has none. */
 const char *datapath_names_of(const struct datapath_names *n, const uint8_t public[DATAPATH_NOISE_KEY]);
 
-/* One address of who has this name (in any letters, with the zone or without), of IPv4 if there is one: a prefix of all its bits. False: nobody has it, or he is nowhere. */
-bool datapath_names_place(const struct datapath_names *n, const char *name, struct datapath_prefix *ret);
+/* One address of who has this name (in any letters, with the zone or without), of IPv4 if there is one: a prefix of all its bits.
+ * ERR_INVALID: nobody can have it; ERR_NOT_FOUND: nobody has it who has an address of his own. */
+enum err datapath_names_place(const struct datapath_names *n, const char *name, struct datapath_prefix *ret) MUST_CHECK;
 
 /* The answer to a question: any bytes. Its size; 0: there is nothing to be said. O(names + prefixes of all peers). */
 size_t datapath_names_answer(const struct datapath_names *n, const uint8_t *question, size_t size, uint8_t out[DNS_SERVE_MOST]);

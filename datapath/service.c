@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "common/run/loop.h"
+#include "datapath/scope.h"
 #include "datapath/shell.h"
-#include "datapath/text.h"
 #include "proto/datapath.pb-c.h"
 
 enum {
@@ -23,12 +23,12 @@ static Cell__Datapath__Count *count_of(Cell__Datapath__Count *slot, const char *
     return slot;
 }
 
-static const char *place_of(struct cell_call *call, const struct datapath_endpoint *at)
+static const char *place_of(const struct datapath_shell *s, struct cell_call *call, const struct datapath_endpoint *at)
 {
     char *text = at->port == 0 ? NULL : cell_call_alloc(call, DATAPATH_TEXT_PLACE_SIZE);
 
     if (text != NULL) {
-        datapath_text_write_place(at, text);
+        datapath_scope_write_place(s->udp.fd, at, text);
     }
     return text == NULL ? "" : text;
 }
@@ -51,7 +51,7 @@ static enum err fill_believed(const struct datapath_shell *s, struct cell_call *
         if (public != NULL && one->public_key != NULL) {
             datapath_text_write_key(public, one->public_key);
             one->is_there = datapath_guest_is_there(g, loop_now_ms());
-            one->seen = (char *)place_of(call, &g->seen);
+            one->seen = (char *)place_of(s, call, &g->seen);
             one->members = g->count;
             reply->rendezvous[reply->n_rendezvous++] = one;
         }
@@ -182,7 +182,7 @@ enum err datapath_service_status(void *state, struct cell_call *call, const void
     reply.path = &path;
     sodium_memzero(v.config.psk, sizeof v.config.psk);
     datapath_text_write_key(datapath_core_public(s->core), key);
-    datapath_text_write_place(&s->udp.at, place);
+    datapath_scope_write_place(s->udp.fd, &s->udp.at, place);
     reply.interface = s->device.name;
     reply.public_key = key;
     reply.listen = place;
@@ -280,7 +280,7 @@ static enum err fill_peer(const struct datapath_shell *s, struct cell_call *call
     datapath_text_write_key(v->config.public, p->public_key);
     p->endpoint[0] = '\0';
     if (v->config.endpoint.port != 0) {
-        datapath_text_write_place(&v->config.endpoint, p->endpoint);
+        datapath_scope_write_place(s->udp.fd, &v->config.endpoint, p->endpoint);
     }
     p->allowed = l.text;
     p->n_allowed = l.count;
@@ -331,7 +331,7 @@ enum err datapath_service_peers(void *state, struct cell_call *call, const void 
 /* ---- changes ---------------------------------------------------------------------------------------- */
 
 /* What a request says, as the core has it. */
-static enum err take_peer(struct cell_call *call, const Cell__Datapath__AddPeerRequest *ask,
+static enum err take_peer(struct cell_call *call, const Cell__Datapath__AddPeerRequest *ask, int socket,
                           struct datapath_peer_config *ret, struct datapath_prefix prefix[DATAPATH_SERVICE_ALLOWED_MAX])
 {
     struct datapath_peer_config c = {.persist_ms = 0};
@@ -340,8 +340,8 @@ static enum err take_peer(struct cell_call *call, const Cell__Datapath__AddPeerR
         cell_call_explain(call, "public_key: expected 44 characters of base64, as `wg pubkey` writes them");
         return ERR_INVALID;
     }
-    if (ask->endpoint[0] != '\0' && !datapath_text_read_place(ask->endpoint, &c.endpoint)) {
-        cell_call_explain(call, "endpoint: expected an address in numbers and a port");
+    if (ask->endpoint[0] != '\0' && !datapath_scope_read_place(socket, ask->endpoint, &c.endpoint)) {
+        cell_call_explain(call, "endpoint: expected an address in numbers and a port; one of a link with an interface that there is");
         return ERR_INVALID;
     }
     if (ask->keepalive_s > DATAPATH_PERSIST_MS_MAX / 1000 || ask->n_allowed > DATAPATH_SERVICE_ALLOWED_MAX) {
@@ -369,7 +369,7 @@ enum err datapath_service_add_peer(void *state, struct cell_call *call, const vo
     struct datapath_peer_config c;
     struct datapath_view v;
     uint32_t peer;
-    enum err e = take_peer(call, ask, &c, prefix);
+    enum err e = take_peer(call, ask, s->udp.fd, &c, prefix);
 
     if (e != ERR_OK) {
         return e;
@@ -435,12 +435,14 @@ enum err datapath_service_ping(void *state, struct cell_call *call, const void *
     const struct datapath_shell *s = state;
     struct datapath_prefix who;
 
-    if ((!datapath_text_read_prefix(ask->address, &who, NULL) || who.bits != 8 * who.size) &&
-        !datapath_names_place(&s->namer.names, ask->address, &who)) {
-        cell_call_explain(call, "address: expected one inner address, in numbers, or the name of a peer");
-        return ERR_INVALID;
+    bool is_address = datapath_text_read_prefix(ask->address, &who, NULL) && who.bits == 8 * who.size;
+    enum err e = is_address ? ERR_OK : datapath_names_place(&s->namer.names, ask->address, &who);
+    if (e != ERR_OK) {
+        cell_call_explain(call, e == ERR_NOT_FOUND ? "no peer with an address of its own has this name"
+                                                   : "address: expected one inner address, in numbers, or the name of a peer");
+        return e;
     }
-    enum err e = datapath_service_ping_ask(state, call, who.ip, who.size);
+    e = datapath_service_ping_ask(state, call, who.ip, who.size);
     if (e == ERR_NOT_FOUND) {
         cell_call_explain(call, "no peer has this address");
     } else if (e == ERR_UNAVAILABLE) {

@@ -51,7 +51,7 @@ static bool read_member(const struct datapath_shell *s, const Cell__Nodosum__Mem
     } else if (keys_dh_of_id(ret->id, ret->key) != ERR_OK) {
         return false;
     }
-    if (datapath_text_read_place(in->address, &ret->at)) {
+    if (datapath_text_read_place(in->address, &ret->at, NULL)) {
         ret->at.port = s->udp.at.port;
     }
     take_name(in->name, ret->name);

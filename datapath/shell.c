@@ -17,8 +17,8 @@
 #include "common/run/log.h"
 #include "datapath/keep.h"
 #include "datapath/places.h"
+#include "datapath/scope.h"
 #include "datapath/secrets.h"
-#include "datapath/text.h"
 
 struct datapath_time datapath_shell_now(void)
 {
@@ -40,7 +40,7 @@ static void say(const struct datapath_shell *s, const struct datapath_note *note
     }
     datapath_text_write_key(v.config.public, key);
     if (v.config.endpoint.port != 0) {
-        datapath_text_write_place(&v.config.endpoint, place);
+        datapath_scope_write_place(s->udp.fd, &v.config.endpoint, place);
     }
     sodium_memzero(v.config.psk, sizeof v.config.psk);
     switch (note->kind) {
@@ -361,7 +361,7 @@ enum err datapath_shell_open(struct cell *cell, void *state)
 
 enum err datapath_shell_keep(struct datapath_shell *s)
 {
-    enum err e = datapath_keep_save(&s->store, s->core, s->settings.peers_max, &s->settings, &s->members.kin, &s->signals.ways);
+    enum err e = datapath_keep_save(&s->store, s->core, s->udp.fd, s->settings.peers_max, &s->settings, &s->members.kin, &s->signals.ways);
 
     datapath_shell_changed(s);
     if (e != ERR_OK) {
@@ -384,6 +384,11 @@ static enum err add_peer(struct datapath_shell *s, struct datapath_config_peer *
     char key[DATAPATH_TEXT_KEY_SIZE];
     uint32_t peer;
 
+    datapath_text_write_key(p->peer.public, key);
+    if (!datapath_scope_find(s->udp.fd, p->scope, &p->peer.endpoint)) {
+        log_warn("DATAPATH-SCOPE", "peer=%.12s interface=%s effect=\"there is none: nobody knows where he is until he speaks\"", key, p->scope);
+        p->peer.endpoint = (struct datapath_endpoint){.port = 0};
+    }
     datapath_store_heard(&s->store, p->peer.public, p->peer.heard);
     enum err e = datapath_core_add(s->core, &p->peer, datapath_shell_now(), &peer);
     if (e == ERR_EXISTS) { /* made at run time once, and in the configuration since then, which has the last word */
@@ -393,7 +398,6 @@ static enum err add_peer(struct datapath_shell *s, struct datapath_config_peer *
         e = datapath_core_allow(s->core, peer, &p->prefix[i]);
     }
     if (e != ERR_OK) {
-        datapath_text_write_key(p->peer.public, key);
         log_error("DATAPATH-PEER", "peer=%.12s reason=%s", key, err_name(e));
     }
     return e;
@@ -422,7 +426,7 @@ static enum err make_core(struct datapath_shell *s)
     e = e == ERR_OK ? datapath_core_init(s->memory, &c, datapath_shell_now(), &s->core) : e;
     sodium_memzero(&c, sizeof c);
     if (e == ERR_OK) {
-        e = datapath_keep_load(&s->store, s->core, datapath_shell_now());
+        e = datapath_keep_load(&s->store, s->core, s->udp.fd, datapath_shell_now());
         if (e != ERR_OK) {
             log_error("DATAPATH-PEERS-LOAD", "file=%s/peers reason=%s advice=\"mend or remove it, and add its peers again\"",
                       cell_state_dir(s->cell), err_name(e));
@@ -453,7 +457,7 @@ enum err datapath_shell_start(struct cell *cell, void *state)
     s->stir = loop_timer_new(loop, DATAPATH_SHELL_STIR_MS, DATAPATH_SHELL_STIR_MS, on_stir, s);
     s->tun_watch = loop_watch_new(loop, s->tun, LOOP_READ, on_tun, s);
     s->udp_watch = loop_watch_new(loop, s->udp.fd, LOOP_READ, on_udp, s);
-    s->control.uapi = (struct datapath_uapi){.core = s->core, .peers_max = s->settings.peers_max, .secret = s->secret,
+    s->control.uapi = (struct datapath_uapi){.core = s->core, .peers_max = s->settings.peers_max, .secret = s->secret, .socket = s->udp.fd,
                                              .port = s->udp.at.port, .recall = datapath_keep_recall,
                                              .memory = &s->store, .claim = datapath_signals_claim, .owner = s};
     s->control.changed = on_control;
@@ -467,7 +471,7 @@ enum err datapath_shell_start(struct cell *cell, void *state)
         return ERR_NOMEM;
     }
     datapath_shell_changed(s);
-    datapath_text_write_place(&s->udp.at, place);
+    datapath_scope_write_place(s->udp.fd, &s->udp.at, place);
     log_info("DATAPATH-UP", "interface=%s at=%s peers=%" PRIu32 " trains=%d offloads=%s", s->device.name, place,
              s->settings.listed, s->udp.has_trains, tun_offload_text(s->offloads));
     return ERR_OK;

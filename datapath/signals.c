@@ -8,8 +8,8 @@
 #include <sys/uio.h>
 
 #include "common/run/log.h"
+#include "datapath/scope.h"
 #include "datapath/shell.h"
-#include "datapath/text.h"
 #include "datapath/toolarge.h"
 
 _Static_assert((int)DATAPATH_WAYS_OWN == (int)DATAPATH_CONFIG_PLACES_MAX, "all that a configuration may say is said");
@@ -29,7 +29,7 @@ static void say(const struct datapath_shell *s, const struct datapath_ways_note 
         datapath_text_write_key(public, key);
     }
     if (at != NULL && at->port != 0) {
-        datapath_text_write_place(at, place);
+        datapath_scope_write_place(s->udp.fd, at, place);
     }
     switch (note->kind) {
     case DATAPATH_WAYS_USE:

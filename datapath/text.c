@@ -87,7 +87,24 @@ void datapath_text_write_prefix(const struct datapath_prefix *prefix, char ret[D
     (void)snprintf(ret, DATAPATH_TEXT_PLACE_SIZE, "%s/%u", ip, prefix->bits);
 }
 
-bool datapath_text_read_place(const char *text, struct datapath_endpoint *ret)
+/* What stands behind '%': kept for who can find it, and taken for a number. */
+static bool take_scope(const char *text, struct datapath_endpoint *at, char *ret_scope)
+{
+    uint64_t number = 0;
+    bool is_number = datapath_text_read_number(text, UINT32_MAX, &number), is_of_link = datapath_message_is_of_link(at);
+    size_t len = strlen(text);
+
+    if (!is_number && (ret_scope == NULL || !is_of_link || len == 0 || len >= DATAPATH_TEXT_SCOPE_SIZE)) {
+        return false;
+    }
+    at->scope = is_of_link ? (uint32_t)number : 0;
+    if (ret_scope != NULL && is_of_link && len < DATAPATH_TEXT_SCOPE_SIZE) {
+        memcpy(ret_scope, text, len + 1);
+    }
+    return true;
+}
+
+bool datapath_text_read_place(const char *text, struct datapath_endpoint *ret, char ret_scope[DATAPATH_TEXT_SCOPE_SIZE])
 {
     struct datapath_endpoint at = {.port = 0};
     char host[DATAPATH_TEXT_PLACE_SIZE];
@@ -102,17 +119,20 @@ bool datapath_text_read_place(const char *text, struct datapath_endpoint *ret)
     at.port = (uint16_t)number;
     memcpy(host, begin, (size_t)(colon - begin) - is_v6);
     host[colon - begin - is_v6] = '\0';
-    char *scope = strchr(host, '%');
+    char *scope = is_v6 ? strchr(host, '%') : NULL;
     if (scope != NULL) {
-        if (!is_v6 || !datapath_text_read_number(scope + 1, UINT32_MAX, &number)) {
-            return false;
-        }
-        at.scope = (uint32_t)number;
-        *scope = '\0';
+        *scope++ = '\0';
     }
     memcpy(at.ip, mapped, sizeof mapped);
     if (is_v6 ? inet_pton(AF_INET6, host, at.ip) != 1 : inet_pton(AF_INET, host, at.ip + 12) != 1) {
         return false;
+    }
+    char found[DATAPATH_TEXT_SCOPE_SIZE] = "";
+    if (scope != NULL && !take_scope(scope, &at, ret_scope == NULL ? NULL : found)) {
+        return false;
+    }
+    if (ret_scope != NULL) {
+        memcpy(ret_scope, found, sizeof found);
     }
     *ret = at;
     return true;
@@ -120,7 +140,7 @@ bool datapath_text_read_place(const char *text, struct datapath_endpoint *ret)
 
 void datapath_text_write_place(const struct datapath_endpoint *at, char ret[DATAPATH_TEXT_PLACE_SIZE])
 {
-    char ip[INET6_ADDRSTRLEN], scope[16] = "";
+    char ip[INET6_ADDRSTRLEN], scope[DATAPATH_TEXT_SCOPE_SIZE] = "";
 
     if (memcmp(at->ip, mapped, sizeof mapped) == 0) {
         (void)inet_ntop(AF_INET, at->ip + 12, ip, sizeof ip);

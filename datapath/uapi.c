@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/base/bytes.h"
-#include "datapath/text.h"
+#include "datapath/scope.h"
 
 enum {
     NS = 1000000000,
@@ -56,7 +56,7 @@ static void say_peer(const struct datapath_uapi *u, uint32_t peer, const struct 
     say_key(u, "preshared_key", v->config.psk);
     say(u, "protocol_version=1\n");
     if (v->config.endpoint.port != 0) {
-        datapath_text_write_place(&v->config.endpoint, place);
+        datapath_scope_write_place(u->socket, &v->config.endpoint, place);
         say(u, "endpoint=%s\n", place);
     }
     say(u, "last_handshake_time_sec=%" PRIu64 "\nlast_handshake_time_nsec=%" PRIu64 "\n", v->session_wall_ns / NS,
@@ -131,6 +131,21 @@ static int begin_peer(const struct datapath_uapi *u, struct datapath_time now, c
     return errno_of(e);
 }
 
+static bool take_place(const struct datapath_uapi *u, const char *value, struct datapath_endpoint *at)
+{
+    char scope[DATAPATH_TEXT_SCOPE_SIZE];
+    struct datapath_endpoint said;
+
+    if (!datapath_text_read_place(value, &said, scope)) {
+        return false;
+    }
+    if (!datapath_scope_find(u->socket, scope, &said)) {
+        return u->is_recalled;
+    }
+    *at = said;
+    return true;
+}
+
 /* Change one thing of the peer. */
 static int change_peer(const struct datapath_uapi *u, struct datapath_time now, uint32_t peer, const char *name,
                        const char *value)
@@ -167,7 +182,7 @@ static int change_peer(const struct datapath_uapi *u, struct datapath_time now, 
     if (strcmp(name, "preshared_key") == 0) {
         fits = bytes_from_hex(value, v.config.psk, 32);
     } else if (strcmp(name, "endpoint") == 0) {
-        fits = datapath_text_read_place(value, &v.config.endpoint);
+        fits = take_place(u, value, &v.config.endpoint);
     } else if (strcmp(name, "persistent_keepalive_interval") == 0) {
         fits = datapath_text_read_number(value, DATAPATH_PERSIST_MS_MAX / 1000, &number);
         v.config.persist_ms = fits ? (uint32_t)number * 1000 : 0;
@@ -287,7 +302,7 @@ void datapath_uapi_recall(const struct datapath_uapi *u,
         say_key(u, "public_key", v.config.public);
         say_key(u, "preshared_key", v.config.psk);
         if (v.config.endpoint.port != 0) {
-            datapath_text_write_place(&v.config.endpoint, place);
+            datapath_scope_write_place(u->socket, &v.config.endpoint, place);
             say(u, "endpoint=%s\n", place);
         }
         say(u, "persistent_keepalive_interval=%" PRIu32 "\n", v.config.persist_ms / 1000);

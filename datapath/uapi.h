@@ -19,6 +19,8 @@ struct datapath_uapi {
     uint32_t peers_max;
     const uint8_t *secret;   /* 32 bytes: `get` shows it, as the protocol has it; whoever may ask may do everything */
     uint16_t port;
+    int socket;              /* of the overlay, for names of interfaces: scope.h; -1: numbers alone */
+    bool is_recalled;        /* what an earlier life kept: a place at an interface that there is not any more is left out, not refused */
     /* The newest stamp that this peer said in earlier lives; NULL: there were none. */
     void (*recall)(const void *memory, const uint8_t public[DATAPATH_NOISE_KEY], uint8_t ret[DATAPATH_MESSAGE_TIME]);
     const void *memory;

@@ -36,13 +36,13 @@ static void texts(const char *text)
 {
     struct datapath_endpoint at, at_again;
     struct datapath_prefix prefix, prefix_again;
-    char out[DATAPATH_TEXT_PLACE_SIZE], key_text[DATAPATH_TEXT_KEY_SIZE];
+    char out[DATAPATH_TEXT_PLACE_SIZE], scope[DATAPATH_TEXT_SCOPE_SIZE], key_text[DATAPATH_TEXT_KEY_SIZE];
     uint8_t key[32], key_again[32], host[16];
     uint64_t number;
 
-    if (datapath_text_read_place(text, &at)) {
+    if (datapath_text_read_place(text, &at, scope)) {
         datapath_text_write_place(&at, out);
-        must(datapath_text_read_place(out, &at_again) && at_again.port == at.port);
+        must(datapath_text_read_place(out, &at_again, NULL) && datapath_message_is_same(&at, &at_again) && strlen(scope) < sizeof scope);
     }
     if (datapath_text_read_prefix(text, &prefix, host)) {
         datapath_text_write_prefix(&prefix, out);
@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct datapath_config c = {.peers_max = PEERS, .prefixes_max = PREFIXES, .mtu = MTU, .pace = datapath_pace_usual(),
                                 .aead = &datapath_aead_sodium, .secret = {1}, .seed = {2}};
-    struct datapath_uapi u = {.peers_max = PEERS, .secret = c.secret, .port = 51820, .put = put};
+    struct datapath_uapi u = {.peers_max = PEERS, .secret = c.secret, .port = 51820, .socket = -1, .put = put};
     struct datapath_time now = {.ms = 1000, .wall_ns = 1000};
     static struct datapath_effects fx;
     void *memory = malloc(datapath_core_size(PEERS, PREFIXES, MTU));

@@ -24,6 +24,9 @@ YAML_BAD = ("tests/test_yaml_bad", "unit:yaml_bad")
 YAML_GOOD = ("tests/test_yaml_good", "unit:yaml_good")
 YAML_LIMITS = ("tests/test_yaml_limits", "unit:yaml_limits")
 STORE = ("tests/test_datapath_store", "unit:datapath_store")
+UAPI = ("tests/test_datapath_uapi", "unit:datapath_uapi")
+SCOPES = ("cell-datapath", "system:test_overlay_node.py -k of_the_host")
+NAMES = ("tests/test_datapath_names", "unit:datapath_names")
 OVERLAY = ("cell-datapath", "system:test_overlay_node.py -k last_word")
 CAPTURE = ("cell-datapath", "system:test_overlay_node.py -k hold_up")
 ANSWERS = ("cell-datapath", "system:test_overlay_node.py -k answer_is")
@@ -145,6 +148,23 @@ PLANTS = {
     # Interfaces that a supervisor keeps.
     "tun-stays": ("nucleus/tuns.c", TUNS, "a cell that is stopped has its interface still", [
         ("node_at(s->node, (uint32_t)slot)->state == NODE_STOPPED) {", "false) {")]),
+
+    # Whom people mean.
+    "unknown-is-nonsense": ("datapath/names.c", NAMES, "a name that nobody has passes for none at all", [
+        ("    return ERR_NOT_FOUND;", "    return ERR_INVALID;")]),
+
+    "scope-has-no-name": ("datapath/scope.c", UAPI, "an interface is known by its number alone", [
+        ("    if (socket >= 0 && ioctl(socket, SIOCGIFINDEX", "    if (false && ioctl(socket, SIOCGIFINDEX")]),
+    "scope-of-the-world": ("datapath/text.c", UAPI, "the interface of an address of no link is looked for", [
+        ("    at->scope = is_of_link ? (uint32_t)number : 0;", "    at->scope = (uint32_t)number;")]),
+    "scope-unforgiven": ("datapath/uapi.c", UAPI, "a kept place at an interface that is gone keeps the cell from starting", [
+        ("        return u->is_recalled;", "        return false;")]),
+    "scope-is-sealed": ("common/run/seal_calls.c", SCOPES, "the filter keeps from a cell what interfaces are called", [
+        ('"SIOCGIFINDEX", 1, false, EQUALS(1, SIOCGIFINDEX)', '"SIOCGIFINDEX", 1, false, EQUALS(1, 0)')]),
+    "scope-of-its-own": ("datapath/shell.c", SCOPES, "interfaces are those where the cell is", [
+        ("    if (!datapath_scope_find(s->udp.fd, p->scope,", "    if (!datapath_scope_find(s->tun, p->scope,")]),
+    "no-v4-of-both": ("common/run/tun.c", SCOPES, "a socket of both families hides the interface's address of IPv4", [
+        ("    if (ioctl(socket, SIOCGIFCONF, &list) != 0) {", "    if (true) {")]),
 
     # Captures of the overlay.
     "capture-holds-up": ("datapath/main.c", CAPTURE, "who waits for a packet keeps the cell from its end", [

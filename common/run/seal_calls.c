@@ -147,6 +147,8 @@ static const struct rule rules[] = {
     {"ioctl", ALWAYS, "do not block", "FIONBIO", 1, false, EQUALS(1, FIONBIO)},
     {"ioctl", ALWAYS, "how much is there to read", "FIONREAD", 1, false, EQUALS(1, FIONREAD)},
     {"ioctl", ALWAYS, "close-on-exec", "FIOCLEX", 1, false, EQUALS(1, FIOCLEX)},
+    {"ioctl", SOCKETS, "which interface an address of a link is of", "SIOCGIFINDEX", 1, false, EQUALS(1, SIOCGIFINDEX)},
+    {"ioctl", SOCKETS, "what it is called", "SIOCGIFNAME", 1, false, EQUALS(1, SIOCGIFNAME)},
 
     /* sockets */
     {"socket", ALWAYS, "call other cells", "AF_UNIX", 1, false, EQUALS(0, AF_UNIX)},

@@ -20,6 +20,10 @@ enum {
 };
 #endif
 
+enum {
+    LISTED = 256, /* addresses of IPv4 of a host, of which one is looked for */
+};
+
 static enum err failed(const char *step, char why[TUN_WHY_SIZE])
 {
     int number = errno;
@@ -129,6 +133,28 @@ enum err tun_open(const struct tun_spec *spec, int *ret, char why[TUN_WHY_SIZE])
     return e;
 }
 
+/* Its first address of IPv4. A socket of IPv6 is not told that of one interface, but the list of all. */
+static bool find_address(int socket, const char *name, struct sockaddr_in *ret)
+{
+    struct ifreq r = request(name), all[LISTED];
+    struct ifconf list = {.ifc_len = sizeof all, .ifc_req = all};
+
+    if (ioctl(socket, SIOCGIFADDR, &r) == 0) {
+        memcpy(ret, &r.ifr_addr, sizeof *ret);
+        return true;
+    }
+    if (ioctl(socket, SIOCGIFCONF, &list) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < (size_t)list.ifc_len / sizeof *all; i++) {
+        if (strncmp(all[i].ifr_name, name, IFNAMSIZ) == 0 && all[i].ifr_addr.sa_family == AF_INET) {
+            memcpy(ret, &all[i].ifr_addr, sizeof *ret);
+            return true;
+        }
+    }
+    return false;
+}
+
 enum err tun_look(int fd, int socket, struct tun_spec *ret)
 {
     struct tun_spec spec = {.mtu = 0};
@@ -148,9 +174,7 @@ enum err tun_look(int fd, int socket, struct tun_spec *ret)
         return err_from_errno(errno);
     }
     spec.mtu = (uint32_t)r.ifr_mtu;
-    r = request(spec.name);
-    if (ioctl(socket, SIOCGIFADDR, &r) == 0) { /* it may have none */
-        memcpy(&at, &r.ifr_addr, sizeof at);
+    if (find_address(socket, spec.name, &at)) { /* it may have none */
         spec.address[0] = (struct tun_address){.bits = 32};
         memcpy(spec.address[0].ip, &at.sin_addr, sizeof at.sin_addr);
         spec.address_count = 1;

@@ -91,6 +91,12 @@ class Side:
         program = self.lab.start(*self.enter, sys.executable, "-c", PROGRAM, "echo", self.inner(version), "7000")
         assert program.stdout.readline() == "ready\n"
 
+    def of_link(self):
+        """This end's address of the link alone."""
+        found = lambda: [w for w in self.do("ip", "-6", "-o", "address", "show", "dev", "wire", "scope", "link", "-tentative").split() if w.startswith("fe80:")]
+        wait.until(found, 20, "the wire's address")
+        return found()[0].split("/")[0]
+
     def show(self, what):
         """{public key: the rest} of `wg show INTERFACE WHAT`."""
         return dict(line.split("\t", 1) for line in self.do("wg", "show", self.interface, what).splitlines())
@@ -134,14 +140,14 @@ class Lab:
         side.do("ip", "address", "add", "fd09::2/64", "dev", side.interface, "nodad")
         side.do("ip", "link", "set", side.interface, "mtu", "1420", "up")
 
-    def start_ours(self, psk=None, endpoint=True, more="", name=None):
+    def start_ours(self, psk=None, endpoint=True, more="", name=None, listen="0.0.0.0", peers=True):
         side, other = self.ours, self.theirs
         peer = [f'key: "{other.public}"', 'allowed: ["10.9.0.2/32", "fd09::2/128"]', *([f"psk: {psk}"] if psk else []),
                 *([f"name: {name}"] if name else []), *([f"endpoint: 192.168.9.2:{other.port}"] if endpoint else [])]
         config = self.file("config", "\n".join([
-            f"interface: {side.interface}", f"listen: 0.0.0.0:{side.port}", f"key: {side.key_file}",
+            f"interface: {side.interface}", f"listen: \"{listen}:{side.port}\"", f"key: {side.key_file}",
             'address: ["10.9.0.1/24", "fd09::1/64"]', f"control: /var/run/wireguard/{side.interface}.sock", more,
-            "peers: [{" + ", ".join(peer) + "}]"]))
+            "peers: [{" + ", ".join(peer) + "}]" if peers else ""]))
         for name in ("run", "state"):
             (self.path / name).mkdir(exist_ok=True)
         self.log = self.path / "log"
@@ -230,6 +236,39 @@ s.close()
 other = hashlib.shake_256({"accept": "connect", "connect": "accept"}[mode].encode()).digest(count)
 print("same" if bytes(came) == other else f"{len(came)} of {count}", flush=True)
 """
+
+
+def test_addresses_of_a_link_have_an_interface(lab):
+    """DAT-16, DAT-18: `wg set` names it, or has its number, and `wg show` and our own commands have the name; packets go there, also
+    after a restart. An interface that there is not is refused by `wg` itself, and by us, whoever asks."""
+    ours, theirs = lab.ours, lab.theirs
+    lab.start_theirs()
+    lab.start_ours(listen="[::]", peers=False)
+    theirs.echo()
+    cell = (lab.build.binary("cell"), "--run", str(lab.path / "run"), "--json", "overlay")
+    ours.do("ip", "address", "flush", "dev", "wire", "scope", "global") # nothing else leads there
+    at, number = theirs.of_link(), ours.do("ip", "-o", "link", "show", "dev", "wire").split(":")[0]
+    shown = f"[{at}%wire]:{theirs.port}"
+    for scope in ("wire", number):
+        ours.do("wg", "set", ours.interface, "peer", theirs.public, "allowed-ips", "10.9.0.2/32", "endpoint",
+                f"[{at}%{scope}]:{theirs.port}")
+        assert ours.show("endpoints") == {theirs.public: shown}
+    assert ours.ask(theirs) == 10
+    assert theirs.show("endpoints")[ours.public].replace("%wire", "") == f"[{ours.of_link()}]:{ours.port}" # which shows none
+    lab.stop_ours()
+    lab.start_ours(listen="[::]", peers=False)
+    assert ours.show("endpoints") == {theirs.public: shown} and ours.ask(theirs) == 10
+    run(*cell, "add", theirs.public, "10.9.0.2/32", "--endpoint", f"[fe80::9%{number}]:1")
+    run(*cell, "add", theirs.public, "10.9.0.2/32", "--endpoint", shown)
+    assert [p["endpoint"] for p in json.loads(run(*cell, "peers"))["peers"]] == [shown]
+    asked = subprocess.run([*cell, "add", theirs.public, "--endpoint", f"[{at}%none]:1"], capture_output=True, text=True, check=False, timeout=60)
+    assert asked.returncode == 1 and "an interface that there is" in json.loads(asked.stderr)["error"]["message"], asked
+    with socket.socket(socket.AF_UNIX) as control:
+        control.settimeout(20)
+        control.connect(f"/var/run/wireguard/{ours.interface}.sock")
+        control.sendall(f"set=1\npublic_key={base64.b64decode(theirs.public).hex()}\nendpoint=[{at}%none]:1\n\n".encode())
+        assert control.recv(100) == b"errno=-22\n\n"
+    assert ours.show("endpoints") == {theirs.public: shown}
 
 
 @pytest.mark.parametrize("offload", ["auto", "off"])

@@ -45,6 +45,11 @@ print(came)
 """
 
 
+# Of nobody here.
+FIRST = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
+SECOND = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
+
+
 def inner(index):
     return f"10.9.0.{index + 1}"
 
@@ -143,6 +148,29 @@ def test_down_up_and_a_nucleus_that_dies(pair):
     assert ask(ours, inner(1), count=3) == 3
 
 
+def test_addresses_of_a_link_have_an_interface_of_the_host(make_cluster):
+    """The cell has no interface but lo where it is: names and numbers are those of the socket that it was handed, in the manifest, for
+    AddPeer and in what is shown. An interface that there is not leaves a peer of the manifest without a place, and is refused else."""
+    def made(index):
+        one = entry(index, peers=[{"key": key, "allowed": [], "endpoint": f"[fe80::7%{name}]:{PORT}"}
+                                  for key, name in ((FIRST, "eth0"), (SECOND, "none"))])
+        one["sandbox"]["listen"][0]["at"] = f"udp://[::]:{PORT}"
+        return [one]
+    cluster = make_cluster(2, made)
+    cluster.up()
+    keys = [overlay(node, "status")["public_key"] for node in cluster]
+    for i, node in enumerate(cluster):
+        there = cluster[1 - i].execute(["/bin/sh", "-c", "ip -6 -o address show dev eth0 scope link"]).out
+        at = f"[{re.search('fe80:[0-9a-f:]*', there)[0]}%eth0]:{PORT}"
+        overlay(node, "add", keys[1 - i], f"{inner(1 - i)}/32", "--endpoint", at)
+        assert {p["public_key"]: p["endpoint"] for p in overlay(node, "peers")["peers"]} == {
+            FIRST: f"[fe80::7%eth0]:{PORT}", SECOND: "", keys[1 - i]: at}
+        assert "DATAPATH-SCOPE" in node.log("datapath"), "of the second it is said"
+        refused = node.command("overlay", "add", keys[1 - i], "--endpoint", "[fe80::7%none]:1")
+        assert refused.status == 1 and "an interface that there is" in refused.err, refused
+    assert len(overlay(cluster[0], "ping", inner(1), "--count", "2")["rtt_us"]) == 2
+
+
 def test_names_are_answered_by_a_cell_that_is_kept(make_cluster):
     """DAT-18: by the socket that the supervisor made, which is still there for the cell's next process. Of this node's own
     addresses the cell knows those that the supervisor gave to its interface, of both families, whatever its configuration has."""
@@ -159,7 +187,10 @@ def test_names_are_answered_by_a_cell_that_is_kept(make_cluster):
         restart(node)
     assert overlay(node, "status")["answers_dns"] and [p["name"] for p in overlay(node, "peers")["peers"]] == ["b"]
     assert "nobody knows where" in node.command("overlay", "ping", "b").err, "it is a peer's name"
-    assert "or the name of a peer" in node.command("overlay", "ping", "c").err
+    for asked, code in (("c", "NOT_FOUND"), ("C.cell.internal", "NOT_FOUND"), ("10.9.0.77", "NOT_FOUND"), ("10.9.0.0/24", "INVALID"), ("c_d", "INVALID")):
+        said = node.command("--json", "overlay", "ping", asked)
+        assert (said.status, json.loads(said.err)["error"]["code"]) == (1, code), f"{asked}: {said}"
+    assert "no peer with an address of its own has this name" in node.command("overlay", "ping", "c").err
 
 
 @pytest.mark.needs_tool("wg")

@@ -80,14 +80,18 @@ static void a_name_is_one_keys(void)
 
 static void names_stand_for_addresses(void)
 {
-    static const char *const good[] = {"b", "B", "b.cell.internal", "B.Cell.Internal"}, *const bad[] = {"", ".", "x", "b.", "b.other", "cell.internal"};
+    static const char *const good[] = {"b", "B", "b.cell.internal", "B.Cell.Internal"}, *const unknown[] = {"x", "X.cell.internal", "b.other", "10.9.0.300"},
+                      *const bad[] = {"", ".", "b.", "cell.internal", "x_y", "b.cell.internal.", "10.9.0.0/24", "fd09::g"};
     struct datapath_prefix at;
 
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
-        CHECK(datapath_names_place(&names, good[i], &at) && at.size == 4 && at.bits == 32 && memcmp(at.ip, "\x0a\x00\x00\x02", 4) == 0, "%s", good[i]);
+        CHECK(datapath_names_place(&names, good[i], &at) == ERR_OK && at.size == 4 && at.bits == 32 && memcmp(at.ip, "\x0a\x00\x00\x02", 4) == 0, "%s", good[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(unknown); i++) {
+        CHECK(datapath_names_place(&names, unknown[i], &at) == ERR_NOT_FOUND, "%s", unknown[i]);
     }
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        CHECK(!datapath_names_place(&names, bad[i], &at), "%s", bad[i]);
+        CHECK(datapath_names_place(&names, bad[i], &at) == ERR_INVALID, "%s", bad[i]);
     }
 }
 

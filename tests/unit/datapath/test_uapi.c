@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/base/bytes.h"
-#include "datapath/text.h"
+#include "datapath/scope.h"
 #include "tests/support/check.h"
 
 #define KEY_A "b85996fecc9c7f1fc6d2572a76eda11d59bcd20be8e543b15ce4bd85a8e75a33"
@@ -69,7 +71,7 @@ static struct datapath_uapi make(void)
     static uint8_t secret[32] = {1};
     struct datapath_config c = {.peers_max = PEERS, .prefixes_max = 8, .mtu = 1420, .pace = datapath_pace_usual(),
                                 .aead = &datapath_aead_sodium, .secret = {1}, .seed = {2}};
-    struct datapath_uapi u = {.peers_max = PEERS, .secret = secret, .port = 51820, .put = put};
+    struct datapath_uapi u = {.peers_max = PEERS, .secret = secret, .port = 51820, .socket = -1, .put = put};
     void *memory = malloc(datapath_core_size(PEERS, 8, 1420));
 
     REQUIRE(memory != NULL, "memory");
@@ -189,6 +191,49 @@ static void recalled_peers_are_the_same(void)
     free(other.core);
 }
 
+/* An interface by its name, as `wg` says it, and by its number; what is shown has the name. The loopback interface is there always. */
+static void interfaces_have_names(void)
+{
+    static const struct {
+        const char *place, *shown; /* NULL: refused */
+    } scopes[] = {
+        {"[fe80::1%lo]:51820", "[fe80::1%lo]:51820"},
+        {"[fe80::1%1]:51820", "[fe80::1%lo]:51820"},
+        {"[fe80::1%001]:51820", "[fe80::1%lo]:51820"},
+        {"[fe80::1%4000000000]:5", "[fe80::1%4000000000]:5"}, /* there is none: it may come, and the number is all that is known */
+        {"[fe80::1%nobody]:5", NULL},
+        {"[fe80::1%]:5", NULL},
+        {"[fe80::1%a-name-too-long1]:5", NULL},
+        {"[fe80::1%no%body]:5", NULL},
+        {"[2001:db8::1%lo]:5", NULL},             /* it is of no link, as getaddrinfo has it */
+        {"[2001:db8::1%1]:5", "[2001:db8::1]:5"}, /* … and a number means nothing there */
+        {"127.0.0.1%lo:5", NULL},
+    };
+    struct datapath_uapi u = make();
+    struct datapath_endpoint at;
+    char request[256], line[128];
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    REQUIRE(fd >= 0, "a socket");
+    u.socket = fd;
+    for (size_t i = 0; i < ARRAY_LEN(scopes); i++) {
+        bool fits = scopes[i].shown != NULL;
+        (void)snprintf(request, sizeof request, "set=1\nreplace_peers=true\npublic_key=" KEY_A "\nendpoint=%s\n\n", scopes[i].place);
+        CHECK(strcmp(ask(&u, request), fits ? "errno=0\n\n" : "errno=-22\n\n") == 0, "%s: %s", scopes[i].place, said);
+        (void)snprintf(line, sizeof line, "endpoint=%s\n", fits ? scopes[i].shown : "");
+        CHECK((strstr(ask(&u, "get=1\n\n"), fits ? line : "endpoint=") != NULL) == fits, "%s: %s", scopes[i].place, said);
+        u.is_recalled = true;
+        bool is_gone = strstr(scopes[i].place, "body]") != NULL;
+        CHECK(strcmp(ask(&u, request), fits || is_gone ? "errno=0\n\n" : "errno=-22\n\n") == 0, "kept: %s: %s", scopes[i].place, said);
+        CHECK(!is_gone || strstr(ask(&u, "get=1\n\n"), "endpoint=") == NULL, "nobody knows where he is: %s", said);
+        u.is_recalled = false;
+    }
+    CHECK(datapath_scope_read_place(fd, "[fe80::1%lo]:5", &at) && at.scope == 1 && !datapath_scope_read_place(-1, "[fe80::1%lo]:5", &at), "the number is the kernel's");
+    CHECK(!datapath_text_read_place("[fe80::1%lo]:5", &at, NULL), "no names where nobody could find them");
+    close(fd);
+    free(u.core);
+}
+
 static void texts_hold(void)
 {
     static const char *const places[] = {"192.0.2.1:51820", "[2001:db8::1]:1", "[fe80::1%2]:65535"};
@@ -201,12 +246,12 @@ static void texts_hold(void)
     uint8_t key[32], back[32], host[16];
 
     for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-        CHECK(datapath_text_read_place(places[i], &at), "%s", places[i]);
+        CHECK(datapath_text_read_place(places[i], &at, NULL), "%s", places[i]);
         datapath_text_write_place(&at, out);
         CHECK(strcmp(out, places[i]) == 0, "%s: %s", places[i], out);
     }
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        CHECK(!datapath_text_read_place(bad[i], &at), "%s", bad[i]);
+        CHECK(!datapath_text_read_place(bad[i], &at, NULL), "%s", bad[i]);
     }
     for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
         CHECK(datapath_text_read_prefix(prefixes[i], &p, NULL), "%s", prefixes[i]);
@@ -235,6 +280,7 @@ int main(void)
     rows_hold();
     named_peers_are_claimed();
     recalled_peers_are_the_same();
+    interfaces_have_names();
     texts_hold();
     return CHECK_RESULT();
 }
