@@ -1,6 +1,8 @@
 #include "dht/account.h"
 
 #include <assert.h>
+#include <stdbool.h>
+#include <string.h>
 
 static struct dht_account *at_place(const struct dht_accounts *a, uint32_t place)
 {

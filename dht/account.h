@@ -2,7 +2,21 @@
 #ifndef CELL_DHT_ACCOUNT_H
 #define CELL_DHT_ACCOUNT_H
 
-#include "dht/state.h"
+#include <stdint.h>
+
+#include "dht/pool.h"
+
+struct dht_account {
+    uint64_t tag;
+    uint32_t bytes;
+    uint16_t records, ordered; /* ordered: not of this account: which one has this row's number in the order of tags */
+};
+
+struct dht_accounts {
+    struct dht_account *row;
+    struct dht_pool rows;
+    uint32_t count;
+};
 
 /* Bytes on the account of `tag`; 0: it has none. O(log n). */
 uint32_t dht_account_bytes(const struct dht_accounts *a, uint64_t tag);

@@ -79,7 +79,7 @@ static bool write(struct dht *d, const struct dht_call *call)
         assert(c != NULL);
         m.target = w->target;
         m.after = c->after;
-        m.most = dht_state_is_whole(d) ? 0 : DHT_K;
+        m.most = dht_state_is_whole(d) ? 0 : w->most;
         if (call->kind == DHT_PACKET_STORE) {
             fill_store(d, w, c, &m);
         }

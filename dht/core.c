@@ -15,15 +15,13 @@
 enum {
     TIMEOUT_MS = 300,          /* a far continent and back, of a first request                              */
     WISH_MS = 10000,
-    REFRESH_MS = 600000,       /* OpenDHT, go-libp2p: 10 minutes; the paper an hour                         */
+    REFRESH_MS = 600000,       /* OpenDHT, go-libp2p: 10 minutes                                            */
+    QUIET_MS = 3600000,        /* the paper: an hour                                                        */
     PING_MS = 15000,
     SYNC_MS = 60000,
     CACHE_MS = 300000,
     RATE = 4000,               /* packets a second: 30 times what a busy peer of 256 sends                  */
-    UPKEEP_US = 500000,        /* between two looks for buckets to refresh while there are some             */
-    REST_US = 10000000,        /* … and while there are none                                                */
     QUORUM = DHT_REPLICAS / 2 + 1,
-    NEAR = 16,                 /* peers nearest to itself that must be there: two sets of holders           */
     ALPHA_MAX = 16,
     ATTEMPTS = 3,
 };
@@ -32,7 +30,7 @@ struct dht_tuning dht_core_usual(void)
 {
     return (struct dht_tuning){.alpha = DHT_ALPHA, .paths = 1, .replicas = DHT_REPLICAS, .quorum = QUORUM,
                                .attempts = ATTEMPTS, .timeout_ms = TIMEOUT_MS, .wish_ms = WISH_MS,
-                               .refresh_ms = REFRESH_MS, .ping_ms = PING_MS, .sync_ms = SYNC_MS,
+                               .refresh_ms = REFRESH_MS, .quiet_ms = QUIET_MS, .ping_ms = PING_MS, .sync_ms = SYNC_MS,
                                .cache_ms = CACHE_MS, .rate = RATE, .needs_token = true};
 }
 
@@ -97,8 +95,8 @@ static bool is_valid(const struct dht_config *c)
            c->records_max <= DHT_RECORDS_MAX && c->wishes_max >= 1 && c->wishes_max < DHT_NOTHING / DHT_CALLS_WISH &&
            c->verify != NULL && t->alpha >= 1 && t->alpha <= ALPHA_MAX && t->paths >= 1 && t->paths <= DHT_PATHS_MAX &&
            t->replicas >= 1 && t->replicas < DHT_K && t->quorum >= 1 && t->quorum <= t->replicas && t->attempts >= 1 &&
-           t->attempts <= 8 && t->timeout_ms > 0 && t->wish_ms > 0 && t->refresh_ms > 0 && t->ping_ms > 0 &&
-           t->sync_ms > 0;
+           t->attempts <= 8 && t->timeout_ms > 0 && t->wish_ms > 0 && t->refresh_ms > 0 && t->quiet_ms >= t->refresh_ms &&
+           t->ping_ms > 0 && t->sync_ms > 0;
 }
 
 enum err dht_core_init(void *memory, const struct dht_config *config, uint64_t now_us, struct dht **ret)
@@ -130,8 +128,7 @@ enum err dht_core_init(void *memory, const struct dht_config *config, uint64_t n
     d->wishes_max = config->wishes_max;
     d->calls_max = calls_of(config);
     d->sync_us = now_us + rng_below(&d->rng, (uint64_t)d->tuning.sync_ms * DHT_US);
-    d->ping_us = now_us + rng_below(&d->rng, (uint64_t)d->tuning.ping_ms * DHT_US);
-    d->refresh_us = now_us + UPKEEP_US;
+    dht_upkeep_init(d);
     *ret = d;
     return ERR_OK;
 }
@@ -157,9 +154,7 @@ static void end(struct dht *d)
     dht_wish_run(d);
     uint64_t due_us = least(dht_call_due_us(d), dht_wish_due_us(d));
     due_us = least(due_us, least(dht_keep_due_us(d), dht_store_due_us(d)));
-    if (!dht_state_is_whole(d) && d->peers.count > 0) {
-        due_us = least(due_us, least(d->ping_us, d->refresh_us));
-    }
+    due_us = least(due_us, dht_upkeep_due_us(d));
     if (d->fx->sends == DHT_SENDS_MAX) {
         due_us = least(due_us, d->now_us + DHT_US); /* somebody may have had no room */
     }
@@ -168,81 +163,13 @@ static void end(struct dht *d)
     d->fx = NULL;
 }
 
-/* ---- upkeep without membership --------------------------------------------------------------------- */
-
-/* An id of the bucket that shares `bits` bits with the own id: the next bit differs, the others are drawn. */
-static struct dht_id drawn_id(struct dht *d, uint32_t bits)
-{
-    struct dht_id id;
-
-    for (uint32_t i = 0; i < DHT_ID_SIZE; i++) {
-        id.byte[i] = (uint8_t)rng_next(&d->rng);
-    }
-    for (uint32_t i = 0; i <= bits && i < DHT_BITS; i++) {
-        uint8_t mask = (uint8_t)(1u << (7 - i % 8));
-        bool bit = dht_id_bit(&d->id, i) != (i == bits);
-        id.byte[i / 8] = (uint8_t)(bit ? id.byte[i / 8] | mask : id.byte[i / 8] & ~mask);
-    }
-    return id;
-}
-
-/* Look something up in each bucket in which nothing was looked up for long (section 2.3); in those beyond the nearest
- * peer there is only the own place. */
-static void refresh(struct dht *d)
-{
-    uint32_t depth = dht_table_depth(d), age = (uint32_t)((uint64_t)d->tuning.refresh_ms * DHT_US >> DHT_TICK_BITS);
-
-    d->refresh_us = d->now_us + REST_US / 2 + rng_below(&d->rng, REST_US);
-    for (uint32_t b = 0; b <= depth && b < DHT_BITS; b++) {
-        if (d->refreshed[b] != 0 && dht_state_tick(d) - d->refreshed[b] < age) {
-            continue;
-        }
-        struct dht_id target = b == depth ? d->id : drawn_id(d, b);
-        if (dht_wish_begin(d, DHT_WISH_FIND, 0, &target) != NULL) {
-            d->refreshed[b] = dht_state_tick(d) | 1;
-        }
-        d->refresh_us = d->now_us + UPKEEP_US; /* the next of them soon */
-        return;
-    }
-}
-
-/* Holders of the same records must know when one of them is gone: every second time the one of those nearest to this
- * node that was heard of least lately is asked, else anybody. */
-static void ping(struct dht *d)
-{
-    uint16_t near[NEAR];
-    uint32_t count = dht_table_nearest(d, &d->id, near, NEAR);
-    struct dht_peer *stalest = NULL;
-
-    d->ping_us = d->now_us + (uint64_t)d->tuning.ping_ms * DHT_US / 2 +
-                 rng_below(&d->rng, (uint64_t)d->tuning.ping_ms * DHT_US);
-    if (rng_below(&d->rng, 2) == 0 && d->peers.count > 0) {
-        stalest = &d->peer[d->peers.index[rng_below(&d->rng, d->peers.count)]];
-        count = 0;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        struct dht_peer *p = &d->peer[near[i]];
-        stalest = stalest == NULL || p->heard < stalest->heard ? p : stalest;
-    }
-    if (stalest != NULL && dht_state_tick(d) - stalest->heard > (DHT_FRESH_MS * DHT_US) >> DHT_TICK_BITS) {
-        dht_call_ping(d, stalest);
-    }
-}
-
 void dht_core_clock(struct dht *d, uint64_t now_us, uint64_t wall_s, struct dht_effects *fx)
 {
     begin(d, now_us, fx);
     d->wall_s = wall_s;
     dht_call_clock(d);
     dht_keep_clock(d);
-    if (!dht_state_is_whole(d) && d->peers.count > 0) {
-        if (now_us >= d->refresh_us) {
-            refresh(d);
-        }
-        if (now_us >= d->ping_us) {
-            ping(d);
-        }
-    }
+    dht_upkeep_clock(d);
     end(d);
 }
 
@@ -259,7 +186,7 @@ static void enter(struct dht *d, const struct dht_message *m)
     for (uint32_t i = 0; i < m->count && w != NULL && w->paths == 1; i++) {
         dht_search_add(d, w, &m->contact[i], 0, 2, DHT_NOTHING);
     }
-    d->refresh_us = d->now_us + UPKEEP_US;
+    dht_upkeep_entered(d);
 }
 
 static void take_answer(struct dht *d, const struct dht_contact *from, const struct dht_id *id,

@@ -35,7 +35,7 @@ struct dht_tuning {
     uint32_t attempts;           /* of a request to one peer                                                */
     uint32_t timeout_ms;         /* of the first request to a peer while no round trip is known             */
     uint32_t wish_ms;            /* a wish that has not ended by then ends so                               */
-    uint32_t refresh_ms;         /* a bucket in which nothing was looked up for so long is                  */
+    uint32_t refresh_ms, quiet_ms; /* a bucket in which nothing was looked up for so long is; … at most, where nothing changes */
     uint32_t ping_ms;            /* between looks whether those nearest are there, without membership       */
     uint32_t sync_ms;            /* between comparisons with one other holder                               */
     uint32_t cache_ms;           /* a copy on the way is kept no longer                                     */

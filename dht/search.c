@@ -106,14 +106,10 @@ static uint32_t out(const struct dht_wish *w, uint32_t path)
 }
 
 /* So many of a path must have answered, the nearest of it: all paths together find the holders of a record, or DHT_K
- * nodes. Who looks through a bucket of its own accord asks fewer: that was nearly all that a node sent while nobody asked, and
- * finds no less afterwards (tests/sim/dht: idle, churn, steps). */
-static uint32_t needed(const struct dht *d, const struct dht_wish *w, uint32_t path)
+ * nodes. Who looks through a bucket of its own accord asks fewer: upkeep.c. */
+static uint32_t needed(const struct dht_wish *w, uint32_t path)
 {
-    bool is_refresh = w->is_own && !dht_id_equal(&w->target, &d->id);
-    uint32_t all = w->kind == DHT_WISH_FIND && !is_refresh ? DHT_K : d->tuning.replicas;
-
-    return w->paths == 1 || path == w->paths ? all : all / w->paths + 1;
+    return w->paths == 1 || path == w->paths ? w->need : w->need / w->paths + 1u;
 }
 
 /* Any holder will do for a value: of those that are nearest as far as is known, the ones that can answer at once are asked
@@ -135,7 +131,7 @@ static void ask_acquainted(struct dht *d, struct dht_wish *w, uint32_t path, uin
  * answer. */
 static bool walk(struct dht *d, struct dht_wish *w, uint32_t path, uint32_t share)
 {
-    uint32_t seen = 0, need = needed(d, w, path);
+    uint32_t seen = 0, need = needed(w, path);
     bool is_over = true;
 
     if (w->kind == DHT_WISH_GET && d->tuning.acquaints) {

@@ -4,11 +4,13 @@
 
 #include "common/base/rate.h"
 #include "common/base/rng.h"
+#include "dht/account.h"
 #include "dht/core.h"
 #include "dht/limits.h"
 #include "dht/order.h"
 #include "dht/pool.h"
 #include "dht/twin.h"
+#include "dht/upkeep.h"
 
 enum dht_peer_flag {
     DHT_PEER_MEMBER = 1,
@@ -24,18 +26,6 @@ struct dht_peer {
     uint8_t fails, flags;
     uint32_t srtt_us, rttvar_us; /* RFC 6298, section 2; 0: not known */
     uint32_t heard;              /* tick of its last packet           */
-};
-
-struct dht_account {
-    uint64_t tag;
-    uint32_t bytes;
-    uint16_t records, ordered; /* ordered: not of this account: which one has this row's number in the order of tags */
-};
-
-struct dht_accounts {
-    struct dht_account *row;
-    struct dht_pool rows;
-    uint32_t count;
 };
 
 enum dht_entry_flag {
@@ -98,6 +88,7 @@ struct dht_wish {
     uint32_t reads, values;           /* of a PUT: holders that have it                      */
     uint32_t absent, asked, hops, paths, older, cas, limit;
     uint16_t serial;
+    uint8_t need, most;               /* answers that end a search; contacts of each         */
     uint16_t record_size;             /* of a PUT                                            */
     uint64_t expire_us;
     uint32_t count;
@@ -158,7 +149,7 @@ struct dht {
     struct dht_peer *peer, *spare;
     struct dht_order peers;
     struct dht_pool peer_rows;
-    uint32_t typical_us, typical_var_us, refreshed[DHT_BITS]; /* round trips of all, as of one; ticks */
+    uint32_t typical_us, typical_var_us; /* round trips of all, as of one */
     /* records */
     uint32_t records_max, chunks_max, chunks_used, owner_bytes, source_bytes;
     struct dht_entry *entry;
@@ -173,10 +164,10 @@ struct dht {
     struct dht_call *call;
     uint64_t *call_due_us;       /* UINT64_MAX: free */
     bool is_joining, is_hello, has_namesake; /* the way in was asked for, the own place is not found yet; what came asks for nothing */
-    uint64_t ping_us, refresh_us, sync_us;
+    struct dht_upkeep upkeep;
     /* comparisons */
     uint32_t jobs;
-    uint64_t sweep_us;
+    uint64_t sync_us, sweep_us;
     struct dht_job job[DHT_JOBS_MAX]; /* the first one is under way */
     struct dht_lately offers[DHT_LATELY], wants[DHT_LATELY];
     /* defence */

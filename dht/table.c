@@ -139,6 +139,7 @@ static struct dht_peer *add(struct dht *d, const struct dht_contact *who, const 
     dht_order_insert(&d->peers, dht_order_lower(&d->peers, id), index);
     d->members += (flags & DHT_PEER_MEMBER) != 0;
     d->has_company = d->has_company || (flags & DHT_PEER_MEMBER) == 0;
+    dht_upkeep_stirred(d, id);
     dht_keep_changed(d, who, id);
     return p;
 }
@@ -152,6 +153,7 @@ static void take_out(struct dht *d, uint32_t place)
     d->members -= (d->peer[index].flags & DHT_PEER_MEMBER) != 0;
     dht_order_remove(&d->peers, place);
     dht_pool_give(&d->peer_rows, index);
+    dht_upkeep_stirred(d, &id);
     dht_keep_changed(d, &who, &id);
 }
 
@@ -391,6 +393,7 @@ void dht_table_failed(struct dht *d, const struct dht_id *id)
         return;
     }
     p->fails += p->fails < UINT8_MAX;
+    dht_upkeep_stirred(d, id);
     if ((p->flags & DHT_PEER_MEMBER) != 0) {
         return; /* membership knows better whether it is gone */
     }

@@ -52,6 +52,8 @@ struct dht_wish *dht_wish_begin(struct dht *d, enum dht_wish_kind kind, uint64_t
     w->status = ERR_LATER;
     w->end_us = d->now_us + (uint64_t)d->tuning.wish_ms * DHT_US;
     w->reads = 1;
+    w->need = (uint8_t)(kind == DHT_WISH_FIND ? DHT_K : d->tuning.replicas);
+    w->most = DHT_K;
     /* Of gets and puts: a get needs one path that reaches a holder, and who puts one that reaches those that are nearest. */
     w->paths = dht_state_is_whole(d) || kind == DHT_WISH_FIND ? 1 : d->tuning.paths;
     d->wishes++;
@@ -60,8 +62,7 @@ struct dht_wish *dht_wish_begin(struct dht *d, enum dht_wish_kind kind, uint64_t
     if (kind == DHT_WISH_GET && w->count == 0) {
         w->end_us = d->now_us + least(d->tuning.wish_ms, DHT_ALONE_MS) * DHT_US;
     }
-    uint32_t bucket = dht_id_common(&d->id, target);
-    d->refreshed[bucket < DHT_BITS ? bucket : DHT_BITS - 1] = dht_state_tick(d);
+    dht_upkeep_looked(d, target);
     return w;
 }
 

@@ -69,8 +69,8 @@ static void fill(struct swarm *s, const struct named *all, uint32_t at)
         first = is_one ? middle : first;
         end = is_one ? end : middle;
     }
-    for (uint32_t b = 0; b < DHT_BITS; b++) {
-        d->refreshed[b] = (dht_state_tick(d) - (uint32_t)rng_below(&s->rng, age)) | 1;
+    for (uint32_t b = 0; b < DHT_UPKEEP_PLACES; b++) {
+        d->upkeep.looked[b] = (dht_state_tick(d) - (uint32_t)rng_below(&s->rng, age)) | 1;
     }
 }
 

@@ -26,9 +26,17 @@ PLANTS = {
         ("    return d->peer[index].fails < DHT_FAILS_MAX;", "    return d->peer[index].fails < UINT8_MAX;")]),
     "begging": ("table.c", "swarm:idle", "whoever is a stranger makes a third one be asked whether it is there", [
         ("p != NULL && !d->is_hello && (p->flags", "p != NULL && (p->flags")]),
-    "all-of-a-bucket": ("search.c", "swarm:idle", "a bucket is looked through as if something had to be found there", [
-        ("kind == DHT_WISH_FIND && !is_refresh ?", "kind == DHT_WISH_FIND && (!is_refresh || all_of_it()) ?"),
-        ("static uint32_t needed(", "static bool all_of_it(void)\n{\n    return true;\n}\n\nstatic uint32_t needed(")]),
+    "all-of-a-bucket": ("upkeep.c", "swarm:idle", "a bucket is looked through as if something had to be found there", [
+        ("    w->need = is_quiet ? QUIET_FEW : (uint8_t)d->tuning.replicas;\n", "    (void)is_quiet;\n"),
+        ("    w->most = at == OWN && !is_quiet ? DHT_K : CONTACTS;\n", "")]),
+    "never-quiet": ("upkeep.c", "unit:upkeep", "what never changes is looked through all the time", [
+        ("        d->upkeep.quiet[at]++;", "        d->upkeep.quiet[at] = 0;")]),
+    "never-stirred": ("upkeep.c", "unit:upkeep", "a change is no reason to look", [
+        ("    d->upkeep.quiet[bucket < OWN ? bucket : OWN] = 0;\n", ""), ("        d->upkeep.quiet[OWN] = 0;\n", "        return;\n")]),
+    "each-on-its-own": ("upkeep.c", "unit:upkeep", "what is part of the own place is looked through once more", [
+        ("        if (end - first <= DHT_K) {", "        if (end == first) {")]),
+    "anybody-pinged": ("upkeep.c", "unit:upkeep", "whoever was heard lately is asked whether it is there", [
+        ("(found == NULL || p->heard < found->heard)) {", "found == NULL) {"), ("> QUIET_PINGS * gap_us >> DHT_TICK_BITS", "> 0 * gap_us * QUIET_PINGS")]),
     "whole-beyond": ("core.c", "swarm:beyond", "who has no room for all members holds those it has for all", [
         ("    d->is_overflown = true;\n", "    d->is_overflown = d->is_overflown || d->members == 0;\n")]),
     "far-stay": ("table.c", "unit:table", "members that are far away are all that there is room for", [
@@ -66,13 +74,13 @@ PLANTS = {
         ("w->values >= quorum(d, w);", "(w->values >= quorum(d, w) || w->values >= 1);")]),
     "no-substitutes": ("put.c", "unit:core", "a put that some refuse ends without asking others", [
         ("    return waiting == 0;\n", "    return true;\n")]),
-    "short-search": ("search.c", "swarm:steps", "a search ends with its first answer", [
-        ("    uint32_t all = w->kind == DHT_WISH_FIND && !is_refresh ? DHT_K : d->tuning.replicas;", "    uint32_t all = 1;\n    (void)is_refresh;")]),
+    "short-search": ("wish.c", "swarm:absent", "a search ends with its first answer", [
+        ("    w->need = (uint8_t)(kind == DHT_WISH_FIND ? DHT_K : d->tuning.replicas);", "    w->need = 1;")]),
     "anybody-answers": ("call.c", "unit:core", "an answer counts whoever sends it", [
         ("        (call->has_node && !dht_id_same_node(&call->to.node, &from->node))) {", "        from == NULL) {")]),
     "paths-meet": ("search.c", "attack:surround", "what one path is told every path goes by", [
         (".namer = namer, .path = (uint8_t)path,", ".namer = namer, .path = 0,"),
-        ("    return w->paths == 1 || path == w->paths ? all : all / w->paths + 1;", "    return all;"),
+        ("    return w->paths == 1 || path == w->paths ? w->need : w->need / w->paths + 1u;", "    return w->need;"),
         ("        if (!is_on(w, c, path) ||", "        if (path != 0 ||")]),
     "one-names-all": ("search.c", "attack:poison", "one node may name all whom a lookup asks", [
         ("named >= share / DHT_NAMED_SHARE) {", "named >= share * DHT_NAMED_SHARE) {")]),
@@ -160,14 +168,13 @@ PLANTS = {
         ("        m->is_in = false;\n", "")]),
     "sent-to-itself": ("packet.c", "unit:packet", "0.0.0.0 is a place", [
         ("(!is_v4 || memcmp(at->ip + sizeof mapped, nowhere, 4) != 0);", "(!is_v4 || at->port != 0);")]),
-    "never-joined": ("core.c", "swarm:steps", "whoever enters looks for nobody", [
-        ("        w = dht_wish_begin(d, DHT_WISH_FIND, 0, &d->id);", "        return;"),
-        ("        if (d->refreshed[b] != 0 && dht_state_tick(d) - d->refreshed[b] < age) {", "        if (d->refreshed[b] < age + UINT32_MAX / 2) {")]),
+    "never-joined": ("wish.c", "swarm:steps", "whoever enters looks for nobody", [
+        ("        w = d->wish[0].kind == DHT_WISH_FREE ? &d->wish[0] : NULL;\n", "        return NULL;\n")]),
 }
 
 CORE = ("account", "bytes", "call", "circle", "compare", "core", "id", "image", "keep", "order", "own", "packet", "pool", "proof", "put", "record", "search",
-        "serve", "store", "table", "token", "twin", "wish")
-UNITS = ("circle", "compare", "core", "id", "image", "keep", "memory", "own", "packet", "store", "table")
+        "serve", "store", "table", "token", "twin", "upkeep", "wish")
+UNITS = ("circle", "compare", "core", "id", "image", "keep", "memory", "own", "packet", "store", "table", "upkeep")
 SOURCES = [*(f"dht/{c}.c" for c in CORE), "tests/sim/dht/[dns]*.c", "tests/sim/dht/test_dht_*.c", "tests/unit/dht/kit.c",
            *(f"tests/unit/dht/test_{u}.c" for u in UNITS),
            *(f"common/base/{b}.c" for b in ("bytes", "err", "name", "rate", "rng"))]

@@ -110,6 +110,7 @@ static void start(struct world *w, uint32_t node, struct seeker_seat *s, const s
     c.tuning.ping_ms = 1000; /* a death is to be seen within a world */
     c.tuning.sync_ms = 5000;
     c.tuning.refresh_ms = 10000;
+    c.tuning.quiet_ms = 40000;
     s->memory = calloc(1, dht_core_size(&c));
     if (s->memory == NULL || dht_core_init(s->memory, &c, ev->now_us, &s->core) != ERR_OK) {
         abort();

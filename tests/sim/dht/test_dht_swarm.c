@@ -301,21 +301,34 @@ static void play_absent(const struct scene_options *o)
     }
 }
 
+/* What a node sends a second while nobody asks for anything. */
+static void watch_idle(const char *when, uint32_t minutes, double *ret_bytes, double *ret_packets)
+{
+    uint64_t bytes = s.bytes, packets = s.packets;
+    double each = (double)s.nodes * minutes * 60;
+
+    swarm_until(&s, s.now_us + (uint64_t)minutes * 60 * SWARM_S);
+    *ret_bytes = (double)(s.bytes - bytes) / each;
+    *ret_packets = (double)(s.packets - packets) / each;
+    printf("  nobody asks for anything, %s: a node sends %.1f B and %.2f packets a second\n", when, *ret_bytes, *ret_packets);
+}
+
 /* A swarm that is old: hardly anybody who is in one's table has one in its own, so most who ask are strangers. */
 static void play_idle(const struct scene_options *o)
 {
-    enum { SECONDS = 60 };
     struct scene_options old = *o;
+    double bytes, packets;
 
     old.is_drawn = true;
     scene_steps(&s, &old, o->nodes);
-    uint64_t bytes = s.bytes, packets = s.packets;
-    swarm_until(&s, s.now_us + (uint64_t)SECONDS * SWARM_S);
-    double each = (double)s.nodes * SECONDS;
-    printf("  nobody asks for anything: a node sends %.1f B and %.2f packets a second\n", (double)(s.bytes - bytes) / each,
-           (double)(s.packets - packets) / each);
-    scene_claim((double)(s.packets - packets) / each <= 0.8, "questions do not beget questions");
-    scene_claim((double)(s.bytes - bytes) / each <= 220, "a bucket is looked through with few answers");
+    watch_idle("all has just changed", 10, &bytes, &packets);
+    scene_claim(packets <= 0.5, "questions do not beget questions");
+    scene_claim(bytes <= 56, "a bucket is looked through with few answers");
+    watch_idle("for an hour and more", 70, &bytes, &packets);
+    scene_claim(bytes <= 8, "… and more rarely since nothing changes");
+    watch_idle("after that", 60, &bytes, &packets);
+    scene_claim(packets <= 0.2, "questions do not beget questions");
+    scene_claim(bytes <= 5, "what does not change is looked through once an hour");
     swarm_fini(&s);
 }
 
@@ -376,10 +389,27 @@ static void count_asked(const struct asking *asking, uint32_t asked, uint32_t re
     scene_claim(found == asked - gone, "every get succeeds, those of whoever has only just come too");
 }
 
-/* 30 % of the nodes are replaced in 10 minutes, for 20 minutes. */
-static void play_churn(const struct scene_options *o)
+/* Of what all nodes would tell of, how much is not there any more. */
+static double dead_share(void)
 {
-    enum { MINUTES = 20, VALUES = 64 };
+    uint64_t known = 0, dead = 0;
+
+    for (uint32_t i = 0; i < s.nodes; i++) {
+        struct dht_contact to[DHT_SAVED_MAX];
+        uint32_t count = s.node[i].state == SWARM_UP ? dht_core_save(s.node[i].core, to, DHT_SAVED_MAX) : 0;
+        known += count;
+        for (uint32_t k = 0; k < count; k++) {
+            uint32_t who = swarm_of(&s, &to[k]);
+            dead += who >= s.nodes || s.node[who].state != SWARM_UP;
+        }
+    }
+    return known == 0 ? 0 : (double)dead / (double)known;
+}
+
+/* 30 % of the nodes are replaced in 10 minutes, for 20 minutes, after so many in which nothing changed and nobody asked. */
+static void churn(const struct scene_options *o, uint32_t calm_minutes)
+{
+    enum { MINUTES = 20, VALUES = 64, LIFE_MS = 4 * HOUR_MS };
     struct dht_id key[VALUES];
     struct dht_record r;
     uint8_t value[VALUE];
@@ -388,12 +418,13 @@ static void play_churn(const struct scene_options *o)
 
     scene_steps(&s, o, o->nodes);
     for (uint32_t i = 0; i < VALUES; i++) {
-        swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
+        swarm_immutable(&s, value, VALUE, LIFE_MS, &r);
         key[i] = r.key;
         scene_claim(swarm_wait(&s, swarm_put(&s, swarm_any(&s), &r, NULL))->done.status == ERR_OK, "a put succeeds");
     }
+    swarm_until(&s, s.now_us + (uint64_t)calm_minutes * 60 * SWARM_S);
     uint32_t turns = (uint32_t)((uint64_t)o->nodes * 3 * minutes / 100);
-    uint64_t gap_us = (uint64_t)minutes * 60 * SWARM_S / (turns > 0 ? turns : 1), begun_us = s.now_us;
+    uint64_t gap_us = (uint64_t)minutes * 60 * SWARM_S / (turns > 0 ? turns : 1), begun_us = s.now_us, bytes = s.bytes, packets = s.packets;
     for (uint32_t turn = 0; turn < turns; turn++) {
         uint32_t gone = swarm_any(&s);
         swarm_stop(&s, gone, SWARM_SILENT);
@@ -409,8 +440,23 @@ static void play_churn(const struct scene_options *o)
     }
     swarm_until(&s, s.now_us + (uint64_t)s.config.tuning.wish_ms * SWARM_MS + SWARM_S);
     count_asked(asking, asked, turns, minutes);
+    double each = (double)s.nodes * (double)(s.now_us - begun_us) / SWARM_S, gone = dead_share();
+    printf("  of 64 contacts that a node would save %.1f %% are gone; a node sends %.1f B and %.2f packets a second\n", PERCENT * gone,
+           (double)(s.bytes - bytes) / each, (double)(s.packets - packets) / each);
+    scene_claim(gone <= 0.25, "the dead are found out");
     free(asking);
     swarm_fini(&s);
+}
+
+static void play_churn(const struct scene_options *o)
+{
+    churn(o, 0);
+}
+
+/* Buckets are looked through once an hour when it begins. */
+static void play_roused(const struct scene_options *o)
+{
+    churn(o, 170);
 }
 
 /* ---- keeping --------------------------------------------------------------------------------------- */
@@ -669,8 +715,8 @@ static void play_compare(const struct scene_options *o)
 static const struct scene scenes[] = {
     {"whole", 64, 200, play_whole},   {"loss", 64, 200, play_loss},     {"silent", 64, 200, play_silent},
     {"planet", 64, 60, play_planet},  {"steps", 150, 100, play_steps},  {"churn", 60, 150, play_churn},
-    {"dead", 150, 100, play_dead},     {"idle", 400, 1, play_idle},       {"beyond", 400, 100, play_beyond},
-    {"deaths", 64, 100, play_deaths}, {"ttl", 40, 1, play_ttl},         {"chain", 80, 1, play_chain},
+    {"dead", 150, 100, play_dead},     {"idle", 256, 1, play_idle},       {"beyond", 400, 100, play_beyond},
+    {"roused", 150, 150, play_roused}, {"deaths", 64, 100, play_deaths}, {"ttl", 40, 1, play_ttl},         {"chain", 80, 1, play_chain},
     {"rejoin", 60, 1, play_rejoin},   {"absent", 150, 60, play_absent},
     {"compare", 12, 40, play_compare},
 };
