@@ -202,7 +202,7 @@ enum err datapath_core_add(struct datapath *d, const struct datapath_peer_config
     uint32_t peer = d->free - 1, *bucket = bucket_of(d, config->public);
     struct datapath_peer *p = &d->peer[peer];
     d->free = p->next;
-    *p = (struct datapath_peer){.is_used = true, .next = *bucket, .config = *config};
+    *p = (struct datapath_peer){.is_used = true, .next = *bucket, .config = *config, .stamp_ns = d->floor_ns};
     *bucket = peer + 1;
     memcpy(p->shared, shared, sizeof p->shared);
     sodium_memzero(shared, sizeof shared);

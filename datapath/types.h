@@ -37,6 +37,7 @@ enum {
     X(FORGED, "it does not open")                                                                  \
     X(STRANGER, "no peer of ours")                                                                 \
     X(STALE, "an initiation that is older than one before")                                        \
+    X(AHEAD, "an initiation by a clock that is more than a day ahead")                             \
     X(TIE, "both began at once, and ours goes on")                                                 \
     X(UNASKED, "an answer to nothing")                                                             \
     X(INDEX, "no such session")                                                                    \
@@ -62,7 +63,7 @@ enum {
 
 struct datapath_time {
     uint64_t ms;      /* monotonic: everything is timed by it             */
-    uint64_t wall_ns; /* since 1970: goes into initiations, nothing else  */
+    uint64_t wall_ns; /* since 1970: goes into initiations, and is compared with theirs: stamp.h */
 };
 
 struct datapath_send {

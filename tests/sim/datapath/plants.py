@@ -35,9 +35,23 @@ PLANTS = {
     "stamps-unchecked": ("shake.c", "worlds", "an initiation that was recorded is answered", [
         ("    if (memcmp(stamp, p->config.heard, sizeof stamp) <= 0) {", "    if (stamp[0] == 0) {")]),
     "stamps-forgotten": ("core.c", "worlds", "what was heard before a restart counts no more", [
-        (".next = *bucket, .config = *config};", ".next = *bucket, .config = *config};\n    memset(p->config.heard, 0, sizeof p->config.heard);")]),
+        (".config = *config, .stamp_ns = d->floor_ns};", ".config = *config, .stamp_ns = d->floor_ns};\n    memset(p->config.heard, 0, sizeof p->config.heard);")]),
     "stamps-of-the-wall": ("shake.c", "worlds", "a clock that is set back makes a node unheard", [
-        ("    p->stamp_ns = stamp < least ? least / step * step : stamp;", "    (void)least;\n    p->stamp_ns = stamp;")]),
+        ("    return stamp < least ? least : stamp;", "    (void)least;\n    return stamp;")]),
+    "ahead-is-believed": ("shake.c", "unit:core", "a peer whose clock was ahead once is unheard until then", [
+        ("    if (datapath_stamp_is_refused(stamp, p->config.heard, now.wall_ns)) {", "    if (false) {")]),
+    "ahead-is-refused-for-good": ("shake.c", "unit:core", "who was ahead once says that time for ever", [
+        ("LOW_EACH - 1 && datapath", "LOW_EACH && datapath")]),
+    "ahead-is-said-again": ("shake.c", "unit:core", "what a peer believes is tried anew each time", [
+        ("    p->stamp_ns = p->is_low ? p->low_ns : p->stamp_ns;\n", "")]),
+    "ahead-of-us-alone": ("stamp.c", "unit:core", "who was believed is refused since our clock was set back", [
+        (" && ns > before && ns - before > DATAPATH_STAMP_AHEAD_S * SECOND;", " && ns > before;")]),
+    "absurd-is-kept": ("shake.c", "unit:core", "who said the end of time is unheard until then", [
+        ("    datapath_stamp_settle(p->config.heard, now.wall_ns);\n", "")]),
+    "absurd-is-nothing": ("stamp.c", "unit:stamp", "all that was ever recorded of a peer is taken once more", [
+        ("        datapath_stamp_write(wall_ns, heard);", "        datapath_stamp_write(0, heard);")]),
+    "unset-clock-judges": ("stamp.c", "unit:stamp", "a machine without a clock hears nobody", [
+        ("    return wall_ns >= WRITTEN_S * SECOND;", "    return wall_ns > 0;")]),
     "answers-before-proof": ("session.c", "unit:session", "who answers uses the session at once", [
         ("        move(&s->next, pair);", "        erase(&s->current, ret);\n        move(&s->current, pair);")]),
     "old-session-gone": ("session.c", "worlds", "packets under way are lost when a session is renewed", [
@@ -439,7 +453,7 @@ PLANTS = {
 
 CORE = ("aead", "agenda", "allowed", "bridge", "checksum", "choice", "coalesce", "cookie", "core", "echo", "effects", "guest", "guide", "hash", "index",
         "inner", "kin", "label", "large", "limit", "live", "meet", "message", "neighbour", "noise", "offload", "own", "path", "pieces", "pmtu", "point", "psk", "random", "relay", "replay", "roll",
-        "serve", "session", "shake", "signal", "timers", "toolarge", "transfer", "wait", "ways")
+        "serve", "session", "shake", "signal", "stamp", "timers", "toolarge", "transfer", "wait", "ways")
 KITS = {"core": "core_kit.c", "own": "core_kit.c", "coalesce": "packet_kit.c", "offload": "packet_kit.c", "large": "packet_kit.c",
         "kin": "ways_kit.c", "meet": "ways_kit.c", "ways": "ways_kit.c"} # of unit tests
 UNITS = sorted({p[1].removeprefix("unit:") for p in PLANTS.values() if p[1].startswith("unit:")})
