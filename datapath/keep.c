@@ -28,8 +28,7 @@ static void hear(void *context, const char *text, size_t size)
     }
 }
 
-void datapath_keep_recall(const void *memory, const uint8_t public[DATAPATH_NOISE_KEY],
-                          uint8_t ret[DATAPATH_MESSAGE_TIME])
+void datapath_keep_recall(const void *memory, const uint8_t public[DATAPATH_NOISE_KEY], struct datapath_heard *ret)
 {
     datapath_store_heard(memory, public, ret);
 }

@@ -10,8 +10,7 @@
 #include "datapath/kin.h"
 
 /* uapi.h's `recall`: memory is a struct datapath_store. */
-void datapath_keep_recall(const void *memory, const uint8_t public[DATAPATH_NOISE_KEY],
-                          uint8_t ret[DATAPATH_MESSAGE_TIME]);
+void datapath_keep_recall(const void *memory, const uint8_t public[DATAPATH_NOISE_KEY], struct datapath_heard *ret);
 
 /* Make the peers of the file in the core, before those of the configuration, which are as they stand there. ERR_OK also
  * when there is no file; ERR_DATA_LOSS: it does not read, ERR_LIMIT: there is not room for all of them.

@@ -147,7 +147,7 @@ enum err datapath_meet_make(struct datapath_ways *w, struct datapath_time now, c
         datapath_psk_pair(w->config.secret, datapath_core_public(w->core), key, c.psk);
     }
     if (w->config.recall != NULL) {
-        w->config.recall(w->config.memory, c.public, c.heard);
+        w->config.recall(w->config.memory, c.public, &c.heard);
     }
     enum err e = datapath_core_add(w->core, &c, now, ret_peer);
     sodium_memzero(c.psk, sizeof c.psk);

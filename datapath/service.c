@@ -374,7 +374,7 @@ enum err datapath_service_add_peer(void *state, struct cell_call *call, const vo
     if (e != ERR_OK) {
         return e;
     }
-    datapath_store_heard(&s->store, c.public, c.heard);
+    datapath_store_heard(&s->store, c.public, &c.heard);
     e = datapath_core_add(s->core, &c, datapath_shell_now(), &peer);
     reply.is_new = e == ERR_OK;
     if (e == ERR_EXISTS && datapath_core_view(s->core, peer, &v)) {

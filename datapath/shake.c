@@ -12,7 +12,6 @@ static const char prologue[] = "WireGuard v1 zx2c4 Jason@zx2c4.com";
 
 enum {
     NS_BITS = 24,             /* a stamp tells no more than 17 ms: section 5.1 has a clock's noise hidden so */
-    LOW_EACH = 3,             /* of so many tries one by our clock, where our stamps are far ahead of it     */
 };
 
 _Static_assert(DATAPATH_MESSAGE_INITIATION ==
@@ -28,32 +27,15 @@ void datapath_shake_init(struct datapath *d)
 
 /* ---- our initiations -------------------------------------------------------------------------------- */
 
-/* Now, and above what was before. */
-static uint64_t after(uint64_t before_ns, uint64_t wall_ns)
+/* TAI64N of now, and above all that this peer had from us: a clock that was set back must not make us unheard. */
+static void next_stamp(struct datapath *d, struct datapath_peer *p, uint64_t wall_ns, uint8_t ret[DATAPATH_MESSAGE_TIME])
 {
     const uint64_t step = UINT64_C(1) << NS_BITS;
-    uint64_t least = (before_ns + step) / step * step, stamp = wall_ns / step * step;
+    uint64_t least = (p->stamp_ns + step) / step * step, stamp = wall_ns / step * step;
 
-    return stamp < least ? least : stamp;
-}
-
-/* TAI64N of now, and above all that this peer had from us: a clock that was set back must not make us unheard. What our clock was
- * once, and is far from now, is refused by peers who never believed it: every third try is by the clock as it is, and its answer says
- * that this is enough. */
-static void next_stamp(struct datapath *d, struct datapath_peer *p, uint64_t wall_ns, bool is_retry,
-                       uint8_t ret[DATAPATH_MESSAGE_TIME])
-{
-    uint64_t next_ns = after(p->stamp_ns, wall_ns);
-
-    p->tries = is_retry ? (uint8_t)((p->tries + 1) % LOW_EACH) : 0;
-    p->is_low = p->tries == LOW_EACH - 1 && datapath_stamp_is_ahead(next_ns, wall_ns);
-    if (p->is_low) {
-        p->low_ns = next_ns = after(p->low_ns, wall_ns);
-    } else {
-        p->stamp_ns = next_ns;
-    }
-    d->stamp_ns = next_ns > d->stamp_ns ? next_ns : d->stamp_ns;
-    datapath_stamp_write(next_ns, ret);
+    p->stamp_ns = stamp < least ? least : stamp;
+    d->stamp_ns = p->stamp_ns > d->stamp_ns ? p->stamp_ns : d->stamp_ns;
+    datapath_stamp_write(p->stamp_ns, ret);
 }
 
 void datapath_shake_forget(struct datapath *d, struct datapath_peer *p)
@@ -63,14 +45,14 @@ void datapath_shake_forget(struct datapath *d, struct datapath_peer *p)
     datapath_noise_fini(&p->shake);
 }
 
-static void send_initiation(struct datapath *d, struct datapath_time now, uint32_t peer, bool is_retry, struct datapath_effects *fx)
+static void send_initiation(struct datapath *d, struct datapath_time now, uint32_t peer, struct datapath_effects *fx)
 {
     struct datapath_peer *p = &d->peer[peer];
     uint8_t *out = datapath_effects_room(fx, DATAPATH_MESSAGE_INITIATION);
     uint8_t ephemeral[DATAPATH_NOISE_KEY], stamp[DATAPATH_MESSAGE_TIME];
 
     datapath_shake_forget(d, p);
-    next_stamp(d, p, now.wall_ns, is_retry, stamp);
+    next_stamp(d, p, now.wall_ns, stamp);
     datapath_random_draw(&d->random, ephemeral, sizeof ephemeral);
     datapath_noise_begin(&p->shake, prologue, sizeof prologue - 1, p->config.public);
     enum err e = datapath_noise_write_first(&p->shake, &d->self, p->config.public, p->shared, ephemeral, stamp,
@@ -114,7 +96,7 @@ bool datapath_shake_begin(struct datapath *d, struct datapath_time now, uint32_t
         }
     } else if (p->initiated_ms == 0 || now.ms - p->initiated_ms >= d->pace.retry_ms) {
         /* However many packets ask for it: section 6.4. The one that is under way is tried again by its timer. */
-        send_initiation(d, now, peer, is_retry, fx);
+        send_initiation(d, now, peer, fx);
     }
     datapath_core_schedule(d, peer);
     return true;
@@ -230,17 +212,14 @@ static enum datapath_verdict read_initiation(struct datapath *d, struct datapath
     if (datapath_noise_read_first(n, p->shared, noise, size, stamp) != ERR_OK) {
         return DATAPATH_FORGED;
     }
-    datapath_stamp_settle(p->config.heard, now.wall_ns);
-    if (memcmp(stamp, p->config.heard, sizeof stamp) <= 0) {
+    struct datapath_heard heard = p->config.heard;
+    if (!datapath_stamp_take(&heard, stamp, now.wall_ns)) {
         return DATAPATH_STALE; /* recorded and sent again: section 5.1 */
-    }
-    if (datapath_stamp_is_refused(stamp, p->config.heard, now.wall_ns)) {
-        return DATAPATH_AHEAD; /* remembered it would make him unheard once his clock is right */
     }
     if (p->asked_ms != 0 && now.ms - p->asked_ms < d->pace.initiations_ms) {
         return DATAPATH_RATE;
     }
-    memcpy(p->config.heard, stamp, sizeof stamp);
+    p->config.heard = heard;
     p->asked_ms = now.ms;
     return DATAPATH_TAKEN;
 }
@@ -296,7 +275,6 @@ enum datapath_verdict datapath_shake_response(struct datapath *d, struct datapat
         return DATAPATH_FORGED;
     }
     p->shake_id = DATAPATH_INDEX_NONE; /* the session has it now */
-    p->stamp_ns = p->is_low ? p->low_ns : p->stamp_ns;
     p->numbers.received_bytes += DATAPATH_MESSAGE_RESPONSE;
     derive(d, now, p, &p->shake, true, id, datapath_message_get32(bytes + DATAPATH_MESSAGE_SENDER));
     datapath_timers_completed(&p->timers);

@@ -389,7 +389,7 @@ static enum err add_peer(struct datapath_shell *s, struct datapath_config_peer *
         log_warn("DATAPATH-SCOPE", "peer=%.12s interface=%s effect=\"there is none: nobody knows where he is until he speaks\"", key, p->scope);
         p->peer.endpoint = (struct datapath_endpoint){.port = 0};
     }
-    datapath_store_heard(&s->store, p->peer.public, p->peer.heard);
+    datapath_store_heard(&s->store, p->peer.public, &p->peer.heard);
     enum err e = datapath_core_add(s->core, &p->peer, datapath_shell_now(), &peer);
     if (e == ERR_EXISTS) { /* made at run time once, and in the configuration since then, which has the last word */
         e = datapath_core_change(s->core, peer, &p->peer, datapath_shell_now());

@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include "common/run/log.h"
+#include "datapath/keep.h"
 #include "datapath/scope.h"
 #include "datapath/shell.h"
 #include "datapath/toolarge.h"
@@ -79,18 +80,13 @@ static void perform(struct datapath_shell *s)
 
 /* ---- life ------------------------------------------------------------------------------------------- */
 
-static void recall(const void *memory, const uint8_t public[DATAPATH_NOISE_KEY], uint8_t ret[DATAPATH_MESSAGE_TIME])
-{
-    datapath_store_heard(memory, public, ret);
-}
-
 enum err datapath_signals_start(struct datapath_shell *s)
 {
     const struct datapath_settings *set = &s->settings;
     struct datapath_time now = datapath_shell_now();
     struct datapath_ways_config c = {.peers_max = set->peers_max, .mtu = s->device.mtu, .life = s->store.stamp_ns,
                                      .is_rendezvous = set->is_rendezvous, .is_relay = set->is_relay, .is_silent = set->is_silent,
-                                     .own = s->signals.own, .has_secret = set->has_shared, .recall = recall, .memory = &s->store,
+                                     .own = s->signals.own, .has_secret = set->has_shared, .recall = datapath_keep_recall, .memory = &s->store,
                                      .settle = datapath_names_settle, .names = &s->namer.names};
     enum err e = ERR_OK;
 

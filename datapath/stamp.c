@@ -9,8 +9,6 @@ enum {
 };
 #define TAI_LABEL (UINT64_C(1) << 62)
 #define SECOND UINT64_C(1000000000)
-#define WRITTEN_S UINT64_C(1672531200) /* 2023: every clock that was ever set is later */
-#define CENTURY_S (UINT64_C(36525) * 86400)
 
 void datapath_stamp_write(uint64_t ns, uint8_t ret[DATAPATH_MESSAGE_TIME])
 {
@@ -18,38 +16,44 @@ void datapath_stamp_write(uint64_t ns, uint8_t ret[DATAPATH_MESSAGE_TIME])
     bytes_put_be32(ret + 8, (uint32_t)(ns % SECOND));
 }
 
-uint64_t datapath_stamp_read(const uint8_t stamp[DATAPATH_MESSAGE_TIME])
+static bool is_above(const uint8_t a[DATAPATH_MESSAGE_TIME], const uint8_t b[DATAPATH_MESSAGE_TIME])
 {
-    uint64_t label = bytes_get_be64(stamp), begin = TAI_LABEL + TAI_OFFSET;
+    return memcmp(a, b, DATAPATH_MESSAGE_TIME) > 0;
+}
 
-    if (label < begin) {
-        return 0;
+static bool is_later_than(const uint8_t stamp[DATAPATH_MESSAGE_TIME], uint64_t wall_ns, uint64_t seconds)
+{
+    uint8_t limit[DATAPATH_MESSAGE_TIME];
+    uint64_t room = UINT64_MAX - wall_ns, more = seconds * SECOND;
+
+    datapath_stamp_write(more < room ? wall_ns + more : UINT64_MAX, limit);
+    return is_above(stamp, limit);
+}
+
+static void raise(uint8_t mark[DATAPATH_MESSAGE_TIME], const uint8_t stamp[DATAPATH_MESSAGE_TIME])
+{
+    if (is_above(stamp, mark)) {
+        memcpy(mark, stamp, DATAPATH_MESSAGE_TIME);
     }
-    return label - begin >= UINT64_MAX / SECOND ? UINT64_MAX : (label - begin) * SECOND + bytes_get_be32(stamp + 8) % SECOND;
 }
 
-static bool is_set(uint64_t wall_ns)
+void datapath_stamp_join(struct datapath_heard *heard, const struct datapath_heard *other)
 {
-    return wall_ns >= WRITTEN_S * SECOND;
+    raise(heard->said, other->said);
+    raise(heard->ahead, other->ahead);
 }
 
-bool datapath_stamp_is_ahead(uint64_t ns, uint64_t wall_ns)
+bool datapath_stamp_take(struct datapath_heard *heard, const uint8_t stamp[DATAPATH_MESSAGE_TIME], uint64_t wall_ns)
 {
-    return is_set(wall_ns) ? ns > wall_ns && ns - wall_ns > DATAPATH_STAMP_AHEAD_S * SECOND : ns > (WRITTEN_S + CENTURY_S) * SECOND;
-}
-
-bool datapath_stamp_is_refused(const uint8_t stamp[DATAPATH_MESSAGE_TIME], const uint8_t heard[DATAPATH_MESSAGE_TIME], uint64_t wall_ns)
-{
-    uint64_t ns = datapath_stamp_read(stamp), before = datapath_stamp_read(heard);
-
-    return datapath_stamp_is_ahead(ns, wall_ns) && ns > before && ns - before > DATAPATH_STAMP_AHEAD_S * SECOND;
-}
-
-void datapath_stamp_settle(uint8_t heard[DATAPATH_MESSAGE_TIME], uint64_t wall_ns)
-{
-    uint64_t ns = datapath_stamp_read(heard);
-
-    if (is_set(wall_ns) && ns > wall_ns && ns - wall_ns > DATAPATH_STAMP_ABSURD_S * SECOND) {
-        datapath_stamp_write(wall_ns, heard);
+    if (!is_later_than(heard->ahead, wall_ns, 0)) { /* its time has come */
+        raise(heard->said, heard->ahead);
+        memset(heard->ahead, 0, sizeof heard->ahead);
     }
+    bool is_far = is_later_than(stamp, wall_ns, DATAPATH_STAMP_FAR_S), is_near = !is_later_than(stamp, wall_ns, DATAPATH_STAMP_NEAR_S);
+    bool is_newest = memcmp(stamp, heard->ahead, DATAPATH_MESSAGE_TIME) == 0;
+    if (!is_above(stamp, heard->said) || is_newest || (!is_near && !is_above(stamp, heard->ahead))) {
+        return false;
+    }
+    raise(is_far ? heard->ahead : heard->said, stamp);
+    return true;
 }

@@ -1,5 +1,5 @@
-/* Stamps of initiations: TAI64N, by which a recorded one is known. A clock that is wrong is no reason to be unheard for ever: what is
- * far ahead of every clock is not remembered, neither as said by a peer nor by ourselves.
+/* Stamps of initiations: TAI64N, by which a recorded one is known. Each must be above all that its sender said before; but a clock that
+ * was wrong once is no reason to be unheard until that time comes, so what is far ahead of our own clock is remembered apart.
  * Source: WireGuard, section 5.1; TAI64N: cr.yp.to/libtai/tai64.html. */
 #ifndef CELL_DATAPATH_STAMP_H
 #define CELL_DATAPATH_STAMP_H
@@ -10,24 +10,25 @@
 #include "datapath/message.h"
 
 enum {
-    DATAPATH_STAMP_AHEAD_S = 86400,            /* more than clocks that are looked after differ, and any time zone */
-    DATAPATH_STAMP_ABSURD_S = 10 * 365 * 86400, /* … than one that was forgotten does                             */
+    DATAPATH_STAMP_FAR_S = 86400,  /* more than clocks that are looked after differ, and any time zone */
+    DATAPATH_STAMP_NEAR_S = 3600,  /* what was far ahead once, and is within this, may be said again   */
 };
 
-/* Nanoseconds since 1970; UINT64_MAX: later than can be said so. */
+/* The newest stamp of a peer, and the newest of those that were far ahead of our clock when they came; zeros: none. */
+struct datapath_heard {
+    uint8_t said[DATAPATH_MESSAGE_TIME];
+    uint8_t ahead[DATAPATH_MESSAGE_TIME];
+};
+
+/* Nanoseconds since 1970. */
 void datapath_stamp_write(uint64_t ns, uint8_t ret[DATAPATH_MESSAGE_TIME]);
-uint64_t datapath_stamp_read(const uint8_t stamp[DATAPATH_MESSAGE_TIME]);
 
-/* Whether `ns` is more than DATAPATH_STAMP_AHEAD_S ahead of our clock. A clock from before this was written knows nothing of
- * that: then only what no clock says for a century. */
-bool datapath_stamp_is_ahead(uint64_t ns, uint64_t wall_ns);
+/* Whether it is new by our clock, and then remembered. Whoever's clock goes on is always heard, whatever it shows and whatever ours does;
+ * whoever's was ahead and is right again, too. What was heard once is not heard again, but for stamps that were far ahead, not the newest
+ * of them, and have come within DATAPATH_STAMP_NEAR_S since: once each. */
+bool datapath_stamp_take(struct datapath_heard *heard, const uint8_t stamp[DATAPATH_MESSAGE_TIME], uint64_t wall_ns);
 
-/* Whether a peer who said `heard` last would be unheard by our clock's time if he said `stamp` and was believed: it is ahead of both.
- * Who has been ahead of us goes on there, as after our own clock was set back. */
-bool datapath_stamp_is_refused(const uint8_t stamp[DATAPATH_MESSAGE_TIME], const uint8_t heard[DATAPATH_MESSAGE_TIME], uint64_t wall_ns);
-
-/* What was remembered before, and is ahead of our clock by more than DATAPATH_STAMP_ABSURD_S, becomes now: all that was recorded
- * until now stays refused. */
-void datapath_stamp_settle(uint8_t heard[DATAPATH_MESSAGE_TIME], uint64_t wall_ns);
+/* The newest of both, of each kind. */
+void datapath_stamp_join(struct datapath_heard *heard, const struct datapath_heard *other);
 
 #endif

@@ -26,10 +26,7 @@ struct datapath_peer {
     uint64_t shake_ms;              /* … and was sent last then                                */
     uint64_t initiated_ms;          /* when we last sent one, answered or not; 0: never        */
     uint64_t asked_ms;              /* when we last answered one of his; 0: never              */
-    uint64_t stamp_ns;              /* of our newest initiation …                              */
-    uint64_t low_ns;                /* … and of the newest by a clock that is far behind that  */
-    bool is_low;                    /* the newest is one of those                              */
-    uint8_t tries;                  /* since the first that was no retry, round and round      */
+    uint64_t stamp_ns;              /* of our newest initiation                                */
     bool was_renewed;               /* this session was renewed because its end came near      */
     uint8_t unanswered;             /* offers of ours since his last …                         */
     uint64_t offered_ms;            /* … and when the newest was made                          */

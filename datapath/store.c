@@ -15,10 +15,10 @@ enum {
     CHECKED = RECORD - 4,
 };
 
-_Static_assert(RECORD == 48, "bytes, without gaps");
+_Static_assert(RECORD == 60, "bytes, without gaps");
 
 /* The head is a record: its key says what the file is, its stamp is ours. */
-static const uint8_t head_key[DATAPATH_NOISE_KEY] = "cell overlay stamps 1";
+static const uint8_t head_key[DATAPATH_NOISE_KEY] = "cell overlay stamps 2";
 
 static bool is_whole(const struct datapath_store_record *r)
 {
@@ -31,10 +31,10 @@ static enum err write_at(struct datapath_store *s, uint32_t place, const struct 
 }
 
 static void fill(struct datapath_store_record *r, const uint8_t public[DATAPATH_NOISE_KEY],
-                 const uint8_t heard[DATAPATH_MESSAGE_TIME])
+                 const struct datapath_heard *heard)
 {
     memcpy(r->public, public, sizeof r->public);
-    memcpy(r->heard, heard, sizeof r->heard);
+    r->heard = *heard;
     bytes_put_be32(r->check, bytes_crc32c(0, r, CHECKED));
 }
 
@@ -56,9 +56,9 @@ static enum err read_all(struct datapath_store *s)
         }
         if (i == 0) {
             bool is_ours = is_whole(&r) && memcmp(r.public, head_key, sizeof head_key) == 0;
-            s->stamp_ns = is_ours ? bytes_get_be64(r.heard) : 0;
+            s->stamp_ns = is_ours ? bytes_get_be64(r.heard.said) : 0;
         } else {
-            s->record[s->records++] = is_whole(&r) ? r : (struct datapath_store_record){{0}, {0}, {0}};
+            s->record[s->records++] = is_whole(&r) ? r : (struct datapath_store_record){{0}, {{0}, {0}}, {0}};
         }
     }
     return ERR_OK;
@@ -93,14 +93,13 @@ void datapath_store_close(struct datapath_store *s)
     s->records = 0;
 }
 
-void datapath_store_heard(const struct datapath_store *s, const uint8_t public[DATAPATH_NOISE_KEY],
-                          uint8_t ret[DATAPATH_MESSAGE_TIME])
+void datapath_store_heard(const struct datapath_store *s, const uint8_t public[DATAPATH_NOISE_KEY], struct datapath_heard *ret)
 {
-    memset(ret, 0, DATAPATH_MESSAGE_TIME);
+    *ret = (struct datapath_heard){{0}, {0}};
     for (uint32_t i = 0; i < s->records; i++) {
         const struct datapath_store_record *r = &s->record[i];
-        if (memcmp(r->public, public, sizeof r->public) == 0 && memcmp(r->heard, ret, sizeof r->heard) > 0) {
-            memcpy(ret, r->heard, sizeof r->heard);
+        if (memcmp(r->public, public, sizeof r->public) == 0) {
+            datapath_stamp_join(ret, &r->heard);
         }
     }
 }
@@ -137,11 +136,11 @@ static enum err find_place(struct datapath_store *s, const uint8_t public[DATAPA
 
 static enum err write_head(struct datapath_store *s, uint64_t stamp_ns)
 {
-    uint8_t stamp[DATAPATH_MESSAGE_TIME] = {0};
+    struct datapath_heard stamp = {{0}, {0}};
     struct datapath_store_record head;
 
-    bytes_put_be64(stamp, stamp_ns);
-    fill(&head, head_key, stamp);
+    bytes_put_be64(stamp.said, stamp_ns);
+    fill(&head, head_key, &stamp);
     return write_at(s, 0, &head);
 }
 
@@ -163,7 +162,7 @@ enum err datapath_store_keep(struct datapath_store *s, uint64_t stamp_ns, const 
     if (e != ERR_OK) {
         return e;
     }
-    fill(&s->record[place], config->public, config->heard);
+    fill(&s->record[place], config->public, &config->heard);
     return write_at(s, place + 1, &s->record[place]);
 }
 

@@ -10,7 +10,7 @@
 /* One record of the file `stamps`, after a head of the same size. */
 struct datapath_store_record {
     uint8_t public[DATAPATH_NOISE_KEY];
-    uint8_t heard[DATAPATH_MESSAGE_TIME];
+    struct datapath_heard heard;
     uint8_t check[4]; /* CRC-32C of what is before it */
 };
 
@@ -39,8 +39,7 @@ void datapath_store_close(struct datapath_store *s); /* also what was zeroed */
 enum err datapath_store_begin(struct datapath_store *s, uint64_t wall_ns) MUST_CHECK;
 
 /* What an earlier life heard from this peer; zeros: nothing. */
-void datapath_store_heard(const struct datapath_store *s, const uint8_t public[DATAPATH_NOISE_KEY],
-                          uint8_t ret[DATAPATH_MESSAGE_TIME]);
+void datapath_store_heard(const struct datapath_store *s, const uint8_t public[DATAPATH_NOISE_KEY], struct datapath_heard *ret);
 
 /* Write our newest stamp and the peer's record, in the place that it has had since it was first heard: whatever number it
  * has in this life, it takes nobody else's. A write without sync: it outlives this process, and after a loss of power the

@@ -12,6 +12,7 @@
 #include "datapath/noise.h"
 #include "datapath/pace.h"
 #include "datapath/random.h"
+#include "datapath/stamp.h"
 #include "datapath/wait.h"
 
 enum {
@@ -37,7 +38,6 @@ enum {
     X(FORGED, "it does not open")                                                                  \
     X(STRANGER, "no peer of ours")                                                                 \
     X(STALE, "an initiation that is older than one before")                                        \
-    X(AHEAD, "an initiation by a clock that is more than a day ahead")                             \
     X(TIE, "both began at once, and ours goes on")                                                 \
     X(UNASKED, "an answer to nothing")                                                             \
     X(INDEX, "no such session")                                                                    \
@@ -63,7 +63,7 @@ enum {
 
 struct datapath_time {
     uint64_t ms;      /* monotonic: everything is timed by it             */
-    uint64_t wall_ns; /* since 1970: goes into initiations, and is compared with theirs: stamp.h */
+    uint64_t wall_ns; /* since 1970: goes into initiations, and tells which of theirs are far ahead: stamp.h */
 };
 
 struct datapath_send {
@@ -117,7 +117,7 @@ struct datapath_peer_config {
     uint8_t psk[DATAPATH_NOISE_KEY];    /* zeros: none          */
     struct datapath_endpoint endpoint;  /* port 0: not known    */
     uint32_t persist_ms;                /* 0: none              */
-    uint8_t heard[DATAPATH_MESSAGE_TIME]; /* newest stamp of its initiations in earlier lives */
+    struct datapath_heard heard; /* stamps of its initiations in earlier lives */
 };
 
 /* What is known of a peer. */

@@ -120,7 +120,7 @@ static int begin_peer(const struct datapath_uapi *u, struct datapath_time now, c
         return 0;
     }
     if (u->recall != NULL) {
-        u->recall(u->memory, c.public, c.heard);
+        u->recall(u->memory, c.public, &c.heard);
     }
     enum err e = datapath_core_add(u->core, &c, now, &a->peer);
     a->is_new = e == ERR_OK;

@@ -22,7 +22,7 @@ struct datapath_uapi {
     int socket;              /* of the overlay, for names of interfaces: scope.h; -1: numbers alone */
     bool is_recalled;        /* what an earlier life kept: a place at an interface that there is not any more is left out, not refused */
     /* The newest stamp that this peer said in earlier lives; NULL: there were none. */
-    void (*recall)(const void *memory, const uint8_t public[DATAPATH_NOISE_KEY], uint8_t ret[DATAPATH_MESSAGE_TIME]);
+    void (*recall)(const void *memory, const uint8_t public[DATAPATH_NOISE_KEY], struct datapath_heard *ret);
     const void *memory;
     /* A request names this peer, and again after each line that changed him. NULL: nobody wants to know. */
     void (*claim)(void *owner, uint32_t peer);

@@ -106,7 +106,7 @@ struct datapath_ways_config {
     bool has_secret;                 /* peers that a rendezvous brings have a psk of it */
     uint8_t secret[DATAPATH_NOISE_KEY];
     /* What an earlier life heard of him: store.h. */
-    void (*recall)(const void *memory, const uint8_t public[DATAPATH_NOISE_KEY], uint8_t ret[DATAPATH_MESSAGE_TIME]);
+    void (*recall)(const void *memory, const uint8_t public[DATAPATH_NOISE_KEY], struct datapath_heard *ret);
     const void *memory;
 };
 

@@ -374,7 +374,7 @@ PLANTS = {
     "peers-without-end": ("datapath/store.c", STORE, "one byte more than the most is kept", [
         ("    return size > DATAPATH_STORE_PEERS_MAX ?", "    return size > DATAPATH_STORE_PEERS_MAX + (size_t)1 ?")]),
     "stamp-forgotten": ("datapath/store.c", STORE, "what stamp comes next is not kept", [
-        ("    bytes_put_be64(stamp, stamp_ns);", "    bytes_put_be64(stamp, 0 * stamp_ns);")]),
+        ("    bytes_put_be64(stamp.said, stamp_ns);", "    bytes_put_be64(stamp.said, 0 * stamp_ns);")]),
     "damage-left": ("datapath/store.c", STORE, "the place of a damaged record is not used again", [
         ("        if (free_place == s->records && memcmp(s->record[i].public, nobody, sizeof nobody) == 0) {", "        if (false) {")]),
     "peers-of-the-manifest-kept": ("datapath/keep.c", OVERLAY, "what was changed of a peer of the configuration outlives a start", [

@@ -33,25 +33,25 @@ PLANTS = {
         ("    if (datapath_allowed_find(&d->allowed, head.source, head.address_size) != peer) {",
          "    if (datapath_allowed_find(&d->allowed, head.source, head.address_size) == DATAPATH_ALLOWED_NOBODY) {")]),
     "stamps-unchecked": ("shake.c", "worlds", "an initiation that was recorded is answered", [
-        ("    if (memcmp(stamp, p->config.heard, sizeof stamp) <= 0) {", "    if (stamp[0] == 0) {")]),
+        ("    if (!datapath_stamp_take(&heard, stamp, now.wall_ns)) {", "    if (!datapath_stamp_take(&heard, stamp, now.wall_ns) && stamp[0] == 0) {")]),
     "stamps-forgotten": ("core.c", "worlds", "what was heard before a restart counts no more", [
-        (".config = *config, .stamp_ns = d->floor_ns};", ".config = *config, .stamp_ns = d->floor_ns};\n    memset(p->config.heard, 0, sizeof p->config.heard);")]),
+        (".config = *config, .stamp_ns = d->floor_ns};", ".config = *config, .stamp_ns = d->floor_ns};\n    memset(&p->config.heard, 0, sizeof p->config.heard);")]),
     "stamps-of-the-wall": ("shake.c", "worlds", "a clock that is set back makes a node unheard", [
-        ("    return stamp < least ? least : stamp;", "    (void)least;\n    return stamp;")]),
-    "ahead-is-believed": ("shake.c", "unit:core", "a peer whose clock was ahead once is unheard until then", [
-        ("    if (datapath_stamp_is_refused(stamp, p->config.heard, now.wall_ns)) {", "    if (false) {")]),
-    "ahead-is-refused-for-good": ("shake.c", "unit:core", "who was ahead once says that time for ever", [
-        ("LOW_EACH - 1 && datapath", "LOW_EACH && datapath")]),
-    "ahead-is-said-again": ("shake.c", "unit:core", "what a peer believes is tried anew each time", [
-        ("    p->stamp_ns = p->is_low ? p->low_ns : p->stamp_ns;\n", "")]),
-    "ahead-of-us-alone": ("stamp.c", "unit:core", "who was believed is refused since our clock was set back", [
-        (" && ns > before && ns - before > DATAPATH_STAMP_AHEAD_S * SECOND;", " && ns > before;")]),
-    "absurd-is-kept": ("shake.c", "unit:core", "who said the end of time is unheard until then", [
-        ("    datapath_stamp_settle(p->config.heard, now.wall_ns);\n", "")]),
-    "absurd-is-nothing": ("stamp.c", "unit:stamp", "all that was ever recorded of a peer is taken once more", [
-        ("        datapath_stamp_write(wall_ns, heard);", "        datapath_stamp_write(0, heard);")]),
-    "unset-clock-judges": ("stamp.c", "unit:stamp", "a machine without a clock hears nobody", [
-        ("    return wall_ns >= WRITTEN_S * SECOND;", "    return wall_ns > 0;")]),
+        ("    p->stamp_ns = stamp < least ? least : stamp;", "    (void)least;\n    p->stamp_ns = stamp;")]),
+    "ahead-is-all": ("stamp.c", "unit:core", "a peer whose clock was ahead once is unheard until then", [
+        ("    raise(is_far ? heard->ahead : heard->said, stamp);", "    (void)is_far;\n    raise(heard->said, stamp);")]),
+    "ahead-is-nothing": ("stamp.c", "unit:core", "what was far ahead is heard again and again", [
+        ("|| is_newest || (!is_near && !is_above(stamp, heard->ahead))) {", "|| (is_newest && is_near)) {")]),
+    "ahead-comes-again": ("stamp.c", "unit:stamp", "what was far ahead is heard once more when its time has come", [
+        ("        raise(heard->said, heard->ahead);\n", "")]),
+    "ahead-comes-early": ("stamp.c", "unit:stamp", "… or a day before that, and its peer is unheard for this day", [
+        ("(!is_near && !is_above(stamp, heard->ahead))", "(is_far && (is_near || !is_above(stamp, heard->ahead)))")]),
+    "ahead-newest-near": ("stamp.c", "unit:stamp", "… or within the hour, though it was the newest of all", [
+        (" || is_newest || ", " || (is_newest && is_far) || ")]),
+    "ahead-alone": ("stamp.c", "unit:stamp", "what was recorded is new to a clock that was set back", [
+        ("    if (!is_above(stamp, heard->said) || is", "    if ((!is_far && !is_above(stamp, heard->said)) || is")]),
+    "no-day": ("stamp.c", "unit:stamp", "a peer in another time zone is held for one whose clock is wrong", [
+        ("is_later_than(stamp, wall_ns, DATAPATH_STAMP_FAR_S)", "is_later_than(stamp, wall_ns, DATAPATH_STAMP_NEAR_S)")]),
     "answers-before-proof": ("session.c", "unit:session", "who answers uses the session at once", [
         ("        move(&s->next, pair);", "        erase(&s->current, ret);\n        move(&s->current, pair);")]),
     "old-session-gone": ("session.c", "worlds", "packets under way are lost when a session is renewed", [

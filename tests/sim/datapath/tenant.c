@@ -20,7 +20,7 @@ enum {
 /* What a shell keeps over a restart. */
 struct kept {
     uint64_t stamp_ns;
-    uint8_t heard[TENANT_NODES][DATAPATH_MESSAGE_TIME];
+    struct datapath_heard heard[TENANT_NODES];
 };
 
 struct tenant_truth *tenant_truth(const struct world *w)
@@ -64,7 +64,7 @@ static void add_peers(struct world *w, uint32_t node, struct tenant_seat *s, str
             continue;
         }
         secret_of(i, self.secret);
-        memcpy(c.heard, kept->heard[i], sizeof c.heard);
+        c.heard = kept->heard[i];
         memset(c.psk, (int)(node * i), sizeof c.psk);
         if (datapath_noise_public(&self) != ERR_OK || (memcpy(c.public, self.public, 32),
             datapath_core_add(s->core, &c, now, &s->peer[i])) != ERR_OK ||
@@ -112,7 +112,7 @@ static void keep_stamps(struct world *w, uint32_t node, const struct tenant_seat
     for (uint32_t i = 0; i < w->set.nodes; i++) {
         struct datapath_view v;
         if (i != node && datapath_core_view(s->core, s->peer[i], &v)) {
-            memcpy(kept.heard[i], v.config.heard, sizeof kept.heard[i]);
+            kept.heard[i] = v.config.heard;
         }
     }
     world_effect(w, fx, (struct world_effect){.kind = WORLD_FX_WRITE, .file = FILE_STAMPS}, &kept, sizeof kept);

@@ -33,7 +33,7 @@ static void perform(struct kit *k, uint32_t node)
     k->node[node].has_heard |= k->fx.has_heard;
 }
 
-static void make(struct kit *k, uint32_t node, const uint8_t psk[32], uint8_t heard[KIT_NODES][12])
+static void make(struct kit *k, uint32_t node, const uint8_t psk[32], const struct datapath_heard heard[KIT_NODES])
 {
     struct kit_node *n = &k->node[node];
 
@@ -59,7 +59,7 @@ static void make(struct kit *k, uint32_t node, const uint8_t psk[32], uint8_t he
         REQUIRE(datapath_noise_public(&self) == ERR_OK, "key");
         memcpy(c.public, self.public, 32);
         memcpy(c.psk, psk, 32);
-        memcpy(c.heard, heard[i], 12);
+        c.heard = heard[i];
         REQUIRE(datapath_core_add(n->core, &c, k->now, &n->peer[i]) == ERR_OK, "peer");
         REQUIRE(datapath_core_allow(n->core, n->peer[i], &v4) == ERR_OK, "prefix");
         REQUIRE(datapath_core_allow(n->core, n->peer[i], &v6) == ERR_OK, "prefix");
@@ -68,7 +68,7 @@ static void make(struct kit *k, uint32_t node, const uint8_t psk[32], uint8_t he
 
 void kit_begin(struct kit *k, const uint8_t psk[32])
 {
-    uint8_t heard[KIT_NODES][12] = {{0}};
+    static const struct datapath_heard heard[KIT_NODES];
 
     memset(k, 0, sizeof *k);
     k->now = (struct datapath_time){.ms = 1000000, .wall_ns = UINT64_C(1800000000000000000)};
@@ -107,13 +107,14 @@ void kit_end(struct kit *k)
 void kit_restart(struct kit *k, uint32_t node, bool has_kept)
 {
     struct kit_node *n = &k->node[node];
-    uint8_t heard[KIT_NODES][12] = {{0}}, psk[32] = {0};
+    struct datapath_heard heard[KIT_NODES] = {{{0}, {0}}};
+    uint8_t psk[32] = {0};
 
     for (uint32_t i = 0; i < KIT_NODES; i++) {
         if (i != node) {
             struct datapath_view v = kit_view(k, node, i);
             memcpy(psk, v.config.psk, 32);
-            memcpy(heard[i], v.config.heard, has_kept ? 12 : 0);
+            heard[i] = has_kept ? v.config.heard : heard[i];
         }
     }
     n->config.seed[31]++;

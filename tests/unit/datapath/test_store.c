@@ -14,16 +14,19 @@ static struct datapath_peer_config peer_of(uint8_t number, uint8_t stamp)
 {
     struct datapath_peer_config c = {.public = {number}};
 
-    c.heard[11] = stamp;
+    c.heard.said[11] = stamp;
+    c.heard.ahead[11] = (uint8_t)(stamp + 100);
     return c;
 }
 
 static uint8_t heard(const struct datapath_store *s, uint8_t number)
 {
-    uint8_t public[DATAPATH_NOISE_KEY] = {number}, stamp[DATAPATH_MESSAGE_TIME];
+    uint8_t public[DATAPATH_NOISE_KEY] = {number};
+    struct datapath_heard ret;
 
-    datapath_store_heard(s, public, stamp);
-    return stamp[11];
+    datapath_store_heard(s, public, &ret);
+    CHECK(ret.ahead[11] == (ret.said[11] == 0 ? 0 : ret.said[11] + 100), "both are kept");
+    return ret.said[11];
 }
 
 static void flip(const char *directory, off_t at)
@@ -48,7 +51,7 @@ static void many_are_bounded(const char *directory)
 
     REQUIRE(datapath_store_open(&s, directory) == ERR_OK, "open");
     for (uint32_t i = s.records; i < DATAPATH_STORE_RECORDS_MAX - 1; i++) {
-        struct datapath_store_record r = {.public = {9}, .heard = {1}};
+        struct datapath_store_record r = {.public = {9}, .heard = {{1}, {0}}};
         memcpy(r.public + 1, &i, sizeof i);
         bytes_put_be32(r.check, bytes_crc32c(0, &r, sizeof r - sizeof r.check));
         REQUIRE(pwrite(s.fd, &r, sizeof r, (off_t)(i + 1) * (off_t)sizeof r) == sizeof r, "record %u", i);
@@ -125,7 +128,7 @@ int main(void)
     REQUIRE(datapath_store_open(&s, directory) == ERR_OK, "again");
     CHECK(heard(&s, 1) == 11 && heard(&s, 2) == 20 && heard(&s, 3) == 0, "%u %u", heard(&s, 1), heard(&s, 2));
     datapath_store_close(&s);
-    flip(directory, 48 + 3);
+    flip(directory, sizeof(struct datapath_store_record) + 3);
     flip(directory, 40);
     REQUIRE(datapath_store_open(&s, directory) == ERR_OK, "damaged");
     CHECK(s.stamp_ns == 0 && heard(&s, 1) == 0 && heard(&s, 2) == 20, "what is damaged is left out");
