@@ -105,6 +105,7 @@ enum err nodosum_core_init(void *memory, const struct nodosum_config *config, ui
     uint16_t self = nodosum_table_add(n, &config->id, about.meta_version, &about);
     assert(self == NODOSUM_SELF);
     (void)self;
+    n->begun = about.meta_version;
     n->seq = (uint32_t)rng_next(&n->rng); /* answers to an earlier life are none to this one */
     n->period_us = now_us + rng_below(&n->rng, (uint64_t)n->tuning.period_ms * NODOSUM_MS);
     n->sync_gap_us = (uint64_t)NODOSUM_SYNC_LEAST_MS * NODOSUM_MS / 2;
@@ -207,6 +208,7 @@ static void take(struct nodosum *n, uint16_t index, const struct nodosum_message
     case NODOSUM_PACKET_SUSPECT:
     case NODOSUM_PACKET_DEAD:
     case NODOSUM_PACKET_LEFT:
+    case NODOSUM_PACKET_LIVES:
         (void)nodosum_merge_message(n, index, m); /* nothing follows from old news */
         break;
     case NODOSUM_PACKET_DIGEST:
@@ -424,7 +426,8 @@ void nodosum_core_leave(struct nodosum *n, uint64_t now_us, struct nodosum_effec
     begin(n, now_us, fx);
     if (!n->is_leaving) {
         n->is_leaving = true; /* its incarnation stays */
-        n->words.say(n->words.keys, self->incarnation, self->word);
+        n->words.say(n->words.keys, false, self->incarnation, self->word);
+        self->sworn = 0;
         n->leave_us = now_us + (uint64_t)NODOSUM_LEAVE_MS * NODOSUM_MS;
         nodosum_table_set(n, NODOSUM_SELF, NODOSUM_LEFT);
         nodosum_gossip_news(n, NODOSUM_SELF);

@@ -37,14 +37,14 @@ struct nodosum_tuning {
     bool is_plain;            /* SWIM alone: no health, confirmations, buddies, second opinions or rings  */
 };
 
-/* How a member says that it leaves: so that nobody else can say it of one, and everybody may pass it on. Both are pure; the
- * core has no keys. */
+/* How a member says that it leaves, or lives: so that nobody else can say it of one, and everybody may pass it on. Both are pure;
+ * the core has no keys. */
 struct nodosum_words {
     const void *keys;               /* borrowed while the core is                                          */
-    /* The word of this node that it leaves in this incarnation. */
-    void (*say)(const void *keys, uint64_t incarnation, uint8_t ret[NODOSUM_WORD_SIZE]);
+    /* The word of this node that it leaves (lives: that it is there) in this incarnation. */
+    void (*say)(const void *keys, bool lives, uint64_t incarnation, uint8_t ret[NODOSUM_WORD_SIZE]);
     /* Whether it is that of `id` in this cluster and incarnation. */
-    bool (*is_said)(const void *keys, const struct nodosum_id *id, uint64_t incarnation,
+    bool (*is_said)(const void *keys, const struct nodosum_id *id, bool lives, uint64_t incarnation,
                     const uint8_t word[NODOSUM_WORD_SIZE]);
 };
 
@@ -91,7 +91,8 @@ struct nodosum_counters {
     uint64_t packets_in, bytes_in, packets_out, bytes_out;
     uint64_t malformed, strangers;      /* refused packets; messages of senders that nobody introduced     */
     uint64_t full, unsent, held;        /* members, packets of a step, anti-entropy answers over a limit   */
-    uint64_t forged;                    /* leaves that are not the word of who leaves                      */
+    uint64_t forged;                    /* words that are not of whom they are about                       */
+    uint64_t doubted;                   /* what others say of one and leaps: word.h                        */
     uint64_t probes, probes_failed, acks_late, lateness; /* lateness: times this process itself was late   */
     uint64_t suspected, confirmed, refuted, died;        /* news of this kind that was new here             */
 };

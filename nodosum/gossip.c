@@ -6,6 +6,7 @@
 #include "nodosum/fingers.h"
 #include "nodosum/out.h"
 #include "nodosum/table.h"
+#include "nodosum/word.h"
 
 enum { TRIES = 8 /* pieces that do not fit before a packet counts as full */ };
 
@@ -67,7 +68,7 @@ void nodosum_gossip_news(struct nodosum *n, uint16_t index)
     }
 }
 
-bool nodosum_gossip_add(struct nodosum *n, uint16_t index, struct nodosum_packet *p)
+static bool add_state(struct nodosum *n, uint16_t index, struct nodosum_packet *p)
 {
     const struct nodosum_member *m = &n->member[index];
     struct nodosum_message r;
@@ -94,6 +95,18 @@ bool nodosum_gossip_add(struct nodosum *n, uint16_t index, struct nodosum_packet
         break;
     }
     return nodosum_packet_add(p, &r);
+}
+
+bool nodosum_gossip_add(struct nodosum *n, uint16_t index, struct nodosum_packet *p)
+{
+    uint16_t before = p->size;
+
+    nodosum_word_add(&n->member[index], p); /* first, so that the other is believed */
+    if (add_state(n, index, p)) {
+        return true;
+    }
+    p->size = before;
+    return add_state(n, index, p);
 }
 
 void nodosum_gossip_fill(struct nodosum *n, uint16_t to, struct nodosum_packet *p)

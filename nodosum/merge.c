@@ -11,6 +11,7 @@
 #include "nodosum/push.h"
 #include "nodosum/suspect.h"
 #include "nodosum/table.h"
+#include "nodosum/word.h"
 
 static bool is_same(const struct nodosum_about *a, const struct nodosum_about *b)
 {
@@ -21,42 +22,45 @@ static bool is_same(const struct nodosum_about *a, const struct nodosum_about *b
            memcmp(a->offers, b->offers, a->offers_size) == 0;
 }
 
-/* A leave is believed of who leaves alone, whoever passes it on. What is not looked at for the time being is said again: tables
- * that differ are compared. */
-static bool is_word(struct nodosum *n, const struct nodosum_message *m)
-{
-    uint64_t held;
-
-    if (!rate_pass(&n->word_rate, NODOSUM_WORD_RATE, (uint64_t)1000 * NODOSUM_MS, n->now_us, &held)) {
-        n->counters.held++;
-        return false;
-    }
-    bool is_said = n->words.is_said(n->words.keys, &m->id, m->incarnation, m->word);
-    n->counters.forged += !is_said;
-    return is_said;
-}
-
 /* Somebody says something of us that is not so, or speaks of an earlier life of ours. Only a higher
  * incarnation of our own overrides it (SWIM, 4.2). At the highest there is none: then it stays said, which
- * takes 2^53 refutations or a member that lies. */
+ * takes 2^53 refutations, for nobody makes us leap: word.h. */
 static bool refute(struct nodosum *n, uint64_t heard)
 {
     struct nodosum_member *self = &n->member[NODOSUM_SELF];
+    uint64_t before = self->incarnation;
 
-    if (heard < self->incarnation || heard >= NODOSUM_INCARNATION_MAX || n->is_leaving) {
+    if (heard < before || heard >= NODOSUM_INCARNATION_MAX || n->is_leaving) {
         return false;
     }
     self->incarnation = heard + 1;
     n->counters.refuted++;
     nodosum_gossip_news(n, NODOSUM_SELF);
     nodosum_push_news(n, NODOSUM_SELF);
+    nodosum_word_went(n, before);
     return true;
+}
+
+/* It is known there in an incarnation that we never had: far above, which somebody made up or an earlier life of ours had; or so far
+ * below that nobody believes the one that we have. */
+static bool is_elsewhere(const struct nodosum *n, uint64_t heard)
+{
+    uint64_t ours = n->member[NODOSUM_SELF].incarnation;
+
+    return heard > ours ? heard - ours > nodosum_word_reach(n) : ours - heard > NODOSUM_WORD_LEAP;
 }
 
 static bool merge_self(struct nodosum *n, uint16_t from, const struct nodosum_message *m)
 {
     const struct nodosum_member *self = &n->member[NODOSUM_SELF];
+    bool is_word = m->kind == NODOSUM_PACKET_LEFT || m->kind == NODOSUM_PACKET_LIVES;
 
+    if (!is_word && !n->is_leaving && is_elsewhere(n, m->incarnation)) {
+        return nodosum_word_insist(n, from);
+    }
+    if (m->kind == NODOSUM_PACKET_LIVES) { /* an earlier life of ours had more, and swore to it */
+        return m->incarnation > self->incarnation && nodosum_word_holds(n, m) && refute(n, m->incarnation);
+    }
     if (m->kind == NODOSUM_PACKET_ALIVE) {
         bool is_ours = m->incarnation == self->incarnation && is_same(&m->about, &self->about);
         return !is_ours && refute(n, m->incarnation);
@@ -65,7 +69,7 @@ static bool merge_self(struct nodosum *n, uint16_t from, const struct nodosum_me
         nodosum_merge_tell(n, from, NODOSUM_SELF); /* refuted long ago, and it did not hear of that */
         return false;
     }
-    bool is_forged = m->kind == NODOSUM_PACKET_LEFT && !n->is_leaving && !is_word(n, m); /* nobody believes it */
+    bool is_forged = m->kind == NODOSUM_PACKET_LEFT && !n->is_leaving && !nodosum_word_holds(n, m); /* nobody believes it */
     if (is_forged || !refute(n, m->incarnation)) {
         return false;
     }
@@ -168,19 +172,45 @@ static bool merge_end(struct nodosum *n, uint16_t index, const struct nodosum_me
     enum nodosum_state state = m->kind == NODOSUM_PACKET_DEAD ? NODOSUM_DEAD : NODOSUM_LEFT;
 
     if (m->incarnation < k->incarnation || (m->incarnation == k->incarnation && k->state >= state) ||
-        (state == NODOSUM_LEFT && !is_word(n, m))) {
+        (state == NODOSUM_LEFT && !nodosum_word_holds(n, m))) {
         return false;
     }
     bool is_again = !nodosum_table_is_living(k) && k->state >= state; /* gone before, and gone again */
     adopt_incarnation(k, m->incarnation);
     if (state == NODOSUM_LEFT) {
         memcpy(k->word, m->word, sizeof k->word);
+        k->sworn = 0; /* it was there */
     }
     if (is_again) {
         nodosum_table_set(n, index, state); /* who left and died in a later life: its word is of the former one */
         return false;
     }
     end_member(n, index, state);
+    return true;
+}
+
+/* It lives, as it says itself: what was said of it in an incarnation further above than a leap was a lie. What it is besides comes
+ * with its ALIVE. */
+static bool merge_lives(struct nodosum *n, uint16_t from, uint16_t index, const struct nodosum_message *m)
+{
+    struct nodosum_member *k = &n->member[index];
+    bool was_living = nodosum_table_is_living(k), is_gone = k->state == NODOSUM_LEFT && m->incarnation <= k->incarnation;
+
+    if (m->incarnation <= k->sworn || is_gone || !nodosum_word_holds(n, m)) {
+        return false;
+    }
+    k->sworn = m->incarnation;
+    memcpy(k->word, m->word, sizeof k->word);
+    if (m->incarnation > k->incarnation || k->incarnation - m->incarnation > NODOSUM_WORD_LEAP) {
+        k->incarnation = m->incarnation;
+        k->is_stale = true;
+        nodosum_table_set(n, index, NODOSUM_ALIVE);
+    }
+    nodosum_gossip_news(n, index);
+    if (!was_living && nodosum_table_is_living(k)) {
+        k->srtt_us = 0;
+        joined(n, from, index);
+    }
     return true;
 }
 
@@ -223,6 +253,10 @@ bool nodosum_merge_message(struct nodosum *n, uint16_t from, const struct nodosu
     if (index == NODOSUM_SELF) {
         return merge_self(n, from, m);
     }
+    bool is_word = m->kind == NODOSUM_PACKET_LEFT || m->kind == NODOSUM_PACKET_LIVES;
+    if (!is_word && index != NODOSUM_NOBODY && nodosum_word_doubts(n, from, index, m)) {
+        return false;
+    }
     switch (m->kind) {
     case NODOSUM_PACKET_ALIVE:
         return index == NODOSUM_NOBODY ? add(n, from, m) : merge_alive(n, from, index, m);
@@ -231,6 +265,8 @@ bool nodosum_merge_message(struct nodosum *n, uint16_t from, const struct nodosu
     case NODOSUM_PACKET_DEAD:
     case NODOSUM_PACKET_LEFT:
         return index != NODOSUM_NOBODY && merge_end(n, index, m);
+    case NODOSUM_PACKET_LIVES:
+        return index != NODOSUM_NOBODY && merge_lives(n, from, index, m);
     case NODOSUM_PACKET_PING:
     case NODOSUM_PACKET_ACK:
     case NODOSUM_PACKET_PING_REQ:

@@ -6,7 +6,7 @@
 
 #include "nodosum/state.h"
 
-/* A message of kind ALIVE, SUSPECT, DEAD or LEFT that member `from` sent, or a stranger (NODOSUM_NOBODY). True
+/* A message of kind ALIVE, SUSPECT, DEAD, LEFT or LIVES that member `from` sent, or a stranger (NODOSUM_NOBODY). True
  * when it changed anything. */
 bool nodosum_merge_message(struct nodosum *n, uint16_t from, const struct nodosum_message *m);
 

@@ -156,6 +156,7 @@ bool nodosum_packet_add(struct nodosum_packet *p, const struct nodosum_message *
     case NODOSUM_PACKET_SUSPECT:
     case NODOSUM_PACKET_DEAD:
     case NODOSUM_PACKET_LEFT:
+    case NODOSUM_PACKET_LIVES:
         put_bytes(&w, m->id.byte, NODOSUM_ID_SIZE);
         put_64(&w, m->incarnation);
         if (m->kind == NODOSUM_PACKET_SUSPECT) {
@@ -365,6 +366,7 @@ static bool get_message(struct reader *r, struct nodosum_message *m)
     case NODOSUM_PACKET_SUSPECT:
     case NODOSUM_PACKET_DEAD:
     case NODOSUM_PACKET_LEFT:
+    case NODOSUM_PACKET_LIVES:
         get_bytes(r, m->id.byte, NODOSUM_ID_SIZE);
         m->incarnation = get_incarnation(r);
         if (m->kind == NODOSUM_PACKET_ALIVE) {

@@ -7,6 +7,7 @@
  *   ALIVE     id 32, incarnation 8, meta version 8, ip 16, port 2, name (1 + n), metadata (2 + n), offers (2 + n)
  *   SUSPECT   id 32, incarnation 8, count 1, accusers 8 each     DEAD  id 32, incarnation 8, accuser 8
  *   LEFT      id 32, incarnation 8, word 64: that it leaves, signed by it (common/node/word), whoever passes it on
+ *   LIVES     the same: that it lives in this incarnation, and in none that is further above than a leap (word.h)
  *   DIGEST    count 1, ranges of (first 8, last 8, members 2, hash 8)
  *   ROWS      first 8, last 8, count 1, rows of (short id 8, incarnation 8, state 1, check 2)
  *   WANT      count 1, short ids 8 each
@@ -51,6 +52,7 @@ enum nodosum_packet_kind {
     NODOSUM_PACKET_WANT,
     NODOSUM_PACKET_PUSH,
     NODOSUM_PACKET_PLACE,
+    NODOSUM_PACKET_LIVES,
 };
 
 /* Where a member is, as who makes coordinates packs it. size 0: it does not say. */
@@ -83,7 +85,7 @@ struct nodosum_message {
         struct nodosum_about about;                    /* of ALIVE                          */
         struct nodosum_place place;                    /* of PLACE: 1 byte or more          */
         uint64_t accuser[NODOSUM_ACCUSERS_MAX];        /* short ids, of SUSPECT and DEAD    */
-        uint8_t word[NODOSUM_WORD_SIZE];               /* of LEFT                           */
+        uint8_t word[NODOSUM_WORD_SIZE];               /* of LEFT and LIVES                 */
         struct nodosum_range range[NODOSUM_RANGES_MAX];
         struct nodosum_row row[NODOSUM_ROWS_MAX];      /* ascending, all between first and last */
         uint64_t want[NODOSUM_WANT_MAX];

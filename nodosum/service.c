@@ -213,7 +213,7 @@ static bool add_counts(struct nodosum_shell *s, struct cell_call *call, Cell__No
         uint64_t value;
     } rows[] = {
         {"packets_in", c->packets_in}, {"packets_out", c->packets_out}, {"bytes_in", c->bytes_in},
-        {"bytes_out", c->bytes_out}, {"malformed", c->malformed}, {"strangers", c->strangers}, {"forged", c->forged}, {"full", c->full},
+        {"bytes_out", c->bytes_out}, {"malformed", c->malformed}, {"strangers", c->strangers}, {"forged", c->forged}, {"doubted", c->doubted}, {"full", c->full},
         {"unsent", c->unsent}, {"held", c->held}, {"probes", c->probes}, {"probes_failed", c->probes_failed},
         {"acks_late", c->acks_late}, {"lateness", c->lateness}, {"suspected", c->suspected},
         {"confirmed", c->confirmed}, {"refuted", c->refuted}, {"died", c->died}, {"datagrams_in", d.datagrams_in},

@@ -447,23 +447,23 @@ enum err nodosum_shell_open(struct cell *cell, void *state)
     return e == ERR_OK && s->settings.lan ? nodosum_neighbours_open(&s->neighbours, &s->self) : e;
 }
 
-static void say_left(const void *keys, uint64_t incarnation, uint8_t ret[NODOSUM_WORD_SIZE])
+static void say_word(const void *keys, bool lives, uint64_t incarnation, uint8_t ret[NODOSUM_WORD_SIZE])
 {
-    word_left(keys, incarnation, ret);
+    word_say(keys, lives ? WORD_LIVES : WORD_LEFT, incarnation, ret);
 }
 
-static bool is_left(const void *keys, const struct nodosum_id *id, uint64_t incarnation, const uint8_t word[NODOSUM_WORD_SIZE])
+static bool is_word(const void *keys, const struct nodosum_id *id, bool lives, uint64_t incarnation, const uint8_t word[NODOSUM_WORD_SIZE])
 {
     const struct node_keys *own = keys;
 
-    return word_is_left(own->cluster_id, id->byte, incarnation, word);
+    return word_is_said(own->cluster_id, id->byte, lives ? WORD_LIVES : WORD_LEFT, incarnation, word);
 }
 
 static enum err make_core(struct nodosum_shell *s, uint64_t incarnation)
 {
     struct nodosum_config config = {.incarnation = incarnation, .members_max = s->settings.members,
                                     .tuning = nodosum_core_usual(), .about = {.address = s->self},
-                                    .words = {.keys = &s->keys, .say = say_left, .is_said = is_left}};
+                                    .words = {.keys = &s->keys, .say = say_word, .is_said = is_word}};
     size_t len = strlen(s->keys.name);
 
     memcpy(config.id.byte, s->keys.id, sizeof config.id.byte);

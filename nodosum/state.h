@@ -24,7 +24,7 @@ enum {
     NODOSUM_LATE_MS = 100,          /* woken so much after the time: this process did not run               */
     NODOSUM_SYNC_LEAST_MS = 1000,   /* between two comparisons with somebody, after a difference            */
     NODOSUM_SYNC_MOST_MS = 30000,   /* … and when there are none (memberlist: PushPullInterval)             */
-    NODOSUM_WORD_RATE = 512,        /* words of members that leave looked at a second: 5 % of a core        */
+    NODOSUM_WORD_RATE = 512,        /* words of members looked at a second: 5 % of a core                   */
     NODOSUM_SYNC_RATE = 512,        /* packets of answers to comparisons a second: 600 KB/s                 */
     NODOSUM_JOIN_LEAST_MS = 1000,   /* between two attempts to join, doubling while alone                   */
     NODOSUM_JOIN_MOST_MS = 10000,   /* … and between attempts to find a lost part of the cluster: one packet */
@@ -42,6 +42,7 @@ struct nodosum_member {
     uint64_t incarnation;
     uint64_t changed_us;          /* entered this state                                                     */
     uint64_t due_us;              /* of a suspicion: dead then                                              */
+    uint64_t sworn;               /* it swore to this incarnation, with `word`; 0: to none                  */
     uint64_t pushed;              /* part of the ring that its news was pushed to from here: push.c         */
     uint64_t accuser[NODOSUM_ACCUSERS_MAX];
     uint32_t srtt_us, rttvar_us;  /* RFC 6298, section 2; 0: not measured                                   */
@@ -51,7 +52,7 @@ struct nodosum_member {
     uint8_t level;                /* times its news was told; NODOSUM_LEVELS: it has none                   */
     uint8_t state;                /* enum nodosum_state                                                     */
     bool is_stale;                /* `about` is of an earlier incarnation                                   */
-    uint8_t word[NODOSUM_WORD_SIZE]; /* … of its own that it leaves in this incarnation; while LEFT        */
+    uint8_t word[NODOSUM_WORD_SIZE]; /* … of its own: while LEFT that it leaves in this incarnation        */
     struct nodosum_about about;
 };
 
@@ -86,7 +87,9 @@ struct nodosum_level {
 struct nodosum {
     struct nodosum_tuning tuning;
     struct nodosum_words words;
-    struct rate word_rate;
+    struct rate word_rate, doubt_rate;
+    uint64_t begun;                   /* its first incarnation                                              */
+    uint64_t swore_us, leapt_us;      /* 0: never                                                           */
     struct rng rng;
     uint64_t now_us;
     struct nodosum_effects *fx;       /* of the step being made                                             */

@@ -24,6 +24,7 @@ YAML_BAD = ("tests/test_yaml_bad", "unit:yaml_bad")
 YAML_GOOD = ("tests/test_yaml_good", "unit:yaml_good")
 YAML_LIMITS = ("tests/test_yaml_limits", "unit:yaml_limits")
 STORE = ("tests/test_datapath_store", "unit:datapath_store")
+LIARS = ("cell-nodosum", "system:test_nodosum.py -k made_to_leave")
 UAPI = ("tests/test_datapath_uapi", "unit:datapath_uapi")
 SCOPES = ("cell-datapath", "system:test_overlay_node.py -k of_the_host")
 NAMES = ("tests/test_datapath_names", "unit:datapath_names")
@@ -148,6 +149,12 @@ PLANTS = {
     # Interfaces that a supervisor keeps.
     "tun-stays": ("nucleus/tuns.c", TUNS, "a cell that is stopped has its interface still", [
         ("node_at(s->node, (uint32_t)slot)->state == NODE_STOPPED) {", "false) {")]),
+
+    # Members that lie.
+    "liars-are-believed": ("nodosum/word.c", LIARS, "what a member says of another in its last incarnation is believed", [
+        ("    if (from == index || m->incarnation <= k->incarnation ||", "    if (true || m->incarnation <= k->incarnation ||")]),
+    "words-say-nothing": ("nodosum/shell.c", LIARS, "words of members are not looked at", [
+        ("    return word_is_said(own->cluster_id, id->byte, lives ? WORD_LIVES : WORD_LEFT, incarnation, word);", "    return true;")]),
 
     # Whom people mean.
     "unknown-is-nonsense": ("datapath/names.c", NAMES, "a name that nobody has passes for none at all", [

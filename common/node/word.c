@@ -8,20 +8,21 @@
 enum {
     SCALAR = 32,
     WIDE = 64, /* bytes that are reduced to a scalar */
-    TEXT_LEFT = sizeof "cell left 1" + NODE_CLUSTER_ID_LEN + NODE_ID_LEN + 8,
+    WHAT = sizeof "cell left 1",
+    TEXT = WHAT + NODE_CLUSTER_ID_LEN + NODE_ID_LEN + 8,
 };
 
 _Static_assert((int)WORD_LEN == (int)crypto_sign_BYTES, "a word is a signature");
 
 /* What is signed: nothing else that is signed with these keys begins so. */
-static void text_left(const uint8_t *cluster_id, const uint8_t *id, uint64_t incarnation, uint8_t ret[TEXT_LEFT])
+static void text_of(enum word_kind kind, const uint8_t *cluster_id, const uint8_t *id, uint64_t incarnation, uint8_t ret[TEXT])
 {
-    static const char what[] = "cell left 1";
+    static const char what[][WHAT] = {[WORD_LEFT] = "cell left 1", [WORD_LIVES] = "cell life 1"};
 
-    memcpy(ret, what, sizeof what);
-    memcpy(ret + sizeof what, cluster_id, NODE_CLUSTER_ID_LEN);
-    memcpy(ret + sizeof what + NODE_CLUSTER_ID_LEN, id, NODE_ID_LEN);
-    bytes_put_be64(ret + TEXT_LEFT - 8, incarnation);
+    memcpy(ret, what[kind], WHAT);
+    memcpy(ret + WHAT, cluster_id, NODE_CLUSTER_ID_LEN);
+    memcpy(ret + WHAT + NODE_CLUSTER_ID_LEN, id, NODE_ID_LEN);
+    bytes_put_be64(ret + TEXT - 8, incarnation);
 }
 
 /* R of a nonce that follows from key and text, then S = r + H(R, id, text) a (RFC 8032, 5.1.6, from its step 2 on). */
@@ -55,19 +56,19 @@ static void sign(const struct node_keys *k, const uint8_t *text, size_t size, ui
     sodium_memzero(product, sizeof product);
 }
 
-void word_left(const struct node_keys *k, uint64_t incarnation, uint8_t ret[WORD_LEN])
+void word_say(const struct node_keys *k, enum word_kind kind, uint64_t incarnation, uint8_t ret[WORD_LEN])
 {
-    uint8_t text[TEXT_LEFT];
+    uint8_t text[TEXT];
 
-    text_left(k->cluster_id, k->id, incarnation, text);
+    text_of(kind, k->cluster_id, k->id, incarnation, text);
     sign(k, text, sizeof text, ret);
 }
 
-bool word_is_left(const uint8_t cluster_id[NODE_CLUSTER_ID_LEN], const uint8_t id[NODE_ID_LEN], uint64_t incarnation,
+bool word_is_said(const uint8_t cluster_id[NODE_CLUSTER_ID_LEN], const uint8_t id[NODE_ID_LEN], enum word_kind kind, uint64_t incarnation,
                   const uint8_t word[WORD_LEN])
 {
-    uint8_t text[TEXT_LEFT];
+    uint8_t text[TEXT];
 
-    text_left(cluster_id, id, incarnation, text);
+    text_of(kind, cluster_id, id, incarnation, text);
     return crypto_sign_verify_detached(word, text, sizeof text, id) == 0;
 }

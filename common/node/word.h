@@ -11,12 +11,17 @@
 
 enum { WORD_LEN = 64 /* bytes of an Ed25519 signature */ };
 
-/* The word of the node of `k` that it has left its cluster, in this incarnation of its membership. The same bytes each time.
- * About 60 us. */
-void word_left(const struct node_keys *k, uint64_t incarnation, uint8_t ret[WORD_LEN]);
+/* What it says of its membership in this cluster. */
+enum word_kind {
+    WORD_LEFT,  /* that it has left, in this incarnation         */
+    WORD_LIVES, /* that it is there, in this and in none that is far above it */
+};
+
+/* The word of the node of `k`, of this incarnation. The same bytes each time. About 60 us. */
+void word_say(const struct node_keys *k, enum word_kind kind, uint64_t incarnation, uint8_t ret[WORD_LEN]);
 
 /* Whether `word` is that of node `id` in this cluster and incarnation. Any bytes; about 80 us. */
-bool word_is_left(const uint8_t cluster_id[NODE_CLUSTER_ID_LEN], const uint8_t id[NODE_ID_LEN], uint64_t incarnation,
+bool word_is_said(const uint8_t cluster_id[NODE_CLUSTER_ID_LEN], const uint8_t id[NODE_ID_LEN], enum word_kind kind, uint64_t incarnation,
                   const uint8_t word[WORD_LEN]);
 
 #endif

@@ -1,4 +1,4 @@
-/* Words of members that leave, for cores without keys: nothing is secret in them, but another id or incarnation has others. */
+/* Words of members, for cores without keys: nothing is secret in them, but another id or incarnation has others. */
 #ifndef CELL_TESTS_SUPPORT_WORDS_H
 #define CELL_TESTS_SUPPORT_WORDS_H
 
@@ -7,6 +7,14 @@
 #include "common/base/bytes.h"
 #include "nodosum/core.h"
 
+/* … that it lives: another one. */
+static inline void words_of_life(const struct nodosum_id *id, uint64_t incarnation, uint8_t ret[NODOSUM_WORD_SIZE])
+{
+    memset(ret, 0xc3, NODOSUM_WORD_SIZE);
+    memcpy(ret, id->byte, NODOSUM_ID_SIZE);
+    bytes_put_be64(ret + NODOSUM_ID_SIZE, incarnation);
+}
+
 static inline void words_of(const struct nodosum_id *id, uint64_t incarnation, uint8_t ret[NODOSUM_WORD_SIZE])
 {
     memset(ret, 0x3c, NODOSUM_WORD_SIZE);
@@ -14,18 +22,18 @@ static inline void words_of(const struct nodosum_id *id, uint64_t incarnation, u
     bytes_put_be64(ret + NODOSUM_ID_SIZE, incarnation);
 }
 
-static inline void words_say(const void *keys, uint64_t incarnation, uint8_t ret[NODOSUM_WORD_SIZE])
+static inline void words_say(const void *keys, bool lives, uint64_t incarnation, uint8_t ret[NODOSUM_WORD_SIZE])
 {
-    words_of(keys, incarnation, ret);
+    (lives ? words_of_life : words_of)(keys, incarnation, ret);
 }
 
-static inline bool words_is_said(const void *keys, const struct nodosum_id *id, uint64_t incarnation,
+static inline bool words_is_said(const void *keys, const struct nodosum_id *id, bool lives, uint64_t incarnation,
                                  const uint8_t word[NODOSUM_WORD_SIZE])
 {
     uint8_t right[NODOSUM_WORD_SIZE];
 
     (void)keys;
-    words_of(id, incarnation, right);
+    (lives ? words_of_life : words_of)(id, incarnation, right);
     return memcmp(word, right, sizeof right) == 0;
 }
 

@@ -20,7 +20,7 @@ PLANTS = {
     "refuted-the-same": ("merge.c", "worlds", "a refutation has the incarnation of the suspicion", [
         ("    self->incarnation = heard + 1;\n", "    self->incarnation = heard;\n")]),
     "stale-as-fresh": ("merge.c", "unit:merge", "an incarnation heard of by a suspicion counts as known whole", [
-        ("        k->is_stale = true;\n", "")]),
+        ("        k->is_stale = true;\n    }\n}\n", "    }\n}\n")]),
     "back-in-silence": ("merge.c", "worlds", "who comes back is no event", [
         ("        joined(n, from, index);\n    } else if", "    } else if")]),
     "dies-twice": ("merge.c", "worlds", "who is dead fails again", [
@@ -34,21 +34,42 @@ PLANTS = {
         ("            nodosum_merge_conflict(n, index);\n", ""),
         ("    struct nodosum_packet *p = nodosum_out_to(n, index);\n\n    if (p != NULL) {\n        (void)nodosum_packet_add_alive",
          "    struct nodosum_packet *p = NULL;\n\n    if (p != NULL) {\n        (void)nodosum_packet_add_alive")]),
-    "anybody-says-left": ("merge.c", "worlds", "a leave is believed whoever says it", [
+    "anybody-says-left": ("word.c", "worlds", "a leave is believed whoever says it", [
         ("    return is_said;", "    return true;")]),
     "left-without-a-look": ("merge.c", "unit:merge", "the word of a leave is looked at for news of this node alone", [
-        ("        (state == NODOSUM_LEFT && !is_word(n, m))) {", "        false) {")]),
+        ("        (state == NODOSUM_LEFT && !nodosum_word_holds(n, m))) {", "        false) {")]),
     "leave-of-itself-refuted": ("merge.c", "unit:merge", "a node refutes any leave that somebody makes up for it", [
-        ("    bool is_forged = m->kind == NODOSUM_PACKET_LEFT && !n->is_leaving && !is_word(n, m);",
-         "    bool is_forged = m->kind == NODOSUM_PACKET_LEFT && !n->is_leaving && !is_word(n, m) && n->members_max == 0;")]),
+        ("    bool is_forged = m->kind == NODOSUM_PACKET_LEFT && !n->is_leaving && !nodosum_word_holds(n, m);",
+         "    bool is_forged = m->kind == NODOSUM_PACKET_LEFT && !n->is_leaving && !nodosum_word_holds(n, m) && n->members_max == 0;")]),
     "word-not-kept": ("merge.c", "unit:merge", "a leave is passed on without the word", [
-        ("        memcpy(k->word, m->word, sizeof k->word);\n", "")]),
+        ("        memcpy(k->word, m->word, sizeof k->word);\n        k->sworn", "        k->sworn")]),
     "word-of-another-life": ("merge.c", "unit:merge", "who left and died later stays left, with the former word", [
         ("        nodosum_table_set(n, index, state); /*", "        /*")]),
-    "words-without-end": ("merge.c", "unit:merge", "any number of words is looked at", [
+    "words-without-end": ("word.c", "unit:merge", "any number of words is looked at", [
         ("        n->counters.held++;\n        return false;\n    }\n    bool is_said", "        n->counters.held++;\n    }\n    bool is_said")]),
     "leaves-without-a-word": ("core.c", "unit:core", "who leaves does not sign it", [
-        ("        n->words.say(n->words.keys, self->incarnation, self->word);\n", "        (void)self;\n")]),
+        ("        n->words.say(n->words.keys, false, self->incarnation, self->word);\n", "        (void)self;\n")]),
+    "leaps-are-believed": ("word.c", "unit:word", "a member says of another what nobody can refute", [
+        ("    if (from == index || m->incarnation <= k->incarnation ||", "    if (true || m->incarnation <= k->incarnation ||")]),
+    "leaps-are-never-believed": ("word.c", "unit:word", "who lost its state is not believed itself", [
+        ("    if (from == index || m->incarnation", "    if (m->incarnation")]),
+    "liars-are-not-told-of": ("word.c", "unit:word", "of whom somebody lies does not hear of it", [
+        ("    nodosum_merge_tell(n, index, index);\n", "    return true;\n")]),
+    "nobody-swears": ("word.c", "unit:word", "who is made up in another incarnation says nothing", [
+        ("    bool is_new = (n->member[NODOSUM_SELF].sworn == 0 || is_far(n)) && swear(n);", "    bool is_new = false;")]),
+    "swears-each-time": ("word.c", "unit:word", "it swears anew whenever somebody lies", [
+        ("(n->member[NODOSUM_SELF].sworn == 0 || is_far(n)) && swear(n);", "swear(n);"),
+        ("    if (n->is_leaving || self->incarnation == NODOSUM_INCARNATION_MAX || !is_due(n, n->swore_us)) {", "    if (n->is_leaving || self->incarnation == NODOSUM_INCARNATION_MAX) {")]),
+    "driven-to-its-end": ("word.c", "unit:word", "a liar uses up a member's incarnations", [
+        ("    return is_due(n, n->leapt_us) ? NODOSUM_WORD_LEAP : NODOSUM_WORD_NEAR;", "    return NODOSUM_WORD_LEAP;")]),
+    "anybody-swears": ("merge.c", "unit:word", "one member swears for another", [
+        ("    if (m->incarnation <= k->sworn || is_gone || !nodosum_word_holds(n, m)) {", "    if (m->incarnation <= k->sworn || is_gone) {")]),
+    "old-oaths-hold": ("merge.c", "unit:word", "what was sworn before is sworn again by anybody", [
+        ("    if (m->incarnation <= k->sworn || is_gone ||", "    if (is_gone ||")]),
+    "oaths-revive-the-gone": ("merge.c", "unit:word", "who left lives again by an earlier word", [
+        (" is_gone = k->state == NODOSUM_LEFT && m->incarnation <= k->incarnation;", " is_gone = false;")]),
+    "oaths-are-kept-back": ("gossip.c", "unit:word", "what a member swore is not passed on", [
+        ("    nodosum_word_add(&n->member[index], p);", "    (void)0;")]),
     "update-no-event": ("merge.c", "update", "new metadata is no event", [
         ("    } else if (is_other && was_living) {", "    } else if (is_other && was_living && k->state == NODOSUM_DEAD) {")]),
     "wrong-count": ("table.c", "unit:table", "the dead count as living", [
@@ -201,7 +222,7 @@ PLANTS = {
         (".room = NODOSUM_PACKET_MAX}", ".room = NODOSUM_PACKET_MAX + 40}")]),
 }
 
-CORE = ("catalogue", "core", "events", "fingers", "gossip", "health", "merge", "offers", "out", "packet", "probe", "push", "suspect", "sync", "table")
+CORE = ("catalogue", "core", "events", "fingers", "gossip", "health", "merge", "offers", "out", "packet", "probe", "push", "suspect", "sync", "table", "word")
 UNITS = sorted({p[1].removeprefix("unit:") for p in PLANTS.values() if p[1].startswith("unit:")})
 SOURCES = [*(f"nodosum/{c}.c" for c in CORE), "tests/sim/nodosum/*.c", "tests/unit/nodosum/kit.c",
            *(f"tests/unit/nodosum/test_{u}.c" for u in UNITS), "tests/sim/world/[!t]*.c",

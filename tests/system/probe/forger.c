@@ -1,5 +1,6 @@
 /* A member of the cluster that lies: it introduces itself to others and tells them, again and again, that another of them left,
- * with every word that it can make. config: {keys: FILE, about: ID, members: "ADDRESS ADDRESS …"}. */
+ * with every word that it can make, and that it is dead in the last incarnation there is.
+ * config: {keys: FILE, about: ID, members: "ADDRESS ADDRESS …"}. */
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +22,7 @@ struct forger {
     struct node_keys keys;
     struct nodosum_id about;
     struct sealed_address member[MEMBERS];
-    uint32_t members;
+    uint32_t members, turn;
     int fd;
     struct datagram *datagram;
 };
@@ -77,6 +78,19 @@ static void tell(struct forger *f, const struct nodosum_message *m)
     }
 }
 
+/* The other is dead, and there, in incarnations that leave none to refute them. */
+static void bury(struct forger *f, const struct nodosum_message *self)
+{
+    struct nodosum_message dead = {.kind = NODOSUM_PACKET_DEAD, .id = f->about, .incarnation = NODOSUM_INCARNATION_MAX};
+    struct nodosum_message there = *self;
+
+    tell(f, &dead);
+    there.id = f->about;
+    there.incarnation = dead.incarnation = NODOSUM_INCARNATION_MAX - 1;
+    tell(f, &there);
+    tell(f, &dead);
+}
+
 static void on_turn(void *context)
 {
     struct forger *f = context;
@@ -89,12 +103,17 @@ static void on_turn(void *context)
                                         .meta_version = 1, .name_len = (uint8_t)strlen(f->keys.name)};
     memcpy(self.about.name, f->keys.name, self.about.name_len);
     tell(f, &self);
+    f->turn++;
+    if (f->turn % 2 == 0) { /* no more than four wait for a session */
+        bury(f, &self);
+        return;
+    }
     tell(f, &left);
-    word_left(&f->keys, now_s, left.word); /* its own */
+    word_say(&f->keys, WORD_LEFT, now_s, left.word); /* its own */
     tell(f, &left);
     struct node_keys other = f->keys; /* signed by itself over the other's id */
     memcpy(other.id, f->about.byte, sizeof other.id);
-    word_left(&other, now_s, left.word);
+    word_say(&other, WORD_LEFT, now_s, left.word);
     tell(f, &left);
     keys_forget(&other);
 }
