@@ -98,14 +98,28 @@ static bool is_stranger(const struct dht *d, const struct dht_call *call)
     return call->has_node ? dht_table_is_stranger(d, &id) : d->tuning.acquaints;
 }
 
-static uint64_t timeout_us(const struct dht *d, const struct dht_call *call)
+static const struct dht_peer *peer_of(const struct dht *d, const struct dht_call *call)
 {
     struct dht_id id = dht_core_id(&call->to.node);
-    uint64_t us = dht_table_timeout_us(d, call->has_node ? dht_table_find(d, &id) : NULL) << (call->attempts - 1);
+
+    return call->has_node ? dht_table_find(d, &id) : NULL;
+}
+
+static uint64_t timeout_us(const struct dht *d, const struct dht_call *call)
+{
+    uint64_t us = dht_table_timeout_us(d, peer_of(d, call)) << (call->attempts - 1);
 
     us *= call->is_first ? ACQUAINTANCE : 1;
 
     return us > DHT_TIMEOUT_MOST_US ? DHT_TIMEOUT_MOST_US : us;
+}
+
+/* Until whoever waits asks somebody else beside: of what is to be held by all of them only while too few have it. */
+static uint64_t late_us(const struct dht *d, const struct dht_call *call)
+{
+    uint64_t us = dht_table_late_us(d, peer_of(d, call)) * (call->is_first ? ACQUAINTANCE : 1), timeout = timeout_us(d, call);
+
+    return call->wish == DHT_NOTHING || us > timeout ? timeout : us;
 }
 
 static bool begin(struct dht *d, struct dht_call call)
@@ -130,7 +144,7 @@ static bool begin(struct dht *d, struct dht_call call)
         return false;
     }
     d->call[at] = call;
-    d->call_due_us[at] = d->now_us + timeout_us(d, &call);
+    d->call_due_us[at] = d->now_us + late_us(d, &call);
     d->calls_end += at == d->calls_end;
     d->calls++;
     return true;
@@ -219,6 +233,11 @@ static void retry(struct dht *d, uint32_t at)
     call->attempts++;
     call->sent_us = d->now_us;
     d->call_due_us[at] = d->now_us + timeout_us(d, call);
+    (void)write(d, call); /* or not, this time */
+}
+
+static void be_late(struct dht *d, struct dht_call *call)
+{
     if (!call->is_slow) {
         call->is_slow = true;
         d->counters.hedges++;
@@ -226,7 +245,6 @@ static void retry(struct dht *d, uint32_t at)
             dht_wish_late(d, &d->wish[call->wish], call); /* somebody else is asked meanwhile */
         }
     }
-    (void)write(d, call); /* or not, this time */
 }
 
 void dht_call_clock(struct dht *d)
@@ -235,8 +253,14 @@ void dht_call_clock(struct dht *d)
         if (d->call_due_us[at] > d->now_us) {
             continue;
         }
+        struct dht_call *call = &d->call[at];
+        uint64_t again_us = call->sent_us + timeout_us(d, call);
         /* An address of somebody unknown costs the shell an acquaintance, so it is asked no less often. */
-        if (d->call[at].attempts < d->tuning.attempts) {
+        if (!call->is_slow && again_us > d->now_us) {
+            be_late(d, call);
+            d->call_due_us[at] = again_us;
+        } else if (call->attempts < d->tuning.attempts) {
+            be_late(d, call);
             retry(d, at);
         } else {
             fail(d, at);
@@ -254,10 +278,10 @@ uint64_t dht_call_due_us(const struct dht *d)
     return due_us;
 }
 
-void dht_call_drop(struct dht *d, const struct dht_wish *w)
+void dht_call_drop(struct dht *d, const struct dht_wish *w, const struct dht_candidate *to)
 {
     for (uint32_t at = 0; at < d->calls_end; at++) {
-        if (d->call[at].txn != 0 && d->call[at].wish == wish_index(d, w)) {
+        if (d->call[at].txn != 0 && d->call[at].wish == wish_index(d, w) && (to == NULL || d->call[at].serial == to->serial)) {
             end(d, at);
         }
     }

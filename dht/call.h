@@ -27,7 +27,7 @@ bool dht_call_answered(struct dht *d, const struct dht_contact *from, const stru
 void dht_call_clock(struct dht *d);
 uint64_t dht_call_due_us(const struct dht *d);
 
-/* Forget all of a wish. */
-void dht_call_drop(struct dht *d, const struct dht_wish *w);
+/* Forget all of a wish, or what one candidate was asked for it. */
+void dht_call_drop(struct dht *d, const struct dht_wish *w, const struct dht_candidate *to);
 
 #endif

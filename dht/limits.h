@@ -5,7 +5,8 @@
 enum {
     DHT_NOTHING = 0xffff,        /* no index                                                                */
     DHT_US = 1000,               /* microseconds of a millisecond                                           */
-    DHT_TIMEOUT_LEAST_US = 20000,
+    DHT_TIMEOUT_LEAST_US = 20000, /* until a request is repeated: on a busy host an answer may take so long    */
+    DHT_LATE_LEAST_US = 2000,    /* … until somebody else is asked beside: that costs one request            */
     DHT_TIMEOUT_MOST_US = 2000000,
     DHT_FAILS_MAX = 3,           /* requests in a row without an answer: gone, where no membership says so  */
     DHT_FRESH_MS = 10000,        /* heard so lately, a peer is there without being asked                    */

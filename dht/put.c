@@ -28,7 +28,7 @@ static bool is_own_place(const struct dht *d, const struct dht_wish *w)
     uint32_t seen = 0;
 
     for (uint32_t i = 0; i < w->count; i++) {
-        seen += is_eligible(d, &w->candidate[i]);
+        seen += is_eligible(d, &w->candidate[i]) || w->candidate[i].ask == DHT_ASK_OUT;
         if (seen == d->tuning.replicas) {
             return dht_id_is_nearer(&w->target, &d->id, &w->candidate[i].id);
         }
@@ -78,6 +78,8 @@ bool dht_put_run(struct dht *d, struct dht_wish *w)
     }
     for (uint32_t i = 0; i < w->count && seen < wanted; i++) {
         struct dht_candidate *c = &w->candidate[i];
+        waiting += c->ask == DHT_ASK_SLOW || c->ask == DHT_ASK_OUT; /* it may still say that it is there */
+        seen += c->ask == DHT_ASK_OUT;
         if (!is_eligible(d, c)) {
             continue;
         }
@@ -88,7 +90,9 @@ bool dht_put_run(struct dht *d, struct dht_wish *w)
         if (!dht_call_ask(d, w, c, DHT_PACKET_STORE)) {
             return false; /* at the next step */
         }
-        c->keeping = DHT_KEEP_SENT;
+        bool is_doubted = dht_table_is_doubted(d, &c->id);
+        c->keeping = is_doubted ? DHT_KEEP_SLOW : DHT_KEEP_SENT;
+        wanted += is_doubted;
         waiting++;
     }
     return waiting == 0;
@@ -103,9 +107,22 @@ static uint32_t quorum(const struct dht *d, const struct dht_wish *w)
     return there < d->tuning.replicas && majority < d->tuning.quorum ? majority : d->tuning.quorum;
 }
 
+/* How many of the nearest have it, be they there or not. */
+static uint32_t count_nearest(const struct dht *d, const struct dht_wish *w)
+{
+    uint32_t seen = w->has_self, have = w->has_self;
+
+    for (uint32_t i = 0; i < w->count && seen < d->tuning.replicas; i++) {
+        seen += w->candidate[i].ask != DHT_ASK_FAILED;
+        have += w->candidate[i].keeping == DHT_KEEP_ACKED;
+    }
+    return have;
+}
+
+/* While some of the nearest may still answer it counts that most of them have it, not who has it in their place. */
 bool dht_put_is_done(const struct dht *d, const struct dht_wish *w)
 {
-    return w->values > 0 && w->values >= quorum(d, w);
+    return w->values > 0 && (w->is_near ? w->values : count_nearest(d, w)) >= quorum(d, w);
 }
 
 void dht_put_stored(struct dht_wish *w, const struct dht_call *call, const struct dht_message *m)

@@ -95,14 +95,19 @@ static bool is_on(const struct dht_wish *w, const struct dht_candidate *c, uint3
     return path == w->paths || c->path == path;
 }
 
-static uint32_t out(const struct dht_wish *w, uint32_t path)
+static uint32_t count(const struct dht_wish *w, uint32_t path, enum dht_ask state)
 {
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < w->count; i++) {
-        count += w->candidate[i].ask == DHT_ASK_OUT && is_on(w, &w->candidate[i], path);
+        count += w->candidate[i].ask == state && is_on(w, &w->candidate[i], path);
     }
     return count;
+}
+
+static uint32_t out(const struct dht_wish *w, uint32_t path)
+{
+    return count(w, path, DHT_ASK_OUT);
 }
 
 /* So many of a path must have answered, the nearest of it: all paths together find the holders of a record, or DHT_K
@@ -110,6 +115,14 @@ static uint32_t out(const struct dht_wish *w, uint32_t path)
 static uint32_t needed(const struct dht_wish *w, uint32_t path)
 {
     return w->paths == 1 || path == w->paths ? w->need : w->need / w->paths + 1u;
+}
+
+/* Who was silent the last time is asked, and not waited for. */
+static void ask(struct dht *d, struct dht_wish *w, struct dht_candidate *c)
+{
+    if (dht_call_ask(d, w, c, question(w))) {
+        c->ask = dht_table_is_doubted(d, &c->id) ? DHT_ASK_SLOW : DHT_ASK_OUT;
+    }
 }
 
 /* Any holder will do for a value: of those that are nearest as far as is known, the ones that can answer at once are asked
@@ -121,8 +134,8 @@ static void ask_acquainted(struct dht *d, struct dht_wish *w, uint32_t path, uin
     for (uint32_t i = 0; i < w->count && seen < need && out(w, path) < share; i++) {
         struct dht_candidate *c = &w->candidate[i];
         seen += is_on(w, c, path) && c->ask != DHT_ASK_FAILED && c->ask != DHT_ASK_SLOW;
-        if (is_on(w, c, path) && c->ask == DHT_ASK_NEW && !dht_table_is_stranger(d, &c->id) && dht_call_ask(d, w, c, question(w))) {
-            c->ask = DHT_ASK_OUT;
+        if (is_on(w, c, path) && c->ask == DHT_ASK_NEW && !dht_table_is_stranger(d, &c->id)) {
+            ask(d, w, c);
         }
     }
 }
@@ -140,14 +153,14 @@ static bool walk(struct dht *d, struct dht_wish *w, uint32_t path, uint32_t shar
 
     for (uint32_t i = 0; i < w->count && seen < need; i++) {
         struct dht_candidate *c = &w->candidate[i];
+        if (is_on(w, c, path) && c->ask == DHT_ASK_NEW && out(w, path) < share) {
+            ask(d, w, c);
+        }
         if (!is_on(w, c, path) || c->ask == DHT_ASK_FAILED || c->ask == DHT_ASK_SLOW) {
             continue;
         }
         seen++;
         is_over = is_over && c->ask == DHT_ASK_ANSWERED;
-        if (c->ask == DHT_ASK_NEW && out(w, path) < share && dht_call_ask(d, w, c, question(w))) {
-            c->ask = DHT_ASK_OUT;
-        }
     }
     return is_over;
 }
@@ -160,35 +173,55 @@ bool dht_search_near(struct dht *d, struct dht_wish *w)
     uint32_t share = d->tuning.alpha / w->paths > 0 ? d->tuning.alpha / w->paths : 1;
     bool is_over = true;
 
-    for (uint32_t path = 0; path < w->paths; path++) {
-        is_over = walk(d, w, path, share) && is_over;
+    for (uint32_t path = 0; path < w->paths; path++) { /* who waited for one silent node on it does not for the next */
+        is_over = walk(d, w, path, share + (count(w, path, DHT_ASK_SLOW) > 0)) && is_over;
     }
+    w->is_come = is_over;
     return is_over && (w->paths == 1 || walk(d, w, w->paths, d->tuning.replicas));
+}
+
+/* Of those that are nearest, whether they have answered or not. */
+static uint32_t count_answered(const struct dht *d, const struct dht_wish *w)
+{
+    uint32_t seen = 0, answered = 0;
+
+    for (uint32_t i = 0; i < w->count && seen < d->tuning.replicas; i++) {
+        seen += w->candidate[i].ask != DHT_ASK_FAILED;
+        answered += w->candidate[i].ask == DHT_ASK_ANSWERED;
+    }
+    return answered;
+}
+
+bool dht_search_is_enough(const struct dht *d, const struct dht_wish *w)
+{
+    return w->is_come && count(w, w->paths, DHT_ASK_ANSWERED) >= d->tuning.replicas && count_answered(d, w) >= d->tuning.quorum &&
+           !dht_search_is_thin(d, w);
 }
 
 /* ---- once more -------------------------------------------------------------------------------------- */
 
-/* Whoever is late may be asked again. */
 static bool was_asked(const struct dht_wish *w, const struct dht_node *node)
 {
     for (uint32_t i = 0; i < w->count; i++) {
-        if ((w->candidate[i].ask == DHT_ASK_ANSWERED || w->candidate[i].ask == DHT_ASK_FAILED) &&
-            dht_id_same_node(&w->candidate[i].who.node, node)) {
+        if (w->candidate[i].ask != DHT_ASK_NEW && dht_id_same_node(&w->candidate[i].who.node, node)) {
             return true;
         }
     }
     return false;
 }
 
-/* Of the first time only what answered stays, the nearest of it, on no path: it counts for who the nearest are. */
-static void leave_paths(struct dht_wish *w)
+/* Of the first time only what answered, or still may, stays, the nearest of it, on no path: it counts for who the nearest are. */
+static void leave_paths(struct dht *d, struct dht_wish *w)
 {
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < w->count; i++) {
-        if (w->candidate[i].ask == DHT_ASK_ANSWERED && kept < DHT_AGAIN_KEPT) {
+        bool is_asked = w->candidate[i].ask == DHT_ASK_SLOW || w->candidate[i].ask == DHT_ASK_OUT;
+        if ((w->candidate[i].ask == DHT_ASK_ANSWERED || is_asked) && kept < DHT_AGAIN_KEPT) {
             w->candidate[kept] = w->candidate[i];
             w->candidate[kept++].path = DHT_PATHS_MAX;
+        } else if (is_asked) {
+            dht_call_drop(d, w, &w->candidate[i]); /* nobody waits for it any more */
         }
     }
     w->count = kept;
@@ -213,8 +246,7 @@ bool dht_search_again(struct dht *d, struct dht_wish *w)
     if (others == 0) {
         return false;
     }
-    dht_call_drop(d, w); /* who was asked may be no candidate any more */
-    leave_paths(w);
+    leave_paths(d, w);
     for (uint32_t i = 0; i < others; i++) {
         const struct dht_peer *p = &d->peer[near[i]];
         const struct dht_contact who = {.node = p->node, .at = p->at};
@@ -235,13 +267,13 @@ static double apart(const struct dht_id *a, const struct dht_id *b)
 }
 
 /* Ids follow from keys, so there are as many in any place as in this node's own, which it knows well. Hostile nodes that
- * name each other alone are but some of those that are there. */
+ * name each other alone are but some of those that are there. Nobody can hide where the own table has room and so has all. */
 bool dht_search_is_thin(const struct dht *d, const struct dht_wish *w)
 {
     uint16_t near[DHT_K];
     uint32_t most = dht_table_nearest(d, &d->id, near, DHT_K), seen = 0;
 
-    for (uint32_t i = 0; i < w->count && most == DHT_K; i++) {
+    for (uint32_t i = 0; i < w->count && most == DHT_K && dht_table_is_full(d, &w->target); i++) {
         seen += w->candidate[i].ask == DHT_ASK_ANSWERED;
         if (w->candidate[i].ask == DHT_ASK_ANSWERED && seen == d->tuning.replicas) {
             double own = apart(&d->id, &d->peer[near[DHT_K - 1]].id) * d->tuning.replicas / DHT_K;
@@ -259,9 +291,8 @@ static uint64_t expected_us(const struct dht *d, const struct dht_candidate *c)
     const struct dht_peer *p = dht_table_find(d, &c->id);
     uint64_t us = p == NULL || p->srtt_us == 0 ? (d->typical_us != 0 ? d->typical_us : UINT32_MAX) : p->srtt_us;
     us += dht_table_is_stranger(d, &c->id) ? 2 * us + DHT_ACQUAINT_US : 0;
-    bool is_doubted = p == NULL || p->fails > 0 || (p->flags & DHT_PEER_SUSPECT) != 0;
 
-    return is_doubted ? us + (UINT64_C(1) << 40) : us;
+    return p == NULL || dht_table_is_doubted(d, &c->id) ? us + (UINT64_C(1) << 40) : us;
 }
 
 /* All holders are known. The nearest in time is asked, and the next when it is late; once one has no such record, or

@@ -81,6 +81,7 @@ struct dht_wish {
     enum dht_wish_kind kind;
     bool is_storing, is_told, is_own; /* told: its end is; own: nobody waits for it          */
     bool has_self, has_expected, is_again; /* again: on other paths than the first time      */
+    bool is_come, is_near;            /* on all paths; … and all of the nearest have answered */
     enum err status;                  /* once it has ended                                   */
     uint64_t name, end_us;
     struct dht_id target;

@@ -84,7 +84,7 @@ static uint64_t patience_us(uint32_t srtt_us, uint32_t rttvar_us)
     return srtt_us + (margin_us < srtt_us / 4 ? srtt_us / 4 : margin_us);
 }
 
-uint64_t dht_table_timeout_us(const struct dht *d, const struct dht_peer *peer)
+static uint64_t wait_us(const struct dht *d, const struct dht_peer *peer, uint64_t least_us)
 {
     uint64_t us = (uint64_t)d->tuning.timeout_ms * DHT_US;
 
@@ -93,8 +93,18 @@ uint64_t dht_table_timeout_us(const struct dht *d, const struct dht_peer *peer)
     } else if (d->typical_us != 0) {
         us = patience_us(d->typical_us, d->typical_var_us); /* as the others are, and as they differ */
     }
-    us = us < DHT_TIMEOUT_LEAST_US ? DHT_TIMEOUT_LEAST_US : us;
+    us = us < least_us ? least_us : us;
     return us > DHT_TIMEOUT_MOST_US ? DHT_TIMEOUT_MOST_US : us;
+}
+
+uint64_t dht_table_timeout_us(const struct dht *d, const struct dht_peer *peer)
+{
+    return wait_us(d, peer, DHT_TIMEOUT_LEAST_US);
+}
+
+uint64_t dht_table_late_us(const struct dht *d, const struct dht_peer *peer)
+{
+    return wait_us(d, peer, DHT_LATE_LEAST_US);
 }
 
 uint64_t dht_table_way_us(const struct dht *d, const struct dht_id *id, uint64_t elapsed_us)
@@ -110,6 +120,16 @@ uint64_t dht_table_way_us(const struct dht *d, const struct dht_id *id, uint64_t
 static void bucket_of(const struct dht *d, const struct dht_id *id, uint32_t *first, uint32_t *end)
 {
     dht_order_stretch(&d->peers, &d->id, dht_id_common(&d->id, id), true, first, end);
+}
+
+bool dht_table_is_full(const struct dht *d, const struct dht_id *id)
+{
+    uint32_t first = 0, end = 0;
+
+    if (!dht_id_equal(id, &d->id)) {
+        bucket_of(d, id, &first, &end);
+    }
+    return end - first >= DHT_K;
 }
 
 /* The peer of places first to end that was heard of least lately; those that failed come before all. */
@@ -359,6 +379,13 @@ bool dht_table_is_stranger(const struct dht *d, const struct dht_id *id)
     const struct dht_peer *p = d->tuning.acquaints ? dht_table_find(d, id) : NULL;
 
     return d->tuning.acquaints && (p == NULL || dht_state_tick(d) - p->heard > (DHT_ACQUAINTED_MS * DHT_US) >> DHT_TICK_BITS);
+}
+
+bool dht_table_is_doubted(const struct dht *d, const struct dht_id *id)
+{
+    const struct dht_peer *p = dht_table_find(d, id);
+
+    return p != NULL && (p->fails > 0 || (p->flags & DHT_PEER_SUSPECT) != 0);
 }
 
 bool dht_table_member(struct dht *d, const struct dht_contact *who, const struct dht_id *id)

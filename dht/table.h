@@ -24,20 +24,27 @@ void dht_table_remove(struct dht *d, const struct dht_id *id);
  * none is left (sealed.h). Never where that costs nothing. */
 bool dht_table_is_stranger(const struct dht *d, const struct dht_id *id);
 
+/* Whether it is a peer that did not answer the last request, or of which membership is not sure. */
+bool dht_table_is_doubted(const struct dht *d, const struct dht_id *id);
+
 void dht_table_rtt(struct dht *d, struct dht_peer *peer, uint32_t rtt_us);
 
 /* How long an answer of `id` was on its way that came elapsed_us after its question left: no longer than that, less the
  * question's own way as round trips have it. */
 uint64_t dht_table_way_us(const struct dht *d, const struct dht_id *id, uint64_t elapsed_us);
 
-/* How long to wait for an answer; peer NULL: a stranger. */
+/* How long to wait for an answer until it is asked again, and until somebody else is; peer NULL: a stranger. */
 uint64_t dht_table_timeout_us(const struct dht *d, const struct dht_peer *peer);
+uint64_t dht_table_late_us(const struct dht *d, const struct dht_peer *peer);
 
 /* The peers nearest to target that are there as far as is known, nearest first. */
 uint32_t dht_table_nearest(const struct dht *d, const struct dht_id *target, uint16_t *to, uint32_t most);
 
 /* Whether this node itself is nearer to key than all but `most` - 1 of its peers: whether it should hold it. */
 bool dht_table_is_holder(const struct dht *d, const struct dht_id *key, uint32_t most);
+
+/* Whether the bucket of an id has no room: there may be others in it than those that are known. */
+bool dht_table_is_full(const struct dht *d, const struct dht_id *id);
 
 /* Its own number of the bucket that the fewest ids share with it: buckets beyond have nobody. */
 uint32_t dht_table_depth(const struct dht *d);

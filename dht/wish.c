@@ -29,16 +29,38 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+void dht_wish_free(struct dht *d, struct dht_wish *w)
+{
+    dht_call_drop(d, w, NULL);
+    w->kind = DHT_WISH_FREE;
+    d->wishes--;
+    while (d->wishes_end > 0 && d->wish[d->wishes_end - 1].kind == DHT_WISH_FREE) {
+        d->wishes_end--;
+    }
+}
+
+/* A vacant place; else that of the first put that is done and goes on for those who were late. NULL: there is neither. */
+static struct dht_wish *vacant(struct dht *d, uint32_t first, uint32_t end)
+{
+    struct dht_wish *done = NULL;
+
+    for (uint32_t i = first; i < end; i++) {
+        struct dht_wish *w = &d->wish[i];
+        if (w->kind == DHT_WISH_FREE) {
+            return w;
+        }
+        done = w->is_told && (done == NULL || w->end_us < done->end_us) ? w : done;
+    }
+    if (done != NULL) {
+        dht_wish_free(d, done);
+    }
+    return done;
+}
+
 struct dht_wish *dht_wish_begin(struct dht *d, enum dht_wish_kind kind, uint64_t name, const struct dht_id *target)
 {
-    struct dht_wish *w = NULL;
+    struct dht_wish *w = name == 0 ? vacant(d, 0, 1) : vacant(d, 1, d->wishes_max + 1);
 
-    if (name == 0) {
-        w = d->wish[0].kind == DHT_WISH_FREE ? &d->wish[0] : NULL;
-    }
-    for (uint32_t i = 1; name != 0 && i <= d->wishes_max && w == NULL; i++) {
-        w = d->wish[i].kind == DHT_WISH_FREE ? &d->wish[i] : NULL;
-    }
     if (w == NULL) {
         return NULL;
     }
@@ -64,16 +86,6 @@ struct dht_wish *dht_wish_begin(struct dht *d, enum dht_wish_kind kind, uint64_t
     }
     dht_upkeep_looked(d, target);
     return w;
-}
-
-void dht_wish_free(struct dht *d, struct dht_wish *w)
-{
-    dht_call_drop(d, w);
-    w->kind = DHT_WISH_FREE;
-    d->wishes--;
-    while (d->wishes_end > 0 && d->wish[d->wishes_end - 1].kind == DHT_WISH_FREE) {
-        d->wishes_end--;
-    }
 }
 
 struct dht_candidate *dht_wish_candidate(struct dht_wish *w, uint16_t serial)
@@ -133,7 +145,7 @@ void dht_wish_nodes(struct dht *d, struct dht_wish *w, const struct dht_call *ca
         w->absent++;
     }
     answered(w, c);
-    for (uint32_t i = 0; i < m->count && !dht_state_is_whole(d); i++) {
+    for (uint32_t i = 0; i < m->count && !dht_state_is_whole(d) && path < w->paths; i++) { /* or its ways are over */
         dht_search_add(d, w, &m->contact[i], path, hop, namer); /* moves candidates */
     }
 }
@@ -217,13 +229,6 @@ void dht_wish_values(struct dht *d, struct dht_wish *w, const struct dht_call *c
 
 /* ---- going on -------------------------------------------------------------------------------------- */
 
-static void run_find(struct dht *d, struct dht_wish *w)
-{
-    if (dht_state_is_whole(d) || dht_search_near(d, w)) {
-        w->status = ERR_OK;
-    }
-}
-
 /* There is nobody else. Where there is, and none of them is known or answers, nobody knows what they hold. */
 static bool is_alone(const struct dht *d)
 {
@@ -251,6 +256,19 @@ static bool has_company(struct dht *d, struct dht_wish *w)
     return w->count > 0;
 }
 
+/* Whoever is late is passed over, but where the others are not enough to know, or to keep something. */
+static bool needs_the_late(const struct dht *d, const struct dht_wish *w)
+{
+    uint32_t late = 0, answered = 1; /* this node itself */
+
+    for (uint32_t i = 0; i < w->count; i++) {
+        late += w->candidate[i].ask == DHT_ASK_SLOW;
+        answered += w->candidate[i].ask == DHT_ASK_ANSWERED;
+    }
+    uint32_t there = late + answered < d->tuning.replicas ? late + answered : d->tuning.replicas;
+    return late > 0 && (w->kind == DHT_WISH_GET ? w->values == 0 && !is_absent(d, w) : answered < there / 2 + 1);
+}
+
 /* Whether there is nobody left to ask step by step. Before that is believed others are asked: when nobody had it, and when whoever
  * is to keep it cannot be all that are near. */
 static bool is_near(struct dht *d, struct dht_wish *w)
@@ -260,7 +278,14 @@ static bool is_near(struct dht *d, struct dht_wish *w)
     if (is_over && w->values == 0 && (w->kind == DHT_WISH_GET || dht_search_is_thin(d, w)) && dht_search_again(d, w)) {
         is_over = dht_search_near(d, w);
     }
-    return is_over;
+    return is_over && !needs_the_late(d, w);
+}
+
+static void run_find(struct dht *d, struct dht_wish *w)
+{
+    if (dht_state_is_whole(d) || (dht_search_near(d, w) && !needs_the_late(d, w))) {
+        w->status = ERR_OK;
+    }
 }
 
 static void run_get(struct dht *d, struct dht_wish *w)
@@ -279,13 +304,14 @@ static void run_get(struct dht *d, struct dht_wish *w)
 /* Whether there is nothing left to do, be it told or not. */
 static bool run_put(struct dht *d, struct dht_wish *w)
 {
-    if (!w->is_storing && (dht_state_is_whole(d) || is_near(d, w))) {
+    w->is_near = w->is_near || dht_state_is_whole(d) || is_near(d, w);
+    if (!w->is_storing && (w->is_near || dht_search_is_enough(d, w))) {
         dht_put_begin(d, w);
     }
     if (!w->is_storing) {
         return false;
     }
-    bool is_over = dht_put_run(d, w);
+    bool is_over = dht_put_run(d, w) && w->is_near;
     if (w->status == ERR_LATER && dht_put_is_done(d, w)) {
         w->status = ERR_OK;
     } else if (w->status == ERR_LATER && is_over) {

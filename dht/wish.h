@@ -35,6 +35,9 @@ bool dht_search_again(struct dht *d, struct dht_wish *w);
 /* Whether those that answered, the nearest of them, are too far apart to be all that there is: some were not told of. */
 bool dht_search_is_thin(const struct dht *d, const struct dht_wish *w);
 
+/* Whether a put may begin: each path has come near, most of the nearest have answered, and they may be all that there is. */
+bool dht_search_is_enough(const struct dht *d, const struct dht_wish *w);
+
 /* Somebody named this contact: the candidate of serial `namer`, or DHT_NOTHING. */
 void dht_search_add(struct dht *d, struct dht_wish *w, const struct dht_contact *who, uint32_t path, uint32_t hop, uint16_t namer);
 

@@ -46,13 +46,25 @@ PLANTS = {
     "any-host": ("table.c", "unit:table", "one host may be the whole table, under many keys", [
         ("(host_most != 0 && host >= host_most);", "(host_most != 0 && host > all);")]),
     "fixed-timeout": ("table.c", ["swarm:silent", "swarm:loss"], "a second for everybody", [
-        ("    us = us < DHT_TIMEOUT_LEAST_US ? DHT_TIMEOUT_LEAST_US : us;", "    us = 1000000;")]),
+        ("    us = us < least_us ? least_us : us;", "    us = least_us * 0 + 1000000;")]),
     "strangers-first": ("table.c", "unit:core", "whether somebody can answer at once is not looked at", [
         ("    return d->tuning.acquaints && (p == NULL ||", "    return !d->tuning.acquaints && (p == NULL ||")]),
     "once-is-for-ever": ("call.c", "unit:core", "an acquaintance that was made lasts", [
         ("    return call->has_node ? dht_table_is_stranger(d, &id) :", "    return call->has_node ? dht_table_find(d, &id) == NULL && d->tuning.acquaints :")]),
     "no-hedge": ("wish.c", "unit:core", "who is late is waited for", [
         ("        c->ask = DHT_ASK_SLOW;\n", "        c->ask = DHT_ASK_OUT;\n")]),
+    "late-is-lost": ("call.c", "swarm:brief", "nobody else is asked before the same one is asked again", [
+        ("    return call->wish == DHT_NOTHING || us > timeout ? timeout : us;", "    return us > 0 ? timeout : us;")]),
+    "waits-each-time": ("search.c", "unit:late", "who was silent the last time is waited for again", [
+        ("dht_table_is_doubted(d, &c->id) ? DHT_ASK_SLOW : DHT_ASK_OUT;", "DHT_ASK_OUT;")]),
+    "late-are-none": ("wish.c", "unit:late", "who is late is passed over where there is nobody else", [
+        ("    return is_over && !needs_the_late(d, w);", "    return is_over;")]),
+    "late-go-without": ("put.c", "unit:late", "who is late does not get what was put", [
+        ("        waiting += c->ask == DHT_ASK_SLOW || c->ask", "        waiting += c->ask")]),
+    "done-holds-on": ("wish.c", "unit:late", "what goes on for the late keeps others from beginning", [
+        ("        done = w->is_told && (done == NULL", "        done = w->is_told && !w->is_storing && (done == NULL")]),
+    "one-by-one": ("search.c", "unit:late", "who waited for one silent node waits for the next", [
+        ("share + (count(w, path, DHT_ASK_SLOW) > 0)) && is_over;", "share) && is_over;")]),
     "any-holder": ("search.c", "swarm:planet", "holders are asked in the order of ids", [
         ("(best == NULL || expected_us(d, c) < expected_us(d, best))", "(best == NULL && expected_us(d, c) > 0)")]),
     "the-dead-are-found": ("wish.c", "unit:core", "a get is done with what ended on the way", [
@@ -71,7 +83,7 @@ PLANTS = {
     "repair-unasked": ("packet.c", "unit:packet", "a repair may answer nobody", [
         ("    claim(r, m->txn != 0 || (m->flags & DHT_FLAG_REPAIR) == 0);\n", "")]),
     "one-is-enough": ("put.c", "unit:core", "a put is done when one has it", [
-        ("w->values >= quorum(d, w);", "(w->values >= quorum(d, w) || w->values >= 1);")]),
+        ("count_nearest(d, w)) >= quorum(d, w);", "count_nearest(d, w)) >= quorum(d, w) - 4;")]),
     "no-substitutes": ("put.c", "unit:core", "a put that some refuse ends without asking others", [
         ("    return waiting == 0;\n", "    return true;\n")]),
     "short-search": ("wish.c", "swarm:absent", "a search ends with its first answer", [
@@ -155,7 +167,7 @@ PLANTS = {
     "once-astray": ("search.c", "attack:astray", "who was led astray on all ways goes no others", [
         ("    if (w->is_again || w->paths == 1) {", "    if (w->paths >= 1) {")]),
     "asked-on": ("search.c", ["swarm:absent", "attack:poison"], "who is on no way any more is still waited for", [
-        ("    dht_call_drop(d, w); /* who", "    /* who")]),
+        ("            dht_call_drop(d, w, &w->candidate[i]); /* nobody", "            /* nobody")]),
     "thin-believed": ("search.c", "attack:astray", "who is to keep a record may be whoever hostile nodes name", [
         ("            return apart(&w->target, &w->candidate[i].id) > DHT_THIN * own;", "            return own < 0;")]),
     "twins-unseen": ("twin.c", "unit:table", "one key at two addresses is a node that moves", [
@@ -169,12 +181,12 @@ PLANTS = {
     "sent-to-itself": ("packet.c", "unit:packet", "0.0.0.0 is a place", [
         ("(!is_v4 || memcmp(at->ip + sizeof mapped, nowhere, 4) != 0);", "(!is_v4 || at->port != 0);")]),
     "never-joined": ("wish.c", "swarm:steps", "whoever enters looks for nobody", [
-        ("        w = d->wish[0].kind == DHT_WISH_FREE ? &d->wish[0] : NULL;\n", "        return NULL;\n")]),
+        ("name == 0 ? vacant(d, 0, 1) :", "name == 0 ? NULL :")]),
 }
 
 CORE = ("account", "bytes", "call", "circle", "compare", "core", "id", "image", "keep", "order", "own", "packet", "pool", "proof", "put", "record", "search",
         "serve", "store", "table", "token", "twin", "upkeep", "wish")
-UNITS = ("circle", "compare", "core", "id", "image", "keep", "memory", "own", "packet", "store", "table", "upkeep")
+UNITS = ("circle", "compare", "core", "id", "image", "keep", "late", "memory", "own", "packet", "store", "table", "upkeep")
 SOURCES = [*(f"dht/{c}.c" for c in CORE), "tests/sim/dht/[dns]*.c", "tests/sim/dht/test_dht_*.c", "tests/unit/dht/kit.c",
            *(f"tests/unit/dht/test_{u}.c" for u in UNITS),
            *(f"common/base/{b}.c" for b in ("bytes", "err", "name", "rate", "rng"))]

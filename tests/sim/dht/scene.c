@@ -67,7 +67,7 @@ void sample_free(struct sample *s)
 
 void scene_open(struct swarm *s, const struct scene_options *o, uint32_t nodes)
 {
-    struct distance d = {.rtt_us = RTT_US};
+    struct distance d = {.rtt_us = o->rtt_us != 0 ? o->rtt_us : RTT_US};
 
     if (o->rtt != NULL && strcmp(o->rtt, "planet") == 0) {
         d.is_planet = true;

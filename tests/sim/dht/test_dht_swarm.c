@@ -214,6 +214,31 @@ static void play_dead(const struct scene_options *o)
     swarm_fini(&s);
 }
 
+/* A millisecond between nodes, a fifth of which is silent: nobody waits for as long as a request takes to be repeated. */
+static void play_brief(const struct scene_options *o)
+{
+    struct scene_options with = *o;
+    struct measured warm, m;
+
+    with.paths = o->paths != 0 ? o->paths : 4;
+    with.rtt_us = 1000;
+    scene_steps(&s, &with, o->nodes);
+    scene_measure(&s, o->ops, 1, &warm);
+    scene_print("a millisecond between nodes", &warm, o->ops);
+    for (uint32_t i = 0; i < o->nodes / 5; i++) {
+        swarm_stop(&s, i * 5 + 1, SWARM_SILENT);
+    }
+    scene_measure(&s, o->ops, 1, &m);
+    scene_print("a fifth is silent", &m, o->ops);
+    scene_claim(m.puts == o->ops && m.gets == o->ops, "every put and get succeeds");
+    scene_claim(sample_at(&m.put_ms, 0.5) <= 10 && sample_at(&m.put_ms, 0.99) <= 20, "a put waits for no silent one's next attempt: %.1f, %.1f ms",
+                sample_at(&m.put_ms, 0.5), sample_at(&m.put_ms, 0.99));
+    scene_claim(sample_at(&m.end_ms, 0.99) <= 20, "… nor does a get to its end: %.1f ms", sample_at(&m.end_ms, 0.99));
+    scene_free(&warm);
+    scene_free(&m);
+    swarm_fini(&s);
+}
+
 /* Of a key that nobody put it is said that there is none, whoever was asked on which path. */
 static void look_for_nothing(const struct scene_options *o, uint32_t loss_ppm)
 {
@@ -717,7 +742,7 @@ static const struct scene scenes[] = {
     {"planet", 64, 60, play_planet},  {"steps", 150, 100, play_steps},  {"churn", 60, 150, play_churn},
     {"dead", 150, 100, play_dead},     {"idle", 256, 1, play_idle},       {"beyond", 400, 100, play_beyond},
     {"roused", 150, 150, play_roused}, {"deaths", 64, 100, play_deaths}, {"ttl", 40, 1, play_ttl},         {"chain", 80, 1, play_chain},
-    {"rejoin", 60, 1, play_rejoin},   {"absent", 150, 60, play_absent},
+    {"rejoin", 60, 1, play_rejoin},   {"brief", 32, 100, play_brief},   {"absent", 150, 60, play_absent},
     {"compare", 12, 40, play_compare},
 };
 

@@ -226,11 +226,12 @@ static void a_late_answer_has_a_second_request_beside_it(void)
     CHECK(begin_get(&k, &r, 1) == ERR_OK, "a get");
     (void)kit_sent(&k, DHT_PACKET_GET, UINT32_MAX, &first, &to);
     struct dht_id id = kit_id(to);
-    uint64_t patience_us = dht_table_timeout_us(k.d, dht_table_find(k.d, &id)), begun_us = k.now_us;
+    uint64_t late_us = dht_table_late_us(k.d, dht_table_find(k.d, &id)), begun_us = k.now_us;
+    uint64_t patience_us = dht_table_timeout_us(k.d, dht_table_find(k.d, &id));
     kit_due(&k);
-    CHECK(k.now_us == begun_us + patience_us, "its time is %lu us", (unsigned long)patience_us);
-    CHECK(kit_sent(&k, DHT_PACKET_GET, to, NULL, NULL) == 1, "it is asked again");
-    CHECK(kit_sent(&k, DHT_PACKET_GET, UINT32_MAX, NULL, NULL) == 2, "and one other");
+    CHECK(k.now_us == begun_us + late_us && late_us < patience_us, "its time is %lu us", (unsigned long)late_us);
+    CHECK(kit_sent(&k, DHT_PACKET_GET, to, NULL, NULL) == 0, "it is not asked again as soon");
+    CHECK(kit_sent(&k, DHT_PACKET_GET, UINT32_MAX, NULL, NULL) == 1, "but one other is");
     for (uint32_t i = 0; i < k.fx.sends; i++) {
         struct dht_message m;
         CHECK(dht_packet_read(k.fx.send[i].packet.bytes, k.fx.send[i].packet.size, &m) == ERR_OK, "a packet");
@@ -241,6 +242,26 @@ static void a_late_answer_has_a_second_request_beside_it(void)
     }
     values(&k, next, &second, &r);
     CHECK(k.fx.done_count == 1 && k.fx.done[0].status == ERR_OK && k.d->counters.hedges == 1, "whoever answers first");
+    kit_close(&k);
+}
+
+static void who_is_late_is_asked_again_in_time(void)
+{
+    struct kit k;
+    struct kit_record r;
+    uint32_t to;
+
+    open_measured(&k);
+    far_record(&k, &r, 0);
+    CHECK(begin_get(&k, &r, 1) == ERR_OK, "a get");
+    (void)kit_sent(&k, DHT_PACKET_GET, UINT32_MAX, NULL, &to);
+    struct dht_id id = kit_id(to);
+    uint64_t patience_us = dht_table_timeout_us(k.d, dht_table_find(k.d, &id)), begun_us = k.now_us;
+    do {
+        kit_due(&k);
+    } while (kit_sent(&k, DHT_PACKET_GET, to, NULL, NULL) == 0 && k.now_us < begun_us + 2 * patience_us);
+    CHECK(k.now_us == begun_us + patience_us && patience_us == DHT_TIMEOUT_LEAST_US, "after %lu us, not %lu", (unsigned long)patience_us,
+          (unsigned long)(k.now_us - begun_us));
     kit_close(&k);
 }
 
@@ -650,6 +671,7 @@ int main(void)
     what_ended_on_the_way_is_not_found();
     a_copy_goes_to_whom_it_may();
     a_late_answer_has_a_second_request_beside_it();
+    who_is_late_is_asked_again_in_time();
     gets_end_with_what_is_known();
     nothing_forged_is_found();
     puts_end_with_a_majority();

@@ -1,0 +1,199 @@
+/* Claims about whoever does not answer where peers come near step by step: who is waited for, who is asked beside, what goes on. */
+#include <string.h>
+
+#include "common/base/bytes.h"
+#include "dht/table.h"
+#include "tests/unit/dht/kit.h"
+
+enum { HOUR_MS = 3600000, PEERS = 14, MS = 1000, NOBODY = UINT32_MAX };
+
+/* A core among peers, and a record for which it is no holder. */
+struct scene {
+    struct kit k;
+    struct kit_record r;
+    uint32_t near[PEERS];            /* nearest first                              */
+    uint32_t silent;                 /* this one does not answer                   */
+    struct dht_message unanswered;   /* the last request to it                     */
+    uint32_t asked, stored;          /* requests that were seen, STOREs among them */
+    enum err status;                 /* LATER: no wish has ended                   */
+};
+
+static void open_scene(struct scene *s, uint32_t peers)
+{
+    const struct dht_message ping = {.kind = DHT_PACKET_PING, .txn = 1};
+    struct dht_config c = kit_config();
+    uint16_t near[DHT_K];
+
+    *s = (struct scene){.silent = NOBODY, .status = ERR_LATER};
+    kit_open_as(&s->k, &c);
+    s->k.d->born_us = 0;
+    for (uint32_t i = 0; i < peers; i++) {
+        CHECK(kit_hear(&s->k, i, &ping) == ERR_OK, "somebody is there");
+    }
+    for (uint32_t i = 0; i == 0 || (peers > DHT_REPLICAS && dht_table_is_holder(s->k.d, &s->r.r.key, DHT_REPLICAS)); i++) {
+        kit_immutable(&s->r, i, 20, HOUR_MS);
+    }
+    uint32_t count = dht_table_nearest(s->k.d, &s->r.r.key, near, DHT_K);
+    for (uint32_t i = 0; i < count; i++) {
+        s->near[i] = bytes_get_be32(s->k.d->peer[near[i]].node.byte);
+    }
+}
+
+static void doubt(struct scene *s, uint32_t who)
+{
+    struct dht_id id = kit_id(who);
+
+    dht_table_find(s->k.d, &id)->fails = 1;
+}
+
+static void answer(struct scene *s, uint32_t who, const struct dht_message *m)
+{
+    struct dht_message out = kit_answer(m, m->kind == DHT_PACKET_STORE ? DHT_PACKET_STORED : DHT_PACKET_NODES);
+
+    out.status = DHT_STATUS_OK;
+    out.token = 7;
+    out.flags = m->kind == DHT_PACKET_GET ? DHT_FLAG_ABSENT : 0;
+    CHECK(kit_hear(&s->k, who, &out) == ERR_OK, "an answer");
+}
+
+/* All answer what was sent, and what is sent for those answers; but one. */
+static void answer_all(struct scene *s)
+{
+    struct dht_effects fx = s->k.fx;
+
+    s->status = fx.done_count > 0 ? fx.done[0].status : s->status;
+    for (uint32_t i = 0; i < fx.sends; i++) {
+        uint32_t who = bytes_get_be32(fx.send[i].to.byte);
+        struct dht_message m;
+        REQUIRE(dht_packet_read(fx.send[i].packet.bytes, fx.send[i].packet.size, &m) == ERR_OK, "what is sent is a packet");
+        s->asked++;
+        s->stored += m.kind == DHT_PACKET_STORE;
+        if (who == s->silent) {
+            s->unanswered = m;
+        } else if (m.kind == DHT_PACKET_FIND || m.kind == DHT_PACKET_GET || m.kind == DHT_PACKET_STORE) {
+            answer(s, who, &m);
+            answer_all(s);
+        }
+    }
+}
+
+static void who_was_silent_is_asked_and_not_waited_for(void)
+{
+    struct scene s;
+
+    open_scene(&s, PEERS);
+    doubt(&s, s.near[1]);
+    CHECK(dht_core_get(s.k.d, s.k.now_us, 1, &s.r.r.key, 1, &s.k.fx) == ERR_OK, "a get");
+    CHECK(kit_sent(&s.k, DHT_PACKET_GET, UINT32_MAX, NULL, NULL) == DHT_ALPHA + 1, "as many as always, and one more");
+    CHECK(kit_sent(&s.k, DHT_PACKET_GET, s.near[1], NULL, NULL) == 1, "who was silent is one of them");
+    s.silent = s.near[1];
+    answer_all(&s);
+    CHECK(s.status == ERR_NOT_FOUND, "its answer is not waited for: %s", err_name(s.status));
+    kit_close(&s.k);
+}
+
+static void where_all_were_silent_they_are_waited_for(void)
+{
+    for (uint32_t turn = 0; turn < 2; turn++) {
+        struct scene s;
+        open_scene(&s, PEERS);
+        for (uint32_t i = 0; i < PEERS; i++) {
+            doubt(&s, i);
+        }
+        enum err e = turn == 0 ? dht_core_get(s.k.d, s.k.now_us, 1, &s.r.r.key, 1, &s.k.fx) : dht_core_put(s.k.d, s.k.now_us, 1, &s.r.r, NULL, &s.k.fx);
+        CHECK(e == ERR_OK && s.k.fx.done_count == 0 && s.k.fx.sends >= DHT_ALPHA, "nothing has ended before anybody was asked");
+        answer_all(&s);
+        CHECK(s.status == (turn == 0 ? ERR_NOT_FOUND : ERR_OK), "they are there: %s", err_name(s.status));
+        kit_close(&s.k);
+    }
+}
+
+static void who_waited_for_some_asks_one_more_than_always(void)
+{
+    struct scene s;
+
+    open_scene(&s, PEERS);
+    CHECK(dht_core_get(s.k.d, s.k.now_us, 1, &s.r.r.key, 1, &s.k.fx) == ERR_OK, "a get");
+    CHECK(kit_sent(&s.k, DHT_PACKET_GET, UINT32_MAX, NULL, NULL) == DHT_ALPHA, "as many as always");
+    kit_due(&s.k);
+    uint32_t others = 0;
+    for (uint32_t i = DHT_ALPHA; i < PEERS; i++) {
+        others += kit_sent(&s.k, DHT_PACKET_GET, s.near[i], NULL, NULL);
+    }
+    CHECK(others == DHT_ALPHA + 1, "all of them are late: %u others", others);
+    kit_close(&s.k);
+}
+
+/* Of two nodes one is late: what it holds counts, as there are no others. */
+static void who_is_late_is_waited_for_where_it_counts(void)
+{
+    struct scene s;
+
+    open_scene(&s, 2);
+    s.silent = s.near[0];
+    CHECK(dht_core_get(s.k.d, s.k.now_us, 1, &s.r.r.key, 1, &s.k.fx) == ERR_OK, "a get");
+    answer_all(&s);
+    for (uint32_t i = 0; i < 2; i++) { /* late; asked again */
+        kit_due(&s.k);
+        answer_all(&s);
+    }
+    CHECK(s.status == ERR_LATER, "it has not ended: %s", err_name(s.status));
+    answer(&s, s.near[0], &s.unanswered);
+    answer_all(&s);
+    CHECK(s.status == ERR_NOT_FOUND, "now all have said so: %s", err_name(s.status));
+    kit_close(&s.k);
+}
+
+/* Who is told that a put is done need not wait for the late; they get it all the same. */
+static void who_is_late_gets_what_was_put(void)
+{
+    struct scene s;
+
+    open_scene(&s, PEERS);
+    s.silent = s.near[0];
+    CHECK(dht_core_put(s.k.d, s.k.now_us, 1, &s.r.r, NULL, &s.k.fx) == ERR_OK, "a put");
+    answer_all(&s);
+    kit_due(&s.k); /* it is late */
+    answer_all(&s);
+    CHECK(s.status == ERR_OK && s.stored == DHT_REPLICAS, "done without it, %u have it", s.stored);
+    uint32_t stored = s.stored;
+    answer(&s, s.near[0], &s.unanswered);
+    CHECK(kit_sent(&s.k, DHT_PACKET_STORE, s.near[0], NULL, NULL) == 1, "it gets it when it answers");
+    answer_all(&s);
+    kit_wait(&s.k, 11000 * MS);
+    CHECK(stored == DHT_REPLICAS && s.k.d->wishes == 0, "nothing is left of it");
+    kit_close(&s.k);
+}
+
+/* … unless others need its place. */
+static void what_goes_on_gives_way(void)
+{
+    struct scene s;
+
+    open_scene(&s, PEERS);
+    s.silent = s.near[0];
+    for (uint64_t wish = 1; wish <= 4; wish++) {
+        CHECK(dht_core_put(s.k.d, s.k.now_us, wish, &s.r.r, NULL, &s.k.fx) == ERR_OK, "put %u", (unsigned)wish);
+        for (uint32_t i = 0; i < 4 && s.status == ERR_LATER; i++) {
+            answer_all(&s);
+            kit_due(&s.k);
+        }
+        CHECK(s.status == ERR_OK && s.k.d->wishes <= 2, "it is done, and there are places for two: %u", s.k.d->wishes);
+        s.status = ERR_LATER;
+    }
+    CHECK(s.k.d->wishes == 2, "the last two go on");
+    CHECK(dht_core_get(s.k.d, s.k.now_us, 5, &s.r.r.key, 1, &s.k.fx) == ERR_OK, "a get has the place of one");
+    s.silent = NOBODY;
+    kit_close(&s.k);
+}
+
+int main(void)
+{
+    who_was_silent_is_asked_and_not_waited_for();
+    where_all_were_silent_they_are_waited_for();
+    who_waited_for_some_asks_one_more_than_always();
+    who_is_late_is_waited_for_where_it_counts();
+    who_is_late_gets_what_was_put();
+    what_goes_on_gives_way();
+    return CHECK_RESULT();
+}
