@@ -60,12 +60,16 @@ static bool say_values(struct dht *d, const struct dht_contact *to, const struct
 
 /* ---- storing --------------------------------------------------------------------------------------- */
 
-static bool may_store(const struct dht *d, const struct dht_contact *from, const struct dht_id *id, uint64_t token)
+static bool is_member(const struct dht *d, const struct dht_id *id)
 {
     const struct dht_peer *p = dht_table_find(d, id);
-    bool is_member = p != NULL && (p->flags & DHT_PEER_MEMBER) != 0;
 
-    return is_member || !d->tuning.needs_token || dht_token_is_good(d, from, token);
+    return p != NULL && (p->flags & DHT_PEER_MEMBER) != 0;
+}
+
+static bool may_store(const struct dht *d, const struct dht_contact *from, const struct dht_id *id, uint64_t token)
+{
+    return is_member(d, id) || !d->tuning.needs_token || dht_token_is_good(d, from, token);
 }
 
 static void count(struct dht *d, enum dht_status status, uint8_t flags)
@@ -117,8 +121,14 @@ static enum dht_status store(struct dht *d, const struct dht_contact *from, cons
     if (!dht_proof_is_genuine(d, &r, in->bytes, in->size)) {
         return DHT_STATUS_FORGED;
     }
-    uint8_t flags = dht_keep_wanted(d, id) ? m->flags : m->flags & (uint8_t)~DHT_FLAG_REPAIR;
-    return dht_store_put(d, &r, in->bytes, in->size, &from->node, flags, m->seq, ret_seq);
+    bool is_wanted = dht_keep_wanted(d, id), is_known = is_member(d, id);
+    struct dht_node source = from->node;
+    /* A stranger's keys cost it nothing, so it has the account of its host; for repairs, too, which it may have made up. */
+    if (!is_known && !dht_table_host(&from->at, &source)) {
+        source = from->node;
+    }
+    uint8_t flags = is_wanted && is_known ? m->flags : m->flags & (uint8_t)~DHT_FLAG_REPAIR;
+    return dht_store_put(d, &r, in->bytes, in->size, &source, flags, m->seq, ret_seq);
 }
 
 static void answer_store(struct dht *d, const struct dht_contact *from, const struct dht_id *id,

@@ -446,6 +446,7 @@ enum err dht_service_lookup(void *state, struct cell_call *call, const void *req
         return e != ERR_OK ? e : ERR_NOMEM;
     }
     *l = (struct looking){.ask = {.shell = s, .done = on_near}, .call = call, .key = key};
+    dht_shell_look_at_self(s);
     e = dht_shell_find(s, &key, &l->ask);
     if (e != ERR_OK) {
         free(l);

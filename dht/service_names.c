@@ -68,13 +68,16 @@ static size_t describe(const struct dht_shell *s, const Cell__Dht__AnnounceReque
     return size + DHT_SALT_MAX > DHT_VALUE_MAX ? 0 : cell__dht__endpoint__pack(&one, to);
 }
 
-static uint32_t ready_of(const struct dht_own_item *item)
+/* Whether who looks for the cell goes elsewhere by what is said now. */
+static bool is_news(const struct dht_shell *s, const struct dht_own_item *item, uint32_t ready)
 {
     Cell__Dht__Endpoint *one = cell__dht__endpoint__unpack(NULL, item->value_size, item->value);
-    uint32_t ready = one == NULL ? 0 : one->ready;
+    char at[ADDRESS_SIZE];
 
+    dht_net_format(&s->address, at);
+    bool is_it = one == NULL || one->ready != ready || strcmp(one->address, at) != 0;
     cell__dht__endpoint__free_unpacked(one, NULL);
-    return ready;
+    return is_it;
 }
 
 static enum err offer_one(struct dht_shell *s, const Cell__Dht__AnnounceRequest *ask, const Cell__Dht__Offer *offer, uint64_t now_us)
@@ -87,7 +90,7 @@ static enum err offer_one(struct dht_shell *s, const Cell__Dht__AnnounceRequest 
     if (e != ERR_OK) {
         return e;
     }
-    if (item->value_size == 0 || ready_of(item) != offer->ready) {
+    if (item->value_size == 0 || is_news(s, item, offer->ready)) {
         item->next_us = now_us; /* the rest is told with the next telling */
     }
     dht_own_set(item, value, size);
@@ -116,6 +119,8 @@ enum err dht_service_announce(void *state, struct cell_call *call, const void *r
     Cell__Dht__AnnounceReply reply = CELL__DHT__ANNOUNCE_REPLY__INIT;
     uint64_t now_us = loop_now_us();
     enum err e = check(call, s, ask);
+
+    dht_shell_look_at_self(s); /* for the next time */
 
     if (e == ERR_OK && !s->has_address) {
         cell_call_explain(call, "where others reach this node is not known yet: set advertise, or run nodosum");

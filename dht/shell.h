@@ -25,6 +25,7 @@ enum {
     DHT_SHELL_MEMBERS_MOST_MS = 60000,
     DHT_SHELL_POLL_MS = 20000,        /* one long poll for changes of it                                        */
     DHT_SHELL_ASK_MS = 2000,          /* for an answer of it                                                    */
+    DHT_SHELL_SELF_MS = 10000,        /* between looks where membership says that this node is, while it has use  */
     DHT_SHELL_SETTLE_MS = 3000,       /* of a life, after which it knows whoever there is                       */
 };
 
@@ -58,6 +59,7 @@ struct dht_shell_members {
     struct cell_timer *timer;
     bool has_listed;                  /* it has told of everybody, once */
     uint32_t mark;                    /* of the listing */
+    uint64_t self_us;                 /* asked where this node is, last */
     uint64_t revision;
     uint32_t gap_ms;                  /* since it answered last */
 };
@@ -74,7 +76,7 @@ struct dht_shell {
     struct dht *core;                 /* in memory                                             */
     struct dht_effects fx;
     struct loop_timer *timer;
-    bool has_address;                 /* where others reach this node is known                 */
+    bool has_address, is_told;        /* where others reach this node is known; by membership   */
     struct dht_address address;
     struct dht_circle circle;
     struct dht_shell_members members;
@@ -172,6 +174,9 @@ void dht_shell_members_stop(struct dht_shell *s);
 /* Membership's word about a node, on to the circle and the core. */
 void dht_shell_member(struct dht_shell *s, const struct dht_contact *who, uint32_t mark);
 void dht_shell_member_gone(struct dht_shell *s, const struct dht_node *node);
+
+/* This node's address has use: ask membership for it, if it was not asked just lately; it may have moved. */
+void dht_shell_look_at_self(struct dht_shell *s);
 
 /* A listing is whole: whom it did not name is gone. */
 void dht_shell_members_listed(struct dht_shell *s, uint32_t mark);

@@ -8,6 +8,8 @@
 #include "proto/nodosum.ops.h"
 #include "proto/nodosum.pb-c.h"
 
+enum { MS_US = 1000 };
+
 /* One listing, page by page. */
 struct listing {
     struct dht_shell *shell;
@@ -137,14 +139,29 @@ static void follow(struct dht_shell *s, uint64_t revision)
 
 static enum err ask_page(struct listing *l);
 
-static void take_member(struct dht_shell *s, const Cell__Nodosum__Member *m, uint32_t mark)
+/* Where it is reached, unless that is configured: it may have moved. */
+static void take_self(struct dht_shell *s, const Cell__Nodosum__Member *m)
 {
     struct dht_address own;
+    char text[ADDRESS_SIZE];
 
-    if (m->is_self && !s->has_address && place(s, m->name, m->address, &own)) {
-        own.port = s->address.port;
-        s->address = own;
-        s->has_address = true;
+    if ((s->has_address && !s->is_told) || !place(s, m->name, m->address, &own)) {
+        return;
+    }
+    own.port = s->address.port;
+    bool is_news = !s->is_told || memcmp(own.ip, s->address.ip, sizeof own.ip) != 0;
+    s->address = own;
+    s->has_address = s->is_told = true;
+    if (is_news) {
+        dht_net_format(&own, text);
+        log_info("DHT-SELF", "node=%s at=%s", s->keys.name, text);
+    }
+}
+
+static void take_member(struct dht_shell *s, const Cell__Nodosum__Member *m, uint32_t mark)
+{
+    if (m->is_self) {
+        take_self(s, m);
     }
     if (!m->is_self && is_living(m->state)) {
         take(s, &m->id, m->name, m->address, m->rtt_us, mark);
@@ -210,6 +227,42 @@ static void list_all(void *context)
     if (l == NULL || ask_page(l) != ERR_OK) {
         free(l);
         relist_later(s);
+    }
+}
+
+/* ---- this node ------------------------------------------------------------------------------------- */
+
+static void on_self(void *context, enum err e, const struct ProtobufCMessage *message, const char *text)
+{
+    const Cell__Nodosum__MembersReply *reply = (const Cell__Nodosum__MembersReply *)message;
+
+    (void)text;
+    if (e == ERR_OK && reply->n_members == 1 && reply->members[0]->is_self) {
+        take_self(context, reply->members[0]);
+    }
+}
+
+void dht_shell_look_at_self(struct dht_shell *s)
+{
+    Cell__Nodosum__MembersRequest request = CELL__NODOSUM__MEMBERS_REQUEST__INIT;
+    uint64_t now_us = loop_now_us();
+    uint8_t before[DHT_NODE_SIZE]; /* the id just before this node's: they come in their order */
+    size_t at = sizeof before;
+
+    if (!s->members.has_listed || !s->is_told || now_us < s->members.self_us + (uint64_t)DHT_SHELL_SELF_MS * MS_US) {
+        return;
+    }
+    s->members.self_us = now_us;
+    memcpy(before, s->keys.id, sizeof before);
+    while (at > 0 && before[--at]-- == 0) {}
+    request.after = (ProtobufCBinaryData){sizeof before, before};
+    request.most = 1;
+    const struct cell_ask out = {
+        .target = "nodosum", .operation = CELL__NODOSUM__OP__OP_MEMBERS, .request = &request.base,
+        .reply = &cell__nodosum__members_reply__descriptor, .deadline_ms = DHT_SHELL_ASK_MS, .done = on_self, .context = s,
+        .is_idempotent = CELL__NODOSUM__MEMBERS__IS_IDEMPOTENT, .is_hasty = true};
+    if (cell_ask(s->cell, &out) != ERR_OK) {
+        log_debug("DHT-SELF-UNASKED", "effect=\"asked again later\"");
     }
 }
 

@@ -288,7 +288,7 @@ static enum dht_status judge(const struct dht_record *r, const struct dht_entry 
     return old != NULL && r->seq <= old->seq ? DHT_STATUS_OLDER : DHT_STATUS_OK;
 }
 
-/* Repairs have an account of their own, half of the store: who repairs did not choose what there is, and whoever fills
+/* Members' repairs have an account of their own, half of the store: who repairs did not choose what there is, and whoever fills
  * others' stores fills this one through them, but no more of it. */
 static uint64_t source_tag(const struct dht *d, const struct dht_node *source, uint8_t flags)
 {

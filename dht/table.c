@@ -203,6 +203,13 @@ static bool is_loopback(const struct dht_address *at)
     return is_v4(at) ? at->ip[12] == 127 : memcmp(at->ip, one, sizeof one) == 0;
 }
 
+bool dht_table_host(const struct dht_address *at, struct dht_node *ret)
+{
+    *ret = (struct dht_node){0};
+    memcpy(ret->byte, at->ip, is_v4(at) ? 16 : 8);
+    return !is_loopback(at);
+}
+
 static bool is_crowded(const struct dht *d, const struct dht_address *at, uint32_t first, uint32_t end)
 {
     const struct dht_tuning *t = &d->tuning;

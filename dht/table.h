@@ -20,6 +20,10 @@ bool dht_table_member(struct dht *d, const struct dht_contact *who, const struct
 void dht_table_failed(struct dht *d, const struct dht_id *id);
 void dht_table_remove(struct dht *d, const struct dht_id *id);
 
+/* What all addresses of a host have in common, in the form of a node that nobody is: its address, or the /64 of IPv6. False: it is
+ * this host itself, where whoever is there may be anybody. */
+bool dht_table_host(const struct dht_address *at, struct dht_node *ret);
+
 /* Whether the first word with it waits for an acquaintance that the shell makes: it was never heard, or so long ago that
  * none is left (sealed.h). Never where that costs nothing. */
 bool dht_table_is_stranger(const struct dht *d, const struct dht_id *id);

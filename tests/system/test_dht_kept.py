@@ -2,7 +2,7 @@
 import time
 
 from support import pb, sp
-from test_dht import PUT, know, make, offer, put, text
+from test_dht import FIND, PUT, know, make, offer, put, text
 
 
 def make_slow(make_cluster, build, short_dir):
@@ -54,3 +54,22 @@ def test_there_is_room_for_what_is_there_already(make_cluster, build, short_dir)
         full = offer(one, [*cells, ("more", 1)])
         assert full.status != sp.OK and "256" in full.message, full
         assert offer(one, cells[1:]).status == sp.OK and offer(one, []).status == sp.OK
+
+
+def test_who_moves_is_found_where_it_is(make_cluster, build, short_dir):
+    """DHT-6: a node has another address; what it goes on offering is found there."""
+    made = make(make_cluster, build, short_dir, 3)
+    made.up()
+    know(made, list(made), 2)
+    one, three = made[0], made[2]
+
+    def where():
+        assert offer(three, [("lab/thing", 1)]).status == sp.OK
+        with one.client("dht") as client:
+            found = pb.decode(client.call(FIND, pb.encode([(1, "lab/thing")])).body)
+        return [pb.first(pb.decode(f), 3).decode() for f in found.get(1, [])]
+
+    one.wait_until(lambda: where() == ["10.77.0.3:7403"], 10, "it is found")
+    made.batch(three.namespace, "addr del 10.77.0.3/16 dev eth0", "addr add 10.77.0.33/16 dev eth0", "route add 224.0.0.0/4 dev eth0")
+    one.wait_until(lambda: where() == ["10.77.0.33:7403"], 40, "it is found where it is now")
+    assert "10.77.0.33:7403" in three.cli("dht", "lookup", "ab" * 20)

@@ -162,6 +162,10 @@ PLANTS = {
         (" || !is_whole(r, count)) {", ") {\n        (void)is_whole;")]),
     "offer-for-ever": ("own.c", "unit:own", "what is not said any more is offered on", [
         ("if (i->lapse_us != 0 && i->lapse_us <= now_us && i->value_size > 0) {", "if (i->lapse_us > now_us && i->value_size == 0) {")]),
+    "keys-for-nothing": ("serve.c", "unit:store", "whoever makes up keys fills a store under each of them", [
+        ("    if (!is_known && !dht_table_host(", "    if (is_known && !dht_table_host(")]),
+    "repairs-of-anybody": ("serve.c", "unit:store", "a stranger's repairs are not its own", [
+        ("    uint8_t flags = is_wanted && is_known ?", "    uint8_t flags = is_wanted ?")]),
     "changed-on-its-way": ("own.c", "unit:own", "an offer that lapses while it is on its way is never taken back", [
         ("    if (item->next_us != UINT64_MAX) {", "    if (item->next_us == 0) {")]),
     "once-astray": ("search.c", "attack:astray", "who was led astray on all ways goes no others", [

@@ -188,6 +188,47 @@ static void quotas_are_kept(void)
     kit_close(&k);
 }
 
+/* Offered, asked for and sent as a repair. */
+static bool repair(struct kit *k, uint32_t from, uint32_t number)
+{
+    struct dht_message offer = {.kind = DHT_PACKET_OFFER, .count = 1}, out;
+    uint32_t held = dht_core_records(k->d);
+    struct kit_record in;
+
+    kit_immutable(&in, number, 900, HOUR_MS);
+    offer.item[0] = (struct dht_item){.key = in.r.key};
+    CHECK(kit_hear(k, from, &offer) == ERR_OK && kit_sent(k, DHT_PACKET_WANT, from, &out, NULL) == 1, "record %u is wanted", number);
+    struct dht_message store = {.kind = DHT_PACKET_STORE, .txn = out.txn, .token = out.token, .flags = DHT_FLAG_REPAIR, .count = 1};
+    store.record[0] = (struct dht_packet_record){.left_ms = HOUR_MS, .size = (uint16_t)in.size, .bytes = in.bytes};
+    CHECK(kit_hear(k, from, &store) == ERR_OK, "record %u is read", number);
+    return dht_core_records(k->d) > held;
+}
+
+/* Keys cost nothing: a host has its share, whoever it says it is, and whichever way it goes. A member has its own. */
+static void strangers_of_a_host_share(void)
+{
+    enum { SAME_HOST = 65536 };
+    struct dht_config c = kit_config();
+    struct dht_contact member = kit_contact(2 * SAME_HOST);
+    struct dht_message ping = {.kind = DHT_PACKET_PING, .txn = 1};
+    enum dht_status last;
+    struct kit k;
+
+    c.source_bytes = 4 * (16 * 64 + DHT_RECORD_BYTES);
+    c.tuning.needs_token = false;
+    kit_open_as(&k, &c);
+    k.d->born_us = 0;
+    CHECK(kit_hear(&k, 0, &ping) == ERR_OK && dht_core_peers(k.d) == 1, "a stranger is known");
+    CHECK(fill(&k, 0, 0, 2, &last) == 2 && fill(&k, SAME_HOST, 2, 1, &last) == 1, "two of one host");
+    CHECK(repair(&k, 0, 3) && !repair(&k, 0, 4), "what was asked of it counts as what was not");
+    CHECK(fill(&k, SAME_HOST, 5, 1, &last) == 0 && last == DHT_STATUS_QUOTA, "as much as that host may");
+    dht_core_member(k.d, k.now_us, &member, DHT_MEMBER_HERE, &k.fx);
+    CHECK(fill(&k, 2 * SAME_HOST, 6, 4, &last) == 4 && fill(&k, 2 * SAME_HOST, 10, 1, &last) == 0, "a member there has its own");
+    CHECK(repair(&k, 2 * SAME_HOST, 11), "and repairs what others chose");
+    CHECK(fill(&k, 7, 12, 4, &last) == 4, "another host has its own");
+    kit_close(&k);
+}
+
 /* A full store keeps what is nearest to its node, and copies on the way go before all. */
 static void the_farthest_gives_way(void)
 {
@@ -255,6 +296,7 @@ int main(void)
     the_signed_end_bounds_a_life();
     sequences_are_compared();
     quotas_are_kept();
+    strangers_of_a_host_share();
     the_farthest_gives_way();
     tokens_are_for_one_address();
     return CHECK_RESULT();
