@@ -363,7 +363,7 @@ static void meet(struct dht *d, const struct dht_contact *who, const struct dht_
     ask_stalest(d, first, end);
 }
 
-void dht_table_heard(struct dht *d, const struct dht_contact *who, const struct dht_id *id)
+void dht_table_heard(struct dht *d, const struct dht_contact *who, const struct dht_id *id, uint64_t session)
 {
     struct dht_peer *p = dht_table_find(d, id);
 
@@ -374,7 +374,7 @@ void dht_table_heard(struct dht *d, const struct dht_contact *who, const struct 
         meet(d, who, id);
         return;
     }
-    dht_twin_heard(d, &who->node, &p->at, &who->at);
+    dht_twin_heard(d, &who->node, &p->at, &who->at, session);
     p->at = who->at;
     p->heard = dht_state_tick(d);
     p->fails = 0;

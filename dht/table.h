@@ -8,9 +8,9 @@
 /* A peer by its id; NULL: it is not in the table. Borrowed until the table changes. O(log n). */
 struct dht_peer *dht_table_find(const struct dht *d, const struct dht_id *id);
 
-/* A packet of `who` came, whose address is proved: it is there. A stranger gets a place when its bucket has one, or
+/* A packet of `who` came in a session, so its address is proved: it is there. A stranger gets a place when its bucket has one, or
  * waits while the one heard of least lately is asked (section 2.2). */
-void dht_table_heard(struct dht *d, const struct dht_contact *who, const struct dht_id *id);
+void dht_table_heard(struct dht *d, const struct dht_contact *who, const struct dht_id *id, uint64_t session);
 
 /* Membership knows it. False: there is no room, and nobody without membership to give way. */
 bool dht_table_member(struct dht *d, const struct dht_contact *who, const struct dht_id *id);

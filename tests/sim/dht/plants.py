@@ -105,7 +105,7 @@ PLANTS = {
         ("is_near(d, w)) {\n        w->status = w->values", "is_near(d, w) || is_absent(d, w)) {\n        w->status = w->values")]),
     "named-are-known": ("search.c", "unit:core", "whoever is named is in the table", [
         ("    memmove(&w->candidate[at + 1], &w->candidate[at], (w->count - at) * sizeof *w->candidate);",
-         "    dht_table_heard(d, who, &id);\n    memmove(&w->candidate[at + 1], &w->candidate[at], (w->count - at) * sizeof *w->candidate);")]),
+         "    dht_table_heard(d, who, &id, 1);\n    memmove(&w->candidate[at + 1], &w->candidate[at], (w->count - at) * sizeof *w->candidate);")]),
     "forged-stored": ("proof.c", "attack:replay", "signatures are not looked at", [
         ("    if (!dht_record_is_genuine(r, d->verify, d->verify_context)) {", "    if (d->verify == NULL) {")]),
     "forged-found": ("wish.c", "unit:core", "any value is the one asked for", [
@@ -133,7 +133,7 @@ PLANTS = {
     "no-token": ("serve.c", "attack:amplify", "anybody may store", [
         ("    return is_member || !d->tuning.needs_token ||", "    return is_member || d->tuning.needs_token ||")]),
     "reflector": ("core.c", "attack:amplify", "an unproved address gets whole answers", [
-        ("size_t room = is_proved ||", "size_t room = size > 0 ||")]),
+        ("size_t room = session != 0 ||", "size_t room = size > 0 ||")]),
     "no-quota": ("store.c", "attack:fill", "a source may fill the store", [
         ("sent + bytes <= most;", "sent + bytes > 0 && most > 0;")]),
     "rows-afresh": ("pool.c", "unit:memory", "what was used lies idle while there is some that was not", [
@@ -176,6 +176,12 @@ PLANTS = {
         ("            return apart(&w->target, &w->candidate[i].id) > DHT_THIN * own;", "            return own < 0;")]),
     "twins-unseen": ("twin.c", "unit:table", "one key at two addresses is a node that moves", [
         ("is_same(&t->there, at);", "is_same(&t->here, at);")]),
+    "one-is-two": ("twin.c", "unit:table", "one node that has two addresses is taken for two", [
+        ("        t->returns = 0; /* it is one node, and speaks at both */", "        t->returns++;")]),
+    "moves-are-two": ("twin.c", "unit:table", "whoever asks anew wherever it goes is taken for two", [
+        ("    bool is_another = session == t->there_in ||", "    bool is_another = session > 0 ||")]),
+    "at-once-is-two": ("twin.c", "unit:table", "what is still on its way is taken for another node's", [
+        ("!is_within(d, t->counted, DHT_TWIN_PACE_MS))", "t->counted <= dht_state_tick(d))")]),
     "twins-for-ever": ("twin.c", "unit:table", "who was elsewhere once, long ago, has a twin", [
         ("    bool is_back = is_lately(d, t) && is_same", "    bool is_back = is_same")]),
     "twins-unnamed": ("serve.c", "unit:table", "neither of two is told of the other", [
