@@ -94,6 +94,7 @@ def test_nodes_know_how_far_they_are(cluster):
     # As another one sees it nothing is measured here.
     e = estimate(nodes["node-1"], "node-2", "--from", "node-3")
     assert e["source"] == "predicted" and is_about(e["rtt_ms"], rtt_ms("node-2", "node-3")), e
+    assert estimate(nodes["node-1"], "node-3", "--from", "node-3") == estimate(nodes["node-1"], "node-1"), "itself"
     coord = nodes["node-2"].cli("vivaldi", "coord", json=True)
     assert coord["node"] == "node-2" and len(coord["live"]["sides_ms"]) == 7 and coord["live"]["height_ms"] >= 0
 
@@ -111,7 +112,8 @@ def test_nodes_know_how_far_they_are(cluster):
     assert len(one.cli("discover", "thing", "--nearest", json=True)["found"]) == 2
     assert len(route(one, "-n", "1")) == 1 and route(one, "--hasty") == ["node-2", "node-3"]
     assert nodes["node-3"].cli("vivaldi", "route", "thing", json=True)["hops"][0]["is_self"]
-    assert route(one, "--from", "node-3")[0] == "node-3", "as it is seen from there"
+    seen = one.cli("vivaldi", "route", "thing", "--from", "node-3", json=True)["hops"][0]
+    assert (seen["node"], seen["estimate"]["source"]) == ("node-3", "self"), "as it is seen from there"
     assert "measured" in one.cli("vivaldi", "route", "thing")
 
     # By exact name: nobody is called so.
