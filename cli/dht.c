@@ -1,5 +1,6 @@
 #include "cli/dht.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -150,8 +151,11 @@ static int put(struct cli *cli)
     uint32_t ttl_ms = 0;
     int end = 0, status = cli_args_duration_ms(cli, "ttl", &ttl_ms);
 
+    if (status == CLI_DONE && name != NULL && name[0] == '\0') {
+        status = cli_fail_usage(cli, "without --name a value has no owner", "--name: a name has at least one character");
+    }
     if (status == CLI_DONE && expected != NULL &&
-        (expected[0] == '-' || sscanf(expected, "%" SCNu64 "%n", &request.expected, &end) != 1 || expected[end] != '\0')) {
+        (!isdigit((unsigned char)expected[0]) || sscanf(expected, "%" SCNu64 "%n", &request.expected, &end) != 1 || expected[end] != '\0')) {
         status = cli_fail_usage(cli, "`cell dht get` shows it; 0: there is none", "\"%s\" is no sequence", expected);
     }
     if (status == CLI_DONE) {

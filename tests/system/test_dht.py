@@ -195,7 +195,8 @@ def who_compares_is_told_the_truth(one, seq):
         seq = won[0]
         one.wait_until(lambda: stats(one), 10, "it is back, should it have been killed when all were answered")
         assert get(one, "color", "--reads", "3")["value"]["seq"] == seq
-    for words in (["--request", "r1"], ["--if-seq", "1", "--request", "r" * 33], ["--if-seq", "-1"], ["--if-seq", "x"]):
+    one.cli("dht", "put", "a", "--name", "", status=2)
+    for words in (["--request", "r1"], ["--if-seq", "1", "--request", "r" * 33], ["--if-seq", "-1"], ["--if-seq", "x"], ["--if-seq", "+1"], ["--if-seq", " -1"], ["--if-seq", ""]):
         one.cli("dht", "put", "a", "--name", "color", *words, status=2)
 
 
