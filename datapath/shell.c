@@ -333,7 +333,7 @@ enum err datapath_shell_open(struct cell *cell, void *state)
     char why[CONF_WHY_SIZE];
 
     s->cell = cell;
-    s->tun = s->udp.fd = s->store.dir = s->store.fd = s->control.fd = s->screen.keeper = s->namer.fd = -1;
+    s->tun = s->udp.fd = s->store.dir = s->store.fd = s->control.fd = s->screen.keeper = s->screen.minder = s->namer.fd = -1;
     s->armed_ms = UINT64_MAX;
     enum err e = datapath_config_read(cell_config(cell), &s->settings, why);
     if (e != ERR_OK) {
@@ -347,6 +347,7 @@ enum err datapath_shell_open(struct cell *cell, void *state)
     s->metric_train = cell_metric_gauge(cell, "cell_datapath_train_ns", "each of a train of them");
     s->metric_past = cell_metric_gauge(cell, "cell_datapath_past_ns", "a small frame past the host's stack");
     s->metric_is_past = cell_metric_gauge(cell, "cell_datapath_past", "1: what goes alone goes past the host's stack");
+    s->metric_shield = cell_metric_gauge(cell, "cell_datapath_shield", "1: the kernel judges what comes before this cell does");
     e = open_engine(s);
     e = e == ERR_OK ? datapath_service_members_open(s) : e;
     e = e == ERR_OK ? datapath_secrets_load(&s->settings, cell_state_dir(cell), s->secret) : e;
@@ -491,6 +492,7 @@ static void tell_way(struct datapath_shell *s)
     const struct datapath_choice_facts *f = &s->lane.facts;
 
     cell_metric_set(s->metric_is_past, s->lane.is_on);
+    cell_metric_set(s->metric_shield, s->screen.is_judging);
     if (s->told_turn == s->lane.turn) {
         return;
     }

@@ -46,6 +46,8 @@ FRAMES = ("cell-datapath", "system:test_overlay_frames.py -k uncut")
 DEATHS = ("cell-datapath", "system:test_overlay_path.py -k processes_die")
 NEXT = ("cell-nucleus", "system:test_overlay_path.py -k processes_die")
 IDS = ("cell-datapath", "system:test_overlay_path.py -k outlive_the_keeper")
+HAND = ("cell-shield", "system:test_shield.py -k by_hand_keepers")
+UNMINDED = ("cell-datapath", "system:test_shield.py -k by_hand_keepers")
 BACK = ("cell-shield", "system:test_overlay_path.py -k comes_back_with")
 MEASURES = ("cell-shield", "system:test_overlay_path.py -k auto_measures")
 PAYS = ("cell-shield", "system:test_overlay_path.py -k that_pays")
@@ -216,6 +218,16 @@ PLANTS = {
         ("        add_own(s, always); /* those", "        s->own_count = 0;\n        add_own(s, always); /* those")]),
     "keeper-stays-behind": ("datapath/keeper.c", KEEPER, "addresses that could not be listed are not asked for again", [
         ("k->is_behind ? AGAIN_MS : k->is_loaded", "k->is_loaded")]),
+
+    # … by hand.
+    "nobody-minds": ("datapath/minder.c", HAND, "by hand a keeper that ended is followed by none", [
+        ("        if (!is_there || status == DONE ||", "        if (true ||")]),
+    "minder-keeps-nothing": ("datapath/minder.c", HAND, "the next keeper has not what the first had", [
+        ("narrow_capabilities(keepers, ARRAY_LEN(keepers), why)", "narrow_capabilities(keepers, 1, why)")]),
+    "unminded-in-silence": ("datapath/screen.c", UNMINDED, "that no keeper follows is not said", [
+        ("lose(s, s->is_by_hand && s->minder < 0 ?", "lose(s, false ?")]),
+    "unshielded-in-numbers": ("datapath/shell.c", UNMINDED, "the metric has a shield that is not there", [
+        ("cell_metric_set(s->metric_shield, s->screen.is_judging);", "cell_metric_set(s->metric_shield, s->screen.is_loaded);")]),
 
     # Past the host's stack.
     "ring-runs-over": ("datapath/rings.c", RINGS, "a full ring takes one more", [
