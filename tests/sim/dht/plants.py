@@ -131,7 +131,7 @@ PLANTS = {
     "given-unasked": ("keep.c", "unit:keep", "a WANT needs no offer before it", [
         ("i < m->count && is_lately(d, d->offers, id); i++", "i < m->count && is_lately(d, d->offers, id) + 1 > 0; i++")]),
     "no-token": ("serve.c", "attack:amplify", "anybody may store", [
-        ("    return is_member || !d->tuning.needs_token ||", "    return is_member || d->tuning.needs_token ||")]),
+        ("    return is_member(d, id) || !d->tuning.needs_token ||", "    return is_member(d, id) || d->tuning.needs_token ||")]),
     "reflector": ("core.c", "attack:amplify", "an unproved address gets whole answers", [
         ("size_t room = session != 0 ||", "size_t room = size > 0 ||")]),
     "no-quota": ("store.c", "attack:fill", "a source may fill the store", [
