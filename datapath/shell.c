@@ -399,9 +399,10 @@ static enum err add_peer(struct datapath_shell *s, struct datapath_config_peer *
         e = datapath_core_allow(s->core, peer, &p->prefix[i]);
     }
     if (e != ERR_OK) {
-        log_error("DATAPATH-PEER", "peer=%.12s reason=%s", key, err_name(e));
+        log_error("DATAPATH-PEER", "peer=%.12s reason=%s%s", key, err_name(e),
+                  e == ERR_FORGED ? " why=\"peers.key: this node's own, or one that nobody has a private key for\"" : "");
     }
-    return e;
+    return e == ERR_FORGED ? ERR_INVALID : e;
 }
 
 static enum err make_core(struct datapath_shell *s)
