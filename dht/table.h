@@ -28,7 +28,7 @@ bool dht_table_host(const struct dht_address *at, struct dht_node *ret);
  * none is left (sealed.h). Never where that costs nothing. */
 bool dht_table_is_stranger(const struct dht *d, const struct dht_id *id);
 
-/* Whether it is a peer that did not answer the last request, or of which membership is not sure. */
+/* Whether it is a peer that did not answer the last request, or owes an answer, or of which membership is not sure. */
 bool dht_table_is_doubted(const struct dht *d, const struct dht_id *id);
 
 void dht_table_rtt(struct dht *d, struct dht_peer *peer, uint32_t rtt_us);

@@ -57,12 +57,16 @@ PLANTS = {
         ("    return call->wish == DHT_NOTHING || us > timeout ? timeout : us;", "    return us > 0 ? timeout : us;")]),
     "waits-each-time": ("search.c", "unit:late", "who was silent the last time is waited for again", [
         ("dht_table_is_doubted(d, &c->id) ? DHT_ASK_SLOW : DHT_ASK_OUT;", "DHT_ASK_OUT;")]),
+    "owes-nothing": ("call.c", "unit:late", "who owes one an answer is waited for by the next", [
+        ("        peer->flags |= DHT_PEER_OWES;", "        peer->flags |= 0;")]),
     "late-are-none": ("wish.c", "unit:late", "who is late is passed over where there is nobody else", [
         ("    return is_over && !needs_the_late(d, w);", "    return is_over;")]),
     "late-go-without": ("put.c", "unit:late", "who is late does not get what was put", [
         ("        waiting += c->ask == DHT_ASK_SLOW || c->ask", "        waiting += c->ask")]),
     "done-holds-on": ("wish.c", "unit:late", "what goes on for the late keeps others from beginning", [
         ("        done = w->is_told && (done == NULL", "        done = w->is_told && !w->is_storing && (done == NULL")]),
+    "one-on-a-path": ("search.c", "swarm:brief", "a put asks one after the other on each path", [
+        ("w->paths > 1 ? DHT_PUT_SHARE : 1;", "w->paths > DHT_PUT_SHARE * 100 ? DHT_PUT_SHARE : 1;")]),
     "one-by-one": ("search.c", "unit:late", "who waited for one silent node waits for the next", [
         ("share + (count(w, path, DHT_ASK_SLOW) > 0)) && is_over;", "share) && is_over;")]),
     "any-holder": ("search.c", "swarm:planet", "holders are asked in the order of ids", [
