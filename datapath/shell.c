@@ -16,7 +16,6 @@
 #include "common/run/host.h"
 #include "common/run/log.h"
 #include "datapath/keep.h"
-#include "datapath/places.h"
 #include "datapath/scope.h"
 #include "datapath/secrets.h"
 
@@ -259,7 +258,8 @@ static enum err open_descriptors(struct datapath_shell *s)
     if (e != ERR_OK) {
         return e;
     }
-    s->signals.own = datapath_places_own(set, s->udp.fd, &s->udp.at, s->device.name, s->frames.device.name, s->signals.place);
+    given = cell_take_descriptor(s->cell, "addresses");
+    datapath_places_open(&s->signals.places, set, s->udp.fd, &given, &s->udp.at, s->device.name, s->frames.device.name);
     s->control.fd = cell_take_descriptor(s->cell, "listen.control");
     e = set->control[0] == '\0' || s->control.fd >= 0 ? ERR_OK : datapath_control_open(&s->control, set->control);
     if (e != ERR_OK) {
@@ -333,7 +333,7 @@ enum err datapath_shell_open(struct cell *cell, void *state)
     char why[CONF_WHY_SIZE];
 
     s->cell = cell;
-    s->tun = s->udp.fd = s->store.dir = s->store.fd = s->control.fd = s->screen.keeper = s->screen.minder = s->namer.fd = -1;
+    s->tun = s->udp.fd = s->store.dir = s->store.fd = s->control.fd = s->screen.keeper = s->screen.minder = s->namer.fd = s->signals.places.addresses = -1;
     s->armed_ms = UINT64_MAX;
     enum err e = datapath_config_read(cell_config(cell), &s->settings, why);
     if (e != ERR_OK) {
@@ -523,6 +523,7 @@ void datapath_shell_tick(void *state, uint64_t now_ms)
         return;
     }
     datapath_frames_tick(s, now_ms);
+    datapath_signals_tick(s, now_ms);
     tell_way(s);
     const struct datapath_numbers *n = datapath_core_numbers(s->core);
     for (int i = DATAPATH_WAITING + 1; i < DATAPATH_VERDICTS; i++) {

@@ -138,6 +138,9 @@ void datapath_ways_fini(struct datapath_ways *w); /* wipes; also what was zeroed
 /* Believe this peer: he is a rendezvous. ERR_LIMIT: there are DATAPATH_WAYS_BELIEVED. */
 enum err datapath_ways_believe(struct datapath_ways *w, uint32_t peer, uint64_t now_ms) MUST_CHECK;
 
+/* We are reached at these from now on, 0 to DATAPATH_WAYS_OWN: what each rendezvous is told next has them. */
+void datapath_ways_own(struct datapath_ways *w, const struct datapath_endpoint *place, uint32_t count);
+
 /* ---- steps: each fills *fx afresh ---------------------------------------------------------------------- */
 
 /* A datagram of kind SIGNAL came; it is opened in place. from.relay: by way of a relay. */

@@ -56,6 +56,8 @@ TOLD = ("cell-datapath", "system:test_overlay_path.py -k auto_measures")
 ROOM = ("cell-dht", "system:test_dht.py -k more_members")
 WAY_IN = ("cell-dht", "system:test_dht.py -k may_be_a_name")
 SHOWN = ("cell-datapath", "system:test_shield.py -k signal_that_opens")
+ADDRESSES = ("cell-nucleus", "system:test_overlay_node.py -k ipv4_is_cut")
+PLACES = ("cell-datapath", "system:test_overlay_node.py -k ipv4_is_cut")
 TUNS = ("cell-nucleus", "system:test_overlay_node.py -k down_up")
 
 # name: (file, (program, who sees it), what goes wrong, [(text that is there once, what the bug makes of it)])
@@ -157,6 +159,18 @@ PLANTS = {
         ("    if (from == index || m->incarnation <= k->incarnation ||", "    if (true || m->incarnation <= k->incarnation ||")]),
     "words-say-nothing": ("nodosum/shell.c", LIARS, "words of members are not looked at", [
         ("    return word_is_said(own->cluster_id, id->byte, lives ? WORD_LIVES : WORD_LEFT, incarnation, word);", "    return true;")]),
+
+    # Where a node says that it is.
+    "no-v6-of-the-host": ("nucleus/sockets.c", ADDRESSES, "a cell that is kept tells others its addresses of IPv4 alone", [
+        ("    return !is_anywhere || c->sandbox.tun_count == 0 ? -1", "    return true || !is_anywhere ? -1")]),
+    "places-of-its-own": ("datapath/places.c", PLACES, "addresses inside of the overlay are told as places", [
+        (" || m->ifa_index == p->own[0] || m->ifa_index == p->own[1]) {", ") {")]),
+    "places-that-end": ("datapath/places.c", PLACES, "addresses that are to go are told", [
+        ("(flags & FLEETING) == 0 && ", "")]),
+    "places-of-one-network": ("datapath/places.c", PLACES, "two addresses of one network use up the room", [
+        ("        is_there = is_there && memcmp(f->at[i].ip, at.ip, NETWORK) != 0;", "        is_there = is_there && memcmp(f->at[i].ip, at.ip, 16) != 0;")]),
+    "places-once": ("datapath/signals.c", PLACES, "places are those of the beginning", [
+        ("    if (datapath_places_look(p)) {", "    if (false) {")]),
 
     # Whom people mean.
     "unknown-is-nonsense": ("datapath/names.c", NAMES, "a name that nobody has passes for none at all", [
