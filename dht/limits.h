@@ -22,6 +22,7 @@ enum {
     DHT_CALLS_WISH = 12,         /* requests under way of one wish: a put's holders, and substitutes        */
     DHT_CALLS_OWN = 16,          /* … of the core's own                                                     */
     DHT_OWNERS_MAX = 64,         /* records of one service: who looks for it reads them all                 */
+    DHT_OWNERS_SOURCE = 16,      /* … that one source may send: it makes up owners as it likes              */
     DHT_PAGES_MAX = 8,           /* answers of one holder to one GET                                        */
     DHT_CHUNK = 60,              /* bytes of a record in one piece of memory                                */
     DHT_JOBS_MAX = 16,           /* sweeps over the store that wait                                         */

@@ -238,13 +238,11 @@ static bool make_room(struct dht *d, const struct dht_id *key, size_t size, bool
 /* ---- storing --------------------------------------------------------------------------------------- */
 
 /* Where the record of this key and tag is, or would be. */
-static bool find_place(const struct dht *d, const struct dht_record *r, uint64_t tag, uint32_t *ret_place,
-                       uint32_t *ret_same)
+static bool find_place(const struct dht *d, const struct dht_record *r, uint64_t tag, uint32_t *ret_place)
 {
     uint32_t first, end;
 
     dht_store_places(d, &r->key, &first, &end);
-    *ret_same = end - first;
     while (first < end && dht_store_entry(d, first)->tag < tag) {
         first++;
     }
@@ -320,14 +318,25 @@ static bool has_quota(const struct dht *d, const struct dht_entry *old, uint64_t
     return (owner == 0 || owned + bytes <= d->owner_bytes) && sent + bytes <= most;
 }
 
+/* Whether there is a place for one more owner at the key, at places [first, first + count). */
+static bool has_place(const struct dht *d, uint32_t first, uint32_t count, uint64_t source, uint8_t flags)
+{
+    uint32_t sent = 0;
+
+    for (uint32_t i = first; i < first + count; i++) {
+        sent += d->sources.row[dht_store_entry(d, i)->source].tag == source;
+    }
+    return count < DHT_OWNERS_MAX && ((flags & (DHT_FLAG_REPAIR | DHT_STORE_HELD)) != 0 || sent < DHT_OWNERS_SOURCE);
+}
+
 static void insert(struct dht *d, const struct dht_record *r, const uint8_t *bytes, size_t size, uint64_t tag,
                    uint64_t owner, uint64_t source, uint64_t expire_us, uint8_t flags)
 {
-    uint32_t place, same;
+    uint32_t place;
     uint16_t index = dht_pool_take(&d->entry_rows);
     struct dht_entry *e = &d->entry[index];
 
-    (void)find_place(d, r, tag, &place, &same);
+    (void)find_place(d, r, tag, &place);
     *e = (struct dht_entry){.key = r->key, .size = (uint16_t)size, .tag = tag, .seq = r->seq, .expire_us = expire_us,
                             .owner = DHT_NOTHING, .heap = e->heap};
     e->flags = (flags & DHT_FLAG_CACHE) != 0 ? DHT_ENTRY_CACHED : 0;
@@ -348,8 +357,8 @@ enum dht_status dht_store_put(struct dht *d, const struct dht_record *r, const u
     uint64_t tag = dht_record_tag(r), expire_us = d->now_us + (uint64_t)r->left_ms * DHT_US;
     uint64_t owner = r->owner == NULL ? 0 : dht_token_tag(d, r->owner, DHT_OWNER_SIZE);
     uint64_t sender = source_tag(d, source, flags);
-    uint32_t most = source_most(d, flags), place, same;
-    bool is_known = find_place(d, r, tag, &place, &same);
+    uint32_t most = source_most(d, flags), place, first, end;
+    bool is_known = find_place(d, r, tag, &place);
     struct dht_entry *old = is_known ? &d->entry[d->records.index[place]] : NULL;
 
     *ret_seq = old == NULL ? 0 : old->seq;
@@ -360,7 +369,8 @@ enum dht_status dht_store_put(struct dht *d, const struct dht_record *r, const u
     if (status != DHT_STATUS_OK) {
         return status;
     }
-    if (!has_quota(d, old, owner, sender, most, cost(size)) || (old == NULL && same >= DHT_OWNERS_MAX)) {
+    dht_store_places(d, &r->key, &first, &end);
+    if (!has_quota(d, old, owner, sender, most, cost(size)) || (old == NULL && !has_place(d, first, end - first, sender, flags))) {
         return DHT_STATUS_QUOTA;
     }
     if (old != NULL) {

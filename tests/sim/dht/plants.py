@@ -166,6 +166,8 @@ PLANTS = {
         (" || !is_whole(r, count)) {", ") {\n        (void)is_whole;")]),
     "offer-for-ever": ("own.c", "unit:own", "what is not said any more is offered on", [
         ("if (i->lapse_us != 0 && i->lapse_us <= now_us && i->value_size > 0) {", "if (i->lapse_us > now_us && i->value_size == 0) {")]),
+    "a-service-taken": ("store.c", "unit:store", "one source has all places of a service", [
+        ("sent < DHT_OWNERS_SOURCE);", "sent < DHT_OWNERS_MAX);")]),
     "half-is-lost": ("core.c", "unit:image", "of what an earlier life held half a store is held again", [
         ("&d->self, DHT_STORE_HELD, 0, &seq)", "&d->self, DHT_FLAG_REPAIR, 0, &seq)")]),
     "keys-for-nothing": ("serve.c", "unit:store", "whoever makes up keys fills a store under each of them", [

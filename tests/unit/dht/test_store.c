@@ -182,9 +182,32 @@ static void quotas_are_kept(void)
     CHECK(kit_store(&k, 20, &in, 0, 0, NULL) == DHT_STATUS_OK, "a newer one in the place of an old one");
     for (uint32_t i = 0; i <= DHT_OWNERS_MAX; i++) {
         kit_signed(&in, DHT_SERVICE, 100 + i, "web", "", 1, HOUR_MS);
-        enum dht_status status = kit_store(&k, 100 + i, &in, 0, 0, NULL);
+        enum dht_status status = kit_store(&k, 100 + i, &in, 0, 0, NULL); /* each speaks for itself */
         CHECK(i < DHT_OWNERS_MAX || status == DHT_STATUS_QUOTA || status == DHT_STATUS_FULL, "owner %u of one service", i);
     }
+    kit_close(&k);
+}
+
+/* Owners cost nothing to make up: who sends many leaves places for others, who are found beside them. */
+static void a_service_is_nobodys_alone(void)
+{
+    enum { HONEST = 90 };
+    struct dht_config c = kit_config();
+    struct kit_record in;
+    struct kit k;
+
+    c.tuning.needs_token = false;
+    kit_open_as(&k, &c);
+    for (uint32_t i = 0; i <= DHT_OWNERS_SOURCE; i++) {
+        kit_signed(&in, DHT_SERVICE, 100 + i, "web", "", 1, HOUR_MS);
+        CHECK(kit_store(&k, 7, &in, 0, 0, NULL) == (i < DHT_OWNERS_SOURCE ? DHT_STATUS_OK : DHT_STATUS_QUOTA), "owner %u of one source", i);
+    }
+    kit_signed(&in, DHT_SERVICE, 100, "web", "news", 2, HOUR_MS);
+    CHECK(kit_store(&k, 7, &in, 0, 0, NULL) == DHT_STATUS_OK, "what one of them says next");
+    kit_signed(&in, DHT_SERVICE, 200, "mail", "", 1, HOUR_MS);
+    CHECK(kit_store(&k, 7, &in, 0, 0, NULL) == DHT_STATUS_OK, "another service");
+    kit_signed(&in, DHT_SERVICE, HONEST, "web", "", 1, HOUR_MS);
+    CHECK(kit_store(&k, HONEST, &in, 0, 0, NULL) == DHT_STATUS_OK, "whoever else has it");
     kit_close(&k);
 }
 
@@ -296,6 +319,7 @@ int main(void)
     the_signed_end_bounds_a_life();
     sequences_are_compared();
     quotas_are_kept();
+    a_service_is_nobodys_alone();
     strangers_of_a_host_share();
     the_farthest_gives_way();
     tokens_are_for_one_address();
