@@ -32,7 +32,7 @@ uint64_t distance_one_way_us(const struct distance *d, uint32_t from, uint32_t t
 {
     if (d->cities > 0) {
         uint32_t us = d->city_us[from % d->cities * d->cities + to % d->cities];
-        return us == 0 ? 500 : us / 2;
+        return us < 2 ? 500 : us / 2; /* nothing was measured, or less than there is */
     }
     if (d->is_planet) {
         double ax, ay, ah, bx, by, bh;
