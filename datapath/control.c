@@ -112,15 +112,17 @@ static bool write_on(struct datapath_control_caller *k)
     return true;
 }
 
-static bool answer(struct datapath_control_caller *k)
+/* The first request, of `size` bytes; what the caller wrote behind it stays. */
+static bool answer(struct datapath_control_caller *k, size_t size)
 {
     struct datapath_control *c = k->control;
 
     c->uapi.put = put;
     c->uapi.context = k;
-    bool is_set = datapath_uapi_answer(&c->uapi, now(), k->request, k->request_size);
-    sodium_memzero(k->request, k->request_size);
-    k->request_size = 0;
+    bool is_set = datapath_uapi_answer(&c->uapi, now(), k->request, size);
+    k->request_size -= size;
+    memmove(k->request, k->request + size, k->request_size);
+    sodium_memzero(k->request + k->request_size, size);
     c->changed(c->context, is_set); /* what is to last is kept before the answer says so */
     return !k->is_lost && write_on(k);
 }
@@ -133,18 +135,27 @@ static bool read_on(struct datapath_control_caller *k)
         return errno == EINTR || errno == EAGAIN;
     }
     k->request_size += (size_t)got;
-    if (got == 0 || (k->request_size == DATAPATH_UAPI_REQUEST_MAX &&
-                     !datapath_uapi_is_whole(k->request, k->request_size))) {
-        return false;
+    return got > 0;
+}
+
+/* One after the other, each when the one before has its answer. False: what is there is longer than any request. */
+static bool answer_all(struct datapath_control_caller *k)
+{
+    size_t size = 0;
+
+    while (k->answer_size == 0 && (size = datapath_uapi_first(k->request, k->request_size)) > 0) {
+        if (!answer(k, size)) {
+            return false;
+        }
     }
-    return !datapath_uapi_is_whole(k->request, k->request_size) || answer(k);
+    return k->answer_size > 0 || k->request_size < DATAPATH_UAPI_REQUEST_MAX;
 }
 
 static void on_caller(void *context, unsigned bits)
 {
     struct datapath_control_caller *k = context;
 
-    if (!(k->answer_size > 0 ? write_on(k) : read_on(k))) {
+    if (!(k->answer_size > 0 ? write_on(k) : read_on(k)) || !answer_all(k)) {
         hang_up(k);
     }
 }

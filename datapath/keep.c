@@ -46,7 +46,7 @@ enum err datapath_keep_load(struct datapath_store *store, struct datapath *core,
     if (e != ERR_OK) {
         return e == ERR_NOT_FOUND ? ERR_OK : e;
     }
-    if (!datapath_uapi_is_whole(text, size)) {
+    if (size == 0 || datapath_uapi_first(text, size) != size) {
         e = ERR_DATA_LOSS;
     } else {
         (void)datapath_uapi_answer(&u, now, text, size);

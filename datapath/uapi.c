@@ -262,9 +262,11 @@ static int set(const struct datapath_uapi *u, struct datapath_time now, char *te
     return e;
 }
 
-bool datapath_uapi_is_whole(const char *text, size_t size)
+size_t datapath_uapi_first(const char *text, size_t size)
 {
-    return size >= 2 && text[size - 1] == '\n' && text[size - 2] == '\n';
+    const char *end = memmem(text, size, "\n\n", 2);
+
+    return end == NULL ? 0 : (size_t)(end - text) + 2;
 }
 
 bool datapath_uapi_answer(const struct datapath_uapi *u, struct datapath_time now, char *text, size_t size)

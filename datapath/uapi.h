@@ -32,8 +32,8 @@ struct datapath_uapi {
     void *context;
 };
 
-/* Whether text[0..size) ends a request: an empty line. */
-bool datapath_uapi_is_whole(const char *text, size_t size);
+/* Bytes of the first request in text[0..size), which an empty line ends; 0: it is not whole yet. */
+size_t datapath_uapi_first(const char *text, size_t size);
 
 /* Answer one whole request; it is taken apart in place. What stands before a line that is refused has been done: that
  * is so in the protocol. Errors go into the answer as the negative errno. True: peers may have changed. */

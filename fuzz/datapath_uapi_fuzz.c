@@ -70,8 +70,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text[size] = '\0';
     texts(text);
     memcpy(text + size, "\n\n", 3);
-    must(datapath_uapi_is_whole(text, size + 2));
-    datapath_uapi_answer(&u, now, text, size + 2);
+    size_t left = size + 2, first;
+    for (char *at = text; left > 1; at += first, left -= first) {
+        first = datapath_uapi_first(at, left);
+        must(first >= 2 && first <= left);
+        datapath_uapi_answer(&u, now, at, first);
+    }
     must(last_size > 8 && strncmp(last, "errno=", 6) == 0 && strcmp(last + last_size - 2, "\n\n") == 0);
     now.ms += 100000;
     datapath_core_clock(u.core, now, &fx);

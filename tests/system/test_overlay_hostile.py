@@ -111,6 +111,19 @@ def control(side, text):
     return answers[0][-2], peers
 
 
+def together(side, text):
+    """What each of the requests that are written at once is answered with, until it closes or says no more."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(20)
+        s.connect(f"/var/run/wireguard/{side.interface}.sock")
+        s.sendall(text.encode())
+        s.shutdown(socket.SHUT_WR)
+        answer = b""
+        while more := s.recv(65536):
+            answer += more
+    return [line for line in answer.decode().splitlines() if line.startswith("errno=")]
+
+
 def test_the_control_socket_says_what_that_of_wireguard_go_says(lab):
     """One request after the other to both: the same errno, the same peers afterwards. What ours cannot do without a new key, another
     port or privilege is refused, and nothing has changed."""
@@ -141,6 +154,11 @@ def test_the_control_socket_says_what_that_of_wireguard_go_says(lab):
             assert said[0] == "errno=0" and said[1].keys() == {a, b}
             continue
         assert said == told, text
+    assert together(ours, "get=1\n\nget=1\n\n") == together(theirs, "get=1\n\nget=1\n\n") == ["errno=0"] * 2, "one write, two requests"
+    assert together(ours, f"set=1\npublic_key={c}\n\nset=1\npublic_key={c}\nremove=true\n\nget=1\n\n") == ["errno=0"] * 3
+    for side in (ours, theirs): # an empty line ends a request: what follows is another, and none
+        assert together(side, f"set=1\npublic_key={a}\n\nallowed_ip=10.8.0.0/16\n\n")[0] == "errno=0"
+        assert "allowed_ip=10.8.0.0/16" not in control(side, "set=1\n\n")[1][a]
     before = control(ours, "set=1\n\n")[1]
     for text in (f"listen_port={ours.port + 1}\n", f"private_key={'22' * 32}\n", "fwmark=1\n"):
         assert control(ours, f"set=1\n{text}\n") == ("errno=-95", before), "EOPNOTSUPP"

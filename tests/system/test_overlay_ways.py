@@ -3,6 +3,7 @@ in the open, ways that end, paths that carry less than before.
 
 A network in namespaces: `open` in the middle, a router with nftables before each host that is behind a NAT.
 """
+import base64
 import datetime
 import json
 import os
@@ -527,3 +528,48 @@ def test_who_moves_and_who_has_two_ways(lab):
     left.do("ip", "link", "set", "second", "down")
     left.reaches(right)
     wait.until(lambda: left.ask(right, count=1) == 1 and right.peer(left)["endpoint"] == f"198.51.100.77:{PORT}", 20, "at its new place")
+
+
+# Counts what comes to port 9, and says so when its input ends; says so many datagrams of 1,000 bytes a second to HOST.
+HEAR = """
+import socket, sys, threading
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("0.0.0.0", 9))
+count = [0, 0]
+def hear():
+    while True:
+        size = len(s.recv(9000))
+        count[0] += 1
+        count[1] += size
+threading.Thread(target=hear, daemon=True).start()
+print("ready", flush=True)
+sys.stdin.read()
+print(*count, flush=True)
+"""
+STREAM = """
+import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+while True:
+    s.sendto(bytes(1000), (sys.argv[1], 7000))
+    time.sleep(0.01)
+"""
+
+
+def test_packets_do_not_go_where_a_member_only_says_that_he_is(lab):
+    """He answers the pings that went there, as well as he can guess. Whoever is there gets the few pings, and nothing else."""
+    meeting, ours, liar, other = (lab.node(n) for n in (1, 2, 3, 4))
+    meeting.up('rendezvous: "on"', peers=[[f"key: {n.public}", f'allowed: ["{n.inner}/32"]'] for n in (ours, liar)])
+    ours.up(peers=[[f"key: {meeting.public}", f'endpoint: "{meeting.place}:{PORT}"', 'allowed: ["10.9.0.1/32"]', 'rendezvous: "on"']])
+    hearing = lab.start(*other.enter, sys.executable, "-c", HEAR, stdin=subprocess.PIPE)
+    assert hearing.stdout.readline() == "ready\n"
+    wait.until(lambda: ours.overlay("status")["rendezvous"][0]["is_there"], 20, "it is a member")
+    private, key, his = (base64.b64decode(k).hex() for k in (liar.key, meeting.public, ours.public))
+    program = lab.start(*liar.enter, sys.executable, os.path.join(os.path.dirname(__file__), "../support/liar.py"), private, key, meeting.place,
+                        his, ours.place, other.place, "10")
+    assert program.stdout.readline() == "ready\n"
+    lab.start(*ours.enter, sys.executable, "-c", STREAM, liar.inner)
+    came, answers = map(int, program.stdout.readline().split())
+    hearing.stdin.close()
+    packets, size = map(int, hearing.stdout.readline().split())
+    assert answers > 500 and came > 100000, "he tried, and has what is his"
+    assert packets <= 20 and size < 5000, f"{packets} datagrams, {size} bytes"

@@ -86,7 +86,7 @@ static const char *ask(const struct datapath_uapi *u, const char *request)
 
     memcpy(text, request, size + 1);
     said_size = 0;
-    REQUIRE(datapath_uapi_is_whole(text, size), "%s", request);
+    REQUIRE(datapath_uapi_first(text, size) == size, "%s", request);
     datapath_uapi_answer(u, (struct datapath_time){.ms = 5, .wall_ns = 5}, text, size);
     return said;
 }
@@ -125,7 +125,8 @@ static void rows_hold(void)
     said_size = 0;
     datapath_uapi_answer(&u, (struct datapath_time){.ms = 5}, zero, sizeof zero - 1);
     CHECK(strcmp(said, "errno=-71\n\n") == 0, "a zero in it: %s", said);
-    CHECK(!datapath_uapi_is_whole("get=1\n", 6) && !datapath_uapi_is_whole("\n", 1), "not whole yet");
+    CHECK(datapath_uapi_first("get=1\n", 6) == 0 && datapath_uapi_first("\n", 1) == 0 && datapath_uapi_first("", 0) == 0, "not whole yet");
+    CHECK(datapath_uapi_first("get=1\n\nget=1\n\n", 14) == 7 && datapath_uapi_first("\n\n\n", 3) == 2, "an empty line ends the first");
     free(u.core);
 }
 
