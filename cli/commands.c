@@ -368,7 +368,7 @@ const struct cli_command cli_commands[] = {
         .name = "dht",
         .summary = "values that are found among many nodes: immutable, named, services",
         .about = "put VALUE: under its hash, which it prints; with --name under a name of this node, signed, in place of what "
-                 "was there. get KEY or NAME; rm NAME; find CELL: who says that it has that cell; lookup KEY or NAME: the nodes "
+                 "was there. get KEY or NAME; rm NAME, or KEY that was kept; find CELL: who says that it has that cell; lookup KEY or NAME: the nodes "
                  "nearest to it, and how they were come across; stats; bootstrap ADDRESS …: ask there for the way in.\n"
                  "A value has up to 1,000 bytes with its name, and a life: an hour, if nothing is said. With --keep this node "
                  "says it again for as long as it lives, also after a restart.",

@@ -1,5 +1,6 @@
 #include "cli/dht.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -150,8 +151,11 @@ static int put(struct cli *cli)
     uint32_t ttl_ms = 0;
     int end = 0, status = cli_args_duration_ms(cli, "ttl", &ttl_ms);
 
+    if (status == CLI_DONE && name != NULL && name[0] == '\0') {
+        status = cli_fail_usage(cli, "without --name a value has no owner", "--name: a name has at least one character");
+    }
     if (status == CLI_DONE && expected != NULL &&
-        (expected[0] == '-' || sscanf(expected, "%" SCNu64 "%n", &request.expected, &end) != 1 || expected[end] != '\0')) {
+        (!isdigit((unsigned char)expected[0]) || sscanf(expected, "%" SCNu64 "%n", &request.expected, &end) != 1 || expected[end] != '\0')) {
         status = cli_fail_usage(cli, "`cell dht get` shows it; 0: there is none", "\"%s\" is no sequence", expected);
     }
     if (status == CLI_DONE) {
@@ -255,7 +259,11 @@ static int print_removed(struct cli *cli, const ProtobufCMessage *message)
     char key[HEX_SIZE];
 
     (void)cli;
-    printf("%s  (%" PRIu32 " holders have forgotten it)\n", hex(&reply->key, key), reply->acked);
+    if (reply->seq == 0) {
+        printf("%s  (not said again; it ends with the life that it has)\n", hex(&reply->key, key));
+    } else {
+        printf("%s  (%" PRIu32 " holders have forgotten it)\n", hex(&reply->key, key), reply->acked);
+    }
     return CLI_DONE;
 }
 
@@ -263,8 +271,13 @@ static int rm(struct cli *cli)
 {
     Cell__Dht__RemoveRequest request = CELL__DHT__REMOVE_REQUEST__INIT;
     ProtobufCMessage *reply;
+    uint8_t key[KEY_SIZE];
 
-    request.name = (char *)cli->args[1];
+    if (bytes_from_hex(cli->args[1], key, KEY_SIZE)) {
+        request.key = (ProtobufCBinaryData){KEY_SIZE, key};
+    } else {
+        request.name = (char *)cli->args[1];
+    }
     int status = ask(cli, "Remove", CELL__DHT__OP__OP_REMOVE, &request.base, &reply);
     return status == CLI_DONE ? cli_emit_reply(cli, reply, print_removed) : status;
 }
@@ -430,7 +443,7 @@ static const struct {
     {{"put", 1, 1, "name ttl keep if-seq request", "put VALUE|- [--name NAME [--if-seq N [--request ID]]] [--ttl DURATION] [--keep]"},
      put},
     {{"get", 1, 1, "owner reads", "get KEY|NAME [--owner OWNER] [--reads N]"}, get},
-    {{"rm", 1, 1, "", "rm NAME"}, rm},
+    {{"rm", 1, 1, "", "rm NAME|KEY"}, rm},
     {{"lookup", 1, 1, "owner", "lookup KEY|NAME [--owner OWNER]"}, lookup},
     {{"find", 1, 1, "reads", "find [NAMESPACE/]CELL [--reads N]"}, find},
     {{"stats", 0, 0, "", "stats"}, stats},

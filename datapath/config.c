@@ -120,6 +120,14 @@ static enum err take_word(const char *field, const char *text, const char *yes, 
     return ERR_OK;
 }
 
+/* Whether others, who drop what is nobody's, can be told of it. */
+static bool can_be_told(struct datapath_endpoint at)
+{
+    const struct datapath_endpoint by = at;
+
+    return datapath_message_keep_places(&at, 1, &by) == 1 && !datapath_message_is_of_link(&by);
+}
+
 static enum err take_ways(const struct document *d, struct datapath_settings *s, char *why)
 {
     enum err e = take_word("rendezvous", d->rendezvous, "on", "off", &s->is_rendezvous, why);
@@ -133,6 +141,8 @@ static enum err take_ways(const struct document *d, struct datapath_settings *s,
     for (; e == ERR_OK && s->places < d->places_count; s->places++) {
         if (!datapath_text_read_place(d->places[s->places], &s->place[s->places], NULL)) {
             e = conf_refuse(why, "places", d->places[s->places], "an address in numbers and a port");
+        } else if (!can_be_told(s->place[s->places])) {
+            e = conf_refuse(why, "places", d->places[s->places], "an address where others reach this node: not of many, of nobody or of a link");
         }
     }
     return e;
@@ -340,6 +350,25 @@ static enum err take_peer(const struct listed *l, struct datapath_config_peer *p
     return e == ERR_OK ? take_path("peers.psk", l->psk, p->psk, why) : e;
 }
 
+/* Each key and each prefix is one peer's: of two that have it the last would, and the other be nobody's way. */
+static enum err take_once(const struct datapath_settings *s, const struct listed *l, const struct datapath_config_peer *p, char *why)
+{
+    for (uint32_t i = 0; i < s->listed; i++) {
+        const struct datapath_config_peer *q = &s->peer[i];
+        if (memcmp(q->peer.public, p->peer.public, sizeof p->peer.public) == 0) {
+            return conf_refuse(why, "peers.key", l->key, "each key once");
+        }
+        for (uint32_t a = 0; a < p->prefixes; a++) {
+            for (uint32_t b = 0; b < q->prefixes; b++) {
+                if (memcmp(&p->prefix[a], &q->prefix[b], sizeof p->prefix[a]) == 0) {
+                    return conf_refuse(why, "peers.allowed", l->allowed[a], "each prefix of one peer");
+                }
+            }
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err take_peers(const struct document *d, struct datapath_settings *s, char *why)
 {
     enum err e = ERR_OK;
@@ -355,6 +384,7 @@ static enum err take_peers(const struct document *d, struct datapath_settings *s
     for (; e == ERR_OK && s->listed < d->peers_count; s->listed++) {
         struct datapath_config_peer *p = &s->peer[s->listed];
         e = take_peer(&d->peers[s->listed], p, why);
+        e = e == ERR_OK ? take_once(s, &d->peers[s->listed], p, why) : e;
         if (e == ERR_OK && p->name[0] != '\0' && is_taken(s, p->name)) {
             e = conf_refuse(why, "peers.name", p->name, "each name once, and not this node's");
         }

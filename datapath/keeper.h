@@ -1,7 +1,7 @@
 /* The keeper of a shield: a process that holds what hanging programs in the kernel takes, and nothing else, so that the
  * cell holds nothing of it. `cell-shield INTERFACE PORT [ADDRESS]` serves one cell by a socket, SOCK_SEQPACKET on
  * descriptor 3, and ends, with all that hangs, when the cell's end is closed. Which interface, port and addresses are
- * judged is said by whoever starts it, not by the cell: what a cell asks for concerns its own datagrams, whatever it asks.
+ * judged is said by whoever starts it (a supervisor, or minder.h), not by the cell: what a cell asks for concerns its own datagrams, whatever it asks.
  * Where the interface is not what it was when it loaded (another by that name, or none; other queues; too small an mtu, or
  * it came up) it ends with DATAPATH_KEEPER_CHANGED: whoever starts it starts another, which measures and loads anew.
  * This header is what the two say to each other; both are of one installation and run on one machine. */

@@ -1,6 +1,7 @@
 /* The side of who believes a rendezvous: he says where he is, hears of others, and asks for who he cannot reach. */
 #include "datapath/meet.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -29,6 +30,13 @@ enum err datapath_ways_believe(struct datapath_ways *w, uint32_t peer, uint64_t 
     *b = (struct datapath_ways_believed){.peer = peer, .serial = datapath_guide_serial(w->core, peer)};
     datapath_guest_init(&b->guest, now_ms);
     return ERR_OK;
+}
+
+void datapath_ways_own(struct datapath_ways *w, const struct datapath_endpoint *place, uint32_t count)
+{
+    assert(count <= DATAPATH_WAYS_OWN);
+    w->config.own = count;
+    memcpy(w->config.place, place, count * sizeof *place);
 }
 
 void datapath_meet_roll(struct datapath_ways *w, struct datapath_time now, uint32_t index, uint8_t flags,

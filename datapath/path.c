@@ -80,9 +80,24 @@ static void begin_count(const struct datapath_path *p, struct datapath_path_plac
     place->first = p->sequence + 1;
 }
 
+/* How many. Anybody's address can be claimed, and who has it hears what is asked there. */
+static uint32_t volley(const struct datapath_path_place *place)
+{
+    uint32_t n = place->volleys;
+
+    if (!place->is_sure) {
+        return 1;
+    }
+    if (place->kind != DATAPATH_PATH_LOCAL || place->is_shown) {
+        return DATAPATH_PATH_PUNCHES;
+    }
+    return n == 0 ? DATAPATH_PATH_CLAIMS : (n & (n - 1)) == 0 || n % DATAPATH_PATH_CLAIMS_EVERY == 0;
+}
+
 static void punch(struct datapath_path_place *place, uint64_t now_ms)
 {
-    place->punches = place->is_sure ? DATAPATH_PATH_PUNCHES : 1;
+    place->punches = volley(place);
+    place->volleys++;
     place->missed = 0;
     place->is_asked = false;
     place->due_ms = now_ms;
@@ -95,8 +110,10 @@ static uint32_t learn(struct datapath_path *p, const struct datapath_path_event 
     bool is_sure = ev->kind == DATAPATH_PATH_EV_PLACE || ev->place_kind == DATAPATH_PATH_RELAY;
 
     if (i != DATAPATH_PATH_NONE) {
-        bool is_surer = is_sure && !p->place[i].is_sure;
+        bool is_seen = p->place[i].kind == DATAPATH_PATH_LOCAL && ev->place_kind == DATAPATH_PATH_SEEN;
+        bool is_surer = is_seen || (is_sure && !p->place[i].is_sure);
         p->place[i].is_sure |= is_sure;
+        p->place[i].kind = is_seen ? DATAPATH_PATH_SEEN : p->place[i].kind;
         if (is_surer && !p->place[i].is_alive) {
             punch(&p->place[i], ev->now_ms);
         }
@@ -232,7 +249,7 @@ static void hear_pong(struct datapath_path *p, const struct datapath_path_event 
         return;
     }
     place->rtt_8ths = place->is_alive ? place->rtt_8ths - place->rtt_8ths / 8 + ev->rtt_ms : 8 * ev->rtt_ms;
-    place->is_alive = place->is_sure = true;
+    place->is_alive = place->is_sure = place->is_shown = true;
     place->is_asked = false;
     place->missed = place->punches = 0;
     choose(p, ev->now_ms, fx);
@@ -276,6 +293,7 @@ void datapath_path_step(struct datapath_path *p, const struct datapath_path_even
         uint32_t i = learn(p, ev);
         if (i != DATAPATH_PATH_NONE && !p->place[i].is_alive && p->place[i].punches == 0) {
             punch(&p->place[i], ev->now_ms);
+            p->place[i].punches += p->place[i].punches == 0;
         }
         break;
     }

@@ -18,6 +18,8 @@ enum {
     DATAPATH_PATH_PLACES = 12,          /* of one peer: more are not remembered                                    */
     DATAPATH_PATH_NONE = DATAPATH_PATH_PLACES,
     DATAPATH_PATH_PUNCHES = 10,         /* pings of a place that may be behind a NAT, one after the other …         */
+    DATAPATH_PATH_CLAIMS = 3,           /* … of one that he alone says, where nobody has seen him; later one, and …     */
+    DATAPATH_PATH_CLAIMS_EVERY = 8,     /* … more and more rarely: in the end with every eighth call                    */
     DATAPATH_PATH_PUNCH_MS = 200,       /* … so far apart: both sides' meet, whoever began earlier                  */
     DATAPATH_PATH_CALL_MS = 5000,       /* while there is only a relay the peer is called this often …              */
     DATAPATH_PATH_CALL_MS_MAX = 60000,  /* … and less and less                                                      */
@@ -79,6 +81,8 @@ struct datapath_path_place {
     bool is_sure;            /* whoever knows says that he may be there, or he answered from there: else a ping came, once */
     struct datapath_endpoint at;
     enum datapath_path_kind kind;
+    bool is_shown;           /* he answered from there                                    */
+    uint32_t volleys;        /* how often it was to be asked                              */
     uint32_t punches;        /* that are left                                             */
     uint32_t missed;         /* pings without an answer, one after the other              */
     uint32_t first, last;    /* pings whose answers count: of this place, since it is known or was silent */

@@ -1,6 +1,9 @@
 #include "datapath/places.h"
 
-#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -8,9 +11,17 @@
 #include <sys/socket.h>
 
 #include "common/run/fd.h"
+#include "datapath/scope.h"
 
 enum {
-    INTERFACES = 64, /* that are looked at */
+    INTERFACES = 64,  /* addresses of IPv4 that are looked at                        */
+    FOUND_MAX = 32,   /* … of IPv6                                                   */
+    ANSWER = 16384,   /* bytes of one part of the kernel's list                      */
+    PARTS_MAX = 64,   /* … of these: 10,000 addresses                                */
+    NETWORK = 8,      /* bytes of an address that say its network (RFC 4291, 2.5.4)  */
+    ULA = 0xfc,       /* fc00::/7: unique local (RFC 4193) …                         */
+    ULA_MASK = 0xfe,
+    FLEETING = IFA_F_TEMPORARY | IFA_F_DEPRECATED | IFA_F_TENTATIVE | IFA_F_DADFAILED,
 };
 
 static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -22,6 +33,8 @@ static bool is_nowhere(const struct datapath_endpoint *at)
     return memcmp(at->ip, zeros, sizeof zeros) == 0 || (memcmp(at->ip, mapped, sizeof mapped) == 0 && memcmp(at->ip + 12, zeros, 4) == 0);
 }
 
+/* ---- of IPv4 ---------------------------------------------------------------------------------------- */
+
 static bool is_for_others(int socket, const struct ifreq *r, const char *device, const char *tap)
 {
     struct ifreq asked = *r;
@@ -30,97 +43,186 @@ static bool is_for_others(int socket, const struct ifreq *r, const char *device,
            ioctl(socket, SIOCGIFFLAGS, &asked) == 0 && (asked.ifr_flags & IFF_UP) != 0 && (asked.ifr_flags & IFF_LOOPBACK) == 0;
 }
 
-/* Whether a socket that this process makes is of the network that `socket` is of, which may have been handed over. */
-static bool is_of_network(int probe, int socket)
-{
-    uint64_t here = 0, there = 0;
-    socklen_t size = sizeof here;
-
-    return getsockopt(probe, SOL_SOCKET, SO_NETNS_COOKIE, &here, &size) == 0 &&
-           getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, &there, &size) == 0 && here == there;
-}
-
-/* From where this network sends to `to`; false: it does not. Nothing is sent. By a socket of its own: one of IPv6 that was connected
- * once hears nobody but that one any more, whatever it is connected to afterwards (Linux 6.18). */
-static bool source_of(int socket_there, const struct datapath_endpoint *to, struct sockaddr_in6 *ret)
-{
-    struct sockaddr_in6 peer = {.sin6_family = AF_INET6, .sin6_port = htons(to->port), .sin6_scope_id = to->scope};
-    socklen_t size = sizeof *ret;
-    AUTO_FD int probe = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-    memcpy(&peer.sin6_addr, to->ip, sizeof peer.sin6_addr);
-    return probe >= 0 && is_of_network(probe, socket_there) && connect(probe, (const struct sockaddr *)&peer, sizeof peer) == 0 &&
-           getsockname(probe, (struct sockaddr *)ret, &size) == 0;
-}
-
-static void add_v6(int socket, const struct datapath_endpoint *to, uint16_t port, uint32_t most,
-                   struct datapath_endpoint ret[DATAPATH_CONFIG_PLACES_MAX], uint32_t *count)
-{
-    struct datapath_endpoint found = {.port = port};
-    struct sockaddr_in6 at;
-
-    if (*count == most || to->port == 0 || memcmp(to->ip, mapped, sizeof mapped) == 0 || !source_of(socket, to, &at) ||
-        IN6_IS_ADDR_LOOPBACK(&at.sin6_addr) || IN6_IS_ADDR_UNSPECIFIED(&at.sin6_addr) || IN6_IS_ADDR_V4MAPPED(&at.sin6_addr)) {
-        return;
-    }
-    memcpy(found.ip, &at.sin6_addr, sizeof found.ip);
-    for (uint32_t i = 0; i < *count; i++) {
-        if (datapath_message_is_same(&ret[i], &found)) {
-            return;
-        }
-    }
-    if (!datapath_message_is_of_link(&found)) {
-        ret[(*count)++] = found;
-    }
-}
-
-/* Of IPv6, as many as there is room for. */
-static void ask_v6(const struct datapath_settings *s, int socket, uint16_t port, struct datapath_endpoint ret[DATAPATH_CONFIG_PLACES_MAX],
-                   uint32_t *count)
-{
-    static const struct datapath_endpoint world = {.ip = {0x20, 0x01, 0x48, 0x60}, .port = 9}; /* global unicast (RFC 4291, 2.5.4) */
-    uint32_t v4 = *count;
-    struct sockaddr_in6 self;
-    socklen_t size = sizeof self;
-
-    if (getsockname(socket, (struct sockaddr *)&self, &size) != 0 || self.sin6_family != AF_INET6) {
-        return;
-    }
-    *count -= v4 == DATAPATH_CONFIG_PLACES_MAX; /* the last of IPv4 gives way to one of IPv6 */
-    struct datapath_endpoint last = ret[DATAPATH_CONFIG_PLACES_MAX - 1];
-    for (uint32_t i = 0; i < s->listed; i++) {
-        add_v6(socket, &s->peer[i].peer.endpoint, port, DATAPATH_CONFIG_PLACES_MAX, ret, count);
-    }
-    add_v6(socket, &world, port, DATAPATH_CONFIG_PLACES_MAX, ret, count);
-    if (*count < v4) { /* there is none */
-        ret[(*count)++] = last;
-    }
-}
-
-uint32_t datapath_places_own(const struct datapath_settings *s, int socket, const struct datapath_endpoint *at, const char *device,
-                             const char *tap, struct datapath_endpoint ret[DATAPATH_CONFIG_PLACES_MAX])
+static void find_v4(struct datapath_places *p, int socket, const char *device, const char *tap)
 {
     struct ifreq all[INTERFACES];
     struct ifconf list = {.ifc_len = sizeof all, .ifc_req = all};
     struct sockaddr_in address;
-    uint32_t count = 0;
 
-    if (s->places > 0 || !is_nowhere(at)) {
-        memcpy(ret, s->place, sizeof s->place);
-        ret[0] = s->places > 0 ? ret[0] : *at;
-        return s->places > 0 ? s->places : 1;
-    }
     if (ioctl(socket, SIOCGIFCONF, &list) != 0) {
         list.ifc_len = 0;
     }
-    for (size_t i = 0; i < (size_t)list.ifc_len / sizeof *all && count < DATAPATH_CONFIG_PLACES_MAX; i++) {
+    for (size_t i = 0; i < (size_t)list.ifc_len / sizeof *all && p->v4 < DATAPATH_CONFIG_PLACES_MAX; i++) {
         if (is_for_others(socket, &all[i], device, tap)) {
+            struct datapath_endpoint *at = &p->at_v4[p->v4++];
             memcpy(&address, &all[i].ifr_addr, sizeof address);
-            ret[count] = (struct datapath_endpoint){.port = at->port};
-            memcpy(ret[count].ip, mapped, sizeof mapped);
-            memcpy(ret[count++].ip + sizeof mapped, &address.sin_addr, sizeof address.sin_addr);
+            *at = (struct datapath_endpoint){.port = p->port};
+            memcpy(at->ip, mapped, sizeof mapped);
+            memcpy(at->ip + sizeof mapped, &address.sin_addr, sizeof address.sin_addr);
         }
     }
-    ask_v6(s, socket, at->port, ret, &count);
-    return count;
+}
+
+/* ---- of IPv6 ---------------------------------------------------------------------------------------- */
+
+struct found {
+    uint32_t count;
+    struct datapath_endpoint at[FOUND_MAX];
+};
+
+static bool is_unique_local(const struct datapath_endpoint *at)
+{
+    return (at->ip[0] & ULA_MASK) == ULA;
+}
+
+/* One that others can use, and none of its network is there yet. */
+static void take(const struct datapath_places *p, const struct nlmsghdr *h, struct found *f)
+{
+    const struct ifaddrmsg *m = NLMSG_DATA(h);
+    size_t left = h->nlmsg_len >= NLMSG_LENGTH(sizeof *m) ? IFA_PAYLOAD(h) : 0;
+    struct datapath_endpoint at = {.port = p->port};
+    uint32_t flags = m->ifa_flags;
+    bool is_there = false;
+
+    if (left == 0 || m->ifa_family != AF_INET6 || m->ifa_scope != RT_SCOPE_UNIVERSE || m->ifa_index == p->own[0] || m->ifa_index == p->own[1]) {
+        return;
+    }
+    for (const struct rtattr *a = IFA_RTA(m); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
+        if (a->rta_type == IFA_FLAGS && RTA_PAYLOAD(a) == sizeof flags) {
+            memcpy(&flags, RTA_DATA(a), sizeof flags);
+        } else if (RTA_PAYLOAD(a) == sizeof at.ip && (a->rta_type == IFA_LOCAL || (a->rta_type == IFA_ADDRESS && !is_there))) {
+            is_there = true; /* of a link between two the first is ours, the other the other end's */
+            memcpy(at.ip, RTA_DATA(a), sizeof at.ip);
+        }
+    }
+    for (uint32_t i = 0; i < f->count; i++) {
+        is_there = is_there && memcmp(f->at[i].ip, at.ip, NETWORK) != 0;
+    }
+    if (is_there && (flags & FLEETING) == 0 && !datapath_message_is_of_link(&at) && f->count < FOUND_MAX) {
+        f->at[f->count++] = at;
+    }
+}
+
+/* One part of the list; false: it was the last, or there is none. */
+static bool read_part(const struct datapath_places *p, struct found *f)
+{
+    union {
+        struct nlmsghdr head;
+        uint8_t bytes[ANSWER];
+    } part;
+    ssize_t got;
+
+    do {
+        got = recv(p->addresses, part.bytes, sizeof part.bytes, 0);
+    } while (got < 0 && errno == EINTR);
+    if (got <= 0) {
+        return false;
+    }
+    size_t left = (size_t)got;
+    for (const struct nlmsghdr *h = &part.head; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+        if (h->nlmsg_seq == p->turn && (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)) {
+            return false;
+        }
+        if (h->nlmsg_seq == p->turn && h->nlmsg_type == RTM_NEWADDR) {
+            take(p, h, f);
+        }
+    }
+    return true;
+}
+
+static void find_v6(struct datapath_places *p, struct found *f)
+{
+    struct {
+        struct nlmsghdr head;
+        struct ifaddrmsg body;
+    } ask = {.head = {.nlmsg_len = sizeof ask, .nlmsg_type = RTM_GETADDR, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP, .nlmsg_seq = ++p->turn},
+             .body = {.ifa_family = AF_INET6}};
+
+    if (send(p->addresses, &ask, sizeof ask, 0) == (ssize_t)sizeof ask) {
+        for (int i = 0; i < PARTS_MAX && read_part(p, f); i++) {
+        }
+    }
+}
+
+/* The first global and the first unique local one before all others: some peers have no way to the one or to the other. */
+static void order(struct found *f)
+{
+    for (uint32_t want = 0, at = 0; want < 2; want++) {
+        for (uint32_t i = at; i < f->count; i++) {
+            if (is_unique_local(&f->at[i]) == (want == 1)) {
+                struct datapath_endpoint first = f->at[i];
+                memmove(f->at + at + 1, f->at + at, (i - at) * sizeof first);
+                f->at[at++] = first;
+                break;
+            }
+        }
+    }
+}
+
+/* ---- both ------------------------------------------------------------------------------------------- */
+
+bool datapath_places_look(struct datapath_places *p)
+{
+    struct datapath_endpoint now[DATAPATH_CONFIG_PLACES_MAX] = {{.port = 0}};
+    struct found f = {.count = 0};
+
+    if (p->addresses < 0) {
+        return false;
+    }
+    find_v6(p, &f);
+    order(&f);
+    uint32_t room = DATAPATH_CONFIG_PLACES_MAX - (f.count < DATAPATH_PLACES_V6 ? f.count : DATAPATH_PLACES_V6);
+    uint32_t count = p->v4 < room ? p->v4 : room;
+    memcpy(now, p->at_v4, count * sizeof *now);
+    for (uint32_t i = 0; i < f.count && count < DATAPATH_CONFIG_PLACES_MAX; i++) {
+        now[count++] = f.at[i];
+    }
+    bool is_same = count == p->count;
+    for (uint32_t i = 0; is_same && i < count; i++) {
+        is_same = datapath_message_is_same(&now[i], &p->place[i]);
+    }
+    p->count = count;
+    memcpy(p->place, now, sizeof now);
+    return !is_same;
+}
+
+static bool is_of_v6(int socket)
+{
+    int family = AF_INET;
+    socklen_t size = sizeof family;
+
+    return getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 && family == AF_INET6;
+}
+
+void datapath_places_open(struct datapath_places *p, const struct datapath_settings *s, int socket_there, int *given, const struct datapath_endpoint *at,
+                          const char *device, const char *tap)
+{
+    struct datapath_endpoint number = {.port = 0};
+
+    *p = (struct datapath_places){.addresses = fd_take(given), .port = at->port};
+    if (s->places > 0 || !is_nowhere(at)) {
+        fd_close(&p->addresses);
+        memcpy(p->place, s->place, sizeof p->place);
+        p->place[0] = s->places > 0 ? p->place[0] : *at;
+        p->count = s->places > 0 ? s->places : 1;
+        return;
+    }
+    const char *const mine[] = {device, tap};
+    for (size_t i = 0; i < ARRAY_LEN(mine); i++) {
+        p->own[i] = mine[i][0] != '\0' && datapath_scope_find(socket_there, mine[i], &number) ? number.scope : 0;
+    }
+    find_v4(p, socket_there, device, tap);
+    if (!is_of_v6(socket_there)) {
+        fd_close(&p->addresses);
+    } else if (p->addresses < 0) {
+        p->addresses = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+    }
+    p->count = p->v4;
+    memcpy(p->place, p->at_v4, sizeof p->place);
+    (void)datapath_places_look(p);
+}
+
+void datapath_places_close(struct datapath_places *p)
+{
+    fd_close(&p->addresses);
 }

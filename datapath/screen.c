@@ -15,10 +15,12 @@
 #include "common/run/log.h"
 #include "common/run/rights.h"
 #include "datapath/cookie.h"
+#include "datapath/minder.h"
 
 enum {
     PORT_TEXT = 8,
 };
+#define LAST_WHY "its keeper, cell-shield, ended, and nobody starts another: start the cell anew"
 
 static const char *hook_text(enum datapath_shield_hook hook)
 {
@@ -73,11 +75,11 @@ static enum err send_ask(struct datapath_screen *s, enum datapath_keeper_kind ki
     return rights_send(s->keeper, &ask, sizeof ask, NULL, 0);
 }
 
-/* By hand there is no supervisor to start it: it lies beside this program. */
-static int start_keeper(const char *interface, uint16_t port)
+/* By hand there is no supervisor to start it, and another one when it ended: minder.h. It lies beside this program. */
+static int start_minder(const char *interface, uint16_t port)
 {
     char path[PATH_MAX], number[PORT_TEXT];
-    const char *argv[] = {"cell-shield", interface, number, NULL};
+    const char *argv[] = {"cell-shield", "mind", interface, number, NULL};
     char *const nothing[] = {NULL};
     ssize_t len = readlink("/proc/self/exe", path, sizeof path - sizeof "cell-shield");
     posix_spawn_file_actions_t actions;
@@ -102,6 +104,22 @@ static int start_keeper(const char *interface, uint16_t port)
         return -1;
     }
     return pair[0];
+}
+
+/* The next keeper, from who starts them. */
+static enum err take_keeper(const struct datapath_screen *s, int *ret)
+{
+    uint32_t says;
+    int fds[RIGHTS_MAX];
+    size_t count = 0;
+    enum err e = rights_recv(s->minder, &says, sizeof says, fds, &count);
+
+    if (e == ERR_OK && (says != DATAPATH_MINDER_SAYS || count != 1)) {
+        rights_drop(fds, count);
+        e = ERR_MALFORMED;
+    }
+    *ret = e == ERR_OK ? fds[0] : -1;
+    return e;
 }
 
 static enum err map(struct datapath_screen *s, const struct datapath_screen_setup *setup,
@@ -171,12 +189,17 @@ static enum err take_load(struct datapath_screen *s, const struct datapath_scree
 static enum err load(struct datapath_screen *s, const struct datapath_screen_setup *setup)
 {
     const struct timeval limit = {.tv_sec = DATAPATH_KEEPER_WAIT_MS / 1000};
+    enum err e = ERR_OK;
     struct datapath_keeper_answer answer;
     int fds[RIGHTS_MAX];
     size_t count = 0;
 
+    if (s->minder >= 0) {
+        (void)setsockopt(s->minder, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+        e = take_keeper(s, &s->keeper);
+    }
     (void)setsockopt(s->keeper, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    enum err e = send_ask(s, DATAPATH_KEEPER_LOAD, setup->peers);
+    e = e == ERR_OK ? send_ask(s, DATAPATH_KEEPER_LOAD, setup->peers) : e;
     e = e == ERR_OK ? rights_recv(s->keeper, &answer, sizeof answer, fds, &count) : e;
     if (e != ERR_OK) {
         (void)snprintf(s->why, sizeof s->why, "cell-shield %s", e == ERR_PEER_DEAD ?
@@ -188,7 +211,7 @@ static enum err load(struct datapath_screen *s, const struct datapath_screen_set
 
 static void open_shield(struct datapath_screen *s, const struct datapath_screen_setup *setup)
 {
-    *s = (struct datapath_screen){.choice = setup->choice, .keeper = setup->keeper, .lane = setup->lane, .peers = setup->peers, .at = setup->at};
+    *s = (struct datapath_screen){.choice = setup->choice, .keeper = setup->keeper, .minder = -1, .lane = setup->lane, .peers = setup->peers, .at = setup->at};
     if (s->choice == DATAPATH_ATTACH_NONE || (s->keeper < 0 && setup->interface[0] == '\0')) {
         fd_close(&s->keeper);
         if (s->choice == DATAPATH_ATTACH_ONLY_TC || s->choice == DATAPATH_ATTACH_ONLY_XDP) {
@@ -198,16 +221,18 @@ static void open_shield(struct datapath_screen *s, const struct datapath_screen_
         return;
     }
     if (s->keeper < 0) {
-        s->keeper = start_keeper(setup->interface, setup->port);
+        s->minder = start_minder(setup->interface, setup->port);
+        s->is_by_hand = true;
     }
-    if (s->keeper < 0) {
+    if (s->keeper < 0 && s->minder < 0) {
         (void)snprintf(s->why, sizeof s->why, "cell-shield does not start: %s", strerror(errno));
     } else {
         s->is_loaded = load(s, setup) == ERR_OK;
     }
-    if (!s->is_loaded || fcntl(s->keeper, F_SETFL, O_NONBLOCK) != 0) {
+    if (!s->is_loaded || fcntl(s->keeper, F_SETFL, O_NONBLOCK) != 0 || (s->minder >= 0 && fcntl(s->minder, F_SETFL, O_NONBLOCK) != 0)) {
         s->is_loaded = false;
         fd_close(&s->keeper);
+        fd_close(&s->minder);
         say_none(s);
     }
 }
@@ -324,7 +349,7 @@ static void on_keeper(void *context, unsigned bits)
         return;
     }
     if (e != ERR_OK || !s->attach.is_asked || answer.kind != DATAPATH_KEEPER_HANG) {
-        lose(s, "its keeper, cell-shield, ended");
+        lose(s, s->is_by_hand && s->minder < 0 ? LAST_WHY : "its keeper, cell-shield, ended");
         return;
     }
     answer.why[sizeof answer.why - 1] = '\0';
@@ -335,6 +360,26 @@ static void on_keeper(void *context, unsigned bits)
         log_info("DATAPATH-SHIELD-REFUSED", "at=%s reason=%s why=\"%s\"", hook_text(hook), err_name(e), s->why);
     }
     step(s, &(struct datapath_attach_event){.kind = DATAPATH_ATTACH_EV_HUNG, .now_ms = loop_now_ms(), .hook = hook, .result = e});
+}
+
+/* Another keeper, or nobody is there any more who would start one. */
+static void on_minder(void *context, unsigned bits)
+{
+    struct datapath_screen *s = context;
+    int keeper;
+    enum err e = take_keeper(s, &keeper);
+
+    if (e == ERR_OK) {
+        datapath_screen_again(s, keeper);
+    } else if (e != ERR_UNAVAILABLE) {
+        loop_watch_free(s->minder_watch);
+        s->minder_watch = NULL;
+        fd_close(&s->minder);
+        log_warn("DATAPATH-SHIELD-UNMINDED", "shield=%s effect=\"a keeper that ends is followed by none: start the cell anew\"", datapath_screen_choice(s));
+        if (s->keeper < 0) {
+            (void)snprintf(s->why, sizeof s->why, LAST_WHY);
+        }
+    }
 }
 
 /* Secrets of cookies change every two minutes, and only while somebody asks for some. Who shows one that the shield does
@@ -394,7 +439,8 @@ enum err datapath_screen_start(struct datapath_screen *s, struct loop *loop, con
         return ERR_OK;
     }
     s->watch = loop_watch_new(loop, s->keeper, LOOP_READ, on_keeper, s);
-    return s->watch == NULL ? ERR_NOMEM : begin(s);
+    s->minder_watch = s->minder < 0 ? NULL : loop_watch_new(loop, s->minder, LOOP_READ, on_minder, s);
+    return s->watch == NULL || (s->minder >= 0 && s->minder_watch == NULL) ? ERR_NOMEM : begin(s);
 }
 
 void datapath_screen_again(struct datapath_screen *s, int keeper)
@@ -435,9 +481,11 @@ void datapath_screen_heard(struct datapath_screen *s, const struct datapath_endp
 void datapath_screen_close(struct datapath_screen *s)
 {
     loop_watch_free(s->watch);
+    loop_watch_free(s->minder_watch);
     loop_timer_free(s->timer);
-    s->watch = NULL;
+    s->watch = s->minder_watch = NULL;
     s->timer = NULL;
+    fd_close(&s->minder);
     fd_close(&s->keeper);
     datapath_shield_maps_close(&s->maps);
     s->is_loaded = s->is_judging = false;

@@ -15,6 +15,8 @@ struct datapath_screen {
     bool is_loaded;                 /* the maps are there                                    */
     bool is_loading;                /* another keeper was asked to, after the first one      */
     int keeper;                     /* socket; -1: nobody keeps it                           */
+    int minder;                     /* … to who starts keepers, where no supervisor does …   */
+    bool is_by_hand;                /* … which is so here                                    */
     uint32_t peers;                 /* that there may be                                     */
     const uint8_t *at;              /* where the socket is bound; borrowed                   */
     struct loop *loop;
@@ -26,7 +28,7 @@ struct datapath_screen {
     uint64_t cookies_ms;            /* of the core's secrets that the shield has; 0: none    */
     const struct datapath *core;    /* whose these are                                       */
     struct datapath_lane *lane;     /* past the host's stack: frames come to it while XDP judges */
-    struct loop_watch *watch;
+    struct loop_watch *watch, *minder_watch;
     struct loop_timer *timer;
     char why[DATAPATH_SHIELD_WHY];  /* why there is none; "": nobody wants one, or it judges */
 };

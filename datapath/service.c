@@ -120,16 +120,16 @@ static Cell__Datapath__Path path_of(const struct datapath_shell *s)
 
 static enum err fill_places(const struct datapath_shell *s, struct cell_call *call, Cell__Datapath__StatusReply *reply)
 {
-    reply->places = cell_call_alloc(call, (s->signals.own + 1) * sizeof *reply->places);
+    reply->places = cell_call_alloc(call, (s->signals.places.count + 1) * sizeof *reply->places);
     if (reply->places == NULL) {
         return ERR_NOMEM;
     }
-    for (; reply->n_places < s->signals.own; reply->n_places++) {
+    for (; reply->n_places < s->signals.places.count; reply->n_places++) {
         char *text = cell_call_alloc(call, DATAPATH_TEXT_PLACE_SIZE);
         if (text == NULL) {
             return ERR_NOMEM;
         }
-        datapath_text_write_place(&s->signals.place[reply->n_places], text);
+        datapath_text_write_place(&s->signals.places.place[reply->n_places], text);
         reply->places[reply->n_places] = text;
     }
     return ERR_OK;

@@ -16,7 +16,6 @@
 #include "common/run/host.h"
 #include "common/run/log.h"
 #include "datapath/keep.h"
-#include "datapath/places.h"
 #include "datapath/scope.h"
 #include "datapath/secrets.h"
 
@@ -259,7 +258,8 @@ static enum err open_descriptors(struct datapath_shell *s)
     if (e != ERR_OK) {
         return e;
     }
-    s->signals.own = datapath_places_own(set, s->udp.fd, &s->udp.at, s->device.name, s->frames.device.name, s->signals.place);
+    given = cell_take_descriptor(s->cell, "addresses");
+    datapath_places_open(&s->signals.places, set, s->udp.fd, &given, &s->udp.at, s->device.name, s->frames.device.name);
     s->control.fd = cell_take_descriptor(s->cell, "listen.control");
     e = set->control[0] == '\0' || s->control.fd >= 0 ? ERR_OK : datapath_control_open(&s->control, set->control);
     if (e != ERR_OK) {
@@ -333,7 +333,7 @@ enum err datapath_shell_open(struct cell *cell, void *state)
     char why[CONF_WHY_SIZE];
 
     s->cell = cell;
-    s->tun = s->udp.fd = s->store.dir = s->store.fd = s->control.fd = s->screen.keeper = s->namer.fd = -1;
+    s->tun = s->udp.fd = s->store.dir = s->store.fd = s->control.fd = s->screen.keeper = s->screen.minder = s->namer.fd = s->signals.places.addresses = -1;
     s->armed_ms = UINT64_MAX;
     enum err e = datapath_config_read(cell_config(cell), &s->settings, why);
     if (e != ERR_OK) {
@@ -347,6 +347,7 @@ enum err datapath_shell_open(struct cell *cell, void *state)
     s->metric_train = cell_metric_gauge(cell, "cell_datapath_train_ns", "each of a train of them");
     s->metric_past = cell_metric_gauge(cell, "cell_datapath_past_ns", "a small frame past the host's stack");
     s->metric_is_past = cell_metric_gauge(cell, "cell_datapath_past", "1: what goes alone goes past the host's stack");
+    s->metric_shield = cell_metric_gauge(cell, "cell_datapath_shield", "1: the kernel judges what comes before this cell does");
     e = open_engine(s);
     e = e == ERR_OK ? datapath_service_members_open(s) : e;
     e = e == ERR_OK ? datapath_secrets_load(&s->settings, cell_state_dir(cell), s->secret) : e;
@@ -398,9 +399,10 @@ static enum err add_peer(struct datapath_shell *s, struct datapath_config_peer *
         e = datapath_core_allow(s->core, peer, &p->prefix[i]);
     }
     if (e != ERR_OK) {
-        log_error("DATAPATH-PEER", "peer=%.12s reason=%s", key, err_name(e));
+        log_error("DATAPATH-PEER", "peer=%.12s reason=%s%s", key, err_name(e),
+                  e == ERR_FORGED ? " why=\"peers.key: this node's own, or one that nobody has a private key for\"" : "");
     }
-    return e;
+    return e == ERR_FORGED ? ERR_INVALID : e;
 }
 
 static enum err make_core(struct datapath_shell *s)
@@ -491,6 +493,7 @@ static void tell_way(struct datapath_shell *s)
     const struct datapath_choice_facts *f = &s->lane.facts;
 
     cell_metric_set(s->metric_is_past, s->lane.is_on);
+    cell_metric_set(s->metric_shield, s->screen.is_judging);
     if (s->told_turn == s->lane.turn) {
         return;
     }
@@ -520,6 +523,7 @@ void datapath_shell_tick(void *state, uint64_t now_ms)
         return;
     }
     datapath_frames_tick(s, now_ms);
+    datapath_signals_tick(s, now_ms);
     tell_way(s);
     const struct datapath_numbers *n = datapath_core_numbers(s->core);
     for (int i = DATAPATH_WAITING + 1; i < DATAPATH_VERDICTS; i++) {

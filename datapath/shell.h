@@ -53,7 +53,7 @@ struct datapath_shell {
     uint64_t armed_ms;              /* when the timer fires; UINT64_MAX: it does not */
     struct cell_metric *metric_sessions, *metric_refused, *metric_lost;
     uint64_t told_sessions, told_refused, told_lost; /* what these have */
-    struct cell_metric *metric_alone, *metric_train, *metric_past, *metric_is_past;
+    struct cell_metric *metric_alone, *metric_train, *metric_past, *metric_is_past, *metric_shield;
     uint32_t told_turn;             /* of the lane                    */
 };
 

@@ -58,7 +58,7 @@ struct datapath_signal {
     uint32_t number, sent_ms;
     struct datapath_endpoint seen; /* where what is answered came from  */
     uint64_t epoch;          /* of the rendezvous' life, as it said; 0: not known yet. Nothing is bound without.
-                              * PING, PONG: of the life of who asks                                              */
+                              * PING, PONG: a word of who asks, which only who got the ping can say again        */
     uint64_t life;           /* MEET, RELAYING: of whom it is said to, as he said it */
     uint64_t question, sequence;
     uint32_t cursor, id;

@@ -86,12 +86,12 @@ enum err datapath_signals_start(struct datapath_shell *s)
     struct datapath_time now = datapath_shell_now();
     struct datapath_ways_config c = {.peers_max = set->peers_max, .mtu = s->device.mtu, .life = s->store.stamp_ns,
                                      .is_rendezvous = set->is_rendezvous, .is_relay = set->is_relay, .is_silent = set->is_silent,
-                                     .own = s->signals.own, .has_secret = set->has_shared, .recall = datapath_keep_recall, .memory = &s->store,
+                                     .own = s->signals.places.count, .has_secret = set->has_shared, .recall = datapath_keep_recall, .memory = &s->store,
                                      .settle = datapath_names_settle, .names = &s->namer.names};
     enum err e = ERR_OK;
 
     memcpy(c.name, set->name, sizeof c.name);
-    memcpy(c.place, s->signals.place, sizeof c.place);
+    memcpy(c.place, s->signals.places.place, sizeof c.place);
     memcpy(c.secret, set->shared, sizeof c.secret);
     s->signals.memory = malloc(datapath_ways_size(c.peers_max, c.is_rendezvous, c.is_relay));
     if (s->signals.memory == NULL || getrandom(c.seed, sizeof c.seed, 0) != sizeof c.seed) {
@@ -112,6 +112,20 @@ enum err datapath_signals_start(struct datapath_shell *s)
     return e;
 }
 
+void datapath_signals_tick(struct datapath_shell *s, uint64_t now_ms)
+{
+    struct datapath_places *p = &s->signals.places;
+
+    if (now_ms - s->signals.looked_ms < DATAPATH_PLACES_LOOK_MS) {
+        return;
+    }
+    s->signals.looked_ms = now_ms;
+    if (datapath_places_look(p)) {
+        log_info("DATAPATH-PLACES", "places=%" PRIu32 " effect=\"peers are told of others than before\"", p->count);
+        datapath_ways_own(&s->signals.ways, p->place, p->count);
+    }
+}
+
 void datapath_signals_stop(struct datapath_shell *s)
 {
     if (s->signals.memory != NULL && s->core != NULL && s->udp.fd > 0) {
@@ -119,6 +133,7 @@ void datapath_signals_stop(struct datapath_shell *s)
         perform(s);
         datapath_udp_flush(&s->udp);
     }
+    datapath_places_close(&s->signals.places);
     datapath_ways_fini(&s->signals.ways);
     free(s->signals.memory);
     s->signals.memory = NULL;

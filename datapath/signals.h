@@ -3,6 +3,7 @@
 #ifndef CELL_DATAPATH_SIGNALS_H
 #define CELL_DATAPATH_SIGNALS_H
 
+#include "datapath/places.h"
 #include "datapath/ways.h"
 
 struct datapath_shell;
@@ -15,8 +16,8 @@ struct datapath_signals_numbers {
 struct datapath_signals {
     struct datapath_ways ways;
     void *memory;       /* NULL: it did not begin */
-    uint32_t own;
-    struct datapath_endpoint place[DATAPATH_WAYS_OWN];
+    struct datapath_places places;
+    uint64_t looked_ms;  /* at these */
     struct datapath_signals_numbers numbers;
     struct datapath_ways_effects fx;
 };
@@ -24,6 +25,9 @@ struct datapath_signals {
 /* After the core and its peers are made. ERR_NOMEM; ERR_LIMIT: more rendezvous in the configuration than one believes. */
 enum err datapath_signals_start(struct datapath_shell *s) MUST_CHECK;
 void datapath_signals_stop(struct datapath_shell *s); /* says goodbye; also what was zeroed */
+
+/* Now and then: our own places are looked at again. */
+void datapath_signals_tick(struct datapath_shell *s, uint64_t now_ms);
 
 /* A datagram that is one of ours (datapath_message_own). NULL: it is done with. Else what a relay passed on to us: go on
  * with these *ret_size bytes from *ret_from. */

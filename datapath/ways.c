@@ -16,6 +16,7 @@ enum {
 };
 
 _Static_assert(DATAPATH_WAYS_SENDS <= 64, "one bit for each");
+_Static_assert((int)DATAPATH_WAYS_KEY == (int)crypto_shorthash_KEYBYTES, "a key of SipHash");
 
 /* ---- memory ------------------------------------------------------------------------------------------- */
 
@@ -58,6 +59,7 @@ void datapath_ways_init(struct datapath_ways *w, void *memory, struct datapath *
     datapath_random_init(&w->random, c->seed);
     sodium_memzero(w->config.seed, sizeof w->config.seed);
     datapath_agenda_init(&w->agenda, (void *)(base + at[0]), c->peers_max);
+    datapath_random_draw(&w->random, w->key, sizeof w->key);
     datapath_random_draw(&w->random, key, sizeof key);
     datapath_label_init(&w->labels, base + at[3], c->peers_max, key);
     if (c->is_rendezvous) {
@@ -224,11 +226,22 @@ static bool endpoint_of(const struct datapath_ways *w, const struct datapath_way
     return kind != DATAPATH_PATH_RELAY;
 }
 
+/* What a ping has in it that nobody can say who did not get it. Otherwise a peer could answer for places where he is not, and
+ * packets for him would go to whoever is there. */
+static uint64_t word_of(const struct datapath_ways *w, uint32_t peer, uint8_t use, uint32_t number, uint32_t sent_ms)
+{
+    const uint32_t ping[] = {w->way[peer].serial, use, number, sent_ms};
+    uint8_t hash[crypto_shorthash_BYTES];
+
+    (void)crypto_shorthash(hash, (const uint8_t *)ping, sizeof ping, w->key);
+    return datapath_message_get64(hash);
+}
+
 static void ping(struct datapath_ways *w, struct datapath_time now, uint32_t peer, const struct datapath_endpoint *at,
                  enum datapath_path_kind kind, uint8_t use, uint32_t number, uint32_t size, struct datapath_ways_effects *fx)
 {
     struct datapath_signal s = {.kind = DATAPATH_SIGNAL_PING, .use = use, .number = number, .sent_ms = (uint32_t)now.ms,
-                                .epoch = w->config.life};
+                                .epoch = word_of(w, peer, use, number, (uint32_t)now.ms)};
     const struct datapath_way *way = &w->way[peer];
     struct datapath_endpoint to;
 
@@ -455,8 +468,8 @@ static enum datapath_ways_verdict hear_pong(struct datapath_ways *w, struct data
     struct datapath_path_event ev = {.kind = DATAPATH_PATH_EV_PONG, .now_ms = now.ms, .number = s->number, .rtt_ms = rtt_ms};
     struct datapath_pmtu_event size_ev = {.kind = DATAPATH_PMTU_EV_ANSWERED, .now_ms = now.ms, .number = s->number, .rtt_ms = rtt_ms};
 
-    /* What answered a life before this one was recorded: whoever says it again is not where the answer came from. */
-    if (!w->way[peer].is_active || s->epoch != w->config.life || rtt_ms > RTT_MS_MAX || s->use > USE_SIZE) {
+    /* What answered a life before this one was recorded: its words were others. */
+    if (!w->way[peer].is_active || s->epoch != word_of(w, peer, s->use, s->number, s->sent_ms) || rtt_ms > RTT_MS_MAX || s->use > USE_SIZE) {
         return DATAPATH_WAYS_UNASKED;
     }
     if (s->use == USE_WAY) {

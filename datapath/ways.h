@@ -22,6 +22,7 @@ enum {
     DATAPATH_WAYS_DEAF_MS_MAX = 3600000, /* … and twice as long each time, up to this                    */
     DATAPATH_WAYS_TOLD_MS = 200,         /* between looks at whether packets go: they are many           */
     DATAPATH_WAYS_RELAY_MS = 40000,      /* who needs a relay asks again: three times in its patience    */
+    DATAPATH_WAYS_KEY = 16,              /* of SipHash                                                   */
     DATAPATH_WAYS_CALL_SIZE = 384,       /* of a CALL, at least: a MEET fits into it                     */
     DATAPATH_WAYS_ASK_BURST = 256,       /* CALLs and RELAYs of one peer that are heard at once …        */
     DATAPATH_WAYS_ASK_RATE = 40,         /* … and in a second: each makes two nodes ask all places of the other */
@@ -121,6 +122,7 @@ struct datapath_ways {
     struct datapath_relay relay;
     uint32_t believed;
     struct datapath_ways_believed believe[DATAPATH_WAYS_BELIEVED];
+    uint8_t key[DATAPATH_WAYS_KEY];  /* of the words in our pings, of this life alone       */
     uint64_t said;                   /* the highest counter of our signals in this life, to whomever */
     uint32_t limited;                /* ways with a limit: when there is none nobody looks */
     uint64_t scan_ms;                /* when peers and roll are compared next */
@@ -135,6 +137,9 @@ void datapath_ways_fini(struct datapath_ways *w); /* wipes; also what was zeroed
 
 /* Believe this peer: he is a rendezvous. ERR_LIMIT: there are DATAPATH_WAYS_BELIEVED. */
 enum err datapath_ways_believe(struct datapath_ways *w, uint32_t peer, uint64_t now_ms) MUST_CHECK;
+
+/* We are reached at these from now on, 0 to DATAPATH_WAYS_OWN: what each rendezvous is told next has them. */
+void datapath_ways_own(struct datapath_ways *w, const struct datapath_endpoint *place, uint32_t count);
 
 /* ---- steps: each fills *fx afresh ---------------------------------------------------------------------- */
 

@@ -98,7 +98,7 @@ static bool is_stranger(const struct dht *d, const struct dht_call *call)
     return call->has_node ? dht_table_is_stranger(d, &id) : d->tuning.acquaints;
 }
 
-static const struct dht_peer *peer_of(const struct dht *d, const struct dht_call *call)
+static struct dht_peer *peer_of(const struct dht *d, const struct dht_call *call)
 {
     struct dht_id id = dht_core_id(&call->to.node);
 
@@ -229,7 +229,11 @@ static void fail(struct dht *d, uint32_t at)
 static void retry(struct dht *d, uint32_t at)
 {
     struct dht_call *call = &d->call[at];
+    struct dht_peer *peer = peer_of(d, call);
 
+    if (peer != NULL) {
+        peer->flags |= DHT_PEER_OWES;
+    }
     call->attempts++;
     call->sent_us = d->now_us;
     d->call_due_us[at] = d->now_us + timeout_us(d, call);

@@ -215,7 +215,7 @@ static void take_answer(struct dht *d, const struct dht_contact *from, const str
     }
 }
 
-static void take(struct dht *d, const struct dht_contact *from, bool is_proved, const struct dht_message *m, size_t room)
+static void take(struct dht *d, const struct dht_contact *from, uint64_t session, const struct dht_message *m, size_t room)
 {
     struct dht_id id = dht_core_id(&from->node);
 
@@ -223,9 +223,9 @@ static void take(struct dht *d, const struct dht_contact *from, bool is_proved, 
         d->counters.unasked++; /* our own packet came back to us */
         return;
     }
-    if (is_proved) {
+    if (session != 0) {
         d->is_hello = m->kind == DHT_PACKET_PING || m->kind == DHT_PACKET_PONG;
-        dht_table_heard(d, from, &id);
+        dht_table_heard(d, from, &id, session);
         d->is_hello = false;
     }
     switch (m->kind) {
@@ -244,7 +244,7 @@ static void take(struct dht *d, const struct dht_contact *from, bool is_proved, 
     case DHT_PACKET_SUM:
     case DHT_PACKET_OFFER:
     case DHT_PACKET_WANT:
-        if (is_proved && dht_table_find(d, &id) != NULL) {
+        if (session != 0 && dht_table_find(d, &id) != NULL) {
             dht_keep_heard(d, from, &id, m);
         } else {
             d->counters.unasked++;
@@ -254,7 +254,7 @@ static void take(struct dht *d, const struct dht_contact *from, bool is_proved, 
 }
 
 enum err dht_core_packet(struct dht *d, uint64_t now_us, uint64_t wall_s, const struct dht_contact *from,
-                         bool is_proved, const uint8_t *bytes, size_t size, struct dht_effects *fx)
+                         uint64_t session, const uint8_t *bytes, size_t size, struct dht_effects *fx)
 {
     struct dht_message m;
     uint64_t held;
@@ -273,8 +273,8 @@ enum err dht_core_packet(struct dht *d, uint64_t now_us, uint64_t wall_s, const 
         d->counters.malformed += e != ERR_OK;
     }
     if (e == ERR_OK) {
-        size_t room = is_proved || size * DHT_AMPLIFY > DHT_PACKET_MAX ? DHT_PACKET_MAX : size * DHT_AMPLIFY;
-        take(d, from, is_proved, &m, room);
+        size_t room = session != 0 || size * DHT_AMPLIFY > DHT_PACKET_MAX ? DHT_PACKET_MAX : size * DHT_AMPLIFY;
+        take(d, from, session, &m, room);
     }
     end(d);
     return e;
@@ -474,7 +474,7 @@ bool dht_core_hold(struct dht *d, uint64_t wall_s, const uint8_t *bytes, size_t 
     d->wall_s = wall_s;
     return dht_record_read(bytes, size, &r) == ERR_OK && left_ms > 0 && left_ms <= DHT_TTL_MOST_MS &&
            dht_proof_is_living(d, &r, left_ms, &r.left_ms) && dht_proof_is_genuine(d, &r, bytes, size) &&
-           dht_store_put(d, &r, bytes, size, &d->self, DHT_FLAG_REPAIR, 0, &seq) == DHT_STATUS_OK;
+           dht_store_put(d, &r, bytes, size, &d->self, DHT_STORE_HELD, 0, &seq) == DHT_STATUS_OK;
 }
 
 void dht_core_look(const struct dht *d, uint32_t i, uint8_t *bytes, struct dht_record *ret)

@@ -131,11 +131,11 @@ enum err dht_core_init(void *memory, const struct dht_config *config, uint64_t n
  * filled afresh. */
 void dht_core_clock(struct dht *d, uint64_t now_us, uint64_t wall_s, struct dht_effects *fx);
 
-/* A packet arrived. from: whose seal it bore; at: where it came from; is_proved: what is sent there reaches `from`
- * (otherwise an answer is at most three times as long as the question). ERR_MALFORMED, ERR_LIMIT or ERR_INCOMPATIBLE:
+/* A packet arrived. from: whose seal it bore; at: where it came from; session: what that node's present life and this one agreed on
+ * (twin.h), which proved that what is sent there reaches `from`; 0: there is none, and an answer is at most three times as long as the question. ERR_MALFORMED, ERR_LIMIT or ERR_INCOMPATIBLE:
  * it was refused; ERR_UNAVAILABLE: it was not looked at, for its source sends too much. The effects hold all the same. */
 enum err dht_core_packet(struct dht *d, uint64_t now_us, uint64_t wall_s, const struct dht_contact *from,
-                         bool is_proved, const uint8_t *bytes, size_t size, struct dht_effects *fx) MUST_CHECK;
+                         uint64_t session, const uint8_t *bytes, size_t size, struct dht_effects *fx) MUST_CHECK;
 
 /* Membership says so of a node. HERE: it is in the table while there is room, and needs no token. Unknown and GONE:
  * nothing. The own node: nothing. */

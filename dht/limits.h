@@ -15,6 +15,7 @@ enum {
     DHT_SPARES_BUCKET = 8,       /* that wait for a place in one bucket                                     */
     DHT_CANDIDATES = 48,         /* of one lookup, on all of its paths                                      */
     DHT_PATHS_MAX = 4,
+    DHT_PUT_SHARE = 2,           /* of a put, asked at one time on each of several paths: it waits for the slowest of them */
     DHT_AGAIN_KEPT = 8,          /* of those that answered on the paths of a first time, kept for the second   */
     DHT_THIN = 2,                /* so many times farther apart than around this node: not all that is there  */
     DHT_NAMED_SHARE = 6,         /* … of a path's share of them: whom one node named and who have not answered */

@@ -170,7 +170,8 @@ static bool walk(struct dht *d, struct dht_wish *w, uint32_t path, uint32_t shar
  * only a majority of the holders can say that there is no such record. */
 bool dht_search_near(struct dht *d, struct dht_wish *w)
 {
-    uint32_t share = d->tuning.alpha / w->paths > 0 ? d->tuning.alpha / w->paths : 1;
+    uint32_t least = w->kind == DHT_WISH_PUT && w->paths > 1 ? DHT_PUT_SHARE : 1;
+    uint32_t share = d->tuning.alpha / w->paths > least ? d->tuning.alpha / w->paths : least;
     bool is_over = true;
 
     for (uint32_t path = 0; path < w->paths; path++) { /* who waited for one silent node on it does not for the next */

@@ -349,6 +349,32 @@ static void on_seen(struct dht_ask *ask, const struct dht_done *done)
     dht_shell_again(ask);
 }
 
+/* An immutable value is nobody's: others may keep it too. This node says it no more. */
+static enum err let_value_go(struct dht_shell *s, struct cell_call *call, const ProtobufCBinaryData *key)
+{
+    Cell__Dht__RemoveReply reply = CELL__DHT__REMOVE_REPLY__INIT;
+    struct dht_own_item *item = s->own.first;
+
+    for (; item != NULL; item = item->next) {
+        struct dht_record r = {.kind = item->kind, .value = item->value, .value_size = item->value_size};
+        if (item->kind != DHT_IMMUTABLE) {
+            continue;
+        }
+        dht_record_place(&r);
+        if (key->len == sizeof r.key.byte && memcmp(key->data, r.key.byte, sizeof r.key.byte) == 0) {
+            break;
+        }
+    }
+    if (item == NULL) {
+        cell_call_explain(call, "no value of this key is kept here");
+        return ERR_NOT_FOUND;
+    }
+    dht_own_remove(&s->own, item);
+    enum err e = dht_say_keep(s);
+    reply.key = *key;
+    return e == ERR_OK ? cell_reply(call, &reply) : e;
+}
+
 enum err dht_service_remove(void *state, struct cell_call *call, const void *request)
 {
     struct dht_shell *s = state;
@@ -358,9 +384,13 @@ enum err dht_service_remove(void *state, struct cell_call *call, const void *req
     struct dht_id key;
 
     place.name = ask->name;
+    place.key = ask->key;
     enum err e = dht_wire_place(call, &place, s->signer.owner, &key);
     if (e != ERR_OK) {
         return e;
+    }
+    if (ask->name[0] == '\0') {
+        return let_value_go(s, call, &ask->key);
     }
     memcpy(how.name, ask->name, how.name_size);
     return get(s, call, &key, DHT_REPLICAS / 2, &how);

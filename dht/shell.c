@@ -217,7 +217,7 @@ static void on_packet(void *context, const struct datagram_from *from, const uin
 
     memcpy(who.node.byte, from->id, sizeof who.node.byte);
     /* Whatever is wrong with it the core has counted; who sends is proved by the seal, and so is where. */
-    enum err e = dht_core_packet(s->core, loop_now_us(), dht_shell_wall_s(), &who, true, bytes, size, &s->fx);
+    enum err e = dht_core_packet(s->core, loop_now_us(), dht_shell_wall_s(), &who, from->session, bytes, size, &s->fx);
     if (e == ERR_MALFORMED || e == ERR_LIMIT || e == ERR_INCOMPATIBLE) {
         log_debug("DHT-PACKET", "error=%s size=%zu", err_name(e), size);
     }

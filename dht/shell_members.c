@@ -154,7 +154,7 @@ static void take_self(struct dht_shell *s, const Cell__Nodosum__Member *m)
     s->has_address = s->is_told = true;
     if (is_news) {
         dht_net_format(&own, text);
-        log_info("DHT-SELF", "node=%s at=%s", s->keys.name, text);
+        log_info("DHT-PLACED", "node=%s at=%s", s->keys.name, text);
     }
 }
 

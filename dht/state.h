@@ -17,6 +17,7 @@ enum dht_peer_flag {
     DHT_PEER_SUSPECT = 2,
     DHT_PEER_PINGED = 4, /* whether it is there is being asked, for somebody wants its place */
     DHT_PEER_HINT = 8,   /* its round trip was told, not measured                            */
+    DHT_PEER_OWES = 16,  /* it was asked twice, and has said nothing since                   */
 };
 
 struct dht_peer {

@@ -292,7 +292,17 @@ static enum dht_status judge(const struct dht_record *r, const struct dht_entry 
  * others' stores fills this one through them, but no more of it. */
 static uint64_t source_tag(const struct dht *d, const struct dht_node *source, uint8_t flags)
 {
-    return (flags & DHT_FLAG_REPAIR) != 0 ? dht_token_tag(d, "repair", 6) : dht_token_tag(d, source->byte, DHT_NODE_SIZE);
+    return (flags & DHT_FLAG_REPAIR) != 0 ? dht_token_tag(d, "repair", 6)
+           : (flags & DHT_STORE_HELD) != 0 ? dht_token_tag(d, "held", 4)
+                                           : dht_token_tag(d, source->byte, DHT_NODE_SIZE);
+}
+
+/* How much of the store may be on that account. */
+static uint32_t source_most(const struct dht *d, uint8_t flags)
+{
+    return (flags & DHT_STORE_HELD) != 0    ? UINT32_MAX
+           : (flags & DHT_FLAG_REPAIR) != 0 ? d->chunks_max / 2 * (uint32_t)sizeof(struct dht_chunk)
+                                            : d->source_bytes;
 }
 
 static bool has_quota(const struct dht *d, const struct dht_entry *old, uint64_t owner, uint64_t source, uint32_t most,
@@ -338,8 +348,7 @@ enum dht_status dht_store_put(struct dht *d, const struct dht_record *r, const u
     uint64_t tag = dht_record_tag(r), expire_us = d->now_us + (uint64_t)r->left_ms * DHT_US;
     uint64_t owner = r->owner == NULL ? 0 : dht_token_tag(d, r->owner, DHT_OWNER_SIZE);
     uint64_t sender = source_tag(d, source, flags);
-    uint32_t most = (flags & DHT_FLAG_REPAIR) != 0 ? d->chunks_max / 2 * (uint32_t)sizeof(struct dht_chunk) : d->source_bytes;
-    uint32_t place, same;
+    uint32_t most = source_most(d, flags), place, same;
     bool is_known = find_place(d, r, tag, &place, &same);
     struct dht_entry *old = is_known ? &d->entry[d->records.index[place]] : NULL;
 

@@ -4,11 +4,15 @@
 
 #include "dht/state.h"
 
+enum {
+    DHT_STORE_HELD = 128, /* beside a packet's flags: an earlier life of this node held it, within the quotas of its senders */
+};
+
 /* Give all memory of the store, which is zero, its first shape. */
 void dht_store_init(struct dht *d);
 
 /* Hold a record, whose bytes (as dht_record_write makes them) and left_ms were checked and which is genuine.
- * source: who sent it. flags: of enum dht_packet_flag. *ret_seq: the sequence held afterwards; 0: none.
+ * source: who sent it. flags: of enum dht_packet_flag, or DHT_STORE_HELD. *ret_seq: the sequence held afterwards; 0: none.
  *
  * OK also if exactly this is held already; its life is then the longer of both. A signed record gives way to one with a
  * higher sequence, never to another with the same. When there is no room, copies on the way go first, then whatever is

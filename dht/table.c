@@ -363,7 +363,7 @@ static void meet(struct dht *d, const struct dht_contact *who, const struct dht_
     ask_stalest(d, first, end);
 }
 
-void dht_table_heard(struct dht *d, const struct dht_contact *who, const struct dht_id *id)
+void dht_table_heard(struct dht *d, const struct dht_contact *who, const struct dht_id *id, uint64_t session)
 {
     struct dht_peer *p = dht_table_find(d, id);
 
@@ -374,11 +374,11 @@ void dht_table_heard(struct dht *d, const struct dht_contact *who, const struct 
         meet(d, who, id);
         return;
     }
-    dht_twin_heard(d, &who->node, &p->at, &who->at);
+    dht_twin_heard(d, &who->node, &p->at, &who->at, session);
     p->at = who->at;
     p->heard = dht_state_tick(d);
     p->fails = 0;
-    p->flags &= (uint8_t)~DHT_PEER_PINGED;
+    p->flags &= (uint8_t)~(DHT_PEER_PINGED | DHT_PEER_OWES);
 }
 
 bool dht_table_is_stranger(const struct dht *d, const struct dht_id *id)
@@ -392,7 +392,7 @@ bool dht_table_is_doubted(const struct dht *d, const struct dht_id *id)
 {
     const struct dht_peer *p = dht_table_find(d, id);
 
-    return p != NULL && (p->fails > 0 || (p->flags & DHT_PEER_SUSPECT) != 0);
+    return p != NULL && (p->fails > 0 || (p->flags & (DHT_PEER_SUSPECT | DHT_PEER_OWES)) != 0);
 }
 
 bool dht_table_member(struct dht *d, const struct dht_contact *who, const struct dht_id *id)

@@ -8,9 +8,9 @@
 /* A peer by its id; NULL: it is not in the table. Borrowed until the table changes. O(log n). */
 struct dht_peer *dht_table_find(const struct dht *d, const struct dht_id *id);
 
-/* A packet of `who` came, whose address is proved: it is there. A stranger gets a place when its bucket has one, or
+/* A packet of `who` came in a session, so its address is proved: it is there. A stranger gets a place when its bucket has one, or
  * waits while the one heard of least lately is asked (section 2.2). */
-void dht_table_heard(struct dht *d, const struct dht_contact *who, const struct dht_id *id);
+void dht_table_heard(struct dht *d, const struct dht_contact *who, const struct dht_id *id, uint64_t session);
 
 /* Membership knows it. False: there is no room, and nobody without membership to give way. */
 bool dht_table_member(struct dht *d, const struct dht_contact *who, const struct dht_id *id);
@@ -28,7 +28,7 @@ bool dht_table_host(const struct dht_address *at, struct dht_node *ret);
  * none is left (sealed.h). Never where that costs nothing. */
 bool dht_table_is_stranger(const struct dht *d, const struct dht_id *id);
 
-/* Whether it is a peer that did not answer the last request, or of which membership is not sure. */
+/* Whether it is a peer that did not answer the last request, or owes an answer, or of which membership is not sure. */
 bool dht_table_is_doubted(const struct dht *d, const struct dht_id *id);
 
 void dht_table_rtt(struct dht *d, struct dht_peer *peer, uint32_t rtt_us);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -285,6 +286,18 @@ void sockets_sweep(struct shell *s)
             drop(at);
         }
     }
+}
+
+int sockets_addresses(const struct manifest_cell *c)
+{
+    static const uint8_t all[16];
+    bool is_anywhere = false;
+
+    for (size_t i = 0; i < c->sandbox.listen_count; i++) {
+        const struct manifest_listen *l = &c->sandbox.listen[i];
+        is_anywhere = is_anywhere || (l->is_udp && l->is_v6 && memcmp(l->ip, all, sizeof all) == 0);
+    }
+    return !is_anywhere || c->sandbox.tun_count == 0 ? -1 : socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 }
 
 void sockets_adopt(struct shell *s)

@@ -295,6 +295,9 @@ static void fill_descriptors(const struct spawn_birth *b, int page, struct descr
     if (b->shield.fd >= 0) {
         add_descriptor(d, b->shield.name, b->shield.fd);
     }
+    if (b->addresses >= 0 && d->count < GENESIS_DESCRIPTORS) { /* else it tells others less of where it is */
+        add_descriptor(d, "addresses", b->addresses);
+    }
 }
 
 /* Which addresses the interfaces have that are handed over. */
@@ -496,7 +499,7 @@ void spawn_instance(struct shell *s, uint32_t index, uint64_t generation)
         refuse(s, index, generation, "the cell is no longer in the manifest");
         return;
     }
-    struct spawn_birth b = {.cell = &s->manifest.cells[i->cell], .instance = i->instance, .gap_fd = -1, .shield = {.fd = -1}};
+    struct spawn_birth b = {.cell = &s->manifest.cells[i->cell], .instance = i->instance, .gap_fd = -1, .shield = {.fd = -1}, .addresses = -1};
     slot->generation = generation;
     if (!s->prepared[i->cell] && publish_prepare(s, b.cell) != ERR_OK) {
         refuse(s, index, generation, "its directories cannot be made");
@@ -517,10 +520,12 @@ void spawn_instance(struct shell *s, uint32_t index, uint64_t generation)
         refuse(s, index, generation, why);
         return;
     }
+    b.addresses = sockets_addresses(b.cell);
     shields_open(slot, b.cell, &b.sockets, &b.shield); /* last: it never fails, and is for a cell that is there */
     begin_life(s, slot, &b);
     keys_close(&b.keys);
     shields_close(&b.shield);
+    fd_close(&b.addresses);
     if (is_twin && slot->gap_fd >= 0) {
         hand_log(s, slot, &b);
     }

@@ -25,6 +25,7 @@ struct spawn_birth {
     struct sockets_grant sockets;
     struct tuns_grant tuns;
     struct shields_grant shield;
+    int addresses;        /* sockets_addresses, ours to close; -1: none */
     struct version_file program; /* as it was right before the start */
     uint64_t version;     /* of a twin; 0: not looked at yet */
     uint64_t log_from;    /* size of its log file so far */

@@ -88,7 +88,7 @@ void spawn_spare_keep(struct shell *s, uint32_t cell, bool is_wanted)
     if (cell >= s->manifest.cell_count || s->spares[cell] != NULL) {
         return;
     }
-    struct spawn_birth b = {.cell = &s->manifest.cells[cell], .is_spare = true, .gap_fd = -1};
+    struct spawn_birth b = {.cell = &s->manifest.cells[cell], .is_spare = true, .gap_fd = -1, .addresses = -1};
     struct shell_spare *spare = calloc(1, sizeof *spare);
     char state;
     enum err e = spare == NULL ? ERR_NOMEM : spawn_bear(s, &b, why);

@@ -46,6 +46,8 @@ FRAMES = ("cell-datapath", "system:test_overlay_frames.py -k uncut")
 DEATHS = ("cell-datapath", "system:test_overlay_path.py -k processes_die")
 NEXT = ("cell-nucleus", "system:test_overlay_path.py -k processes_die")
 IDS = ("cell-datapath", "system:test_overlay_path.py -k outlive_the_keeper")
+HAND = ("cell-shield", "system:test_shield.py -k by_hand_keepers")
+UNMINDED = ("cell-datapath", "system:test_shield.py -k by_hand_keepers")
 BACK = ("cell-shield", "system:test_overlay_path.py -k comes_back_with")
 MEASURES = ("cell-shield", "system:test_overlay_path.py -k auto_measures")
 PAYS = ("cell-shield", "system:test_overlay_path.py -k that_pays")
@@ -54,6 +56,8 @@ TOLD = ("cell-datapath", "system:test_overlay_path.py -k auto_measures")
 ROOM = ("cell-dht", "system:test_dht.py -k more_members")
 WAY_IN = ("cell-dht", "system:test_dht.py -k may_be_a_name")
 SHOWN = ("cell-datapath", "system:test_shield.py -k signal_that_opens")
+ADDRESSES = ("cell-nucleus", "system:test_overlay_node.py -k ipv4_is_cut")
+PLACES = ("cell-datapath", "system:test_overlay_node.py -k ipv4_is_cut")
 TUNS = ("cell-nucleus", "system:test_overlay_node.py -k down_up")
 
 # name: (file, (program, who sees it), what goes wrong, [(text that is there once, what the bug makes of it)])
@@ -156,6 +160,18 @@ PLANTS = {
     "words-say-nothing": ("nodosum/shell.c", LIARS, "words of members are not looked at", [
         ("    return word_is_said(own->cluster_id, id->byte, lives ? WORD_LIVES : WORD_LEFT, incarnation, word);", "    return true;")]),
 
+    # Where a node says that it is.
+    "no-v6-of-the-host": ("nucleus/sockets.c", ADDRESSES, "a cell that is kept tells others its addresses of IPv4 alone", [
+        ("    return !is_anywhere || c->sandbox.tun_count == 0 ? -1", "    return true || !is_anywhere ? -1")]),
+    "places-of-its-own": ("datapath/places.c", PLACES, "addresses inside of the overlay are told as places", [
+        (" || m->ifa_index == p->own[0] || m->ifa_index == p->own[1]) {", ") {")]),
+    "places-that-end": ("datapath/places.c", PLACES, "addresses that are to go are told", [
+        ("(flags & FLEETING) == 0 && ", "")]),
+    "places-of-one-network": ("datapath/places.c", PLACES, "two addresses of one network use up the room", [
+        ("        is_there = is_there && memcmp(f->at[i].ip, at.ip, NETWORK) != 0;", "        is_there = is_there && memcmp(f->at[i].ip, at.ip, 16) != 0;")]),
+    "places-once": ("datapath/signals.c", PLACES, "places are those of the beginning", [
+        ("    if (datapath_places_look(p)) {", "    if (false) {")]),
+
     # Whom people mean.
     "unknown-is-nonsense": ("datapath/names.c", NAMES, "a name that nobody has passes for none at all", [
         ("    return ERR_NOT_FOUND;", "    return ERR_INVALID;")]),
@@ -216,6 +232,16 @@ PLANTS = {
         ("        add_own(s, always); /* those", "        s->own_count = 0;\n        add_own(s, always); /* those")]),
     "keeper-stays-behind": ("datapath/keeper.c", KEEPER, "addresses that could not be listed are not asked for again", [
         ("k->is_behind ? AGAIN_MS : k->is_loaded", "k->is_loaded")]),
+
+    # … by hand.
+    "nobody-minds": ("datapath/minder.c", HAND, "by hand a keeper that ended is followed by none", [
+        ("        if (!is_there || status == DONE ||", "        if (true ||")]),
+    "minder-keeps-nothing": ("datapath/minder.c", HAND, "the next keeper has not what the first had", [
+        ("narrow_capabilities(keepers, ARRAY_LEN(keepers), why)", "narrow_capabilities(keepers, 1, why)")]),
+    "unminded-in-silence": ("datapath/screen.c", UNMINDED, "that no keeper follows is not said", [
+        ("lose(s, s->is_by_hand && s->minder < 0 ?", "lose(s, false ?")]),
+    "unshielded-in-numbers": ("datapath/shell.c", UNMINDED, "the metric has a shield that is not there", [
+        ("cell_metric_set(s->metric_shield, s->screen.is_judging);", "cell_metric_set(s->metric_shield, s->screen.is_loaded);")]),
 
     # Past the host's stack.
     "ring-runs-over": ("datapath/rings.c", RINGS, "a full ring takes one more", [

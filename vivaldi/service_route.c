@@ -22,6 +22,7 @@ struct routing {
     uint32_t most;
     bool has_source;         /* `from` was found, and `source` is where it is */
     struct vivaldi_coord source;
+    uint64_t source_id;
 };
 
 static enum err look_up(struct routing *r);
@@ -44,11 +45,20 @@ static uint32_t choose(const struct routing *r, const Cell__Nodosum__DiscoverRep
         bool is_node = strcmp(found->found[i]->kind, "node") == 0;
         bool is_wanted = r->is_rtt ? is_node : is_node || found->found[i]->ready > 0;
         if (is_wanted && vivaldi_wire_candidate(found->found[i], &candidate[count]) == ERR_OK) {
+            if (r->has_source && candidate[count].id == r->source_id) {
+                candidate[count].coord = r->source; /* not what it has said since */
+            }
             index[count++] = i;
         }
     }
-    return vivaldi_route_choose(&r->shell->core, vivaldi_shell_now_s(r->shell), r->has_source ? &r->source : NULL, candidate, count,
-                                r->most < VIVALDI_ROUTE_VERIFY ? VIVALDI_ROUTE_VERIFY : r->most, ret);
+    uint32_t chosen = vivaldi_route_choose(&r->shell->core, vivaldi_shell_now_s(r->shell), r->has_source ? &r->source : NULL, candidate, count,
+                                           r->most < VIVALDI_ROUTE_VERIFY ? VIVALDI_ROUTE_VERIFY : r->most, ret);
+    for (uint32_t i = 0; i < chosen; i++) {
+        if (r->has_source && candidate[ret[i].candidate].id == r->source_id) {
+            ret[i].estimate = (struct vivaldi_estimate){.source = VIVALDI_SELF, .confidence = 1};
+        }
+    }
+    return chosen;
 }
 
 static void answer_rtt(struct routing *r, const struct vivaldi_choice *choice)
@@ -153,6 +163,7 @@ static bool take_source(struct routing *r, const Cell__Nodosum__DiscoverReply *f
         if (strcmp(found->found[i]->kind, "node") == 0 && vivaldi_wire_candidate(found->found[i], &c) == ERR_OK) {
             r->has_source = c.has_coord && !found->found[i]->is_self;
             r->source = c.coord;
+            r->source_id = c.id;
             if (!c.has_coord && !found->found[i]->is_self) {
                 refuse(r, ERR_UNAVAILABLE, "the node that it is to be seen from has not said where it is");
                 return false;

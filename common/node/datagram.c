@@ -260,6 +260,7 @@ static void take(struct datagram *d, uint64_t now_us, const struct sockaddr_stor
     }
     if (payload.size > 0) {
         from.id = payload.id;
+        from.session = payload.session;
         d->config.receive(d->config.context, &from, payload.bytes, payload.size);
     }
 }

@@ -29,6 +29,7 @@ struct datagram_from {
     const uint8_t *id;               /* NODE_ID_LEN bytes, proved: not a claim                             */
     struct sealed_address address;   /* where it came from, proved to receive what is sent there           */
     uint64_t arrived_us;             /* monotonic, when its batch was read                                 */
+    uint64_t session;                /* in which it came: not 0. One of a peer's, at however many addresses, is one life of it */
 };
 
 struct datagram_config {

@@ -275,7 +275,7 @@ static unsigned take_data(struct sealed *s, uint64_t now_ms, const struct sealed
     }
     sealed_window_take(&session->window, header.counter);
     accept(s, p, session, now_ms);
-    *ret = (struct sealed_payload){p->id, bytes + SEALED_HEADER_LEN, size - SEALED_DATA_MIN};
+    *ret = (struct sealed_payload){p->id, bytes + SEALED_HEADER_LEN, size - SEALED_DATA_MIN, UINT64_C(1) << 32 | session->local};
     if (ret->size > 0) {
         s->numbers.received++;
         s->numbers.received_bytes += ret->size;

@@ -125,6 +125,7 @@ struct sealed_payload {
     const uint8_t *id;    /* of its true sender; borrowed until the next call */
     const uint8_t *bytes; /* inside the datagram                              */
     size_t size;          /* 0: none came with it                             */
+    uint64_t session;     /* its number: two of one peer are in use at a time for lives, or clones, of it; not 0 */
 };
 
 struct sealed; /* opaque */

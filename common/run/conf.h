@@ -13,6 +13,7 @@ enum {
 };
 
 /* Read `text`; *ret is to be given to conf_free, and NULL when the text holds nothing but blanks and comments.
+ * Numbers are decimal and nothing but that: "10m", 1.5 and 010 are none.
  * ERR_INVALID: `why` says which field is wrong and how; ERR_NOMEM. */
 enum err conf_load(const char *text, const cyaml_schema_value_t *schema, void **ret, char why[CONF_WHY_SIZE])
     MUST_CHECK;

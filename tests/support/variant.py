@@ -19,7 +19,7 @@ PATIENCE_S = 600 # for the tests of one bug: the longest takes two minutes
 OWN_FAULTS = ("TypeError", "AttributeError", "NameError", "UnboundLocalError", "ImportError", "ModuleNotFoundError")
 
 # These look for each other beside themselves, and a symbolic link is not where the kernel says that a program is.
-BESIDE = ("cell", "cell-guard", "cell-nucleus")
+BESIDE = ("cell", "cell-datapath", "cell-guard", "cell-nucleus")
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 

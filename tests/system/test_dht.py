@@ -195,7 +195,8 @@ def who_compares_is_told_the_truth(one, seq):
         seq = won[0]
         one.wait_until(lambda: stats(one), 10, "it is back, should it have been killed when all were answered")
         assert get(one, "color", "--reads", "3")["value"]["seq"] == seq
-    for words in (["--request", "r1"], ["--if-seq", "1", "--request", "r" * 33], ["--if-seq", "-1"], ["--if-seq", "x"]):
+    one.cli("dht", "put", "a", "--name", "", status=2)
+    for words in (["--request", "r1"], ["--if-seq", "1", "--request", "r" * 33], ["--if-seq", "-1"], ["--if-seq", "x"], ["--if-seq", "+1"], ["--if-seq", " -1"], ["--if-seq", ""]):
         one.cli("dht", "put", "a", "--name", "color", *words, status=2)
 
 
@@ -423,3 +424,20 @@ def test_two_nodes_with_one_key(make_cluster, build, short_dir):
     assert "at=10.77.0.5:7403" in made[3].log() and "at=10.77.0.4:7403" in made[4].log()
     assert count(made[3], "own_twin") >= 1 and count(made[4], "own_twin") >= 1 and count(made[0], "own_twin") == 0
     assert all("DHT-TWIN " not in n.log() for n in (made[0], made[1], made[2])), "nobody else has a twin"
+
+
+def test_one_node_with_two_addresses(make_cluster, build, short_dir):
+    """Its datagrams leave from one and the other by turns: it is one node, and nobody says that there are two."""
+    made = make(make_cluster, build, short_dir, 3, has_members=False)
+    for node in made:
+        node.up()
+    made.wait_each(made, lambda n: stats(n)[0], 2, 30, "each has found the others")
+    two, begun, turn = made[2], time.monotonic(), 0
+    made.batch(two.namespace, "address add 10.77.0.33/16 dev eth0")
+    while time.monotonic() < begun + 8: # returns are counted once a second, and three of them are enough
+        made.batch(two.namespace, f"route replace 10.77.0.0/16 dev eth0 src 10.77.0.{3 if turn % 2 else 33}")
+        key = put(two, f"value {turn}")["key"]
+        assert text(made[turn % 2], key) == f"value {turn}"
+        turn += 1
+    assert [count(n, "twins") for n in made] == [0, 0, 0], [n.log()[-500:] for n in made]
+    assert "DHT-TWIN" not in "".join(n.log() for n in made)

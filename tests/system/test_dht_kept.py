@@ -51,9 +51,20 @@ def test_there_is_room_for_what_is_there_already(make_cluster, build, short_dir)
         refused = keep(client, 240)
         assert refused.status != sp.OK and "256" in refused.message, refused
         assert keep(client, 7).status == sp.OK, "what is kept already may be changed"
+        loose = client.call(PUT, pb.encode([(2, "of no name"), (4, 1)]), timeout=5)
+        assert loose.status != sp.OK, "nor one without a name"
+        one.cli("dht", "rm", "n8")
+        key = put(one, "of no name", "--keep", "--ttl", "1s")["key"]
+        assert one.command("dht", "put", "another", "--keep").status == 1
         full = offer(one, [*cells, ("more", 1)])
         assert full.status != sp.OK and "256" in full.message, full
         assert offer(one, cells[1:]).status == sp.OK and offer(one, []).status == sp.OK
+    assert "not said again" in one.cli("dht", "rm", key), "what has no name is let go of by its key"
+    assert one.command("dht", "rm", key).status == 1 and one.cli("dht", "stats", json=True)["kept"] == 239
+    one.wait_until(lambda: "no such value" in text(one, key), 5, "and ends")
+    put(one, "another", "--keep")
+    one.kill("dht", 0)
+    one.wait_until(lambda: one.cli("dht", "stats", json=True)["kept"] == 240, 10, "as it is after a restart")
 
 
 def test_who_moves_is_found_where_it_is(make_cluster, build, short_dir):

@@ -79,6 +79,14 @@ def test_datagrams_of_every_kind_and_length(lab):
     assert ours.show("latest-handshakes").keys() == {theirs.public}
 
 
+def test_a_peer_that_is_nobody_is_refused_by_its_field(lab):
+    """This node's own key, and one that no private key leads to: who reads the log finds what to mend."""
+    for key in (lab.ours.public, base64.b64encode(bytes(32)).decode()):
+        lab.theirs.public = key
+        with pytest.raises(AssertionError, match="DATAPATH-PEER.*peers.key: this node's own"):
+            lab.start_ours()
+
+
 def control(side, text):
     """The errno that its control socket answers, and what peers it has then."""
     answers = []

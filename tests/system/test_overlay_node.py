@@ -171,6 +171,63 @@ def test_addresses_of_a_link_have_an_interface_of_the_host(make_cluster):
     assert len(overlay(cluster[0], "ping", inner(1), "--count", "2")["rtt_us"]) == 2
 
 
+def start_around(make_cluster, endpoint, prepare):
+    """Three nodes with sockets of both families: the second and the third know the first alone, a rendezvous that is no relay and is
+    at endpoint(it). prepare(node): before it starts."""
+    def made(index, peers=(), **config):
+        one = entry(index, **config, peers=list(peers))
+        one["sandbox"]["listen"][0]["at"] = f"udp://[::]:{PORT}"
+        return [one]
+    cluster = make_cluster(3, lambda index: made(index, **({"rendezvous": "on"} if index == 0 else {})))
+    for node in cluster:
+        prepare(node)
+    first, *others = cluster
+    first.up()
+    known = {"key": overlay(first, "status")["public_key"], "endpoint": endpoint(first), "allowed": [f"{inner(0)}/32"], "rendezvous": "on"}
+    for index, node in enumerate(others, 1):
+        node.write_manifest(made(index, [known]))
+        node.up()
+        overlay(first, "add", overlay(node, "status")["public_key"], f"{inner(index)}/32")
+    return cluster
+
+
+def at_each_other(one, other):
+    """Where the two send each other's packets."""
+    keys = [overlay(node, "status")["public_key"] for node in (one, other)]
+    return [next((p["endpoint"] for p in overlay(node, "peers")["peers"] if p["public_key"] == key), "") for node, key in ((one, keys[1]), (other, keys[0]))]
+
+
+def pings(node, address):
+    return node.command("overlay", "ping", address, "--count", "1").status == 0
+
+
+def test_nodes_of_ipv6_alone_find_each_other(make_cluster):
+    """DAT-18: by a rendezvous, and nowhere is an address of IPv4 beside those inside."""
+    flush = lambda node: node.execute(["/bin/sh", "-c", "ip -4 addr flush dev eth0"])
+    _, one, other = start_around(make_cluster, lambda first: f"[{first.address6}]:{PORT}", flush)
+    assert overlay(one, "status")["places"] == [f"[{one.address6}]:{PORT}"]
+    one.wait_until(lambda: pings(one, inner(2)), 30, "they meet")
+    assert at_each_other(one, other) == [f"[{other.address6}]:{PORT}", f"[{one.address6}]:{PORT}"]
+
+
+def test_where_ipv4_is_cut_ipv6_serves(make_cluster):
+    """DAT-18: the rendezvous is reached by IPv4, and between the two others that does not go. What a cell tells of itself are the
+    addresses of its host's network, of both families, as they are now: one that comes is told within seconds, and none of the overlay."""
+    first, one, other = start_around(make_cluster, lambda first: f"{first.address}:{PORT}", lambda node: None)
+    for node, far in ((one, other), (other, one)):
+        assert node.execute(["/bin/sh", "-c", f"ip route add blackhole {far.address}/32"]).status == 0
+        assert overlay(node, "status")["places"] == [f"{node.address}:{PORT}", f"[{node.address6}]:{PORT}"]
+    one.wait_until(lambda: pings(one, inner(2)), 40, "they meet")
+    assert at_each_other(one, other) == [f"[{other.address6}]:{PORT}", f"[{one.address6}]:{PORT}"]
+    assert overlay(first, "status")["members"] == 2
+    one.execute(["/bin/sh", "-c", "ip addr add 2001:db8:7::1/64 dev eth0 nodad; ip addr add 2001:db8:8::1/64 dev eth0 nodad preferred_lft 0; "
+                                  "ip addr add 2001:db8:7::2/64 dev eth0 nodad"])
+    expected = [[f"{one.address}:{PORT}", f"[2001:db8:7::{last}]:{PORT}", f"[{one.address6}]:{PORT}"] for last in (1, 2)]
+    one.wait_until(lambda: overlay(one, "status")["places"] in expected, 30, "one of a network, and none that is to go")
+    one.execute(["/bin/sh", "-c", "ip -6 addr flush dev eth0"])
+    one.wait_until(lambda: overlay(one, "status")["places"] == [f"{one.address}:{PORT}"], 30, "none is left")
+
+
 def test_names_are_answered_by_a_cell_that_is_kept(make_cluster):
     """DAT-18: by the socket that the supervisor made, which is still there for the cell's next process. Of this node's own
     addresses the cell knows those that the supervisor gave to its interface, of both families, whatever its configuration has."""

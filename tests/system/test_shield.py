@@ -10,6 +10,7 @@ import pytest
 from support import procs, wait
 from support.build import Build
 from support.variant import Variant
+from test_overlay import Lab, run
 
 BPFTOOL = "/usr/sbin/bpftool"
 PORT = 51820
@@ -266,3 +267,53 @@ def test_a_keeper_that_does_not_start_is_told(make_cluster, build, tmp_path):
     why = "cell-shield did not start, or ended at once: standard error and log of whoever starts it say why"
     cluster[0].wait_until(lambda: shield(cluster[0]) == ("auto", "nowhere", why), PATIENCE_S, "the cell says so")
     cluster[0].wait_log('why="cell-shield: No such file or directory"', part="nucleus")
+
+
+@pytest.mark.needs_tool("wg")
+def test_by_hand_keepers_follow_each_other_too(build, tmp_path):
+    """DAT-15: a cell that no supervisor started has who starts its keepers. kill -9 of a keeper, of two: the next one hangs the shield
+    for the same process. kill -9 of who starts them: the shield stays, and with the next end it is told that there will be none; the
+    cell goes on with its session, by status and by metric without a shield. Nothing is left of them when the cell ends."""
+    lab = Lab(build, tmp_path)
+    try:
+        lab.start_ours(more="underlay: wire", endpoint=True)
+        lab.start_second()
+        lab.theirs.echo()
+        cell = (build.binary("cell"), "--run", str(tmp_path / "run"), "--json")
+        status = lambda: json.loads(run(*cell, "overlay", "status"))
+        metric = lambda: next(m["value"] for m in json.loads(run(*cell, "inspect", "datapath"))["metrics"] if m["name"] == "cell_datapath_shield")
+        pid = lab.ours.process.pid
+        below = lambda: [p for p in procs.descendants(pid) if "cell-shield" in procs.name(p)]
+        minder, keeper = below()
+        assert lab.ours.ask(lab.theirs) == 10
+        wait.until(lambda: status()["shield_at"] == "tcx", PATIENCE_S, "it hangs")
+        for _ in range(2):
+            procs.kill(keeper)
+            wait.until(lambda last=keeper: len(below()) == 2 and last not in below() and status()["shield_at"] == "tcx", PATIENCE_S, "the next keeper")
+            keeper = next(p for p in below() if p != minder)
+        assert lab.log.read_text().count("its keeper, cell-shield, ended") >= 2 and metric() == 1
+        procs.kill(minder)
+        wait.until(lambda: "DATAPATH-SHIELD-UNMINDED" in lab.log.read_text(), PATIENCE_S, "nobody starts another")
+        assert status()["shield_at"] == "tcx" and lab.ours.ask(lab.theirs) == 10
+        procs.kill(keeper)
+        wait.until(lambda: status()["shield_at"] == "nowhere" and "nobody starts another" in status()["shield_reason"], PATIENCE_S, "it says so")
+        wait.until(lambda: metric() == 0, PATIENCE_S, "and so does the metric")
+        assert lab.ours.ask(lab.theirs) == 10 and lab.ours.process.pid == pid
+        lab.stop_ours()
+        assert below() == []
+    finally:
+        lab.close()
+
+
+@pytest.mark.needs_tool("wg")
+def test_by_hand_nothing_is_left_of_keepers(build, tmp_path):
+    """kill -9 of the cell: who starts its keepers ends, and the keeper."""
+    lab = Lab(build, tmp_path)
+    try:
+        lab.start_ours(more="underlay: wire")
+        mine = [p for p in procs.descendants(lab.ours.process.pid) if "cell-shield" in procs.name(p)]
+        assert len(mine) == 2
+        procs.kill(lab.ours.process.pid)
+        wait.until(lambda: not any(procs.is_alive(p) for p in mine), PATIENCE_S, "both ended")
+    finally:
+        lab.close()

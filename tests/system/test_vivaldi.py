@@ -1,10 +1,15 @@
 """Network coordinates on real nodes in network namespaces, with delays between them: VIV-2, VIV-3."""
 import math
 import os
+import socket
+import threading
+import time
 
 import pytest
 
 from support import nodosums, pb, sp
+from support.mesh import Mesh
+from test_calls import ASK
 
 
 # Of what each sends; so far from each other that a busy machine seldom changes their order. What it adds is no fault of
@@ -94,6 +99,7 @@ def test_nodes_know_how_far_they_are(cluster):
     # As another one sees it nothing is measured here.
     e = estimate(nodes["node-1"], "node-2", "--from", "node-3")
     assert e["source"] == "predicted" and is_about(e["rtt_ms"], rtt_ms("node-2", "node-3")), e
+    assert estimate(nodes["node-1"], "node-3", "--from", "node-3") == estimate(nodes["node-1"], "node-1"), "itself"
     coord = nodes["node-2"].cli("vivaldi", "coord", json=True)
     assert coord["node"] == "node-2" and len(coord["live"]["sides_ms"]) == 7 and coord["live"]["height_ms"] >= 0
 
@@ -111,7 +117,8 @@ def test_nodes_know_how_far_they_are(cluster):
     assert len(one.cli("discover", "thing", "--nearest", json=True)["found"]) == 2
     assert len(route(one, "-n", "1")) == 1 and route(one, "--hasty") == ["node-2", "node-3"]
     assert nodes["node-3"].cli("vivaldi", "route", "thing", json=True)["hops"][0]["is_self"]
-    assert route(one, "--from", "node-3")[0] == "node-3", "as it is seen from there"
+    seen = one.cli("vivaldi", "route", "thing", "--from", "node-3", json=True)["hops"][0]
+    assert (seen["node"], seen["estimate"]["source"]) == ("node-3", "self"), "as it is seen from there"
     assert "measured" in one.cli("vivaldi", "route", "thing")
 
     # By exact name: nobody is called so.
@@ -174,3 +181,66 @@ def nodosums_find(node, name):
         reply = client.call(nodosums.DISCOVER, pb.encode([(1, name)]))
     assert reply.status == sp.OK
     return reply.body
+
+
+class SlowWay(threading.Thread):
+    """Connections to a port of its own go on to `port`, with all that is sent 20 ms later."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.listener, self.to = socket.create_server(("127.0.0.1", 0)), ("127.0.0.1", port)
+        self.port = self.listener.getsockname()[1]
+        self.start()
+
+    def run(self):
+        while True:
+            near, far = self.listener.accept()[0], socket.create_connection(self.to)
+            for left, right in ((near, far), (far, near)):
+                threading.Thread(target=self.carry, args=(left, right), daemon=True).start()
+
+    @staticmethod
+    def carry(left, right):
+        try:
+            while data := left.recv(65536):
+                time.sleep(0.02)
+                right.sendall(data)
+        except OSError:
+            pass
+        for end in (left, right):
+            end.close()
+
+
+class SlowMesh(Mesh):
+    """Gateways reach `b` by a slow way."""
+
+    def gateway(self, name, exports, may_call):
+        if "slow" not in self.ports:
+            self.ports["slow"] = SlowWay(self.ports["mesh-b"]).port
+        made = super().gateway(name, exports, may_call)
+        made["config"]["nodes"] = [text.replace(f":{self.ports['mesh-b']}", f":{self.ports['slow']}") for text in made["config"]["nodes"]]
+        return made
+
+
+def test_calls_are_round_trips_too(make_node, build):
+    """VIV-3: what calls of this node's cells show of the way is told to vivaldi, by the gateway that passes them on."""
+    probe = build.binary("cell-probe")
+    vivaldi = {"name": "vivaldi", "serves": ["vivaldi.*"], "requires": ["nodosum"], "may_call": MAY_CALL, "sandbox": {"write": ["state"]}}
+    mesh = SlowMesh(make_node, {
+        "a": [vivaldi, {"name": "caller", "exec": probe, "requires": ["gateway"], "may_call": ["callee@*.*"]}],
+        "b": [vivaldi, {"name": "callee", "exec": probe, "serves": ["callee.*"]}]},
+        {"b": [{"cell": "callee", "nodes": ["*"]}]}, ("vivaldi.*", "callee.*", "*.Describe", "*.Schema"))
+    mesh.a.wait_until(lambda: mesh.found(mesh.a, "callee"), 10, "b has it")
+
+    def observed():
+        return {c["name"]: c["value"] for c in stats(mesh.a)["counts"]}["observed"]
+
+    def call():
+        with mesh.a.client("caller", timeout=60) as client:
+            for _ in range(32): # so many calls of a way a gateway remembers
+                reply = client.call(ASK, pb.encode([(1, "callee@*"), (2, "hi"), (3, 4000)]), timeout=15)
+                assert reply.status == sp.OK and pb.first(pb.decode(reply.body), 1) == b"OK", reply
+        return observed() >= 1
+
+    assert observed() == 0
+    mesh.a.wait_until(call, 40, "calls are told as a round trip")
+    assert estimate(mesh.a, "b")["source"] == "measured"

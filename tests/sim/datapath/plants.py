@@ -162,7 +162,19 @@ PLANTS = {
     "first-flags": ("coalesce.c", "unit:coalesce", "the last segment's push is lost", [
         ("        t[DATAPATH_HEADS_TCP_FLAGS] = g->last_flags;", "        t[DATAPATH_HEADS_TCP_FLAGS] |= g->last_flags & 0x10;")]),
     "old-answers": ("ways.c", "unit:ways", "an answer to a ping of an earlier life makes a way", [
-        ("s->epoch != w->config.life || ", "")]),
+        ("    datapath_random_draw(&w->random, w->key, sizeof w->key);\n", "")]),
+    "answers-unproven": ("ways.c", "unit:reflected", "who did not get a ping answers it, and packets go to whoever did", [
+        ("s->epoch != word_of(w, peer, s->use, s->number, s->sent_ms) || ", "s->epoch == 0 || ")]),
+    "one-word-for-all": ("ways.c", "unit:reflected", "who got one ping can answer any", [
+        ("    const uint32_t ping[] = {w->way[peer].serial, use, number, sent_ms};", "    const uint32_t ping[] = {w->way[peer].serial, use, number & 0, sent_ms & 0};")]),
+    "claims-shouted-at": ("path.c", "unit:reflected", "each call has ten pings sent to whomever a member names", [
+        ("    if (place->kind != DATAPATH_PATH_LOCAL || place->is_shown) {", "    if (place->kind != DATAPATH_PATH_LOCAL || place->volleys < 100) {")]),
+    "claims-given-up": ("path.c", "unit:path", "where a member says that he is he is not asked again", [
+        (" || n % DATAPATH_PATH_CLAIMS_EVERY == 0;", ";"), ("(n & (n - 1)) == 0", "n == UINT32_MAX")]),
+    "claims-unheard": ("path.c", "unit:path", "a ping from such a place is not asked back", [
+        ("            p->place[i].punches += p->place[i].punches == 0;\n", "")]),
+    "claims-never-seen": ("path.c", "unit:path", "nor is it asked as others are when a rendezvous sees him there", [
+        ("        bool is_seen = p->place[i].kind == DATAPATH_PATH_LOCAL && ev->place_kind", "        bool is_seen = p->place[i].kind == DATAPATH_PATH_RELAY && ev->place_kind")]),
     "old-meeting": ("meet.c", "unit:meet", "a MEET that was said to an earlier life counts", [
         ("index == DATAPATH_WAYS_BELIEVED || s->life != w->config.life || !datapath_signal_take", "index == DATAPATH_WAYS_BELIEVED || !datapath_signal_take")]),
     "old-relaying": ("meet.c", "unit:meet", "a RELAYING that was said to an earlier life counts", [
@@ -213,7 +225,7 @@ PLANTS = {
     "one-direction-forgotten": ("ways.c", "unit:ways", "who only hears forgets the way of who speaks", [
         ("is_sought ? now.ms : w->way[peer].used_ms;", "w->way[peer].used_ms;")]),
     "old-ping-believed": ("path.c", "unit:ways", "a recorded ping has ten sent to where it came from", [
-        ("place->punches = place->is_sure ? DATAPATH_PATH_PUNCHES : 1;", "place->punches = DATAPATH_PATH_PUNCHES;")]),
+        ("    if (!place->is_sure) {\n        return 1;\n    }\n    if (place->kind", "    if (place->kind")]),
     "old-ping-called": ("path.c", "unit:path", "… and one more at each call", [
         ("p->place[i].is_there && p->place[i].is_sure && !p->place[i].is_alive", "p->place[i].is_there && !p->place[i].is_alive")]),
     "numbers-end": ("path.c", "unit:path", "after 2^28 pings none is answered", [
@@ -455,7 +467,7 @@ CORE = ("aead", "agenda", "allowed", "bridge", "checksum", "choice", "coalesce",
         "inner", "kin", "label", "large", "limit", "live", "meet", "message", "neighbour", "noise", "offload", "own", "path", "pieces", "pmtu", "point", "psk", "random", "relay", "replay", "roll",
         "serve", "session", "shake", "signal", "stamp", "timers", "toolarge", "transfer", "wait", "ways")
 KITS = {"core": "core_kit.c", "own": "core_kit.c", "coalesce": "packet_kit.c", "offload": "packet_kit.c", "large": "packet_kit.c",
-        "kin": "ways_kit.c", "meet": "ways_kit.c", "ways": "ways_kit.c"} # of unit tests
+        "kin": "ways_kit.c", "meet": "ways_kit.c", "reflected": "ways_kit.c", "ways": "ways_kit.c"} # of unit tests
 UNITS = sorted({p[1].removeprefix("unit:") for p in PLANTS.values() if p[1].startswith("unit:")})
 SOURCES = [*(f"datapath/{c}.c" for c in CORE), "tests/sim/datapath/*.c", "tests/unit/datapath/*_kit.c",
            *(f"tests/unit/datapath/test_{u}.c" for u in UNITS), "tests/sim/world/[!t]*.c",

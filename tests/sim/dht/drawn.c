@@ -40,7 +40,7 @@ static void meet(struct swarm *s, struct dht *d, const struct named *all, uint32
         for (uint32_t i = first; wanted > 0; i++) {
             if (rng_below(&s->rng, end - i) < wanted) {
                 struct dht_contact who = swarm_contact(s, all[i].node);
-                dht_table_heard(d, &who, &all[i].id);
+                dht_table_heard(d, &who, &all[i].id, 1);
                 wanted--;
             }
         }
@@ -50,7 +50,7 @@ static void meet(struct swarm *s, struct dht *d, const struct named *all, uint32
         const struct named *one = &all[first + rng_below(&s->rng, end - first)];
         if (dht_table_find(d, &one->id) == NULL) {
             struct dht_contact who = swarm_contact(s, one->node);
-            dht_table_heard(d, &who, &one->id);
+            dht_table_heard(d, &who, &one->id, 1);
             wanted--;
         }
     }

@@ -57,12 +57,16 @@ PLANTS = {
         ("    return call->wish == DHT_NOTHING || us > timeout ? timeout : us;", "    return us > 0 ? timeout : us;")]),
     "waits-each-time": ("search.c", "unit:late", "who was silent the last time is waited for again", [
         ("dht_table_is_doubted(d, &c->id) ? DHT_ASK_SLOW : DHT_ASK_OUT;", "DHT_ASK_OUT;")]),
+    "owes-nothing": ("call.c", "unit:late", "who owes one an answer is waited for by the next", [
+        ("        peer->flags |= DHT_PEER_OWES;", "        peer->flags |= 0;")]),
     "late-are-none": ("wish.c", "unit:late", "who is late is passed over where there is nobody else", [
         ("    return is_over && !needs_the_late(d, w);", "    return is_over;")]),
     "late-go-without": ("put.c", "unit:late", "who is late does not get what was put", [
         ("        waiting += c->ask == DHT_ASK_SLOW || c->ask", "        waiting += c->ask")]),
     "done-holds-on": ("wish.c", "unit:late", "what goes on for the late keeps others from beginning", [
         ("        done = w->is_told && (done == NULL", "        done = w->is_told && !w->is_storing && (done == NULL")]),
+    "one-on-a-path": ("search.c", "swarm:brief", "a put asks one after the other on each path", [
+        ("w->paths > 1 ? DHT_PUT_SHARE : 1;", "w->paths > DHT_PUT_SHARE * 100 ? DHT_PUT_SHARE : 1;")]),
     "one-by-one": ("search.c", "unit:late", "who waited for one silent node waits for the next", [
         ("share + (count(w, path, DHT_ASK_SLOW) > 0)) && is_over;", "share) && is_over;")]),
     "any-holder": ("search.c", "swarm:planet", "holders are asked in the order of ids", [
@@ -105,7 +109,7 @@ PLANTS = {
         ("is_near(d, w)) {\n        w->status = w->values", "is_near(d, w) || is_absent(d, w)) {\n        w->status = w->values")]),
     "named-are-known": ("search.c", "unit:core", "whoever is named is in the table", [
         ("    memmove(&w->candidate[at + 1], &w->candidate[at], (w->count - at) * sizeof *w->candidate);",
-         "    dht_table_heard(d, who, &id);\n    memmove(&w->candidate[at + 1], &w->candidate[at], (w->count - at) * sizeof *w->candidate);")]),
+         "    dht_table_heard(d, who, &id, 1);\n    memmove(&w->candidate[at + 1], &w->candidate[at], (w->count - at) * sizeof *w->candidate);")]),
     "forged-stored": ("proof.c", "attack:replay", "signatures are not looked at", [
         ("    if (!dht_record_is_genuine(r, d->verify, d->verify_context)) {", "    if (d->verify == NULL) {")]),
     "forged-found": ("wish.c", "unit:core", "any value is the one asked for", [
@@ -131,9 +135,9 @@ PLANTS = {
     "given-unasked": ("keep.c", "unit:keep", "a WANT needs no offer before it", [
         ("i < m->count && is_lately(d, d->offers, id); i++", "i < m->count && is_lately(d, d->offers, id) + 1 > 0; i++")]),
     "no-token": ("serve.c", "attack:amplify", "anybody may store", [
-        ("    return is_member || !d->tuning.needs_token ||", "    return is_member || d->tuning.needs_token ||")]),
+        ("    return is_member(d, id) || !d->tuning.needs_token ||", "    return is_member(d, id) || d->tuning.needs_token ||")]),
     "reflector": ("core.c", "attack:amplify", "an unproved address gets whole answers", [
-        ("size_t room = is_proved ||", "size_t room = size > 0 ||")]),
+        ("size_t room = session != 0 ||", "size_t room = size > 0 ||")]),
     "no-quota": ("store.c", "attack:fill", "a source may fill the store", [
         ("sent + bytes <= most;", "sent + bytes > 0 && most > 0;")]),
     "rows-afresh": ("pool.c", "unit:memory", "what was used lies idle while there is some that was not", [
@@ -162,6 +166,8 @@ PLANTS = {
         (" || !is_whole(r, count)) {", ") {\n        (void)is_whole;")]),
     "offer-for-ever": ("own.c", "unit:own", "what is not said any more is offered on", [
         ("if (i->lapse_us != 0 && i->lapse_us <= now_us && i->value_size > 0) {", "if (i->lapse_us > now_us && i->value_size == 0) {")]),
+    "half-is-lost": ("core.c", "unit:image", "of what an earlier life held half a store is held again", [
+        ("&d->self, DHT_STORE_HELD, 0, &seq)", "&d->self, DHT_FLAG_REPAIR, 0, &seq)")]),
     "keys-for-nothing": ("serve.c", "unit:store", "whoever makes up keys fills a store under each of them", [
         ("    if (!is_known && !dht_table_host(", "    if (is_known && !dht_table_host(")]),
     "repairs-of-anybody": ("serve.c", "unit:store", "a stranger's repairs are not its own", [
@@ -176,6 +182,12 @@ PLANTS = {
         ("            return apart(&w->target, &w->candidate[i].id) > DHT_THIN * own;", "            return own < 0;")]),
     "twins-unseen": ("twin.c", "unit:table", "one key at two addresses is a node that moves", [
         ("is_same(&t->there, at);", "is_same(&t->here, at);")]),
+    "one-is-two": ("twin.c", "unit:table", "one node that has two addresses is taken for two", [
+        ("        t->returns = 0; /* it is one node, and speaks at both */", "        t->returns++;")]),
+    "moves-are-two": ("twin.c", "unit:table", "whoever asks anew wherever it goes is taken for two", [
+        ("    bool is_another = session == t->there_in ||", "    bool is_another = session > 0 ||")]),
+    "at-once-is-two": ("twin.c", "unit:table", "what is still on its way is taken for another node's", [
+        ("!is_within(d, t->counted, DHT_TWIN_PACE_MS))", "t->counted <= dht_state_tick(d))")]),
     "twins-for-ever": ("twin.c", "unit:table", "who was elsewhere once, long ago, has a twin", [
         ("    bool is_back = is_lately(d, t) && is_same", "    bool is_back = is_same")]),
     "twins-unnamed": ("serve.c", "unit:table", "neither of two is told of the other", [

@@ -233,6 +233,8 @@ static void play_brief(const struct scene_options *o)
     scene_claim(m.puts == o->ops && m.gets == o->ops, "every put and get succeeds");
     scene_claim(sample_at(&m.put_ms, 0.5) <= 10 && sample_at(&m.put_ms, 0.99) <= 20, "a put waits for no silent one's next attempt: %.1f, %.1f ms",
                 sample_at(&m.put_ms, 0.5), sample_at(&m.put_ms, 0.99));
+    scene_claim(sample_at(&warm.put_ms, 0.99) <= 3.5 && warm.asked_put <= 22, "where all are there two ask at one time on each path: %.1f ms, %.1f requests",
+                sample_at(&warm.put_ms, 0.99), warm.asked_put);
     scene_claim(sample_at(&m.end_ms, 0.99) <= 20, "… nor does a get to its end: %.1f ms", sample_at(&m.end_ms, 0.99));
     scene_free(&warm);
     scene_free(&m);

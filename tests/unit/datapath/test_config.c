@@ -7,6 +7,7 @@
 #include "tests/support/check.h"
 
 #define KEY "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
+#define OTHER "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
 
 static const struct {
     const char *text, *field; /* field NULL: taken */
@@ -24,6 +25,10 @@ static const struct {
     {"key: /k\nmtu: 575", "mtu", "less"},
     {"key: /k\nmtu: 9000", NULL, "the most"},
     {"key: /k\nmtu: 9001", "mtu", "more"},
+    {"key: /k\nmtu: 1420x", "mtu", "a number, and more behind it"},
+    {"key: /k\nmtu: 1500.7", "mtu", "none that is whole"},
+    {"key: /k\nmtu: 02000", "mtu", "which is 2,000 to who writes it, and 1,024 to who reads octal"},
+    {"key: /k\nroom: \"8 \"", "room", "a blank"},
     {"key: /k\nroom: 16384", NULL, "the most"},
     {"key: /k\nroom: 16385", "room", "more"},
     {"key: /k\nroom: 0", "room", "none"},
@@ -67,6 +72,11 @@ static const struct {
     {"key: /k\nplaces: [192.0.2.1:1, 192.0.2.2:1, 192.0.2.3:1, 192.0.2.4:1, \"[fd00::1]:1\"]", NULL, "as many as there may be"},
     {"key: /k\nplaces: [192.0.2.1:1, 192.0.2.2:1, 192.0.2.3:1, 192.0.2.4:1, 192.0.2.5:1, 192.0.2.6:1]", "places", "one more"},
     {"key: /k\nplaces: [a.example:1]", "places", "a name"},
+    {"key: /k\nplaces: [127.0.0.1:1]", NULL, "one for nodes of the same host"},
+    {"key: /k\nplaces: [0.0.0.0:1]", "places", "nobody's, which nobody would ask"},
+    {"key: /k\nplaces: [255.255.255.255:1]", "places", "everybody's"},
+    {"key: /k\nplaces: [\"[ff02::1]:1\"]", "places", "many's"},
+    {"key: /k\nplaces: [\"[fe80::1%2]:1\"]", "places", "a link's"},
     {"key: /k\npeers: [{key: " KEY ", rendezvous: \"on\"}]", NULL, "he is believed"},
     {"key: /k\npeers: [{key: " KEY ", rendezvous: once}]", "peers.rendezvous", "neither"},
     {"key: /k\nname: a-2\nzone: x.example\ndns: 127.0.0.1:7453", NULL, "names are answered for"},
@@ -81,7 +91,7 @@ static const struct {
     {"key: /k\ndns: localhost:53", "dns", "a name"},
     {"key: /k\nname: a\npeers: [{key: " KEY ", name: b}]", NULL, "two names"},
     {"key: /k\nname: a\npeers: [{key: " KEY ", name: a}]", "peers.name", "his is ours"},
-    {"key: /k\npeers: [{key: " KEY ", name: b}, {key: " KEY ", name: b}]", "peers.name", "two have one"},
+    {"key: /k\npeers: [{key: " KEY ", name: b}, {key: " OTHER ", name: b}]", "peers.name", "two have one"},
     {"key: /k\npeers: [{key: " KEY ", name: b_c}]", "peers.name", "no label of a host"},
     {"key: /k\ntap: cell-l2-0\ntap_mtu: 9000\ntap_address: [10.8.0.1/24]\nframes: auto", NULL, "frames"},
     {"key: /k\nframes: \"off\"", NULL, "none"},
@@ -101,6 +111,10 @@ static const struct {
     {"key: /k\npeers: [{key: " KEY ", keepalive: 65535}]", NULL, "the most"},
     {"key: /k\npeers: [{key: " KEY ", keepalive: 65536}]", "peers.keepalive", "more"},
     {"key: /k\npeers: [{key: " KEY ", psk: x}]", "peers.psk", "no absolute path"},
+    {"key: /k\npeers: [{key: " KEY ", keepalive: 25s}]", "keepalive", "a number, and more"},
+    {"key: /k\npeers: [{key: " KEY ", allowed: [10.0.0.1/32]}, {key: " OTHER ", allowed: [10.0.0.0/8]}]", NULL, "a part of another's"},
+    {"key: /k\npeers: [{key: " KEY ", allowed: [10.0.0.1/8]}, {key: " OTHER ", allowed: [10.0.0.0/8]}]", "peers.allowed", "one for two"},
+    {"key: /k\npeers: [{key: " KEY "}, {key: " KEY "}]", "peers.key", "one twice"},
     {"key: /k\nroom: 1\npeers: [{key: " KEY "}, {key: " KEY "}]", "peers", "more than there is room for"},
 };
 

@@ -448,6 +448,38 @@ static void where_only_a_ping_came_from_is_asked_once(void)
     CHECK(pings == 2 + DATAPATH_PATH_PUNCHES, "a rendezvous says the same: %u pings", pings);
 }
 
+/* Where he says that he is, and nobody saw him: asked a few times, then ever more rarely, until somebody sees him there or he
+ * answers. A ping that comes from there is asked back. */
+static void a_claim_is_asked_ever_more_rarely(void)
+{
+    struct datapath_path_event clock = {.kind = DATAPATH_PATH_EV_CLOCK}, called = {.kind = DATAPATH_PATH_EV_CALLED};
+    struct datapath_path_event claim = {.kind = DATAPATH_PATH_EV_PLACE, .at = at(7, 7), .place_kind = DATAPATH_PATH_LOCAL};
+    uint32_t pings[40] = {0}, later = 0;
+
+    w = (struct world){.now_ms = 1000};
+    datapath_path_init(&w.node[0].core, 1000);
+    (void)one(claim, 0);
+    for (int call = 0; call < 40; call++) {
+        for (int i = 0; i < 300; i++) { /* a minute: our own calls are as far apart */
+            struct datapath_path_effects fx = one(i == 0 ? called : clock, DATAPATH_PATH_PUNCH_MS);
+            pings[call] += pings_of(&fx);
+        }
+        later += call >= 8 ? pings[call] : 0;
+    }
+    CHECK(pings[0] >= DATAPATH_PATH_CLAIMS && pings[0] <= DATAPATH_PATH_CLAIMS + 4, "at once: %u", pings[0]);
+    CHECK(later >= 3 && later <= 8, "not forgotten, and hardly asked: %u in half an hour", later);
+    (void)one((struct datapath_path_event){.kind = DATAPATH_PATH_EV_PING, .at = claim.at, .place_kind = DATAPATH_PATH_FOUND}, 0);
+    struct datapath_path_effects fx = one(clock, 1);
+    CHECK(pings_of(&fx) == 1, "a ping came from there");
+    claim.place_kind = DATAPATH_PATH_SEEN;
+    (void)one(claim, 0);
+    for (int i = later = 0; i < 20; i++) {
+        fx = one(clock, DATAPATH_PATH_PUNCH_MS);
+        later += pings_of(&fx);
+    }
+    CHECK(later >= DATAPATH_PATH_PUNCHES && later <= DATAPATH_PATH_PUNCHES + 1, "he is seen there: %u pings", later);
+}
+
 /* Numbers of pings have 28 bits: those of a node that is up for years begin anew. */
 static void numbers_begin_anew(void)
 {
@@ -600,6 +632,7 @@ int main(int argc, char **argv)
     a_call_is_heard();
     a_ping_revives_its_place();
     where_only_a_ping_came_from_is_asked_once();
+    a_claim_is_asked_ever_more_rarely();
     numbers_begin_anew();
     a_little_shorter_is_not_better();
     a_nat_that_forgets_is_punched_again();

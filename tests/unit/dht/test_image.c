@@ -83,6 +83,34 @@ static void records_live_on_for_what_is_left(void)
     kit_close(&next);
 }
 
+/* Several sent it, each within its quota; afterwards repairs have the room that they always have. */
+static void a_full_store_comes_back_whole(void)
+{
+    enum { NODES = 4, EACH = 3, MOST = 16 };
+    static uint8_t bytes[ROOM];
+    struct dht_config c = kit_config();
+    struct kit k, next;
+    struct kit_record r;
+    uint32_t held = 0;
+
+    c.source_bytes = KIT_STORE / NODES;
+    c.tuning.needs_token = false;
+    kit_open_as(&k, &c);
+    for (uint32_t i = 0; i < NODES * EACH; i++) {
+        kit_immutable(&r, i, 900, HOUR_MS);
+        CHECK(kit_store(&k, i / EACH, &r, 0, 0, NULL) == DHT_STATUS_OK, "record %u", i);
+    }
+    CHECK(dht_core_store_bytes(k.d) > KIT_STORE / 2, "more than half is used");
+    size_t size = dht_image_write_records(&self, KIT_WALL_S, k.d, bytes);
+    kit_open_as(&next, &c);
+    CHECK(dht_image_read_records(&self, KIT_WALL_S, next.d, bytes, size, &held) == ERR_OK && held == NODES * EACH, "%u are held again", held);
+    CHECK(dht_core_records(next.d) == dht_core_records(k.d), "all of it is there");
+    kit_immutable(&r, MOST, 900, HOUR_MS);
+    CHECK(kit_store(&next, 0, &r, 0, 0, NULL) == DHT_STATUS_OK, "and what comes now is counted anew");
+    kit_close(&k);
+    kit_close(&next);
+}
+
 static void a_record_that_is_not_genuine_is_not_held(void)
 {
     struct kit k;
@@ -183,6 +211,7 @@ static void of_what_is_refused_nothing_is_kept(void)
 int main(void)
 {
     peers_come_back();
+    a_full_store_comes_back_whole();
     records_live_on_for_what_is_left();
     a_record_that_is_not_genuine_is_not_held();
     what_is_kept_comes_back();

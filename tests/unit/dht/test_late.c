@@ -92,6 +92,29 @@ static void who_was_silent_is_asked_and_not_waited_for(void)
     kit_close(&s.k);
 }
 
+/* Others who want something of it meanwhile do not wait for it, until it says something. */
+static void who_owes_an_answer_is_not_waited_for(void)
+{
+    struct scene s;
+    const struct dht_message ping = {.kind = DHT_PACKET_PING, .txn = 1};
+
+    open_scene(&s, PEERS);
+    s.silent = s.near[0];
+    struct dht_id id = kit_id(s.silent);
+    CHECK(dht_core_get(s.k.d, s.k.now_us, 1, &s.r.r.key, 1, &s.k.fx) == ERR_OK, "a get");
+    CHECK(!dht_table_is_doubted(s.k.d, &id), "it was only just asked");
+    for (uint32_t i = 0; i < 2; i++) {
+        answer_all(&s);
+        kit_due(&s.k);
+    }
+    CHECK(dht_table_is_doubted(s.k.d, &id), "it was asked twice");
+    dht_core_cancel(s.k.d, 1);
+    CHECK(dht_core_get(s.k.d, s.k.now_us, 2, &s.r.r.key, 1, &s.k.fx) == ERR_OK, "another get");
+    CHECK(kit_sent(&s.k, DHT_PACKET_GET, UINT32_MAX, NULL, NULL) == DHT_ALPHA + 1, "does not wait for it");
+    CHECK(kit_hear(&s.k, s.silent, &ping) == ERR_OK && !dht_table_is_doubted(s.k.d, &id), "until it says something");
+    kit_close(&s.k);
+}
+
 static void where_all_were_silent_they_are_waited_for(void)
 {
     for (uint32_t turn = 0; turn < 2; turn++) {
@@ -190,6 +213,7 @@ static void what_goes_on_gives_way(void)
 int main(void)
 {
     who_was_silent_is_asked_and_not_waited_for();
+    who_owes_an_answer_is_not_waited_for();
     where_all_were_silent_they_are_waited_for();
     who_waited_for_some_asks_one_more_than_always();
     who_is_late_is_waited_for_where_it_counts();

@@ -58,7 +58,7 @@ static void heard(struct kit *k, uint32_t who)
     struct dht_contact c = kit_contact(who);
     struct dht_id id = kit_id(who);
 
-    dht_table_heard(k->d, &c, &id);
+    dht_table_heard(k->d, &c, &id, 1);
 }
 
 /* Peers that all live, heard in any order, many more than there are places. */
@@ -257,7 +257,7 @@ static void one_network_has_its_share(void)
         who.at.ip[13] = 1;
         who.at.ip[14] = 2;
         who.at.ip[15] = (uint8_t)i;
-        dht_table_heard(k.d, &who, &id);
+        dht_table_heard(k.d, &who, &id, 1);
     }
     CHECK(k.d->peers.count == 5 && k.d->counters.poisoned == 95, "%u of one /24", k.d->peers.count);
     heard(&k, 200);
@@ -295,7 +295,7 @@ static void one_host_has_its_share(void)
                 who.at.ip[rows[row].changes] = (uint8_t)i;
             }
             who.at.port = (uint16_t)(7403 + i);
-            dht_table_heard(k.d, &who, &id);
+            dht_table_heard(k.d, &who, &id, 1);
         }
         CHECK(k.d->peers.count == rows[row].most && k.d->counters.poisoned == 20 - rows[row].most, "%s: %u", rows[row].why, k.d->peers.count);
         kit_close(&k);
@@ -341,17 +341,75 @@ static void patience_follows_round_trips(void)
     kit_close(&k);
 }
 
-static void heard_at(struct kit *k, uint32_t who, uint16_t port)
+static void heard_at(struct kit *k, uint32_t who, uint16_t port, uint64_t session)
 {
     struct dht_contact c = kit_contact(who);
     struct dht_id id = kit_id(who);
 
     c.at.port = port;
-    dht_table_heard(k->d, &c, &id);
+    dht_table_heard(k->d, &c, &id, session);
 }
 
-/* One key by turns at two addresses is two nodes; who moves, or comes back after a while, is one. */
-static void twins_are_noticed(void)
+/* One node that has two addresses, or moves; the sessions in which it is heard, turn by turn, at port 7 and 8. */
+static void one_node_is_not_two(void)
+{
+    static const struct {
+        uint64_t session[12];
+        uint32_t gap_ms;
+        const char *why;
+    } rows[] = {
+        {{1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2}, 3000, "two addresses, one session since it has asked from both"},
+        {{1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4}, 3000, "… that is renewed now and then"},
+        {{1, 2, 1, 2, 1, 2, 2, 2, 2, 2, 2, 2}, 20, "what it sent before is on its way for longer"},
+        {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 20000, "it moves to and fro, and is not heard for so long each time that it asks anew"},
+        {{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 20, "each datagram goes another way"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct dht_config c = kit_config();
+        struct kit k;
+        open_buckets(&k, &c);
+        heard(&k, 0);
+        for (uint32_t turn = 0; turn < ARRAY_LEN(rows[i].session); turn++) {
+            heard_at(&k, 0, turn % 2 == 0 ? 7 : 8, rows[i].session[turn]);
+            tick(&k, (uint64_t)rows[i].gap_ms * MS);
+        }
+        CHECK(k.d->counters.twins == 0, "row %zu: %s", i, rows[i].why);
+        kit_close(&k);
+    }
+}
+
+/* Two lives with one key, each in its session, or in a new one each time, for the other one took its place. */
+static void two_lives_are_two(void)
+{
+    static const struct {
+        uint64_t session[12];
+        uint32_t gap_ms;
+        const char *why;
+    } rows[] = {
+        {{1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2}, 1500, "each goes on in its own"},
+        {{1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2}, 30000, "… and says something every minute"},
+        {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 1500, "each asks anew all the time"},
+        {{1, 2, 3, 2, 3, 4, 5, 4, 5, 4, 5, 6}, 5000, "now this, now that"},
+        {{1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2}, 400, "both are busy"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct dht_config c = kit_config();
+        struct kit k;
+        open_buckets(&k, &c);
+        heard(&k, 0);
+        for (uint32_t turn = 0; turn < ARRAY_LEN(rows[i].session); turn++) {
+            heard_at(&k, 0, turn % 2 == 0 ? 7 : 8, rows[i].session[turn]);
+            tick(&k, (uint64_t)rows[i].gap_ms * MS);
+        }
+        CHECK(k.d->counters.twins == 1, "row %zu: %s: %u", i, rows[i].why, (unsigned)k.d->counters.twins);
+        kit_close(&k);
+    }
+}
+
+/* Who notices two nodes tells each of them where the other is; who moves, or comes back after a while, is one. */
+static void twins_are_told(void)
 {
     struct dht_message find = {.kind = DHT_PACKET_FIND, .txn = 1, .most = DHT_K}, m;
     struct dht_config c = kit_config();
@@ -364,20 +422,21 @@ static void twins_are_noticed(void)
         heard(&k, i);
     }
     for (uint16_t port = 100; port < 120; port++) {
-        heard_at(&k, 0, port);
-        heard_at(&k, 0, port);
+        heard_at(&k, 0, port, port);
+        heard_at(&k, 0, port, port);
     }
     CHECK(k.d->counters.twins == 0, "who moves on and on is one");
     for (uint32_t i = 0; i < 20; i++) {
-        heard_at(&k, 1, i % 2 == 0 ? 7 : 8);
+        heard_at(&k, 1, i % 2 == 0 ? 7 : 8, i % 2);
         tick(&k, 61 * (uint64_t)SECOND);
     }
     CHECK(k.d->counters.twins == 0, "who is elsewhere for a minute is one");
     for (uint32_t i = 0; i < 2 + DHT_TWIN_RETURNS; i++) { /* to the one, to the other, and back */
         struct dht_contact who = kit_contact(2);
         CHECK(k.d->counters.twins == 0 && !dht_twin_other(k.d, &who, &other), "nor who has been elsewhere %u times", i);
-        heard_at(&k, 2, i % 2 == 0 ? 8 : 7);
-        heard_at(&k, 2, i % 2 == 0 ? 8 : 7);
+        heard_at(&k, 2, i % 2 == 0 ? 8 : 7, 1 + i % 2);
+        heard_at(&k, 2, i % 2 == 0 ? 8 : 7, 1 + i % 2);
+        tick(&k, 2 * (uint64_t)SECOND);
     }
     CHECK(k.d->counters.twins == 1, "that is two: %u", (unsigned)k.d->counters.twins);
     REQUIRE(dht_twin_take(k.d, &twin) && twin.here.port == 8 && twin.there.port == 7, "both places");
@@ -391,7 +450,7 @@ static void twins_are_noticed(void)
         struct dht_packet p;
         (void)dht_packet_write(&p, &find, DHT_PACKET_MAX);
         from.at.port = who == 2 ? 7 : from.at.port;
-        CHECK(dht_core_packet(k.d, k.d->now_us, 0, &from, true, p.bytes, p.size, &k.fx) == ERR_OK, "a question");
+        CHECK(dht_core_packet(k.d, k.d->now_us, 0, &from, who == 2 ? 2 : 1, p.bytes, p.size, &k.fx) == ERR_OK, "a question");
         CHECK(k.fx.sends == 1 && dht_packet_read(k.fx.send[0].packet.bytes, k.fx.send[0].packet.size, &m) == ERR_OK, "an answer");
         CHECK((dht_id_same_node(&m.contact[0].node, &from.node) && m.contact[0].at.port == 8) == (who == 2), "the other one of %u", who);
     }
@@ -412,6 +471,8 @@ int main(void)
     one_network_has_its_share();
     one_host_has_its_share();
     patience_follows_round_trips();
-    twins_are_noticed();
+    one_node_is_not_two();
+    two_lives_are_two();
+    twins_are_told();
     return CHECK_RESULT();
 }
