@@ -139,11 +139,32 @@ static void waves_are_learned(void)
     CHECK(short_of[1] == 0, "the last ones do not: %u", short_of[1]);
 }
 
+/* Two days in which the work is nearly twice as much for two minutes, every two hours: more than any window remembers, so there is
+ * headroom for it. Then it is calm: what that was worth is not for ever. */
+static void what_is_over_is_forgotten(void)
+{
+    struct autoscaler_rules_config c = usual(60);
+    uint32_t n = 20;
+
+    begin(&c, n);
+    for (uint32_t i = 0; i < 2 * 24 * 3600; i++) {
+        n = after(1, i % 7200 < 120 ? 170 : 100, n);
+    }
+    CHECK(n >= 17, "there is headroom: %u", n);
+    CHECK(after(36 * 3600, 100, n) <= 15, "and none is left: %u", after(1, 100, 15));
+}
+
 static void nonsense_is_nothing(void)
 {
     static const double odd[] = {NAN, INFINITY, -INFINITY, -1, -DBL_MAX, DBL_MIN, 0, 1e300, DBL_MAX};
     struct autoscaler_rules_config c = usual(5);
 
+    begin(&c, 20);
+    uint32_t usually = after(3600, 100, 20);
+    for (size_t i = 0; i < 5; i++) {
+        CHECK(after(1, odd[i], usually) <= usually, "what is no number is no work: %zu", i);
+        usually = after(60, 100, usually);
+    }
     begin(&c, 3);
     for (uint32_t i = 0; i < 9 * 9 * 50; i++) {
         struct autoscaler_rules_seen seen = {.arrivals = odd[i % 9], .queued = odd[i / 9 % 9], .serving = i % 7 == 0 ? UINT32_MAX : i};
@@ -164,6 +185,7 @@ int main(void)
     a_step_is_followed();
     what_is_not_needed_goes();
     waves_are_learned();
+    what_is_over_is_forgotten();
     nonsense_is_nothing();
     return CHECK_RESULT();
 }
