@@ -87,6 +87,10 @@ static void step(struct vivaldi *v, const uint8_t *head, uint32_t now_s, const u
         break;
     case 2:
         e = has_coord ? vivaldi_core_heard(v, now_s, head[1], &c) : ERR_OK;
+        if ((head[0] & 8) != 0) {
+            vivaldi_core_told(v, now_s, head[1], has_coord && vivaldi_coord_is_valid(&c) ? &c : NULL);
+            must(vivaldi_core_doubted(v) <= v->peers.count);
+        }
         break;
     case 3:
         vivaldi_core_forget(v, now_s);

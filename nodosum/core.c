@@ -451,7 +451,8 @@ uint32_t nodosum_core_living(const struct nodosum *n)
 static struct nodosum_view view(const struct nodosum_member *m)
 {
     return (struct nodosum_view){.id = m->id, .state = (enum nodosum_state)m->state,
-                                 .incarnation = m->incarnation, .rtt_us = m->srtt_us, .about = &m->about};
+                                 .incarnation = m->incarnation, .rtt_us = m->srtt_us, .is_contested = m->is_contested,
+                                 .about = &m->about};
 }
 
 struct nodosum_view nodosum_core_view(const struct nodosum *n, uint32_t i)

@@ -106,6 +106,8 @@ struct nodosum_view {
     enum nodosum_state state;
     uint64_t incarnation;
     uint32_t rtt_us;                    /* smoothed; 0: not measured */
+    bool is_contested;                  /* others heard something else of it in this incarnation: it told one this and one that,
+                                         * or somebody did in its name, which it refutes at once */
     const struct nodosum_about *about;  /* borrowed until the next step */
 };
 

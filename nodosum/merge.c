@@ -111,12 +111,13 @@ static bool merge_alive(struct nodosum *n, uint16_t from, uint16_t index, const 
     bool is_other = !is_same(&k->about, &m->about);
     if (m->incarnation < k->incarnation || (m->incarnation == k->incarnation && !fills)) {
         if (m->incarnation == k->incarnation && is_other) {
+            k->is_contested = true; /* who can say what is true does so, in another incarnation, unless it said both */
             nodosum_merge_conflict(n, index);
         }
         return false;
     }
     nodosum_table_describe(n, index, &m->about);
-    k->is_stale = false;
+    k->is_stale = k->is_contested = false;
     if (m->incarnation > k->incarnation) {
         k->incarnation = m->incarnation;
         nodosum_table_set(n, index, NODOSUM_ALIVE);

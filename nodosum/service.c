@@ -121,7 +121,7 @@ static enum err answer_rtts(struct nodosum_shell *s, struct cell_call *call, uin
         const struct nodosum_sample *sample = &s->rtt[after % NODOSUM_SHELL_RTTS_MAX];
         struct nodosum_view v;
         bool is_known = nodosum_core_find(s->core, &sample->rtt.id, &v);
-        Cell__Nodosum__Rtt *one = nodosum_wire_rtt(call, sample, is_known ? v.about : NULL, after + 1, now_ms);
+        Cell__Nodosum__Rtt *one = nodosum_wire_rtt(call, sample, is_known ? &v : NULL, after + 1, now_ms);
         if (one == NULL) {
             return ERR_NOMEM;
         }

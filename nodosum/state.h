@@ -52,6 +52,7 @@ struct nodosum_member {
     uint8_t level;                /* times its news was told; NODOSUM_LEVELS: it has none                   */
     uint8_t state;                /* enum nodosum_state                                                     */
     bool is_stale;                /* `about` is of an earlier incarnation                                   */
+    bool is_contested;            /* it is said to be something else, too, in this incarnation              */
     uint8_t word[NODOSUM_WORD_SIZE]; /* … of its own: while LEFT that it leaves in this incarnation        */
     struct nodosum_about about;
 };

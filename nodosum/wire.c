@@ -114,6 +114,12 @@ static bool place_of(struct cell_call *call, const struct nodosum_about *about, 
     return nodosum_meta_unpack(about->meta, about->meta_size, &m) != ERR_OK || fill_place(call, m.place, m.place_size, ret);
 }
 
+/* … and it is the same for all, as far as is known here. */
+static bool told_of(struct cell_call *call, const struct nodosum_view *view, ProtobufCBinaryData *ret)
+{
+    return view->is_contested || place_of(call, view->about, ret);
+}
+
 static bool fill_machine(struct cell_call *call, const struct nodosum_about *about, Cell__Nodosum__Member *to)
 {
     struct nodosum_meta m;
@@ -199,7 +205,7 @@ Cell__Nodosum__Event *nodosum_wire_event(struct cell_call *call, const struct no
 /* ---- the rest -------------------------------------------------------------------------------------- */
 
 Cell__Nodosum__Rtt *nodosum_wire_rtt(struct cell_call *call, const struct nodosum_sample *sample,
-                                     const struct nodosum_about *about, uint64_t sequence, uint64_t now_ms)
+                                     const struct nodosum_view *view, uint64_t sequence, uint64_t now_ms)
 {
     Cell__Nodosum__Rtt *to = MAKE(call, Cell__Nodosum__Rtt, CELL__NODOSUM__RTT__INIT);
 
@@ -208,7 +214,8 @@ Cell__Nodosum__Rtt *nodosum_wire_rtt(struct cell_call *call, const struct nodosu
     }
     const struct nodosum_place *said = &sample->rtt.place; /* with its answer: newer than what it told all */
     to->is_fresh = said->size > 0;
-    if (to->is_fresh ? !fill_place(call, said->bytes, said->size, &to->place) : about != NULL && !place_of(call, about, &to->place)) {
+    if ((to->is_fresh && !fill_place(call, said->bytes, said->size, &to->place)) ||
+        (view != NULL && !told_of(call, view, to->is_fresh ? &to->told : &to->place))) {
         return NULL;
     }
     to->sequence = sequence;
@@ -221,7 +228,7 @@ Cell__Nodosum__Located *nodosum_wire_located(struct cell_call *call, const struc
 {
     Cell__Nodosum__Located *to = MAKE(call, Cell__Nodosum__Located, CELL__NODOSUM__LOCATED__INIT);
 
-    return to == NULL || !nodosum_wire_bytes(call, &view->id, &to->id) || !place_of(call, view->about, &to->place) ? NULL : to;
+    return to == NULL || !nodosum_wire_bytes(call, &view->id, &to->id) || !told_of(call, view, &to->place) ? NULL : to;
 }
 
 Cell__Nodosum__Seed *nodosum_wire_seed(struct cell_call *call, const struct nodosum_found *found)

@@ -16,10 +16,10 @@ Cell__Nodosum__Member *nodosum_wire_member(struct cell_call *call, const struct 
 Cell__Nodosum__Event *nodosum_wire_event(struct cell_call *call, const struct nodosum *core,
                                          const struct nodosum_event *event);
 
-/* about: of the member that was measured; NULL: it is not known any more. */
+/* view: the member that was measured; NULL: it is not known any more. */
 Cell__Nodosum__Rtt *nodosum_wire_rtt(struct cell_call *call, const struct nodosum_sample *sample,
-                                     const struct nodosum_about *about, uint64_t sequence, uint64_t now_ms);
-/* Where a member says that it is. */
+                                     const struct nodosum_view *view, uint64_t sequence, uint64_t now_ms);
+/* Where a member has told all that it is. */
 Cell__Nodosum__Located *nodosum_wire_located(struct cell_call *call, const struct nodosum_view *view);
 Cell__Nodosum__Seed *nodosum_wire_seed(struct cell_call *call, const struct nodosum_found *found);
 Cell__Nodosum__Near *nodosum_wire_near(struct cell_call *call, const struct nodosum_view *view);

@@ -53,6 +53,8 @@ MEASURES = ("cell-shield", "system:test_overlay_path.py -k auto_measures")
 PAYS = ("cell-shield", "system:test_overlay_path.py -k that_pays")
 PLAIN = ("cell-datapath", "system:test_overlay_path.py -k one_by_one")
 TOLD = ("cell-datapath", "system:test_overlay_path.py -k auto_measures")
+COORDS = ("tests/test_vivaldi_shell", "unit:vivaldi_shell")
+LIES = ("cell-nodosum", "system:test_vivaldi.py -k something_else")
 ROOM = ("cell-dht", "system:test_dht.py -k more_members")
 WAY_IN = ("cell-dht", "system:test_dht.py -k may_be_a_name")
 SHOWN = ("cell-datapath", "system:test_shield.py -k signal_that_opens")
@@ -394,6 +396,14 @@ PLANTS = {
         ("        if (v != DATAPATH_WAYS_STRANGER && v != DATAPATH_WAYS_FALSE) {", "        if (v != DATAPATH_WAYS_STRANGER) {")]),
     "shown-by-nothing": ("datapath/signals.c", SHOWN, "no place is ever shown", [
         ("            datapath_screen_heard(&s->screen, from, now.ms);\n", "")]),
+
+    # Where members say that they are, to one and to all.
+    "told-without-an-answer": ("vivaldi/shell.c", COORDS, "what was told to all is not looked at with a round trip alone", [
+        ("one->is_fresh ? &one->told : &one->place;", "&one->told;")]),
+    "told-never-looked-at": ("vivaldi/shell.c", COORDS, "what members tell all later is not looked at", [
+        ("        vivaldi_core_told(&s->core, vivaldi_shell_now_s(s), id, has_place ? &c : NULL);", "        (void)has_place;")]),
+    "told-is-not-passed-on": ("nodosum/wire.c", LIES, "membership says what a member told all in place of what it says here", [
+        ("told_of(call, view, to->is_fresh ? &to->told : &to->place)", "told_of(call, view, &to->place)")]),
 
     # What the overlay keeps.
     "stamps-unchecked": ("datapath/store.c", STORE, "a damaged record is believed", [

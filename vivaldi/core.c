@@ -39,6 +39,8 @@ enum {
                                * (Ledlie, V-A) */
 #define PREDICTED_LEAST 0.05f /* relative error of predictions that nothing removes: the Internet is no metric space */
 #define TOLD_ERRORS 1.5f      /* times as unsure a node may have been when it told all where it is as when it was heard */
+#define DOUBT_TIMES 3.0f      /* what is usual of ways between what one is told and what all are, and a member is half believed */
+#define DOUBT_LEAST 0.1f      /* … of the round trip: what others are told is old in a large cluster, and honest ones move */
 #define ONCE 0.25f            /* relative error of one round trip */
 
 size_t vivaldi_core_size(uint32_t peers_max)
@@ -52,7 +54,8 @@ enum err vivaldi_core_init(struct vivaldi *v, const struct vivaldi_config *confi
         config->peers_max > VIVALDI_PEERS_MAX) {
         return ERR_INVALID;
     }
-    *v = (struct vivaldi){.config = *config, .live.error = VIVALDI_COORD_ERROR_MAX, .stable.error = VIVALDI_COORD_ERROR_MAX};
+    *v = (struct vivaldi){.config = *config, .live.error = VIVALDI_COORD_ERROR_MAX, .stable.error = VIVALDI_COORD_ERROR_MAX,
+                          .usual_apart = VIVALDI_COORD_ERROR_MAX};
     rng_init(&v->rng, config->seed);
     vivaldi_peers_init(&v->peers, memory, config->peers_max);
     return ERR_OK;
@@ -71,15 +74,25 @@ static float share(const struct vivaldi *v)
     return within(SHARE_TURNS / (float)v->turns, SHARE_CALM, SHARE_COLD);
 }
 
+/* How much more what it says here and what it tells all are apart than honest ones are; 1: it is half believed. */
+static float doubt_of(const struct vivaldi *v, const struct vivaldi_peer *peer)
+{
+    return vivaldi_peers_doubted(peer) / (DOUBT_TIMES * (v->usual_apart > DOUBT_LEAST ? v->usual_apart : DOUBT_LEAST));
+}
+
 /* What a peer's place is worth. Its claim counts only against it: nobody is believed to be surer than this node is, for
- * all that a liar needs is to be believed (VIV-4). */
+ * all that a liar needs is to be believed (VIV-4). Nor is who tells this node another place than all: liars who tell each one
+ * where it pulls most made the median error 1.6 times as large, and no weight of errors alone sees that. */
 static float weigh(const struct vivaldi *v, const struct vivaldi_peer *peer, uint32_t now_s, float forgetting)
 {
     float claimed = vivaldi_peers_error(peer);
     float error = claimed > v->live.error ? claimed : v->live.error;
     float age_s = (float)vivaldi_peers_age_s(peer, now_s);
 
-    return 1 / ((CLAIM_FLOOR + error) * (1 + age_s * error * forgetting));
+    float doubt = doubt_of(v, peer);
+
+    doubt *= doubt; /* and again below: nothing is lost by moving as others do, nearly all by what only liars do */
+    return 1 / ((CLAIM_FLOOR + error) * (1 + age_s * error * forgetting) * (1 + doubt * doubt));
 }
 
 static void put(const struct vivaldi *v, const struct vivaldi_peer *peer, uint32_t now_s, float forgetting, struct vivaldi_refit *r)
@@ -269,6 +282,39 @@ enum err vivaldi_core_heard(struct vivaldi *v, uint32_t now_s, uint64_t id, cons
     return ERR_OK;
 }
 
+/* How far what a member says here is from what it tells all, by the longer of its round trip and the usual one: who is near need
+ * not be nearer to what it told. Who tells nothing is as far as can be. What is usual is followed, so that nobody is doubted
+ * because all move, or because little is told in a large cluster. */
+static void doubt(struct vivaldi *v, struct vivaldi_peer *peer, const struct vivaldi_coord *told)
+{
+    float apart = VIVALDI_COORD_ERROR_MAX, rtt_ms = vivaldi_peers_usual(peer);
+
+    if (told != NULL) {
+        struct vivaldi_coord said = vivaldi_peers_coord(peer);
+        apart = vivaldi_coord_moved_ms(&said, told) / (rtt_ms > v->usual_ms ? rtt_ms : v->usual_ms);
+    }
+    v->usual_apart *= apart > v->usual_apart ? 1 + USUAL_RATE : 1 - USUAL_RATE;
+    v->usual_apart = within(v->usual_apart, ERROR_LEAST, VIVALDI_COORD_ERROR_MAX);
+    vivaldi_peers_doubt(peer, apart);
+}
+
+void vivaldi_core_told(struct vivaldi *v, uint32_t now_s, uint64_t id, const struct vivaldi_coord *told)
+{
+    struct vivaldi_peer *peer = vivaldi_peers_find(&v->peers, id);
+
+    assert(told == NULL || vivaldi_coord_is_valid(told));
+    if (peer == NULL) {
+        return;
+    }
+    if (told != NULL && vivaldi_core_is_news(v, now_s, id, told)) {
+        vivaldi_peers_place(peer, told, now_s);
+        v->counters.heard++;
+    }
+    if (vivaldi_peers_is_placed(peer)) {
+        doubt(v, peer, told);
+    }
+}
+
 void vivaldi_core_restore(struct vivaldi *v, const struct vivaldi_coord *c, float usual_ms)
 {
     v->live = *c;
@@ -301,6 +347,16 @@ void vivaldi_core_forget(struct vivaldi *v, uint32_t now_s)
             (void)vivaldi_peers_drop(&v->peers, vivaldi_peers_id(peer)); /* it is there */
         }
     }
+}
+
+uint32_t vivaldi_core_doubted(const struct vivaldi *v)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < v->peers.count; i++) {
+        count += vivaldi_peers_is_placed(&v->peers.peer[i]) && doubt_of(v, &v->peers.peer[i]) >= 1;
+    }
+    return count;
 }
 
 /* ---- asking -------------------------------------------------------------------------------------- */

@@ -53,6 +53,7 @@ struct vivaldi {
     struct vivaldi_coord live, stable;
     float usual_ms;       /* half of the round trips take no longer; 0: none was measured */
     float usual_error;    /* what the error has been of late  */
+    float usual_apart;    /* half of the others say to be no further from where they tell all that they are: a share of round trips */
     uint32_t turns;       /* round trips since it last rose above that */
     uint32_t cursor;      /* which of the peers is next to be fitted to */
     struct vivaldi_refit_curve curve;
@@ -75,6 +76,12 @@ enum err vivaldi_core_sample(struct vivaldi *v, uint32_t now_s, uint64_t id, uin
 /* `id` says to be at `c` without having been measured. Kept for those that have been. Errors as above. */
 enum err vivaldi_core_heard(struct vivaldi *v, uint32_t now_s, uint64_t id, const struct vivaldi_coord *c) MUST_CHECK;
 
+/* `id` has told all that it is at `told`, valid; NULL: nowhere, or one this and one that. Who says to this node alone what it does
+ * not tell all is doubted, and counts little: to be called with each round trip, after it, and now and then (VIVALDI_OLD_S), for a
+ * liar may tell all what it says to one just while it says it. Where it is known to be comes from here, too, when that is news
+ * (below). Nothing happens with one that was not measured. */
+void vivaldi_core_told(struct vivaldi *v, uint32_t now_s, uint64_t id, const struct vivaldi_coord *told);
+
 /* Continue at `c`, valid, as sure as that says, where half of the round trips took usual_ms: after a restart. Peers are as they
  * are. It moves as little as one that has been calm for long; should it be wrong by now, it finds out as that one does. */
 void vivaldi_core_restore(struct vivaldi *v, const struct vivaldi_coord *c, float usual_ms);
@@ -87,6 +94,9 @@ bool vivaldi_core_is_news(const struct vivaldi *v, uint32_t now_s, uint64_t id, 
  * forgotten: whoever has left, and is dead for longer than a network is cut apart. To be called once an hour at least, so that
  * no place's age begins anew (vivaldi_peers_age_s). */
 void vivaldi_core_forget(struct vivaldi *v, uint32_t now_s);
+
+/* How many peers count for half of what they would, or less, because of what they tell all. O(peers). */
+uint32_t vivaldi_core_doubted(const struct vivaldi *v);
 
 /* The round trip to `id`: measured if it was within VIVALDI_STALE_S, otherwise by where it is: at `c`, valid, or where it
  * said last (NULL). */

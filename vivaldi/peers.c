@@ -9,11 +9,13 @@ enum {
     COUNT_SHIFT = 13,
     PER_HEAD = 4,        /* peers a chain has on average when the table is full */
     CHOSEN = 8,          /* looked at for eviction: the oldest of eight is old enough */
-    ERROR_UNITS = 40000,
-    NOT_PLACED = UINT16_MAX,
+    ROOTS = 254,         /* steps of the root of an error: 4 % of one of 0.05 */
+    NOT_PLACED = UINT8_MAX,
     CODE_SHIFT = 12,     /* of a float's bits: eleven of its mantissa stay */
     CODE_BASE = 0x3d000000 >> CODE_SHIFT, /* 1/32: codes begin there, and 65,535 of them reach 2^16 */
 };
+
+#define FORGIVEN 0.25f /* of a doubt, what is left at the next look: who contradicts itself now and then is doubted in between */
 
 _Static_assert(sizeof(struct vivaldi_peer) == 60, "60 and at most 4 of the index are 64");
 
@@ -83,11 +85,21 @@ uint64_t vivaldi_peers_id(const struct vivaldi_peer *peer)
     return (uint64_t)peer->id[1] << 32 | peer->id[0];
 }
 
+static uint8_t root_of(float error)
+{
+    return (uint8_t)lrintf(sqrtf(error / VIVALDI_COORD_ERROR_MAX) * ROOTS);
+}
+
+static float error_of(uint8_t root)
+{
+    return (float)(root * root) * (VIVALDI_COORD_ERROR_MAX / ((float)ROOTS * ROOTS));
+}
+
 void vivaldi_peers_place(struct vivaldi_peer *peer, const struct vivaldi_coord *c, uint32_t now_s)
 {
     memcpy(peer->at, c->at, sizeof peer->at);
     peer->height = c->height;
-    peer->error = (uint16_t)lrintf(c->error * ERROR_UNITS);
+    peer->error = root_of(c->error);
     peer->heard_s = (uint16_t)now_s;
 }
 
@@ -103,7 +115,20 @@ bool vivaldi_peers_is_placed(const struct vivaldi_peer *peer)
 
 float vivaldi_peers_error(const struct vivaldi_peer *peer)
 {
-    return (float)peer->error / ERROR_UNITS;
+    return error_of(peer->error);
+}
+
+void vivaldi_peers_doubt(struct vivaldi_peer *peer, float apart)
+{
+    float left = error_of(peer->doubt) * FORGIVEN;
+
+    apart = apart > left ? apart : left;
+    peer->doubt = root_of(apart < VIVALDI_COORD_ERROR_MAX ? apart : VIVALDI_COORD_ERROR_MAX);
+}
+
+float vivaldi_peers_doubted(const struct vivaldi_peer *peer)
+{
+    return error_of(peer->doubt);
 }
 
 uint32_t vivaldi_peers_age_s(const struct vivaldi_peer *peer, uint32_t now_s)

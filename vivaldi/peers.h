@@ -21,7 +21,8 @@ struct vivaldi_peer {
     float height;
     uint16_t rtt[VIVALDI_PEERS_SAMPLES]; /* the newest first */
     uint16_t usual;       /* what they say together: vivaldi_peers_usual */
-    uint16_t error;       /* as it claims, in 1/40,000; NOT_PLACED: it never said where it is */
+    uint8_t error;        /* as it claims, by its root; NOT_PLACED: it never said where it is */
+    uint8_t doubt;        /* vivaldi_peers_doubt, by its root */
     uint32_t measured_s;  /* when the newest was taken */
     uint16_t heard_s;     /* when its coordinate was heard, modulo 65,536 */
     uint16_t link;        /* next of its chain + 1 in 13 bits, and how many round trips */
@@ -68,6 +69,11 @@ void vivaldi_peers_place(struct vivaldi_peer *peer, const struct vivaldi_coord *
 void vivaldi_peers_displace(struct vivaldi_peer *peer); /* it says so no more */
 bool vivaldi_peers_is_placed(const struct vivaldi_peer *peer);
 float vivaldi_peers_error(const struct vivaldi_peer *peer);
+
+/* How far what it says to this node is from what it tells all, 0 to VIVALDI_COORD_ERROR_MAX: as was doubted last, or what is
+ * left of what was before. */
+void vivaldi_peers_doubt(struct vivaldi_peer *peer, float apart);
+float vivaldi_peers_doubted(const struct vivaldi_peer *peer);
 struct vivaldi_coord vivaldi_peers_coord(const struct vivaldi_peer *peer);
 
 /* Seconds since its coordinate was heard; after 18 hours it begins anew: vivaldi_core_forget. */

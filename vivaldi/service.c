@@ -44,7 +44,8 @@ enum err vivaldi_service_stats(void *state, struct cell_call *call, const void *
         uint64_t value;
     } rows[] = {
         {"samples", c->samples}, {"observed", s->observed}, {"bad_rtt", c->bad_rtt}, {"bad_coord", c->bad_coord}, {"own", c->own},
-        {"unread", s->unread}, {"lost", s->lost}, {"untold", s->untold}, {"verified", s->verified}, {"unverified", s->unverified}, {"moves", c->moves}, {"evicted", s->core.peers.evicted},
+        {"unread", s->unread}, {"lost", s->lost}, {"untold", s->untold}, {"verified", s->verified}, {"unverified", s->unverified}, {"moves", c->moves}, {"doubted", vivaldi_core_doubted(&s->core)},
+        {"evicted", s->core.peers.evicted},
     };
 
     (void)request;

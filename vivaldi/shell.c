@@ -1,6 +1,5 @@
 #include "vivaldi/shell.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -49,20 +48,26 @@ static uint64_t get_last(const struct ProtobufCMessage *reply)
 
 static void take(struct vivaldi_shell *s, const Cell__Nodosum__Rtt *one)
 {
-    struct vivaldi_coord c;
+    const ProtobufCBinaryData *to_all = one->is_fresh ? &one->told : &one->place;
+    struct vivaldi_coord c, told;
     uint64_t id;
-    bool has_place = false;
+    uint32_t now_s = vivaldi_shell_now_s(s);
+    bool has_place = false, has_told = false;
     enum err e = ERR_OK;
 
     if (vivaldi_wire_id(&one->id, &id) != ERR_OK || vivaldi_wire_place(&one->place, &has_place, &c) != ERR_OK) {
         s->unread++;
         return;
     }
-    has_place = has_place && (one->is_fresh || vivaldi_core_is_news(&s->core, vivaldi_shell_now_s(s), id, &c));
+    s->unread += vivaldi_wire_place(to_all, &has_told, &told) != ERR_OK; /* then it has told nothing */
+    has_place = has_place && (one->is_fresh || vivaldi_core_is_news(&s->core, now_s, id, &c));
     if (one->rtt_us > 0) {
-        e = vivaldi_core_sample(&s->core, vivaldi_shell_now_s(s), id, one->rtt_us, has_place ? &c : NULL);
+        e = vivaldi_core_sample(&s->core, now_s, id, one->rtt_us, has_place ? &c : NULL);
     } else if (has_place) {
-        e = vivaldi_core_heard(&s->core, vivaldi_shell_now_s(s), id, &c);
+        e = vivaldi_core_heard(&s->core, now_s, id, &c);
+    }
+    if (e == ERR_OK) {
+        vivaldi_core_told(&s->core, now_s, id, has_told ? &told : NULL);
     }
     if (e != ERR_OK) {
         log_debug("VIVALDI-SAMPLE", "rtt_us=%u reason=%s", one->rtt_us, err_name(e)); /* the core has counted it */
@@ -91,7 +96,7 @@ static void on_trouble(void *context, enum err e, const char *text)
 
 /* ---- where the others are, in -------------------------------------------------------------------- */
 
-/* Whom it measured long ago, and has not heard since: it moves as all do. */
+/* Whom it measured long ago, and has not heard since: it moves as all do. And whether they tell all what they tell this node. */
 static void hear(struct vivaldi_shell *s, const Cell__Nodosum__Located *one)
 {
     struct vivaldi_coord c;
@@ -100,10 +105,8 @@ static void hear(struct vivaldi_shell *s, const Cell__Nodosum__Located *one)
 
     if (vivaldi_wire_id(&one->id, &id) != ERR_OK || vivaldi_wire_place(&one->place, &has_place, &c) != ERR_OK) {
         s->unread++;
-    } else if (has_place && id != s->core.config.self && vivaldi_core_is_news(&s->core, vivaldi_shell_now_s(s), id, &c)) {
-        enum err e = vivaldi_core_heard(&s->core, vivaldi_shell_now_s(s), id, &c);
-        assert(e == ERR_OK); /* it was read, so it is valid */
-        (void)e;
+    } else {
+        vivaldi_core_told(&s->core, vivaldi_shell_now_s(s), id, has_place ? &c : NULL);
     }
 }
 

@@ -39,7 +39,7 @@ def make(make_cluster, build, short_dir, count):
                  "sandbox": {"write": ["state"]}, "config": {"peers": 64}}]
 
     made = make_cluster(count, one)
-    for node in made if count > 2 else ():
+    for node in made if count == len(DELAY_MS) else ():
         made.delay(node, DELAY_MS[node.name])
     made.up()
     nodosums.agree(made, list(made), 20, "all know each other")
@@ -54,6 +54,11 @@ def cluster(make_cluster, build, short_dir):
 @pytest.fixture
 def pair(make_cluster, build, short_dir):
     return make(make_cluster, build, short_dir, 2)
+
+
+@pytest.fixture
+def four(make_cluster, build, short_dir):
+    return make(make_cluster, build, short_dir, 4)
 
 
 def stats(node):
@@ -174,6 +179,28 @@ def test_what_is_no_round_trip_is_refused(pair):
 
         two.wait_until(nonsense_is_counted, 60, "nonsense is counted and left out")
     assert estimate(two, "node-1")["source"] == "measured"
+
+
+def test_who_tells_all_something_else_is_doubted(four):
+    """VIV-4: a member that tells all to be where it does not say to be with its pings counts little, until it stops."""
+    liar, one = four[0], four[1]
+    four.wait_each(list(four), look, lambda seen: seen[0] == 3 and seen[2] > 30, 60, "all have measured each other", poll=0.5)
+
+    def doubted(node):
+        return {c["name"]: c["value"] for c in stats(node)["counts"]}["doubted"]
+
+    assert doubted(one) == 0
+    far, here = (b"\x01\x07" + (ms * 500).to_bytes(3, "big") + bytes(21) + b"\x00\xff" for ms in (3000, 1))
+    with liar.client("nodosum") as client:
+        def lie():
+            """Again and again: its own vivaldi says the truth meanwhile."""
+            for place, is_for_pings in ((far, 0), (here, 1)):
+                assert client.call(PLACE, pb.encode([(1, place), (2, is_for_pings)])).status == sp.OK
+            return doubted(one) == 1
+
+        one.wait_until(lie, 60, "it is doubted")
+    assert estimate(one, liar.name)["source"] == "measured", "what was measured counts all the same"
+    one.wait_until(lambda: doubted(one) == 0, 90, "it is believed again")
 
 
 def nodosums_find(node, name):

@@ -30,6 +30,10 @@ PLANTS = {
         ("    if (m->incarnation < k->incarnation || !nodosum_table_is_living(k)) {", "    if (!nodosum_table_is_living(k)) {"),
         ("    if (m->incarnation < k->incarnation || (m->incarnation == k->incarnation && k->state >= state) ||",
          "    if ((m->incarnation == k->incarnation && k->state >= state) ||")]),
+    "two-faces-unseen": ("merge.c", "unit:merge", "what a member tells one and what it tells another are not held against it", [
+        ("            k->is_contested = true; /*", "            k->is_contested = false; /*")]),
+    "two-faces-for-ever": ("merge.c", "unit:merge", "who refutes what was said in its name is not believed again", [
+        ("    k->is_stale = k->is_contested = false;", "    k->is_stale = false;")]),
     "one-incarnation-two-lives": ("merge.c", "unit:merge", "who forgot its former life is not told", [
         ("            nodosum_merge_conflict(n, index);\n", ""),
         ("    struct nodosum_packet *p = nodosum_out_to(n, index);\n\n    if (p != NULL) {\n        (void)nodosum_packet_add_alive",

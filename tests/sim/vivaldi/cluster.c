@@ -8,7 +8,6 @@
 enum {
     MS = 1000,
     EAGER_ROUNDS = NODOSUM_EAGER_MS / MS * SWARM_ROUNDS_S,
-    LOOK_ROUNDS = VIVALDI_OLD_S * SWARM_ROUNDS_S,
 };
 
 void cluster_init(struct swarm *s)
@@ -18,9 +17,7 @@ void cluster_init(struct swarm *s)
 
     s->ring = calloc(n, sizeof *s->ring);
     s->at = calloc(n, sizeof *s->at);
-    s->told = calloc(n, sizeof *s->told);
-    s->told_round = calloc(n, sizeof *s->told_round);
-    if (s->ring == NULL || s->at == NULL || s->told == NULL || s->told_round == NULL) {
+    if (s->ring == NULL || s->at == NULL) {
         abort();
     }
     rng_init(&r, s->set.seed ^ 0x72696e67);
@@ -38,29 +35,6 @@ void cluster_free(struct swarm *s)
 {
     free(s->ring);
     free(s->at);
-    free(s->told);
-    free(s->told_round);
-}
-
-static void tell(struct swarm *s, uint32_t i)
-{
-    uint32_t gap = (uint32_t)(nodosum_meta_gap_ms(s->nodes, NODOSUM_META_PLACE_MS) * SWARM_ROUNDS_S / MS);
-
-    if (s->told_round[i] == 0 || s->round >= s->told_round[i] + gap) {
-        s->told[i] = liars_say(s, i, s->nodes);
-        s->told_round[i] = s->round;
-    }
-}
-
-/* Where those are that it has measured and not heard of since. */
-static void look(struct swarm *s, uint32_t i)
-{
-    for (uint32_t j = 0; j < s->nodes && (s->round + i) % LOOK_ROUNDS == 0; j++) {
-        if (j != i && s->told_round[j] > 0 && vivaldi_core_is_news(&s->node[i], swarm_now_s(s), j, &s->told[j]) &&
-            vivaldi_core_heard(&s->node[i], swarm_now_s(s), j, &s->told[j]) != ERR_OK) {
-            abort();
-        }
-    }
 }
 
 static uint32_t finger(const struct swarm *s, uint32_t i, uint32_t turn)
@@ -80,13 +54,12 @@ void cluster_round(struct swarm *s)
     bool has_places = !is_told && !is_ring && (is_eager || s->round / 2 % 2 == 0);
 
     for (uint32_t i = 0; i < s->nodes; i++) {
-        tell(s, i);
         swarm_ask(s, i, is_ring ? finger(s, i, 0) : finger(s, i, s->round / 2), has_places);
         if (!is_told && (s->round + i) % (is_eager ? NODOSUM_WANDER_EAGER : NODOSUM_WANDER_PERIODS) == 0) {
             swarm_ask(s, i, (i + 1 + (uint32_t)rng_below(&s->rng, s->nodes - 1)) % s->nodes, true);
         }
         if (!is_told) {
-            look(s, i);
+            told_look(s, i);
         }
     }
 }

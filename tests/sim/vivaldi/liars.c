@@ -6,6 +6,7 @@
 
 enum {
     FROG_FROM = 50,         /* rounds until colluders begin to move: by then they are believed */
+    SLANDERED = 5,          /* of each honest node's words one in so many is not believed */
     NEWCOMER_SAMPLES = 200, /* whoever has taken fewer round trips is new */
 };
 
@@ -15,6 +16,7 @@ enum {
 #define JOINT_MS 60.0f      /* what they are beside where they are */
 #define DRIFT_MS 0.2f       /* a round */
 #define PULL_ERRORS 3.6f    /* 1.5 times 2.385: core.c and refit.c */
+#define WITHIN 0.2f         /* of the round trip or the usual one: beside what all hear, and hardly doubted */
 #define ERROR_MOST 0.1f
 #define SURE 0.0005f        /* what they claim to be off by */
 
@@ -39,6 +41,17 @@ static void pull(const struct swarm *s, uint32_t i, uint32_t to, struct vivaldi_
         c->at[0] += (to % 2 == 0 ? ms : -ms) * (1 + PULL_ERRORS * (error < ERROR_MOST ? error : ERROR_MOST));
         c->height = 0;
         c->error = SURE;
+    }
+}
+
+/* Beside what all hear, as far as is worth it, the way that the others pull. */
+static void pull_within(const struct swarm *s, uint32_t i, uint32_t to, struct vivaldi_coord *c)
+{
+    if (to < s->nodes && s->told_round[i] > 0) {
+        float ms = places_rtt_ms(s->set.places, i, to), usual = s->node[to].usual_ms, most = WITHIN * (ms > usual ? ms : usual);
+        *c = s->told[i];
+        c->error = SURE;
+        c->at[0] += to % 2 == 0 ? most : -most;
     }
 }
 
@@ -79,7 +92,13 @@ struct vivaldi_coord liars_say(const struct swarm *s, uint32_t i, uint32_t to)
         move_slowly(s, to, &c);
         return c;
     case SWARM_LIE_PULL:
+    case SWARM_LIE_TURNS:
+    case SWARM_LIE_HIDDEN:
+    case SWARM_LIE_SLANDER:
         pull(s, i, to, &c);
+        return c;
+    case SWARM_LIE_WITHIN:
+        pull_within(s, i, to, &c);
         return c;
     case SWARM_LIE_ELSEWHERE:
         c = s->node[(i + s->nodes / 2) % s->nodes].live;
@@ -120,6 +139,14 @@ struct vivaldi_coord liars_say(const struct swarm *s, uint32_t i, uint32_t to)
         return c;
     }
     return c;
+}
+
+bool liars_tell(const struct swarm *s, uint32_t i)
+{
+    if (s->set.lie == SWARM_LIE_SLANDER && s->set.liars_per_cent > 0 && !s->is_liar[i]) {
+        return (s->round + i) % SLANDERED != 0; /* until it refutes what was said in its name */
+    }
+    return !s->is_liar[i] || s->set.lie != SWARM_LIE_HIDDEN;
 }
 
 bool liars_learn(const struct swarm *s, uint32_t i)

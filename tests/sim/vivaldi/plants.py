@@ -30,6 +30,16 @@ PLANTS = {
         ("weight / ((1 + doubt * doubt) * share_of * share_of)", "weight / ((1 + 0 * doubt) * share_of * share_of)")]),
     "mirrors-believed": ("refit.c", "the mirror", "… also a tenth that tells of a world in the mirror", [
         ("weight / ((1 + doubt * doubt) * share_of * share_of)", "weight / ((1 + 0 * doubt) * share_of * share_of)")]),
+    "two-faced-believed": ("core.c", "liars pull", "who tells this node another place than all counts like all others", [
+        ("    doubt *= doubt; /*", "    doubt = 0; /*")]),
+    "silent-believed": ("core.c", "unheard by all", "… and who tells all nothing", [
+        ("    float apart = VIVALDI_COORD_ERROR_MAX, rtt_ms", "    float apart = 0, rtt_ms")]),
+    "nobody-is-usual": ("core.c", "unit:core", "what is far from what is told is far, however far all are from it", [
+        ("v->usual_apart > DOUBT_LEAST ? v->usual_apart : DOUBT_LEAST", "DOUBT_LEAST")]),
+    "doubt-outlives": ("peers.c", "unit:peers", "who was doubted once is for ever", [
+        ("#define FORGIVEN 0.25f", "#define FORGIVEN 1.0f")]),
+    "doubt-forgotten": ("peers.c", "unit:peers", "who tells all what it says to one, just then, was never doubted", [
+        ("#define FORGIVEN 0.25f", "#define FORGIVEN 0.0f")]),
     "own-curvature": ("refit.c", "unit:refit", "each step goes by its own curvature alone", [
         ("curve->of[k][l] + way->share * (h[k][l] - curve->of[k][l])", "h[k][l]")]),
     "stiff-at-once": ("core.c", "sites", "curvature is averaged while all still move, and neighbours keep each other", [

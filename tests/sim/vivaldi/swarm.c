@@ -65,6 +65,7 @@ void swarm_init(struct swarm *s, const struct swarm_set *set)
             s->plain_lie[i].at[k] = side;
         }
     }
+    told_init(s);
     if (set->way != SWARM_ANY) {
         cluster_init(s);
     }
@@ -82,6 +83,7 @@ void swarm_free(struct swarm *s)
     free(s->is_liar);
     free(s->lie);
     free(s->plain_lie);
+    told_free(s);
     cluster_free(s);
 }
 
@@ -130,6 +132,7 @@ static void take(struct swarm *s, uint32_t self, uint32_t peer, double ms, const
     check_sample(&before, v, peer, (double)rtt_us, is_good);
     s->live_moved_ms += vivaldi_coord_moved_ms(&before.live, &v->live);
     s->stable_moved_ms += vivaldi_coord_moved_ms(&before.stable, &v->stable);
+    vivaldi_core_told(v, swarm_now_s(s), peer, told_by(s, peer));
 }
 
 /* Both learn: who asks first, as membership's probes do. */
@@ -173,6 +176,15 @@ static void ask_plain(struct swarm *s, uint32_t i, uint32_t j, double ms)
     }
 }
 
+/* A liar has told all what it says now. */
+static void turn(struct swarm *s, uint32_t i, const struct vivaldi_coord *said)
+{
+    if (s->is_liar[i] && s->set.lie == SWARM_LIE_TURNS) {
+        s->told[i] = *said;
+        s->told_round[i] = s->round;
+    }
+}
+
 static void probe(struct swarm *s, uint32_t i, uint32_t j)
 {
     struct vivaldi_coord here = liars_say(s, i, j), there = liars_say(s, j, i);
@@ -183,6 +195,8 @@ static void probe(struct swarm *s, uint32_t i, uint32_t j)
     }
     trace(s, i, j, ms);
     trace(s, j, i, ms);
+    turn(s, i, &here);
+    turn(s, j, &there);
     if (liars_learn(s, i)) {
         take(s, i, j, ms + liars_delay_ms(s, j, i), &there);
     }
@@ -203,14 +217,18 @@ void swarm_ask(struct swarm *s, uint32_t i, uint32_t j, bool has_places)
         return;
     }
     trace(s, i, j, ms);
+    turn(s, i, &here);
+    turn(s, j, &there);
     if (liars_learn(s, i)) {
         /* What it has told all is believed when it has not said better of late: vivaldi/shell.c. */
-        bool is_told = s->told_round[j] > 0 && (s->set.way == SWARM_TOLD || vivaldi_core_is_news(&s->node[i], swarm_now_s(s), j, &s->told[j]));
-        take(s, i, j, ms + liars_delay_ms(s, j, i), has_places ? &there : is_told ? &s->told[j] : NULL);
+        const struct vivaldi_coord *told = told_by(s, j);
+        bool is_news = told != NULL && (s->set.way == SWARM_TOLD || vivaldi_core_is_news(&s->node[i], swarm_now_s(s), j, told));
+        take(s, i, j, ms + liars_delay_ms(s, j, i), has_places ? &there : is_news ? told : NULL);
     }
     if (liars_learn(s, j) && has_places && vivaldi_core_heard(&s->node[j], swarm_now_s(s), i, &here) != ERR_OK) {
         abort();
     }
+    vivaldi_core_told(&s->node[j], swarm_now_s(s), i, told_by(s, i));
     if (s->set.has_plain) {
         ask_plain(s, i, j, ms);
     }
@@ -237,12 +255,14 @@ void swarm_round(struct swarm *s)
     if (s->round == s->set.newcomers_round) {
         begin_anew(s);
     }
+    told_round(s);
     if (s->set.way != SWARM_ANY) {
         cluster_round(s);
     }
     for (uint32_t i = 0; i < s->nodes && s->set.way == SWARM_ANY; i++) {
         uint32_t j = (i + 1 + (uint32_t)rng_below(&s->rng, s->nodes - 1)) % s->nodes;
         probe(s, i, j);
+        told_look(s, i);
     }
     trace_word(s, TRACE_ROUND);
     check_round(s);

@@ -39,6 +39,10 @@ enum swarm_lie {
     SWARM_LIE_CROWD,      /* all of them are where one honest node is                                       */
     SWARM_LIE_THIRD,      /* a third of the others hears that they are where it pulls most, the rest the truth */
     SWARM_LIE_LATER,      /* they say the truth for half of the time, and then pull                         */
+    SWARM_LIE_WITHIN,     /* they pull by no more than is believed beside what they tell all                */
+    SWARM_LIE_TURNS,      /* they pull, and tell all what they say to one just before they say it           */
+    SWARM_LIE_HIDDEN,     /* they pull, and tell one this, one that, or nobody                              */
+    SWARM_LIE_SLANDER,    /* they pull, and tell all something else in the names of the others, by turns    */
 };
 
 struct swarm_set {
@@ -83,7 +87,7 @@ struct swarm {
     double updates;
     uint64_t refused;         /* by ours, of what was bad */
     uint32_t *ring, *at;      /* cluster.c: who is where on the ring, and where is who; NULL: none */
-    struct vivaldi_coord *told; /* … what each has told all */
+    struct vivaldi_coord *told; /* told.c: where each has told all that it is */
     uint32_t *told_round;     /* … and when; 0: never */
 };
 
@@ -104,6 +108,16 @@ void swarm_trace_begin(const struct swarm *s);
 struct vivaldi_coord liars_say(const struct swarm *s, uint32_t i, uint32_t to);
 bool liars_learn(const struct swarm *s, uint32_t i);
 double liars_delay_ms(const struct swarm *s, uint32_t i, uint32_t to);
+
+/* … whether all hear the same of i, rather than one this and one that */
+bool liars_tell(const struct swarm *s, uint32_t i);
+
+/* told.c: tell all what is due; where i has told all that it is, or NULL; i looks where all the others have. */
+void told_init(struct swarm *s);
+void told_round(struct swarm *s);
+void told_free(struct swarm *s);
+const struct vivaldi_coord *told_by(const struct swarm *s, uint32_t i);
+void told_look(struct swarm *s, uint32_t i);
 
 /* cluster.c */
 void cluster_init(struct swarm *s);

@@ -305,6 +305,15 @@ static void two_lives_of_one_incarnation_are_told_apart(void)
     m.about.offers_size = 3;
     CHECK(kit_hear(&k, OTHER, &m) == ERR_OK && kit_sent(&k, NODOSUM_PACKET_ALIVE, WHO, NULL) == 1,
           "other offers in the same incarnation");
+    struct nodosum_view v;
+    CHECK(nodosum_core_find(k.n, &m.id, &v) && v.is_contested, "it said two things, or somebody did in its name");
+    m.about = kit_about(WHO);
+    CHECK(kit_hear(&k, OTHER, &m) == ERR_OK && nodosum_core_find(k.n, &m.id, &v) && v.is_contested, "it is not enough to say one of them again");
+    m.incarnation++;
+    CHECK(kit_hear(&k, OTHER, &m) == ERR_OK && nodosum_core_find(k.n, &m.id, &v) && !v.is_contested, "another incarnation settles it");
+    m.incarnation--;
+    m.about.offers_size = 3;
+    CHECK(kit_hear(&k, OTHER, &m) == ERR_OK && nodosum_core_find(k.n, &m.id, &v) && !v.is_contested, "what was said in an earlier one is no matter");
     kit_close(&k);
 }
 

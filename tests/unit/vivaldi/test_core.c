@@ -112,6 +112,34 @@ static void estimates_say_what_they_come_from(void)
     REQUIRE(vivaldi_core_heard(&v, NOW_S, 8, &other) == ERR_OK && v.peers.count == 1, "who was not measured is not kept");
 }
 
+/* Nine members, of which each says here where it is, and tells all. */
+static void who_tells_all_something_else_is_doubted(void)
+{
+    enum { LAST = 9, LIAR = 5, SILENT = 6, TURNS = 200, LOOKS = 30 };
+    static uint64_t memory[PEERS * VIVALDI_PEERS_BYTES / 8];
+    struct vivaldi_coord place = {.at = {30}, .error = 0.1f}, moved = {.at = {31}, .error = 0.1f}, other = {.at = {-30}, .error = 0.1f};
+    struct vivaldi v = make(memory, 3);
+
+    vivaldi_core_told(&v, NOW_S, 1, &place);
+    CHECK(v.peers.count == 0, "who was not measured is not kept");
+    for (uint64_t t = 0; t < TURNS; t++) {
+        uint64_t id = 1 + t % LAST;
+        REQUIRE(vivaldi_core_sample(&v, NOW_S, id, 30000, &place) == ERR_OK, "measured");
+        vivaldi_core_told(&v, NOW_S, id, &other);
+    }
+    CHECK(vivaldi_core_doubted(&v) == 0, "all are far from what they told: they have moved, or it is old");
+    for (uint64_t t = 0; t < TURNS; t++) {
+        uint64_t id = 1 + t % LAST;
+        vivaldi_core_told(&v, NOW_S, id, id == LIAR ? &other : id == SILENT ? NULL : &moved);
+    }
+    CHECK(vivaldi_core_doubted(&v) == 2, "one tells all something else, one nothing: %u", vivaldi_core_doubted(&v));
+    for (int i = 0; i < LOOKS; i++) {
+        vivaldi_core_told(&v, NOW_S, LIAR, &place);
+        vivaldi_core_told(&v, NOW_S, SILENT, &place);
+    }
+    CHECK(vivaldi_core_doubted(&v) == 0, "until they tell the same for a while");
+}
+
 /* Whoever has left is in no list and answers nothing; whoever lives is heard each minute. */
 static void who_is_not_heard_is_forgotten(void)
 {
@@ -252,6 +280,7 @@ static void what_was_told_counts_when_it_is_newer(void)
 
 int main(void)
 {
+    who_tells_all_something_else_is_doubted();
     what_was_told_counts_when_it_is_newer();
     configs_have_limits();
     what_is_refused_changes_nothing();

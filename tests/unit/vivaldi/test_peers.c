@@ -43,6 +43,31 @@ static void a_few_round_trips_say_one(void)
     }
 }
 
+static void doubts_fade(void)
+{
+    uint64_t memory[128 / 8 * VIVALDI_PEERS_BYTES / 8];
+    struct vivaldi_coord c = {.at = {1}, .error = 0.05f};
+    struct vivaldi_peers p;
+
+    vivaldi_peers_init(&p, memory, 8);
+    struct vivaldi_peer *peer = vivaldi_peers_make(&p, 1, 0, 0);
+    CHECK(vivaldi_peers_doubted(peer) <= 0, "nobody is doubted who was not looked at");
+    for (float error = 0; error <= VIVALDI_COORD_ERROR_MAX; error += 0.001f) {
+        c.error = error;
+        vivaldi_peers_place(peer, &c, 0);
+        CHECK(vivaldi_peers_is_placed(peer) && fabsf(vivaldi_peers_error(peer) - error) <= 0.005f * sqrtf(error) + 1e-4f, "claims are kept: %f", (double)error);
+    }
+    vivaldi_peers_doubt(peer, 400);
+    CHECK(vivaldi_peers_is_placed(peer) && fabsf(vivaldi_peers_doubted(peer) - VIVALDI_COORD_ERROR_MAX) < 1e-4f, "as far as can be");
+    vivaldi_peers_doubt(peer, 0);
+    float left = vivaldi_peers_doubted(peer);
+    CHECK(left > 0.1f && left < 0.9f, "who contradicted itself and does not now is doubted a while: %f", (double)left);
+    for (int i = 0; i < 5; i++) {
+        vivaldi_peers_doubt(peer, 0.02f);
+    }
+    CHECK(fabsf(vivaldi_peers_doubted(peer) - 0.02f) < 0.002f, "and no longer");
+}
+
 /* Against a map that is plainly right, through random makes and drops. */
 static void it_is_a_map(void)
 {
@@ -126,6 +151,7 @@ static void places_are_kept(void)
 
 int main(void)
 {
+    doubts_fade();
     a_few_round_trips_say_one();
     it_is_a_map();
     the_oldest_makes_room();

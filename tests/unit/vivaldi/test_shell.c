@@ -18,6 +18,7 @@ static struct cell_watch_def watch;
 static struct cell_ask asked[ASKS];
 static uint32_t asks, looks;
 static bool has_all; /* both others live */
+static bool is_contested; /* one of them tells one this and one that */
 
 static ProtobufCBinaryData id_of(uint8_t first)
 {
@@ -27,12 +28,25 @@ static ProtobufCBinaryData id_of(uint8_t first)
     return (ProtobufCBinaryData){.len = VIVALDI_SHELL_ID_SIZE, .data = key[first]};
 }
 
+static ProtobufCBinaryData place_at(float ms, uint8_t bytes[VIVALDI_COORD_BYTES])
+{
+    const struct vivaldi_coord c = {.at = {ms}, .error = 0.1f};
+
+    return (ProtobufCBinaryData){.len = vivaldi_coord_pack(&c, VIVALDI_DIMS_MAX, bytes), .data = bytes};
+}
+
 static ProtobufCBinaryData place(void)
 {
     static uint8_t bytes[VIVALDI_COORD_BYTES];
-    const struct vivaldi_coord c = {.at = {20}, .error = 0.1f};
 
-    return (ProtobufCBinaryData){.len = vivaldi_coord_pack(&c, VIVALDI_DIMS_MAX, bytes), .data = bytes};
+    return place_at(20, bytes);
+}
+
+static ProtobufCBinaryData far_place(void)
+{
+    static uint8_t bytes[VIVALDI_COORD_BYTES];
+
+    return place_at(2000, bytes);
 }
 
 static void answer_places(const struct cell_ask *ask)
@@ -43,7 +57,8 @@ static void answer_places(const struct cell_ask *ask)
 
     one.id = id_of(THERE);
     other.id = id_of(GONE);
-    one.place = other.place = place();
+    one.place = place();
+    other.place = is_contested ? (ProtobufCBinaryData){0} : place();
     reply.located = list;
     reply.n_located = has_all ? 2 : 1;
     looks++;
@@ -150,18 +165,25 @@ enum err vivaldi_store_save(int dir_fd, const struct vivaldi *v, uint32_t now_s,
     return ERR_OK;
 }
 
-static void measure(uint8_t who)
+/* It says here where it is, with its answer or not, and tells all what is told (of no bytes: nothing). */
+static void measure_told(uint8_t who, bool is_fresh, ProtobufCBinaryData told)
 {
     Cell__Nodosum__RttsReply reply = CELL__NODOSUM__RTTS_REPLY__INIT;
     Cell__Nodosum__Rtt one = CELL__NODOSUM__RTT__INIT, *list[] = {&one};
 
     one.id = id_of(who);
     one.rtt_us = 20000;
-    one.place = place();
-    one.is_fresh = true;
+    one.place = is_fresh ? place() : told;
+    one.is_fresh = is_fresh;
+    one.told = is_fresh ? told : (ProtobufCBinaryData){0};
     reply.samples = list;
     reply.n_samples = 1;
     watch.news(watch.context, &reply.base, 1);
+}
+
+static void measure(uint8_t who)
+{
+    measure_told(who, true, place());
 }
 
 static void turns(struct vivaldi_shell *s, uint64_t for_ms)
@@ -192,8 +214,44 @@ static void who_has_left_is_forgotten(void)
     vivaldi_shell_stop(&s);
 }
 
+static void who_tells_all_something_else_is_doubted(void)
+{
+    enum { MANY = 120, FEW = 5 };
+    static const uint8_t garbage[] = {1, 7, 1};
+    struct vivaldi_shell s = {0};
+
+    REQUIRE(vivaldi_shell_open(NULL, &s) == ERR_OK && vivaldi_shell_start(NULL, &s) == ERR_OK, "it begins");
+    has_all = true;
+    turns(&s, MINUTE_MS / 2);
+    measure(GONE);
+    for (int i = 0; i < MANY; i++) {
+        measure(THERE);
+    }
+    CHECK(vivaldi_core_doubted(&s.core) == 0, "both tell all what they say here");
+    measure_told(GONE, true, far_place());
+    CHECK(vivaldi_core_doubted(&s.core) == 1, "one tells all something else");
+    turns(&s, 5 * MINUTE_MS);
+    CHECK(vivaldi_core_doubted(&s.core) == 0, "what it tells all is looked at each minute");
+    is_contested = true;
+    turns(&s, 2 * MINUTE_MS);
+    CHECK(vivaldi_core_doubted(&s.core) == 1, "it tells one this and one that");
+    is_contested = false;
+    turns(&s, 5 * MINUTE_MS);
+    measure_told(GONE, false, (ProtobufCBinaryData){0});
+    CHECK(vivaldi_core_doubted(&s.core) == 1, "the same, with a round trip");
+    for (int i = 0; i < FEW; i++) {
+        measure_told(GONE, false, place());
+    }
+    CHECK(vivaldi_core_doubted(&s.core) == 0, "it tells all the same again, and here nothing");
+    measure_told(GONE, true, (ProtobufCBinaryData){.len = sizeof garbage, .data = (uint8_t *)garbage});
+    CHECK(vivaldi_core_doubted(&s.core) == 1 && s.unread == 1 && s.core.counters.samples == MANY + FEW + 4, "nonsense tells nothing, and the round trip counts");
+    vivaldi_shell_stop(&s);
+    is_contested = has_all = false;
+}
+
 int main(void)
 {
+    who_tells_all_something_else_is_doubted();
     who_has_left_is_forgotten();
     return CHECK_RESULT();
 }
