@@ -106,7 +106,7 @@ struct dht_effects {
 struct dht_counters {
     uint64_t packets_in, bytes_in, packets_out, bytes_out, unsent;
     uint64_t malformed, flooded, unasked;      /* refused: form; rate; answers nobody waits for             */
-    uint64_t requests, timeouts, late, hedges; /* late: answers after their timeout                         */
+    uint64_t requests, timeouts, late, hedges; /* hedges: somebody else was asked beside; late: the first one answered all the same */
     uint64_t served_find, served_get, served_hit, served_store;
     uint64_t no_token, forged, older, quota, full, refused; /* STOREs not done                              */
     uint64_t stored, expired, evicted, repaired, cached, withdrawn;

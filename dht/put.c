@@ -12,12 +12,14 @@ static bool is_eligible(const struct dht *d, const struct dht_candidate *c)
     return c->ask == DHT_ASK_ANSWERED || (dht_state_is_whole(d) && c->ask == DHT_ASK_NEW);
 }
 
-static uint32_t count_eligible(const struct dht *d, const struct dht_wish *w)
+/* Those too that may still answer. */
+static uint32_t count_there(const struct dht *d, const struct dht_wish *w)
 {
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < w->count; i++) {
-        count += is_eligible(d, &w->candidate[i]);
+        const struct dht_candidate *c = &w->candidate[i];
+        count += is_eligible(d, c) || c->ask == DHT_ASK_OUT || c->ask == DHT_ASK_SLOW;
     }
     return count;
 }
@@ -101,7 +103,7 @@ bool dht_put_run(struct dht *d, struct dht_wish *w)
 /* So many make a put done; where there are fewer nodes than holders should be, a majority of them. */
 static uint32_t quorum(const struct dht *d, const struct dht_wish *w)
 {
-    uint32_t there = count_eligible(d, w) + w->has_self;
+    uint32_t there = count_there(d, w) + w->has_self;
     uint32_t majority = (there < d->tuning.replicas ? there : d->tuning.replicas) / 2 + 1;
 
     return there < d->tuning.replicas && majority < d->tuning.quorum ? majority : d->tuning.quorum;

@@ -235,6 +235,7 @@ bool dht_search_again(struct dht *d, struct dht_wish *w)
     uint16_t near[2 * DHT_K];
     uint32_t others = 0, most = dht_table_nearest(d, &w->target, near, ARRAY_LEN(near));
 
+    assert(!w->is_storing); /* holders stay candidates */
     if (w->is_again || w->paths == 1) {
         return false;
     }

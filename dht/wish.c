@@ -274,8 +274,9 @@ static bool needs_the_late(const struct dht *d, const struct dht_wish *w)
 static bool is_near(struct dht *d, struct dht_wish *w)
 {
     bool is_over = dht_search_near(d, w);
+    bool is_thin = w->kind == DHT_WISH_PUT && !w->is_storing && dht_search_is_thin(d, w);
 
-    if (is_over && w->values == 0 && (w->kind == DHT_WISH_GET || dht_search_is_thin(d, w)) && dht_search_again(d, w)) {
+    if (is_over && w->values == 0 && (w->kind == DHT_WISH_GET || is_thin) && dht_search_again(d, w)) {
         is_over = dht_search_near(d, w);
     }
     return is_over && !needs_the_late(d, w);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/bytes.h"
+#include "dht/limits.h"
 
 enum { PORT = 7403, SECOND = 1000000, DOORS = 3, SHORT_MS = 20000, LONG_MS = 600000, SIZE = 64, BOOT_S = 5, BOOT_FEW_S = 15 };
 
@@ -111,6 +112,7 @@ static void start(struct world *w, uint32_t node, struct seeker_seat *s, const s
     c.tuning.sync_ms = 5000;
     c.tuning.refresh_ms = 10000;
     c.tuning.quiet_ms = 40000;
+    c.tuning.paths = dice_below(&w->dice, DICE_TENANT, 2) == 0 ? 1 : DHT_PATHS_MAX;
     s->memory = calloc(1, dht_core_size(&c));
     if (s->memory == NULL || dht_core_init(s->memory, &c, ev->now_us, &s->core) != ERR_OK) {
         abort();

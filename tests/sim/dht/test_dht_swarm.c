@@ -241,6 +241,51 @@ static void play_brief(const struct scene_options *o)
     swarm_fini(&s);
 }
 
+/* Somebody who has found its way in: who has not knows hardly anybody, and so no majority. */
+static uint32_t anybody_joined(void)
+{
+    uint32_t node;
+
+    do {
+        node = swarm_any(&s);
+    } while (dht_core_peers(s.node[node].core) < DHT_K);
+    return node;
+}
+
+/* A fifth of all packets is lost and nodes come and go: a put that is done is at a majority; whom it goes to stays known. */
+static void play_lossy(const struct scene_options *o)
+{
+    struct scene_options with = *o;
+    struct dht_record r;
+    uint8_t value[VALUE];
+    uint32_t done = 0, found = 0, least = DHT_REPLICAS;
+
+    with.paths = o->paths != 0 ? o->paths : 4;
+    scene_steps(&s, &with, o->nodes);
+    s.loss_ppm = 200000;
+    s.twice_ppm = 100000;
+    for (uint32_t i = 0; i < o->ops; i++) {
+        uint32_t moved = (uint32_t)rng_below(&s.rng, s.nodes), from = anybody_joined();
+        if (i % 2 == 0 && moved != from) {
+            swarm_stop(&s, moved, SWARM_SILENT);
+            swarm_start(&s, moved);
+            swarm_join(&s, moved, from);
+        }
+        swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
+        if (swarm_wait(&s, swarm_put(&s, from, &r, NULL))->done.status == ERR_OK) {
+            uint32_t holders = swarm_holders(&s, &r.key);
+            done++;
+            least = holders < least ? holders : least;
+            found += swarm_wait(&s, swarm_get(&s, anybody_joined(), &r.key, 1))->found > 0;
+        }
+        swarm_until(&s, s.now_us + 3 * SWARM_S);
+    }
+    printf("  20 %% lost, a node replaced every second put: %u of %u puts done, by %u at the least, %u found\n", done, o->ops, least, found);
+    scene_claim(done * 100 >= o->ops * 99 && found * 100 >= done * 99, "99 %% succeed");
+    scene_claim(least >= s.config.tuning.quorum, "a majority has what was put, %u", least);
+    swarm_fini(&s);
+}
+
 /* Of a key that nobody put it is said that there is none, whoever was asked on which path. */
 static void look_for_nothing(const struct scene_options *o, uint32_t loss_ppm)
 {
@@ -744,7 +789,8 @@ static const struct scene scenes[] = {
     {"planet", 64, 60, play_planet},  {"steps", 150, 100, play_steps},  {"churn", 60, 150, play_churn},
     {"dead", 150, 100, play_dead},     {"idle", 256, 1, play_idle},       {"beyond", 400, 100, play_beyond},
     {"roused", 150, 150, play_roused}, {"deaths", 64, 100, play_deaths}, {"ttl", 40, 1, play_ttl},         {"chain", 80, 1, play_chain},
-    {"rejoin", 60, 1, play_rejoin},   {"brief", 32, 100, play_brief},   {"absent", 150, 60, play_absent},
+    {"rejoin", 60, 1, play_rejoin},   {"brief", 32, 100, play_brief},
+    {"lossy", 60, 150, play_lossy},   {"absent", 150, 60, play_absent},
     {"compare", 12, 40, play_compare},
 };
 
