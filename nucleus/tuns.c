@@ -98,12 +98,12 @@ static void drop(struct shell_tun **at)
     free(k);
 }
 
-/* The interface that is kept for `t`; NULL: none yet. One of its name that is another now goes. */
+/* The interface that is kept for `t`; NULL: none yet. One of its name that is another now, or that somebody removed, goes. */
 static struct shell_tun *kept_for(struct shell *s, const struct manifest_cell *c, const struct manifest_tun *t)
 {
     for (struct shell_tun **at = &s->tuns; *at != NULL;) {
         if (is_of(*at, c) && (*at)->at.is_tap == t->is_tap && strcmp((*at)->at.name, t->name) == 0) {
-            if (is_same(&(*at)->at, t)) {
+            if (is_same(&(*at)->at, t) && tun_is_there((*at)->fd)) {
                 return *at;
             }
             drop(at);

@@ -24,7 +24,7 @@ struct tuns_grant {
     } at[MANIFEST_TUN_MAX];
 };
 
-/* Make the interfaces that `c` is to have and that are not there yet. On an error *ret has none and `why` is one line
+/* Make the interfaces that `c` is to have and that are not there yet, or not any more. On an error *ret has none and `why` is one line
  * that names the interface and what is missing: ERR_DENIED (CAP_NET_ADMIN), ERR_EXISTS (another process has one of that
  * name), ERR_NOT_FOUND (no /dev/net/tun), ERR_PRECONDITION (another instance than the first), ERR_NOMEM … */
 enum err tuns_open(struct shell *s, const struct manifest_cell *c, uint32_t instance, struct tuns_grant *ret,

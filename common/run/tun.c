@@ -155,6 +155,13 @@ static bool find_address(int socket, const char *name, struct sockaddr_in *ret)
     return false;
 }
 
+bool tun_is_there(int fd)
+{
+    struct ifreq r = {.ifr_flags = 0};
+
+    return ioctl(fd, TUNGETIFF, &r) == 0;
+}
+
 enum err tun_look(int fd, int socket, struct tun_spec *ret)
 {
     struct tun_spec spec = {.mtu = 0};

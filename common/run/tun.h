@@ -50,6 +50,9 @@ enum tun_offloads {
  * descriptor. */
 enum err tun_open(const struct tun_spec *spec, int *ret, char why[TUN_WHY_SIZE]) MUST_CHECK;
 
+/* Whether the descriptor still has its interface, which whoever may can remove: nothing comes by it then, for ever. */
+bool tun_is_there(int fd);
+
 /* What a descriptor of one says of itself; socket: of the interface's network namespace (the descriptor may come from
  * another), which knows the mtu and the IPv4 address. ERR_INVALID: it is neither a TUN nor a TAP device as they are made
  * here; others as errno says. */

@@ -228,6 +228,18 @@ def test_where_ipv4_is_cut_ipv6_serves(make_cluster):
     one.wait_until(lambda: overlay(one, "status")["places"] == [f"{one.address}:{PORT}"], 30, "none is left")
 
 
+def test_an_interface_that_somebody_removed_is_made_again(pair):
+    """The cell ends with it, and its next process has another: with its addresses, and packets go again."""
+    ours = pair[0]
+    assert ask(ours, inner(1), count=1) == 1
+    for _ in range(2):
+        old = ours.pid("datapath")
+        assert ours.execute(["/bin/sh", "-c", "ip link del cell0"]).status == 0
+        ours.wait_until(lambda before=old: ours.instance("datapath")["pid"] not in (before, 0), 20, "another process")
+        ours.wait_state("datapath", "ready", 20)
+        assert has_interface(ours) and ask(ours, inner(1), count=3) == 3 and ask(ours, "fd09::2", count=1) == 1
+
+
 def test_names_are_answered_by_a_cell_that_is_kept(make_cluster):
     """DAT-18: by the socket that the supervisor made, which is still there for the cell's next process. Of this node's own
     addresses the cell knows those that the supervisor gave to its interface, of both families, whatever its configuration has."""
