@@ -44,9 +44,8 @@ bool datapath_limit_is_loaded(struct datapath_limit *l, uint64_t now_ms)
 
 bool datapath_limit_allows(struct datapath_limit *l, const struct datapath_endpoint *from, uint64_t now_ms)
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     uint8_t hash[crypto_shorthash_BYTES];
-    size_t size = memcmp(from->ip, mapped, sizeof mapped) == 0 ? 16 : 8;
+    size_t size = datapath_message_is_v4(from->ip) ? 16 : 8;
 
     (void)crypto_shorthash(hash, from->ip, size, l->key);
     return take(&l->source[datapath_message_get32(hash) % DATAPATH_LIMIT_SLOTS], DATAPATH_LIMIT_SOURCE_RATE,

@@ -1,7 +1,6 @@
 #include "datapath/message.h"
 
 enum {
-    V4_AT = 12,       /* of an address that is IPv4's: where it begins   */
     V4_NONE = 0,      /* 0.0.0.0/8                                        */
     V4_LOOPBACK = 127,
     V4_MANY = 224,    /* multicast and what is above it, with 255.255.255.255 */
@@ -56,26 +55,19 @@ size_t datapath_message_data_size(size_t size, size_t mtu)
     return DATAPATH_MESSAGE_HEAD + padded + DATAPATH_MESSAGE_TAG;
 }
 
-static bool is_v4(const uint8_t ip[16])
-{
-    static const uint8_t mapped[V4_AT] = {[10] = 0xff, [11] = 0xff};
-
-    return memcmp(ip, mapped, sizeof mapped) == 0;
-}
-
 /* ::1 and 127.0.0.0/8. */
 static bool is_loopback(const uint8_t ip[16])
 {
     static const uint8_t one[16] = {[15] = 1};
 
-    return is_v4(ip) ? ip[V4_AT] == V4_LOOPBACK : memcmp(ip, one, sizeof one) == 0;
+    return datapath_message_is_v4(ip) ? ip[DATAPATH_MESSAGE_V4] == V4_LOOPBACK : memcmp(ip, one, sizeof one) == 0;
 }
 
 static bool is_of_many_or_none(const uint8_t ip[16])
 {
     static const uint8_t none[16];
 
-    return is_v4(ip) ? ip[V4_AT] == V4_NONE || ip[V4_AT] >= V4_MANY : ip[0] == V6_MANY || memcmp(ip, none, sizeof none) == 0;
+    return datapath_message_is_v4(ip) ? ip[DATAPATH_MESSAGE_V4] == V4_NONE || ip[DATAPATH_MESSAGE_V4] >= V4_MANY : ip[0] == V6_MANY || memcmp(ip, none, sizeof none) == 0;
 }
 
 bool datapath_message_is_of_link(const struct datapath_endpoint *at)

@@ -50,6 +50,7 @@ enum {
     DATAPATH_MESSAGE_TIME = 12,     /* TAI64N */
     DATAPATH_MESSAGE_RELAY = 8,     /* what a relay takes, before the datagram */
     DATAPATH_MESSAGE_RELAY_ID = 4,
+    DATAPATH_MESSAGE_V4 = 12,       /* of an address that is IPv4's: where it begins */
 };
 
 /* Where a datagram comes from or goes to. IPv4 stands in the IPv6 form ::ffff:a.b.c.d. */
@@ -79,6 +80,21 @@ bool datapath_message_is_of_link(const struct datapath_endpoint *at);
  * loopback address means something to whoever shares his host. What nobody has are addresses of many, of none, and port 0; one of
  * a link (fe80::/10) without its scope is nowhere. */
 uint32_t datapath_message_keep_places(struct datapath_endpoint *place, uint32_t places, const struct datapath_endpoint *by);
+
+/* Whether it is one of IPv4, ::ffff:a.b.c.d (RFC 4291, 2.5.5.2), whose four bytes stand at DATAPATH_MESSAGE_V4; and to make it one. */
+static inline bool datapath_message_is_v4(const uint8_t ip[16])
+{
+    static const uint8_t mapped[DATAPATH_MESSAGE_V4] = {[10] = 0xff, [11] = 0xff};
+
+    return memcmp(ip, mapped, sizeof mapped) == 0;
+}
+
+static inline void datapath_message_put_v4(uint8_t ip[16], const void *v4)
+{
+    memset(ip, 0, DATAPATH_MESSAGE_V4);
+    ip[10] = ip[11] = 0xff;
+    memcpy(ip + DATAPATH_MESSAGE_V4, v4, 16 - DATAPATH_MESSAGE_V4);
+}
 
 /* These are on the way of every packet. */
 static inline bool datapath_message_is_same(const struct datapath_endpoint *a, const struct datapath_endpoint *b)

@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 
 enum {
-    V4_AT = 12,          /* of ::ffff:a.b.c.d                            */
     V4_BITS = 32,
     V6_BITS = 128,
     QUESTION = 128,      /* bytes, at most                               */
@@ -17,8 +16,6 @@ enum {
     /* Heard of lately, or told by an operator. Not NUD_STALE: what goes through the host's stack makes it ask. */
     HEARD = NUD_REACHABLE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT,
 };
-
-static const uint8_t mapped[V4_AT] = {[10] = 0xff, [11] = 0xff};
 
 struct question {
     union {
@@ -40,16 +37,11 @@ struct attribute {
     size_t size;
 };
 
-static bool is_v4(const uint8_t ip[16])
-{
-    return memcmp(ip, mapped, sizeof mapped) == 0;
-}
-
 static bool is_anywhere(const uint8_t ip[16])
 {
     static const uint8_t none[16];
 
-    return memcmp(ip + (is_v4(ip) ? V4_AT : 0), none, is_v4(ip) ? 16 - V4_AT : 16) == 0;
+    return memcmp(ip + (datapath_message_is_v4(ip) ? DATAPATH_MESSAGE_V4 : 0), none, datapath_message_is_v4(ip) ? 16 - DATAPATH_MESSAGE_V4 : 16) == 0;
 }
 
 static void add_attribute(struct question *q, uint16_t kind, const void *value, size_t size)
@@ -64,7 +56,7 @@ static void add_attribute(struct question *q, uint16_t kind, const void *value, 
 
 static void add_address(struct question *q, uint16_t kind, const uint8_t ip[16])
 {
-    add_attribute(q, kind, ip + (is_v4(ip) ? V4_AT : 0), is_v4(ip) ? 16 - V4_AT : 16);
+    add_attribute(q, kind, ip + (datapath_message_is_v4(ip) ? DATAPATH_MESSAGE_V4 : 0), datapath_message_is_v4(ip) ? 16 - DATAPATH_MESSAGE_V4 : 16);
 }
 
 /* Say it, and have what the kernel says to that; false: nothing, or an error. Answers that nobody took are passed over. */
@@ -105,13 +97,16 @@ static struct attribute find(const struct answer *a, size_t head, uint16_t kind)
 /* An address of the family of `like`; false: it is none. */
 static bool take_address(struct attribute a, const uint8_t like[16], uint8_t ret[16])
 {
-    size_t size = is_v4(like) ? 16 - V4_AT : 16;
+    size_t size = datapath_message_is_v4(like) ? 16 - DATAPATH_MESSAGE_V4 : 16;
 
     if (a.at == NULL || a.size != size) {
         return false;
     }
-    memcpy(ret, mapped, sizeof mapped);
-    memcpy(ret + 16 - size, a.at, size);
+    if (datapath_message_is_v4(like)) {
+        datapath_message_put_v4(ret, a.at);
+    } else {
+        memcpy(ret, a.at, size);
+    }
     return true;
 }
 
@@ -123,11 +118,11 @@ static bool find_route(struct datapath_nearby *n, const uint8_t to[16], uint8_t 
     struct answer a;
     uint32_t interface;
 
-    ask_for->rtm_family = is_v4(to) ? AF_INET : AF_INET6;
-    ask_for->rtm_dst_len = is_v4(to) ? V4_BITS : V6_BITS;
+    ask_for->rtm_family = datapath_message_is_v4(to) ? AF_INET : AF_INET6;
+    ask_for->rtm_dst_len = datapath_message_is_v4(to) ? V4_BITS : V6_BITS;
     add_address(&q, RTA_DST, to);
     bool has_own = !is_anywhere(n->own);
-    if (has_own && is_v4(n->own) != is_v4(to)) {
+    if (has_own && datapath_message_is_v4(n->own) != datapath_message_is_v4(to)) {
         return false;
     }
     if (has_own) {
@@ -156,7 +151,7 @@ static bool find_neighbour(struct datapath_nearby *n, const uint8_t hop[16], uin
     struct ndmsg *ask_for = NLMSG_DATA(&q.head);
     struct answer a;
 
-    ask_for->ndm_family = is_v4(hop) ? AF_INET : AF_INET6;
+    ask_for->ndm_family = datapath_message_is_v4(hop) ? AF_INET : AF_INET6;
     ask_for->ndm_ifindex = (int)n->interface;
     add_address(&q, NDA_DST, hop);
     if (!ask(n, &q, RTM_NEWNEIGH, &a) || a.head.nlmsg_len < NLMSG_LENGTH(sizeof(struct ndmsg))) {

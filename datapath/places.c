@@ -24,13 +24,11 @@ enum {
     FLEETING = IFA_F_TEMPORARY | IFA_F_DEPRECATED | IFA_F_TENTATIVE | IFA_F_DADFAILED,
 };
 
-static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
 static bool is_nowhere(const struct datapath_endpoint *at)
 {
     static const uint8_t zeros[16];
 
-    return memcmp(at->ip, zeros, sizeof zeros) == 0 || (memcmp(at->ip, mapped, sizeof mapped) == 0 && memcmp(at->ip + 12, zeros, 4) == 0);
+    return memcmp(at->ip, zeros, sizeof zeros) == 0 || (datapath_message_is_v4(at->ip) && memcmp(at->ip + DATAPATH_MESSAGE_V4, zeros, 4) == 0);
 }
 
 /* ---- of IPv4 ---------------------------------------------------------------------------------------- */
@@ -57,8 +55,7 @@ static void find_v4(struct datapath_places *p, int socket, const char *device, c
             struct datapath_endpoint *at = &p->at_v4[p->v4++];
             memcpy(&address, &all[i].ifr_addr, sizeof address);
             *at = (struct datapath_endpoint){.port = p->port};
-            memcpy(at->ip, mapped, sizeof mapped);
-            memcpy(at->ip + sizeof mapped, &address.sin_addr, sizeof address.sin_addr);
+            datapath_message_put_v4(at->ip, &address.sin_addr);
         }
     }
 }

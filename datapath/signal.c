@@ -17,7 +17,6 @@ enum {
 _Static_assert((int)DATAPATH_SIGNAL_NONCE_SIZE == (int)crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "a nonce of XChaCha20");
 _Static_assert((int)DATAPATH_MESSAGE_TAG == (int)crypto_aead_xchacha20poly1305_ietf_ABYTES, "its tag");
 
-static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 /* ---- keys ------------------------------------------------------------------------------------------- */
 
@@ -68,10 +67,10 @@ static void put_number(struct pen *p, uint64_t value, size_t size)
 /* Scopes are of one machine alone: they are not said. */
 static void put_place(struct pen *p, const struct datapath_endpoint *at)
 {
-    bool is_v4 = memcmp(at->ip, mapped, sizeof mapped) == 0;
+    bool is_v4 = datapath_message_is_v4(at->ip);
 
     put_number(p, is_v4 ? V4 : V6, 1);
-    put(p, is_v4 ? at->ip + sizeof mapped : at->ip, is_v4 ? V4_SIZE : sizeof at->ip);
+    put(p, is_v4 ? at->ip + DATAPATH_MESSAGE_V4 : at->ip, is_v4 ? V4_SIZE : sizeof at->ip);
     put_number(p, at->port, 2);
 }
 
@@ -101,11 +100,12 @@ static uint64_t take_number(struct eye *e, size_t size)
 static void take_place(struct eye *e, struct datapath_endpoint *ret)
 {
     uint64_t family = take_number(e, 1);
+    uint8_t v4[V4_SIZE] = {0};
 
     *ret = (struct datapath_endpoint){.port = 0};
     if (family == V4) {
-        memcpy(ret->ip, mapped, sizeof mapped);
-        take(e, ret->ip + sizeof mapped, V4_SIZE);
+        take(e, v4, V4_SIZE);
+        datapath_message_put_v4(ret->ip, v4);
     } else if (family == V6) {
         take(e, ret->ip, sizeof ret->ip);
     } else {

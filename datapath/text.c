@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
 bool datapath_text_read_key(const char *text, uint8_t ret[32])
 {
     uint8_t key[32];
@@ -123,9 +121,12 @@ bool datapath_text_read_place(const char *text, struct datapath_endpoint *ret, c
     if (scope != NULL) {
         *scope++ = '\0';
     }
-    memcpy(at.ip, mapped, sizeof mapped);
-    if (is_v6 ? inet_pton(AF_INET6, host, at.ip) != 1 : inet_pton(AF_INET, host, at.ip + 12) != 1) {
+    uint8_t v4[4];
+    if (is_v6 ? inet_pton(AF_INET6, host, at.ip) != 1 : inet_pton(AF_INET, host, v4) != 1) {
         return false;
+    }
+    if (!is_v6) {
+        datapath_message_put_v4(at.ip, v4);
     }
     char found[DATAPATH_TEXT_SCOPE_SIZE] = "";
     if (scope != NULL && !take_scope(scope, &at, ret_scope == NULL ? NULL : found)) {
@@ -142,8 +143,8 @@ void datapath_text_write_place(const struct datapath_endpoint *at, char ret[DATA
 {
     char ip[INET6_ADDRSTRLEN], scope[DATAPATH_TEXT_SCOPE_SIZE] = "";
 
-    if (memcmp(at->ip, mapped, sizeof mapped) == 0) {
-        (void)inet_ntop(AF_INET, at->ip + 12, ip, sizeof ip);
+    if (datapath_message_is_v4(at->ip)) {
+        (void)inet_ntop(AF_INET, at->ip + DATAPATH_MESSAGE_V4, ip, sizeof ip);
         (void)snprintf(ret, DATAPATH_TEXT_PLACE_SIZE, "%s:%u", ip, at->port);
         return;
     }

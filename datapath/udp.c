@@ -7,13 +7,6 @@
 #include "common/run/fd.h"
 #include "common/run/loop.h"
 
-static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-static bool is_v4(const struct datapath_endpoint *at)
-{
-    return memcmp(at->ip, mapped, sizeof mapped) == 0;
-}
-
 /* is_v6: of the socket, which takes IPv4 as ::ffff:a.b.c.d. 0: an IPv4 socket cannot send there. */
 static socklen_t to_place(const struct datapath_endpoint *at, bool is_v6, union datapath_udp_place *p)
 {
@@ -23,8 +16,8 @@ static socklen_t to_place(const struct datapath_endpoint *at, bool is_v6, union 
         return sizeof p->v6;
     }
     p->v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(at->port)};
-    memcpy(&p->v4.sin_addr, at->ip + 12, 4);
-    return is_v4(at) ? sizeof p->v4 : 0;
+    memcpy(&p->v4.sin_addr, at->ip + DATAPATH_MESSAGE_V4, 4);
+    return datapath_message_is_v4(at->ip) ? sizeof p->v4 : 0;
 }
 
 static void from_place(const union datapath_udp_place *p, struct datapath_endpoint *ret)
@@ -35,8 +28,7 @@ static void from_place(const union datapath_udp_place *p, struct datapath_endpoi
         ret->port = ntohs(p->v6.sin6_port);
         ret->scope = p->v6.sin6_scope_id;
     } else {
-        memcpy(ret->ip, mapped, sizeof mapped);
-        memcpy(ret->ip + 12, &p->v4.sin_addr, 4);
+        datapath_message_put_v4(ret->ip, &p->v4.sin_addr);
         ret->port = ntohs(p->v4.sin_port);
     }
 }
@@ -44,7 +36,7 @@ static void from_place(const union datapath_udp_place *p, struct datapath_endpoi
 enum err datapath_udp_bind(const struct datapath_endpoint *at, int *ret)
 {
     union datapath_udp_place p;
-    bool is_v6 = !is_v4(at);
+    bool is_v6 = !datapath_message_is_v4(at->ip);
     socklen_t size = to_place(at, is_v6, &p);
     int off = 0;
     AUTO_FD int fd = socket(is_v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

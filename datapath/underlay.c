@@ -10,7 +10,6 @@ enum {
     KIND_V6 = 0x86dd,
     KIND_TAG = 0x8100,
     KIND_SERVICE_TAG = 0x88a8,
-    V4_AT = 12,          /* of ::ffff:a.b.c.d */
     V4_SIZE = 4,
     V6_SIZE = 16,
     MORE = 0x2000,       /* flag of IPv4: fragments follow */
@@ -18,17 +17,13 @@ enum {
     VERSION_SHIFT = 4,
 };
 
-static const uint8_t mapped[V4_AT] = {[10] = 0xff, [11] = 0xff};
-
-static bool is_v4(const struct datapath_endpoint *at)
-{
-    return memcmp(at->ip, mapped, sizeof mapped) == 0;
-}
-
 static void take_address(struct datapath_endpoint *ret, const uint8_t *from, size_t size)
 {
-    memcpy(ret->ip, mapped, sizeof mapped);
-    memcpy(ret->ip + (sizeof ret->ip - size), from, size);
+    if (size == V4_SIZE) {
+        datapath_message_put_v4(ret->ip, from);
+    } else {
+        memcpy(ret->ip, from, size);
+    }
 }
 
 /* What is inside of the packet of IP. */
@@ -162,8 +157,8 @@ static void write_v4(const struct datapath_endpoint *from, const struct datapath
     datapath_heads_put16(at + DATAPATH_HEADS_V4_FRAGMENT, is_whole ? DATAPATH_HEADS_V4_DONT : 0);
     at[DATAPATH_HEADS_V4_TTL] = DATAPATH_UNDERLAY_TTL;
     at[DATAPATH_HEADS_V4_PROTOCOL] = DATAPATH_HEADS_IS_UDP;
-    memcpy(at + DATAPATH_HEADS_V4_ADDRESSES, from->ip + V4_AT, V4_SIZE);
-    memcpy(at + DATAPATH_HEADS_V4_ADDRESSES + V4_SIZE, to->ip + V4_AT, V4_SIZE);
+    memcpy(at + DATAPATH_HEADS_V4_ADDRESSES, from->ip + DATAPATH_MESSAGE_V4, V4_SIZE);
+    memcpy(at + DATAPATH_HEADS_V4_ADDRESSES + V4_SIZE, to->ip + DATAPATH_MESSAGE_V4, V4_SIZE);
     uint16_t sum = datapath_checksum_end(datapath_checksum_add(0, at, DATAPATH_HEADS_V4));
     memcpy(at + DATAPATH_HEADS_V4_SUM, &sum, sizeof sum);
 }
@@ -182,12 +177,12 @@ static void write_v6(const struct datapath_endpoint *from, const struct datapath
 size_t datapath_underlay_write(const struct datapath_underlay_link *link, const struct datapath_endpoint *from,
                                const struct datapath_endpoint *to, uint16_t id, bool is_whole, uint8_t *payload, size_t size)
 {
-    bool is_four = is_v4(to);
+    bool is_four = datapath_message_is_v4(to->ip);
     size_t ip = is_four ? DATAPATH_HEADS_V4 : DATAPATH_HEADS_V6, length = DATAPATH_HEADS_UDP + size;
     size_t head = DATAPATH_UNDERLAY_ETHERNET + (size_t)link->tags * DATAPATH_UNDERLAY_TAG + ip + DATAPATH_HEADS_UDP;
     uint8_t *udp = payload - DATAPATH_HEADS_UDP, *packet = udp - ip;
 
-    if (is_v4(from) != is_four || size > DATAPATH_UNDERLAY_PAYLOAD_MAX || link->tags > DATAPATH_UNDERLAY_TAGS) {
+    if (datapath_message_is_v4(from->ip) != is_four || size > DATAPATH_UNDERLAY_PAYLOAD_MAX || link->tags > DATAPATH_UNDERLAY_TAGS) {
         return 0;
     }
     write_link(link, is_four ? KIND_V4 : KIND_V6, payload - head);

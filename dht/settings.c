@@ -12,25 +12,19 @@ struct document {
     uint32_t bootstrap_count, nodes_count, dns_servers_count;
 };
 
-#define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
-#define TEXT(member) CYAML_FIELD_STRING_PTR(#member, OPTIONAL, struct document, member, 0, CYAML_UNLIMITED)
-#define LIST(member, most) CYAML_FIELD_SEQUENCE(#member, OPTIONAL, struct document, member, &text_entry, 0, most)
-
-static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
-
 static const cyaml_schema_field_t fields[] = {
-    TEXT(listen),
-    TEXT(advertise),
-    TEXT(keys),
-    TEXT(store),
-    TEXT(members),
-    TEXT(dns),
-    LIST(bootstrap, DHT_BOOTSTRAP_MAX),
-    LIST(nodes, DHT_SETTINGS_NODES_MAX),
-    LIST(dns_servers, DNS_SERVERS_MAX),
-    CYAML_FIELD_UINT_PTR("port", OPTIONAL, struct document, port),
-    CYAML_FIELD_UINT_PTR("peers", OPTIONAL, struct document, peers),
-    CYAML_FIELD_UINT_PTR("records", OPTIONAL, struct document, records),
+    CONF_TEXT(document, listen),
+    CONF_TEXT(document, advertise),
+    CONF_TEXT(document, keys),
+    CONF_TEXT(document, store),
+    CONF_TEXT(document, members),
+    CONF_TEXT(document, dns),
+    CONF_TEXTS(document, bootstrap, DHT_BOOTSTRAP_MAX),
+    CONF_TEXTS(document, nodes, DHT_SETTINGS_NODES_MAX),
+    CONF_TEXTS(document, dns_servers, DNS_SERVERS_MAX),
+    CONF_NUMBER(document, port),
+    CONF_NUMBER(document, peers),
+    CONF_NUMBER(document, records),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct document, fields)};

@@ -16,24 +16,20 @@ struct document {
     uint32_t exports_count, nodes_count;
 };
 
-#define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
-
-static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
-
 static const cyaml_schema_field_t export_fields[] = {
     CYAML_FIELD_STRING_PTR("cell", CYAML_FLAG_POINTER, struct export_entry, cell, 0, CYAML_UNLIMITED),
-    CYAML_FIELD_SEQUENCE("nodes", CYAML_FLAG_POINTER, struct export_entry, nodes, &text_entry, 1,
+    CYAML_FIELD_SEQUENCE("nodes", CYAML_FLAG_POINTER, struct export_entry, nodes, &conf_text, 1,
                          GATEWAY_EXPORTS_NODES_MAX),
-    CYAML_FIELD_SEQUENCE("callers", OPTIONAL, struct export_entry, callers, &text_entry, 1, GATEWAY_EXPORTS_CALLERS_MAX),
+    CYAML_FIELD_SEQUENCE("callers", CONF_OPTIONAL, struct export_entry, callers, &conf_text, 1, GATEWAY_EXPORTS_CALLERS_MAX),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t export_entry = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct export_entry, export_fields)};
 
 static const cyaml_schema_field_t fields[] = {
-    CYAML_FIELD_SEQUENCE("exports", OPTIONAL, struct document, exports, &export_entry, 0, GATEWAY_EXPORTS_MAX),
-    CYAML_FIELD_SEQUENCE("nodes", OPTIONAL, struct document, nodes, &text_entry, 0, GATEWAY_CONFIG_NODES_MAX),
-    CYAML_FIELD_UINT_PTR("port", OPTIONAL, struct document, port),
+    CYAML_FIELD_SEQUENCE("exports", CONF_OPTIONAL, struct document, exports, &export_entry, 0, GATEWAY_EXPORTS_MAX),
+    CONF_TEXTS(document, nodes, GATEWAY_CONFIG_NODES_MAX),
+    CONF_NUMBER(document, port),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct document, fields)};

@@ -4,7 +4,6 @@
 
 #define LISTEN_DEFAULT "[::]:7402"
 #define EXPECTED "HOST:PORT such as 10.0.0.1:7402"
-#define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
 
 struct document {
     const char *listen;
@@ -12,10 +11,9 @@ struct document {
     uint32_t advertise_count;
 };
 
-static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
 static const cyaml_schema_field_t fields[] = {
-    CYAML_FIELD_STRING_PTR("listen", OPTIONAL, struct document, listen, 0, CYAML_UNLIMITED),
-    CYAML_FIELD_SEQUENCE("advertise", OPTIONAL, struct document, advertise, &text_entry, 0, TOKEN_CONTACTS_MAX),
+    CONF_TEXT(document, listen),
+    CONF_TEXTS(document, advertise, TOKEN_CONTACTS_MAX),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct document, fields)};

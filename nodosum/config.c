@@ -10,21 +10,15 @@ struct document {
     uint32_t seeds_count, dns_servers_count;
 };
 
-#define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
-#define TEXT(member) CYAML_FIELD_STRING_PTR(#member, OPTIONAL, struct document, member, 0, CYAML_UNLIMITED)
-#define LIST(member, most) CYAML_FIELD_SEQUENCE(#member, OPTIONAL, struct document, member, &text_entry, 0, most)
-
-static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
-
 static const cyaml_schema_field_t fields[] = {
-    TEXT(listen),
-    TEXT(advertise),
-    TEXT(dns),
-    TEXT(keys),
-    TEXT(lan),
-    CYAML_FIELD_UINT_PTR("members", OPTIONAL, struct document, members),
-    LIST(seeds, SEEDS_MAX),
-    LIST(dns_servers, DNS_SERVERS_MAX),
+    CONF_TEXT(document, listen),
+    CONF_TEXT(document, advertise),
+    CONF_TEXT(document, dns),
+    CONF_TEXT(document, keys),
+    CONF_TEXT(document, lan),
+    CONF_NUMBER(document, members),
+    CONF_TEXTS(document, seeds, SEEDS_MAX),
+    CONF_TEXTS(document, dns_servers, DNS_SERVERS_MAX),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct document, fields)};

@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -10,6 +12,10 @@
 #include <sys/socket.h>
 
 #include "common/run/fd.h"
+
+enum {
+    ANSWER = 4096, /* bytes of what the kernel says of a route */
+};
 
 union place {
     struct sockaddr any;
@@ -71,24 +77,81 @@ static enum err bind_at(const struct nodosum_address *at, int *ret)
     return ERR_OK;
 }
 
-/* The address the kernel sends to `target` from: connecting a datagram socket sends nothing, and with the family
- * "none" it is as it was, for its port was bound by name. */
-static bool sends_from(int fd, bool is_v6, const struct nodosum_address *target, struct nodosum_address *ret)
+/* … of an IPv4 socket: connecting a datagram socket sends nothing, and with the family "none" it is as it was, for its port
+ * was bound by name. */
+static bool connects_from(int fd, const struct nodosum_address *target, struct nodosum_address *ret)
 {
     union place p;
-    struct nodosum_address seen;
-    socklen_t size = to_place(target, is_v6, &p);
-    bool ignored, is_connected = (is_v6 || nodosum_seeds_is_v4(target)) && connect(fd, &p.any, size) == 0;
-    bool is_known = is_connected && where(fd, &seen, &ignored) == ERR_OK && !nodosum_seeds_is_nowhere(&seen);
+    bool ignored, is_connected = nodosum_seeds_is_v4(target) && connect(fd, &p.any, to_place(target, false, &p)) == 0;
+    bool is_known = is_connected && where(fd, ret, &ignored) == ERR_OK;
 
     if (is_connected) {
         struct sockaddr none = {.sa_family = AF_UNSPEC};
-        (void)connect(fd, &none, sizeof none); /* Linux says EAFNOSUPPORT for an IPv6 socket, and does it */
-    }
-    if (is_known) {
-        memcpy(ret->ip, seen.ip, sizeof ret->ip);
+        (void)connect(fd, &none, sizeof none);
     }
     return is_known;
+}
+
+struct question {
+    struct nlmsghdr head;
+    struct rtmsg body;
+    uint8_t attribute[RTA_SPACE(16)];
+};
+
+/* What the kernel says to a question for a route: the address that it would send from. */
+static bool read_route(const struct nlmsghdr *h, size_t size, const struct question *q, size_t ip_size, struct nodosum_address *ret)
+{
+    if (!NLMSG_OK(h, size) || h->nlmsg_seq != q->head.nlmsg_seq || h->nlmsg_type != RTM_NEWROUTE || h->nlmsg_len < NLMSG_LENGTH(sizeof(struct rtmsg))) {
+        return false;
+    }
+    const struct rtmsg *m = NLMSG_DATA(h);
+    size_t left = RTM_PAYLOAD(h);
+    for (const struct rtattr *a = RTM_RTA(m); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
+        if (a->rta_type == RTA_PREFSRC && RTA_PAYLOAD(a) == ip_size && (m->rtm_type == RTN_UNICAST || m->rtm_type == RTN_LOCAL)) {
+            memcpy(ret->ip + sizeof ret->ip - ip_size, RTA_DATA(a), ip_size);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* … of an IPv6 socket: it would hear nobody any more but the one that it was connected to once, whatever is done then (Linux 6.18).
+ * So the kernel is asked for the route. */
+static bool routes_from(int routes, const struct nodosum_address *target, struct nodosum_address *ret)
+{
+    static uint32_t turn;
+    bool is_v4 = nodosum_seeds_is_v4(target);
+    uint8_t ip_size = is_v4 ? 4 : 16;
+    struct question q = {.head = {.nlmsg_type = RTM_GETROUTE, .nlmsg_flags = NLM_F_REQUEST, .nlmsg_seq = ++turn},
+                         .body = {.rtm_family = is_v4 ? AF_INET : AF_INET6, .rtm_dst_len = (unsigned char)(8 * ip_size)}};
+    struct rtattr *to = (struct rtattr *)q.attribute;
+    union {
+        struct nlmsghdr head;
+        uint8_t bytes[ANSWER];
+    } answer;
+
+    to->rta_type = RTA_DST;
+    to->rta_len = (uint16_t)RTA_LENGTH(ip_size);
+    memcpy(RTA_DATA(to), target->ip + sizeof target->ip - ip_size, ip_size);
+    q.head.nlmsg_len = (uint32_t)(NLMSG_LENGTH(sizeof q.body) + RTA_SPACE(ip_size));
+    if (routes < 0 || send(routes, &q, q.head.nlmsg_len, 0) < 0) {
+        return false;
+    }
+    ssize_t got = recv(routes, answer.bytes, sizeof answer.bytes, 0); /* it is there already */
+    *ret = (struct nodosum_address){.ip = {[10] = 0xff, [11] = 0xff}};
+    return got > 0 && read_route(&answer.head, (size_t)got, &q, ip_size, ret);
+}
+
+/* The address the kernel sends to `target` from. */
+static bool sends_from(const struct nodosum_net *net, bool is_v6, const struct nodosum_address *target, struct nodosum_address *ret)
+{
+    struct nodosum_address seen;
+
+    if (!(is_v6 ? routes_from(net->routes, target, &seen) : connects_from(net->fd, target, &seen)) || nodosum_seeds_is_nowhere(&seen)) {
+        return false;
+    }
+    memcpy(ret->ip, seen.ip, sizeof ret->ip);
+    return true;
 }
 
 /* The first IPv4 address of an interface that is up and not the loopback. Asked of the socket itself: it may be one
@@ -138,7 +201,7 @@ static bool first_v6(struct nodosum_address *self)
 }
 
 /* The way to a seed, to somebody on a network that leads nowhere else, or to everywhere. */
-static bool find_way(int fd, bool is_v6, const struct nodosum_settings *s, const struct nodosum_address *found,
+static bool find_way(const struct nodosum_net *net, bool is_v6, const struct nodosum_settings *s, const struct nodosum_address *found,
                      struct nodosum_address *self)
 {
     /* For documentation (RFC 5737, RFC 3849): the way to them is the way to everywhere. */
@@ -146,51 +209,52 @@ static bool find_way(int fd, bool is_v6, const struct nodosum_settings *s, const
 
     for (uint32_t i = 0; i < s->seeds; i++) {
         struct nodosum_address target = nodosum_seeds_from(&s->seed[i].address);
-        if (!s->seed[i].is_name && sends_from(fd, is_v6, &target, self)) {
+        if (!s->seed[i].is_name && sends_from(net, is_v6, &target, self)) {
             return true;
         }
     }
-    if (found != NULL && sends_from(fd, is_v6, found, self)) {
+    if (found != NULL && sends_from(net, is_v6, found, self)) {
         return true;
     }
     for (size_t i = 0; i < ARRAY_LEN(world); i++) {
         struct nodosum_address target;
-        if (nodosum_seeds_parse_address(world[i], 1, &target) == ERR_OK && sends_from(fd, is_v6, &target, self)) {
+        if (nodosum_seeds_parse_address(world[i], 1, &target) == ERR_OK && sends_from(net, is_v6, &target, self)) {
             return true;
         }
     }
     return false;
 }
 
-bool nodosum_net_look(int fd, const struct nodosum_settings *settings, const struct nodosum_address *found,
+bool nodosum_net_look(const struct nodosum_net *net, const struct nodosum_settings *settings, const struct nodosum_address *found,
                       struct nodosum_address *ret_self)
 {
     struct nodosum_address self;
     bool is_v6 = false;
 
-    if (settings->has_advertise || where(fd, &self, &is_v6) != ERR_OK || !nodosum_seeds_is_nowhere(&self) ||
-        !find_way(fd, is_v6, settings, found, &self)) {
+    if (settings->has_advertise || where(net->fd, &self, &is_v6) != ERR_OK || !nodosum_seeds_is_nowhere(&self) ||
+        !find_way(net, is_v6, settings, found, &self)) {
         return false;
     }
     *ret_self = self;
     return true;
 }
 
-static void find_self(int fd, bool is_v6, const struct nodosum_settings *s, struct nodosum_address *self)
+static void find_self(const struct nodosum_net *net, bool is_v6, const struct nodosum_settings *s, struct nodosum_address *self)
 {
-    if (find_way(fd, is_v6, s, NULL, self)) {
+    if (find_way(net, is_v6, s, NULL, self)) {
         return;
     }
-    if (!first_v4(fd, self) && !(is_v6 && first_v6(self))) {
+    if (!first_v4(net->fd, self) && !(is_v6 && first_v6(self))) {
         *self = (struct nodosum_address){.ip = {[10] = 0xff, [11] = 0xff, [12] = IN_LOOPBACKNET, [15] = 1},
                                          .port = self->port};
     }
 }
 
-enum err nodosum_net_open(const struct nodosum_settings *settings, int *fd, int *ret_fd,
+enum err nodosum_net_open(const struct nodosum_settings *settings, int *fd, int *routes, int *ret_fd, int *ret_routes,
                           struct nodosum_address *ret_self)
 {
-    AUTO_FD int own = fd_take(fd);
+    bool is_given = *fd >= 0;
+    AUTO_FD int own = fd_take(fd), ways = fd_take(routes);
     struct nodosum_address self;
     bool is_v6 = false;
     enum err e = own >= 0 ? ERR_OK : bind_at(&settings->listen, &own);
@@ -205,9 +269,13 @@ enum err nodosum_net_open(const struct nodosum_settings *settings, int *fd, int 
         memcpy(self.ip, settings->advertise.ip, sizeof self.ip);
         self.port = settings->advertise.port != 0 ? settings->advertise.port : self.port;
     } else if (nodosum_seeds_is_nowhere(&self)) {
-        find_self(own, is_v6, settings, &self);
+        if (is_v6 && !is_given && ways < 0) {
+            ways = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+        }
+        find_self(&(struct nodosum_net){.fd = own, .routes = ways}, is_v6, settings, &self);
     }
     *ret_fd = fd_take(&own);
+    *ret_routes = fd_take(&ways);
     *ret_self = self;
     return ERR_OK;
 }

@@ -211,7 +211,7 @@ static void look_for_address(struct nodosum_shell *s, uint64_t now_us)
     struct nodosum_address now;
 
     s->look_ms = now_us / US + NODOSUM_SHELL_LOOK_MS;
-    if (!nodosum_net_look(s->looking, &s->settings, found_address(s), &now) ||
+    if (!nodosum_net_look(&s->looking, &s->settings, found_address(s), &now) ||
         (now.port == s->self.port && memcmp(now.ip, s->self.ip, sizeof now.ip) == 0) ||
         nodosum_core_move(s->core, now_us, &now, &s->fx) != ERR_OK) {
         return;
@@ -399,9 +399,9 @@ static enum err load_keys(struct nodosum_shell *s)
 
 static enum err open_socket(struct nodosum_shell *s)
 {
-    int given = cell_take_descriptor(s->cell, "listen.gossip");
+    int given = cell_take_descriptor(s->cell, "listen.gossip"), routes = cell_take_descriptor(s->cell, "addresses");
     char text[ADDRESS_SIZE];
-    enum err e = nodosum_net_open(&s->settings, &given, &s->socket, &s->self);
+    enum err e = nodosum_net_open(&s->settings, &given, &routes, &s->socket, &s->looking.routes, &s->self);
 
     if (e != ERR_OK) {
         nodosum_seeds_format(&s->settings.listen, text);
@@ -437,7 +437,7 @@ enum err nodosum_shell_open(struct cell *cell, void *state)
     s->metric_events = cell_metric_counter(cell, "cell_nodosum_events_total", "changes of membership seen");
     s->metric_refused = cell_metric_counter(cell, "cell_nodosum_refused_total", "sealed packets that were no packets");
     s->metric_health = cell_metric_gauge(cell, "cell_nodosum_health", "local health multiplier, 0 is well");
-    s->neighbours.group = s->neighbours.own = s->looking = -1;
+    s->neighbours.group = s->neighbours.own = s->looking.fd = s->looking.routes = -1;
     e = load_keys(s);
     e = e == ERR_OK ? open_socket(s) : e;
     const struct resolver_config names = names_of(&s->settings);
@@ -488,8 +488,8 @@ static enum err open_datagrams(struct nodosum_shell *s)
 {
     struct datagram_config config = {.peers_max = s->settings.members, .receive = on_packet, .context = s};
 
-    s->looking = fcntl(s->socket, F_DUPFD_CLOEXEC, 0);
-    if (s->looking < 0) {
+    s->looking.fd = fcntl(s->socket, F_DUPFD_CLOEXEC, 0);
+    if (s->looking.fd < 0) {
         return err_from_errno(errno);
     }
     return datagram_open(host_loop(s->cell), &s->socket, &s->keys, &config, &s->datagram);
@@ -638,8 +638,9 @@ void nodosum_shell_stop(void *state)
     if (s->socket > 0) {
         fd_close(&s->socket);
     }
-    if (s->looking > 0) {
-        fd_close(&s->looking);
+    if (s->looking.fd > 0) {
+        fd_close(&s->looking.fd);
+        fd_close(&s->looking.routes);
     }
     keys_forget(&s->keys);
     free(s->memory);

@@ -8,6 +8,7 @@
 #include "nodosum/config.h"
 #include "nodosum/core.h"
 #include "nodosum/neighbours.h"
+#include "nodosum/net.h"
 #include "common/node/resolver.h"
 #include "nodosum/store.h"
 #include "nodosum/waiters.h"
@@ -44,7 +45,7 @@ struct nodosum_shell {
     struct node_keys keys;
     struct nodosum_store store;
     int socket;                          /* until the datagrams have it; -1 */
-    int looking;                         /* the same socket, to see where it sends from */
+    struct nodosum_net looking;          /* the same socket, and another one, to see where it sends from */
     struct nodosum_address self;
     struct datagram *datagram;
     void *memory;

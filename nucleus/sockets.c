@@ -297,7 +297,7 @@ int sockets_addresses(const struct manifest_cell *c)
         const struct manifest_listen *l = &c->sandbox.listen[i];
         is_anywhere = is_anywhere || (l->is_udp && l->is_v6 && memcmp(l->ip, all, sizeof all) == 0);
     }
-    return !is_anywhere || c->sandbox.tun_count == 0 ? -1 : socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+    return !is_anywhere ? -1 : socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 }
 
 void sockets_adopt(struct shell *s)

@@ -26,8 +26,8 @@ struct sockets_grant {
 enum err sockets_open(struct shell *s, const struct manifest_cell *c, uint32_t instance, struct sockets_grant *ret,
                       char why[JAIL_WHY_SIZE]) MUST_CHECK;
 
-/* For a cell with an interface of its own and a UDP socket of both families: by which it asks for this network's addresses, which it
- * may not be in, to tell others where it is. A socket of rtnetlink, which changes nothing for who has no right to (the kernel looks at
+/* For a cell with a UDP socket of both families: by which it asks for addresses and routes of this network, which it may not be in, to
+ * tell others where it is. A socket of rtnetlink, which changes nothing for who has no right to (the kernel looks at
  * who sends). It is handed over as "addresses", and is the caller's. -1: it is not such a cell, or there is none. */
 int sockets_addresses(const struct manifest_cell *c);
 

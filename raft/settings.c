@@ -14,29 +14,23 @@ struct document {
     uint32_t peers_count, endpoints_count;
 };
 
-#define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
-#define TEXT(member) CYAML_FIELD_STRING_PTR(#member, OPTIONAL, struct document, member, 0, CYAML_UNLIMITED)
-#define NUMBER(member) CYAML_FIELD_UINT_PTR(#member, OPTIONAL, struct document, member)
-
-static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
-
 static const cyaml_schema_field_t fields[] = {
-    CYAML_FIELD_SEQUENCE("peers", OPTIONAL, struct document, peers, &text_entry, 0, RAFT_MEMBERS_MAX),
-    TEXT(self),
-    TEXT(name),
-    TEXT(lease_reads),
-    TEXT(engine),
-    CYAML_FIELD_SEQUENCE("endpoints", OPTIONAL, struct document, endpoints, &text_entry, 0, RAFT_ENGINE_LINK_ENDPOINTS_MAX),
-    TEXT(ca),
-    TEXT(certificate),
-    TEXT(key),
-    TEXT(host),
-    NUMBER(heartbeat_ms),
-    NUMBER(election_ms),
-    NUMBER(cache_mib),
-    NUMBER(log_mib),
-    NUMBER(segment_mib),
-    NUMBER(tail),
+    CONF_TEXTS(document, peers, RAFT_MEMBERS_MAX),
+    CONF_TEXT(document, self),
+    CONF_TEXT(document, name),
+    CONF_TEXT(document, lease_reads),
+    CONF_TEXT(document, engine),
+    CONF_TEXTS(document, endpoints, RAFT_ENGINE_LINK_ENDPOINTS_MAX),
+    CONF_TEXT(document, ca),
+    CONF_TEXT(document, certificate),
+    CONF_TEXT(document, key),
+    CONF_TEXT(document, host),
+    CONF_NUMBER(document, heartbeat_ms),
+    CONF_NUMBER(document, election_ms),
+    CONF_NUMBER(document, cache_mib),
+    CONF_NUMBER(document, log_mib),
+    CONF_NUMBER(document, segment_mib),
+    CONF_NUMBER(document, tail),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct document, fields)};

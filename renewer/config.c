@@ -5,10 +5,8 @@ struct document {
     uint32_t issuer_count;
 };
 
-static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
 static const cyaml_schema_field_t fields[] = {
-    CYAML_FIELD_SEQUENCE("issuer", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct document, issuer, &text_entry, 0,
-                         RENEWER_CONFIG_CONTACTS_MAX),
+    CONF_TEXTS(document, issuer, RENEWER_CONFIG_CONTACTS_MAX),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct document, fields)};

@@ -24,6 +24,7 @@ YAML_BAD = ("tests/test_yaml_bad", "unit:yaml_bad")
 YAML_GOOD = ("tests/test_yaml_good", "unit:yaml_good")
 YAML_LIMITS = ("tests/test_yaml_limits", "unit:yaml_limits")
 STORE = ("tests/test_datapath_store", "unit:datapath_store")
+SIX = ("cell-nodosum", "system:test_overlay_members.py -k ipv6_alone")
 LIARS = ("cell-nodosum", "system:test_nodosum.py -k made_to_leave")
 UAPI = ("tests/test_datapath_uapi", "unit:datapath_uapi")
 SCOPES = ("cell-datapath", "system:test_overlay_node.py -k of_the_host")
@@ -156,6 +157,14 @@ PLANTS = {
     "tun-stays": ("nucleus/tuns.c", TUNS, "a cell that is stopped has its interface still", [
         ("node_at(s->node, (uint32_t)slot)->state == NODE_STOPPED) {", "false) {")]),
 
+    # Where members are.
+    "six-is-connected": ("nodosum/net.c", SIX, "a socket of IPv6 that was connected once hears one member alone", [
+        ("    if (!(is_v6 ? routes_from(net->routes, target, &seen) : connects_from(net->fd, target, &seen)) ||",
+         "    union place p;\n    bool ignored;\n    if (connect(net->fd, &p.any, to_place(target, is_v6, &p)) != 0 || where(net->fd, &seen, &ignored) != ERR_OK ||"
+         " (connect(net->fd, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof p.any), false) ||")]),
+    "six-asks-nobody": ("nodosum/net.c", SIX, "a member with a socket of IPv6 tells others that it is at its loopback", [
+        ("    if (routes < 0 || send(routes", "    if (true || send(routes")]),
+
     # Members that lie.
     "liars-are-believed": ("nodosum/word.c", LIARS, "what a member says of another in its last incarnation is believed", [
         ("    if (from == index || m->incarnation <= k->incarnation ||", "    if (true || m->incarnation <= k->incarnation ||")]),
@@ -164,7 +173,7 @@ PLANTS = {
 
     # Where a node says that it is.
     "no-v6-of-the-host": ("nucleus/sockets.c", ADDRESSES, "a cell that is kept tells others its addresses of IPv4 alone", [
-        ("    return !is_anywhere || c->sandbox.tun_count == 0 ? -1", "    return true || !is_anywhere ? -1")]),
+        ("    return !is_anywhere ? -1", "    return true || !is_anywhere ? -1")]),
     "places-of-its-own": ("datapath/places.c", PLACES, "addresses inside of the overlay are told as places", [
         (" || m->ifa_index == p->own[0] || m->ifa_index == p->own[1]) {", ") {")]),
     "places-that-end": ("datapath/places.c", PLACES, "addresses that are to go are told", [

@@ -10,12 +10,10 @@ struct document {
     const char *height;
 };
 
-#define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
-
 static const cyaml_schema_field_t fields[] = {
-    CYAML_FIELD_UINT_PTR("dimensions", OPTIONAL, struct document, dimensions),
-    CYAML_FIELD_STRING_PTR("height", OPTIONAL, struct document, height, 0, CYAML_UNLIMITED),
-    CYAML_FIELD_UINT_PTR("peers", OPTIONAL, struct document, peers),
+    CONF_NUMBER(document, dimensions),
+    CONF_TEXT(document, height),
+    CONF_NUMBER(document, peers),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct document, fields)};

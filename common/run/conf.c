@@ -6,6 +6,8 @@
 
 #define CONF_PLACE "in mapping field" /* how libcyaml's backtrace says where */
 
+const cyaml_schema_value_t conf_text = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
+
 /* libcyaml's own first words say what is wrong, the first line of its backtrace where. */
 static void keep_first(cyaml_log_t level, void *context, const char *format, va_list args)
 {

@@ -12,6 +12,16 @@ enum {
     CONF_WHY_SIZE = 256,
 };
 
+/* Fields that may be left out, of struct `type`: a text, a number and a list of texts (with `member`_count); pointers, NULL where
+ * there is nothing. */
+#define CONF_OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
+#define CONF_TEXT(type, member) CYAML_FIELD_STRING_PTR(#member, CONF_OPTIONAL, struct type, member, 0, CYAML_UNLIMITED)
+#define CONF_NUMBER(type, member) CYAML_FIELD_UINT_PTR(#member, CONF_OPTIONAL, struct type, member)
+#define CONF_TEXTS(type, member, most) CYAML_FIELD_SEQUENCE(#member, CONF_OPTIONAL, struct type, member, &conf_text, 0, most)
+
+/* One of a list of texts. */
+extern const cyaml_schema_value_t conf_text;
+
 /* Read `text`; *ret is to be given to conf_free, and NULL when the text holds nothing but blanks and comments.
  * Numbers are decimal and nothing but that: "10m", 1.5 and 010 are none.
  * ERR_INVALID: `why` says which field is wrong and how; ERR_NOMEM. */

@@ -13,14 +13,14 @@ NETWORK = "10.64.0.0/10"
 NETWORK6 = "fd09::/64"
 
 
-def cells(index, **config):
+def cells(index, seed="10.77.0.1", anywhere="0.0.0.0", **config):
     made = [
-        {"name": "nodosum", "serves": ["nodosum.*"], "config": {"seeds": [f"10.77.0.1:{GOSSIP}"]},
+        {"name": "nodosum", "serves": ["nodosum.*"], "config": {"seeds": [f"{seed}:{GOSSIP}"]},
          "sandbox": {"network": True, "write": ["state"], "keys": ["datagram"],
-                     "listen": [{"name": "gossip", "at": f"udp://0.0.0.0:{GOSSIP}"}]}},
+                     "listen": [{"name": "gossip", "at": f"udp://{anywhere}:{GOSSIP}"}]}},
         {"name": "datapath", "root": True, "serves": ["datapath.*"], "requires": ["nodosum"],
          "may_call": ["nodosum.Members", "nodosum.Watch"], "config": {"membership": [NETWORK, NETWORK6], **config},
-         "sandbox": {"write": ["state"], "keys": ["datagram"], "listen": [{"name": "overlay", "at": f"udp://0.0.0.0:{PORT}"}],
+         "sandbox": {"write": ["state"], "keys": ["datagram"], "listen": [{"name": "overlay", "at": f"udp://{anywhere}:{PORT}"}],
                      "tun": [{"name": "overlay", "interface": "cell0", "address": [NETWORK, NETWORK6]}]},
          "restart": {"first": 0, "give_up": "16 in 10m"}}]
     if index == 0:
@@ -47,9 +47,8 @@ def reaches(node, where):
     return node.command("overlay", "ping", where, "--count", "1").status == 0
 
 
-@pytest.fixture
-def three(make_cluster):
-    cluster = make_cluster(3, cells)
+def join_three(make_cluster, manifest):
+    cluster = make_cluster(3, manifest)
     first, *others = cluster.members
     first.cli("init", "--node-id", first.name)
     first.up()
@@ -59,6 +58,28 @@ def three(make_cluster):
     cluster.up(others)
     nodosums.agree(cluster, cluster.members, 20, "three members")
     return cluster
+
+
+@pytest.fixture
+def three(make_cluster):
+    return join_three(make_cluster, cells)
+
+
+def test_members_of_ipv6_alone_are_peers(make_cluster):
+    """Once they have joined there is no address of IPv4 beside those inside, and the overlay's cells begin anew."""
+    three = join_three(make_cluster, lambda index: cells(index, "[fdce::1]", "[::]"))
+    nodes = three.members
+    for node in nodes:
+        node.execute(["/bin/sh", "-c", "ip -4 addr flush dev eth0"])
+        overlay(node, "down")
+        overlay(node, "up")
+        assert overlay(node, "status")["places"] == [f"[{node.address6}]:{PORT}"]
+    for node in nodes:
+        for other in nodes:
+            if other is not node:
+                node.wait_until(lambda node=node, other=other: reaches(node, other.name), 30, f"{node.name} reaches {other.name}")
+    for node in nodes:
+        assert {p["endpoint"] for p in overlay(node, "peers")["peers"]} == {f"[{n.address6}]:{PORT}" for n in nodes if n is not node}
 
 
 def test_members_are_peers(three):
