@@ -162,7 +162,7 @@ static enum err begin(struct saying *y)
     struct dht_shell *s = y->ask.shell;
     struct dht_id key;
 
-    if (y->what.expected != NULL && !dht_shell_is_settled(s)) { /* who holds it is not known */
+    if (!dht_shell_is_settled(s)) { /* who is to hold it is not known: it would be said to be held by whoever is */
         dht_shell_when_settled(&y->ask);
         return ERR_OK;
     }

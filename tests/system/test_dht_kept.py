@@ -2,7 +2,7 @@
 import time
 
 from support import pb, sp
-from test_dht import FIND, PUT, know, make, offer, put, text
+from test_dht import FIND, PUT, know, make, offer, put, seek, text
 
 
 def make_slow(make_cluster, build, short_dir):
@@ -84,3 +84,22 @@ def test_who_moves_is_found_where_it_is(make_cluster, build, short_dir):
     made.batch(three.namespace, "addr del 10.77.0.3/16 dev eth0", "addr add 10.77.0.33/16 dev eth0", "route add 224.0.0.0/4 dev eth0")
     one.wait_until(lambda: where() == ["10.77.0.33:7403"], 40, "it is found where it is now")
     assert "10.77.0.33:7403" in three.cli("dht", "lookup", "ab" * 20)
+
+
+def test_what_a_new_life_puts_others_have(make_cluster, build, short_dir):
+    """The cell was killed and is back: what it is told to put first is held by a majority of those there are, not by itself alone."""
+    made = make(make_cluster, build, short_dir, 5)
+    made.up()
+    know(made, list(made), 4)
+    three, other = made[2], made[3]
+
+    def first_put(number):
+        with three.client("dht", timeout=10) as client:
+            return client.call(PUT, pb.encode([(2, f"value {number} of a new life")]), timeout=10)
+
+    for number in range(3):
+        three.kill("dht", 0)
+        reply = three.wait_until(lambda n=number: first_put(n), 10, "it answers")
+        done = pb.decode(reply.body)
+        assert reply.status == sp.OK and pb.first(done, 4) >= 3, reply
+        assert seek(other, pb.first(done, 1).hex()) == f"value {number} of a new life".encode()
