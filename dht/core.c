@@ -449,17 +449,17 @@ uint32_t dht_core_save(const struct dht *d, struct dht_contact *to, uint32_t mos
     most = most < DHT_SAVED_MAX ? most : DHT_SAVED_MAX;
     for (uint32_t i = 0; i < d->peers.count; i++) {
         const struct dht_peer *p = &d->peer[d->peers.index[i]];
-        uint32_t at = count;
-        while (at > 0 && heard[at - 1] < p->heard) {
+        uint32_t at = count, since = p->fails > 0 ? 0 : p->heard; /* who does not answer now may, in the next life */
+        while (at > 0 && heard[at - 1] < since) {
             at--;
         }
-        if (p->fails > 0 || at == most) {
+        if (at == most) {
             continue;
         }
         uint32_t moved = count < most ? count - at : most - 1 - at;
         memmove(&heard[at + 1], &heard[at], moved * sizeof *heard);
         memmove(&to[at + 1], &to[at], moved * sizeof *to);
-        heard[at] = p->heard;
+        heard[at] = since;
         to[at] = (struct dht_contact){.node = p->node, .at = p->at};
         count += count < most;
     }

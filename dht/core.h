@@ -184,7 +184,7 @@ uint32_t dht_core_records(const struct dht *d);
 uint32_t dht_core_store_bytes(const struct dht *d);
 const struct dht_counters *dht_core_counters(const struct dht *d);
 
-/* Up to `most` peers that answered last, the most lately heard first, for the next life. Returns how many. */
+/* Up to `most` peers, the most lately heard first, those that did not answer last, for the next life. Returns how many. */
 uint32_t dht_core_save(const struct dht *d, struct dht_contact *to, uint32_t most);
 
 /* Hold a record that an earlier life held, `bytes` as record.h has them. False: it is none, not genuine, over, or there

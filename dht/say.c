@@ -162,7 +162,7 @@ static enum err begin(struct saying *y)
     struct dht_shell *s = y->ask.shell;
     struct dht_id key;
 
-    if (!dht_shell_is_settled(s)) { /* who is to hold it is not known: it would be said to be held by whoever is */
+    if (y->what.own == 0 && !dht_shell_is_settled(s)) { /* somebody waits, and who is to hold it is not known */
         dht_shell_when_settled(&y->ask);
         return ERR_OK;
     }

@@ -166,6 +166,8 @@ PLANTS = {
         (" || !is_whole(r, count)) {", ") {\n        (void)is_whole;")]),
     "offer-for-ever": ("own.c", "unit:own", "what is not said any more is offered on", [
         ("if (i->lapse_us != 0 && i->lapse_us <= now_us && i->value_size > 0) {", "if (i->lapse_us > now_us && i->value_size == 0) {")]),
+    "last-forgets-all": ("core.c", "unit:core", "who does not answer at the end is not asked in the next life", [
+        ("        if (at == most) {", "        if (p->fails > 0 || at == most) {")]),
     "a-service-taken": ("store.c", "unit:store", "one source has all places of a service", [
         ("sent < DHT_OWNERS_SOURCE);", "sent < DHT_OWNERS_MAX);")]),
     "half-is-lost": ("core.c", "unit:image", "of what an earlier life held half a store is held again", [

@@ -361,6 +361,26 @@ static void nothing_forged_is_found(void)
     kit_close(&k);
 }
 
+/* ---- the next life ----------------------------------------------------------------------------------- */
+
+/* Whoever ends last of all has nobody who answers, and is to find them again. */
+static void who_does_not_answer_is_saved_last(void)
+{
+    struct dht_contact to[DHT_SAVED_MAX];
+    struct dht_node first = kit_contact(0).node;
+    struct dht_id id = kit_id(0);
+    struct kit k;
+
+    kit_open(&k, 3);
+    struct dht_peer *p = dht_table_find(k.d, &id);
+    REQUIRE(p != NULL, "a member");
+    p->fails = 1;
+    p->heard = UINT32_MAX; /* heard last of all */
+    CHECK(dht_core_save(k.d, to, DHT_SAVED_MAX) == 3 && dht_id_same_node(&to[2].node, &first), "it comes last");
+    CHECK(dht_core_save(k.d, to, 2) == 2 && !dht_id_same_node(&to[0].node, &first) && !dht_id_same_node(&to[1].node, &first), "and gives way");
+    kit_close(&k);
+}
+
 /* ---- puts ------------------------------------------------------------------------------------------ */
 
 static void stored(struct kit *k, uint32_t from, uint32_t txn, enum dht_status status, uint64_t seq, uint64_t token)
@@ -674,6 +694,7 @@ int main(void)
     who_is_late_is_asked_again_in_time();
     gets_end_with_what_is_known();
     nothing_forged_is_found();
+    who_does_not_answer_is_saved_last();
     puts_end_with_a_majority();
     the_own_store_tells_what_it_holds();
     a_token_is_asked_for_once();
