@@ -247,6 +247,7 @@ def test_addresses_of_a_link_have_an_interface(lab):
     theirs.echo()
     cell = (lab.build.binary("cell"), "--run", str(lab.path / "run"), "--json", "overlay")
     ours.do("ip", "address", "flush", "dev", "wire", "scope", "global") # nothing else leads there
+    ours.of_link() # from it packets go, which none do before the kernel knows that it is nobody else's
     at, number = theirs.of_link(), ours.do("ip", "-o", "link", "show", "dev", "wire").split(":")[0]
     shown = f"[{at}%wire]:{theirs.port}"
     for scope in ("wire", number):

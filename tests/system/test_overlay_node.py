@@ -159,8 +159,10 @@ def test_addresses_of_a_link_have_an_interface_of_the_host(make_cluster):
     cluster = make_cluster(2, made)
     cluster.up()
     keys = [overlay(node, "status")["public_key"] for node in cluster]
+    of_link = lambda node: node.execute(["/bin/sh", "-c", "ip -6 -o address show dev eth0 scope link -tentative"]).out
+    wait.until(lambda: all("fe80:" in of_link(node) for node in cluster), 20, "the kernels know that their addresses are nobody else's")
     for i, node in enumerate(cluster):
-        there = cluster[1 - i].execute(["/bin/sh", "-c", "ip -6 -o address show dev eth0 scope link"]).out
+        there = of_link(cluster[1 - i])
         at = f"[{re.search('fe80:[0-9a-f:]*', there)[0]}%eth0]:{PORT}"
         overlay(node, "add", keys[1 - i], f"{inner(1 - i)}/32", "--endpoint", at)
         assert {p["public_key"]: p["endpoint"] for p in overlay(node, "peers")["peers"]} == {
