@@ -182,7 +182,7 @@ PLANTS = {
         ("    if (w->is_again || w->paths == 1) {", "    if (w->paths >= 1) {")]),
     "asked-on": ("search.c", ["swarm:absent", "attack:poison"], "who is on no way any more is still waited for", [
         ("            dht_call_drop(d, w, &w->candidate[i]); /* nobody", "            /* nobody")]),
-    "thin-believed": ("search.c", "attack:astray", "who is to keep a record may be whoever hostile nodes name", [
+    "thin-believed": ("search.c", "unit:late", "who is to keep a record may be whoever hostile nodes name", [
         ("            return apart(&w->target, &w->candidate[i].id) > DHT_THIN * own;", "            return own < 0;")]),
     "twins-unseen": ("twin.c", "unit:table", "one key at two addresses is a node that moves", [
         ("is_same(&t->there, at);", "is_same(&t->here, at);")]),

@@ -304,7 +304,7 @@ static void play_astray(const struct scene_options *o)
     open_hostile(&with, o->paths != 0 ? o->paths : 4, lead_astray);
     uint32_t found = find_all(o, &put);
     printf("  two fifths name only their friends, tables drawn: %u of %u put, %u found\n", put, o->ops, found);
-    scene_claim(found * 100 >= o->ops * 97, "97 %% succeed");
+    scene_claim(found * 1000 >= o->ops * 987, "98.7 %% succeed");
     close_hostile(o);
     fifths = 1;
 }

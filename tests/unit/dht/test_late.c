@@ -3,6 +3,7 @@
 
 #include "common/base/bytes.h"
 #include "dht/table.h"
+#include "dht/wish.h"
 #include "tests/unit/dht/kit.h"
 
 enum { HOUR_MS = 3600000, PEERS = 14, MS = 1000, NOBODY = UINT32_MAX };
@@ -210,6 +211,47 @@ static void what_goes_on_gives_way(void)
     kit_close(&s.k);
 }
 
+static void place(struct dht_wish *w, uint32_t who)
+{
+    struct dht_candidate c = {.who = kit_contact(who), .id = kit_id(who), .ask = DHT_ASK_ANSWERED};
+    uint32_t at = w->count;
+
+    while (at > 0 && dht_id_is_nearer(&w->target, &c.id, &w->candidate[at - 1].id)) {
+        at--;
+    }
+    if (at < DHT_REPLICAS) {
+        w->count += w->count < DHT_REPLICAS;
+        memmove(&w->candidate[at + 1], &w->candidate[at], (w->count - 1 - at) * sizeof c);
+        w->candidate[at] = c;
+    }
+}
+
+/* The nearest of 400 are all that is there; the nearest of a tenth of them, who name nobody else, are not, and a put looks on. Where
+ * the own table has room it would know of others. */
+static void who_is_far_apart_is_not_all_that_is_there(void)
+{
+    static struct dht_wish w;
+    const struct dht_message ping = {.kind = DHT_PACKET_PING, .txn = 1};
+    struct dht_config c = kit_config();
+    struct kit k;
+
+    c.peers_max = 256;
+    kit_open_as(&k, &c);
+    for (uint32_t i = 0; i < 400; i++) {
+        (void)kit_hear(&k, i, &ping);
+    }
+    for (uint32_t target = 0, each = 1; target < 8; target += each == 10, each = each == 1 ? 10 : 1) {
+        w = (struct dht_wish){.kind = DHT_WISH_PUT, .paths = 4, .target = kit_id(kit_with_prefix(0, target))};
+        for (uint32_t i = 0; i < 400; i += each) {
+            place(&w, i);
+        }
+        CHECK(w.count == DHT_REPLICAS && dht_search_is_thin(k.d, &w) == (each == 10), "target %u, one in %u", target, each);
+    }
+    w.target = k.d->id;
+    CHECK(!dht_search_is_thin(k.d, &w), "around itself it knows all");
+    kit_close(&k);
+}
+
 int main(void)
 {
     who_was_silent_is_asked_and_not_waited_for();
@@ -219,5 +261,6 @@ int main(void)
     who_is_late_is_waited_for_where_it_counts();
     who_is_late_gets_what_was_put();
     what_goes_on_gives_way();
+    who_is_far_apart_is_not_all_that_is_there();
     return CHECK_RESULT();
 }
