@@ -29,6 +29,8 @@ enum {
     GUARD_MAX_WAIT_MS = 1000,   /* … up to this                                     */
     GUARD_STABLE_MS = 5000,     /* a run this long starts the back-off anew         */
     GUARD_REPORTS_KEPT = 4096,  /* unread reports: as many as a node has instances  */
+    LOCK_TRIES = 30,            /* after the first, of one that is held …           */
+    LOCK_GAP_MS = 10,           /* … so far apart                                   */
 };
 
 struct guard {
@@ -68,6 +70,19 @@ static const char *option(const struct guard *g, const char *name)
 
 /* ---- one node a run directory ------------------------------------------------------------------ */
 
+/* Who was killed lets go of it when its last thread has ended, which is a moment after it seems to be dead. */
+static bool get_lock(int fd)
+{
+    const struct timespec gap = {.tv_nsec = LOCK_GAP_MS * 1000000L};
+    bool has_it = flock(fd, LOCK_EX | LOCK_NB) == 0;
+
+    for (int i = 0; i < LOCK_TRIES && !has_it; i++) {
+        (void)nanosleep(&gap, NULL);
+        has_it = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    }
+    return has_it;
+}
+
 static bool take_lock(struct guard *g)
 {
     char path[GUARD_PATH_SIZE];
@@ -87,7 +102,7 @@ static bool take_lock(struct guard *g)
         (void)fprintf(stderr, "cell-guard: %s: %s\n", path, strerror(errno));
         return false;
     }
-    if (flock(g->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+    if (!get_lock(g->lock_fd)) {
         ssize_t len = pread(g->lock_fd, holder, sizeof holder - 1, 0);
         holder[len > 0 ? len : 0] = '\0';
         holder[strcspn(holder, "\n")] = '\0';

@@ -96,6 +96,7 @@ class Member(node_module.Node):
             for pid in new: # a parent that is stopped starts nothing any more: the loop ends
                 procs.kill(pid, node_module.signal.SIGSTOP)
             seen += new
+        wait.until(lambda: all((state := procs.stat(pid)) is None or state[1] in "TZX" for pid in seen), 10, "all have stopped")
         return seen
 
     def thaw(self):

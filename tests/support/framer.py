@@ -70,7 +70,16 @@ class Framer:
         self.socket.settimeout(5)
         self.counter, self.sealing, self.remote = 0, None, 0
 
-    def connect(self):
+    def connect(self, tries=4):
+        """A session; a host that is busy may answer only the next try."""
+        try:
+            self.try_to_connect()
+        except TimeoutError:
+            if tries == 1:
+                raise
+            self.connect(tries - 1)
+
+    def try_to_connect(self):
         chain = digest(b"Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s")
         seen = digest(digest(chain, b"WireGuard v1 zx2c4 Jason@zx2c4.com"), self.theirs)
         once = os.urandom(32)

@@ -333,7 +333,7 @@ def test_auto_goes_past_the_stack_where_that_pays(make_cluster):
         assert cable.stdout.readline() == "ready\n"
         cluster.batch(node.namespace, f"addr add 10.66.0.{i + 1}/24 dev wire0", "link set wire0 up")
     # A packet filter that takes its time with whatever leaves by the stack, so that what is chosen does not hang by a hair.
-    rules = "".join(f"add rule ip slow out udp dport {port} accept\n" for port in range(1000, 1300))
+    rules = "".join(f"add rule ip slow out udp dport {port} accept\n" for port in range(1000, 2500))
     cluster.inside(cluster[1].namespace, "nft", "-f", "-", given="add table ip slow\nadd chain ip slow out { type filter hook output priority 0; }\n" + rules)
     cluster.up()
     for i, node in enumerate(cluster):
