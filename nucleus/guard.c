@@ -29,8 +29,8 @@ enum {
     GUARD_MAX_WAIT_MS = 1000,   /* … up to this                                     */
     GUARD_STABLE_MS = 5000,     /* a run this long starts the back-off anew         */
     GUARD_REPORTS_KEPT = 4096,  /* unread reports: as many as a node has instances  */
-    LOCK_TRIES = 30,            /* after the first, of one that is held …           */
-    LOCK_GAP_MS = 10,           /* … so far apart                                   */
+    GUARD_LOCK_TRIES = 50,      /* after the first, of a lock that is held …        */
+    GUARD_LOCK_GAP_MS = 10,     /* … so far apart                                   */
 };
 
 struct guard {
@@ -73,10 +73,10 @@ static const char *option(const struct guard *g, const char *name)
 /* Who was killed lets go of it when its last thread has ended, which is a moment after it seems to be dead. */
 static bool get_lock(int fd)
 {
-    const struct timespec gap = {.tv_nsec = LOCK_GAP_MS * 1000000L};
+    const struct timespec gap = {.tv_nsec = GUARD_LOCK_GAP_MS * 1000000L};
     bool has_it = flock(fd, LOCK_EX | LOCK_NB) == 0;
 
-    for (int i = 0; i < LOCK_TRIES && !has_it; i++) {
+    for (int i = 0; i < GUARD_LOCK_TRIES && !has_it; i++) {
         (void)nanosleep(&gap, NULL);
         has_it = flock(fd, LOCK_EX | LOCK_NB) == 0;
     }

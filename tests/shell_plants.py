@@ -183,6 +183,10 @@ PLANTS = {
     "places-once": ("datapath/signals.c", PLACES, "places are those of the beginning", [
         ("    if (datapath_places_look(p)) {", "    if (false) {")]),
 
+    # Who was killed only just.
+    "lock-at-once": ("nucleus/guard.c", ("cell-guard", "system:test_recovery.py -k let_go"), "a node does not start while the last thread of the one before ends", [
+        ("    GUARD_LOCK_TRIES = 50, ", "    GUARD_LOCK_TRIES = 0, ")]),
+
     # Whom people mean.
     "unknown-is-nonsense": ("datapath/names.c", NAMES, "a name that nobody has passes for none at all", [
         ("    return ERR_NOT_FOUND;", "    return ERR_INVALID;")]),

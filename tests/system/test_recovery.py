@@ -1,4 +1,5 @@
 """The supervisor may die: NUC-10, NUC-7 (no stranger is signalled), NUC-21."""
+import fcntl
 import os
 import random
 import re
@@ -6,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -208,6 +210,30 @@ def test_a_node_that_was_killed_whole_starts_again(make_node):
     assert not any(procs.is_alive(pid) for pid in before)
     assert [(row["state"], row["restarts"]) for row in node.status()] == [("ready", 0)] * 3
     assert node.cli("raft", "get", "k") == "kept\n"
+    node.cli("down")
+
+
+def test_a_node_starts_once_the_killed_one_has_let_go(make_node):
+    """The last thread of a process that was killed ends, and lets go of its lock, when the process seems to be dead already. A node that
+    runs is not waited for."""
+    node = make_node([{"name": "greeter"}])
+    os.makedirs(node.run, exist_ok=True)
+
+    def let_go(lock):
+        """0.12 s after it began to look for it, of the 0.5 for which it does."""
+        guard = lambda: any("cell-guard" in name and node.run in name for name in map(procs.name, procs.descendants(os.getpid())))
+        wait.until(guard, 20, "it begins", poll=0.001)
+        time.sleep(0.12)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+
+    with open(os.path.join(node.run, "lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        late = threading.Thread(target=let_go, args=(lock,))
+        late.start()
+        node.up()
+        late.join()
+    second = node.command("up", node.manifest_path, "--detach")
+    assert second.status == 1 and "already runs here" in second.err, second
     node.cli("down")
 
 
