@@ -78,7 +78,7 @@ static void take(const struct datapath_places *p, const struct nlmsghdr *h, stru
     const struct ifaddrmsg *m = NLMSG_DATA(h);
     size_t left = h->nlmsg_len >= NLMSG_LENGTH(sizeof *m) ? IFA_PAYLOAD(h) : 0;
     struct datapath_endpoint at = {.port = p->port};
-    uint32_t flags = m->ifa_flags;
+    uint32_t flags = left == 0 ? 0 : m->ifa_flags;
     bool is_there = false;
 
     if (left == 0 || m->ifa_family != AF_INET6 || m->ifa_scope != RT_SCOPE_UNIVERSE || m->ifa_index == p->own[0] || m->ifa_index == p->own[1]) {

@@ -137,7 +137,10 @@ static bool routes_from(int routes, const struct nodosum_address *target, struct
     if (routes < 0 || send(routes, &q, q.head.nlmsg_len, 0) < 0) {
         return false;
     }
-    ssize_t got = recv(routes, answer.bytes, sizeof answer.bytes, 0); /* it is there already */
+    ssize_t got;
+    do { /* it is there already; what stayed of an earlier question is before it */
+        got = recv(routes, answer.bytes, sizeof answer.bytes, 0);
+    } while (got >= (ssize_t)sizeof answer.head && answer.head.nlmsg_seq != q.head.nlmsg_seq);
     *ret = (struct nodosum_address){.ip = {[10] = 0xff, [11] = 0xff}};
     return got > 0 && read_route(&answer.head, (size_t)got, &q, ip_size, ret);
 }
