@@ -71,15 +71,15 @@ class Framer:
         self.counter, self.sealing, self.remote = 0, None, 0
 
     def connect(self, tries=4):
-        """A session; a host that is busy may answer only the next try."""
+        """A session; a host that is busy may answer only the next try. What else comes meanwhile is dropped."""
         try:
-            self.try_to_connect()
+            self.try_to_connect(struct.pack("<I", tries))
         except TimeoutError:
             if tries == 1:
                 raise
             self.connect(tries - 1)
 
-    def try_to_connect(self):
+    def try_to_connect(self, index):
         chain = digest(b"Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s")
         seen = digest(digest(chain, b"WireGuard v1 zx2c4 Jason@zx2c4.com"), self.theirs)
         once = os.urandom(32)
@@ -93,11 +93,13 @@ class Framer:
         now = time.time_ns()
         stamp = seal(key, 0, struct.pack(">QI", (1 << 62) + 10 + now // 10**9, now % 10**9), seen)
         seen = digest(seen, stamp)
-        text = b"\1\0\0\0" + b"mine" + mine + name + stamp
+        text = b"\1\0\0\0" + index + mine + name + stamp
         mac = hashlib.blake2s(text, key=digest(b"mac1----", self.theirs), digest_size=16).digest()
         self.socket.sendto(text + mac + bytes(16), self.place)
-        answer = b""
-        while len(answer) != 92 or answer[0] != 2:
+        answer, end = b"", time.monotonic() + 5
+        while len(answer) != 92 or answer[0] != 2 or answer[8:12] != index:
+            if time.monotonic() > end:
+                raise TimeoutError("no answer to a handshake")
             answer = self.socket.recv(2000)
         theirs = answer[12:44]
         chain, = derive(chain, theirs, 1)
