@@ -23,10 +23,11 @@ static const double margin[MARGINS] = {0, .15, .3, .5, .8};
 #define TAIL 4.2                /* standard deviations that are exceeded once in 10^5        */
 #define BUSY_MOST .96           /* of what comes for long no more than this of what is there */
 #define QUEUE_SEEN .1           /* seconds of work that wait by chance                       */
+#define BAND .5                 /* of the root of what is there: fewer by less than that are not worth a change */
 
 struct autoscaler_rules_config autoscaler_rules_usual(double rate, double wait_s, uint32_t start_s)
 {
-    return (struct autoscaler_rules_config){.rate = rate, .wait_s = wait_s, .start_s = start_s, .bad_cost = 200, .change_cost = 300,
+    return (struct autoscaler_rules_config){.rate = rate, .wait_s = wait_s, .start_s = start_s, .bad_cost = 300, .change_cost = 300,
                                             .memory_s = 12 * 3600};
 }
 
@@ -59,8 +60,9 @@ enum err autoscaler_rules_init(struct autoscaler_rules *r, const struct autoscal
     memset(r, 0, sizeof *r);
     r->config = *config;
     r->rule = FIRST;
+    r->wanted = instances > 0 ? instances : 1;
     for (uint32_t i = 0; i < AUTOSCALER_RULES; i++) {
-        r->life[i].wanted = (uint16_t)(instances > 0 ? instances : 1);
+        r->life[i].wanted = (uint16_t)r->wanted;
         for (uint32_t s = 0; s < START_MAX; s++) {
             r->asked[i][s] = r->life[i].wanted;
         }
@@ -84,11 +86,8 @@ static void find_most(struct autoscaler_rules *r, uint32_t w)
 {
     uint32_t now = r->now_s, length = now + 1 < window_s[w] ? now + 1 : window_s[w];
 
-    if (now == 0 || r->past[now % BACK] >= r->past[r->most[w] % BACK]) {
-        r->most[w] = now;
-        return;
-    }
-    if (now - r->most[w] < length) {
+    if (now - r->most[w] < length) { /* one that is older may be written over */
+        r->most[w] = r->past[now % BACK] >= r->past[r->most[w] % BACK] ? now : r->most[w];
         return;
     }
     uint32_t most = now;
@@ -138,6 +137,12 @@ static uint32_t wants(const struct autoscaler_rules *r, struct autoscaler_rules_
     return all < AUTOSCALER_RULES_INSTANCES_MAX ? all : AUTOSCALER_RULES_INSTANCES_MAX;
 }
 
+/* At once to more; to less when it is less by more than chance makes up for within minutes. */
+static uint32_t settle(uint32_t wanted, uint32_t before)
+{
+    return wanted > before || wanted < before - BAND * sqrt(before) ? wanted : before;
+}
+
 /* Instances that would serve: of those asked for start_s ago what was wanted ever since. */
 static uint32_t serving_of(const struct autoscaler_rules *r, uint32_t rule)
 {
@@ -159,7 +164,7 @@ static void live(struct autoscaler_rules *r, uint32_t rule, double load)
 
     queued = queued < 0 ? 0 : queued > LONGEST_S * serving ? LONGEST_S * serving : queued;
     bool is_bad = queued > r->config.wait_s * serving;
-    uint16_t wanted = (uint16_t)wants(r, &why, queued, (uint32_t)serving);
+    uint16_t wanted = (uint16_t)settle(wants(r, &why, queued, (uint32_t)serving), l->wanted);
     l->cost *= 1 - 1.0 / r->config.memory_s;
     l->cost += l->wanted + (is_bad ? r->config.bad_cost * (1 + load) : 0) + (wanted != l->wanted ? r->config.change_cost : 0);
     l->queued = queued;
@@ -178,7 +183,9 @@ uint32_t autoscaler_rules_step(struct autoscaler_rules *r, const struct autoscal
     }
     r->reason = reason_of(r, r->rule);
     uint32_t wanted = wants(r, &r->reason, queued, seen->serving);
+    r->wanted = settle(wanted, r->wanted);
+    r->reason.held = r->wanted - wanted;
     r->now_s++;
-    assert(wanted >= 1 && wanted <= AUTOSCALER_RULES_INSTANCES_MAX);
-    return wanted;
+    assert(r->wanted >= 1 && r->wanted <= AUTOSCALER_RULES_INSTANCES_MAX);
+    return r->wanted;
 }

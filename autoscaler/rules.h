@@ -51,6 +51,7 @@ struct autoscaler_rules_reason {
     bool is_ahead;        /* … or what it will be when what is asked for serves       */
     double load, most;    /* instances' worth of work: now; by the window, or ahead   */
     uint32_t queue;       /* instances for those who wait already                     */
+    uint32_t held;        /* more than that: so few less are not worth a change       */
 };
 
 /* A queue as it would be. */
@@ -63,7 +64,7 @@ struct autoscaler_rules {
     struct autoscaler_rules_config config;
     uint32_t now_s;                                    /* steps that were made         */
     double fast, slow;                                 /* smoothed work, over 3 and 20 s */
-    uint32_t rule;                                     /* that rules                   */
+    uint32_t rule, wanted;                             /* that rules; asked for last   */
     uint32_t most[AUTOSCALER_RULES_WINDOWS];           /* when the most of a window was */
     struct autoscaler_rules_life life[AUTOSCALER_RULES];
     float past[AUTOSCALER_RULES_BACK_S];               /* fast, of each second         */

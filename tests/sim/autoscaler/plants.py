@@ -31,6 +31,10 @@ PLANTS = {
         ("    l->cost *= 1 - 1.0 / r->config.memory_s;\n", "")]),
     "most-is-kept": ("rules.c", "unit:rules", "the most of a window is never over", [
         ("    if (now - r->most[w] < length) {", "    if (now - r->most[w] < length || length == window_s[w]) {")]),
+    "written-over": ("rules.c", "unit:rules", "the most of an hour is taken for what came now, in whose place it was", [
+        ("    if (now - r->most[w] < length) {", "    if (now - r->most[w] < length || now - r->most[w] == BACK) {")]),
+    "follows-chance": ("rules.c", "nasa", "the number goes down with each draw of chance", [
+        ("BAND * sqrt(before)", "0 * BAND * sqrt(before)")]),
     "chance-forgotten": ("rules.c", "unit:rules", "there is no headroom for chance", [
         ("TAIL * sqrt(load / config->rate)", "0 * TAIL * sqrt(load / config->rate)")]),
     "any-number": ("rules.c", "unit:rules", "what is no number is work", [

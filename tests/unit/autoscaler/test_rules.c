@@ -87,13 +87,16 @@ static void staff_suffices(void)
 static void numbers_have_reasons(void)
 {
     struct autoscaler_rules_config c = usual(30);
+    uint32_t before = 5;
 
-    begin(&c, 5);
+    begin(&c, before);
     for (uint32_t i = 0; i < 5000; i++) {
         struct autoscaler_rules_seen seen = {.arrivals = 40 + 30 * sin(i / 50.), .queued = i % 700 < 20 ? 80 : 0, .serving = 6};
         uint32_t n = autoscaler_rules_step(&rules, &seen);
         const struct autoscaler_rules_reason *why = &rules.reason;
-        CHECK(n == autoscaler_rules_staff(&c, why->most * (1 + why->margin)) + why->queue, "second %u", i);
+        CHECK(n == autoscaler_rules_staff(&c, why->most * (1 + why->margin)) + why->queue + why->held, "second %u", i);
+        CHECK(why->held == 0 || (n == before && why->held <= sqrt(n)), "second %u: %u held of %u", i, why->held, n);
+        before = n;
         CHECK((why->queue > 0) == (seen.queued > 0) && why->most >= why->load, "second %u", i);
     }
 }
@@ -154,6 +157,23 @@ static void what_is_over_is_forgotten(void)
     CHECK(after(36 * 3600, 100, n) <= 15, "and none is left: %u", after(1, 100, 15));
 }
 
+/* Of an hour's window the most leaves it, and the next most is it from then on: not what comes in that second, at whose place in the
+ * memory it was. */
+static void the_second_most_follows(void)
+{
+    struct autoscaler_rules_config c = usual(1);
+    uint32_t w = AUTOSCALER_RULES_WINDOWS - 1, n = 20, wrong = 0;
+
+    begin(&c, n);
+    for (uint32_t i = 0; i < 2 * AUTOSCALER_RULES_BACK_S; i++) {
+        n = after(1, i == 100 ? 400 : i == 2000 ? 300 : 100, n);
+        double most = (double)rules.past[rules.most[w] % AUTOSCALER_RULES_BACK_S], least = i < 100 + AUTOSCALER_RULES_BACK_S ? 18.9 : 15.9;
+        wrong += i >= 100 && i < 2000 + AUTOSCALER_RULES_BACK_S && most < least;
+        wrong += i > 2020 + AUTOSCALER_RULES_BACK_S && most > 10.1; /* smoothed, it is over some seconds later */
+    }
+    CHECK(wrong == 0, "%u seconds", wrong);
+}
+
 static void nonsense_is_nothing(void)
 {
     static const double odd[] = {NAN, INFINITY, -INFINITY, -1, -DBL_MAX, DBL_MIN, 0, 1e300, DBL_MAX};
@@ -186,6 +206,7 @@ int main(void)
     what_is_not_needed_goes();
     waves_are_learned();
     what_is_over_is_forgotten();
+    the_second_most_follows();
     nonsense_is_nothing();
     return CHECK_RESULT();
 }
