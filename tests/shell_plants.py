@@ -45,6 +45,7 @@ LANE = ("tests/test_datapath_lane", "unit:datapath_lane")
 PATH = ("cell-datapath", "system:test_overlay_path.py -k both_directions")
 FRAMES = ("cell-datapath", "system:test_overlay_frames.py -k uncut")
 DEATHS = ("cell-datapath", "system:test_overlay_path.py -k processes_die")
+BOTH = ("cell-nucleus", "system:test_shield.py -k with_the_supervisor")
 NEXT = ("cell-nucleus", "system:test_overlay_path.py -k processes_die")
 IDS = ("cell-datapath", "system:test_overlay_path.py -k outlive_the_keeper")
 HAND = ("cell-shield", "system:test_shield.py -k by_hand_keepers")
@@ -309,6 +310,10 @@ PLANTS = {
         ("    if (s->lane->is_open) {\n        datapath_lane_close(s->lane);", "    if (false) {\n        datapath_lane_close(s->lane);")]),
     "nobody-follows": ("nucleus/shields.c", NEXT, "a keeper that was killed is not followed by another", [
         ("    if (info.si_status == 0 || is_useless || !settle(k) || slot_of(k) == NULL) {", "    if (true) {")]),
+    "nobody-follows-after-both": ("nucleus/junction.c", BOTH, "a keeper that ended with the supervisor is not followed by another", [
+        ("    shields_rejoined(slot);\n", "")]),
+    "one-too-many": ("nucleus/shields.c", ("cell-nucleus", "system:test_shield.py -k rubbish"), "a successor starts a second keeper beside the one that lives", [
+        ("    if (l == NULL || has_keeper(s, slot)) {", "    if (l == NULL) {")]),
     "follows-for-nobody": ("nucleus/shields.c", NEXT, "the next keeper's socket is given to nobody", [
         ("junction_replace(slot, k->name, fd) : ERR_UNAVAILABLE", "ERR_OK : ERR_UNAVAILABLE")]),
     "follows-at-once": ("nucleus/shields.c", NEXT, "one that ends at once is followed without end", [
