@@ -19,6 +19,7 @@
 #include "nucleus/logs.h"
 #include "nucleus/publish.h"
 #include "nucleus/rekey.h"
+#include "nucleus/shields.h"
 
 enum {
     JUNCTION_STRANGERS_MAX = 256 /* connections that have not said who they are yet */
@@ -462,6 +463,7 @@ static void welcome(struct stranger *x, struct shell_slot *slot, const Cell__Gap
     slot->gap_state = state;
     remember_endpoints(slot, r->endpoints, r->n_endpoints);
     rekey_hand(slot); /* they may have changed while nobody could tell it */
+    shields_rejoined(slot);
     log_info("NUCLEUS-REJOIN", "cell=%s/%s.%" PRIu32 " state=%s", r->namespace_, r->cell,
              r->instance, r->state);
     (void)shell_feed(slot->shell, &ev);

@@ -591,6 +591,7 @@ static enum err load_manifest(struct shell *s)
     }
     if (s->is_recovery) {
         sockets_adopt(s);
+        tuns_adopt(s);
     }
     return ERR_OK;
 }

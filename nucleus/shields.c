@@ -364,6 +364,63 @@ bool shields_adopt(struct shell *s, pid_t pid)
     return true;
 }
 
+/* Of a socket that the cell has and this process does not: as the manifest has them. False: the kernel chose its port. */
+static bool take_words(const struct manifest_listen *l, struct shell_shield *ret)
+{
+    static const uint8_t anywhere[sizeof l->ip];
+
+    (void)snprintf(ret->port, sizeof ret->port, "%u", l->port);
+    memcpy(ret->interface, l->shield, sizeof ret->interface);
+    (void)snprintf(ret->name, sizeof ret->name, "shield.%s", l->name);
+    ret->address[0] = '\0';
+    if (memcmp(l->ip, anywhere, sizeof anywhere) != 0) {
+        (void)inet_ntop(l->is_v6 ? AF_INET6 : AF_INET, l->ip, ret->address, sizeof ret->address);
+    }
+    return l->port != 0;
+}
+
+/* Whether it has a keeper, also of an earlier supervisor's. */
+static bool has_keeper(struct shell *s, const struct shell_slot *slot)
+{
+    const struct manifest_listen *l;
+
+    for (struct shell_shield *k = s->shields; k != NULL; k = k->next) {
+        if (k->is_adopted ? find_cell(s, k, &l) == slot : slot_of(k) == slot) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void shields_rejoined(struct shell_slot *slot)
+{
+    struct shell *s = slot->shell;
+    const struct node_instance *one = node_at(s->node, slot->slot);
+    const struct manifest_cell *c = one == NULL || one->cell >= s->manifest.cell_count ? NULL : &s->manifest.cells[one->cell];
+    const struct manifest_listen *l = NULL;
+
+    for (uint32_t i = 0; c != NULL && l == NULL && i < c->sandbox.listen_count; i++) {
+        l = c->sandbox.listen[i].shield[0] != '\0' ? &c->sandbox.listen[i] : NULL;
+    }
+    if (l == NULL || has_keeper(s, slot)) {
+        return;
+    }
+    struct shell_shield *k = calloc(1, sizeof *k);
+    if (k == NULL) {
+        return; /* as where the kernel has no memory for one: it goes on without */
+    }
+    *k = (struct shell_shield){.next = s->shields, .shell = s, .pidfd = -1, .slot = slot->slot, .generation = slot->generation,
+                               .again_ms = SHIELDS_AGAIN_MS};
+    s->shields = k;
+    bool has_words = take_words(l, k);
+    k->timer = has_words ? loop_timer_new(host_loop(s->cell), k->again_ms, 0, on_again, k) : NULL;
+    log_warn("NUCLEUS-SHIELD-GONE", "cell=%s/%s interface=%s why=\"it ended while there was no supervisor\" effect=\"%s\"", c->space, c->name, l->shield,
+             k->timer != NULL ? "its cell goes on without a shield until the next" : "its cell goes on without a shield");
+    if (k->timer == NULL) {
+        forget(k);
+    }
+}
+
 void shields_leave(struct shell *s)
 {
     while (s->shields != NULL) {

@@ -30,6 +30,10 @@ void shields_close(struct shields_grant *g);
 /* A keeper that an earlier supervisor started, whose cells are adopted: it is watched as ours are. False: it is none. */
 bool shields_adopt(struct shell *s, pid_t pid);
 
+/* A cell that lived through its supervisor's end is heard again: if it is to have a shield and its keeper ended meanwhile, or never
+ * had a successor, another one follows. Where the manifest leaves the port to the kernel nobody here knows it, and none does. */
+void shields_rejoined(struct shell_slot *slot);
+
 /* Those that still run are left to the guard. */
 void shields_leave(struct shell *s);
 

@@ -1,13 +1,23 @@
 #include "nucleus/tuns.h"
 
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "common/node/inner.h"
 #include "common/run/fd.h"
+#include "common/run/log.h"
 #include "common/run/tun.h"
 #include "nucleus/keys.h"
+
+enum {
+    NEWS_SIZE = 16384, /* of what the kernel says at once */
+};
 
 struct shell_tun {
     struct shell_tun *next;
@@ -15,8 +25,18 @@ struct shell_tun {
     char cell[NAME_SIZE];
     struct manifest_tun at;
     struct tun_spec made; /* … with this node's own addresses */
-    int fd;
+    int fd;               /* -1: its cell alone has it, of an earlier supervisor's making */
+    uint32_t number;      /* of the interface, whatever it is called by now               */
+    bool is_due;          /* somebody touched it: looked at when its time has come        */
+    uint64_t mend_ms, wait_ms; /* not before; and how long after the next time            */
 };
+
+/* What the kernel says of interfaces, while there is a watch. One supervisor is a process. */
+static struct {
+    int fd;
+    struct loop_watch *watch;
+    struct loop_timer *timer;
+} news;
 
 _Static_assert((int)MANIFEST_INTERFACE_SIZE == (int)TUN_NAME_SIZE &&
                    (int)MANIFEST_TUN_ADDRESSES_MAX <= (int)TUN_ADDRESSES_MAX,
@@ -64,10 +84,9 @@ static enum err settle(const char *state_dir, const struct manifest_tun *t, stru
     return ERR_OK;
 }
 
-static enum err make(const char *state_dir, const struct manifest_tun *t, struct tun_spec *ret_spec, int *ret, char why[JAIL_WHY_SIZE])
+static enum err describe(const char *state_dir, const struct manifest_tun *t, struct tun_spec *ret, char why[JAIL_WHY_SIZE])
 {
     struct tun_spec spec = {.is_tap = t->is_tap, .mtu = t->mtu, .address_count = t->address_count};
-    char reason[TUN_WHY_SIZE] = "";
 
     memcpy(spec.name, t->interface, sizeof spec.name);
     for (uint32_t i = 0; i < t->address_count; i++) {
@@ -75,6 +94,18 @@ static enum err make(const char *state_dir, const struct manifest_tun *t, struct
         memcpy(spec.address[i].ip, t->address[i].ip, sizeof spec.address[i].ip);
     }
     enum err e = settle(state_dir, t, &spec, why);
+    if (e == ERR_OK) {
+        *ret = spec;
+    }
+    return e;
+}
+
+static enum err make(const char *state_dir, const struct manifest_tun *t, struct tun_spec *ret_spec, int *ret, char why[JAIL_WHY_SIZE])
+{
+    struct tun_spec spec;
+    char reason[TUN_WHY_SIZE] = "";
+    enum err e = describe(state_dir, t, &spec, why);
+
     if (e != ERR_OK) {
         return e;
     }
@@ -85,6 +116,120 @@ static enum err make(const char *state_dir, const struct manifest_tun *t, struct
     }
     *ret_spec = spec;
     return ERR_OK;
+}
+
+/* ---- mending ------------------------------------------------------------------------------------ */
+
+/* The addresses that the manifest gives it, where they are not there. Who takes them away again and again has them for longer and longer. */
+static void mend(struct shell_tun *k, uint64_t now_ms)
+{
+    char why[TUN_WHY_SIZE] = "";
+    size_t given = 0;
+
+    k->is_due = false;
+    enum err e = tun_mend(k->fd, k->number, &k->made, &given, why);
+    if (e == ERR_OK && given == 0) {
+        return;
+    }
+    bool is_quiet = k->wait_ms == 0 || now_ms - k->mend_ms >= TUNS_MEND_MS_MAX;
+    k->wait_ms = is_quiet ? TUNS_MEND_MS : 2 * k->wait_ms < TUNS_MEND_MS_MAX ? 2 * k->wait_ms : TUNS_MEND_MS_MAX;
+    k->mend_ms = now_ms + k->wait_ms;
+    if (e == ERR_OK) {
+        log_warn("NUCLEUS-TUN-MENDED", "cell=%s/%s interface=%s addresses=%zu why=\"it had lost them\"", k->space, k->cell, k->at.interface, given);
+    } else {
+        log_warn("NUCLEUS-TUN-UNMENDED", "cell=%s/%s interface=%s reason=%s why=\"%s\" effect=\"it lacks addresses until somebody changes it\"",
+                 k->space, k->cell, k->at.interface, err_name(e), why);
+    }
+}
+
+static void on_mend(void *context)
+{
+    struct shell *s = context;
+    uint64_t now_ms = loop_now_ms(), next_ms = UINT64_MAX;
+
+    for (struct shell_tun *k = s->tuns; k != NULL; k = k->next) {
+        if (k->is_due && now_ms >= k->mend_ms) {
+            mend(k, now_ms);
+        } else if (k->is_due && k->mend_ms < next_ms) {
+            next_ms = k->mend_ms;
+        }
+    }
+    if (next_ms != UINT64_MAX) {
+        loop_timer_again(news.timer, next_ms - now_ms, 0);
+    }
+}
+
+/* The number of an interface that may lack something now; 0: none, or one that is gone. */
+static uint32_t touched(const struct nlmsghdr *h)
+{
+    if (h->nlmsg_type == RTM_DELADDR && h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ifaddrmsg))) {
+        return ((const struct ifaddrmsg *)NLMSG_DATA(h))->ifa_index;
+    }
+    if (h->nlmsg_type == RTM_NEWLINK && h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ifinfomsg))) {
+        return (uint32_t)((const struct ifinfomsg *)NLMSG_DATA(h))->ifi_index;
+    }
+    return 0;
+}
+
+/* number: 0 is all of them. */
+static void look_at(struct shell *s, uint32_t number)
+{
+    for (struct shell_tun *k = s->tuns; k != NULL; k = k->next) {
+        if ((number == 0 || k->number == number) && !k->is_due) {
+            k->is_due = true;
+            loop_timer_again(news.timer, TUNS_MEND_MS, 0);
+        }
+    }
+}
+
+static void on_news(void *context, unsigned bits)
+{
+    struct shell *s = context;
+    union {
+        struct nlmsghdr head;
+        uint8_t bytes[NEWS_SIZE];
+    } said;
+    ssize_t got;
+
+    (void)bits;
+    while ((got = recv(news.fd, said.bytes, sizeof said.bytes, MSG_TRUNC)) > 0 || errno == ENOBUFS) {
+        if (got < 0 || got > (ssize_t)sizeof said.bytes) {
+            errno = 0;
+            look_at(s, 0); /* what was lost may have been about any */
+            continue;
+        }
+        size_t left = (size_t)got;
+        for (const struct nlmsghdr *h = &said.head; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+            uint32_t number = touched(h);
+            if (number != 0) {
+                look_at(s, number);
+            }
+        }
+        errno = 0;
+    }
+}
+
+/* From the first interface on it is heard what becomes of them. Without memory or a descriptor for it nobody mends them: no more is lost. */
+static void watch(struct shell *s)
+{
+    const struct sockaddr_nl at = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR};
+
+    if (news.watch != NULL) {
+        return;
+    }
+    AUTO_FD int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+    if (fd >= 0 && bind(fd, (const struct sockaddr *)&at, sizeof at) == 0) {
+        news.fd = fd;
+        news.timer = loop_timer_new(host_loop(s->cell), UINT32_MAX, 0, on_mend, s);
+        news.watch = news.timer == NULL ? NULL : loop_watch_new(host_loop(s->cell), fd, LOOP_READ, on_news, s);
+    }
+    if (news.watch == NULL) {
+        loop_timer_free(news.timer);
+        news.timer = NULL;
+        log_warn("NUCLEUS-TUN-UNWATCHED", "effect=\"interfaces that lose their addresses lack them until their cell was stopped\"");
+        return;
+    }
+    (void)fd_take(&fd);
 }
 
 /* ---- keeping ------------------------------------------------------------------------------------ */
@@ -133,8 +278,10 @@ static enum err keep(struct shell *s, const struct manifest_cell *c, const struc
         memcpy(k->space, c->space, sizeof k->space);
         memcpy(k->cell, c->name, sizeof k->cell);
         k->at = *t;
+        k->number = if_nametoindex(k->made.name);
         k->next = s->tuns;
         s->tuns = k;
+        watch(s);
     }
     *ret = k;
     return ERR_OK;
@@ -206,9 +353,45 @@ void tuns_sweep(struct shell *s)
     }
 }
 
+void tuns_adopt(struct shell *s)
+{
+    char why[JAIL_WHY_SIZE];
+
+    for (size_t i = 0; i < s->manifest.cell_count; i++) {
+        const struct manifest_cell *c = &s->manifest.cells[i];
+        int slot = node_find(s->node, c->space, c->name, 0);
+        bool is_alive = slot >= 0 && s->slots[slot] != NULL && s->slots[slot]->pidfd >= 0;
+        for (size_t t = 0; is_alive && t < c->sandbox.tun_count; t++) {
+            struct shell_tun *k = calloc(1, sizeof *k);
+            if (k == NULL || describe(s->state_dir, &c->sandbox.tun[t], &k->made, why) != ERR_OK) {
+                free(k);
+                continue; /* nobody looks after it until its cell's next process has another */
+            }
+            memcpy(k->space, c->space, sizeof k->space);
+            memcpy(k->cell, c->name, sizeof k->cell);
+            k->at = c->sandbox.tun[t];
+            k->fd = -1;
+            k->number = if_nametoindex(k->made.name);
+            k->next = s->tuns;
+            s->tuns = k;
+            watch(s);
+            if (news.watch != NULL) {
+                look_at(s, k->number);
+            }
+        }
+    }
+}
+
 void tuns_close(struct shell *s)
 {
     while (s->tuns != NULL) {
         drop(&s->tuns);
+    }
+    if (news.watch != NULL) {
+        loop_watch_free(news.watch);
+        loop_timer_free(news.timer);
+        fd_close(&news.fd);
+        news.watch = NULL;
+        news.timer = NULL;
     }
 }

@@ -45,6 +45,7 @@ LANE = ("tests/test_datapath_lane", "unit:datapath_lane")
 PATH = ("cell-datapath", "system:test_overlay_path.py -k both_directions")
 FRAMES = ("cell-datapath", "system:test_overlay_frames.py -k uncut")
 DEATHS = ("cell-datapath", "system:test_overlay_path.py -k processes_die")
+BOTH = ("cell-nucleus", "system:test_shield.py -k with_the_supervisor")
 NEXT = ("cell-nucleus", "system:test_overlay_path.py -k processes_die")
 IDS = ("cell-datapath", "system:test_overlay_path.py -k outlive_the_keeper")
 HAND = ("cell-shield", "system:test_shield.py -k by_hand_keepers")
@@ -62,6 +63,7 @@ SHOWN = ("cell-datapath", "system:test_shield.py -k signal_that_opens")
 ADDRESSES = ("cell-nucleus", "system:test_overlay_node.py -k ipv4_is_cut")
 PLACES = ("cell-datapath", "system:test_overlay_node.py -k ipv4_is_cut")
 TUNS = ("cell-nucleus", "system:test_overlay_node.py -k down_up")
+MENDED = ("cell-nucleus", "system:test_overlay_node.py -k took_away")
 
 # name: (file, (program, who sees it), what goes wrong, [(text that is there once, what the bug makes of it)])
 PLANTS = {
@@ -309,6 +311,20 @@ PLANTS = {
         ("    if (s->lane->is_open) {\n        datapath_lane_close(s->lane);", "    if (false) {\n        datapath_lane_close(s->lane);")]),
     "nobody-follows": ("nucleus/shields.c", NEXT, "a keeper that was killed is not followed by another", [
         ("    if (info.si_status == 0 || is_useless || !settle(k) || slot_of(k) == NULL) {", "    if (true) {")]),
+    "one-of-each-family": ("common/run/tun.c", ("cell-nucleus", "system:test_overlay_node.py -k all_its"), "an interface has one address of each family", [
+        ("        e = tun_address_add(if_nametoindex(spec->name),", "        e = i > 0 && spec->address[i].is_v6 == spec->address[i - 1].is_v6 ? ERR_OK : tun_address_add(if_nametoindex(spec->name),")]),
+    "addresses-gone": ("nucleus/tuns.c", MENDED, "an interface that lost its addresses has none until its cell was stopped", [
+        ("        if (k->is_due && now_ms >= k->mend_ms) {", "        if (false) {")]),
+    "addresses-of-the-dead": ("nucleus/shell.c", MENDED, "a supervisor's successor does not look after the interfaces of cells that live", [
+        ("        tuns_adopt(s);\n", "")]),
+    "addresses-by-name": ("common/run/tun_address.c", MENDED, "one that is called something else is not known any more", [
+        ("ioctl(socket_here, SIOCGIFNAME, &r) != 0 ||", "ioctl(socket_here, SIOCGIFNAME, &r) != 0 || strncmp(r.ifr_name, \"cell\", 4) != 0 ||")]),
+    "flags-forgotten": ("nucleus/tuns.c", MENDED, "what the kernel takes when an interface goes down is not given again when it is up", [
+        ("    if (h->nlmsg_type == RTM_NEWLINK &&", "    if (false &&")]),
+    "nobody-follows-after-both": ("nucleus/junction.c", BOTH, "a keeper that ended with the supervisor is not followed by another", [
+        ("    shields_rejoined(slot);\n", "")]),
+    "one-too-many": ("nucleus/shields.c", ("cell-nucleus", "system:test_shield.py -k rubbish"), "a successor starts a second keeper beside the one that lives", [
+        ("    if (l == NULL || has_keeper(s, slot)) {", "    if (l == NULL) {")]),
     "follows-for-nobody": ("nucleus/shields.c", NEXT, "the next keeper's socket is given to nobody", [
         ("junction_replace(slot, k->name, fd) : ERR_UNAVAILABLE", "ERR_OK : ERR_UNAVAILABLE")]),
     "follows-at-once": ("nucleus/shields.c", NEXT, "one that ends at once is followed without end", [

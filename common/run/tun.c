@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
-#include <linux/ipv6.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -41,34 +40,6 @@ static struct ifreq request(const char *name)
     return r;
 }
 
-static enum err add_v4(int fd, const char *name, const struct tun_address *a, char why[TUN_WHY_SIZE])
-{
-    struct ifreq r = request(name);
-    struct sockaddr_in at = {.sin_family = AF_INET};
-    uint32_t mask = a->bits == 0 ? 0 : UINT32_MAX << (32 - a->bits);
-
-    memcpy(&at.sin_addr, a->ip, sizeof at.sin_addr);
-    memcpy(&r.ifr_addr, &at, sizeof at);
-    if (ioctl(fd, SIOCSIFADDR, &r) != 0) {
-        return failed("address", why);
-    }
-    at.sin_addr.s_addr = htonl(mask);
-    memcpy(&r.ifr_netmask, &at, sizeof at);
-    return ioctl(fd, SIOCSIFNETMASK, &r) == 0 ? ERR_OK : failed("network", why);
-}
-
-static enum err add_v6(const char *name, const struct tun_address *a, char why[TUN_WHY_SIZE])
-{
-    AUTO_FD int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct in6_ifreq r = {.ifr6_prefixlen = a->bits, .ifr6_ifindex = (int)if_nametoindex(name)};
-
-    memcpy(&r.ifr6_addr, a->ip, sizeof r.ifr6_addr);
-    if (fd < 0 || (ioctl(fd, SIOCSIFADDR, &r) != 0 && errno != EEXIST)) {
-        return failed("IPv6 address", why);
-    }
-    return ERR_OK;
-}
-
 static enum err bring_up(const struct tun_spec *spec, char why[TUN_WHY_SIZE])
 {
     AUTO_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -80,8 +51,7 @@ static enum err bring_up(const struct tun_spec *spec, char why[TUN_WHY_SIZE])
         return failed("mtu", why);
     }
     for (size_t i = 0; e == ERR_OK && i < spec->address_count; i++) {
-        const struct tun_address *a = &spec->address[i];
-        e = a->is_v6 ? add_v6(spec->name, a, why) : add_v4(fd, spec->name, a, why);
+        e = tun_address_add(if_nametoindex(spec->name), &spec->address[i], spec->is_tap, why);
     }
     r = request(spec->name);
     if (e == ERR_OK && ioctl(fd, SIOCGIFFLAGS, &r) != 0) {

@@ -44,11 +44,20 @@ enum tun_offloads {
  * (IFF_VNET_HDR), both ways, whatever the offloads are. Frames of another TAP, which somebody else made, come and go whole and
  * finished, with nothing before them. */
 
-/* Make the interface (or take it, if it is there and nobody has it), give it its mtu and addresses, and bring it up.
+/* Make the interface (or take it, if it is there and nobody has it), give it its mtu and addresses (beside those that it has), and bring it up.
  * Needs CAP_NET_ADMIN in this network namespace and /dev/net/tun: ERR_DENIED, ERR_NOT_FOUND; ERR_EXISTS: another process
  * has it. `why` says which step failed, and what is missing. *ret does not block; the interface goes with its last
  * descriptor. */
 enum err tun_open(const struct tun_spec *spec, int *ret, char why[TUN_WHY_SIZE]) MUST_CHECK;
+
+/* Give the interface of that number, of this network namespace, one address more; one that it has is no error. Needs CAP_NET_ADMIN:
+ * ERR_DENIED; others as errno says, and `why` as above. */
+enum err tun_address_add(uint32_t interface, const struct tun_address *address, bool is_tap, char why[TUN_WHY_SIZE]) MUST_CHECK;
+
+/* Give it again what it lacks of the addresses in `spec`: whoever may can take them away, and the kernel itself takes those of IPv6
+ * when the interface goes down. fd: its descriptor, -1: another process has it. *ret: how many it got; none, if it is down, or in
+ * another network namespace. Errors as of tun_address_add. */
+enum err tun_mend(int fd, uint32_t interface, const struct tun_spec *spec, size_t *ret, char why[TUN_WHY_SIZE]) MUST_CHECK;
 
 /* Whether the descriptor still has its interface, which whoever may can remove: nothing comes by it then, for ever. */
 bool tun_is_there(int fd);

@@ -242,6 +242,50 @@ def test_an_interface_that_somebody_removed_is_made_again(pair):
         assert has_interface(ours) and ask(ours, inner(1), count=3) == 3 and ask(ours, "fd09::2", count=1) == 1
 
 
+def addresses_of(node, name="cell0"):
+    """{address/bits} of the interface, but for those of the link."""
+    made = node.execute(["/bin/sh", "-c", f"ip -o addr show dev {name} scope global"])
+    return set(re.findall(r"inet6? (\S+)", made.out))
+
+
+def test_addresses_that_somebody_took_away_come_back(pair):
+    """Both families, whatever the interface is called by then, and when it was down, which the kernel takes those of IPv6 from. Who
+    takes them again and again has them for longer. Also of a supervisor's successor."""
+    ours, all_of_it = pair[0], {f"{inner(0)}/24", "fd09::1/64"}
+    do = lambda words: ours.execute(["/bin/sh", "-c", words])
+    again = lambda name="cell0", said=all_of_it: ours.wait_until(lambda: addresses_of(ours, name) == said, 20, "they are back")
+    before = ours.cli("status", json=True)
+    assert addresses_of(ours) == all_of_it and ask(ours, inner(1), count=1) == 1
+    do("ip addr flush dev cell0")
+    again()
+    assert ask(ours, inner(1), count=2) == 2 and ask(ours, "fd09::2", count=2) == 2
+    do("ip link set cell0 down; ip addr flush dev cell0")
+    time.sleep(0.5) # it is looked at while it is down
+    do("ip link set cell0 up")
+    again()
+    do("ip addr add 10.7.7.7/24 dev cell0; ip addr del fd09::1/64 dev cell0")
+    again(said=all_of_it | {"10.7.7.7/24"})
+    do("ip addr del 10.7.7.7/24 dev cell0")
+    procs.kill(before["nucleus_pid"])
+    ours.wait_until(lambda: ours.command("--json", "status").status == 0
+                    and ours.cli("status", json=True)["nucleus_generation"] == 2, 20, "a successor")
+    do("ip link set cell0 down; ip link set cell0 name mine; ip link set mine up; ip addr flush dev mine")
+    again("mine")
+    assert ask(ours, inner(1), count=2) == 2 and ask(ours, "fd09::2", count=2) == 2
+    assert ours.pid("datapath") == before["cells"][0]["pid"]
+    assert ours.log("nucleus").count("NUCLEUS-TUN-MENDED") <= 8
+
+
+def test_an_interface_has_all_its_addresses(make_cluster):
+    """Several of one family, of one network and of others."""
+    one = entry(0)
+    wanted = ["10.9.0.1/24", "10.8.0.1/24", "10.9.0.2/24", "fd09::1/64", "fd08::1/64"]
+    one["sandbox"]["tun"][0]["address"] = wanted
+    cluster = make_cluster(1, [one])
+    cluster.up()
+    assert addresses_of(cluster[0]) == set(wanted)
+
+
 def test_names_are_answered_by_a_cell_that_is_kept(make_cluster):
     """DAT-18: by the socket that the supervisor made, which is still there for the cell's next process. Of this node's own
     addresses the cell knows those that the supervisor gave to its interface, of both families, whatever its configuration has."""

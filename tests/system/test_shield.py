@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from signal import SIGSTOP
 
 import pytest
 
@@ -197,6 +198,31 @@ def test_rubbish_ends_in_the_kernel(make_cluster):
     assert ask(ours, inner(1)) == 5 and ours.pid("datapath") == at_work["cells"][0]["pid"]
     overlay(ours, "down")
     wait.until(lambda: keepers(ours) == [], PATIENCE_S, "nothing of it is left")
+
+
+def test_a_keeper_that_ends_with_the_supervisor_is_followed(make_cluster):
+    """kill -9 of both at once, and of the supervisor while none is there: its successor starts the next one for the same process."""
+    ours, theirs = start_pair(make_cluster, entry(0))
+    hangs = lambda: shield(ours) == ("auto", "tcx", "") and len(keepers(ours)) == 1
+    ours.wait_until(hangs, PATIENCE_S, "the shield hangs")
+    pid = ours.pid("datapath")
+    for generation, is_at_once in ((2, True), (3, False)):
+        at_work, keeper = ours.cli("status", json=True)["nucleus_pid"], keepers(ours)[0]
+        if is_at_once:
+            procs.kill(at_work)
+            procs.kill(keeper)
+        else:
+            procs.kill(at_work, SIGSTOP)
+            procs.kill(keeper)
+            wait.until(lambda pid=keeper: not procs.is_alive(pid), PATIENCE_S, "it ended, and nobody was told")
+            procs.kill(at_work)
+        ours.wait_until(lambda now=generation: ours.command("--json", "status").status == 0
+                        and ours.cli("status", json=True)["nucleus_generation"] == now, PATIENCE_S, "a successor")
+        ours.wait_until(lambda: hangs() and ours.pid("datapath") == pid, PATIENCE_S, "the next one")
+        assert ask(ours, inner(1)) == 5
+    before = stats(ours)["SHIELD_INDEX"]
+    rubbish(theirs, ours)
+    ours.wait_until(lambda: stats(ours)["SHIELD_INDEX"] == before + 20, PATIENCE_S, "it judges")
 
 
 def test_a_place_is_shown_by_a_signal_that_opens(make_cluster):
