@@ -211,7 +211,7 @@ static void take_answer(struct dht *d, const struct dht_contact *from, const str
         dht_wish_values(d, w, &call, m);
     } else {
         assert(m->kind == DHT_PACKET_STORED);
-        dht_put_stored(w, &call, m);
+        dht_put_stored(d, w, &call, m);
     }
 }
 

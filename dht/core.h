@@ -87,6 +87,9 @@ struct dht_done {
     uint32_t holders, acked;         /* of a put: asked, and those that have it                             */
     uint32_t asked, hops;            /* requests of it; the longest chain of who named whom                 */
     uint64_t seq;                    /* of ABORTED and PRECONDITION: what is held instead                   */
+    int64_t ahead_s;                 /* so far is the own date ahead of the one in the middle of those told */
+    uint32_t clocks;                 /* … by so many; of a get by those who hold what is over by the own    */
+    struct dht_node clock;           /* whose the one in the middle is                                      */
     uint32_t contacts;               /* of a find: the nearest that answered, nearest first                 */
     struct dht_contact contact[DHT_K];
     uint32_t steps;                      /* of a find: the nearest first                                        */
@@ -120,15 +123,14 @@ struct dht; /* lives in memory of the caller */
 
 struct dht_tuning dht_core_usual(void);
 
-/* Bytes that dht_core_init needs; aligned for any type. Linear in the config's numbers, nothing else grows. */
+/* Bytes that dht_core_init needs, for any type. Linear in the config's numbers, nothing else grows. */
 size_t dht_core_size(const struct dht_config *config);
 
 /* Make a node that knows only itself. memory: dht_core_size bytes that are zero, the core's until it is given up; no fini is
  * needed, and what is not used yet is not touched. ERR_INVALID: a value of the config is out of its range. *ret points into memory. */
 enum err dht_core_init(void *memory, const struct dht_config *config, uint64_t now_us, struct dht **ret) MUST_CHECK;
 
-/* Time passed. now_us: monotonic, never less than before, here and below; wall_s: the date, 0: not known; `fx` is
- * filled afresh. */
+/* Time passed. now_us: monotonic, never less than before, here and below; wall_s: the date, 0: not known; `fx` is filled afresh. */
 void dht_core_clock(struct dht *d, uint64_t now_us, uint64_t wall_s, struct dht_effects *fx);
 
 /* A packet arrived. from: whose seal it bore; at: where it came from; session: what that node's present life and this one agreed on
@@ -142,15 +144,14 @@ enum err dht_core_packet(struct dht *d, uint64_t now_us, uint64_t wall_s, const 
 void dht_core_member(struct dht *d, uint64_t now_us, const struct dht_contact *who, enum dht_member_state state,
                      struct dht_effects *fx);
 
-/* Membership knows of more than it tells of, for whoever passes it on has no room: holders are looked for step by step from now on,
- * and members give way to whoever is nearer. */
+/* Membership knows of more than it tells of: holders are looked for step by step from now on, and members give way to the nearer. */
 void dht_core_beyond(struct dht *d);
 
 /* A round trip that was measured or predicted elsewhere; counts until one is measured here. 0 is ignored. */
 void dht_core_rtt(struct dht *d, const struct dht_node *node, uint32_t rtt_us);
 
-/* Ask whoever is at these addresses for the way in, then find the own place. has_node[i] false: only the address is
- * known. At most DHT_BOOTSTRAP_MAX; ERR_LIMIT: more; ERR_INVALID: one is no address. Nothing is done then. */
+/* Ask whoever is at these addresses for the way in, then find the own place. has_node[i] false: only the address is known.
+ * ERR_LIMIT: more than DHT_BOOTSTRAP_MAX; ERR_INVALID: one is no address. Nothing is done then. */
 enum err dht_core_bootstrap(struct dht *d, uint64_t now_us, const struct dht_contact *at, const bool *has_node,
                             uint32_t count, struct dht_effects *fx) MUST_CHECK;
 
@@ -164,15 +165,14 @@ enum err dht_core_find(struct dht *d, uint64_t now_us, uint64_t wish, const stru
 void dht_core_company(struct dht *d, bool is_there);
 
 /* Find the records of `key`. reads: holders that must have answered with one, 1 to DHT_REPLICAS: 1 is fastest, replicas
- * - quorum + 1 sees every put that was done. Done: OK when some was found; NOT_FOUND: a majority of the holders says
- * there is none; TIMEOUT: too few answered to know; UNAVAILABLE: it waited for somebody to ask, for there are others. */
+ * - quorum + 1 sees every put that was done. Done: OK when some was found; NOT_FOUND: a majority of the holders says there is
+ * none; RANGE: most of these have one, over by the date here; TIMEOUT: too few answered; UNAVAILABLE: nobody is there to ask yet. */
 enum err dht_core_get(struct dht *d, uint64_t now_us, uint64_t wish, const struct dht_id *key, uint32_t reads,
                       struct dht_effects *fx) MUST_CHECK;
 
-/* Bring a record to its holders. r: copied, left_ms in DHT_TTL_LEAST_MS to DHT_TTL_MOST_MS, genuine. expected: NULL, or
- * the sequence that must be held now (0: none). ERR_LIMIT, ERR_INVALID: dht_record_check, or its life; or, LIMIT,
- * wishes_max; nothing is done then. Done: OK: `quorum` holders have it, the others are still told; ABORTED: a higher
- * sequence is held; PRECONDITION: not what was expected; LIMIT: no room at too many; TIMEOUT. */
+/* Bring a record to its holders. r: copied, left_ms in DHT_TTL_LEAST_MS to DHT_TTL_MOST_MS, genuine. expected: NULL, or the sequence
+ * that must be held now (0: none). ERR_LIMIT, ERR_INVALID: dht_record_check, its life, wishes_max; nothing is done then. Done: OK: `quorum` holders have it, the others are still told; ABORTED: a higher
+ * sequence is held; PRECONDITION: not what was expected; LIMIT: no room at too many; RANGE: it is over by their dates; TIMEOUT. */
 enum err dht_core_put(struct dht *d, uint64_t now_us, uint64_t wish, const struct dht_record *r,
                       const uint64_t *expected, struct dht_effects *fx) MUST_CHECK;
 

@@ -4,7 +4,7 @@
  *   PING                                     PONG
  *   FIND   target 20, most 1                 NODES   flags 1, token 8, count 1, contacts of (node 32, ip 16, port 2)
  *   GET    key 20, most 1, after 8, flags 1  VALUES  flags 1, count 1, records of (left 4, size 2, record.h)
- *   STORE  token 8, flags 1, expected 8,     STORED  status 1, seq 8, token 8
+ *   STORE  token 8, flags 1, expected 8,     STORED  status 1, seq 8, token 8 (of TOKEN; else the sender's date in s, 0: it knows none)
  *          left 4, size 2, record.h
  *   SUM    count 4, hash 8: of the records that sender and receiver should both hold
  *   OFFER  flags 1, count 1, items of (key 20, tag 8, seq 8)       WANT   token 8, count 1, items of the same form

@@ -45,6 +45,7 @@ static void take_status(struct dht_wish *w, enum dht_status status, uint64_t seq
     w->older += status == DHT_STATUS_OLDER;
     w->cas += status == DHT_STATUS_CAS;
     w->limit += status == DHT_STATUS_QUOTA || status == DHT_STATUS_FULL;
+    w->past += status == DHT_STATUS_REFUSED;
 }
 
 static void keep_here(struct dht *d, struct dht_wish *w)
@@ -127,7 +128,7 @@ bool dht_put_is_done(const struct dht *d, const struct dht_wish *w)
     return w->values > 0 && (w->is_near ? w->values : count_nearest(d, w)) >= quorum(d, w);
 }
 
-void dht_put_stored(struct dht_wish *w, const struct dht_call *call, const struct dht_message *m)
+void dht_put_stored(const struct dht *d, struct dht_wish *w, const struct dht_call *call, const struct dht_message *m)
 {
     struct dht_candidate *c = dht_wish_candidate(w, call->serial);
 
@@ -139,6 +140,9 @@ void dht_put_stored(struct dht_wish *w, const struct dht_call *call, const struc
         c->pages++;
         c->keeping = DHT_KEEP_NONE;
         return;
+    }
+    if (d->wall_s != 0 && m->token != 0 && m->token <= DHT_SEQ_MAX) {
+        dht_wish_clock(c, (int64_t)(d->wall_s - m->token));
     }
     take_status(w, m->status, m->seq);
     c->keeping = m->status == DHT_STATUS_OK ? DHT_KEEP_ACKED : DHT_KEEP_REFUSED;

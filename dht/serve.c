@@ -139,9 +139,7 @@ static void answer_store(struct dht *d, const struct dht_contact *from, const st
     out.status = store(d, from, id, m, &out.seq);
     count(d, out.status, m->flags);
     d->counters.served_store++;
-    if (out.status == DHT_STATUS_TOKEN) {
-        out.token = dht_token_make(d, from);
-    }
+    out.token = out.status == DHT_STATUS_TOKEN ? dht_token_make(d, from) : d->wall_s; /* whose clock is wrong is for whoever asks */
     if (m->txn != 0 && (m->flags & DHT_FLAG_REPAIR) == 0) {
         (void)dht_call_send(d, from, &out, room);
     }

@@ -8,6 +8,7 @@
 
 #include "common/base/bytes.h"
 #include "common/run/cell_call.h"
+#include "dht/clock.h"
 #include "dht/compare.h"
 #include "dht/id.h"
 #include "dht/say.h"
@@ -32,12 +33,20 @@ static const char *explain(enum err e)
            : e == ERR_UNAVAILABLE  ? "this node knows no other one yet that could have it: see config.bootstrap, and `cell dht stats`"
            : e == ERR_ABORTED      ? "its holders have a higher sequence"
            : e == ERR_LIMIT        ? "its holders have no room for it"
+           : e == ERR_RANGE        ? "it is over, its holders say: a clock is wrong"
                                    : NULL;
 }
 
 static void fail(struct cell_call *call, enum err e)
 {
     cell_reply_error(call, e, explain(e), NULL);
+}
+
+static void fail_done(struct cell_call *call, enum err e, const struct dht_done *done)
+{
+    char clock[DHT_CLOCK_SIZE];
+
+    cell_reply_error(call, e, dht_clock_explain(done, clock) ? clock : explain(e), NULL);
 }
 
 /* Nobody waits any more, or it would not fit: either way its caller is told by the runtime. */
@@ -101,7 +110,7 @@ static void on_put(struct dht_shell *s, void *context, enum err e, const struct 
         return;
     }
     if (e != ERR_OK) {
-        fail(call, e);
+        fail_done(call, e, done);
         return;
     }
     reply.key = (ProtobufCBinaryData){sizeof r->key.byte, (uint8_t *)r->key.byte};
@@ -251,7 +260,7 @@ static void on_got(struct dht_ask *ask, const struct dht_done *done)
         reply.hops = done->hops;
         answer(g->call, &reply);
     } else {
-        fail(g->call, e);
+        fail_done(g->call, e, done);
     }
     free(g);
 }
@@ -309,7 +318,7 @@ static void on_removed(struct dht_shell *s, void *context, enum err e, const str
 
     e = e == ERR_OK ? let_go(s, r) : e;
     if (e != ERR_OK) {
-        fail(call, e);
+        fail_done(call, e, done);
         return;
     }
     reply.key = (ProtobufCBinaryData){sizeof r->key.byte, (uint8_t *)r->key.byte};
@@ -342,7 +351,7 @@ static void on_seen(struct dht_ask *ask, const struct dht_done *done)
     bool is_none = g->is_there ? g->value_size == 0 : done->status == ERR_NOT_FOUND || done->status == ERR_OK;
 
     if ((is_none && !is_kept) || (!g->is_there && !is_none) || done->status == ERR_CANCELLED) {
-        fail(g->call, is_none ? ERR_NOT_FOUND : done->status);
+        fail_done(g->call, is_none ? ERR_NOT_FOUND : done->status, done);
         free(g);
         return;
     }

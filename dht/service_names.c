@@ -4,6 +4,7 @@
 
 #include "common/base/name.h"
 #include "common/run/cell_call.h"
+#include "dht/clock.h"
 #include "dht/say.h"
 #include "dht/service.h"
 #include "dht/wire.h"
@@ -238,8 +239,10 @@ static void on_ended(struct dht_ask *ask, const struct dht_done *done)
     if (is_known) {
         (void)!cell_reply(f->call, &reply); /* or nobody waits any more */
     } else {
+        char clock[DHT_CLOCK_SIZE];
         cell_reply_error(f->call, done->status,
-                         done->status == ERR_UNAVAILABLE ? "this node knows no other one yet" : "too few of those who would know answered", NULL);
+                         dht_clock_explain(done, clock) ? clock
+                         : done->status == ERR_UNAVAILABLE ? "this node knows no other one yet" : "too few of those who would know answered", NULL);
     }
     for (uint32_t i = 0; i < f->count; i++) {
         cell__dht__endpoint__free_unpacked(one[i], NULL);

@@ -11,6 +11,7 @@
 #include "common/run/fd.h"
 #include "common/run/host.h"
 #include "common/run/log.h"
+#include "dht/clock.h"
 #include "dht/disk.h"
 #include "dht/say.h"
 
@@ -75,6 +76,7 @@ static void tell_all(struct dht_shell *s)
     for (uint32_t i = 0; i < s->fx.done_count; i++) {
         struct dht_ask **at = ask_of(s, s->fx.done[i].wish), *ask = *at;
         cell_metric_add(s->metric_failed, s->fx.done[i].status != ERR_OK && s->fx.done[i].status != ERR_NOT_FOUND);
+        dht_clock_look(&s->fx.done[i]);
         if (ask != NULL) {
             *at = ask->next;
             ask->done(ask, &s->fx.done[i]);

@@ -94,19 +94,36 @@ static void tell_of_names(struct dht_shell *s)
     }
 }
 
-/* A round of questions is over: what names mean at present. They are asked for again while nobody is known. */
+static void ask_named(struct dht_shell *s, const struct dns_seed *named, uint32_t count)
+{
+    struct sealed_address at[DNS_SEEDS_MAX];
+
+    for (uint32_t i = 0; i < count; i++) {
+        at[i] = named[i].address;
+    }
+    ask_all(s, at, count);
+}
+
+/* What names mean at present: somebody more, who is asked at once, or all, for a round of questions is over. They are asked
+ * for again while nobody is known. */
 static void on_names(void *context)
 {
     struct dht_shell *s = context;
     const struct dns *d = &s->resolver.dns;
 
+    ask_named(s, d->seed + s->resolver.told, d->seeds - s->resolver.told);
+    if (d->is_asking) {
+        return;
+    }
     log_debug("DHT-DNS", "found=%" PRIu32 " answered=%" PRIu32 " unanswered=%" PRIu32, d->seeds, d->answered, d->unanswered);
     tell_of_names(s);
     s->named = d->seeds > 0 ? d->seeds : s->named; /* whom a silent server named may still be there */
     for (uint32_t i = 0; i < d->seeds; i++) {
         s->named_at[i] = d->seed[i].address;
     }
-    ask_all(s, s->named_at, s->named);
+    if (d->seeds == 0) {
+        ask_all(s, s->named_at, s->named);
+    }
     if (dht_core_peers(s->core) > 0) {
         resolver_close(&s->resolver);
         s->is_resolving = false;

@@ -73,7 +73,9 @@ struct dht_candidate {
     uint16_t serial, namer; /* namer: the serial of who named it; DHT_NOTHING: known here */
     uint8_t ask, keeping, path, hop, pages;
     bool is_absent; /* said so                                  */
+    bool has_clock; /* the date here is by so much ahead of its */
     bool has_value;
+    int32_t ahead_s;
 };
 
 enum dht_wish_kind { DHT_WISH_FREE, DHT_WISH_FIND, DHT_WISH_GET, DHT_WISH_PUT };
@@ -88,7 +90,7 @@ struct dht_wish {
     struct dht_id target;
     uint64_t best_seq, expected, held_seq;
     uint32_t reads, values;           /* of a PUT: holders that have it                      */
-    uint32_t absent, asked, hops, paths, older, cas, limit;
+    uint32_t absent, asked, hops, paths, older, cas, limit, past; /* past: refused, or not believed, as being over */
     uint16_t serial;
     uint8_t need, most;               /* answers that end a search; contacts of each         */
     uint16_t record_size;             /* of a PUT                                            */

@@ -8,6 +8,8 @@
 
 static_assert((int)DHT_CANDIDATES == (int)DHT_STEPS_MAX, "a find tells of each of its candidates");
 
+enum { MS = 1000 };
+
 /* ---- beginning ------------------------------------------------------------------------------------- */
 
 /* Whoever is nearest as far as is known. Paths begin with different ones. */
@@ -124,6 +126,12 @@ void dht_wish_failed(struct dht *d, struct dht_wish *w, const struct dht_call *c
     }
 }
 
+void dht_wish_clock(struct dht_candidate *c, int64_t ahead_s)
+{
+    c->has_clock = true;
+    c->ahead_s = ahead_s > INT32_MAX ? INT32_MAX : ahead_s < -INT32_MAX ? -INT32_MAX : (int32_t)ahead_s;
+}
+
 static void answered(struct dht_wish *w, struct dht_candidate *c)
 {
     c->ask = DHT_ASK_ANSWERED;
@@ -167,8 +175,8 @@ static void leave_copy(struct dht *d, const struct dht_wish *w, const struct dht
 }
 
 /* One record of an answer: whether it is one, of this key. *is_living is set when it is not over. */
-static bool take_record(struct dht *d, struct dht_wish *w, const struct dht_packet_record *record, uint64_t *ret_tag,
-                        bool *is_living)
+static bool take_record(struct dht *d, struct dht_wish *w, struct dht_candidate *c, const struct dht_packet_record *record,
+                        uint64_t *ret_tag, bool *is_living)
 {
     struct dht_record r;
 
@@ -179,6 +187,10 @@ static bool take_record(struct dht *d, struct dht_wish *w, const struct dht_pack
     }
     *ret_tag = dht_record_tag(&r);
     if (!dht_proof_is_living(d, &r, record->left_ms, &r.left_ms)) {
+        if (record->left_ms > 0 && !c->has_clock) { /* by the date here; whoever holds it has another, or says again what is over */
+            dht_wish_clock(c, (int64_t)(d->wall_s - r.until_s - DHT_RECORD_MARGIN_S) + record->left_ms / MS);
+            w->past++;
+        }
         return true; /* it was one, and is over */
     }
     *is_living = true;
@@ -205,7 +217,7 @@ void dht_wish_values(struct dht *d, struct dht_wish *w, const struct dht_call *c
     for (uint32_t i = 0; i < m->count; i++) {
         struct dht_packet_record record = m->record[i];
         record.left_ms -= record.left_ms < way_ms ? record.left_ms : way_ms; /* lives go on on the way */
-        if (!take_record(d, w, &record, &tag, &is_living)) {
+        if (!take_record(d, w, c, &record, &tag, &is_living)) {
             c->ask = DHT_ASK_FAILED; /* whoever gives out one that is forged is not believed about others */
             return;
         }
@@ -244,6 +256,12 @@ static bool is_absent(const struct dht *d, const struct dht_wish *w)
         absent += w->candidate[i].is_absent;
     }
     return w->values == 0 && (w->count == 0 ? is_alone(d) : absent >= most / 2 + 1);
+}
+
+/* Most of those that are said to have none have one that is over by the date here alone. */
+static enum err absence(const struct dht_wish *w)
+{
+    return 2 * w->past > w->absent ? ERR_RANGE : ERR_NOT_FOUND;
 }
 
 /* Nobody could be asked when it began: whoever was met since is. False: still nobody. */
@@ -296,9 +314,9 @@ static void run_get(struct dht *d, struct dht_wish *w)
     } else if (!is_alone(d) && !has_company(d, w)) {
         return; /* perhaps there is somebody in time */
     } else if (dht_state_is_whole(d) && is_absent(d, w)) {
-        w->status = ERR_NOT_FOUND;
+        w->status = absence(w);
     } else if (dht_state_is_whole(d) ? dht_search_holders(d, w) : is_near(d, w)) {
-        w->status = w->values > 0 ? ERR_OK : is_absent(d, w) ? ERR_NOT_FOUND : ERR_TIMEOUT;
+        w->status = w->values > 0 ? ERR_OK : is_absent(d, w) ? absence(w) : ERR_TIMEOUT;
     }
 }
 
@@ -316,7 +334,7 @@ static bool run_put(struct dht *d, struct dht_wish *w)
     if (w->status == ERR_LATER && dht_put_is_done(d, w)) {
         w->status = ERR_OK;
     } else if (w->status == ERR_LATER && is_over) {
-        w->status = w->cas > 0 ? ERR_PRECONDITION : w->older > 0 ? ERR_ABORTED : w->limit > 0 ? ERR_LIMIT : ERR_TIMEOUT;
+        w->status = w->cas > 0 ? ERR_PRECONDITION : w->older > 0 ? ERR_ABORTED : w->limit > 0 ? ERR_LIMIT : w->past > 0 ? ERR_RANGE : ERR_TIMEOUT;
     }
     return is_over;
 }
@@ -354,6 +372,26 @@ static void name_steps(const struct dht_wish *w, struct dht_done *done)
     }
 }
 
+/* What dates were told, by the one in the middle: a few that lie do not move it. */
+static void name_clock(const struct dht_wish *w, struct dht_done *done)
+{
+    const struct dht_candidate *told[DHT_CANDIDATES];
+
+    for (uint32_t i = 0; i < w->count; i++) {
+        const struct dht_candidate *c = &w->candidate[i];
+        uint32_t at = done->clocks;
+        for (; c->has_clock && at > 0 && told[at - 1]->ahead_s > c->ahead_s; at--) {
+            told[at] = told[at - 1];
+        }
+        told[at] = c;
+        done->clocks += c->has_clock;
+    }
+    if (done->clocks > 0) {
+        done->ahead_s = told[done->clocks / 2]->ahead_s;
+        done->clock = told[done->clocks / 2]->who.node;
+    }
+}
+
 /* Say how it ended; false: this step has said as much as it may. */
 static bool tell(struct dht *d, struct dht_wish *w)
 {
@@ -371,6 +409,7 @@ static bool tell(struct dht *d, struct dht_wish *w)
             done->holders += w->candidate[i].keeping != DHT_KEEP_NONE;
         }
         done->holders += w->has_self;
+        name_clock(w, done);
         if (w->kind == DHT_WISH_FIND) {
             name_contacts(d, w, done);
             name_steps(w, done);

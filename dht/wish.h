@@ -51,7 +51,10 @@ void dht_put_begin(struct dht *d, struct dht_wish *w);
 bool dht_put_run(struct dht *d, struct dht_wish *w);
 
 /* A holder answered; whether enough have it. */
-void dht_put_stored(struct dht_wish *w, const struct dht_call *call, const struct dht_message *m);
+/* The date here is by so much ahead of that candidate's. */
+void dht_wish_clock(struct dht_candidate *c, int64_t ahead_s);
+
+void dht_put_stored(const struct dht *d, struct dht_wish *w, const struct dht_call *call, const struct dht_message *m);
 bool dht_put_is_done(const struct dht *d, const struct dht_wish *w);
 
 #endif

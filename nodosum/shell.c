@@ -529,13 +529,26 @@ static void drop_resolved(struct nodosum_shell *s, const struct nodosum_found *f
     s->founds = kept;
 }
 
-/* What a name means at present; while it means nothing, it is shown as a name. */
+static uint32_t resolved(const struct nodosum_shell *s)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < s->founds; i++) {
+        count += s->found[i].source == NODOSUM_SOURCE_DNS;
+    }
+    return count;
+}
+
+/* What a name means at present; while it means nothing, it is shown as a name. Before the round is over it takes nothing back. */
 static void on_names(void *context)
 {
     struct nodosum_shell *s = context;
     const struct dns *d = &s->resolver.dns;
     struct nodosum_found found[DNS_SEEDS_MAX];
 
+    if (d->is_asking && d->seeds <= resolved(s)) {
+        return;
+    }
     for (uint32_t i = 0; i < d->seeds; i++) {
         found[i] = (struct nodosum_found){.source = NODOSUM_SOURCE_DNS, .has_address = true,
                                           .address = nodosum_seeds_from(&d->seed[i].address)};

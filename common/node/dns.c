@@ -40,11 +40,17 @@ static void add_question(struct dns *d, const char *host, enum dns_type type, ui
             return; /* two services of one host, or a name that is listed twice */
         }
     }
-    if (d->questions < DNS_QUESTIONS_MAX) {
-        struct dns_question *q = &d->question[d->questions++];
-        *q = (struct dns_question){.type = type, .port = port, .is_service = is_service};
-        memcpy(q->host, host, strlen(host) + 1);
+    if (d->questions == DNS_QUESTIONS_MAX) {
+        return;
     }
+    uint32_t at = d->questions;
+    while (type == DNS_A && at > d->next && d->question[at - 1].type == DNS_AAAA) {
+        at--; /* some servers never answer about IPv6, and each such question is waited for */
+    }
+    memmove(&d->question[at + 1], &d->question[at], (d->questions++ - at) * sizeof *d->question);
+    struct dns_question *q = &d->question[at];
+    *q = (struct dns_question){.type = type, .port = port, .is_service = is_service};
+    memcpy(q->host, host, strlen(host) + 1);
 }
 
 static void add_host_questions(struct dns *d, const char *host, uint16_t port, bool is_service)
@@ -90,8 +96,9 @@ static void end_round(struct dns *d, uint64_t now_us, struct dns_effects *fx)
     again_ms = again_ms < DNS_AGAIN_MIN_MS ? DNS_AGAIN_MIN_MS : again_ms;
     again_ms = again_ms > DNS_AGAIN_MAX_MS ? DNS_AGAIN_MAX_MS : again_ms;
     if (d->seeds == 0 || d->failures > 0) {
-        again_ms = d->retry_ms;
-        d->retry_ms = 2 * d->retry_ms < DNS_RETRY_MAX_MS ? 2 * d->retry_ms : DNS_RETRY_MAX_MS;
+        uint32_t most_ms = d->seeds == 0 ? DNS_ALONE_MAX_MS : DNS_RETRY_MAX_MS;
+        again_ms = d->retry_ms < most_ms ? d->retry_ms : most_ms;
+        d->retry_ms = 2 * again_ms < most_ms ? 2 * (uint32_t)again_ms : most_ms;
     } else {
         d->retry_ms = DNS_AGAIN_MIN_MS;
     }
@@ -121,7 +128,6 @@ static void send_question(struct dns *d, uint64_t now_us, enum dns_way way,
 
 static void next_question(struct dns *d, uint64_t now_us, struct dns_effects *fx)
 {
-    d->tries = 0;
     if (d->next == d->questions) {
         end_round(d, now_us, fx);
         return;
@@ -131,16 +137,31 @@ static void next_question(struct dns *d, uint64_t now_us, struct dns_effects *fx
     send_question(d, now_us, DNS_UDP, fx);
 }
 
+/* The question that is out is asked again after all others. */
+static void put_off(struct dns *d)
+{
+    struct dns_question q = d->question[--d->next];
+
+    memmove(&d->question[d->next], &d->question[d->next + 1], (d->questions - d->next - 1) * sizeof q);
+    d->question[d->questions - 1] = q;
+}
+
 /* No answer from this server, or one of no use: the next one, and then the next question. */
 static void try_another(struct dns *d, uint64_t now_us, struct dns_effects *fx)
 {
+    struct dns_question *q = &d->question[d->next - 1];
+
     d->server = (d->server + 1) % d->config.servers;
-    if (++d->tries < DNS_TRIES * d->config.servers) {
+    if (++q->tries % d->config.servers != 0) {
         send_question(d, now_us, DNS_UDP, fx);
         return;
     }
-    d->unanswered++;
-    d->failures++;
+    if (q->tries < DNS_TRIES * d->config.servers) {
+        put_off(d);
+    } else {
+        d->unanswered++;
+        d->failures++;
+    }
     next_question(d, now_us, fx);
 }
 

@@ -2,8 +2,10 @@
  * question at a time out; no socket, clock or randomness of its own (a key comes in).
  *
  * Each question has an id that nobody can guess, and whoever sends it takes a socket with a port of its own for it
- * (RFC 5452, sections 4.3 and 4.5). A server that does not answer is left for the next one; an answer that was cut
- * off is asked for again over TCP (RFC 7766, section 5). A round that failed in part keeps what it found. */
+ * (RFC 5452, sections 4.3 and 4.5). A server that does not answer is left for the next one, and a question that none
+ * answers is asked again when all others have been; an answer that was cut off is asked for again over TCP (RFC 7766,
+ * section 5). What is found is found at once (dns.seeds grows), not at the end of the round: others' silence may make
+ * that a minute. A round that failed in part keeps what it found. */
 #ifndef CELL_COMMON_NODE_DNS_H
 #define CELL_COMMON_NODE_DNS_H
 
@@ -16,10 +18,11 @@ enum {
     DNS_SEEDS_MAX = 32,                                         /* addresses of one round                          */
     DNS_QUESTIONS_MAX = 2 * (SEEDS_MAX + DNS_SERVICES_MAX) + 1, /* A and AAAA of each, SRV                         */
     DNS_TIMEOUT_MS = 1000,                                      /* of one question to one server                   */
-    DNS_TRIES = 2,                                              /* rounds over the servers for one question        */
+    DNS_TRIES = 2,                                              /* times that each server is asked one question    */
     DNS_AGAIN_MIN_MS = 5000,                                    /* between rounds, whatever a lifetime says        */
     DNS_AGAIN_MAX_MS = 300000,
-    DNS_RETRY_MAX_MS = 60000,                                   /* … and after rounds that found nothing, doubling */
+    DNS_RETRY_MAX_MS = 60000,                                   /* … and after rounds that failed in part, doubling */
+    DNS_ALONE_MAX_MS = 15000,                                   /* … that found nothing: whoever asks may be alone */
     DNS_KEY = 16,
 };
 
@@ -59,6 +62,7 @@ struct dns_question {
     char host[DNS_NAME_MAX + 1];
     enum dns_type type;
     uint16_t port; /* of the seeds that it finds */
+    uint8_t tries;
     bool is_service;
 };
 
@@ -70,7 +74,7 @@ struct dns {
     bool is_asking;
     uint16_t id;                            /* of the question that is out                   */
     enum dns_way way;
-    uint32_t server, tries;                 /* server: the last that answered is asked first */
+    uint32_t server;                        /* the last that answered is asked first         */
     uint64_t due_us;
     uint32_t ttl_s, retry_ms, failures;     /* of this round                                 */
     uint32_t seeds;

@@ -72,6 +72,27 @@ static bool name_in(const struct dns_reader *r, const struct record *record, siz
     return inner.is_good && inner.at == record->at + record->size;
 }
 
+/* Where there are too many, those of the least priority number stay: records come in any order. */
+static void keep_service(const struct dns_service *s, struct dns_reply *reply)
+{
+    uint32_t at = reply->services;
+
+    if (at == DNS_SERVICES_MAX) {
+        at = 0;
+        for (uint32_t i = 1; i < DNS_SERVICES_MAX; i++) {
+            at = reply->service[i].priority >= reply->service[at].priority ? i : at;
+        }
+        if (reply->service[at].priority <= s->priority) {
+            return;
+        }
+        memmove(&reply->service[at], &reply->service[at + 1], (DNS_SERVICES_MAX - 1 - at) * sizeof *s);
+        at = DNS_SERVICES_MAX - 1;
+    } else {
+        reply->services++;
+    }
+    reply->service[at] = *s;
+}
+
 /* False: it is one of ours, and broken. */
 static bool take_service(const struct dns_reader *r, const struct record *record, struct dns_reply *reply)
 {
@@ -86,8 +107,8 @@ static bool take_service(const struct dns_reader *r, const struct record *record
     s.weight = (uint16_t)dns_reader_get(&inner, 2);
     s.port = (uint16_t)dns_reader_get(&inner, 2);
     /* A target of "." says that the service is decidedly not available (RFC 2782). */
-    if (s.port != 0 && s.target[0] != '\0' && reply->services < DNS_SERVICES_MAX) {
-        reply->service[reply->services++] = s;
+    if (s.port != 0 && s.target[0] != '\0') {
+        keep_service(&s, reply);
         used(reply, record->ttl_s);
     }
     return true;

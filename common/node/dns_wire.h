@@ -13,7 +13,7 @@
 enum {
     DNS_NAME_MAX = 253,    /* characters, without the last dot (RFC 1035, 2.3.4) */
     DNS_QUESTION_MAX = 12 + 255 + 4,
-    DNS_SERVICES_MAX = 16, /* of an answer: there are not more seeds             */
+    DNS_SERVICES_MAX = 16, /* of an answer, of the best priority: there are not more seeds */
     DNS_HOSTS_MAX = 32,    /* addresses of an answer                             */
     DNS_ALIASES_MAX = 8,   /* CNAMEs followed within one answer                  */
     DNS_RECORDS_MAX = 256, /* looked at in one answer; more is no answer         */

@@ -131,12 +131,16 @@ static void perform(struct resolver *r)
         }
         dns_failed(&r->dns, loop_now_us(), &r->fx); /* tries are bounded, and so is this loop */
     }
-    bool is_done = r->fx.is_done;
+    bool is_done = r->fx.is_done, has_more = r->dns.seeds > r->told;
     uint64_t now_us = loop_now_us(), due_us = r->fx.due_us;
     loop_timer_again(r->timer, due_us > now_us ? (due_us - now_us + US - 1) / US : 0, 0);
     if (is_done) {
         close_question(r);
-        r->done(r->context);
+    }
+    if (is_done || has_more) {
+        uint32_t seeds = r->dns.seeds;
+        r->found(r->context);
+        r->told = is_done ? 0 : seeds;
     }
 }
 
@@ -215,10 +219,11 @@ static void on_ready(void *context, unsigned bits)
     }
 }
 
-enum err resolver_start(struct resolver *r, struct loop *loop, void (*done)(void *context), void *context)
+enum err resolver_start(struct resolver *r, struct loop *loop, void (*found)(void *context), void *context)
 {
     r->loop = loop;
-    r->done = done;
+    r->found = found;
+    r->told = 0;
     r->context = context;
     r->timer = loop_timer_new(loop, 0, 0, on_due, r); /* at once */
     return r->timer == NULL ? ERR_NOMEM : ERR_OK;

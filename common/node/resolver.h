@@ -20,8 +20,8 @@ struct resolver {
     size_t out_size;
     struct dns_effects fx;
     struct dns dns;
-    /* A round is over: dns.seed has what it found. */
-    void (*done)(void *context);
+    uint32_t told;    /* seeds of this round that `found` was called for before */
+    void (*found)(void *context);
     void *context;
 };
 
@@ -41,8 +41,9 @@ bool resolver_is_wanted(const struct resolver_config *config);
  * are none; what to do is logged. */
 enum err resolver_open(struct resolver *r, const struct resolver_config *config) MUST_CHECK;
 
-/* Begin the first round. System calls afterwards: those of a cell with the network. */
-enum err resolver_start(struct resolver *r, struct loop *loop, void (*done)(void *context),
+/* Begin the first round. found: dns.seed has more than the `told` it had before, or the round is over (dns.is_asking
+ * is false); may close the resolver. System calls afterwards: those of a cell with the network. */
+enum err resolver_start(struct resolver *r, struct loop *loop, void (*found)(void *context),
                         void *context) MUST_CHECK;
 
 /* Safe on one that is closed or was never opened. */

@@ -75,7 +75,7 @@ PLANTS = {
         ("    *is_living = true;\n", "    (void)is_living;\n"),
         ("    bool is_living = false;\n    uint64_t tag", "    bool is_living = true;\n    uint64_t tag")]),
     "silence-is-absence": ("wish.c", "unit:core", "no answer means that there is none", [
-        ("is_absent(d, w) ? ERR_NOT_FOUND : ERR_TIMEOUT;", "ERR_NOT_FOUND;")]),
+        ("is_absent(d, w) ? absence(w) : ERR_TIMEOUT;", "absence(w);")]),
     "nobody-denies": ("wish.c", ["unit:core", "swarm:churn"], "who knows nobody says that there is none", [
         ("    return d->peers.count == 0 && !d->has_company;", "    return d->peers.count == 0;")]),
     "nobody-comes": ("wish.c", "unit:core", "who waits for somebody does not ask him", [
@@ -148,6 +148,12 @@ PLANTS = {
         ("            if (is_cached || !dht_id_is_nearer(&d->id, key, &d->entry[index].key)) {", "            if (is_cached || key != NULL) {")]),
     "no-rate": ("core.c", "attack:flood", "a flood is read to its end", [
         ("    if (d->tuning.rate != 0 && ", "    if (d->tuning.rate == 1 && ")]),
+    "dates-untold": ("serve.c", "unit:clock", "who refuses a record as over does not say by which date", [
+        ("dht_token_make(d, from) : d->wall_s;", "dht_token_make(d, from) : 0;")]),
+    "any-date": ("wish.c", "unit:clock", "one that lies tells whose clock is wrong", [
+        ("told[done->clocks / 2]->ahead_s;", "told[0]->ahead_s;")]),
+    "over-is-none": ("wish.c", "unit:clock", "what is over by the date here alone is said not to be there", [
+        ("2 * w->past > w->absent ? ERR_RANGE", "2 * w->past > w->absent + 100 ? ERR_RANGE")]),
     "no-greeting": ("keep.c", "unit:keep", "who starts again waits for what it should hold", [
         ("        greet(d, who, id);\n", "        (void)greet;\n")]),
     "lives-stand-still": ("image.c", "unit:image", "what was held lives no shorter for the time nobody ran", [
@@ -206,7 +212,7 @@ PLANTS = {
 
 CORE = ("account", "bytes", "call", "circle", "compare", "core", "id", "image", "keep", "order", "own", "packet", "pool", "proof", "put", "record", "search",
         "serve", "store", "table", "token", "twin", "upkeep", "wish")
-UNITS = ("circle", "compare", "core", "id", "image", "keep", "late", "memory", "own", "packet", "store", "table", "upkeep")
+UNITS = ("circle", "clock", "compare", "core", "id", "image", "keep", "late", "memory", "own", "packet", "store", "table", "upkeep")
 SOURCES = [*(f"dht/{c}.c" for c in CORE), "tests/sim/dht/[dns]*.c", "tests/sim/dht/test_dht_*.c", "tests/unit/dht/kit.c",
            *(f"tests/unit/dht/test_{u}.c" for u in UNITS),
            *(f"common/base/{b}.c" for b in ("bytes", "err", "name", "rate", "rng"))]

@@ -435,7 +435,7 @@ static void puts_end_with_a_majority(void)
         {0, DHT_STATUS_QUOTA, false, ERR_LIMIT, "no room anywhere"},
         {0, DHT_STATUS_FULL, false, ERR_LIMIT, "no room at all"},
         {0, DHT_STATUS_CAS, true, ERR_PRECONDITION, "something else is held"},
-        {0, DHT_STATUS_REFUSED, false, ERR_TIMEOUT, "nobody wants it"},
+        {0, DHT_STATUS_REFUSED, false, ERR_RANGE, "it is over, they say"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -247,7 +247,15 @@ static void lists_have_limits(void)
         put_srv(&t, "*12", 1, 100 + i, "h.x", 9);
     }
     CHECK(dns_wire_read(t.at, t.size, ID, "s.x", DNS_SRV, &r) == ERR_OK &&
-              r.services == DNS_SERVICES_MAX, "services");
+              r.services == DNS_SERVICES_MAX && r.service[0].port == 100 && r.service[15].port == 115, "services");
+    open_answer(&t, ID, "s.x", DNS_SRV, 0x8180, 3 * DNS_SERVICES_MAX);
+    for (uint32_t i = 0; i < 3 * DNS_SERVICES_MAX; i++) {
+        put_srv(&t, "*12", i % 3 == 2 ? 5 : 50 + i % 3, 100 + i, "h.x", 9);
+    }
+    CHECK(dns_wire_read(t.at, t.size, ID, "s.x", DNS_SRV, &r) == ERR_OK && r.services == DNS_SERVICES_MAX, "three times as many");
+    for (uint32_t i = 0; i < DNS_SERVICES_MAX; i++) {
+        CHECK(r.service[i].priority == 5 && r.service[i].port == 102 + 3 * i, "those come first, in their order: %u", r.service[i].port);
+    }
     open_answer(&t, ID, "s.x", DNS_A, 0x8180, DNS_HOSTS_MAX + 1);
     for (uint32_t i = 0; i <= DNS_HOSTS_MAX; i++) {
         put_a(&t, "*12", (uint8_t)i, 9);
@@ -309,10 +317,10 @@ static void a_service_is_resolved(void)
     open_answer(&t, id_of(&fx), "db.x", DNS_A, 0x8180, 1);
     put_a(&t, "db.x", 3, 120);
     CHECK(dns_answer(&d, now, t.at, t.size, &fx) == ERR_OK && d.seeds == 2 && d.seed[1].address.port == 9, "found");
-    open_answer(&t, id_of(&fx), "db.x", DNS_AAAA, 0x8180, 0);
-    CHECK(dns_answer(&d, now, t.at, t.size, &fx) == ERR_OK, "it has no IPv6");
     open_answer(&t, id_of(&fx), "two.x", DNS_A, 0x8183, 0);
     CHECK(dns_answer(&d, now, t.at, t.size, &fx) == ERR_OK && !fx.is_done, "a host that is none");
+    open_answer(&t, id_of(&fx), "db.x", DNS_AAAA, 0x8180, 0);
+    CHECK(dns_answer(&d, now, t.at, t.size, &fx) == ERR_OK, "it has no IPv6");
     open_answer(&t, id_of(&fx), "two.x", DNS_AAAA, 0x8183, 0);
     CHECK(dns_answer(&d, now, t.at, t.size, &fx) == ERR_OK && fx.is_done && d.seeds == 2, "the round is over");
     CHECK(fx.due_us == now + 120 * (uint64_t)SECOND, "again when the shortest lifetime ends");
@@ -368,7 +376,7 @@ static void who_does_not_answer_is_left(void)
         CHECK(fx.due_us - now >= wait, "and later each time");
         wait = fx.due_us - now;
     }
-    CHECK(wait == DNS_RETRY_MAX_MS * 1000, "up to a minute");
+    CHECK(wait == DNS_ALONE_MAX_MS * 1000, "up to a quarter of a minute");
     now = fx.due_us;
     dns_clock(&d, now, &fx);
     dns_failed(&d, now, &fx);
@@ -381,6 +389,58 @@ static void who_does_not_answer_is_left(void)
     put_a(&t, "one.x", 1, 1);
     CHECK(dns_answer(&d, now, t.at, t.size, &fx) == ERR_OK && fx.is_done && d.seeds == 1, "then it is found");
     CHECK(fx.due_us == now + DNS_AGAIN_MIN_MS * 1000, "a lifetime of a second is not believed");
+}
+
+/* Five hosts of which only the last is answered, and never about IPv6. */
+static void silence_about_some_is_waited_for_last(void)
+{
+    struct dns_config c = usual();
+    struct dns_effects fx;
+    static struct dns d;
+    uint64_t now = SECOND, found_us = 0;
+    uint32_t asked[2][5] = {{0}};
+    struct text t;
+
+    CHECK(dns_init(&d, &c, now) == ERR_OK, "begun");
+    dns_clock(&d, now, &fx);
+    open_answer(&t, id_of(&fx), "_cell._udp.x", DNS_SRV, 0x8180, 5);
+    for (uint8_t i = 0; i < 5; i++) {
+        put_srv(&t, "*12", 10u + i, 7402, (char[]){'h', (char)('0' + i), '\0'}, 9);
+    }
+    CHECK(dns_answer(&d, now, t.at, t.size, &fx) == ERR_OK, "five");
+    while (!fx.is_done) {
+        uint32_t host = fx.bytes[14] - (uint32_t)'0';
+        REQUIRE(host < 5, "one of them");
+        asked[type_of(&fx) == DNS_AAAA][host]++;
+        if (host == 4 && type_of(&fx) == DNS_A) {
+            open_answer(&t, id_of(&fx), "h4", DNS_A, 0x8180, 1);
+            put_a(&t, "*12", 4, 9);
+            CHECK(dns_answer(&d, now, t.at, t.size, &fx) == ERR_OK && d.seeds == 1 && d.is_asking, "found before the round is over");
+            found_us = now;
+            continue;
+        }
+        now = fx.due_us;
+        dns_clock(&d, now, &fx);
+    }
+    CHECK(found_us == SECOND + 8 * DNS_TIMEOUT_MS * 1000, "after one try of the others with each server: %u ms", (unsigned)(found_us / 1000));
+    for (int i = 0; i < 9; i++) {
+        CHECK(asked[i / 5][i % 5] == (i == 4 ? 1 : DNS_TRIES * c.servers), "question %d, %u times", i, asked[i / 5][i % 5]);
+    }
+    CHECK(d.unanswered == 9 && d.failures == 9, "each counts once: %u", d.unanswered);
+    CHECK(fx.due_us == now + DNS_AGAIN_MIN_MS * 1000, "the first time it is soon");
+    for (int round = 0; round < 8; round++) { /* somebody is found each time, and the others never */
+        for (now = fx.due_us, dns_clock(&d, now, &fx); d.seeds == 0; dns_clock(&d, now, &fx)) {
+            open_answer(&t, id_of(&fx), "_cell._udp.x", DNS_SRV, 0x8180, 3);
+            put_srv(&t, "*12", 10, 7402, "h0", 9);
+            put_srv(&t, "*12", 10, 7402, "h1", 9);
+            put_a(&t, "h0", 4, 9);
+            REQUIRE(dns_answer(&d, now, t.at, t.size, &fx) == ERR_OK, "one comes along");
+        }
+        for (; !fx.is_done; dns_clock(&d, now, &fx)) {
+            now = fx.due_us;
+        }
+    }
+    CHECK(fx.due_us == now + DNS_RETRY_MAX_MS * 1000, "who knows somebody waits longer");
 }
 
 static void ids_are_not_counted_up(void)
@@ -431,6 +491,7 @@ int main(void)
     a_service_is_resolved();
     services_come_in_the_order_of_their_priority();
     who_does_not_answer_is_left();
+    silence_about_some_is_waited_for_last();
     ids_are_not_counted_up();
     what_may_be_configured();
     return CHECK_RESULT();
