@@ -76,7 +76,7 @@ enum err datapath_core_init(void *memory, const struct datapath_config *config, 
     if (!is_valid(config) || datapath_noise_public(&self) != ERR_OK) {
         return ERR_INVALID;
     }
-    memset(base, 0, l.total);
+    memset(base, 0, l.wait); /* what waits there is written before it is read */
     *d = (struct datapath){.self = self, .peers_max = config->peers_max, .mtu = config->mtu, .pace = config->pace,
                            .aead = config->aead, .own = config->own,
                            .kinds = (config->own != NULL ? DATAPATH_OWN_AES : 0u) | (config->has_frames ? DATAPATH_OWN_FRAMES : 0u) |
@@ -105,6 +105,12 @@ enum err datapath_core_init(void *memory, const struct datapath_config *config, 
     sodium_memzero(&self, sizeof self);
     *ret = d;
     return ERR_OK;
+}
+
+void datapath_core_resize(struct datapath *d, uint32_t mtu)
+{
+    assert(mtu >= DATAPATH_MTU_MIN && mtu <= d->wait.room);
+    d->mtu = mtu;
 }
 
 void datapath_core_fini(struct datapath *d)

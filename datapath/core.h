@@ -19,6 +19,9 @@ size_t datapath_core_size(uint32_t peers_max, uint32_t prefixes_max, uint32_t mt
 enum err datapath_core_init(void *memory, const struct datapath_config *config, struct datapath_time now,
                             struct datapath **ret) MUST_CHECK;
 
+/* Packets have at most so many bytes from now on, DATAPATH_MTU_MIN to what the core was made with. */
+void datapath_core_resize(struct datapath *d, uint32_t mtu);
+
 /* Wipe all keys. */
 void datapath_core_fini(struct datapath *d);
 

@@ -12,6 +12,7 @@
 #include "common/run/fd.h"
 #include "common/run/host.h"
 #include "common/run/log.h"
+#include "datapath/device.h"
 #include "datapath/shell.h"
 
 /* ---- who gets one --------------------------------------------------------------------------------------- */
@@ -384,8 +385,14 @@ enum err datapath_frames_open(struct datapath_shell *s)
         e = tun_open(&s->settings.tap, &f->fd, why);
     } else {
         e = tun_look(given, s->udp.fd, &f->device);
-        e = e == ERR_OK && (!f->device.is_tap || f->device.mtu < DATAPATH_MTU_MIN || f->device.mtu > DATAPATH_MTU_MAX) ? ERR_INVALID : e;
+        e = e == ERR_OK && !f->device.is_tap ? ERR_INVALID : e;
+        uint32_t said = f->device.mtu;
+        if (e == ERR_OK && datapath_device_fit(&f->device, s->settings.tap.mtu)) {
+            log_warn("DATAPATH-TAP-MTU", "interface=%s mtu=%" PRIu32 " used=%" PRIu32 "%s", f->device.name, said, f->device.mtu,
+                     said == 0 ? " why=\"it is in another network\"" : "");
+        }
     }
+    f->number = datapath_device_number(s->udp.fd, f->device.name);
     f->is_on = e == ERR_OK;
     f->is_plain = s->settings.is_plain;
     if (f->is_on && f->device.has_head) {

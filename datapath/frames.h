@@ -40,6 +40,7 @@ struct datapath_frames {
     int fd;                     /* of the interface       */
     bool is_on;                 /* there is one           */
     struct tun_spec device;
+    uint32_t number;                /* of it, in the socket's network; 0: it is in another */
     struct loop_watch *watch;
     void *memory;               /* of what is below       */
     struct datapath_bridge bridge;

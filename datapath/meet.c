@@ -39,6 +39,11 @@ void datapath_ways_own(struct datapath_ways *w, const struct datapath_endpoint *
     memcpy(w->config.place, place, count * sizeof *place);
 }
 
+void datapath_ways_resize(struct datapath_ways *w, uint32_t mtu)
+{
+    w->config.mtu = mtu;
+}
+
 void datapath_meet_roll(struct datapath_ways *w, struct datapath_time now, uint32_t index, uint8_t flags,
                         struct datapath_ways_effects *fx)
 {

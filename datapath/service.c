@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/run/loop.h"
+#include "datapath/device.h"
 #include "datapath/scope.h"
 #include "datapath/shell.h"
 #include "proto/datapath.pb-c.h"
@@ -145,6 +146,8 @@ enum err datapath_service_status(void *state, struct cell_call *call, const void
     struct datapath_view v;
     size_t counts = 0;
 
+    datapath_device_look(s);
+    datapath_device_name(s->udp.fd, s->frames.number, s->frames.device.name);
     for (int i = 0; i < DATAPATH_VERDICTS; i++, counts++) {
         enum datapath_verdict verdict = (enum datapath_verdict)i;
         slot[counts] = count_of(&count[counts], datapath_core_verdict_name(verdict), n->verdict[i],

@@ -11,10 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/run/cell_tun.h"
 #include "common/run/fd.h"
 #include "common/run/host.h"
 #include "common/run/log.h"
+#include "datapath/device.h"
 #include "datapath/keep.h"
 #include "datapath/scope.h"
 #include "datapath/secrets.h"
@@ -194,53 +194,6 @@ static void on_lane(void *context, uint32_t queue)
 
 /* ---- life ------------------------------------------------------------------------------------------- */
 
-/* What the supervisor says that it gave to the interface, beside what the interface says of itself: its first address of IPv4. Where
- * that is another by now, somebody else has a hand in those of IPv4. */
-static void add_addresses(struct datapath_shell *s)
-{
-    struct tun_address given[TUN_ADDRESSES_MAX], first = s->device.address[0];
-    size_t count = cell_tun_addresses(s->cell, "tun.overlay", given);
-    bool has_v4 = s->device.address_count > 0, is_ours = false;
-
-    for (size_t i = 0; i < count; i++) {
-        is_ours = is_ours || (has_v4 && !given[i].is_v6 && memcmp(given[i].ip, first.ip, DATAPATH_ALLOWED_V4) == 0);
-    }
-    for (size_t i = 0; i < count && s->device.address_count < TUN_ADDRESSES_MAX; i++) {
-        bool is_first = !given[i].is_v6 && memcmp(given[i].ip, first.ip, DATAPATH_ALLOWED_V4) == 0;
-        if (given[i].is_v6 || (is_ours && !is_first)) {
-            s->device.address[s->device.address_count++] = given[i];
-        }
-    }
-}
-
-/* The interface that the supervisor made, or one of our own. */
-static enum err open_tun(struct datapath_shell *s)
-{
-    char why[TUN_WHY_SIZE] = "";
-    int given = cell_take_descriptor(s->cell, "tun.overlay");
-    enum err e = ERR_OK;
-
-    s->device = s->settings.tun;
-    s->tun = given;
-    if (given < 0) {
-        e = tun_open(&s->settings.tun, &s->tun, why);
-    } else {
-        e = tun_look(given, s->udp.fd, &s->device);
-        if (e == ERR_OK && (s->device.is_tap || s->device.mtu < DATAPATH_MTU_MIN || s->device.mtu > DATAPATH_MTU_MAX)) {
-            e = ERR_INVALID;
-        }
-        add_addresses(s);
-        (void)snprintf(why, sizeof why, "as it was handed over, with an mtu of %" PRIu32, s->device.mtu);
-    }
-    if (e != ERR_OK) {
-        log_error("DATAPATH-TUN", "interface=%s reason=%s why=\"%s\"", s->device.name, err_name(e), why);
-        return e;
-    }
-    s->flow.is_plain = s->settings.is_plain;
-    s->offloads = tun_offload(s->tun, !s->settings.is_plain);
-    return ERR_OK;
-}
-
 static enum err open_descriptors(struct datapath_shell *s)
 {
     const struct datapath_settings *set = &s->settings;
@@ -253,7 +206,7 @@ static enum err open_descriptors(struct datapath_shell *s)
         log_error("DATAPATH-LISTEN", "at=%s reason=%s", place, err_name(e));
         return e;
     }
-    e = open_tun(s);
+    e = datapath_device_open(s);
     e = e == ERR_OK ? datapath_frames_open(s) : e;
     if (e != ERR_OK) {
         return e;
@@ -408,7 +361,7 @@ static enum err add_peer(struct datapath_shell *s, struct datapath_config_peer *
 static enum err make_core(struct datapath_shell *s)
 {
     const struct datapath_settings *set = &s->settings;
-    struct datapath_config c = {.peers_max = set->peers_max, .prefixes_max = 4 * set->peers_max, .mtu = s->device.mtu,
+    struct datapath_config c = {.peers_max = set->peers_max, .prefixes_max = 4 * set->peers_max, .mtu = DATAPATH_MTU_MAX,
                                 .pace = datapath_pace_usual(), .aead = s->engine.usual.chosen,
                                 .own = s->engine.own.chosen, .has_frames = s->frames.is_on, .has_sums = !set->is_plain,
                                 .stamp_ns = s->store.stamp_ns, .live = datapath_screen_live(&s->screen),
@@ -428,6 +381,7 @@ static enum err make_core(struct datapath_shell *s)
     e = e == ERR_OK ? datapath_core_init(s->memory, &c, datapath_shell_now(), &s->core) : e;
     sodium_memzero(&c, sizeof c);
     if (e == ERR_OK) {
+        datapath_core_resize(s->core, s->device.mtu);
         e = datapath_keep_load(&s->store, s->core, s->udp.fd, datapath_shell_now());
         if (e != ERR_OK) {
             log_error("DATAPATH-PEERS-LOAD", "file=%s/peers reason=%s advice=\"mend or remove it, and add its peers again\"",
@@ -522,6 +476,7 @@ void datapath_shell_tick(void *state, uint64_t now_ms)
     if (s->core == NULL) {
         return;
     }
+    datapath_device_look(s);
     datapath_frames_tick(s, now_ms);
     datapath_signals_tick(s, now_ms);
     tell_way(s);

@@ -43,6 +43,7 @@ struct datapath_shell {
     struct datapath_members members;
     int tun;
     struct tun_spec device;         /* what the interface is, whoever made it */
+    uint32_t device_number;         /* in the socket's network; 0: it is in another */
     enum tun_offloads offloads;     /* what goes through it in one piece      */
     uint8_t secret[DATAPATH_NOISE_KEY];
     void *memory;

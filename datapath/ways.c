@@ -264,12 +264,35 @@ static uint32_t limit_of(const struct datapath_way *way)
     return (way->pmtu.size - OVER) / DATAPATH_MESSAGE_PAD * DATAPATH_MESSAGE_PAD;
 }
 
+/* What our own end can send. */
+static uint32_t most_of(const struct datapath_ways *w)
+{
+    uint32_t most = w->config.mtu + OVER;
+
+    return most < DATAPATH_PMTU_BASE ? DATAPATH_PMTU_BASE : most;
+}
+
+/* Another mtu than when it was measured: as if nothing were known. Answers to earlier probes are none to the next. */
+static void measure_again(struct datapath_way *way, uint32_t most)
+{
+    uint32_t next = way->pmtu.next;
+
+    datapath_pmtu_init(&way->pmtu, most);
+    way->pmtu.next = next;
+    way->is_measured = false;
+}
+
 static void step_size(struct datapath_ways *w, struct datapath_time now, uint32_t peer, const struct datapath_pmtu_event *ev,
                       struct datapath_ways_effects *fx)
 {
+    const struct datapath_pmtu_event begin = {.kind = DATAPATH_PMTU_EV_BEGIN, .now_ms = now.ms};
     struct datapath_way *way = &w->way[peer];
     struct datapath_pmtu_effects pfx;
 
+    if (way->pmtu.most != most_of(w)) {
+        measure_again(way, most_of(w));
+        ev = &begin;
+    }
     if (way->path.used == DATAPATH_PATH_NONE || way->pmtu.most <= DATAPATH_PMTU_BASE) {
         return;
     }
@@ -341,7 +364,6 @@ static void learn(struct datapath_way *way, uint64_t now_ms, const struct datapa
 bool datapath_ways_seek(struct datapath_ways *w, struct datapath_time now, uint32_t peer)
 {
     struct datapath_way *way = datapath_ways_touch(w, peer);
-    uint32_t most = w->config.mtu + OVER;
 
     if (w->config.is_silent) {
         return false;
@@ -350,7 +372,7 @@ bool datapath_ways_seek(struct datapath_ways *w, struct datapath_time now, uint3
         way->is_active = true;
         way->used_ms = now.ms;
         datapath_path_init(&way->path, now.ms);
-        datapath_pmtu_init(&way->pmtu, most < DATAPATH_PMTU_BASE ? DATAPATH_PMTU_BASE : most);
+        datapath_pmtu_init(&way->pmtu, most_of(w));
         learn(way, now.ms, datapath_guide_endpoint(w->core, peer), DATAPATH_PATH_FOUND);
     }
     for (uint32_t i = 0; i < way->places; i++) {

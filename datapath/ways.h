@@ -141,6 +141,9 @@ enum err datapath_ways_believe(struct datapath_ways *w, uint32_t peer, uint64_t 
 /* We are reached at these from now on, 0 to DATAPATH_WAYS_OWN: what each rendezvous is told next has them. */
 void datapath_ways_own(struct datapath_ways *w, const struct datapath_endpoint *place, uint32_t count);
 
+/* Packets have at most so many bytes from now on: what each way carries is measured anew when it is used next. */
+void datapath_ways_resize(struct datapath_ways *w, uint32_t mtu);
+
 /* ---- steps: each fills *fx afresh ---------------------------------------------------------------------- */
 
 /* A datagram of kind SIGNAL came; it is opened in place. from.relay: by way of a relay. */

@@ -63,6 +63,8 @@ SHOWN = ("cell-datapath", "system:test_shield.py -k signal_that_opens")
 ADDRESSES = ("cell-nucleus", "system:test_overlay_node.py -k ipv4_is_cut")
 PLACES = ("cell-datapath", "system:test_overlay_node.py -k ipv4_is_cut")
 TUNS = ("cell-nucleus", "system:test_overlay_node.py -k down_up")
+DEVICE = ("cell-datapath", "system:test_overlay_node.py -k is_what_it_is")
+ELSEWHERE = ("cell-datapath", "system:test_overlay_node.py -k another_network")
 MENDED = ("cell-nucleus", "system:test_overlay_node.py -k took_away")
 
 # name: (file, (program, who sees it), what goes wrong, [(text that is there once, what the bug makes of it)])
@@ -311,6 +313,16 @@ PLANTS = {
         ("    if (s->lane->is_open) {\n        datapath_lane_close(s->lane);", "    if (false) {\n        datapath_lane_close(s->lane);")]),
     "nobody-follows": ("nucleus/shields.c", NEXT, "a keeper that was killed is not followed by another", [
         ("    if (info.si_status == 0 || is_useless || !settle(k) || slot_of(k) == NULL) {", "    if (true) {")]),
+    "name-of-the-beginning": ("datapath/device.c", DEVICE, "an interface is called what it was called", [
+        ("    if (number != 0 && ioctl(socket, SIOCGIFNAME,", "    if (false && ioctl(socket, SIOCGIFNAME,")]),
+    "mtu-of-the-beginning": ("datapath/device.c", DEVICE, "packets are as long as they might be once", [
+        ("        datapath_core_resize(s->core, now.mtu);\n", "")]),
+    "mtu-unfit": ("datapath/device.c", DEVICE, "an mtu that no overlay has is taken", [
+        ("    device->mtu = mtu > DATAPATH_MTU_MAX ? DATAPATH_MTU_MAX : mtu;", "    device->mtu = mtu;")]),
+    "mtu-unasked": ("common/run/seal_calls.c", DEVICE, "who is behind closed doors may not ask for it", [
+        ('"SIOCGIFMTU", 1, false, EQUALS(1, SIOCGIFMTU)', '"SIOCGIFMTU", 1, false, EQUALS(1, 0)')]),
+    "elsewhere-is-nowhere": ("datapath/device.c", ELSEWHERE, "a cell whose interface is in another network does not start again", [
+        ("    uint32_t said = device->mtu, mtu = said == 0 ? usual : said;", "    uint32_t said = device->mtu, mtu = said;\n    if (mtu == 0) __builtin_trap();")]),
     "one-of-each-family": ("common/run/tun.c", ("cell-nucleus", "system:test_overlay_node.py -k all_its"), "an interface has one address of each family", [
         ("        e = tun_address_add(if_nametoindex(spec->name),", "        e = i > 0 && spec->address[i].is_v6 == spec->address[i - 1].is_v6 ? ERR_OK : tun_address_add(if_nametoindex(spec->name),")]),
     "addresses-gone": ("nucleus/tuns.c", MENDED, "an interface that lost its addresses has none until its cell was stopped", [

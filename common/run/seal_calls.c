@@ -149,6 +149,7 @@ static const struct rule rules[] = {
     {"ioctl", ALWAYS, "close-on-exec", "FIOCLEX", 1, false, EQUALS(1, FIOCLEX)},
     {"ioctl", SOCKETS, "which interface an address of a link is of", "SIOCGIFINDEX", 1, false, EQUALS(1, SIOCGIFINDEX)},
     {"ioctl", SOCKETS, "what it is called", "SIOCGIFNAME", 1, false, EQUALS(1, SIOCGIFNAME)},
+    {"ioctl", SOCKETS, "how large its packets are", "SIOCGIFMTU", 1, false, EQUALS(1, SIOCGIFMTU)},
 
     /* sockets */
     {"socket", ALWAYS, "call other cells", "AF_UNIX", 1, false, EQUALS(0, AF_UNIX)},

@@ -147,10 +147,7 @@ enum err tun_look(int fd, int socket, struct tun_spec *ret)
     memcpy(spec.name, r.ifr_name, sizeof spec.name);
     spec.name[sizeof spec.name - 1] = '\0';
     r = request(spec.name);
-    if (ioctl(socket, SIOCGIFMTU, &r) != 0) {
-        return err_from_errno(errno);
-    }
-    spec.mtu = (uint32_t)r.ifr_mtu;
+    spec.mtu = ioctl(socket, SIOCGIFMTU, &r) == 0 ? (uint32_t)r.ifr_mtu : 0;
     if (find_address(socket, spec.name, &at)) { /* it may have none */
         spec.address[0] = (struct tun_address){.bits = 32};
         memcpy(spec.address[0].ip, &at.sin_addr, sizeof at.sin_addr);

@@ -63,8 +63,8 @@ enum err tun_mend(int fd, uint32_t interface, const struct tun_spec *spec, size_
 bool tun_is_there(int fd);
 
 /* What a descriptor of one says of itself; socket: of the interface's network namespace (the descriptor may come from
- * another), which knows the mtu and the IPv4 address. ERR_INVALID: it is neither a TUN nor a TAP device as they are made
- * here; others as errno says. */
+ * another), which knows the mtu and the IPv4 address. Somebody may have moved it to one that the socket is not of: then its mtu is 0, and
+ * it has no address. ERR_INVALID: it is neither a TUN nor a TAP device as they are made here. */
 enum err tun_look(int fd, int socket, struct tun_spec *ret) MUST_CHECK;
 
 /* From now on the kernel hands over packets with as much as it can leave to us, or (is_on false) with nothing. Needs no

@@ -276,6 +276,50 @@ def test_addresses_that_somebody_took_away_come_back(pair):
     assert ours.log("nucleus").count("NUCLEUS-TUN-MENDED") <= 8
 
 
+def test_an_interface_is_what_it_is_now(pair):
+    """Its name and its mtu are those that somebody gives it while the cell runs, and packets are as long; so it is for the cell's next
+    process, also with an mtu that no overlay has."""
+    ours, theirs = pair
+    do = lambda node, words: node.execute(["/bin/sh", "-c", words])
+    seen = lambda node: [overlay(node, "status")[name] for name in ("interface", "mtu")]
+    is_now = lambda node, *what: node.wait_until(lambda: seen(node) == list(what), 20, f"it is {what}")
+    assert ask(ours, inner(1), count=1, size=1372) == 1
+    do(ours, "ip link set cell0 down; ip link set cell0 name mine; ip link set mine up mtu 1460")
+    do(theirs, "ip link set cell0 mtu 1460")
+    is_now(ours, "mine", 1460)
+    is_now(theirs, "cell0", 1460)
+    assert ask(ours, inner(1), count=5, size=1432) == 5
+    for mtu, used in ((1280, 1280), (300, 576), (65535, 9000)):
+        do(ours, f"ip link set mine mtu {mtu}")
+        is_now(ours, "mine", used)
+        assert ask(ours, inner(1), count=2) == 2
+    restart(ours)
+    assert seen(ours) == ["mine", 9000] and ask(ours, inner(1), count=2, size=1200) == 2
+    do(ours, "ip link set mine mtu 300")
+    restart(ours)
+    assert seen(ours) == ["mine", 576] and ask(ours, inner(1), count=2) == 2
+
+
+def test_an_interface_may_be_in_another_network(pair):
+    """One that somebody gave to a container: packets go to and from there, also of the cell's next process. When that network is no
+    more, the interface is made again where the first one was."""
+    ours = pair[0]
+    assert ask(ours, inner(1), count=1) == 1
+    _, there = pair.namespace()
+    within = lambda *words: pair.inside(there, *words)
+    question = (sys.executable, "-c", PROGRAM, "ask", inner(1), "7000", "3", "1200", "5")
+    assert ours.execute(["/bin/sh", "-c", f"ip link set cell0 netns {there}"]).status == 0
+    for words in (("addr", "add", f"{inner(0)}/24", "dev", "cell0"), ("link", "set", "cell0", "up")):
+        within("ip", *words)
+    assert within(*question).stdout.strip() == "3"
+    restart(ours)
+    assert within(*question).stdout.strip() == "3"
+    within("ip", "link", "del", "cell0")
+    ours.wait_until(lambda: has_interface(ours), 20, "it is made again")
+    ours.wait_state("datapath", "ready", 20)
+    assert ask(ours, inner(1), count=3) == 3
+
+
 def test_an_interface_has_all_its_addresses(make_cluster):
     """Several of one family, of one network and of others."""
     one = entry(0)

@@ -161,6 +161,8 @@ PLANTS = {
         ("                                n->head_size - n->transport - (DATAPATH_HEADS_TCP_WINDOW + 4)) == 0);", "                                2) == 0);")]),
     "first-flags": ("coalesce.c", "unit:coalesce", "the last segment's push is lost", [
         ("        t[DATAPATH_HEADS_TCP_FLAGS] = g->last_flags;", "        t[DATAPATH_HEADS_TCP_FLAGS] |= g->last_flags & 0x10;")]),
+    "measured-once": ("ways.c", "unit:ways", "what a way carries is not measured anew when packets may be longer", [
+        ("    if (way->pmtu.most != most_of(w)) {", "    if (false) {")]),
     "old-answers": ("ways.c", "unit:ways", "an answer to a ping of an earlier life makes a way", [
         ("    datapath_random_draw(&w->random, w->key, sizeof w->key);\n", "")]),
     "answers-unproven": ("ways.c", "unit:reflected", "who did not get a ping answers it, and packets go to whoever did", [

@@ -150,6 +150,24 @@ static void a_path_that_swallows_is_noticed(void)
     end();
 }
 
+/* The interface's mtu is another: a way that carried all there could be may not carry what there may be now. */
+static void another_mtu_is_measured_anew(void)
+{
+    begin();
+    w.carries = 1500;
+    datapath_ways_resize(&w.node[A].ways, 1280);
+    talk(A, B, 3000, 1280 + 32);
+    CHECK(datapath_ways_limit(&w.node[A].ways, number(A, B)) == UINT32_MAX, "all that there may be goes through");
+    datapath_ways_resize(&w.node[A].ways, 1600);
+    talk(A, B, 10000, 1600 + 32);
+    uint32_t limit = datapath_ways_limit(&w.node[A].ways, number(A, B));
+    CHECK(limit <= 1500 - 32 && limit + 16 + 8 > 1500 - 32, "what goes through of what there may be now: %u", limit);
+    datapath_ways_resize(&w.node[A].ways, 1280);
+    talk(A, B, 3000, 1280 + 32);
+    CHECK(datapath_ways_limit(&w.node[A].ways, number(A, B)) == UINT32_MAX, "all again");
+    end();
+}
+
 /* All that was said is said again, from another place: to those who heard it, and to their next lives. */
 static void what_was_said_before_moves_nobody(void)
 {
@@ -442,6 +460,7 @@ int main(void)
     what_the_operator_said_stands();
     who_is_changed_by_hand_is_the_operators();
     a_path_that_swallows_is_noticed();
+    another_mtu_is_measured_anew();
     what_was_said_before_moves_nobody();
     an_old_answer_makes_no_way();
     who_comes_back_hears_us();
