@@ -139,6 +139,7 @@ static bool begin(struct dht *d, struct dht_call call)
     } while (call.txn < d->calls_max || call.txn % d->calls_max != at);
     call.attempts = 1;
     call.is_first = is_stranger(d, &call);
+    call.is_blind = d->typical_us == 0;
     call.begun_us = call.sent_us = d->now_us;
     if (!write(d, &call)) {
         return false;
@@ -188,6 +189,18 @@ static bool is_answer(enum dht_packet_kind question, enum dht_packet_kind answer
            (question == DHT_PACKET_STORE && answer == DHT_PACKET_STORED);
 }
 
+/* What went out together with the first requests ever is waited for as long as the first of them took, no longer than that. */
+static void look_again(struct dht *d)
+{
+    for (uint32_t at = 0; at < d->calls_end; at++) {
+        struct dht_call *call = &d->call[at];
+        if (call->txn != 0 && call->is_blind && call->attempts == 1 && !call->is_slow) {
+            uint64_t due_us = call->sent_us + late_us(d, call);
+            d->call_due_us[at] = due_us < d->call_due_us[at] ? due_us : d->call_due_us[at];
+        }
+    }
+}
+
 bool dht_call_answered(struct dht *d, const struct dht_contact *from, const struct dht_id *id,
                        const struct dht_message *m, struct dht_call *ret)
 {
@@ -207,7 +220,11 @@ bool dht_call_answered(struct dht *d, const struct dht_contact *from, const stru
         dht_table_rtt(d, p, (uint32_t)(d->now_us - call->sent_us));
     }
     d->counters.late += call->is_slow;
+    bool is_blind = call->is_blind;
     end(d, at);
+    if (is_blind) {
+        look_again(d);
+    }
     return true;
 }
 

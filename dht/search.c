@@ -309,6 +309,7 @@ bool dht_search_holders(struct dht *d, struct dht_wish *w)
     }
     uint32_t reads = w->reads > w->values ? w->reads - w->values : 0;
     uint32_t width = w->absent > 0 && reads < d->tuning.alpha ? d->tuning.alpha : reads;
+    width = width == 1 && d->typical_us == 0 ? 2 : width; /* how long to wait for one of them nobody knows yet */
     uint32_t eligible = d->tuning.replicas + lost < w->count ? d->tuning.replicas + lost : w->count;
     while (out(w, w->paths) < width) {
         struct dht_candidate *best = NULL;

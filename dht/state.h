@@ -105,6 +105,7 @@ struct dht_call {
     uint32_t txn; /* 0: free */
     enum dht_packet_kind kind;
     bool has_node, is_slow, is_first; /* first: it made the acquaintance */
+    bool is_blind; /* it began before any round trip was known            */
     uint8_t attempts;
     uint16_t wish, serial; /* DHT_NOTHING: the core's own */
     struct dht_contact to;

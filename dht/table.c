@@ -84,12 +84,21 @@ static uint64_t patience_us(uint32_t srtt_us, uint32_t rttvar_us)
     return srtt_us + (margin_us < srtt_us / 4 ? srtt_us / 4 : margin_us);
 }
 
-static uint64_t wait_us(const struct dht *d, const struct dht_peer *peer, uint64_t least_us)
+/* How much it varies nobody knows after one round trip, for which RFC 6298 takes half of it. Whoever only asks somebody else beside
+ * goes by what the others vary: that costs a request at the worst. */
+static uint32_t variation_us(const struct dht *d, const struct dht_peer *peer, bool is_beside)
+{
+    bool is_measured_once = (peer->flags & DHT_PEER_HINT) == 0 && peer->rttvar_us == peer->srtt_us / 2;
+
+    return is_beside && is_measured_once && d->typical_var_us < peer->rttvar_us ? d->typical_var_us : peer->rttvar_us;
+}
+
+static uint64_t wait_us(const struct dht *d, const struct dht_peer *peer, uint64_t least_us, bool is_beside)
 {
     uint64_t us = (uint64_t)d->tuning.timeout_ms * DHT_US;
 
     if (peer != NULL && peer->srtt_us != 0) {
-        us = patience_us(peer->srtt_us, peer->rttvar_us);
+        us = patience_us(peer->srtt_us, variation_us(d, peer, is_beside));
     } else if (d->typical_us != 0) {
         us = patience_us(d->typical_us, d->typical_var_us); /* as the others are, and as they differ */
     }
@@ -99,12 +108,12 @@ static uint64_t wait_us(const struct dht *d, const struct dht_peer *peer, uint64
 
 uint64_t dht_table_timeout_us(const struct dht *d, const struct dht_peer *peer)
 {
-    return wait_us(d, peer, DHT_TIMEOUT_LEAST_US);
+    return wait_us(d, peer, DHT_TIMEOUT_LEAST_US, false);
 }
 
 uint64_t dht_table_late_us(const struct dht *d, const struct dht_peer *peer)
 {
-    return wait_us(d, peer, DHT_LATE_LEAST_US);
+    return wait_us(d, peer, DHT_LATE_LEAST_US, true);
 }
 
 uint64_t dht_table_way_us(const struct dht *d, const struct dht_id *id, uint64_t elapsed_us)

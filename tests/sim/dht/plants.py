@@ -67,6 +67,12 @@ PLANTS = {
         ("        done = w->is_told && (done == NULL", "        done = w->is_told && !w->is_storing && (done == NULL")]),
     "one-on-a-path": ("search.c", "swarm:brief", "a put asks one after the other on each path", [
         ("w->paths > 1 ? DHT_PUT_SHARE : 1;", "w->paths > DHT_PUT_SHARE * 100 ? DHT_PUT_SHARE : 1;")]),
+    "blind-for-long": ("call.c", "unit:late", "what answered tells nothing about what went out beside it", [
+        ("    if (is_blind) {\n        look_again(d);", "    if (is_blind && d->calls == UINT32_MAX) {\n        look_again(d);")]),
+    "blind-alone": ("search.c", "unit:late", "the first get ever waits for one of whom nothing is known", [
+        ("width == 1 && d->typical_us == 0 ? 2 : width;", "width == 1 && d->typical_us == 0 ? 1 : width;")]),
+    "once-is-nothing": ("table.c", "unit:late", "who was measured once is waited for three times as long", [
+        ("return is_beside && is_measured_once &&", "return is_beside && !is_beside && is_measured_once &&")]),
     "one-by-one": ("search.c", "unit:late", "who waited for one silent node waits for the next", [
         ("share + (count(w, path, DHT_ASK_SLOW) > 0)) && is_over;", "share) && is_over;")]),
     "any-holder": ("search.c", "swarm:planet", "holders are asked in the order of ids", [

@@ -107,6 +107,7 @@ static void a_get_asks_acquaintances_first(void)
         uint32_t known = number_of(&k.d->peer[near[LAST]].node);
         k.now_us += (DHT_ACQUAINTED_MS + 1000) * (uint64_t)MS;
         CHECK(kit_hear(&k, known, &ping) == ERR_OK, "the last of them is heard again");
+        k.d->typical_us = 30 * MS;
         CHECK(begin_get(&k, &r, 1) == ERR_OK, "a get");
         uint32_t asked = kit_sent(&k, DHT_PACKET_GET, UINT32_MAX, NULL, NULL), is_asked = kit_sent(&k, DHT_PACKET_GET, known, NULL, NULL);
         CHECK(asked == (is_whole ? 1u : DHT_ALPHA) && is_asked == acquaints, "row %u: %u asked, it %u times", row, asked, is_asked);

@@ -102,6 +102,9 @@ static void who_owes_an_answer_is_not_waited_for(void)
     open_scene(&s, PEERS);
     s.silent = s.near[0];
     struct dht_id id = kit_id(s.silent);
+    for (uint32_t i = 0; i < 50; i++) {
+        dht_table_rtt(s.k.d, dht_table_find(s.k.d, &id), 50 * MS);
+    }
     CHECK(dht_core_get(s.k.d, s.k.now_us, 1, &s.r.r.key, 1, &s.k.fx) == ERR_OK, "a get");
     CHECK(!dht_table_is_doubted(s.k.d, &id), "it was only just asked");
     for (uint32_t i = 0; i < 2; i++) {
@@ -252,8 +255,84 @@ static void who_is_far_apart_is_not_all_that_is_there(void)
     kit_close(&k);
 }
 
+/* ---- before any round trip is known ------------------------------------------------------------------ */
+
+/* The first put ever of a node: four holders answer after 50 ms, so four that do not are late long before the 300 ms that a request is
+ * given about which nothing is known. */
+static void who_answers_first_tells_how_long_to_wait(void)
+{
+    enum { MEMBERS = 16, RTT_MS = 50 };
+    struct kit k;
+    struct kit_record r;
+    uint64_t begun_us;
+
+    kit_open(&k, MEMBERS);
+    for (uint32_t i = 0; i == 0 || dht_table_is_holder(k.d, &r.r.key, DHT_REPLICAS); i++) {
+        kit_immutable(&r, i, 20, HOUR_MS);
+    }
+    begun_us = k.now_us;
+    CHECK(dht_core_put(k.d, k.now_us, 1, &r.r, NULL, &k.fx) == ERR_OK && k.fx.sends == DHT_REPLICAS, "all are asked");
+    const struct dht_effects fx = k.fx;
+    k.now_us += RTT_MS * MS;
+    for (uint32_t i = 0; i < DHT_REPLICAS / 2; i++) {
+        struct dht_message m;
+        REQUIRE(dht_packet_read(fx.send[i].packet.bytes, fx.send[i].packet.size, &m) == ERR_OK, "a STORE");
+        struct dht_message out = kit_answer(&m, DHT_PACKET_STORED);
+        out.status = DHT_STATUS_OK;
+        CHECK(kit_hear(&k, bytes_get_be32(fx.send[i].to.byte), &out) == ERR_OK, "an answer");
+        CHECK(kit_sent(&k, DHT_PACKET_STORE, NOBODY, NULL, NULL) == 0, "nobody else yet");
+    }
+    while (kit_sent(&k, DHT_PACKET_STORE, NOBODY, NULL, NULL) == 0) {
+        kit_due(&k);
+    }
+    uint64_t ms = (k.now_us - begun_us) / MS;
+    CHECK(ms > RTT_MS && ms <= 3 * RTT_MS, "others are asked after %llu ms", (unsigned long long)ms);
+    kit_close(&k);
+}
+
+/* A get asks one holder; the first ever two, for how long one may take is not known. */
+static void the_first_get_asks_two(void)
+{
+    for (uint32_t knows = 0; knows < 2; knows++) {
+        struct kit k;
+        struct kit_record r;
+        kit_open(&k, 16);
+        k.d->typical_us = knows * 50 * MS;
+        for (uint32_t i = 0; i == 0 || dht_table_is_holder(k.d, &r.r.key, DHT_REPLICAS); i++) {
+            kit_immutable(&r, i, 20, HOUR_MS);
+        }
+        CHECK(dht_core_get(k.d, k.now_us, 1, &r.r.key, 1, &k.fx) == ERR_OK, "a get");
+        CHECK(k.fx.sends == 2 - knows, "%u are asked", k.fx.sends);
+        kit_close(&k);
+    }
+}
+
+/* After one round trip RFC 6298 waits for three; somebody else is asked as early as the others' round trips say. */
+static void one_round_trip_is_no_reason_to_wait_for_three(void)
+{
+    struct kit k;
+
+    kit_open(&k, 2);
+    struct dht_peer *p = &k.d->peer[0], *often = &k.d->peer[1];
+    for (uint32_t i = 0; i < 40; i++) {
+        dht_table_rtt(k.d, often, 50 * MS);
+    }
+    dht_table_rtt(k.d, p, 50 * MS);
+    CHECK(dht_table_timeout_us(k.d, p) == 150 * MS, "it is asked again after %llu us", (unsigned long long)dht_table_timeout_us(k.d, p));
+    CHECK(dht_table_late_us(k.d, p) == 62500, "somebody else after %llu", (unsigned long long)dht_table_late_us(k.d, p));
+    dht_table_rtt(k.d, p, 90 * MS);
+    CHECK(dht_table_late_us(k.d, p) == dht_table_timeout_us(k.d, p), "once it has varied, that counts");
+    p->srtt_us = 0;
+    dht_core_rtt(k.d, &p->node, 50 * MS);
+    CHECK(dht_table_late_us(k.d, p) == dht_table_timeout_us(k.d, p), "what was told is not measured");
+    kit_close(&k);
+}
+
 int main(void)
 {
+    who_answers_first_tells_how_long_to_wait();
+    the_first_get_asks_two();
+    one_round_trip_is_no_reason_to_wait_for_three();
     who_was_silent_is_asked_and_not_waited_for();
     who_owes_an_answer_is_not_waited_for();
     where_all_were_silent_they_are_waited_for();
