@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "registry/key.h"
+#include "registry/lock.h"
 #include "registry/trust.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -95,6 +96,27 @@ static void try_signed(struct registry_slice bytes)
     }
 }
 
+static void try_lock(struct registry_slice bytes)
+{
+    struct registry_lock_package p;
+    struct registry_lock_need n;
+    struct registry_lock l;
+    struct bytes_text t;
+
+    if (!registry_lock_read(bytes.at, bytes.len, &l)) {
+        return;
+    }
+    bytes_text_init(&t, again, sizeof again);
+    registry_lock_add_head(&t, l.origin);
+    while (registry_lock_next_need(&l.needs, &n)) {
+        registry_lock_add_need(&t, &n);
+    }
+    while (registry_lock_next_package(&l.packages, &p)) {
+        registry_lock_add_package(&t, &p);
+    }
+    must_be(&t, bytes);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char image[REGISTRY_TRUST_IMAGE_MAX];
@@ -105,7 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     struct registry_slice body = {.at = (const char *)data + 1, .len = size - 1};
-    unsigned kind = data[0] % 9;
+    unsigned kind = data[0] % 10;
     if (kind < 4) {
         try_roles(kind, body);
     } else if (kind == 4) {
@@ -114,6 +136,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         try_catalogue(body);
     } else if (kind == 6) {
         try_signed(body);
+    } else if (kind == 9) {
+        try_lock(body);
     } else if (kind == 7) {
         must(!registry_trust_read(body.at, body.len, &trust) || registry_trust_write(&trust, image) == body.len);
         must(registry_trust_init(&trust, body.at, body.len) != REGISTRY_FAULT_NONE);

@@ -5,6 +5,7 @@
 
 #include "common/base/rng.h"
 #include "registry/catalogue.h"
+#include "registry/lock.h"
 #include "tests/support/check.h"
 #include "tests/unit/registry/kit.h"
 
@@ -229,8 +230,64 @@ static void spaces_have_one_form(void)
     }
 }
 
+/* ---- the lock file -------------------------------------------------------------------------------------- */
+
+#define LOCK "cell-registry-lock-1\norigin example.org/cells\n"
+
+static const struct {
+    const char *text;
+    bool is_good;
+    const char *why;
+} locks[] = {
+    {LOCK, true, "nothing needed, nothing got"},
+    {LOCK "needs a ^1\npackage a 1.0.0 " H " " H "\npackage b 2.0.0-rc.1 " H " " H "\n", true, "something"},
+    {LOCK "needs a ^1\nneeds b *\n", true, "needs alone"},
+    {LOCK "needs b ^1\nneeds a *\n", false, "needs descend"},
+    {LOCK "needs a ^1\nneeds a *\n", false, "a need twice"},
+    {LOCK "package b 1.0.0 " H " " H "\npackage a 1.0.0 " H " " H "\n", false, "packages descend"},
+    {LOCK "package a 1.0.0 " H " " H "\npackage a 2.0.0 " H " " H "\n", false, "two versions of a package"},
+    {LOCK "package a 1.0.0 " H " " H "\nneeds a *\n", false, "packages first"},
+    {LOCK "package a 1.0.0 " H "\n", false, "without the files' hash"},
+    {LOCK "package a ^1.0.0 " H " " H "\n", false, "a range is no version"},
+    {LOCK "needs a latest\n", false, "no range"},
+    {LOCK "needs a  ^1\n", false, "two blanks"},
+    {LOCK "package ../a 1.0.0 " H " " H "\n", false, "no name"},
+    {LOCK "package a 1.0.0 " H " " H, false, "no end"},
+    {LOCK "<<<<<<< ours\npackage a 1.0.0 " H " " H "\n", false, "what a merge left behind"},
+    {"cell-registry-lock-1\n", false, "no origin"},
+};
+
+static void a_lock_file_has_one_form(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(locks); i++) {
+        struct registry_lock_package p, found;
+        struct registry_lock_need n;
+        struct registry_lock l;
+        struct bytes_text t;
+        char again[4096];
+
+        CHECK(registry_lock_read(locks[i].text, strlen(locks[i].text), &l) == locks[i].is_good, "row %zu: %s", i, locks[i].why);
+        if (!locks[i].is_good) {
+            continue;
+        }
+        bytes_text_init(&t, again, sizeof again);
+        registry_lock_add_head(&t, l.origin);
+        struct registry_slice needs = l.needs, packages = l.packages;
+        while (registry_lock_next_need(&needs, &n)) {
+            registry_lock_add_need(&t, &n);
+        }
+        while (registry_lock_next_package(&packages, &p)) {
+            registry_lock_add_package(&t, &p);
+            CHECK(registry_lock_find(&l, p.name, &found) && found.name.at == p.name.at, "row %zu: it is found", i);
+        }
+        CHECK(strcmp(again, locks[i].text) == 0, "row %zu: written the same", i);
+        CHECK(!registry_lock_find(&l, kit_slice("c"), &found), "row %zu: another is not", i);
+    }
+}
+
 int main(void)
 {
+    a_lock_file_has_one_form();
     a_record_has_one_form();
     numbers_of_lines_have_an_end();
     a_catalogue_has_one_form();
