@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/base/bytes.h"
-#include "common/reflect/pbwire.h"
+#include "common/base/pbwire.h"
 #include "proto/descriptor.pb-c.h"
 
 typedef Cell__Descriptor__FileDescriptorSet proto_set;
