@@ -212,6 +212,8 @@ PLANTS = {
     "answers-unlooked-at": ("common/run/ask_link.c", ANSWERED, "texts of answers are not looked at", [
         ("    if (unpack_message(r->reply, NULL, reply->body.data, reply->body.len, &r->answer, why) == ERR_OK) {",
          "    r->answer = protobuf_c_message_unpack(r->reply, NULL, reply->body.len, reply->body.data);\n    if (r->answer != NULL) {")]),
+    "any-freshness": ("raft/service_wait.c", ("cell-raft", "system:test_words.py -k kinds_that"), "a freshness that nobody knows is one", [
+        ("    if ((unsigned)freshness > CELL__RAFT__FRESHNESS__NOT_OLDER) {", "    if (false) {")]),
 
     # Who was killed only just.
     "lock-at-once": ("nucleus/guard.c", ("cell-guard", "system:test_recovery.py -k let_go"), "a node does not start while the last thread of the one before ends", [

@@ -6,7 +6,7 @@ from support.mesh import Mesh
 from support.ports import free_port
 from test_raft_store import RAFT
 
-MALFORMED = 4
+MALFORMED, INVALID = 4, 13
 ECHO = 20000
 BAD = [(b"web\0evil", "holds a NUL"), (b"\0", "holds a NUL"), (b"web\0", "holds a NUL"), (b"w\xc0\x80b", "is not UTF-8"),
        (b"\xe0\x80\xaf", "is not UTF-8"), (b"\xed\xa0\x80", "is not UTF-8"), (b"\xf4\x90\x80\x80", "is not UTF-8"), (b"w\xff", "is not UTF-8"),
@@ -70,3 +70,16 @@ def test_texts_that_pass_two_gateways_are_taken_whole(mesh):
             assert (reply.status, reply.message) == (MALFORMED, f"text: {what}"), (text, reply)
         reply, = c.call_many([sp.request(ECHO, pb.encode([(1, "whole")])) + pb.encode([(9, "callee@b")])], timeout=20)
         assert reply.status == sp.OK and pb.first(pb.decode(reply.body), 1) == b"whole", reply
+
+
+def test_kinds_that_nobody_knows_are_refused(mesh):
+    """proto3 lets any number through where one of a list is meant."""
+    with client(mesh.a, "raft") as c:
+        for fields in ([(1, "k"), (4, 5)], [(1, "k"), (5, 4)], [(1, "k"), (4, 1 << 31)]): # Compare.target, Compare.result
+            reply = c.call(305, pb.encode([(1, pb.encode(fields))]))
+            assert reply.status == INVALID and "does not know" in reply.message, reply
+        for operation in (301, 303): # Get, Range
+            fields = [(1, "k"), (3 if operation == 301 else 5, 7)]
+            reply = c.call(operation, pb.encode(fields))
+            assert reply.status == INVALID and "freshness" in reply.message, reply
+        assert c.call(301, pb.encode([(1, "k")])).status == sp.OK
