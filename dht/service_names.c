@@ -4,6 +4,7 @@
 
 #include "common/base/name.h"
 #include "common/run/cell_call.h"
+#include "common/run/unpack.h"
 #include "dht/clock.h"
 #include "dht/say.h"
 #include "dht/service.h"
@@ -69,10 +70,19 @@ static size_t describe(const struct dht_shell *s, const Cell__Dht__AnnounceReque
     return size + DHT_SALT_MAX > DHT_VALUE_MAX ? 0 : cell__dht__endpoint__pack(&one, to);
 }
 
+/* NULL: it is none. */
+static Cell__Dht__Endpoint *endpoint_of(const uint8_t *value, size_t size)
+{
+    ProtobufCMessage *one = NULL;
+    enum err e = unpack_message(&cell__dht__endpoint__descriptor, NULL, value, size, &one, NULL);
+
+    return e == ERR_OK ? (Cell__Dht__Endpoint *)one : NULL;
+}
+
 /* Whether who looks for the cell goes elsewhere by what is said now. */
 static bool is_news(const struct dht_shell *s, const struct dht_own_item *item, uint32_t ready)
 {
-    Cell__Dht__Endpoint *one = cell__dht__endpoint__unpack(NULL, item->value_size, item->value);
+    Cell__Dht__Endpoint *one = endpoint_of(item->value, item->value_size);
     char at[ADDRESS_SIZE];
 
     dht_net_format(&s->address, at);
@@ -212,7 +222,7 @@ static Cell__Dht__Found *to_message(struct finding *f, uint32_t at, const Cell__
 static Cell__Dht__Endpoint *read_one(const struct finding *f, uint32_t at)
 {
     struct dht_address where;
-    Cell__Dht__Endpoint *one = f->seen[at].size == 0 ? NULL : cell__dht__endpoint__unpack(NULL, f->seen[at].size, f->seen[at].value);
+    Cell__Dht__Endpoint *one = f->seen[at].size == 0 ? NULL : endpoint_of(f->seen[at].value, f->seen[at].size);
 
     if (one != NULL && (!name_valid_str(one->node) || one->id.len != NODE_ID_LEN || one->ready == 0 ||
                         dht_settings_address(one->address, 0, &where) != ERR_OK || !dht_packet_is_address(&where))) {

@@ -374,13 +374,13 @@ void gateway_inbound_question(void *context, const struct pki_who *from, const s
         carry_out(in, requests);
         return;
     }
-    arena_fini(&in->arena);
-    free(in);
     if (e == ERR_OK) {
         nodelink_unasked(s->links, ticket); /* notes alone are not answered */
     } else {
         refuse(s, ticket, e, text);
     }
+    arena_fini(&in->arena); /* the text was in it */
+    free(in);
 }
 
 void gateway_inbound_free(struct gateway_shell *s)

@@ -7,6 +7,7 @@
 #include "common/base/arena.h"
 #include "common/run/call.h"
 #include "common/run/log.h"
+#include "common/run/unpack.h"
 #include "gateway/outbound.h"
 
 struct gateway_out **gateway_outbound_next(struct gateway_out *out)
@@ -182,20 +183,29 @@ static void conclude(struct gateway_out *out, const struct outcome *o)
     let_go(out);
 }
 
-static Cell__Envelope__Replies *unpack(struct arena *arena, const uint8_t *body, size_t size)
+/* NULL: it is no answer, and `why` says what is wrong with it. */
+static Cell__Envelope__Replies *unpack(struct arena *arena, const uint8_t *body, size_t size, char why[UNPACK_WHY_SIZE])
 {
     arena_init(arena, (size + GATEWAY_REPLY_OVERHEAD) * 4);
     ProtobufCAllocator allocator = call_allocator(arena);
-    Cell__Envelope__Replies *replies = cell__envelope__replies__unpack(&allocator, size, body);
-    bool is_sound = replies != NULL && replies->version == CALL_ENVELOPE_VERSION && replies->n_replies == 1;
+    ProtobufCMessage *message;
 
-    return is_sound ? replies : NULL;
+    if (unpack_message(&cell__envelope__replies__descriptor, &allocator, body, size, &message, why) != ERR_OK) {
+        return NULL;
+    }
+    Cell__Envelope__Replies *replies = (Cell__Envelope__Replies *)message;
+    if (replies->version != CALL_ENVELOPE_VERSION || replies->n_replies != 1) {
+        (void)snprintf(why, UNPACK_WHY_SIZE, "another version, or not one reply");
+        return NULL;
+    }
+    return replies;
 }
 
 static void take_answer(struct gateway_out *out, const uint8_t *body, size_t size)
 {
     struct arena arena;
-    const Cell__Envelope__Replies *replies = unpack(&arena, body, size);
+    char why[UNPACK_WHY_SIZE];
+    const Cell__Envelope__Replies *replies = unpack(&arena, body, size, why);
     struct outcome o = {.e = ERR_MALFORMED, .text = "the other node's gateway answers with what is no answer", .hint = ""};
 
     if (replies != NULL) {
@@ -204,6 +214,7 @@ static void take_answer(struct gateway_out *out, const uint8_t *body, size_t siz
                              .size = r->body.len, .retry_after_ms = r->retry_after_ms, .is_unread = r->unread};
     } else {
         cell_metric_add(out->shell->metric_refused, 1);
+        log_warn("GATEWAY-ANSWER", "node=%s why=\"%s\" action=refused", out->node, why);
     }
     conclude(out, &o);
     arena_fini(&arena);
@@ -231,7 +242,8 @@ static bool on_part(void *context, const uint8_t *body, size_t size)
 {
     struct gateway_out *out = context;
     struct arena arena;
-    const Cell__Envelope__Replies *replies = unpack(&arena, body, size);
+    char why[UNPACK_WHY_SIZE];
+    const Cell__Envelope__Replies *replies = unpack(&arena, body, size, why);
     bool is_part = replies != NULL && replies->replies[0]->more && replies->replies[0]->status == err_to_wire(ERR_OK);
 
     if (is_part && out->call != NULL) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/run/fd.h"
+#include "common/run/unpack.h"
 #include "nucleus/connect.h"
 #include "nucleus/events.h"
 #include "nucleus/exits.h"
@@ -170,13 +171,14 @@ static void hear(struct shell_slot *slot, const Cell__Gap__ToNucleus *message)
 
 static uint8_t packet[GAP_MESSAGE_MAX]; /* one thread */
 
-/* One message from `fd`; NULL with *ret_error says why not. Descriptors sent to us are closed: no
+/* One message from `fd`; NULL with *ret_error and `why` say why not. Descriptors sent to us are closed: no
  * cell has any to give. */
-static Cell__Gap__ToNucleus *receive(int fd, enum err *ret_error)
+static Cell__Gap__ToNucleus *receive(int fd, enum err *ret_error, char why[UNPACK_WHY_SIZE])
 {
     int fds[GAP_DESCRIPTORS_MAX];
     size_t len, fd_count = 0;
 
+    why[0] = '\0';
     *ret_error = gap_recv(fd, packet, &len, fds, &fd_count);
     if (*ret_error != ERR_OK) {
         return NULL;
@@ -184,11 +186,9 @@ static Cell__Gap__ToNucleus *receive(int fd, enum err *ret_error)
     while (fd_count > 0) {
         fd_close(&fds[--fd_count]);
     }
-    Cell__Gap__ToNucleus *message = cell__gap__to_nucleus__unpack(NULL, len, packet);
-    if (message == NULL) {
-        *ret_error = ERR_MALFORMED;
-    }
-    return message;
+    ProtobufCMessage *message = NULL;
+    *ret_error = unpack_message(&cell__gap__to_nucleus__descriptor, NULL, packet, len, &message, why);
+    return (Cell__Gap__ToNucleus *)message;
 }
 
 static void on_junction(void *context, unsigned bits)
@@ -203,16 +203,16 @@ static void on_junction(void *context, unsigned bits)
 
     (void)bits;
     for (int i = 0; i < PER_TURN; i++) {
+        char why[UNPACK_WHY_SIZE];
         enum err e;
-        Cell__Gap__ToNucleus *message = receive(slot->gap_fd, &e);
+        Cell__Gap__ToNucleus *message = receive(slot->gap_fd, &e, why);
         if (message != NULL) {
             hear(slot, message);
             cell__gap__to_nucleus__free_unpacked(message, NULL);
         } else if (e == ERR_UNAVAILABLE) {
             return;
         } else if (e == ERR_LIMIT || e == ERR_MALFORMED) {
-            log_warn("NUCLEUS-GAP-BAD", "slot=%" PRIu32 " error=%s action=ignored", index,
-                     err_name(e));
+            log_warn("NUCLEUS-GAP-BAD", "slot=%" PRIu32 " error=%s why=\"%s\" action=ignored", index, err_name(e), why);
         } else {
             junction_end(slot); /* it ends or has closed fd 3: the pidfd and the beats decide */
             return;
@@ -473,10 +473,11 @@ static void on_stranger(void *context, unsigned bits)
 {
     struct stranger *x = context;
     struct shell *s = x->shell;
+    char why[UNPACK_WHY_SIZE];
     enum err e;
 
     (void)bits;
-    Cell__Gap__ToNucleus *message = receive(x->fd, &e);
+    Cell__Gap__ToNucleus *message = receive(x->fd, &e, why);
     if (e == ERR_UNAVAILABLE) {
         return;
     }
@@ -487,8 +488,8 @@ static void on_stranger(void *context, unsigned bits)
     if (slot != NULL) {
         welcome(x, slot, message->rejoin);
     } else {
-        log_warn("NUCLEUS-STRANGER", "pid=%" PRId32 " error=%s action=refused", x->pid,
-                 err_name(e == ERR_OK ? ERR_FORGED : e));
+        log_warn("NUCLEUS-STRANGER", "pid=%" PRId32 " error=%s why=\"%s\" action=refused", x->pid,
+                 err_name(e == ERR_OK ? ERR_FORGED : e), why);
         events_add(s, "", "", 0, "refuse", "pid %" PRId32 " is no instance of this node", x->pid);
     }
     cell__gap__to_nucleus__free_unpacked(message, NULL);

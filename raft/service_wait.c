@@ -137,6 +137,10 @@ enum err raft_service_read(struct raft_service *v, struct cell_call *call, const
         cell_call_explain(call, "a restore is going on");
         return ERR_UNAVAILABLE;
     }
+    if ((unsigned)freshness > CELL__RAFT__FRESHNESS__NOT_OLDER) { /* protobuf-c lets any number through */
+        cell_call_explain(call, "a freshness that this version does not know");
+        return ERR_INVALID;
+    }
     if (freshness == CELL__RAFT__FRESHNESS__STALE) {
         respond(v, call, request);
         return ERR_LATER;

@@ -59,6 +59,9 @@ COORDS = ("tests/test_vivaldi_shell", "unit:vivaldi_shell")
 LIES = ("cell-nodosum", "system:test_vivaldi.py -k something_else")
 ROOM = ("cell-dht", "system:test_dht.py -k more_members")
 WAY_IN = ("cell-dht", "system:test_dht.py -k may_be_a_name")
+UNPACK = ("tests/test_run_unpack", "unit:run_unpack")
+WORDS = ("cell-nucleus", "system:test_words.py -k whole_and_named")
+ANSWERED = ("tests/cell/testcell", "unit:cell_client")
 SHOWN = ("cell-datapath", "system:test_shield.py -k signal_that_opens")
 ADDRESSES = ("cell-nucleus", "system:test_overlay_node.py -k ipv4_is_cut")
 PLACES = ("cell-datapath", "system:test_overlay_node.py -k ipv4_is_cut")
@@ -186,6 +189,31 @@ PLANTS = {
         ("        is_there = is_there && memcmp(f->at[i].ip, at.ip, NETWORK) != 0;", "        is_there = is_there && memcmp(f->at[i].ip, at.ip, 16) != 0;")]),
     "places-once": ("datapath/signals.c", PLACES, "places are those of the beginning", [
         ("    if (datapath_places_look(p)) {", "    if (false) {")]),
+
+    # What stands in messages of others.
+    "texts-end-at-nul": ("common/run/unpack.c", UNPACK, "a text of a message ends at its first NUL", [
+        ("!bytes_is_utf8(at, (size_t)length)", "!bytes_is_utf8(at, strnlen((const char *)at, (size_t)length))")]),
+    "texts-are-any-bytes": ("common/run/unpack.c", UNPACK, "a text of a message is not UTF-8", [
+        ("!bytes_is_utf8(at, (size_t)length)", "memchr(at, '\\0', (size_t)length) != NULL")]),
+    "texts-of-the-top": ("common/run/unpack.c", UNPACK, "texts of inner messages are not looked at", [
+        ("    if (l->field != NULL && l->field->type == PROTOBUF_C_TYPE_MESSAGE) {", "    if (false) {")]),
+    "deeper-than-the-stack": ("common/run/unpack.c", UNPACK, "a message is one deeper than can be", [
+        ("l == &level[UNPACK_DEPTH_MAX - 1]", "l == &level[UNPACK_DEPTH_MAX - 2]")]),
+    "the-first-is-named": ("common/run/unpack.c", UNPACK, "the first of a list is named for all", [
+        ("        index += f.number == l->field->id;", "        index += 0;")]),
+    "any-eight-bytes": ("common/base/bytes.c", UNPACK, "a NUL among eight plain bytes is not seen", [
+        ("    return ((word - UINT64_C(0x0101010101010101)) | word) &", "    return word &")]),
+    "bodies-unlooked-at": ("common/run/door.c", WORDS, "texts of requests are not looked at", [
+        ("    e = unpack_message(op->op->request, &allocator, request->body.data, request->body.len, &message, why);",
+         "    message = protobuf_c_message_unpack(op->op->request, &allocator, request->body.len, request->body.data);\n    e = message != NULL ? ERR_OK : ERR_MALFORMED;")]),
+    "envelopes-unlooked-at": ("common/run/call.c", ("cell-gateway", "system:test_words.py -k of_the_envelope"), "texts of envelopes are not looked at", [
+        ("    enum err e = unpack_message(&cell__envelope__requests__descriptor, &allocator, data, size, &message, why);",
+         "    message = protobuf_c_message_unpack(&cell__envelope__requests__descriptor, &allocator, size, data);\n    enum err e = message != NULL ? ERR_OK : ERR_MALFORMED;")]),
+    "answers-unlooked-at": ("common/run/ask_link.c", ANSWERED, "texts of answers are not looked at", [
+        ("    if (unpack_message(r->reply, NULL, reply->body.data, reply->body.len, &r->answer, why) == ERR_OK) {",
+         "    r->answer = protobuf_c_message_unpack(r->reply, NULL, reply->body.len, reply->body.data);\n    if (r->answer != NULL) {")]),
+    "any-freshness": ("raft/service_wait.c", ("cell-raft", "system:test_words.py -k kinds_that"), "a freshness that nobody knows is one", [
+        ("    if ((unsigned)freshness > CELL__RAFT__FRESHNESS__NOT_OLDER) {", "    if (false) {")]),
 
     # Who was killed only just.
     "lock-at-once": ("nucleus/guard.c", ("cell-guard", "system:test_recovery.py -k let_go"), "a node does not start while the last thread of the one before ends", [

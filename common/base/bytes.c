@@ -111,11 +111,42 @@ static size_t utf8_len(const uint8_t *data, size_t size)
     return len;
 }
 
+/* Not 0 if a byte is no ASCII, or NUL: its high bit is set by itself, or by what is taken from it when it, or one below
+ * it, is zero. */
+static uint64_t marks(uint64_t word)
+{
+    return ((word - UINT64_C(0x0101010101010101)) | word) & UINT64_C(0x8080808080808080);
+}
+
+/* How many bytes at the beginning are ASCII without NUL: nearly all text is. */
+static size_t plain_len(const uint8_t *data, size_t size)
+{
+    uint64_t word[4];
+    size_t len = 0;
+
+    for (; size - len >= sizeof word; len += sizeof word) {
+        memcpy(word, data + len, sizeof word);
+        if (((marks(word[0]) | marks(word[1])) | (marks(word[2]) | marks(word[3]))) != 0) {
+            break;
+        }
+    }
+    for (; size - len >= sizeof word[0]; len += sizeof word[0]) {
+        memcpy(word, data + len, sizeof word[0]);
+        if (marks(word[0]) != 0) {
+            break;
+        }
+    }
+    while (len < size && data[len] - 1u < 0x7f) {
+        len++;
+    }
+    return len;
+}
+
 bool bytes_is_utf8(const uint8_t *data, size_t size)
 {
-    for (size_t i = 0; i < size;) {
+    for (size_t i = plain_len(data, size); i < size; i += plain_len(data + i, size - i)) {
         size_t len = utf8_len(data + i, size - i);
-        if (len == 0 || data[i] == '\0') {
+        if (len < 2) { /* not UTF-8, or NUL */
             return false;
         }
         i += len;

@@ -4,7 +4,7 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "common/reflect/pbwire.h"
+#include "common/base/pbwire.h"
 
 /* Any 64-bit integer, signed or not. */
 struct integer {

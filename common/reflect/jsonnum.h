@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#include "common/reflect/pbwire.h"
+#include "common/base/pbwire.h"
 #include "common/reflect/schema.h"
 
 /* The wire value of an integer, float, double or bool given as JSON (integers and floats also as

@@ -14,7 +14,7 @@
 #include "common/reflect/jsonnum.h"
 #include "common/reflect/jsonpath.h"
 #include "common/reflect/jsonpb.h"
-#include "common/reflect/pbwire.h"
+#include "common/base/pbwire.h"
 
 enum {
     RECORDS_FIRST = 16,

@@ -8,7 +8,7 @@
 #include "common/reflect/jsonpath.h"
 #include "common/reflect/jsonpb.h"
 #include "common/reflect/near.h"
-#include "common/reflect/pbwire.h"
+#include "common/base/pbwire.h"
 
 enum {
     ROOM_FIRST = 256,

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/bytes.h"
-#include "common/reflect/pbwire.h"
+#include "common/base/pbwire.h"
+#include "common/run/unpack.h"
 #include "proto/descriptor.pb-c.h"
 
 typedef Cell__Descriptor__FileDescriptorSet proto_set;
@@ -73,7 +73,7 @@ struct schema {
 
 /* ---- measure -------------------------------------------------------------------------------- */
 
-/* protobuf-c unpacks by recursion without a limit: the depth is looked at first. */
+/* What follows recurses as deep as messages are declared in each other: the depth is looked at first. */
 static bool nesting_fits(const uint8_t *data, size_t size, uint32_t follow, int depth)
 {
     struct pbwire w = pbwire_over(data, size);
@@ -344,7 +344,7 @@ static bool json_name_ok(const char *name)
 {
     size_t len = strlen(name);
 
-    return len > 0 && len <= SCHEMA_NAME_MAX && bytes_is_utf8((const uint8_t *)name, len);
+    return len > 0 && len <= SCHEMA_NAME_MAX;
 }
 
 static enum err link_type(struct schema *s, const proto_field *p, struct schema_field *f,
@@ -595,6 +595,18 @@ static enum err build(struct schema *s)
     return e;
 }
 
+static enum err unpack_set(struct schema *s, const uint8_t *data, size_t size)
+{
+    char bad[UNPACK_WHY_SIZE];
+    ProtobufCMessage *set;
+
+    if (unpack_message(&cell__descriptor__file_descriptor_set__descriptor, NULL, data, size, &set, bad) != ERR_OK) {
+        return refuse(s, ERR_MALFORMED, "the bytes are no descriptor set", bad);
+    }
+    s->set = (proto_set *)set;
+    return ERR_OK;
+}
+
 enum err schema_parse(const uint8_t *data, size_t size, struct schema **ret,
                       char why[SCHEMA_WHY_SIZE])
 {
@@ -612,9 +624,8 @@ enum err schema_parse(const uint8_t *data, size_t size, struct schema **ret,
     } else if (!nesting_fits(data, size, FIELD_SET_FILE, 1)) {
         e = refuse(s, ERR_LIMIT, "messages are declared more than 32 deep", "");
     } else {
-        s->set = cell__descriptor__file_descriptor_set__unpack(NULL, size, data);
-        e = s->set != NULL ? build(s)
-                           : refuse(s, ERR_MALFORMED, "the bytes are no descriptor set", "");
+        e = unpack_set(s, data, size);
+        e = e == ERR_OK ? build(s) : e;
     }
     if (e != ERR_OK) {
         schema_free(s);

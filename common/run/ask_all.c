@@ -6,6 +6,7 @@
 
 #include "common/run/ask_core.h"
 #include "common/run/cell_ask.h"
+#include "common/run/unpack.h"
 #include "proto/nucleus.ops.h"
 #include "proto/nucleus.pb-c.h"
 
@@ -87,11 +88,11 @@ static bool is_known(const struct round *r, uint32_t count, uint32_t instance)
 
 static void ask_each(struct round *r, const Cell__Nucleus__ResolveReply *reply)
 {
-    ProtobufCMessage *request = protobuf_c_message_unpack(r->type, NULL, r->body_size, r->body);
+    ProtobufCMessage *request = NULL;
     struct name_ref name;
     uint32_t count = 0;
 
-    if (request == NULL || name_ref_parse(r->target, &name) != ERR_OK) {
+    if (unpack_message(r->type, NULL, r->body, r->body_size, &request, NULL) != ERR_OK || name_ref_parse(r->target, &name) != ERR_OK) {
         r->e = ERR_NOMEM; /* both were good when the round began */
         return;
     }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/run/ask_search.h"
+#include "common/run/unpack.h"
 
 /* ---- messages on their way --------------------------------------------------------------------- */
 
@@ -288,12 +289,25 @@ void ask_link_flush(struct ask_endpoint *e, uint64_t now_ms)
 
 /* ---- answers ----------------------------------------------------------------------------------- */
 
+/* *ret_text: why not, as long as what arrived is looked at. */
+static enum err take_answer(struct asks *asks, struct ask_request *r, const Cell__Envelope__Reply *reply, const char **ret_text)
+{
+    char why[UNPACK_WHY_SIZE];
+
+    if (unpack_message(r->reply, NULL, reply->body.data, reply->body.len, &r->answer, why) == ERR_OK) {
+        return ERR_OK;
+    }
+    *ret_text = call_text_dup(&asks->arena, why);
+    return ERR_INCOMPATIBLE;
+}
+
 static void answer_one(struct cell *cell, struct ask_request *r, const Cell__Envelope__Reply *reply)
 {
     const struct ask_endpoint *from = r->message->endpoint;
     struct client_event ev = {.e = err_from_wire(reply->status),
                               .retry_after_ms = reply->retry_after_ms};
     uint64_t id = r->id;
+    const char *text = reply->message;
 
     if (r->packed != NULL) {
         r->packed->body = reply->body.data;
@@ -302,13 +316,12 @@ static void answer_one(struct cell *cell, struct ask_request *r, const Cell__Env
         r->packed->retry_after_ms = reply->retry_after_ms;
         r->packed->is_unread = reply->unread;
     } else if (ev.e == ERR_OK) {
-        r->answer = protobuf_c_message_unpack(r->reply, NULL, reply->body.len, reply->body.data);
-        ev.e = r->answer == NULL ? ERR_INCOMPATIBLE : ERR_OK;
+        ev.e = take_answer(cell->asks, r, reply, &text);
     } else if (ev.e == ERR_NOT_LEADER) {
         ev.hint = (struct balance_endpoint *)ask_name_hint(cell, r, reply->hint);
     }
     ask_link_detach(r);
-    r->text = reply->message;
+    r->text = text;
     ev.kind = ask_search_is_over(r, from, reply) ? CLIENT_EV_RETURNED : CLIENT_EV_ANSWERED;
     ask_step(cell, r, ev);
     r = ask_find(cell, id);
@@ -335,8 +348,8 @@ static bool hand_on(struct ask_endpoint *e, struct ask_request *r, const Cell__E
         r->packed->part(r->context, reply->body.data, reply->body.len);
         return true;
     }
-    ProtobufCMessage *part = protobuf_c_message_unpack(r->reply, NULL, reply->body.len, reply->body.data);
-    if (part == NULL) {
+    ProtobufCMessage *part;
+    if (unpack_message(r->reply, NULL, reply->body.data, reply->body.len, &part, NULL) != ERR_OK) {
         return false;
     }
     ask_step_kind(e->cell, r, CLIENT_EV_PART);
@@ -425,12 +438,15 @@ void ask_link_take(struct ask_endpoint *e, uint32_t id, const uint8_t *data, siz
 {
     struct asks *asks = e->cell->asks;
     ProtobufCAllocator allocator = call_allocator(&asks->arena);
-    Cell__Envelope__Replies *replies = cell__envelope__replies__unpack(&allocator, size, data);
+    char why[UNPACK_WHY_SIZE] = "another version";
+    ProtobufCMessage *message = NULL;
+    enum err read = unpack_message(&cell__envelope__replies__descriptor, &allocator, data, size, &message, why);
+    const Cell__Envelope__Replies *replies = (const Cell__Envelope__Replies *)message;
 
     ask_enter(asks);
     e->used_ms = asks->now_ms;
-    if (replies == NULL || replies->version != CALL_ENVELOPE_VERSION) {
-        log_warn("ASK-MALFORMED", "path=%s size=%zu", e->path, size);
+    if (read != ERR_OK || replies->version != CALL_ENVELOPE_VERSION) {
+        log_warn("ASK-MALFORMED", "path=%s size=%zu why=\"%s\"", e->path, size, why);
     } else {
         for (size_t i = 0; i < replies->n_replies; i++) {
             take_reply(e, id, replies->replies[i]);

@@ -9,6 +9,7 @@
 #include "common/run/counters.h"
 #include "common/run/fd.h"
 #include "common/run/host.h"
+#include "common/run/unpack.h"
 
 enum {
     BIRTH_CONFIG_MAX = 64 * 1024,
@@ -232,8 +233,14 @@ enum err birth_from_gap(struct cell *cell)
     if (e != ERR_OK) {
         return e;
     }
-    Cell__Gap__ToCell *message = cell__gap__to_cell__unpack(NULL, len, data);
-    e = message == NULL ? ERR_MALFORMED : gap_step_from_nucleus(&cell->gap_state, message);
+    ProtobufCMessage *read = NULL;
+    char why[UNPACK_WHY_SIZE];
+    e = unpack_message(&cell__gap__to_cell__descriptor, NULL, data, len, &read, why);
+    if (e != ERR_OK) {
+        log_error("CELL-GENESIS-UNREAD", "why=\"%s\" action=not-started", why);
+    }
+    Cell__Gap__ToCell *message = (Cell__Gap__ToCell *)read;
+    e = e == ERR_OK ? gap_step_from_nucleus(&cell->gap_state, message) : e;
     if (e == ERR_OK && message->what_case != CELL__GAP__TO_CELL__WHAT_GENESIS) {
         e = ERR_PRECONDITION;
     }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/bytes.h"
+#include "common/run/unpack.h"
 
 static void *allocate(void *arena, size_t size)
 {
@@ -34,11 +35,15 @@ enum err call_open_envelope(struct arena *arena, const uint8_t *data, size_t siz
         return ERR_LIMIT;
     }
     /* A bomb (many empty requests) meets the arena's limit and parses as little as garbage does. */
-    Cell__Envelope__Requests *requests = cell__envelope__requests__unpack(&allocator, size, data);
-    if (requests == NULL) {
-        *ret_text = "not an envelope";
-        return ERR_MALFORMED;
+    char why[UNPACK_WHY_SIZE];
+    ProtobufCMessage *message;
+    enum err e = unpack_message(&cell__envelope__requests__descriptor, &allocator, data, size, &message, why);
+    if (e != ERR_OK) {
+        const char *text = call_text_dup(arena, why);
+        *ret_text = text[0] != '\0' ? text : "not an envelope";
+        return e;
     }
+    Cell__Envelope__Requests *requests = (Cell__Envelope__Requests *)message;
     if (requests->version != CALL_ENVELOPE_VERSION) {
         *ret_text = "envelope version 1 is spoken here";
         return ERR_INCOMPATIBLE;

@@ -72,7 +72,7 @@ struct cell_call {
 
 /* Take a message apart, in memory of `arena`. ERR_LIMIT: longer than `limit` bytes; ERR_MALFORMED: no
  * envelope, not 1 to HOST_BATCH_MAX requests (or none and notes), too many notes; ERR_INCOMPATIBLE: another version. *ret_text then
- * says so to a person. */
+ * says so to a person, as long as the arena is not reset. */
 enum err call_open_envelope(struct arena *arena, const uint8_t *data, size_t size, size_t limit,
                             Cell__Envelope__Requests **ret, const char **ret_text) MUST_CHECK;
 

@@ -11,6 +11,7 @@
 #include "common/base/arena.h"
 #include "common/run/cell_call.h"
 #include "common/run/door_core.h"
+#include "common/run/unpack.h"
 #include "proto/envelope.pb-c.h"
 
 /* ---- refusing a message ------------------------------------------------------------------------ */
@@ -456,12 +457,12 @@ static void dispatch(struct call_batch *batch, uint32_t index, const struct door
         return;
     }
     ProtobufCAllocator allocator = call_allocator(&call->arena);
-    ProtobufCMessage *message = protobuf_c_message_unpack(op->op->request, &allocator,
-                                                          request->body.len, request->body.data);
-    if (message == NULL) {
+    ProtobufCMessage *message;
+    char why[UNPACK_WHY_SIZE];
+    e = unpack_message(op->op->request, &allocator, request->body.data, request->body.len, &message, why);
+    if (e != ERR_OK) {
         cell->door->numbers.malformed++;
-        call_finish(call, ERR_MALFORMED, "the body does not parse as the operation's request", NULL,
-                    NULL);
+        call_finish(call, e, why, NULL, NULL);
         return;
     }
     run_handler(call, message);

@@ -11,6 +11,7 @@
 
 #include "common/run/fd.h"
 #include "common/run/door.h"
+#include "common/run/unpack.h"
 
 enum {
     HEAR_REJOIN_FIRST_MS = 2,
@@ -316,12 +317,14 @@ static void on_gap(void *context, unsigned bits)
             lose_gap(cell);
             return;
         }
-        Cell__Gap__ToCell *message = cell__gap__to_cell__unpack(NULL, len, data);
-        if (message == NULL) {
-            log_warn("CELL-GAP-UNPARSED", "error=MALFORMED size=%zu action=ignored", len);
+        ProtobufCMessage *message;
+        char why[UNPACK_WHY_SIZE];
+        e = unpack_message(&cell__gap__to_cell__descriptor, NULL, data, len, &message, why);
+        if (e != ERR_OK) {
+            log_warn("CELL-GAP-UNPARSED", "error=%s size=%zu why=\"%s\" action=ignored", err_name(e), len, why);
         } else {
-            hear(cell, message, fds, fd_count);
-            cell__gap__to_cell__free_unpacked(message, NULL);
+            hear(cell, (Cell__Gap__ToCell *)message, fds, fd_count);
+            protobuf_c_message_free_unpacked(message, NULL);
         }
         explicit_bzero(data, len); /* a Channel holds its key */
         for (size_t i = 0; i < fd_count; i++) {

@@ -351,7 +351,7 @@ enum err sp_ask_routed(int fd, const char *route, uint32_t operation, uint64_t s
     enum err e = sp_ask_packed_routed(fd, route, operation, schema, body, size, timeout_ms, &answer,
                                       &answer_size, text);
     if (e == ERR_OK) {
-        e = sp_wire_unpack(reply_type, answer, answer_size, SP_WIRE_UNPACKED_MAX, ret);
+        e = sp_wire_unpack(reply_type, answer, answer_size, SP_WIRE_UNPACKED_MAX, ret, text);
     }
     return e;
 }

@@ -124,17 +124,13 @@ static void budget_free(void *data, void *pointer)
 }
 
 enum err sp_wire_unpack(const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t size,
-                        size_t most, ProtobufCMessage **ret)
+                        size_t most, ProtobufCMessage **ret, char why[UNPACK_WHY_SIZE])
 {
     struct budget budget = {.left = most};
     ProtobufCAllocator allocator = {budget_alloc, budget_free, &budget};
 
-    ProtobufCMessage *message = protobuf_c_message_unpack(type, &allocator, size, data);
-    if (message == NULL) {
-        return budget.is_exceeded ? ERR_LIMIT : ERR_MALFORMED;
-    }
-    *ret = message;
-    return ERR_OK;
+    enum err e = unpack_message(type, &allocator, data, size, ret, why);
+    return budget.is_exceeded ? ERR_LIMIT : e;
 }
 
 /* The explanation in one line for a person. It comes from another process: nothing in it may steer
@@ -195,7 +191,7 @@ enum err sp_wire_reply_parse(const uint8_t *data, size_t size, uint8_t **ret_bod
 
     text[0] = '\0';
     enum err e = sp_wire_unpack(&cell__envelope__replies__descriptor, data, size,
-                                size + SP_WIRE_REPLIES_SLACK, &message);
+                                size + SP_WIRE_REPLIES_SLACK, &message, text);
     if (e != ERR_OK) {
         return e;
     }

@@ -11,6 +11,7 @@
 #include "common/base/err.h"
 #include "common/base/macros.h"
 #include "common/run/sp.h"
+#include "common/run/unpack.h"
 
 struct ProtobufCMessage;
 struct ProtobufCMessageDescriptor;
@@ -56,13 +57,14 @@ enum err sp_wire_request_pack(const char *route, uint32_t operation, uint64_t sc
  * it; never NULL). Otherwise the callee's error, or ERR_MALFORMED: not a Replies or not one answer
  * to our request; ERR_INCOMPATIBLE: another envelope version; ERR_FAULT: a status that is 0,
  * unknown or never sent; ERR_LIMIT: it would unpack to far more than its size.
- * `text` is always set: the callee's explanation and hint, printable on one line, or "". */
+ * `text` is always set: the callee's explanation and hint, printable on one line, or what does not parse, or "". */
 enum err sp_wire_reply_parse(const uint8_t *data, size_t size, uint8_t **ret_body,
                              size_t *ret_body_size, char text[SP_TEXT_SIZE]) MUST_CHECK;
 
 /* Unpack a message with at most `most` bytes of memory; free it with
- * protobuf_c_message_free_unpacked(m, NULL). ERR_MALFORMED, ERR_LIMIT. */
+ * protobuf_c_message_free_unpacked(m, NULL). ERR_MALFORMED, ERR_LIMIT; `why` as unpack_message has it. */
 enum err sp_wire_unpack(const struct ProtobufCMessageDescriptor *type, const uint8_t *data,
-                        size_t size, size_t most, struct ProtobufCMessage **ret) MUST_CHECK;
+                        size_t size, size_t most, struct ProtobufCMessage **ret,
+                        char why[UNPACK_WHY_SIZE]) MUST_CHECK;
 
 #endif

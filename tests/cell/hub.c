@@ -171,6 +171,20 @@ static void refuse(struct hub *h, const Cell__Envelope__Requests *requests, cons
     }
 }
 
+/* An EchoReply whose text has more behind a NUL. */
+static void answer_cut(struct hub *h, const Cell__Envelope__Requests *requests, const struct hubwire_message *message)
+{
+    static uint8_t body[] = {0x0a, 8, 'w', 'e', 'b', 0, 'e', 'v', 'i', 'l'};
+    Cell__Envelope__Reply reply = CELL__ENVELOPE__REPLY__INIT, *slot = &reply;
+
+    for (size_t i = 0; i < requests->n_requests; i++) {
+        reply.id = requests->requests[i]->id;
+        reply.status = err_to_wire(ERR_OK);
+        reply.body = (ProtobufCBinaryData){sizeof body, body};
+        send_replies(h, message, &slot, 1);
+    }
+}
+
 static struct hubwire_message copy_of(const struct hubwire_message *message)
 {
     struct hubwire_message copy = *message;
@@ -244,6 +258,9 @@ static void serve(void *context, const struct hubwire_message *message)
         } else {
             echo(h, requests, message, false);
         }
+        break;
+    case HUB_NUL:
+        answer_cut(h, requests, message);
         break;
     case HUB_FOLLOWER:
         refuse(h, requests, message, ERR_NOT_LEADER);

@@ -28,6 +28,7 @@ enum hub_mode {
     HUB_HOLDING, /* keeps messages; hub_release answers them */
     HUB_DROPPING, /* carries requests out; every other message costs the connection, not an answer */
     HUB_BUSY,    /* UNAVAILABLE, come back in HUB_BUSY_MS, `patience` times; then as HUB_ECHO */
+    HUB_NUL,     /* answers with a text that has a NUL in it */
     HUB_FOLLOWER, /* NOT_LEADER, and `hint` */
 };
 

@@ -572,8 +572,7 @@ static void text_is_always_utf8(void)
         AUTO_FD int fd = raw_open(door());
         uint32_t id;
         fail.status = 5;
-        fail.text = (char *)rows[i].text;
-        fail.hint = (char *)rows[i].text;
+        fail.raw = (ProtobufCBinaryData){strlen(rows[i].text), (uint8_t *)rows[i].text};
         REQUIRE(raw_ask(fd, 4, CELL__TESTCELL__OP__OP_FAIL, &fail.base, 5000), "asked to fail");
         Cell__Envelope__Replies *replies = raw_hear(fd, FAKE_PATIENCE_MS, &id);
         REQUIRE(replies != NULL && replies->n_replies == 1, "row %zu is answered", i);

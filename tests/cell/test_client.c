@@ -316,6 +316,20 @@ static void a_restart_costs_time_not_answers(void)
     fake_finish(&other);
 }
 
+/* What stands behind the NUL of a text would be gone without a word. */
+static void an_answer_with_a_cut_text_is_none(void)
+{
+    struct hub hub;
+    Cell__Testcell__AskRequest request = to("testcell.55", 2, 5000);
+
+    hub_open(&hub, hub_name(55), HUB_NUL, 55);
+    Cell__Testcell__AskReply *r = ask(&request);
+    CHECK(count_status(r, ERR_INCOMPATIBLE) == 2, "both are refused");
+    CHECK(strcmp(r->outcomes[0]->text, "text: holds a NUL") == 0, "the field is named: %s", r->outcomes[0]->text);
+    cell__testcell__ask_reply__free_unpacked(r, NULL);
+    hub_close(&hub);
+}
+
 /* ---- RPC-7 ------------------------------------------------------------------------------------- */
 
 static void open_three(struct hub echo[3], uint32_t first)
@@ -507,6 +521,7 @@ int main(int argc, char **argv)
     a_dead_server_is_left_alone();
     errors_are_not_failures();
     a_restart_costs_time_not_answers();
+    an_answer_with_a_cut_text_is_none();
     a_slow_instance_gets_little();
     weights_are_shares();
     the_nearest_gets_all_until_it_is_away();

@@ -188,6 +188,12 @@ enum err testcell_fail(void *state, struct cell_call *call, const void *request)
     const Cell__Testcell__FailRequest *ask = request;
     enum err e = err_from_wire(ask->status);
 
+    if (ask->raw.len > 0 && ask->raw.len < 64) {
+        char raw[64] = "";
+        memcpy(raw, ask->raw.data, ask->raw.len);
+        cell_reply_error(call, e, raw, raw);
+        return e;
+    }
     if (ask->later) {
         return later_new(state, call, 1, ask->text, ask->hint, e);
     }

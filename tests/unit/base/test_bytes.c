@@ -322,12 +322,34 @@ static void hex_goes_there_and_back(void)
     CHECK(text[0] == '\0', "and back");
 }
 
+/* Text is judged eight bytes at a time where it is plain: one bad byte anywhere is seen, and good ones are not. */
+static void a_bad_byte_is_seen_wherever_it_stands(void)
+{
+    static const uint8_t bad[] = {0x00, 0x80, 0xc0, 0xff};
+    static const uint8_t good[] = {0x01, 0x20, 0x7e, 0x7f};
+
+    for (size_t size = 1; size <= 33; size++) {
+        for (size_t at = 0; at < size; at++) {
+            for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+                uint8_t text[33];
+                memset(text, good[(at + i) % ARRAY_LEN(good)], size);
+                CHECK(bytes_is_utf8(text, size), "%zu plain bytes", size);
+                text[at] = bad[i];
+                CHECK(!bytes_is_utf8(text, size), "%02x at %zu of %zu", bad[i], at, size);
+                text[at] = 0x01;
+                CHECK(bytes_is_utf8(text, size), "01 at %zu of %zu", at, size);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     integers_are_big_endian();
     checksums_are_the_published_ones();
     a_checksum_continues_at_any_split();
     utf8_is_what_the_standard_says();
+    a_bad_byte_is_seen_wherever_it_stands();
     every_short_byte_string_is_judged_as_by_the_model();
     what_could_break_a_line_is_escaped();
     a_cut_text_is_a_prefix_of_whole_characters();

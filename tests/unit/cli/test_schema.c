@@ -356,7 +356,7 @@ static const struct {
     {same_number, ERR_INVALID, "two fields of one number"},
     {same_field, ERR_INVALID, "two fields of one name"},
     {same_json, ERR_INVALID, "a JSON name that is another field's name"},
-    {bad_json, ERR_INVALID, "a JSON name is text"},
+    {bad_json, ERR_MALFORMED, "a JSON name is text"},
     {number_zero, ERR_INVALID, "numbers begin at 1"},
     {number_negative, ERR_INVALID, "numbers are positive"},
     {number_last, ERR_OK, "the last number there is"},

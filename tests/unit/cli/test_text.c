@@ -7,7 +7,7 @@
 #include "common/reflect/jsonnum.h"
 #include "common/reflect/jsonout.h"
 #include "common/reflect/near.h"
-#include "common/reflect/pbwire.h"
+#include "common/base/pbwire.h"
 
 static int failed;
 

@@ -1,4 +1,4 @@
-#include "common/reflect/pbwire.h"
+#include "common/base/pbwire.h"
 
 enum {
     END_GROUP = 4, /* wire type that closes a group; never a field of its own */

@@ -1,8 +1,8 @@
 /* Protobuf's wire format, field by field, without a schema. Borrowed bytes, no allocation.
  *
  * Source: protobuf.dev, "Encoding". */
-#ifndef CELL_COMMON_REFLECT_PBWIRE_H
-#define CELL_COMMON_REFLECT_PBWIRE_H
+#ifndef CELL_COMMON_BASE_PBWIRE_H
+#define CELL_COMMON_BASE_PBWIRE_H
 
 #include <stdbool.h>
 #include <stddef.h>
