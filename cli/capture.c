@@ -269,6 +269,9 @@ int cli_capture_run(struct cli *cli, struct cli_ask *ask)
     uint32_t duration_ms = 0;
     int status = cli_args_number(cli, "snap", 1, SNAP_MAX, &c.snap);
 
+    if ((peer != NULL && *peer == '\0') || (cli_args_value(cli, "out") != NULL && *cli_args_value(cli, "out") == '\0')) {
+        return cli_fail_usage(cli, "leave it out for all", "--%s: \"\" is none", peer != NULL && *peer == '\0' ? "peer" : "out");
+    }
     status = status == CLI_DONE ? cli_args_number(cli, "count", 1, COUNT_MAX, &c.count) : status;
     status = status == CLI_DONE ? cli_args_duration_ms(cli, "duration", &duration_ms) : status;
     status = status == CLI_DONE ? choose(&c) : status;

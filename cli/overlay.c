@@ -254,6 +254,9 @@ static int add(struct cli *cli, struct cli_ask *ask)
     uint32_t keepalive_s = 0;
     int status = CLI_DONE;
 
+    if (endpoint != NULL && *endpoint == '\0') {
+        return cli_fail_usage(cli, "leave it out to change none", "--endpoint: \"\" is none");
+    }
     if (cli_args_value(cli, "keepalive") != NULL) {
         status = cli_args_number(cli, "keepalive", 0, KEEPALIVE_S_MAX, &keepalive_s);
     }

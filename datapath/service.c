@@ -334,7 +334,7 @@ enum err datapath_service_peers(void *state, struct cell_call *call, const void 
 /* ---- changes ---------------------------------------------------------------------------------------- */
 
 /* What a request says, as the core has it. */
-static enum err take_peer(struct cell_call *call, const Cell__Datapath__AddPeerRequest *ask, int socket,
+static enum err take_peer(struct cell_call *call, const Cell__Datapath__AddPeerRequest *ask, const struct datapath_udp *udp,
                           struct datapath_peer_config *ret, struct datapath_prefix prefix[DATAPATH_SERVICE_ALLOWED_MAX])
 {
     struct datapath_peer_config c = {.persist_ms = 0};
@@ -343,8 +343,13 @@ static enum err take_peer(struct cell_call *call, const Cell__Datapath__AddPeerR
         cell_call_explain(call, "public_key: expected 44 characters of base64, as `wg pubkey` writes them");
         return ERR_INVALID;
     }
-    if (ask->endpoint[0] != '\0' && !datapath_scope_read_place(socket, ask->endpoint, &c.endpoint)) {
+    if (ask->endpoint[0] != '\0' && !datapath_scope_read_place(udp->fd, ask->endpoint, &c.endpoint)) {
         cell_call_explain(call, "endpoint: expected an address in numbers and a port; one of a link with an interface that there is");
+        return ERR_INVALID;
+    }
+    const char *why = ask->endpoint[0] != '\0' ? datapath_udp_unreachable(udp, &c.endpoint) : NULL;
+    if (why != NULL) {
+        cell_call_explain(call, "endpoint: %s", why);
         return ERR_INVALID;
     }
     if (ask->keepalive_s > DATAPATH_PERSIST_MS_MAX / 1000 || ask->n_allowed > DATAPATH_SERVICE_ALLOWED_MAX) {
@@ -372,7 +377,7 @@ enum err datapath_service_add_peer(void *state, struct cell_call *call, const vo
     struct datapath_peer_config c;
     struct datapath_view v;
     uint32_t peer;
-    enum err e = take_peer(call, ask, s->udp.fd, &c, prefix);
+    enum err e = take_peer(call, ask, &s->udp, &c, prefix);
 
     if (e != ERR_OK) {
         return e;

@@ -343,6 +343,11 @@ static enum err add_peer(struct datapath_shell *s, struct datapath_config_peer *
         log_warn("DATAPATH-SCOPE", "peer=%.12s interface=%s effect=\"there is none: nobody knows where he is until he speaks\"", key, p->scope);
         p->peer.endpoint = (struct datapath_endpoint){.port = 0};
     }
+    const char *why = p->peer.endpoint.port != 0 ? datapath_udp_unreachable(&s->udp, &p->peer.endpoint) : NULL;
+    if (why != NULL) {
+        log_warn("DATAPATH-UNREACHABLE", "peer=%.12s why=\"endpoint: %s\" effect=\"nobody knows where he is until he speaks\"", key, why);
+        p->peer.endpoint = (struct datapath_endpoint){.port = 0};
+    }
     datapath_store_heard(&s->store, p->peer.public, &p->peer.heard);
     enum err e = datapath_core_add(s->core, &p->peer, datapath_shell_now(), &peer);
     if (e == ERR_EXISTS) { /* made at run time once, and in the configuration since then, which has the last word */

@@ -296,3 +296,14 @@ uint8_t *datapath_udp_at(struct datapath_udp *u, uint32_t index, size_t *ret_siz
     u->numbers.received += *ret_each == 0 ? 1 : (*ret_size + *ret_each - 1) / *ret_each;
     return u->in.bytes[index];
 }
+
+const char *datapath_udp_unreachable(const struct datapath_udp *u, const struct datapath_endpoint *at)
+{
+    const struct datapath_endpoint here = {.ip = {[15] = 1}};
+    struct datapath_endpoint kept = *at;
+
+    if (datapath_message_keep_places(&kept, 1, &here) == 0) {
+        return "an address of many or of nobody";
+    }
+    return !u->is_v6 && !datapath_message_is_v4(at->ip) ? "an address of IPv6, and this node's socket takes IPv4 alone (listen at [::])" : NULL;
+}

@@ -97,4 +97,7 @@ uint32_t datapath_udp_receive(struct datapath_udp *u);
 uint8_t *datapath_udp_at(struct datapath_udp *u, uint32_t index, size_t *ret_size, size_t *ret_each,
                          struct datapath_endpoint *ret_from);
 
+/* Why no datagram of this socket can come to somebody there, whatever the network does; NULL: one can. */
+const char *datapath_udp_unreachable(const struct datapath_udp *u, const struct datapath_endpoint *at);
+
 #endif

@@ -66,6 +66,7 @@ SHOWN = ("cell-datapath", "system:test_shield.py -k signal_that_opens")
 ADDRESSES = ("cell-nucleus", "system:test_overlay_node.py -k ipv4_is_cut")
 PLACES = ("cell-datapath", "system:test_overlay_node.py -k ipv4_is_cut")
 TUNS = ("cell-nucleus", "system:test_overlay_node.py -k down_up")
+NOWHERE = ("cell-datapath", "system:test_overlay_node.py -k nobody_can_be")
 DEVICE = ("cell-datapath", "system:test_overlay_node.py -k is_what_it_is")
 ELSEWHERE = ("cell-datapath", "system:test_overlay_node.py -k another_network")
 MENDED = ("cell-nucleus", "system:test_overlay_node.py -k took_away")
@@ -341,6 +342,16 @@ PLANTS = {
         ("    if (s->lane->is_open) {\n        datapath_lane_close(s->lane);", "    if (false) {\n        datapath_lane_close(s->lane);")]),
     "nobody-follows": ("nucleus/shields.c", NEXT, "a keeper that was killed is not followed by another", [
         ("    if (info.si_status == 0 || is_useless || !settle(k) || slot_of(k) == NULL) {", "    if (true) {")]),
+    "places-of-nobody": ("datapath/udp.c", NOWHERE, "a peer may be at an address of many", [
+        ("    if (datapath_message_keep_places(&kept, 1, &here) == 0) {", "    if (false && datapath_message_keep_places(&kept, 1, &here) == 0) {")]),
+    "six-by-four": ("datapath/udp.c", NOWHERE, "a peer may be where the socket does not reach", [
+        ("    return !u->is_v6 && !datapath_message_is_v4(at->ip) ?", "    return u == NULL ?")]),
+    "places-unsaid": ("datapath/shell.c", NOWHERE, "of a peer of the manifest it is not said", [
+        ("    const char *why = p->peer.endpoint.port != 0 ?", "    const char *why = false ?")]),
+    "no-place-is-none": ("cli/overlay.c", ("cell", "system:test_overlay_node.py -k nobody_can_be"), "--endpoint with nothing is taken, and changes nothing", [
+        ("    if (endpoint != NULL && *endpoint == '\\0') {", "    if (false) {")]),
+    "no-peer-is-all": ("cli/capture.c", ("cell", "system:test_overlay_node.py -k nobody_can_be"), "--peer with nothing shows what all say", [
+        ("    if ((peer != NULL && *peer == '\\0') ||", "    if (false ||")]),
     "name-of-the-beginning": ("datapath/device.c", DEVICE, "an interface is called what it was called", [
         ("    if (number != 0 && ioctl(socket, SIOCGIFNAME,", "    if (false && ioctl(socket, SIOCGIFNAME,")]),
     "mtu-of-the-beginning": ("datapath/device.c", DEVICE, "packets are as long as they might be once", [

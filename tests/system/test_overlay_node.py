@@ -406,6 +406,26 @@ def test_peers_of_the_manifest_have_the_last_word(make_cluster):
     assert len(overlay(node, "peers")["peers"]) == 2
 
 
+def test_places_where_nobody_can_be_are_refused(make_cluster):
+    """By AddPeer, with what is wrong, and nothing is changed; of the manifest's peers it is said, and they may speak first. No option of
+    the command line is taken that says nothing."""
+    lost = ("[2001:db8::1]:7", "0.0.0.0:7", "224.0.0.1:7", "255.255.255.255:7", "[::]:7")
+    cluster = make_cluster(1, [entry(0, peers=[{"key": FIRST, "allowed": ["10.9.0.7/32"], "endpoint": lost[0]},
+                                               {"key": SECOND, "allowed": [], "endpoint": "127.0.0.1:7"}])])
+    cluster.up()
+    node = cluster[0]
+    node.wait_log("DATAPATH-UNREACHABLE", part="datapath")
+    places = lambda: {p["public_key"]: p["endpoint"] for p in overlay(node, "peers")["peers"]}
+    assert places() == {FIRST: "", SECOND: "127.0.0.1:7"}
+    for at in lost:
+        made = node.command("overlay", "add", SECOND, "--endpoint", at)
+        assert made.status == 1 and ("takes IPv4 alone" if "db8" in at else "of many or of nobody") in made.err, made
+    for words in (("add", SECOND, "--endpoint", ""), ("capture", "--duration", "1s", "--peer", ""), ("capture", "--duration", "1s", "--out", "")):
+        made = node.command("overlay", *words)
+        assert made.status == 2 and '"" is none' in made.err, made
+    assert places() == {FIRST: "", SECOND: "127.0.0.1:7"} and captures(node) == 0
+
+
 def test_an_interface_of_somebody_else_is_named(make_cluster):
     """The cell does not start, its reason says why; when the name is free, it does."""
     cluster = make_cluster(1, [entry(0)])
