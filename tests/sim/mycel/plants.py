@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Planted bugs: each is put into a copy of one source of the cache, and a unit test or requests in virtual time must find it. A bug that
+escapes, or whose place is no longer in the source, fails the test. The shipped sources know nothing of this.
+
+Usage: plants.py --root DIR --cc COMPILER --data DIR [NAME ...]    (--data: where the recorded requests are unpacked)
+"""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
+
+from support import plants # pylint: disable=wrong-import-position
+
+# name: (file, what finds it: a unit test or requests by name, what goes wrong, [(text that is there once, what the bug makes of it)])
+PLANTS = {
+    # ---- the store
+    "strung-together": ("store.c", "unit:store", "which bucket a key is of does not matter", [
+        ("return e->bucket == key->bucket && mycel_entry_key_size(e)", "return mycel_entry_key_size(e)"),
+        ("return hash + bucket * 0x9e3779b97f4a7c15u;", "(void)bucket;\n    return hash;")]),
+    "index-never-shrinks": ("store.c", "unit:store_drawn", "who is evicted stays in the index", [
+        ("    vacate(s, slot);\n    b->counts.bytes", "    b->counts.bytes")]),
+    "gap-in-a-chain": ("store.c", "unit:store_drawn", "whoever stands behind one who goes is not found any more", [
+        ("        if (walked >= (at >= gap", "        if (walked > s->slots + (at >= gap")]),
+    "end-is-late": ("store.c", "unit:store", "an entry is shown at its end", [
+        ("mycel_entry_end_of(e) <= now_ms;", "mycel_entry_end_of(e) < now_ms;")]),
+    "bucket-life-forgotten": ("store.c", "unit:store", "the life of a bucket's entries is never applied", [
+        ("b->limits.ttl_ms != 0 ? b->limits.ttl_ms :", "b->limits.ttl_ms == UINT64_MAX ? 1 :")]),
+    "one-at-a-time": ("store.c", "unit:store", "of those that end together one goes, the rest stays", [
+        ("    while ((block = mycel_wheel_over(", "    if ((block = mycel_wheel_over(")]),
+    "entries-without-limit": ("store.c", "unit:store", "the limit of entries is not looked at", [
+        ("    while (b->counts.entries >= b->limits.entries_max ||\n", "    while (\n")]),
+    "large-one-empties": ("store.c", "unit:store", "what never fits has everybody else go first", [
+        ("    if (bytes_of(units + 1) > b->limits.bytes_max) {", "    if (bytes_of(units + 1) > 64 * b->limits.bytes_max) {")]),
+    "kept-in-the-wheel": ("store.c", "unit:store_drawn", "who is overwritten stays in the wheel", [
+        ("    if (mycel_entry_has_end(e)) {\n        mycel_wheel_remove(&s->wheel, block);\n    }\n    mycel_entry_write",
+         "    mycel_entry_write")]),
+    "misses-uncounted": ("store.c", "unit:store_drawn", "only who is there is counted", [
+        ("        b->counts.misses++;\n", "")]),
+    "tombstones-are-values": ("store.c", "unit:store", "who was deleted is there", [
+        ("    if (block == NONE || mycel_entry_is_tombstone(e)) {\n        b->counts.misses++;", "    if (block == NONE) {\n        b->counts.misses++;")]),
+    "scan-by-slot": ("store_bucket.c", "unit:store", "a scan shows who stands in a slot, wherever he is at home", [
+        ("for (uint32_t n = at; s->slot[n] != 0; n = mycel_store_next(s, n)) {", "for (uint32_t n = at; s->slot[n] != 0 && n == at; n = mycel_store_next(s, n)) {"),
+        ("mycel_store_home(s, s->slot[n]) == at && ", "")]),
+    "memory-promised-twice": ("store_bucket.c", "unit:store", "buckets may have more bytes than there are", [
+        ("limits->bytes_max > s->bytes_max - s->bytes_given ||", "")]),
+    # ---- its parts
+    "version-lost": ("entry.c", "unit:store_drawn", "an entry with an end has no version", [
+        ("        memcpy(&version, e->rest + before_key(e) - VERSION, VERSION);", "        memcpy(&version, e->rest, VERSION);")]),
+    "neighbours-apart": ("heap.c", "unit:store_drawn", "free blocks never grow together again", [
+        ("    if ((at(h, next)->word & FREE) != 0 && units", "    if (0 && units"),
+        ("    if ((word & AFTER_FREE) != 0 && units", "    if (0 && units")]),
+    "class-too-small": ("heap.c", "unit:store_drawn", "a block may be smaller than what was asked for", [
+        ("class_of(units + step, &f, &s);", "class_of(units - units % 3, &f, &s);")]),
+    "later-first": ("wheel.c", "unit:store_drawn", "what stands where the wheel is goes down only when nothing else is left", [
+        ("        if ((w->used[level] >> here & 1) != 0) {", "        if (0 && (w->used[level] >> here & 1) != 0) {")]),
+    "wheel-of-one-level": ("wheel.c", "unit:store", "whatever is farther off than a turn ends at this one", [
+        ("uint32_t level = apart == 0 ? 0 : (63", "uint32_t level = apart < (1 << 30) ? 0 : (63")]),
+    # ---- who goes
+    "lru-is-fifo": ("policy.c", "zipf 1.0", "LRU does not see that somebody was read", [
+        ("    if (p->kind == MYCEL_POLICY_LRU || (p->kind == MYCEL_POLICY_2Q && (n->state", "    if ((p->kind == MYCEL_POLICY_2Q && (n->state")]),
+    "no-ghosts": ("ghost.c", "cloudphysics", "nobody who comes back is known", [
+        ("            return is_young;", "            return is_young && false;")]),
+    "ghosts-for-ever": ("ghost.c", "cloudphysics", "whoever was here once is known for ever", [
+        ("bool is_young = (uint16_t)(clock - set[way]) <= window;", "bool is_young = window < UINT32_MAX;")]),
+    "never-moved-up": ("policy.c", "unit:policy", "nobody moves up by being used", [
+        ("(n->state & USES_MAX) < MOVE_AT ||", "(n->state & USES_MAX) < 64 ||")]),
+    "first-policy-for-ever": ("shadow.c", "once read", "who serves best does not matter", [
+        ("    if (best != s->rules) {\n        rule(s, best);", "    if (best != s->rules && s->nodes == 0) {\n        rule(s, best);")]),
+    "sample-of-misses": ("shadow.c", "unit:policy", "a policy here never learns of a key that the bucket has", [
+        ("        } else if (size > 0) {", "        } else if (size > UINT32_MAX - 1) {")]),
+    "sample-is-all": ("shadow.c", ["by turns", "loop", "cloudphysics"], "a sample lives in a bucket as large as the whole one", [
+        ("    s->limit = size >> s->halvings;", "    s->limit = size;")]),
+    "worst-policy": ("shadow.c", "zipf 1.0", "the policy that finds least rules", [
+        ("        most = by > 0 && squares", "        most = by < 0 && squares"),
+        ("        if (by < 0 && squares > VETO * VETO) {", "        if (by > 0 && squares > VETO * VETO) {")]),
+}
+
+UNIT = ["tests/unit/mycel/kit.c"]
+SOURCES = ["mycel/*.c", "tests/sim/mycel/*.c", "tests/unit/mycel/*.c", "common/base/rng.c", "common/base/err.c", "common/base/hlc.c"]
+
+
+def program(finder, _file, args):
+    if finder.startswith("unit:"):
+        test = f"tests/unit/mycel/test_{finder[5:]}.c"
+        return lambda source: not source.startswith("tests/") or source in UNIT + [test], []
+    return lambda source: not source.startswith("tests/unit/") and os.path.basename(source) in SIM or not source.startswith("tests/"), \
+        ["--data", DATA, "--only", finder]
+
+
+SIM = ["refs.c", "traces.c", "test_sim_mycel.c"]
+
+if __name__ == "__main__":
+    at = sys.argv.index("--data")
+    DATA = sys.argv[at + 1]
+    del sys.argv[at:at + 2]
+    sys.exit(plants.Garden(PLANTS, "mycel", SOURCES, program, flags=("-O2", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"), patience=60,
+                           libraries=("-lsodium", "-lm"), hangs=("entries-without-limit",)).main())
