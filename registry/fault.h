@@ -25,6 +25,7 @@
     X(MIXED, "not what the signed document above it names")                                                                     \
     X(NO_SPACE, "nobody may sign names of this space")                                                                          \
     X(NOT_LISTED, "the repository has no such version")                                                                         \
+    X(NOT_LOGGED, "not in the log that everybody sees")                                                                         \
     X(WRONG_TARGET, "signed, but for another name or version")
 
 enum registry_fault {

@@ -135,6 +135,7 @@ static enum registry_fault step_root(struct registry_trust *t, const void *bytes
     }
     if (keeps_snapshot) {
         next.log = t->log;
+        next.proved = t->proved;
     }
     if (keeps_snapshot && keeps_spaces) {
         next.spaces = t->spaces;

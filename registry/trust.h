@@ -33,6 +33,8 @@ struct registry_trust {
     struct registry_named timestamp, snapshot, spaces; /* the newest of each; version 0: none yet. The hash
                                                           of a timestamp is of its body, its size is 0     */
     struct registry_named log;                         /* how many leaves, and the root hash; no version   */
+    struct registry_named proved;                      /* … of those that are known to begin with all that
+                                                          were seen before                                 */
     /* What is fed anew after a restart or a new root. */
     enum registry_trust_stage stage;                   /* what was believed last                           */
     uint64_t expires_s;                                /* the earliest of those that are believed          */
@@ -54,6 +56,14 @@ uint64_t registry_trust_size(const struct registry_trust *t, enum registry_trust
 /* The record of `name` in `version` came. *ret borrows from it. ORDER: no catalogue is believed yet; EXPIRED: it is, but no longer. */
 enum registry_fault registry_trust_record(const struct registry_trust *t, struct registry_slice name, const struct registry_version *version,
                                           const void *bytes, size_t size, uint64_t now_s, struct registry_record *ret, bool *ret_is_yanked) MUST_CHECK;
+
+/* A proof came that the log that the snapshot names begins with the one that was proved last (log.h). FORK: it does not show that: this is not
+ * the log that others see, or its past was changed. Whoever installs asks for it first; it is kept and told to others. */
+enum registry_fault registry_trust_log(struct registry_trust *t, const uint8_t (*proof)[REGISTRY_HASH_SIZE], size_t count) MUST_CHECK;
+
+/* Whether a record, with its signatures, is leaf `index` of the log as it was proved last. */
+enum registry_fault registry_trust_logged(const struct registry_trust *t, const void *record, size_t size, uint64_t index,
+                                          const uint8_t (*proof)[REGISTRY_HASH_SIZE], size_t count) MUST_CHECK;
 
 /* What lasts as bytes, and back; the rest is then fed again. False: damaged, or of another form. */
 size_t registry_trust_write(const struct registry_trust *t, char to[REGISTRY_TRUST_IMAGE_MAX]);

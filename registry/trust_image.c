@@ -35,6 +35,7 @@ size_t registry_trust_write(const struct registry_trust *t, char to[REGISTRY_TRU
     add(&text, "snapshot", &t->snapshot);
     add(&text, "spaces", &t->spaces);
     add(&text, "log", &t->log);
+    add(&text, "proved", &t->proved);
     registry_roles_add_root(&text, &t->root);
     registry_text_hash(to, text.len, sum);
     bytes_text_add(&text, "sum ");
@@ -66,6 +67,7 @@ bool registry_trust_read(const void *bytes, size_t size, struct registry_trust *
     take(&in, "snapshot", &t.snapshot);
     take(&in, "spaces", &t.spaces);
     take(&in, "log", &t.log);
+    take(&in, "proved", &t.proved);
     if (!in.is_good || !registry_roles_read_root((struct registry_slice){.at = in.at, .len = (size_t)(in.end - in.at)}, &t.root)) {
         return false;
     }

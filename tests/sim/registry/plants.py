@@ -213,6 +213,43 @@ PLANTS = {
         ("add_values(t, rule->by, rule->term[0].set, false);", "bytes_text_add(t->to, \"something\");")]),
     "resolve-why-yanked": ("resolve_why.c", "unit:resolve", "that all were yanked is not told", [
         ("bool is_yanked = t->r->variable[rule->need->package].usable < p->versions;", "bool is_yanked = p->versions > 100;")]),
+    "log-leaf-as-node": ("log.c", "unit:log", "a leaf may be a node", [
+        ("enum { LEAF = 0, NODE = 1 };", "enum { LEAF = 1, NODE = 1 };")]),
+    "log-left-right": ("log.c", "unit:log", "a node's halves are the wrong way round", [
+        ("    hash(NODE, left, REGISTRY_HASH_SIZE, right, REGISTRY_HASH_SIZE, ret);", "    hash(NODE, right, REGISTRY_HASH_SIZE, left, REGISTRY_HASH_SIZE, ret);")]),
+    "log-split-even": ("log.c", "unit:log", "a tree is split into halves", [
+        ("    while (power < n - power) {\n        power *= 2;", "    while (power < n - power) {\n        power += 1;")]),
+    "log-place": ("log.c", "unit:log", "a subtree is looked for where its first leaf is", [
+        ("((n + 1) << level) - 1; /* the leaf", "((n + 1) << level) - (level > 1 ? 2 : 1); /* the leaf")]),
+    "log-size": ("log.c", "unit:log", "a row that is cut short has one leaf too many", [
+        ("    return size;\n}\n\nstatic enum err get", "    return size + (hashes == 2);\n}\n\nstatic enum err get")]),
+    "log-proof-long": ("log.c", "unit:log", "a longer proof holds, too", [
+        ("            return false; /* longer than the way to the root */", "            break;")]),
+    "log-proof-short": ("log.c", "unit:log", "a way that ends below the root holds", [
+        ("return last == 0 && memcmp(hash_, head->hash, sizeof hash_) == 0;", "return count > 0 && (last == 0 ? memcmp(hash_, head->hash, sizeof hash_) == 0 : true);")]),
+    "log-index": ("log.c", "unit:log", "a leaf behind the end is in it", [
+        ("    if (index >= head->size || count > REGISTRY_LOG_PROOF_MAX) {", "    if (head->size == 0 || count > REGISTRY_LOG_PROOF_MAX) {"),
+        ("uint64_t at = index, last", "uint64_t at = head->size == 0 ? 0 : index % head->size, last")]),
+    "log-older-unseen": ("log.c", "unit:log", "of an extension only the newer tree is looked at", [
+        ("return last == 0 && memcmp(older, before->hash, sizeof older) == 0 && ", "return last == 0 && ")]),
+    "log-newer-unseen": ("log.c", "unit:log", "… or only the older one", [
+        (" && memcmp(newer, head->hash, sizeof newer) == 0;", ";")]),
+    "log-same-size": ("log.c", "unit:log", "two trees of one size are one", [
+        ("return count == 0 && memcmp(before->hash, head->hash, sizeof head->hash) == 0;", "return count == 0;")]),
+    "note-forged": ("note.c", "unit:log", "a signature of a note need not verify", [
+        ("            return REGISTRY_FAULT_FORGED;", "            ;")]),
+    "note-first-gap": ("note.c", "unit:log", "a note ends with its first empty line", [
+        ("gap = note[i] == '\\n' && note[i + 1] == '\\n' ? note + i : gap;", "gap = gap == NULL && note[i] == '\\n' && note[i + 1] == '\\n' ? note + i : gap;")]),
+    "note-key-name": ("note.c", "unit:log", "a key's id is not of its name", [
+        ("(void)crypto_hash_sha256_update(&state, (const uint8_t *)name, len);", "(void)crypto_hash_sha256_update(&state, (const uint8_t *)name, 0);")]),
+    "note-base64-bits": ("note.c", "unit:log", "a hash has several spellings", [
+        ("            } else if (byte != 0) {", "            } else if (byte != 0 && size > 100) {")]),
+    "trust-log-backwards": ("trust_log.c", "unit:log", "a log may be another one", [
+        ("    if (!registry_log_is_extended(&before, &now, proof, count)) {", "    if (!registry_log_is_extended(&before, &now, proof, count) && count == 0) {")]),
+    "trust-log-named": ("trust_log.c", "unit:log", "a record is looked for in a log that nobody proved", [
+        ("struct registry_log_head head = head_of(&t->proved);", "struct registry_log_head head = head_of(&t->snapshot);")]),
+    "trust-log-image": ("trust_image.c", "unit:log", "what was proved is forgotten", [
+        ('    take(&in, "proved", &t.proved);', '    take(&in, "proved", &t.catalogue);')]),
 }
 
 SOURCES = ["registry/*.c", "tests/unit/registry/*.c", *(f"common/base/{b}.c" for b in ("arena", "bytes", "err", "name", "rng"))]
