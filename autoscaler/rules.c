@@ -63,6 +63,7 @@ enum err autoscaler_rules_init(struct autoscaler_rules *r, const struct autoscal
     r->wanted = instances > 0 ? instances : 1;
     for (uint32_t i = 0; i < AUTOSCALER_RULES; i++) {
         r->life[i].wanted = (uint16_t)r->wanted;
+        r->least[i] = START_MAX - 1;
         for (uint32_t s = 0; s < START_MAX; s++) {
             r->asked[i][s] = r->life[i].wanted;
         }
@@ -143,16 +144,23 @@ static uint32_t settle(uint32_t wanted, uint32_t before)
     return wanted > before || wanted < before - BAND * sqrt(before) ? wanted : before;
 }
 
-/* Instances that would serve: of those asked for start_s ago what was wanted ever since. */
-static uint32_t serving_of(const struct autoscaler_rules *r, uint32_t rule)
+/* Instances that would serve: of those asked for start_s ago what was wanted ever since. When the least was is kept: to look through
+ * all of a start in each step costs ten times as much. */
+static uint32_t serving_of(struct autoscaler_rules *r, uint32_t rule)
 {
-    uint16_t least = UINT16_MAX;
+    const uint16_t *asked = r->asked[rule];
+    uint32_t now = r->now_s + START_MAX - 1, least = r->least[rule]; /* now: of the last step, which is 0 back */
 
-    for (uint32_t back = 1; back <= r->config.start_s; back++) {
-        uint16_t then = r->asked[rule][(r->now_s + START_MAX - back) % START_MAX];
-        least = then < least ? then : least;
+    if (now - least < r->config.start_s) {
+        least = asked[now % START_MAX] <= asked[least % START_MAX] ? now : least;
+    } else {
+        least = now;
+        for (uint32_t back = 1; back < r->config.start_s; back++) {
+            least = asked[(now - back) % START_MAX] < asked[least % START_MAX] ? now - back : least;
+        }
     }
-    return least;
+    r->least[rule] = least;
+    return asked[least % START_MAX];
 }
 
 /* A second as it would have been: who waits at its end, and what it costs. */

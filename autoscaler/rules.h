@@ -69,6 +69,7 @@ struct autoscaler_rules {
     struct autoscaler_rules_life life[AUTOSCALER_RULES];
     float past[AUTOSCALER_RULES_BACK_S];               /* fast, of each second         */
     uint16_t asked[AUTOSCALER_RULES][AUTOSCALER_RULES_START_MAX_S]; /* … and what each rule asked for */
+    uint32_t least[AUTOSCALER_RULES];                  /* when that was least, of start_s; in steps + START_MAX_S - 1 */
     struct autoscaler_rules_reason reason;
 };
 

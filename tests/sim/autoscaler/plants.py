@@ -22,7 +22,9 @@ PLANTS = {
     "changes-are-free": ("rules.c", "nasa", "how often the number changes does not matter", [
         ("(wanted != l->wanted ? r->config.change_cost : 0)", "(wanted != l->wanted ? 0 : 0)")]),
     "at-once": ("rules.c", "nasa", "a rule's instances are held to serve at once, however long they take", [
-        ("back <= r->config.start_s; back++", "back <= 1; back++")]),
+        ("    return asked[least % START_MAX];", "    return asked[now % START_MAX];")]),
+    "least-is-kept": ("rules.c", "unit:rules", "the least of a start is never over", [
+        ("    if (now - least < r->config.start_s) {", "    if (now - least <= r->now_s) {")]),
     "nothing-ahead": ("rules.c", "square 60 s", "no rule looks ahead, and the first one least of all", [
         ("    double later = ret.is_ahead ? ahead(r) : r->fast;", "    (void)ahead;\n    double later = r->fast * (ret.is_ahead ? 1 : 4);")]),
     "queue-unseen": ("rules.c", "unit:rules", "who waits already is not counted", [
@@ -33,7 +35,7 @@ PLANTS = {
         ("    if (now - r->most[w] < length) {", "    if (now - r->most[w] < length || length == window_s[w]) {")]),
     "written-over": ("rules.c", "unit:rules", "the most of an hour is taken for what came now, in whose place it was", [
         ("    if (now - r->most[w] < length) {", "    if (now - r->most[w] < length || now - r->most[w] == BACK) {")]),
-    "follows-chance": ("rules.c", "nasa", "the number goes down with each draw of chance", [
+    "follows-chance": ("rules.c", "unit:rules", "the number goes down with each draw of chance", [
         ("BAND * sqrt(before)", "0 * BAND * sqrt(before)")]),
     "chance-forgotten": ("rules.c", "unit:rules", "there is no headroom for chance", [
         ("TAIL * sqrt(load / config->rate)", "0 * TAIL * sqrt(load / config->rate)")]),

@@ -96,6 +96,7 @@ static void numbers_have_reasons(void)
         const struct autoscaler_rules_reason *why = &rules.reason;
         CHECK(n == autoscaler_rules_staff(&c, why->most * (1 + why->margin)) + why->queue + why->held, "second %u", i);
         CHECK(why->held == 0 || (n == before && why->held <= sqrt(n)), "second %u: %u held of %u", i, why->held, n);
+        CHECK(n >= before || n < before - .5 * sqrt(before), "second %u: from %u to %u, which chance may undo", i, before, n);
         before = n;
         CHECK((why->queue > 0) == (seen.queued > 0) && why->most >= why->load, "second %u", i);
     }
@@ -142,19 +143,21 @@ static void waves_are_learned(void)
     CHECK(short_of[1] == 0, "the last ones do not: %u", short_of[1]);
 }
 
-/* Two days in which the work is nearly twice as much for two minutes, every two hours: more than any window remembers, so there is
- * headroom for it. Then it is calm: what that was worth is not for ever. */
+/* Half a day in which the work is nearly twice as much for two minutes, every two hours: more than any window remembers, so there is
+ * headroom for it. Then it is calm: what that was worth is not for ever. Of what happened an eighth as long ago as usually a third
+ * counts, for the test's sake. */
 static void what_is_over_is_forgotten(void)
 {
     struct autoscaler_rules_config c = usual(60);
     uint32_t n = 20;
 
+    c.memory_s /= 8;
     begin(&c, n);
-    for (uint32_t i = 0; i < 2 * 24 * 3600; i++) {
+    for (uint32_t i = 0; i < 12 * 3600; i++) {
         n = after(1, i % 7200 < 120 ? 170 : 100, n);
     }
     CHECK(n >= 17, "there is headroom: %u", n);
-    CHECK(after(36 * 3600, 100, n) <= 15, "and none is left: %u", after(1, 100, 15));
+    CHECK(after(5 * 3600, 100, n) <= 15, "and none is left: %u", after(1, 100, 15));
 }
 
 /* Of an hour's window the most leaves it, and the next most is it from then on: not what comes in that second, at whose place in the
@@ -172,6 +175,32 @@ static void the_second_most_follows(void)
         wrong += i > 2020 + AUTOSCALER_RULES_BACK_S && most > 10.1; /* smoothed, it is over some seconds later */
     }
     CHECK(wrong == 0, "%u seconds", wrong);
+}
+
+/* Of what a rule asked for in the last start_s seconds the least serves: found again by looking at all of them. */
+static void the_least_of_a_start_serves(void)
+{
+    static const uint32_t start_s[] = {1, 2, 30, 120};
+    uint32_t wrong = 0, less = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(start_s); i++) {
+        struct autoscaler_rules_config c = usual(start_s[i]);
+        begin(&c, 20);
+        for (uint32_t k = 0; k < 1500; k++) {
+            (void)after(1, k % 400 < 100 + k / 8 ? 100 + (k * 37) % 50 : 300 - k / 10, 20);
+            for (uint32_t rule = 0; rule < AUTOSCALER_RULES; rule += 7) {
+                uint32_t now = rules.now_s - 1 + AUTOSCALER_RULES_START_MAX_S;
+                uint16_t least = UINT16_MAX, last = rules.asked[rule][(now - 1) % AUTOSCALER_RULES_START_MAX_S];
+                for (uint32_t back = 1; back <= start_s[i]; back++) {
+                    uint16_t then = rules.asked[rule][(now - back) % AUTOSCALER_RULES_START_MAX_S];
+                    least = then < least ? then : least;
+                }
+                wrong += rules.asked[rule][rules.least[rule] % AUTOSCALER_RULES_START_MAX_S] != least;
+                less += least < last;
+            }
+        }
+    }
+    CHECK(wrong == 0 && less > 1000, "%u wrong, of %u that differ from the last", wrong, less);
 }
 
 static void nonsense_is_nothing(void)
@@ -207,6 +236,7 @@ int main(void)
     waves_are_learned();
     what_is_over_is_forgotten();
     the_second_most_follows();
+    the_least_of_a_start_serves();
     nonsense_is_nothing();
     return CHECK_RESULT();
 }
