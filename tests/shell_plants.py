@@ -116,7 +116,7 @@ PLANTS = {
     "snapshots-unnamed": ("raft/snapshot_file.c", POWER, "the log goes behind a snapshot whose name is not on the disk", [
         (" || fsync(f->dir_fd) != 0) {", ") {")]),
     "any-cluster-heard": ("raft/packet.c", PACKET, "packets of another cluster are heard", [
-        ("    if (little_get_64(bytes + 8) != cluster) {", "    if (false) {")]),
+        ("    if (raft_le_get64(bytes + 8) != cluster) {", "    if (false) {")]),
     "any-member-heard": ("raft/packet.c", PACKET, "packets for another member are heard", [
         ("    if (m.to != self) {", "    if (false) {")]),
 
