@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <linux/if_addr.h>
-#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -11,13 +10,13 @@
 #include <sys/socket.h>
 
 #include "common/run/fd.h"
+#include "common/run/netlink.h"
 #include "datapath/scope.h"
 
 enum {
     INTERFACES = 64,  /* addresses of IPv4 that are looked at                        */
     FOUND_MAX = 32,   /* … of IPv6                                                   */
-    ANSWER = 16384,   /* bytes of one part of the kernel's list                      */
-    PARTS_MAX = 64,   /* … of these: 10,000 addresses                                */
+    TRIES = 3,        /* times that the list is asked for, if it changes meanwhile   */
     NETWORK = 8,      /* bytes of an address that say its network (RFC 4291, 2.5.4)  */
     ULA = 0xfc,       /* fc00::/7: unique local (RFC 4193) …                         */
     ULA_MASK = 0xfe,
@@ -72,26 +71,26 @@ static bool is_unique_local(const struct datapath_endpoint *at)
     return (at->ip[0] & ULA_MASK) == ULA;
 }
 
-/* One that others can use, and none of its network is there yet. */
-static void take(const struct datapath_places *p, const struct nlmsghdr *h, struct found *f)
-{
-    const struct ifaddrmsg *m = NLMSG_DATA(h);
-    size_t left = h->nlmsg_len >= NLMSG_LENGTH(sizeof *m) ? IFA_PAYLOAD(h) : 0;
-    struct datapath_endpoint at = {.port = p->port};
-    uint32_t flags = left == 0 ? 0 : m->ifa_flags;
-    bool is_there = false;
+struct look {
+    const struct datapath_places *p;
+    struct found f;
+};
 
-    if (left == 0 || m->ifa_family != AF_INET6 || m->ifa_scope != RT_SCOPE_UNIVERSE || m->ifa_index == p->own[0] || m->ifa_index == p->own[1]) {
+/* One that others can use, and none of its network is there yet. */
+static void take(void *context, const struct netlink_message *answer)
+{
+    struct look *l = context;
+    const struct ifaddrmsg *m = netlink_body(answer, sizeof *m);
+    struct datapath_endpoint at = {.port = l->p->port};
+
+    if (m == NULL || m->ifa_family != AF_INET6 || m->ifa_scope != RT_SCOPE_UNIVERSE || m->ifa_index == l->p->own[0] || m->ifa_index == l->p->own[1]) {
         return;
     }
-    for (const struct rtattr *a = IFA_RTA(m); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-        if (a->rta_type == IFA_FLAGS && RTA_PAYLOAD(a) == sizeof flags) {
-            memcpy(&flags, RTA_DATA(a), sizeof flags);
-        } else if (RTA_PAYLOAD(a) == sizeof at.ip && (a->rta_type == IFA_LOCAL || (a->rta_type == IFA_ADDRESS && !is_there))) {
-            is_there = true; /* of a link between two the first is ours, the other the other end's */
-            memcpy(at.ip, RTA_DATA(a), sizeof at.ip);
-        }
-    }
+    uint32_t flags = m->ifa_flags;
+    (void)netlink_take(answer, sizeof *m, IFA_FLAGS, &flags, sizeof flags);
+    /* Of a link between two the first is ours, the other the other end's. */
+    bool is_there = netlink_take(answer, sizeof *m, IFA_LOCAL, at.ip, sizeof at.ip) || netlink_take(answer, sizeof *m, IFA_ADDRESS, at.ip, sizeof at.ip);
+    struct found *f = &l->f;
     for (uint32_t i = 0; i < f->count; i++) {
         is_there = is_there && memcmp(f->at[i].ip, at.ip, NETWORK) != 0;
     }
@@ -100,45 +99,20 @@ static void take(const struct datapath_places *p, const struct nlmsghdr *h, stru
     }
 }
 
-/* One part of the list; false: it was the last, or there is none. */
-static bool read_part(const struct datapath_places *p, struct found *f)
-{
-    union {
-        struct nlmsghdr head;
-        uint8_t bytes[ANSWER];
-    } part;
-    ssize_t got;
-
-    do {
-        got = recv(p->addresses, part.bytes, sizeof part.bytes, 0);
-    } while (got < 0 && errno == EINTR);
-    if (got <= 0) {
-        return false;
-    }
-    size_t left = (size_t)got;
-    for (const struct nlmsghdr *h = &part.head; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
-        if (h->nlmsg_seq == p->turn && (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)) {
-            return false;
-        }
-        if (h->nlmsg_seq == p->turn && h->nlmsg_type == RTM_NEWADDR) {
-            take(p, h, f);
-        }
-    }
-    return true;
-}
-
+/* What there is of a list that cannot be had whole is better than none. */
 static void find_v6(struct datapath_places *p, struct found *f)
 {
-    struct {
-        struct nlmsghdr head;
-        struct ifaddrmsg body;
-    } ask = {.head = {.nlmsg_len = sizeof ask, .nlmsg_type = RTM_GETADDR, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP, .nlmsg_seq = ++p->turn},
-             .body = {.ifa_family = AF_INET6}};
+    const struct ifaddrmsg all = {.ifa_family = AF_INET6};
+    struct netlink q;
+    struct look l = {.p = p};
+    int error = EINTR;
 
-    if (send(p->addresses, &ask, sizeof ask, 0) == (ssize_t)sizeof ask) {
-        for (int i = 0; i < PARTS_MAX && read_part(p, f); i++) {
-        }
+    netlink_begin(&q, RTM_GETADDR, NLM_F_DUMP, &all, sizeof all);
+    for (int i = 0; i < TRIES && error != 0; i++) {
+        l.f.count = 0;
+        error = netlink_list(&q, p->addresses, &p->turn, RTM_NEWADDR, take, &l);
     }
+    *f = l.f;
 }
 
 /* The first global and the first unique local one before all others: some peers have no way to the one or to the other. */

@@ -6,7 +6,6 @@
 #include <linux/genetlink.h>
 #include <linux/if_link.h>
 #include <linux/if_xdp.h>
-#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -21,6 +20,7 @@
 #include <unistd.h>
 
 #include "common/run/fd.h"
+#include "common/run/netlink.h"
 #include "datapath/rings.h"
 
 enum {
@@ -31,7 +31,6 @@ enum {
     EXPERIMENT = 0x88b5,
     GROUP = 0xe0000001,       /* 224.0.0.1, all hosts: the one of which an interface is always a member. To one of which
                                * it is not the kernel sends with a time to live of 0, too                       */
-    ANSWER = 16384,
     WAIT_US = 200,            /* between looks whether frames have left …                                   */
     WAITS = 100,              /* … of which so many: 20 ms                                                  */
     NS = 1000000000,
@@ -142,100 +141,41 @@ static void find_joining(const char *interface, struct datapath_choice_facts *f)
     }
 }
 
-struct packet {
-    union {
-        struct nlmsghdr head;
-        uint8_t bytes[ANSWER];
-    };
-};
-
-static void add(struct packet *p, uint16_t kind, const void *value, size_t size)
-{
-    struct nlattr *a = (struct nlattr *)(p->bytes + NLMSG_ALIGN(p->head.nlmsg_len));
-
-    a->nla_type = kind;
-    a->nla_len = (uint16_t)(NLA_HDRLEN + size);
-    memcpy((uint8_t *)a + NLA_HDRLEN, value, size);
-    p->head.nlmsg_len = (uint32_t)(NLMSG_ALIGN(p->head.nlmsg_len) + NLA_ALIGN(NLA_HDRLEN + size));
-}
-
-/* Say it, and have the one answer in its place. The kernel has it ready when it was asked. */
-static bool ask_netlink(int fd, struct packet *p, uint16_t expected)
-{
-    p->head.nlmsg_flags = NLM_F_REQUEST;
-    if (fd < 0 || send(fd, p->bytes, p->head.nlmsg_len, 0) < 0) {
-        return false;
-    }
-    ssize_t got = recv(fd, p->bytes, sizeof p->bytes, MSG_DONTWAIT);
-    return got >= (ssize_t)sizeof p->head && NLMSG_OK(&p->head, (uint32_t)got) && p->head.nlmsg_type == expected;
-}
-
-/* What an attribute after a head of that size has, of `size` bytes at least; NULL: there is none. */
-static const void *find(const struct packet *p, size_t head, uint16_t kind, size_t size)
-{
-    size_t at = NLMSG_SPACE(head);
-
-    while (at + NLA_HDRLEN <= p->head.nlmsg_len) {
-        const struct nlattr *a = (const struct nlattr *)(p->bytes + at);
-        if (a->nla_len < NLA_HDRLEN || at + a->nla_len > p->head.nlmsg_len) {
-            return NULL;
-        }
-        if ((a->nla_type & NLA_TYPE_MASK) == kind) {
-            return a->nla_len >= NLA_HDRLEN + size ? (const uint8_t *)a + NLA_HDRLEN : NULL;
-        }
-        at += NLA_ALIGN(a->nla_len);
-    }
-    return NULL;
-}
-
-static struct packet begin(uint16_t type, const void *head, size_t size)
-{
-    struct packet p = {.head = {.nlmsg_len = (uint32_t)NLMSG_LENGTH(size), .nlmsg_type = type}};
-
-    memcpy(NLMSG_DATA(&p.head), head, size);
-    return p;
-}
-
 /* Of a veth the kernel says which interface is its other end; a card has none. */
 static bool is_pair(uint32_t interface)
 {
     const struct ifinfomsg who = {.ifi_index = (int)interface};
-    struct packet p = begin(RTM_GETLINK, &who, sizeof who);
     AUTO_FD int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    uint32_t other = 0;
+    struct netlink q;
+    uint32_t other = 0, turn = 0;
 
-    if (!ask_netlink(fd, &p, RTM_NEWLINK)) {
+    netlink_begin(&q, RTM_GETLINK, 0, &who, sizeof who);
+    if (netlink_ask(&q, fd, &turn, RTM_NEWLINK) != 0 || !netlink_take(&q.said, sizeof who, IFLA_LINK, &other, sizeof other)) {
         return false;
     }
-    const void *at = find(&p, sizeof who, IFLA_LINK, sizeof other);
-    if (at != NULL) {
-        memcpy(&other, at, sizeof other);
-    }
-    return other != 0 && (other != interface || find(&p, sizeof who, IFLA_LINK_NETNSID, sizeof other) != NULL);
+    return other != 0 && (other != interface || netlink_has(&q.said, sizeof who, IFLA_LINK_NETNSID));
 }
 
 /* True also where the kernel, before 6.3, does not say: then trying tells. */
 static bool has_xdp(uint32_t interface)
 {
     const struct genlmsghdr family = {.cmd = CTRL_CMD_GETFAMILY, .version = 1}, get = {.cmd = NETDEV_GET, .version = 1};
-    struct packet p = begin(GENL_ID_CTRL, &family, sizeof family);
     AUTO_FD int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
+    struct netlink q;
+    uint32_t turn = 0;
     uint64_t features;
     uint16_t id;
 
-    add(&p, CTRL_ATTR_FAMILY_NAME, "netdev", sizeof "netdev");
-    const void *at = ask_netlink(fd, &p, GENL_ID_CTRL) ? find(&p, sizeof family, CTRL_ATTR_FAMILY_ID, sizeof id) : NULL;
-    if (at == NULL) {
+    netlink_begin(&q, GENL_ID_CTRL, 0, &family, sizeof family);
+    netlink_add(&q, CTRL_ATTR_FAMILY_NAME, "netdev", sizeof "netdev");
+    if (netlink_ask(&q, fd, &turn, GENL_ID_CTRL) != 0 || !netlink_take(&q.said, sizeof family, CTRL_ATTR_FAMILY_ID, &id, sizeof id)) {
         return true;
     }
-    memcpy(&id, at, sizeof id);
-    p = begin(id, &get, sizeof get);
-    add(&p, NETDEV_IFINDEX, &interface, sizeof interface);
-    at = ask_netlink(fd, &p, id) ? find(&p, sizeof get, NETDEV_XDP_FEATURES, sizeof features) : NULL;
-    if (at == NULL) {
+    netlink_begin(&q, id, 0, &get, sizeof get);
+    netlink_add(&q, NETDEV_IFINDEX, &interface, sizeof interface);
+    if (netlink_ask(&q, fd, &turn, id) != 0 || !netlink_take(&q.said, sizeof get, NETDEV_XDP_FEATURES, &features, sizeof features)) {
         return true;
     }
-    memcpy(&features, at, sizeof features);
     return (features & (XDP_BASIC | XDP_REDIRECT)) == (XDP_BASIC | XDP_REDIRECT);
 }
 

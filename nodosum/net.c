@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
-#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -12,10 +11,7 @@
 #include <sys/socket.h>
 
 #include "common/run/fd.h"
-
-enum {
-    ANSWER = 4096, /* bytes of what the kernel says of a route */
-};
+#include "common/run/netlink.h"
 
 union place {
     struct sockaddr any;
@@ -92,29 +88,6 @@ static bool connects_from(int fd, const struct nodosum_address *target, struct n
     return is_known;
 }
 
-struct question {
-    struct nlmsghdr head;
-    struct rtmsg body;
-    uint8_t attribute[RTA_SPACE(16)];
-};
-
-/* What the kernel says to a question for a route: the address that it would send from. */
-static bool read_route(const struct nlmsghdr *h, size_t size, const struct question *q, size_t ip_size, struct nodosum_address *ret)
-{
-    if (!NLMSG_OK(h, size) || h->nlmsg_seq != q->head.nlmsg_seq || h->nlmsg_type != RTM_NEWROUTE || h->nlmsg_len < NLMSG_LENGTH(sizeof(struct rtmsg))) {
-        return false;
-    }
-    const struct rtmsg *m = NLMSG_DATA(h);
-    size_t left = RTM_PAYLOAD(h);
-    for (const struct rtattr *a = RTM_RTA(m); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-        if (a->rta_type == RTA_PREFSRC && RTA_PAYLOAD(a) == ip_size && (m->rtm_type == RTN_UNICAST || m->rtm_type == RTN_LOCAL)) {
-            memcpy(ret->ip + sizeof ret->ip - ip_size, RTA_DATA(a), ip_size);
-            return true;
-        }
-    }
-    return false;
-}
-
 /* … of an IPv6 socket: it would hear nobody any more but the one that it was connected to once, whatever is done then (Linux 6.18).
  * So the kernel is asked for the route. */
 static bool routes_from(int routes, const struct nodosum_address *target, struct nodosum_address *ret)
@@ -122,27 +95,15 @@ static bool routes_from(int routes, const struct nodosum_address *target, struct
     static uint32_t turn;
     bool is_v4 = nodosum_seeds_is_v4(target);
     uint8_t ip_size = is_v4 ? 4 : 16;
-    struct question q = {.head = {.nlmsg_type = RTM_GETROUTE, .nlmsg_flags = NLM_F_REQUEST, .nlmsg_seq = ++turn},
-                         .body = {.rtm_family = is_v4 ? AF_INET : AF_INET6, .rtm_dst_len = (unsigned char)(8 * ip_size)}};
-    struct rtattr *to = (struct rtattr *)q.attribute;
-    union {
-        struct nlmsghdr head;
-        uint8_t bytes[ANSWER];
-    } answer;
+    size_t at = sizeof target->ip - ip_size;
+    const struct rtmsg way = {.rtm_family = is_v4 ? AF_INET : AF_INET6, .rtm_dst_len = (unsigned char)(8 * ip_size)};
+    struct netlink q;
 
-    to->rta_type = RTA_DST;
-    to->rta_len = (uint16_t)RTA_LENGTH(ip_size);
-    memcpy(RTA_DATA(to), target->ip + sizeof target->ip - ip_size, ip_size);
-    q.head.nlmsg_len = (uint32_t)(NLMSG_LENGTH(sizeof q.body) + RTA_SPACE(ip_size));
-    if (routes < 0 || send(routes, &q, q.head.nlmsg_len, 0) < 0) {
-        return false;
-    }
-    ssize_t got;
-    do { /* it is there already; what stayed of an earlier question is before it */
-        got = recv(routes, answer.bytes, sizeof answer.bytes, 0);
-    } while (got >= (ssize_t)sizeof answer.head && answer.head.nlmsg_seq != q.head.nlmsg_seq);
+    netlink_begin(&q, RTM_GETROUTE, 0, &way, sizeof way);
+    netlink_add(&q, RTA_DST, target->ip + at, ip_size);
+    const struct rtmsg *said = routes < 0 || netlink_ask(&q, routes, &turn, RTM_NEWROUTE) != 0 ? NULL : netlink_body(&q.said, sizeof *said);
     *ret = (struct nodosum_address){.ip = {[10] = 0xff, [11] = 0xff}};
-    return got > 0 && read_route(&answer.head, (size_t)got, &q, ip_size, ret);
+    return said != NULL && (said->rtm_type == RTN_UNICAST || said->rtm_type == RTN_LOCAL) && netlink_take(&q.said, sizeof *said, RTA_PREFSRC, ret->ip + at, ip_size);
 }
 
 /* The address the kernel sends to `target` from. */

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "raft/little.h"
+#include "raft/le.h"
 
 enum {
     VERSION = 1,
@@ -254,7 +254,7 @@ size_t raft_config_pack(const struct raft_config *c, uint8_t bytes[RAFT_CONFIG_B
     *to++ = (uint8_t)c->count;
     for (uint32_t i = 0; i < c->count; i++) {
         const struct raft_member *m = &c->member[i];
-        little_put_64(to, m->id);
+        raft_le_put64(to, m->id);
         to[8] = m->flags;
         to = put_text(to + 9, m->name, RAFT_NAME_MAX);
         to = put_text(to, m->contact, RAFT_CONTACT_MAX);
@@ -281,7 +281,7 @@ static bool get_member(const uint8_t **at, const uint8_t *end, struct raft_membe
     if (end - *at < 9) {
         return false;
     }
-    m->id = little_get_64(*at);
+    m->id = raft_le_get64(*at);
     m->flags = (*at)[8];
     *at += 9;
     return m->id != 0 && is_kind(m->flags) && get_text(at, end, m->name, RAFT_NAME_MAX) &&

@@ -1,4 +1,4 @@
-/* Numbers as they stand in commands and images: little endian, at any address. */
+/* Numbers as they stand in packets, commands, files and images: little endian, at any address. */
 #ifndef CELL_RAFT_LE_H
 #define CELL_RAFT_LE_H
 

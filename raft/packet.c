@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "raft/little.h"
+#include "raft/le.h"
 
 enum {
     MAGIC = 0x31465243, /* "CRF1" */
@@ -75,22 +75,22 @@ size_t raft_packet_front(const struct raft_message *m, uint64_t cluster, uint8_t
     size_t at = RAFT_PACKET_HEAD;
 
     assert(numbers <= NUMBERS_MAX);
-    little_put_32(to, MAGIC);
+    raft_le_put32(to, MAGIC);
     to[4] = RAFT_PACKET_VERSION;
     to[5] = (uint8_t)m->kind;
     to[6] = (uint8_t)((m->is_ok ? FLAG_OK : 0) | (m->is_transfer ? FLAG_TRANSFER : 0));
     to[7] = 0;
-    little_put_64(to + 8, cluster);
-    little_put_64(to + 16, m->from);
-    little_put_64(to + 24, m->to);
-    little_put_64(to + 32, m->term);
+    raft_le_put64(to + 8, cluster);
+    raft_le_put64(to + 16, m->from);
+    raft_le_put64(to + 24, m->to);
+    raft_le_put64(to + 32, m->term);
     fields_of(&copy, field);
     for (uint32_t i = 0; i < numbers; i++, at += 8) {
-        little_put_64(to + at, *field[i]);
+        raft_le_put64(to + at, *field[i]);
     }
     if (has_run(m->kind)) {
-        little_put_32(to + at, m->run.count);
-        little_put_32(to + at + 4, m->run.size);
+        raft_le_put32(to + at, m->run.count);
+        raft_le_put32(to + at + 4, m->run.size);
         at += RUN_FRONT;
     }
     return at;
@@ -102,7 +102,7 @@ bool raft_packet_entry(const struct raft_run *run, uint32_t *at, struct raft_ent
         return false;
     }
     const uint8_t *head = run->bytes + *at;
-    uint32_t size = little_get_32(head);
+    uint32_t size = raft_le_get32(head);
     if (size > run->size - *at - RAFT_ENTRY_HEAD) {
         return false;
     }
@@ -161,17 +161,17 @@ enum err raft_packet_read(const uint8_t *bytes, size_t size, uint64_t cluster, u
     if (size > RAFT_PACKET_MAX) {
         return ERR_LIMIT;
     }
-    if (size < RAFT_PACKET_HEAD || little_get_32(bytes) != MAGIC) {
+    if (size < RAFT_PACKET_HEAD || raft_le_get32(bytes) != MAGIC) {
         return ERR_MALFORMED;
     }
     if (bytes[4] != RAFT_PACKET_VERSION) {
         return ERR_INCOMPATIBLE;
     }
-    if (little_get_64(bytes + 8) != cluster) {
+    if (raft_le_get64(bytes + 8) != cluster) {
         return ERR_DENIED;
     }
-    m = (struct raft_message){.kind = bytes[5], .from = little_get_64(bytes + 16), .to = little_get_64(bytes + 24),
-                              .term = little_get_64(bytes + 32), .is_ok = (bytes[6] & FLAG_OK) != 0,
+    m = (struct raft_message){.kind = bytes[5], .from = raft_le_get64(bytes + 16), .to = raft_le_get64(bytes + 24),
+                              .term = raft_le_get64(bytes + 32), .is_ok = (bytes[6] & FLAG_OK) != 0,
                               .is_transfer = (bytes[6] & FLAG_TRANSFER) != 0};
     if (m.to != self) {
         return ERR_NOT_FOUND;
@@ -183,11 +183,11 @@ enum err raft_packet_read(const uint8_t *bytes, size_t size, uint64_t cluster, u
     }
     fields_of(&m, field);
     for (uint32_t i = 0; i < numbers; i++, at += 8) {
-        *field[i] = little_get_64(bytes + at);
+        *field[i] = raft_le_get64(bytes + at);
     }
     if (has_run(m.kind)) {
-        m.run.count = little_get_32(bytes + at);
-        m.run.size = little_get_32(bytes + at + 4);
+        m.run.count = raft_le_get32(bytes + at);
+        m.run.size = raft_le_get32(bytes + at + 4);
         at += RUN_FRONT;
         m.run.first = m.index + 1;
         m.run.bytes = bytes + at;

@@ -62,6 +62,7 @@ WAY_IN = ("cell-dht", "system:test_dht.py -k may_be_a_name")
 UNPACK = ("tests/test_run_unpack", "unit:run_unpack")
 WORDS = ("cell-nucleus", "system:test_words.py -k whole_and_named")
 ANSWERED = ("tests/cell/testcell", "unit:cell_client")
+NETLINK = ("tests/test_run_netlink", "unit:run_netlink")
 SHOWN = ("cell-datapath", "system:test_shield.py -k signal_that_opens")
 ADDRESSES = ("cell-nucleus", "system:test_overlay_node.py -k ipv4_is_cut")
 PLACES = ("cell-datapath", "system:test_overlay_node.py -k ipv4_is_cut")
@@ -116,7 +117,7 @@ PLANTS = {
     "snapshots-unnamed": ("raft/snapshot_file.c", POWER, "the log goes behind a snapshot whose name is not on the disk", [
         (" || fsync(f->dir_fd) != 0) {", ") {")]),
     "any-cluster-heard": ("raft/packet.c", PACKET, "packets of another cluster are heard", [
-        ("    if (little_get_64(bytes + 8) != cluster) {", "    if (false) {")]),
+        ("    if (raft_le_get64(bytes + 8) != cluster) {", "    if (false) {")]),
     "any-member-heard": ("raft/packet.c", PACKET, "packets for another member are heard", [
         ("    if (m.to != self) {", "    if (false) {")]),
 
@@ -171,7 +172,7 @@ PLANTS = {
          "    union place p;\n    bool ignored;\n    if (connect(net->fd, &p.any, to_place(target, is_v6, &p)) != 0 || where(net->fd, &seen, &ignored) != ERR_OK ||"
          " (connect(net->fd, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof p.any), false) ||")]),
     "six-asks-nobody": ("nodosum/net.c", SIX, "a member with a socket of IPv6 tells others that it is at its loopback", [
-        ("    if (routes < 0 || send(routes", "    if (true || send(routes")]),
+        ("routes < 0 || netlink_ask(", "true || netlink_ask(")]),
 
     # Members that lie.
     "liars-are-believed": ("nodosum/word.c", LIARS, "what a member says of another in its last incarnation is believed", [
@@ -183,7 +184,7 @@ PLANTS = {
     "no-v6-of-the-host": ("nucleus/sockets.c", ADDRESSES, "a cell that is kept tells others its addresses of IPv4 alone", [
         ("    return !is_anywhere ? -1", "    return true || !is_anywhere ? -1")]),
     "places-of-its-own": ("datapath/places.c", PLACES, "addresses inside of the overlay are told as places", [
-        (" || m->ifa_index == p->own[0] || m->ifa_index == p->own[1]) {", ") {")]),
+        (" || m->ifa_index == l->p->own[0] || m->ifa_index == l->p->own[1]) {", ") {")]),
     "places-that-end": ("datapath/places.c", PLACES, "addresses that are to go are told", [
         ("(flags & FLEETING) == 0 && ", "")]),
     "places-of-one-network": ("datapath/places.c", PLACES, "two addresses of one network use up the room", [
@@ -215,6 +216,27 @@ PLANTS = {
          "    r->answer = protobuf_c_message_unpack(r->reply, NULL, reply->body.len, reply->body.data);\n    if (r->answer != NULL) {")]),
     "any-freshness": ("raft/service_wait.c", ("cell-raft", "system:test_words.py -k kinds_that"), "a freshness that nobody knows is one", [
         ("    if ((unsigned)freshness > CELL__RAFT__FRESHNESS__NOT_OLDER) {", "    if (false) {")]),
+
+    # What the kernel says.
+    "netlink-of-anybody": ("common/run/netlink.c", NETLINK, "what was said to an earlier question answers this one", [
+        ("        if (head.nlmsg_seq != r->sequence) {", "        if (false) {")]),
+    "netlink-cut": ("common/run/netlink.c", NETLINK, "a message is longer than what was received", [
+        (" || head.nlmsg_len > r->left) {", ") {")]),
+    "netlink-zero-step": ("common/run/netlink.c", NETLINK, "an attribute of no length is stepped over", [
+        ("        if (head.nla_len < NLA_HDRLEN || head.nla_len > m->size - at) {\n            break;", "        if (head.nla_len > m->size - at || at > 4096) {\n            break;"),
+        ("at += NLA_ALIGN((size_t)head.nla_len)) {", "at += head.nla_len < NLA_HDRLEN ? NLA_HDRLEN : NLA_ALIGN((size_t)head.nla_len)) {")]),
+    "netlink-long-attribute": ("common/run/netlink.c", NETLINK, "an attribute ends behind its message", [
+        ("        if (head.nla_len < NLA_HDRLEN || head.nla_len > m->size - at) {", "        if (head.nla_len < NLA_HDRLEN) {")]),
+    "netlink-any-size": ("common/run/netlink.c", NETLINK, "an attribute of another size is taken", [
+        ("    if (at == NULL || found != size) {", "    if (at == NULL) {")]),
+    "netlink-no-error": ("common/run/netlink.c", NETLINK, "a refusal is a word that it is done", [
+        (" ? EPROTO : -word);", " ? EPROTO : 0);")]),
+    "netlink-half": ("common/run/netlink_ask.c", NETLINK, "a list that changed while it was told is whole", [
+        ("    return error == 0 && is_interrupted ? EINTR : error;", "    return error;")]),
+    "netlink-lost": ("common/run/netlink_ask.c", NETLINK, "an answer that was lost is waited for among others", [
+        ("        return errno == EAGAIN ? EPROTO : errno;", "        *ret = (struct netlink_reader){.error = NETLINK_MORE};\n        return errno == EAGAIN ? EPROTO : errno == ENOBUFS ? 0 : errno;")]),
+    "netlink-too-long": ("common/run/netlink_ask.c", NETLINK, "an answer that was cut for want of room is one", [
+        ("    return (size_t)got > sizeof n->answer ? EMSGSIZE : 0;", "    return 0;")]),
 
     # Who was killed only just.
     "lock-at-once": ("nucleus/guard.c", ("cell-guard", "system:test_recovery.py -k let_go"), "a node does not start while the last thread of the one before ends", [
@@ -323,13 +345,13 @@ PLANTS = {
     "stale-neighbours": ("datapath/nearby.c", LANE, "the kernel is never made to ask again", [
         ("HEARD = NUD_REACHABLE |", "HEARD = NUD_STALE | NUD_REACHABLE |")]),
     "another-cable": ("datapath/nearby.c", LANE, "what goes by another interface leaves by this one", [
-        ("    return interface == n->interface && (hop.at", "    return (hop.at")]),
+        ("    return interface == n->interface && (!netlink_has", "    return (!netlink_has")]),
     "former-address": ("datapath/lane.c", LANE, "frames leave with the address that the interface had", [
         ("memcpy(link.from, p->own_mac, sizeof link.from);", "memcpy(link.from, l->link.mac, sizeof link.from);")]),
     "small-mtu": ("datapath/nearby.c", LANE, "an interface whose mtu became small is sent to", [
-        ("    return mtu >= DATAPATH_NEARBY_MTU_MIN;", "    return mtu > 0;")]),
+        (" && mtu >= DATAPATH_NEARBY_MTU_MIN;", " && mtu > 0;")]),
     "no-router": ("datapath/nearby.c", LANE, "the router's address is not looked for", [
-        ("(hop.at == NULL || take_address(hop, to, ret_hop))", "true")]),
+        ("(!netlink_has(&q.said, sizeof *said, RTA_GATEWAY) || take_address(&q.said, RTA_GATEWAY, to, ret_hop))", "true")]),
     "holds-for-ever": ("datapath/nearby.c", LANE, "an answer is never asked for again", [
         ("    if (now_ms < p->until_ms &&", "    if (p->until_ms != 0 &&")]),
     "keeps-its-queues": ("datapath/keeper.c", KEEPER, "the keeper has the sockets, too, and the next one finds no queue", [

@@ -3,7 +3,6 @@
 #include <ifaddrs.h>
 #include <linux/ethtool.h>
 #include <linux/if_tun.h>
-#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -15,26 +14,14 @@
 #include <unistd.h>
 
 #include "common/run/fd.h"
+#include "common/run/netlink.h"
 #include "common/run/tun.h"
 
 enum {
-    QUESTION = 128, /* bytes: a head and three addresses */
     V4_SIZE = 4,
     V4_BITS = 32,
     V6_SIZE = 16,
     BROADCAST_BITS_MAX = 30, /* a longer network has no address for all (RFC 3021) */
-};
-
-struct question {
-    union {
-        struct nlmsghdr head;
-        uint8_t bytes[QUESTION];
-    };
-};
-
-struct answer {
-    struct nlmsghdr head;
-    struct nlmsgerr body;
 };
 
 static enum err failed(const char *step, int number, char why[TUN_WHY_SIZE])
@@ -43,35 +30,23 @@ static enum err failed(const char *step, int number, char why[TUN_WHY_SIZE])
     return err_from_errno(number);
 }
 
-static void add_attribute(struct question *q, uint16_t kind, const void *value, size_t size)
-{
-    struct rtattr *a = (struct rtattr *)(q->bytes + NLMSG_ALIGN(q->head.nlmsg_len));
-
-    a->rta_type = kind;
-    a->rta_len = (uint16_t)RTA_LENGTH(size);
-    memcpy(RTA_DATA(a), value, size);
-    q->head.nlmsg_len = (uint32_t)(NLMSG_ALIGN(q->head.nlmsg_len) + RTA_SPACE(size));
-}
-
 static size_t size_of(const struct tun_address *a)
 {
     return a->is_v6 ? V6_SIZE : V4_SIZE;
 }
 
-static void ask_for(struct question *q, uint32_t interface, const struct tun_address *a, bool is_tap)
+static void ask_for(struct netlink *q, uint32_t interface, const struct tun_address *a, bool is_tap)
 {
-    struct ifaddrmsg *body = NLMSG_DATA(&q->head);
+    const struct ifaddrmsg body = {.ifa_family = a->is_v6 ? AF_INET6 : AF_INET, .ifa_prefixlen = a->bits, .ifa_index = interface};
     uint32_t all;
 
-    *q = (struct question){.head = {.nlmsg_len = NLMSG_LENGTH(sizeof *body), .nlmsg_type = RTM_NEWADDR,
-                                    .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL}};
-    *body = (struct ifaddrmsg){.ifa_family = a->is_v6 ? AF_INET6 : AF_INET, .ifa_prefixlen = a->bits, .ifa_index = interface};
-    add_attribute(q, IFA_LOCAL, a->ip, size_of(a));
-    add_attribute(q, IFA_ADDRESS, a->ip, size_of(a));
+    netlink_begin(q, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &body, sizeof body);
+    netlink_add(q, IFA_LOCAL, a->ip, size_of(a));
+    netlink_add(q, IFA_ADDRESS, a->ip, size_of(a));
     if (is_tap && !a->is_v6 && a->bits <= BROADCAST_BITS_MAX) {
         memcpy(&all, a->ip, sizeof all);
         all |= htonl(a->bits == 0 ? UINT32_MAX : UINT32_MAX >> a->bits);
-        add_attribute(q, IFA_BROADCAST, &all, sizeof all);
+        netlink_add(q, IFA_BROADCAST, &all, sizeof all);
     }
 }
 
@@ -80,21 +55,15 @@ enum err tun_address_add(uint32_t interface, const struct tun_address *address, 
 {
     const char *step = address->is_v6 ? "IPv6 address" : "address";
     AUTO_FD int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    struct question q;
-    struct answer a;
-    ssize_t got = -1;
+    struct netlink q;
+    uint32_t turn = 0;
 
-    ask_for(&q, interface, address, is_tap);
-    if (fd < 0 || send(fd, q.bytes, q.head.nlmsg_len, 0) < 0) {
+    if (fd < 0) {
         return failed(step, errno, why);
     }
-    do {
-        got = recv(fd, &a, sizeof a, 0);
-    } while (got < 0 && errno == EINTR);
-    if (got < (ssize_t)sizeof a || a.head.nlmsg_type != NLMSG_ERROR) {
-        return failed(step, got < 0 ? errno : EPROTO, why);
-    }
-    return a.body.error == 0 || a.body.error == -EEXIST ? ERR_OK : failed(step, -a.body.error, why);
+    ask_for(&q, interface, address, is_tap);
+    int error = netlink_ask(&q, fd, &turn, NLMSG_ERROR);
+    return error == 0 || error == EEXIST ? ERR_OK : failed(step, error, why);
 }
 
 /* ---- again -------------------------------------------------------------------------------------------- */

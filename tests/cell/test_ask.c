@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/run/fd.h"
+#include "asker.h"
 #include "fake.h"
 #include "hub.h"
 #include "proto/nucleus.pb-c.h"
@@ -33,45 +34,10 @@ static const char *door(void)
     return fake_door(&f, "", "");
 }
 
-/* Ask the cell to ask; REQUIREs an answer with `count` outcomes. Free it. */
-static Cell__Testcell__AskReply *ask(const Cell__Testcell__AskRequest *request, uint32_t timeout_ms)
-{
-    ProtobufCMessage *reply = NULL;
-    char text[SP_TEXT_SIZE];
-
-    enum err e = fake_call(door(), CELL__TESTCELL__OP__OP_ASK, &request->base,
-                           &cell__testcell__ask_reply__descriptor, timeout_ms, &reply, text);
-    REQUIRE(e == ERR_OK, "%s is asked: %s %s", request->target, err_name(e), text);
-    Cell__Testcell__AskReply *r = (Cell__Testcell__AskReply *)reply;
-    REQUIRE(r->n_outcomes == request->count, "%zu outcomes", r->n_outcomes);
-    return r;
-}
-
-static size_t count_status(const Cell__Testcell__AskReply *r, enum err e)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < r->n_outcomes; i++) {
-        count += r->outcomes[i]->status == err_to_wire(e);
-    }
-    return count;
-}
-
-static Cell__Testcell__AskRequest to(const char *target, uint32_t count, uint32_t deadline_ms)
-{
-    Cell__Testcell__AskRequest request = CELL__TESTCELL__ASK_REQUEST__INIT;
-
-    request.target = (char *)target;
-    request.operation = CELL__TESTCELL__OP__OP_ECHO;
-    request.count = count;
-    request.deadline_ms = deadline_ms;
-    return request;
-}
-
 /* One call; returns its status, *ret_ms how long it took. */
 static enum err ask_once(const Cell__Testcell__AskRequest *request, uint64_t *ret_ms)
 {
-    Cell__Testcell__AskReply *r = ask(request, FAKE_PATIENCE_MS);
+    Cell__Testcell__AskReply *r = asker_ask(&f, request, FAKE_PATIENCE_MS);
     enum err e = err_from_wire(r->outcomes[0]->status);
 
     *ret_ms = r->outcomes[0]->took_us / 1000;
@@ -81,14 +47,6 @@ static enum err ask_once(const Cell__Testcell__AskRequest *request, uint64_t *re
 
 /* Socket of a callee that the test plays. Every test has instance numbers of its own: a connection
  * that an earlier one ended may still be being noticed. */
-static const char *hub_name(uint32_t instance)
-{
-    static char name[64];
-
-    (void)snprintf(name, sizeof name, "default/testcell.%u.sock", instance);
-    return name;
-}
-
 /* ---- RPC-3: deadlines -------------------------------------------------------------------------- */
 
 static void a_silent_callee_costs_the_deadline(void)
@@ -97,9 +55,9 @@ static void a_silent_callee_costs_the_deadline(void)
     struct hub silent;
     uint64_t took_ms;
 
-    hub_open(&silent, hub_name(30), HUB_SILENT, 30);
+    hub_open(&silent, asker_hub_name(30), HUB_SILENT, 30);
     for (size_t i = 0; i < ARRAY_LEN(deadlines); i++) {
-        Cell__Testcell__AskRequest request = to("testcell.30", 1, deadlines[i]);
+        Cell__Testcell__AskRequest request = asker_to("testcell.30", 1, deadlines[i]);
         enum err e = ask_once(&request, &took_ms);
         CHECK(e == ERR_TIMEOUT, "no answer is TIMEOUT: %s", err_name(e));
         CHECK(took_ms + 1 >= deadlines[i] && took_ms <= deadlines[i] + SLACK_MS,
@@ -112,7 +70,7 @@ static void a_silent_callee_costs_the_deadline(void)
 
 static void a_callee_that_is_not_there_costs_the_deadline(void)
 {
-    Cell__Testcell__AskRequest request = to("testcell.41", 1, 100);
+    Cell__Testcell__AskRequest request = asker_to("testcell.41", 1, 100);
     uint64_t took_ms;
     enum err e = ask_once(&request, &took_ms);
 
@@ -125,7 +83,7 @@ static void a_stopped_callee_costs_the_deadline(void)
 {
     struct fake other;
     uint64_t took_ms;
-    Cell__Testcell__AskRequest request = to("testcell.21", 1, 150);
+    Cell__Testcell__AskRequest request = asker_to("testcell.21", 1, 150);
     Cell__Testcell__EchoRequest echo = CELL__TESTCELL__ECHO_REQUEST__INIT;
     char text[SP_TEXT_SIZE];
 
@@ -168,11 +126,11 @@ static void deadlines_are_passed_on(void)
     };
     struct hub echo;
 
-    hub_open(&echo, hub_name(50), HUB_ECHO, 50);
+    hub_open(&echo, asker_hub_name(50), HUB_ECHO, 50);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        Cell__Testcell__AskRequest request = to("testcell.50", 1, rows[i].given_ms);
+        Cell__Testcell__AskRequest request = asker_to("testcell.50", 1, rows[i].given_ms);
         request.on_behalf = rows[i].on_behalf;
-        Cell__Testcell__AskReply *r = ask(&request, rows[i].own_ms);
+        Cell__Testcell__AskReply *r = asker_ask(&f, &request, rows[i].own_ms);
         uint32_t seen_ms = r->outcomes[0]->remaining_ms;
         CHECK(r->outcomes[0]->status == 1 && seen_ms >= rows[i].least_ms &&
               seen_ms <= rows[i].most_ms, "row %zu: %s: the callee saw %u ms", i, rows[i].why,
@@ -188,9 +146,9 @@ static void a_timer_may_ask(void)
     struct hub echo;
     uint64_t took_ms, sum_ms = 0;
 
-    hub_open(&echo, hub_name(60), HUB_ECHO, 60);
+    hub_open(&echo, asker_hub_name(60), HUB_ECHO, 60);
     for (int i = 0; i < 20; i++) {
-        Cell__Testcell__AskRequest request = to("testcell.60", 1, 5000);
+        Cell__Testcell__AskRequest request = asker_to("testcell.60", 1, 5000);
         request.from_timer = true;
         CHECK(ask_once(&request, &took_ms) == ERR_OK, "asked from a timer");
         sum_ms += took_ms;
@@ -206,9 +164,9 @@ static void asking_again_has_a_deadline(void)
 {
     struct hub silent;
     uint64_t took_ms;
-    Cell__Testcell__AskRequest request = to("testcell.70", 1, 50);
+    Cell__Testcell__AskRequest request = asker_to("testcell.70", 1, 50);
 
-    hub_open(&silent, hub_name(70), HUB_SILENT, 70);
+    hub_open(&silent, asker_hub_name(70), HUB_SILENT, 70);
     request.again = 4;
     enum err e = ask_once(&request, &took_ms);
     CHECK(e == ERR_TIMEOUT && took_ms >= 245 && took_ms < 250 + 5 * SLACK_MS,
@@ -222,7 +180,7 @@ static void asking_again_has_a_deadline(void)
 static void a_dead_callee_is_noticed_at_once(void)
 {
     struct fake other;
-    Cell__Testcell__AskRequest request = to("testcell.21", 3, 10000);
+    Cell__Testcell__AskRequest request = asker_to("testcell.21", 3, 10000);
     uint32_t id;
 
     fake_start(&other, &(struct fake_spec){.instance = 21});
@@ -239,8 +197,8 @@ static void a_dead_callee_is_noticed_at_once(void)
     Cell__Testcell__AskReply *r = cell__testcell__ask_reply__unpack(
         NULL, replies->replies[0]->body.len, replies->replies[0]->body.data);
     REQUIRE(r != NULL, "the answer parses");
-    CHECK(count_status(r, ERR_PEER_DEAD) == 3, "all three are PEER_DEAD: %zu",
-          count_status(r, ERR_PEER_DEAD));
+    CHECK(asker_count(r, ERR_PEER_DEAD) == 3, "all three are PEER_DEAD: %zu",
+          asker_count(r, ERR_PEER_DEAD));
     CHECK(took_us < 100000, "promptly: %" PRIu64 " us", took_us);
     printf("callee killed: PEER_DEAD after %" PRIu64 " us\n", took_us);
     cell__testcell__ask_reply__free_unpacked(r, NULL);
@@ -251,14 +209,14 @@ static void a_dead_callee_is_noticed_at_once(void)
 static void a_late_callee_is_waited_for(void)
 {
     struct hub echo;
-    Cell__Testcell__AskRequest request = to("testcell.82", 40, 100);
+    Cell__Testcell__AskRequest request = asker_to("testcell.82", 40, 100);
     uint64_t took_ms;
 
-    Cell__Testcell__AskReply *r = ask(&request, FAKE_PATIENCE_MS);
-    CHECK(count_status(r, ERR_TIMEOUT) == 40, "nobody there: all time out");
+    Cell__Testcell__AskReply *r = asker_ask(&f, &request, FAKE_PATIENCE_MS);
+    CHECK(asker_count(r, ERR_TIMEOUT) == 40, "nobody there: all time out");
     cell__testcell__ask_reply__free_unpacked(r, NULL);
-    hub_open(&echo, hub_name(82), HUB_ECHO, 82);
-    request = to("testcell.82", 1, 5000);
+    hub_open(&echo, asker_hub_name(82), HUB_ECHO, 82);
+    request = asker_to("testcell.82", 1, 5000);
     CHECK(ask_once(&request, &took_ms) == ERR_OK, "now it is there");
     CHECK(atomic_load(&echo.requests) == 1, "what had timed out is not sent after all: %u requests",
           atomic_load(&echo.requests));
@@ -314,10 +272,10 @@ static void nobody_is_looked_for_in_vain(void)
     enum { LONG_MS = 3000, RINGS_MAX = 8, SOON_MS = 300 };
     struct doorbell d = {0};
     struct hub echo;
-    Cell__Testcell__AskRequest request = to("testcell.83", 1, 100);
+    Cell__Testcell__AskRequest request = asker_to("testcell.83", 1, 100);
     uint64_t took_ms;
 
-    doorbell_open(&d, hub_name(83));
+    doorbell_open(&d, asker_hub_name(83));
     CHECK(ask_once(&request, &took_ms) != ERR_OK, "whoever hangs up does not answer");
     fake_nap_ms(1000); /* until the attempts are rare */
     atomic_store(&d.rings, 0);
@@ -326,9 +284,9 @@ static void nobody_is_looked_for_in_vain(void)
     CHECK(rings > 0 && rings <= RINGS_MAX, "%u attempts in %d ms that nobody waits for", rings, LONG_MS);
     for (rings = atomic_load(&d.rings); atomic_load(&d.rings) == rings; fake_nap_ms(5)) {
     } /* right behind an attempt: the next one by itself is a second away */
-    doorbell_close(&d, hub_name(83));
-    hub_open(&echo, hub_name(83), HUB_ECHO, 83);
-    request = to("testcell.83", 1, 5000);
+    doorbell_close(&d, asker_hub_name(83));
+    hub_open(&echo, asker_hub_name(83), HUB_ECHO, 83);
+    request = asker_to("testcell.83", 1, 5000);
     CHECK(ask_once(&request, &took_ms) == ERR_OK && took_ms < SOON_MS, "who is wanted is reached in %" PRIu64 " ms", took_ms);
     hub_close(&echo);
 }
@@ -342,13 +300,13 @@ static void instances_take_turns(void)
     size_t got[SERVERS] = {0};
 
     for (uint32_t i = 0; i < SERVERS; i++) {
-        hub_open(&echo[i], hub_name(90 + i), HUB_ECHO, 90 + i);
+        hub_open(&echo[i], asker_hub_name(90 + i), HUB_ECHO, 90 + i);
     }
     hub_resolves(&nucleus, 90, SERVERS);
-    Cell__Testcell__AskRequest request = to("testcell", 9, 5000);
+    Cell__Testcell__AskRequest request = asker_to("testcell", 9, 5000);
     for (int k = 0; k < 10; k++) {
-        Cell__Testcell__AskReply *r = ask(&request, FAKE_PATIENCE_MS);
-        CHECK(count_status(r, ERR_OK) == 9, "all are answered: %zu", count_status(r, ERR_OK));
+        Cell__Testcell__AskReply *r = asker_ask(&f, &request, FAKE_PATIENCE_MS);
+        CHECK(asker_count(r, ERR_OK) == 9, "all are answered: %zu", asker_count(r, ERR_OK));
         for (size_t i = 0; i < r->n_outcomes; i++) {
             got[r->outcomes[i]->instance - 90]++;
         }
@@ -382,9 +340,9 @@ static void names_are_judged(void)
     };
     struct hub echo;
 
-    hub_open(&echo, hub_name(100), HUB_ECHO, 100);
+    hub_open(&echo, asker_hub_name(100), HUB_ECHO, 100);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        Cell__Testcell__AskRequest request = to(rows[i].target, 1, 2000);
+        Cell__Testcell__AskRequest request = asker_to(rows[i].target, 1, 2000);
         uint64_t took_ms;
         enum err e = ask_once(&request, &took_ms);
         CHECK(e == rows[i].status, "\"%s\", %s: %s", rows[i].target, rows[i].why, err_name(e));
@@ -395,16 +353,16 @@ static void names_are_judged(void)
 /* No healthy instance: UNAVAILABLE at once, the second time too, and news are heard. */
 static void nobody_healthy_is_said_at_once(void)
 {
-    Cell__Testcell__AskRequest request = to("default/testcell", 2, 5000);
+    Cell__Testcell__AskRequest request = asker_to("default/testcell", 2, 5000);
     struct hub echo;
     uint64_t took_ms;
 
-    hub_open(&echo, hub_name(110), HUB_ECHO, 110);
+    hub_open(&echo, asker_hub_name(110), HUB_ECHO, 110);
     hub_resolves(&nucleus, 110, 1);
     hub_heal(&nucleus, 0, false);
     for (int k = 0; k < 3; k++) {
-        Cell__Testcell__AskReply *r = ask(&request, FAKE_PATIENCE_MS);
-        CHECK(count_status(r, ERR_UNAVAILABLE) == 2, "time %d: UNAVAILABLE", k);
+        Cell__Testcell__AskReply *r = asker_ask(&f, &request, FAKE_PATIENCE_MS);
+        CHECK(asker_count(r, ERR_UNAVAILABLE) == 2, "time %d: UNAVAILABLE", k);
         CHECK(r->outcomes[0]->took_us < 1000000, "time %d: after %" PRIu64 " us", k,
               r->outcomes[0]->took_us);
         cell__testcell__ask_reply__free_unpacked(r, NULL);
@@ -418,12 +376,12 @@ static void nobody_healthy_is_said_at_once(void)
 /* The instance a name stood for is gone: the call goes to the one that took its place, soon. */
 static void a_call_follows_its_name(void)
 {
-    Cell__Testcell__AskRequest request = to("default/testcell", 1, 5000);
+    Cell__Testcell__AskRequest request = asker_to("default/testcell", 1, 5000);
     struct hub before, after;
     uint64_t took_ms;
 
-    hub_open(&before, hub_name(200), HUB_ECHO, 200);
-    hub_open(&after, hub_name(201), HUB_ECHO, 201);
+    hub_open(&before, asker_hub_name(200), HUB_ECHO, 200);
+    hub_open(&after, asker_hub_name(201), HUB_ECHO, 201);
     hub_resolves(&nucleus, 200, 1);
     fake_nap_ms(1100); /* until what an earlier test taught is old */
     for (int k = 0; k < 2; k++) {
@@ -443,11 +401,11 @@ static void a_call_follows_its_name(void)
 /* With the nucleus away the last known instances are used, and a name never heard of fails. */
 static void a_nucleus_that_is_away_stops_nobody(void)
 {
-    Cell__Testcell__AskRequest request = to("testcell", 1, 3000);
+    Cell__Testcell__AskRequest request = asker_to("testcell", 1, 3000);
     struct hub echo;
     uint64_t took_ms;
 
-    hub_open(&echo, hub_name(120), HUB_ECHO, 120);
+    hub_open(&echo, asker_hub_name(120), HUB_ECHO, 120);
     hub_resolves(&nucleus, 120, 1);
     fake_nap_ms(1100); /* until what was known is old: the claim is about old knowledge */
     CHECK(ask_once(&request, &took_ms) == ERR_OK, "known");
@@ -456,7 +414,7 @@ static void a_nucleus_that_is_away_stops_nobody(void)
     for (int k = 0; k < 5; k++) {
         CHECK(ask_once(&request, &took_ms) == ERR_OK && took_ms < 1000, "time %d: the last known", k);
     }
-    Cell__Testcell__AskRequest other = to("space/unheard-of", 1, 300);
+    Cell__Testcell__AskRequest other = asker_to("space/unheard-of", 1, 300);
     enum err e = ask_once(&other, &took_ms);
     CHECK(e == ERR_TIMEOUT && took_ms <= 300 + SLACK_MS, "a name never resolved: %s after %" PRIu64,
           err_name(e), took_ms);
@@ -469,11 +427,11 @@ static void a_nucleus_that_is_away_stops_nobody(void)
 static void requests_of_one_turn_travel_together(void)
 {
     struct hub echo;
-    Cell__Testcell__AskRequest request = to("testcell.130", 1000, 5000);
+    Cell__Testcell__AskRequest request = asker_to("testcell.130", 1000, 5000);
 
-    hub_open(&echo, hub_name(130), HUB_ECHO, 130);
-    Cell__Testcell__AskReply *r = ask(&request, FAKE_PATIENCE_MS);
-    CHECK(count_status(r, ERR_OK) == 1000, "all are answered");
+    hub_open(&echo, asker_hub_name(130), HUB_ECHO, 130);
+    Cell__Testcell__AskReply *r = asker_ask(&f, &request, FAKE_PATIENCE_MS);
+    CHECK(asker_count(r, ERR_OK) == 1000, "all are answered");
     CHECK(atomic_load(&echo.messages) <= 4, "1000 requests in %u messages",
           atomic_load(&echo.messages));
     CHECK(atomic_load(&echo.most) <= 1024, "none larger than a callee takes");
@@ -485,8 +443,8 @@ static void requests_of_one_turn_travel_together(void)
 static void a_slow_answer_holds_nobody_up(void)
 {
     struct fake other;
-    Cell__Testcell__AskRequest slow = to("testcell.21", 8, 10000);
-    Cell__Testcell__AskRequest quick = to("testcell.21", 1, 1000);
+    Cell__Testcell__AskRequest slow = asker_to("testcell.21", 8, 10000);
+    Cell__Testcell__AskRequest quick = asker_to("testcell.21", 1, 1000);
     Cell__Envelope__Requests both = CELL__ENVELOPE__REQUESTS__INIT;
     Cell__Envelope__Request item[2], *slot[2] = {&item[0], &item[1]};
     uint64_t took_ms;
@@ -531,8 +489,8 @@ static void a_slow_answer_holds_nobody_up(void)
 static void urgent_calls_overtake(void)
 {
     struct fake other;
-    Cell__Testcell__AskRequest bulk = to("testcell.21", 1, 10000);
-    Cell__Testcell__AskRequest urgent = to("testcell.21", 1, 10000);
+    Cell__Testcell__AskRequest bulk = asker_to("testcell.21", 1, 10000);
+    Cell__Testcell__AskRequest urgent = asker_to("testcell.21", 1, 10000);
     uint64_t took_ms;
     uint32_t id = 0;
 
@@ -558,8 +516,8 @@ static void urgent_calls_overtake(void)
 static void waiting_calls_do_not_fill_the_link(void)
 {
     struct fake other;
-    Cell__Testcell__AskRequest waiting = to("testcell.21", 1, 400);
-    Cell__Testcell__AskRequest quick = to("testcell.21", 1, 2000);
+    Cell__Testcell__AskRequest waiting = asker_to("testcell.21", 1, 400);
+    Cell__Testcell__AskRequest quick = asker_to("testcell.21", 1, 2000);
     uint64_t took_ms;
     uint32_t id;
 
@@ -586,12 +544,12 @@ static void waiting_calls_do_not_fill_the_link(void)
 static void a_batch_that_is_too_large_is_taken_apart(void)
 {
     struct hub small;
-    Cell__Testcell__AskRequest request = to("testcell.140", 50, 5000);
+    Cell__Testcell__AskRequest request = asker_to("testcell.140", 50, 5000);
 
-    hub_open(&small, hub_name(140), HUB_SMALL, 140);
+    hub_open(&small, asker_hub_name(140), HUB_SMALL, 140);
     request.fill = 300;
-    Cell__Testcell__AskReply *r = ask(&request, FAKE_PATIENCE_MS);
-    CHECK(count_status(r, ERR_OK) == 50, "each would fit: %zu answered", count_status(r, ERR_OK));
+    Cell__Testcell__AskReply *r = asker_ask(&f, &request, FAKE_PATIENCE_MS);
+    CHECK(asker_count(r, ERR_OK) == 50, "each would fit: %zu answered", asker_count(r, ERR_OK));
     cell__testcell__ask_reply__free_unpacked(r, NULL);
     request.count = 1;
     request.fill = 3000;
@@ -603,11 +561,11 @@ static void a_batch_that_is_too_large_is_taken_apart(void)
 static void outstanding_requests_are_limited(void)
 {
     struct hub silent;
-    Cell__Testcell__AskRequest request = to("testcell.150", OUTSTANDING_MAX + 10, 1500);
+    Cell__Testcell__AskRequest request = asker_to("testcell.150", OUTSTANDING_MAX + 10, 1500);
 
-    hub_open(&silent, hub_name(150), HUB_SILENT, 150);
-    Cell__Testcell__AskReply *r = ask(&request, FAKE_PATIENCE_MS);
-    size_t limit = count_status(r, ERR_LIMIT), timeout = count_status(r, ERR_TIMEOUT);
+    hub_open(&silent, asker_hub_name(150), HUB_SILENT, 150);
+    Cell__Testcell__AskReply *r = asker_ask(&f, &request, FAKE_PATIENCE_MS);
+    size_t limit = asker_count(r, ERR_LIMIT), timeout = asker_count(r, ERR_TIMEOUT);
     /* A heartbeat of its own may be outstanding just then. */
     CHECK(limit + timeout == r->n_outcomes && limit >= 10 && limit <= 11,
           "%d may be outstanding, the rest is refused at once: %zu", OUTSTANDING_MAX, limit);
@@ -631,10 +589,10 @@ static void a_request_has_a_size(void)
     struct hub echo;
     struct fake other;
 
-    hub_open(&echo, hub_name(160), HUB_ECHO, 160);
+    hub_open(&echo, asker_hub_name(160), HUB_ECHO, 160);
     fake_start(&other, &(struct fake_spec){.instance = 22, .message_bytes = 8192});
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        Cell__Testcell__AskRequest request = to("testcell.160", 1, 2000);
+        Cell__Testcell__AskRequest request = asker_to("testcell.160", 1, 2000);
         ProtobufCMessage *reply = NULL;
         char text[SP_TEXT_SIZE];
         request.fill = (uint32_t)rows[i].size; /* the question itself must fit, too */
@@ -655,21 +613,21 @@ static void a_request_has_a_size(void)
 static void answers_nobody_asked_for_are_dropped(void)
 {
     struct hub lying, swapped;
-    Cell__Testcell__AskRequest request = to("testcell.170", 20, 3000);
+    Cell__Testcell__AskRequest request = asker_to("testcell.170", 20, 3000);
 
-    hub_open(&lying, hub_name(170), HUB_LYING, 170);
+    hub_open(&lying, asker_hub_name(170), HUB_LYING, 170);
     for (int k = 0; k < 5; k++) {
-        Cell__Testcell__AskReply *r = ask(&request, FAKE_PATIENCE_MS);
-        CHECK(count_status(r, ERR_OK) == 20, "the right answers count: %zu", count_status(r, ERR_OK));
+        Cell__Testcell__AskReply *r = asker_ask(&f, &request, FAKE_PATIENCE_MS);
+        CHECK(asker_count(r, ERR_OK) == 20, "the right answers count: %zu", asker_count(r, ERR_OK));
         cell__testcell__ask_reply__free_unpacked(r, NULL);
     }
     CHECK(fake_log_lines(&f, "ASK-MALFORMED", NULL) > 0, "noise is logged");
     hub_close(&lying);
-    hub_open(&swapped, hub_name(171), HUB_SWAPPED, 171);
+    hub_open(&swapped, asker_hub_name(171), HUB_SWAPPED, 171);
     request.target = "testcell.171";
-    Cell__Testcell__AskReply *r = ask(&request, FAKE_PATIENCE_MS);
-    CHECK(count_status(r, ERR_OK) == 20, "answers may come one by one in any order: %zu",
-          count_status(r, ERR_OK));
+    Cell__Testcell__AskReply *r = asker_ask(&f, &request, FAKE_PATIENCE_MS);
+    CHECK(asker_count(r, ERR_OK) == 20, "answers may come one by one in any order: %zu",
+          asker_count(r, ERR_OK));
     cell__testcell__ask_reply__free_unpacked(r, NULL);
     hub_close(&swapped);
 }
@@ -695,9 +653,9 @@ static void a_callee_may_hang_up_in_the_middle_of_a_message(void)
 {
     struct doorbell d = {.greet = slam};
     struct fake other;
-    Cell__Testcell__AskRequest request = to("testcell.175", 8, 150);
+    Cell__Testcell__AskRequest request = asker_to("testcell.175", 8, 150);
 
-    doorbell_open(&d, hub_name(175));
+    doorbell_open(&d, asker_hub_name(175));
     fake_start(&other, &(struct fake_spec){.instance = 25, .message_bytes = SLAMMED_SIZE + 8192});
     request.fill = SLAMMED_SIZE;
     for (int k = 0; k < SLAMMED_ROUNDS; k++) {
@@ -706,12 +664,12 @@ static void a_callee_may_hang_up_in_the_middle_of_a_message(void)
         enum err e = fake_call(fake_door(&other, "", ""), CELL__TESTCELL__OP__OP_ASK, &request.base,
                                &cell__testcell__ask_reply__descriptor, FAKE_PATIENCE_MS, &reply, text);
         REQUIRE(e == ERR_OK, "round %d: it is there to be asked: %s %s", k, err_name(e), text);
-        CHECK(count_status((Cell__Testcell__AskReply *)reply, ERR_OK) == 0, "nobody answered");
+        CHECK(asker_count((Cell__Testcell__AskReply *)reply, ERR_OK) == 0, "nobody answered");
         protobuf_c_message_free_unpacked(reply, NULL);
     }
     fake_finish(&other);
     CHECK(atomic_load(&d.rings) >= SLAMMED_ROUNDS, "it was hung up on: %u", atomic_load(&d.rings));
-    doorbell_close(&d, hub_name(175));
+    doorbell_close(&d, asker_hub_name(175));
 }
 
 /* ---- heartbeat --------------------------------------------------------------------------------- */
@@ -745,11 +703,11 @@ static void the_end_cancels_what_is_asked(void)
 {
     struct hub silent;
     struct fake other;
-    Cell__Testcell__AskRequest request = to("testcell.180", 5, 60000);
+    Cell__Testcell__AskRequest request = asker_to("testcell.180", 5, 60000);
     Cell__Gap__ToCell message = CELL__GAP__TO_CELL__INIT;
     Cell__Gap__Terminate terminate = CELL__GAP__TERMINATE__INIT;
 
-    hub_open(&silent, hub_name(180), HUB_SILENT, 180);
+    hub_open(&silent, asker_hub_name(180), HUB_SILENT, 180);
     fake_start(&other, &(struct fake_spec){.instance = 24});
     AUTO_FD int fd = raw_open(fake_door(&other, "", ""));
     request.again = 3; /* a callback that asks again is told so as well */

@@ -9,6 +9,7 @@
 
 #include "common/run/cell.h"
 #include "common/run/fd.h"
+#include "asker.h"
 #include "fake.h"
 #include "hub.h"
 #include "proto/nucleus.pb-c.h"
@@ -23,53 +24,11 @@ enum {
 static struct fake f;
 static struct hub nucleus;
 
-static const char *hub_name(uint32_t instance)
-{
-    static char name[64];
-
-    (void)snprintf(name, sizeof name, "default/testcell.%u.sock", instance);
-    return name;
-}
-
-static Cell__Testcell__AskRequest to(const char *target, uint32_t count, uint32_t deadline_ms)
-{
-    Cell__Testcell__AskRequest request = CELL__TESTCELL__ASK_REQUEST__INIT;
-
-    request.target = (char *)target;
-    request.operation = CELL__TESTCELL__OP__OP_ECHO;
-    request.count = count;
-    request.deadline_ms = deadline_ms;
-    return request;
-}
-
-static Cell__Testcell__AskReply *ask(const Cell__Testcell__AskRequest *request)
-{
-    ProtobufCMessage *reply = NULL;
-    char text[SP_TEXT_SIZE];
-
-    enum err e = fake_call(fake_door(&f, "", ""), CELL__TESTCELL__OP__OP_ASK, &request->base,
-                           &cell__testcell__ask_reply__descriptor, 3 * FAKE_PATIENCE_MS, &reply, text);
-    REQUIRE(e == ERR_OK, "%s is asked: %s %s", request->target, err_name(e), text);
-    Cell__Testcell__AskReply *r = (Cell__Testcell__AskReply *)reply;
-    REQUIRE(r->n_outcomes == request->count, "%zu outcomes", r->n_outcomes);
-    return r;
-}
-
-static size_t count_status(const Cell__Testcell__AskReply *r, enum err e)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < r->n_outcomes; i++) {
-        count += r->outcomes[i]->status == err_to_wire(e);
-    }
-    return count;
-}
-
 /* Ask, and how many ended so. */
 static size_t ask_count(const Cell__Testcell__AskRequest *request, enum err e)
 {
-    Cell__Testcell__AskReply *r = ask(request);
-    size_t count = count_status(r, e);
+    Cell__Testcell__AskReply *r = asker_ask(&f, request, 3 * FAKE_PATIENCE_MS);
+    size_t count = asker_count(r, e);
 
     cell__testcell__ask_reply__free_unpacked(r, NULL);
     return count;
@@ -77,7 +36,7 @@ static size_t ask_count(const Cell__Testcell__AskRequest *request, enum err e)
 
 static enum err ask_once(const Cell__Testcell__AskRequest *request, uint64_t *ret_ms)
 {
-    Cell__Testcell__AskReply *r = ask(request);
+    Cell__Testcell__AskReply *r = asker_ask(&f, request, 3 * FAKE_PATIENCE_MS);
     enum err e = err_from_wire(r->outcomes[0]->status);
 
     *ret_ms = r->outcomes[0]->took_us / 1000;
@@ -101,17 +60,17 @@ static void a_stopped_server_costs_the_deadline_to_the_millisecond(void)
     enum { TRIES = 24, DEADLINE_MS = 60 };
     uint64_t took_us[TRIES];
     struct fake other;
-    Cell__Testcell__AskRequest request = to("testcell.21", 1, 5000);
+    Cell__Testcell__AskRequest request = asker_to("testcell.21", 1, 5000);
     uint64_t took_ms;
 
     fake_start(&other, &(struct fake_spec){.instance = 21});
     fake_publish(&other, "", "");
     REQUIRE(ask_once(&request, &took_ms) == ERR_OK, "while it runs it answers");
     (void)kill(other.pid, SIGSTOP);
-    request = to("testcell.21", 1, DEADLINE_MS);
+    request = asker_to("testcell.21", 1, DEADLINE_MS);
     for (int i = 0; i < TRIES; i++) {
-        Cell__Testcell__AskReply *r = ask(&request);
-        CHECK(count_status(r, ERR_TIMEOUT) == 1, "no answer");
+        Cell__Testcell__AskReply *r = asker_ask(&f, &request, 3 * FAKE_PATIENCE_MS);
+        CHECK(asker_count(r, ERR_TIMEOUT) == 1, "no answer");
         took_us[i] = r->outcomes[0]->took_us;
         cell__testcell__ask_reply__free_unpacked(r, NULL);
     }
@@ -135,17 +94,17 @@ static void a_fault_repeats_nothing_that_may_not_be(void)
 
     for (int k = 0; k < 2; k++) {
         bool is_idempotent = k == 1;
-        Cell__Testcell__AskRequest request = to(k == 0 ? "testcell.31" : "testcell.32", EACH, 5000);
+        Cell__Testcell__AskRequest request = asker_to(k == 0 ? "testcell.31" : "testcell.32", EACH, 5000);
         size_t ok = 0, lost = 0, untried = 0;
         unsigned most = 0, total = 0;
         request.idempotent = is_idempotent;
-        hub_open(&drops, hub_name(31 + (uint32_t)k), HUB_DROPPING, 31);
+        hub_open(&drops, asker_hub_name(31 + (uint32_t)k), HUB_DROPPING, 31);
         for (uint32_t i = 0; i < ROUNDS; i++) {
             request.number = 1 + i * EACH;
-            Cell__Testcell__AskReply *r = ask(&request);
-            ok += count_status(r, ERR_OK);
-            lost += count_status(r, ERR_PEER_DEAD);
-            untried += count_status(r, ERR_UNAVAILABLE); /* the breaker's */
+            Cell__Testcell__AskReply *r = asker_ask(&f, &request, 3 * FAKE_PATIENCE_MS);
+            ok += asker_count(r, ERR_OK);
+            lost += asker_count(r, ERR_PEER_DEAD);
+            untried += asker_count(r, ERR_UNAVAILABLE); /* the breaker's */
             cell__testcell__ask_reply__free_unpacked(r, NULL);
         }
         for (size_t i = 1; i <= ROUNDS * EACH; i++) {
@@ -189,9 +148,9 @@ static void a_busy_callee_is_left_alone_as_long_as_it_says(void)
         char target[32];
         uint64_t took_ms;
         (void)snprintf(target, sizeof target, "testcell.%u", 40 + i);
-        Cell__Testcell__AskRequest request = to(target, 1, rows[i].deadline_ms);
+        Cell__Testcell__AskRequest request = asker_to(target, 1, rows[i].deadline_ms);
         request.idempotent = rows[i].is_idempotent;
-        hub_open(&busy, hub_name(40 + i), HUB_BUSY, 40 + i);
+        hub_open(&busy, asker_hub_name(40 + i), HUB_BUSY, 40 + i);
         atomic_store(&busy.patience, rows[i].refusals);
         enum err e = ask_once(&request, &took_ms);
         CHECK(e == rows[i].e && took_ms >= rows[i].least_ms && took_ms <= rows[i].most_ms,
@@ -216,7 +175,7 @@ static const char *breaker_of(uint32_t number)
     const Cell__Inspect__DescribeReply *d = (const Cell__Inspect__DescribeReply *)reply;
     breaker[0] = '\0';
     for (size_t i = 0; i < d->n_connections; i++) {
-        if (strstr(d->connections[i]->peer, hub_name(number)) != NULL) {
+        if (strstr(d->connections[i]->peer, asker_hub_name(number)) != NULL) {
             (void)snprintf(breaker, sizeof breaker, "%s", d->connections[i]->breaker);
             CHECK(strcmp(d->connections[i]->kind, "ipc") == 0, "kind: %s", d->connections[i]->kind);
             CHECK(d->connections[i]->outstanding == 0, "nothing is outstanding");
@@ -231,7 +190,7 @@ static const char *breaker_of(uint32_t number)
 static void a_dead_server_is_left_alone(void)
 {
     struct hub back;
-    Cell__Testcell__AskRequest request = to("testcell.50", 1, 60);
+    Cell__Testcell__AskRequest request = asker_to("testcell.50", 1, 60);
     uint64_t took_ms;
 
     for (int i = 1; i <= 5; i++) {
@@ -244,8 +203,8 @@ static void a_dead_server_is_left_alone(void)
           err_name(e), took_ms);
     printf("dead server: the sixth request fails after %" PRIu64 " ms\n", took_ms);
 
-    hub_open(&back, hub_name(50), HUB_SILENT, 50);
-    request = to("testcell.50", 10, 300);
+    hub_open(&back, asker_hub_name(50), HUB_SILENT, 50);
+    request = asker_to("testcell.50", 10, 300);
     uint64_t until_us = fake_now_us() + FAKE_PATIENCE_MS * UINT64_C(1000);
     unsigned before = 0;
     for (int probes = 0; probes < 2 && fake_now_us() < until_us;) {
@@ -257,7 +216,7 @@ static void a_dead_server_is_left_alone(void)
     }
     CHECK(before == 2, "two rounds let one request through each: %u", before);
     atomic_store(&back.mode, HUB_ECHO);
-    request = to("testcell.50", 1, 5000);
+    request = asker_to("testcell.50", 1, 5000);
     CHECK(ask_once(&request, &took_ms) == ERR_OK, "the probe is answered");
     CHECK(strcmp(breaker_of(50), "closed") == 0, "closed: %s", breaker_of(50));
     request.count = 10;
@@ -269,10 +228,10 @@ static void a_dead_server_is_left_alone(void)
 static void errors_are_not_failures(void)
 {
     struct hub follower;
-    Cell__Testcell__AskRequest request = to("testcell.51", 1, 5000);
+    Cell__Testcell__AskRequest request = asker_to("testcell.51", 1, 5000);
     uint64_t took_ms;
 
-    hub_open(&follower, hub_name(51), HUB_FOLLOWER, 51);
+    hub_open(&follower, asker_hub_name(51), HUB_FOLLOWER, 51);
     for (int i = 0; i < 10; i++) {
         CHECK(ask_once(&request, &took_ms) == ERR_NOT_LEADER, "an error is told");
     }
@@ -289,7 +248,7 @@ static void a_restart_costs_time_not_answers(void)
      * machine with a sanitizer too: what is beyond the budget ends, and rightly. */
     enum { COUNT = 200, GAP_MS = 20 };
     struct fake other;
-    Cell__Testcell__AskRequest request = to("testcell.22", COUNT, 15000);
+    Cell__Testcell__AskRequest request = asker_to("testcell.22", COUNT, 15000);
 
     request.idempotent = true;
     request.gap_ms = GAP_MS;
@@ -309,8 +268,8 @@ static void a_restart_costs_time_not_answers(void)
     Cell__Testcell__AskReply *r = cell__testcell__ask_reply__unpack(
         NULL, replies->replies[0]->body.len, replies->replies[0]->body.data);
     REQUIRE(r != NULL, "the answer parses");
-    CHECK(count_status(r, ERR_OK) == COUNT, "all are answered: %zu, PEER_DEAD %zu, UNAVAILABLE %zu",
-          count_status(r, ERR_OK), count_status(r, ERR_PEER_DEAD), count_status(r, ERR_UNAVAILABLE));
+    CHECK(asker_count(r, ERR_OK) == COUNT, "all are answered: %zu, PEER_DEAD %zu, UNAVAILABLE %zu",
+          asker_count(r, ERR_OK), asker_count(r, ERR_PEER_DEAD), asker_count(r, ERR_UNAVAILABLE));
     cell__testcell__ask_reply__free_unpacked(r, NULL);
     cell__envelope__replies__free_unpacked(replies, NULL);
     fake_finish(&other);
@@ -320,11 +279,11 @@ static void a_restart_costs_time_not_answers(void)
 static void an_answer_with_a_cut_text_is_none(void)
 {
     struct hub hub;
-    Cell__Testcell__AskRequest request = to("testcell.55", 2, 5000);
+    Cell__Testcell__AskRequest request = asker_to("testcell.55", 2, 5000);
 
-    hub_open(&hub, hub_name(55), HUB_NUL, 55);
-    Cell__Testcell__AskReply *r = ask(&request);
-    CHECK(count_status(r, ERR_INCOMPATIBLE) == 2, "both are refused");
+    hub_open(&hub, asker_hub_name(55), HUB_NUL, 55);
+    Cell__Testcell__AskReply *r = asker_ask(&f, &request, 3 * FAKE_PATIENCE_MS);
+    CHECK(asker_count(r, ERR_INCOMPATIBLE) == 2, "both are refused");
     CHECK(strcmp(r->outcomes[0]->text, "text: holds a NUL") == 0, "the field is named: %s", r->outcomes[0]->text);
     cell__testcell__ask_reply__free_unpacked(r, NULL);
     hub_close(&hub);
@@ -335,7 +294,7 @@ static void an_answer_with_a_cut_text_is_none(void)
 static void open_three(struct hub echo[3], uint32_t first)
 {
     for (uint32_t i = 0; i < 3; i++) {
-        hub_open(&echo[i], hub_name(first + i), HUB_ECHO, first + i);
+        hub_open(&echo[i], asker_hub_name(first + i), HUB_ECHO, first + i);
     }
     hub_resolves(&nucleus, first, 3);
     fake_nap_ms(1100); /* until what an earlier test taught is old */
@@ -347,8 +306,8 @@ static void share(Cell__Testcell__AskRequest *request, uint32_t first, size_t go
     (void)ask_count(request, ERR_OK);
     fake_nap_ms(50);
     request->count = 300;
-    Cell__Testcell__AskReply *r = ask(request);
-    CHECK(count_status(r, ERR_OK) == 300, "all are answered: %zu", count_status(r, ERR_OK));
+    Cell__Testcell__AskReply *r = asker_ask(&f, request, 3 * FAKE_PATIENCE_MS);
+    CHECK(asker_count(r, ERR_OK) == 300, "all are answered: %zu", asker_count(r, ERR_OK));
     memset(got, 0, 3 * sizeof got[0]);
     for (size_t i = 0; i < r->n_outcomes; i++) {
         uint32_t at = r->outcomes[i]->instance - first;
@@ -361,7 +320,7 @@ static void a_slow_instance_gets_little(void)
 {
     struct hub echo[3];
     size_t got[3];
-    Cell__Testcell__AskRequest request = to("testcell", 1, 20000);
+    Cell__Testcell__AskRequest request = asker_to("testcell", 1, 20000);
 
     open_three(echo, 60);
     atomic_store(&echo[1].delay_ms, 100);
@@ -379,7 +338,7 @@ static void weights_are_shares(void)
 {
     struct hub echo[3];
     size_t got[3];
-    Cell__Testcell__AskRequest request = to("testcell", 1, 20000);
+    Cell__Testcell__AskRequest request = asker_to("testcell", 1, 20000);
 
     open_three(echo, 70);
     hub_rate(&nucleus, 0, 0.7, 0);
@@ -398,7 +357,7 @@ static void the_nearest_gets_all_until_it_is_away(void)
 {
     struct hub echo[3];
     size_t got[3];
-    Cell__Testcell__AskRequest request = to("testcell", 1, 20000);
+    Cell__Testcell__AskRequest request = asker_to("testcell", 1, 20000);
 
     open_three(echo, 75);
     hub_rate(&nucleus, 0, 1, 900);
@@ -438,7 +397,7 @@ static void all_instances_answer_and_the_dead_one_is_an_error(void)
 
     for (uint32_t i = 0; i < 5; i++) {
         if (i != 3) {
-            hub_open(&echo[i], hub_name(80 + i), HUB_ECHO, 80 + i);
+            hub_open(&echo[i], asker_hub_name(80 + i), HUB_ECHO, 80 + i);
         }
     }
     hub_resolves(&nucleus, 80, 5);
@@ -486,13 +445,13 @@ static void a_hint_is_followed_once(void)
         {"", ERR_NOT_LEADER, 0, "no hint"},
     };
     struct hub follower, lost, leader;
-    Cell__Testcell__AskRequest request = to("testcell", 1, 5000);
+    Cell__Testcell__AskRequest request = asker_to("testcell", 1, 5000);
     uint64_t took_ms;
 
-    hub_open(&follower, hub_name(90), HUB_FOLLOWER, 90);
-    hub_open(&lost, hub_name(91), HUB_FOLLOWER, 91);
+    hub_open(&follower, asker_hub_name(90), HUB_FOLLOWER, 90);
+    hub_open(&lost, asker_hub_name(91), HUB_FOLLOWER, 91);
     (void)snprintf(lost.hint, sizeof lost.hint, "testcell.90");
-    hub_open(&leader, hub_name(92), HUB_ECHO, 92);
+    hub_open(&leader, asker_hub_name(92), HUB_ECHO, 92);
     hub_resolves(&nucleus, 90, 1); /* the name stands for the follower alone */
     fake_nap_ms(1100);
     (void)ask_once(&request, &took_ms); /* with old knowledge */

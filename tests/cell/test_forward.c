@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/run/fd.h"
+#include "asker.h"
 #include "fake.h"
 #include "hub.h"
 #include "raw.h"
@@ -28,14 +29,6 @@ static const struct fake_caller callers[] = {
     {"default", "here", {"testcell.*", "*.Echo"}},
     {"other", "one", {"greeter@far.*"}},
 };
-
-static const char *hub_name(uint32_t instance)
-{
-    static char name[64];
-
-    (void)snprintf(name, sizeof name, "default/testcell.%u.sock", instance);
-    return name;
-}
 
 /* ---- at the gateway's door ---------------------------------------------------------------------- */
 
@@ -96,7 +89,7 @@ static void a_route_is_a_right_of_its_own(void)
     };
 
     struct hub callee;
-    hub_open(&callee, hub_name(CALLEE), HUB_ECHO, CALLEE);
+    hub_open(&callee, asker_hub_name(CALLEE), HUB_ECHO, CALLEE);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         unsigned before = atomic_load(&callee.requests);
         enum err e = knock(fake_door(&gateway, rows[i].space, rows[i].cell), rows[i].route);
@@ -143,7 +136,7 @@ static void a_cell_asks_as_if_it_were_here(void)
 {
     struct hub callee;
 
-    hub_open(&callee, hub_name(CALLEE + 1), HUB_ECHO, CALLEE + 1);
+    hub_open(&callee, asker_hub_name(CALLEE + 1), HUB_ECHO, CALLEE + 1);
     CHECK(ask_once("testcell.31@far", 0, FAKE_PATIENCE_MS) == CALLEE + 1, "by number");
     CHECK(ask_once("default/testcell.31@far", 0, FAKE_PATIENCE_MS) == CALLEE + 1, "with its namespace");
     CHECK(ask_once("testcell.31@far", 500000, FAKE_PATIENCE_MS) == CALLEE + 1, "what is large as well");
@@ -166,7 +159,7 @@ static void errors_come_back_whole(void)
 {
     struct hub callee;
 
-    hub_open(&callee, hub_name(CALLEE + 2), HUB_FOLLOWER, CALLEE + 2);
+    hub_open(&callee, asker_hub_name(CALLEE + 2), HUB_FOLLOWER, CALLEE + 2);
     (void)snprintf(callee.hint, sizeof callee.hint, "testcell.31");
     CHECK(ask_once("testcell.32@far", 0, 1000) == -(int)ERR_NOT_LEADER,
           "a hint is about the other node: not followed here");
@@ -178,8 +171,8 @@ static void one_dead_node_takes_no_other_along(void)
 {
     struct hub busy, well;
 
-    hub_open(&busy, hub_name(CALLEE + 3), HUB_BUSY, CALLEE + 3);
-    hub_open(&well, hub_name(CALLEE + 4), HUB_ECHO, CALLEE + 4);
+    hub_open(&busy, asker_hub_name(CALLEE + 3), HUB_BUSY, CALLEE + 3);
+    hub_open(&well, asker_hub_name(CALLEE + 4), HUB_ECHO, CALLEE + 4);
     atomic_store(&busy.patience, 1000000);
     for (int i = 0; i < 2 * FAILURES; i++) {
         int e = ask_once("testcell.33@far", 0, FAKE_PATIENCE_MS);
@@ -197,7 +190,7 @@ static void a_deadline_crosses_the_gateway(void)
 {
     struct hub silent;
 
-    hub_open(&silent, hub_name(CALLEE + 5), HUB_SILENT, CALLEE + 5);
+    hub_open(&silent, asker_hub_name(CALLEE + 5), HUB_SILENT, CALLEE + 5);
     CHECK(ask_once("testcell.35@far", 0, 200) == -(int)ERR_TIMEOUT, "nobody answers");
     CHECK(fake_metric_becomes(&gateway, "cell_inflight_requests", 1), "and the gateway waits no longer");
     hub_close(&silent);
@@ -210,7 +203,7 @@ static void what_is_passed_on_stays_while_others_come(void)
     struct hub silent;
     uint32_t id;
 
-    hub_open(&silent, hub_name(CALLEE + 6), HUB_SILENT, CALLEE + 6);
+    hub_open(&silent, asker_hub_name(CALLEE + 6), HUB_SILENT, CALLEE + 6);
     AUTO_FD int fd = send_echo(door, "testcell.36@far", 500);
     for (int i = 0; i < 20; i++) {
         CHECK(knock(door, "../testcell.1@farther") == ERR_INVALID, "time %d: others are refused meanwhile", i);

@@ -6,6 +6,7 @@
 
 #include "common/run/cell.h"
 #include "common/run/fd.h"
+#include "asker.h"
 #include "fake.h"
 #include "hub.h"
 #include "raw.h"
@@ -33,19 +34,6 @@ static Cell__Testcell__AskRequest stream(uint32_t parts, uint32_t deadline_ms)
     return request;
 }
 
-static Cell__Testcell__AskReply *ask(const Cell__Testcell__AskRequest *request)
-{
-    ProtobufCMessage *reply = NULL;
-    char text[SP_TEXT_SIZE];
-
-    enum err e = fake_call(fake_door(&f, "", ""), CELL__TESTCELL__OP__OP_ASK, &request->base,
-                           &cell__testcell__ask_reply__descriptor, 3 * FAKE_PATIENCE_MS, &reply, text);
-    REQUIRE(e == ERR_OK, "%s is asked: %s %s", request->target, err_name(e), text);
-    Cell__Testcell__AskReply *r = (Cell__Testcell__AskReply *)reply;
-    REQUIRE(r->n_outcomes == request->count, "%zu outcomes", r->n_outcomes);
-    return r;
-}
-
 static Cell__Testcell__CountsReply counts_of(struct fake *cell)
 {
     Cell__Testcell__CountsRequest request = CELL__TESTCELL__COUNTS_REQUEST__INIT;
@@ -71,7 +59,7 @@ static void parts_come_in_order_and_then_the_last(void)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         Cell__Testcell__AskRequest request = stream(rows[i].parts, 20000);
         request.credit = rows[i].credit;
-        Cell__Testcell__AskReply *r = ask(&request);
+        Cell__Testcell__AskReply *r = asker_ask(&f, &request, 3 * FAKE_PATIENCE_MS);
         const Cell__Testcell__Outcome *o = r->outcomes[0];
         CHECK(o->status == 1 && o->parts == rows[i].parts && !o->out_of_order,
               "row %zu: %u of %u parts, %s", i, o->parts, rows[i].parts,
@@ -88,7 +76,7 @@ static void no_more_parts_come_than_are_wanted(void)
 
     request.credit = 5;
     request.holds_credit = true;
-    Cell__Testcell__AskReply *r = ask(&request);
+    Cell__Testcell__AskReply *r = asker_ask(&f, &request, 3 * FAKE_PATIENCE_MS);
     Cell__Testcell__CountsReply after = counts_of(&callee);
     CHECK(err_from_wire(r->outcomes[0]->status) == ERR_TIMEOUT && r->outcomes[0]->parts == 5,
           "five parts, then nothing: %u", r->outcomes[0]->parts);
@@ -122,7 +110,7 @@ static void cancelling_stops_the_producer(void)
         Cell__Testcell__CountsReply before = counts_of(&callee);
         Cell__Testcell__AskRequest request = stream(0, 20000); /* without end */
         request.cancel_parts = 50;
-        Cell__Testcell__AskReply *r = ask(&request);
+        Cell__Testcell__AskReply *r = asker_ask(&f, &request, 3 * FAKE_PATIENCE_MS);
         const Cell__Testcell__Outcome *o = r->outcomes[0];
         CHECK(err_from_wire(o->status) == ERR_CANCELLED && o->parts == 50, "%s after %u parts",
               err_name(err_from_wire(o->status)), o->parts);
@@ -160,7 +148,7 @@ static void what_waits_may_be_taken_back(void)
         request.operation = rows[i].operation;
         request.count = 20;
         request.cancel_ms = 100;
-        Cell__Testcell__AskReply *r = ask(&request);
+        Cell__Testcell__AskReply *r = asker_ask(&f, &request, 3 * FAKE_PATIENCE_MS);
         for (size_t k = 0; k < r->n_outcomes; k++) {
             const Cell__Testcell__Outcome *o = r->outcomes[k];
             CHECK(err_from_wire(o->status) == ERR_CANCELLED && o->took_us < 5000000, "%s: %s after %" PRIu64,

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "raft/little.h"
+#include "raft/le.h"
 
 enum { ENTRY = RAFT_ENTRY_HEAD + 8 };
 
@@ -14,7 +14,7 @@ static uint8_t *entries(uint32_t count)
 
     REQUIRE(bytes != NULL, "memory");
     for (uint32_t i = 0; i < count; i++) {
-        little_put_32(bytes + (size_t)i * ENTRY, ENTRY - RAFT_ENTRY_HEAD);
+        raft_le_put32(bytes + (size_t)i * ENTRY, ENTRY - RAFT_ENTRY_HEAD);
         bytes[(size_t)i * ENTRY + 4] = RAFT_ENTRY_COMMAND;
     }
     return bytes;

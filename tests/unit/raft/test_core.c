@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "raft/little.h"
+#include "raft/le.h"
 #include "tests/unit/raft/kit.h"
 
 static struct kit k; /* its effects are too large for a stack */

@@ -1,7 +1,7 @@
 /* Claims about packets: what is written is read, anything else is refused, each for its own reason. */
 #include <string.h>
 
-#include "raft/little.h"
+#include "raft/le.h"
 #include "raft/packet.h"
 #include "tests/support/check.h"
 
@@ -92,13 +92,13 @@ static void largest(void)
     static uint8_t entry[RAFT_RUN_MAX + 1];
     struct raft_message m = append(), back;
 
-    little_put_32(entry, RAFT_ENTRY_MAX);
+    raft_le_put32(entry, RAFT_ENTRY_MAX);
     entry[4] = RAFT_ENTRY_COMMAND;
     m.run = (struct raft_run){.first = 41, .term = 9, .count = 1, .size = RAFT_RUN_MAX, .bytes = entry};
     size_t size = write(&m);
     CHECK(size == RAFT_PACKET_MAX - 8, "as long as a packet may be, but for a number that it does not have");
     CHECK(raft_packet_read(packet, size, CLUSTER, SELF, &back) == ERR_OK && back.run.size == RAFT_RUN_MAX, "it is read");
-    little_put_32(entry, RAFT_ENTRY_MAX + 1);
+    raft_le_put32(entry, RAFT_ENTRY_MAX + 1);
     m.run.size++;
     CHECK(!raft_packet_run_ok(&m.run), "one byte more");
 }
