@@ -10,7 +10,7 @@ enum {
     TOMBSTONE = 1 << 10,
     SLACK_AT = 12,          /* four bits: bytes of the block behind the value */
     MINE = 0xff00,
-    VERSION = 8,
+    VERSION = 12,           /* stamp and writer */
     PLACE = 12,
 };
 
@@ -49,7 +49,8 @@ void mycel_entry_write(struct mycel_entry *e, const struct mycel_entry_shape *sh
     }
     uint8_t *at = e->rest + (has_place ? PLACE : 0);
     if (value->version != 0) {
-        memcpy(at, &value->version, VERSION);
+        memcpy(at, &value->version, sizeof value->version);
+        memcpy(at + sizeof value->version, &value->writer, sizeof value->writer);
         at += VERSION;
     }
     if (key->size > 0) {
@@ -103,9 +104,19 @@ uint64_t mycel_entry_version(const struct mycel_entry *e)
     uint64_t version = 0;
 
     if ((e->policy.state & HAS_VERSION) != 0) {
-        memcpy(&version, e->rest + before_key(e) - VERSION, VERSION);
+        memcpy(&version, e->rest + before_key(e) - VERSION, sizeof version);
     }
     return version;
+}
+
+uint32_t mycel_entry_writer(const struct mycel_entry *e)
+{
+    uint32_t writer = 0;
+
+    if ((e->policy.state & HAS_VERSION) != 0) {
+        memcpy(&writer, e->rest + before_key(e) - sizeof writer, sizeof writer);
+    }
+    return writer;
 }
 
 const uint8_t *mycel_entry_key(const struct mycel_entry *e)

@@ -8,7 +8,7 @@ struct mycel_entry {
     struct mycel_policy_node policy; /* other: size of the key; state: flags of ours in the high byte */
     uint16_t bucket;
     uint16_t end_high;               /* of its end's 48 bits */
-    uint8_t rest[];                  /* version 8, end_low 4 and the wheel's node 8, key, value */
+    uint8_t rest[];                  /* end_low 4 and the wheel's node 8, stamp 8 and writer 4 of its version, key, value */
 };
 
 /* How an entry is going to lie in memory. */
@@ -31,6 +31,7 @@ bool mycel_entry_has_end(const struct mycel_entry *e);
 bool mycel_entry_is_tombstone(const struct mycel_entry *e);
 uint64_t mycel_entry_end_of(const struct mycel_entry *e); /* has_end only */
 uint64_t mycel_entry_version(const struct mycel_entry *e);
+uint32_t mycel_entry_writer(const struct mycel_entry *e);
 const uint8_t *mycel_entry_key(const struct mycel_entry *e);
 uint32_t mycel_entry_key_size(const struct mycel_entry *e);
 const uint8_t *mycel_entry_value(const struct mycel_entry *e);

@@ -252,6 +252,7 @@ void mycel_store_show(const struct mycel_entry *e, uint64_t now_ms, struct mycel
         .value = mycel_entry_value(e),
         .value_size = mycel_entry_value_size(e),
         .version = mycel_entry_version(e),
+        .writer = mycel_entry_writer(e),
         .left_ms = mycel_entry_has_end(e) ? mycel_entry_end_of(e) - now_ms : MYCEL_STORE_FOR_EVER,
         .is_tombstone = mycel_entry_is_tombstone(e),
     };
@@ -461,7 +462,7 @@ static enum err move(struct mycel_store *s, struct mycel_store_bucket *b, uint32
     struct mycel_entry *e = mycel_heap_at(&s->heap, block);
     struct mycel_store_key key = {.bucket = e->bucket, .bytes = mycel_entry_key(e), .size = mycel_entry_key_size(e)};
     struct mycel_store_value value = {.bytes = mycel_entry_value(e), .size = mycel_entry_value_size(e), .version = mycel_entry_version(e),
-                                      .is_tombstone = mycel_entry_is_tombstone(e)};
+                                      .writer = mycel_entry_writer(e), .is_tombstone = mycel_entry_is_tombstone(e)};
     struct mycel_entry_shape shape = mycel_entry_shape_of(&key, &value, end_ms);
     uint64_t hash = mycel_store_hash(s, e);
 

@@ -2,7 +2,7 @@
  * bucket is full. Everything is O(1) and in one piece of memory of the caller; no clock, no I/O, nothing is allocated. An entry is known
  * by its bucket and its key, which are never strung together.
  *
- * An entry costs, beside its key and its value, 20 bytes (28 with a version, 12 more with an end of its life), less than 8 to round up,
+ * An entry costs, beside its key and its value, 20 bytes (32 with a version, 12 more with an end of its life), less than 8 to round up,
  * and 15.2 of the index and of whom was evicted for each that entries_max allows. */
 #ifndef CELL_MYCEL_STORE_H
 #define CELL_MYCEL_STORE_H
@@ -55,7 +55,8 @@ struct mycel_store_counts {
 struct mycel_store_view {
     const uint8_t *key, *value;
     uint32_t key_size, value_size;
-    uint64_t version;      /* 0: none          */
+    uint64_t version;      /* a stamp, 0: none */
+    uint32_t writer;       /* of it            */
     uint64_t left_ms;      /* of its life, > 0 */
     bool is_tombstone;     /* only mycel_store_peek and mycel_store_scan show those */
 };
@@ -69,7 +70,8 @@ struct mycel_store_key {
 struct mycel_store_value {
     const void *bytes;
     uint32_t size;         /* 0 to MYCEL_STORE_VALUE_MAX                            */
-    uint64_t version;      /* 0: none                                               */
+    uint64_t version;      /* a stamp, 0: none                                      */
+    uint32_t writer;       /* of it; nothing without one                            */
     uint64_t ttl_ms;       /* 0: as the bucket says; or MYCEL_STORE_FOR_EVER        */
     bool is_tombstone;     /* nothing is there, and this is remembered; size 0      */
 };

@@ -45,7 +45,7 @@ PLANTS = {
         ("limits->bytes_max > s->bytes_max - s->bytes_given ||", "")]),
     # ---- its parts
     "version-lost": ("entry.c", "unit:store_drawn", "an entry with an end has no version", [
-        ("        memcpy(&version, e->rest + before_key(e) - VERSION, VERSION);", "        memcpy(&version, e->rest, VERSION);")]),
+        ("        memcpy(&version, e->rest + before_key(e) - VERSION, sizeof version);", "        memcpy(&version, e->rest, sizeof version);")]),
     "neighbours-apart": ("heap.c", "unit:store_drawn", "free blocks never grow together again", [
         ("    if ((at(h, next)->word & FREE) != 0 && units", "    if (0 && units"),
         ("    if ((word & AFTER_FREE) != 0 && units", "    if (0 && units")]),
@@ -55,6 +55,26 @@ PLANTS = {
         ("        if ((w->used[level] >> here & 1) != 0) {", "        if (0 && (w->used[level] >> here & 1) != 0) {")]),
     "wheel-of-one-level": ("wheel.c", "unit:store", "whatever is farther off than a turn ends at this one", [
         ("uint32_t level = apart == 0 ? 0 : (63", "uint32_t level = apart < (1 << 30) ? 0 : (63")]),
+    # ---- where, and which
+    "first-three-only": ("place.c", "unit:place", "as many nodes are asked as there are replicas", [
+        ("    for (uint32_t i = 0; i < p->count; i++) {\n        if (top->count < top->most || score[i] > top->score[top->most - 1]) {\n            come_in(top,",
+         "    for (uint32_t i = 0; i < top->most; i++) {\n        if (top->count < top->most || score[i] > top->score[top->most - 1]) {\n            come_in(top,")]),
+    "zones-unseen": ("place.c", "unit:place", "all replicas may fail together", [
+        ("    if (p->zones == p->count) {", "    if (p->zones <= p->count) {")]),
+    "weights-unseen": ("place.c", "unit:place", "every node is worth the same", [
+        ("- ln) * p->share[i];", "- ln);")]),
+    "names-strung-together": ("place.c", "unit:place", "the bucket's name does not matter", [
+        ("        inner[i] ^= (uint8_t)(hash >> (8 * i));\n        inner[8 + i] ^= (uint8_t)(size >> (8 * i));\n", "")]),
+    "any-clock": ("version.c", "unit:version", "a clock that is far ahead drags all others along", [
+        ("wall_ms, MYCEL_VERSION_AHEAD_MS);", "wall_ms, UINT64_C(1) << 40);")]),
+    "writers-are-one": ("version.c", "unit:version", "of two writers at one time either may win", [
+        ("        return a->version.writer < b->version.writer ? -1 : 1;", "        return 1;")]),
+    "forgotten-early": ("version.c", "unit:version", "a tombstone is forgotten though somebody has not heard of it", [
+        ("    return all_have_it && wall_ms", "    return wall_ms")]),
+    "sums-twice": ("counter.c", "unit:version", "what was added is added again by each merge", [
+        ("slot.up = slot.up > other->slot[j].up ? slot.up : other->slot[j].up;", "slot.up += other->slot[j].up;")]),
+    "set-is-lost": ("counter.c", "unit:version", "the earlier one of two sets wins", [
+        ("*c = later < 0 ? *other : *c;", "*c = later > 0 ? *other : *c;")]),
     # ---- who goes
     "lru-is-fifo": ("policy.c", "zipf 1.0", "LRU does not see that somebody was read", [
         ("    if (p->kind == MYCEL_POLICY_LRU || (p->kind == MYCEL_POLICY_2Q && (n->state", "    if ((p->kind == MYCEL_POLICY_2Q && (n->state")]),
@@ -76,7 +96,7 @@ PLANTS = {
 }
 
 UNIT = ["tests/unit/mycel/kit.c"]
-SOURCES = ["mycel/*.c", "tests/sim/mycel/*.c", "tests/unit/mycel/*.c", "common/base/rng.c", "common/base/err.c", "common/base/hlc.c"]
+SOURCES = ["mycel/*.c", "tests/sim/mycel/*.c", "tests/unit/mycel/*.c", "common/base/rng.c", "common/base/err.c", "common/base/hlc.c", "common/base/bytes.c"]
 
 
 def program(finder, _file, args):

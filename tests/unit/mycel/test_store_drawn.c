@@ -11,7 +11,7 @@ enum { KEYS = 300, BUCKETS = 3, VALUE = 600 };
 struct plain {
     bool is_there, is_tombstone;
     uint64_t end_ms, version;
-    uint32_t size;
+    uint32_t size, writer;
     uint8_t fill;
 };
 
@@ -38,7 +38,7 @@ static void compare(struct world *w, uint32_t b, uint32_t n, enum err e, const s
 
     CHECK(e == ERR_OK ? is_expected : !is_expected || !w->has_room, "seed %" PRIu64 ": key %" PRIu32 " of bucket %" PRIu32 " at %" PRIu64, w->seed, n, b, w->now_ms);
     if (e == ERR_OK && is_expected) {
-        bool is_same = v->value_size == p->size && v->version == p->version && v->is_tombstone == p->is_tombstone &&
+        bool is_same = v->value_size == p->size && v->version == p->version && v->writer == p->writer && v->is_tombstone == p->is_tombstone &&
                        v->left_ms == (p->end_ms == UINT64_MAX ? UINT64_MAX : p->end_ms - w->now_ms) &&
                        v->key_size == strlen(w->key[n]) && memcmp(v->key, w->key[n], v->key_size) == 0;
         for (uint32_t i = 0; is_same && i < p->size; i++) {
@@ -70,9 +70,10 @@ static void act(struct world *w)
     case 2: {
         struct plain new = {.is_there = true, .end_ms = end_of(w, ttl), .version = rng_below(&w->rng, 2) * rng_next(&w->rng),
                             .is_tombstone = rng_below(&w->rng, 10) == 0, .fill = (uint8_t)rng_next(&w->rng)};
+        new.writer = new.version != 0 ? (uint32_t)rng_next(&w->rng) : 0;
         new.size = new.is_tombstone ? 0 : (uint32_t)rng_below(&w->rng, VALUE);
         memset(bytes, new.fill, sizeof bytes);
-        struct mycel_store_value value = {.bytes = bytes, .size = new.size, .version = new.version, .ttl_ms = ttl, .is_tombstone = new.is_tombstone};
+        struct mycel_store_value value = {.bytes = bytes, .size = new.size, .version = new.version, .writer = new.writer, .ttl_ms = ttl, .is_tombstone = new.is_tombstone};
         e = mycel_store_put(s, &key, &value, w->now_ms);
         CHECK(e == ERR_OK || (e == ERR_NOMEM && !w->has_room), "seed %" PRIu64 ": put", w->seed);
         *p = e == ERR_OK ? new : (struct plain){0};
