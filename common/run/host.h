@@ -105,7 +105,7 @@ struct cell {
     struct counters_page *page; /* NULL: nobody made one        */
     struct host_op *ops; /* with room for the one that passes on, after op_count, if the cell does */
     size_t op_count;
-    struct host_metric *metrics;
+    struct cell_metric **metrics;
     size_t metric_count;
     Cell__Gap__CallerGrant **grants; /* unpacked, by caller */
     size_t grant_count;
