@@ -66,7 +66,6 @@ struct dht_shell_members {
 
 struct dht_shell {
     struct cell *cell;
-    struct dht_settings settings;
     struct node_keys keys;
     struct dht_signer signer;
     int socket;                       /* until the datagrams have it; -1                       */
@@ -74,7 +73,6 @@ struct dht_shell {
     struct datagram *datagram;
     void *memory;
     struct dht *core;                 /* in memory                                             */
-    struct dht_effects fx;
     struct loop_timer *timer;
     bool has_address, is_told;        /* where others reach this node is known; by membership   */
     struct dht_address address;
@@ -88,18 +86,21 @@ struct dht_shell {
     struct saying *sayings;           /* say.c: in the order in which they came                */
     uint32_t waiting;                 /* of them                                               */
     uint64_t said_seq;                /* the highest of this life's named values               */
-    struct resolver resolver;         /* of names of the way in, while nobody is known         */
     bool is_resolving;
     enum dht_shell_names names;
     uint32_t named;                   /* addresses that names meant when they last meant any   */
     struct sealed_address named_at[DNS_SEEDS_MAX];
     uint64_t booted_us, save_us, records_us; /* booted: last                                   */
     uint32_t saved;                   /* contacts of an earlier life                           */
-    struct dht_contact save[DHT_SAVED_MAX];
     uint64_t knocked_us, twin_us;     /* at another node with this one's key, and told of it, last; 0: never */
     uint64_t untaken;                 /* packets that the datagrams had no room for            */
     struct cell_metric *metric_peers, *metric_members, *metric_records, *metric_bytes, *metric_kept, *metric_refused,
         *metric_asked, *metric_failed, *metric_twins, *metric_twin;
+    /* What is large and hardly filled: apart from what is used all the time. */
+    struct dht_settings settings;
+    struct dht_effects fx;
+    struct dht_contact save[DHT_SAVED_MAX];
+    struct resolver resolver;         /* of names of the way in, while nobody is known         */
 };
 
 /* Hooks of the cell; state is a struct dht_shell. */

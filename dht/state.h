@@ -170,16 +170,16 @@ struct dht {
     uint64_t *call_due_us;       /* UINT64_MAX: free */
     bool is_joining, is_hello, has_namesake; /* the way in was asked for, the own place is not found yet; what came asks for nothing */
     struct dht_upkeep upkeep;
-    /* comparisons */
-    uint32_t jobs;
-    uint64_t sync_us, sweep_us;
-    struct dht_job job[DHT_JOBS_MAX]; /* the first one is under way */
-    struct dht_lately offers[DHT_LATELY], wants[DHT_LATELY];
     /* defence */
     struct rate rate[DHT_RATES];
     uint64_t verified[DHT_VERIFIED];
     struct dht_twin twin[DHT_TWINS];
     struct dht_address namesake; /* where this node is said to be, with has_namesake */
+    /* comparisons */
+    uint32_t jobs;
+    uint64_t sync_us, sweep_us;
+    struct dht_job job[DHT_JOBS_MAX]; /* the first one is under way */
+    struct dht_lately offers[DHT_LATELY], wants[DHT_LATELY];
 };
 
 static inline uint32_t dht_state_tick(const struct dht *d)

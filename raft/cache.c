@@ -11,19 +11,19 @@ enum err raft_cache_open(struct raft_cache *c, uint32_t size)
 {
     assert(size >= RAFT_CACHE_MIN && size <= 1u << 30);
     *c = (struct raft_cache){.size = size};
-    c->ring = malloc(size);
-    c->block = calloc(RAFT_CACHE_BLOCKS, sizeof *c->block);
-    if (c->ring == NULL || c->block == NULL) {
-        raft_cache_close(c);
+    /* In one piece, for its size straight from the kernel, and written before it is read: only what is used takes memory. */
+    size_t ring = (size + sizeof(uint64_t) - 1) / sizeof(uint64_t) * sizeof(uint64_t);
+    c->ring = malloc(ring + RAFT_CACHE_BLOCKS * sizeof *c->block);
+    if (c->ring == NULL) {
         return ERR_NOMEM;
     }
+    c->block = (struct raft_cache_block *)(c->ring + ring);
     return ERR_OK;
 }
 
 void raft_cache_close(struct raft_cache *c)
 {
     free(c->ring);
-    free(c->block);
     *c = (struct raft_cache){0};
 }
 

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,8 +31,7 @@ struct raft_syncer {
     pthread_mutex_t lock; /* of what follows, but for what is said to be one thread's */
     pthread_cond_t work, wish;
     struct list gathering;
-    struct raft_syncer_done done[2 * RAFT_SYNCER_ITEMS];
-    uint32_t done_count;
+    uint32_t done_count;   /* of `done` */
     uint64_t put, written; /* tickets */
     enum err e;
     bool is_asleep, goes, is_ending;
@@ -45,17 +45,20 @@ struct raft_syncer {
     /* The loop's: where the next frame will go, so that it is known whether there is a segment for it. */
     struct raft_wal ahead;
     uint64_t hurried;     /* segment in whose last half the maker was told to hurry */
-    struct raft_syncer_done taken[2 * RAFT_SYNCER_ITEMS];
 
     /* The writer's, or of whom it is lent to. */
     struct raft_wal wal;
     struct list writing;
-    struct raft_syncer_done fresh[RAFT_SYNCER_ITEMS];
     uint32_t fresh_count;
-    struct raft_wal_piece piece[IOV / 3];
     uint32_t pieces, gathered_bytes;
     int segment_fd;
     uint64_t segment;
+
+    /* Tables, as many of each as was said above; most of the memory, hardly ever filled. */
+    struct raft_syncer_done done[2 * RAFT_SYNCER_ITEMS];
+    struct raft_syncer_done taken[2 * RAFT_SYNCER_ITEMS]; /* the loop's */
+    struct raft_syncer_done fresh[RAFT_SYNCER_ITEMS];     /* the writer's */
+    struct raft_wal_piece piece[IOV / 3];                 /* the writer's */
 };
 
 static uint64_t now_us(void)
@@ -362,10 +365,11 @@ static void wish_open(pthread_cond_t *wish)
 
 enum err raft_syncer_open(struct raft_store *store, const struct raft_wal *w, struct raft_syncer **ret)
 {
-    struct raft_syncer *y = calloc(1, sizeof *y);
+    /* Not of the heap: pages that were used while the log was read would lie under its tables for ever. */
+    struct raft_syncer *y = mmap(NULL, sizeof *y, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     enum err e = ERR_NOMEM;
 
-    if (y == NULL) {
+    if (y == MAP_FAILED) {
         return e;
     }
     y->store = store;
@@ -556,5 +560,5 @@ void raft_syncer_close(struct raft_syncer *y)
     pthread_mutex_destroy(&y->lock);
     pthread_cond_destroy(&y->work);
     pthread_cond_destroy(&y->wish);
-    free(y);
+    (void)munmap(y, sizeof *y);
 }

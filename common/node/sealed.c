@@ -30,27 +30,31 @@ static void set_keys(struct sealed *s, const struct node_keys *keys)
     }
 }
 
-/* Tables for peers_max. */
-static enum err make_room(struct sealed *s, uint32_t peers_max)
+/* Itself and its tables for peers_max, in one piece: so large a one is the kernel's zeros, of which a page is taken when
+ * something is written there, while small ones on the heap would be zeroed. NULL without memory. */
+static struct sealed *make_room(uint32_t peers_max)
 {
     uint32_t buckets = 16;
 
     while (buckets < peers_max) {
         buckets *= 2;
     }
+    size_t size = sizeof(struct sealed) + (peers_max + buckets) * sizeof(struct sealed_peer *) +
+                  SEALED_WAIT_MAX * sizeof(struct sealed_wait) + SEALED_ASKED_PLACES * sizeof(struct sealed_asked) +
+                  peers_max * sizeof(uint32_t);
+    struct sealed *s = calloc(1, size);
+    if (s == NULL) {
+        return NULL;
+    }
+    /* In the order of their alignment. */
+    s->slot = (struct sealed_peer **)(s + 1);
+    s->bucket = s->slot + peers_max;
+    s->wait_pool = (struct sealed_wait *)(s->bucket + buckets);
+    s->asked = (struct sealed_asked *)(s->wait_pool + SEALED_WAIT_MAX);
+    s->free_slot = (uint32_t *)(s->asked + SEALED_ASKED_PLACES);
     s->peers_max = peers_max;
     s->bucket_mask = buckets - 1;
-    s->bucket = calloc(buckets, sizeof *s->bucket);
-    s->slot = calloc(peers_max, sizeof *s->slot);
-    s->free_slot = calloc(peers_max, sizeof *s->free_slot);
-    s->wait_pool = calloc(SEALED_WAIT_MAX, sizeof *s->wait_pool);
-    if (s->bucket == NULL || s->slot == NULL || s->free_slot == NULL || s->wait_pool == NULL) {
-        return ERR_NOMEM;
-    }
-    for (uint32_t i = 0; i < peers_max; i++) {
-        s->free_slot[s->free_count++] = peers_max - 1 - i;
-    }
-    return ERR_OK;
+    return s;
 }
 
 enum err sealed_new(const struct node_keys *keys, const uint8_t seed[SEALED_SEED_LEN], uint32_t peers_max,
@@ -59,7 +63,7 @@ enum err sealed_new(const struct node_keys *keys, const uint8_t seed[SEALED_SEED
     if (peers_max < 1 || peers_max > SEALED_PEERS_MAX || keys_check(keys) != ERR_OK) {
         return ERR_INVALID;
     }
-    struct sealed *s = calloc(1, sizeof *s);
+    struct sealed *s = make_room(peers_max);
     if (s == NULL) {
         return ERR_NOMEM;
     }
@@ -72,11 +76,6 @@ enum err sealed_new(const struct node_keys *keys, const uint8_t seed[SEALED_SEED
     sealed_peer_draw(s, s->token_secret, sizeof s->token_secret);
     sealed_peer_draw(s, s->hash_key, sizeof s->hash_key);
     set_keys(s, keys);
-    enum err e = make_room(s, peers_max);
-    if (e != ERR_OK) {
-        sealed_free(s);
-        return e;
-    }
     *ret = s;
     return ERR_OK;
 }
@@ -86,18 +85,12 @@ void sealed_free(struct sealed *s)
     if (s == NULL) {
         return;
     }
-    for (uint32_t i = 0; s->slot != NULL && i < s->peers_max; i++) {
+    for (uint32_t i = 0; i < s->slots_touched; i++) {
         if (s->slot[i] != NULL) {
             sealed_peer_forget(s, s->slot[i]);
         }
     }
-    if (s->wait_pool != NULL) {
-        sodium_memzero(s->wait_pool, s->wait_touched * sizeof *s->wait_pool);
-    }
-    free(s->bucket);
-    free(s->slot);
-    free(s->free_slot);
-    free(s->wait_pool);
+    sodium_memzero(s->wait_pool, s->wait_touched * sizeof *s->wait_pool);
     sodium_memzero(s, sizeof *s);
     free(s);
 }
@@ -119,7 +112,7 @@ enum err sealed_rekey(struct sealed *s, const struct node_keys *keys)
         return ERR_INVALID;
     }
     set_keys(s, keys);
-    for (uint32_t i = 0; i < s->peers_max; i++) {
+    for (uint32_t i = 0; i < s->slots_touched; i++) {
         if (s->slot[i] != NULL) {
             s->slot[i]->wants_newer = true;
         }

@@ -140,11 +140,11 @@ struct sealed_peer *sealed_peer_make(struct sealed *s, const uint8_t *id, uint64
     if (p == NULL) {
         return NULL;
     }
-    if (s->free_count == 0) {
+    if (s->free_count == 0 && s->slots_touched == s->peers_max) {
         sealed_peer_forget(s, of_used(s->used.next));
         s->numbers.evicted++;
     }
-    p->slot = s->free_slot[--s->free_count];
+    p->slot = s->free_count > 0 ? s->free_slot[--s->free_count] : s->slots_touched++;
     s->slot[p->slot] = p;
     for (unsigned i = 0; i < SEALED_ROLES; i++) {
         p->place[i] = (uint8_t)i;
@@ -162,7 +162,7 @@ struct sealed_peer *sealed_peer_make(struct sealed *s, const uint8_t *id, uint64
         s->strangers++;
     }
     s->numbers.peers++;
-    assert(s->numbers.peers + s->free_count == s->peers_max);
+    assert(s->numbers.peers + s->free_count == s->slots_touched && s->slots_touched <= s->peers_max);
     return p;
 }
 

@@ -100,8 +100,9 @@ struct sealed {
     uint8_t hash_key[16];
     uint32_t peers_max, strangers;
     uint32_t free_count;
-    uint32_t *free_slot;       /* a stack                  */
-    struct sealed_peer **slot; /* peers_max; NULL: free    */
+    uint32_t slots_touched;    /* those before were in use at some time                */
+    uint32_t *free_slot;       /* a stack: of those                                    */
+    struct sealed_peer **slot; /* peers_max; NULL: free                                */
     struct sealed_peer **bucket;
     uint32_t bucket_mask;
     struct sealed_link used, busy, ready;
@@ -111,7 +112,7 @@ struct sealed {
     struct sealed_wait *wait_pool;
     uint32_t wait_touched;
     struct rate cookies, meetings, notices;
-    struct sealed_asked asked[SEALED_ASKED_PLACES];
+    struct sealed_asked *asked; /* SEALED_ASKED_PLACES     */
     struct sealed_numbers numbers;
 };
 

@@ -82,14 +82,13 @@ int cell_main_on(const struct cell_def *def, const struct door_wire *wire, int a
 
 struct door_channel;
 
+/* The tables come last: what is used all the time lies together. */
 struct door {
     const struct door_wire *wire;
     void *carrier;               /* the wire's */
-    struct door_channel *channels[CHANNEL_MAX]; /* of callers, through shared memory */
-    uint32_t channel_last;       /* number of the latest                             */
+    uint32_t channel_last;       /* number of the latest of the channels             */
     struct loop_timer *deadline_timer;
     uint64_t deadline_armed_ms;
-    struct door_caller callers[DOOR_MAX];
     size_t caller_count;
     struct cell_call *live;      /* list of calls that wait for their answer */
     struct cell_call *spare;     /* freed ones, with their arena             */
@@ -99,8 +98,10 @@ struct door {
     uint32_t live_count;
     uint32_t vital_count;        /* of these: of cell_def.vital                        */
     uint32_t expired_count;      /* of these: answered with TIMEOUT, their handler holds on */
-    struct hist window;
     struct door_numbers numbers;
+    struct hist window;
+    struct door_caller callers[DOOR_MAX];
+    struct door_channel *channels[CHANNEL_MAX]; /* of callers, through shared memory */
 };
 
 /* Take a message apart and hand its requests out. `peer` and `message` are borrowed. */

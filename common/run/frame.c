@@ -11,6 +11,13 @@
 #include "common/run/fd.h"
 #include "common/run/tidy.h"
 
+enum {
+    /* After Ready: acquaintance with others has been made, callers have come; each time so many times as long, while it is young. */
+    SETTLED_MS = 2000,
+    SETTLED_FACTOR = 4,
+    SETTLED_LAST_MS = 32000,
+};
+
 struct cell_timer {
     struct loop_timer *timer;
     void (*fire)(void *context);
@@ -213,6 +220,7 @@ void frame_close(struct cell *cell)
         loop_watch_free(cell->gap_watch);
         loop_timer_free(cell->beat_timer);
         loop_timer_free(cell->rejoin_timer);
+        loop_timer_free(cell->tidy_timer);
         loop_timer_free(cell->end_timer);
         if (cell->outlet != NULL) {
             cell->outlet->close(cell);
@@ -238,12 +246,33 @@ void frame_close(struct cell *cell)
     birth_fini(&cell->birth);
 }
 
+static void settle(struct cell *cell, uint64_t after_ms);
+
+static void on_settled(void *context)
+{
+    struct cell *cell = context;
+
+    tidy_started();
+    settle(cell, cell->settled_ms * SETTLED_FACTOR);
+}
+
+static void settle(struct cell *cell, uint64_t after_ms)
+{
+    loop_timer_free(cell->tidy_timer);
+    cell->tidy_timer = NULL;
+    cell->settled_ms = after_ms;
+    if (after_ms <= SETTLED_LAST_MS) {
+        cell->tidy_timer = loop_timer_new(cell->loop, after_ms, 0, on_settled, cell); /* NULL: then it stays as it is */
+    }
+}
+
 int frame_serve(struct cell *cell)
 {
     log_info("CELL-READY", "generation=%" PRIu64 " took_ms=%" PRIu64, cell->birth.generation,
              loop_now_ms() - cell->started_ms);
     if (!cell->is_supervisor) { /* it has its own time for that */
         tidy_started();
+        settle(cell, SETTLED_MS);
     }
     loop_run(cell->loop, on_turn, cell);
     frame_say_stopped(cell, cell->stop_reason);

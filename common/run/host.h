@@ -105,7 +105,7 @@ struct cell {
     struct counters_page *page; /* NULL: nobody made one        */
     struct host_op *ops; /* with room for the one that passes on, after op_count, if the cell does */
     size_t op_count;
-    struct host_metric *metrics;
+    struct cell_metric **metrics;
     size_t metric_count;
     Cell__Gap__CallerGrant **grants; /* unpacked, by caller */
     size_t grant_count;
@@ -113,8 +113,8 @@ struct cell {
     enum gap_state gap_state;
     struct loop_watch *gap_watch;
     struct loop_timer *beat_timer;
-    struct loop_timer *rejoin_timer;
-    struct loop_timer *end_timer;
+    struct loop_timer *rejoin_timer, *end_timer, *tidy_timer; /* the last NULL: memory is tidied no more */
+    uint64_t settled_ms; /* what it was set for, after the last time */
     uint64_t beat_sequence;
     uint64_t lost_ms;   /* since when there is no nucleus; 0: there is one */
     uint32_t rejoin_wait_ms;

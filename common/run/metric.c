@@ -7,6 +7,10 @@
 #include "common/run/call.h"
 #include "common/run/door.h"
 
+enum {
+    METRICS_STEP = 16, /* a usual cell has no more */
+};
+
 enum metric_kind {
     METRIC_COUNTER,
     METRIC_GAUGE,
@@ -21,31 +25,37 @@ struct cell_metric {
     struct hist *hist;
 };
 
-struct host_metric {
-    struct cell_metric metric;
-};
+/* For one more in the list. Each is a piece of its own, since its owner holds on to it. False: no memory. */
+static bool make_room(struct cell *cell)
+{
+    if (cell->metric_count % METRICS_STEP != 0) {
+        return true;
+    }
+    struct cell_metric **more = reallocarray(cell->metrics, cell->metric_count + METRICS_STEP, sizeof(struct cell_metric *));
+    if (more != NULL) {
+        cell->metrics = more;
+    }
+    return more != NULL;
+}
 
 static struct cell_metric *add(struct cell *cell, enum metric_kind kind, const char *name,
                                const char *help)
 {
-    if (cell->metrics == NULL) {
-        cell->metrics = calloc(HOST_METRICS_MAX, sizeof *cell->metrics);
-    }
-    if (cell->metrics == NULL || cell->metric_count == HOST_METRICS_MAX) {
+    if (cell->metric_count == HOST_METRICS_MAX) {
         log_error("METRIC-LIMIT", "name=%s limit=%d action=exit", name, HOST_METRICS_MAX);
         _exit(1);
     }
-    struct cell_metric *m = &cell->metrics[cell->metric_count].metric;
-    *m = (struct cell_metric){.name = name, .help = help, .kind = kind};
-    if (kind == METRIC_HISTOGRAM) {
-        m->hist = calloc(1, sizeof *m->hist);
-        if (m->hist == NULL) {
-            log_error("METRIC-NOMEM", "name=%s action=exit", name);
-            _exit(1);
-        }
-        hist_init(m->hist);
+    struct cell_metric *m = calloc(1, sizeof *m);
+    struct hist *hist = kind == METRIC_HISTOGRAM ? calloc(1, sizeof *hist) : NULL;
+    if (m == NULL || (kind == METRIC_HISTOGRAM && hist == NULL) || !make_room(cell)) {
+        log_error("METRIC-NOMEM", "name=%s action=exit", name);
+        _exit(1);
     }
-    cell->metric_count++;
+    *m = (struct cell_metric){.name = name, .help = help, .kind = kind, .hist = hist};
+    if (hist != NULL) {
+        hist_init(hist);
+    }
+    cell->metrics[cell->metric_count++] = m;
     return m;
 }
 
@@ -85,7 +95,8 @@ void cell_metric_record_us(struct cell_metric *m, uint64_t us)
 void host_metrics_free(struct cell *cell)
 {
     for (size_t i = 0; i < cell->metric_count; i++) {
-        free(cell->metrics[i].metric.hist);
+        free(cell->metrics[i]->hist);
+        free(cell->metrics[i]);
     }
     free(cell->metrics);
     cell->metrics = NULL;
@@ -264,7 +275,7 @@ static void report_own(struct report *r, const struct cell *cell)
     static const char *const kind[] = {"counter", "gauge", "histogram"};
 
     for (size_t i = 0; i < cell->metric_count; i++) {
-        const struct cell_metric *own = &cell->metrics[i].metric;
+        const struct cell_metric *own = cell->metrics[i];
         Cell__Inspect__Metric *m = next(r, own->name, own->help, kind[own->kind]);
         if (m == NULL) {
             return;

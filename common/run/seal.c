@@ -16,6 +16,7 @@
 #include "common/run/kernel.h"
 #include "common/run/narrow.h"
 #include "common/run/seal_room.h"
+#include "common/run/tidy.h"
 
 static_assert((int)SEAL_WHY_SIZE == (int)NARROW_WHY_SIZE, "one text for both");
 
@@ -200,14 +201,30 @@ static enum err load(scmp_filter_ctx filter, const struct seal_spec *spec, char 
     return rc != 0 ? fail(why, "seccomp", -rc) : ERR_OK;
 }
 
+struct filtering {
+    const struct seal_spec *spec;
+    char *why;
+    enum err e;
+};
+
+static void make_filter(void *context)
+{
+    struct filtering *f = context;
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+
+    if (filter == NULL) {
+        f->e = fail(f->why, "seccomp", ENOMEM);
+        return;
+    }
+    f->e = load(filter, f->spec, f->why);
+    seccomp_release(filter);
+}
+
 enum err seal_filter(const struct seal_spec *spec, char why[SEAL_WHY_SIZE])
 {
+    struct filtering f = {.spec = spec, .why = why, .e = ERR_UNSUPPORTED};
+
     why[0] = '\0';
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    if (filter == NULL) {
-        return fail(why, "seccomp", ENOMEM);
-    }
-    enum err e = load(filter, spec, why);
-    seccomp_release(filter);
-    return e;
+    tidy_apart(make_filter, &f); /* libseccomp takes some 100 KiB in a thousand pieces */
+    return f.e;
 }

@@ -19,7 +19,7 @@ enum {
 };
 
 /* Where the sealed process may still open and create files and sockets; absolute paths that exist.
- * NULL: none. Paths are borrowed for as long as seal_look may be called. */
+ * NULL: none. Paths and calls are borrowed for as long as seal_look may be called. */
 struct seal_spec {
     const struct cell_syscall *calls; /* of the cell, beyond the loop's own */
     size_t call_count;

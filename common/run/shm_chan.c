@@ -14,12 +14,15 @@
 
 enum err shm_chan_new(const struct shm_chan_parts *parts, struct shm **ret)
 {
-    struct shm *c = aligned_alloc(_Alignof(struct shm), sizeof *c);
+    size_t slots = parts->shape.slots, align = _Alignof(struct shm);
+    size_t size = sizeof(struct shm) + slots * (sizeof(struct shm_asker) + sizeof(struct shm_server_slot));
+    struct shm *c = aligned_alloc(align, (size + align - 1) / align * align);
 
     if (c == NULL) {
         return ERR_NOMEM;
     }
-    memset(c, 0, sizeof *c);
+    memset(c, 0, size);
+    c->served = (struct shm_server_slot *)(c->asker + slots);
     c->mine = parts->mine;
     c->theirs = parts->theirs;
     c->shape = parts->shape;

@@ -79,9 +79,9 @@ struct shm {
     uint32_t turn_from; /* the slot that is looked at first, next time */
     bool must_stop;
     struct shm_wait serve_wait;
-    struct shm_server_slot served[SHM_SHAPE_SLOTS_MAX];
+    struct shm_server_slot *served; /* shape.slots, behind the askers */
 
-    struct shm_asker asker[SHM_SHAPE_SLOTS_MAX];
+    struct shm_asker asker[]; /* shape.slots: a cell's own channels have one, and that is most of their memory */
 };
 
 /* ---- where things lie ---------------------------------------------------------------------------- */

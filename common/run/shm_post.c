@@ -1,10 +1,11 @@
 #include "common/run/shm_post.h"
 
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "common/run/shm_loop.h"
 
+/* Nearly all of it are places for loans, of which few are used: it is made of pages, not of the heap, which would be zeroed. */
 struct shm_post {
     struct shm *channel;
     struct shm_wait wait; /* of the receiving thread */
@@ -25,16 +26,16 @@ uint64_t shm_post_ring_bytes(uint64_t capacity)
 
 enum err shm_post_open(struct shm *c, struct shm_post **ret)
 {
-    struct shm_post *p = calloc(1, sizeof *p);
+    struct shm_post *p = mmap(NULL, sizeof *p, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     uint8_t *mine = c->mine + c->plan.ring_at;
     const uint8_t *theirs = c->theirs + c->plan.ring_at;
 
-    if (p == NULL) {
+    if (p == MAP_FAILED) {
         return ERR_NOMEM;
     }
     if (shm_ring_out_init(&p->out, mine, theirs, c->shape.ring_bytes) != ERR_OK ||
         shm_ring_in_init(&p->in, mine, theirs, c->shape.ring_bytes) != ERR_OK) {
-        free(p);
+        shm_post_close(p);
         return ERR_UNSUPPORTED;
     }
     p->channel = c;
@@ -45,7 +46,9 @@ enum err shm_post_open(struct shm *c, struct shm_post **ret)
 
 void shm_post_close(struct shm_post *p)
 {
-    free(p);
+    if (p != NULL) {
+        (void)munmap(p, sizeof *p);
+    }
 }
 
 uint32_t shm_post_max(const struct shm_post *p)

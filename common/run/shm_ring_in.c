@@ -1,5 +1,6 @@
 /* The end that reads. */
 #include <assert.h>
+#include <string.h>
 
 #include "common/run/shm_ring.h"
 #include "common/run/shm_ring_word.h"
@@ -13,8 +14,12 @@ enum err shm_ring_in_init(struct shm_ring_in *in, void *own, const void *peer,
         return ERR_INVALID;
     }
     assert((uintptr_t)own % SHM_RING_ENDS == 0 && (uintptr_t)peer % SHM_RING_ENDS == 0);
-    *in = (struct shm_ring_in){.data = (const uint8_t *)peer + SHM_RING_ENDS, .capacity = capacity,
-                               .own = own, .peer = peer, .fault = ERR_OK};
+    memset(in, 0, offsetof(struct shm_ring_in, lent)); /* a place is written before it is read */
+    in->data = (const uint8_t *)peer + SHM_RING_ENDS;
+    in->capacity = capacity;
+    in->own = own;
+    in->peer = peer;
+    in->fault = ERR_OK;
     return ERR_OK;
 }
 
@@ -150,6 +155,7 @@ enum err shm_ring_release(struct shm_ring_in *in, const struct shm_ring_loan *lo
     }
     if (in->loan_count == 0) {
         in->released = in->next; /* with the skips behind the last one */
+        in->loan_first = 0;      /* few at a time: always the same places, and so few pages */
     }
     uint64_t wants = atomic_load_explicit(&in->peer->wants, memory_order_relaxed);
     bool is_wanted = wants > in->published && wants <= in->released;

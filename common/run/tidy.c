@@ -2,6 +2,8 @@
 
 #include <link.h>
 #include <malloc.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -38,7 +40,7 @@ static void let_go_of_stack(void)
 {
     enum {
         STACK_REACH = 1 << 20, /* deeper than anything here goes */
-        STACK_KEPT = 16 * 1024 /* this very call's, and the red zone */
+        STACK_KEPT = 4096 /* this very call's and that of the kernel, with a red zone: it calls nobody else */
     };
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
     uintptr_t to = (here - STACK_KEPT) & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
@@ -60,5 +62,59 @@ void tidy_started(void)
     (void)malloc_trim(0); /* only says whether there was anything */
     if (!KERNEL_IS_SANITIZED) {
         let_go_of_stack();
+    }
+}
+
+/* ---- work apart --------------------------------------------------------------------------------- */
+
+enum {
+    APART_STACK = KERNEL_IS_SANITIZED ? 8 << 20 : 512 * 1024,
+    APART_GUARD = 64 * 1024, /* below it: nothing may be touched */
+};
+
+struct apart {
+    void (*work)(void *context);
+    void *context;
+};
+
+static void *do_apart(void *context)
+{
+    const struct apart *a = context;
+
+    a->work(a->context);
+    return NULL;
+}
+
+/* False: there is no thread to be had, and nothing was done. */
+static bool in_thread(struct apart *a, void *stack)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+
+    if (pthread_attr_init(&attr) != 0) {
+        return false;
+    }
+    bool is_done = pthread_attr_setstack(&attr, (char *)stack + APART_GUARD, APART_STACK) == 0 &&
+                   pthread_create(&thread, &attr, do_apart, a) == 0 && pthread_join(thread, NULL) == 0;
+    (void)pthread_attr_destroy(&attr);
+    return is_done;
+}
+
+void tidy_apart(void (*work)(void *context), void *context)
+{
+    struct apart a = {.work = work, .context = context};
+
+    /* A heap of the thread's own would stay, with all that it once held, since malloc_trim cuts only the first one. For good:
+     * malloc reckons its limit once. */
+    (void)mallopt(M_ARENA_MAX, 1);
+    void *stack = mmap(NULL, APART_GUARD + APART_STACK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    bool is_done = stack != MAP_FAILED && mprotect((char *)stack + APART_GUARD, APART_STACK, PROT_READ | PROT_WRITE) == 0 &&
+                   in_thread(&a, stack);
+    if (stack != MAP_FAILED) {
+        (void)munmap(stack, APART_GUARD + APART_STACK); /* of a thread that has ended */
+    }
+    if (!is_done) {
+        work(context);
     }
 }

@@ -10,4 +10,9 @@ void tidy_started(void);
  * the page cache when it is needed again (a fault of about a microsecond per 64 KiB). Nothing is lost; costs some 100 us. */
 void tidy_memory(void);
 
+/* Do work that takes much memory for a moment, and return when it is done. It runs in a thread that ends with it, so that
+ * neither its small pieces lie about in the caller's heap (malloc keeps hundreds of freed ones for the thread that had them, each
+ * of which holds a page) nor its depth in the caller's stack. Where no thread is to be had the caller does it itself. */
+void tidy_apart(void (*work)(void *context), void *context);
+
 #endif
