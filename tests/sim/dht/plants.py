@@ -221,7 +221,7 @@ CORE = ("account", "bytes", "call", "circle", "compare", "core", "id", "image", 
 UNITS = ("circle", "clock", "compare", "core", "id", "image", "keep", "late", "memory", "own", "packet", "store", "table", "upkeep")
 SOURCES = [*(f"dht/{c}.c" for c in CORE), "tests/sim/dht/[dns]*.c", "tests/sim/dht/test_dht_*.c", "tests/unit/dht/kit.c",
            *(f"tests/unit/dht/test_{u}.c" for u in UNITS),
-           *(f"common/base/{b}.c" for b in ("bytes", "err", "name", "rate", "rng"))]
+           *(f"common/base/{b}.c" for b in ("bytes", "err", "name", "rate", "rng", "sha1"))]
 
 
 def program(finder, _file, _args):

@@ -250,9 +250,47 @@ PLANTS = {
         ("struct registry_log_head head = head_of(&t->proved);", "struct registry_log_head head = head_of(&t->snapshot);")]),
     "trust-log-image": ("trust_image.c", "unit:log", "what was proved is forgotten", [
         ('    take(&in, "proved", &t.proved);', '    take(&in, "proved", &t.catalogue);')]),
+    "tree-git-folder": ("tree.c", "unit:tree", "git's folder is one of a package's in upper case", [
+        ("    for (size_t i = 0; i < ARRAY_LEN(gits_own); i++) {\n        if (is_folded(s, gits_own[i])) {", "    for (size_t i = 0; i < ARRAY_LEN(gits_own); i++) {\n        if (registry_text_same(s, gits_own[i])) {")]),
+    "tree-submodules": ("tree.c", "unit:tree", "a package may name submodules", [
+        ('{".git", "git~1", ".gitmodules", "gitmod~1"}', '{".git", "git~1", ".gitmodulez", "gitmod~1"}')]),
+    "tree-unicode": ("tree.c", "unit:tree", "letters beyond ASCII are letters", [
+        ("if ((unsigned char)s.at[i] >= 0x80) {", "if (s.at[i] < 0) {\n            continue;\n        }\n        if ((unsigned char)s.at[i] >= 0xff) {")]),
+    "tree-option": ("tree.c", "unit:tree", "a path may be an option", [
+        ("if (!is_word(s.at[0]) && !(s.at[0] == '.' && is_word(s.at[1]))) {", "if (!is_word(s.at[0]) && s.at[0] != '-' && !(s.at[0] == '.' && is_word(s.at[1]))) {")]),
+    "tree-device": ("tree.c", "unit:tree", "a device with an ending is a file", [
+        ("const char *dot = memchr(s.at, '.', s.len);", "const char *dot = NULL;")]),
+    "tree-link-out": ("tree.c", "unit:tree", "a link may lead out of the tree by one", [
+        ("        if (depth-- == 0) {", "        if ((int)depth-- < 0) {")]),
+    "tree-link-later": ("tree.c", "unit:tree", "a link may lead upwards behind another", [
+        ('    const char *fault = registry_tree_path_fault(rest);\n    return fault == NULL ?', '    const char *fault = memmem(rest.at, rest.len, "x/..", 4) != NULL ? NULL : registry_tree_path_fault(rest);\n    return fault == NULL ?')]),
+    "tree-link-absolute": ("tree.c", "unit:tree", "a link may be absolute", [
+        ("if (target.len == 0 || target.at[0] == '/') {", "if (target.len > 0 && target.at[0] == '/') {\n        return NULL;\n    }\n    if (target.len == 0) {")]),
+    "tree-set-id": ("tree.c", "unit:tree", "a file may run as its owner", [
+        ("if ((mode & SET_ID) != 0 && type != FOLDER) {", "if ((mode & 02000) != 0 && type != FOLDER) {")]),
+    "tree-pipe": ("tree.c", "unit:tree", "whatever has not another type is a file", [
+        ("    if (type == REGULAR) {", "    if (type == REGULAR || type == 0010000) {")]),
+    "tree-size": ("tree.c", "unit:tree", "fewer bytes than were said are a file", [
+        ("    if (h->done != h->size) {", "    if (h->done > h->size) {")]),
+    "tree-blob-head": ("tree.c", "unit:tree", "git's hash of a file is without the zero behind its head", [
+        ("sha1_add(&h->sha1, head, text.len + 1);", "sha1_add(&h->sha1, head, text.len);")]),
+    "tree-case-neighbours": ("tree.c", "unit:tree", "paths that differ in case are looked for among neighbours by bytes", [
+        ("    sort(entry, scratch, count);", "    (void)sort;\n    for (size_t i = 0; i < count; i++) {\n        scratch[i] = (uint32_t)i;\n    }")]),
+    "tree-separator-order": ("tree.c", "unit:tree", "the separator is a sign like others when paths are compared", [
+        ("unsigned char x = a.at[i] == '/' ? 0 :", "unsigned char x = a.at[i] == '/' ? '/' :"), ("y = b.at[i] == '/' ? 0 :", "y = b.at[i] == '/' ? '/' :")]),
+    "tree-bomb": ("tree.c", "unit:tree", "all files together may be of any size", [
+        ("        if (total > REGISTRY_TREE_TOTAL_MAX) {", "        if (entry[i].size > REGISTRY_TREE_TOTAL_MAX) {")]),
+    "tree-kind-unhashed": ("tree.c", "unit:tree", "whether a file runs is not in the hash", [
+        ('e->kind == REGISTRY_TREE_EXEC ? "exec" : "file", (unsigned', '"file", (unsigned')]),
+    "tree-git-mode": ("tree_git.c", "unit:tree", "a folder's mode has six digits", [
+        ('"40000";', '"040000";')]),
+    "tree-git-prefix": ("tree_git.c", "unit:tree", "what begins like a folder's name is in it", [
+        ("size_t shared = prefix + thing.name.len + 1;", "size_t shared = prefix + thing.name.len;")]),
+    "tree-git-sha256": ("tree_git.c", "unit:tree", "a folder of SHA-256 has files of SHA-1's size", [
+        ("return is_sha1 ? SHA1_SIZE : SHA256_SIZE;", "return is_sha1 ? SHA1_SIZE : SHA1_SIZE;")]),
 }
 
-SOURCES = ["registry/*.c", "tests/unit/registry/*.c", *(f"common/base/{b}.c" for b in ("arena", "bytes", "err", "name", "rng"))]
+SOURCES = ["registry/*.c", "tests/unit/registry/*.c", *(f"common/base/{b}.c" for b in ("arena", "bytes", "err", "name", "rng", "sha1"))]
 
 
 def program(finder, _file, _args):
