@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Planted bugs: each is put into a copy of the rules, and a service in virtual time or a unit test must find it. A bug that
+"""Planted bugs: each is put into a copy of a core, and a service in virtual time or a unit test must find it. A bug that
 escapes, or whose place is no longer in the source, fails the test. The shipped sources know nothing of this.
 
 Usage: plants.py --root DIR --cc COMPILER --data DIR [NAME ...]    (--data: where nasa_minutes.txt is unpacked)
@@ -45,14 +45,82 @@ PLANTS = {
         ("    return up < 1 ? 1 :", "    return up < 1 ? 0 :")]),
     "beyond-the-most": ("rules.c", "unit:rules", "there is no highest number", [
         ("up > AUTOSCALER_RULES_INSTANCES_MAX ? AUTOSCALER_RULES_INSTANCES_MAX :", "up > 1e9 ? 1000000000 :")]),
+    "any-target": ("policy.c", "unit:policy", "a target may be no number", [
+        ("!isfinite(s->target) || s->target <= 0", "s->target <= 0")]),
+    "windows-of-any-length": ("policy.c", "unit:policy", "a window is longer than what is remembered", [
+        ("s->window_s > most ? \"window_s\" :", "s->window_s > 10 * most ? \"window_s\" :")]),
+    "one-begins-in-the-other": ("policy.c", "unit:policy", "a slot that begins before another one and ends in it is none that overlaps", [
+        ("begins_in(s, &p->slot[k]) || begins_in(&p->slot[k], s)", "begins_in(s, &p->slot[k])")]),
+    "nights-end-at-midnight": ("policy.c", "unit:policy", "what goes past midnight ends there", [
+        ("(uint32_t)(DAY_MIN - s->from_min + s->to_min)", "(uint32_t)(DAY_MIN - s->from_min)")]),
+    "asleep-for-ever": ("policy.c", "unit:policy", "min may be 0 where nothing could be heard then", [
+        ("is_zero_allowed(p) && !can_wake(p)", "false && is_zero_allowed(p) && !can_wake(p)")]),
+    "zone-forgotten": ("policy.c", "unit:policy", "the schedule is in UTC", [
+        ("+ utc_offset_s % (WEEK_MIN * 60))", "+ 0 * utc_offset_s)")]),
+    "stale-lowers": ("signal.c", "unit:decide", "a value of any age counts", [
+        ("h->age_s > p->stale_s", "h->age_s > p->stale_s * 1000")]),
+    "unknown-lowers": ("decide.c", "unit:decide", "what is not known is in nobody's way", [
+        ("    if (t->record.doubted >= 0) {", "    if (t->record.doubted >= 100) {")]),
+    "unknown-is-wished-away": ("decide.c", "unit:decide", "what was held for want of knowledge goes as soon as something is known", [
+        ("t->record.doubted >= 0 && t->goal < d->wanted ? d->wanted : t->goal", "t->goal")]),
+    "unheard-are-idle": ("signal.c", "unit:decide", "instances that were not heard do nothing", [
+        ("(ratio > 1 ? ratio : 1) * (serving - of)", "0 * (ratio > 1 ? ratio : 1) * (serving - of)")]),
+    "unheard-are-busy": ("signal.c", "unit:decide", "instances that were not heard do as much as the others", [
+        ("        sure = ratio * of;", "        sure = ratio * serving;")]),
+    "zero-is-zero": ("signal.c", "unit:decide", "a sudden 0 is believed", [
+        ("    if (h->value <= 0 && m->has_last && is_zero_odd(m, s, others)) {", "    if (h->value <= 0 && m->has_last && is_zero_odd(m, s, others) && m->zero_s > UINT32_MAX / 2) {")]),
+    "zero-for-ever": ("signal.c", "unit:decide", "a 0 that nothing speaks against is never believed", [
+        ("m->zero_s <= AUTOSCALER_SIGNAL_DOUBT_S", "m->zero_s <= UINT32_MAX")]),
+    "nobody-else-is-asked": ("signal.c", "unit:decide", "a 0 is believed in time although others are busy", [
+        ("others == AUTOSCALER_SIGNAL_BUSY || m->zero_s", "m->zero_s")]),
+    "any-change-is-often": ("signal.c", "unit:decide_limits", "one change is enough to know how often it changes", [
+        ("m->changes >= CHANGES_LEAST && m->gap_s", "m->gap_s")]),
+    "stuck-is-true": ("signal.c", "unit:decide", "what does not move any more is believed", [
+        ("pow(1 - churn, m->same_s) < BY_CHANCE", "pow(1 - churn, m->same_s) < 0")]),
+    "calm-is-stuck": ("signal.c", "unit:decide", "a service that stands still is doubted, though all signals say so", [
+        ("!is_end && !are_others_still &&", "!is_end &&")]),
+    "run-away": ("signal.c", "unit:decide", "a latency that does not fall goes to max", [
+        ("    if (is_of_all(s->kind) || is_full ||", "    if (true || is_of_all(s->kind) || is_full ||")]),
+    "full-is-futile": ("signal.c", "unit:decide", "a processor that is busy to its end is held not to be helped", [
+        ("is_of_all(s->kind) || is_full ||", "is_of_all(s->kind) ||")]),
+    "pauses-do-not-grow": ("signal.c", "unit:decide", "each pause is as long as the first", [
+        (": 2 * m->pause_s;", ": m->pause_s;")]),
+    "late-count": ("decide.c", "unit:decide", "those that never get ready are counted on", [
+        ("late += seen->starting_for_s[i] > patience_s;", "late += seen->starting_for_s[i] > 1000 * patience_s;")]),
+    "no-patience": ("decide.c", "unit:decide", "slow starts are begun anew for ever", [
+        ("d->patience += late > 0 &&", "d->patience += false && late > 0 &&")]),
+    "lowers-at-once": ("decide.c", "unit:decide_limits", "after a start it lowers before a window was seen", [
+        ("    if (d->seen_s < (down->window_s", "    if (d->seen_s < 0 * (down->window_s")]),
+    "gaps-are-seen": ("decide.c", "unit:decide_limits", "time that nobody saw counts as seen", [
+        ("passed_s > AUTOSCALER_DECIDE_GRACE_S + 1 ? 1 : add", "passed_s > 100000 ? 1 : add")]),
+    "asked-is-forgotten": ("decide.c", "unit:decide_limits", "what was asked for before a restart is not any more", [
+        ("is_known && d->wanted > there ? d->wanted : there", "false && is_known ? d->wanted : there")]),
+    "any-clock": ("decide.c", "unit:decide_limits", "a clock that jumped is believed at once", [
+        ("        d->doubt_s = AUTOSCALER_DECIDE_TRUST_S;", "        d->doubt_s = 0;")]),
+    "max-waits": ("decide.c", "unit:decide_limits", "a lower max does not bound", [
+        ("    if (t->goal > d->bounds.max) {", "    if (t->goal > d->bounds.max && d->changed_s > 1000) {")]),
+    "step-from-now": ("decide.c", "unit:decide_limits", "a step's period is as short as a second", [
+        ("&d->asked, s->period_s - 1)", "&d->asked, 0)")]),
+    "either-is-both": ("decide.c", "unit:decide_limits", "whichever limit permits more holds, though both are to", [
+        ("if (s->is_least && s->count > 0", "if (false && s->count > 0")]),
+    "waits-to-wake": ("decide.c", "unit:decide_limits", "the first request waits for the window", [
+        ("t->goal == 0 && t->record.wish > 0", "t->goal == 0 && t->record.wish > 1000")]),
+    "idle-while-some-wait": ("decide.c", "unit:decide_limits", "who waits is not there", [
+        ("AUTOSCALER_POLICY_ARRIVALS && t->seen->queued > 0", "AUTOSCALER_POLICY_ARRIVALS && false")]),
+    "damage-is-taken": ("image.c", "unit:decide_limits", "the checksum is not looked at", [
+        ("if (bytes_get_be32(data + end) != bytes_crc32c(0, data, end)) {", "if (false) {")]),
+    "ring-from-its-end": ("window.c", "unit:decide_limits", "what lies behind the ring's end is not looked at", [
+        ("    range(w->past + AUTOSCALER_WINDOW_S - (length - behind), length - behind, least, most);\n", "")]),
 }
 
-SOURCES = ["autoscaler/rules.c", "tests/sim/autoscaler/*.c", "tests/unit/autoscaler/test_rules.c", "common/base/rng.c", "common/base/err.c"]
+SOURCES = ["autoscaler/*.c", "tests/sim/autoscaler/*.c", "tests/unit/autoscaler/*.c", "common/base/bytes.c", "common/base/rng.c", "common/base/err.c"]
 
 
 def program(finder, _file, args):
-    unit = finder.startswith("unit:")
-    return lambda source: not source.startswith("tests/sim/" if unit else "tests/unit/"), [] if unit else ["--data", DATA, "--only", finder]
+    if not finder.startswith("unit:"):
+        return lambda source: not source.startswith("tests/unit/"), ["--data", DATA, "--only", finder]
+    mine = {f"tests/unit/autoscaler/{name}.c" for name in ("kit", "test_" + finder[5:])}
+    return lambda source: source in mine or not source.startswith("tests/"), []
 
 
 if __name__ == "__main__":
