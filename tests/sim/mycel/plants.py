@@ -75,6 +75,32 @@ PLANTS = {
         ("slot.up = slot.up > other->slot[j].up ? slot.up : other->slot[j].up;", "slot.up += other->slot[j].up;")]),
     "set-is-lost": ("counter.c", "unit:version", "the earlier one of two sets wins", [
         ("*c = later < 0 ? *other : *c;", "*c = later > 0 ? *other : *c;")]),
+    # ---- places, and clients
+    "date-line": ("geo.c", "unit:geo", "nobody is seen across the date line", [
+        ("double turns = (longitude + 180) / 360, column = floor((turns - floor(turns)) * g->columns);",
+         "double column = longitude < -180 ? 0 : floor((longitude + 180) / 360 * g->columns);")]),
+    "poles-are-far": ("geo.c", "unit:geo", "a circle that holds a pole does not reach round it", [
+        ("    if (fabs(latitude) + radius / RADIANS + MARGIN >= 90) {\n        return 180;\n    }\n", "")]),
+    "flat-earth": ("geo.c", "unit:geo", "a circle is as wide in degrees as it is high", [
+        ("asin(ratio) / RADIANS + MARGIN;", "radius / RADIANS + MARGIN + 0 * ratio;")]),
+    "box-begins-east": ("geo.c", "unit:geo", "a box across the date line is the one that goes the other way", [
+        ("longitude >= west || longitude <= east;", "longitude >= east && longitude <= west;")]),
+    "lengths-are-trusted": ("resp.c", "unit:resp", "whatever length is announced is waited for", [
+        ("        if (bulk < 0 || bulk > MYCEL_RESP_BULK_MAX) {", "        if (bulk < 0) {"),
+        ("        if ((uint64_t)bulk + 2 + r->seen > r->command_max) {", "        if ((uint64_t)bulk + 2 + r->seen > UINT32_MAX) {")]),
+    "arguments-without-limit": ("resp.c", "unit:resp", "a line may have more arguments than there is room for", [
+        ("        if (r->count == r->args_max) {", "        if (r->count == UINT32_MAX) {")]),
+    "lines-without-end": ("resp.c", "unit:resp", "a line that never ends is waited for", [
+        ("        return size > MYCEL_RESP_INLINE_MAX ? wrong(r, ERR_MALFORMED, \"ERR Protocol error: too big inline request\") : ERR_LATER;",
+         "        return ERR_LATER;")]),
+    "cut-in-pieces": ("resp.c", "unit:resp", "an argument that came in two pieces is read twice", [
+        ("    if (r->bulk < 0) {\n", "    if (r->bulk < 0 || size - r->seen < (size_t)r->bulk + 2) {\n")]),
+    "half-an-answer": ("resp_write.c", "unit:resp", "of what does not fit the beginning is said", [
+        ("    memcpy(w->bytes + w->len, head, first);\n", "    memcpy(w->bytes + w->len, head, first);\n    if (last == 0 && size == 0 && first + w->len + 2 > w->size) {\n        w->len += first - 1;\n        return;\n    }\n")]),
+    "any-number-of-words": ("command.c", "unit:resp", "a command takes more than it does", [
+        ("count == (uint32_t)c->arity;", "count >= (uint32_t)c->arity;")]),
+    "ends-overflow": ("command.c", "unit:resp", "seconds that do not fit into milliseconds are taken", [
+        ("(in_seconds && value > INT64_MAX / 1000)", "(in_seconds && value > INT64_MAX / 900)")]),
     # ---- who goes
     "lru-is-fifo": ("policy.c", "zipf 1.0", "LRU does not see that somebody was read", [
         ("    if (p->kind == MYCEL_POLICY_LRU || (p->kind == MYCEL_POLICY_2Q && (n->state", "    if ((p->kind == MYCEL_POLICY_2Q && (n->state")]),
