@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/bytes.h"
+#include "nodosum/bytes.h"
 
 enum {
     AT_EPOCH = 1 + 1 + 2 + 4 * 4,
@@ -53,114 +54,62 @@ bool nodosum_meta_value_valid(const char *text, size_t len)
 
 /* ---- writing --------------------------------------------------------------------------------------- */
 
-/* Past the end nothing is written and is_full stays true. */
-struct writer {
-    uint8_t *at;
-    size_t size;
-    bool is_full;
-};
-
-static void put(struct writer *w, const void *from, size_t size)
-{
-    if (w->is_full || size > NODOSUM_META_MAX - w->size) {
-        w->is_full = true;
-        return;
-    }
-    memcpy(w->at + w->size, from, size);
-    w->size += size;
-}
-
-static void put_32(struct writer *w, uint32_t value)
-{
-    uint8_t bytes[4];
-
-    bytes_put_be32(bytes, value);
-    put(w, bytes, sizeof bytes);
-}
-
-static void put_8(struct writer *w, uint8_t value)
-{
-    put(w, &value, 1);
-}
-
-static void put_text(struct writer *w, const char *text)
+static void put_text(struct nodosum_writer *w, const char *text)
 {
     size_t len = strlen(text);
 
     assert(len > 0 && len <= NODOSUM_META_VALUE_MAX);
-    put_8(w, (uint8_t)len);
-    put(w, text, len);
+    nodosum_bytes_put_8(w, (uint8_t)len);
+    nodosum_bytes_put(w, text, len);
 }
 
 enum err nodosum_meta_pack(const struct nodosum_meta *m, uint8_t out[NODOSUM_META_MAX], uint16_t *ret_size)
 {
-    struct writer w = {.at = out};
+    struct nodosum_writer w = {.at = out, .room = NODOSUM_META_MAX};
 
     assert(m->labels <= NODOSUM_META_LABELS_MAX);
-    put_8(&w, NODOSUM_META_VERSION);
-    put_8(&w, (uint8_t)m->arch);
-    put_8(&w, (uint8_t)(m->cores >> 8));
-    put_8(&w, (uint8_t)m->cores);
-    put_32(&w, m->features);
-    put_32(&w, m->memory_mib);
-    put_32(&w, m->free_mib);
-    put_32(&w, m->load_hundredths);
-    put_32(&w, m->epoch);
-    put_32(&w, m->crl);
-    assert(w.size == FIXED);
-    put_8(&w, (uint8_t)m->labels);
+    nodosum_bytes_put_8(&w, NODOSUM_META_VERSION);
+    nodosum_bytes_put_8(&w, (uint8_t)m->arch);
+    nodosum_bytes_put_16(&w, m->cores);
+    nodosum_bytes_put_32(&w, m->features);
+    nodosum_bytes_put_32(&w, m->memory_mib);
+    nodosum_bytes_put_32(&w, m->free_mib);
+    nodosum_bytes_put_32(&w, m->load_hundredths);
+    nodosum_bytes_put_32(&w, m->epoch);
+    nodosum_bytes_put_32(&w, m->crl);
+    assert(w.used == FIXED);
+    nodosum_bytes_put_8(&w, (uint8_t)m->labels);
     for (uint32_t i = 0; i < m->labels; i++) {
         put_text(&w, m->label[i].name);
         put_text(&w, m->label[i].value);
     }
     assert(m->place_size <= NODOSUM_META_PLACE_MAX);
-    put_8(&w, m->place_size);
-    put(&w, m->place, m->place_size);
-    if (w.is_full) {
+    nodosum_bytes_put_8(&w, m->place_size);
+    nodosum_bytes_put(&w, m->place, m->place_size);
+    if (w.used > w.room) {
         return ERR_LIMIT;
     }
-    *ret_size = (uint16_t)w.size;
+    *ret_size = (uint16_t)w.used;
     return ERR_OK;
 }
 
 /* ---- reading --------------------------------------------------------------------------------------- */
 
-/* Past the end everything reads as 0 and is_good is false for good. */
-struct reader {
-    const uint8_t *at;
-    size_t left;
-    bool is_good;
-};
-
-static const uint8_t *take(struct reader *r, size_t size)
+static uint32_t get_count(struct nodosum_reader *r, uint32_t most)
 {
-    static const uint8_t zeros[4];
-    const uint8_t *at = r->at;
-
-    if (!r->is_good || size > r->left) {
-        r->is_good = false;
-        return zeros;
-    }
-    r->at += size;
-    r->left -= size;
-    return at;
-}
-
-static uint32_t get_count(struct reader *r, uint32_t most)
-{
-    uint32_t count = *take(r, 1);
+    uint32_t count = nodosum_bytes_get_8(r);
 
     r->is_good = r->is_good && count <= most;
     return r->is_good ? count : 0;
 }
 
 /* A text of at most NODOSUM_META_VALUE_MAX characters, which is what a name may have too. */
-static void get_text(struct reader *r, char *to, bool (*is_valid)(const char *text, size_t len))
+static void get_text(struct nodosum_reader *r, char *to, bool (*is_valid)(const char *text, size_t len))
 {
     size_t len = get_count(r, NODOSUM_META_VALUE_MAX);
     const char *text = (const char *)r->at;
 
-    (void)take(r, len);
+    (void)nodosum_bytes_take(r, len);
     r->is_good = r->is_good && is_valid(text, len);
     if (r->is_good) {
         memcpy(to, text, len);
@@ -170,25 +119,24 @@ static void get_text(struct reader *r, char *to, bool (*is_valid)(const char *te
 
 enum err nodosum_meta_unpack(const uint8_t *bytes, size_t size, struct nodosum_meta *ret)
 {
-    struct reader r = {.at = bytes, .left = size, .is_good = true};
+    struct nodosum_reader r = {.at = bytes, .left = size, .is_good = true};
     struct nodosum_meta m = {0};
 
     _Static_assert((int)NODOSUM_META_VALUE_MAX == (int)NAME_MAX_LEN, "names and values fit the same room");
     if (size == 0 || bytes[0] != NODOSUM_META_VERSION) {
         return ERR_INCOMPATIBLE;
     }
-    (void)take(&r, 1);
-    uint8_t arch = *take(&r, 1);
+    (void)nodosum_bytes_take(&r, 1);
+    uint8_t arch = nodosum_bytes_get_8(&r);
     /* A later architecture is none that is known here; its features mean nothing. */
     m.arch = arch <= NODOSUM_ARCH_AARCH64 ? (enum nodosum_arch)arch : NODOSUM_ARCH_OTHER;
-    const uint8_t *cores = take(&r, 2);
-    m.cores = (uint16_t)(cores[0] << 8 | cores[1]);
-    m.features = bytes_get_be32(take(&r, 4));
-    m.memory_mib = bytes_get_be32(take(&r, 4));
-    m.free_mib = bytes_get_be32(take(&r, 4));
-    m.load_hundredths = bytes_get_be32(take(&r, 4));
-    m.epoch = bytes_get_be32(take(&r, 4));
-    m.crl = bytes_get_be32(take(&r, 4));
+    m.cores = nodosum_bytes_get_16(&r);
+    m.features = nodosum_bytes_get_32(&r);
+    m.memory_mib = nodosum_bytes_get_32(&r);
+    m.free_mib = nodosum_bytes_get_32(&r);
+    m.load_hundredths = nodosum_bytes_get_32(&r);
+    m.epoch = nodosum_bytes_get_32(&r);
+    m.crl = nodosum_bytes_get_32(&r);
     m.labels = get_count(&r, NODOSUM_META_LABELS_MAX);
     for (uint32_t i = 0; i < m.labels && r.is_good; i++) {
         get_text(&r, m.label[i].name, name_valid);
@@ -196,7 +144,7 @@ enum err nodosum_meta_unpack(const uint8_t *bytes, size_t size, struct nodosum_m
     }
     m.place_size = (uint8_t)get_count(&r, NODOSUM_META_PLACE_MAX);
     const uint8_t *place = r.at;
-    (void)take(&r, m.place_size);
+    (void)nodosum_bytes_take(&r, m.place_size);
     if (!r.is_good || r.left > 0) {
         return ERR_MALFORMED;
     }
