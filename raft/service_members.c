@@ -158,43 +158,41 @@ static void on_changed(struct raft_pending *p, enum err e, const struct raft_ans
     }
 }
 
-/* The replies of the three changes have the same fields, but are not of the same type. */
+/* What the replies of the three changes have alike, which are not of one type: the configuration's members; and its index. */
+static uint64_t list_members(struct raft_service *v, struct cell_call *call, Cell__Raft__Member ***ret, size_t *ret_count)
+{
+    struct raft_shell_status s;
+
+    raft_shell_status(v->shell, &s);
+    *ret = raft_wire_members(call, &s);
+    *ret_count = *ret != NULL ? s.config->count : 0;
+    return s.config_index;
+}
+
 static void respond_added(struct raft_service *v, struct cell_call *call, const void *request)
 {
     Cell__Raft__AddMemberReply reply = CELL__RAFT__ADD_MEMBER_REPLY__INIT;
-    struct raft_shell_status s;
 
     (void)request;
-    raft_shell_status(v->shell, &s);
-    reply.index = s.config_index;
-    reply.members = raft_wire_members(call, &s);
-    reply.n_members = reply.members != NULL ? s.config->count : 0;
+    reply.index = list_members(v, call, &reply.members, &reply.n_members);
     raft_service_reply(call, &reply);
 }
 
 static void respond_removed(struct raft_service *v, struct cell_call *call, const void *request)
 {
     Cell__Raft__RemoveMemberReply reply = CELL__RAFT__REMOVE_MEMBER_REPLY__INIT;
-    struct raft_shell_status s;
 
     (void)request;
-    raft_shell_status(v->shell, &s);
-    reply.index = s.config_index;
-    reply.members = raft_wire_members(call, &s);
-    reply.n_members = reply.members != NULL ? s.config->count : 0;
+    reply.index = list_members(v, call, &reply.members, &reply.n_members);
     raft_service_reply(call, &reply);
 }
 
 static void respond_promoted(struct raft_service *v, struct cell_call *call, const void *request)
 {
     Cell__Raft__PromoteReply reply = CELL__RAFT__PROMOTE_REPLY__INIT;
-    struct raft_shell_status s;
 
     (void)request;
-    raft_shell_status(v->shell, &s);
-    reply.index = s.config_index;
-    reply.members = raft_wire_members(call, &s);
-    reply.n_members = reply.members != NULL ? s.config->count : 0;
+    reply.index = list_members(v, call, &reply.members, &reply.n_members);
     raft_service_reply(call, &reply);
 }
 
