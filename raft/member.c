@@ -37,6 +37,7 @@ static void add_peers(struct raft *r, const struct raft_config *c)
 static void refresh_peers(struct raft *r)
 {
     uint32_t kept = 0;
+    bool was_alone = r->peers == 0;
 
     for (uint32_t i = 0; i < r->peers; i++) {
         if (is_wanted(r, r->peer[i].id)) {
@@ -47,6 +48,9 @@ static void refresh_peers(struct raft *r)
     }
     r->peers = kept;
     add_peers(r, raft_newest(r));
+    if (was_alone && r->peers > 0 && r->role == RAFT_LEADER) {
+        raft_replicate_wake(r);
+    }
     r->was_member |= raft_config_find(raft_newest(r), r->self) != RAFT_MEMBERS_MAX;
 }
 

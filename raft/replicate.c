@@ -351,6 +351,12 @@ enum err raft_replicate_heard(struct raft *r, const struct raft_message *m)
     return ERR_OK;
 }
 
+void raft_replicate_wake(struct raft *r)
+{
+    r->heartbeat_us = raft_least(r->heartbeat_us, r->now_us + r->tuning.heartbeat_us);
+    r->commit_marks[0] = r->commit_marks[1] = r->commit; /* those are of long ago, and whoever comes must have caught up now */
+}
+
 void raft_replicate_clock(struct raft *r)
 {
     if (r->now_us < r->heartbeat_us) {
@@ -365,7 +371,7 @@ void raft_replicate_clock(struct raft *r)
         raft_election_follow(r, r->vote.term, 0);
         return;
     }
-    r->heartbeat_us = r->now_us + r->tuning.heartbeat_us;
+    r->heartbeat_us = r->now_us + (r->peers > 0 ? r->tuning.heartbeat_us : RAFT_REST_US);
     raft_replicate_heartbeats(r);
     for (uint32_t i = 0; i < r->peers; i++) {
         raft_snapshot_clock(r, &r->peer[i]);

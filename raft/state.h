@@ -20,6 +20,7 @@ enum {
     RAFT_LATE_TIMES = 2,       /* how late heartbeats were lately is borne so many times over                   */
     RAFT_LATE_DECAY = 128,     /* a part of it is forgotten with each: half in 90, some three seconds           */
     RAFT_SNAPSHOT_TIMES = 20,  /* election timeouts without a word from whoever gets a snapshot: begin again   */
+    RAFT_REST_US = 1000000,    /* between looks of a leader that is alone: it has nobody to tell that it is there  */
     RAFT_PROBE_TIMES = 16,     /* heartbeats between questions that are not answered, at most                   */
     RAFT_SENDS_RESERVE = 160,  /* effects that replication leaves to others                                     */
 };

@@ -56,6 +56,8 @@ void raft_replicate_commit(struct raft *r);
 void raft_replicate_heartbeats(struct raft *r);
 enum err raft_replicate_heard(struct raft *r, const struct raft_message *m); /* HEARTBEAT_ANSWER */
 void raft_replicate_clock(struct raft *r);
+/* A leader that was alone is not any more. */
+void raft_replicate_wake(struct raft *r);
 uint64_t raft_replicate_quorum_us(const struct raft *r); /* a quorum answered what was sent then */
 uint64_t raft_replicate_quorum_round(const struct raft *r);
 

@@ -18,6 +18,10 @@ PLANTS = {
     "old-term-counted": ("replicate.c", "unit:core", "an entry of an earlier term is committed by counting (figure 3.7)", [
         ("    if (to <= r->commit || to < r->term_first) {", "    if (to <= r->commit) {"),
         ("    assert(raft_log_term(&r->log, to) == r->vote.term);\n", "")]),
+    "rests-in-company": ("member.c", "unit:core", "a leader that was alone tells whoever comes that it is there when it looks next", [
+        ("        raft_replicate_wake(r);\n", "        ;\n")]),
+    "caught-up-long-ago": ("replicate.c", "unit:core", "whoever comes to a leader that was alone need only have what was there when it looked last", [
+        ("    r->commit_marks[0] = r->commit_marks[1] = r->commit; ", "    ")]),
     "unstored-counted": ("replicate.c", "worlds", "a leader counts what is not on its disk", [
         ("offsetof(struct raft_peer, match), r->stored)", "offsetof(struct raft_peer, match), r->log.last)")]),
     "acknowledged-unstored": ("append.c", "worlds", "a follower acknowledges what is not on its disk", [

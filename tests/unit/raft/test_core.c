@@ -481,8 +481,43 @@ static void whoever_comes_back_is_sent_to_at_once(void)
     kit_free(&k);
 }
 
+/* It has nobody to tell that it is there; from when it has, it does as ever. */
+static void who_leads_alone_rests(void)
+{
+    struct raft_config two = {.count = 2, .member = {{.id = 1, .flags = RAFT_VOTER}, {.id = 2, .flags = RAFT_LEARNER}}};
+    struct raft_tuning usual = raft_core_usual();
+
+    kit_make(&k, 1, 1, NULL, 0, 0);
+    k.member[1].stores = true;
+    kit_lead(&k, 1);
+    REQUIRE(kit_view(&k, 1).role == RAFT_LEADER, "it leads");
+    for (int i = 0; i < 5; i++) {
+        kit_wait(&k, 1, k.member[1].fx.due_us - k.now_us);
+    }
+    CHECK(k.member[1].fx.due_us >= k.now_us + 20 * usual.heartbeat_us, "it looks again after %llu us",
+          (unsigned long long)(k.member[1].fx.due_us - k.now_us));
+    for (int i = 0; i < 3; i++) {
+        CHECK(kit_step(&k, 1, &(struct raft_event){.kind = RAFT_EV_PROPOSE, .count = 1, .size = 13}) == ERR_OK, "a command");
+    }
+    CHECK(kit_view(&k, 1).role == RAFT_LEADER && kit_view(&k, 1).commit == kit_view(&k, 1).last, "what it is asked is done at once");
+    kit_wait(&k, 1, usual.heartbeat_us / 2);
+    CHECK(kit_step(&k, 1, &(struct raft_event){.kind = RAFT_EV_CHANGE, .config = &two}) == ERR_OK, "a second one comes");
+    CHECK(k.member[1].fx.due_us <= k.now_us + usual.heartbeat_us, "it hears from the leader at once");
+    two.member[1].flags = RAFT_VOTER;
+    struct raft_message answer = {.kind = RAFT_MESSAGE_APPEND_ANSWER, .from = 2, .to = 1, .term = kit_view(&k, 1).term, .is_ok = true, .match = 1, .received = 1};
+    CHECK(kit_hear(&k, 1, &answer) == ERR_OK, "it has the first entry");
+    CHECK(kit_step(&k, 1, &(struct raft_event){.kind = RAFT_EV_CHANGE, .config = &two}) == ERR_PRECONDITION,
+          "which is as far as the leader was when it looked last, and not enough for a vote");
+    uint64_t before_us = k.now_us;
+    kit_wait(&k, 1, k.member[1].fx.due_us - k.now_us);
+    CHECK(kit_sent(&k, 1, RAFT_MESSAGE_HEARTBEAT) != NULL && k.now_us - before_us <= usual.heartbeat_us &&
+              k.member[1].fx.due_us <= k.now_us + usual.heartbeat_us, "and again, as often as ever");
+    kit_free(&k);
+}
+
 int main(void)
 {
+    who_leads_alone_rests();
     six_divergent_logs_become_one();
     old_terms_are_not_counted();
     stored_before_it_was_overwritten();
