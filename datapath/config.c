@@ -246,6 +246,9 @@ static enum err take_secrets(const struct document *d, struct datapath_settings 
     }
     const char *words[] = {d->cluster, d->context};
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (words[i] != NULL && d->secret == NULL) { /* whoever writes one means pre-shared keys, and there would be none */
+            return conf_refuse(why, i == 0 ? "cluster" : "context", words[i], "with a secret");
+        }
         if (words[i] != NULL && strlen(words[i]) >= DATAPATH_CONFIG_PATH_SIZE) {
             return conf_refuse(why, i == 0 ? "cluster" : "context", words[i], "at most 511 bytes");
         }

@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "datapath/loop.h"
 #include "datapath/shell.h"
 
 /* ---- out ------------------------------------------------------------------------------------------------ */
@@ -106,6 +107,9 @@ bool datapath_flow_from_tun(struct datapath_shell *s, struct datapath_time now)
         f->numbers.reads++;
         bytes += size;
         datapath_offload_read(f->head, &o);
+        if (datapath_loop_take(s, now, f->packet, size)) {
+            continue;
+        }
         if (o.kind != DATAPATH_OFFLOAD_NONE) {
             look(s, now, f->packet, size);
             send_segments(s, now, &o, f->packet, size);

@@ -51,6 +51,7 @@ static void add_packets(struct list *l, const struct datapath_shell *s)
         {"SINGLY", "trains that the kernel took only one datagram at a time", u->singly},
         {"LINGERED", "times that the next packet was waited for awake", s->linger.waited},
         {"MISFITS", "packets of the interface that are longer than its mtu, or contradict themselves", f->misfits},
+        {"LOOPED", "datagrams of ours that a route led into the overlay, dropped", f->looped},
         {"UNSENT", "datagrams that the kernel did not take", u->unsent},
         {"UNWRITTEN", "packets that the interface did not take", f->unwritten},
     };

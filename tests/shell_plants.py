@@ -67,6 +67,7 @@ SHOWN = ("cell-datapath", "system:test_shield.py -k signal_that_opens")
 ADDRESSES = ("cell-nucleus", "system:test_overlay_node.py -k ipv4_is_cut")
 PLACES = ("cell-datapath", "system:test_overlay_node.py -k ipv4_is_cut")
 TUNS = ("cell-nucleus", "system:test_overlay_node.py -k down_up")
+ROUND = ("cell-datapath", "system:test_overlay_node.py -k come_round")
 NOWHERE = ("cell-datapath", "system:test_overlay_node.py -k nobody_can_be")
 DEVICE = ("cell-datapath", "system:test_overlay_node.py -k is_what_it_is")
 ELSEWHERE = ("cell-datapath", "system:test_overlay_node.py -k another_network")
@@ -364,6 +365,12 @@ PLANTS = {
         ("    if (s->lane->is_open) {\n        datapath_lane_close(s->lane);", "    if (false) {\n        datapath_lane_close(s->lane);")]),
     "nobody-follows": ("nucleus/shields.c", NEXT, "a keeper that was killed is not followed by another", [
         ("    if (info.si_status == 0 || is_useless || !settle(k) || slot_of(k) == NULL) {", "    if (true) {")]),
+    "comes-round": ("datapath/flow.c", ROUND, "a datagram that is led into the overlay is sealed again, for ever", [
+        ("        if (datapath_loop_take(s, now, f->packet, size)) {", "        if (false && datapath_loop_take(s, now, f->packet, size)) {")]),
+    "every-port-is-ours": ("datapath/loop.c", ROUND, "signals of others do not pass", [
+        (" || datapath_heads_get16(packet + at) != port) {", ") {")]),
+    "six-comes-round": ("datapath/loop.c", ROUND, "those of IPv6 are not known", [
+        ("    return packet[DATAPATH_HEADS_V6_NEXT] == DATAPATH_HEADS_IS_UDP ?", "    return false ?")]),
     "places-of-nobody": ("datapath/udp.c", NOWHERE, "a peer may be at an address of many", [
         ("    if (datapath_message_keep_places(&kept, 1, &here) == 0) {", "    if (false && datapath_message_keep_places(&kept, 1, &here) == 0) {")]),
     "six-by-four": ("datapath/udp.c", NOWHERE, "a peer may be where the socket does not reach", [

@@ -406,6 +406,47 @@ def test_peers_of_the_manifest_have_the_last_word(make_cluster):
     assert len(overlay(node, "peers")["peers"]) == 2
 
 
+# Sends a datagram from PORT to HOST as whoever may make packets can, whose text is HEX.
+SAY = """
+import socket, struct, sys
+host, port, text = sys.argv[1], int(sys.argv[2]), bytes.fromhex(sys.argv[3])
+s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+s.sendto(struct.pack("!HHHH", port, 9, 8 + len(text), 0) + text, (host, 0))
+"""
+
+
+def test_what_we_sent_does_not_come_round(pair):
+    """A route to a peer that leads into the overlay: our datagrams are dropped there, of every length, instead of being sealed again
+    and again for ever, and when it is gone packets go as before. Neither does a signal find a way through the overlay itself. Others'
+    datagrams go, whatever port they come from, and ours to others."""
+    ours, theirs = pair
+    counts = lambda: {c["name"]: int(c["value"]) for c in overlay(ours, "stats")["counts"]}
+    do = lambda words: ours.execute(["/bin/sh", "-c", words])
+    key = overlay(theirs, "status")["public_key"]
+    overlay(ours, "add", key, "0.0.0.0/0")
+    assert ask(ours, inner(1), count=2) == 2
+    assert do(f"ip route add {theirs.address}/32 dev cell0").status == 0
+    before = counts()
+    for size in (100, 1300):
+        assert ask(ours, inner(1), count=1, size=size, timeout=0.3) == 0
+    ours.wait_until(lambda: counts()["LOOPED"] > before["LOOPED"], 10, "it is seen")
+    assert "DATAPATH-LOOP" in ours.log("datapath")
+    before = counts()
+    time.sleep(1) # what must not happen has no event
+    assert counts()["READ_CALLS"] < before["READ_CALLS"] + 300
+    assert do(f"ip route del {theirs.address}/32 dev cell0").status == 0
+    ours.wait_until(lambda: ask(ours, inner(1), count=1, timeout=1) == 1, 20, "packets go again")
+
+    signal = "0563656c" + "00" * 188
+    for host, port, text, is_ours in ((inner(1), PORT, signal, True), ("fd09::2", PORT, signal, True), (inner(1), PORT, "04" + "00" * 31, False),
+                                      (inner(1), PORT + 1, signal, False), ("fd09::2", PORT, "61" * 40, False)):
+        before = counts()
+        made = ours.execute([sys.executable, "-c", SAY, host, str(port), text])
+        assert made.status == 0, made
+        ours.wait_until(lambda had=before: counts()["READ_CALLS"] > had["READ_CALLS"], 10, "it came")
+        assert (counts()["LOOPED"] > before["LOOPED"]) == is_ours, (host, port, text)
+
+
 def test_places_where_nobody_can_be_are_refused(make_cluster):
     """By AddPeer, with what is wrong, and nothing is changed; of the manifest's peers it is said, and they may speak first. No option of
     the command line is taken that says nothing."""
