@@ -75,6 +75,23 @@ PLANTS = {
         ("slot.up = slot.up > other->slot[j].up ? slot.up : other->slot[j].up;", "slot.up += other->slot[j].up;")]),
     "set-is-lost": ("counter.c", "unit:version", "the earlier one of two sets wins", [
         ("*c = later < 0 ? *other : *c;", "*c = later > 0 ? *other : *c;")]),
+    # ---- calls
+    "acknowledged-by-the-dead": ("call.c", "unit:call", "who took a write and died before enough had it counts", [
+        ("MYCEL_CALL_EV_FAILED && c->is_write && !c->is_done", "MYCEL_CALL_EV_FAILED && false")]),
+    "half-is-enough": ("call.c", "unit:call", "a quorum is half of the replicas", [
+        ("need == MYCEL_CALL_QUORUM ? targets / 2 + 1 :", "need == MYCEL_CALL_QUORUM ? targets / 2 :")]),
+    "empty-one-is-believed": ("call.c", "unit:call", "who began empty is taken at his word", [
+        ("    case MYCEL_CALL_EV_UNSURE:\n", "    case MYCEL_CALL_EV_UNSURE:\n        c->state[ev->from] = MYCEL_CALL_ANSWERED;\n        break;\n")]),
+    "earliest-wins": ("call.c", "unit:call", "the earliest copy is what a reader gets", [
+        ("mycel_version_compare(&c->copy[i], best) > 0", "mycel_version_compare(&c->copy[i], best) < 0")]),
+    "no-hedge": ("call.c", "unit:call", "a silent one is waited for", [
+        ("now_ms >= c->hedge_at_ms) {", "now_ms >= c->deadline_ms) {")]),
+    "nothing-is-an-answer": ("call.c", "unit:call", "the first one's nothing is enough", [
+        ("    return c->is_write || c->need > 1 || latest(c) != NULL ||", "    return true ||")]),
+    "nobody-is-repaired": ("call.c", "unit:call", "who has an earlier copy keeps it", [
+        ("    if (c->is_done && !c->is_write) {", "    if (c->is_over && !c->is_write) {")]),
+    "nothing-is-kept": ("call.c", "unit:call", "who did not take a write never hears of it", [
+        ("    if (c->is_write) {\n        emit(fx, (struct mycel_call_effect){.kind = MYCEL_CALL_FX_HINT", "    if (c->is_over) {\n        emit(fx, (struct mycel_call_effect){.kind = MYCEL_CALL_FX_HINT")]),
     # ---- places, and clients
     "date-line": ("geo.c", "unit:geo", "nobody is seen across the date line", [
         ("double turns = (longitude + 180) / 360, column = floor((turns - floor(turns)) * g->columns);",
