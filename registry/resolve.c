@@ -193,6 +193,18 @@ static uint64_t *outside(struct registry_resolve *r, const struct registry_resol
     return set;
 }
 
+/* Of both. */
+static const uint64_t *intersect(struct registry_resolve *r, uint32_t package, const uint64_t *a, const uint64_t *b)
+{
+    uint32_t words = r->variable[package].words;
+    uint64_t *both = registry_resolve_take(r, words * sizeof both[0]);
+
+    for (uint32_t i = 0; i < words && both != NULL; i++) {
+        both[i] = a[i] & b[i];
+    }
+    return both;
+}
+
 /* "Not these versions of `by` and at the same time of the required package something outside the range." by_set NULL: the project's. */
 static void add_need(struct registry_resolve *r, uint32_t by, const uint64_t *by_set, const struct registry_resolve_need *need)
 {
@@ -212,7 +224,15 @@ static void add_need(struct registry_resolve *r, uint32_t by, const uint64_t *by
     rule->by = by;
     rule->is_without_version = is_all;
     if (by_set != NULL) {
+        /* Who needs himself: one package, one term, of those of his versions that are not in his range. */
+        bool is_own = by == need->package;
+
+        by_set = is_own ? intersect(r, by, by_set, set) : by_set;
+        if (by_set == NULL) {
+            return;
+        }
         rule->term[rule->terms++] = (struct registry_resolve_term){.package = by, .set = by_set};
+        is_all = is_all || is_own;
     }
     if (!is_all) { /* else it holds of every value, and says nothing */
         rule->term[rule->terms++] = (struct registry_resolve_term){.package = need->package, .set = set};
@@ -333,15 +353,10 @@ static const struct registry_resolve_term *term_of(const struct registry_resolve
 /* Both hold: the intersection. */
 static void add_term(struct registry_resolve *r, struct registry_resolve_rule *rule, uint32_t package, const uint64_t *set)
 {
-    uint32_t words = r->variable[package].words;
-
     for (uint32_t i = 0; i < rule->terms; i++) {
         if (rule->term[i].package == package) {
-            uint64_t *both = registry_resolve_take(r, words * sizeof both[0]);
+            const uint64_t *both = intersect(r, package, rule->term[i].set, set);
 
-            for (uint32_t k = 0; k < words && both != NULL; k++) {
-                both[k] = rule->term[i].set[k] & set[k];
-            }
             rule->term[i].set = both != NULL ? both : set;
             return;
         }

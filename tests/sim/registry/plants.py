@@ -194,7 +194,9 @@ PLANTS = {
     "resolve-no-rest": ("resolve.c", "unit:resolve", "a cause alone is held to be enough", [
         ("const uint64_t *rest = k->cause == NULL ? NULL : rest_of(r, last, k->cause);", "const uint64_t *rest = NULL;\n        (void)rest_of;")]),
     "resolve-union": ("resolve.c", "unit:resolve", "of two terms of a package either holds", [
-        ("both[k] = rule->term[i].set[k] & set[k];", "both[k] = rule->term[i].set[k] | set[k];")]),
+        ("        both[i] = a[i] & b[i];", "        both[i] = a[i] | b[i];")]),
+    "resolve-himself": ("resolve.c", "unit:resolve", "who needs himself has two terms", [
+        ("bool is_own = by == need->package;", "bool is_own = by == need->package && by > 1000;")]),
     "resolve-not-inverted": ("resolve.c", "unit:resolve", "what a rule excludes is learned", [
         ("learn(r, open->package, open->set, true, rule);", "learn(r, open->package, open->set, false, rule);")]),
     "resolve-needs-of-one": ("resolve.c", "unit:resolve", "a need that others have, too, is held to be said for all needs of theirs", [

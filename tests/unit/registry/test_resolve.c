@@ -66,6 +66,7 @@ static const struct {
     {"project: a *; b *\na 1.0.0\na 2.0.0: c ^1\nb 1.0.0\nb 2.0.0: c ^2\nc 1.0.0\nc 2.0.0\n", "a 2.0.0, b 1.0.0, c 1.0.0", "who is named first is newer"},
     {"project: b *; a *\na 1.0.0\na 2.0.0: c ^1\nb 1.0.0\nb 2.0.0: c ^2\nc 1.0.0\nc 2.0.0\n", "b 2.0.0, a 1.0.0, c 2.0.0", "… whoever it is"},
     {"", "", "nothing is needed"},
+    {"project: a *; b *\na 1.0.0: a ^1\na 2.0.0: a ^1\nb 1.0.0\n", "a 1.0.0, b 1.0.0", "who needs himself in another version cannot be"},
 
     {"project: a ^2\na 1.0.0\n", "Because the project needs a ^2, of which there is no version, there is no answer", "no version"},
     {"project: a *\na\n", "Because the project needs a *, which is not in the registry, there is no answer", "no package"},

@@ -103,7 +103,7 @@ static uint32_t draw_needs(struct universe *u, struct rng *r, uint32_t self, uin
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < u->q.packages && count < most; i++) {
-        if (i != self && rng_below(r, u->q.packages) < most) {
+        if ((i != self || rng_below(r, 8) == 0) && rng_below(r, u->q.packages) < most) {
             need[count++] = (struct registry_resolve_need){.package = i, .range = kit_slice(ranges[rng_below(r, ARRAY_LEN(ranges))])};
         }
     }
