@@ -194,8 +194,10 @@ PLANTS = {
         ("    if (w->is_again || w->paths == 1) {", "    if (w->paths >= 1) {")]),
     "asked-on": ("search.c", ["swarm:absent", "attack:poison"], "who is on no way any more is still waited for", [
         ("            dht_call_drop(d, w, &w->candidate[i]); /* nobody", "            /* nobody")]),
-    "thin-believed": ("search.c", "unit:late", "who is to keep a record may be whoever hostile nodes name", [
+    "thin-believed": ("search.c", ["attack:siege", "unit:late"], "who is to keep a record may be whoever hostile nodes name", [
         ("            return apart(&w->target, &w->candidate[i].id) > DHT_THIN * own;", "            return own < 0;")]),
+    "same-ways-again": ("search.c", "attack:siege", "who was led astray by all that it knows in a bucket begins there again", [
+        ("    add_others(d, w, &d->id, &o);", "    add_others(d, w, &w->target, &o);")]),
     "twins-unseen": ("twin.c", "unit:table", "one key at two addresses is a node that moves", [
         ("is_same(&t->there, at);", "is_same(&t->here, at);")]),
     "one-is-two": ("twin.c", "unit:table", "one node that has two addresses is taken for two", [
