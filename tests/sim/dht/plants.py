@@ -44,7 +44,9 @@ PLANTS = {
     "any-group": ("table.c", "attack:eclipse", "one network may be the whole table", [
         ("    if (is_crowded(d, &who->at, first, end)) {", "    if (is_crowded(d, &who->at, first, end) && false) {")]),
     "any-host": ("table.c", "unit:table", "one host may be the whole table, under many keys", [
-        ("(host_most != 0 && host >= host_most);", "(host_most != 0 && host > all);")]),
+        ("(host_most != 0 && host >= host_most) ||", "(host_most != 0 && host > all) ||")]),
+    "any-site": ("table.c", "unit:table", "whoever has a network of IPv6 has all places, a few for each of its links", [
+        ("(site_most != 0 && all >= site_most);", "(site_most != 0 && all > d->peers_max);")]),
     "fixed-timeout": ("table.c", ["swarm:silent", "swarm:loss"], "a second for everybody", [
         ("    us = us < least_us ? least_us : us;", "    us = least_us * 0 + 1000000;")]),
     "strangers-first": ("table.c", "unit:core", "whether somebody can answer at once is not looked at", [
