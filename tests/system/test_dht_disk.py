@@ -49,3 +49,18 @@ def test_a_full_disk_is_named(make_cluster, build, short_dir):
         one.cli("down")
     finally:
         subprocess.run(["umount", place], check=True)
+
+
+def test_a_directory_that_cannot_be_written_is_no_matter_of_the_manifest(make_cluster, build, short_dir):
+    (one,) = made = make(make_cluster, build, short_dir, 1, has_members=False)
+    made.up()
+    one.cli("down")
+    place = os.path.dirname(glob.glob(os.path.join(one.state, "**", "records"), recursive=True)[0])
+    subprocess.run(["mount", "--bind", place, place], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", place], check=True)
+        refused = one.command("up", one.manifest_path, "--detach", timeout=60)
+        assert refused.status == 1 and "its state directory: read-only" in refused.err and "manifest" not in refused.err, refused
+        one.cli("down")
+    finally:
+        subprocess.run(["umount", place], check=True)
