@@ -228,31 +228,55 @@ static void leave_paths(struct dht *d, struct dht_wish *w)
     w->count = kept;
 }
 
-/* On each path one hostile node is enough to go astray, so with many steps all do now and then; who was led astray is told that
+/* Those that ways begin with the second time, each on its path. */
+struct others {
+    uint32_t count, first, paths; /* of them; the paths that are given out next */
+    uint16_t peer[DHT_K];
+    uint8_t path[DHT_K];
+};
+
+/* Half of them, the nearest to a place that were not asked. */
+static void add_others(const struct dht *d, const struct dht_wish *w, const struct dht_id *place, struct others *o)
+{
+    uint16_t near[2 * DHT_K];
+    uint32_t most = dht_table_nearest(d, place, near, ARRAY_LEN(near)), taken = 0;
+
+    for (uint32_t i = 0; i < most && taken < DHT_K / 2; i++) {
+        bool is_taken = was_asked(w, &d->peer[near[i]].node);
+        for (uint32_t k = 0; k < o->count; k++) {
+            is_taken |= o->peer[k] == near[i];
+        }
+        if (!is_taken) {
+            o->peer[o->count] = near[i];
+            o->path[o->count++] = (uint8_t)(o->first + taken++ % o->paths);
+        }
+    }
+}
+
+/* Half of the ways begin with those nearest to the target that were not asked, half with this node's own neighbours: whoever lives
+ * long keeps its place, so hostile nodes may have all places of a bucket, where no way into it leads out of them again. On each
+ * path one hostile node is enough to go astray, so with many steps all do now and then; who was led astray is told that
  * there is nothing, or that it was kept. */
 bool dht_search_again(struct dht *d, struct dht_wish *w)
 {
-    uint16_t near[2 * DHT_K];
-    uint32_t others = 0, most = dht_table_nearest(d, &w->target, near, ARRAY_LEN(near));
+    struct others o = {.paths = w->paths / 2};
 
     assert(!w->is_storing); /* holders stay candidates */
     if (w->is_again || w->paths == 1) {
         return false;
     }
     w->is_again = true;
-    for (uint32_t i = 0; i < most && others < DHT_K; i++) {
-        if (!was_asked(w, &d->peer[near[i]].node)) {
-            near[others++] = near[i];
-        }
-    }
-    if (others == 0) {
+    add_others(d, w, &w->target, &o);
+    o.first = o.paths, o.paths = w->paths - o.paths;
+    add_others(d, w, &d->id, &o);
+    if (o.count == 0) {
         return false;
     }
     leave_paths(d, w);
-    for (uint32_t i = 0; i < others; i++) {
-        const struct dht_peer *p = &d->peer[near[i]];
+    for (uint32_t i = 0; i < o.count; i++) {
+        const struct dht_peer *p = &d->peer[o.peer[i]];
         const struct dht_contact who = {.node = p->node, .at = p->at};
-        dht_search_add_known(d, w, &who, &p->id, i % w->paths, 1, DHT_NOTHING);
+        dht_search_add_known(d, w, &who, &p->id, o.path[i], 1, DHT_NOTHING);
     }
     return true;
 }

@@ -8,6 +8,7 @@
 
 #include "common/base/bytes.h"
 #include "common/run/cell_call.h"
+#include "common/run/log.h"
 #include "dht/clock.h"
 #include "dht/compare.h"
 #include "dht/id.h"
@@ -93,16 +94,26 @@ static enum err let_go(struct dht_shell *s, const struct dht_record *r)
     return dht_say_keep(s);
 }
 
+/* Its holders have it, or hold nothing any more; this node's disk has it not. In this life that is so all the same. */
+static void fail_disk(struct cell_call *call, enum err e)
+{
+    log_warn("DHT-UNKEPT", "error=%s effect=\"the next life knows nothing of it\" advice=\"make room in the state directory, and say it again\"", err_name(e));
+    cell_reply_error(call, e, "its holders know, but the state directory of this node cannot be written (full, or not writable): after a restart "
+                     "what is kept is as before", NULL);
+}
+
 static void on_put(struct dht_shell *s, void *context, enum err e, const struct dht_record *r, const struct dht_done *done)
 {
     struct putting *p = context;
     Cell__Dht__PutReply reply = CELL__DHT__PUT_REPLY__INIT;
     struct cell_call *call = p->call;
 
-    if (e == ERR_OK) {
-        e = p->is_kept ? keep(s, r, p->ttl_ms) : let_go(s, r);
-    }
+    enum err kept = e != ERR_OK ? ERR_OK : p->is_kept ? keep(s, r, p->ttl_ms) : let_go(s, r);
     free(p);
+    if (kept != ERR_OK) {
+        fail_disk(call, kept);
+        return;
+    }
     if (e == ERR_PRECONDITION) {
         char text[PRECONDITION_SIZE];
         (void)snprintf(text, sizeof text, r->seq == 0 ? "no sequence is held" : "sequence %" PRIu64 " is held", r->seq);
@@ -316,7 +327,11 @@ static void on_removed(struct dht_shell *s, void *context, enum err e, const str
     Cell__Dht__RemoveReply reply = CELL__DHT__REMOVE_REPLY__INIT;
     struct cell_call *call = context;
 
-    e = e == ERR_OK ? let_go(s, r) : e;
+    enum err kept = e == ERR_OK ? let_go(s, r) : ERR_OK;
+    if (kept != ERR_OK) {
+        fail_disk(call, kept);
+        return;
+    }
     if (e != ERR_OK) {
         fail_done(call, e, done);
         return;

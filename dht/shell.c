@@ -338,6 +338,7 @@ static enum err make_core(struct dht_shell *s)
     config.tuning.acquaints = true;
     config.tuning.paths = DHT_SHELL_PATHS;
     config.tuning.host_table = DHT_SHELL_HOST;
+    config.tuning.site_table = DHT_SHELL_SITE;
     dht_sign_init(&s->signer, &s->keys);
     /* In one piece: so large a one is the kernel's zeros, while a small one on the heap would be zeroed, page by page. */
     s->memory = calloc(1, size + members);

@@ -223,8 +223,9 @@ static bool is_crowded(const struct dht *d, const struct dht_address *at, uint32
 {
     const struct dht_tuning *t = &d->tuning;
     uint32_t bucket = 0, all = 0, host = 0, host_most = is_loopback(at) ? 0 : t->host_table;
+    uint32_t site_most = is_loopback(at) || is_v4(at) ? 0 : t->site_table;
 
-    if (t->group_bucket == 0 && t->group_table == 0 && host_most == 0) {
+    if (t->group_bucket == 0 && t->group_table == 0 && host_most == 0 && site_most == 0) {
         return false;
     }
     for (uint32_t i = 0; i < d->peers.count; i++) {
@@ -235,7 +236,7 @@ static bool is_crowded(const struct dht *d, const struct dht_address *at, uint32
         host += is_same_host(at, other);
     }
     return (t->group_bucket != 0 && bucket >= t->group_bucket) || (t->group_table != 0 && all >= t->group_table) ||
-           (host_most != 0 && host >= host_most);
+           (host_most != 0 && host >= host_most) || (site_most != 0 && all >= site_most);
 }
 
 /* ---- those that wait ------------------------------------------------------------------------------- */

@@ -214,7 +214,7 @@ enum err spawn_bear(struct shell *s, struct spawn_birth *b, char why[JAIL_WHY_SI
 
     enum err e = writes_state(b->cell) ? publish_prepare_state(s, b->cell, b->instance) : ERR_OK;
     if (e != ERR_OK) {
-        (void)snprintf(why, JAIL_WHY_SIZE, "its state directory: %s", err_text(e));
+        (void)snprintf(why, JAIL_WHY_SIZE, "its state directory: %s", e == ERR_DENIED ? "read-only, or another user's" : err_text(e));
     } else {
         (void)snprintf(why, JAIL_WHY_SIZE, "its log file or junction cannot be opened");
         e = logs_open_file(s, b->cell->space, b->cell->name, b->instance, &log_fd);

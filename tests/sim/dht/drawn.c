@@ -56,7 +56,19 @@ static void meet(struct swarm *s, struct dht *d, const struct named *all, uint32
     }
 }
 
-static void fill(struct swarm *s, const struct named *all, uint32_t at)
+/* Those of [first, end) that are hostile, as many as there is room for. */
+static void meet_hostile(struct swarm *s, struct dht *d, const struct named *all, uint32_t first, uint32_t end)
+{
+    for (uint32_t i = first, met = 0; i < end && met < DHT_K; i++) {
+        if (s->node[all[i].node].is_hostile) {
+            struct dht_contact who = swarm_contact(s, all[i].node);
+            dht_table_heard(d, &who, &all[i].id, 1);
+            met++;
+        }
+    }
+}
+
+static void fill(struct swarm *s, const struct named *all, uint32_t at, uint32_t besieged)
 {
     struct dht *d = s->node[all[at].node].core;
     uint32_t first = 0, end = s->nodes, age = (uint32_t)((uint64_t)d->tuning.refresh_ms * DHT_US >> DHT_TICK_BITS);
@@ -65,6 +77,9 @@ static void fill(struct swarm *s, const struct named *all, uint32_t at)
     for (uint32_t bit = 0; bit < DHT_BITS && end - first > 1; bit++) {
         uint32_t middle = split(all, first, end, bit);
         bool is_one = dht_id_bit(&d->id, bit);
+        if (all[at].node == besieged) {
+            meet_hostile(s, d, all, is_one ? first : middle, is_one ? middle : end);
+        }
         meet(s, d, all, is_one ? first : middle, is_one ? middle : end);
         first = is_one ? middle : first;
         end = is_one ? end : middle;
@@ -75,6 +90,11 @@ static void fill(struct swarm *s, const struct named *all, uint32_t at)
 }
 
 void drawn_start(struct swarm *s)
+{
+    drawn_besiege(s, UINT32_MAX);
+}
+
+void drawn_besiege(struct swarm *s, uint32_t besieged)
 {
     struct named *all = calloc(s->nodes, sizeof *all);
 
@@ -91,7 +111,7 @@ void drawn_start(struct swarm *s)
     qsort(all, s->nodes, sizeof *all, by_id);
     for (uint32_t i = 0; i < s->nodes; i++) {
         if (!s->node[all[i].node].is_hostile) {
-            fill(s, all, i);
+            fill(s, all, i, besieged);
         }
     }
     free(all);

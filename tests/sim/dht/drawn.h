@@ -9,4 +9,7 @@
  * last refresh_ms. */
 void drawn_start(struct swarm *s);
 
+/* … and hostile nodes have as many places in all buckets of `besieged` as there are of them: they never left it. */
+void drawn_besiege(struct swarm *s, uint32_t besieged);
+
 #endif

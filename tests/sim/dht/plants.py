@@ -44,7 +44,9 @@ PLANTS = {
     "any-group": ("table.c", "attack:eclipse", "one network may be the whole table", [
         ("    if (is_crowded(d, &who->at, first, end)) {", "    if (is_crowded(d, &who->at, first, end) && false) {")]),
     "any-host": ("table.c", "unit:table", "one host may be the whole table, under many keys", [
-        ("(host_most != 0 && host >= host_most);", "(host_most != 0 && host > all);")]),
+        ("(host_most != 0 && host >= host_most) ||", "(host_most != 0 && host > all) ||")]),
+    "any-site": ("table.c", "unit:table", "whoever has a network of IPv6 has all places, a few for each of its links", [
+        ("(site_most != 0 && all >= site_most);", "(site_most != 0 && all > d->peers_max);")]),
     "fixed-timeout": ("table.c", ["swarm:silent", "swarm:loss"], "a second for everybody", [
         ("    us = us < least_us ? least_us : us;", "    us = least_us * 0 + 1000000;")]),
     "strangers-first": ("table.c", "unit:core", "whether somebody can answer at once is not looked at", [
@@ -194,8 +196,10 @@ PLANTS = {
         ("    if (w->is_again || w->paths == 1) {", "    if (w->paths >= 1) {")]),
     "asked-on": ("search.c", ["swarm:absent", "attack:poison"], "who is on no way any more is still waited for", [
         ("            dht_call_drop(d, w, &w->candidate[i]); /* nobody", "            /* nobody")]),
-    "thin-believed": ("search.c", "unit:late", "who is to keep a record may be whoever hostile nodes name", [
+    "thin-believed": ("search.c", ["attack:siege", "unit:late"], "who is to keep a record may be whoever hostile nodes name", [
         ("            return apart(&w->target, &w->candidate[i].id) > DHT_THIN * own;", "            return own < 0;")]),
+    "same-ways-again": ("search.c", "attack:siege", "who was led astray by all that it knows in a bucket begins there again", [
+        ("    add_others(d, w, &d->id, &o);", "    add_others(d, w, &w->target, &o);")]),
     "twins-unseen": ("twin.c", "unit:table", "one key at two addresses is a node that moves", [
         ("is_same(&t->there, at);", "is_same(&t->here, at);")]),
     "one-is-two": ("twin.c", "unit:table", "one node that has two addresses is taken for two", [

@@ -184,10 +184,12 @@ static void close_hostile(const struct scene_options *o)
 }
 
 static uint32_t fifths = 1; /* of all nodes that are hostile */
+static bool is_half;        /* … or half a fifth             */
+static uint32_t besieged = UINT32_MAX;
 
 static bool is_fifth(uint32_t node)
 {
-    return node % 5 == 3 || (fifths > 1 && node % 5 == 1);
+    return (node % 5 == 3 && (!is_half || node % 2 == 1)) || (fifths > 1 && node % 5 == 1);
 }
 
 /* Who is hostile among a new node and some of those that are there already tells the others that it is there. */
@@ -231,7 +233,7 @@ static void open_hostile(const struct scene_options *o, uint32_t paths,
         s.node[i].is_hostile = is_fifth(i);
     }
     if (o->is_drawn) {
-        drawn_start(&s);
+        drawn_besiege(&s, besieged);
     }
     for (uint32_t i = 0; i < o->nodes; i++) {
         if (!o->is_drawn) {
@@ -307,6 +309,34 @@ static void play_astray(const struct scene_options *o)
     scene_claim(found * 1000 >= o->ops * 987, "98.7 %% succeed");
     close_hostile(o);
     fifths = 1;
+}
+
+/* A tenth, but one honest node knows of no others in the buckets that they fill: whatever it looks for there, all of its ways begin
+ * with them, and they keep what it puts to themselves. */
+static void play_siege(const struct scene_options *o)
+{
+    struct scene_options with = *o;
+    uint32_t put = 0, found[2] = {0};
+    struct dht_record r;
+    uint8_t value[VALUE];
+
+    with.is_drawn = is_half = true;
+    besieged = 0;
+    open_hostile(&with, o->paths != 0 ? o->paths : 4, lead_astray);
+    for (uint32_t i = 0; i < o->ops; i++) {
+        swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
+        put += swarm_wait(&s, swarm_put(&s, besieged, &r, NULL))->done.status == ERR_OK;
+        found[0] += swarm_wait(&s, swarm_get(&s, swarm_any(&s), &r.key, 1))->found > 0;
+        swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
+        (void)swarm_wait(&s, swarm_put(&s, swarm_any(&s), &r, NULL));
+        found[1] += swarm_wait(&s, swarm_get(&s, besieged, &r.key, 1))->found > 0;
+    }
+    printf("  all known in some buckets are hostile: %u of %u put, others find %u; what others put it finds %u times\n", put, o->ops, found[0], found[1]);
+    scene_claim(found[0] * 100 >= o->ops * 98, "what it puts is kept by others than those");
+    scene_claim(found[1] * 100 >= o->ops * 98, "what others put it finds");
+    close_hostile(o);
+    besieged = UINT32_MAX;
+    is_half = false;
 }
 
 /* What was put by and by, looked for when a fifth of all has turned: whoever one of them gets to is told of keys around the
@@ -550,7 +580,7 @@ static const struct scene scenes[] = {
     {"sybil", 100, 60, play_sybil},   {"poison", 200, 100, play_poison}, {"eclipse", 40, 1, play_eclipse},
     {"replay", 24, 1, play_replay},   {"amplify", 24, 1, play_amplify}, {"fill", 16, 40, play_fill},
     {"flood", 24, 1, play_flood},     {"wide", 1000, 200, play_wide},    {"astray", 500, 300, play_astray},
-    {"surround", 200, 200, play_surround},
+    {"surround", 200, 200, play_surround}, {"siege", 500, 150, play_siege},
 };
 
 int main(int argc, char **argv)

@@ -277,7 +277,8 @@ static void one_host_has_its_share(void)
         {{[10] = 0xff, 0xff, 198, 51, 100, 7}, -1, 5, "one address"},
         {{[10] = 0xff, 0xff, 198, 51, 100, 7}, 15, 20, "another one each"},
         {{0x20, 1, 0xd, 0xb8}, 15, 5, "addresses of one /64"},
-        {{0x20, 1, 0xd, 0xb8}, 7, 20, "of a /64 each"},
+        {{0x20, 1, 0xd, 0xb8}, 7, 12, "of a /64 each, and of one /48"},
+        {{0x20, 1, 0xd, 0xb8}, 5, 20, "of a /48 each"},
         {{[10] = 0xff, 0xff, 127, 0, 0, 1}, -1, 20, "on this host"},
         {{[15] = 1}, -1, 20, "the same"},
     };
@@ -286,6 +287,7 @@ static void one_host_has_its_share(void)
         struct dht_config c = kit_config();
         struct kit k;
         c.tuning.host_table = 5;
+        c.tuning.site_table = 12;
         open_buckets(&k, &c);
         for (uint32_t i = 0; i < 20; i++) {
             struct dht_contact who = kit_contact(i);
