@@ -111,6 +111,33 @@ PLANTS = {
         ("if (bytes_get_be32(data + end) != bytes_crc32c(0, data, end)) {", "if (false) {")]),
     "ring-from-its-end": ("window.c", "unit:decide_limits", "what lies behind the ring's end is not looked at", [
         ("    range(w->past + AUTOSCALER_WINDOW_S - (length - behind), length - behind, least, most);\n", "")]),
+    "ready-go-first": ("choice.c", "unit:choice", "one that serves goes before one that does not", [
+        ("        return !a->is_ready;", "        return a->is_ready;")]),
+    "zones-run-dry": ("choice.c", "unit:choice", "of one zone all go", [
+        ("        in_zone[candidate[best].zone % ZONES] -= candidate[best].is_ready;\n", "")]),
+    "goers-count": ("choice.c", "unit:choice", "those that go already make their zone full", [
+        ("+= candidate[i].is_ready && !candidate[i].is_draining;", "+= candidate[i].is_ready;")]),
+    "no-number-is-idle": ("choice.c", "unit:choice", "a load that is no number is none", [
+        ("isnan(c->load) ? INFINITY : c->load", "isnan(c->load) ? 0 : c->load")]),
+    "oldest-last": ("choice.c", "unit:choice", "those that served longest go", [
+        ("a->started_s > b->started_s", "a->started_s < b->started_s")]),
+    "any-term": ("acts.c", "unit:acts", "orders of older terms are obeyed", [
+        ("    if (order->term < *term) {", "    if (order->term < *term && order->term == 0) {")]),
+    "nobody-reports": ("acts.c", "unit:acts", "who follows begins before it knows what there is", [
+        ("a->is_taking && reported < a->places && now_s < a->taken_s;", "false;")]),
+    "left-behind": ("acts.c", "unit:acts", "a start that is late is begun elsewhere and not undone", [
+        ("        s->state = AUTOSCALER_ACTS_CLEARING;\n        s->until_s = now_s + a->drain_s;\n        emit(a, ret, AUTOSCALER_ACTS_DRAIN, slot, s->place);",
+         "        wait(s, now_s);")]),
+    "another-beside-each": ("acts.c", "unit:acts", "a slot between two tries is not counted, and another one begun for it", [
+        ("        there += is_between(a->slot[slot].state);\n", "")]),
+    "the-same-place": ("acts.c", "unit:acts", "it is tried where it failed", [
+        ("(s->place + 1) % a->places", "s->place")]),
+    "again-and-again": ("acts.c", "unit:acts", "there is no pause between tries", [
+        ("AUTOSCALER_ACTS_BACKOFF_S << doublings", "AUTOSCALER_ACTS_BACKOFF_S * 0")]),
+    "drained-once": ("acts.c", "unit:acts", "a drain that was lost is not asked for again", [
+        ("        drain(a, slot, now_s, ret);\n        break;\n    case AUTOSCALER_ACTS_CLEARING:", "        break;\n    case AUTOSCALER_ACTS_CLEARING:")]),
+    "twins-stay": ("acts.c", "unit:acts", "a second one in a slot stays", [
+        ("    emit(a, ret, AUTOSCALER_ACTS_DRAIN, slot, place); /* a second", "    (void)place; /* a second")]),
 }
 
 SOURCES = ["autoscaler/*.c", "tests/sim/autoscaler/*.c", "tests/unit/autoscaler/*.c", "common/base/bytes.c", "common/base/rng.c", "common/base/err.c"]
