@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 
 from support import plants # pylint: disable=wrong-import-position
 
-# name: (file, what finds it: a unit test or demands by name, what goes wrong, [(text that is there once, what the bug makes of it)])
+# name: (file, what finds it: a unit test, a fault or demands by name, what goes wrong, [(text that is there once, what the bug makes of it)])
 PLANTS = {
     "first-rule-for-ever": ("rules.c", "nasa", "what rules would have cost decides nothing", [
         ("r->rule = r->life[rule].cost < r->life[r->rule].cost ? rule : r->rule;", "(void)rule;")]),
@@ -138,16 +138,26 @@ PLANTS = {
         ("        drain(a, slot, now_s, ret);\n        break;\n    case AUTOSCALER_ACTS_CLEARING:", "        break;\n    case AUTOSCALER_ACTS_CLEARING:")]),
     "twins-stay": ("acts.c", "unit:acts", "a second one in a slot stays", [
         ("    emit(a, ret, AUTOSCALER_ACTS_DRAIN, slot, place); /* a second", "    (void)place; /* a second")]),
+    "zero-on-the-rise": ("signal.c", "faults:zero", "instances go while metrics read 0", [
+        ("    if (h->value <= 0 && m->has_last && is_zero_odd(m, s, others)) {", "    (void)is_zero_odd;\n    (void)others;\n    if (false) {")]),
+    "the-first-alone": ("decide.c", "faults:stuck", "the first signal decides, not the one that wants most", [
+        ("if (is_heard(trust[i]) && (r->signal < 0 || wish > t->goal)) {", "if (is_heard(trust[i]) && r->signal < 0) {")]),
 }
 
 SOURCES = ["autoscaler/*.c", "tests/sim/autoscaler/*.c", "tests/unit/autoscaler/*.c", "common/base/bytes.c", "common/base/rng.c", "common/base/err.c"]
 
 
-def program(finder, _file, args):
-    if not finder.startswith("unit:"):
-        return lambda source: not source.startswith("tests/unit/"), ["--data", DATA, "--only", finder]
-    mine = {f"tests/unit/autoscaler/{name}.c" for name in ("kit", "test_" + finder[5:])}
-    return lambda source: source in mine or not source.startswith("tests/"), []
+FAULTS = {f"tests/sim/autoscaler/{name}.c" for name in ("faults", "hpa", "test_sim_faults")}
+DEMANDS = {f"tests/sim/autoscaler/{name}.c" for name in ("hpa", "service", "test_sim_autoscaler")}
+
+
+def program(finder, _file, _args):
+    kind, _, word = finder.rpartition(":")
+    mine = FAULTS if kind == "faults" else DEMANDS
+    if kind == "unit":
+        mine = {f"tests/unit/autoscaler/{name}.c" for name in ("kit", "test_" + word)}
+    return (lambda source: source in mine or not source.startswith("tests/"),
+            [] if kind == "unit" else ["--data", DATA, "--only", word])
 
 
 if __name__ == "__main__":
