@@ -236,7 +236,7 @@ static void deciders_follow_each_other(void)
 {
     uint32_t most_over = 0, refused = 0;
 
-    for (uint64_t seed = 1; seed <= 12; seed++) {
+    for (uint64_t seed = 1; seed <= 6; seed++) {
         uint64_t term = 0;
         uint32_t wanted = 5;
         memset(&w, 0, sizeof w);
@@ -261,7 +261,7 @@ static void deciders_follow_each_other(void)
         CHECK(count_there() == wanted, "seed %" PRIu64 ": at rest %u of %u", seed, count_there(), wanted);
     }
     CHECK(most_over <= 1, "%u too many", most_over);
-    CHECK(refused > 100, "orders of older terms came, and were refused: %u", refused);
+    CHECK(refused > 50, "orders of older terms came, and were refused: %u", refused);
 }
 
 int main(void)
