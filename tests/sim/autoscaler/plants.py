@@ -88,7 +88,9 @@ PLANTS = {
     "late-count": ("decide.c", "unit:decide", "those that never get ready are counted on", [
         ("late += seen->starting_for_s[i] > patience_s;", "late += seen->starting_for_s[i] > 1000 * patience_s;")]),
     "no-patience": ("decide.c", "unit:decide", "slow starts are begun anew for ever", [
-        ("d->patience += late > 0 &&", "d->patience += false && late > 0 &&")]),
+        ("d->patience += d->late > 0 && late == 0 &&", "d->patience += false &&")]),
+    "late-for-a-second": ("decide.c", "unit:decide", "those that are late count again a second later", [
+        ("d->late > 0 && late == 0 &&", "late > 0 &&")]),
     "lowers-at-once": ("decide.c", "unit:decide_limits", "after a start it lowers before a window was seen", [
         ("    if (d->seen_s < (down->window_s", "    if (d->seen_s < 0 * (down->window_s")]),
     "gaps-are-seen": ("decide.c", "unit:decide_limits", "time that nobody saw counts as seen", [
