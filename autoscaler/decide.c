@@ -144,7 +144,9 @@ static uint32_t find_late(struct autoscaler_decide *d, const struct autoscaler_d
     for (uint32_t i = 0; i < seen->starting; i++) {
         late += seen->starting_for_s[i] > patience_s;
     }
-    d->patience += late > 0 && d->patience < AUTOSCALER_DECIDE_PATIENCE_MAX;
+    /* Only when those that were late are gone: until then they stay late, whatever their successors are given. */
+    d->patience += d->late > 0 && late == 0 && d->patience < AUTOSCALER_DECIDE_PATIENCE_MAX;
+    d->late = late;
     return late;
 }
 

@@ -44,7 +44,7 @@ struct autoscaler_decide {
     struct autoscaler_window wished, asked;
     uint32_t wanted, seen_s;        /* asked for; seconds seen without a gap         */
     uint32_t changed_s;             /* since the last change; UINT32_MAX: never      */
-    uint32_t idle_s, patience, serving, learned;
+    uint32_t idle_s, patience, late, serving, learned;
     uint64_t wall_s;
     uint32_t doubt_s;               /* the clock's, still                            */
     struct autoscaler_policy_bounds bounds;

@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 
 from support import plants # pylint: disable=wrong-import-position
 
-# name: (file, what finds it: a unit test or demands by name, what goes wrong, [(text that is there once, what the bug makes of it)])
+# name: (file, what finds it: a unit test, a fault or demands by name, what goes wrong, [(text that is there once, what the bug makes of it)])
 PLANTS = {
     "first-rule-for-ever": ("rules.c", "nasa", "what rules would have cost decides nothing", [
         ("r->rule = r->life[rule].cost < r->life[r->rule].cost ? rule : r->rule;", "(void)rule;")]),
@@ -88,7 +88,9 @@ PLANTS = {
     "late-count": ("decide.c", "unit:decide", "those that never get ready are counted on", [
         ("late += seen->starting_for_s[i] > patience_s;", "late += seen->starting_for_s[i] > 1000 * patience_s;")]),
     "no-patience": ("decide.c", "unit:decide", "slow starts are begun anew for ever", [
-        ("d->patience += late > 0 &&", "d->patience += false && late > 0 &&")]),
+        ("d->patience += d->late > 0 && late == 0 &&", "d->patience += false &&")]),
+    "late-for-a-second": ("decide.c", "unit:decide", "those that are late count again a second later", [
+        ("d->late > 0 && late == 0 &&", "late > 0 &&")]),
     "lowers-at-once": ("decide.c", "unit:decide_limits", "after a start it lowers before a window was seen", [
         ("    if (d->seen_s < (down->window_s", "    if (d->seen_s < 0 * (down->window_s")]),
     "gaps-are-seen": ("decide.c", "unit:decide_limits", "time that nobody saw counts as seen", [
@@ -111,16 +113,53 @@ PLANTS = {
         ("if (bytes_get_be32(data + end) != bytes_crc32c(0, data, end)) {", "if (false) {")]),
     "ring-from-its-end": ("window.c", "unit:decide_limits", "what lies behind the ring's end is not looked at", [
         ("    range(w->past + AUTOSCALER_WINDOW_S - (length - behind), length - behind, least, most);\n", "")]),
+    "ready-go-first": ("choice.c", "unit:choice", "one that serves goes before one that does not", [
+        ("        return !a->is_ready;", "        return a->is_ready;")]),
+    "zones-run-dry": ("choice.c", "unit:choice", "of one zone all go", [
+        ("        in_zone[candidate[best].zone % ZONES] -= candidate[best].is_ready;\n", "")]),
+    "goers-count": ("choice.c", "unit:choice", "those that go already make their zone full", [
+        ("+= candidate[i].is_ready && !candidate[i].is_draining;", "+= candidate[i].is_ready;")]),
+    "no-number-is-idle": ("choice.c", "unit:choice", "a load that is no number is none", [
+        ("isnan(c->load) ? INFINITY : c->load", "isnan(c->load) ? 0 : c->load")]),
+    "oldest-last": ("choice.c", "unit:choice", "those that served longest go", [
+        ("a->started_s > b->started_s", "a->started_s < b->started_s")]),
+    "any-term": ("acts.c", "unit:acts", "orders of older terms are obeyed", [
+        ("    if (order->term < *term) {", "    if (order->term < *term && order->term == 0) {")]),
+    "nobody-reports": ("acts.c", "unit:acts", "who follows begins before it knows what there is", [
+        ("a->is_taking && reported < a->places && now_s < a->taken_s;", "false;")]),
+    "left-behind": ("acts.c", "unit:acts", "a start that is late is begun elsewhere and not undone", [
+        ("        s->state = AUTOSCALER_ACTS_CLEARING;\n        s->until_s = now_s + a->drain_s;\n        emit(a, ret, AUTOSCALER_ACTS_DRAIN, slot, s->place);",
+         "        wait(s, now_s);")]),
+    "another-beside-each": ("acts.c", "unit:acts", "a slot between two tries is not counted, and another one begun for it", [
+        ("        there += is_between(a->slot[slot].state);\n", "")]),
+    "the-same-place": ("acts.c", "unit:acts", "it is tried where it failed", [
+        ("(s->place + 1) % a->places", "s->place")]),
+    "again-and-again": ("acts.c", "unit:acts", "there is no pause between tries", [
+        ("AUTOSCALER_ACTS_BACKOFF_S << doublings", "AUTOSCALER_ACTS_BACKOFF_S * 0")]),
+    "drained-once": ("acts.c", "unit:acts", "a drain that was lost is not asked for again", [
+        ("        drain(a, slot, now_s, ret);\n        break;\n    case AUTOSCALER_ACTS_CLEARING:", "        break;\n    case AUTOSCALER_ACTS_CLEARING:")]),
+    "twins-stay": ("acts.c", "unit:acts", "a second one in a slot stays", [
+        ("    emit(a, ret, AUTOSCALER_ACTS_DRAIN, slot, place); /* a second", "    (void)place; /* a second")]),
+    "zero-on-the-rise": ("signal.c", "faults:zero", "instances go while metrics read 0", [
+        ("    if (h->value <= 0 && m->has_last && is_zero_odd(m, s, others)) {", "    (void)is_zero_odd;\n    (void)others;\n    if (false) {")]),
+    "the-first-alone": ("decide.c", "faults:stuck", "the first signal decides, not the one that wants most", [
+        ("if (is_heard(trust[i]) && (r->signal < 0 || wish > t->goal)) {", "if (is_heard(trust[i]) && r->signal < 0) {")]),
 }
 
 SOURCES = ["autoscaler/*.c", "tests/sim/autoscaler/*.c", "tests/unit/autoscaler/*.c", "common/base/bytes.c", "common/base/rng.c", "common/base/err.c"]
 
 
-def program(finder, _file, args):
-    if not finder.startswith("unit:"):
-        return lambda source: not source.startswith("tests/unit/"), ["--data", DATA, "--only", finder]
-    mine = {f"tests/unit/autoscaler/{name}.c" for name in ("kit", "test_" + finder[5:])}
-    return lambda source: source in mine or not source.startswith("tests/"), []
+FAULTS = {f"tests/sim/autoscaler/{name}.c" for name in ("faults", "hpa", "test_sim_faults")}
+DEMANDS = {f"tests/sim/autoscaler/{name}.c" for name in ("hpa", "service", "test_sim_autoscaler")}
+
+
+def program(finder, _file, _args):
+    kind, _, word = finder.rpartition(":")
+    mine = FAULTS if kind == "faults" else DEMANDS
+    if kind == "unit":
+        mine = {f"tests/unit/autoscaler/{name}.c" for name in ("kit", "test_" + word)}
+    return (lambda source: source in mine or not source.startswith("tests/"),
+            [] if kind == "unit" else ["--data", DATA, "--only", word])
 
 
 if __name__ == "__main__":

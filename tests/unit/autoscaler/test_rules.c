@@ -129,7 +129,7 @@ static void waves_are_learned(void)
     uint32_t short_of[2] = {0, 0};
 
     begin(&c, 20);
-    for (uint32_t i = 0; i < 40 * 1800; i++) {
+    for (uint32_t i = 0; i < 24 * 1800; i++) {
         double arrivals = i % 1800 < 600 ? 600 : 100;
         uint16_t least = UINT16_MAX; /* what serves: asked for a minute ago and ever since */
         static uint16_t asked[60];
@@ -137,7 +137,7 @@ static void waves_are_learned(void)
             least = asked[k] < least ? asked[k] : least;
         }
         asked[i % 60] = (uint16_t)autoscaler_rules_step(&rules, &(struct autoscaler_rules_seen){.arrivals = arrivals, .serving = least});
-        short_of[i >= 20 * 1800] += least * c.rate < arrivals;
+        short_of[i >= 12 * 1800] += least * c.rate < arrivals;
     }
     CHECK(short_of[0] > 60, "the first ones surprise it: %u", short_of[0]);
     CHECK(short_of[1] == 0, "the last ones do not: %u", short_of[1]);
