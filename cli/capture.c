@@ -169,6 +169,9 @@ static int follow(struct capture *c, Cell__Datapath__CaptureRequest *request)
         status = request->capture == 0 ? begin_file(c) : CLI_DONE;
         request->capture = ((Cell__Datapath__CaptureReply *)reply)->capture;
         if (status == CLI_DONE) {
+            if (!c->cli->json) {
+                cli_paint_message(reply);
+            }
             show(c, (Cell__Datapath__CaptureReply *)reply);
             status = flush(c);
         }

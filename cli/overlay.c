@@ -28,7 +28,12 @@ enum {
 static int ask_for(struct cli *cli, struct cli_ask *ask, const char *method, uint32_t number,
                    const ProtobufCMessage *request, ProtobufCMessage **ret)
 {
-    return cli_ask_service_for(cli, ask, &cell__datapath__datapath__descriptor, method, number, request, CLI_DEADLINE_MS, ret);
+    int status = cli_ask_service_for(cli, ask, &cell__datapath__datapath__descriptor, method, number, request, CLI_DEADLINE_MS, ret);
+
+    if (status == CLI_DONE && !cli->json) {
+        cli_paint_message(*ret);
+    }
+    return status;
 }
 
 /* ---- status ----------------------------------------------------------------------------------------- */

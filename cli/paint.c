@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <protobuf-c/protobuf-c.h>
+
 #include "common/base/bytes.h"
 #include "common/base/macros.h"
 
@@ -71,6 +73,45 @@ char *cli_paint_text(const char *text, size_t len)
 char *cli_paint_line(const char *text)
 {
     return cli_paint_text(text, strlen(text));
+}
+
+static void make_plain(char *text)
+{
+    for (size_t left = strlen(text), n; left > 0; text += n, left -= n) {
+        n = shown_len(text, left);
+        if (n == 0) {
+            *text = '?';
+            n = 1;
+        }
+    }
+}
+
+static void make_field_plain(const ProtobufCFieldDescriptor *f, void *value)
+{
+    if (f->type == PROTOBUF_C_TYPE_STRING && *(char **)value != NULL) {
+        make_plain(*(char **)value);
+    } else if (f->type == PROTOBUF_C_TYPE_MESSAGE && *(ProtobufCMessage **)value != NULL) {
+        cli_paint_message(*(ProtobufCMessage **)value);
+    }
+}
+
+/* As deep as a message is nested: unpack.h bounds that. */
+void cli_paint_message(ProtobufCMessage *message)
+{
+    for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *f = &message->descriptor->fields[i];
+        char *at = (char *)message + f->offset;
+        const void *quantifier = (char *)message + f->quantifier_offset;
+
+        if (f->label == PROTOBUF_C_LABEL_REPEATED && (f->type == PROTOBUF_C_TYPE_STRING || f->type == PROTOBUF_C_TYPE_MESSAGE)) {
+            for (size_t k = 0; k < *(const size_t *)quantifier; k++) {
+                make_field_plain(f, *(void ***)at + k);
+            }
+        } else if (f->label != PROTOBUF_C_LABEL_REPEATED &&
+                   ((f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) == 0 || *(const uint32_t *)quantifier == f->id)) {
+            make_field_plain(f, at);
+        }
+    }
 }
 
 void cli_paint_value(const char *text, size_t len)

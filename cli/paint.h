@@ -27,6 +27,11 @@ char *cli_paint_text(const char *text, size_t len);
 /* The same for a terminated text. */
 char *cli_paint_line(const char *text);
 
+struct ProtobufCMessage;
+
+/* The same for all texts of a reply that is printed by printf: what acts on a terminal becomes a '?', in place. */
+void cli_paint_message(struct ProtobufCMessage *message);
+
 /* Print escaped text to standard output, in a colour when colours are on. */
 void cli_paint_put(bool is_colored, enum cli_paint_style style, const char *text);
 

@@ -136,6 +136,9 @@ int cli_raft_ask(struct cli_raft *r, const char *method, uint32_t number, const 
             *leader = '\0';
         }
     }
+    if (status == CLI_DONE && e == ERR_OK && !r->cli->json) {
+        cli_paint_message(*ret);
+    }
     if (status != CLI_DONE || e == ERR_OK) {
         return status;
     }

@@ -25,8 +25,13 @@ static int ask(struct cli *cli, const char *method, uint32_t number, const Proto
     AUTO_ASK struct cli_ask ask = {.fd = -1};
     int status = cli_target_connect(cli, "vivaldi", &ask);
 
-    return status == CLI_DONE
-               ? cli_ask_service_for(cli, &ask, &cell__vivaldi__vivaldi__descriptor, method, number, request, CLI_DEADLINE_MS, ret) : status;
+    if (status == CLI_DONE) {
+        status = cli_ask_service_for(cli, &ask, &cell__vivaldi__vivaldi__descriptor, method, number, request, CLI_DEADLINE_MS, ret);
+    }
+    if (status == CLI_DONE && !cli->json) {
+        cli_paint_message(*ret);
+    }
+    return status;
 }
 
 /* "31.2ms (predicted, 93%)", or "-" where nothing is known. */

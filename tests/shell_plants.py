@@ -99,6 +99,11 @@ PLANTS = {
     "part-of-a-word": ("cli/part.c", OPTIONS, "an option passes for one that begins as it does", [
         ("        if (strlen(wanted) == len && memcmp(word, wanted, len) == 0) {", "        if (memcmp(word, wanted, 1) == 0) {")]),
 
+    "replies-are-printed-raw": ("cli/paint.c", ("tests/test_cli_paint", "unit:cli_paint"), "texts of a reply reach the terminal as they are", [
+        ("            *text = '?';\n", "")]),
+    "lists-are-printed-raw": ("cli/paint.c", ("tests/test_cli_paint", "unit:cli_paint"), "texts of lists in a reply reach the terminal as they are", [
+        ("k < *(const size_t *)quantifier; k++", "k < 0; k++")]),
+
     "hung-is-waited-for": ("cli/raft.c", ("cell", "system:test_raft_members.py -k that_hangs"), "a member that hangs is asked again and again", [
         ("            is_next = at == NULL && now_ms < gone_ms;", "            is_next = false;")]),
     "watch-ends": ("cli/raft.c", ("cell", "system:test_raft_members.py -k watches_on"), "a watch ends with its member", [
@@ -551,7 +556,7 @@ def find(finder, build, place, program):
     if kind == "system":
         return judge_pytest(run_pytest(words, place), words)
     ran = unit(words, build, place, program)
-    said = [l for l in ran.stderr.splitlines() if re.search(r"\.c:\d+: |runtime error|ERROR: \w+Sanitizer|Assertion", l)]
+    said = [l for l in ran.stderr.splitlines() if re.search(r"\.c:\d+: |claim fails|runtime error|ERROR: \w+Sanitizer|Assertion", l)]
     return (CAUGHT, said[0][-140:]) if ran.returncode != 0 and said else (ESCAPED, f"escaped {finder}, which ends with {ran.returncode}")
 
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/base/macros.h"
+#include "proto/raft.pb-c.h"
 
 static int failed;
 
@@ -106,8 +107,32 @@ static void tables_are_as_wide_as_their_names(void)
     cli_paint_table_fini(&t);
 }
 
+/* Replies that commands print by printf. */
+static void replies_do_nothing_to_a_terminal(void)
+{
+    char name[] = "n\x1b[2J\xc3\xa9\n", role[] = "leader", trouble[] = "\xc2\x9b" "2J\xe2\x80\xae", state[] = "\x7f", other[] = "\x07";
+    Cell__Raft__Follower one = CELL__RAFT__FOLLOWER__INIT, two = CELL__RAFT__FOLLOWER__INIT, *both[] = {&one, &two};
+    Cell__Raft__StatusReply r = CELL__RAFT__STATUS_REPLY__INIT;
+
+    one.state = state;
+    two.name = other;
+    r.name = name;
+    r.role = role;
+    r.trouble = trouble;
+    r.followers = both;
+    r.n_followers = ARRAY_LEN(both);
+    cli_paint_message(&r.base);
+    const char *const texts[][2] = {{name, "n?[2J\xc3\xa9?"}, {role, "leader"}, {trouble, "??2J???"}, {state, "?"}, {other, "?"}, {r.leader_name, ""}};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        if (strcmp(texts[i][0], texts[i][1]) != 0) {
+            fault("what acts on a terminal becomes a question mark", texts[i][1], texts[i][0]);
+        }
+    }
+}
+
 int main(void)
 {
+    replies_do_nothing_to_a_terminal();
     only_harmless_text_is_shown();
     tables_are_as_wide_as_their_names();
     return failed;
