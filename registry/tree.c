@@ -160,13 +160,15 @@ const char *registry_tree_mode_fault(uint32_t mode, enum registry_tree_kind *ret
 
 /* ---- hashes of one ------------------------------------------------------------------------------------ */
 
-static_assert(sizeof(crypto_generichash_state) <= sizeof((struct registry_tree_hashing *)0)->blake2b &&
+enum { STATE_ALIGN = 64 };
+
+static_assert(sizeof(crypto_generichash_state) + STATE_ALIGN - 1 <= sizeof((struct registry_tree_hashing *)0)->blake2b &&
                   sizeof(crypto_hash_sha256_state) <= sizeof((struct registry_tree_hashing *)0)->sha256,
               "libsodium's states have room");
 
 static crypto_generichash_state *blake2b_of(struct registry_tree_hashing *h)
 {
-    return (crypto_generichash_state *)(void *)h->blake2b;
+    return (crypto_generichash_state *)(((uintptr_t)h->blake2b + STATE_ALIGN - 1) / STATE_ALIGN * STATE_ALIGN);
 }
 
 static crypto_hash_sha256_state *sha256_of(struct registry_tree_hashing *h)

@@ -51,7 +51,8 @@ const char *registry_tree_mode_fault(uint32_t mode, enum registry_tree_kind *ret
 struct registry_tree_hashing {
     uint64_t size, done;
     struct sha1 sha1;
-    _Alignas(64) uint8_t blake2b[384], sha256[128]; /* libsodium's states */
+    uint64_t sha256[16];       /* libsodium's states: this one, and …                                                   */
+    uint8_t blake2b[384 + 63]; /* … one that wants to lie at 64 bytes, wherever this struct does, which therefore stays there */
 };
 
 void registry_tree_file_begin(struct registry_tree_hashing *h, uint64_t size);
