@@ -147,7 +147,7 @@ def program(finder, _file, args):
         test = f"tests/unit/mycel/test_{finder[5:]}.c"
         return lambda source: not source.startswith("tests/") or source in UNIT + [test], []
     return lambda source: not source.startswith("tests/unit/") and os.path.basename(source) in SIM or not source.startswith("tests/"), \
-        ["--data", DATA, "--only", finder]
+        ["--data", DATA, "--all", "--only", finder]
 
 
 SIM = ["refs.c", "traces.c", "test_sim_mycel.c"]
