@@ -1,7 +1,6 @@
 #include "nucleus/tuns.h"
 
 #include <errno.h>
-#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -12,12 +11,9 @@
 #include "common/node/inner.h"
 #include "common/run/fd.h"
 #include "common/run/log.h"
+#include "common/run/netlink.h"
 #include "common/run/tun.h"
 #include "nucleus/keys.h"
-
-enum {
-    NEWS_SIZE = 16384, /* of what the kernel says at once */
-};
 
 struct shell_tun {
     struct shell_tun *next;
@@ -160,15 +156,12 @@ static void on_mend(void *context)
 }
 
 /* The number of an interface that may lack something now; 0: none, or one that is gone. */
-static uint32_t touched(const struct nlmsghdr *h)
+static uint32_t touched(const struct netlink_message *m)
 {
-    if (h->nlmsg_type == RTM_DELADDR && h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ifaddrmsg))) {
-        return ((const struct ifaddrmsg *)NLMSG_DATA(h))->ifa_index;
-    }
-    if (h->nlmsg_type == RTM_NEWLINK && h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ifinfomsg))) {
-        return (uint32_t)((const struct ifinfomsg *)NLMSG_DATA(h))->ifi_index;
-    }
-    return 0;
+    const struct ifaddrmsg *address = m->type == RTM_DELADDR ? netlink_body(m, sizeof *address) : NULL;
+    const struct ifinfomsg *link = m->type == RTM_NEWLINK ? netlink_body(m, sizeof *link) : NULL;
+
+    return address != NULL ? address->ifa_index : link != NULL ? (uint32_t)link->ifi_index : 0;
 }
 
 /* number: 0 is all of them. */
@@ -186,21 +179,21 @@ static void on_news(void *context, unsigned bits)
 {
     struct shell *s = context;
     union {
-        struct nlmsghdr head;
-        uint8_t bytes[NEWS_SIZE];
+        struct nlmsghdr align;
+        uint8_t bytes[NETLINK_ANSWER];
     } said;
     ssize_t got;
 
     (void)bits;
     while ((got = recv(news.fd, said.bytes, sizeof said.bytes, MSG_TRUNC)) > 0 || errno == ENOBUFS) {
-        if (got < 0 || got > (ssize_t)sizeof said.bytes) {
-            errno = 0;
+        bool is_whole = got > 0 && got <= (ssize_t)sizeof said.bytes;
+        struct netlink_reader r = {.at = said.bytes, .left = is_whole ? (size_t)got : 0, .is_news = true};
+        struct netlink_message m;
+        if (!is_whole) {
             look_at(s, 0); /* what was lost may have been about any */
-            continue;
         }
-        size_t left = (size_t)got;
-        for (const struct nlmsghdr *h = &said.head; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
-            uint32_t number = touched(h);
+        while (netlink_next(&r, &m)) {
+            uint32_t number = touched(&m);
             if (number != 0) {
                 look_at(s, number);
             }

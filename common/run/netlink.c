@@ -48,7 +48,7 @@ bool netlink_next(struct netlink_reader *r, struct netlink_message *ret)
         step = step < r->left ? step : r->left; /* the last one may end without its padding */
         r->at += step;
         r->left -= step;
-        if (head.nlmsg_seq != r->sequence) {
+        if (!r->is_news && head.nlmsg_seq != r->sequence) {
             continue;
         }
         r->is_interrupted = r->is_interrupted || (head.nlmsg_flags & NLM_F_DUMP_INTR) != 0;

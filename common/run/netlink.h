@@ -48,7 +48,8 @@ void netlink_add(struct netlink *n, uint16_t kind, const void *value, size_t siz
 struct netlink_reader {
     const uint8_t *at;
     size_t left;
-    uint32_t sequence;   /* of our question: messages to others are stepped over                */
+    uint32_t sequence;   /* of our question: messages to others are stepped over …              */
+    bool is_news;        /* … but of what nobody asked for: all of them                         */
     bool is_interrupted; /* the list changed while it was told and may be half of each          */
     int error;           /* at the end: 0: all was said; EPROTO: not netlink, or cut off; else the kernel's errno, or NETLINK_MORE */
 };

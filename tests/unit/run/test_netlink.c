@@ -66,6 +66,23 @@ static uint32_t index_of(const struct netlink_message *m)
     return m->type == RTM_NEWADDR && body != NULL ? body->ifa_index : 0;
 }
 
+static void of_news_all_is_heard(void)
+{
+    struct said s = {.size = 0};
+    struct netlink_reader r;
+    struct netlink_message m;
+
+    address(&s, 0, OTHERS, 1);
+    address(&s, 0, 0, 2);
+    address(&s, 0, OURS, 3);
+    r = over(&s);
+    r.is_news = true;
+    for (uint32_t i = 1; i <= 3; i++) {
+        CHECK(netlink_next(&r, &m) && index_of(&m) == i, "message %u", i);
+    }
+    CHECK(!netlink_next(&r, &m) && r.error == NETLINK_MORE, "and no last word");
+}
+
 static void messages_to_others_are_stepped_over(void)
 {
     struct said s = {.size = 0};
@@ -377,6 +394,7 @@ static void a_list_is_whole_or_said_not_to_be(void)
 
 int main(void)
 {
+    of_news_all_is_heard();
     messages_to_others_are_stepped_over();
     the_last_word_is_told();
     what_is_cut_off_is_none();
