@@ -107,7 +107,7 @@ bool datapath_flow_from_tun(struct datapath_shell *s, struct datapath_time now)
         f->numbers.reads++;
         bytes += size;
         datapath_offload_read(f->head, &o);
-        if (datapath_loop_take(s, now, f->packet, size)) {
+        if (datapath_loop_take(s, f->packet, size)) {
             continue;
         }
         if (o.kind != DATAPATH_OFFLOAD_NONE) {

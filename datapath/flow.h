@@ -26,7 +26,6 @@ struct datapath_flow {
     bool is_plain;              /* one packet a call */
     bool was_alone;             /* the last look at the interface brought one packet and no more */
     struct datapath_flow_numbers numbers;
-    uint64_t looked_ms;         /* when it was looked whether a datagram is ours: loop.h         */
     struct datapath_coalesce coalesce;
     uint8_t head[DATAPATH_OFFLOAD_SIZE];
     uint8_t packet[DATAPATH_OFFLOAD_PACKET_MAX];

@@ -70,24 +70,14 @@ static bool is_at(const struct datapath *d, uint32_t peer, const struct datapath
     return at != NULL && at->port == to->port && memcmp(at->ip, to->ip, sizeof to->ip) == 0;
 }
 
-/* Whose it would be is looked at each time, all others once a millisecond: who is behind us and has our port may send as much as he likes. */
-static bool is_to_peer(struct datapath_shell *s, struct datapath_time now, const uint8_t *packet, size_t size, const struct datapath_endpoint *to)
+static bool is_to_peer(const struct datapath_shell *s, const struct datapath_endpoint *to)
 {
-    uint32_t owner;
+    bool is_to = false;
 
-    if (datapath_guide_owner(s->core, packet, size, &owner) && is_at(s->core, owner, to)) {
-        return true;
+    for (uint32_t i = 0; !is_to && i < s->settings.peers_max; i++) {
+        is_to = is_at(s->core, i, to);
     }
-    if (s->flow.looked_ms == now.ms) {
-        return false;
-    }
-    s->flow.looked_ms = now.ms;
-    for (uint32_t i = 0; i < s->settings.peers_max; i++) {
-        if (is_at(s->core, i, to)) {
-            return true;
-        }
-    }
-    return false;
+    return is_to;
 }
 
 static bool is_ours(const struct datapath_shell *s, const uint8_t ip[16])
@@ -111,16 +101,16 @@ static bool is_ours(const struct datapath_shell *s, const uint8_t ip[16])
     return is_ours;
 }
 
-bool datapath_loop_take(struct datapath_shell *s, struct datapath_time now, const uint8_t *packet, size_t size)
+bool datapath_loop_take(struct datapath_shell *s, const uint8_t *packet, size_t size)
 {
     char place[DATAPATH_TEXT_PLACE_SIZE];
     struct found f;
 
-    if (!find(packet, size, s->udp.at.port, &f)) {
+    /* Our port is WireGuard's usual one: who is behind us and has it, too, may say what he likes to whomever he likes. */
+    if (!find(packet, size, s->udp.at.port, &f) || !is_ours(s, f.from.ip)) {
         return false;
     }
-    bool is_signal = datapath_message_own(f.text, f.size) != DATAPATH_KIND_NONE && is_ours(s, f.from.ip);
-    if (!is_signal && !is_to_peer(s, now, packet, size, &f.to)) {
+    if (datapath_message_own(f.text, f.size) == DATAPATH_KIND_NONE && !is_to_peer(s, &f.to)) {
         return false;
     }
     s->flow.numbers.looped++;

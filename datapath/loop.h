@@ -12,8 +12,8 @@
 
 struct datapath_shell;
 
-/* Whether this packet of the interface is one, whole or the first part of one: from our port, and to where a peer is; or a signal, from
- * our port and an address of this host that its cell knows. It is counted and said. Cheap for what is not from our port. */
-bool datapath_loop_take(struct datapath_shell *s, struct datapath_time now, const uint8_t *packet, size_t size);
+/* Whether this packet of the interface is one, whole or the first part of one: from our port and an address of this host that its cell
+ * knows, and to where a peer is, or a signal. It is counted and said. Cheap for what is not from there. */
+bool datapath_loop_take(struct datapath_shell *s, const uint8_t *packet, size_t size);
 
 #endif

@@ -225,7 +225,9 @@ PLANTS = {
 
     # What the kernel says.
     "netlink-of-anybody": ("common/run/netlink.c", NETLINK, "what was said to an earlier question answers this one", [
-        ("        if (head.nlmsg_seq != r->sequence) {", "        if (false) {")]),
+        ("        if (!r->is_news && head.nlmsg_seq != r->sequence) {", "        if (false) {")]),
+    "netlink-no-news": ("common/run/netlink.c", NETLINK, "what nobody asked for is not heard", [
+        ("        if (!r->is_news && head.nlmsg_seq != r->sequence) {", "        if (head.nlmsg_seq != r->sequence) {")]),
     "netlink-cut": ("common/run/netlink.c", NETLINK, "a message is longer than what was received", [
         (" || head.nlmsg_len > r->left) {", ") {")]),
     "netlink-zero-step": ("common/run/netlink.c", NETLINK, "an attribute of no length is stepped over", [
@@ -371,7 +373,9 @@ PLANTS = {
     "nobody-follows": ("nucleus/shields.c", NEXT, "a keeper that was killed is not followed by another", [
         ("    if (info.si_status == 0 || is_useless || !settle(k) || slot_of(k) == NULL) {", "    if (true) {")]),
     "comes-round": ("datapath/flow.c", ROUND, "a datagram that is led into the overlay is sealed again, for ever", [
-        ("        if (datapath_loop_take(s, now, f->packet, size)) {", "        if (false && datapath_loop_take(s, now, f->packet, size)) {")]),
+        ("        if (datapath_loop_take(s, f->packet, size)) {", "        if (false && datapath_loop_take(s, f->packet, size)) {")]),
+    "others-come-round": ("datapath/loop.c", ROUND, "what others with our port say to a peer's host does not pass", [
+        (" || !is_ours(s, f.from.ip)) {", " || (false && !is_ours(s, f.from.ip))) {")]),
     "every-port-is-ours": ("datapath/loop.c", ROUND, "signals of others do not pass", [
         (" || datapath_heads_get16(packet + at) != port) {", ") {")]),
     "six-comes-round": ("datapath/loop.c", ROUND, "those of IPv6 are not known", [
@@ -405,7 +409,7 @@ PLANTS = {
     "addresses-by-name": ("common/run/tun_address.c", MENDED, "one that is called something else is not known any more", [
         ("ioctl(socket_here, SIOCGIFNAME, &r) != 0 ||", "ioctl(socket_here, SIOCGIFNAME, &r) != 0 || strncmp(r.ifr_name, \"cell\", 4) != 0 ||")]),
     "flags-forgotten": ("nucleus/tuns.c", MENDED, "what the kernel takes when an interface goes down is not given again when it is up", [
-        ("    if (h->nlmsg_type == RTM_NEWLINK &&", "    if (false &&")]),
+        ("m->type == RTM_NEWLINK ? netlink_body", "false ? netlink_body")]),
     "nobody-follows-after-both": ("nucleus/junction.c", BOTH, "a keeper that ended with the supervisor is not followed by another", [
         ("    shields_rejoined(slot);\n", "")]),
     "one-too-many": ("nucleus/shields.c", ("cell-nucleus", "system:test_shield.py -k rubbish"), "a successor starts a second keeper beside the one that lives", [

@@ -411,7 +411,10 @@ SAY = """
 import socket, struct, sys
 host, port, text = sys.argv[1], int(sys.argv[2]), bytes.fromhex(sys.argv[3])
 s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
-s.sendto(struct.pack("!HHHH", port, 9, 8 + len(text), 0) + text, (host, 0))
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"cell0")
+if len(sys.argv) > 4:
+    s.bind((sys.argv[4], 0))
+s.sendto(struct.pack("!HHHH", port, int(sys.argv[5]) if len(sys.argv) > 5 else 9, 8 + len(text), 0) + text, (host, 0))
 """
 
 
@@ -438,13 +441,17 @@ def test_what_we_sent_does_not_come_round(pair):
     ours.wait_until(lambda: ask(ours, inner(1), count=1, timeout=1) == 1, 20, "packets go again")
 
     signal = "0563656c" + "00" * 188
-    for host, port, text, is_ours in ((inner(1), PORT, signal, True), ("fd09::2", PORT, signal, True), (inner(1), PORT, "04" + "00" * 31, False),
-                                      (inner(1), PORT + 1, signal, False), ("fd09::2", PORT, "61" * 40, False)):
+    data = "04" + "00" * 31
+    assert do("ip addr add 192.0.2.77/32 dev lo").status == 0 # as a host behind us
+    to_peer = lambda source: (theirs.address, PORT, data, source, str(PORT))
+    for words, is_ours in (((inner(1), PORT, signal), True), (("fd09::2", PORT, signal), True), ((inner(1), PORT, data), False),
+                           ((inner(1), PORT + 1, signal), False), (("fd09::2", PORT, "61" * 40), False),
+                           (to_peer(inner(0)), True), (to_peer(ours.address), True), (to_peer("192.0.2.77"), False)):
         before = counts()
-        made = ours.execute([sys.executable, "-c", SAY, host, str(port), text])
+        made = ours.execute([sys.executable, "-c", SAY, *map(str, words)])
         assert made.status == 0, made
         ours.wait_until(lambda had=before: counts()["READ_CALLS"] > had["READ_CALLS"], 10, "it came")
-        assert (counts()["LOOPED"] > before["LOOPED"]) == is_ours, (host, port, text)
+        assert (counts()["LOOPED"] > before["LOOPED"]) == is_ours, words
 
 
 def test_places_where_nobody_can_be_are_refused(make_cluster):
