@@ -76,7 +76,7 @@ struct autoscaler_rules {
 /* Begin with `instances` that serve. ERR_INVALID: a value of the config is out of its range. */
 enum err autoscaler_rules_init(struct autoscaler_rules *r, const struct autoscaler_rules_config *config, uint32_t instances) MUST_CHECK;
 
-/* A second has passed: how many instances are to be there, starting ones included; 1 to AUTOSCALER_RULES_INSTANCES_MAX. About 1 us. */
+/* A second has passed: how many instances are to be there, starting ones included; 1 to AUTOSCALER_RULES_INSTANCES_MAX. About 3 us. */
 uint32_t autoscaler_rules_step(struct autoscaler_rules *r, const struct autoscaler_rules_seen *seen);
 
 /* The fewest instances with which work of `load` that comes by chance (Poisson) waits for longer than wait_s about once in 10^5 seconds. */
