@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "common/base/bytes.h"
-#include "dht/bytes.h"
+#include "common/base/cursor.h"
 #include "dht/id.h"
 
 enum { MAGIC = 8, CRC = 4, S_MS = 1000 };
@@ -12,18 +12,18 @@ static const char peers_magic[] = "CELLDHP1", records_magic[] = "CELLDHR1", own_
 
 /* ---- writing --------------------------------------------------------------------------------------- */
 
-static struct dht_writer begin(const char *magic, const struct dht_node *self, uint64_t wall_s, uint32_t count, uint8_t *to)
+static struct cursor_writer begin(const char *magic, const struct dht_node *self, uint64_t wall_s, uint32_t count, uint8_t *to)
 {
-    struct dht_writer w = {.at = to, .room = SIZE_MAX / 2}; /* the caller's word */
+    struct cursor_writer w = {.at = to, .room = SIZE_MAX / 2}; /* the caller's word */
 
-    dht_bytes_put(&w, magic, MAGIC);
-    dht_bytes_put(&w, self->byte, sizeof self->byte);
-    dht_bytes_put_int(&w, wall_s, 8);
-    dht_bytes_put_int(&w, count, 4);
+    cursor_put(&w, magic, MAGIC);
+    cursor_put(&w, self->byte, sizeof self->byte);
+    cursor_put_le(&w, wall_s, 8);
+    cursor_put_le(&w, count, 4);
     return w;
 }
 
-static size_t end(struct dht_writer *w)
+static size_t end(struct cursor_writer *w)
 {
     bytes_put_be32(w->at + w->used, bytes_crc32c(0, w->at, w->used));
     return w->used + CRC;
@@ -32,19 +32,19 @@ static size_t end(struct dht_writer *w)
 size_t dht_image_write_peers(const struct dht_node *self, uint64_t wall_s, const struct dht_contact *peer, uint32_t count,
                              uint8_t *to)
 {
-    struct dht_writer w = begin(peers_magic, self, wall_s, count, to);
+    struct cursor_writer w = begin(peers_magic, self, wall_s, count, to);
 
     for (uint32_t i = 0; i < count; i++) {
-        dht_bytes_put(&w, peer[i].node.byte, DHT_NODE_SIZE);
-        dht_bytes_put(&w, peer[i].at.ip, sizeof peer[i].at.ip);
-        dht_bytes_put_int(&w, peer[i].at.port, 2);
+        cursor_put(&w, peer[i].node.byte, DHT_NODE_SIZE);
+        cursor_put(&w, peer[i].at.ip, sizeof peer[i].at.ip);
+        cursor_put_le(&w, peer[i].at.port, 2);
     }
     return end(&w);
 }
 
 size_t dht_image_write_records(const struct dht_node *self, uint64_t wall_s, const struct dht *core, uint8_t *to)
 {
-    struct dht_writer w = begin(records_magic, self, wall_s, dht_core_records(core), to);
+    struct cursor_writer w = begin(records_magic, self, wall_s, dht_core_records(core), to);
     uint8_t bytes[DHT_RECORD_MAX];
     struct dht_record r;
 
@@ -52,9 +52,9 @@ size_t dht_image_write_records(const struct dht_node *self, uint64_t wall_s, con
         dht_core_look(core, i, bytes, &r);
         uint8_t again[DHT_RECORD_MAX];
         size_t size = dht_record_write(&r, again);
-        dht_bytes_put_int(&w, r.left_ms, 4);
-        dht_bytes_put_int(&w, size, 2);
-        dht_bytes_put(&w, again, size);
+        cursor_put_le(&w, r.left_ms, 4);
+        cursor_put_le(&w, size, 2);
+        cursor_put(&w, again, size);
     }
     return end(&w);
 }
@@ -66,16 +66,16 @@ size_t dht_image_write_own(const struct dht_node *self, uint64_t wall_s, const s
     for (const struct dht_own_item *i = own->first; i != NULL; i = i->next) {
         count += i->kind != DHT_SERVICE && i->value_size > 0;
     }
-    struct dht_writer w = begin(own_magic, self, wall_s, count, to);
+    struct cursor_writer w = begin(own_magic, self, wall_s, count, to);
     for (const struct dht_own_item *i = own->first; i != NULL; i = i->next) {
         if (i->kind != DHT_SERVICE && i->value_size > 0) {
-            dht_bytes_put_int(&w, i->kind, 1);
-            dht_bytes_put_int(&w, i->ttl_ms, 4);
-            dht_bytes_put_int(&w, i->seq, 8);
-            dht_bytes_put_int(&w, i->salt_size, 1);
-            dht_bytes_put(&w, i->salt, i->salt_size);
-            dht_bytes_put_int(&w, i->value_size, 2);
-            dht_bytes_put(&w, i->value, i->value_size);
+            cursor_put_le(&w, i->kind, 1);
+            cursor_put_le(&w, i->ttl_ms, 4);
+            cursor_put_le(&w, i->seq, 8);
+            cursor_put_le(&w, i->salt_size, 1);
+            cursor_put(&w, i->salt, i->salt_size);
+            cursor_put_le(&w, i->value_size, 2);
+            cursor_put(&w, i->value, i->value_size);
         }
     }
     return end(&w);
@@ -84,7 +84,7 @@ size_t dht_image_write_own(const struct dht_node *self, uint64_t wall_s, const s
 /* ---- reading --------------------------------------------------------------------------------------- */
 
 /* ERR_OK: it is whole and this node's; the reader then stands before the first thing. */
-static enum err open_image(const char *magic, const struct dht_node *self, const uint8_t *bytes, size_t size, struct dht_reader *r,
+static enum err open_image(const char *magic, const struct dht_node *self, const uint8_t *bytes, size_t size, struct cursor_reader *r,
                        uint64_t *ret_wall_s, uint32_t *ret_count)
 {
     if (size < DHT_IMAGE_FRAME || memcmp(bytes, magic, MAGIC) != 0 ||
@@ -94,16 +94,16 @@ static enum err open_image(const char *magic, const struct dht_node *self, const
     if (memcmp(bytes + MAGIC, self->byte, sizeof self->byte) != 0) {
         return ERR_INCOMPATIBLE;
     }
-    *r = (struct dht_reader){.at = bytes + MAGIC + DHT_NODE_SIZE, .left = size - CRC - MAGIC - DHT_NODE_SIZE, .is_good = true};
-    *ret_wall_s = dht_bytes_get_int(r, 8);
-    *ret_count = (uint32_t)dht_bytes_get_int(r, 4);
+    *r = (struct cursor_reader){.at = bytes + MAGIC + DHT_NODE_SIZE, .left = size - CRC - MAGIC - DHT_NODE_SIZE, .is_good = true};
+    *ret_wall_s = cursor_get_le(r, 8);
+    *ret_count = (uint32_t)cursor_get_le(r, 4);
     return r->is_good ? ERR_OK : ERR_MALFORMED;
 }
 
 enum err dht_image_read_peers(const struct dht_node *self, const uint8_t *bytes, size_t size,
                               struct dht_contact peer[DHT_SAVED_MAX], uint32_t *ret_count)
 {
-    struct dht_reader r;
+    struct cursor_reader r;
     uint64_t wall_s;
     uint32_t count;
 
@@ -112,9 +112,9 @@ enum err dht_image_read_peers(const struct dht_node *self, const uint8_t *bytes,
         return e != ERR_OK ? e : ERR_MALFORMED;
     }
     for (uint32_t i = 0; i < count; i++) {
-        dht_bytes_get(&r, peer[i].node.byte, DHT_NODE_SIZE);
-        dht_bytes_get(&r, peer[i].at.ip, sizeof peer[i].at.ip);
-        peer[i].at.port = (uint16_t)dht_bytes_get_int(&r, 2);
+        cursor_get(&r, peer[i].node.byte, DHT_NODE_SIZE);
+        cursor_get(&r, peer[i].at.ip, sizeof peer[i].at.ip);
+        peer[i].at.port = (uint16_t)cursor_get_le(&r, 2);
         if (!r.is_good || !dht_packet_is_address(&peer[i].at)) {
             return ERR_MALFORMED;
         }
@@ -127,16 +127,16 @@ enum err dht_image_read_peers(const struct dht_node *self, const uint8_t *bytes,
 }
 
 /* One record that was held; its bytes are the image's. False: the image ends before it does. */
-static bool read_held(struct dht_reader *r, uint32_t *ret_left_ms, const uint8_t **ret_bytes, size_t *ret_size)
+static bool read_held(struct cursor_reader *r, uint32_t *ret_left_ms, const uint8_t **ret_bytes, size_t *ret_size)
 {
-    *ret_left_ms = (uint32_t)dht_bytes_get_int(r, 4);
-    *ret_size = dht_bytes_get_int(r, 2);
-    *ret_bytes = dht_bytes_take(r, *ret_size);
+    *ret_left_ms = (uint32_t)cursor_get_le(r, 4);
+    *ret_size = cursor_get_le(r, 2);
+    *ret_bytes = cursor_take(r, *ret_size);
     return r->is_good;
 }
 
 /* Whether there are as many as it says, and nothing behind them. */
-static bool is_whole(struct dht_reader r, uint32_t count)
+static bool is_whole(struct cursor_reader r, uint32_t count)
 {
     const uint8_t *bytes;
     uint32_t left_ms;
@@ -151,7 +151,7 @@ static bool is_whole(struct dht_reader r, uint32_t count)
 enum err dht_image_read_records(const struct dht_node *self, uint64_t wall_s, struct dht *core, const uint8_t *bytes,
                                 size_t size, uint32_t *ret_held)
 {
-    struct dht_reader r;
+    struct cursor_reader r;
     uint64_t then_s;
     uint32_t count, held = 0;
 
@@ -171,15 +171,15 @@ enum err dht_image_read_records(const struct dht_node *self, uint64_t wall_s, st
     return ERR_OK;
 }
 
-static enum err read_item(struct dht_reader *r, struct dht_own *own)
+static enum err read_item(struct cursor_reader *r, struct dht_own *own)
 {
-    enum dht_record_kind kind = (enum dht_record_kind)dht_bytes_get_int(r, 1);
-    uint32_t ttl_ms = (uint32_t)dht_bytes_get_int(r, 4);
-    uint64_t seq = dht_bytes_get_int(r, 8);
-    size_t salt_size = dht_bytes_get_int(r, 1);
-    const uint8_t *salt = dht_bytes_take(r, salt_size);
-    size_t value_size = dht_bytes_get_int(r, 2);
-    const uint8_t *value = dht_bytes_take(r, value_size);
+    enum dht_record_kind kind = (enum dht_record_kind)cursor_get_le(r, 1);
+    uint32_t ttl_ms = (uint32_t)cursor_get_le(r, 4);
+    uint64_t seq = cursor_get_le(r, 8);
+    size_t salt_size = cursor_get_le(r, 1);
+    const uint8_t *salt = cursor_take(r, salt_size);
+    size_t value_size = cursor_get_le(r, 2);
+    const uint8_t *value = cursor_take(r, value_size);
     struct dht_own_item *item;
 
     if (!r->is_good || (kind != DHT_IMMUTABLE && kind != DHT_MUTABLE) || salt_size > DHT_SALT_MAX || value_size == 0 ||
@@ -201,7 +201,7 @@ static enum err read_item(struct dht_reader *r, struct dht_own *own)
 
 enum err dht_image_read_own(const struct dht_node *self, struct dht_own *own, const uint8_t *bytes, size_t size)
 {
-    struct dht_reader r;
+    struct cursor_reader r;
     uint64_t wall_s;
     uint32_t count;
     enum err e = open_image(own_magic, self, bytes, size, &r, &wall_s, &count);

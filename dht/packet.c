@@ -3,7 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "dht/bytes.h"
+#include "common/base/cursor.h"
+
 
 static_assert(DHT_PACKET_HEAD + 10 + DHT_NODES_MAX * DHT_CONTACT_SIZE <= DHT_PACKET_MAX, "a bucket fits a packet");
 static_assert(DHT_PACKET_HEAD + 9 + DHT_ITEMS_MAX * DHT_ITEM_SIZE <= DHT_PACKET_MAX, "as many items as may be fit");
@@ -25,28 +26,28 @@ bool dht_packet_is_address(const struct dht_address *at)
 
 /* ---- writing ------------------------------------------------------------------------------------- */
 
-static void put_contact(struct dht_writer *w, const struct dht_contact *c)
+static void put_contact(struct cursor_writer *w, const struct dht_contact *c)
 {
-    dht_bytes_put(w, c->node.byte, DHT_NODE_SIZE);
-    dht_bytes_put(w, c->at.ip, sizeof c->at.ip);
-    dht_bytes_put_int(w, c->at.port, 2);
+    cursor_put(w, c->node.byte, DHT_NODE_SIZE);
+    cursor_put(w, c->at.ip, sizeof c->at.ip);
+    cursor_put_le(w, c->at.port, 2);
 }
 
-static void put_item(struct dht_writer *w, const struct dht_item *i)
+static void put_item(struct cursor_writer *w, const struct dht_item *i)
 {
-    dht_bytes_put(w, i->key.byte, DHT_ID_SIZE);
-    dht_bytes_put_int(w, i->tag, 8);
-    dht_bytes_put_int(w, i->seq, 8);
+    cursor_put(w, i->key.byte, DHT_ID_SIZE);
+    cursor_put_le(w, i->tag, 8);
+    cursor_put_le(w, i->seq, 8);
 }
 
-static void put_record(struct dht_writer *w, const struct dht_packet_record *r)
+static void put_record(struct cursor_writer *w, const struct dht_packet_record *r)
 {
-    dht_bytes_put_int(w, r->left_ms, 4);
-    dht_bytes_put_int(w, r->size, 2);
-    dht_bytes_put(w, r->bytes, r->size);
+    cursor_put_le(w, r->left_ms, 4);
+    cursor_put_le(w, r->size, 2);
+    cursor_put(w, r->bytes, r->size);
 }
 
-static void put_one(struct dht_writer *w, const struct dht_message *m, uint32_t i)
+static void put_one(struct cursor_writer *w, const struct dht_message *m, uint32_t i)
 {
     if (m->kind == DHT_PACKET_NODES) {
         put_contact(w, &m->contact[i]);
@@ -58,12 +59,12 @@ static void put_one(struct dht_writer *w, const struct dht_message *m, uint32_t 
 }
 
 /* A byte of count and as many as fit. */
-static uint32_t put_list(struct dht_writer *w, const struct dht_message *m)
+static uint32_t put_list(struct cursor_writer *w, const struct dht_message *m)
 {
     size_t count_at = w->used;
     uint32_t written = 0;
 
-    dht_bytes_put_int(w, m->count, 1);
+    cursor_put_le(w, m->count, 1);
     for (size_t end = w->used; written < m->count; written++) {
         put_one(w, m, written);
         if (w->used > w->room) {
@@ -80,56 +81,56 @@ static uint32_t put_list(struct dht_writer *w, const struct dht_message *m)
 
 uint32_t dht_packet_write(struct dht_packet *p, const struct dht_message *m, size_t room)
 {
-    struct dht_writer w = {.at = p->bytes, .room = room};
+    struct cursor_writer w = {.at = p->bytes, .room = room};
     uint32_t written = 0;
 
     assert(room <= DHT_PACKET_MAX);
-    dht_bytes_put_int(&w, DHT_PACKET_VERSION, 1);
-    dht_bytes_put_int(&w, m->kind, 1);
-    dht_bytes_put_int(&w, m->txn, 4);
+    cursor_put_le(&w, DHT_PACKET_VERSION, 1);
+    cursor_put_le(&w, m->kind, 1);
+    cursor_put_le(&w, m->txn, 4);
     switch (m->kind) {
     case DHT_PACKET_PING:
     case DHT_PACKET_PONG:
         break;
     case DHT_PACKET_FIND:
-        dht_bytes_put(&w, m->target.byte, DHT_ID_SIZE);
-        dht_bytes_put_int(&w, m->most, 1);
+        cursor_put(&w, m->target.byte, DHT_ID_SIZE);
+        cursor_put_le(&w, m->most, 1);
         break;
     case DHT_PACKET_GET:
-        dht_bytes_put(&w, m->target.byte, DHT_ID_SIZE);
-        dht_bytes_put_int(&w, m->most, 1);
-        dht_bytes_put_int(&w, m->after, 8);
-        dht_bytes_put_int(&w, m->flags, 1);
+        cursor_put(&w, m->target.byte, DHT_ID_SIZE);
+        cursor_put_le(&w, m->most, 1);
+        cursor_put_le(&w, m->after, 8);
+        cursor_put_le(&w, m->flags, 1);
         break;
     case DHT_PACKET_NODES:
-        dht_bytes_put_int(&w, m->flags, 1);
-        dht_bytes_put_int(&w, m->token, 8);
+        cursor_put_le(&w, m->flags, 1);
+        cursor_put_le(&w, m->token, 8);
         written = put_list(&w, m);
         break;
     case DHT_PACKET_VALUES:
     case DHT_PACKET_OFFER:
-        dht_bytes_put_int(&w, m->flags, 1);
+        cursor_put_le(&w, m->flags, 1);
         written = put_list(&w, m);
         break;
     case DHT_PACKET_WANT:
-        dht_bytes_put_int(&w, m->token, 8);
+        cursor_put_le(&w, m->token, 8);
         written = put_list(&w, m);
         break;
     case DHT_PACKET_STORE:
-        dht_bytes_put_int(&w, m->token, 8);
-        dht_bytes_put_int(&w, m->flags, 1);
-        dht_bytes_put_int(&w, m->seq, 8);
+        cursor_put_le(&w, m->token, 8);
+        cursor_put_le(&w, m->flags, 1);
+        cursor_put_le(&w, m->seq, 8);
         put_one(&w, m, 0);
         written = w.used <= room;
         break;
     case DHT_PACKET_STORED:
-        dht_bytes_put_int(&w, m->status, 1);
-        dht_bytes_put_int(&w, m->seq, 8);
-        dht_bytes_put_int(&w, m->token, 8);
+        cursor_put_le(&w, m->status, 1);
+        cursor_put_le(&w, m->seq, 8);
+        cursor_put_le(&w, m->token, 8);
         break;
     case DHT_PACKET_SUM:
-        dht_bytes_put_int(&w, m->sum_count, 4);
-        dht_bytes_put_int(&w, m->sum_hash, 8);
+        cursor_put_le(&w, m->sum_count, 4);
+        cursor_put_le(&w, m->sum_hash, 8);
         break;
     }
     p->size = (uint16_t)(w.used <= room ? w.used : 0);
@@ -138,38 +139,38 @@ uint32_t dht_packet_write(struct dht_packet *p, const struct dht_message *m, siz
 
 /* ---- reading ------------------------------------------------------------------------------------- */
 
-static void claim(struct dht_reader *r, bool holds)
+static void claim(struct cursor_reader *r, bool holds)
 {
     r->is_good = r->is_good && holds;
 }
 
-static void get_contact(struct dht_reader *r, struct dht_contact *c)
+static void get_contact(struct cursor_reader *r, struct dht_contact *c)
 {
-    dht_bytes_get(r, c->node.byte, DHT_NODE_SIZE);
-    dht_bytes_get(r, c->at.ip, sizeof c->at.ip);
-    c->at.port = (uint16_t)dht_bytes_get_int(r, 2);
+    cursor_get(r, c->node.byte, DHT_NODE_SIZE);
+    cursor_get(r, c->at.ip, sizeof c->at.ip);
+    c->at.port = (uint16_t)cursor_get_le(r, 2);
     claim(r, dht_packet_is_address(&c->at));
 }
 
-static void get_item(struct dht_reader *r, struct dht_item *i)
+static void get_item(struct cursor_reader *r, struct dht_item *i)
 {
-    dht_bytes_get(r, i->key.byte, DHT_ID_SIZE);
-    i->tag = dht_bytes_get_int(r, 8);
-    i->seq = dht_bytes_get_int(r, 8);
+    cursor_get(r, i->key.byte, DHT_ID_SIZE);
+    i->tag = cursor_get_le(r, 8);
+    i->seq = cursor_get_le(r, 8);
     claim(r, i->seq <= DHT_SEQ_MAX);
 }
 
-static void get_record(struct dht_reader *r, struct dht_packet_record *record)
+static void get_record(struct cursor_reader *r, struct dht_packet_record *record)
 {
-    record->left_ms = (uint32_t)dht_bytes_get_int(r, 4);
-    record->size = (uint16_t)dht_bytes_get_int(r, 2);
+    record->left_ms = (uint32_t)cursor_get_le(r, 4);
+    record->size = (uint16_t)cursor_get_le(r, 2);
     claim(r, record->left_ms <= DHT_TTL_MOST_MS && record->size >= DHT_RECORD_LEAST && record->size <= DHT_RECORD_MAX);
-    record->bytes = r->is_good ? dht_bytes_take(r, record->size) : NULL;
+    record->bytes = r->is_good ? cursor_take(r, record->size) : NULL;
 }
 
-static void get_list(struct dht_reader *r, struct dht_message *m, uint32_t least, uint32_t most)
+static void get_list(struct cursor_reader *r, struct dht_message *m, uint32_t least, uint32_t most)
 {
-    m->count = (uint8_t)dht_bytes_get_int(r, 1);
+    m->count = (uint8_t)cursor_get_le(r, 1);
     claim(r, m->count >= least && m->count <= most);
     for (uint32_t i = 0; i < m->count && r->is_good; i++) {
         if (m->kind == DHT_PACKET_NODES) {
@@ -182,35 +183,35 @@ static void get_list(struct dht_reader *r, struct dht_message *m, uint32_t least
     }
 }
 
-static void get_flags(struct dht_reader *r, struct dht_message *m, uint8_t known)
+static void get_flags(struct cursor_reader *r, struct dht_message *m, uint8_t known)
 {
-    m->flags = (uint8_t)dht_bytes_get_int(r, 1);
+    m->flags = (uint8_t)cursor_get_le(r, 1);
     claim(r, (m->flags & ~known) == 0);
 }
 
-static void get_question(struct dht_reader *r, struct dht_message *m)
+static void get_question(struct cursor_reader *r, struct dht_message *m)
 {
-    dht_bytes_get(r, m->target.byte, DHT_ID_SIZE);
-    m->most = (uint8_t)dht_bytes_get_int(r, 1);
+    cursor_get(r, m->target.byte, DHT_ID_SIZE);
+    m->most = (uint8_t)cursor_get_le(r, 1);
     claim(r, m->most <= DHT_NODES_MAX);
     if (m->kind == DHT_PACKET_GET) {
-        m->after = dht_bytes_get_int(r, 8);
+        m->after = cursor_get_le(r, 8);
         get_flags(r, m, 0);
     }
 }
 
-static void get_store(struct dht_reader *r, struct dht_message *m)
+static void get_store(struct cursor_reader *r, struct dht_message *m)
 {
-    m->token = dht_bytes_get_int(r, 8);
+    m->token = cursor_get_le(r, 8);
     get_flags(r, m, DHT_FLAG_CAS | DHT_FLAG_CACHE | DHT_FLAG_REPAIR);
-    m->seq = dht_bytes_get_int(r, 8);
+    m->seq = cursor_get_le(r, 8);
     claim(r, m->seq <= DHT_SEQ_MAX && (m->seq == 0 || (m->flags & DHT_FLAG_CAS) != 0));
     claim(r, m->txn != 0 || (m->flags & DHT_FLAG_REPAIR) == 0);
     get_record(r, &m->record[0]);
     m->count = 1;
 }
 
-static void get_body(struct dht_reader *r, struct dht_message *m)
+static void get_body(struct cursor_reader *r, struct dht_message *m)
 {
     switch (m->kind) {
     case DHT_PACKET_PING:
@@ -222,7 +223,7 @@ static void get_body(struct dht_reader *r, struct dht_message *m)
         return;
     case DHT_PACKET_NODES:
         get_flags(r, m, DHT_FLAG_ABSENT);
-        m->token = dht_bytes_get_int(r, 8);
+        m->token = cursor_get_le(r, 8);
         get_list(r, m, 0, DHT_NODES_MAX);
         return;
     case DHT_PACKET_VALUES:
@@ -233,14 +234,14 @@ static void get_body(struct dht_reader *r, struct dht_message *m)
         get_store(r, m);
         return;
     case DHT_PACKET_STORED:
-        m->status = (enum dht_status)dht_bytes_get_int(r, 1);
-        m->seq = dht_bytes_get_int(r, 8);
-        m->token = dht_bytes_get_int(r, 8);
+        m->status = (enum dht_status)cursor_get_le(r, 1);
+        m->seq = cursor_get_le(r, 8);
+        m->token = cursor_get_le(r, 8);
         claim(r, m->status >= DHT_STATUS_OK && m->status <= DHT_STATUS_REFUSED && m->seq <= DHT_SEQ_MAX);
         return;
     case DHT_PACKET_SUM:
-        m->sum_count = (uint32_t)dht_bytes_get_int(r, 4);
-        m->sum_hash = dht_bytes_get_int(r, 8);
+        m->sum_count = (uint32_t)cursor_get_le(r, 4);
+        m->sum_hash = cursor_get_le(r, 8);
         return;
     case DHT_PACKET_OFFER:
         get_flags(r, m, DHT_FLAG_BACK);
@@ -248,7 +249,7 @@ static void get_body(struct dht_reader *r, struct dht_message *m)
         return;
     case DHT_PACKET_WANT:
         claim(r, m->txn != 0);
-        m->token = dht_bytes_get_int(r, 8);
+        m->token = cursor_get_le(r, 8);
         get_list(r, m, 1, DHT_ITEMS_MAX);
         return;
     }
@@ -257,16 +258,16 @@ static void get_body(struct dht_reader *r, struct dht_message *m)
 
 enum err dht_packet_read(const uint8_t *bytes, size_t size, struct dht_message *ret)
 {
-    struct dht_reader r = {.at = bytes, .left = size, .is_good = true};
+    struct cursor_reader r = {.at = bytes, .left = size, .is_good = true};
 
     if (size > DHT_PACKET_MAX) {
         return ERR_LIMIT;
     }
-    if (dht_bytes_get_int(&r, 1) != DHT_PACKET_VERSION && size > 0) {
+    if (cursor_get_le(&r, 1) != DHT_PACKET_VERSION && size > 0) {
         return ERR_INCOMPATIBLE;
     }
-    ret->kind = (enum dht_packet_kind)dht_bytes_get_int(&r, 1);
-    ret->txn = (uint32_t)dht_bytes_get_int(&r, 4);
+    ret->kind = (enum dht_packet_kind)cursor_get_le(&r, 1);
+    ret->txn = (uint32_t)cursor_get_le(&r, 4);
     ret->flags = ret->most = ret->count = 0;
     ret->seq = ret->after = 0;
     if (r.is_good) {

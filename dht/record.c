@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "common/base/bytes.h"
-#include "dht/bytes.h"
+#include "common/base/cursor.h"
 
 static const char sign_domain[] = "cell-dht-record-1", service_domain[] = "cell-dht-service-1",
                   owner_domain[] = "cell-dht-mutable-1", value_domain[] = "cell-dht-value-1",
@@ -100,27 +100,27 @@ enum err dht_record_check(const struct dht_record *r)
 }
 
 /* Everything before the signature. */
-static void put_body(struct dht_writer *w, const struct dht_record *r)
+static void put_body(struct cursor_writer *w, const struct dht_record *r)
 {
-    dht_bytes_put_int(w, r->kind, 1);
+    cursor_put_le(w, r->kind, 1);
     if (r->kind != DHT_IMMUTABLE) {
-        dht_bytes_put(w, r->owner, DHT_OWNER_SIZE);
-        dht_bytes_put_int(w, r->seq, 8);
-        dht_bytes_put_int(w, r->until_s, 8);
-        dht_bytes_put_int(w, r->salt_size, 1);
-        dht_bytes_put(w, r->salt, r->salt_size);
+        cursor_put(w, r->owner, DHT_OWNER_SIZE);
+        cursor_put_le(w, r->seq, 8);
+        cursor_put_le(w, r->until_s, 8);
+        cursor_put_le(w, r->salt_size, 1);
+        cursor_put(w, r->salt, r->salt_size);
     }
-    dht_bytes_put_int(w, r->value_size, 2);
-    dht_bytes_put(w, r->value, r->value_size);
+    cursor_put_le(w, r->value_size, 2);
+    cursor_put(w, r->value, r->value_size);
 }
 
 size_t dht_record_write(const struct dht_record *r, uint8_t to[DHT_RECORD_MAX])
 {
-    struct dht_writer w = {.at = to, .room = DHT_RECORD_MAX};
+    struct cursor_writer w = {.at = to, .room = DHT_RECORD_MAX};
 
     put_body(&w, r);
     if (r->kind != DHT_IMMUTABLE) {
-        dht_bytes_put(&w, r->signature, DHT_SIGNATURE_SIZE);
+        cursor_put(&w, r->signature, DHT_SIGNATURE_SIZE);
     }
     assert(w.used <= w.room);
     return w.used;
@@ -128,23 +128,23 @@ size_t dht_record_write(const struct dht_record *r, uint8_t to[DHT_RECORD_MAX])
 
 enum err dht_record_read(const uint8_t *bytes, size_t size, struct dht_record *ret)
 {
-    struct dht_reader in = {.at = bytes, .left = size, .is_good = true};
-    struct dht_record r = {.kind = (enum dht_record_kind)dht_bytes_get_int(&in, 1)};
+    struct cursor_reader in = {.at = bytes, .left = size, .is_good = true};
+    struct dht_record r = {.kind = (enum dht_record_kind)cursor_get_le(&in, 1)};
 
     if (r.kind < DHT_IMMUTABLE || r.kind > DHT_SERVICE) {
         return ERR_MALFORMED;
     }
     if (r.kind != DHT_IMMUTABLE) {
-        r.owner = dht_bytes_take(&in, DHT_OWNER_SIZE);
-        r.seq = dht_bytes_get_int(&in, 8);
-        r.until_s = dht_bytes_get_int(&in, 8);
-        r.salt_size = (uint8_t)dht_bytes_get_int(&in, 1);
-        r.salt = dht_bytes_take(&in, r.salt_size);
+        r.owner = cursor_take(&in, DHT_OWNER_SIZE);
+        r.seq = cursor_get_le(&in, 8);
+        r.until_s = cursor_get_le(&in, 8);
+        r.salt_size = (uint8_t)cursor_get_le(&in, 1);
+        r.salt = cursor_take(&in, r.salt_size);
     }
-    r.value_size = (uint16_t)dht_bytes_get_int(&in, 2);
-    r.value = dht_bytes_take(&in, r.value_size);
+    r.value_size = (uint16_t)cursor_get_le(&in, 2);
+    r.value = cursor_take(&in, r.value_size);
     if (r.kind != DHT_IMMUTABLE) {
-        r.signature = dht_bytes_take(&in, DHT_SIGNATURE_SIZE);
+        r.signature = cursor_take(&in, DHT_SIGNATURE_SIZE);
     }
     if (!in.is_good || in.left > 0) {
         return ERR_MALFORMED;
@@ -159,10 +159,10 @@ enum err dht_record_read(const uint8_t *bytes, size_t size, struct dht_record *r
 
 size_t dht_record_message(const struct dht_record *r, uint8_t to[DHT_RECORD_MESSAGE_MAX])
 {
-    struct dht_writer w = {.at = to, .room = DHT_RECORD_MESSAGE_MAX};
+    struct cursor_writer w = {.at = to, .room = DHT_RECORD_MESSAGE_MAX};
 
     assert(r->kind != DHT_IMMUTABLE);
-    dht_bytes_put(&w, sign_domain, sizeof sign_domain - 1);
+    cursor_put(&w, sign_domain, sizeof sign_domain - 1);
     put_body(&w, r);
     assert(w.used <= w.room);
     return w.used;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/base/bytes.h"
-#include "nodosum/bytes.h"
+#include "common/base/cursor.h"
 
 enum {
     AT_EPOCH = 1 + 1 + 2 + 4 * 4,
@@ -54,38 +54,38 @@ bool nodosum_meta_value_valid(const char *text, size_t len)
 
 /* ---- writing --------------------------------------------------------------------------------------- */
 
-static void put_text(struct nodosum_writer *w, const char *text)
+static void put_text(struct cursor_writer *w, const char *text)
 {
     size_t len = strlen(text);
 
     assert(len > 0 && len <= NODOSUM_META_VALUE_MAX);
-    nodosum_bytes_put_8(w, (uint8_t)len);
-    nodosum_bytes_put(w, text, len);
+    cursor_put_be(w, (uint8_t)len, 1);
+    cursor_put(w, text, len);
 }
 
 enum err nodosum_meta_pack(const struct nodosum_meta *m, uint8_t out[NODOSUM_META_MAX], uint16_t *ret_size)
 {
-    struct nodosum_writer w = {.at = out, .room = NODOSUM_META_MAX};
+    struct cursor_writer w = {.at = out, .room = NODOSUM_META_MAX};
 
     assert(m->labels <= NODOSUM_META_LABELS_MAX);
-    nodosum_bytes_put_8(&w, NODOSUM_META_VERSION);
-    nodosum_bytes_put_8(&w, (uint8_t)m->arch);
-    nodosum_bytes_put_16(&w, m->cores);
-    nodosum_bytes_put_32(&w, m->features);
-    nodosum_bytes_put_32(&w, m->memory_mib);
-    nodosum_bytes_put_32(&w, m->free_mib);
-    nodosum_bytes_put_32(&w, m->load_hundredths);
-    nodosum_bytes_put_32(&w, m->epoch);
-    nodosum_bytes_put_32(&w, m->crl);
+    cursor_put_be(&w, NODOSUM_META_VERSION, 1);
+    cursor_put_be(&w, (uint8_t)m->arch, 1);
+    cursor_put_be(&w, m->cores, 2);
+    cursor_put_be(&w, m->features, 4);
+    cursor_put_be(&w, m->memory_mib, 4);
+    cursor_put_be(&w, m->free_mib, 4);
+    cursor_put_be(&w, m->load_hundredths, 4);
+    cursor_put_be(&w, m->epoch, 4);
+    cursor_put_be(&w, m->crl, 4);
     assert(w.used == FIXED);
-    nodosum_bytes_put_8(&w, (uint8_t)m->labels);
+    cursor_put_be(&w, (uint8_t)m->labels, 1);
     for (uint32_t i = 0; i < m->labels; i++) {
         put_text(&w, m->label[i].name);
         put_text(&w, m->label[i].value);
     }
     assert(m->place_size <= NODOSUM_META_PLACE_MAX);
-    nodosum_bytes_put_8(&w, m->place_size);
-    nodosum_bytes_put(&w, m->place, m->place_size);
+    cursor_put_be(&w, m->place_size, 1);
+    cursor_put(&w, m->place, m->place_size);
     if (w.used > w.room) {
         return ERR_LIMIT;
     }
@@ -95,21 +95,21 @@ enum err nodosum_meta_pack(const struct nodosum_meta *m, uint8_t out[NODOSUM_MET
 
 /* ---- reading --------------------------------------------------------------------------------------- */
 
-static uint32_t get_count(struct nodosum_reader *r, uint32_t most)
+static uint32_t get_count(struct cursor_reader *r, uint32_t most)
 {
-    uint32_t count = nodosum_bytes_get_8(r);
+    uint32_t count = (uint8_t)cursor_get_be(r, 1);
 
     r->is_good = r->is_good && count <= most;
     return r->is_good ? count : 0;
 }
 
 /* A text of at most NODOSUM_META_VALUE_MAX characters, which is what a name may have too. */
-static void get_text(struct nodosum_reader *r, char *to, bool (*is_valid)(const char *text, size_t len))
+static void get_text(struct cursor_reader *r, char *to, bool (*is_valid)(const char *text, size_t len))
 {
     size_t len = get_count(r, NODOSUM_META_VALUE_MAX);
     const char *text = (const char *)r->at;
 
-    (void)nodosum_bytes_take(r, len);
+    (void)cursor_take(r, len);
     r->is_good = r->is_good && is_valid(text, len);
     if (r->is_good) {
         memcpy(to, text, len);
@@ -119,24 +119,24 @@ static void get_text(struct nodosum_reader *r, char *to, bool (*is_valid)(const 
 
 enum err nodosum_meta_unpack(const uint8_t *bytes, size_t size, struct nodosum_meta *ret)
 {
-    struct nodosum_reader r = {.at = bytes, .left = size, .is_good = true};
+    struct cursor_reader r = {.at = bytes, .left = size, .is_good = true};
     struct nodosum_meta m = {0};
 
     _Static_assert((int)NODOSUM_META_VALUE_MAX == (int)NAME_MAX_LEN, "names and values fit the same room");
     if (size == 0 || bytes[0] != NODOSUM_META_VERSION) {
         return ERR_INCOMPATIBLE;
     }
-    (void)nodosum_bytes_take(&r, 1);
-    uint8_t arch = nodosum_bytes_get_8(&r);
+    (void)cursor_take(&r, 1);
+    uint8_t arch = (uint8_t)cursor_get_be(&r, 1);
     /* A later architecture is none that is known here; its features mean nothing. */
     m.arch = arch <= NODOSUM_ARCH_AARCH64 ? (enum nodosum_arch)arch : NODOSUM_ARCH_OTHER;
-    m.cores = nodosum_bytes_get_16(&r);
-    m.features = nodosum_bytes_get_32(&r);
-    m.memory_mib = nodosum_bytes_get_32(&r);
-    m.free_mib = nodosum_bytes_get_32(&r);
-    m.load_hundredths = nodosum_bytes_get_32(&r);
-    m.epoch = nodosum_bytes_get_32(&r);
-    m.crl = nodosum_bytes_get_32(&r);
+    m.cores = (uint16_t)cursor_get_be(&r, 2);
+    m.features = (uint32_t)cursor_get_be(&r, 4);
+    m.memory_mib = (uint32_t)cursor_get_be(&r, 4);
+    m.free_mib = (uint32_t)cursor_get_be(&r, 4);
+    m.load_hundredths = (uint32_t)cursor_get_be(&r, 4);
+    m.epoch = (uint32_t)cursor_get_be(&r, 4);
+    m.crl = (uint32_t)cursor_get_be(&r, 4);
     m.labels = get_count(&r, NODOSUM_META_LABELS_MAX);
     for (uint32_t i = 0; i < m.labels && r.is_good; i++) {
         get_text(&r, m.label[i].name, name_valid);
@@ -144,7 +144,7 @@ enum err nodosum_meta_unpack(const uint8_t *bytes, size_t size, struct nodosum_m
     }
     m.place_size = (uint8_t)get_count(&r, NODOSUM_META_PLACE_MAX);
     const uint8_t *place = r.at;
-    (void)nodosum_bytes_take(&r, m.place_size);
+    (void)cursor_take(&r, m.place_size);
     if (!r.is_good || r.left > 0) {
         return ERR_MALFORMED;
     }

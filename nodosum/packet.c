@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/base/bytes.h"
-#include "nodosum/bytes.h"
+#include "common/base/cursor.h"
 
 enum {
     RANGE_SIZE = 26,
@@ -20,17 +20,17 @@ uint64_t nodosum_packet_short(const struct nodosum_id *id)
 
 /* ---- writing ------------------------------------------------------------------------------------- */
 
-static struct nodosum_writer begin(const struct nodosum_packet *p)
+static struct cursor_writer begin(const struct nodosum_packet *p)
 {
-    struct nodosum_writer w = {.at = (uint8_t *)p->bytes, .used = p->size, .room = NODOSUM_PACKET_MAX};
+    struct cursor_writer w = {.at = (uint8_t *)p->bytes, .used = p->size, .room = NODOSUM_PACKET_MAX};
 
     if (p->size == 0) {
-        nodosum_bytes_put_8(&w, NODOSUM_PACKET_VERSION);
+        cursor_put_be(&w, NODOSUM_PACKET_VERSION, 1);
     }
     return w;
 }
 
-static bool end(struct nodosum_packet *p, const struct nodosum_writer *w)
+static bool end(struct nodosum_packet *p, const struct cursor_writer *w)
 {
     if (w->used > w->room) {
         return false;
@@ -42,84 +42,84 @@ static bool end(struct nodosum_packet *p, const struct nodosum_writer *w)
 bool nodosum_packet_add_alive(struct nodosum_packet *p, const struct nodosum_id *id, uint64_t incarnation,
                               const struct nodosum_about *about)
 {
-    struct nodosum_writer w = begin(p);
+    struct cursor_writer w = begin(p);
 
     assert(incarnation > 0 && incarnation <= NODOSUM_INCARNATION_MAX);
     assert(about->name_len > 0 && about->meta_size <= NODOSUM_META_MAX);
     assert(about->offers_size <= NODOSUM_OFFERS_BYTES);
-    nodosum_bytes_put_8(&w, NODOSUM_PACKET_ALIVE);
-    nodosum_bytes_put(&w, id->byte, NODOSUM_ID_SIZE);
-    nodosum_bytes_put_64(&w, incarnation);
-    nodosum_bytes_put_64(&w, about->meta_version);
-    nodosum_bytes_put(&w, about->address.ip, sizeof about->address.ip);
-    nodosum_bytes_put_16(&w, about->address.port);
-    nodosum_bytes_put_8(&w, about->name_len);
-    nodosum_bytes_put(&w, about->name, about->name_len);
-    nodosum_bytes_put_16(&w, about->meta_size);
-    nodosum_bytes_put(&w, about->meta, about->meta_size);
-    nodosum_bytes_put_16(&w, about->offers_size);
-    nodosum_bytes_put(&w, about->offers, about->offers_size);
+    cursor_put_be(&w, NODOSUM_PACKET_ALIVE, 1);
+    cursor_put(&w, id->byte, NODOSUM_ID_SIZE);
+    cursor_put_be(&w, incarnation, 8);
+    cursor_put_be(&w, about->meta_version, 8);
+    cursor_put(&w, about->address.ip, sizeof about->address.ip);
+    cursor_put_be(&w, about->address.port, 2);
+    cursor_put_be(&w, about->name_len, 1);
+    cursor_put(&w, about->name, about->name_len);
+    cursor_put_be(&w, about->meta_size, 2);
+    cursor_put(&w, about->meta, about->meta_size);
+    cursor_put_be(&w, about->offers_size, 2);
+    cursor_put(&w, about->offers, about->offers_size);
     return end(p, &w);
 }
 
-static void put_list(struct nodosum_writer *w, const struct nodosum_message *m)
+static void put_list(struct cursor_writer *w, const struct nodosum_message *m)
 {
-    nodosum_bytes_put_8(w, (uint8_t)m->count);
+    cursor_put_be(w, (uint8_t)m->count, 1);
     for (uint32_t i = 0; i < m->count; i++) {
         if (m->kind == NODOSUM_PACKET_DIGEST) {
-            nodosum_bytes_put_64(w, m->range[i].first);
-            nodosum_bytes_put_64(w, m->range[i].last);
-            nodosum_bytes_put_16(w, m->range[i].members);
-            nodosum_bytes_put_64(w, m->range[i].hash);
+            cursor_put_be(w, m->range[i].first, 8);
+            cursor_put_be(w, m->range[i].last, 8);
+            cursor_put_be(w, m->range[i].members, 2);
+            cursor_put_be(w, m->range[i].hash, 8);
         } else if (m->kind == NODOSUM_PACKET_ROWS) {
-            nodosum_bytes_put_64(w, m->row[i].short_id);
-            nodosum_bytes_put_64(w, m->row[i].incarnation);
-            nodosum_bytes_put_8(w, m->row[i].state);
-            nodosum_bytes_put_16(w, m->row[i].check);
+            cursor_put_be(w, m->row[i].short_id, 8);
+            cursor_put_be(w, m->row[i].incarnation, 8);
+            cursor_put_be(w, m->row[i].state, 1);
+            cursor_put_be(w, m->row[i].check, 2);
         } else {
-            nodosum_bytes_put_64(w, m->kind == NODOSUM_PACKET_SUSPECT ? m->accuser[i] : m->want[i]);
+            cursor_put_be(w, m->kind == NODOSUM_PACKET_SUSPECT ? m->accuser[i] : m->want[i], 8);
         }
     }
 }
 
 bool nodosum_packet_add(struct nodosum_packet *p, const struct nodosum_message *m)
 {
-    struct nodosum_writer w = begin(p);
+    struct cursor_writer w = begin(p);
 
     if (m->kind == NODOSUM_PACKET_ALIVE) {
         return nodosum_packet_add_alive(p, &m->id, m->incarnation, &m->about);
     }
-    nodosum_bytes_put_8(&w, (uint8_t)m->kind);
+    cursor_put_be(&w, (uint8_t)m->kind, 1);
     switch (m->kind) {
     case NODOSUM_PACKET_PING:
     case NODOSUM_PACKET_ACK:
     case NODOSUM_PACKET_NACK:
-        nodosum_bytes_put_32(&w, m->seq);
+        cursor_put_be(&w, m->seq, 4);
         if (m->kind != NODOSUM_PACKET_NACK) {
-            nodosum_bytes_put_8(&w, (uint8_t)(m->attempt | m->flags << FLAG_SHIFT));
+            cursor_put_be(&w, (uint8_t)(m->attempt | m->flags << FLAG_SHIFT), 1);
         }
         break;
     case NODOSUM_PACKET_PING_REQ:
-        nodosum_bytes_put_32(&w, m->seq);
-        nodosum_bytes_put(&w, m->id.byte, NODOSUM_ID_SIZE);
+        cursor_put_be(&w, m->seq, 4);
+        cursor_put(&w, m->id.byte, NODOSUM_ID_SIZE);
         break;
     case NODOSUM_PACKET_SUSPECT:
     case NODOSUM_PACKET_DEAD:
     case NODOSUM_PACKET_LEFT:
     case NODOSUM_PACKET_LIVES:
-        nodosum_bytes_put(&w, m->id.byte, NODOSUM_ID_SIZE);
-        nodosum_bytes_put_64(&w, m->incarnation);
+        cursor_put(&w, m->id.byte, NODOSUM_ID_SIZE);
+        cursor_put_be(&w, m->incarnation, 8);
         if (m->kind == NODOSUM_PACKET_SUSPECT) {
             put_list(&w, m);
         } else if (m->kind == NODOSUM_PACKET_DEAD) {
-            nodosum_bytes_put_64(&w, m->accuser[0]);
+            cursor_put_be(&w, m->accuser[0], 8);
         } else {
-            nodosum_bytes_put(&w, m->word, sizeof m->word);
+            cursor_put(&w, m->word, sizeof m->word);
         }
         break;
     case NODOSUM_PACKET_ROWS:
-        nodosum_bytes_put_64(&w, m->first);
-        nodosum_bytes_put_64(&w, m->last);
+        cursor_put_be(&w, m->first, 8);
+        cursor_put_be(&w, m->last, 8);
         put_list(&w, m);
         break;
     case NODOSUM_PACKET_DIGEST:
@@ -127,11 +127,11 @@ bool nodosum_packet_add(struct nodosum_packet *p, const struct nodosum_message *
         put_list(&w, m);
         break;
     case NODOSUM_PACKET_PUSH:
-        nodosum_bytes_put_64(&w, m->last);
+        cursor_put_be(&w, m->last, 8);
         break;
     case NODOSUM_PACKET_PLACE:
-        nodosum_bytes_put_8(&w, m->place.size);
-        nodosum_bytes_put(&w, m->place.bytes, m->place.size);
+        cursor_put_be(&w, m->place.size, 1);
+        cursor_put(&w, m->place.bytes, m->place.size);
         break;
     case NODOSUM_PACKET_ALIVE:
         break;
@@ -141,35 +141,35 @@ bool nodosum_packet_add(struct nodosum_packet *p, const struct nodosum_message *
 
 /* ---- reading ------------------------------------------------------------------------------------- */
 
-static void claim_that(struct nodosum_reader *r, bool holds)
+static void claim_that(struct cursor_reader *r, bool holds)
 {
     r->is_good = r->is_good && holds;
 }
 
-static uint64_t get_incarnation(struct nodosum_reader *r)
+static uint64_t get_incarnation(struct cursor_reader *r)
 {
-    uint64_t incarnation = nodosum_bytes_get_64(r);
+    uint64_t incarnation = cursor_get_be(r, 8);
 
     claim_that(r, incarnation > 0 && incarnation <= NODOSUM_INCARNATION_MAX);
     return incarnation;
 }
 
-static uint32_t get_count(struct nodosum_reader *r, uint32_t least, uint32_t most)
+static uint32_t get_count(struct cursor_reader *r, uint32_t least, uint32_t most)
 {
-    uint32_t count = nodosum_bytes_get_8(r);
+    uint32_t count = (uint8_t)cursor_get_be(r, 1);
 
     claim_that(r, count >= least && count <= most);
     return r->is_good ? count : 0;
 }
 
-static void get_about(struct nodosum_reader *r, uint64_t incarnation, struct nodosum_about *about)
+static void get_about(struct cursor_reader *r, uint64_t incarnation, struct nodosum_about *about)
 {
     static const uint8_t nowhere[16];
 
-    about->meta_version = nodosum_bytes_get_64(r);
-    nodosum_bytes_get(r, about->address.ip, sizeof about->address.ip);
-    about->address.port = nodosum_bytes_get_16(r);
-    about->name_len = nodosum_bytes_get_8(r);
+    about->meta_version = cursor_get_be(r, 8);
+    cursor_get(r, about->address.ip, sizeof about->address.ip);
+    about->address.port = (uint16_t)cursor_get_be(r, 2);
+    about->name_len = (uint8_t)cursor_get_be(r, 1);
     claim_that(r, about->meta_version > 0 && about->meta_version <= incarnation);
     claim_that(r, about->address.port != 0 && memcmp(about->address.ip, nowhere, sizeof nowhere) != 0);
     claim_that(r, about->name_len <= NAME_MAX_LEN);
@@ -177,81 +177,81 @@ static void get_about(struct nodosum_reader *r, uint64_t incarnation, struct nod
         return;
     }
     memset(about->name, 0, sizeof about->name);
-    nodosum_bytes_get(r, about->name, about->name_len);
+    cursor_get(r, about->name, about->name_len);
     claim_that(r, r->is_good && name_valid(about->name, about->name_len));
-    about->meta_size = nodosum_bytes_get_16(r);
+    about->meta_size = (uint16_t)cursor_get_be(r, 2);
     claim_that(r, about->meta_size <= NODOSUM_META_MAX);
     if (!r->is_good) {
         return;
     }
-    nodosum_bytes_get(r, about->meta, about->meta_size);
-    about->offers_size = nodosum_bytes_get_16(r);
+    cursor_get(r, about->meta, about->meta_size);
+    about->offers_size = (uint16_t)cursor_get_be(r, 2);
     claim_that(r, about->offers_size <= NODOSUM_OFFERS_BYTES);
     if (r->is_good) {
-        nodosum_bytes_get(r, about->offers, about->offers_size);
+        cursor_get(r, about->offers, about->offers_size);
     }
 }
 
-static void get_ranges(struct nodosum_reader *r, struct nodosum_message *m)
+static void get_ranges(struct cursor_reader *r, struct nodosum_message *m)
 {
     m->count = get_count(r, 1, NODOSUM_RANGES_MAX);
     claim_that(r, m->count * RANGE_SIZE <= r->left);
     for (uint32_t i = 0; i < m->count && r->is_good; i++) {
         struct nodosum_range *range = &m->range[i];
-        range->first = nodosum_bytes_get_64(r);
-        range->last = nodosum_bytes_get_64(r);
-        range->members = nodosum_bytes_get_16(r);
-        range->hash = nodosum_bytes_get_64(r);
+        range->first = cursor_get_be(r, 8);
+        range->last = cursor_get_be(r, 8);
+        range->members = (uint16_t)cursor_get_be(r, 2);
+        range->hash = cursor_get_be(r, 8);
         claim_that(r, range->first <= range->last);
     }
 }
 
-static void get_rows(struct nodosum_reader *r, struct nodosum_message *m)
+static void get_rows(struct cursor_reader *r, struct nodosum_message *m)
 {
     uint64_t least;
 
-    m->first = least = nodosum_bytes_get_64(r);
-    m->last = nodosum_bytes_get_64(r);
+    m->first = least = cursor_get_be(r, 8);
+    m->last = cursor_get_be(r, 8);
     claim_that(r, m->first <= m->last);
     m->count = get_count(r, 0, NODOSUM_ROWS_MAX);
     claim_that(r, m->count * ROW_SIZE <= r->left);
     for (uint32_t i = 0; i < m->count && r->is_good; i++) {
         struct nodosum_row *row = &m->row[i];
-        row->short_id = nodosum_bytes_get_64(r);
+        row->short_id = cursor_get_be(r, 8);
         row->incarnation = get_incarnation(r);
-        row->state = nodosum_bytes_get_8(r);
-        row->check = nodosum_bytes_get_16(r);
+        row->state = (uint8_t)cursor_get_be(r, 1);
+        row->check = (uint16_t)cursor_get_be(r, 2);
         claim_that(r, (row->state & STATE_BITS) <= NODOSUM_LEFT);
         claim_that(r, row->short_id >= least && row->short_id <= m->last);
         least = row->short_id;
     }
 }
 
-static void get_shorts(struct nodosum_reader *r, uint32_t most, uint64_t *to, uint32_t *ret_count)
+static void get_shorts(struct cursor_reader *r, uint32_t most, uint64_t *to, uint32_t *ret_count)
 {
     *ret_count = get_count(r, 1, most);
     for (uint32_t i = 0; i < *ret_count && r->is_good; i++) {
-        to[i] = nodosum_bytes_get_64(r);
+        to[i] = cursor_get_be(r, 8);
     }
 }
 
-static bool get_message(struct nodosum_reader *r, struct nodosum_message *m)
+static bool get_message(struct cursor_reader *r, struct nodosum_message *m)
 {
-    m->kind = (enum nodosum_packet_kind)nodosum_bytes_get_8(r);
+    m->kind = (enum nodosum_packet_kind)(uint8_t)cursor_get_be(r, 1);
     switch (m->kind) {
     case NODOSUM_PACKET_PING:
     case NODOSUM_PACKET_ACK:
-        m->seq = nodosum_bytes_get_32(r);
-        m->attempt = nodosum_bytes_get_8(r);
+        m->seq = (uint32_t)cursor_get_be(r, 4);
+        m->attempt = (uint8_t)cursor_get_be(r, 1);
         m->flags = m->attempt >> FLAG_SHIFT;
         m->attempt &= (1u << FLAG_SHIFT) - 1;
         claim_that(r, m->attempt < NODOSUM_ATTEMPTS + (m->kind == NODOSUM_PACKET_ACK));
         return r->is_good;
     case NODOSUM_PACKET_NACK:
     case NODOSUM_PACKET_PING_REQ:
-        m->seq = nodosum_bytes_get_32(r);
+        m->seq = (uint32_t)cursor_get_be(r, 4);
         if (m->kind == NODOSUM_PACKET_PING_REQ) {
-            nodosum_bytes_get(r, m->id.byte, NODOSUM_ID_SIZE);
+            cursor_get(r, m->id.byte, NODOSUM_ID_SIZE);
         }
         return r->is_good;
     case NODOSUM_PACKET_ALIVE:
@@ -259,16 +259,16 @@ static bool get_message(struct nodosum_reader *r, struct nodosum_message *m)
     case NODOSUM_PACKET_DEAD:
     case NODOSUM_PACKET_LEFT:
     case NODOSUM_PACKET_LIVES:
-        nodosum_bytes_get(r, m->id.byte, NODOSUM_ID_SIZE);
+        cursor_get(r, m->id.byte, NODOSUM_ID_SIZE);
         m->incarnation = get_incarnation(r);
         if (m->kind == NODOSUM_PACKET_ALIVE) {
             get_about(r, m->incarnation, &m->about);
         } else if (m->kind == NODOSUM_PACKET_SUSPECT) {
             get_shorts(r, NODOSUM_ACCUSERS_MAX, m->accuser, &m->count);
         } else if (m->kind == NODOSUM_PACKET_DEAD) {
-            m->accuser[0] = nodosum_bytes_get_64(r);
+            m->accuser[0] = cursor_get_be(r, 8);
         } else {
-            nodosum_bytes_get(r, m->word, sizeof m->word);
+            cursor_get(r, m->word, sizeof m->word);
         }
         return r->is_good;
     case NODOSUM_PACKET_DIGEST:
@@ -281,11 +281,11 @@ static bool get_message(struct nodosum_reader *r, struct nodosum_message *m)
         get_shorts(r, NODOSUM_WANT_MAX, m->want, &m->count);
         return r->is_good;
     case NODOSUM_PACKET_PUSH:
-        m->last = nodosum_bytes_get_64(r);
+        m->last = cursor_get_be(r, 8);
         return r->is_good;
     case NODOSUM_PACKET_PLACE:
         m->place.size = (uint8_t)get_count(r, 1, NODOSUM_META_PLACE_MAX);
-        nodosum_bytes_get(r, m->place.bytes, m->place.size);
+        cursor_get(r, m->place.bytes, m->place.size);
         return r->is_good;
     }
     return false; /* another kind */
@@ -293,13 +293,13 @@ static bool get_message(struct nodosum_reader *r, struct nodosum_message *m)
 
 enum err nodosum_packet_check(const uint8_t *bytes, size_t size)
 {
-    struct nodosum_reader r = {.at = bytes, .left = size, .is_good = true};
+    struct cursor_reader r = {.at = bytes, .left = size, .is_good = true};
     struct nodosum_message m;
 
     if (size > NODOSUM_PACKET_MAX) {
         return ERR_LIMIT;
     }
-    if (size > 0 && nodosum_bytes_get_8(&r) != NODOSUM_PACKET_VERSION) {
+    if (size > 0 && (uint8_t)cursor_get_be(&r, 1) != NODOSUM_PACKET_VERSION) {
         return ERR_INCOMPATIBLE;
     }
     if (r.left == 0) {
@@ -315,7 +315,7 @@ enum err nodosum_packet_check(const uint8_t *bytes, size_t size)
 
 bool nodosum_packet_next(const uint8_t *bytes, size_t size, size_t *at, struct nodosum_message *ret)
 {
-    struct nodosum_reader r = {.at = bytes + *at, .left = size - *at, .is_good = true};
+    struct cursor_reader r = {.at = bytes + *at, .left = size - *at, .is_good = true};
 
     if (r.left == 0) {
         return false;

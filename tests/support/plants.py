@@ -55,7 +55,7 @@ class Garden:
         """(verdict, one line that says how) of one program."""
         file = self.plants[name][0]
         belongs, arguments = self.program(finder, file, self.args)
-        planted = os.path.join(self.folder, file)
+        planted = os.path.normpath(os.path.join(self.folder, file))
         others = [o for s, o in objects.items() if s != planted and belongs(s)]
         program = os.path.join(scratch, f"{name}.{finder.replace(':', '.')}")
         subprocess.run([*self.args.cc, *self.flags, "-o", program, variant, *others, *self.libraries],

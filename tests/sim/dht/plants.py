@@ -220,12 +220,12 @@ PLANTS = {
         ("name == 0 ? vacant(d, 0, 1) :", "name == 0 ? NULL :")]),
 }
 
-CORE = ("account", "bytes", "call", "circle", "compare", "core", "id", "image", "keep", "order", "own", "packet", "pool", "proof", "put", "record", "search",
+CORE = ("account", "call", "circle", "compare", "core", "id", "image", "keep", "order", "own", "packet", "pool", "proof", "put", "record", "search",
         "serve", "store", "table", "token", "twin", "upkeep", "wish")
 UNITS = ("circle", "clock", "compare", "core", "id", "image", "keep", "late", "memory", "own", "packet", "store", "table", "upkeep")
 SOURCES = [*(f"dht/{c}.c" for c in CORE), "tests/sim/dht/[dns]*.c", "tests/sim/dht/test_dht_*.c", "tests/unit/dht/kit.c",
            *(f"tests/unit/dht/test_{u}.c" for u in UNITS),
-           *(f"common/base/{b}.c" for b in ("bytes", "err", "name", "rate", "rng", "sha1"))]
+           *(f"common/base/{b}.c" for b in ("bytes", "cursor", "err", "name", "rate", "rng", "sha1"))]
 
 
 def program(finder, _file, _args):

@@ -134,8 +134,8 @@ PLANTS = {
     "offers-forgotten": ("merge.c", "unit:merge", "other offers are no difference", [
         (" && a->offers_size == b->offers_size &&\n           memcmp(a->offers, b->offers, a->offers_size) == 0;", ";")]),
     "offers-unsaid": ("packet.c", "worlds", "offers stay at home", [
-        ("    nodosum_bytes_put_16(&w, about->offers_size);\n    nodosum_bytes_put(&w, about->offers, about->offers_size);",
-         "    nodosum_bytes_put_16(&w, 0);")]),
+        ("    cursor_put_be(&w, about->offers_size, 2);\n    cursor_put(&w, about->offers, about->offers_size);",
+         "    cursor_put_be(&w, 0, 2);")]),
     "offers-unannounced": ("core.c", "unit:core", "an offer is no new incarnation", [
         ("    about->meta_version = ++self->incarnation;\n    nodosum_table_describe", "    about->meta_version = self->incarnation;\n    nodosum_table_describe")]),
     "offers-overflow": ("packet.c", "unit:packet", "longer offers than there may be are read", [
@@ -218,7 +218,7 @@ PLANTS = {
         ("        } else if (introduces) {", "        } else if (m.kind >= NODOSUM_PACKET_ALIVE && m.kind <= NODOSUM_PACKET_LEFT) {")]),
     "any-name": ("packet.c", "unit:packet", "names are not checked", [
         ("r->is_good && name_valid(about->name, about->name_len)", "r->is_good")]),
-    "read-past": ("bytes.c", "unit:packet", "the last byte of a packet is read twice", [
+    "read-past": ("../common/base/cursor.c", "unit:packet", "the last byte of a packet is read twice", [
         ("    if (size > r->left) {", "    if (size > r->left + 1) {"), ("    r->left -= size;", "    r->left -= size < r->left ? size : r->left;")]),
     "answers-without-end": ("sync.c", "unit:sync", "comparisons are answered at any rate", [
         ("        n->counters.held++;\n        return false;", "        n->counters.held++;\n        return true;")]),
@@ -226,11 +226,11 @@ PLANTS = {
         (".room = NODOSUM_PACKET_MAX}", ".room = NODOSUM_PACKET_MAX + 40}")]),
 }
 
-CORE = ("bytes", "catalogue", "core", "events", "fingers", "gossip", "health", "merge", "offers", "out", "packet", "probe", "push", "suspect", "sync", "table", "word")
+CORE = ("catalogue", "core", "events", "fingers", "gossip", "health", "merge", "offers", "out", "packet", "probe", "push", "suspect", "sync", "table", "word")
 UNITS = sorted({p[1].removeprefix("unit:") for p in PLANTS.values() if p[1].startswith("unit:")})
 SOURCES = [*(f"nodosum/{c}.c" for c in CORE), "tests/sim/nodosum/*.c", "tests/unit/nodosum/kit.c",
            *(f"tests/unit/nodosum/test_{u}.c" for u in UNITS), "tests/sim/world/[!t]*.c",
-           *(f"common/base/{b}.c" for b in ("bytes", "err", "name", "rate", "rng"))]
+           *(f"common/base/{b}.c" for b in ("bytes", "cursor", "err", "name", "rate", "rng"))]
 MAINS = {"worlds": "test_sim_nodosum.c", "measures": "test_nodosum_measure.c"}
 
 

@@ -115,7 +115,7 @@ PLANTS = {
 
 CORE = ("coord", "core", "image", "peers", "refit", "route")
 SOURCES = [*(f"vivaldi/{c}.c" for c in CORE), "tests/sim/vivaldi/*.c", *(f"tests/unit/vivaldi/test_{u}.c" for u in CORE),
-           "nodosum/bytes.c", "nodosum/meta.c", *(f"common/base/{b}.c" for b in ("bytes", "err", "name", "rng"))]
+           "nodosum/meta.c", *(f"common/base/{b}.c" for b in ("bytes", "cursor", "err", "name", "rng"))]
 
 
 def program(finder, _file, args):
