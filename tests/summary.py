@@ -8,11 +8,16 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 PASSED = ("OK", "EXPECTEDFAIL")
+TOLD_LINES = 12 # of what a program said that failed: its log may lie where nobody looks any more
 
 
 def reason_of(output):
     lines = [line.strip() for line in (output or "").splitlines() if line.strip()]
     return lines[-1] if lines else "no reason given"
+
+
+def last_of(output):
+    return [line[:200] for line in output.splitlines() if line.strip()][-TOLD_LINES:]
 
 
 def read_meson(path):
@@ -25,7 +30,7 @@ def read_meson(path):
             result = entry["result"]
             verdict = "passed" if result in PASSED else "skipped" if result == "SKIP" else "failed"
             said = (entry.get("stdout") or "") + (entry.get("stderr") or "")
-            why = reason_of(said) if result == "SKIP" else result
+            why = reason_of(said) if result == "SKIP" else result if verdict == "passed" else "\n    ".join([result, *last_of(said)])
             found.append((f"{entry['name']} ({build})", verdict, why))
     return found
 

@@ -111,6 +111,7 @@ def test_the_leader_alone_answers_for_members(make_node):
     node = three(make_node)
     leads = leading(node)
     for i in range(3):
+        node.wait_until(lambda who=i: who == leads or call(node, who, TRANSFER).hint, 20, f"raft.{i} has heard who leads")
         for operation, fields in QUESTIONS if i != leads else ():
             reply = call(node, i, operation, pb.encode(fields))
             assert (reply.status, reply.hint) == (NOT_LEADER, f"raft.{leads}"), (i, operation, reply)

@@ -15,6 +15,7 @@ from test_calls import ASK
 # Of what each sends; so far from each other that a busy machine seldom changes their order. What it adds is no fault of
 # coordinates: it can only be bounded widely.
 DELAY_MS = {"node-1": 2, "node-2": 10, "node-3": 200}
+ALIKE_MS = 50 # of four nodes: where nothing is far, what a busy machine adds moves each of them by more than it is away
 
 
 def is_about(ms, expected_ms):
@@ -39,8 +40,8 @@ def make(make_cluster, build, short_dir, count):
                  "sandbox": {"write": ["state"]}, "config": {"peers": 64}}]
 
     made = make_cluster(count, one)
-    for node in made if count == len(DELAY_MS) else ():
-        made.delay(node, DELAY_MS[node.name])
+    for node in made if count >= len(DELAY_MS) else ():
+        made.delay(node, DELAY_MS[node.name] if count == len(DELAY_MS) else ALIKE_MS)
     made.up()
     nodosums.agree(made, list(made), 20, "all know each other")
     return made
@@ -196,7 +197,7 @@ def test_who_tells_all_something_else_is_doubted(four):
             """Again and again: its own vivaldi says the truth meanwhile."""
             for place, is_for_pings in ((far, 0), (here, 1)):
                 assert client.call(PLACE, pb.encode([(1, place), (2, is_for_pings)])).status == sp.OK
-            return doubted(one) == 1
+            return doubted(one) >= 1
 
         one.wait_until(lie, 60, "it is doubted")
     assert estimate(one, liar.name)["source"] == "measured", "what was measured counts all the same"
