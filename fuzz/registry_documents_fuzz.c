@@ -5,6 +5,7 @@
 
 #include "registry/key.h"
 #include "registry/lock.h"
+#include "registry/search.h"
 #include "registry/trust.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -117,6 +118,29 @@ static void try_lock(struct registry_slice bytes)
     must_be(&t, bytes);
 }
 
+/* A line is a question, what follows an index; whoever is found is found by name, too. */
+static void try_search(struct registry_slice bytes)
+{
+    struct registry_search_question q = {.count = 1, .word = {{.len = 1, .at = "a"}}};
+    struct registry_search_found f[4], one;
+    struct registry_search s;
+    size_t line = 0;
+
+    while (line < bytes.len && bytes.at[line] != '\n') {
+        line++;
+    }
+    (void)!registry_search_parse(bytes.at, line, &q); /* else the one above */
+    if (line == bytes.len || !registry_search_read(bytes.at + line + 1, bytes.len - line - 1, &s)) {
+        return;
+    }
+    size_t all = registry_search_ask(&s, &q, f, ARRAY_LEN(f));
+    for (size_t i = 0; i < all && i < ARRAY_LEN(f); i++) {
+        must(registry_search_find(&s, f[i].name, &one) && one.name.at == f[i].name.at && (i == 0 || f[i - 1].distance <= f[i].distance));
+        (void)registry_search_alike(&s, f[i].name, &one, 1);
+    }
+    must(s.list.len == 0 || (registry_search_find(&s, (struct registry_slice){.at = s.list.at, .len = strcspn(s.list.at, " ")}, &one) && one.name.at == s.list.at));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char image[REGISTRY_TRUST_IMAGE_MAX];
@@ -127,7 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     struct registry_slice body = {.at = (const char *)data + 1, .len = size - 1};
-    unsigned kind = data[0] % 10;
+    unsigned kind = data[0] % 11;
     if (kind < 4) {
         try_roles(kind, body);
     } else if (kind == 4) {
@@ -138,6 +162,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         try_signed(body);
     } else if (kind == 9) {
         try_lock(body);
+    } else if (kind == 10) {
+        try_search(body);
     } else if (kind == 7) {
         must(!registry_trust_read(body.at, body.len, &trust) || registry_trust_write(&trust, image) == body.len);
         must(registry_trust_init(&trust, body.at, body.len) != REGISTRY_FAULT_NONE);

@@ -288,6 +288,22 @@ PLANTS = {
         ('"40000";', '"040000";')]),
     "tree-git-prefix": ("tree_git.c", "unit:tree", "what begins like a folder's name is in it", [
         ("size_t shared = prefix + thing.name.len + 1;", "size_t shared = prefix + thing.name.len;")]),
+    "search-order": ("search.c", "unit:search", "an index may be in any order", [
+        ("registry_text_compare(last.name, f.name) >= 0", "registry_text_compare(last.name, f.name) == 0")]),
+    "search-first-place": ("search.c", "unit:search", "the first place of a word counts, not the best", [
+        ("at < in.len && best != is_word;", "at < in.len && best == NOWHERE;")]),
+    "search-case": ("search.c", "unit:search", "capitals are other letters", [
+        ("small(in.at[at + k]) == word[k]", "in.at[at + k] == word[k]")]),
+    "search-any-word": ("search.c", "unit:search", "one word of several will do", [
+        ("i < q->count && is_found; i++", "i < q->count && (i == 0 || !is_found); i++")]),
+    "search-worst-kept": ("search.c", "unit:search", "who comes late does not take the place of who is farther", [
+        ("room > 0 && is_before(f, &heap[0])", "room > 0 && is_before(&heap[0], f)")]),
+    "search-heap": ("search.c", "unit:search", "the nearer child goes up", [
+        ("child += child + 1 < count && is_before(&heap[child], &heap[child + 1]);", "child += child + 1 < count && is_before(&heap[child + 1], &heap[child]);")]),
+    "search-part": ("search.c", "unit:search", "a space's word is as good as the last part", [
+        ("return part.len == len ? LAST_PART", "return part.len == len ? WORD_OF_NAME")]),
+    "search-word-more": ("search.c", "unit:search", "a word may be longer than there is room for", [
+        ("at - begin > REGISTRY_SEARCH_WORD_MAX", "at - begin > REGISTRY_SEARCH_WORD_MAX + 1")]),
     "tree-git-sha256": ("tree_git.c", "unit:tree", "a folder of SHA-256 has files of SHA-1's size", [
         ("return is_sha1 ? SHA1_SIZE : SHA256_SIZE;", "return is_sha1 ? SHA1_SIZE : SHA1_SIZE;")]),
 }
