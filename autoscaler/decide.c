@@ -370,18 +370,32 @@ static void begin(struct autoscaler_decide *d, uint32_t there)
     }
 }
 
+/* Where something is not known the time of day says what is needed, if it has told the last hours well. By a clock that has just jumped
+ * it says nothing and learns nothing. */
+static void foresee(struct autoscaler_decide *d, struct thought *t)
+{
+    bool is_clear = d->doubt_s == 0, is_known = t->record.doubted < 0 && t->record.signal >= 0;
+
+    autoscaler_season_step(&d->season, t->seen->wall_s, t->goal, is_clear && is_known);
+    uint32_t floor = is_clear && t->record.doubted >= 0 ? autoscaler_season_floor(&d->season, t->seen->wall_s + d->policy.start_s) : 0;
+    if (floor > t->goal) {
+        set(t, floor < AUTOSCALER_RULES_INSTANCES_MAX ? floor : AUTOSCALER_RULES_INSTANCES_MAX, AUTOSCALER_EXPLAIN_SEASON);
+    }
+}
+
 static void decide(struct autoscaler_decide *d, struct thought *t)
 {
     t->goal = d->wanted;
     listen(d, t);
     t->record.wish = (uint16_t)t->goal;
+    foresee(d, t);
     /* What is held for want of knowledge is remembered as wished, or it would fall as soon as more is known. */
     uint32_t wished = t->record.doubted >= 0 && t->goal < d->wanted ? d->wanted : t->goal;
     autoscaler_window_push(&d->wished, (uint16_t)wished);
-    if (t->record.signal < 0 && d->policy.signals > 0) {
-        t->record.limit = AUTOSCALER_EXPLAIN_NOTHING_KNOWN;
-    } else if (t->goal > d->wanted) {
+    if (t->goal > d->wanted) {
         limit_up(d, t);
+    } else if (t->record.signal < 0 && d->policy.signals > 0) {
+        t->record.limit = AUTOSCALER_EXPLAIN_NOTHING_KNOWN;
     } else if (t->goal < d->wanted) {
         limit_down(d, t);
     }

@@ -8,6 +8,7 @@
 
 #include "autoscaler/explain.h"
 #include "autoscaler/rules.h"
+#include "autoscaler/season.h"
 #include "autoscaler/window.h"
 
 enum {
@@ -16,7 +17,7 @@ enum {
     AUTOSCALER_DECIDE_JUMP_S = 5,       /* a clock that is off by more than this has jumped …                    */
     AUTOSCALER_DECIDE_TRUST_S = 60,     /* … and counts again when it has not for so long                        */
     AUTOSCALER_DECIDE_PATIENCE_MAX = 3, /* doublings of ready_within_s while none gets ready: 8 times            */
-    AUTOSCALER_DECIDE_IMAGE_SIZE = 4 * (12 + AUTOSCALER_WINDOW_S), /* bytes of what is kept; image.c             */
+    AUTOSCALER_DECIDE_IMAGE_SIZE = 4 * (14 + AUTOSCALER_WINDOW_S) + 2 * AUTOSCALER_SEASON_SLOTS, /* bytes of what is kept; image.c */
 };
 
 /* What was seen in the second that has passed. */
@@ -51,6 +52,7 @@ struct autoscaler_decide {
     bool is_begun, is_read;
     struct autoscaler_explain explain;
     struct autoscaler_rules rules;
+    struct autoscaler_season season;
 };
 
 /* Begin, of nothing known: wanted is what is there at the first step. ERR_INVALID: see autoscaler_policy_check. */
@@ -63,7 +65,7 @@ enum err autoscaler_decide_change(struct autoscaler_decide *d, const struct auto
 /* A second has passed. Always within the policy's bounds. Under 4 us, also with an hour's window. */
 struct autoscaler_decision autoscaler_decide_step(struct autoscaler_decide *d, const struct autoscaler_decide_seen *seen);
 
-/* What is to outlive the process: windows, the number, the last change. Big-endian, with version and checksum. */
+/* What is to outlive the process: windows, the number, the last change, the season. Big-endian, with version and checksum. */
 void autoscaler_decide_write(const struct autoscaler_decide *d, uint8_t out[AUTOSCALER_DECIDE_IMAGE_SIZE]);
 
 /* Take it over, once, between init and the first step, which finds by the wall's clock how long was missed: up to GRACE_S nothing is

@@ -14,6 +14,7 @@ enum {
 #define AUTOSCALER_EXPLAIN_LIMITS(X)                                                                                                       \
     X(NONE, "")                                                                                                                            \
     X(NOTHING_KNOWN, "held: no signal is believed")                                                                                        \
+    X(SEASON, "as at this time of a day before")                                                                                           \
     X(UNSURE, "held: a signal is not believed")                                                                                            \
     X(EFFECT, "held: first to be seen whether more help")                                                                                  \
     X(WINDOW_UP, "held: the least wished in the window up")                                                                                \

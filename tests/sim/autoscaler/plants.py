@@ -57,6 +57,32 @@ PLANTS = {
         ("is_zero_allowed(p) && !can_wake(p)", "false && is_zero_allowed(p) && !can_wake(p)")]),
     "zone-forgotten": ("policy.c", "unit:policy", "the schedule is in UTC", [
         ("+ utc_offset_s % (WEEK_MIN * 60))", "+ 0 * utc_offset_s)")]),
+    "season-unasked": ("decide.c", "unit:decide_limits", "the time of day is not asked", [
+        ("is_clear && t->record.doubted >= 0 ? autoscaler_season_floor(", "is_clear && t->record.doubted >= 99 ? autoscaler_season_floor(")]),
+    "season-by-any-clock": ("decide.c", "unit:decide_limits", "a clock that has just jumped tells the time of day", [
+        ("    bool is_clear = d->doubt_s == 0, ", "    bool is_clear = true, ")]),
+    "season-learns-doubt": ("decide.c", "unit:decide_limits", "what is held in the dark is learned as needed", [
+        ("t->goal, is_clear && is_known);", "t->goal, is_clear && (is_known || t->record.signal < 0));")]),
+    "season-forgotten": ("image.c", "unit:decide_limits", "a restart forgets the days", [
+        ("    autoscaler_season_resume(s);\n", "    s->slot = 0;\n    autoscaler_season_resume(s);\n")]),
+    "season-level": ("season.c", "unit:season", "today's level is the past's", [
+        ("ceilf(most * s->level * (1 + s->error))", "ceilf(most * (1 + s->error))")]),
+    "season-error": ("season.c", "unit:season", "who was always wrong is believed", [
+        ("        if (level >= 0 && error < s->error) {", "        if (level >= 0 && (error < s->error || s->lag == 0)) {")]),
+    "season-first-lag": ("season.c", "unit:season", "yesterday tells all days", [
+        ("        if (level >= 0 && error < s->error) {", "        if (level >= 0 && error < s->error && s->lag == 0) {")]),
+    "season-for-ever": ("season.c", "unit:season", "its word is good however long nothing was seen", [
+        (" || slot - s->judged > AUTOSCALER_SEASON_BLIND_MAX) {", ") {")]),
+    "season-gap": ("season.c", "unit:season", "slots that nobody saw were idle", [
+        ("        !is_known ? AUTOSCALER_SEASON_UNKNOWN : quarters", "        quarters")]),
+    "season-backwards": ("season.c", "unit:season", "a clock that went back goes on where it was", [
+        ("!s->is_begun || slot + 1 < s->slot || slot >", "!s->is_begun || slot >")]),
+    "season-few-seconds": ("season.c", "unit:season", "some seconds are a slot", [
+        ("2 * s->seen_s >= AUTOSCALER_SEASON_SLOT_S;", "4 * s->seen_s >= AUTOSCALER_SEASON_SLOT_S;")]),
+    "season-two-slots": ("season.c", "unit:season", "one slot is a level", [
+        ("2 * pairs <= AUTOSCALER_SEASON_LEVEL", "pairs == 0"), ("2 * count > AUTOSCALER_SEASON_JUDGED ?", "count > 0 ?")]),
+    "season-unlike": ("season.c", "unit:season", "a day of any level is like the one before", [
+        ("return level > LEVEL_MAX || level < 1 / LEVEL_MAX ? -1 : level;", "return level > 100 * LEVEL_MAX ? -1 : level;")]),
     "stale-lowers": ("signal.c", "unit:decide", "a value of any age counts", [
         ("h->age_s > p->stale_s", "h->age_s > p->stale_s * 1000")]),
     "unknown-lowers": ("decide.c", "unit:decide", "what is not known is in nobody's way", [

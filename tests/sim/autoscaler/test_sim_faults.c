@@ -20,6 +20,13 @@ static const struct {
     {FAULT_STUCK, "stuck", .15, .33}, {FAULT_LATE, "late", .54, .54},   {FAULT_NEVER, "never", .25, .25},
 };
 
+/* The same with all that was seen since midnight two days before: the season is known. */
+static const struct {
+    enum fault_kind kind;
+    const char *name;
+    uint32_t most; /* bad minutes */
+} seasons[] = {{FAULT_OUTAGE, "outage", 2}, {FAULT_ZERO, "zero", 2}};
+
 static void hold(const char *name, const char *what, uint32_t bad_minutes, uint32_t of_hpa, double most, int *failures)
 {
     if (bad_minutes > most * of_hpa) {
@@ -80,6 +87,20 @@ int main(int argc, char **argv)
                      hpa.bad_minutes, one.bad_minutes, all.bad_minutes, hpa.instance_hours, one.instance_hours, all.instance_hours);
         hold(bounds[i].name, "arrivals alone", one.bad_minutes, hpa.bad_minutes, bounds[i].first, &failures);
         hold(bounds[i].name, "all", all.bad_minutes, hpa.bad_minutes, bounds[i].all, &failures);
+    }
+    uint32_t days_s = from / 86400 * 86400; /* of two days */
+    c.rate = rate + from - days_s;
+    c.seconds = days_s + AFTER_S;
+    for (size_t i = 0; i < ARRAY_LEN(seasons); i++) {
+        if (strstr("season", only) == NULL) {
+            continue;
+        }
+        struct fault_result all = faults_run(&c, seasons[i].kind, days_s, false, true);
+        (void)printf("%-7s bad minutes after two days: all hit %u\n", seasons[i].name, all.bad_minutes);
+        if (all.bad_minutes > seasons[i].most) {
+            (void)fprintf(stderr, "season, %s: %u bad minutes, at most %u\n", seasons[i].name, all.bad_minutes, seasons[i].most);
+            failures++;
+        }
     }
     return failures == 0 ? 0 : 1;
 }

@@ -252,6 +252,61 @@ static void damage_is_refused(void)
     CHECK(memcmp(bad, image, SIZE) == 0, "and comes out as it went in");
 }
 
+static double morning(uint64_t wall_s)
+{
+    uint64_t second = wall_s % 86400;
+
+    return second < 6 * 3600 ? 20 : second < 12 * 3600 ? 20 + (double)(second - 6 * 3600) / 180 : 140 - (double)(second - 12 * 3600) / 360;
+}
+
+static void live_until(uint64_t wall_s)
+{
+    while (kit_seen.wall_s < wall_s) {
+        (void)want((uint32_t)morning(kit_seen.wall_s));
+    }
+}
+
+/* Nothing is heard for so long; instances serve as soon as they are asked for. */
+static uint32_t blind_for(uint32_t seconds)
+{
+    for (uint32_t i = 0; i < seconds; i++) {
+        kit_seen.heard[0].is_there = false;
+        kit_seen.serving = kit_step();
+    }
+    return kit_last.wanted;
+}
+
+static void what_days_were_like_is_a_floor(void)
+{
+    const uint64_t dark = KIT_MONDAY + 2 * 86400 + 9 * 3600;
+    struct autoscaler_policy p = kit_quick(JOBS, 10);
+
+    p.max = 120;
+    kit_begin(&p, 20);
+    live_until(dark);
+    uint32_t before = kit_last.wanted;
+    autoscaler_decide_write(&kit_d, image);
+    CHECK(blind_for(900) >= morning(dark + 900) && kit_last.wanted < 1.2 * morning(dark + 900), "as yesterday: %u of %g, from %u", kit_last.wanted,
+          morning(dark + 900), before);
+    CHECK(strstr(kit_line(1), "as at this time of a day before") != NULL, "%s", kit_line(1));
+    CHECK(blind_for(10000) == 120, "not above max: %u", kit_last.wanted);
+    CHECK(kit_d.season.judged * AUTOSCALER_SEASON_SLOT_S < dark, "what is held is not learned");
+    kit_begin(&p, before);
+    CHECK(autoscaler_decide_read(&kit_d, image, SIZE) == ERR_OK, "it is read");
+    kit_seen.wall_s = dark;
+    CHECK(blind_for(900) >= morning(dark + 900), "days before a restart count: %u", kit_last.wanted);
+    kit_begin(&p, before);
+    CHECK(autoscaler_decide_read(&kit_d, image, SIZE) == ERR_OK, "again");
+    kit_seen.wall_s = dark;
+    (void)want(before);
+    kit_seen.wall_s += 1800;
+    CHECK(blind_for(AUTOSCALER_DECIDE_TRUST_S - 1) == before, "a clock that has just jumped says nothing: %u of %u", kit_last.wanted, before);
+    CHECK(blind_for(2) > before, "then it does: %u", kit_last.wanted);
+    kit_begin(&p, before);
+    kit_seen.wall_s = dark;
+    CHECK(want(before) == before && blind_for(900) == before, "without days before it is held: %u", kit_last.wanted);
+}
+
 static void policies_change(void)
 {
     struct autoscaler_policy p = kit_quick(JOBS, 10), q = kit_quick(AUTOSCALER_POLICY_CPU_SHARE, .5);
@@ -302,6 +357,7 @@ int main(void)
     clocks_jump();
     restarts_remember();
     damage_is_refused();
+    what_days_were_like_is_a_floor();
     policies_change();
     lines_are_bounded();
     return CHECK_RESULT();
