@@ -9,7 +9,7 @@
 #include "datapath/core.h"
 
 enum {
-    DATAPATH_UAPI_REQUEST_MAX = 256 * 1024, /* bytes: some thousand peers in one `set` */
+    DATAPATH_UAPI_REQUEST_MAX = 16 * 1024 * 1024, /* bytes: 16,384 peers with all that a peer has, and 65,536 prefixes, in one `set` */
     DATAPATH_UAPI_LINE_MAX = 256,
 };
 

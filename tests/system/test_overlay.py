@@ -398,6 +398,29 @@ def test_wg_sets_peers(lab):
     ours.do("wg", "set", ours.interface, "listen-port", str(ours.port), "private-key", ours.key_file)
 
 
+def test_wg_gives_two_thousand_peers_at_once(lab):
+    """DAT-16: as `wg setconf` says them, with all that a peer has, in one request; traffic goes on, and they are there after a restart."""
+    ours, theirs = lab.ours, lab.theirs
+    text = [f"[Interface]\nPrivateKey = {ours.key}\nListenPort = {ours.port}\n[Peer]\nPublicKey = {theirs.public}\n"
+            f"AllowedIPs = 10.9.0.2/32\nEndpoint = 192.168.9.2:{theirs.port}"]
+    some = lambda: base64.b64encode(os.urandom(32)).decode()
+    text += [f"[Peer]\nPublicKey = {some()}\nPresharedKey = {some()}\nAllowedIPs = 10.{20 + i // 250}.{i % 250}.0/24, fd10:{i:x}::/64\n"
+             f"Endpoint = 192.0.2.1:{20000 + i}\nPersistentKeepalive = 65535" for i in range(2000)]
+    said = lab.file("peers.conf", "\n".join(text))
+    shown = lambda: sorted(part.strip() for part in ours.do("wg", "showconf", ours.interface).split("\n\n"))
+    lab.start_theirs()
+    lab.start_ours(more="room: 4096", peers=False)
+    theirs.echo()
+    ours.do("wg", "setconf", ours.interface, said)
+    before = shown()
+    assert len(before) == 2002 and ours.ask(theirs) == 10
+    ours.do("wg", "syncconf", ours.interface, said)
+    assert shown() == before
+    lab.stop_ours()
+    lab.start_ours(more="room: 4096", peers=False)
+    assert shown() == before and ours.ask(theirs) == 10
+
+
 def test_it_holds_nothing(lab):
     """DAT-15: the packet loop has no capability and a filter, by what the kernel says; no key is in its log; and after a
     restart it is heard at once."""
