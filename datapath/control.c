@@ -139,7 +139,7 @@ static bool answer(struct datapath_control_caller *k, size_t size)
 static bool read_on(struct datapath_control_caller *k)
 {
     if (!widen(&k->request, &k->request_room, k->request_size, k->request_size + 1, DATAPATH_UAPI_REQUEST_MAX)) {
-        log_warn("DATAPATH-CONTROL", "bytes=%zu effect=\"a caller is not answered: his request is longer than any, or there is no memory for it\"", k->request_size);
+        log_warn("DATAPATH-CONTROL-LONG", "bytes=%zu effect=\"a caller is not answered: his request is longer than any, or there is no memory for it\"", k->request_size);
         return false;
     }
     ssize_t got = read(k->fd, k->request + k->request_size, k->request_room - k->request_size);

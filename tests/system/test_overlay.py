@@ -396,6 +396,26 @@ def test_wg_sets_peers(lab):
         with pytest.raises(subprocess.CalledProcessError):
             ours.do("wg", "set", ours.interface, *words)
     ours.do("wg", "set", ours.interface, "listen-port", str(ours.port), "private-key", ours.key_file)
+    for line, key in (("listen_port", "listen"), ("private_key", "key"), ("fwmark", "mark")):
+        assert f"DATAPATH-CONTROL-FIXED default/datapath.0 line={line} " in lab.log.read_text() and f"`{key}` of the configuration" in lab.log.read_text()
+
+
+def test_a_mark_leads_round_the_overlay(lab):
+    """DAT-16: what `wg show` has as fwmark. All that the host says goes into the overlay, but for the overlay's own datagrams."""
+    ours, theirs = lab.ours, lab.theirs
+    lab.start_theirs()
+    lab.start_ours(more="mark: 51820")
+    theirs.echo()
+    assert ours.do("wg", "show", ours.interface, "fwmark") == "0xca6c"
+    ours.do("wg", "set", ours.interface, "fwmark", "0xca6c", "peer", theirs.public, "allowed-ips", "0.0.0.0/0")
+    ours.do("ip", "route", "add", "default", "dev", ours.interface, "table", "51820")
+    ours.do("ip", "rule", "add", "not", "fwmark", "0xca6c", "table", "51820")
+    assert ours.ask(theirs) == 10
+    stats = json.loads(run(lab.build.binary("cell"), "--run", str(lab.path / "run"), "--json", "overlay", "stats"))
+    counts = {c["name"]: int(c["value"]) for c in stats["counts"]}
+    assert counts["LOOPED"] == 0 and counts["UNSENT"] == 0
+    with pytest.raises(subprocess.CalledProcessError):
+        ours.do("wg", "set", ours.interface, "fwmark", "0")
 
 
 def test_wg_gives_two_thousand_peers_at_once(lab):
