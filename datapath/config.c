@@ -17,7 +17,7 @@ struct listed {
 struct document {
     const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *own, *linger, *offload, *shield, *underlay, *path;
     const char *rendezvous, *relay, *signals, *name, *zone, *dns, *tap, *frames;
-    uint32_t *mtu, *room, *rekey, *tap_mtu;
+    uint32_t *mtu, *room, *rekey, *tap_mtu, *mark;
     const char **address, **places, **tap_address, **membership;
     struct listed *peers;
     uint32_t address_count, places_count, tap_address_count, membership_count, peers_count;
@@ -62,6 +62,7 @@ static const cyaml_schema_field_t fields[] = {
     CONF_NUMBER(document, mtu),
     CONF_NUMBER(document, room),
     CONF_NUMBER(document, rekey),
+    CONF_NUMBER(document, mark),
     CONF_TEXTS(document, address, TUN_ADDRESSES_MAX),
     CONF_TEXTS(document, tap_address, TUN_ADDRESSES_MAX),
     CONF_TEXTS(document, membership, DATAPATH_CONFIG_NETWORKS_MAX),
@@ -191,6 +192,7 @@ static enum err take_device(const struct document *d, struct datapath_settings *
     if (!datapath_text_read_place(d->listen != NULL ? d->listen : "0.0.0.0:51820", &s->listen, NULL)) {
         return conf_refuse(why, "listen", d->listen, "an address such as 0.0.0.0:51820 or [::]:51820");
     }
+    s->mark = d->mark != NULL ? *d->mark : 0;
     e = take_addresses("address", d->address, d->address_count, &s->tun, why);
     e = e == ERR_OK ? take_number("mtu", d->mtu, DATAPATH_MTU_MIN, DATAPATH_MTU_MAX, &s->tun.mtu, why) : e;
     e = e == ERR_OK ? take_number("room", d->room, 1, DATAPATH_PEERS_MAX, &s->peers_max, why) : e;

@@ -40,6 +40,7 @@ struct datapath_settings {
     struct tun_spec tap;                     /* … and that for frames; name "": none          */
     bool has_frames;                         /* `frames: auto`: where there is one            */
     struct datapath_endpoint listen;
+    uint32_t mark;                           /* SO_MARK of the socket that the cell makes itself; 0: none */
     uint32_t peers_max, rekey_s;
     char aead[DATAPATH_CONFIG_AEAD_SIZE];    /* engine.h: "auto", or a library by its name */
     bool has_own;                            /* AES with peers that have it, too: own.h    */

@@ -14,7 +14,7 @@
 
 enum {
     BACKLOG = 16,
-    ANSWER_FIRST = 4096,
+    ROOM_FIRST = 4096,
 };
 
 enum err datapath_control_open(struct datapath_control *c, const char *path)
@@ -44,38 +44,45 @@ static void hang_up(struct datapath_control_caller *k)
     loop_watch_free(k->watch);
     k->watch = NULL;
     fd_close(&k->fd);
-    forget(&k->request, DATAPATH_UAPI_REQUEST_MAX);
+    forget(&k->request, k->request_room);
     forget(&k->answer, k->answer_room);
-    k->request_size = k->answer_size = k->answer_room = k->written = 0;
+    k->request_size = k->request_room = k->searched = k->answer_size = k->answer_room = k->written = 0;
     if (k->control->watch != NULL) {
         loop_watch_want(k->control->watch, LOOP_READ); /* room for another */
     }
 }
 
+/* Room for so many bytes where there are `used`; it doubles, so that who says much is not copied for each piece. */
+static bool widen(char **bytes, size_t *room, size_t used, size_t wanted, size_t most)
+{
+    size_t larger = *room == 0 ? ROOM_FIRST : *room;
+
+    while (larger < wanted) {
+        larger *= 2;
+    }
+    if (larger == *room) {
+        return true;
+    }
+    char *made = larger > most ? NULL : malloc(larger);
+    if (made == NULL) {
+        return false;
+    }
+    if (used > 0) {
+        memcpy(made, *bytes, used);
+    }
+    forget(bytes, *room);
+    *bytes = made;
+    *room = larger;
+    return true;
+}
+
 static void put(void *context, const char *text, size_t size)
 {
     struct datapath_control_caller *k = context;
-    size_t room = k->answer_room == 0 ? ANSWER_FIRST : k->answer_room;
 
-    while (room < k->answer_size + size) {
-        room *= 2;
-    }
-    if (room > DATAPATH_CONTROL_ANSWER_MAX) {
+    if (!widen(&k->answer, &k->answer_room, k->answer_size, k->answer_size + size, DATAPATH_CONTROL_ANSWER_MAX)) {
         k->is_lost = true;
         return;
-    }
-    if (room != k->answer_room) {
-        char *larger = malloc(room);
-        if (larger == NULL) {
-            k->is_lost = true;
-            return;
-        }
-        if (k->answer_size > 0) {
-            memcpy(larger, k->answer, k->answer_size);
-        }
-        forget(&k->answer, k->answer_room);
-        k->answer = larger;
-        k->answer_room = room;
     }
     memcpy(k->answer + k->answer_size, text, size);
     k->answer_size += size;
@@ -123,14 +130,19 @@ static bool answer(struct datapath_control_caller *k, size_t size)
     k->request_size -= size;
     memmove(k->request, k->request + size, k->request_size);
     sodium_memzero(k->request + k->request_size, size);
+    k->searched = 0;
     c->changed(c->context, is_set); /* what is to last is kept before the answer says so */
     return !k->is_lost && write_on(k);
 }
 
+/* False: he is gone, or says more than any request has, or there is no memory for it. */
 static bool read_on(struct datapath_control_caller *k)
 {
-    ssize_t got = read(k->fd, k->request + k->request_size, DATAPATH_UAPI_REQUEST_MAX - k->request_size);
-
+    if (!widen(&k->request, &k->request_room, k->request_size, k->request_size + 1, DATAPATH_UAPI_REQUEST_MAX)) {
+        log_warn("DATAPATH-CONTROL-LONG", "bytes=%zu effect=\"a caller is not answered: his request is longer than any, or there is no memory for it\"", k->request_size);
+        return false;
+    }
+    ssize_t got = read(k->fd, k->request + k->request_size, k->request_room - k->request_size);
     if (got < 0) {
         return errno == EINTR || errno == EAGAIN;
     }
@@ -138,17 +150,26 @@ static bool read_on(struct datapath_control_caller *k)
     return got > 0;
 }
 
-/* One after the other, each when the one before has its answer. False: what is there is longer than any request. */
+/* The first request that is whole, of so many bytes. The end is looked for once in each byte: a long one comes in many pieces. */
+static size_t first(struct datapath_control_caller *k)
+{
+    size_t from = k->searched, size = datapath_uapi_first(k->request + from, k->request_size - from);
+
+    k->searched = k->request_size > 0 ? k->request_size - 1 : 0; /* it may have half of the end */
+    return size == 0 ? 0 : from + size;
+}
+
+/* One after the other, each when the one before has its answer. */
 static bool answer_all(struct datapath_control_caller *k)
 {
     size_t size = 0;
 
-    while (k->answer_size == 0 && (size = datapath_uapi_first(k->request, k->request_size)) > 0) {
+    while (k->answer_size == 0 && (size = first(k)) > 0) {
         if (!answer(k, size)) {
             return false;
         }
     }
-    return k->answer_size > 0 || k->request_size < DATAPATH_UAPI_REQUEST_MAX;
+    return true;
 }
 
 static void on_caller(void *context, unsigned bits)
@@ -178,8 +199,7 @@ static void on_connect(void *context, unsigned bits)
         return;
     }
     k->is_lost = false;
-    k->request = malloc(DATAPATH_UAPI_REQUEST_MAX);
-    k->watch = k->request == NULL ? NULL : loop_watch_new(c->loop, k->fd, LOOP_READ, on_caller, k);
+    k->watch = loop_watch_new(c->loop, k->fd, LOOP_READ, on_caller, k);
     if (k->watch == NULL) {
         log_warn("DATAPATH-CONTROL", "reason=NOMEM effect=a caller is not answered");
         hang_up(k);

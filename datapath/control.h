@@ -18,8 +18,9 @@ struct datapath_control_caller {
     struct datapath_control *control;
     int fd;                /* -1: there is none */
     struct loop_watch *watch;
-    char *request;         /* DATAPATH_UAPI_REQUEST_MAX, while there is a caller */
-    size_t request_size;
+    char *request;         /* what he said and what is not answered, at most DATAPATH_UAPI_REQUEST_MAX */
+    size_t request_size, request_room;
+    size_t searched;       /* … of which no request ends in so many bytes */
     char *answer;          /* what is still to be written */
     size_t answer_size, answer_room, written;
     bool is_lost;          /* no memory for the answer */

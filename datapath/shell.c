@@ -199,11 +199,17 @@ static enum err open_descriptors(struct datapath_shell *s)
     const struct datapath_settings *set = &s->settings;
     char place[DATAPATH_TEXT_PLACE_SIZE];
     int given = cell_take_descriptor(s->cell, "listen.overlay");
+    uint32_t mark = given >= 0 ? 0 : set->mark; /* the supervisor's has the manifest's */
 
     enum err e = datapath_udp_open(&s->udp, &set->listen, set->is_plain || set->path == DATAPATH_CHOICE_PLAIN, &given);
     if (e != ERR_OK) {
         datapath_text_write_place(&set->listen, place);
         log_error("DATAPATH-LISTEN", "at=%s reason=%s", place, err_name(e));
+        return e;
+    }
+    e = datapath_udp_mark(&s->udp, mark);
+    if (e != ERR_OK) {
+        log_error("DATAPATH-MARK", "mark=%" PRIu32 " reason=%s why=\"mark: it takes CAP_NET_ADMIN\"", mark, err_name(e));
         return e;
     }
     e = datapath_device_open(s);
@@ -333,6 +339,21 @@ static void on_control(void *state, bool is_set)
     datapath_shell_changed(state);
 }
 
+/* `wg` says what an errno means, and not of what: that stands in the log. */
+static void refused(void *state, const char *name, int errno_value)
+{
+    static const char *const of_start[][2] = {{"private_key", "key"}, {"listen_port", "listen"}, {"fwmark", "mark"}};
+
+    for (size_t i = 0; i < ARRAY_LEN(of_start); i++) {
+        if (errno_value == EOPNOTSUPP && strcmp(name, of_start[i][0]) == 0) {
+            log_warn("DATAPATH-CONTROL-FIXED", "line=%s effect=\"it is as it was at the start\" advice=\"say it as `%s` of the configuration (a "
+                     "socket's port and mark: of the manifest, where a supervisor made it), and start the cell anew\"", of_start[i][0], of_start[i][1]);
+            return;
+        }
+    }
+    log_warn("DATAPATH-CONTROL-REFUSED", "line=\"%.32s\" reason=\"%s\" effect=\"what stood before it was done\"", name, strerror(errno_value));
+}
+
 static enum err add_peer(struct datapath_shell *s, struct datapath_config_peer *p)
 {
     char key[DATAPATH_TEXT_KEY_SIZE];
@@ -419,8 +440,8 @@ enum err datapath_shell_start(struct cell *cell, void *state)
     s->tun_watch = loop_watch_new(loop, s->tun, LOOP_READ, on_tun, s);
     s->udp_watch = loop_watch_new(loop, s->udp.fd, LOOP_READ, on_udp, s);
     s->control.uapi = (struct datapath_uapi){.core = s->core, .peers_max = s->settings.peers_max, .secret = s->secret, .socket = s->udp.fd,
-                                             .port = s->udp.at.port, .recall = datapath_keep_recall,
-                                             .memory = &s->store, .claim = datapath_signals_claim, .owner = s};
+                                             .port = s->udp.at.port, .mark = s->udp.mark, .recall = datapath_keep_recall,
+                                             .memory = &s->store, .claim = datapath_signals_claim, .refuse = refused, .owner = s};
     s->control.changed = on_control;
     s->control.context = s;
     e = datapath_control_start(&s->control, loop);

@@ -72,6 +72,9 @@ static void get(const struct datapath_uapi *u)
 
     say_key(u, "private_key", u->secret);
     say(u, "listen_port=%u\n", u->port);
+    if (u->mark != 0) {
+        say(u, "fwmark=%" PRIu32 "\n", u->mark);
+    }
     for (uint32_t i = 0; i < u->peers_max; i++) {
         if (datapath_core_view(u->core, i, &v)) {
             say_peer(u, i, &v);
@@ -229,10 +232,11 @@ static int set_device(const struct datapath_uapi *u, const char *name, const cha
         return !fits ? EINVAL : is_ours ? 0 : EOPNOTSUPP;
     }
     if (strcmp(name, "listen_port") == 0) {
-        return !datapath_text_read_number(value, UINT16_MAX, &number) ? EINVAL : number == u->port ? 0 : EOPNOTSUPP;
+        /* 0 is any port, as `wg setconf` says where nothing is said of one: ours is one. */
+        return !datapath_text_read_number(value, UINT16_MAX, &number) ? EINVAL : number == u->port || number == 0 ? 0 : EOPNOTSUPP;
     }
     if (strcmp(name, "fwmark") == 0) {
-        return !datapath_text_read_number(value, UINT32_MAX, &number) ? EINVAL : number == 0 ? 0 : EOPNOTSUPP;
+        return !datapath_text_read_number(value, UINT32_MAX, &number) ? EINVAL : number == u->mark ? 0 : EOPNOTSUPP;
     }
     if (strcmp(name, "replace_peers") == 0 && strcmp(value, "true") == 0) {
         remove_all(u);
@@ -257,6 +261,9 @@ static int set(const struct datapath_uapi *u, struct datapath_time now, char *te
             e = begin_peer(u, now, value, &a);
         } else {
             e = a.has_peer ? set_peer(u, now, line, value, &a) : set_device(u, line, value);
+        }
+        if (e != 0 && u->refuse != NULL) {
+            u->refuse(u->owner, line, e);
         }
     }
     return e;

@@ -9,7 +9,7 @@
 #include "datapath/core.h"
 
 enum {
-    DATAPATH_UAPI_REQUEST_MAX = 256 * 1024, /* bytes: some thousand peers in one `set` */
+    DATAPATH_UAPI_REQUEST_MAX = 16 * 1024 * 1024, /* bytes: 16,384 peers with all that a peer has, and 65,536 prefixes, in one `set` */
     DATAPATH_UAPI_LINE_MAX = 256,
 };
 
@@ -19,6 +19,7 @@ struct datapath_uapi {
     uint32_t peers_max;
     const uint8_t *secret;   /* 32 bytes: `get` shows it, as the protocol has it; whoever may ask may do everything */
     uint16_t port;
+    uint32_t mark;           /* of the overlay's socket; 0: none */
     int socket;              /* of the overlay, for names of interfaces: scope.h; -1: numbers alone */
     bool is_recalled;        /* what an earlier life kept: a place at an interface that there is not any more is left out, not refused */
     /* The newest stamp that this peer said in earlier lives; NULL: there were none. */
@@ -26,6 +27,9 @@ struct datapath_uapi {
     const void *memory;
     /* A request names this peer, and again after each line that changed him. NULL: nobody wants to know. */
     void (*claim)(void *owner, uint32_t peer);
+    /* A request ended at a line of this name, which a socket or a key of the configuration decides, or which is wrong: `wg`
+     * itself has only the errno's words for it. NULL: nobody wants to know. */
+    void (*refuse)(void *owner, const char *name, int errno_value);
     void *owner;
     /* Append to the answer. */
     void (*put)(void *context, const char *text, size_t size);

@@ -118,6 +118,19 @@ enum err datapath_udp_open(struct datapath_udp *u, const struct datapath_endpoin
     return ERR_OK;
 }
 
+enum err datapath_udp_mark(struct datapath_udp *u, uint32_t mark)
+{
+    socklen_t size = sizeof u->mark;
+
+    if (mark != 0 && setsockopt(u->fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0) {
+        return err_from_errno(errno);
+    }
+    if (getsockopt(u->fd, SOL_SOCKET, SO_MARK, &u->mark, &size) != 0) {
+        u->mark = 0; /* a kernel that has no marks */
+    }
+    return ERR_OK;
+}
+
 void datapath_udp_trains(struct datapath_udp *u, bool is_wanted)
 {
     u->has_trains = u->can_train && is_wanted;
@@ -228,7 +241,7 @@ void datapath_udp_flush(struct datapath_udp *u)
     if (t->count == 0) {
         return;
     }
-    if (t->count == 1 && u->lane != NULL && u->lane->is_on &&
+    if (t->count == 1 && u->lane != NULL && u->lane->is_on && u->mark == 0 && /* rules that go by a mark are the host's stack's */
         datapath_lane_send(u->lane, loop_now_ms(), &u->at, &t->to, t->bytes + t->begin, t->end - t->begin)) {
         u->numbers.sent++;
         t->count = 0;

@@ -62,6 +62,7 @@ struct datapath_udp {
     bool is_v6;
     bool can_train, has_trains;  /* the kernel cuts what we send: UDP_SEGMENT; and joins what comes: UDP_GRO; … and it is done so */
     struct datapath_endpoint at; /* where it is bound */
+    uint32_t mark;               /* SO_MARK: what the host's rules know its datagrams by; 0: none */
     struct datapath_lane *lane;  /* past the host's stack, for what goes alone; NULL: none. Borrowed */
     struct datapath_udp_numbers numbers;
     struct datapath_udp_train out;
@@ -75,6 +76,8 @@ enum err datapath_udp_bind(const struct datapath_endpoint *at, int *ret) MUST_CH
  * a call, as if the kernel had nothing better. */
 enum err datapath_udp_open(struct datapath_udp *u, const struct datapath_endpoint *listen, bool is_plain,
                            int *given) MUST_CHECK;
+/* Give the socket this mark (0: as it is), and look at what it has. Needs CAP_NET_ADMIN: ERR_DENIED. */
+enum err datapath_udp_mark(struct datapath_udp *u, uint32_t mark) MUST_CHECK;
 /* Whether what can go in trains does, from now on. */
 void datapath_udp_trains(struct datapath_udp *u, bool is_wanted);
 void datapath_udp_close(struct datapath_udp *u); /* also what was never opened, or zeroed */

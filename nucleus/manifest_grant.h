@@ -34,6 +34,7 @@ struct manifest_listen {
     char path[MANIFEST_LISTEN_PATH_SIZE];
     char shield[MANIFEST_INTERFACE_SIZE]; /* of a UDP socket: what comes to it there is judged in the kernel, by what the
                                            * cell says by way of descriptor shield.<name>; "": nowhere, as of most */
+    uint32_t mark;    /* SO_MARK, by which the host's rules of routing and filters know what leaves by it; 0: none */
 };
 
 enum {

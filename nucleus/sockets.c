@@ -33,7 +33,7 @@ struct shell_socket {
 static bool is_same(const struct manifest_listen *a, const struct manifest_listen *b)
 {
     return strcmp(a->name, b->name) == 0 && a->is_udp == b->is_udp && a->is_unix == b->is_unix && a->is_v6 == b->is_v6 &&
-           a->port == b->port && memcmp(a->ip, b->ip, sizeof a->ip) == 0 && strcmp(a->path, b->path) == 0;
+           a->port == b->port && a->mark == b->mark && memcmp(a->ip, b->ip, sizeof a->ip) == 0 && strcmp(a->path, b->path) == 0;
 }
 
 static bool is_of(const struct shell_socket *k, const struct manifest_cell *c)
@@ -74,6 +74,9 @@ static enum err explain(const struct manifest_listen *l, int errno_value, char w
     case EACCES:
         (void)snprintf(why, JAIL_WHY_SIZE, "listen.%.32s: port %u needs CAP_NET_BIND_SERVICE (below %u)", l->name,
                        l->port, first_free_port());
+        return ERR_DENIED;
+    case EPERM:
+        (void)snprintf(why, JAIL_WHY_SIZE, "listen.%.32s: mark %" PRIu32 " needs CAP_NET_ADMIN", l->name, l->mark);
         return ERR_DENIED;
     case EADDRNOTAVAIL:
         (void)snprintf(why, JAIL_WHY_SIZE, "listen.%.32s: %s is no address here", l->name, place);
@@ -157,6 +160,9 @@ static int make(const struct manifest_listen *l)
     } else {
         /* Connections that ended a minute ago do not keep the port from us. */
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    }
+    if (l->mark != 0 && setsockopt(fd, SOL_SOCKET, SO_MARK, &l->mark, sizeof l->mark) != 0) {
+        return -1;
     }
     if (bind(fd, at, l->is_v6 ? sizeof in6 : sizeof in) != 0 || (!l->is_udp && listen(fd, SOMAXCONN) != 0)) {
         return -1;

@@ -122,6 +122,10 @@ static void put_listen(crypto_generichash_state *s, const struct manifest_cell *
             put_text(s, "shield");
             put_text(s, l->shield);
         }
+        if (l->mark != 0) {
+            put_text(s, "mark");
+            put_number(s, l->mark);
+        }
         for (size_t k = 0; k < sizeof l->ip; k += 8) {
             put_number(s, bytes_get_be64(l->ip + k));
         }

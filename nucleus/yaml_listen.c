@@ -24,6 +24,20 @@ static bool parse_port(const char *text, uint16_t *ret)
     return value <= UINT16_MAX;
 }
 
+/* A number of 32 bits, decimal or as `ip rule` shows it (0xca6c). */
+static bool parse_mark(const char *text, uint32_t *ret)
+{
+    bool is_hex = strncmp(text, "0x", 2) == 0;
+    size_t len = strspn(text + (is_hex ? 2 : 0), is_hex ? "0123456789abcdefABCDEF" : "0123456789");
+
+    if (len == 0 || len > (is_hex ? 8 : 10) || text[(is_hex ? 2 : 0) + len] != '\0') {
+        return false;
+    }
+    unsigned long long value = strtoull(text, NULL, is_hex ? 16 : 10);
+    *ret = (uint32_t)value;
+    return value <= UINT32_MAX;
+}
+
 static bool parse_path(const char *path, struct manifest_listen *ret)
 {
     if (strlen(path) >= sizeof ret->path || yaml_path_judge(path) != NULL) {
@@ -116,6 +130,10 @@ static enum err read_one(const struct yaml_marks *m, uint32_t entry, const struc
     }
     if (raw->shield != NULL) {
         memcpy(l->shield, raw->shield, strlen(raw->shield) + 1);
+    }
+    if (raw->mark != NULL && (l->is_unix || !parse_mark(raw->mark, &l->mark))) {
+        return refuse(m, entry, at, "mark", raw->mark, l->is_unix ? "is for TCP and UDP" : "is no mark",
+                      "a number of 32 bits such as 51820 or 0xca6c, of a socket of the network");
     }
     if (c->trivial) {
         return refuse(m, entry, at, "name", raw->name, "is handed to nobody with protocol: none",

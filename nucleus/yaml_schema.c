@@ -41,6 +41,7 @@ static const cyaml_schema_field_t listen_fields[] = {
     CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct yaml_schema_listen, name, 0, CYAML_UNLIMITED),
     CYAML_FIELD_STRING_PTR("at", CYAML_FLAG_POINTER, struct yaml_schema_listen, at, 0, CYAML_UNLIMITED),
     TEXT(struct yaml_schema_listen, "shield", shield),
+    TEXT(struct yaml_schema_listen, "mark", mark),
     CYAML_FIELD_END,
 };
 

@@ -12,6 +12,7 @@ struct yaml_schema_listen {
     char *name;
     char *at;
     char *shield;
+    char *mark;
 };
 
 struct yaml_schema_tun {

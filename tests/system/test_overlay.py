@@ -396,6 +396,49 @@ def test_wg_sets_peers(lab):
         with pytest.raises(subprocess.CalledProcessError):
             ours.do("wg", "set", ours.interface, *words)
     ours.do("wg", "set", ours.interface, "listen-port", str(ours.port), "private-key", ours.key_file)
+    for line, key in (("listen_port", "listen"), ("private_key", "key"), ("fwmark", "mark")):
+        assert f"DATAPATH-CONTROL-FIXED default/datapath.0 line={line} " in lab.log.read_text() and f"`{key}` of the configuration" in lab.log.read_text()
+
+
+def test_a_mark_leads_round_the_overlay(lab):
+    """DAT-16: what `wg show` has as fwmark. All that the host says goes into the overlay, but for the overlay's own datagrams."""
+    ours, theirs = lab.ours, lab.theirs
+    lab.start_theirs()
+    lab.start_ours(more="mark: 51820")
+    theirs.echo()
+    assert ours.do("wg", "show", ours.interface, "fwmark") == "0xca6c"
+    ours.do("wg", "set", ours.interface, "fwmark", "0xca6c", "peer", theirs.public, "allowed-ips", "0.0.0.0/0")
+    ours.do("ip", "route", "add", "default", "dev", ours.interface, "table", "51820")
+    ours.do("ip", "rule", "add", "not", "fwmark", "0xca6c", "table", "51820")
+    assert ours.ask(theirs) == 10
+    stats = json.loads(run(lab.build.binary("cell"), "--run", str(lab.path / "run"), "--json", "overlay", "stats"))
+    counts = {c["name"]: int(c["value"]) for c in stats["counts"]}
+    assert counts["LOOPED"] == 0 and counts["UNSENT"] == 0
+    with pytest.raises(subprocess.CalledProcessError):
+        ours.do("wg", "set", ours.interface, "fwmark", "0")
+
+
+def test_wg_gives_two_thousand_peers_at_once(lab):
+    """DAT-16: as `wg setconf` says them, with all that a peer has, in one request; traffic goes on, and they are there after a restart."""
+    ours, theirs = lab.ours, lab.theirs
+    text = [f"[Interface]\nPrivateKey = {ours.key}\nListenPort = {ours.port}\n[Peer]\nPublicKey = {theirs.public}\n"
+            f"AllowedIPs = 10.9.0.2/32\nEndpoint = 192.168.9.2:{theirs.port}"]
+    some = lambda: base64.b64encode(os.urandom(32)).decode()
+    text += [f"[Peer]\nPublicKey = {some()}\nPresharedKey = {some()}\nAllowedIPs = 10.{20 + i // 250}.{i % 250}.0/24, fd10:{i:x}::/64\n"
+             f"Endpoint = 192.0.2.1:{20000 + i}\nPersistentKeepalive = 65535" for i in range(2000)]
+    said = lab.file("peers.conf", "\n".join(text))
+    shown = lambda: sorted(part.strip() for part in ours.do("wg", "showconf", ours.interface).split("\n\n"))
+    lab.start_theirs()
+    lab.start_ours(more="room: 4096", peers=False)
+    theirs.echo()
+    ours.do("wg", "setconf", ours.interface, said)
+    before = shown()
+    assert len(before) == 2002 and ours.ask(theirs) == 10
+    ours.do("wg", "syncconf", ours.interface, said)
+    assert shown() == before
+    lab.stop_ours()
+    lab.start_ours(more="room: 4096", peers=False)
+    assert shown() == before and ours.ask(theirs) == 10
 
 
 def test_it_holds_nothing(lab):

@@ -360,6 +360,7 @@ def test_wg_shows_and_sets_a_cell_that_is_kept(make_cluster):
     path = f"/var/run/wireguard/{name}.sock"
     one = entry(0)
     one["sandbox"]["tun"][0]["interface"] = name
+    one["sandbox"]["listen"][0]["mark"] = "0xca6c"
     one["sandbox"]["listen"].append({"name": "control", "at": f"unix://{path}"})
     cluster = make_cluster(1, [one])
     cluster.up()
@@ -371,6 +372,7 @@ def test_wg_shows_and_sets_a_cell_that_is_kept(make_cluster):
 
     assert os.stat(path).st_mode & 0o777 == 0o600
     assert wg("show", name, "public-key").out.strip() == overlay(node, "status")["public_key"]
+    assert wg("show", name, "fwmark").out.strip() == "0xca6c" and wg("set", name, "fwmark", "51820").status == 0
     assert wg("set", name, "peer", peer, "allowed-ips", "10.9.0.7/32", "endpoint", "192.0.2.1:7").status == 0
     assert [p["public_key"] for p in overlay(node, "peers")["peers"]] == [peer]
     restart(node)

@@ -54,6 +54,7 @@ static const struct {
     {"set=1\npublic_key=" KEY_B "\nupdate_only=true\nendpoint=1.2.3.4:5\n\n", 0, "a peer that is not there is not made"},
     {"set=1\npublic_key=" KEY_B "\nremove=true\nendpoint=1.2.3.4:5\n\n", 0, "and one that is removed is gone"},
     {"set=1\nlisten_port=51820\nfwmark=0\n\n", 0, "what it has"},
+    {"set=1\nlisten_port=0\n\n", 0, "any port, as wg setconf says where none is named"},
     {"set=1\nlisten_port=51821\n\n", EOPNOTSUPP, "another port"},
     {"set=1\nlisten_port=70000\n\n", EINVAL, "no port"},
     {"set=1\nfwmark=1\n\n", EOPNOTSUPP, "a mark"},
@@ -127,6 +128,39 @@ static void rows_hold(void)
     CHECK(strcmp(said, "errno=-71\n\n") == 0, "a zero in it: %s", said);
     CHECK(datapath_uapi_first("get=1\n", 6) == 0 && datapath_uapi_first("\n", 1) == 0 && datapath_uapi_first("", 0) == 0, "not whole yet");
     CHECK(datapath_uapi_first("get=1\n\nget=1\n\n", 14) == 7 && datapath_uapi_first("\n\n\n", 3) == 2, "an empty line ends the first");
+    free(u.core);
+}
+
+static char refused[64];
+static int refused_as;
+
+static void refuse(void *owner, const char *name, int errno_value)
+{
+    CHECK(owner == refused, "whose it is");
+    (void)snprintf(refused, sizeof refused, "%s", name);
+    refused_as = errno_value;
+}
+
+/* The mark is what the socket has, and whoever wants to know is told at which line a request ended, and not what it said. */
+static void marks_and_refusals_are_told(void)
+{
+    struct datapath_uapi u = make();
+
+    CHECK(strstr(ask(&u, "get=1\n\n"), "fwmark") == NULL, "none: %s", said);
+    u.mark = 51820;
+    u.refuse = refuse;
+    u.owner = refused;
+    CHECK(strstr(ask(&u, "get=1\n\n"), "listen_port=51820\nfwmark=51820\n") != NULL, "it has one: %s", said);
+    CHECK(strcmp(ask(&u, "set=1\nfwmark=51820\n\n"), "errno=0\n\n") == 0 && refused_as == 0, "the one that it has: %s", said);
+    static const struct {
+        const char *request, *name;
+        int error;
+    } told[] = {{"set=1\nfwmark=0\npublic_key=" KEY_A "\n\n", "fwmark", EOPNOTSUPP}, {"set=1\nprivate_key=" KEY_A "\n\n", "private_key", EOPNOTSUPP},
+                {"set=1\nlisten_port=9\n\n", "listen_port", EOPNOTSUPP}, {"set=1\npublic_key=" KEY_A "\nendpoint=9\n\n", "endpoint", EINVAL}};
+    for (size_t i = 0; i < ARRAY_LEN(told); i++) {
+        (void)ask(&u, told[i].request);
+        CHECK(strcmp(refused, told[i].name) == 0 && refused_as == told[i].error, "row %zu: %s %d", i, refused, refused_as);
+    }
     free(u.core);
 }
 
@@ -279,6 +313,7 @@ int main(void)
 {
     REQUIRE(sodium_init() >= 0, "libsodium");
     rows_hold();
+    marks_and_refusals_are_told();
     named_peers_are_claimed();
     recalled_peers_are_the_same();
     interfaces_have_names();

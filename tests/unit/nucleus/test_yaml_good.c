@@ -333,6 +333,7 @@ static const char *const different[] = {
     A "  sandbox: {keys: [tls]}\n",
     A "  sandbox: {keys: [tls, datagram]}\n",
     A "  sandbox: {listen: [{name: a, at: 'udp://0.0.0.0:1'}]}\n",
+    A "  sandbox: {listen: [{name: a, at: 'udp://0.0.0.0:1', mark: 1}]}\n",
     A "  sandbox: {listen: [{name: b, at: 'udp://0.0.0.0:1'}]}\n",
     A "  sandbox: {listen: [{name: a, at: 'tcp://0.0.0.0:1'}]}\n",
     A "  sandbox: {listen: [{name: a, at: 'udp://0.0.0.0:2'}]}\n",
@@ -485,16 +486,17 @@ static void sockets_are_read(void)
         const uint8_t *ip;
         uint16_t port;
         const char *path, *shield;
+        uint32_t mark;
     } expected[] = {
-        {"gossip", true, false, any, 7402, "", "abcdefghijklmno"},
-        {"any", false, true, any, 0, "", ""},
-        {"local", false, true, one, 65535, "", ""},
-        {"here", true, false, here, 7402, "", ""},
-        {"control", false, false, any, 0, "/run/" LONG_PATH, ""},
+        {"gossip", true, false, any, 7402, "", "abcdefghijklmno", UINT32_MAX},
+        {"any", false, true, any, 0, "", "", 0xca6c},
+        {"local", false, true, one, 65535, "", "", 0},
+        {"here", true, false, here, 7402, "", "", 0},
+        {"control", false, false, any, 0, "/run/" LONG_PATH, "", 0},
     };
     struct manifest m = kit_good("cells:\n- name: a\n  sandbox:\n    listen:\n"
-                                 "    - {name: gossip, at: 'udp://0.0.0.0:7402', shield: abcdefghijklmno}\n"
-                                 "    - {at: 'tcp://[::]:0', name: any}\n"
+                                 "    - {name: gossip, at: 'udp://0.0.0.0:7402', shield: abcdefghijklmno, mark: 4294967295}\n"
+                                 "    - {at: 'tcp://[::]:0', name: any, mark: 0xca6c}\n"
                                  "    - {name: local, at: 'tcp://[::1]:65535'}\n"
                                  "    - {name: here, at: 'udp://10.1.2.3:7402'}\n"
                                  "    - {name: control, at: 'unix:///run/" LONG_PATH "'}\n");
@@ -510,6 +512,7 @@ static void sockets_are_read(void)
         NUMBER(l->is_unix, *expected[i].path != '\0');
         STRING(l->path, expected[i].path);
         STRING(l->shield, expected[i].shield);
+        NUMBER(l->mark, expected[i].mark);
         NUMBER(memcmp(l->ip, expected[i].ip, sizeof l->ip), 0);
     }
     manifest_fini(&m);
