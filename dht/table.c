@@ -219,6 +219,12 @@ bool dht_table_host(const struct dht_address *at, struct dht_node *ret)
     return !is_loopback(at);
 }
 
+void dht_table_site(const struct dht_address *at, struct dht_node *ret)
+{
+    *ret = (struct dht_node){0};
+    memcpy(ret->byte, at->ip, is_loopback(at) ? 0 : is_v4(at) ? 16 : 6);
+}
+
 static bool is_crowded(const struct dht *d, const struct dht_address *at, uint32_t first, uint32_t end)
 {
     const struct dht_tuning *t = &d->tuning;

@@ -24,6 +24,9 @@ void dht_table_remove(struct dht *d, const struct dht_id *id);
  * this host itself, where whoever is there may be anybody. */
 bool dht_table_host(const struct dht_address *at, struct dht_node *ret);
 
+/* … what all addresses have in common that one owner of a network has: an address, the /48 of IPv6, this host. */
+void dht_table_site(const struct dht_address *at, struct dht_node *ret);
+
 /* Whether the first word with it waits for an acquaintance that the shell makes: it was never heard, or so long ago that
  * none is left (sealed.h). Never where that costs nothing. */
 bool dht_table_is_stranger(const struct dht *d, const struct dht_id *id);
