@@ -88,8 +88,11 @@ static uint64_t patience_us(uint32_t srtt_us, uint32_t rttvar_us)
  * goes by what the others vary: that costs a request at the worst. */
 static uint32_t variation_us(const struct dht *d, const struct dht_peer *peer, bool is_beside)
 {
-    bool is_measured_once = (peer->flags & DHT_PEER_HINT) == 0 && peer->rttvar_us == peer->srtt_us / 2;
+    bool is_hint = (peer->flags & DHT_PEER_HINT) != 0, is_measured_once = !is_hint && peer->rttvar_us == peer->srtt_us / 2;
 
+    if (is_beside && is_hint) {
+        return peer->rttvar_us / 4; /* a coordinate is seldom off by more than half: half as long again */
+    }
     return is_beside && is_measured_once && d->typical_var_us < peer->rttvar_us ? d->typical_var_us : peer->rttvar_us;
 }
 

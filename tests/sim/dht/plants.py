@@ -75,6 +75,8 @@ PLANTS = {
         ("width == 1 && d->typical_us == 0 ? 2 : width;", "width == 1 && d->typical_us == 0 ? 1 : width;")]),
     "once-is-nothing": ("table.c", "unit:late", "who was measured once is waited for three times as long", [
         ("return is_beside && is_measured_once &&", "return is_beside && !is_beside && is_measured_once &&")]),
+    "told-is-nothing": ("table.c", "unit:late", "whose round trip was told is waited for three times as long", [
+        ("    if (is_beside && is_hint) {", "    if (is_beside && is_hint && peer->fails > 200) {")]),
     "one-by-one": ("search.c", "unit:late", "who waited for one silent node waits for the next", [
         ("share + (count(w, path, DHT_ASK_SLOW) > 0)) && is_over;", "share) && is_over;")]),
     "any-holder": ("search.c", "swarm:planet", "holders are asked in the order of ids", [
