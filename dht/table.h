@@ -5,6 +5,10 @@
 
 #include "dht/state.h"
 
+enum {
+    DHT_TABLE_LINK = DHT_K * 3 / 4, /* peers of one private address or link in a bucket: others there have the rest */
+};
+
 /* A peer by its id; NULL: it is not in the table. Borrowed until the table changes. O(log n). */
 struct dht_peer *dht_table_find(const struct dht *d, const struct dht_id *id);
 

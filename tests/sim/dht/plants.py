@@ -47,6 +47,10 @@ PLANTS = {
         ("(host_most != 0 && host >= host_most) ||", "(host_most != 0 && host > all) ||")]),
     "any-site": ("table.c", "unit:table", "whoever has a network of IPv6 has all places, a few for each of its links", [
         ("(site_most != 0 && all >= site_most);", "(site_most != 0 && all > d->peers_max);")]),
+    "a-link-is-a-host": ("table.c", ["unit:table", "attack:link"], "all on one link are few to each other", [
+        ("is_home ? 0 : is_near ? t->lan_table : t->host_table;", "is_home ? 0 : t->host_table;")]),
+    "a-link-is-all": ("table.c", "unit:table", "one link, or private address, has all places of a bucket", [
+        ("count_host(d, at, first, end) >= DHT_TABLE_LINK) {", "count_host(d, at, first, end) > DHT_K) {")]),
     "fixed-timeout": ("table.c", ["swarm:silent", "swarm:loss"], "a second for everybody", [
         ("    us = us < least_us ? least_us : us;", "    us = least_us * 0 + 1000000;")]),
     "strangers-first": ("table.c", "unit:core", "whether somebody can answer at once is not looked at", [

@@ -602,6 +602,30 @@ static void play_hoard(const struct scene_options *o)
     }
 }
 
+/* What a defence costs those it is not meant for. All on one link of IPv6, where who they are to others is one host: they know each other as if they were not. */
+static void play_link(const struct scene_options *o)
+{
+    struct scene_options with = *o;
+    struct measured m[2];
+    uint64_t known[2] = {0};
+
+    for (uint32_t turn = 0; turn < 2; turn++) {
+        with.is_link = turn == 0;
+        scene_steps(&s, &with, o->nodes);
+        for (uint32_t i = 0; i < s.nodes; i++) {
+            known[turn] += dht_core_peers(s.node[i].core);
+        }
+        scene_measure(&s, o->ops, o->together, &m[turn]);
+        scene_print(turn == 0 ? "on one link" : "all elsewhere", &m[turn], o->ops);
+        swarm_fini(&s);
+    }
+    printf("  a node knows %.0f of one link, %.0f elsewhere\n", (double)known[0] / o->nodes, (double)known[1] / o->nodes);
+    scene_claim(m[0].puts == o->ops && m[0].gets == o->ops, "all succeed");
+    scene_claim(m[0].asked_get <= 1.1 * m[1].asked_get && sample_at(&m[0].put_ms, 0.99) <= 1.3 * sample_at(&m[1].put_ms, 0.99), "a link costs nothing");
+    scene_free(&m[0]);
+    scene_free(&m[1]);
+}
+
 /* So many packets that nothing else would be done: they are not even read. */
 static void play_flood(const struct scene_options *o)
 {
@@ -628,7 +652,7 @@ static void play_flood(const struct scene_options *o)
 static const struct scene scenes[] = {
     {"sybil", 100, 60, play_sybil},   {"poison", 200, 100, play_poison}, {"eclipse", 40, 1, play_eclipse},
     {"replay", 24, 1, play_replay},   {"amplify", 24, 1, play_amplify}, {"fill", 16, 40, play_fill},
-    {"hoard", 16, 160, play_hoard},
+    {"hoard", 16, 160, play_hoard},   {"link", 150, 200, play_link},
     {"flood", 24, 1, play_flood},     {"wide", 1000, 200, play_wide},    {"astray", 500, 300, play_astray},
     {"surround", 200, 200, play_surround}, {"siege", 500, 150, play_siege},
 };
