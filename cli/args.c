@@ -337,7 +337,7 @@ int cli_args_main(int argc, char **argv)
         status = dispatch(cli);
     }
     /* A full disk or a closed pipe must not look like success. */
-    if (fflush(stdout) != 0 && status == CLI_DONE) {
+    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && status == CLI_DONE) {
         status = cli_fail(cli, ERR_IO, NULL, "standard output cannot be written");
     }
     return status;

@@ -347,6 +347,7 @@ const struct cli_command cli_commands[] = {
                     {"stale", 0, NULL, "what the asked node has, at once, and though nobody leads", CLI_ANY},
                     {"file", 0, "PATH", "put: the value is in it, as it is; - is the standard input", CLI_FILE},
                     {"limit", 'n', "N", "pairs of a range; events of a watch", CLI_ANY},
+                    {"raw", 0, NULL, "get: the value's bytes and nothing else", CLI_ANY},
                     {"keys-only", 0, NULL, "no values", CLI_ANY},
                     {"previous", 0, NULL, "show what was there before", CLI_ANY},
                     {"lease", 0, "ID", "the key ends with it", CLI_ANY},
@@ -367,7 +368,7 @@ const struct cli_command cli_commands[] = {
     {
         .name = "dht",
         .summary = "values that are found among many nodes: immutable, named, services",
-        .about = "put VALUE: under its hash, which it prints; with --name under a name of this node, signed, in place of what "
+        .about = "put VALUE, or put --file PATH: under its hash, which it prints; with --name under a name of this node, signed, in place of what "
                  "was there. get KEY or NAME; rm NAME, or KEY that was kept; find CELL: who says that it has that cell; lookup KEY or NAME: the nodes "
                  "nearest to it, and how they were come across; stats; bootstrap ADDRESS …: ask there for the way in.\n"
                  "A value has up to 1,000 bytes with its name, and a life: an hour, if nothing is said. With --keep this node "
@@ -377,6 +378,8 @@ const struct cli_command cli_commands[] = {
         .options = {{"name", 0, "NAME", "put: of this node's own values, up to 64 bytes", CLI_ANY},
                     {"ttl", 0, "DURATION", "put: its life, 1s to 7d, default 1h", CLI_ANY},
                     {"keep", 0, NULL, "put: say it again until it is removed", CLI_ANY},
+                    {"file", 0, "PATH", "put: the value is in it, as it is; - is the standard input", CLI_FILE},
+                    {"raw", 0, NULL, "get: the value's bytes and nothing else", CLI_ANY},
                     {"if-seq", 0, "N", "put: only if this sequence is held; 0: none", CLI_ANY},
                     {"request", 0, "ID", "put: who repeats that with the same ID is answered as the first time", CLI_ANY},
                     {"owner", 0, "OWNER", "get, lookup: whose name it is, 64 hex digits", CLI_ANY},

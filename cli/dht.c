@@ -10,18 +10,18 @@
 #include "cli/ask.h"
 #include "cli/clock.h"
 #include "cli/emit.h"
+#include "cli/file.h"
 #include "cli/paint.h"
 #include "cli/part.h"
 #include "cli/target.h"
 #include "cli/view.h"
 #include "common/base/bytes.h"
-#include "common/run/fd.h"
 #include "proto/dht.pb-c.h"
 
 enum {
     KEY_SIZE = 20,          /* bytes of a key                                       */
     OWNER_SIZE = 32,
-    VALUE_MAX = 1000,       /* of a value; the cell says so of a longer one         */
+    VALUE_MAX = 1000,       /* of a value; the cell says how much of it a name takes  */
     HEX_SIZE = 2 * OWNER_SIZE + 1,
     TIMEOUT_MS = 15000,     /* a lookup ends within 10 s                            */
     READS_MAX = 8,
@@ -82,18 +82,24 @@ static int print_put(struct cli *cli, const ProtobufCMessage *message)
     return CLI_DONE;
 }
 
-/* The argument itself, or with "-" what standard input has. One byte more than there may be shows that it is too long. */
-static int value_of(struct cli *cli, uint8_t room[VALUE_MAX + 1], ProtobufCBinaryData *ret)
+/* The argument itself, or what is in a file; as an argument, too, "-" is the standard input. *ret_read: free it. */
+static int value_of(struct cli *cli, ProtobufCBinaryData *ret, char **ret_read)
 {
+    const char *path = cli_args_value(cli, "file");
     size_t size;
 
-    if (strcmp(cli->args[1], "-") != 0) {
+    if ((path != NULL) == (cli->arg_count == 2)) {
+        return cli_fail_usage(cli, "see `cell dht --help`", "usage: cell dht put VALUE, or put --file PATH");
+    }
+    if (path == NULL && strcmp(cli->args[1], "-") != 0) {
         *ret = (ProtobufCBinaryData){strlen(cli->args[1]), (uint8_t *)cli->args[1]};
         return CLI_DONE;
     }
-    enum err e = fd_read_all(STDIN_FILENO, room, VALUE_MAX + 1, &size);
-    *ret = (ProtobufCBinaryData){size, room};
-    return e == ERR_OK ? CLI_DONE : cli_fail(cli, e, NULL, "standard input: %s", err_text(e));
+    int status = cli_file_read(cli, path == NULL ? "-" : path, VALUE_MAX, ret_read, &size);
+    if (status == CLI_DONE) {
+        *ret = (ProtobufCBinaryData){size, (uint8_t *)*ret_read};
+    }
+    return status;
 }
 
 /* Who asks is told apart from whoever else expects the same, and is the same when it asks once more. */
@@ -146,7 +152,7 @@ static int put(struct cli *cli)
     Cell__Dht__PutRequest request = CELL__DHT__PUT_REQUEST__INIT;
     uint8_t drawn[REQUEST_SIZE];
     const char *name = cli_args_value(cli, "name"), *expected = cli_args_value(cli, "if-seq");
-    uint8_t room[VALUE_MAX + 1];
+    AUTO_FREE char *read = NULL;
     ProtobufCMessage *reply;
     uint32_t ttl_ms = 0;
     int end = 0, status = cli_args_duration_ms(cli, "ttl", &ttl_ms);
@@ -159,7 +165,7 @@ static int put(struct cli *cli)
         status = cli_fail_usage(cli, "`cell dht get` shows it; 0: there is none", "\"%s\" is no sequence", expected);
     }
     if (status == CLI_DONE) {
-        status = value_of(cli, room, &request.value);
+        status = value_of(cli, &request.value, &read);
     }
     if (status == CLI_DONE && expected == NULL && cli_args_has(cli, "request")) {
         status = cli_fail_usage(cli, NULL, "--request belongs to --if-seq");
@@ -182,9 +188,7 @@ static int print_value(struct cli *cli, const ProtobufCMessage *message)
 {
     const Cell__Dht__Value *value = ((const Cell__Dht__GetReply *)message)->value;
 
-    (void)cli;
-    cli_paint_value((const char *)value->value.data, value->value.len);
-    putchar('\n');
+    cli_emit_value(cli, value->value.data, value->value.len);
     return CLI_DONE;
 }
 
@@ -232,8 +236,11 @@ static int get(struct cli *cli)
     Cell__Dht__Place place = CELL__DHT__PLACE__INIT;
     uint8_t key[KEY_SIZE], owner[OWNER_SIZE];
     ProtobufCMessage *reply;
-    int status = place_of(cli, key, owner, &place);
+    int status = cli_emit_raw_check(cli);
 
+    if (status == CLI_DONE) {
+        status = place_of(cli, key, owner, &place);
+    }
     if (status == CLI_DONE) {
         status = cli_args_number(cli, "reads", 1, READS_MAX, &request.reads);
     }
@@ -440,9 +447,9 @@ static const struct {
     struct cli_part part;
     int (*run)(struct cli *cli);
 } parts[] = {
-    {{"put", 1, 1, "name ttl keep if-seq request", "put VALUE|- [--name NAME [--if-seq N [--request ID]]] [--ttl DURATION] [--keep]"},
+    {{"put", 0, 1, "name ttl keep if-seq request file", "put VALUE|-|--file PATH [--name NAME [--if-seq N [--request ID]]] [--ttl DURATION] [--keep]"},
      put},
-    {{"get", 1, 1, "owner reads", "get KEY|NAME [--owner OWNER] [--reads N]"}, get},
+    {{"get", 1, 1, "owner reads raw", "get KEY|NAME [--owner OWNER] [--reads N] [--raw]"}, get},
     {{"rm", 1, 1, "", "rm NAME|KEY"}, rm},
     {{"lookup", 1, 1, "owner", "lookup KEY|NAME [--owner OWNER]"}, lookup},
     {{"find", 1, 1, "reads", "find [NAMESPACE/]CELL [--reads N]"}, find},

@@ -60,6 +60,23 @@ int cli_emit_table(struct cli *cli, struct cli_paint_table *t)
     return printed ? CLI_DONE : cli_fail(cli, ERR_NOMEM, NULL, "%s", err_text(ERR_NOMEM));
 }
 
+int cli_emit_raw_check(struct cli *cli)
+{
+    return cli->json && cli_args_has(cli, "raw") ? cli_fail_usage(cli, NULL, "--raw and --json exclude each other") : CLI_DONE;
+}
+
+void cli_emit_value(const struct cli *cli, const uint8_t *value, size_t size)
+{
+    const char *text = size > 0 ? (const char *)value : "";
+
+    if (cli_args_has(cli, "raw")) {
+        (void)fwrite(text, 1, size, stdout); /* who ends the command looks whether it was written */
+        return;
+    }
+    cli_paint_value(text, size);
+    putchar('\n');
+}
+
 bool cli_emit_is_heard(void)
 {
     struct pollfd out = {.fd = STDOUT_FILENO}; /* of a pipe without a reader it says POLLERR unasked */

@@ -34,6 +34,12 @@ int cli_emit_reply(struct cli *cli, struct ProtobufCMessage *reply,
 /* Print it and free it. CLI_FAILED after saying that memory ran out. */
 int cli_emit_table(struct cli *cli, struct cli_paint_table *t) MUST_CHECK;
 
+/* Refuse --raw beside --json. */
+int cli_emit_raw_check(struct cli *cli) MUST_CHECK;
+
+/* Somebody's value and the end of its line, as cli_paint_value prints it; with --raw its bytes and nothing else. */
+void cli_emit_value(const struct cli *cli, const uint8_t *value, size_t size);
+
 /* Write out what was printed. false: it could not be written, or nobody is left to read what comes next (`… -f | head -1`). A command
  * that waits for news looks at least every CLI_LISTEN_MS. */
 bool cli_emit_is_heard(void) MUST_CHECK;

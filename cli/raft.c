@@ -208,10 +208,8 @@ void cli_raft_pair(struct jsonout *out, const Cell__Raft__Pair *p)
 /* A value alone goes out as it is, for a pipe; on a terminal and beside its key it may not steer anything. */
 void cli_raft_print(struct cli *cli, const Cell__Raft__Pair *p, bool with_key)
 {
-    (void)cli;
     if (!with_key) {
-        cli_paint_value(p->value.len > 0 ? (const char *)p->value.data : "", p->value.len);
-        putchar('\n');
+        cli_emit_value(cli, p->value.data, p->value.len);
         return;
     }
     size_t room = 4 * (p->key.len + p->value.len) + 8;
@@ -258,7 +256,7 @@ static const struct {
 static int refuse_strange_options(struct cli *cli, const char *what)
 {
     if (strcmp(what, "get") == 0) { /* with --prefix a range by another name */
-        return cli_part_refuse_others(cli, what, cli_args_has(cli, "prefix") ? RANGE_OPTIONS : "revision stale at");
+        return cli_part_refuse_others(cli, what, cli_args_has(cli, "prefix") ? RANGE_OPTIONS : "revision stale raw at");
     }
     if (strcmp(what, "lease") == 0) {
         return cli_part_refuse_others(cli, what, strcmp(cli->args[1], "grant") == 0 ? "ttl at" : "at");

@@ -111,9 +111,12 @@ int cli_raft_get(struct cli_raft *r)
     if (cli_args_has(r->cli, "prefix")) {
         return cli_raft_range(r);
     }
+    int status = cli_emit_raw_check(r->cli);
     ask.key = cli_raft_bytes(r->cli->args[1]);
     ask.freshness = cli_args_has(r->cli, "stale") ? CELL__RAFT__FRESHNESS__STALE : CELL__RAFT__FRESHNESS__LINEARIZABLE;
-    int status = cli_raft_option(r->cli, "revision", &ask.revision);
+    if (status == CLI_DONE) {
+        status = cli_raft_option(r->cli, "revision", &ask.revision);
+    }
     if (status == CLI_DONE) {
         status = cli_raft_ask(r, "Get", CELL__RAFT__OP__OP_GET, &ask.base, &message);
     }

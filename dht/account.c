@@ -80,3 +80,44 @@ void dht_account_credit(struct dht_accounts *a, uint16_t index, uint32_t bytes)
         dht_pool_give(&a->rows, index);
     }
 }
+
+/* Of the accounts of one site, which begin at *place: what they have with `bytes` more of `tag`, and which has most; *place is then
+ * behind them. On a tie it is whoever asks: or two would take from each other for ever. */
+static uint64_t sum_site(const struct dht_accounts *a, uint64_t tag, uint32_t bytes, uint32_t *place, uint16_t *ret_most)
+{
+    uint32_t site = dht_account_site(at_place(a, *place)->tag);
+    bool is_own = site == dht_account_site(tag);
+    uint64_t sum = is_own ? bytes : 0, most = is_own ? bytes : 0;
+
+    *ret_most = UINT16_MAX;
+    for (; *place < a->count && dht_account_site(at_place(a, *place)->tag) == site; (*place)++) {
+        const struct dht_account *row = at_place(a, *place);
+        uint64_t has = row->tag == tag ? (uint64_t)row->bytes + bytes : row->bytes;
+        sum += row->bytes;
+        if (has > most || (has == most && row->tag == tag)) {
+            most = has;
+            *ret_most = a->row[*place].ordered;
+        }
+    }
+    return sum;
+}
+
+uint16_t dht_account_payer(const struct dht_accounts *a, uint64_t tag, uint32_t bytes, uint32_t kept, uint32_t kept_most)
+{
+    uint64_t most = bytes; /* of whoever asks, should it have nothing */
+    uint16_t payer = UINT16_MAX;
+
+    for (uint32_t place = 0; place < a->count;) {
+        uint32_t site = dht_account_site(at_place(a, place)->tag);
+        uint16_t one;
+        uint64_t sum = sum_site(a, tag, bytes, &place, &one);
+        if (site == kept) {
+            sum = sum > kept_most ? UINT64_MAX : 0;
+        }
+        if (sum > most || (sum == most && site == dht_account_site(tag))) {
+            most = sum;
+            payer = one;
+        }
+    }
+    return payer;
+}

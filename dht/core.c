@@ -474,7 +474,7 @@ bool dht_core_hold(struct dht *d, uint64_t wall_s, const uint8_t *bytes, size_t 
     d->wall_s = wall_s;
     return dht_record_read(bytes, size, &r) == ERR_OK && left_ms > 0 && left_ms <= DHT_TTL_MOST_MS &&
            dht_proof_is_living(d, &r, left_ms, &r.left_ms) && dht_proof_is_genuine(d, &r, bytes, size) &&
-           dht_store_put(d, &r, bytes, size, &d->self, DHT_STORE_HELD, 0, &seq) == DHT_STATUS_OK;
+           dht_store_put(d, &r, bytes, size, 0, DHT_STORE_HELD, 0, &seq) == DHT_STATUS_OK;
 }
 
 void dht_core_look(const struct dht *d, uint32_t i, uint8_t *bytes, struct dht_record *ret)

@@ -41,7 +41,7 @@ struct dht_tuning {
     uint32_t cache_ms;           /* a copy on the way is kept no longer                                     */
     uint32_t rate;               /* packets a second of one source; 0: any                                  */
     uint32_t group_bucket, group_table, host_table; /* peers of one /24 or /48 in a bucket and in all, of one address or /64 … */
-    uint32_t site_table;         /* … of one /48 of IPv6, which is 65,536 of the latter; 0: any             */
+    uint32_t site_table, lan_table; /* … of one /48 of IPv6; … of a private address or link instead; 0: any   */
     bool needs_token;            /* of a STORE by one who is no member                                      */
     bool acquaints;              /* a packet to a stranger waits for an acquaintance: a round trip no peer's */
 };

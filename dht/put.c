@@ -4,6 +4,7 @@
 
 #include "dht/store.h"
 #include "dht/table.h"
+#include "dht/token.h"
 #include "dht/wish.h"
 
 /* Whoever may be asked to keep it: everybody where all are known, else those that answered. */
@@ -57,7 +58,7 @@ static void keep_here(struct dht *d, struct dht_wish *w)
     assert(e == ERR_OK && w->expire_us > d->now_us);
     (void)e;
     r.left_ms = (uint32_t)((w->expire_us - d->now_us) / DHT_US);
-    enum dht_status status = dht_store_put(d, &r, w->record, w->record_size, &d->self, w->has_expected ? DHT_FLAG_CAS : 0, w->expected, &seq);
+    enum dht_status status = dht_store_put(d, &r, w->record, w->record_size, dht_token_source(d, &d->self, &d->self), w->has_expected ? DHT_FLAG_CAS : 0, w->expected, &seq);
     take_status(w, status, seq);
 }
 

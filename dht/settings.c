@@ -8,7 +8,7 @@
 struct document {
     const char *listen, *advertise, *keys, *store, *members, *dns; /* members: libcyaml takes any text for true */
     const char **bootstrap, **nodes, **dns_servers;
-    uint32_t *port, *peers, *records;
+    uint32_t *port, *peers, *records, *host, *site, *lan;
     uint32_t bootstrap_count, nodes_count, dns_servers_count;
 };
 
@@ -25,6 +25,9 @@ static const cyaml_schema_field_t fields[] = {
     CONF_NUMBER(document, port),
     CONF_NUMBER(document, peers),
     CONF_NUMBER(document, records),
+    CONF_NUMBER(document, host),
+    CONF_NUMBER(document, site),
+    CONF_NUMBER(document, lan),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct document, fields)};
@@ -119,6 +122,10 @@ static enum err take_room(const struct document *d, struct dht_settings *s, char
         return conf_refuse(why, "members", d->members, "true or false");
     }
     e = e == ERR_OK ? take_number(d->peers, 1, DHT_PEERS_MAX, "peers", &s->peers, why) : e;
+    s->lan = s->peers / DHT_SETTINGS_LAN_SHARE > s->host ? s->peers / DHT_SETTINGS_LAN_SHARE : s->host;
+    e = e == ERR_OK ? take_number(d->host, 0, DHT_PEERS_MAX, "host", &s->host, why) : e;
+    e = e == ERR_OK ? take_number(d->site, 0, DHT_PEERS_MAX, "site", &s->site, why) : e;
+    e = e == ERR_OK ? take_number(d->lan, 0, DHT_PEERS_MAX, "lan", &s->lan, why) : e;
     e = e == ERR_OK ? take_number(d->records, 1, DHT_RECORDS_MAX, "records", &s->records, why) : e;
     if (e == ERR_OK && d->store != NULL &&
         (unit_size_parse(d->store, &bytes) != ERR_OK || bytes < DHT_SETTINGS_STORE_LEAST || bytes > DHT_SETTINGS_STORE_MOST)) {
@@ -134,7 +141,8 @@ static enum err take_room(const struct document *d, struct dht_settings *s, char
 
 enum err dht_settings_read(const char *text, struct dht_settings *ret, char why[CONF_WHY_SIZE])
 {
-    struct dht_settings s = {.port = DHT_SETTINGS_PORT, .has_members = true, .peers = DHT_SETTINGS_PEERS, .records = DHT_SETTINGS_RECORDS,
+    struct dht_settings s = {.port = DHT_SETTINGS_PORT, .has_members = true, .peers = DHT_SETTINGS_PEERS, .host = DHT_SETTINGS_HOST,
+                             .site = DHT_SETTINGS_SITE, .lan = DHT_SETTINGS_PEERS / DHT_SETTINGS_LAN_SHARE, .records = DHT_SETTINGS_RECORDS,
                              .store_bytes = DHT_SETTINGS_STORE, .listen = {.ip = {[10] = 0xff, [11] = 0xff}, .port = DHT_SETTINGS_PORT}};
     void *loaded;
     enum err e = conf_load(text, &schema, &loaded, why);

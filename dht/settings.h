@@ -8,7 +8,10 @@
  *   nodes: [db-2=10.0.0.2:17403]   members whose cell is not at the member's address
  *   port: 7403                     of all others
  *   members: true                  ask nodosum who belongs to the cluster; false where there is none
- *   peers, records, store          room: 1,024 peers; 8,192 records in 4M */
+ *   peers, records, store          room: 1,024 peers; 8,192 records in 4M
+ *   host: 16                       strangers in the table of one address, or /64 of IPv6; 0: as many as there are
+ *   site: 64                       … of one /48
+ *   lan: 256                       … of one private address, or link of IPv6 (fc00::/7, fe80::/10); else a quarter of `peers` */
 #ifndef CELL_DHT_SETTINGS_H
 #define CELL_DHT_SETTINGS_H
 
@@ -20,6 +23,9 @@
 enum {
     DHT_SETTINGS_PORT = 7403,
     DHT_SETTINGS_PEERS = 1024,            /* as many as membership has by default                      */
+    DHT_SETTINGS_HOST = 16,               /* two sets of holders; libp2p: 3                            */
+    DHT_SETTINGS_SITE = 64,               /* a network of a few links has room, an owner of one is not everybody */
+    DHT_SETTINGS_LAN_SHARE = 4,           /* … of the table: real nodes behind one address fill buckets  */
     DHT_SETTINGS_RECORDS = 8192,
     DHT_SETTINGS_STORE = 4 << 20,         /* bytes                                                     */
     DHT_SETTINGS_STORE_LEAST = 64 << 10,
@@ -38,6 +44,7 @@ struct dht_settings {
     bool has_advertise, has_members;
     uint16_t port;
     uint32_t peers, records, store_bytes;
+    uint32_t host, site, lan;             /* 0: any                                                    */
     uint32_t bootstraps;
     struct seed bootstrap[DHT_BOOTSTRAP_MAX];
     char dns[SEEDS_HOST_MAX + 1];         /* SRV name; ""                                              */

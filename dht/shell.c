@@ -337,8 +337,9 @@ static enum err make_core(struct dht_shell *s)
 
     config.tuning.acquaints = true;
     config.tuning.paths = DHT_SHELL_PATHS;
-    config.tuning.host_table = DHT_SHELL_HOST;
-    config.tuning.site_table = DHT_SHELL_SITE;
+    config.tuning.host_table = s->settings.host;
+    config.tuning.site_table = s->settings.site;
+    config.tuning.lan_table = s->settings.lan;
     dht_sign_init(&s->signer, &s->keys);
     /* In one piece: so large a one is the kernel's zeros, while a small one on the heap would be zeroed, page by page. */
     s->memory = calloc(1, size + members);

@@ -15,8 +15,6 @@ enum {
     DHT_SHELL_WISHES = 128,           /* lookups and puts at one time: what is more is refused, with a time     */
     DHT_SHELL_BUSY_MS = 50,           /* … to come back                                                         */
     DHT_SHELL_PATHS = 4,              /* of a get or put: tests/sim/dht, `surround` and `wide`                  */
-    DHT_SHELL_SITE = 64,              /* … of one /48: a network of a few links has room, an owner of one is not everybody */
-    DHT_SHELL_HOST = 16,              /* strangers of one address in the table: two sets of holders; libp2p: 3  */
     DHT_SHELL_BOOT_MS = 5000,         /* between attempts to find somebody while nobody is known                */
     DHT_SHELL_BOOT_FEW_MS = 30000,    /* … while fewer are than a record has holders: they may be an island     */
     DHT_SHELL_BOOT_MANY_MS = 600000,  /* … while more are: so may these; as often as a bucket is looked through */

@@ -18,6 +18,7 @@ void dht_store_init(struct dht *d)
     d->records.base = (const uint8_t *)d->entry;
     d->records.stride = sizeof *d->entry;
     d->vacant_chunk = NO_CHUNK; /* then those that were never used */
+    d->place_bytes = d->records_max == 0 ? 0 : d->chunks_max / d->records_max * (uint32_t)sizeof(struct dht_chunk);
     dht_pool_init(&d->entry_rows, d->entry, sizeof *d->entry, d->records_max);
     dht_pool_init(&d->owners.rows, d->owners.row, sizeof *d->owners.row, d->records_max);
     dht_pool_init(&d->sources.rows, d->sources.row, sizeof *d->sources.row, d->records_max);
@@ -32,6 +33,12 @@ static uint32_t chunks_of(size_t size)
 static uint32_t cost(size_t size)
 {
     return chunks_of(size) * (uint32_t)sizeof(struct dht_chunk) + DHT_RECORD_BYTES;
+}
+
+/* … on the account of who sent it: its place is worth something, too, or small ones would take them all. */
+static uint32_t price(const struct dht *d, size_t size)
+{
+    return cost(size) > d->place_bytes ? cost(size) : d->place_bytes;
 }
 
 static uint32_t write_chunks(struct dht *d, const uint8_t *bytes, size_t size)
@@ -149,7 +156,8 @@ static void drop(struct dht *d, uint32_t place)
     if (e->owner != DHT_NOTHING) {
         dht_account_credit(&d->owners, e->owner, cost(e->size));
     }
-    dht_account_credit(&d->sources, e->source, cost(e->size));
+    dht_account_credit(&d->sources, e->source, price(d, e->size));
+    d->copies -= (e->flags & DHT_ENTRY_CACHED) != 0;
     free_chunks(d, e->chunk);
     heap_remove(d, e->heap_at, d->records.count);
     dht_order_remove(&d->records, place);
@@ -213,8 +221,46 @@ static bool is_copy(const void *context, uint16_t index)
     return (d->entry[index].flags & DHT_ENTRY_CACHED) != 0;
 }
 
-/* Make room for `size` bytes of `key`; false: everything held is nearer to this node, and so more its business. */
-static bool make_room(struct dht *d, const struct dht_id *key, size_t size, bool is_cached)
+struct payer {
+    const struct dht *d;
+    uint16_t account;
+};
+
+static bool is_payers(const void *context, uint16_t index)
+{
+    const struct payer *p = context;
+
+    return p->d->entry[index].source == p->account;
+}
+
+/* What members' repairs and an earlier life brought, whoever chose that: these two have half of the store when others want it. */
+static const struct dht_node kept_site = {"kept"}, repairs = {"repair"}, held = {"held"};
+
+static uint32_t kept(const struct dht *d)
+{
+    return dht_account_site(dht_token_source(d, &kept_site, &repairs));
+}
+
+static uint32_t kept_most(const struct dht *d)
+{
+    return d->chunks_max / 2 * (uint32_t)sizeof(struct dht_chunk);
+}
+
+/* Which record gives way to one of `key` from that source. False: all that may is the source's own, and nearer to this node. */
+static bool find_victim(const struct dht *d, const struct dht_id *key, size_t size, uint64_t source, bool is_cached, uint16_t *ret)
+{
+    struct payer p = {.d = d};
+
+    if (d->copies > 0) {
+        return dht_order_nearest(&d->records, &d->id, true, is_copy, d, ret, 1) == 1;
+    }
+    p.account = is_cached ? DHT_NOTHING : dht_account_payer(&d->sources, source, price(d, size), kept(d), kept_most(d));
+    return p.account != DHT_NOTHING && dht_order_nearest(&d->records, &d->id, true, is_payers, &p, ret, 1) == 1 &&
+           (d->sources.row[p.account].tag != source || dht_id_is_nearer(&d->id, key, &d->entry[*ret].key));
+}
+
+/* Make room for `size` bytes of `key`. */
+static bool make_room(struct dht *d, const struct dht_id *key, size_t size, uint64_t source, bool is_cached)
 {
     uint32_t chunks = chunks_of(size);
 
@@ -223,11 +269,8 @@ static bool make_room(struct dht *d, const struct dht_id *key, size_t size, bool
     }
     while (d->records.count == d->records_max || d->chunks_max - d->chunks_used < chunks) {
         uint16_t index;
-        if (dht_order_nearest(&d->records, &d->id, true, is_copy, d, &index, 1) == 0) {
-            (void)dht_order_nearest(&d->records, &d->id, true, NULL, NULL, &index, 1);
-            if (is_cached || !dht_id_is_nearer(&d->id, key, &d->entry[index].key)) {
-                return false;
-            }
+        if (!find_victim(d, key, size, source, is_cached, &index)) {
+            return false;
         }
         drop(d, place_of(d, index));
         d->counters.evicted++;
@@ -272,6 +315,7 @@ static enum dht_status renew(struct dht *d, struct dht_entry *e, uint64_t expire
         heap_down(d, e->heap_at, d->records.count);
     }
     if ((flags & DHT_FLAG_CACHE) == 0) {
+        d->copies -= (e->flags & DHT_ENTRY_CACHED) != 0;
         e->flags &= (uint16_t)~DHT_ENTRY_CACHED;
     }
     return DHT_STATUS_OK;
@@ -288,23 +332,23 @@ static enum dht_status judge(const struct dht_record *r, const struct dht_entry 
 
 /* Members' repairs have an account of their own, half of the store: who repairs did not choose what there is, and whoever fills
  * others' stores fills this one through them, but no more of it. */
-static uint64_t source_tag(const struct dht *d, const struct dht_node *source, uint8_t flags)
+static uint64_t source_tag(const struct dht *d, uint64_t source, uint8_t flags)
 {
-    return (flags & DHT_FLAG_REPAIR) != 0 ? dht_token_tag(d, "repair", 6)
-           : (flags & DHT_STORE_HELD) != 0 ? dht_token_tag(d, "held", 4)
-                                           : dht_token_tag(d, source->byte, DHT_NODE_SIZE);
+    return (flags & DHT_FLAG_REPAIR) != 0 ? dht_token_source(d, &kept_site, &repairs)
+           : (flags & DHT_STORE_HELD) != 0 ? dht_token_source(d, &kept_site, &held)
+                                           : source;
 }
 
 /* How much of the store may be on that account. */
 static uint32_t source_most(const struct dht *d, uint8_t flags)
 {
     return (flags & DHT_STORE_HELD) != 0    ? UINT32_MAX
-           : (flags & DHT_FLAG_REPAIR) != 0 ? d->chunks_max / 2 * (uint32_t)sizeof(struct dht_chunk)
+           : (flags & DHT_FLAG_REPAIR) != 0 ? kept_most(d)
                                             : d->source_bytes;
 }
 
 static bool has_quota(const struct dht *d, const struct dht_entry *old, uint64_t owner, uint64_t source, uint32_t most,
-                      uint32_t bytes)
+                      size_t size)
 {
     uint32_t owned = owner == 0 ? 0 : dht_account_bytes(&d->owners, owner);
     uint32_t sent = dht_account_bytes(&d->sources, source);
@@ -313,20 +357,63 @@ static bool has_quota(const struct dht *d, const struct dht_entry *old, uint64_t
         owned -= cost(old->size);
     }
     if (old != NULL && d->sources.row[old->source].tag == source) {
-        sent -= cost(old->size);
+        sent -= price(d, old->size);
     }
-    return (owner == 0 || owned + bytes <= d->owner_bytes) && sent + bytes <= most;
+    return (owner == 0 || owned + cost(size) <= d->owner_bytes) && sent + price(d, size) <= most;
 }
 
-/* Whether there is a place for one more owner at the key, at places [first, first + count). */
-static bool has_place(const struct dht *d, uint32_t first, uint32_t count, uint64_t source, uint8_t flags)
+static uint64_t tag_at(const struct dht *d, uint32_t place)
+{
+    return d->sources.row[dht_store_entry(d, place)->source].tag;
+}
+
+/* How many of the records at places [first, end) are of a site. */
+static uint32_t count_site(const struct dht *d, uint32_t first, uint32_t end, uint32_t site)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = first; i < end; i++) {
+        count += dht_account_site(tag_at(d, i)) == site;
+    }
+    return count;
+}
+
+/* All places of a service are taken: which of them gives way, of the site that has most, what ends first; `end`: none does, for who
+ * asks would have as many. */
+static uint32_t find_giver(const struct dht *d, uint32_t first, uint32_t end, uint64_t source)
+{
+    uint32_t most = count_site(d, first, end, dht_account_site(source)) + 1, giver = end, of_kept = kept(d);
+
+    for (uint32_t i = first; i < end; i++) {
+        uint32_t site = dht_account_site(tag_at(d, i)), count = count_site(d, first, end, site);
+        if (site == of_kept) {
+            count = count > DHT_OWNERS_MAX / 2 ? UINT32_MAX : 0;
+        }
+        bool is_sooner = giver < end && count == most && dht_store_entry(d, i)->expire_us < dht_store_entry(d, giver)->expire_us;
+        if (site != dht_account_site(source) && (count > most || is_sooner)) {
+            most = count;
+            giver = i;
+        }
+    }
+    return giver;
+}
+
+/* Whether there is a place for one more owner at the key, at places [first, end). *ret_giver: who gives it up; `end`: it is vacant. */
+static bool has_place(const struct dht *d, uint32_t first, uint32_t end, uint64_t source, uint8_t flags, uint32_t *ret_giver)
 {
     uint32_t sent = 0;
 
-    for (uint32_t i = first; i < first + count; i++) {
-        sent += d->sources.row[dht_store_entry(d, i)->source].tag == source;
+    *ret_giver = end;
+    for (uint32_t i = first; i < end; i++) {
+        sent += tag_at(d, i) == source;
     }
-    return count < DHT_OWNERS_MAX && ((flags & (DHT_FLAG_REPAIR | DHT_STORE_HELD)) != 0 || sent < DHT_OWNERS_SOURCE);
+    if ((flags & (DHT_FLAG_REPAIR | DHT_STORE_HELD)) == 0 && sent >= DHT_OWNERS_SOURCE) {
+        return false;
+    }
+    if (end - first == DHT_OWNERS_MAX) {
+        *ret_giver = find_giver(d, first, end, source);
+    }
+    return end - first < DHT_OWNERS_MAX || *ret_giver < end;
 }
 
 static void insert(struct dht *d, const struct dht_record *r, const uint8_t *bytes, size_t size, uint64_t tag,
@@ -345,19 +432,20 @@ static void insert(struct dht *d, const struct dht_record *r, const uint8_t *byt
     if (owner != 0) {
         e->owner = dht_account_charge(&d->owners, owner, cost(size));
     }
-    e->source = dht_account_charge(&d->sources, source, cost(size));
+    e->source = dht_account_charge(&d->sources, source, price(d, size));
+    d->copies += (e->flags & DHT_ENTRY_CACHED) != 0;
     dht_order_insert(&d->records, place, index);
     d->entry[d->records.count - 1].heap = index;
     heap_up(d, d->records.count - 1);
 }
 
 enum dht_status dht_store_put(struct dht *d, const struct dht_record *r, const uint8_t *bytes, size_t size,
-                              const struct dht_node *source, uint8_t flags, uint64_t expected, uint64_t *ret_seq)
+                              uint64_t source, uint8_t flags, uint64_t expected, uint64_t *ret_seq)
 {
     uint64_t tag = dht_record_tag(r), expire_us = d->now_us + (uint64_t)r->left_ms * DHT_US;
     uint64_t owner = r->owner == NULL ? 0 : dht_token_tag(d, r->owner, DHT_OWNER_SIZE);
     uint64_t sender = source_tag(d, source, flags);
-    uint32_t most = source_most(d, flags), place, first, end;
+    uint32_t most = source_most(d, flags), place, first, end, giver;
     bool is_known = find_place(d, r, tag, &place);
     struct dht_entry *old = is_known ? &d->entry[d->records.index[place]] : NULL;
 
@@ -370,13 +458,14 @@ enum dht_status dht_store_put(struct dht *d, const struct dht_record *r, const u
         return status;
     }
     dht_store_places(d, &r->key, &first, &end);
-    if (!has_quota(d, old, owner, sender, most, cost(size)) || (old == NULL && !has_place(d, first, end - first, sender, flags))) {
+    giver = end;
+    if (!has_quota(d, old, owner, sender, most, size) || (old == NULL && !has_place(d, first, end, sender, flags, &giver))) {
         return DHT_STATUS_QUOTA;
     }
-    if (old != NULL) {
-        drop(d, place); /* whether there is room for the new one or not: an old value is worth less than none */
+    if (old != NULL || giver < end) {
+        drop(d, old != NULL ? place : giver); /* whether there is room for the new one or not: an old value is worth less than none */
     }
-    if (!make_room(d, &r->key, size, (flags & DHT_FLAG_CACHE) != 0)) {
+    if (!make_room(d, &r->key, size, sender, (flags & DHT_FLAG_CACHE) != 0)) {
         return DHT_STATUS_FULL;
     }
     insert(d, r, bytes, size, tag, owner, sender, expire_us, flags);

@@ -12,13 +12,14 @@ enum {
 void dht_store_init(struct dht *d);
 
 /* Hold a record, whose bytes (as dht_record_write makes them) and left_ms were checked and which is genuine.
- * source: who sent it. flags: of enum dht_packet_flag, or DHT_STORE_HELD. *ret_seq: the sequence held afterwards; 0: none.
+ * source: of whom (dht_token_source). flags: of enum dht_packet_flag, or DHT_STORE_HELD. *ret_seq: the sequence held afterwards; 0: none.
  *
  * OK also if exactly this is held already; its life is then the longer of both. A signed record gives way to one with a
- * higher sequence, never to another with the same. When there is no room, copies on the way go first, then whatever is
- * farthest from this node, if it is farther than the new one. */
+ * higher sequence, never to another with the same. When there is no room, copies on the way go first, then what is farthest
+ * from this node of whoever has most (dht_account_payer), of the same source if it is farther than the new one. Where all places of
+ * a service are taken one of the site's gives way that has most. */
 enum dht_status dht_store_put(struct dht *d, const struct dht_record *r, const uint8_t *bytes, size_t size,
-                              const struct dht_node *source, uint8_t flags, uint64_t expected, uint64_t *ret_seq);
+                              uint64_t source, uint8_t flags, uint64_t expected, uint64_t *ret_seq);
 
 /* The places [*first, *end) of the records of `key`, in the order of their tags. */
 void dht_store_places(const struct dht *d, const struct dht_id *key, uint32_t *first, uint32_t *end);

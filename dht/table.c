@@ -88,8 +88,11 @@ static uint64_t patience_us(uint32_t srtt_us, uint32_t rttvar_us)
  * goes by what the others vary: that costs a request at the worst. */
 static uint32_t variation_us(const struct dht *d, const struct dht_peer *peer, bool is_beside)
 {
-    bool is_measured_once = (peer->flags & DHT_PEER_HINT) == 0 && peer->rttvar_us == peer->srtt_us / 2;
+    bool is_hint = (peer->flags & DHT_PEER_HINT) != 0, is_measured_once = !is_hint && peer->rttvar_us == peer->srtt_us / 2;
 
+    if (is_beside && is_hint) {
+        return peer->rttvar_us / 4; /* a coordinate is seldom off by more than half: half as long again */
+    }
     return is_beside && is_measured_once && d->typical_var_us < peer->rttvar_us ? d->typical_var_us : peer->rttvar_us;
 }
 
@@ -138,7 +141,7 @@ bool dht_table_is_full(const struct dht *d, const struct dht_id *id)
     if (!dht_id_equal(id, &d->id)) {
         bucket_of(d, id, &first, &end);
     }
-    return end - first >= DHT_K;
+    return end - first >= (d->tuning.lan_table != 0 ? DHT_TABLE_LINK : DHT_K);
 }
 
 /* The peer of places first to end that was heard of least lately; those that failed come before all. */
@@ -219,14 +222,48 @@ bool dht_table_host(const struct dht_address *at, struct dht_node *ret)
     return !is_loopback(at);
 }
 
+void dht_table_site(const struct dht_address *at, struct dht_node *ret)
+{
+    *ret = (struct dht_node){0};
+    memcpy(ret->byte, at->ip, is_loopback(at) ? 0 : is_v4(at) ? 16 : 6);
+}
+
+/* Not to be had on the Internet (RFC 1918, 3927, 4193, 4291, 6598): whoever is there shares a network with this node, where many real
+ * ones live on one link, or behind one address. */
+static bool is_private(const struct dht_address *at)
+{
+    const uint8_t *ip = is_v4(at) ? at->ip + 12 : at->ip;
+
+    if (!is_v4(at)) {
+        return (ip[0] & 0xfe) == 0xfc || (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80);
+    }
+    return ip[0] == 10 || (ip[0] == 172 && (ip[1] & 0xf0) == 16) || (ip[0] == 192 && ip[1] == 168) || (ip[0] == 169 && ip[1] == 254) ||
+           (ip[0] == 100 && (ip[1] & 0xc0) == 64);
+}
+
+/* Those of the same host, at places first to end. */
+static uint32_t count_host(const struct dht *d, const struct dht_address *at, uint32_t first, uint32_t end)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = first; i < end; i++) {
+        count += is_same_host(at, &d->peer[d->peers.index[i]].at);
+    }
+    return count;
+}
+
 static bool is_crowded(const struct dht *d, const struct dht_address *at, uint32_t first, uint32_t end)
 {
     const struct dht_tuning *t = &d->tuning;
-    uint32_t bucket = 0, all = 0, host = 0, host_most = is_loopback(at) ? 0 : t->host_table;
-    uint32_t site_most = is_loopback(at) || is_v4(at) ? 0 : t->site_table;
+    bool is_near = is_private(at), is_home = is_loopback(at);
+    uint32_t bucket = 0, all = 0, host = 0, host_most = is_home ? 0 : is_near ? t->lan_table : t->host_table;
+    uint32_t site_most = is_home || is_near || is_v4(at) ? 0 : t->site_table;
 
     if (t->group_bucket == 0 && t->group_table == 0 && host_most == 0 && site_most == 0) {
         return false;
+    }
+    if (is_near && t->lan_table != 0 && count_host(d, at, first, end) >= DHT_TABLE_LINK) {
+        return true;
     }
     for (uint32_t i = 0; i < d->peers.count; i++) {
         const struct dht_address *other = &d->peer[d->peers.index[i]].at;

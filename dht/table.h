@@ -5,6 +5,10 @@
 
 #include "dht/state.h"
 
+enum {
+    DHT_TABLE_LINK = DHT_K * 3 / 4, /* peers of one private address or link in a bucket: others there have the rest */
+};
+
 /* A peer by its id; NULL: it is not in the table. Borrowed until the table changes. O(log n). */
 struct dht_peer *dht_table_find(const struct dht *d, const struct dht_id *id);
 
@@ -23,6 +27,9 @@ void dht_table_remove(struct dht *d, const struct dht_id *id);
 /* What all addresses of a host have in common, in the form of a node that nobody is: its address, or the /64 of IPv6. False: it is
  * this host itself, where whoever is there may be anybody. */
 bool dht_table_host(const struct dht_address *at, struct dht_node *ret);
+
+/* … what all addresses have in common that one owner of a network has: an address, the /48 of IPv6, this host. */
+void dht_table_site(const struct dht_address *at, struct dht_node *ret);
 
 /* Whether the first word with it waits for an acquaintance that the shell makes: it was never heard, or so long ago that
  * none is left (sealed.h). Never where that costs nothing. */

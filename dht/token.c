@@ -14,6 +14,14 @@ uint64_t dht_token_tag(const struct dht *d, const void *bytes, size_t size)
     return value == 0 ? 1 : value;
 }
 
+uint64_t dht_token_source(const struct dht *d, const struct dht_node *site, const struct dht_node *source)
+{
+    uint64_t all = dht_token_tag(d, site->byte, DHT_NODE_SIZE), one = dht_token_tag(d, source->byte, DHT_NODE_SIZE);
+    uint64_t value = (all & ~(uint64_t)UINT32_MAX) | (one & UINT32_MAX);
+
+    return value == 0 ? 1 : value;
+}
+
 static uint64_t make(const struct dht *d, const struct dht_contact *who, uint64_t period)
 {
     uint8_t in[DHT_NODE_SIZE + sizeof who->at.ip + sizeof who->at.port + sizeof period];

@@ -12,4 +12,7 @@ bool dht_token_is_good(const struct dht *d, const struct dht_contact *who, uint6
 /* Not 0. */
 uint64_t dht_token_tag(const struct dht *d, const void *bytes, size_t size);
 
+/* The name of a source and of the site it belongs to, whose sources all have the upper half of it. Not 0. */
+uint64_t dht_token_source(const struct dht *d, const struct dht_node *site, const struct dht_node *source);
+
 #endif

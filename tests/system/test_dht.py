@@ -103,6 +103,7 @@ def test_what_one_node_has_others_find(make_cluster, build, short_dir):
     all_copies_end_at_once(five)
     cells_are_found_by_name(five)
     limits_are_kept(five)
+    bytes_are_what_they_were(five)
     held = values_are_everybodys(five)
     garbage_costs_nothing(five, held)
     holders_come_and_go(five, held)
@@ -248,6 +249,28 @@ def limits_are_kept(five):
     shown = one.execute(["/usr/bin/script", "-qec", f"{one.build.binary('cell')} dht get {bad}", "/dev/null"]).out
     assert "\x1b" not in shown and "a\\x1b[2Jb\r\n" in shown, "a value of others does nothing to a terminal"
     assert one.command("dht", "get", bad).out == "a\x1b[2Jb\n\tc\n", "a pipe gets the bytes as they are"
+
+
+def bytes_are_what_they_were(five):
+    """Binary values, from standard input and from a file, come back byte for byte; one past the limit is refused with it."""
+    one, two = five[0], five[1]
+    binary = one.build.binary("cell")
+    for i, value in enumerate((b"\0", b"\n\n", bytes(range(256)), b"x" * 999, os.urandom(1000))):
+        path = os.path.join(one.state, f"value{i}")
+        with open(path, "wb") as f:
+            f.write(value)
+        key = one.execute(["/bin/sh", "-c", f"{binary} dht put - < {path}"]).out.split()[0]
+        assert put(one, "--file", path)["key"] == key
+        done = two.execute(["/bin/sh", "-c", f"{binary} dht get {key} --raw > {path}.out; echo $?"])
+        with open(f"{path}.out", "rb") as f:
+            assert f.read() == value and done.out == "0\n", (i, done)
+    with open(path, "ab") as f:
+        f.write(b"x")
+    for words in (["put", "--file", path], ["put", "-"]):
+        refused = one.execute(["/bin/sh", "-c", f"{binary} dht {' '.join(words)} < {path}"])
+        assert refused.status == 1 and "1000" in refused.err, refused
+    for words in (["get", key, "--raw", "--json"], ["put", "a", "--file", path], ["put"], ["put", "a", "--raw"]):
+        one.cli("dht", *words, status=2)
 
 
 def garbage_costs_nothing(five, key):

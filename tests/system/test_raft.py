@@ -173,7 +173,8 @@ def test_the_command_line_finds_another_when_a_member_has_just_ended(make_node):
     finally:
         later.join()
     assert one.status == 0, one
-    assert node.cli("raft", "get", "a") == "2\n"
+    assert node.cli("raft", "get", "a") == "2\n" and node.cli("raft", "get", "a", "--raw") == "2"
+    node.cli("raft", "get", "a", "--raw", json=True, status=2)
 
 
 @pytest.mark.parametrize("rounds", [int(os.environ.get("CELL_TEST_ROUNDS", "1"))])

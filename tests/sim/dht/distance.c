@@ -43,6 +43,21 @@ uint64_t distance_one_way_us(const struct distance *d, uint32_t from, uint32_t t
     return d->rtt_us / 2;
 }
 
+/* Each row from the diagonal on, or before it, and the other half the same. */
+static bool read_rows(FILE *in, struct distance *d, uint32_t n, bool is_upper)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t first = is_upper ? i + 1 : 0;
+        if (fread(&d->city_us[(size_t)i * n + first], sizeof *d->city_us, n - first, in) != n - first) {
+            return false;
+        }
+        for (uint32_t k = first; is_upper && k < n; k++) {
+            d->city_us[(size_t)k * n + i] = d->city_us[(size_t)i * n + k];
+        }
+    }
+    return true;
+}
+
 bool distance_load(struct distance *d, const char *path)
 {
     char command[512];
@@ -58,10 +73,10 @@ bool distance_load(struct distance *d, const char *path)
         memcpy(&n, head + 8, sizeof n);
         memcpy(&slices, head + 12, sizeof slices);
         memcpy(&upper, head + 16, sizeof upper);
-        is_good = n > 0 && n < 10000 && slices > 0 && upper == 0;
+        is_good = n > 0 && n < 10000 && slices > 0 && upper <= 1;
     }
     d->city_us = is_good ? calloc((size_t)n * n, sizeof *d->city_us) : NULL;
-    if (d->city_us != NULL && fread(d->city_us, sizeof *d->city_us, (size_t)n * n, in) == (size_t)n * n) {
+    if (d->city_us != NULL && read_rows(in, d, n, upper == 1)) {
         d->cities = n;
     }
     if (in != NULL) {

@@ -47,6 +47,10 @@ PLANTS = {
         ("(host_most != 0 && host >= host_most) ||", "(host_most != 0 && host > all) ||")]),
     "any-site": ("table.c", "unit:table", "whoever has a network of IPv6 has all places, a few for each of its links", [
         ("(site_most != 0 && all >= site_most);", "(site_most != 0 && all > d->peers_max);")]),
+    "a-link-is-a-host": ("table.c", ["unit:table", "attack:link"], "all on one link are few to each other", [
+        ("is_home ? 0 : is_near ? t->lan_table : t->host_table;", "is_home ? 0 : t->host_table;")]),
+    "a-link-is-all": ("table.c", "unit:table", "one link, or private address, has all places of a bucket", [
+        ("count_host(d, at, first, end) >= DHT_TABLE_LINK) {", "count_host(d, at, first, end) > DHT_K) {")]),
     "fixed-timeout": ("table.c", ["swarm:silent", "swarm:loss"], "a second for everybody", [
         ("    us = us < least_us ? least_us : us;", "    us = least_us * 0 + 1000000;")]),
     "strangers-first": ("table.c", "unit:core", "whether somebody can answer at once is not looked at", [
@@ -75,6 +79,8 @@ PLANTS = {
         ("width == 1 && d->typical_us == 0 ? 2 : width;", "width == 1 && d->typical_us == 0 ? 1 : width;")]),
     "once-is-nothing": ("table.c", "unit:late", "who was measured once is waited for three times as long", [
         ("return is_beside && is_measured_once &&", "return is_beside && !is_beside && is_measured_once &&")]),
+    "told-is-nothing": ("table.c", "unit:late", "whose round trip was told is waited for three times as long", [
+        ("    if (is_beside && is_hint) {", "    if (is_beside && is_hint && peer->fails > 200) {")]),
     "one-by-one": ("search.c", "unit:late", "who waited for one silent node waits for the next", [
         ("share + (count(w, path, DHT_ASK_SLOW) > 0)) && is_over;", "share) && is_over;")]),
     "any-holder": ("search.c", "swarm:planet", "holders are asked in the order of ids", [
@@ -147,13 +153,23 @@ PLANTS = {
     "reflector": ("core.c", "attack:amplify", "an unproved address gets whole answers", [
         ("size_t room = session != 0 ||", "size_t room = size > 0 ||")]),
     "no-quota": ("store.c", "attack:fill", "a source may fill the store", [
-        ("sent + bytes <= most;", "sent + bytes > 0 && most > 0;")]),
+        ("sent + price(d, size) <= most;", "sent + price(d, size) > 0 && most > 0;")]),
     "rows-afresh": ("pool.c", "unit:memory", "what was used lies idle while there is some that was not", [
         ("    if (p->vacant == 0) {", "    if (p->vacant == 0 || p->touched < p->most) {")]),
     "all-touched": ("core.c", "unit:memory", "room that is not used is written to", [
         ("    d->calls_max = calls_of(config);\n", "    d->calls_max = calls_of(config);\n    for (uint32_t i = 0; i < d->records_max; i++) {\n        d->entry[i].seq = 1;\n    }\n")]),
     "farthest-stay": ("store.c", "unit:store", "whatever was first stays", [
-        ("            if (is_cached || !dht_id_is_nearer(&d->id, key, &d->entry[index].key)) {", "            if (is_cached || key != NULL) {")]),
+        ("source || dht_id_is_nearer(&d->id, key, &d->entry[*ret].key));", "source || key == NULL);")]),
+    "most-stay": ("store.c", ["unit:store", "attack:hoard"], "whoever fills a store first keeps others out of it", [
+        ("           (d->sources.row[p.account].tag != source ||", "           ((d->sources.row[p.account].tag != source && key == NULL) ||")]),
+    "anybody-pays": ("account.c", "unit:store", "whoever has little gives way as well as who has most", [
+        ("        if (sum > most || (sum == most && site", "        if (sum > 0 || (sum == most && site")]),
+    "small-for-nothing": ("store.c", ["unit:store", "attack:hoard"], "small values have all places of a store, and are hardly counted", [
+        ("    return cost(size) > d->place_bytes ?", "    return d->place_bytes < 1000000 ?")]),
+    "links-are-many": ("table.c", "unit:store", "whoever owns a network of IPv6 is as many as it has links", [
+        ("is_loopback(at) ? 0 : is_v4(at) ? 16 : 6);", "is_loopback(at) ? 0 : is_v4(at) ? 16 : 8);")]),
+    "service-full": ("store.c", "unit:store", "four sources keep all others out of a service", [
+        ("    return end - first < DHT_OWNERS_MAX || *ret_giver < end;", "    return end - first < DHT_OWNERS_MAX;")]),
     "no-rate": ("core.c", "attack:flood", "a flood is read to its end", [
         ("    if (d->tuning.rate != 0 && ", "    if (d->tuning.rate == 1 && ")]),
     "dates-untold": ("serve.c", "unit:clock", "who refuses a record as over does not say by which date", [
@@ -183,9 +199,9 @@ PLANTS = {
     "last-forgets-all": ("core.c", "unit:core", "who does not answer at the end is not asked in the next life", [
         ("        if (at == most) {", "        if (p->fails > 0 || at == most) {")]),
     "a-service-taken": ("store.c", "unit:store", "one source has all places of a service", [
-        ("sent < DHT_OWNERS_SOURCE);", "sent < DHT_OWNERS_MAX);")]),
+        ("sent >= DHT_OWNERS_SOURCE) {", "sent >= DHT_OWNERS_MAX) {")]),
     "half-is-lost": ("core.c", "unit:image", "of what an earlier life held half a store is held again", [
-        ("&d->self, DHT_STORE_HELD, 0, &seq)", "&d->self, DHT_FLAG_REPAIR, 0, &seq)")]),
+        ("size, 0, DHT_STORE_HELD, 0, &seq)", "size, 0, DHT_FLAG_REPAIR, 0, &seq)")]),
     "keys-for-nothing": ("serve.c", "unit:store", "whoever makes up keys fills a store under each of them", [
         ("    if (!is_known && !dht_table_host(", "    if (is_known && !dht_table_host(")]),
     "repairs-of-anybody": ("serve.c", "unit:store", "a stranger's repairs are not its own", [

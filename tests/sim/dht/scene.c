@@ -7,7 +7,7 @@
 
 #include "tests/sim/dht/drawn.h"
 
-enum { VALUE = 64, HOUR_MS = 3600000, RTT_US = 50000, JOIN_GAP_MS = 20, SETTLE_S = 30, IDLE_S = 30 };
+enum { VALUE = 64, HOUR_MS = 3600000, RTT_US = 50000, JOIN_GAP_MS = 20, SETTLE_S = 30, IDLE_S = 30, HOST = 16, LAN = 256 };
 
 static uint32_t broken;
 
@@ -77,6 +77,9 @@ void scene_open(struct swarm *s, const struct scene_options *o, uint32_t nodes)
     }
     swarm_init(s, o->seed, nodes, d);
     s->config.tuning.paths = o->paths != 0 ? o->paths : s->config.tuning.paths;
+    s->is_link = o->is_link;
+    s->config.tuning.host_table = o->is_link ? HOST : 0;
+    s->config.tuning.lan_table = o->is_link ? LAN : 0;
 }
 
 void scene_whole(struct swarm *s, const struct scene_options *o, uint32_t nodes)

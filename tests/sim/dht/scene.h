@@ -11,6 +11,7 @@ struct scene_options {
     const char *rtt;     /* "planet", a file of round trips, or NULL: 50 ms */
     uint32_t rtt_us;     /* instead of 50 ms; 0: these */
     uint32_t paths;      /* 0: the usual       */
+    bool is_link;        /* all on one link of IPv6, with the cell's limits of what one host may have */
     bool is_drawn;       /* tables are drawn, not joined for, where nodes come near step by step */
     uint32_t together;   /* puts or gets at one time; 0: one */
     uint32_t minutes;    /* of churn; 0: the scene's own */

@@ -55,6 +55,10 @@ struct dht_contact swarm_contact(const struct swarm *s, uint32_t node)
     bytes_put_be32(c.node.byte + DHT_NODE_SIZE - 8, s->node[node].life);
     bytes_put_be32(c.node.byte + DHT_NODE_SIZE - 4, node);
     set_address(&c.at, node);
+    if (s->is_link) {
+        memset(c.at.ip, 0, 12);
+        c.at.ip[0] = 0xfd;
+    }
     return c;
 }
 

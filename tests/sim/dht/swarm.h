@@ -66,6 +66,7 @@ struct swarm {
     struct swarm_end *end;     /* of wishes 1 to `wishes` */
     uint32_t wishes, wishes_room;
     uint64_t packets, bytes, lost;
+    bool is_link;              /* all have addresses of one private /64; else each one of another /24 */
     uint64_t key;              /* while a hostile node hears: which of its keys was spoken to */
     /* A packet for a hostile node; it may answer with swarm_send, under the same key. NULL: it is silent. */
     void (*hostile)(struct swarm *s, uint32_t node, uint32_t from, const uint8_t *bytes, size_t size);

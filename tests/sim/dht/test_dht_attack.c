@@ -516,16 +516,12 @@ static void play_amplify(const struct scene_options *o)
     swarm_fini(&s);
 }
 
-/* One node stores as much as it can, and others still have room. */
-static void play_fill(const struct scene_options *o)
+/* Nodes that are told of each other; one source has `source` bytes of a store at most. */
+static void open_small(const struct scene_options *o, uint32_t source)
 {
-    struct dht_record r;
-    uint8_t value[DHT_VALUE_MAX];
-    uint32_t most = 0, good = 0;
-
     scene_open(&s, o, o->nodes);
-    s.config.source_bytes = 64 << 10;
-    s.config.owner_bytes = 32 << 10;
+    s.config.source_bytes = source;
+    s.config.owner_bytes = source / 2;
     for (uint32_t i = 0; i < o->nodes; i++) {
         swarm_start(&s, i);
         for (uint32_t k = 0; k < i; k++) {
@@ -533,6 +529,16 @@ static void play_fill(const struct scene_options *o)
             swarm_tell(&s, k, i, DHT_MEMBER_HERE);
         }
     }
+}
+
+/* One node stores as much as it can, and others still have room. */
+static void play_fill(const struct scene_options *o)
+{
+    struct dht_record r;
+    uint8_t value[DHT_VALUE_MAX];
+    uint32_t most = 0, good = 0;
+
+    open_small(o, 64 << 10);
     for (uint32_t i = 0; i < 3000; i++) {
         swarm_immutable(&s, value, sizeof value, HOUR_MS, &r);
         (void)swarm_wait(&s, swarm_put(&s, 0, &r, NULL));
@@ -551,6 +557,73 @@ static void play_fill(const struct scene_options *o)
     scene_claim(most <= s.config.source_bytes + s.config.store_bytes / 2, "one source has its share of a store at most");
     scene_claim(good == o->ops, "others have room");
     swarm_fini(&s);
+}
+
+/* Three nodes, each within its quota, have all of every store, of which each might have half: with values of `size` bytes. */
+static void hoard(uint32_t count, uint16_t size)
+{
+    struct dht_record r;
+    uint8_t value[DHT_VALUE_MAX];
+
+    for (uint32_t i = 0; i < count; i++) {
+        swarm_immutable(&s, value, size, HOUR_MS, &r);
+        (void)swarm_wait(&s, swarm_put(&s, i % 3, &r, NULL));
+    }
+}
+
+/* What others put before and after that is there, and stays while the three go on. */
+static void play_hoard(const struct scene_options *o)
+{
+    for (uint32_t turn = 0; turn < 2; turn++) {
+        struct dht_id *key = calloc(o->ops, sizeof *key);
+        uint16_t size = turn == 0 ? 20 : DHT_VALUE_MAX;
+        uint32_t put = 0, found = 0, own = 0;
+        uint8_t value[VALUE];
+        struct dht_record r;
+        open_small(o, 128 << 10);
+        for (uint32_t i = 0; i < o->ops; i++) {
+            if (i == o->ops / 2) {
+                hoard(3000, size);
+            }
+            swarm_immutable(&s, value, VALUE, HOUR_MS, &r);
+            key[i] = r.key;
+            put += swarm_wait(&s, swarm_put(&s, 3 + i % (s.nodes - 3), &r, NULL))->done.status == ERR_OK;
+        }
+        hoard(1000, size);
+        for (uint32_t i = 0; i < o->ops; i++) {
+            found += swarm_wait(&s, swarm_get(&s, 3 + (i + 1) % (s.nodes - 3), &key[i], 1))->found > 0;
+            own += swarm_holders(&s, &key[i]);
+        }
+        printf("  three nodes put 4,000 values of %u bytes: of others' %u of %u are put, %u found, with %.1f holders each\n", size, put, o->ops, found,
+               (double)own / o->ops);
+        scene_claim(put == o->ops && found == o->ops && own >= DHT_REPLICAS * o->ops, "whoever has little keeps it");
+        free(key);
+        swarm_fini(&s);
+    }
+}
+
+/* What a defence costs those it is not meant for. All on one link of IPv6, where who they are to others is one host: they know each other as if they were not. */
+static void play_link(const struct scene_options *o)
+{
+    struct scene_options with = *o;
+    struct measured m[2];
+    uint64_t known[2] = {0};
+
+    for (uint32_t turn = 0; turn < 2; turn++) {
+        with.is_link = turn == 0;
+        scene_steps(&s, &with, o->nodes);
+        for (uint32_t i = 0; i < s.nodes; i++) {
+            known[turn] += dht_core_peers(s.node[i].core);
+        }
+        scene_measure(&s, o->ops, o->together, &m[turn]);
+        scene_print(turn == 0 ? "on one link" : "all elsewhere", &m[turn], o->ops);
+        swarm_fini(&s);
+    }
+    printf("  a node knows %.0f of one link, %.0f elsewhere\n", (double)known[0] / o->nodes, (double)known[1] / o->nodes);
+    scene_claim(m[0].puts == o->ops && m[0].gets == o->ops, "all succeed");
+    scene_claim(m[0].asked_get <= 1.1 * m[1].asked_get && sample_at(&m[0].put_ms, 0.99) <= 1.3 * sample_at(&m[1].put_ms, 0.99), "a link costs nothing");
+    scene_free(&m[0]);
+    scene_free(&m[1]);
 }
 
 /* So many packets that nothing else would be done: they are not even read. */
@@ -579,6 +652,7 @@ static void play_flood(const struct scene_options *o)
 static const struct scene scenes[] = {
     {"sybil", 100, 60, play_sybil},   {"poison", 200, 100, play_poison}, {"eclipse", 40, 1, play_eclipse},
     {"replay", 24, 1, play_replay},   {"amplify", 24, 1, play_amplify}, {"fill", 16, 40, play_fill},
+    {"hoard", 16, 160, play_hoard},   {"link", 150, 200, play_link},
     {"flood", 24, 1, play_flood},     {"wide", 1000, 200, play_wide},    {"astray", 500, 300, play_astray},
     {"surround", 200, 200, play_surround}, {"siege", 500, 150, play_siege},
 };

@@ -786,7 +786,7 @@ static void play_compare(const struct scene_options *o)
 
 static const struct scene scenes[] = {
     {"whole", 64, 200, play_whole},   {"loss", 64, 200, play_loss},     {"silent", 64, 200, play_silent},
-    {"planet", 64, 60, play_planet},  {"steps", 150, 100, play_steps},  {"churn", 60, 150, play_churn},
+    {"planet", 64, 60, play_planet},  {"steps", 150, 100, play_steps}, {"churn", 60, 150, play_churn},
     {"dead", 150, 100, play_dead},     {"idle", 256, 1, play_idle},       {"beyond", 400, 100, play_beyond},
     {"roused", 150, 150, play_roused}, {"deaths", 64, 100, play_deaths}, {"ttl", 40, 1, play_ttl},         {"chain", 80, 1, play_chain},
     {"rejoin", 60, 1, play_rejoin},   {"brief", 32, 100, play_brief},

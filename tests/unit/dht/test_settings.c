@@ -25,6 +25,8 @@ static void values_have_bounds(void)
         {"bootstrap: [\"10.0.0.1:0\"]\n", "bootstrap"}, {"bootstrap: [\"0.0.0.0:1\"]\n", "bootstrap"}, {"bootstrap: 10.0.0.1\n", "bootstrap"},
         {"nodes: [\"db-2=10.0.0.1:7403\"]\n", NULL}, {"nodes: [\"db-2=10.0.0.1\"]\n", "nodes"}, {"nodes: [\"10.0.0.1:7403\"]\n", "nodes"},
         {"nodes: [\"a b=10.0.0.1:1\"]\n", "nodes"},
+        {"host: 0\n", NULL}, {"host: 16384\n", NULL}, {"host: 16385\n", "host"}, {"site: 0\n", NULL}, {"site: 16385\n", "site"},
+        {"lan: 0\n", NULL}, {"lan: 16385\n", "lan"}, {"lan: x\n", "lan"},
         {"keys: /run/keys\n", NULL}, {"keys: keys\n", "keys"},
         {"members: true\n", NULL}, {"members: false\n", NULL}, {"members: some\n", "members"},
         {"depth: 3\n", "depth"},
@@ -50,6 +52,9 @@ static void what_is_said_is_taken(void)
 
     REQUIRE(dht_settings_read("", &s, why) == ERR_OK, "defaults");
     CHECK(s.port == 7403 && s.listen.port == 7403 && s.peers == 1024 && s.records == 8192 && s.store_bytes == 4 << 20 && !s.has_advertise && s.has_members, "defaults");
+    CHECK(s.host == 16 && s.site == 64 && s.lan == 256, "strangers of one host, site, link");
+    REQUIRE(dht_settings_read("{host: 3, site: 9, lan: 27}", &s, why) == ERR_OK && s.host == 3 && s.site == 9 && s.lan == 27, "others");
+    REQUIRE(dht_settings_read("{peers: 400}", &s, why) == ERR_OK && s.lan == 100, "a quarter of the table");
     REQUIRE(dht_settings_read("{port: 9, bootstrap: [10.0.0.1, \"10.0.0.2:1\"], nodes: [\"db-2=10.0.0.3:4\"], store: 1M}\n", &s, why) == ERR_OK, "%s", why);
     CHECK(s.bootstraps == 2 && s.bootstrap[0].address.port == 9 && s.bootstrap[1].address.port == 1 &&
               s.bootstrap[1].address.ip[15] == 2 && !s.bootstrap[0].is_name && s.dns[0] == '\0' && s.servers == 0, "others' port is theirs");

@@ -1,6 +1,7 @@
 /* Claims about the store: a naive list as reference, ends to the millisecond, sequences, quotas, who gives way. */
 #include <string.h>
 
+#include "common/base/bytes.h"
 #include "dht/store.h"
 #include "dht/token.h"
 #include "tests/unit/dht/kit.h"
@@ -252,6 +253,163 @@ static void strangers_of_a_host_share(void)
     kit_close(&k);
 }
 
+/* Of the store half, whatever the values' size: many small ones would take all places there are. */
+static void small_ones_count_as_their_places(void)
+{
+    struct dht_config c = kit_config();
+    struct kit_record in;
+    struct kit k;
+    uint32_t taken = 0;
+
+    c.source_bytes = KIT_STORE / 2;
+    c.tuning.needs_token = false;
+    kit_open_as(&k, &c);
+    for (uint32_t i = 0; i < KIT_RECORDS; i++) {
+        kit_immutable(&in, i, 20, HOUR_MS);
+        taken += kit_store(&k, 1, &in, 0, 0, NULL) == DHT_STATUS_OK;
+    }
+    CHECK(taken == KIT_RECORDS / 2, "of %d places one source has %u", (int)KIT_RECORDS, taken);
+    kit_close(&k);
+}
+
+static uint32_t held_of(const struct kit *k, uint32_t first, uint32_t count)
+{
+    struct kit_record in;
+    uint32_t held = 0, place, end;
+
+    for (uint32_t i = first; i < first + count; i++) {
+        kit_immutable(&in, i, 20, HOUR_MS);
+        dht_store_places(k->d, &in.r.key, &place, &end);
+        held += place < end;
+    }
+    return held;
+}
+
+/* Values that are nearer to this node than all others there are: what whoever fills a store tries. */
+static uint32_t nearest_value(const struct kit *k, uint32_t first, uint32_t tries)
+{
+    struct kit_record in;
+    struct dht_id best = {{0}};
+    uint32_t found = first;
+
+    for (uint32_t i = first; i < first + tries; i++) {
+        kit_immutable(&in, i, 20, HOUR_MS);
+        if (i == first || dht_id_is_nearer(&k->d->id, &in.r.key, &best)) {
+            best = in.r.key;
+            found = i;
+        }
+    }
+    return found;
+}
+
+/* Two sources have all of it. Whoever comes has as much as each of them may keep, and keeps it, however near their next are. */
+static void who_has_most_gives_way(void)
+{
+    enum { HOST = 65536, FOE = 1, OTHER_FOE = 2, ONE = 3, TWO = 4, MINE = 16, NEAR = 100000, TRIES = 200 };
+    struct dht_config c = kit_config();
+    struct kit_record in;
+    struct kit k;
+    uint32_t taken = 0;
+
+    c.source_bytes = KIT_STORE / 2;
+    c.tuning.needs_token = false;
+    kit_open_as(&k, &c);
+    k.d->born_us = 0;
+    for (uint32_t i = 0; i < KIT_RECORDS; i++) {
+        kit_immutable(&in, i, 20, HOUR_MS);
+        CHECK(kit_store(&k, i % 2 == 0 ? FOE : OTHER_FOE, &in, 0, 0, NULL) == DHT_STATUS_OK, "record %u of two", i);
+    }
+    for (uint32_t i = 0; i < MINE; i++) {
+        kit_immutable(&in, 1000 + i, 20, HOUR_MS);
+        taken += kit_store(&k, ONE, &in, 0, 0, NULL) == DHT_STATUS_OK;
+        kit_immutable(&in, 2000 + i, 20, HOUR_MS);
+        taken += kit_store(&k, TWO, &in, 0, 0, NULL) == DHT_STATUS_OK;
+    }
+    CHECK(taken == 2 * MINE && dht_core_records(k.d) == KIT_RECORDS, "a quarter for each of four: %u", taken);
+    for (uint32_t i = 0; i < 100; i++) { /* and each as near as can be */
+        kit_immutable(&in, nearest_value(&k, NEAR + i * TRIES, TRIES), 20, HOUR_MS);
+        (void)kit_store(&k, i % 2 == 0 ? FOE : OTHER_FOE, &in, 0, 0, NULL);
+    }
+    CHECK(held_of(&k, 1000, MINE) == MINE && held_of(&k, 2000, MINE) == MINE, "who has no more than others loses none: %u, %u",
+          held_of(&k, 1000, MINE), held_of(&k, 2000, MINE));
+    kit_immutable(&in, 3000, 20, HOUR_MS);
+    CHECK(kit_store(&k, ONE + HOST, &in, 0, 0, NULL) != DHT_STATUS_QUOTA, "its own farthest may give way");
+    CHECK(held_of(&k, 2000, MINE) == MINE && held_of(&k, 1000, MINE) + held_of(&k, 3000, 1) >= MINE, "but no other's");
+    kit_close(&k);
+}
+
+/* Whoever owns a /48 of IPv6 has 65,536 links, and is one. */
+static void a_site_is_one(void)
+{
+    enum { LINKS = 200, MINE = 24 };
+    struct dht_config c = kit_config();
+    struct kit_record in;
+    struct kit k;
+    uint32_t taken = 0;
+
+    c.source_bytes = KIT_STORE / 2;
+    c.tuning.needs_token = false;
+    kit_open_as(&k, &c);
+    k.d->born_us = 0;
+    for (uint32_t i = 0; i < LINKS + MINE; i++) {
+        struct dht_contact who = kit_contact(i < LINKS ? 100 + i : 7);
+        struct dht_message m = {.kind = DHT_PACKET_STORE, .txn = 7, .count = 1}, out;
+        struct dht_packet p;
+        if (i < LINKS) {
+            who.at = (struct dht_address){.ip = {0x20, 1, 0xd, 0xb8, 0, 1, 0, (uint8_t)i, [15] = 1}, .port = 7403};
+        }
+        kit_immutable(&in, i, 20, HOUR_MS);
+        m.record[0] = (struct dht_packet_record){.left_ms = HOUR_MS, .size = (uint16_t)in.size, .bytes = in.bytes};
+        (void)dht_packet_write(&p, &m, DHT_PACKET_MAX);
+        CHECK(dht_core_packet(k.d, k.now_us, 0, &who, true, p.bytes, p.size, &k.fx) == ERR_OK, "a STORE is read");
+        REQUIRE(kit_sent(&k, DHT_PACKET_STORED, UINT32_MAX, &out, NULL) == 1, "and answered");
+        taken += i >= LINKS && out.status == DHT_STATUS_OK;
+    }
+    CHECK(taken == MINE && held_of(&k, LINKS, MINE) == MINE, "one host against 200 links of one site: %u", held_of(&k, LINKS, MINE));
+    kit_close(&k);
+}
+
+/* Four sources have all places of a service: whoever really has it is found beside them, and stays. */
+static void a_service_has_a_place_for_others(void)
+{
+    enum { HONEST = 90, FOES = DHT_OWNERS_MAX / DHT_OWNERS_SOURCE };
+    struct dht_config c = kit_config();
+    struct dht_id key;
+    struct kit_record in;
+    struct kit k;
+    uint32_t place, end, honest = 0;
+
+    c.tuning.needs_token = false;
+    c.records_max = 4 * KIT_RECORDS;
+    c.store_bytes = c.owner_bytes = c.source_bytes = 4 * KIT_STORE;
+    kit_open_as(&k, &c);
+    k.d->born_us = 0;
+    for (uint32_t i = 0; i < DHT_OWNERS_MAX; i++) {
+        kit_signed(&in, DHT_SERVICE, 100 + i, "web", "", 1, HOUR_MS);
+        CHECK(kit_store(&k, 1 + i % FOES, &in, 0, 0, NULL) == DHT_STATUS_OK, "owner %u", i);
+    }
+    for (uint32_t i = 0; i < 8; i++) {
+        kit_signed(&in, DHT_SERVICE, HONEST + i, "web", "", 1, HOUR_MS);
+        CHECK(kit_store(&k, HONEST + i, &in, 0, 0, NULL) == DHT_STATUS_OK, "whoever else has it, %u", i);
+    }
+    for (uint32_t i = 0; i < DHT_OWNERS_MAX; i++) {
+        kit_signed(&in, DHT_SERVICE, 300 + i, "web", "", 1, HOUR_MS);
+        (void)kit_store(&k, 1 + i % FOES, &in, 0, 0, NULL);
+    }
+    dht_record_service_key((const uint8_t *)"web", 3, &key);
+    dht_store_places(k.d, &key, &place, &end);
+    CHECK(end - place == DHT_OWNERS_MAX, "all places are taken");
+    for (; place < end; place++) {
+        uint8_t bytes[DHT_RECORD_MAX];
+        struct dht_record r;
+        (void)dht_store_read(k.d, place, bytes, &r);
+        uint32_t owner = bytes_get_be32(r.owner);
+        honest += owner >= HONEST && owner < HONEST + 8;
+    }
+    CHECK(honest == 8, "and keeps its place: %u", honest);
+    kit_close(&k);
+}
+
 /* A full store keeps what is nearest to its node, and copies on the way go before all. */
 static void the_farthest_gives_way(void)
 {
@@ -262,6 +420,7 @@ static void the_farthest_gives_way(void)
 
     c.tuning.needs_token = false;
     c.records_max = 10;
+    c.source_bytes = 2 * KIT_STORE; /* one source has all places, and room is what is looked at */
     kit_open_as(&k, &c);
     for (uint32_t i = 0; i < 200; i++) {
         kit_immutable(&in, i, 20, HOUR_MS);
@@ -321,6 +480,10 @@ int main(void)
     quotas_are_kept();
     a_service_is_nobodys_alone();
     strangers_of_a_host_share();
+    small_ones_count_as_their_places();
+    who_has_most_gives_way();
+    a_site_is_one();
+    a_service_has_a_place_for_others();
     the_farthest_gives_way();
     tokens_are_for_one_address();
     return CHECK_RESULT();

@@ -281,6 +281,16 @@ static void one_host_has_its_share(void)
         {{0x20, 1, 0xd, 0xb8}, 5, 20, "of a /48 each"},
         {{[10] = 0xff, 0xff, 127, 0, 0, 1}, -1, 20, "on this host"},
         {{[15] = 1}, -1, 20, "the same"},
+        {{[10] = 0xff, 0xff, 10, 0, 0, 7}, -1, 16, "one private address: cells of one host, or all behind it"},
+        {{[10] = 0xff, 0xff, 172, 31, 0, 7}, -1, 16, "the same"},
+        {{[10] = 0xff, 0xff, 172, 32, 0, 7}, -1, 5, "not private"},
+        {{[10] = 0xff, 0xff, 192, 168, 0, 7}, -1, 16, "private"},
+        {{[10] = 0xff, 0xff, 169, 254, 0, 7}, -1, 16, "a link's"},
+        {{[10] = 0xff, 0xff, 100, 127, 0, 7}, -1, 16, "a provider's own (RFC 6598)"},
+        {{[10] = 0xff, 0xff, 100, 128, 0, 7}, -1, 5, "not private"},
+        {{0xfd, 1}, 15, 16, "a private link of IPv6"},
+        {{0xfe, 0x80}, 15, 16, "a link's own addresses"},
+        {{0xfd, 1}, 7, 20, "private links: as many as there are"},
     };
 
     for (size_t row = 0; row < ARRAY_LEN(rows); row++) {
@@ -288,6 +298,7 @@ static void one_host_has_its_share(void)
         struct kit k;
         c.tuning.host_table = 5;
         c.tuning.site_table = 12;
+        c.tuning.lan_table = 16;
         open_buckets(&k, &c);
         for (uint32_t i = 0; i < 20; i++) {
             struct dht_contact who = kit_contact(i);
@@ -302,6 +313,29 @@ static void one_host_has_its_share(void)
         CHECK(k.d->peers.count == rows[row].most && k.d->counters.poisoned == 20 - rows[row].most, "%s: %u", rows[row].why, k.d->peers.count);
         kit_close(&k);
     }
+}
+
+/* Most of a bucket at most: others have the rest, and whoever looks there does not take it for all there is. */
+static void a_link_has_most_of_a_bucket(void)
+{
+    struct dht_config c = kit_config();
+    struct kit k;
+
+    c.tuning.lan_table = 64;
+    open_buckets(&k, &c);
+    for (uint32_t i = 0; i < 2 * DHT_K; i++) {
+        struct dht_contact who = kit_contact(kit_with_prefix(0, i));
+        struct dht_id id = dht_core_id(&who.node);
+        if (i < DHT_K) {
+            who.at = (struct dht_address){.ip = {0xfd, [15] = (uint8_t)(1 + i)}, .port = 7403};
+        }
+        if (i == DHT_K) {
+            CHECK(k.d->peers.count == DHT_TABLE_LINK && dht_table_is_full(k.d, &id), "%u of one link", k.d->peers.count);
+        }
+        dht_table_heard(k.d, &who, &id, 1);
+    }
+    CHECK(k.d->peers.count == DHT_K, "others have the rest");
+    kit_close(&k);
 }
 
 /* RFC 6298, section 2: the first sample, and what follows; never less than the floor nor more than the ceiling. */
@@ -472,6 +506,7 @@ int main(void)
     members_fill_the_table();
     one_network_has_its_share();
     one_host_has_its_share();
+    a_link_has_most_of_a_bucket();
     patience_follows_round_trips();
     one_node_is_not_two();
     two_lives_are_two();
