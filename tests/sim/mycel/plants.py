@@ -92,6 +92,28 @@ PLANTS = {
         ("    if (c->is_done && !c->is_write) {", "    if (c->is_over && !c->is_write) {")]),
     "nothing-is-kept": ("call.c", "unit:call", "who did not take a write never hears of it", [
         ("    if (c->is_write) {\n        emit(fx, (struct mycel_call_effect){.kind = MYCEL_CALL_FX_HINT", "    if (c->is_over) {\n        emit(fx, (struct mycel_call_effect){.kind = MYCEL_CALL_FX_HINT")]),
+    # ---- writes that wait
+    "older-after-newer": ("hint.c", "unit:hint", "a write that comes late takes the place of a later one", [
+        ("        if (mycel_version_compare(&waits, &ev->copy) >= 0) {", "        if (waits.size > UINT32_MAX) {")]),
+    "two-of-one-key": ("hint.c", "unit:hint", "an earlier write of the key goes on waiting", [
+        ("        forget(h, there);\n        h->counts.replaced++;", "        h->counts.replaced += 0;")]),
+    "one-fills-all": ("hint.c", "unit:hint", "nobody's writes have a bound of their own", [
+        ("    if (t->entries >= h->limits.target_entries_max || t->bytes + bytes > h->limits.target_bytes_max) {",
+         "    if (t->bytes + bytes > h->limits.target_bytes_max) {")]),
+    "all-without-bound": ("hint.c", "unit:hint", "all together have no bound of bytes", [
+        ("h->entries < h->limits.entries_max && h->bytes + bytes <= h->limits.bytes_max;", "h->entries < h->limits.entries_max;")]),
+    "dropped-in-silence": ("hint.c", "unit:hint", "nobody counts what is too old", [
+        ("        h->counts.old++;\n", "")]),
+    "any-answer-takes": ("hint.c", "unit:hint", "an answer to a write that was replaced is taken for the later one's", [
+        ("if (at(h, b)->number == ev->number) {", "if (at(h, b)->number >= ev->number) {")]),
+    "sent-once": ("hint.c", "unit:hint", "what got lost on its way never goes again", [
+        ("t->on_way > 0 && now_ms >= t->moved_ms + MYCEL_HINT_RETRY_MS) {", "t->on_way > 0 && now_ms < t->moved_ms) {")]),
+    "over-and-sent": ("hint.c", "unit:hint", "a value is handed over at the end of its life", [
+        ("    if (n->end_ms <= now_ms) {", "    if (n->end_ms < now_ms) {")]),
+    "lost-on-the-way": ("hint.c", "unit:hint", "what was on its way to somebody who is lost is not sent when he is back", [
+        ("    t->on_way = 0;\n    t->next = t->first;\n}", "    t->on_way = 0;\n}")]),
+    "kept-for-ever": ("hint.c", "unit:hint", "a write waits for ever", [
+        ("now_ms - at(h, h->oldest)->kept_ms >= h->limits.age_ms; i++) {", "now_ms - at(h, h->oldest)->kept_ms >= MYCEL_VERSION_TOMBSTONE_MS; i++) {")]),
     # ---- places, and clients
     "date-line": ("geo.c", "unit:geo", "nobody is seen across the date line", [
         ("double turns = (longitude + 180) / 360, column = floor((turns - floor(turns)) * g->columns);",
