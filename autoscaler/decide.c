@@ -7,6 +7,7 @@
 struct thought {
     const struct autoscaler_decide_seen *seen;
     uint32_t goal;
+    bool is_still; /* nothing that is measured changes any more */
     struct autoscaler_record record;
 };
 
@@ -159,7 +160,7 @@ static enum autoscaler_signal_word word_of_others(const struct autoscaler_decide
     uint32_t others = 0, still = 0;
 
     for (size_t i = 0; i < d->policy.signals; i++) {
-        if (i == self || trust[i] != AUTOSCALER_SIGNAL_BELIEVED) {
+        if (i == self || (trust[i] != AUTOSCALER_SIGNAL_BELIEVED && trust[i] != AUTOSCALER_SIGNAL_STILL)) {
             continue;
         }
         enum autoscaler_signal_word word = autoscaler_signal_word(&d->policy.signal[i], &t->seen->heard[i]);
@@ -230,7 +231,12 @@ static bool is_idle(const struct autoscaler_decide *d, const struct thought *t)
 
 static bool is_heard(enum autoscaler_signal_trust trust)
 {
-    return trust == AUTOSCALER_SIGNAL_BELIEVED || trust == AUTOSCALER_SIGNAL_STUCK;
+    return trust == AUTOSCALER_SIGNAL_BELIEVED || trust == AUTOSCALER_SIGNAL_STILL || trust == AUTOSCALER_SIGNAL_STUCK;
+}
+
+static bool is_doubted(enum autoscaler_signal_trust trust)
+{
+    return trust != AUTOSCALER_SIGNAL_BELIEVED && trust != AUTOSCALER_SIGNAL_STILL && trust != AUTOSCALER_SIGNAL_NONE;
 }
 
 static void listen(struct autoscaler_decide *d, struct thought *t)
@@ -255,7 +261,8 @@ static void listen(struct autoscaler_decide *d, struct thought *t)
         if (is_heard(trust[i]) && (r->signal < 0 || wish > t->goal)) {
             keep_most(t, d, i, wish);
         }
-        if (trust[i] != AUTOSCALER_SIGNAL_BELIEVED && trust[i] != AUTOSCALER_SIGNAL_NONE && r->doubted < 0) {
+        t->is_still = t->is_still || trust[i] == AUTOSCALER_SIGNAL_STILL;
+        if (is_doubted(trust[i]) && r->doubted < 0) {
             r->doubted = (int8_t)i;
             r->doubted_kind = d->policy.signal[i].kind;
             r->doubted_value = t->seen->heard[i].is_there ? t->seen->heard[i].value : 0;
@@ -374,10 +381,10 @@ static void begin(struct autoscaler_decide *d, uint32_t there)
  * it says nothing and learns nothing. */
 static void foresee(struct autoscaler_decide *d, struct thought *t)
 {
-    bool is_clear = d->doubt_s == 0, is_known = t->record.doubted < 0 && t->record.signal >= 0;
+    bool is_clear = d->doubt_s == 0, is_dark = t->record.doubted >= 0 || t->is_still, is_known = !is_dark && t->record.signal >= 0;
 
     autoscaler_season_step(&d->season, t->seen->wall_s, t->goal, is_clear && is_known);
-    uint32_t floor = is_clear && t->record.doubted >= 0 ? autoscaler_season_floor(&d->season, t->seen->wall_s + d->policy.start_s) : 0;
+    uint32_t floor = is_clear && is_dark ? autoscaler_season_floor(&d->season, t->seen->wall_s + d->policy.start_s) : 0;
     if (floor > t->goal) {
         set(t, floor < AUTOSCALER_RULES_INSTANCES_MAX ? floor : AUTOSCALER_RULES_INSTANCES_MAX, AUTOSCALER_EXPLAIN_SEASON);
     }

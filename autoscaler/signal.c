@@ -95,7 +95,8 @@ enum autoscaler_signal_trust autoscaler_signal_doubt(struct autoscaler_signal *m
     double churn = m->gap_s > 1 / CHURN_MOST ? 1 / m->gap_s : CHURN_MOST;
     bool is_end = h->value <= 0 || (s->kind == AUTOSCALER_POLICY_CPU_SHARE && h->value >= FULL);
     bool is_known = m->changes >= CHANGES_LEAST && m->gap_s <= GAP_MOST;
-    if (is_same && is_known && !is_end && !are_others_still && pow(1 - churn, m->same_s) < BY_CHANCE) {
+    bool is_still = is_same && is_known && !is_end && pow(1 - churn, m->same_s) < BY_CHANCE;
+    if (is_still && !are_others_still) {
         return AUTOSCALER_SIGNAL_STUCK;
     }
     if (!is_same && m->has_last) {
@@ -105,7 +106,7 @@ enum autoscaler_signal_trust autoscaler_signal_doubt(struct autoscaler_signal *m
     }
     m->level = m->has_last ? m->level + LEVEL * (h->value - m->level) : h->value;
     m->has_last = true;
-    return AUTOSCALER_SIGNAL_BELIEVED;
+    return is_still ? AUTOSCALER_SIGNAL_STILL : AUTOSCALER_SIGNAL_BELIEVED;
 }
 
 static uint32_t whole(double instances)

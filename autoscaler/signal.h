@@ -10,10 +10,11 @@ enum {
     AUTOSCALER_SIGNAL_PAUSE_S = 300,  /* first pause after growth that changed nothing; doubles, up to an hour         */
 };
 
-/* X(constant, what it reads as). One that is BELIEVED counts. Any other but NONE keeps the number
- * from falling; of these only STUCK still asks for what it last said: doubt of it is to cost instances, not service. */
+/* X(constant, what it reads as). One that is BELIEVED counts, and one that is STILL: that all stand still may be so, or all come from
+ * one place that is broken, so the time of day is asked, too (season.h). Any other but NONE keeps the number from falling; of these only STUCK still asks for what it last said: doubt of it is to cost instances, not service. */
 #define AUTOSCALER_SIGNAL_TRUSTS(X)                                                                                                        \
     X(BELIEVED, "believed")                                                                                                                \
+    X(STILL, "believed, as all others stand still, too")                                                                                   \
     X(NONE, "of nobody: no instance serves")                                                                                               \
     X(ABSENT, "not heard")                                                                                                                 \
     X(ODD, "no number")                                                                                                                    \

@@ -58,7 +58,13 @@ PLANTS = {
     "zone-forgotten": ("policy.c", "unit:policy", "the schedule is in UTC", [
         ("+ utc_offset_s % (WEEK_MIN * 60))", "+ 0 * utc_offset_s)")]),
     "season-unasked": ("decide.c", "unit:decide_limits", "the time of day is not asked", [
-        ("is_clear && t->record.doubted >= 0 ? autoscaler_season_floor(", "is_clear && t->record.doubted >= 99 ? autoscaler_season_floor(")]),
+        ("is_clear && is_dark ? autoscaler_season_floor(", "is_clear && is_dark && t->record.doubted >= 99 ? autoscaler_season_floor(")]),
+    "still-is-believed": ("decide.c", "faults:season", "where all stands still the time of day is not asked", [
+        ("is_dark = t->record.doubted >= 0 || t->is_still,", "is_dark = t->record.doubted >= 0,")]),
+    "still-holds": ("decide.c", "unit:decide", "where all stands still nothing is lowered", [
+        ("trust != AUTOSCALER_SIGNAL_STILL && trust != AUTOSCALER_SIGNAL_NONE;", "trust != AUTOSCALER_SIGNAL_NONE;")]),
+    "still-is-stuck": ("decide.c", "unit:decide", "who stands still first makes the others stuck", [
+        ("(trust[i] != AUTOSCALER_SIGNAL_BELIEVED && trust[i] != AUTOSCALER_SIGNAL_STILL)", "trust[i] != AUTOSCALER_SIGNAL_BELIEVED")]),
     "season-by-any-clock": ("decide.c", "unit:decide_limits", "a clock that has just jumped tells the time of day", [
         ("    bool is_clear = d->doubt_s == 0, ", "    bool is_clear = true, ")]),
     "season-learns-doubt": ("decide.c", "unit:decide_limits", "what is held in the dark is learned as needed", [

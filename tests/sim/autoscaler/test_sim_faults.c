@@ -25,7 +25,7 @@ static const struct {
     enum fault_kind kind;
     const char *name;
     uint32_t most; /* bad minutes */
-} seasons[] = {{FAULT_OUTAGE, "outage", 2}, {FAULT_ZERO, "zero", 2}};
+} seasons[] = {{FAULT_OUTAGE, "outage", 2}, {FAULT_ZERO, "zero", 2}, {FAULT_STUCK, "stuck", 3}};
 
 static void hold(const char *name, const char *what, uint32_t bad_minutes, uint32_t of_hpa, double most, int *failures)
 {
