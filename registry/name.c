@@ -24,9 +24,10 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+/* len > 0 */
 static bool is_same(const char *text, size_t len, const char *word)
 {
-    return len == strlen(word) && memcmp(text, word, len) == 0;
+    return text[0] == word[0] && strncmp(text, word, len) == 0 && word[len] == '\0';
 }
 
 static bool is_device(const char *text, size_t len)

@@ -106,14 +106,18 @@ enum err registry_search_parse(const char *text, size_t len, struct registry_sea
 /* The next place at or behind `from` where the word stands; in.len: nowhere. */
 static size_t next_place(struct registry_slice in, size_t from, const char *word, size_t len)
 {
-    for (size_t at = from; at + len <= in.len; at++) {
-        size_t k = 0;
+    const char capital = word[0] >= 'a' && word[0] <= 'z' ? 'a' - 'A' : 0; /* a capital with this bit is that letter, and nothing else is */
 
-        while (k < len && small(in.at[at + k]) == word[k]) {
-            k++;
-        }
-        if (k == len) {
-            return at;
+    for (size_t at = from; at + len <= in.len; at++) {
+        if ((in.at[at] | capital) == word[0]) {
+            size_t k = 1;
+
+            while (k < len && small(in.at[at + k]) == word[k]) {
+                k++;
+            }
+            if (k == len) {
+                return at;
+            }
         }
     }
     return in.len;

@@ -21,19 +21,38 @@ bool registry_text_is(const struct registry_text *t, const char *word)
     return t->is_good && has(t, word, len) && (size_t)(t->end - t->at) > len && t->at[len] == ' ';
 }
 
+/* Eight at a time: a byte is none of these if 0x20 less, or 1 more, or itself has its highest bit; what one lends the next errs on the
+ * side of no, and is looked at again alone. */
+static bool is_printable(const char *at, size_t len)
+{
+    const uint64_t every = 0x0101010101010101;
+
+    while (len >= sizeof(uint64_t)) {
+        uint64_t eight;
+
+        memcpy(&eight, at, sizeof eight);
+        if (((eight - every * ' ') | (eight + every) | eight) & every << 7) {
+            break;
+        }
+        at += sizeof eight;
+        len -= sizeof eight;
+    }
+    for (; len > 0 && *at >= ' ' && *at <= '~'; at++) {
+        len--;
+    }
+    return len == 0;
+}
+
 struct registry_slice registry_text_take_rest(struct registry_text *t)
 {
-    struct registry_slice s = {.at = t->at};
+    const char *end = t->is_good && t->at < t->end ? memchr(t->at, '\n', (size_t)(t->end - t->at)) : NULL;
 
-    while (t->is_good && t->at < t->end && *t->at >= ' ' && *t->at <= '~') {
-        t->at++;
-    }
-    s.len = (size_t)(t->at - s.at);
-    t->is_good = t->is_good && s.len > 0 && t->at < t->end && *t->at == '\n';
+    t->is_good = end != NULL && end > t->at && is_printable(t->at, (size_t)(end - t->at));
     if (!t->is_good) {
         return (struct registry_slice){.at = "", .len = 0};
     }
-    t->at++;
+    struct registry_slice s = {.at = t->at, .len = (size_t)(end - t->at)};
+    t->at = end + 1;
     return s;
 }
 

@@ -79,7 +79,8 @@ PLANTS = {
     "text-upper-hex": ("text.c", "unit:record", "hashes may be in upper case", [
         ("is_letter = s.at[i] >= 'a' && s.at[i] <= 'f';", "is_letter = (s.at[i] >= 'a' && s.at[i] <= 'f') || (s.at[i] >= 'A' && s.at[i] <= 'F');")]),
     "text-control": ("text.c", "unit:record", "a line may have tabs", [
-        ("t->at < t->end && *t->at >= ' ' && *t->at <= '~'", "t->at < t->end && *t->at != '\\n' && *t->at <= '~'")]),
+        ("if (((eight - every * ' ') | (eight + every) | eight) & every << 7) {", "if (((eight + every) | eight) & every << 7) {"),
+        ("len > 0 && *at >= ' ' && *at <= '~'; at++", "len > 0 && *at <= '~'; at++")]),
     "text-rest": ("text.c", "unit:record", "what follows the last line is passed over", [
         ("return t->is_good && t->at == t->end;", "return t->is_good;")]),
     "signed-body-alone": ("signed.c", "unit:trust", "a signature is of the body's first half", [
@@ -288,6 +289,8 @@ PLANTS = {
         ('"40000";', '"040000";')]),
     "tree-git-prefix": ("tree_git.c", "unit:tree", "what begins like a folder's name is in it", [
         ("size_t shared = prefix + thing.name.len + 1;", "size_t shared = prefix + thing.name.len;")]),
+    "text-delete": ("text.c", "unit:record", "a delete is a sign like others where eight are looked at", [
+        ("(eight - every * ' ') | (eight + every) | eight)", "(eight - every * ' ') | eight)")]),
     "search-order": ("search.c", "unit:search", "an index may be in any order", [
         ("registry_text_compare(last.name, f.name) >= 0", "registry_text_compare(last.name, f.name) == 0")]),
     "search-first-place": ("search.c", "unit:search", "the first place of a word counts, not the best", [

@@ -224,6 +224,26 @@ static bool try_from(struct attempt *a, uint32_t at)
     return false;
 }
 
+void universe_large(struct universe *u)
+{
+    memset(u, 0, sizeof *u);
+    u->q = (struct registry_resolve_question){.packages = 1000, .package = u->package, .need = u->own, .steps_max = 200000};
+    for (uint32_t i = 0; i < u->q.packages; i++) {
+        (void)snprintf(u->name[i], sizeof u->name[i], "p%u", i);
+        u->package[i] = (struct registry_resolve_package){.name = kit_slice(u->name[i]), .versions = 20, .version = u->version[i]};
+        for (uint32_t k = 0; k < 20; k++) {
+            struct registry_resolve_version *v = &u->version[i][k];
+
+            *v = (struct registry_resolve_version){.version = {.major = 1 + k / 10, .minor = k % 10}, .need = u->need[i][k]};
+            for (uint32_t n = 0; n < 5 && i + 1 + n * 7 < u->q.packages; n++) { /* an edge of five */
+                u->need[i][k][v->needs++] =
+                    (struct registry_resolve_need){.package = i + 1 + n * 7, .range = kit_slice(k < 10 ? "^1" : k == 19 && n == 4 ? "=2.9" : "*")};
+            }
+        }
+    }
+    u->own[u->q.needs++] = (struct registry_resolve_need){.package = 0, .range = kit_slice("^2")};
+}
+
 bool universe_try_all(const struct universe *u, uint32_t *choice)
 {
     struct attempt a = {.u = u, .choice = choice};

@@ -23,6 +23,9 @@ void universe_read(struct universe *u, const char *text);
 /* Drawn: up to `packages` of up to `versions`, with yanked versions, pre-releases, locks and cycles. */
 void universe_draw(struct universe *u, struct rng *r, uint32_t packages, uint32_t versions);
 
+/* A thousand packages of twenty versions, each with five others that it needs: they have lived together since long. */
+void universe_large(struct universe *u);
+
 /* The answer by trying everything in the documented order: whether there is one, and choice. */
 bool universe_try_all(const struct universe *u, uint32_t *choice);
 
