@@ -308,6 +308,57 @@ while True:
 """
 
 
+# A DNS server on HOST: whatever is asked for, the address of IPv4 in FILE, for a second.
+NAMED = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((sys.argv[1], 53))
+print("ready", flush=True)
+while True:
+    asked, place = s.recvfrom(2000)
+    at = 12
+    while asked[at]:
+        at += 1 + asked[at]
+    found = [socket.inet_aton(open(sys.argv[2]).read().strip())] if asked[at + 1:at + 3] == b"\\0\\1" else []
+    said = b"".join(b"\\xc0\\x0c\\0\\1\\0\\1\\0\\0\\0\\1\\0\\4" + ip for ip in found)
+    s.sendto(asked[:2] + b"\\x81\\x80\\0\\1\\0" + bytes([len(found)]) + bytes(4) + asked[12:at + 5] + said, place)
+"""
+
+
+def test_an_endpoint_is_a_name_that_moves(lab):
+    """His address changes while both are silent, and while we speak to him who cannot know where to answer: DNS says where he is. Who speaks
+    to us himself from elsewhere is there, whatever his name says."""
+    ours, theirs = lab.ours, lab.theirs
+    at = lab.file("at", "192.168.9.2")
+    lab.start_theirs()
+    theirs.do("ip", "address", "add", "192.168.9.53/24", "dev", "wire")
+    named = lab.start(*theirs.enter, sys.executable, "-c", NAMED, "192.168.9.53", at)
+    assert named.stdout.readline() == "ready\n"
+    lab.start_ours(peers=False, more=f'dns_servers: [192.168.9.53]\npeers: [{{key: "{theirs.public}", allowed: [10.9.0.2/32], '
+                   f'endpoint: "Gate.Example.org:{theirs.port}"}}]')
+    theirs.echo()
+    ours.echo()
+
+    def move(old, new):
+        theirs.do("ip", "address", "del", f"{old}/24", "dev", "wire")
+        theirs.do("ip", "address", "add", f"{new}/24", "dev", "wire")
+        lab.file("at", new)
+
+    shown = lambda: ours.show("endpoints")[theirs.public]
+    wait.until(lambda: shown() == f"192.168.9.2:{theirs.port}", 20, "the name is known")
+    assert ours.ask(theirs) == 10
+    move("192.168.9.2", "192.168.9.22")
+    wait.until(lambda: shown() == f"192.168.9.22:{theirs.port}", 30, "he moved while nobody spoke")
+    assert ours.ask(theirs, count=3) == 3
+    move("192.168.9.22", "192.168.9.23")
+    assert ours.ask(theirs, count=40, every=0.2, timeout=0.3) >= 10, "he is found while we speak"
+    assert shown() == f"192.168.9.23:{theirs.port}"
+    theirs.do("wg", "set", theirs.interface, "listen-port", "40000")
+    assert theirs.ask(ours, count=3) == 3
+    assert ours.ask(theirs, count=7, every=1.0) == 7, "the name was asked for meanwhile, and has no say"
+    assert shown() == "192.168.9.23:40000"
+
+
 def wrong_sums(side):
     names, values = [line.split() for line in side.do("cat", "/proc/net/snmp").splitlines() if line.startswith("Tcp:")]
     return int(values[names.index("InCsumErrors")])
@@ -523,6 +574,40 @@ def test_nodes_have_names(lab):
     assert (status["name"], status["zone"], status["answers_dns"]) == ("near", "lab.internal", True)
     with pytest.raises(subprocess.CalledProcessError):
         run(*cell, "ping", "nobody", "--count", "1")
+
+
+def test_what_is_missing_is_named(lab):
+    """What the host has otherwise than the configuration says it: nothing is started, and the log has the thing and not only an errno."""
+    ours = lab.ours
+
+    def refused(words, **config):
+        with pytest.raises(AssertionError, match=words):
+            lab.start_ours(**config)
+
+    hold = lab.start(*ours.enter, sys.executable, "-c", f"import socket, time\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                     f"s.bind(('', {ours.port}))\nprint('ready', flush=True)\ntime.sleep(600)", stdin=None)
+    assert hold.stdout.readline() == "ready\n"
+    refused("DATAPATH-LISTEN.*another program has this port")
+    hold.kill()
+    hold.wait(20)
+    refused("DATAPATH-LISTEN.*no interface of this host has this address", listen="192.0.2.1")
+    refused("DATAPATH-DNS.*no interface of this host", more="dns: 192.0.2.1:53")
+    ours.do("ip", "tuntap", "add", "dev", ours.interface, "mode", "tun", "multi_queue")
+    refused("DATAPATH-TUN.*an interface of that name, and it is no TUN of one queue")
+    ours.do("ip", "link", "del", ours.interface)
+    ours.do("sysctl", "-wq", "net.ipv6.conf.default.disable_ipv6=1")
+    refused("DATAPATH-TUN.*the interface has no IPv6")
+    ours.do("sysctl", "-wq", "net.ipv6.conf.default.disable_ipv6=0")
+
+
+@pytest.mark.needs_tool("nft")
+def test_a_filter_that_holds_us_back_is_told(lab):
+    lab.start_ours()
+    ours = lab.ours
+    ours.do("nft", "-f", "-", stdin=f"table inet t {{ chain o {{ type filter hook output priority 0; udp sport {ours.port} drop; }}; }}")
+    ours.ask(lab.theirs, count=1, timeout=1.0)
+    wait.until(lambda: "DATAPATH-UNSENT" in lab.log.read_text(), 20, "it is told")
+    assert 'reason="Operation not permitted"' in lab.log.read_text() and "nft list ruleset" in lab.log.read_text()
 
 
 def test_the_control_socket_of_another_is_left_alone(lab):
