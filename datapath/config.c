@@ -7,6 +7,10 @@
 #include "common/node/inner.h"
 #include "datapath/text.h"
 
+enum {
+    MTU_V6_LEAST = 1280,
+};
+
 struct listed {
     const char *key, *endpoint, *psk, *rendezvous, *name;
     uint32_t *keepalive;
@@ -194,6 +198,18 @@ static enum err take_addresses(const char *field, const char **text, uint32_t co
     return ERR_OK;
 }
 
+/* An interface that carries less than every path of IPv6 has none of its addresses: RFC 8200, section 5. */
+static enum err check_mtu(const char *field, const struct tun_spec *spec, char *why)
+{
+    for (size_t i = 0; i < spec->address_count; i++) {
+        if (spec->address[i].is_v6 && spec->mtu < MTU_V6_LEAST) {
+            (void)snprintf(why, CONF_WHY_SIZE, "%s: %u is less than the 1280 that an address of IPv6 takes", field, spec->mtu);
+            return ERR_INVALID;
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err take_frames(const struct document *d, struct datapath_settings *s, char *why)
 {
     enum err e = take_word("frames", d->frames, "auto", "off", &s->has_frames, why);
@@ -203,7 +219,8 @@ static enum err take_frames(const struct document *d, struct datapath_settings *
     }
     (void)snprintf(s->tap.name, sizeof s->tap.name, "%s", d->tap != NULL ? d->tap : "");
     e = e == ERR_OK ? take_number("tap_mtu", d->tap_mtu, DATAPATH_MTU_MIN, DATAPATH_MTU_MAX, &s->tap.mtu, why) : e;
-    return e == ERR_OK ? take_addresses("tap_address", d->tap_address, d->tap_address_count, &s->tap, why) : e;
+    e = e == ERR_OK ? take_addresses("tap_address", d->tap_address, d->tap_address_count, &s->tap, why) : e;
+    return e == ERR_OK ? check_mtu("tap_mtu", &s->tap, why) : e;
 }
 
 static enum err take_device(const struct document *d, struct datapath_settings *s, char *why)
@@ -235,6 +252,7 @@ static enum err take_device(const struct document *d, struct datapath_settings *
     s->mark = d->mark != NULL ? *d->mark : 0;
     e = take_addresses("address", d->address, d->address_count, &s->tun, why);
     e = e == ERR_OK ? take_number("mtu", d->mtu, DATAPATH_MTU_MIN, DATAPATH_MTU_MAX, &s->tun.mtu, why) : e;
+    e = e == ERR_OK ? check_mtu("mtu", &s->tun, why) : e;
     e = e == ERR_OK ? take_number("room", d->room, 1, DATAPATH_PEERS_MAX, &s->peers_max, why) : e;
     return e == ERR_OK ? take_number("rekey", d->rekey, DATAPATH_CONFIG_REKEY_S_MIN, DATAPATH_CONFIG_REKEY_S_MAX,
                                      &s->rekey_s, why) : e;

@@ -3,6 +3,7 @@
 Longer by a setting: CELL_TEST_OVERLAY=long renews sessions under traffic and lets a peer in under a flood.
 """
 import base64
+import errno
 import json
 import os
 import signal
@@ -19,6 +20,23 @@ pytestmark = [pytest.mark.needs_root, pytest.mark.needs_netns, pytest.mark.needs
               pytest.mark.skipif(not os.path.exists("/dev/net/tun"), reason="needs /dev/net/tun")]
 LONG = os.environ.get("CELL_TEST_OVERLAY") == "long"
 
+# … sends from a socket that hears of errors: prints the errno of the answer, or 0.
+REACH = """
+import socket, sys
+is_v6, size = ":" in sys.argv[1], int(sys.argv[2])
+s = socket.socket(socket.AF_INET6 if is_v6 else socket.AF_INET, socket.SOCK_DGRAM if size else socket.SOCK_STREAM)
+s.settimeout(3)
+if size:
+    s.setsockopt(*((socket.IPPROTO_IPV6, 25, 1) if is_v6 else (socket.IPPROTO_IP, 11, 1))) # IP_RECVERR
+try:
+    s.connect((sys.argv[1], 9))
+    s.send(b"x" * size)
+    s.recv(10)
+except TimeoutError:
+    print(0)
+except OSError as e:
+    print(e.errno)
+"""
 # Runs inside a namespace: echo answers all, ask sends COUNT datagrams and prints how many came back.
 PROGRAM = """
 import socket, sys, time
@@ -416,6 +434,20 @@ def test_either_side_may_move(lab):
     assert theirs.ask(ours, count=3) == 3
     assert ours.show("endpoints") == {theirs.public: "192.168.9.2:40000"}
     assert ours.ask(theirs, count=3) == 3
+
+
+def test_who_reaches_nobody_is_told(lab):
+    """An address of the overlay that no peer has: its sender hears of it at once, as of WireGuard in the kernel, and not only that nothing
+    comes. A flood of it is not answered one for one."""
+    ours = lab.ours
+    lab.start_ours()
+    for to in ("10.9.0.77", "fd09::77"):
+        for size in (1, 1300, 0): # of UDP, and TCP
+            assert int(ours.do(sys.executable, "-c", REACH, to, str(size))) == errno.EHOSTUNREACH, to
+    ours.do(sys.executable, "-c", "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+            "for i in range(2000):\n    s.sendto(b'x', ('10.9.0.77', 9))")
+    stats = json.loads(run(lab.build.binary("cell"), "--run", str(lab.path / "run"), "--json", "overlay", "stats"))
+    assert 4 < {c["name"]: int(c["value"]) for c in stats["counts"]}["UNREACHED"] < 1000
 
 
 def test_another_psk_is_no_peer(lab):
