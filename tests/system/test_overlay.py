@@ -642,6 +642,40 @@ def test_a_filter_that_holds_us_back_is_told(lab):
     assert 'reason="Operation not permitted"' in lab.log.read_text() and "nft list ruleset" in lab.log.read_text()
 
 
+def test_commands_of_peers_and_pings(lab):
+    """What is not said of a peer stays; a host's name is asked for; pings that are lost are counted, and those that were answered told;
+    a capture ends when who read it is gone, also when there is nothing to write."""
+    ours, theirs = lab.ours, lab.theirs
+    lab.start_theirs()
+    lab.start_ours(name="far")
+    theirs.echo()
+    assert ours.ask(theirs, count=1) == 1
+    cell = (*ours.enter, lab.build.binary("cell"), "--run", str(lab.path / "run"))
+    peer = lambda: [p for p in json.loads(run(*cell, "--json", "overlay", "peers"))["peers"] if p["public_key"] == theirs.public][0]
+    run(*cell, "overlay", "add", theirs.public, "--keepalive", "7")
+    run(*cell, "overlay", "add", theirs.public, "10.9.3.0/24")
+    assert (peer()["keepalive_s"], peer()["endpoint"], len(peer()["allowed"])) == (7, f"192.168.9.2:{theirs.port}", 3)
+    run(*cell, "overlay", "add", theirs.public, "--keepalive", "0")
+    assert peer()["keepalive_s"] == 0
+    run(*cell, "overlay", "add", theirs.public, "--endpoint", "localhost:5")
+    assert peer()["endpoint"] == "127.0.0.1:5"
+    run(*cell, "overlay", "add", theirs.public, "--endpoint", f"192.168.9.2:{theirs.port}")
+    for wrong, words in (("nobody.invalid:5", "nobody.invalid"), ("localhost", "an address in numbers"), ("localhost:0x5", "localhost")):
+        made = subprocess.run([*cell, "overlay", "add", theirs.public, "--endpoint", wrong], capture_output=True, text=True, check=False, timeout=60)
+        assert made.returncode == 1 and words in made.stderr, made
+    said = json.loads(run(*cell, "--json", "overlay", "ping", "far", "--count", "2"))
+    assert (len(said["rtt_us"]), said["sent"], said["received"]) == (2, 2, 2)
+    theirs.do("nft", "-f", "-", stdin="table inet t { chain i { type filter hook input priority 0; icmp type echo-request numgen inc mod 2 0 drop; }; }")
+    said = json.loads(run(*cell, "--json", "overlay", "ping", "far", "--count", "4"))
+    assert (len(said["rtt_us"]), said["sent"], said["received"]) == (2, 4, 2)
+    text = run(*cell, "overlay", "ping", "far", "--count", "2")
+    assert "far: no echo within 2 s" in text and "2 asked, 1 answered, 50 % lost; least/mean/most " in text
+    reader = subprocess.Popen([*cell, "overlay", "capture", "--out", "-"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert len(os.read(reader.stdout.fileno(), 24)) == 24, "the head of the file"
+    reader.stdout.close()
+    assert reader.wait(20) == 0
+
+
 def test_the_control_socket_of_another_is_left_alone(lab):
     path = f"/var/run/wireguard/{lab.ours.interface}.sock"
     os.makedirs(os.path.dirname(path), exist_ok=True)
