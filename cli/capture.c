@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -125,9 +126,17 @@ static int flush(struct capture *c)
     return fflush(to) != 0 || ferror(to) ? fail_file(c, "cannot write") : CLI_DONE;
 }
 
+/* Who read standard output is gone: nothing that comes finds anybody, and a capture is one of four. */
+static bool is_unread(const struct capture *c)
+{
+    struct pollfd at = {.fd = STDOUT_FILENO};
+
+    return c->path == NULL && poll(&at, 1, 0) > 0 && (at.revents & (POLLERR | POLLHUP)) != 0;
+}
+
 static bool is_enough(const struct capture *c)
 {
-    return interrupted != 0 || c->shown >= c->count || cli_clock_ms() >= c->end_ms;
+    return interrupted != 0 || c->shown >= c->count || cli_clock_ms() >= c->end_ms || is_unread(c);
 }
 
 /* The capture is on: what the file had before goes. */

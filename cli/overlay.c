@@ -1,8 +1,11 @@
 #include "cli/overlay.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "cli/ask.h"
 #include "cli/capture.h"
@@ -22,6 +25,7 @@ enum {
     PINGS_MAX = 1000,
     TEXT_SIZE = 64,
     ALLOWED_SIZE = 256,  /* characters of a peer's prefixes in the table; all of them are in --json */
+    PLACE_SIZE = NI_MAXHOST + 8, /* an endpoint with its port */
     KEY_SHOWN = 12,      /* characters of a key that tell peers apart, as the log has them */
 };
 
@@ -119,29 +123,83 @@ static int show_stats(struct cli *cli, struct cli_ask *ask)
     return status;
 }
 
-static int ping_once(struct cli *cli, struct cli_ask *ask, const Cell__Datapath__PingRequest *request, uint64_t *ret_us)
+/* What came of all questions. */
+struct pings {
+    uint32_t sent, received;
+    uint64_t least_us, most_us, sum_us;
+};
+
+/* ERR_TIMEOUT is an answer, too: it was asked, and nothing came. */
+static int ping_once(struct cli *cli, struct cli_ask *ask, const Cell__Datapath__PingRequest *request, struct pings *p, uint64_t *ret_us)
 {
     ProtobufCMessage *reply;
     char text[SP_TEXT_SIZE] = "";
     enum err e = cli_ask_try(ask, &cell__datapath__datapath__descriptor, "Ping", CELL__DATAPATH__OP__OP_PING, &request->base,
                              PING_S * 1000, &reply, text);
 
+    *ret_us = 0;
     if (e == ERR_TIMEOUT) { /* the cell is well: it is the peer who says nothing */
-        return cli_fail(cli, e, "is it up, and does it allow this node's inner address? see `cell overlay peers`",
-                        "no echo of %s came within %d s", request->address, PING_S);
+        p->sent++;
+        return CLI_DONE;
     }
     if (e != ERR_OK) {
         return cli_ask_explain(cli, ask, "Ping", e, text);
     }
-    *ret_us = ((Cell__Datapath__PingReply *)reply)->rtt_us;
+    uint64_t us = ((Cell__Datapath__PingReply *)reply)->rtt_us;
     cli_ask_free(reply);
+    p->least_us = p->received == 0 || us < p->least_us ? us : p->least_us;
+    p->most_us = us > p->most_us ? us : p->most_us;
+    p->sum_us += us;
+    p->sent++;
+    p->received++;
+    *ret_us = us == 0 ? 1 : us;
     return CLI_DONE;
 }
 
-/* One question after the other; the first that fails ends it. */
+static void print_pings(const struct pings *p)
+{
+    const uint64_t of[] = {p->least_us, p->received > 0 ? p->sum_us / p->received : 0, p->most_us};
+
+    printf("%" PRIu32 " asked, %" PRIu32 " answered, %" PRIu32 " %% lost", p->sent, p->received, (p->sent - p->received) * 100 / p->sent);
+    for (size_t i = 0; p->received > 0 && i < ARRAY_LEN(of); i++) {
+        printf("%s%" PRIu64 ".%03" PRIu64, i == 0 ? "; least/mean/most " : "/", of[i] / 1000, of[i] % 1000);
+    }
+    printf("%s\n", p->received > 0 ? " ms" : "");
+}
+
+/* One question after the other; who answers none of them is not there. */
+static int ping_all(struct cli *cli, struct cli_ask *ask, const Cell__Datapath__PingRequest *request, uint32_t count, struct pings *p,
+                    struct jsonout *out)
+{
+    int status = CLI_DONE;
+
+    for (uint32_t i = 0; i < count && status == CLI_DONE; i++) {
+        uint64_t rtt_us;
+        status = ping_once(cli, ask, request, p, &rtt_us);
+        if (status == CLI_DONE && rtt_us > 0) {
+            jsonout_u64(out, rtt_us);
+        }
+        if (status == CLI_DONE && !cli->json && rtt_us > 0) {
+            printf("%s: %" PRIu64 ".%03" PRIu64 " ms\n", request->address, rtt_us / 1000, rtt_us % 1000);
+        } else if (status == CLI_DONE && !cli->json && count > 1) {
+            printf("%s: no echo within %d s\n", request->address, PING_S);
+        }
+        (void)fflush(stdout); /* whoever looks on sees each as it comes; what goes wrong is told at the end */
+    }
+    if (status == CLI_DONE && !cli->json && count > 1) {
+        print_pings(p);
+    }
+    if (status == CLI_DONE && p->received == 0) {
+        return cli_fail(cli, ERR_TIMEOUT, "is it up, and does it allow this node's inner address? see `cell overlay peers`",
+                        "no echo of %s came within %d s", request->address, PING_S);
+    }
+    return status;
+}
+
 static int ping(struct cli *cli, struct cli_ask *ask)
 {
     Cell__Datapath__PingRequest request = CELL__DATAPATH__PING_REQUEST__INIT;
+    struct pings p = {.sent = 0};
     uint32_t count = PINGS_USUAL;
     struct jsonout out;
     int status = cli_args_number(cli, "count", 1, PINGS_MAX, &count);
@@ -154,18 +212,12 @@ static int ping(struct cli *cli, struct cli_ask *ask)
     jsonout_object(&out);
     jsonout_name(&out, "rtt_us");
     jsonout_array(&out);
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t rtt_us = 0;
-        status = ping_once(cli, ask, &request, &rtt_us);
-        if (status != CLI_DONE) {
-            break;
-        }
-        jsonout_u64(&out, rtt_us);
-        if (!cli->json) {
-            printf("%s: %" PRIu64 ".%03" PRIu64 " ms\n", request.address, rtt_us / 1000, rtt_us % 1000);
-        }
-    }
+    status = ping_all(cli, ask, &request, count, &p, &out);
     jsonout_array_end(&out);
+    jsonout_name(&out, "sent");
+    jsonout_u64(&out, p.sent);
+    jsonout_name(&out, "received");
+    jsonout_u64(&out, p.received);
     jsonout_object_end(&out);
     if (status == CLI_DONE && cli->json) {
         return cli_emit_end(cli, &out);
@@ -251,8 +303,41 @@ static int show_peers(struct cli *cli, struct cli_ask *ask)
 
 /* ---- changes ---------------------------------------------------------------------------------------- */
 
+/* A host's name is asked for here, once, as `wg` does: the cell has no sockets for that. Its address of IPv4 comes first, as cells
+ * listen there when nothing else is said. Anything else is the cell's to judge. */
+static int find_host(struct cli *cli, const char *endpoint, char ret[PLACE_SIZE])
+{
+    struct addrinfo want = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV}, *all = NULL;
+    const char *colon = strrchr(endpoint, ':');
+    char host[NI_MAXHOST], ip[INET6_ADDRSTRLEN];
+    const struct addrinfo *found = NULL;
+
+    if (colon == NULL || endpoint[0] == '[' || strchr(endpoint, ':') != colon || colon == endpoint || (size_t)(colon - endpoint) >= sizeof host ||
+        strspn(endpoint, "0123456789.:") == strlen(endpoint)) {
+        (void)snprintf(ret, PLACE_SIZE, "%s", endpoint);
+        return CLI_DONE;
+    }
+    (void)snprintf(host, sizeof host, "%.*s", (int)(colon - endpoint), endpoint);
+    int failed = getaddrinfo(host, colon + 1, &want, &all);
+    if (failed != 0) {
+        return cli_fail(cli, ERR_NOT_FOUND, "an address in numbers needs nobody to be asked", "--endpoint: \"%s\": %s", host, gai_strerror(failed));
+    }
+    for (const struct addrinfo *a = all; a != NULL; a = a->ai_next) {
+        if (found == NULL || (found->ai_family != AF_INET && a->ai_family == AF_INET)) {
+            found = a;
+        }
+    }
+    bool is_v4 = found->ai_family == AF_INET;
+    const void *at = is_v4 ? (const void *)&((const struct sockaddr_in *)found->ai_addr)->sin_addr : &((const struct sockaddr_in6 *)found->ai_addr)->sin6_addr;
+    (void)inet_ntop(found->ai_family, at, ip, sizeof ip);
+    (void)snprintf(ret, PLACE_SIZE, is_v4 ? "%s:%s" : "[%s]:%s", ip, colon + 1);
+    freeaddrinfo(all);
+    return CLI_DONE;
+}
+
 static int add(struct cli *cli, struct cli_ask *ask)
 {
+    char place[PLACE_SIZE] = "";
     Cell__Datapath__AddPeerRequest request = CELL__DATAPATH__ADD_PEER_REQUEST__INIT;
     const char *endpoint = cli_args_value(cli, "endpoint");
     ProtobufCMessage *reply;
@@ -268,11 +353,16 @@ static int add(struct cli *cli, struct cli_ask *ask)
     if (status != CLI_DONE) {
         return status;
     }
+    status = endpoint != NULL ? find_host(cli, endpoint, place) : CLI_DONE;
+    if (status != CLI_DONE) {
+        return status;
+    }
     request.public_key = (char *)cli->args[1];
-    request.endpoint = (char *)(endpoint != NULL ? endpoint : "");
+    request.endpoint = place;
     request.allowed = (char **)&cli->args[2];
     request.n_allowed = cli->arg_count - 2;
     request.keepalive_s = keepalive_s;
+    request.keeps_keepalive = cli_args_value(cli, "keepalive") == NULL;
     status = ask_for(cli, ask, "AddPeer", CELL__DATAPATH__OP__OP_ADD_PEER, &request.base, &reply);
     if (status != CLI_DONE) {
         return status;

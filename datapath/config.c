@@ -7,6 +7,10 @@
 #include "common/node/inner.h"
 #include "datapath/text.h"
 
+enum {
+    MTU_V6_LEAST = 1280,
+};
+
 struct listed {
     const char *key, *endpoint, *psk, *rendezvous, *name;
     uint32_t *keepalive;
@@ -18,9 +22,9 @@ struct document {
     const char *interface, *listen, *key, *control, *secret, *cluster, *context, *aead, *own, *linger, *offload, *shield, *underlay, *path;
     const char *rendezvous, *relay, *signals, *name, *zone, *dns, *tap, *frames;
     uint32_t *mtu, *room, *rekey, *tap_mtu, *mark;
-    const char **address, **places, **tap_address, **membership;
+    const char **address, **places, **tap_address, **membership, **dns_servers;
     struct listed *peers;
-    uint32_t address_count, places_count, tap_address_count, membership_count, peers_count;
+    uint32_t address_count, places_count, tap_address_count, membership_count, dns_servers_count, peers_count;
 };
 
 static const cyaml_schema_field_t peer_fields[] = {
@@ -67,6 +71,7 @@ static const cyaml_schema_field_t fields[] = {
     CONF_TEXTS(document, tap_address, TUN_ADDRESSES_MAX),
     CONF_TEXTS(document, membership, DATAPATH_CONFIG_NETWORKS_MAX),
     CONF_TEXTS(document, places, DATAPATH_CONFIG_PLACES_MAX),
+    CONF_TEXTS(document, dns_servers, DNS_SERVERS_MAX),
     CYAML_FIELD_SEQUENCE("peers", CONF_OPTIONAL, struct document, peers, &peer_entry, 0, DATAPATH_CONFIG_LISTED_MAX),
     CYAML_FIELD_END,
 };
@@ -123,6 +128,14 @@ static bool can_be_told(struct datapath_endpoint at)
     return datapath_message_keep_places(&at, 1, &by) == 1 && !datapath_message_is_of_link(&by);
 }
 
+/* Whether a socket can be bound there: anywhere, or at one host's address, which one of a link without its interface is not. */
+static bool can_listen(const struct datapath_endpoint *at)
+{
+    static const uint8_t nobody[16], nobody4[16] = {[10] = 0xff, [11] = 0xff};
+
+    return memcmp(at->ip, nobody, sizeof nobody) == 0 || memcmp(at->ip, nobody4, sizeof nobody4) == 0 || can_be_told(*at);
+}
+
 static enum err take_ways(const struct document *d, struct datapath_settings *s, char *why)
 {
     enum err e = take_word("rendezvous", d->rendezvous, "on", "off", &s->is_rendezvous, why);
@@ -139,8 +152,28 @@ static enum err take_ways(const struct document *d, struct datapath_settings *s,
         } else if (!can_be_told(s->place[s->places])) {
             e = conf_refuse(why, "places", d->places[s->places], "an address where others reach this node: not of many, of nobody or of a link");
         }
+        for (uint32_t i = 0; e == ERR_OK && i < s->places; i++) {
+            if (datapath_message_is_same(&s->place[i], &s->place[s->places])) {
+                e = conf_refuse(why, "places", d->places[s->places], "each place once");
+            }
+        }
     }
     return e;
+}
+
+/* Whether it can be a host's: not nobody's, many's or this host's own, in a network that is not all there is (a route into the interface for
+ * all addresses is `allowed`'s and the host's affair). */
+static bool is_host(const struct tun_address *a)
+{
+    const struct datapath_endpoint other = {.ip = {[0] = 1}};
+    struct datapath_endpoint at = {.port = 1, .scope = 1};
+
+    if (a->is_v6) {
+        memcpy(at.ip, a->ip, sizeof at.ip);
+    } else {
+        datapath_message_put_v4(at.ip, a->ip);
+    }
+    return a->bits > 0 && !(a->is_v6 && datapath_message_is_v4(at.ip)) && datapath_message_keep_places(&at, 1, &other) == 1;
 }
 
 static enum err take_addresses(const char *field, const char **text, uint32_t count, struct tun_spec *spec, char *why)
@@ -153,6 +186,26 @@ static enum err take_addresses(const char *field, const char **text, uint32_t co
         }
         a->is_v6 = p.size == DATAPATH_ALLOWED_V6;
         a->bits = p.bits;
+        if (!is_host(a)) {
+            return conf_refuse(why, field, text[spec->address_count], "one host's address and the bits of its network: not of many, of nobody or of this host alone");
+        }
+        for (size_t i = 0; i < spec->address_count; i++) {
+            if (spec->address[i].is_v6 == a->is_v6 && memcmp(spec->address[i].ip, a->ip, p.size) == 0) {
+                return conf_refuse(why, field, text[spec->address_count], "each address once");
+            }
+        }
+    }
+    return ERR_OK;
+}
+
+/* An interface that carries less than every path of IPv6 has none of its addresses: RFC 8200, section 5. */
+static enum err check_mtu(const char *field, const struct tun_spec *spec, char *why)
+{
+    for (size_t i = 0; i < spec->address_count; i++) {
+        if (spec->address[i].is_v6 && spec->mtu < MTU_V6_LEAST) {
+            (void)snprintf(why, CONF_WHY_SIZE, "%s: %u is less than the 1280 that an address of IPv6 takes", field, spec->mtu);
+            return ERR_INVALID;
+        }
     }
     return ERR_OK;
 }
@@ -166,7 +219,8 @@ static enum err take_frames(const struct document *d, struct datapath_settings *
     }
     (void)snprintf(s->tap.name, sizeof s->tap.name, "%s", d->tap != NULL ? d->tap : "");
     e = e == ERR_OK ? take_number("tap_mtu", d->tap_mtu, DATAPATH_MTU_MIN, DATAPATH_MTU_MAX, &s->tap.mtu, why) : e;
-    return e == ERR_OK ? take_addresses("tap_address", d->tap_address, d->tap_address_count, &s->tap, why) : e;
+    e = e == ERR_OK ? take_addresses("tap_address", d->tap_address, d->tap_address_count, &s->tap, why) : e;
+    return e == ERR_OK ? check_mtu("tap_mtu", &s->tap, why) : e;
 }
 
 static enum err take_device(const struct document *d, struct datapath_settings *s, char *why)
@@ -192,9 +246,13 @@ static enum err take_device(const struct document *d, struct datapath_settings *
     if (!datapath_text_read_place(d->listen != NULL ? d->listen : "0.0.0.0:51820", &s->listen, NULL)) {
         return conf_refuse(why, "listen", d->listen, "an address such as 0.0.0.0:51820 or [::]:51820");
     }
+    if (!can_listen(&s->listen)) {
+        return conf_refuse(why, "listen", d->listen, "an address of this host: not of many, and not of a link");
+    }
     s->mark = d->mark != NULL ? *d->mark : 0;
     e = take_addresses("address", d->address, d->address_count, &s->tun, why);
     e = e == ERR_OK ? take_number("mtu", d->mtu, DATAPATH_MTU_MIN, DATAPATH_MTU_MAX, &s->tun.mtu, why) : e;
+    e = e == ERR_OK ? check_mtu("mtu", &s->tun, why) : e;
     e = e == ERR_OK ? take_number("room", d->room, 1, DATAPATH_PEERS_MAX, &s->peers_max, why) : e;
     return e == ERR_OK ? take_number("rekey", d->rekey, DATAPATH_CONFIG_REKEY_S_MIN, DATAPATH_CONFIG_REKEY_S_MAX,
                                      &s->rekey_s, why) : e;
@@ -287,6 +345,9 @@ static enum err take_names(const struct document *d, struct datapath_settings *s
     if (d->dns != NULL && !datapath_text_read_place(d->dns, &s->dns, NULL)) {
         return conf_refuse(why, "dns", d->dns, "an address such as 127.0.0.1:7453");
     }
+    if (d->dns != NULL && !can_listen(&s->dns)) {
+        return conf_refuse(why, "dns", d->dns, "an address of this host: not of many, and not of a link");
+    }
     return ERR_OK;
 }
 
@@ -327,6 +388,30 @@ static bool is_taken(const struct datapath_settings *s, const char *name)
     return is_taken;
 }
 
+/* A name and a port, which is not left out: no port is everybody's. */
+static bool take_host(const char *text, struct datapath_config_peer *p)
+{
+    struct seed seed;
+
+    if (seeds_parse(text, 0, &seed) != ERR_OK || !seed.is_name || seed.address.port == 0) {
+        return false;
+    }
+    memcpy(p->host, seed.host, sizeof p->host);
+    p->host_port = seed.address.port;
+    return true;
+}
+
+static enum err take_servers(const struct document *d, struct datapath_settings *s, char *why)
+{
+    for (; s->servers < d->dns_servers_count; s->servers++) {
+        struct sealed_address *at = &s->server[s->servers];
+        if (seeds_parse_address(d->dns_servers[s->servers], DNS_PORT, at) != ERR_OK || seeds_is_nowhere(at)) {
+            return conf_refuse(why, "dns_servers", d->dns_servers[s->servers], "an address such as 10.0.0.53");
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err take_peer(const struct listed *l, struct datapath_config_peer *p, char *why)
 {
     uint32_t keepalive_s = 0;
@@ -334,8 +419,8 @@ static enum err take_peer(const struct listed *l, struct datapath_config_peer *p
     if (!datapath_text_read_key(l->key, p->peer.public)) {
         return conf_refuse(why, "peers.key", l->key, "a public key in base64, as `wg pubkey` writes it");
     }
-    if (l->endpoint != NULL && !datapath_text_read_place(l->endpoint, &p->peer.endpoint, p->scope)) {
-        return conf_refuse(why, "peers.endpoint", l->endpoint, "an address in numbers and a port");
+    if (l->endpoint != NULL && !datapath_text_read_place(l->endpoint, &p->peer.endpoint, p->scope) && !take_host(l->endpoint, p)) {
+        return conf_refuse(why, "peers.endpoint", l->endpoint, "an address in numbers, or a host's name, and a port");
     }
     for (; p->prefixes < l->allowed_count; p->prefixes++) {
         if (!datapath_text_read_prefix(l->allowed[p->prefixes], &p->prefix[p->prefixes], NULL)) {
@@ -380,9 +465,13 @@ static enum err take_peers(const struct document *d, struct datapath_settings *s
     if (s->peer == NULL) {
         return ERR_NOMEM;
     }
-    for (; e == ERR_OK && s->listed < d->peers_count; s->listed++) {
+    for (uint32_t hosts = 0; e == ERR_OK && s->listed < d->peers_count; s->listed++) {
         struct datapath_config_peer *p = &s->peer[s->listed];
         e = take_peer(&d->peers[s->listed], p, why);
+        hosts += p->host[0] != '\0';
+        if (e == ERR_OK && hosts > DATAPATH_CONFIG_HOSTS_MAX) {
+            e = conf_refuse(why, "peers.endpoint", p->host, "one of 16 names at most: others in numbers");
+        }
         e = e == ERR_OK ? take_once(s, &d->peers[s->listed], p, why) : e;
         if (e == ERR_OK && p->name[0] != '\0' && is_taken(s, p->name)) {
             e = conf_refuse(why, "peers.name", p->name, "each name once, and not this node's");
@@ -412,6 +501,7 @@ enum err datapath_config_read(const char *text, struct datapath_settings *ret, c
     e = e == ERR_OK ? take_secrets(d, &s, why) : e;
     e = e == ERR_OK ? take_membership(d, &s, why) : e;
     e = e == ERR_OK ? take_names(d, &s, why) : e;
+    e = e == ERR_OK ? take_servers(d, &s, why) : e;
     e = e == ERR_OK ? take_peers(d, &s, why) : e;
     conf_free(&schema, document);
     if (e != ERR_OK) {

@@ -2,6 +2,7 @@
 #ifndef CELL_DATAPATH_CONFIG_H
 #define CELL_DATAPATH_CONFIG_H
 
+#include "common/node/dns.h"
 #include "common/run/conf.h"
 #include "common/run/tun.h"
 #include "datapath/attach.h"
@@ -20,6 +21,7 @@ enum {
     DATAPATH_CONFIG_PATH_SIZE = 512,
     DATAPATH_CONFIG_AEAD_SIZE = 16,
     DATAPATH_CONFIG_PLACES_MAX = 5,    /* addresses of our own that peers are told         */
+    DATAPATH_CONFIG_HOSTS_MAX = SEEDS_MAX, /* peers whose endpoint is a name               */
     DATAPATH_CONFIG_NETWORKS_MAX = 4,  /* of `membership`                                  */
     DATAPATH_CONFIG_REKEY_S_MIN = 10,
     DATAPATH_CONFIG_REKEY_S_MAX = 120,
@@ -30,6 +32,8 @@ struct datapath_config_peer {
     char psk[DATAPATH_CONFIG_PATH_SIZE]; /* file with a key in base64; "": of the cluster's secret, or none */
     char name[DATAPATH_NAME_SIZE];       /* "": he has none                                                 */
     char scope[DATAPATH_TEXT_SCOPE_SIZE]; /* of peer.endpoint: an interface, for scope.h to find; "": none  */
+    char host[SEEDS_HOST_MAX + 1];       /* the name in place of peer.endpoint: hosts.h; "": there is none  */
+    uint16_t host_port;
     bool is_rendezvous;                  /* he is believed: ways.h                                          */
     uint32_t prefixes;
     struct datapath_prefix prefix[DATAPATH_CONFIG_PREFIXES_MAX];
@@ -62,6 +66,8 @@ struct datapath_settings {
     char name[DATAPATH_NAME_SIZE];           /* of this node; "": it has none              */
     char zone[DNS_NAME_MAX + 1];             /* of names: names.h                          */
     struct datapath_endpoint dns;            /* where they are asked for; port 0: nowhere  */
+    uint32_t servers;                        /* of DNS, for endpoints that are names; none: those of the machine */
+    struct sealed_address server[DNS_SERVERS_MAX];
     bool has_shared;                         /* there is a `secret` …                      */
     uint8_t shared[DATAPATH_NOISE_KEY];      /* … and this comes of it: psk.h              */
     uint32_t listed;

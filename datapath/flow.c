@@ -7,6 +7,7 @@
 
 #include "datapath/loop.h"
 #include "datapath/shell.h"
+#include "datapath/toolarge.h"
 
 /* ---- out ------------------------------------------------------------------------------------------------ */
 
@@ -15,6 +16,27 @@ static void look(struct datapath_shell *s, struct datapath_time now, const uint8
 {
     if (s->captures.on > 0) {
         datapath_service_capture_out(s, now, packet, size);
+    }
+}
+
+/* Nobody has the address: the sender is told, as a router would. Not each of a flood is. */
+static void refuse(struct datapath_shell *s, struct datapath_time now, const uint8_t *packet, size_t size)
+{
+    static const uint8_t nothing[DATAPATH_OFFLOAD_SIZE];
+    struct datapath_flow *f = &s->flow;
+    uint8_t answer[DATAPATH_TOOLARGE_MOST];
+
+    if (now.ms - f->second_ms >= DATAPATH_FLOW_UNREACHED_MS) {
+        f->second_ms = now.ms;
+        f->told = 0;
+    }
+    size_t written = f->told < DATAPATH_FLOW_UNREACHED ? datapath_toolarge_unreached(packet, size, answer) : 0;
+    if (written > 0) {
+        const struct iovec vector[] = {{(void *)nothing, sizeof nothing}, {answer, written}};
+        bool is_told = writev(s->tun, vector, 2) >= 0;
+        f->told++;
+        f->numbers.unreached += is_told;
+        f->numbers.unwritten += !is_told;
     }
 }
 
@@ -33,6 +55,9 @@ static void send_packet(struct datapath_shell *s, struct datapath_time now, cons
         datapath_udp_put(&s->udp, &to, sealed);
     }
     datapath_shell_perform(s);
+    if (v == DATAPATH_ROUTE) {
+        refuse(s, now, packet, size);
+    }
     if (v == DATAPATH_TAKEN || v == DATAPATH_WAITING || v == DATAPATH_ENDPOINT) {
         datapath_signals_used(s, now, datapath_guide_last(s->core), sealed);
     }
@@ -63,7 +88,11 @@ static void send_segments(struct datapath_shell *s, struct datapath_time now, co
     if (datapath_signals_refuse(s, packet, size, (size_t)all.head_size + all.each)) {
         return;
     }
-    if (datapath_core_route(s->core, packet, size, &peer) != DATAPATH_TAKEN) {
+    enum datapath_verdict v = datapath_core_route(s->core, packet, size, &peer);
+    if (v != DATAPATH_TAKEN) {
+        if (v == DATAPATH_ROUTE) {
+            refuse(s, now, packet, size);
+        }
         return; /* counted there */
     }
     if (!datapath_core_lease(s->core, now, peer, all.count, all.payload_size + (uint64_t)all.count * all.head_size, &lease,

@@ -12,6 +12,8 @@ enum {
     DATAPATH_FLOW_PACKETS = 128,       /* of one side before the other is looked at …          */
     DATAPATH_FLOW_BYTES = 256 * 1024,  /* … or bytes                                           */
     DATAPATH_FLOW_TURNS = 4,           /* receiving calls, of some buffers of 64 KiB each      */
+    DATAPATH_FLOW_UNREACHED = 100,     /* senders that are told in a second that nobody has the address */
+    DATAPATH_FLOW_UNREACHED_MS = 1000,
 };
 
 struct datapath_flow_numbers {
@@ -20,12 +22,15 @@ struct datapath_flow_numbers {
     uint64_t unwritten;         /* packets that the interface did not take                                     */
     uint64_t misfits;           /* of the interface: longer than its mtu, or with heads that say what cannot be */
     uint64_t looped;            /* … that were datagrams of ours                                               */
+    uint64_t unreached;         /* … for nobody, whose senders were told                                       */
 };
 
 struct datapath_flow {
     bool is_plain;              /* one packet a call */
     bool was_alone;             /* the last look at the interface brought one packet and no more */
     struct datapath_flow_numbers numbers;
+    uint64_t second_ms;         /* since then … */
+    uint32_t told;              /* … so many senders were told */
     struct datapath_coalesce coalesce;
     uint8_t head[DATAPATH_OFFLOAD_SIZE];
     uint8_t packet[DATAPATH_OFFLOAD_PACKET_MAX];

@@ -12,6 +12,7 @@
 #include "common/run/fd.h"
 #include "common/run/log.h"
 #include "datapath/psk.h"
+#include "datapath/store.h"
 #include "datapath/text.h"
 
 enum {
@@ -97,7 +98,9 @@ static enum err load_own(const char *directory, uint8_t ret[DATAPATH_NOISE_KEY])
     }
     AUTO_FD int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0 || getrandom(key, sizeof key, 0) != sizeof key) {
-        return err_from_errno(errno);
+        enum err failed = err_from_errno(errno);
+        log_error("DATAPATH-KEY-OPEN", "directory=%s reason=%s why=\"%s\"", directory, err_name(failed), datapath_store_why(directory, failed));
+        return failed;
     }
     key[0] &= 0xf8; /* as `wg genkey` does: RFC 7748, section 5 */
     key[31] = (uint8_t)((key[31] & 0x7f) | 0x40);
@@ -107,6 +110,8 @@ static enum err load_own(const char *directory, uint8_t ret[DATAPATH_NOISE_KEY])
     if (e == ERR_OK) {
         memcpy(ret, key, sizeof key);
         log_info("DATAPATH-KEY-MADE", "file=%s", path);
+    } else {
+        log_error("DATAPATH-KEY-WRITE", "file=%s reason=%s why=\"%s\"", path, err_name(e), datapath_store_why(directory, e));
     }
     sodium_memzero(text, sizeof text);
     sodium_memzero(key, sizeof key);

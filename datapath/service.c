@@ -388,6 +388,7 @@ enum err datapath_service_add_peer(void *state, struct cell_call *call, const vo
     if (e == ERR_EXISTS && datapath_core_view(s->core, peer, &v)) {
         memcpy(c.psk, v.config.psk, sizeof c.psk); /* how the two trust each other is not said here */
         c.endpoint = ask->endpoint[0] == '\0' ? v.config.endpoint : c.endpoint;
+        c.persist_ms = ask->keeps_keepalive ? v.config.persist_ms : c.persist_ms;
         e = datapath_core_change(s->core, peer, &c, datapath_shell_now());
         sodium_memzero(&v, sizeof v);
     }

@@ -204,7 +204,7 @@ static enum err open_descriptors(struct datapath_shell *s)
     enum err e = datapath_udp_open(&s->udp, &set->listen, set->is_plain || set->path == DATAPATH_CHOICE_PLAIN, &given);
     if (e != ERR_OK) {
         datapath_text_write_place(&set->listen, place);
-        log_error("DATAPATH-LISTEN", "at=%s reason=%s", place, err_name(e));
+        log_error("DATAPATH-LISTEN", "at=%s reason=%s why=\"%s\"", place, err_name(e), datapath_udp_bind_why(e));
         return e;
     }
     e = datapath_udp_mark(&s->udp, mark);
@@ -229,7 +229,7 @@ static enum err open_descriptors(struct datapath_shell *s)
     e = datapath_namer_open(&s->namer, &set->dns, &given);
     if (e != ERR_OK) {
         datapath_text_write_place(&set->dns, place);
-        log_error("DATAPATH-DNS", "at=%s reason=%s", place, err_name(e));
+        log_error("DATAPATH-DNS", "at=%s reason=%s why=\"%s\"", place, err_name(e), datapath_udp_bind_why(e));
     }
     return e;
 }
@@ -275,7 +275,8 @@ static enum err open_store(struct datapath_shell *s)
     enum err e = datapath_store_open(&s->store, cell_state_dir(s->cell));
 
     if (e != ERR_OK) {
-        log_error("DATAPATH-STAMPS-OPEN", "reason=%s", err_name(e));
+        log_error("DATAPATH-STAMPS-OPEN", "file=%s/stamps reason=%s why=\"%s\"", cell_state_dir(s->cell), err_name(e),
+                  datapath_store_why(cell_state_dir(s->cell), e));
         return e;
     }
     enum err begun = datapath_store_begin(&s->store, datapath_shell_now().wall_ns);
@@ -311,6 +312,7 @@ enum err datapath_shell_open(struct cell *cell, void *state)
     e = e == ERR_OK ? datapath_service_members_open(s) : e;
     e = e == ERR_OK ? datapath_secrets_load(&s->settings, cell_state_dir(cell), s->secret) : e;
     e = e == ERR_OK ? open_store(s) : e;
+    e = e == ERR_OK ? datapath_hosts_open(s) : e;
     e = e == ERR_OK ? open_descriptors(s) : e;
     if (e == ERR_OK) {
         datapath_service_members_own(s);
@@ -447,6 +449,7 @@ enum err datapath_shell_start(struct cell *cell, void *state)
     e = datapath_control_start(&s->control, loop);
     e = e == ERR_OK ? datapath_lane_start(&s->lane, loop, on_lane, s) : e;
     e = e == ERR_OK ? datapath_screen_start(&s->screen, loop, s->core) : e;
+    e = e == ERR_OK ? datapath_hosts_start(s) : e;
     e = e == ERR_OK ? datapath_namer_start(&s->namer, loop, &s->signals.ways, &s->settings, &s->device) : e;
     if (e != ERR_OK || s->timer == NULL || s->stir == NULL || s->tun_watch == NULL || s->udp_watch == NULL) {
         log_error("DATAPATH-WATCH", "reason=%s", err_name(ERR_NOMEM));
@@ -484,6 +487,20 @@ static void tell_way(struct datapath_shell *s)
     cell_metric_set(s->metric_past, f->past_ns);
 }
 
+/* What the kernel does not let out, once for each reason and as long as it lasts. */
+static void tell_failed(struct datapath_shell *s)
+{
+    struct datapath_udp_numbers *n = &s->udp.numbers;
+
+    if (n->failed != 0 && n->failed != s->told_failed) {
+        log_warn("DATAPATH-UNSENT", "reason=\"%s\" unsent=%" PRIu64 " effect=\"datagrams do not leave this host\"%s", strerror(n->failed), n->unsent,
+                 n->failed == EPERM || n->failed == EACCES ? " advice=\"look at its packet filter: nft list ruleset\"" : "");
+    }
+    s->told_failed = n->failed != 0 ? n->failed : n->sent != s->told_sent ? 0 : s->told_failed;
+    s->told_sent = n->sent;
+    n->failed = 0;
+}
+
 /* Its keeper ended, and its supervisor has started another. */
 void datapath_shell_granted(void *state, const char *name)
 {
@@ -506,6 +523,7 @@ void datapath_shell_tick(void *state, uint64_t now_ms)
     datapath_frames_tick(s, now_ms);
     datapath_signals_tick(s, now_ms);
     tell_way(s);
+    tell_failed(s);
     const struct datapath_numbers *n = datapath_core_numbers(s->core);
     for (int i = DATAPATH_WAITING + 1; i < DATAPATH_VERDICTS; i++) {
         refused += n->verdict[i];
@@ -531,6 +549,7 @@ void datapath_shell_stop(void *state)
     datapath_frames_stop(s);
     datapath_control_close(&s->control);
     datapath_namer_close(&s->namer);
+    datapath_hosts_close(&s->hosts);
     loop_watch_free(s->tun_watch);
     loop_watch_free(s->udp_watch);
     loop_timer_free(s->timer);

@@ -9,6 +9,7 @@
 #include "datapath/engine.h"
 #include "datapath/flow.h"
 #include "datapath/frames.h"
+#include "datapath/hosts.h"
 #include "datapath/lane.h"
 #include "datapath/linger.h"
 #include "datapath/service_members.h"
@@ -41,6 +42,7 @@ struct datapath_shell {
     struct datapath_screen screen;
     struct datapath_namer namer;
     struct datapath_members members;
+    struct datapath_hosts hosts;
     int tun;
     struct tun_spec device;         /* what the interface is, whoever made it */
     uint32_t device_number;         /* in the socket's network; 0: it is in another */
@@ -56,6 +58,8 @@ struct datapath_shell {
     uint64_t told_sessions, told_refused, told_lost; /* what these have */
     struct cell_metric *metric_alone, *metric_train, *metric_past, *metric_is_past, *metric_shield;
     uint32_t told_turn;             /* of the lane                    */
+    int told_failed;                /* errno of datagrams that the kernel did not take; 0: it took all that were sent since */
+    uint64_t told_sent;
 };
 
 /* Hooks of the cell; state is a struct datapath_shell. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "common/base/bytes.h"
@@ -19,6 +20,16 @@ _Static_assert(RECORD == 60, "bytes, without gaps");
 
 /* The head is a record: its key says what the file is, its stamp is ours. */
 static const uint8_t head_key[DATAPATH_NOISE_KEY] = "cell overlay stamps 2";
+
+const char *datapath_store_why(const char *directory, enum err e)
+{
+    struct statvfs at;
+
+    if (statvfs(directory, &at) == 0 && (at.f_flag & ST_RDONLY) != 0) {
+        return "the state directory is read-only";
+    }
+    return e == ERR_DENIED ? "the state directory, or what is in it, is another user's" : err_text(e);
+}
 
 static bool is_whole(const struct datapath_store_record *r)
 {

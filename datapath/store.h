@@ -28,6 +28,9 @@ struct datapath_store {
     uint32_t replaced;   /* places taken from others because there were DATAPATH_STORE_RECORDS_MAX */
 };
 
+/* Why something could not be written into that state directory, for a person. */
+const char *datapath_store_why(const char *directory, enum err e);
+
 /* Open or make the file in `directory` ("": nothing is kept, and that is no error) and read it. Records that are torn
  * are left out. */
 enum err datapath_store_open(struct datapath_store *s, const char *directory) MUST_CHECK;

@@ -10,8 +10,11 @@
 enum {
     HEAD = 8, /* of ICMP: type, code, checksum, and the size at 4 or 6 */
     TTL = 64,
-    UNREACHABLE4 = 3, NEEDED4 = 4,
+    UNREACHABLE4 = 3, HOST4 = 1, NEEDED4 = 4,
+    UNREACHABLE6 = 1, ADDRESS6 = 3,
     TOO_BIG6 = 2,
+    MANY4 = 224, /* from here on, also everybody's */
+    MANY6 = 0xff,
     ECHO4 = 8, ANSWER4 = 0,
     INFORMATIONAL6 = 128, /* … and above: no complaints */
     V4_PLAIN = 0x45,
@@ -19,23 +22,27 @@ enum {
     OFFSET = 0x1fff,
 };
 
+/* What a complaint says: its type, code, and the number behind them. */
+struct complaint {
+    uint8_t type, code;
+    uint32_t number;
+};
+
 static bool gets_one4(const uint8_t *packet, size_t size)
 {
     size_t head = (size_t)(packet[0] & 15) * 4;
-    uint16_t fragment = datapath_heads_get16(packet + DATAPATH_HEADS_V4_FRAGMENT);
 
-    if ((fragment & DATAPATH_HEADS_V4_DONT) == 0 || (fragment & OFFSET) != 0) {
+    if ((datapath_heads_get16(packet + DATAPATH_HEADS_V4_FRAGMENT) & OFFSET) != 0) {
         return false;
     }
     return packet[DATAPATH_HEADS_V4_PROTOCOL] != DATAPATH_HEADS_IS_ICMP ||
            (size > head && (packet[head] == ECHO4 || packet[head] == ANSWER4));
 }
 
-static bool gets_one6(const uint8_t *packet, size_t size, uint32_t most)
+static bool gets_one6(const uint8_t *packet, size_t size)
 {
-    return most >= DATAPATH_TOOLARGE_V6_LEAST &&
-           (packet[DATAPATH_HEADS_V6_NEXT] != DATAPATH_HEADS_IS_ICMP6 ||
-            (size > DATAPATH_HEADS_V6 && packet[DATAPATH_HEADS_V6] >= INFORMATIONAL6));
+    return packet[DATAPATH_HEADS_V6_NEXT] != DATAPATH_HEADS_IS_ICMP6 ||
+           (size > DATAPATH_HEADS_V6 && packet[DATAPATH_HEADS_V6] >= INFORMATIONAL6);
 }
 
 /* From whom the packet was for, to who sent it: the sender's route to there is the one that is to know. */
@@ -45,7 +52,7 @@ static void turn_round(const struct datapath_inner *in, uint8_t *addresses)
     memcpy(addresses + in->address_size, in->source, in->address_size);
 }
 
-static size_t write4(const struct datapath_inner *in, const uint8_t *packet, size_t size, uint32_t most, uint8_t *out)
+static size_t write4(const struct datapath_inner *in, const uint8_t *packet, size_t size, struct complaint c, uint8_t *out)
 {
     size_t quoted = size < DATAPATH_TOOLARGE_V4 - DATAPATH_HEADS_V4 - HEAD ? size : DATAPATH_TOOLARGE_V4 - DATAPATH_HEADS_V4 - HEAD;
     size_t total = DATAPATH_HEADS_V4 + HEAD + quoted;
@@ -59,16 +66,16 @@ static size_t write4(const struct datapath_inner *in, const uint8_t *packet, siz
     turn_round(in, out + DATAPATH_HEADS_V4_ADDRESSES);
     uint16_t end = datapath_checksum_end(datapath_checksum_add(0, out, DATAPATH_HEADS_V4));
     memcpy(out + DATAPATH_HEADS_V4_SUM, &end, sizeof end);
-    icmp[0] = UNREACHABLE4;
-    icmp[1] = NEEDED4;
-    datapath_heads_put16(icmp + 6, (uint16_t)most);
+    icmp[0] = c.type;
+    icmp[1] = c.code;
+    datapath_heads_put16(icmp + 6, (uint16_t)c.number);
     memcpy(icmp + HEAD, packet, quoted);
     end = datapath_checksum_end(datapath_checksum_add(0, icmp, HEAD + quoted));
     memcpy(icmp + 2, &end, sizeof end);
     return total;
 }
 
-static size_t write6(const struct datapath_inner *in, const uint8_t *packet, size_t size, uint32_t most, uint8_t *out)
+static size_t write6(const struct datapath_inner *in, const uint8_t *packet, size_t size, struct complaint c, uint8_t *out)
 {
     size_t room = DATAPATH_TOOLARGE_MOST - DATAPATH_HEADS_V6 - HEAD, quoted = size < room ? size : room;
     uint8_t *icmp = out + DATAPATH_HEADS_V6, *addresses = out + DATAPATH_HEADS_V6_ADDRESSES;
@@ -79,8 +86,9 @@ static size_t write6(const struct datapath_inner *in, const uint8_t *packet, siz
     out[DATAPATH_HEADS_V6_NEXT] = DATAPATH_HEADS_IS_ICMP6;
     out[DATAPATH_HEADS_V6_NEXT + 1] = TTL;
     turn_round(in, addresses);
-    icmp[0] = TOO_BIG6;
-    datapath_heads_put32(icmp + 4, most);
+    icmp[0] = c.type;
+    icmp[1] = c.code;
+    datapath_heads_put32(icmp + 4, c.number);
     memcpy(icmp + HEAD, packet, quoted);
     uint64_t sum = datapath_checksum_pseudo(addresses, in->address_size, DATAPATH_HEADS_IS_ICMP6, (uint32_t)(HEAD + quoted));
     uint16_t end = datapath_checksum_end(datapath_checksum_add(sum, icmp, HEAD + quoted));
@@ -96,7 +104,22 @@ size_t datapath_toolarge_write(const uint8_t *packet, size_t size, uint32_t most
         return 0;
     }
     if (in.address_size == 4) {
-        return gets_one4(packet, size) ? write4(&in, packet, size, most, out) : 0;
+        bool may_be_cut = (datapath_heads_get16(packet + DATAPATH_HEADS_V4_FRAGMENT) & DATAPATH_HEADS_V4_DONT) == 0;
+        return !may_be_cut && gets_one4(packet, size) ? write4(&in, packet, size, (struct complaint){UNREACHABLE4, NEEDED4, most}, out) : 0;
     }
-    return gets_one6(packet, size, most) ? write6(&in, packet, size, most, out) : 0;
+    return most >= DATAPATH_TOOLARGE_V6_LEAST && gets_one6(packet, size) ? write6(&in, packet, size, (struct complaint){TOO_BIG6, 0, most}, out) : 0;
+}
+
+size_t datapath_toolarge_unreached(const uint8_t *packet, size_t size, uint8_t *out)
+{
+    static const uint8_t nobody[DATAPATH_HEADS_V6];
+    struct datapath_inner in;
+
+    if (!datapath_inner_read(packet, size, &in) || memcmp(in.source, nobody, in.address_size) == 0) {
+        return 0;
+    }
+    if (in.address_size == 4) {
+        return in.destination[0] < MANY4 && gets_one4(packet, size) ? write4(&in, packet, size, (struct complaint){UNREACHABLE4, HOST4, 0}, out) : 0;
+    }
+    return in.destination[0] != MANY6 && gets_one6(packet, size) ? write6(&in, packet, size, (struct complaint){UNREACHABLE6, ADDRESS6, 0}, out) : 0;
 }

@@ -1,6 +1,6 @@
 /* What a packet is answered with that is larger than its way carries: "packet too big" (RFC 4443, section 3.2) or
  * "fragmentation needed" (RFC 792; RFC 1191, section 4), as if a router on the way had said it, so that its sender makes
- * smaller ones. Pure. */
+ * smaller ones; and one that is for nobody. Pure. */
 #ifndef CELL_DATAPATH_TOOLARGE_H
 #define CELL_DATAPATH_TOOLARGE_H
 
@@ -17,5 +17,9 @@ enum {
  * size; 0: this packet gets none, for it may be cut (IPv4 without "do not fragment"; IPv6 below what it has everywhere),
  * or is itself a complaint or a later fragment (RFC 1122, section 3.2.2). */
 size_t datapath_toolarge_write(const uint8_t *packet, size_t size, uint32_t most, uint8_t *out);
+
+/* … of which nobody knows whose its inner address is: "host unreachable" (RFC 792), "address unreachable" (RFC 4443, section 3.1), as
+ * WireGuard in the kernel has it, so that its sender need not wait. 0: also of one that is for many, or from nobody. */
+size_t datapath_toolarge_unreached(const uint8_t *packet, size_t size, uint8_t *out);
 
 #endif

@@ -43,10 +43,16 @@ enum err datapath_udp_bind(const struct datapath_endpoint *at, int *ret)
 
     if (fd < 0 || (is_v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0) ||
         bind(fd, &p.any, size) != 0) {
-        return err_from_errno(errno);
+        return errno == EADDRNOTAVAIL ? ERR_NOT_FOUND : errno == EAFNOSUPPORT ? ERR_UNSUPPORTED : err_from_errno(errno);
     }
     *ret = fd_take(&fd);
     return ERR_OK;
+}
+
+const char *datapath_udp_bind_why(enum err e)
+{
+    return e == ERR_EXISTS ? "another program has this port" : e == ERR_NOT_FOUND ? "no interface of this host has this address"
+         : e == ERR_UNSUPPORTED ? "this host has no IPv6" : e == ERR_DENIED ? "the port takes CAP_NET_BIND_SERVICE" : err_text(e);
 }
 
 static void prepare(struct datapath_udp_inbox *in)
@@ -216,6 +222,9 @@ static bool send_one(struct datapath_udp *u, struct msghdr *m, uint8_t *bytes, s
     } while (done < 0 && errno == EINTR);
     m->msg_control = NULL;
     m->msg_controllen = 0;
+    if (done < 0 && errno != EAGAIN && errno != ENOBUFS && errno != EMSGSIZE && errno != EIO) {
+        u->numbers.failed = errno;
+    }
     return done >= 0;
 }
 

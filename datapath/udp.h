@@ -54,6 +54,7 @@ struct datapath_udp_numbers {
     uint64_t sent, sends;         /* datagrams, and calls that they took       */
     uint64_t received, receives;  /* … and buffers in which they came          */
     uint64_t unsent;              /* datagrams that the kernel did not take: lost, as any may be */
+    int failed;                   /* errno of the last of these that was not for want of room, or too large; 0: none. Whoever reads it clears it */
     uint64_t singly;              /* trains that went one by one, for the kernel took them only so */
 };
 
@@ -69,8 +70,10 @@ struct datapath_udp {
     struct datapath_udp_inbox in;
 };
 
-/* A socket that is bound there; of ::, for both families. Errors as errno says. */
+/* A socket that is bound there; of ::, for both families. ERR_NOT_FOUND: no address of this host; ERR_UNSUPPORTED: no IPv6;
+ * others as errno says, and _why in words. */
 enum err datapath_udp_bind(const struct datapath_endpoint *at, int *ret) MUST_CHECK;
+const char *datapath_udp_bind_why(enum err e);
 
 /* Bind at `listen`, or take `*given` if that is a descriptor (-1 afterwards). [::] takes IPv4 too. is_plain: one datagram
  * a call, as if the kernel had nothing better. */

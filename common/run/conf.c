@@ -58,12 +58,14 @@ static bool is_number(const char *text, size_t size)
     return len > 0 && digits + len == text + size && (len == 1 || digits[0] != '0');
 }
 
-/* What the schema has as numbers is that, all of it. False: *why names the field. */
+/* What the schema has as numbers is that, all of it, and texts are whole. False: *why names the field. */
 static bool has_numbers(yaml_document_t *document, const yaml_node_t *node, const cyaml_schema_value_t *schema, const char *field, char *why)
 {
     bool is_right = true;
 
-    if (node->type == YAML_SCALAR_NODE && (schema->type == CYAML_INT || schema->type == CYAML_UINT)) {
+    if (node->type == YAML_SCALAR_NODE && strlen((const char *)node->data.scalar.value) != node->data.scalar.length) {
+        is_right = conf_refuse(why, field, (const char *)node->data.scalar.value, "a text: there is a byte of zero behind it") == ERR_OK; /* libcyaml would leave out the rest */
+    } else if (node->type == YAML_SCALAR_NODE && (schema->type == CYAML_INT || schema->type == CYAML_UINT)) {
         const char *text = (const char *)node->data.scalar.value;
         is_right = is_number(text, node->data.scalar.length) || conf_refuse(why, field, text, "a whole number") == ERR_OK;
     } else if (node->type == YAML_SEQUENCE_NODE && schema->type == CYAML_SEQUENCE) {

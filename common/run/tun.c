@@ -94,6 +94,14 @@ enum err tun_open(const struct tun_spec *spec, int *ret, char why[TUN_WHY_SIZE])
             (void)snprintf(why, TUN_WHY_SIZE, "another process has it");
             return ERR_EXISTS;
         }
+        if (errno == EINVAL) { /* the kernel has one word for all that does not fit */
+            (void)snprintf(why, TUN_WHY_SIZE, "there is an interface of that name, and it is no %s of one queue", spec->is_tap ? "TAP" : "TUN");
+            return ERR_EXISTS;
+        }
+        if (errno == ENOTTY) {
+            (void)snprintf(why, TUN_WHY_SIZE, "/dev/net/tun is there, and is not the kernel's");
+            return ERR_NOT_FOUND;
+        }
         return failed(spec->is_tap ? "TAP interface" : "TUN interface", why);
     }
     enum err e = bring_up(spec, why);

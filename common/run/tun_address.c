@@ -63,6 +63,10 @@ enum err tun_address_add(uint32_t interface, const struct tun_address *address, 
     }
     ask_for(&q, interface, address, is_tap);
     int error = netlink_ask(&q, fd, &turn, NLMSG_ERROR);
+    if (error == EACCES && address->is_v6) { /* who may not is told EPERM */
+        (void)snprintf(why, TUN_WHY_SIZE, "IPv6 address: the interface has no IPv6 (net.ipv6.conf.*.disable_ipv6)");
+        return ERR_UNSUPPORTED;
+    }
     return error == 0 || error == EEXIST ? ERR_OK : failed(step, error, why);
 }
 

@@ -3,6 +3,7 @@
 Longer by a setting: CELL_TEST_OVERLAY=long renews sessions under traffic and lets a peer in under a flood.
 """
 import base64
+import errno
 import json
 import os
 import signal
@@ -19,6 +20,23 @@ pytestmark = [pytest.mark.needs_root, pytest.mark.needs_netns, pytest.mark.needs
               pytest.mark.skipif(not os.path.exists("/dev/net/tun"), reason="needs /dev/net/tun")]
 LONG = os.environ.get("CELL_TEST_OVERLAY") == "long"
 
+# … sends from a socket that hears of errors: prints the errno of the answer, or 0.
+REACH = """
+import socket, sys
+is_v6, size = ":" in sys.argv[1], int(sys.argv[2])
+s = socket.socket(socket.AF_INET6 if is_v6 else socket.AF_INET, socket.SOCK_DGRAM if size else socket.SOCK_STREAM)
+s.settimeout(3)
+if size:
+    s.setsockopt(*((socket.IPPROTO_IPV6, 25, 1) if is_v6 else (socket.IPPROTO_IP, 11, 1))) # IP_RECVERR
+try:
+    s.connect((sys.argv[1], 9))
+    s.send(b"x" * size)
+    s.recv(10)
+except TimeoutError:
+    print(0)
+except OSError as e:
+    print(e.errno)
+"""
 # Runs inside a namespace: echo answers all, ask sends COUNT datagrams and prints how many came back.
 PROGRAM = """
 import socket, sys, time
@@ -308,6 +326,57 @@ while True:
 """
 
 
+# A DNS server on HOST: whatever is asked for, the address of IPv4 in FILE, for a second.
+NAMED = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((sys.argv[1], 53))
+print("ready", flush=True)
+while True:
+    asked, place = s.recvfrom(2000)
+    at = 12
+    while asked[at]:
+        at += 1 + asked[at]
+    found = [socket.inet_aton(open(sys.argv[2]).read().strip())] if asked[at + 1:at + 3] == b"\\0\\1" else []
+    said = b"".join(b"\\xc0\\x0c\\0\\1\\0\\1\\0\\0\\0\\1\\0\\4" + ip for ip in found)
+    s.sendto(asked[:2] + b"\\x81\\x80\\0\\1\\0" + bytes([len(found)]) + bytes(4) + asked[12:at + 5] + said, place)
+"""
+
+
+def test_an_endpoint_is_a_name_that_moves(lab):
+    """His address changes while both are silent, and while we speak to him who cannot know where to answer: DNS says where he is. Who speaks
+    to us himself from elsewhere is there, whatever his name says."""
+    ours, theirs = lab.ours, lab.theirs
+    at = lab.file("at", "192.168.9.2")
+    lab.start_theirs()
+    theirs.do("ip", "address", "add", "192.168.9.53/24", "dev", "wire")
+    named = lab.start(*theirs.enter, sys.executable, "-c", NAMED, "192.168.9.53", at)
+    assert named.stdout.readline() == "ready\n"
+    lab.start_ours(peers=False, more=f'dns_servers: [192.168.9.53]\npeers: [{{key: "{theirs.public}", allowed: [10.9.0.2/32], '
+                   f'endpoint: "Gate.Example.org:{theirs.port}"}}]')
+    theirs.echo()
+    ours.echo()
+
+    def move(old, new):
+        theirs.do("ip", "address", "del", f"{old}/24", "dev", "wire")
+        theirs.do("ip", "address", "add", f"{new}/24", "dev", "wire")
+        lab.file("at", new)
+
+    shown = lambda: ours.show("endpoints")[theirs.public]
+    wait.until(lambda: shown() == f"192.168.9.2:{theirs.port}", 20, "the name is known")
+    assert ours.ask(theirs) == 10
+    move("192.168.9.2", "192.168.9.22")
+    wait.until(lambda: shown() == f"192.168.9.22:{theirs.port}", 30, "he moved while nobody spoke")
+    assert ours.ask(theirs, count=3) == 3
+    move("192.168.9.22", "192.168.9.23")
+    assert ours.ask(theirs, count=40, every=0.2, timeout=0.3) >= 10, "he is found while we speak"
+    assert shown() == f"192.168.9.23:{theirs.port}"
+    theirs.do("wg", "set", theirs.interface, "listen-port", "40000")
+    assert theirs.ask(ours, count=3) == 3
+    assert ours.ask(theirs, count=7, every=1.0) == 7, "the name was asked for meanwhile, and has no say"
+    assert shown() == "192.168.9.23:40000"
+
+
 def wrong_sums(side):
     names, values = [line.split() for line in side.do("cat", "/proc/net/snmp").splitlines() if line.startswith("Tcp:")]
     return int(values[names.index("InCsumErrors")])
@@ -365,6 +434,20 @@ def test_either_side_may_move(lab):
     assert theirs.ask(ours, count=3) == 3
     assert ours.show("endpoints") == {theirs.public: "192.168.9.2:40000"}
     assert ours.ask(theirs, count=3) == 3
+
+
+def test_who_reaches_nobody_is_told(lab):
+    """An address of the overlay that no peer has: its sender hears of it at once, as of WireGuard in the kernel, and not only that nothing
+    comes. A flood of it is not answered one for one."""
+    ours = lab.ours
+    lab.start_ours()
+    for to in ("10.9.0.77", "fd09::77"):
+        for size in (1, 1300, 0): # of UDP, and TCP
+            assert int(ours.do(sys.executable, "-c", REACH, to, str(size))) == errno.EHOSTUNREACH, to
+    ours.do(sys.executable, "-c", "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+            "for i in range(2000):\n    s.sendto(b'x', ('10.9.0.77', 9))")
+    stats = json.loads(run(lab.build.binary("cell"), "--run", str(lab.path / "run"), "--json", "overlay", "stats"))
+    assert 4 < {c["name"]: int(c["value"]) for c in stats["counts"]}["UNREACHED"] < 1000
 
 
 def test_another_psk_is_no_peer(lab):
@@ -523,6 +606,74 @@ def test_nodes_have_names(lab):
     assert (status["name"], status["zone"], status["answers_dns"]) == ("near", "lab.internal", True)
     with pytest.raises(subprocess.CalledProcessError):
         run(*cell, "ping", "nobody", "--count", "1")
+
+
+def test_what_is_missing_is_named(lab):
+    """What the host has otherwise than the configuration says it: nothing is started, and the log has the thing and not only an errno."""
+    ours = lab.ours
+
+    def refused(words, **config):
+        with pytest.raises(AssertionError, match=words):
+            lab.start_ours(**config)
+
+    hold = lab.start(*ours.enter, sys.executable, "-c", f"import socket, time\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                     f"s.bind(('', {ours.port}))\nprint('ready', flush=True)\ntime.sleep(600)", stdin=None)
+    assert hold.stdout.readline() == "ready\n"
+    refused("DATAPATH-LISTEN.*another program has this port")
+    hold.kill()
+    hold.wait(20)
+    refused("DATAPATH-LISTEN.*no interface of this host has this address", listen="192.0.2.1")
+    refused("DATAPATH-DNS.*no interface of this host", more="dns: 192.0.2.1:53")
+    ours.do("ip", "tuntap", "add", "dev", ours.interface, "mode", "tun", "multi_queue")
+    refused("DATAPATH-TUN.*an interface of that name, and it is no TUN of one queue")
+    ours.do("ip", "link", "del", ours.interface)
+    ours.do("sysctl", "-wq", "net.ipv6.conf.default.disable_ipv6=1")
+    refused("DATAPATH-TUN.*the interface has no IPv6")
+    ours.do("sysctl", "-wq", "net.ipv6.conf.default.disable_ipv6=0")
+
+
+@pytest.mark.needs_tool("nft")
+def test_a_filter_that_holds_us_back_is_told(lab):
+    lab.start_ours()
+    ours = lab.ours
+    ours.do("nft", "-f", "-", stdin=f"table inet t {{ chain o {{ type filter hook output priority 0; udp sport {ours.port} drop; }}; }}")
+    ours.ask(lab.theirs, count=1, timeout=1.0)
+    wait.until(lambda: "DATAPATH-UNSENT" in lab.log.read_text(), 20, "it is told")
+    assert 'reason="Operation not permitted"' in lab.log.read_text() and "nft list ruleset" in lab.log.read_text()
+
+
+def test_commands_of_peers_and_pings(lab):
+    """What is not said of a peer stays; a host's name is asked for; pings that are lost are counted, and those that were answered told;
+    a capture ends when who read it is gone, also when there is nothing to write."""
+    ours, theirs = lab.ours, lab.theirs
+    lab.start_theirs()
+    lab.start_ours(name="far")
+    theirs.echo()
+    assert ours.ask(theirs, count=1) == 1
+    cell = (*ours.enter, lab.build.binary("cell"), "--run", str(lab.path / "run"))
+    peer = lambda: [p for p in json.loads(run(*cell, "--json", "overlay", "peers"))["peers"] if p["public_key"] == theirs.public][0]
+    run(*cell, "overlay", "add", theirs.public, "--keepalive", "7")
+    run(*cell, "overlay", "add", theirs.public, "10.9.3.0/24")
+    assert (peer()["keepalive_s"], peer()["endpoint"], len(peer()["allowed"])) == (7, f"192.168.9.2:{theirs.port}", 3)
+    run(*cell, "overlay", "add", theirs.public, "--keepalive", "0")
+    assert peer()["keepalive_s"] == 0
+    run(*cell, "overlay", "add", theirs.public, "--endpoint", "localhost:5")
+    assert peer()["endpoint"] == "127.0.0.1:5"
+    run(*cell, "overlay", "add", theirs.public, "--endpoint", f"192.168.9.2:{theirs.port}")
+    for wrong, words in (("nobody.invalid:5", "nobody.invalid"), ("localhost", "an address in numbers"), ("localhost:0x5", "localhost")):
+        made = subprocess.run([*cell, "overlay", "add", theirs.public, "--endpoint", wrong], capture_output=True, text=True, check=False, timeout=60)
+        assert made.returncode == 1 and words in made.stderr, made
+    said = json.loads(run(*cell, "--json", "overlay", "ping", "far", "--count", "2"))
+    assert (len(said["rtt_us"]), said["sent"], said["received"]) == (2, 2, 2)
+    theirs.do("nft", "-f", "-", stdin="table inet t { chain i { type filter hook input priority 0; icmp type echo-request numgen inc mod 2 0 drop; }; }")
+    said = json.loads(run(*cell, "--json", "overlay", "ping", "far", "--count", "4"))
+    assert (len(said["rtt_us"]), said["sent"], said["received"]) == (2, 4, 2)
+    text = run(*cell, "overlay", "ping", "far", "--count", "2")
+    assert "far: no echo within 2 s" in text and "2 asked, 1 answered, 50 % lost; least/mean/most " in text
+    reader = subprocess.Popen([*cell, "overlay", "capture", "--out", "-"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert len(os.read(reader.stdout.fileno(), 24)) == 24, "the head of the file"
+    reader.stdout.close()
+    assert reader.wait(20) == 0
 
 
 def test_the_control_socket_of_another_is_left_alone(lab):

@@ -306,6 +306,8 @@ PLANTS = {
          "    memcpy(addresses, in->source, in->address_size);\n    memcpy(addresses + in->address_size, in->destination, in->address_size);")]),
     "complaint-about-one": ("toolarge.c", "unit:toolarge", "a complaint is answered with one", [
         ("(size > head && (packet[head] == ECHO4 || packet[head] == ANSWER4));", "size > head;")]),
+    "complaint-about-many": ("toolarge.c", "unit:toolarge", "what is for many and nobody's is answered", [
+        ("return in.destination[0] < MANY4 && gets_one4", "return gets_one4")]),
     "any-echo": ("echo.c", "unit:echo", "an answer to somebody else's question is taken", [
         ("           memcmp(icmp + HEAD, token, DATAPATH_ECHO_TOKEN) == 0;", "           memcmp(icmp + HEAD, token, 0) == 0;")]),
     "frames-for-everybody": ("core.c", "unit:own", "who takes no frames any more gets some", [

@@ -72,6 +72,48 @@ static void look_at(const struct row *r, const uint8_t *packet, const uint8_t *o
     CHECK(memcmp(icmp + HEAD, packet, size - head - HEAD) == 0, "%s: says of which", r->why);
 }
 
+/* What is for nobody is answered so that a kernel takes it, whatever its size and whether it may be cut; nothing that is for many is. */
+static void who_reaches_nobody_is_told(void)
+{
+    uint8_t packet[SIZE], out[DATAPATH_TOOLARGE_MOST];
+    static const struct {
+        struct row r;
+        uint8_t to, from; /* first bytes of the addresses */
+    } all[] = {
+        {{false, 17, 0, 0, 0, true, "UDP that may be cut"}, 10, 10},
+        {{false, 6, 0, 0x4000, 0, true, "TCP that may not"}, 10, 10},
+        {{false, 17, 0, 0x2000, 0, true, "a first fragment"}, 10, 10},
+        {{false, 17, 0, 0x2001, 0, false, "a later one"}, 10, 10},
+        {{false, 1, 8, 0, 0, true, "an echo"}, 10, 10},
+        {{false, 1, 3, 0, 0, false, "a complaint"}, 10, 10},
+        {{false, 17, 0, 0, 0, false, "for many"}, 224, 10},
+        {{false, 17, 0, 0, 0, false, "for everybody"}, 255, 10},
+        {{false, 17, 0, 0, 0, false, "from nobody"}, 10, 0},
+        {{true, 17, 0, 0, 0, true, "IPv6"}, 0xfd, 0xfd},
+        {{true, 58, 128, 0, 0, true, "an echo of it"}, 0xfd, 0xfd},
+        {{true, 58, 1, 0, 0, false, "a complaint of it"}, 0xfd, 0xfd},
+        {{true, 17, 0, 0, 0, false, "for many"}, 0xff, 0xfd},
+        {{true, 17, 0, 0, 0, false, "from nobody"}, 0xfd, 0},
+    };
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        const struct row *r = &all[i].r;
+        size_t address = r->is_v6 ? 16 : 4, head = r->is_v6 ? DATAPATH_HEADS_V6 : DATAPATH_HEADS_V4;
+        make(r, packet);
+        uint8_t *at = packet + (r->is_v6 ? DATAPATH_HEADS_V6_ADDRESSES : DATAPATH_HEADS_V4_ADDRESSES);
+        at[0] = all[i].from;
+        at[address] = all[i].to;
+        size_t size = datapath_toolarge_unreached(packet, SIZE, out);
+        CHECK((size > 0) == r->gets, "row %zu: %s", i, r->why);
+        if (size > 0) {
+            uint64_t sum = r->is_v6 ? datapath_checksum_pseudo(out + DATAPATH_HEADS_V6_ADDRESSES, 16, DATAPATH_HEADS_IS_ICMP6, (uint32_t)(size - head)) : 0;
+            CHECK(out[head] == (r->is_v6 ? 1 : 3) && out[head + 1] == (r->is_v6 ? 3 : 1), "row %zu: what it says", i);
+            CHECK(datapath_checksum_end(datapath_checksum_add(sum, out + head, size - head)) == 0, "row %zu: its sum", i);
+            CHECK(memcmp(out + (r->is_v6 ? DATAPATH_HEADS_V6_ADDRESSES : DATAPATH_HEADS_V4_ADDRESSES) + address, at, address) == 0, "row %zu: to who sent it", i);
+        }
+    }
+}
+
 int main(void)
 {
     uint8_t packet[SIZE], out[DATAPATH_TOOLARGE_MOST];
@@ -84,6 +126,7 @@ int main(void)
             look_at(&rows[i], packet, out, size);
         }
     }
+    who_reaches_nobody_is_told();
     make(&rows[0], packet);
     CHECK(datapath_toolarge_write(packet, 19, MOST, out) == 0, "no packet");
     datapath_heads_put16(packet + DATAPATH_HEADS_V4_LENGTH, 40);
