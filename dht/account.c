@@ -102,6 +102,14 @@ static uint64_t sum_site(const struct dht_accounts *a, uint64_t tag, uint32_t by
     return sum;
 }
 
+uint64_t dht_account_sum(const struct dht_accounts *a, uint64_t tag, uint32_t bytes, uint16_t *ret_most)
+{
+    uint32_t place = lower(a, (uint64_t)dht_account_site(tag) << 32);
+
+    *ret_most = UINT16_MAX;
+    return place < a->count && dht_account_site(at_place(a, place)->tag) == dht_account_site(tag) ? sum_site(a, tag, bytes, &place, ret_most) : bytes;
+}
+
 uint16_t dht_account_payer(const struct dht_accounts *a, uint64_t tag, uint32_t bytes, uint32_t kept, uint32_t kept_most)
 {
     uint64_t most = bytes; /* of whoever asks, should it have nothing */

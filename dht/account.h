@@ -24,6 +24,10 @@ uint32_t dht_account_bytes(const struct dht_accounts *a, uint64_t tag);
 /* One more record; returns the account's index. There is room for one account a record. A new account is O(n) of two bytes each. */
 uint16_t dht_account_charge(struct dht_accounts *a, uint64_t tag, uint32_t bytes);
 
+/* What the site of `tag` has with `bytes` more of that. *ret_most: the account there that then has most; UINT16_MAX: whoever asks,
+ * and it has nothing. O(log n + accounts of the site). */
+uint64_t dht_account_sum(const struct dht_accounts *a, uint64_t tag, uint32_t bytes, uint16_t *ret_most);
+
 /* Whose record gives way to `bytes` more of `tag`: of the site that would then have most, the account that would. What tags have in
  * common above their lower half is a site. Those of `kept`, a site, give way only, and first, where it has more than kept_most. So
  * each may have as much as it likes as long as nobody has less and wants more: max-min fairness (Bertsekas and Gallager, "Data

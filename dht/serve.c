@@ -123,12 +123,8 @@ static enum dht_status store(struct dht *d, const struct dht_contact *from, cons
     }
     bool is_wanted = dht_keep_wanted(d, id), is_known = is_member(d, id);
     struct dht_node source = from->node, site = from->node;
-    /* A stranger's keys cost it nothing, so it has the account of its host; for repairs, too, which it may have made up. */
-    if (!is_known && !dht_table_host(&from->at, &source)) {
-        source = from->node;
-    }
     if (!is_known) {
-        dht_table_site(&from->at, &site);
+        dht_table_source(from, &site, &source); /* of repairs, too, which it may have made up */
     }
     uint8_t flags = is_wanted && is_known ? m->flags : m->flags & (uint8_t)~DHT_FLAG_REPAIR;
     return dht_store_put(d, &r, in->bytes, in->size, dht_token_source(d, &site, &source), flags, m->seq, ret_seq);

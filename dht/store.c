@@ -347,19 +347,43 @@ static uint32_t source_most(const struct dht *d, uint8_t flags)
                                             : d->source_bytes;
 }
 
-static bool has_quota(const struct dht *d, const struct dht_entry *old, uint64_t owner, uint64_t source, uint32_t most,
-                      size_t size)
+static bool has_quota(const struct dht *d, const struct dht_entry *old, uint64_t owner, uint64_t source, uint8_t flags, size_t size)
 {
-    uint32_t owned = owner == 0 ? 0 : dht_account_bytes(&d->owners, owner);
-    uint32_t sent = dht_account_bytes(&d->sources, source);
+    uint32_t owned = owner == 0 ? 0 : dht_account_bytes(&d->owners, owner), most = source_most(d, flags);
+    bool is_kept = (flags & (DHT_FLAG_REPAIR | DHT_STORE_HELD)) != 0;
+    uint16_t payer;
+    uint64_t sent = is_kept ? (uint64_t)dht_account_bytes(&d->sources, source) + price(d, size)
+                            : dht_account_sum(&d->sources, source, price(d, size), &payer);
 
     if (old != NULL && old->owner != DHT_NOTHING && d->owners.row[old->owner].tag == owner) {
         owned -= cost(old->size);
     }
-    if (old != NULL && d->sources.row[old->source].tag == source) {
+    if (old != NULL && (is_kept ? d->sources.row[old->source].tag == source
+                                : dht_account_site(d->sources.row[old->source].tag) == dht_account_site(source))) {
         sent -= price(d, old->size);
     }
-    return (owner == 0 || owned + cost(size) <= d->owner_bytes) && sent + price(d, size) <= most;
+    bool is_shared = !is_kept && payer != DHT_NOTHING && d->sources.row[payer].tag != source; /* who has most there gives way */
+    return (owner == 0 || owned + cost(size) <= d->owner_bytes) && (sent <= most || is_shared);
+}
+
+/* The sources of a site share its quota, as all share the store. False: whoever asks has most of it. */
+static bool make_quota(struct dht *d, uint64_t source, uint8_t flags, size_t size)
+{
+    struct payer p = {.d = d};
+    uint16_t index;
+
+    if ((flags & (DHT_FLAG_REPAIR | DHT_STORE_HELD)) != 0) {
+        return true;
+    }
+    while (dht_account_sum(&d->sources, source, price(d, size), &p.account) > source_most(d, flags)) {
+        if (p.account == DHT_NOTHING || d->sources.row[p.account].tag == source ||
+            dht_order_nearest(&d->records, &d->id, true, is_payers, &p, &index, 1) == 0) {
+            return false;
+        }
+        drop(d, place_of(d, index));
+        d->counters.evicted++;
+    }
+    return true;
 }
 
 static uint64_t tag_at(const struct dht *d, uint32_t place)
@@ -405,7 +429,7 @@ static bool has_place(const struct dht *d, uint32_t first, uint32_t end, uint64_
 
     *ret_giver = end;
     for (uint32_t i = first; i < end; i++) {
-        sent += tag_at(d, i) == source;
+        sent += dht_account_site(tag_at(d, i)) == dht_account_site(source);
     }
     if ((flags & (DHT_FLAG_REPAIR | DHT_STORE_HELD)) == 0 && sent >= DHT_OWNERS_SOURCE) {
         return false;
@@ -445,7 +469,7 @@ enum dht_status dht_store_put(struct dht *d, const struct dht_record *r, const u
     uint64_t tag = dht_record_tag(r), expire_us = d->now_us + (uint64_t)r->left_ms * DHT_US;
     uint64_t owner = r->owner == NULL ? 0 : dht_token_tag(d, r->owner, DHT_OWNER_SIZE);
     uint64_t sender = source_tag(d, source, flags);
-    uint32_t most = source_most(d, flags), place, first, end, giver;
+    uint32_t place, first, end, giver;
     bool is_known = find_place(d, r, tag, &place);
     struct dht_entry *old = is_known ? &d->entry[d->records.index[place]] : NULL;
 
@@ -459,11 +483,14 @@ enum dht_status dht_store_put(struct dht *d, const struct dht_record *r, const u
     }
     dht_store_places(d, &r->key, &first, &end);
     giver = end;
-    if (!has_quota(d, old, owner, sender, most, size) || (old == NULL && !has_place(d, first, end, sender, flags, &giver))) {
+    if (!has_quota(d, old, owner, sender, flags, size) || (old == NULL && !has_place(d, first, end, sender, flags, &giver))) {
         return DHT_STATUS_QUOTA;
     }
     if (old != NULL || giver < end) {
         drop(d, old != NULL ? place : giver); /* whether there is room for the new one or not: an old value is worth less than none */
+    }
+    if (!make_quota(d, sender, flags, size)) {
+        return DHT_STATUS_QUOTA;
     }
     if (!make_room(d, &r->key, size, sender, (flags & DHT_FLAG_CACHE) != 0)) {
         return DHT_STATUS_FULL;

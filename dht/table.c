@@ -215,19 +215,6 @@ static bool is_loopback(const struct dht_address *at)
     return is_v4(at) ? at->ip[12] == 127 : memcmp(at->ip, one, sizeof one) == 0;
 }
 
-bool dht_table_host(const struct dht_address *at, struct dht_node *ret)
-{
-    *ret = (struct dht_node){0};
-    memcpy(ret->byte, at->ip, is_v4(at) ? 16 : 8);
-    return !is_loopback(at);
-}
-
-void dht_table_site(const struct dht_address *at, struct dht_node *ret)
-{
-    *ret = (struct dht_node){0};
-    memcpy(ret->byte, at->ip, is_loopback(at) ? 0 : is_v4(at) ? 16 : 6);
-}
-
 /* Not to be had on the Internet (RFC 1918, 3927, 4193, 4291, 6598): whoever is there shares a network with this node, where many real
  * ones live on one link, or behind one address. */
 static bool is_private(const struct dht_address *at)
@@ -239,6 +226,23 @@ static bool is_private(const struct dht_address *at)
     }
     return ip[0] == 10 || (ip[0] == 172 && (ip[1] & 0xf0) == 16) || (ip[0] == 192 && ip[1] == 168) || (ip[0] == 169 && ip[1] == 254) ||
            (ip[0] == 100 && (ip[1] & 0xc0) == 64);
+}
+
+void dht_table_source(const struct dht_contact *who, struct dht_node *ret_site, struct dht_node *ret_source)
+{
+    const struct dht_address *at = &who->at;
+    size_t site = is_v4(at) ? 16 : is_private(at) ? 8 : 6;
+
+    *ret_site = *ret_source = who->node;
+    if (is_loopback(at)) {
+        return;
+    }
+    *ret_site = (struct dht_node){0};
+    memcpy(ret_site->byte, at->ip, site);
+    if (site == 6) {
+        *ret_source = (struct dht_node){0};
+        memcpy(ret_source->byte, at->ip, 8);
+    }
 }
 
 /* Those of the same host, at places first to end. */

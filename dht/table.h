@@ -24,12 +24,10 @@ bool dht_table_member(struct dht *d, const struct dht_contact *who, const struct
 void dht_table_failed(struct dht *d, const struct dht_id *id);
 void dht_table_remove(struct dht *d, const struct dht_id *id);
 
-/* What all addresses of a host have in common, in the form of a node that nobody is: its address, or the /64 of IPv6. False: it is
- * this host itself, where whoever is there may be anybody. */
-bool dht_table_host(const struct dht_address *at, struct dht_node *ret);
-
-/* … what all addresses have in common that one owner of a network has: an address, the /48 of IPv6, this host. */
-void dht_table_site(const struct dht_address *at, struct dht_node *ret);
+/* Whom what a stranger sends is counted for, both in the form of a node: its site, for keys cost nothing, is what its owner has of
+ * addresses: one, or a /48 of IPv6, or a private link; the source is one of those there that share it: a key, or a /64 of a /48. On
+ * this host, where whoever is there may be anybody, both are its key. */
+void dht_table_source(const struct dht_contact *who, struct dht_node *ret_site, struct dht_node *ret_source);
 
 /* Whether the first word with it waits for an acquaintance that the shell makes: it was never heard, or so long ago that
  * none is left (sealed.h). Never where that costs nothing. */

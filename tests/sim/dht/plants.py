@@ -153,7 +153,7 @@ PLANTS = {
     "reflector": ("core.c", "attack:amplify", "an unproved address gets whole answers", [
         ("size_t room = session != 0 ||", "size_t room = size > 0 ||")]),
     "no-quota": ("store.c", "attack:fill", "a source may fill the store", [
-        ("sent + price(d, size) <= most;", "sent + price(d, size) > 0 && most > 0;")]),
+        ("(sent <= most || is_shared);", "(sent > 0 || is_shared);"), ("&p.account) > source_most(d, flags)) {", "&p.account) == UINT64_MAX) {")]),
     "rows-afresh": ("pool.c", "unit:memory", "what was used lies idle while there is some that was not", [
         ("    if (p->vacant == 0) {", "    if (p->vacant == 0 || p->touched < p->most) {")]),
     "all-touched": ("core.c", "unit:memory", "room that is not used is written to", [
@@ -167,7 +167,9 @@ PLANTS = {
     "small-for-nothing": ("store.c", ["unit:store", "attack:hoard"], "small values have all places of a store, and are hardly counted", [
         ("    return cost(size) > d->place_bytes ?", "    return d->place_bytes < 1000000 ?")]),
     "links-are-many": ("table.c", "unit:store", "whoever owns a network of IPv6 is as many as it has links", [
-        ("is_loopback(at) ? 0 : is_v4(at) ? 16 : 6);", "is_loopback(at) ? 0 : is_v4(at) ? 16 : 8);")]),
+        ("is_v4(at) ? 16 : is_private(at) ? 8 : 6;", "is_v4(at) ? 16 : 8;")]),
+    "first-of-a-host": ("store.c", "unit:store", "who first has the quota of a host keeps all others there out", [
+        ("(sent <= most || is_shared);", "sent <= most;")]),
     "service-full": ("store.c", "unit:store", "four sources keep all others out of a service", [
         ("    return end - first < DHT_OWNERS_MAX || *ret_giver < end;", "    return end - first < DHT_OWNERS_MAX;")]),
     "no-rate": ("core.c", "attack:flood", "a flood is read to its end", [
@@ -203,7 +205,7 @@ PLANTS = {
     "half-is-lost": ("core.c", "unit:image", "of what an earlier life held half a store is held again", [
         ("size, 0, DHT_STORE_HELD, 0, &seq)", "size, 0, DHT_FLAG_REPAIR, 0, &seq)")]),
     "keys-for-nothing": ("serve.c", "unit:store", "whoever makes up keys fills a store under each of them", [
-        ("    if (!is_known && !dht_table_host(", "    if (is_known && !dht_table_host(")]),
+        ("    if (!is_known) {\n        dht_table_source(", "    if (is_known) {\n        dht_table_source(")]),
     "repairs-of-anybody": ("serve.c", "unit:store", "a stranger's repairs are not its own", [
         ("    uint8_t flags = is_wanted && is_known ?", "    uint8_t flags = is_wanted ?")]),
     "changed-on-its-way": ("own.c", "unit:own", "an offer that lapses while it is on its way is never taken back", [
