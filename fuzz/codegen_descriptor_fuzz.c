@@ -1,0 +1,43 @@
+/* Any bytes as a descriptor set. What is accepted is written as a snapshot, which is read again, is the same schema and breaks nothing. */
+#include <assert.h>
+#include <string.h>
+
+#include "codegen/compat.h"
+#include "codegen/descriptor.h"
+#include "codegen/snapshot.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must_be_line(const char *why)
+{
+    assert(*why != '\0');
+    for (; *why != '\0'; why++) {
+        assert((uint8_t)*why >= 0x20 && (uint8_t)*why < 0x7f);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena arena;
+    struct codegen_schema s, again;
+    struct codegen_findings found;
+    struct codegen_out out, twice;
+    char why[CODEGEN_WHY_SIZE] = "";
+
+    arena_init(&arena, CODEGEN_SCHEMA_MEMORY);
+    if (codegen_descriptor_read(data, size, &arena, &s, why) != ERR_OK) {
+        must_be_line(why);
+        arena_fini(&arena);
+        return 0;
+    }
+    codegen_out_init(&out, &arena);
+    codegen_out_init(&twice, &arena);
+    codegen_snapshot_write(&s, &out);
+    enum err e = out.failed ? ERR_NOMEM : codegen_snapshot_read(out.at, out.len, &arena, &again, why);
+    assert(e == ERR_OK || e == ERR_NOMEM || e == ERR_LIMIT);
+    if (e == ERR_OK && codegen_compat_check(&s, &again, &arena, &found) == ERR_OK) {
+        assert(found.counts[CODEGEN_FINE] + found.counts[CODEGEN_CAREFUL] + found.counts[CODEGEN_BREAKING] == 0);
+    }
+    arena_fini(&arena);
+    return 0;
+}
