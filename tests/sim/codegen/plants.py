@@ -72,12 +72,45 @@ PLANTS = {
         ("|| b->ranges[k].last < a->ranges[i].last) {", "|| b->ranges[k].last < a->ranges[i].first) {")]),
     "compat-limit": ("compat.c", "unit:compat", "a limit may fall", [
         ("y->value < x->value ? CODEGEN_COMPAT_LIMIT_LOWERED", "y->value > x->value ? CODEGEN_COMPAT_LIMIT_LOWERED")]),
+    "out-end": ("out.c", "unit:out", "a comment may end a comment", [
+        ("(c == '/' && i > 0 && line[i - 1] == '*') ||", "")]),
+    "out-escape": ("out.c", "unit:out", "a comment may have backslashes", [
+        ("|| c == 0x7f || c == '\\\\' || c == '\"' ||", "|| c == 0x7f || c == '\"' ||")]),
+    "out-direction": ("out.c", "unit:out", "a comment may be shown backwards", [
+        ("(c >= 0x2028 && c <= 0x202e) ||", "")]),
+    "out-carriage": ("out.c", "unit:out", "a carriage return is a sign like others", [
+        ("(c < 0x20 && c != '\\t')", "(c < 0x20 && c != '\\t' && c != '\\r')")]),
+    "out-quote": ("out.c", "unit:out", "a string may hold the other quote", [
+        ('strchr("\\"\'\\\\?$%`", c)', 'strchr("\\"\\\\?$%`", c)')]),
+    "names-avoid": ("names.c", "unit:out", "a word of the language is a name", [
+        ("(n->avoid_count > 0 && bsearch(", "(n->avoid_count > 9 && bsearch(")]),
+    "names-grow": ("names.c", "unit:out", "names are lost when there are many", [
+        ("        if (n->taken[i] != NULL) {", "        if (n->taken[i] != NULL && i % 8 != 0) {")]),
+    "names-own": ("names.c", "unit:out", "another package's types come first", [
+        ("name_all(s, service, true, names, &r.used);\n        name_all(s, service, false,", "name_all(s, service, false, names, &r.used);\n        name_all(s, service, true,")]),
+    "names-reach": ("names.c", "unit:out", "what only a map has is left out", [
+        ("            if (m->fields[i].message != NULL) {", "            if (m->fields[i].message != NULL && !m->is_map_entry) {")]),
+    "names-short": ("names.c", "unit:out", "one underscore is always enough", [
+        ("memset(larger + len, '_', more);", "(void)more;")]),
+    "skeleton-package": ("skeleton.c", "unit:skeleton", "a package may have any name", [
+        ("    if (strcmp(package, ident) != 0) {", "    if (strlen(package) != strlen(ident)) {")]),
+    "skeleton-name": ("skeleton.c", "unit:skeleton", "a cell may have any name", [
+        ("    if (!name_valid_str(name)) {", "    if (strlen(name) >= NAME_SIZE) {")]),
+    "skeleton-over": ("skeleton.c", "unit:skeleton", "what is there is written over", [
+        ("if (strcmp(existing[k], files[i].path) == 0) {", "if (k == 0 && strcmp(existing[k], files[i].path) == 0) {")]),
+    "skeleton-open": ("skeleton.c", "unit:skeleton", "an operation Open has the hook's name", [
+        ('    (void)codegen_names_take(&names, "service_open");\n', "")]),
+    "skeleton-grant": ("skeleton.c", "unit:skeleton", "an operation has a name that no manifest grants", [
+        ("if (!name_operation_valid(o->name, strlen(o->name))) {", "if (o->name[0] == '_') {")]),
+    "protobufc-capitals": ("protobufc.c", "unit:skeleton", "each capital is a new word", [
+        ("if (is_upper(*full) && !was_upper) {", "if (is_upper(*full) && out[at == 0 ? 0 : at - 1] != '_' && at > 0) {")]),
     "compat-closed": ("compat.c", "unit:compat", "a new value is fine for a closed enum", [
         ("a->is_closed || b->is_closed ? CODEGEN_COMPAT_VALUE_ADDED_CLOSED", "a->is_closed && !b->is_closed ? CODEGEN_COMPAT_VALUE_ADDED_CLOSED")]),
 }
 
+HERE = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../../unit/codegen"))
 SOURCES = ["codegen/*.c",
-           *(f"tests/unit/codegen/{t}.c" for t in ("kit", "test_compat", "test_descriptor", "test_schema")), *(f"common/base/{b}.c" for b in ("arena", "bytes", "err", "name", "pbwire"))]
+           *(f"tests/unit/codegen/{t}.c" for t in ("kit", "test_compat", "test_descriptor", "test_out", "test_schema", "test_skeleton")), *(f"common/base/{b}.c" for b in ("arena", "bytes", "err", "name", "pbwire"))]
 
 
 def program(finder, _file, _args):
@@ -86,4 +119,4 @@ def program(finder, _file, _args):
 
 
 if __name__ == "__main__":
-    sys.exit(plants.Garden(PLANTS, "codegen", SOURCES, program, flags=("-O1",), patience=60, libraries=("-lsodium",)).main())
+    sys.exit(plants.Garden(PLANTS, "codegen", SOURCES, program, flags=("-O1", f'-DHERE="{HERE}"'), patience=60, libraries=("-lsodium",)).main())

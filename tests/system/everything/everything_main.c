@@ -8,7 +8,7 @@
 
 struct everything {
     struct cell *cell;
-    uint64_t calls, cancelled;
+    uint64_t calls, cancelled, expired;
     struct late *late; /* all that wait */
 };
 
@@ -73,7 +73,8 @@ static void on_late(void *context)
 
     reply.number = l->number;
     reply.remaining_ms = l->remaining_ms;
-    (void)cell_reply(l->call, &reply); /* who has given up needs none */
+    enum err e = cell_reply(l->call, &reply);
+    (void)e; /* who has given up needs none */
     forget(l);
 }
 
@@ -82,6 +83,7 @@ static void on_cancel(void *context, enum err e)
     struct late *l = context;
 
     l->of->cancelled += e == ERR_CANCELLED;
+    l->of->expired += e == ERR_TIMEOUT;
     cell_reply_error(l->call, e, NULL, NULL);
     forget(l);
 }
@@ -114,6 +116,7 @@ static enum err count(void *state, struct cell_call *call, const void *request)
     (void)request;
     reply.calls = ++e->calls;
     reply.cancelled = e->cancelled;
+    reply.expired = e->expired;
     return cell_reply(call, &reply);
 }
 
