@@ -47,9 +47,6 @@ static void hang_up(struct datapath_control_caller *k)
     forget(&k->request, k->request_room);
     forget(&k->answer, k->answer_room);
     k->request_size = k->request_room = k->searched = k->answer_size = k->answer_room = k->written = 0;
-    if (k->control->watch != NULL) {
-        loop_watch_want(k->control->watch, LOOP_READ); /* room for another */
-    }
 }
 
 /* Room for so many bytes where there are `used`; it doubles, so that who says much is not copied for each piece. */
@@ -176,29 +173,39 @@ static void on_caller(void *context, unsigned bits)
 {
     struct datapath_control_caller *k = context;
 
+    k->turn = ++k->control->turns;
     if (!(k->answer_size > 0 ? write_on(k) : read_on(k)) || !answer_all(k)) {
         hang_up(k);
     }
 }
 
+/* A place for another: a free one, or his who did nothing for longest. A program that connected and hangs keeps nobody out. */
+static struct datapath_control_caller *place_of(struct datapath_control *c)
+{
+    struct datapath_control_caller *k = &c->caller[0];
+
+    for (uint32_t i = 0; i < DATAPATH_CONTROL_CALLERS && k->fd >= 0; i++) {
+        if (c->caller[i].fd < 0 || c->caller[i].turn < k->turn) {
+            k = &c->caller[i];
+        }
+    }
+    if (k->fd >= 0) {
+        hang_up(k);
+    }
+    return k;
+}
+
 static void on_connect(void *context, unsigned bits)
 {
     struct datapath_control *c = context;
-    uint32_t free_place = 0;
+    struct datapath_control_caller *k = place_of(c);
 
-    while (free_place < DATAPATH_CONTROL_CALLERS && c->caller[free_place].fd >= 0) {
-        free_place++;
-    }
-    if (free_place == DATAPATH_CONTROL_CALLERS) {
-        loop_watch_want(c->watch, 0); /* until one of them is gone */
-        return;
-    }
-    struct datapath_control_caller *k = &c->caller[free_place];
     k->fd = accept4(c->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (k->fd < 0) {
         return;
     }
     k->is_lost = false;
+    k->turn = ++c->turns;
     k->watch = loop_watch_new(c->loop, k->fd, LOOP_READ, on_caller, k);
     if (k->watch == NULL) {
         log_warn("DATAPATH-CONTROL", "reason=NOMEM effect=a caller is not answered");

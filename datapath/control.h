@@ -8,7 +8,7 @@
 #include "datapath/uapi.h"
 
 enum {
-    DATAPATH_CONTROL_CALLERS = 8,               /* at once; others wait in the socket's queue           */
+    DATAPATH_CONTROL_CALLERS = 8,               /* at once: another takes the place of who did nothing for longest */
     DATAPATH_CONTROL_ANSWER_MAX = 32 * 1024 * 1024, /* bytes of an answer: 16,384 peers with many prefixes */
 };
 
@@ -24,6 +24,7 @@ struct datapath_control_caller {
     char *answer;          /* what is still to be written */
     size_t answer_size, answer_room, written;
     bool is_lost;          /* no memory for the answer */
+    uint64_t turn;         /* of what he last did      */
 };
 
 struct datapath_control {
@@ -33,6 +34,7 @@ struct datapath_control {
     struct datapath_uapi uapi; /* put and context are ours */
     void (*changed)(void *context, bool is_set); /* something may be due now; is_set: peers may have changed */
     void *context;
+    uint64_t turns;
     struct datapath_control_caller caller[DATAPATH_CONTROL_CALLERS];
 };
 

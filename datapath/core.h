@@ -89,14 +89,14 @@ enum datapath_verdict datapath_core_send(struct datapath *d, struct datapath_tim
                                          struct datapath_effects *fx);
 
 /* The same in pieces, for many packets of one flow: whose they are; leave to seal them; one by one (packet may be
- * out + DATAPATH_MESSAGE_HEAD). bytes: of all the packets. No leave (false): send one by datapath_core_send. */
+ * out + DATAPATH_MESSAGE_HEAD). No leave (false): send one by datapath_core_send. */
 enum datapath_verdict datapath_core_route(struct datapath *d, const uint8_t *packet, size_t size, uint32_t *ret_peer);
-bool datapath_core_lease(struct datapath *d, struct datapath_time now, uint32_t peer, uint32_t count, uint64_t bytes,
+bool datapath_core_lease(struct datapath *d, struct datapath_time now, uint32_t peer, uint32_t count,
                          struct datapath_lease *ret, struct datapath_effects *fx);
 /* The packets of this lease all have checksums that are the pseudo head's sum and no more (own.h). False: its peer takes
  * none, and they must be finished. Before the first is sealed. */
 bool datapath_core_unfinished(struct datapath_lease *lease) MUST_CHECK;
-size_t datapath_core_seal(const struct datapath *d, const struct datapath_lease *lease, uint32_t index,
+size_t datapath_core_seal(struct datapath *d, const struct datapath_lease *lease, uint32_t index,
                           const uint8_t *packet, size_t size, uint8_t *out);
 
 /* The same as datapath_core_send for a frame or a piece of one, which no inner address leads anywhere: to `peer`. */

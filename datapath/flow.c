@@ -95,8 +95,7 @@ static void send_segments(struct datapath_shell *s, struct datapath_time now, co
         }
         return; /* counted there */
     }
-    if (!datapath_core_lease(s->core, now, peer, all.count, all.payload_size + (uint64_t)all.count * all.head_size, &lease,
-                             &s->fx)) {
+    if (!datapath_core_lease(s->core, now, peer, all.count, &lease, &s->fx)) {
         send_waiting(s, now, &all);
         return;
     }

@@ -108,7 +108,7 @@ static bool send_frame(struct datapath_shell *s, struct datapath_time now, uint3
     }
     f->id += cut.count > 1;
     uint64_t bytes = size + (uint64_t)cut.count * (cut.count > 1 ? DATAPATH_PIECES_HEAD_PIECE : DATAPATH_PIECES_HEAD);
-    bool has_session = datapath_core_lease(s->core, now, peer, cut.count, bytes, &lease, &s->fx);
+    bool has_session = datapath_core_lease(s->core, now, peer, cut.count, &lease, &s->fx);
     if (has_session) {
         datapath_shell_perform(s);
         send_leased(s, &cut, &lease, frame);
@@ -133,7 +133,7 @@ static bool send_whole(struct datapath_shell *s, struct datapath_time now, uint3
     struct datapath_lease lease;
     uint64_t bytes = l->all.payload_size + l->all.count * (uint64_t)(DATAPATH_PIECES_HEAD + l->link + l->all.head_size);
 
-    if (!datapath_core_lease(s->core, now, peer, l->all.count, bytes, &lease, &s->fx)) {
+    if (!datapath_core_lease(s->core, now, peer, l->all.count, &lease, &s->fx)) {
         return false;
     }
     datapath_shell_perform(s);

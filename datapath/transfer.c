@@ -41,7 +41,6 @@ static void send_now(struct datapath *d, struct datapath_time now, uint32_t peer
     size_t total = datapath_message_data_size(size, d->mtu);
     total = datapath_core_seal(d, &lease, 0, packet, size, datapath_effects_room(fx, total));
     datapath_effects_send(fx, &lease.to, peer, total);
-    p->numbers.sent_bytes += total;
     uint32_t jitter_ms = p->timers.silence_ms != 0 ? 0 : datapath_random_below(&d->random, d->pace.jitter_ms);
     datapath_timers_sent(&p->timers, &d->pace, is_data, jitter_ms, now.ms);
 }
@@ -69,7 +68,7 @@ static bool is_to_offer(const struct datapath *d, const struct datapath_peer *p,
            ((pair->offers == 0 && p->unanswered < DATAPATH_OWN_TRIES) || now.ms - p->offered_ms >= datapath_own_wait_ms(p->unanswered));
 }
 
-bool datapath_core_lease(struct datapath *d, struct datapath_time now, uint32_t peer, uint32_t count, uint64_t bytes,
+bool datapath_core_lease(struct datapath *d, struct datapath_time now, uint32_t peer, uint32_t count,
                          struct datapath_lease *ret, struct datapath_effects *fx)
 {
     struct datapath_peer *p = &d->peer[peer];
@@ -88,7 +87,6 @@ bool datapath_core_lease(struct datapath *d, struct datapath_time now, uint32_t 
     d->numbers.verdict[DATAPATH_TAKEN] += count;
     pair->counter += count; /* before anything is sealed: no nonce twice, whatever becomes of the packets */
     p->numbers.sent += count;
-    p->numbers.sent_bytes += bytes + count * (uint64_t)(DATAPATH_MESSAGE_HEAD + DATAPATH_MESSAGE_TAG);
     uint32_t jitter_ms = p->timers.silence_ms != 0 ? 0 : datapath_random_below(&d->random, d->pace.jitter_ms);
     datapath_timers_sent(&p->timers, &d->pace, true, jitter_ms, now.ms);
     if (is_to_offer(d, p, now)) {
@@ -107,7 +105,7 @@ bool datapath_core_unfinished(struct datapath_lease *lease)
     return lease->takes_sums;
 }
 
-size_t datapath_core_seal(const struct datapath *d, const struct datapath_lease *lease, uint32_t index,
+size_t datapath_core_seal(struct datapath *d, const struct datapath_lease *lease, uint32_t index,
                           const uint8_t *packet, size_t size, uint8_t *out)
 {
     uint8_t *text = out + DATAPATH_MESSAGE_HEAD;
@@ -122,6 +120,7 @@ size_t datapath_core_seal(const struct datapath *d, const struct datapath_lease 
     }
     memset(text + size, 0, padded - size);
     lease->aead->seal(lease->aead->context, lease->key, lease->counter + index, text, padded, text);
+    d->peer[lease->peer].numbers.sent_bytes += total; /* as it leaves, with what it was padded with: the other counts that, too */
     return total;
 }
 
@@ -192,7 +191,7 @@ enum datapath_verdict datapath_core_send_to(struct datapath *d, struct datapath_
 
     assert(size <= d->mtu && peer < d->peers_max && d->peer[peer].is_used);
     *ret_size = 0;
-    if (datapath_core_lease(d, now, peer, 1, size, &lease, fx)) {
+    if (datapath_core_lease(d, now, peer, 1, &lease, fx)) {
         *ret_size = datapath_core_seal(d, &lease, 0, packet, size, out);
         *ret_to = lease.to;
         return v; /* counted */

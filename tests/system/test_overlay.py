@@ -524,6 +524,21 @@ def test_wg_gives_two_thousand_peers_at_once(lab):
     assert shown() == before and ours.ask(theirs) == 10
 
 
+def test_who_hangs_keeps_nobody_from_wg(lab):
+    """Programs that connected and say nothing, half of a request, or do not read what they asked for."""
+    lab.start_ours()
+    ours, held = lab.ours, []
+    for i in range(20):
+        held.append(socket.socket(socket.AF_UNIX))
+        held[-1].connect(f"/var/run/wireguard/{ours.interface}.sock")
+        if i % 3:
+            held[-1].sendall(b"get=1\n" if i % 3 == 1 else b"get=1\n\n")
+    for _ in range(3):
+        assert run("timeout", "20", *ours.enter, "wg", "show", ours.interface, "listen-port") == str(ours.port)
+    for one in held:
+        one.close()
+
+
 def test_it_holds_nothing(lab):
     """DAT-15: the packet loop has no capability and a filter, by what the kernel says; no key is in its log; and after a
     restart it is heard at once."""

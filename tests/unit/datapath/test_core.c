@@ -79,6 +79,25 @@ static void without_data_a_keepalive_confirms(void)
     kit_end(&kit);
 }
 
+/* DAT-16: what one says that it sent is what the other says that came, whatever the sizes are padded to, handshake and all. */
+static void both_count_the_same_bytes(void)
+{
+    kit_begin(&kit, some_psk);
+    for (size_t size = 40; size < 80; size++) {
+        (void)kit_send(&kit, A, B, size);
+        kit_settle(&kit);
+    }
+    (void)kit_send(&kit, A, B, 1419);
+    (void)kit_send(&kit, B, A, 41);
+    kit_settle(&kit);
+    for (uint32_t from = A; from <= B; from++) {
+        uint32_t to = A + B - from;
+        uint64_t sent = kit_view(&kit, from, to).sent_bytes, received = kit_view(&kit, to, from).received_bytes;
+        CHECK(sent == received && sent > 0, "%d: %d and %d", (int)from, (int)sent, (int)received);
+    }
+    kit_end(&kit);
+}
+
 /* DAT-5: both begin at once, in each order of arrival; one session comes of it. */
 static void both_at_once_make_one_session(void)
 {
@@ -449,6 +468,7 @@ int main(void)
     a_packet_makes_a_session_and_goes_through_it();
     another_psk_is_another_peer();
     without_data_a_keepalive_confirms();
+    both_count_the_same_bytes();
     both_at_once_make_one_session();
     who_gives_way_still_gets_through();
     the_wire_cannot_say_anything_twice();

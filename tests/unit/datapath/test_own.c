@@ -266,7 +266,7 @@ static bool goes_unfinished(uint32_t a, uint32_t b, bool *ret_is_asked)
     size_t size = kit_packet(packet, a, b, 100), inner_size;
     uint32_t peer;
 
-    REQUIRE(datapath_core_lease(from->core, kit.now, from->peer[b], 1, size, &lease, &kit.fx), "there is a session");
+    REQUIRE(datapath_core_lease(from->core, kit.now, from->peer[b], 1, &lease, &kit.fx), "there is a session");
     *ret_is_asked = datapath_core_unfinished(&lease);
     size_t sealed = datapath_core_seal(from->core, &lease, 0, packet, size, out);
     CHECK((datapath_message_get64(out + DATAPATH_MESSAGE_COUNTER) >> 62 == 3) == *ret_is_asked, "both marks, or not the second");
@@ -454,9 +454,9 @@ static void at_the_end_of_counters_nothing_goes(bool is_own)
     struct datapath_lease lease;
     pair = pair_of(A, to);
     pair->counter = end - 3;
-    CHECK(!datapath_core_lease(kit.node[A].core, kit.now, kit.node[A].peer[to], 4, 400, &lease, &kit.fx) && pair->counter == end - 3,
+    CHECK(!datapath_core_lease(kit.node[A].core, kit.now, kit.node[A].peer[to], 4, &lease, &kit.fx) && pair->counter == end - 3,
           "four do not fit three");
-    CHECK(datapath_core_lease(kit.node[A].core, kit.now, kit.node[A].peer[to], 3, 300, &lease, &kit.fx) && pair->counter == end, "three do");
+    CHECK(datapath_core_lease(kit.node[A].core, kit.now, kit.node[A].peer[to], 3, &lease, &kit.fx) && pair->counter == end, "three do");
     kit_end(&kit);
 }
 
