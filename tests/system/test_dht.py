@@ -424,6 +424,20 @@ def what_is_on_disk_may_be_anything(made):
         four.cli("down")
 
 
+def test_all_who_have_a_cell_are_found(make_cluster, build, short_dir):
+    """More than one answer has room for: eight or nine were, of as many as there might be."""
+    os.chmod(short_dir, 0o755)
+    made = make_cluster(12, lambda i: [entry(nodosums.make_keys(build, short_dir, f"node-{i + 1}"), members=False,
+                                             advertise=f"10.77.0.{i + 1}:7403", **({"bootstrap": ["10.77.0.1"]} if i > 0 else {}))])
+    made.up()
+    made.wait_each(list(made), lambda n: stats(n)[0] >= 8, True, 30, "each has found others")
+    everybody = {n.name: 1 for n in made}
+    for node in made:
+        assert offer(node, [("web", 1)]).status == sp.OK
+    for node in (made[0], made[7]):
+        node.wait_until(lambda n=node: found(n, "web") == everybody, 10, "all are found")
+
+
 def test_two_nodes_with_one_key(make_cluster, build, short_dir):
     """A key file that was copied: both are told, others too, and what others do goes on."""
     os.chmod(short_dir, 0o755)

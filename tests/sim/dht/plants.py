@@ -168,6 +168,8 @@ PLANTS = {
         ("    return all > places * a->place_bytes ?", "    return all + places > 0 ?")]),
     "links-are-many": ("table.c", "unit:store", "whoever owns a network of IPv6 is as many as it has links", [
         ("is_v4(at) ? 16 : is_private(at) ? 8 : 6;", "is_v4(at) ? 16 : 8;")]),
+    "few-pages": ("wish.c", "attack:service", "of a service that many have not all are found", [
+        ("c->pages < DHT_PAGES_MAX) {", "c->pages < 8) {")]),
     "first-of-a-host": ("store.c", "unit:store", "who first has the quota of a host keeps all others there out", [
         ("(sent <= most || is_shared);", "sent <= most;")]),
     "service-full": ("store.c", "unit:store", "four sources keep all others out of a service", [
