@@ -241,7 +241,7 @@ def limits_are_kept(five):
                        (["find", "no cell"], "cell"), (["get", "ab" * 20], "no such value"), (["find", "nobody"], "nobody")):
         refused = one.command("dht", *words)
         assert refused.status == 1 and why in refused.err, (words, refused)
-    for words in (["fly"], ["get", "a", "--ttl", "1s"], ["put", "a", "--owner", "ab" * 32], ["get", "a", "--owner", "abc"]):
+    for words in (["put", "a", "--name", "ab" * 20], ["fly"], ["get", "a", "--ttl", "1s"], ["put", "a", "--owner", "ab" * 32], ["get", "a", "--owner", "abc"]):
         one.cli("dht", *words, status=2)
     assert one.cli("dht", "put", "-", stdin="from a pipe").split()[0] == put(one, "from a pipe")["key"]
     assert "--owner" in one.command("dht", "get", "nothing").err and "--owner" not in one.command("dht", "get", "ab" * 20).err
