@@ -147,6 +147,20 @@ static int ask_put(struct cli *cli, const Cell__Dht__PutRequest *request, Protob
     }
 }
 
+/* What get and rm would take for a key could not be asked for, nor removed. */
+static int check_name(struct cli *cli, const char *name)
+{
+    uint8_t key[KEY_SIZE];
+
+    if (name != NULL && name[0] == '\0') {
+        return cli_fail_usage(cli, "without --name a value has no owner", "--name: a name has at least one character");
+    }
+    if (name != NULL && bytes_from_hex(name, key, KEY_SIZE)) {
+        return cli_fail_usage(cli, "put something before it, such as commit/", "--name: %d hex digits are a key", 2 * KEY_SIZE);
+    }
+    return CLI_DONE;
+}
+
 static int put(struct cli *cli)
 {
     Cell__Dht__PutRequest request = CELL__DHT__PUT_REQUEST__INIT;
@@ -157,8 +171,8 @@ static int put(struct cli *cli)
     uint32_t ttl_ms = 0;
     int end = 0, status = cli_args_duration_ms(cli, "ttl", &ttl_ms);
 
-    if (status == CLI_DONE && name != NULL && name[0] == '\0') {
-        status = cli_fail_usage(cli, "without --name a value has no owner", "--name: a name has at least one character");
+    if (status == CLI_DONE) {
+        status = check_name(cli, name);
     }
     if (status == CLI_DONE && expected != NULL &&
         (!isdigit((unsigned char)expected[0]) || sscanf(expected, "%" SCNu64 "%n", &request.expected, &end) != 1 || expected[end] != '\0')) {

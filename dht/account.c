@@ -81,50 +81,69 @@ void dht_account_credit(struct dht_accounts *a, uint16_t index, uint32_t bytes)
     }
 }
 
-/* Of the accounts of one site, which begin at *place: what they have with `bytes` more of `tag`, and which has most; *place is then
- * behind them. On a tie it is whoever asks: or two would take from each other for ever. */
-static uint64_t sum_site(const struct dht_accounts *a, uint64_t tag, uint32_t bytes, uint32_t *place, uint16_t *ret_most)
+/* What an account has, with `more` records of `bytes` altogether: see dht_account_sum. */
+static uint64_t weigh(const struct dht_accounts *a, const struct dht_account *row, uint32_t bytes, uint32_t more)
+{
+    uint64_t all = (row != NULL ? row->bytes : 0) + (uint64_t)bytes, places = (row != NULL ? row->records : 0) + (uint64_t)more;
+
+    return all > places * a->place_bytes ? all : places * a->place_bytes;
+}
+
+struct site {
+    uint64_t bytes, weight, most; /* most: of one account */
+    uint16_t account;             /* … which; UINT16_MAX: whoever asks, and has none */
+};
+
+/* Of the accounts of one site, which begin at *place, with `bytes` more of `tag`; *place is then behind them. On a tie it is whoever
+ * asks: or two would take from each other for ever. */
+static struct site sum_site(const struct dht_accounts *a, uint64_t tag, uint32_t bytes, uint32_t *place)
 {
     uint32_t site = dht_account_site(at_place(a, *place)->tag);
-    bool is_own = site == dht_account_site(tag);
-    uint64_t sum = is_own ? bytes : 0, most = is_own ? bytes : 0;
+    struct site s = {.account = UINT16_MAX};
+    bool is_new = site == dht_account_site(tag);
 
-    *ret_most = UINT16_MAX;
     for (; *place < a->count && dht_account_site(at_place(a, *place)->tag) == site; (*place)++) {
         const struct dht_account *row = at_place(a, *place);
-        uint64_t has = row->tag == tag ? (uint64_t)row->bytes + bytes : row->bytes;
-        sum += row->bytes;
-        if (has > most || (has == most && row->tag == tag)) {
-            most = has;
-            *ret_most = a->row[*place].ordered;
+        bool is_it = row->tag == tag;
+        uint64_t has = weigh(a, row, is_it ? bytes : 0, is_it);
+        is_new = is_new && !is_it;
+        s.bytes += row->bytes + (is_it ? bytes : 0);
+        s.weight += has;
+        if (has > s.most || (has == s.most && is_it)) {
+            s.most = has;
+            s.account = a->row[*place].ordered;
         }
     }
-    return sum;
+    if (is_new) {
+        s.bytes += bytes;
+        s.weight += weigh(a, NULL, bytes, 1);
+        s.account = weigh(a, NULL, bytes, 1) >= s.most ? UINT16_MAX : s.account;
+    }
+    return s;
 }
 
 uint64_t dht_account_sum(const struct dht_accounts *a, uint64_t tag, uint32_t bytes, uint16_t *ret_most)
 {
     uint32_t place = lower(a, (uint64_t)dht_account_site(tag) << 32);
+    bool is_there = place < a->count && dht_account_site(at_place(a, place)->tag) == dht_account_site(tag);
+    struct site s = is_there ? sum_site(a, tag, bytes, &place) : (struct site){.bytes = bytes, .account = UINT16_MAX};
 
-    *ret_most = UINT16_MAX;
-    return place < a->count && dht_account_site(at_place(a, place)->tag) == dht_account_site(tag) ? sum_site(a, tag, bytes, &place, ret_most) : bytes;
+    *ret_most = s.account;
+    return s.bytes;
 }
 
 uint16_t dht_account_payer(const struct dht_accounts *a, uint64_t tag, uint32_t bytes, uint32_t kept, uint32_t kept_most)
 {
-    uint64_t most = bytes; /* of whoever asks, should it have nothing */
+    uint64_t most = weigh(a, NULL, bytes, 1); /* of whoever asks, should its site have nothing */
     uint16_t payer = UINT16_MAX;
 
     for (uint32_t place = 0; place < a->count;) {
         uint32_t site = dht_account_site(at_place(a, place)->tag);
-        uint16_t one;
-        uint64_t sum = sum_site(a, tag, bytes, &place, &one);
-        if (site == kept) {
-            sum = sum > kept_most ? UINT64_MAX : 0;
-        }
-        if (sum > most || (sum == most && site == dht_account_site(tag))) {
-            most = sum;
-            payer = one;
+        struct site s = sum_site(a, tag, bytes, &place);
+        uint64_t weight = site != kept ? s.weight : s.weight > kept_most ? UINT64_MAX : 0;
+        if (weight > most || (weight == most && site == dht_account_site(tag))) {
+            most = weight;
+            payer = s.account;
         }
     }
     return payer;

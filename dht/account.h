@@ -15,7 +15,7 @@ struct dht_account {
 struct dht_accounts {
     struct dht_account *row;
     struct dht_pool rows;
-    uint32_t count;
+    uint32_t count, place_bytes; /* place_bytes: of the store, for each record there may be */
 };
 
 /* Bytes on the account of `tag`; 0: it has none. O(log n). */
@@ -24,8 +24,9 @@ uint32_t dht_account_bytes(const struct dht_accounts *a, uint64_t tag);
 /* One more record; returns the account's index. There is room for one account a record. A new account is O(n) of two bytes each. */
 uint16_t dht_account_charge(struct dht_accounts *a, uint64_t tag, uint32_t bytes);
 
-/* What the site of `tag` has with `bytes` more of that. *ret_most: the account there that then has most; UINT16_MAX: whoever asks,
- * and it has nothing. O(log n + accounts of the site). */
+/* Bytes of the site of `tag`, with `bytes` more of that. *ret_most: the account there that then has most; UINT16_MAX: whoever asks,
+ * and it has nothing. What one has is its share of the bytes or of the places, whichever is larger: or small records would take all
+ * places. O(log n + accounts of the site). */
 uint64_t dht_account_sum(const struct dht_accounts *a, uint64_t tag, uint32_t bytes, uint16_t *ret_most);
 
 /* Whose record gives way to `bytes` more of `tag`: of the site that would then have most, the account that would. What tags have in

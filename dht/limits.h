@@ -23,7 +23,8 @@ enum {
     DHT_CALLS_OWN = 16,          /* … of the core's own                                                     */
     DHT_OWNERS_MAX = 64,         /* records of one service: who looks for it reads them all                 */
     DHT_OWNERS_SOURCE = 16,      /* … that one source may send: it makes up owners as it likes              */
-    DHT_PAGES_MAX = 8,           /* answers of one holder to one GET                                        */
+    DHT_TOKENS_MAX = 8,          /* times that one holder of a put may give another token                   */
+    DHT_PAGES_MAX = 32,          /* … after the first one, of a holder to one GET: DHT_OWNERS_MAX of 500 bytes each */
     DHT_CHUNK = 60,              /* bytes of a record in one piece of memory                                */
     DHT_JOBS_MAX = 16,           /* sweeps over the store that wait                                         */
     DHT_SWEEP = 64,              /* records looked at in one step                                           */

@@ -136,7 +136,7 @@ void dht_put_stored(const struct dht *d, struct dht_wish *w, const struct dht_ca
     if (c == NULL) {
         return;
     }
-    if (m->status == DHT_STATUS_TOKEN && c->pages < DHT_PAGES_MAX) {
+    if (m->status == DHT_STATUS_TOKEN && c->pages < DHT_TOKENS_MAX) {
         c->token = m->token; /* once more, with it */
         c->pages++;
         c->keeping = DHT_KEEP_NONE;

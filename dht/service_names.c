@@ -6,6 +6,7 @@
 #include "common/run/cell_call.h"
 #include "common/run/unpack.h"
 #include "dht/clock.h"
+#include "dht/limits.h"
 #include "dht/say.h"
 #include "dht/service.h"
 #include "dht/wire.h"
@@ -165,7 +166,7 @@ struct finding {
         uint32_t left_ms;
         uint16_t size;
         uint8_t *value; /* owned */
-    } seen[DHT_FOUND_MAX];
+    } seen[DHT_OWNERS_MAX];
 };
 
 /* Of each owner what it said last. */
@@ -236,8 +237,8 @@ static void on_ended(struct dht_ask *ask, const struct dht_done *done)
 {
     struct finding *f = (struct finding *)ask;
     Cell__Dht__FindReply reply = CELL__DHT__FIND_REPLY__INIT;
-    Cell__Dht__Endpoint *one[DHT_FOUND_MAX];
-    Cell__Dht__Found *slot[DHT_FOUND_MAX];
+    Cell__Dht__Endpoint *one[DHT_OWNERS_MAX];
+    Cell__Dht__Found *slot[DHT_OWNERS_MAX];
     bool is_known = done->status == ERR_OK || done->status == ERR_NOT_FOUND || f->count > 0;
 
     reply.found = slot;

@@ -157,7 +157,7 @@ struct dht {
     uint32_t typical_us, typical_var_us; /* round trips of all, as of one */
     /* records */
     uint32_t records_max, chunks_max, chunks_used, owner_bytes, source_bytes;
-    uint32_t place_bytes, copies; /* of the store, by the number of places; records with DHT_ENTRY_CACHED */
+    uint32_t copies; /* records with DHT_ENTRY_CACHED */
     struct dht_entry *entry;
     struct dht_order records;
     struct dht_pool entry_rows;

@@ -18,7 +18,7 @@ void dht_store_init(struct dht *d)
     d->records.base = (const uint8_t *)d->entry;
     d->records.stride = sizeof *d->entry;
     d->vacant_chunk = NO_CHUNK; /* then those that were never used */
-    d->place_bytes = d->records_max == 0 ? 0 : d->chunks_max / d->records_max * (uint32_t)sizeof(struct dht_chunk);
+    d->sources.place_bytes = d->records_max == 0 ? 0 : d->chunks_max / d->records_max * (uint32_t)sizeof(struct dht_chunk);
     dht_pool_init(&d->entry_rows, d->entry, sizeof *d->entry, d->records_max);
     dht_pool_init(&d->owners.rows, d->owners.row, sizeof *d->owners.row, d->records_max);
     dht_pool_init(&d->sources.rows, d->sources.row, sizeof *d->sources.row, d->records_max);
@@ -33,12 +33,6 @@ static uint32_t chunks_of(size_t size)
 static uint32_t cost(size_t size)
 {
     return chunks_of(size) * (uint32_t)sizeof(struct dht_chunk) + DHT_RECORD_BYTES;
-}
-
-/* … on the account of who sent it: its place is worth something, too, or small ones would take them all. */
-static uint32_t price(const struct dht *d, size_t size)
-{
-    return cost(size) > d->place_bytes ? cost(size) : d->place_bytes;
 }
 
 static uint32_t write_chunks(struct dht *d, const uint8_t *bytes, size_t size)
@@ -156,7 +150,7 @@ static void drop(struct dht *d, uint32_t place)
     if (e->owner != DHT_NOTHING) {
         dht_account_credit(&d->owners, e->owner, cost(e->size));
     }
-    dht_account_credit(&d->sources, e->source, price(d, e->size));
+    dht_account_credit(&d->sources, e->source, cost(e->size));
     d->copies -= (e->flags & DHT_ENTRY_CACHED) != 0;
     free_chunks(d, e->chunk);
     heap_remove(d, e->heap_at, d->records.count);
@@ -254,7 +248,7 @@ static bool find_victim(const struct dht *d, const struct dht_id *key, size_t si
     if (d->copies > 0) {
         return dht_order_nearest(&d->records, &d->id, true, is_copy, d, ret, 1) == 1;
     }
-    p.account = is_cached ? DHT_NOTHING : dht_account_payer(&d->sources, source, price(d, size), kept(d), kept_most(d));
+    p.account = is_cached ? DHT_NOTHING : dht_account_payer(&d->sources, source, cost(size), kept(d), kept_most(d));
     return p.account != DHT_NOTHING && dht_order_nearest(&d->records, &d->id, true, is_payers, &p, ret, 1) == 1 &&
            (d->sources.row[p.account].tag != source || dht_id_is_nearer(&d->id, key, &d->entry[*ret].key));
 }
@@ -352,15 +346,15 @@ static bool has_quota(const struct dht *d, const struct dht_entry *old, uint64_t
     uint32_t owned = owner == 0 ? 0 : dht_account_bytes(&d->owners, owner), most = source_most(d, flags);
     bool is_kept = (flags & (DHT_FLAG_REPAIR | DHT_STORE_HELD)) != 0;
     uint16_t payer;
-    uint64_t sent = is_kept ? (uint64_t)dht_account_bytes(&d->sources, source) + price(d, size)
-                            : dht_account_sum(&d->sources, source, price(d, size), &payer);
+    uint64_t sent = is_kept ? (uint64_t)dht_account_bytes(&d->sources, source) + cost(size)
+                            : dht_account_sum(&d->sources, source, cost(size), &payer);
 
     if (old != NULL && old->owner != DHT_NOTHING && d->owners.row[old->owner].tag == owner) {
         owned -= cost(old->size);
     }
     if (old != NULL && (is_kept ? d->sources.row[old->source].tag == source
                                 : dht_account_site(d->sources.row[old->source].tag) == dht_account_site(source))) {
-        sent -= price(d, old->size);
+        sent -= cost(old->size);
     }
     bool is_shared = !is_kept && payer != DHT_NOTHING && d->sources.row[payer].tag != source; /* who has most there gives way */
     return (owner == 0 || owned + cost(size) <= d->owner_bytes) && (sent <= most || is_shared);
@@ -375,7 +369,7 @@ static bool make_quota(struct dht *d, uint64_t source, uint8_t flags, size_t siz
     if ((flags & (DHT_FLAG_REPAIR | DHT_STORE_HELD)) != 0) {
         return true;
     }
-    while (dht_account_sum(&d->sources, source, price(d, size), &p.account) > source_most(d, flags)) {
+    while (dht_account_sum(&d->sources, source, cost(size), &p.account) > source_most(d, flags)) {
         if (p.account == DHT_NOTHING || d->sources.row[p.account].tag == source ||
             dht_order_nearest(&d->records, &d->id, true, is_payers, &p, &index, 1) == 0) {
             return false;
@@ -456,7 +450,7 @@ static void insert(struct dht *d, const struct dht_record *r, const uint8_t *byt
     if (owner != 0) {
         e->owner = dht_account_charge(&d->owners, owner, cost(size));
     }
-    e->source = dht_account_charge(&d->sources, source, price(d, size));
+    e->source = dht_account_charge(&d->sources, source, cost(size));
     d->copies += (e->flags & DHT_ENTRY_CACHED) != 0;
     dht_order_insert(&d->records, place, index);
     d->entry[d->records.count - 1].heap = index;

@@ -241,7 +241,7 @@ def limits_are_kept(five):
                        (["find", "no cell"], "cell"), (["get", "ab" * 20], "no such value"), (["find", "nobody"], "nobody")):
         refused = one.command("dht", *words)
         assert refused.status == 1 and why in refused.err, (words, refused)
-    for words in (["fly"], ["get", "a", "--ttl", "1s"], ["put", "a", "--owner", "ab" * 32], ["get", "a", "--owner", "abc"]):
+    for words in (["put", "a", "--name", "ab" * 20], ["fly"], ["get", "a", "--ttl", "1s"], ["put", "a", "--owner", "ab" * 32], ["get", "a", "--owner", "abc"]):
         one.cli("dht", *words, status=2)
     assert one.cli("dht", "put", "-", stdin="from a pipe").split()[0] == put(one, "from a pipe")["key"]
     assert "--owner" in one.command("dht", "get", "nothing").err and "--owner" not in one.command("dht", "get", "ab" * 20).err
@@ -422,6 +422,20 @@ def what_is_on_disk_may_be_anything(made):
         assert four.log().count(f'file=peers reason="{why}"') == before + 1, (why, four.log()[-500:])
         four.wait_until(lambda: stats(four)[0] >= 1, 20, "it joins by the bootstrap list")
         four.cli("down")
+
+
+def test_all_who_have_a_cell_are_found(make_cluster, build, short_dir):
+    """More than one answer has room for: eight or nine were, of as many as there might be."""
+    os.chmod(short_dir, 0o755)
+    made = make_cluster(12, lambda i: [entry(nodosums.make_keys(build, short_dir, f"node-{i + 1}"), members=False,
+                                             advertise=f"10.77.0.{i + 1}:7403", **({"bootstrap": ["10.77.0.1"]} if i > 0 else {}))])
+    made.up()
+    made.wait_each(list(made), lambda n: stats(n)[0] >= 8, True, 30, "each has found others")
+    everybody = {n.name: 1 for n in made}
+    for node in made:
+        assert offer(node, [("web", 1)]).status == sp.OK
+    for node in (made[0], made[7]):
+        node.wait_until(lambda n=node: found(n, "web") == everybody, 10, "all are found")
 
 
 def test_two_nodes_with_one_key(make_cluster, build, short_dir):

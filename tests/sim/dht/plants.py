@@ -163,11 +163,13 @@ PLANTS = {
     "most-stay": ("store.c", ["unit:store", "attack:hoard"], "whoever fills a store first keeps others out of it", [
         ("           (d->sources.row[p.account].tag != source ||", "           ((d->sources.row[p.account].tag != source && key == NULL) ||")]),
     "anybody-pays": ("account.c", "unit:store", "whoever has little gives way as well as who has most", [
-        ("        if (sum > most || (sum == most && site", "        if (sum > 0 || (sum == most && site")]),
-    "small-for-nothing": ("store.c", ["unit:store", "attack:hoard"], "small values have all places of a store, and are hardly counted", [
-        ("    return cost(size) > d->place_bytes ?", "    return d->place_bytes < 1000000 ?")]),
+        ("        if (weight > most || (weight == most && site", "        if (weight > 0 || (weight == most && site")]),
+    "small-for-nothing": ("account.c", "unit:store", "small values have all places of a store, and are hardly counted", [
+        ("    return all > places * a->place_bytes ?", "    return all + places > 0 ?")]),
     "links-are-many": ("table.c", "unit:store", "whoever owns a network of IPv6 is as many as it has links", [
         ("is_v4(at) ? 16 : is_private(at) ? 8 : 6;", "is_v4(at) ? 16 : 8;")]),
+    "few-pages": ("wish.c", "attack:service", "of a service that many have not all are found", [
+        ("c->pages < DHT_PAGES_MAX) {", "c->pages < 8) {")]),
     "first-of-a-host": ("store.c", "unit:store", "who first has the quota of a host keeps all others there out", [
         ("(sent <= most || is_shared);", "sent <= most;")]),
     "service-full": ("store.c", "unit:store", "four sources keep all others out of a service", [

@@ -5,6 +5,7 @@
 
 #include "common/base/bytes.h"
 #include "dht/id.h"
+#include "dht/limits.h"
 #include "tests/sim/dht/drawn.h"
 #include "tests/sim/dht/near.h"
 #include "tests/sim/dht/scene.h"
@@ -602,6 +603,31 @@ static void play_hoard(const struct scene_options *o)
     }
 }
 
+/* As many have a service as there may be, each with an endpoint of the usual size: whoever looks hears of all of them. */
+static void play_service(const struct scene_options *o)
+{
+    uint8_t key[DHT_OWNER_SIZE + DHT_SIGNATURE_SIZE];
+    char endpoint[] = "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789";
+    struct dht_record r;
+    uint32_t put = 0, least = UINT32_MAX;
+
+    scene_whole(&s, o, o->nodes);
+    for (uint32_t i = 0; i < DHT_OWNERS_MAX; i++) {
+        swarm_signed(&s, key, DHT_SERVICE, 1 + i, "web", endpoint, 1, HOUR_MS, &r);
+        put += swarm_wait(&s, swarm_put(&s, i % s.nodes, &r, NULL))->done.status == ERR_OK;
+    }
+    swarm_until(&s, s.now_us + SWARM_S);
+    for (uint32_t i = 0; i < s.nodes; i++) {
+        if (!swarm_holds(&s, i, &r.key)) {
+            uint32_t found = swarm_wait(&s, swarm_get(&s, i, &r.key, 1))->found;
+            least = found < least ? found : least;
+        }
+    }
+    printf("  a service of %u nodes, %u put: whoever looks finds %u\n", (unsigned)DHT_OWNERS_MAX, put, least);
+    scene_claim(put == DHT_OWNERS_MAX && least == DHT_OWNERS_MAX, "all of them");
+    swarm_fini(&s);
+}
+
 /* What a defence costs those it is not meant for. All on one link of IPv6, where who they are to others is one host: they know each other as if they were not. */
 static void play_link(const struct scene_options *o)
 {
@@ -652,7 +678,7 @@ static void play_flood(const struct scene_options *o)
 static const struct scene scenes[] = {
     {"sybil", 100, 60, play_sybil},   {"poison", 200, 100, play_poison}, {"eclipse", 40, 1, play_eclipse},
     {"replay", 24, 1, play_replay},   {"amplify", 24, 1, play_amplify}, {"fill", 16, 40, play_fill},
-    {"hoard", 16, 160, play_hoard},   {"link", 150, 200, play_link},
+    {"hoard", 16, 160, play_hoard},   {"link", 150, 200, play_link},     {"service", 24, 1, play_service},
     {"flood", 24, 1, play_flood},     {"wide", 1000, 200, play_wide},    {"astray", 500, 300, play_astray},
     {"surround", 200, 200, play_surround}, {"siege", 500, 150, play_siege},
 };

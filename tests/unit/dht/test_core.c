@@ -482,10 +482,10 @@ static void a_token_is_asked_for_once(void)
     stored(&k, to, m.txn, DHT_STATUS_TOKEN, 0, 4711);
     CHECK(kit_sent(&k, DHT_PACKET_STORE, to, &m, NULL) == 1 && m.token == 4711, "again, with it");
     uint32_t again = 1;
-    for (; again < 2 * DHT_PAGES_MAX && kit_sent(&k, DHT_PACKET_STORE, to, &m, NULL) == 1; again++) {
+    for (; again < 2 * DHT_TOKENS_MAX && kit_sent(&k, DHT_PACKET_STORE, to, &m, NULL) == 1; again++) {
         stored(&k, to, m.txn, DHT_STATUS_TOKEN, 0, 4711 + again);
     }
-    CHECK(again == DHT_PAGES_MAX + 1, "but not for ever: %u times", again);
+    CHECK(again == DHT_TOKENS_MAX + 1, "but not for ever: %u times", again);
     kit_close(&k);
 }
 

@@ -25,8 +25,7 @@ static size_t open_usual(struct kit *k, uint32_t members)
     c.peers_max = PEERS;
     c.spares_max = SPARES;
     c.records_max = RECORDS;
-    c.store_bytes = c.owner_bytes = STORE;
-    c.source_bytes = 2 * STORE; /* one source may have all */
+    c.store_bytes = c.owner_bytes = c.source_bytes = STORE;
     c.wishes_max = WISHES;
     c.tuning.rate = 0;
     size_t size = dht_core_size(&c);

@@ -255,25 +255,6 @@ static void strangers_of_a_host_share(void)
     kit_close(&k);
 }
 
-/* Of the store half, whatever the values' size: many small ones would take all places there are. */
-static void small_ones_count_as_their_places(void)
-{
-    struct dht_config c = kit_config();
-    struct kit_record in;
-    struct kit k;
-    uint32_t taken = 0;
-
-    c.source_bytes = KIT_STORE / 2;
-    c.tuning.needs_token = false;
-    kit_open_as(&k, &c);
-    for (uint32_t i = 0; i < KIT_RECORDS; i++) {
-        kit_immutable(&in, i, 20, HOUR_MS);
-        taken += kit_store(&k, 1, &in, 0, 0, NULL) == DHT_STATUS_OK;
-    }
-    CHECK(taken == KIT_RECORDS / 2, "of %d places one source has %u", (int)KIT_RECORDS, taken);
-    kit_close(&k);
-}
-
 static uint32_t held_of(const struct kit *k, uint32_t first, uint32_t count)
 {
     struct kit_record in;
@@ -337,6 +318,29 @@ static void who_has_most_gives_way(void)
     kit_immutable(&in, 3000, 20, HOUR_MS);
     CHECK(kit_store(&k, ONE + HOST, &in, 0, 0, NULL) != DHT_STATUS_QUOTA, "its own farthest may give way");
     CHECK(held_of(&k, 2000, MINE) == MINE && held_of(&k, 1000, MINE) + held_of(&k, 3000, 1) >= MINE, "but no other's");
+    kit_close(&k);
+}
+
+/* Fifty small values are most of the places, seven large ones a few more bytes: who comes then takes a place of the fifty. */
+static void places_count_as_well_as_bytes(void)
+{
+    enum { FOE = 1, HONEST = 2, LARGE = 7, SMALL = 50, NEXT = 20 };
+    struct dht_config c = kit_config();
+    struct kit_record in;
+    enum dht_status last;
+    struct kit k;
+    uint32_t taken = 0;
+
+    c.tuning.needs_token = false;
+    kit_open_as(&k, &c);
+    k.d->born_us = 0;
+    CHECK(fill(&k, HONEST, 5000, LARGE, &last) == LARGE, "large ones");
+    for (uint32_t i = 0; i < SMALL + NEXT; i++) {
+        kit_immutable(&in, i, 20, HOUR_MS);
+        taken += kit_store(&k, i < SMALL ? FOE : 10 + i, &in, 0, 0, NULL) == DHT_STATUS_OK;
+    }
+    CHECK(taken == SMALL + NEXT && held_of(&k, SMALL, NEXT) == NEXT && dht_core_records(k.d) == KIT_RECORDS, "whoever comes: %u", taken);
+    CHECK(held_of(&k, 0, SMALL) == KIT_RECORDS - LARGE - NEXT, "of the fifty: %u are left", held_of(&k, 0, SMALL));
     kit_close(&k);
 }
 
@@ -422,7 +426,6 @@ static void the_farthest_gives_way(void)
 
     c.tuning.needs_token = false;
     c.records_max = 10;
-    c.source_bytes = 2 * KIT_STORE; /* one source has all places, and room is what is looked at */
     kit_open_as(&k, &c);
     for (uint32_t i = 0; i < 200; i++) {
         kit_immutable(&in, i, 20, HOUR_MS);
@@ -482,7 +485,7 @@ int main(void)
     quotas_are_kept();
     a_service_is_nobodys_alone();
     strangers_of_a_host_share();
-    small_ones_count_as_their_places();
+    places_count_as_well_as_bytes();
     who_has_most_gives_way();
     a_site_is_one();
     a_service_has_a_place_for_others();
