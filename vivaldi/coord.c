@@ -44,9 +44,9 @@ static float distance(const struct vivaldi_coord *a, const struct vivaldi_coord 
 
 float vivaldi_coord_rtt_ms(const struct vivaldi_coord *a, const struct vivaldi_coord *b)
 {
-    float d = distance(a, b), h = a->height + b->height;
+    float d = distance(a, b), h = a->height + b->height, fade = VIVALDI_COORD_FADE * h;
 
-    return d > 0 ? d + h * d / (d + h) : 0;
+    return d > 0 ? d + h * d * d / (d * d + fade * fade + LEAST_SQUARE) : 0;
 }
 
 float vivaldi_coord_moved_ms(const struct vivaldi_coord *a, const struct vivaldi_coord *b)
@@ -73,7 +73,7 @@ void vivaldi_coord_rtts_ms(const struct vivaldi_coord *from, const struct vivald
         }
         vivaldi_lanes d = vivaldi_lanes_root(sum);
         vivaldi_lanes h = from->height + (vivaldi_lanes){four[0].height, four[1].height, four[2].height, four[3].height};
-        d += h * d / (d + h);
+        d += h * sum / (sum + VIVALDI_COORD_FADE * VIVALDI_COORD_FADE * h * h);
         memcpy(&ret[i], &d, sizeof d);
     }
     for (; i < count; i++) {

@@ -20,6 +20,7 @@ enum {
     VIVALDI_COORD_VERSION = 1,
 };
 
+#define VIVALDI_COORD_FADE 0.2f      /* of both heights: who is no further away than that climbs half of them, who is further more */
 #define VIVALDI_COORD_ERROR_MAX 1.5f /* as in serf: a node that knows nothing is not infinitely wrong */
 
 /* Parts that a node does not use are 0, so nodes of different dimensions agree about what they have in common. */
@@ -34,9 +35,10 @@ struct vivaldi_coord {
 bool vivaldi_coord_is_valid(const struct vivaldi_coord *c);
 
 /* Predicted round trip between two valid ones, ms: finite, >= 0, symmetric. With d the Euclidean distance and h both
- * heights it is d + h d/(d + h): d + h for those far apart, as in the paper, and not much more than d for neighbours, who
- * do not climb down to the Internet to reach each other. With plain d + h no two nodes are nearer than their heights, and
- * the nearest of ten was 2.9 times as far as need be; so it is 1.1 times (docs/TESTING.md). */
+ * heights it is d + h d d/(d d + h h/25): d + h for those far apart, as in the paper, and near d for neighbours, who do not climb
+ * down to the Internet to reach each other. With plain d + h no two nodes are nearer than their heights, and the nearest of
+ * ten was 2.9 times as far as need be; so it is 1.1 times. With d + h d/(d + h) homes of one city, whose ways to the first
+ * router are longer than those between them, were predicted 2.6 times as badly as by plain d + h (docs/TESTING.md). */
 float vivaldi_coord_rtt_ms(const struct vivaldi_coord *a, const struct vivaldi_coord *b);
 
 /* How far apart two positions of one node are, ms: 0 when they are the same. */

@@ -41,6 +41,7 @@ enum {
 #define TOLD_ERRORS 1.5f      /* times as unsure a node may have been when it told all where it is as when it was heard */
 #define DOUBT_TIMES 3.0f      /* what is usual of ways between what one is told and what all are, and a member is half believed */
 #define DOUBT_LEAST 0.1f      /* … of the round trip: what others are told is old in a large cluster, and honest ones move */
+#define HIGH_LEAST 0.1f       /* of the usual round trip: neighbours may be so much higher up than this node, and their round trip */
 #define ONCE 0.25f            /* relative error of one round trip */
 
 size_t vivaldi_core_size(uint32_t peers_max)
@@ -95,16 +96,31 @@ static float weigh(const struct vivaldi *v, const struct vivaldi_peer *peer, uin
     return 1 / ((CLAIM_FLOOR + error) * (1 + age_s * error * forgetting) * (1 + doubt * doubt));
 }
 
+/* How high up it is believed to be: no round trip to it is shorter than its way to the first router, but that of a neighbour, who is about as
+ * high as this node. Liars that are 1,000 ms high up, so that only who is beside them could be as near as they are, gathered the
+ * others around them. */
+static float height_of(const struct vivaldi *v, const struct vivaldi_peer *peer)
+{
+    float rtt_ms = vivaldi_peers_usual(peer), least = HIGH_LEAST * v->usual_ms;
+    float most = v->live.height + (rtt_ms > least ? rtt_ms : least);
+
+    return peer->height < most ? peer->height : most;
+}
+
 static void put(const struct vivaldi *v, const struct vivaldi_peer *peer, uint32_t now_s, float forgetting, struct vivaldi_refit *r)
 {
     uint32_t i = r->count++;
+    float height = height_of(v, peer);
 
     for (uint32_t k = 0; k < VIVALDI_DIMS_MAX; k++) {
         r->at[k][i] = peer->at[k];
     }
-    r->at[VIVALDI_DIMS_MAX][i] = peer->height;
+    r->at[VIVALDI_DIMS_MAX][i] = height;
     r->rtt_ms[i] = vivaldi_peers_usual(peer);
     r->weight[i] = weigh(v, peer, now_s, forgetting);
+    if (peer->height > height) {
+        r->weight[i] *= (height / peer->height) * (height / peer->height); /* more cannot be, and who says so is not to be believed */
+    }
 }
 
 /* The newest, and the next ones of all by turns: a refit costs the same whoever many are known, and over time all count. */

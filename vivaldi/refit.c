@@ -26,8 +26,8 @@ struct pull {
     vivaldi_lanes off_ms[GROUPS];
 };
 
-/* Four round trips. With d the distance, h both heights and f = d/(d + h) the prediction is d + h f
- * (vivaldi_coord_rtt_ms), which changes by 1 + (1 - f)^2 with d and by f^2 with h. */
+/* Four round trips. With d the distance, h both heights, c how fast these fade and f = d d/(d d + c c h h) the prediction
+ * is d + h f (vivaldi_coord_rtt_ms), which changes by 1 + 2 h f (1 - f)/d with d and by f (2 f - 1) with h. */
 static void look_at(const struct vivaldi_refit *r, const struct vivaldi_refit_way *way, const float self[PARTS],
                     uint32_t group, struct pull *p)
 {
@@ -40,12 +40,12 @@ static void look_at(const struct vivaldi_refit *r, const struct vivaldi_refit_wa
     }
     vivaldi_lanes d = vivaldi_lanes_root(square);
     vivaldi_lanes h = self[HEIGHT] + vivaldi_lanes_load(&r->at[HEIGHT][group * LANES]);
-    vivaldi_lanes f = d / (d + h);
-    vivaldi_lanes by_d = (1 + (1 - f) * (1 - f)) / d;
+    vivaldi_lanes f = square / (square + VIVALDI_COORD_FADE * VIVALDI_COORD_FADE * h * h);
+    vivaldi_lanes by_d = (1 + 2 * h * f * (1 - f) / d) / d;
     for (uint32_t k = 0; k < way->dims; k++) {
         p->by[k][group] *= by_d;
     }
-    p->by[HEIGHT][group] = way->has_height ? f * f : vivaldi_lanes_all(0);
+    p->by[HEIGHT][group] = way->has_height ? f * (2 * f - 1) : vivaldi_lanes_all(0);
     p->off_ms[group] = vivaldi_lanes_load(&r->rtt_ms[group * LANES]) - d - h * f;
 }
 

@@ -12,6 +12,7 @@ enum {
 
 #define FROG_MS 0.5f        /* a round, which is less than what all move by themselves at first */
 #define HEIGHT_MS 300.0f
+#define HIGHEST_MS 1000.0f
 #define DELAY_MS 100.0
 #define JOINT_MS 60.0f      /* what they are beside where they are */
 #define DRIFT_MS 0.2f       /* a round */
@@ -106,6 +107,9 @@ struct vivaldi_coord liars_say(const struct swarm *s, uint32_t i, uint32_t to)
         return c;
     case SWARM_LIE_HEIGHT:
         c.height += HEIGHT_MS;
+        return c;
+    case SWARM_LIE_HIGHEST:
+        c.height += HIGHEST_MS;
         return c;
     case SWARM_LIE_DELAY:
         return c;

@@ -126,6 +126,26 @@ void places_make_sites(struct places *p, const char *name, uint32_t nodes, uint3
     }
 }
 
+void places_make_homes(struct places *p, const char *name, uint32_t nodes, uint64_t seed)
+{
+    double *x = calloc(3 * (size_t)nodes, sizeof *x), *y = x + nodes, *access_ms = y + nodes;
+    struct rng r;
+
+    rng_init(&r, seed);
+    *p = (struct places){.name = name, .nodes = nodes, .slices = 1, .seed = seed, .ms = calloc((size_t)nodes * nodes, sizeof *p->ms)};
+    must(p->ms != NULL && x != NULL, "no memory", name);
+    for (uint32_t i = 0; i < nodes; i++) {
+        x[i] = 16 * rng_unit(&r);
+        y[i] = 12 * rng_unit(&r);
+        access_ms[i] = 3 - 8 * log(1 - rng_unit(&r));
+        for (uint32_t j = 0; j < i; j++) {
+            p->ms[(size_t)i * nodes + j] = p->ms[(size_t)j * nodes + i] =
+                (float)(access_ms[i] + access_ms[j] + hypot(x[i] - x[j], y[i] - y[j]));
+        }
+    }
+    free(x);
+}
+
 static float made_up_ms(const struct places *p, uint32_t i, uint32_t j)
 {
     const struct place *a = &p->place[i], *b = &p->place[j];

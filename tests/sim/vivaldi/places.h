@@ -30,6 +30,10 @@ void places_make(struct places *p, const char *name, uint32_t nodes, uint64_t se
 /* A few sites far apart, up to PLACES_SITES_MAX; inside of each, in a LAN, every way takes 0.06 to 0.2 ms. */
 void places_make_sites(struct places *p, const char *name, uint32_t nodes, uint32_t sites, uint64_t seed);
 
+/* Homes of one city: every way is as long as both ends' ways to the first router, 3 ms and more, and those are longer than what is
+ * between them, which is 20 ms at most. */
+void places_make_homes(struct places *p, const char *name, uint32_t nodes, uint64_t seed);
+
 /* The true round trip in ms; 0: not known. Symmetric, the same each time. */
 float places_rtt_ms(const struct places *p, uint32_t i, uint32_t j);
 

@@ -63,7 +63,11 @@ PLANTS = {
     "one-lane-lost": ("refit.c", "unit:refit", "the last of four is not looked at", [
         ("weights += weight;", "weight[3] = 0;\n        weights += weight;")]),
     "plain-heights": ("coord.c", "unit:coord", "neighbours are as far apart as their heights", [
-        ("return d > 0 ? d + h * d / (d + h) : 0;", "return d + h;")]),
+        ("return d > 0 ? d + h * d * d / (d * d + fade * fade + LEAST_SQUARE) : 0;", "return d + h;")]),
+    "half-way-down": ("refit.c", "homes", "it is fitted as if heights faded for those who are no further apart than they are high", [
+        ("square / (square + VIVALDI_COORD_FADE * VIVALDI_COORD_FADE * h * h)", "square / (square + h * h)")]),
+    "towers-believed": ("core.c", "very high up", "who says to be so high up that only those beside it could be near is looked for there", [
+        ("    return peer->height < most ? peer->height : most;", "    return peer->height + 0 * most;")]),
     "batch-differs": ("coord.c", "unit:coord", "four at once leave out the height of this end", [
         ("vivaldi_lanes h = from->height + (", "vivaldi_lanes h = 0 * from->height + (")]),
     "no-filter": ("peers.c", "unit:peers", "the newest round trip counts alone", [

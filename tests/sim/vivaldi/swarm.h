@@ -31,6 +31,7 @@ enum swarm_lie {
     SWARM_LIE_PULL,       /* each hears that they are where it pulls most, all on one side of it            */
     SWARM_LIE_ELSEWHERE,  /* they are where another one is, and quite sure of it                            */
     SWARM_LIE_HEIGHT,     /* they are where they are, but high up                                           */
+    SWARM_LIE_HIGHEST,    /* … 1,000 ms, which only those beside them could believe                         */
     SWARM_LIE_DELAY,      /* they say the truth and take their time to answer half of the others            */
     SWARM_LIE_NEWCOMERS,  /* they say the truth to all but newcomers, who hear of a world in the mirror     */
     SWARM_LIE_JOINT,      /* all of them are 60 ms beside where they are, the same way: they agree with each other */

@@ -12,7 +12,7 @@
 
 #include "tests/sim/vivaldi/swarm.h"
 
-enum { MADE_UP = 200, SITE_NODES = 10, SITES = 4, TWO_SITES = 2, LONG_ROUNDS = 2000 };
+enum { MADE_UP = 200, HOMES = 150, SITE_NODES = 10, SITES = 4, TWO_SITES = 2, LONG_ROUNDS = 2000 };
 
 #define EARLY_ERROR 0.11
 
@@ -20,7 +20,7 @@ static int failures;
 
 /* A world, and what it must reach; 0: not asked for. */
 struct row {
-    const char *name, *data;         /* planetlab wonder made-up sites two-sites seattle */
+    const char *name, *data;         /* planetlab wonder made-up sites two-sites homes seattle */
     uint32_t rounds, dims;
     bool has_no_height, has_noise, is_bad;
     uint32_t liars_per_cent, peers_max, slice_rounds, newcomers_round;
@@ -59,6 +59,7 @@ static const struct row rows[] = {
     {.name = "sites, a cluster", .data = "sites", .rounds = 1500, .dims = 7, .way = SWARM_CLUSTER, .p50 = .008, .p90 = .15,
      .first = .74, .stretch = 1.08, .within = .89},
     {.name = "two sites, for long", .data = "two-sites", .rounds = 5000, .dims = 7, .p50 = .0035},
+    {.name = "homes", .data = "homes", .rounds = 250, .dims = 7, .p50 = .028, .p90 = .085},
     {.name = "wonder, colluders move away", .data = "wonder", .rounds = 250, .dims = 7, .liars_per_cent = 10, .lie = SWARM_LIE_FROG,
      .of_honest = 1.5},
     {.name = "wonder, liars pull", .data = "wonder", .rounds = 150, .dims = 7, .liars_per_cent = 10, .lie = SWARM_LIE_PULL,
@@ -69,6 +70,8 @@ static const struct row rows[] = {
      .of_honest = 1.5},
     {.name = "wonder, liars are high up", .data = "wonder", .rounds = 150, .dims = 7, .liars_per_cent = 10, .lie = SWARM_LIE_HEIGHT,
      .of_honest = 1.2},
+    {.name = "planetlab, liars are very high up", .data = "planetlab", .rounds = 150, .dims = 7, .liars_per_cent = 10,
+     .lie = SWARM_LIE_HIGHEST, .of_honest = 1.3},
     {.name = "wonder, liars take their time", .data = "wonder", .rounds = 150, .dims = 7, .liars_per_cent = 10, .lie = SWARM_LIE_DELAY,
      .of_honest = 1.5},
     {.name = "wonder, newcomers are lied to", .data = "wonder", .rounds = 200, .dims = 7, .liars_per_cent = 10, .lie = SWARM_LIE_NEWCOMERS,
@@ -155,6 +158,8 @@ static void load(const struct row *row, struct places *p)
         places_make_sites(p, row->data, SITES * SITE_NODES, SITES, 1);
     } else if (strcmp(row->data, "two-sites") == 0) {
         places_make_sites(p, row->data, TWO_SITES * SITE_NODES, TWO_SITES, 1);
+    } else if (strcmp(row->data, "homes") == 0) {
+        places_make_homes(p, row->data, HOMES, 1);
     } else if (is_measured) {
         bool is_seattle = strcmp(row->data, "seattle") == 0;
         places_load(p, row->data, path, strcmp(row->data, "wonder") == 0 ? 1 : 0, is_seattle ? 100 : 1);

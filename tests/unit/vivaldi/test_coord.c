@@ -24,9 +24,12 @@ static void predictions_follow_from_distance_and_heights(void)
         {{{0}, 5, 1}, {{0}, 5, 1}, 0, "the same place behind one router"},
         {{{3}, 0, 0}, {{0, 4}, 0, 0}, 5, "without heights the distance"},
         {{{1, 2, 3, 4, 5, 6, 7}, 0, 0}, {{0}, 0, 0}, 11.832160f, "all seven count"},
-        {{{1000}, 2, 0}, {{0}, 3, 0}, 1000 + 5 * 1000 / 1005.0f, "far apart both heights are nearly whole"},
-        {{{1}, 20, 0}, {{0}, 29, 0}, 1 + 49 * 1 / 50.0f, "neighbours do not climb down"},
-        {{{10000}, 10000, 0}, {{-10000}, 10000, 0}, 30000, "the ends of the world"},
+        {{{1000}, 2, 0}, {{0}, 3, 0}, 1000 + 5 * 1000 * 1000 / (1000 * 1000 + 1.0f), "far apart both heights are nearly whole"},
+        {{{1}, 20, 0}, {{0}, 29, 0}, 1 + 49 * 1 / (1 + 9.8f * 9.8f), "neighbours do not climb down"},
+        {{{10}, 20, 0}, {{0}, 30, 0}, 10 + 50 / 2.0f, "at a fifth of both heights half of them"},
+        {{{20}, 20, 0}, {{0}, 20, 0}, 20 + 40 * 400 / (400 + 64.0f), "homes of one city climb nearly all"},
+        {{{1e-25f}, 0, 0}, {{0}, 0, 0}, 1e-25f, "so near that the square is none"},
+        {{{10000}, 10000, 0}, {{-10000}, 10000, 0}, 20000 + 20000 * 400.0f / (400 + 16), "the ends of the world"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
