@@ -44,10 +44,39 @@ size_t datapath_allowed_nodes(uint32_t prefixes_max)
     return 2 * (size_t)prefixes_max;
 }
 
-void datapath_allowed_init(struct datapath_allowed *a, struct datapath_allowed_node *memory, uint32_t prefixes_max)
+void datapath_allowed_init(struct datapath_allowed *a, struct datapath_allowed_node *memory, uint32_t prefixes_max, uint32_t *first,
+                           uint32_t peers_max)
 {
-    *a = (struct datapath_allowed){.node = memory, .prefixes_max = prefixes_max,
+    *a = (struct datapath_allowed){.node = memory, .prefixes_max = prefixes_max, .first = first, .peers_max = peers_max,
                                    .capacity = (uint32_t)datapath_allowed_nodes(prefixes_max)};
+    memset(first, 0, peers_max * sizeof *first);
+}
+
+/* At the end of his circle. */
+static void join(struct datapath_allowed *a, uint32_t index, uint32_t peer)
+{
+    struct datapath_allowed_node *n = &a->node[index - 1];
+
+    assert(peer < a->peers_max && n->peer == DATAPATH_ALLOWED_NOBODY);
+    uint32_t first = a->first[peer] == 0 ? index : a->first[peer], last = a->first[peer] == 0 ? index : a->node[first - 1].prev;
+    n->peer = peer;
+    n->next = first;
+    n->prev = last;
+    a->node[last - 1].next = index;
+    a->node[first - 1].prev = index;
+    a->first[peer] = first;
+}
+
+static void part(struct datapath_allowed *a, uint32_t index)
+{
+    struct datapath_allowed_node *n = &a->node[index - 1];
+    uint32_t *first = &a->first[n->peer];
+
+    a->node[n->prev - 1].next = n->next;
+    a->node[n->next - 1].prev = n->prev;
+    *first = n->next == index ? 0 : *first == index ? n->next : *first;
+    n->next = n->prev = 0;
+    n->peer = DATAPATH_ALLOWED_NOBODY;
 }
 
 static uint32_t take_node(struct datapath_allowed *a, const uint8_t *ip, unsigned bits, unsigned size)
@@ -61,7 +90,7 @@ static uint32_t take_node(struct datapath_allowed *a, const uint8_t *ip, unsigne
         index = ++a->used;
     }
     struct datapath_allowed_node *n = &a->node[index - 1];
-    *n = (struct datapath_allowed_node){.bits = (uint8_t)bits, .peer = DATAPATH_ALLOWED_NOBODY};
+    *n = (struct datapath_allowed_node){.bits = (uint8_t)bits, .size = (uint8_t)size, .peer = DATAPATH_ALLOWED_NOBODY};
     memcpy(n->ip, ip, size);
     for (unsigned at = bits; at < 8 * size; at++) {
         n->ip[at / 8] &= (uint8_t)~(0x80u >> at % 8);
@@ -117,7 +146,10 @@ enum err datapath_allowed_add(struct datapath_allowed *a, const struct datapath_
     unsigned common = n == NULL ? 0 : common_bits(n->ip, prefix->ip, prefix->bits < n->bits ? prefix->bits : n->bits);
     if (n != NULL && n->bits == prefix->bits && common == prefix->bits && n->peer != DATAPATH_ALLOWED_NOBODY) {
         *ret_former = n->peer;
-        n->peer = peer;
+        if (n->peer != peer) {
+            part(a, below);
+            join(a, below, peer);
+        }
         return ERR_OK;
     }
     if (a->prefixes == a->prefixes_max) {
@@ -126,11 +158,11 @@ enum err datapath_allowed_add(struct datapath_allowed *a, const struct datapath_
     a->prefixes++;
     *ret_former = DATAPATH_ALLOWED_NOBODY;
     if (n != NULL && n->bits == prefix->bits && common == prefix->bits) {
-        n->peer = peer; /* a fork becomes a prefix */
+        join(a, below, peer); /* a fork becomes a prefix */
         return ERR_OK;
     }
     uint32_t own = take_node(a, prefix->ip, prefix->bits, prefix->size);
-    a->node[own - 1].peer = peer;
+    join(a, own, peer);
     if (n == NULL) {
         *link = own;
     } else if (common == prefix->bits) { /* it holds what stands here */
@@ -159,7 +191,7 @@ enum err datapath_allowed_drop(struct datapath_allowed *a, const struct datapath
     if (n == NULL || n->bits != prefix->bits || memcmp(n->ip, prefix->ip, prefix->size) != 0 || n->peer != peer) {
         return ERR_NOT_FOUND;
     }
-    n->peer = DATAPATH_ALLOWED_NOBODY;
+    part(a, *link);
     a->prefixes--;
     prune(a, link);
     if (above != NULL) {
@@ -168,26 +200,21 @@ enum err datapath_allowed_drop(struct datapath_allowed *a, const struct datapath
     return ERR_OK;
 }
 
-/* Depth-first; at most 129 levels, since each has more bits than the one above it. */
-static void drop_below(struct datapath_allowed *a, uint32_t *link, uint32_t peer)
+static struct datapath_prefix prefix_of(const struct datapath_allowed_node *n)
 {
-    if (*link == 0) {
-        return;
-    }
-    struct datapath_allowed_node *n = &a->node[*link - 1];
-    drop_below(a, &n->child[0], peer);
-    drop_below(a, &n->child[1], peer);
-    if (n->peer == peer) {
-        n->peer = DATAPATH_ALLOWED_NOBODY;
-        a->prefixes--;
-    }
-    prune(a, link);
+    struct datapath_prefix p = {.size = n->size, .bits = n->bits};
+
+    memcpy(p.ip, n->ip, sizeof p.ip);
+    return p;
 }
 
 void datapath_allowed_drop_peer(struct datapath_allowed *a, uint32_t peer)
 {
-    drop_below(a, &a->root[0], peer);
-    drop_below(a, &a->root[1], peer);
+    while (a->first[peer] != 0) {
+        struct datapath_prefix p = prefix_of(&a->node[a->first[peer] - 1]);
+        enum err e = datapath_allowed_drop(a, &p, peer);
+        assert(e == ERR_OK);
+    }
 }
 
 uint32_t datapath_allowed_find(const struct datapath_allowed *a, const uint8_t *ip, size_t size)
@@ -235,21 +262,19 @@ uint32_t datapath_allowed_holder(const struct datapath_allowed *a, const struct 
 
 struct walk {
     const struct datapath_allowed *a;
-    uint32_t peer;
-    uint8_t size;
     void (*each)(void *context, uint32_t peer, const struct datapath_prefix *prefix);
     void *context;
 };
 
+/* Depth-first; at most 129 levels, since each has more bits than the one above it. */
 static void walk_below(const struct walk *w, uint32_t at)
 {
     if (at == 0) {
         return;
     }
     const struct datapath_allowed_node *n = &w->a->node[at - 1];
-    if (n->peer != DATAPATH_ALLOWED_NOBODY && (w->peer == DATAPATH_ALLOWED_NOBODY || n->peer == w->peer)) {
-        struct datapath_prefix p = {.size = w->size, .bits = n->bits};
-        memcpy(p.ip, n->ip, sizeof p.ip);
+    if (n->peer != DATAPATH_ALLOWED_NOBODY) {
+        struct datapath_prefix p = prefix_of(n);
         w->each(w->context, n->peer, &p);
     }
     walk_below(w, n->child[0]);
@@ -259,9 +284,17 @@ static void walk_below(const struct walk *w, uint32_t at)
 void datapath_allowed_each(const struct datapath_allowed *a, uint32_t peer,
                            void (*each)(void *context, uint32_t peer, const struct datapath_prefix *prefix), void *context)
 {
-    struct walk w = {.a = a, .peer = peer, .size = DATAPATH_ALLOWED_V4, .each = each, .context = context};
+    const struct walk w = {.a = a, .each = each, .context = context};
 
-    walk_below(&w, a->root[0]);
-    w.size = DATAPATH_ALLOWED_V6;
-    walk_below(&w, a->root[1]);
+    if (peer == DATAPATH_ALLOWED_NOBODY) {
+        walk_below(&w, a->root[0]);
+        walk_below(&w, a->root[1]);
+        return;
+    }
+    uint32_t at = a->first[peer];
+    while (at != 0) {
+        struct datapath_prefix p = prefix_of(&a->node[at - 1]);
+        each(context, peer, &p);
+        at = a->node[at - 1].next == a->first[peer] ? 0 : a->node[at - 1].next;
+    }
 }

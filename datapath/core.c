@@ -19,7 +19,7 @@ _Static_assert(sizeof(((struct datapath *)NULL)->hash_key) == crypto_shorthash_K
 
 /* Places in the one block, in this order. */
 struct layout {
-    size_t peer, bucket, who_bucket, agenda, index, allowed, wait, total;
+    size_t peer, bucket, who_bucket, agenda, index, allowed, allowed_first, wait, total;
     uint32_t buckets;
 };
 
@@ -46,6 +46,7 @@ static struct layout lay_out(uint32_t peers_max, uint32_t prefixes_max, uint32_t
     l.agenda = place(&at, peers_max * sizeof(struct datapath_agenda_item));
     l.index = place(&at, datapath_index_slots(peers_max) * sizeof(struct datapath_index_slot));
     l.allowed = place(&at, datapath_allowed_nodes(prefixes_max) * sizeof(struct datapath_allowed_node));
+    l.allowed_first = place(&at, peers_max * sizeof(uint32_t));
     l.wait = place(&at, DATAPATH_WAIT_MAX * (size_t)mtu);
     l.total = at;
     return l;
@@ -95,7 +96,7 @@ enum err datapath_core_init(void *memory, const struct datapath_config *config, 
     datapath_index_init(&d->index, (void *)(base + l.index), config->peers_max);
     d->index.live = config->live;
     d->callers = config->callers;
-    datapath_allowed_init(&d->allowed, (void *)(base + l.allowed), config->prefixes_max);
+    datapath_allowed_init(&d->allowed, (void *)(base + l.allowed), config->prefixes_max, (void *)(base + l.allowed_first), config->peers_max);
     datapath_agenda_init(&d->agenda, (void *)(base + l.agenda), config->peers_max);
     datapath_wait_init(&d->wait, base + l.wait, config->mtu);
     for (uint32_t i = 0; i < config->peers_max; i++) {

@@ -29,6 +29,8 @@ PLANTS = {
          "    d->numbers.verdict[v]++;\n    if (peer != UINT32_MAX) {\n        datapath_core_moved(d, peer, from, fx);\n")]),
     "never-moves": ("core.c", "worlds", "an endpoint follows nobody", [
         ("    if (!datapath_message_is_same(at, from)) {", "    if (at->port == 0) {")]),
+    "prefix-of-two": ("allowed.c", "unit:allowed", "a prefix that another has now stays with who had it", [
+        ("            part(a, below);\n            join(a, below, peer);", "            n->peer = peer;")]),
     "padding-uncounted": ("transfer.c", "unit:core", "bytes that a packet is padded with are not counted as sent", [
         ("numbers.sent_bytes += total;", "numbers.sent_bytes += size + (total - padded);")]),
     "source-unchecked": ("transfer.c", "unit:core", "a peer may speak with anybody's address", [

@@ -8,9 +8,10 @@
 #include "common/base/rng.h"
 #include "tests/support/check.h"
 
-enum { NOBODY = DATAPATH_ALLOWED_NOBODY, ROOM = 64, LIST = 48 };
+enum { NOBODY = DATAPATH_ALLOWED_NOBODY, ROOM = 64, LIST = 48, PEERS = 100 };
 
 static struct datapath_allowed_node memory[2 * ROOM];
+static uint32_t firsts[PEERS];
 
 static struct datapath_prefix v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint8_t bits)
 {
@@ -44,7 +45,7 @@ static void the_longest_prefix_wins(void)
     };
     struct datapath_allowed t;
 
-    datapath_allowed_init(&t, memory, ROOM);
+    datapath_allowed_init(&t, memory, ROOM, firsts, PEERS);
     CHECK(find4(&t, 1, 2, 3, 4) == NOBODY, "empty");
     add(&t, v4(192, 168, 4, 0, 24), 1, NOBODY);
     add(&t, v4(192, 168, 4, 4, 32), 2, NOBODY);
@@ -67,6 +68,46 @@ static void the_longest_prefix_wins(void)
     CHECK(find4(&t, 192, 168, 4, 4) == 1, "the /24 has it again");
 }
 
+struct told {
+    size_t count;
+    uint8_t third[4];
+};
+
+static void tell(void *context, uint32_t peer, const struct datapath_prefix *prefix)
+{
+    struct told *t = context;
+
+    t->third[t->count++ % 4] = prefix->ip[2];
+}
+
+/* As they were said: who moves away and comes back is the last; what another took is his last. */
+static void they_stay_in_the_order_in_which_they_came(void)
+{
+    static const struct {
+        uint32_t peer;
+        size_t count;
+        uint8_t third[4];
+    } rows[] = {{1, 3, {1, 7, 9}}, {2, 2, {5, 3}}, {3, 0, {0}}};
+    struct datapath_allowed t;
+    uint32_t former;
+    struct datapath_prefix moved = v4(10, 0, 3, 0, 24), back = v4(10, 0, 9, 0, 24), same = v4(10, 0, 1, 0, 24);
+
+    datapath_allowed_init(&t, memory, ROOM, firsts, PEERS);
+    add(&t, v4(10, 0, 9, 0, 24), 1, NOBODY);
+    add(&t, v4(10, 0, 3, 0, 24), 1, NOBODY);
+    add(&t, v4(10, 0, 1, 0, 24), 1, NOBODY);
+    add(&t, v4(10, 0, 7, 0, 24), 1, NOBODY);
+    add(&t, v4(10, 0, 5, 0, 24), 2, NOBODY);
+    CHECK(datapath_allowed_add(&t, &moved, 2, &former) == ERR_OK && former == 1, "it is another's now");
+    CHECK(datapath_allowed_drop(&t, &back, 1) == ERR_OK && datapath_allowed_add(&t, &back, 1, &former) == ERR_OK, "gone and back");
+    CHECK(datapath_allowed_add(&t, &same, 1, &former) == ERR_OK && former == 1, "what is his stays where it is");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct told told = {.count = 0};
+        datapath_allowed_each(&t, rows[i].peer, tell, &told);
+        CHECK(told.count == rows[i].count && memcmp(told.third, rows[i].third, told.count) == 0, "row %zu", i);
+    }
+}
+
 static void bad_prefixes_are_refused(void)
 {
     struct datapath_prefix rows[] = {v4(10, 0, 0, 1, 31), v4(10, 0, 0, 0, 33), v4(128, 0, 0, 0, 0),
@@ -74,7 +115,7 @@ static void bad_prefixes_are_refused(void)
     struct datapath_allowed t;
     uint32_t former = 77;
 
-    datapath_allowed_init(&t, memory, ROOM);
+    datapath_allowed_init(&t, memory, ROOM, firsts, PEERS);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         CHECK(datapath_allowed_add(&t, &rows[i], 1, &former) == ERR_INVALID && former == 77, "row %zu", i);
         CHECK(datapath_allowed_drop(&t, &rows[i], 1) == ERR_INVALID, "row %zu", i);
@@ -154,12 +195,17 @@ static size_t index_of(const struct listed *list, size_t count, const struct dat
 }
 
 struct counted {
-    size_t count;
+    const struct listed *list;
+    size_t listed, count;
 };
 
 static void count_one(void *context, uint32_t peer, const struct datapath_prefix *prefix)
 {
-    ((struct counted *)context)->count++;
+    struct counted *c = context;
+    size_t at = index_of(c->list, c->listed, prefix);
+
+    CHECK(at < c->listed && c->list[at].peer == peer, "it is his");
+    c->count++;
 }
 
 /* Of those in the list that hold `p` and are no longer, the owner of the longest. */
@@ -199,8 +245,10 @@ static size_t change(struct rng *r, struct datapath_allowed *t, struct listed *l
     uint64_t what = rng_below(r, 20);
 
     if (what == 0) {
-        struct counted seen = {0}, expected = {0};
+        struct counted seen = {.list = list, .listed = count}, expected = {.count = 0}, all = {.list = list, .listed = count};
         datapath_allowed_each(t, peer, count_one, &seen);
+        datapath_allowed_each(t, NOBODY, count_one, &all);
+        CHECK(all.count == count, "all of all");
         for (size_t i = 0; i < count;) {
             bool is_his = list[i].peer == peer;
             expected.count += is_his;
@@ -238,7 +286,7 @@ static void agrees_with_a_list(void)
     size_t count = 0, found = 0, same = 0;
 
     rng_init(&r, 6);
-    datapath_allowed_init(&t, memory, LIST); /* so many nodes must do */
+    datapath_allowed_init(&t, memory, LIST, firsts, PEERS); /* so many nodes must do */
     for (unsigned i = 0; i < STEPS; i++) {
         uint8_t ip[16];
         size_t size = rng_below(&r, 2) == 0 ? 4 : 16;
@@ -257,6 +305,7 @@ static void agrees_with_a_list(void)
 int main(void)
 {
     the_longest_prefix_wins();
+    they_stay_in_the_order_in_which_they_came();
     bad_prefixes_are_refused();
     agrees_with_a_list();
     return CHECK_RESULT();
