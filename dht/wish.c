@@ -284,7 +284,7 @@ static bool needs_the_late(const struct dht *d, const struct dht_wish *w)
         answered += w->candidate[i].ask == DHT_ASK_ANSWERED;
     }
     uint32_t there = late + answered < d->tuning.replicas ? late + answered : d->tuning.replicas;
-    return late > 0 && (w->kind == DHT_WISH_GET ? w->values == 0 && !is_absent(d, w) : answered < there / 2 + 1);
+    return late > 0 && (w->kind == DHT_WISH_GET ? w->values < w->reads && !is_absent(d, w) : answered < there / 2 + 1);
 }
 
 /* Whether there is nobody left to ask step by step. Before that is believed others are asked: when nobody had it, and when whoever

@@ -67,6 +67,8 @@ PLANTS = {
         ("        peer->flags |= DHT_PEER_OWES;", "        peer->flags |= 0;")]),
     "late-are-none": ("wish.c", "unit:late", "who is late is passed over where there is nobody else", [
         ("    return is_over && !needs_the_late(d, w);", "    return is_over;")]),
+    "few-are-heard": ("wish.c", "unit:late", "who is to hear several does not wait for the late", [
+        ("w->values < w->reads && !is_absent(d, w) :", "w->values == 0 && !is_absent(d, w) :")]),
     "late-go-without": ("put.c", "unit:late", "who is late does not get what was put", [
         ("        waiting += c->ask == DHT_ASK_SLOW || c->ask", "        waiting += c->ask")]),
     "done-holds-on": ("wish.c", "unit:late", "what goes on for the late keeps others from beginning", [

@@ -16,7 +16,9 @@ struct scene {
     uint32_t silent;                 /* this one does not answer                   */
     struct dht_message unanswered;   /* the last request to it                     */
     uint32_t asked, stored;          /* requests that were seen, STOREs among them */
+    bool is_held;                    /* whoever is asked for it has it             */
     enum err status;                 /* LATER: no wish has ended                   */
+    uint32_t values;                 /* … then: of so many                         */
 };
 
 static void open_scene(struct scene *s, uint32_t peers)
@@ -54,6 +56,11 @@ static void answer(struct scene *s, uint32_t who, const struct dht_message *m)
     out.status = DHT_STATUS_OK;
     out.token = 7;
     out.flags = m->kind == DHT_PACKET_GET ? DHT_FLAG_ABSENT : 0;
+    if (m->kind == DHT_PACKET_GET && s->is_held) {
+        out = kit_answer(m, DHT_PACKET_VALUES);
+        out.count = 1;
+        out.record[0] = (struct dht_packet_record){.left_ms = HOUR_MS, .size = (uint16_t)s->r.size, .bytes = s->r.bytes};
+    }
     CHECK(kit_hear(&s->k, who, &out) == ERR_OK, "an answer");
 }
 
@@ -63,6 +70,7 @@ static void answer_all(struct scene *s)
     struct dht_effects fx = s->k.fx;
 
     s->status = fx.done_count > 0 ? fx.done[0].status : s->status;
+    s->values = fx.done_count > 0 ? fx.done[0].acked : s->values;
     for (uint32_t i = 0; i < fx.sends; i++) {
         uint32_t who = bytes_get_be32(fx.send[i].to.byte);
         struct dht_message m;
@@ -168,6 +176,38 @@ static void who_is_late_is_waited_for_where_it_counts(void)
     answer(&s, s.near[0], &s.unanswered);
     answer_all(&s);
     CHECK(s.status == ERR_NOT_FOUND, "now all have said so: %s", err_name(s.status));
+    kit_close(&s.k);
+}
+
+/* Who wants to hear several holders, as a comparison does, is told of too few only when no more of them can answer. */
+static void who_is_late_is_waited_for_where_several_are_heard(void)
+{
+    struct scene s;
+
+    open_scene(&s, 4);
+    s.silent = s.near[0];
+    s.is_held = true;
+    CHECK(dht_core_get(s.k.d, s.k.now_us, 1, &s.r.r.key, 4, &s.k.fx) == ERR_OK, "a get");
+    answer_all(&s);
+    for (uint32_t i = 0; i < 2; i++) { /* late; asked again */
+        kit_due(&s.k);
+        answer_all(&s);
+    }
+    CHECK(s.status == ERR_LATER, "it has not ended: %s, of %u", err_name(s.status), s.values);
+    answer(&s, s.near[0], &s.unanswered);
+    answer_all(&s);
+    CHECK(s.status == ERR_OK && s.values == 4, "all four are heard: %u", s.values);
+    kit_close(&s.k);
+    open_scene(&s, 4);
+    s.silent = s.near[0];
+    s.is_held = true;
+    CHECK(dht_core_get(s.k.d, s.k.now_us, 1, &s.r.r.key, 3, &s.k.fx) == ERR_OK, "a get of three");
+    answer_all(&s);
+    for (uint32_t i = 0; i < 2 && s.status == ERR_LATER; i++) {
+        kit_due(&s.k);
+        answer_all(&s);
+    }
+    CHECK(s.status == ERR_OK && s.values == 3, "needs no fourth: %u", s.values);
     kit_close(&s.k);
 }
 
@@ -339,6 +379,7 @@ int main(void)
     where_all_were_silent_they_are_waited_for();
     who_waited_for_some_asks_one_more_than_always();
     who_is_late_is_waited_for_where_it_counts();
+    who_is_late_is_waited_for_where_several_are_heard();
     who_is_late_gets_what_was_put();
     what_goes_on_gives_way();
     who_is_far_apart_is_not_all_that_is_there();
