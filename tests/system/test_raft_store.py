@@ -39,7 +39,7 @@ def put_many(node, pairs, lease=0):
 
 # What a part of the command does not look at it does not take, as etcdctl does not.
 STRANGE = [
-    (("get", "a", "--limit", "3"), "--limit means nothing to `cell raft get`, which takes --revision, --stale, --at;"),
+    (("get", "a", "--limit", "3"), "--limit means nothing to `cell raft get`, which takes --revision, --stale, --raw, --at;"),
     (("put", "a", "1", "--prefix"), "--prefix means nothing to `cell raft put`"),
     (("del", "a", "--stale"), "--stale means nothing to `cell raft del`"),
     (("txn", "--then", "put a 1", "--lease", "3"), "--lease means nothing to `cell raft txn`"),
