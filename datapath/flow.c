@@ -19,7 +19,7 @@ static void look(struct datapath_shell *s, struct datapath_time now, const uint8
     }
 }
 
-/* Nobody has the address: the sender is told, as a router would. Not each of a flood is. */
+/* Nobody has the address, or nobody knows where he is: the sender is told, as a router would. Not each of a flood is. */
 static void refuse(struct datapath_shell *s, struct datapath_time now, const uint8_t *packet, size_t size)
 {
     static const uint8_t nothing[DATAPATH_OFFLOAD_SIZE];
@@ -55,7 +55,7 @@ static void send_packet(struct datapath_shell *s, struct datapath_time now, cons
         datapath_udp_put(&s->udp, &to, sealed);
     }
     datapath_shell_perform(s);
-    if (v == DATAPATH_ROUTE) {
+    if (v == DATAPATH_ROUTE || (v == DATAPATH_ENDPOINT && s->signals.ways.believed == 0)) { /* nor is there anybody who could say where he is */
         refuse(s, now, packet, size);
     }
     if (v == DATAPATH_TAKEN || v == DATAPATH_WAITING || v == DATAPATH_ENDPOINT) {

@@ -64,7 +64,7 @@ static void add_ways(struct list *l, const struct datapath_shell *s)
     const struct datapath_ways *w = &s->signals.ways;
     const uint64_t *passed = w->relay.verdict;
     const struct said said[] = {
-        {"UNREACHED", "packets for an address that no peer has; their senders were told, a hundred a second at most", s->flow.numbers.unreached},
+        {"UNREACHED", "packets for an address that no peer has, or one of whom nobody can know where he is; their senders were told, a hundred a second at most", s->flow.numbers.unreached},
         {"TOO_LARGE", "packets that were larger than their way; their senders were told", s->signals.numbers.too_large},
         {"SIGNALS", "of peers, taken", w->numbers.verdict[DATAPATH_WAYS_HEARD]},
         {"SIGNALS_STRANGER", "of nobody that we know", w->numbers.verdict[DATAPATH_WAYS_STRANGER]},

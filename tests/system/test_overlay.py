@@ -442,7 +442,8 @@ def test_who_reaches_nobody_is_told(lab):
     comes. A flood of it is not answered one for one."""
     ours = lab.ours
     lab.start_ours()
-    for to in ("10.9.0.77", "fd09::77"):
+    ours.do("wg", "set", ours.interface, "peer", run("wg", "pubkey", stdin=run("wg", "genkey")), "allowed-ips", "10.9.0.78/32,fd09::78/128")
+    for to in ("10.9.0.77", "fd09::77", "10.9.0.78", "fd09::78"): # the last two are a peer's, of whom nobody knows where he is
         for size in (1, 1300, 0): # of UDP, and TCP
             assert int(ours.do(sys.executable, "-c", REACH, to, str(size))) == errno.EHOSTUNREACH, to
     ours.do(sys.executable, "-c", "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"

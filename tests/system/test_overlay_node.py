@@ -14,7 +14,7 @@ import time
 import pytest
 
 from support import procs, wait
-from test_overlay import RESOLVE
+from test_overlay import NAMED, RESOLVE
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_netns]
 
@@ -385,6 +385,22 @@ def test_wg_shows_and_sets_a_cell_that_is_kept(make_cluster):
     assert wg("show", name, "endpoints").out.split() == [peer, "192.0.2.1:7"]
     node.down()
     assert not os.path.exists(path)
+
+
+def test_an_endpoint_by_name_takes_the_network(make_cluster, tmp_path):
+    """With `network: true` in its sandbox the cell asks for the name, also when DNS comes later."""
+    key, at = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", tmp_path / "at"
+    at.write_text("192.0.2.77")
+    one = entry(0, dns_servers=["127.0.0.1"], peers=[{"key": key, "allowed": ["10.9.0.7/32"], "endpoint": "gate.example.org:51820"}])
+    one["sandbox"]["network"] = True
+    cluster = make_cluster(1, [one])
+    cluster.up()
+    node = cluster[0]
+    place = lambda: overlay(node, "peers")["peers"][0]["endpoint"]
+    assert place() == ""
+    named = node.program(sys.executable, "-c", NAMED, "127.0.0.1", str(at), stdout=-1, text=True)
+    assert named.stdout.readline() == "ready\n"
+    node.wait_until(lambda: place() == "192.0.2.77:51820", 60, "DNS says where he is")
 
 
 def test_peers_of_the_manifest_have_the_last_word(make_cluster):
