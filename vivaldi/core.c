@@ -8,6 +8,7 @@
 
 enum {
     US = 1000,
+    OTHER_SAMPLES = 2, /* of a member, before one can be another: of one nobody knows how much they differ anyway */
     STEPS_COLD = 2,   /* Gauss-Newton steps after a round trip while the place is far from right */
     TURNS_RESTORED = 400, /* calm, and the first curvature counts whole: no more than FRESH_TURNS */
 };
@@ -41,6 +42,11 @@ enum {
 #define TOLD_ERRORS 1.5f      /* times as unsure a node may have been when it told all where it is as when it was heard */
 #define DOUBT_TIMES 3.0f      /* what is usual of ways between what one is told and what all are, and a member is half believed */
 #define DOUBT_LEAST 0.1f      /* … of the round trip: what others are told is old in a large cluster, and honest ones move */
+#define OTHER_TIMES 1.5f      /* as long as the longest of a member or as short as the shortest, and a round trip is another one */
+#define OTHER_RATE 0.1f       /* how fast the share of these follows */
+#define OTHER_MOST 0.5f       /* of them: the network is another, or this node is elsewhere */
+#define OTHER_AGREES 0.5f     /* as far off the prediction as what was usual, by their ratios, and it is no spike: the member moved */
+#define BEFORE 0.01f          /* of their weight is left to round trips of another network */
 #define HIGH_LEAST 0.1f       /* of the usual round trip: neighbours may be so much higher up than this node, and their round trip */
 #define ONCE 0.25f            /* relative error of one round trip */
 
@@ -92,8 +98,10 @@ static float weigh(const struct vivaldi *v, const struct vivaldi_peer *peer, uin
 
     float doubt = doubt_of(v, peer);
 
+    float before = v->has_changed && peer->measured_s - v->changed_s > INT32_MAX ? BEFORE : 1; /* clocks begin anywhere */
+
     doubt *= doubt; /* and again below: nothing is lost by moving as others do, nearly all by what only liars do */
-    return 1 / ((CLAIM_FLOOR + error) * (1 + age_s * error * forgetting) * (1 + doubt * doubt));
+    return before / ((CLAIM_FLOOR + error) * (1 + age_s * error * forgetting) * (1 + doubt * doubt));
 }
 
 /* How high up it is believed to be: no round trip to it is shorter than its way to the first router, but that of a neighbour, who is about as
@@ -252,6 +260,36 @@ static void fit(struct vivaldi *v, const struct vivaldi_peer *newest, uint32_t n
 
 /* ---- events -------------------------------------------------------------------------------------- */
 
+/* Whether a round trip of a member that was measured before is another one because something changed, and not a spike: then what
+ * was measured before must not hide it, for where many are known each is measured seldom. Where all round trips became three times
+ * as long, two of four that were old kept all where they were for half an hour. */
+static void compare(struct vivaldi *v, struct vivaldi_peer *peer, float rtt_ms, uint32_t now_s)
+{
+    if (vivaldi_peers_samples(peer) < OTHER_SAMPLES) {
+        return;
+    }
+    bool is_other = vivaldi_peers_other(peer, rtt_ms) > OTHER_TIMES, was_most = v->others > OTHER_MOST;
+    float usual_ms = vivaldi_peers_usual(peer);
+
+    v->others += OTHER_RATE * ((is_other ? 1.0f : 0.0f) - v->others);
+    if (v->others > OTHER_MOST && !was_most) {
+        v->has_changed = true;
+        v->changed_s = now_s;
+    }
+    if (!is_other) {
+        return;
+    }
+    bool is_change = v->others > OTHER_MOST;
+    if (!is_change && vivaldi_peers_is_placed(peer) && v->usual_ms > 0) {
+        struct vivaldi_coord c = vivaldi_peers_coord(peer);
+        float predicted_ms = within(vivaldi_coord_rtt_ms(&v->live, &c), VIVALDI_RTT_MIN_MS, VIVALDI_RTT_MAX_MS);
+        is_change = fabsf(logf(rtt_ms / predicted_ms)) < OTHER_AGREES * fabsf(logf(usual_ms / predicted_ms));
+    }
+    if (is_change) {
+        vivaldi_peers_again(peer);
+    }
+}
+
 enum err vivaldi_core_sample(struct vivaldi *v, uint32_t now_s, uint64_t id, uint64_t rtt_us,
                              const struct vivaldi_coord *c)
 {
@@ -269,10 +307,11 @@ enum err vivaldi_core_sample(struct vivaldi *v, uint32_t now_s, uint64_t id, uin
     }
     float rtt_ms = (float)rtt_us / US;
     struct vivaldi_peer *peer = vivaldi_peers_make(&v->peers, id, now_s, rng_next(&v->rng));
-    vivaldi_peers_sample(peer, within(rtt_ms, VIVALDI_RTT_MIN_MS, VIVALDI_RTT_MAX_MS), now_s);
     if (c != NULL) {
         vivaldi_peers_place(peer, c, now_s);
     }
+    compare(v, peer, within(rtt_ms, VIVALDI_RTT_MIN_MS, VIVALDI_RTT_MAX_MS), now_s);
+    vivaldi_peers_sample(peer, within(rtt_ms, VIVALDI_RTT_MIN_MS, VIVALDI_RTT_MAX_MS), now_s);
     v->counters.samples++;
     if (vivaldi_peers_is_placed(peer)) {
         fit(v, peer, now_s);

@@ -55,6 +55,9 @@ struct vivaldi {
     float usual_error;    /* what the error has been of late  */
     float usual_apart;    /* half of the others say to be no further from where they tell all that they are: a share of round trips */
     uint32_t turns;       /* round trips since it last rose above that */
+    float others;         /* how many of the round trips of late were others than the same member's before: a share */
+    bool has_changed;     /* these were more than half at some time */
+    uint32_t changed_s;   /* when they became that last: what was measured before is of another network */
     uint32_t cursor;      /* which of the peers is next to be fitted to */
     struct vivaldi_refit_curve curve;
     struct vivaldi_counters counters;

@@ -75,6 +75,23 @@ void vivaldi_peers_sample(struct vivaldi_peer *peer, float rtt_ms, uint32_t now_
     peer->measured_s = now_s;
 }
 
+void vivaldi_peers_again(struct vivaldi_peer *peer)
+{
+    peer->link &= LINK_MASK;
+}
+
+float vivaldi_peers_other(const struct vivaldi_peer *peer, float rtt_ms)
+{
+    float least = rtt_ms, most = rtt_ms;
+
+    for (uint32_t i = 0; i < vivaldi_peers_samples(peer); i++) {
+        float ms = ms_of(peer->rtt[i]);
+        least = i == 0 || ms < least ? ms : least;
+        most = i == 0 || ms > most ? ms : most;
+    }
+    return rtt_ms > most ? rtt_ms / most : rtt_ms < least ? least / rtt_ms : 1;
+}
+
 float vivaldi_peers_usual(const struct vivaldi_peer *peer)
 {
     return ms_of(peer->usual);

@@ -54,6 +54,12 @@ bool vivaldi_peers_drop(struct vivaldi_peers *p, uint64_t id);
 /* One round trip more, VIVALDI_RTT_MIN_MS to VIVALDI_RTT_MAX_MS. */
 void vivaldi_peers_sample(struct vivaldi_peer *peer, float rtt_ms, uint32_t now_s);
 
+/* Its round trips so far say nothing of what comes now: they are forgotten with the next one, which must follow. */
+void vivaldi_peers_again(struct vivaldi_peer *peer);
+
+/* How many times as long as the longest of its round trips, or as short as the shortest, rtt_ms is; 1: neither, or there are none. */
+float vivaldi_peers_other(const struct vivaldi_peer *peer, float rtt_ms);
+
 /* What its round trips say together, ms. Of one: itself. Of two: their mean, or the smaller when the larger is half as
  * long again: rather a spike than the way. Of three and four: the second smallest (the 25th percentile from below; Ledlie,
  * Gardner, Seltzer, "Network Coordinates in the Wild", NSDI 2007, IV-A, found low percentiles of short windows best). */

@@ -168,7 +168,9 @@ float places_rtt_ms(const struct places *p, uint32_t i, uint32_t j)
     if (i == j) {
         return 0;
     }
-    return p->ms != NULL ? p->ms[((size_t)p->slice * p->nodes + i) * p->nodes + j] : made_up_ms(p, i, j);
+    float ms = p->ms != NULL ? p->ms[((size_t)p->slice * p->nodes + i) * p->nodes + j] : made_up_ms(p, i, j);
+
+    return p->times > 0 ? ms * p->times : ms;
 }
 
 void places_free(struct places *p)

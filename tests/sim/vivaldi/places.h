@@ -16,6 +16,7 @@ struct places {
     /* Made up: where each node is. */
     struct place *place;
     uint64_t seed;
+    float times;             /* all ways are so many times as long as they were; 0: they are as they were */
 };
 
 /* Read an RTTM file (tests/vectors/rtt/README.md), the slices from..from + slices - 1 of it, both directions averaged.

@@ -66,6 +66,10 @@ PLANTS = {
         ("return d > 0 ? d + h * d * d / (d * d + fade * fade + LEAST_SQUARE) : 0;", "return d + h;")]),
     "half-way-down": ("refit.c", "homes", "it is fitted as if heights faded for those who are no further apart than they are high", [
         ("square / (square + VIVALDI_COORD_FADE * VIVALDI_COORD_FADE * h * h)", "square / (square + h * h)")]),
+    "change-hidden": ("core.c", "all ways get longer", "what was measured before a change hides it from the filter", [
+        ("    if (is_change) {", "    if (is_change && false) {")]),
+    "before-counts": ("core.c", "all ways get longer", "round trips of before a change count as those of after it", [
+        ("#define BEFORE 0.01f", "#define BEFORE 1.0f")]),
     "towers-believed": ("core.c", "very high up", "who says to be so high up that only those beside it could be near is looked for there", [
         ("    return peer->height < most ? peer->height : most;", "    return peer->height + 0 * most;")]),
     "batch-differs": ("coord.c", "unit:coord", "four at once leave out the height of this end", [

@@ -14,6 +14,7 @@ enum {
     US = 1000,
 };
 
+#define LONGER_TIMES 3.0f
 #define LIE_MS 2000.0
 #define LIE_ERROR 0.01
 
@@ -251,6 +252,9 @@ void swarm_round(struct swarm *s)
     s->live_moved_ms = s->stable_moved_ms = 0;
     if (s->set.slice_rounds > 0) {
         s->set.places->slice = s->round / s->set.slice_rounds % s->set.places->slices;
+    }
+    if (s->set.longer_round > 0 && s->round == s->set.longer_round) {
+        s->set.places->times = LONGER_TIMES;
     }
     if (s->round == s->set.newcomers_round) {
         begin_anew(s);

@@ -55,6 +55,7 @@ struct swarm_set {
     uint32_t liars_per_cent;
     enum swarm_lie lie;
     uint32_t newcomers_round; /* a fifth of all begins anew after so many; 0: never */
+    uint32_t longer_round;    /* all ways take LONGER_TIMES as long after so many; 0: never */
     uint32_t dims;
     bool has_height;
     uint32_t peers_max;

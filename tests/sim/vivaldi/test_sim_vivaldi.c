@@ -23,7 +23,7 @@ struct row {
     const char *name, *data;         /* planetlab wonder made-up sites two-sites homes seattle */
     uint32_t rounds, dims;
     bool has_no_height, has_noise, is_bad;
-    uint32_t liars_per_cent, peers_max, slice_rounds, newcomers_round;
+    uint32_t liars_per_cent, peers_max, slice_rounds, newcomers_round, longer_round;
     enum swarm_lie lie;
     double p50, p90;                 /* relative errors at the end                        */
     double of_plain;                 /* … p50 over the plain one's                        */
@@ -59,6 +59,7 @@ static const struct row rows[] = {
     {.name = "sites, a cluster", .data = "sites", .rounds = 1500, .dims = 7, .way = SWARM_CLUSTER, .p50 = .008, .p90 = .15,
      .first = .74, .stretch = 1.08, .within = .89},
     {.name = "two sites, for long", .data = "two-sites", .rounds = 5000, .dims = 7, .p50 = .0035},
+    {.name = "wonder, all ways get longer", .data = "wonder", .rounds = 350, .dims = 7, .longer_round = 300, .p50 = .2},
     {.name = "homes", .data = "homes", .rounds = 250, .dims = 7, .p50 = .028, .p90 = .085},
     {.name = "wonder, colluders move away", .data = "wonder", .rounds = 250, .dims = 7, .liars_per_cent = 10, .lie = SWARM_LIE_FROG,
      .of_honest = 1.5},
@@ -276,7 +277,8 @@ static void run(const struct row *row, uint64_t seed, bool is_table)
     struct swarm_set set = {.places = &places, .seed = seed, .rounds = row->rounds, .has_noise = row->has_noise, .is_bad = row->is_bad,
                             .liars_per_cent = row->liars_per_cent, .dims = row->dims, .has_height = !row->has_no_height,
                             .peers_max = row->peers_max == 0 ? 512 : row->peers_max, .slice_rounds = row->slice_rounds, .way = row->way,
-                            .has_plain = is_table || row->of_plain > 0, .lie = row->lie, .newcomers_round = row->newcomers_round};
+                            .has_plain = is_table || row->of_plain > 0, .lie = row->lie, .newcomers_round = row->newcomers_round,
+                            .longer_round = row->longer_round};
     set.trace = trace == NULL ? NULL : fopen(trace, "wb");
     swarm_init(&s, &set);
     swarm_trace_begin(&s);

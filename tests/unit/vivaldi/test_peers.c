@@ -43,6 +43,33 @@ static void a_few_round_trips_say_one(void)
     }
 }
 
+static void another_round_trip_is_told_from_the_rest(void)
+{
+    static const struct {
+        float rtt_ms, times;
+        const char *why;
+    } rows[] = {
+        {10, 1, "the shortest there was"}, {30, 1, "the longest"}, {20, 1, "between them"},
+        {60, 2, "twice the longest"}, {5, 2, "half of the shortest"},
+    };
+    uint64_t memory[128 / 8 * VIVALDI_PEERS_BYTES / 8];
+    struct vivaldi_peers p;
+
+    vivaldi_peers_init(&p, memory, 8);
+    struct vivaldi_peer *peer = vivaldi_peers_make(&p, 1, 0, 0);
+    CHECK(vivaldi_peers_other(peer, 10) == 1, "there are none");
+    vivaldi_peers_sample(peer, 30, 0);
+    vivaldi_peers_sample(peer, 10, 1);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        float times = vivaldi_peers_other(peer, rows[i].rtt_ms);
+        CHECK(fabsf(times - rows[i].times) < 0.01f, "row %zu: %s: %f", i, rows[i].why, (double)times);
+    }
+    vivaldi_peers_again(peer);
+    vivaldi_peers_sample(peer, 90, 2);
+    CHECK(vivaldi_peers_samples(peer) == 1 && fabsf(vivaldi_peers_usual(peer) - 90) < 0.1f, "what was before is forgotten");
+    CHECK(vivaldi_peers_find(&p, 1) == peer, "it is still there");
+}
+
 static void doubts_fade(void)
 {
     uint64_t memory[128 / 8 * VIVALDI_PEERS_BYTES / 8];
@@ -151,6 +178,7 @@ static void places_are_kept(void)
 
 int main(void)
 {
+    another_round_trip_is_told_from_the_rest();
     doubts_fade();
     a_few_round_trips_say_one();
     it_is_a_map();
