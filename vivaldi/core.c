@@ -420,6 +420,9 @@ struct vivaldi_estimate vivaldi_core_predict(const struct vivaldi_coord *a, cons
 {
     float error = a->error > b->error ? a->error : b->error;
 
+    if (error >= VIVALDI_COORD_ERROR_MAX) {
+        return (struct vivaldi_estimate){.source = VIVALDI_UNKNOWN}; /* all begin in the middle: two of them are not 0 ms apart */
+    }
     return (struct vivaldi_estimate){.source = VIVALDI_PREDICTED, .rtt_ms = vivaldi_coord_rtt_ms(a, b),
                                      .confidence = 1 / (1 + PREDICTED_LEAST + error)};
 }

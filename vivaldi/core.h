@@ -106,7 +106,7 @@ uint32_t vivaldi_core_doubted(const struct vivaldi *v);
 struct vivaldi_estimate vivaldi_core_estimate(const struct vivaldi *v, uint32_t now_s, uint64_t id,
                                               const struct vivaldi_coord *c);
 
-/* The round trip between two that are elsewhere, both valid. */
+/* The round trip between two that are elsewhere, both valid; unknown when one of them knows nothing (VIVALDI_COORD_ERROR_MAX). */
 struct vivaldi_estimate vivaldi_core_predict(const struct vivaldi_coord *a, const struct vivaldi_coord *b);
 
 /* Where it is: as fitted last (what is told to those who fit to it), and the same for those who act on changes: it moves

@@ -114,6 +114,8 @@ PLANTS = {
         ("    v->turns = TURNS_RESTORED;\n", "    v->turns = 1;\n"), ("    v->usual_error = c->error;\n", "")]),
     "unseen-damage": ("image.c", "unit:image", "a damaged file is believed", [
         ("bytes_get_be32(bytes + size - VIVALDI_IMAGE_TAIL) != bytes_crc32c(0, bytes, size - VIVALDI_IMAGE_TAIL)", "false")]),
+    "novices-in-the-middle": ("core.c", "unit:route", "who has just begun is where all begin, 0 ms from each other", [
+        ("    if (error >= VIVALDI_COORD_ERROR_MAX) {", "    if (error > VIVALDI_COORD_ERROR_MAX) {")]),
     "suspects-first": ("route.c", "unit:route", "who is suspected comes before who is alive", [
         ("return a_lives != b_lives ? a_lives :", "return a_lives != b_lives ? b_lives :")]),
     "claims-before-measure": ("route.c", "unit:route", "where somebody says it is counts more than what was measured", [

@@ -82,6 +82,24 @@ static void others_see_it_from_elsewhere(void)
     CHECK(!ret[0].is_doubted, "nor can it probe for it");
 }
 
+/* All begin in the middle, and say so: whoever is told of it is not 0 ms from others who have just begun. */
+static void who_knows_nothing_is_nowhere(void)
+{
+    struct vivaldi v = make();
+    struct vivaldi_candidate list[] = {at(20, 0), at(7, 40)};
+    struct vivaldi_coord middle = {.error = VIVALDI_COORD_ERROR_MAX}, there = {.at = {95}, .error = 0.1f};
+    struct vivaldi_choice ret[2];
+
+    list[0].coord = middle;
+    CHECK(vivaldi_route_choose(&v, NOW_S, NULL, list, 2, 2, ret) == 2, "both");
+    CHECK(ret[0].candidate != 0 || ret[0].estimate.source == VIVALDI_UNKNOWN, "from here");
+    CHECK(ret[1].candidate != 0 || ret[1].estimate.source == VIVALDI_UNKNOWN, "from here, as the second");
+    CHECK(vivaldi_core_predict(&there, &middle).source == VIVALDI_UNKNOWN, "from elsewhere");
+    CHECK(vivaldi_core_predict(&middle, &middle).source == VIVALDI_UNKNOWN, "from one that has just begun");
+    CHECK(vivaldi_core_predict(&middle, &middle).rtt_ms == 0 && vivaldi_core_predict(&middle, &middle).confidence == 0, "nothing is said");
+    CHECK(vivaldi_core_predict(&there, &there).source == VIVALDI_PREDICTED, "others are somewhere");
+}
+
 static void equals_keep_their_order(void)
 {
     struct vivaldi v = make();
@@ -104,6 +122,7 @@ int main(void)
 {
     the_best_comes_first();
     others_see_it_from_elsewhere();
+    who_knows_nothing_is_nowhere();
     equals_keep_their_order();
     return CHECK_RESULT();
 }
