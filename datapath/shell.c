@@ -487,18 +487,17 @@ static void tell_way(struct datapath_shell *s)
     cell_metric_set(s->metric_past, f->past_ns);
 }
 
-/* What the kernel does not let out, once for each reason and as long as it lasts. */
-static void tell_failed(struct datapath_shell *s)
+/* What this host's packet filter does not let out. Whom no route leads to is his affair, and many a place is tried that has none. */
+static void tell_held(struct datapath_shell *s, uint64_t now_ms)
 {
     struct datapath_udp_numbers *n = &s->udp.numbers;
 
-    if (n->failed != 0 && n->failed != s->told_failed) {
-        log_warn("DATAPATH-UNSENT", "reason=\"%s\" unsent=%" PRIu64 " effect=\"datagrams do not leave this host\"%s", strerror(n->failed), n->unsent,
-                 n->failed == EPERM || n->failed == EACCES ? " advice=\"look at its packet filter: nft list ruleset\"" : "");
+    if (n->is_held && (s->told_held_ms == 0 || now_ms - s->told_held_ms >= DATAPATH_SHELL_HELD_MS)) {
+        log_warn("DATAPATH-UNSENT", "reason=\"%s\" unsent=%" PRIu64 " effect=\"datagrams do not leave this host\" advice=\"look at its packet filter: nft list ruleset\"",
+                 strerror(EPERM), n->unsent);
+        s->told_held_ms = now_ms;
     }
-    s->told_failed = n->failed != 0 ? n->failed : n->sent != s->told_sent ? 0 : s->told_failed;
-    s->told_sent = n->sent;
-    n->failed = 0;
+    n->is_held = false;
 }
 
 /* Its keeper ended, and its supervisor has started another. */
@@ -523,7 +522,7 @@ void datapath_shell_tick(void *state, uint64_t now_ms)
     datapath_frames_tick(s, now_ms);
     datapath_signals_tick(s, now_ms);
     tell_way(s);
-    tell_failed(s);
+    tell_held(s, now_ms);
     const struct datapath_numbers *n = datapath_core_numbers(s->core);
     for (int i = DATAPATH_WAITING + 1; i < DATAPATH_VERDICTS; i++) {
         refused += n->verdict[i];

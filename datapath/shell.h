@@ -22,6 +22,7 @@
 #include "datapath/udp.h"
 
 enum {
+    DATAPATH_SHELL_HELD_MS = 600000, /* until it is told again that a filter holds datagrams back */
     DATAPATH_SHELL_STIR_MS = 60000, /* between looks at the system's randomness                */
 };
 
@@ -58,8 +59,7 @@ struct datapath_shell {
     uint64_t told_sessions, told_refused, told_lost; /* what these have */
     struct cell_metric *metric_alone, *metric_train, *metric_past, *metric_is_past, *metric_shield;
     uint32_t told_turn;             /* of the lane                    */
-    int told_failed;                /* errno of datagrams that the kernel did not take; 0: it took all that were sent since */
-    uint64_t told_sent;
+    uint64_t told_held_ms;          /* when it was told that a filter holds datagrams back; 0: never */
 };
 
 /* Hooks of the cell; state is a struct datapath_shell. */

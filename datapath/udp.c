@@ -222,9 +222,7 @@ static bool send_one(struct datapath_udp *u, struct msghdr *m, uint8_t *bytes, s
     } while (done < 0 && errno == EINTR);
     m->msg_control = NULL;
     m->msg_controllen = 0;
-    if (done < 0 && errno != EAGAIN && errno != ENOBUFS && errno != EMSGSIZE && errno != EIO) {
-        u->numbers.failed = errno;
-    }
+    u->numbers.is_held = u->numbers.is_held || (done < 0 && errno == EPERM);
     return done >= 0;
 }
 

@@ -54,7 +54,7 @@ struct datapath_udp_numbers {
     uint64_t sent, sends;         /* datagrams, and calls that they took       */
     uint64_t received, receives;  /* … and buffers in which they came          */
     uint64_t unsent;              /* datagrams that the kernel did not take: lost, as any may be */
-    int failed;                   /* errno of the last of these that was not for want of room, or too large; 0: none. Whoever reads it clears it */
+    bool is_held;                 /* a packet filter of this host took one of these; whoever reads it clears it */
     uint64_t singly;              /* trains that went one by one, for the kernel took them only so */
 };
 
