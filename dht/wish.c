@@ -274,13 +274,24 @@ static bool has_company(struct dht *d, struct dht_wish *w)
     return w->count > 0;
 }
 
-/* Whoever is late is passed over, but where the others are not enough to know, or to keep something. */
+/* Whether its last request had no answer at all. */
+static bool is_failing(const struct dht *d, const struct dht_id *id)
+{
+    const struct dht_peer *p = dht_table_find(d, id);
+
+    return p != NULL && p->fails > 0;
+}
+
+/* Whoever is late is passed over, but where the others are not enough to know, or to keep something. Where it is known, and several
+ * are to say so, those that were silent the last time are not waited for: but by who is to see every put that was done. */
 static bool needs_the_late(const struct dht *d, const struct dht_wish *w)
 {
     uint32_t late = 0, answered = 1; /* this node itself */
+    uint32_t holders = d->peers.count < d->tuning.replicas ? d->peers.count + 1 : d->tuning.replicas;
+    bool is_any = w->values == 0 || w->reads + holders / 2 + 1 > holders;
 
     for (uint32_t i = 0; i < w->count; i++) {
-        late += w->candidate[i].ask == DHT_ASK_SLOW;
+        late += w->candidate[i].ask == DHT_ASK_SLOW && (is_any || !is_failing(d, &w->candidate[i].id));
         answered += w->candidate[i].ask == DHT_ASK_ANSWERED;
     }
     uint32_t there = late + answered < d->tuning.replicas ? late + answered : d->tuning.replicas;

@@ -69,6 +69,8 @@ PLANTS = {
         ("    return is_over && !needs_the_late(d, w);", "    return is_over;")]),
     "few-are-heard": ("wish.c", "unit:late", "who is to hear several does not wait for the late", [
         ("w->values < w->reads && !is_absent(d, w) :", "w->values == 0 && !is_absent(d, w) :")]),
+    "the-dead-are-heard": ("wish.c", "unit:late", "who is to hear several waits each time for one that is dead", [
+        ("(is_any || !is_failing(d, &w->candidate[i].id));", "(is_any || !is_failing(d, &w->target));")]),
     "late-go-without": ("put.c", "unit:late", "who is late does not get what was put", [
         ("        waiting += c->ask == DHT_ASK_SLOW || c->ask", "        waiting += c->ask")]),
     "done-holds-on": ("wish.c", "unit:late", "what goes on for the late keeps others from beginning", [

@@ -16,7 +16,7 @@ struct scene {
     uint32_t silent;                 /* this one does not answer                   */
     struct dht_message unanswered;   /* the last request to it                     */
     uint32_t asked, stored;          /* requests that were seen, STOREs among them */
-    bool is_held;                    /* whoever is asked for it has it             */
+    uint32_t holders;                /* so many of the nearest have it             */
     enum err status;                 /* LATER: no wish has ended                   */
     uint32_t values;                 /* … then: of so many                         */
 };
@@ -56,7 +56,11 @@ static void answer(struct scene *s, uint32_t who, const struct dht_message *m)
     out.status = DHT_STATUS_OK;
     out.token = 7;
     out.flags = m->kind == DHT_PACKET_GET ? DHT_FLAG_ABSENT : 0;
-    if (m->kind == DHT_PACKET_GET && s->is_held) {
+    bool is_held = false;
+    for (uint32_t i = 0; i < s->holders; i++) {
+        is_held = is_held || s->near[i] == who;
+    }
+    if (m->kind == DHT_PACKET_GET && is_held) {
         out = kit_answer(m, DHT_PACKET_VALUES);
         out.count = 1;
         out.record[0] = (struct dht_packet_record){.left_ms = HOUR_MS, .size = (uint16_t)s->r.size, .bytes = s->r.bytes};
@@ -186,7 +190,7 @@ static void who_is_late_is_waited_for_where_several_are_heard(void)
 
     open_scene(&s, 4);
     s.silent = s.near[0];
-    s.is_held = true;
+    s.holders = 4;
     CHECK(dht_core_get(s.k.d, s.k.now_us, 1, &s.r.r.key, 4, &s.k.fx) == ERR_OK, "a get");
     answer_all(&s);
     for (uint32_t i = 0; i < 2; i++) { /* late; asked again */
@@ -200,7 +204,7 @@ static void who_is_late_is_waited_for_where_several_are_heard(void)
     kit_close(&s.k);
     open_scene(&s, 4);
     s.silent = s.near[0];
-    s.is_held = true;
+    s.holders = 4;
     CHECK(dht_core_get(s.k.d, s.k.now_us, 1, &s.r.r.key, 3, &s.k.fx) == ERR_OK, "a get of three");
     answer_all(&s);
     for (uint32_t i = 0; i < 2 && s.status == ERR_LATER; i++) {
@@ -208,6 +212,22 @@ static void who_is_late_is_waited_for_where_several_are_heard(void)
         answer_all(&s);
     }
     CHECK(s.status == ERR_OK && s.values == 3, "needs no fourth: %u", s.values);
+    kit_close(&s.k);
+    open_scene(&s, 4);
+    s.silent = s.near[0];
+    s.holders = 4;
+    doubt(&s, s.near[0]);
+    CHECK(dht_core_get(s.k.d, s.k.now_us, 1, &s.r.r.key, 4, &s.k.fx) == ERR_OK, "who is to see every put that was done");
+    answer_all(&s);
+    CHECK(s.status == ERR_LATER, "waits for one that was silent, too: %s", err_name(s.status));
+    kit_close(&s.k);
+    open_scene(&s, PEERS);
+    s.silent = s.near[0];
+    s.holders = 3;
+    doubt(&s, s.near[0]);
+    CHECK(dht_core_get(s.k.d, s.k.now_us, 1, &s.r.r.key, 3, &s.k.fx) == ERR_OK, "a get of three of eight, of whom one was silent the last time");
+    answer_all(&s);
+    CHECK(s.status == ERR_OK && s.values == 2, "does not: %s, %u", err_name(s.status), s.values);
     kit_close(&s.k);
 }
 
