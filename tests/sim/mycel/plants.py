@@ -131,7 +131,7 @@ PLANTS = {
         ("    n.is_leaving = !is_mine || (v", "    n.is_leaving = (v")]),
     "empty-one-has-a-say": ("sync.c", "crashes", "who began empty says that there is nothing", [
         ("    if (s->is_blind || !s->has_base || s->r->self", "    if (s->is_blind || s->r->self")]),
-    "new-holder-has-a-say": ("sync.c", "cluster", "who became a holder says so, too", [("    for (uint32_t i = 0; i < s->views; i++) {\n        if (!mycel_place_is_holder",
+    "new-holder-has-a-say": ("sync.c", "unit:sync", "who became a holder says so, too", [("    for (uint32_t i = 0; i < s->views; i++) {\n        if (!mycel_place_is_holder",
         "    for (uint32_t i = s->views; i < s->views; i++) {\n        if (!mycel_place_is_holder")]),
     "changes-are-forgotten": ("sync.c", "unit:sync", "memberships between two in which it was a holder do not matter", [
         ("            s->before[s->views++] = *place;", "            s->before[1] = *place;")]),
@@ -187,6 +187,19 @@ PLANTS = {
         ("count == (uint32_t)c->arity;", "count >= (uint32_t)c->arity;")]),
     "ends-overflow": ("command.c", "unit:resp", "seconds that do not fit into milliseconds are taken", [
         ("(in_seconds && value > INT64_MAX / 1000)", "(in_seconds && value > INT64_MAX / 900)")]),
+    # ---- commands
+    "set-forgets-its-end": ("serve_value.c", "unit:serve", "KEEPTTL keeps nothing", [("        left = o.end == MYCEL_COMMAND_KEEP && is_there ? v.left_ms : left;\n", "")]),
+    "both-conditions": ("serve_value.c", "unit:serve", "SET NX sets what is there", [("is_set = !(o.nx && is_there) && !(o.xx", "is_set = !(o.xx")]),
+    "numbers-live-anew": ("serve_value.c", "unit:serve", "a number that is added to lives for ever", [
+        ("(long long)sum), is_there ? v.left_ms : MYCEL_STORE_FOR_EVER, before);", "(long long)sum), MYCEL_STORE_FOR_EVER, before);")]),
+    "some-of-msetnx": ("serve_value.c", "unit:serve", "MSETNX looks at its first key alone", [
+        ("        if (mycel_serve_find(t, i, &v)) {\n            mycel_resp_write_integer(t->w, 0);", "        if (i == 1 && mycel_serve_find(t, i, &v)) {\n            mycel_resp_write_integer(t->w, 0);")]),
+    "later-is-earlier": ("serve_life.c", "unit:serve", "EXPIRE GT takes an earlier end", [("at <= is_at)) &&", "at >= is_at)) &&")]),
+    "past-ends-live": ("serve_life.c", "unit:serve", "an end that is past does not delete", [("left == 0 ? mycel_store_delete(", "left == UINT64_MAX ? mycel_store_delete(")]),
+    "scan-jumps": ("serve_life.c", "unit:serve", "an answer that is too long loses what does not fit", [("        if (!t->w->is_cut || was_cut || steps == 1) {", "        if (steps >= 1) {")]),
+    "door-without-lock": ("serve.c", "unit:serve", "who has not said the password is answered", [("&& !client->is_known && (c->flags", "&& client->is_leaving && (c->flags")]),
+    "password-begins-right": ("serve.c", "unit:serve", "the beginning of a password is enough", [("    uint8_t differs = t->arg[at].size != size || !is_user;", "    uint8_t differs = t->arg[at].size == 0 || !is_user;")]),
+    "first-star-only": ("serve.c", "unit:serve", "a star takes nothing but what comes first", [("            i = ++star_i;", "            i = ++star_i + 1;")]),
     # ---- who goes
     "lru-is-fifo": ("policy.c", "zipf 1.0", "LRU does not see that somebody was read", [
         ("    if (p->kind == MYCEL_POLICY_LRU || (p->kind == MYCEL_POLICY_2Q && (n->state", "    if ((p->kind == MYCEL_POLICY_2Q && (n->state")]),
