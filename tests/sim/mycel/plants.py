@@ -169,6 +169,8 @@ PLANTS = {
         ("    if (fabs(latitude) + radius / RADIANS + MARGIN >= 90) {\n        return 180;\n    }\n", "")]),
     "flat-earth": ("geo.c", "unit:geo", "a circle is as wide in degrees as it is high", [
         ("asin(ratio) / RADIANS + MARGIN;", "radius / RADIANS + MARGIN + 0 * ratio;")]),
+    "rectangle-as-wide-below": ("geo.c", "unit:geo", "a rectangle reaches as far in degrees at its pole side as in its middle", [
+        ("side = spread(fabs(center->latitude) + up, width_m", "side = spread(fabs(center->latitude), width_m")]),
     "box-begins-east": ("geo.c", "unit:geo", "a box across the date line is the one that goes the other way", [
         ("longitude >= west || longitude <= east;", "longitude >= east && longitude <= west;")]),
     "lengths-are-trusted": ("resp.c", "unit:resp", "whatever length is announced is waited for", [
