@@ -1,11 +1,11 @@
 /* Any bytes as what a client of redis says: whether they come at once or in pieces, the same commands come of them, each of which can be
- * said again; and answers to whatever it was stay within their memory.
+ * said again; and answers to whatever it was stay within their memory and end with a line's end.
  *
  * Input: a byte that says how large the pieces are, and the stream. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "mycel/command.h"
+#include "mycel/serve.h"
 
 enum { ARGS = 16, STREAM_MAX = 1 << 16, SAID = 1 << 18 };
 
@@ -25,6 +25,33 @@ struct heard {
     uint8_t said[SAID]; /* the commands, as arrays */
 };
 
+/* A store of its own for each input. */
+static struct mycel_store store;
+static struct mycel_serve serve;
+
+static void begin(void)
+{
+    static _Alignas(64) uint8_t memory[1 << 18];
+    static uint8_t scratch[1000];
+    static const uint8_t hash_key[MYCEL_STORE_HASH_KEY];
+    struct mycel_store_limits limits = {.bytes_max = 8000, .entries_max = 50, .rule = MYCEL_STORE_LRU};
+
+    must(mycel_store_bytes(1, 50, 8000) <= sizeof memory && mycel_store_init(&store, memory, 1, 50, 8000, hash_key, 0) == ERR_OK);
+    serve = (struct mycel_serve){.store = &store, .scratch = scratch, .scratch_size = sizeof scratch, .version = "7.0.15"};
+    must(mycel_store_open(&store, &limits, &serve.bucket) == ERR_OK);
+}
+
+static void do_it(const uint8_t *bytes, const struct mycel_resp_arg *arg, uint32_t count)
+{
+    static uint8_t room[SAID];
+    struct mycel_resp_write w = {.bytes = room, .size = count % 3 == 0 ? 40 : sizeof room};
+    struct mycel_serve_client client = {.id = 1, .protocol = count % 2 == 0 ? 2 : 3};
+
+    mycel_serve_command(&serve, &client, bytes, arg, count, 1000000, serve.commands, &w);
+    must(w.len <= w.size && (w.is_cut || w.len > 0) && (w.len == 0 || room[w.len - 1] == '\n'));
+    must(store.bucket[serve.bucket].counts.bytes <= 8000 && store.entries <= 50);
+}
+
 static void answer(const uint8_t *bytes, const struct mycel_resp_arg *arg, uint32_t count)
 {
     uint8_t room[300];
@@ -33,6 +60,7 @@ static void answer(const uint8_t *bytes, const struct mycel_resp_arg *arg, uint3
     struct mycel_command_set set;
     struct mycel_command_expire expire;
 
+    do_it(bytes, arg, count);
     if (c == NULL) {
         mycel_command_unknown(&w, bytes, arg, count);
     } else if (!mycel_command_takes(c, count)) {
@@ -88,6 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2 || size > STREAM_MAX / 8) {
         return 0;
     }
+    begin();
     listen(data + 1, size - 1, size, &whole);
     listen(data + 1, size - 1, 1 + data[0] % 50, &pieces);
     must(whole.commands == pieces.commands && whole.end == pieces.end && whole.len == pieces.len &&

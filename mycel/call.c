@@ -45,7 +45,14 @@ static const struct mycel_version_copy *latest(const struct mycel_call *c)
     return best;
 }
 
-static void done(struct mycel_call *c, enum err error, const struct mycel_version_copy *copy, struct mycel_call_effects *fx)
+static uint64_t left_of(const struct mycel_call *c, const struct mycel_version_copy *copy, uint64_t now_ms)
+{
+    uint64_t end_ms = c->end_ms[copy - c->copy];
+
+    return end_ms == UINT64_MAX ? end_ms : end_ms > now_ms ? end_ms - now_ms : 0;
+}
+
+static void done(struct mycel_call *c, enum err error, const struct mycel_version_copy *copy, uint64_t now_ms, struct mycel_call_effects *fx)
 {
     struct mycel_call_effect e = {.kind = MYCEL_CALL_FX_DONE, .error = error};
 
@@ -55,19 +62,21 @@ static void done(struct mycel_call *c, enum err error, const struct mycel_versio
     c->is_done = true;
     if (copy != NULL) {
         e.copy = *copy;
+        e.left_ms = left_of(c, copy, now_ms);
     }
     emit(fx, e);
 }
 
 /* Everybody who said something earlier is told the latest; whoever answers later, when he does. */
-static void repair(struct mycel_call *c, struct mycel_call_effects *fx)
+static void repair(struct mycel_call *c, uint64_t now_ms, struct mycel_call_effects *fx)
 {
     const struct mycel_version_copy *best = latest(c);
 
     for (uint8_t i = 0; i < c->targets && best != NULL; i++) {
         if (c->state[i] == MYCEL_CALL_ANSWERED && mycel_version_compare(&c->copy[i], best) < 0) {
-            emit(fx, (struct mycel_call_effect){.kind = MYCEL_CALL_FX_REPAIR, .to = i, .copy = *best});
+            emit(fx, (struct mycel_call_effect){.kind = MYCEL_CALL_FX_REPAIR, .to = i, .copy = *best, .left_ms = left_of(c, best, now_ms)});
             c->copy[i] = *best;
+            c->end_ms[i] = c->end_ms[best - c->copy];
         }
     }
 }
@@ -95,13 +104,13 @@ static void look(struct mycel_call *c, uint64_t now_ms, struct mycel_call_effect
     if (!c->is_done && is_enough(c)) {
         const struct mycel_version_copy *best = c->is_write ? NULL : latest(c);
         bool is_value = c->is_write || (best != NULL && !best->is_tombstone);
-        done(c, is_value ? ERR_OK : ERR_NOT_FOUND, best, fx);
+        done(c, is_value ? ERR_OK : ERR_NOT_FOUND, best, now_ms, fx);
     }
     if (c->is_done && !c->is_write) {
-        repair(c, fx);
+        repair(c, now_ms, fx);
     }
     if (!c->is_done && c->targets - count(c, MYCEL_CALL_NO_OPINION) < c->need) {
-        done(c, ERR_UNAVAILABLE, NULL, fx);
+        done(c, ERR_UNAVAILABLE, NULL, now_ms, fx);
     }
     /* Those who wait are not enough: who failed has another one asked at once. */
     while (!c->is_done && count(c, MYCEL_CALL_NOT_ASKED) > 0 &&
@@ -140,7 +149,7 @@ static void lose(struct mycel_call *c, uint8_t from, struct mycel_call_effects *
 static void clock(struct mycel_call *c, uint64_t now_ms, struct mycel_call_effects *fx)
 {
     if (now_ms >= c->deadline_ms) {
-        done(c, ERR_TIMEOUT, NULL, fx);
+        done(c, ERR_TIMEOUT, NULL, now_ms, fx);
         for (uint8_t i = 0; i < c->targets; i++) {
             if (c->state[i] == MYCEL_CALL_ASKED) {
                 lose(c, i, fx);
@@ -175,8 +184,11 @@ void mycel_call_step(struct mycel_call *c, const struct mycel_call_event *ev, st
     case MYCEL_CALL_EV_ANSWER:
         c->state[ev->from] = MYCEL_CALL_ANSWERED;
         c->copy[ev->from] = ev->copy;
+        c->end_ms[ev->from] = ev->left_ms < UINT64_MAX - ev->now_ms ? ev->now_ms + ev->left_ms : UINT64_MAX;
         break;
     case MYCEL_CALL_EV_UNSURE:
+        c->state[ev->from] = MYCEL_CALL_NO_OPINION; /* what was written he has */
+        break;
     case MYCEL_CALL_EV_FAILED:
         lose(c, ev->from, fx);
         break;

@@ -25,7 +25,8 @@ enum mycel_call_need {
 
 enum mycel_call_event_kind {
     MYCEL_CALL_EV_ANSWER,  /* from: a read's copy (stamp 0: there is none), or a write is there   */
-    MYCEL_CALL_EV_UNSURE,  /* from: began empty and does not have everything yet: no opinion      */
+    MYCEL_CALL_EV_UNSURE,  /* from: began empty and does not have everything yet: no opinion; a write
+                              is there, and does not count: sync.h                               */
     MYCEL_CALL_EV_FAILED,  /* from: refused, or is dead                                           */
     MYCEL_CALL_EV_CLOCK,   /* time passed                                                         */
 };
@@ -35,6 +36,7 @@ struct mycel_call_event {
     uint64_t now_ms;                   /* monotonic */
     uint8_t from;
     struct mycel_version_copy copy;    /* of a read's answer; its bytes are borrowed until the call is over */
+    uint64_t left_ms;                  /* of the copy's life; UINT64_MAX: for ever */
 };
 
 enum mycel_call_effect_kind {
@@ -50,6 +52,7 @@ struct mycel_call_effect {
     uint8_t to;
     enum err error;
     struct mycel_version_copy copy;
+    uint64_t left_ms;  /* of its life, by now; 0: it is over */
 };
 
 struct mycel_call_effects {
@@ -70,6 +73,7 @@ struct mycel_call {
     uint64_t hedge_at_ms, deadline_ms;
     enum mycel_call_state state[MYCEL_CALL_TARGETS_MAX];
     struct mycel_version_copy copy[MYCEL_CALL_TARGETS_MAX];
+    uint64_t end_ms[MYCEL_CALL_TARGETS_MAX];  /* of their lives */
 };
 
 /* A call to `targets` (1 to MYCEL_CALL_TARGETS_MAX) replicas begins; timeout_ms > 0. Fills `fx` afresh, as mycel_call_step does. */

@@ -134,11 +134,9 @@ void mycel_command_write(const struct mycel_command *c, struct mycel_resp_write 
 }
 
 /* A client's word inside an error: what could break the line is left to mycel_resp_write_error and to this cut. */
-static void add_word(struct bytes_text *t, const uint8_t *bytes, struct mycel_resp_arg a)
+static void add_word(struct bytes_text *t, const uint8_t *bytes, struct mycel_resp_arg a, size_t most)
 {
-    uint32_t shown = a.size < NAME_MAX_SHOWN ? a.size : NAME_MAX_SHOWN;
-
-    bytes_text_add_printable(t, (const char *)bytes + a.at, shown);
+    bytes_text_add_printable(t, (const char *)bytes + a.at, a.size < most ? a.size : (uint32_t)most);
 }
 
 void mycel_command_unknown(struct mycel_resp_write *w, const uint8_t *bytes, const struct mycel_resp_arg *arg, uint32_t count)
@@ -148,12 +146,12 @@ void mycel_command_unknown(struct mycel_resp_write *w, const uint8_t *bytes, con
 
     bytes_text_init(&t, text, sizeof text);
     bytes_text_add(&t, "ERR unknown command '");
-    add_word(&t, bytes, arg[0]);
+    add_word(&t, bytes, arg[0], NAME_MAX_SHOWN);
     bytes_text_add(&t, "', with args beginning with: ");
     size_t before = t.len;
     for (uint32_t i = 1; i < count && t.len - before < NAME_MAX_SHOWN; i++) {
         bytes_text_add(&t, "'");
-        add_word(&t, bytes, arg[i]);
+        add_word(&t, bytes, arg[i], NAME_MAX_SHOWN - (t.len - before - 1));
         bytes_text_add(&t, "' ");
     }
     mycel_resp_write_error(w, text);
@@ -171,10 +169,14 @@ void mycel_command_miscounted(struct mycel_resp_write *w, const struct mycel_com
 
 static const char NOT_A_NUMBER[] = "ERR value is not an integer or out of range", SYNTAX[] = "ERR syntax error";
 
-/* EX, PX, EXAT or PXAT with its number, which must be above 0. */
-static const char *read_end(const uint8_t *bytes, struct mycel_resp_arg word, struct mycel_resp_arg number, struct mycel_command_set *ret)
+static bool is_end(const uint8_t *bytes, struct mycel_resp_arg word)
 {
-    static const char wrong[] = "ERR invalid expire time in 'set' command";
+    return is_word(bytes, word, "EX") || is_word(bytes, word, "PX") || is_word(bytes, word, "EXAT") || is_word(bytes, word, "PXAT");
+}
+
+/* EX, PX, EXAT or PXAT with its number, which must be above 0; wrong: what is said if it is not. */
+static const char *read_end(const uint8_t *bytes, struct mycel_resp_arg word, struct mycel_resp_arg number, const char *wrong, struct mycel_command_set *ret)
+{
     bool in_seconds = is_word(bytes, word, "EX") || is_word(bytes, word, "EXAT");
     int64_t value;
 
@@ -192,6 +194,7 @@ static const char *read_end(const uint8_t *bytes, struct mycel_resp_arg word, st
 const char *mycel_command_read_set(const uint8_t *bytes, const struct mycel_resp_arg *arg, uint32_t count, struct mycel_command_set *ret)
 {
     struct mycel_command_set set = {0};
+    uint32_t end_at = 0;
 
     for (uint32_t i = 3; i < count; i++) {
         bool is_first_end = set.end == MYCEL_COMMAND_NO_END;
@@ -203,16 +206,38 @@ const char *mycel_command_read_set(const uint8_t *bytes, const struct mycel_resp
             set.get = true;
         } else if (is_word(bytes, arg[i], "KEEPTTL") && (is_first_end || set.end == MYCEL_COMMAND_KEEP)) {
             set.end = MYCEL_COMMAND_KEEP;
-        } else if (is_first_end && i + 1 < count && (is_word(bytes, arg[i], "EX") || is_word(bytes, arg[i], "PX") ||
-                   is_word(bytes, arg[i], "EXAT") || is_word(bytes, arg[i], "PXAT"))) {
-            const char *error = read_end(bytes, arg[i], arg[i + 1], &set);
-            if (error != NULL) {
-                return error;
-            }
-            i++;
+        } else if (is_first_end && i + 1 < count && is_end(bytes, arg[i])) {
+            set.end = MYCEL_COMMAND_IN_MS;
+            end_at = i++;
         } else {
             return SYNTAX;
         }
+    }
+    /* The number is looked at when all words are right. */
+    const char *error = end_at == 0 ? NULL : read_end(bytes, arg[end_at], arg[end_at + 1], "ERR invalid expire time in 'set' command", &set);
+    if (error == NULL) {
+        *ret = set;
+    }
+    return error;
+}
+
+const char *mycel_command_read_getex(const uint8_t *bytes, const struct mycel_resp_arg *arg, uint32_t count, struct mycel_command_set *ret,
+                                     bool *ret_persists)
+{
+    struct mycel_command_set set = {0};
+
+    if (count == 2) {
+        *ret_persists = false;
+    } else if (count == 3 && is_word(bytes, arg[2], "PERSIST")) {
+        *ret_persists = true;
+    } else if (count == 4 && is_end(bytes, arg[2])) {
+        const char *error = read_end(bytes, arg[2], arg[3], "ERR invalid expire time in 'getex' command", &set);
+        if (error != NULL) {
+            return error;
+        }
+        *ret_persists = false;
+    } else {
+        return SYNTAX;
     }
     *ret = set;
     return NULL;
@@ -223,14 +248,6 @@ const char *mycel_command_read_expire(const uint8_t *bytes, const struct mycel_r
     struct mycel_command_expire e = {0};
     bool in_seconds = is_word(bytes, arg[0], "EXPIRE") || is_word(bytes, arg[0], "EXPIREAT");
 
-    if (!mycel_resp_number(bytes + arg[2].at, arg[2].size, &e.ms)) {
-        return NOT_A_NUMBER;
-    }
-    if (in_seconds && (e.ms > INT64_MAX / 1000 || e.ms < INT64_MIN / 1000)) {
-        return in_seconds && is_word(bytes, arg[0], "EXPIRE") ? "ERR invalid expire time in 'expire' command" : "ERR invalid expire time in 'expireat' command";
-    }
-    e.ms *= in_seconds ? 1000 : 1;
-    e.end = is_word(bytes, arg[0], "EXPIRE") || is_word(bytes, arg[0], "PEXPIRE") ? MYCEL_COMMAND_IN_MS : MYCEL_COMMAND_AT_MS;
     for (uint32_t i = 3; i < count; i++) {
         if (is_word(bytes, arg[i], "NX")) {
             e.nx = true;
@@ -241,7 +258,8 @@ const char *mycel_command_read_expire(const uint8_t *bytes, const struct mycel_r
         } else if (is_word(bytes, arg[i], "LT")) {
             e.lt = true;
         } else {
-            return "ERR Unsupported option"; /* redis adds the word itself */
+            ret->unsupported = i;
+            return "ERR Unsupported option ";
         }
     }
     if (e.nx && (e.xx || e.gt || e.lt)) {
@@ -250,6 +268,14 @@ const char *mycel_command_read_expire(const uint8_t *bytes, const struct mycel_r
     if (e.gt && e.lt) {
         return "ERR GT and LT options at the same time are not compatible";
     }
+    if (!mycel_resp_number(bytes + arg[2].at, arg[2].size, &e.ms)) {
+        return NOT_A_NUMBER;
+    }
+    if (in_seconds && (e.ms > INT64_MAX / 1000 || e.ms < INT64_MIN / 1000)) {
+        return in_seconds && is_word(bytes, arg[0], "EXPIRE") ? "ERR invalid expire time in 'expire' command" : "ERR invalid expire time in 'expireat' command";
+    }
+    e.ms *= in_seconds ? 1000 : 1;
+    e.end = is_word(bytes, arg[0], "EXPIRE") || is_word(bytes, arg[0], "PEXPIRE") ? MYCEL_COMMAND_IN_MS : MYCEL_COMMAND_AT_MS;
     *ret = e;
     return NULL;
 }

@@ -58,11 +58,16 @@ struct mycel_command_set {
 /* arg[0..count): SET itself, key, value, and so on. NULL: it was read; else what redis says. */
 const char *mycel_command_read_set(const uint8_t *bytes, const struct mycel_resp_arg *arg, uint32_t count, struct mycel_command_set *ret);
 
+/* What stands behind GETEX key: `end` IN_MS or AT_MS with its ms, or PERSIST (*ret_persists). As mycel_command_read_set. */
+const char *mycel_command_read_getex(const uint8_t *bytes, const struct mycel_resp_arg *arg, uint32_t count, struct mycel_command_set *ret,
+                                     bool *ret_persists);
+
 /* What stands behind EXPIRE, PEXPIRE, EXPIREAT or PEXPIREAT key. */
 struct mycel_command_expire {
     bool nx, xx, gt, lt;  /* none has an end, some, a later one is set, an earlier one */
     enum mycel_command_end end;
     int64_t ms;           /* 0 and below: it is over at once */
+    uint32_t unsupported; /* an option that is none, its place; 0: all are. Set also on errors: redis' error ends with that word */
 };
 
 const char *mycel_command_read_expire(const uint8_t *bytes, const struct mycel_resp_arg *arg, uint32_t count, struct mycel_command_expire *ret);

@@ -196,6 +196,39 @@ enum err mycel_geo_within(const struct mycel_geo *g, const struct mycel_geo_poin
     return ERR_OK;
 }
 
+/* How far east and west half of a width reaches at any latitude up to this one, in degrees. */
+static double spread(double latitude, double half)
+{
+    if (fabs(latitude) + MARGIN >= 90 || half >= M_PI) {
+        return 180;
+    }
+    double ratio = sin(half / 2) / cos(latitude * RADIANS);
+    return ratio >= 1 ? 180 : 2 * asin(ratio) / RADIANS + MARGIN;
+}
+
+enum err mycel_geo_rectangle(const struct mycel_geo *g, const struct mycel_geo_point *center, double width_m, double height_m,
+                             void (*show)(void *context, uint32_t number, double distance_m), void *context)
+{
+    if (!is_point(center) || !(width_m >= 0) || !isfinite(width_m) || !(height_m >= 0) || !isfinite(height_m)) {
+        return ERR_INVALID;
+    }
+    double up = height_m / 2 / MYCEL_GEO_RADIUS_M / RADIANS + MARGIN, side = spread(fabs(center->latitude) + up, width_m / 2 / MYCEL_GEO_RADIUS_M);
+    struct area a = area_of(g, center->latitude - up, center->latitude + up, center->longitude - side, 2 * side);
+    for (uint32_t row = a.row; row <= a.last_row; row++) {
+        for (uint32_t c = 0; c < a.columns; c++) {
+            uint32_t cell = row * g->columns + (a.column + c) % g->columns;
+            for (uint32_t n = g->first[cell]; n != NONE; n = g->entry[n].next) {
+                const struct mycel_geo_point *p = &g->entry[n].point;
+                struct mycel_geo_point below = {p->latitude, center->longitude};
+                if (fabs(p->latitude - center->latitude) * RADIANS * MYCEL_GEO_RADIUS_M <= height_m / 2 && mycel_geo_distance_m(&below, p) <= width_m / 2) {
+                    show(context, n, mycel_geo_distance_m(center, p));
+                }
+            }
+        }
+    }
+    return ERR_OK;
+}
+
 static bool is_between(double longitude, double west, double east)
 {
     return west <= east ? longitude >= west && longitude <= east : longitude >= west || longitude <= east;

@@ -59,6 +59,11 @@ double mycel_geo_distance_m(const struct mycel_geo_point *a, const struct mycel_
 enum err mycel_geo_within(const struct mycel_geo *g, const struct mycel_geo_point *center, double radius_m,
                           void (*show)(void *context, uint32_t number, double distance_m), void *context) MUST_CHECK;
 
+/* Show everybody in a rectangle of metres round a point, as GEOSEARCH BYBOX has it: at most half of the height north or south of it, and at
+ * most half of the width east or west, measured along the surface between two points of his own latitude. Else as mycel_geo_within. */
+enum err mycel_geo_rectangle(const struct mycel_geo *g, const struct mycel_geo_point *center, double width_m, double height_m,
+                             void (*show)(void *context, uint32_t number, double distance_m), void *context) MUST_CHECK;
+
 /* Show everybody from south to north and, going east, from west to east, the ends included; west > east crosses the date line.
  * ERR_INVALID: south > north, or out of range. */
 enum err mycel_geo_box(const struct mycel_geo *g, const struct mycel_geo_point *south_west, const struct mycel_geo_point *north_east,

@@ -158,6 +158,35 @@ static uint64_t bytes_of(uint32_t units)
     return (uint64_t)units * MYCEL_HEAP_UNIT;
 }
 
+bool mycel_store_is_over(const struct mycel_entry *e, uint64_t now_ms)
+{
+    return mycel_entry_has_end(e) && mycel_entry_end_of(e) <= now_ms;
+}
+
+void mycel_store_show(const struct mycel_entry *e, uint64_t now_ms, struct mycel_store_view *ret)
+{
+    *ret = (struct mycel_store_view){
+        .key = mycel_entry_key(e),
+        .key_size = mycel_entry_key_size(e),
+        .value = mycel_entry_value(e),
+        .value_size = mycel_entry_value_size(e),
+        .version = mycel_entry_version(e),
+        .writer = mycel_entry_writer(e),
+        .left_ms = mycel_entry_has_end(e) ? mycel_entry_end_of(e) - now_ms : MYCEL_STORE_FOR_EVER,
+        .is_tombstone = mycel_entry_is_tombstone(e),
+    };
+}
+
+static void tell(const struct mycel_store *s, const struct mycel_entry *e, uint64_t hash, bool is_in)
+{
+    struct mycel_store_view view;
+
+    if (s->told != NULL) {
+        mycel_store_show(e, 0, &view);
+        s->told(s->context, &view, e->bucket, mycel_store_home(s, hash), is_in);
+    }
+}
+
 /* Its memory, its slot and its place in the wheel; the policy has let go of it. */
 static void drop(struct mycel_store *s, uint32_t block, uint32_t slot)
 {
@@ -167,6 +196,7 @@ static void drop(struct mycel_store *s, uint32_t block, uint32_t slot)
     if (mycel_entry_has_end(e)) {
         mycel_wheel_remove(&s->wheel, block);
     }
+    tell(s, e, s->slot[slot], false);
     vacate(s, slot);
     b->counts.bytes -= bytes_of(mycel_policy_size(&e->policy));
     b->counts.entries--;
@@ -237,25 +267,6 @@ static uint32_t take_block(struct mycel_store *s, struct mycel_store_bucket *b, 
     while (block != NONE && is_too_much(s, b, block) && evict(s, b)) {
     }
     return block;
-}
-
-bool mycel_store_is_over(const struct mycel_entry *e, uint64_t now_ms)
-{
-    return mycel_entry_has_end(e) && mycel_entry_end_of(e) <= now_ms;
-}
-
-void mycel_store_show(const struct mycel_entry *e, uint64_t now_ms, struct mycel_store_view *ret)
-{
-    *ret = (struct mycel_store_view){
-        .key = mycel_entry_key(e),
-        .key_size = mycel_entry_key_size(e),
-        .value = mycel_entry_value(e),
-        .value_size = mycel_entry_value_size(e),
-        .version = mycel_entry_version(e),
-        .writer = mycel_entry_writer(e),
-        .left_ms = mycel_entry_has_end(e) ? mycel_entry_end_of(e) - now_ms : MYCEL_STORE_FOR_EVER,
-        .is_tombstone = mycel_entry_is_tombstone(e),
-    };
 }
 
 /* ---- use -------------------------------------------------------------------------------------------- */
@@ -364,14 +375,16 @@ static void bring_in(struct mycel_store *s, struct mycel_store_bucket *b, uint32
     if (mycel_entry_has_end(e)) {
         mycel_wheel_add(&s->wheel, block);
     }
+    tell(s, e, hash, true);
 }
 
 /* The entry keeps its block: only what it says changes. */
 static void overwrite(struct mycel_store *s, uint32_t block, const struct mycel_entry_shape *shape, const struct mycel_store_key *key,
-                      const struct mycel_store_value *value)
+                      const struct mycel_store_value *value, uint64_t hash)
 {
     struct mycel_entry *e = mycel_heap_at(&s->heap, block);
 
+    tell(s, e, hash, false);
     if (mycel_entry_has_end(e)) {
         mycel_wheel_remove(&s->wheel, block);
     }
@@ -379,6 +392,7 @@ static void overwrite(struct mycel_store *s, uint32_t block, const struct mycel_
     if (mycel_entry_has_end(e)) {
         mycel_wheel_add(&s->wheel, block);
     }
+    tell(s, e, hash, true);
 }
 
 enum err mycel_store_put(struct mycel_store *s, const struct mycel_store_key *key, const struct mycel_store_value *value, uint64_t now_ms)
@@ -412,7 +426,7 @@ enum err mycel_store_put(struct mycel_store *s, const struct mycel_store_key *ke
         }
     }
     if (block != NONE) {
-        overwrite(s, block, &shape, key, value);
+        overwrite(s, block, &shape, key, value, hash);
     } else {
         block = take_block(s, b, shape.bytes);
         if (block == NONE) {
@@ -432,7 +446,7 @@ enum err mycel_store_put(struct mycel_store *s, const struct mycel_store_key *ke
     return ERR_OK;
 }
 
-enum err mycel_store_delete(struct mycel_store *s, const struct mycel_store_key *key, uint64_t now_ms)
+static enum err take_away(struct mycel_store *s, const struct mycel_store_key *key, uint64_t now_ms, bool is_counted)
 {
     struct mycel_store_bucket *b = mycel_store_bucket_of(s, key->bucket);
 
@@ -452,8 +466,18 @@ enum err mycel_store_delete(struct mycel_store *s, const struct mycel_store_key 
     bool was_there = !mycel_entry_is_tombstone(e);
     unshadow(b, hash);
     take_out(s, block, slot);
-    b->counts.deletes += was_there;
+    b->counts.deletes += is_counted && was_there;
     return was_there ? ERR_OK : ERR_NOT_FOUND;
+}
+
+enum err mycel_store_delete(struct mycel_store *s, const struct mycel_store_key *key, uint64_t now_ms)
+{
+    return take_away(s, key, now_ms, true);
+}
+
+void mycel_store_forget(struct mycel_store *s, const struct mycel_store_key *key, uint64_t now_ms)
+{
+    (void)take_away(s, key, now_ms, false); /* nothing was there: so it is */
 }
 
 /* The entry has no place for an end: it moves to a block that has. */

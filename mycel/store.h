@@ -96,6 +96,10 @@ struct mycel_store {
     uint16_t buckets_max;
     struct mycel_store_bucket *bucket;
     uint8_t hash_key[MYCEL_STORE_HASH_KEY];
+    /* NULL, or told of each entry that has come or is about to go, for whatever reason, and of the slot of the index that is its home. No
+     * changes of the store. */
+    void (*told)(void *context, const struct mycel_store_view *view, uint16_t bucket, uint32_t home, bool is_in);
+    void *context;
 };
 
 /* Bytes of memory for a store of so many buckets, entries, and bytes in entries; 0: out of range, or more than there can be (16 GiB). */
@@ -127,6 +131,9 @@ enum err mycel_store_put(struct mycel_store *s, const struct mycel_store_key *ke
 /* ERR_NOT_FOUND, as mycel_store_get, but a tombstone goes, too. */
 enum err mycel_store_delete(struct mycel_store *s, const struct mycel_store_key *key, uint64_t now_ms) MUST_CHECK;
 
+/* The same for what is not a client's deleting: it is not counted, and nothing may be there. */
+void mycel_store_forget(struct mycel_store *s, const struct mycel_store_key *key, uint64_t now_ms);
+
 /* Another life, from now on; 0: as the bucket says. ERR_NOT_FOUND, ERR_NOMEM: the entry would have to move, and there is no room beside it
  * (nothing has changed). */
 enum err mycel_store_expire(struct mycel_store *s, const struct mycel_store_key *key, uint64_t ttl_ms, uint64_t now_ms) MUST_CHECK;
@@ -139,6 +146,9 @@ uint64_t mycel_store_step(struct mycel_store *s, uint64_t now_ms, uint32_t work)
  * begin, and 0 when all were shown. At most `steps` (> 0) slots of the index a call, and the rest of a slot's chain. show: no changes of the store. */
 void mycel_store_scan(const struct mycel_store *s, uint16_t bucket, uint64_t now_ms, uint32_t steps, uint32_t *cursor,
                       void (*show)(void *context, const struct mycel_store_view *view), void *context);
+
+/* Whether an entry would find room without another one's having to go. */
+bool mycel_store_has_room(const struct mycel_store *s, uint16_t bucket, uint32_t key_size, uint32_t value_size);
 
 /* ERR_NOT_FOUND: no such bucket. */
 enum err mycel_store_counts_of(const struct mycel_store *s, uint16_t bucket, struct mycel_store_counts *ret) MUST_CHECK;

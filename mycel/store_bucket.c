@@ -81,6 +81,20 @@ bool mycel_store_clear(struct mycel_store *s, uint16_t bucket, bool close, uint3
     return true;
 }
 
+bool mycel_store_has_room(const struct mycel_store *s, uint16_t bucket, uint32_t key_size, uint32_t value_size)
+{
+    const struct mycel_store_bucket *b = mycel_store_bucket_of(s, bucket);
+    struct mycel_store_key key = {.bucket = bucket, .size = key_size};
+    struct mycel_store_value value = {.size = value_size, .version = 1};
+
+    if (b == NULL || b->counts.entries >= b->limits.entries_max) {
+        return false;
+    }
+    /* With an end; and the heap may give a unit more. */
+    uint64_t units = (uint64_t)mycel_heap_units(mycel_entry_shape_of(&key, &value, 1).bytes) + 1;
+    return b->counts.bytes + units * MYCEL_HEAP_UNIT <= b->limits.bytes_max;
+}
+
 enum err mycel_store_counts_of(const struct mycel_store *s, uint16_t bucket, struct mycel_store_counts *ret)
 {
     const struct mycel_store_bucket *b = mycel_store_bucket_of(s, bucket);

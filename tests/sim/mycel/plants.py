@@ -114,6 +114,53 @@ PLANTS = {
         ("    t->on_way = 0;\n    t->next = t->first;\n}", "    t->on_way = 0;\n}")]),
     "kept-for-ever": ("hint.c", "unit:hint", "a write waits for ever", [
         ("now_ms - at(h, h->oldest)->kept_ms >= h->limits.age_ms; i++) {", "now_ms - at(h, h->oldest)->kept_ms >= MYCEL_VERSION_TOMBSTONE_MS; i++) {")]),
+    # ---- replicas
+    "sums-only-grow": ("replica.c", "unit:sync", "who goes stays in the sums", [("is_in ? item : -item;", "item;")]),
+    "counted-twice": ("replica.c", "unit:sync", "who comes while counting goes on is counted again", [("    if (home < r->counted) {", "    if (home < UINT32_MAX) {")]),
+    "earlier-copies-too": ("replica.c", "unit:sync", "an earlier copy takes the place of a later one", [
+        ("mycel_version_compare(&there, copy) >= 0) {", "mycel_version_compare(&there, copy) == 0) {")]),
+    "earlier-one-stays": ("replica.c", "unit:sync", "a write that finds no room leaves what was before it", [("        mycel_store_forget(r->store, key, now_ms);\n", "")]),
+    "over-is-for-ever": ("replica.c", "unit:sync", "a copy that is over lives for ever", [("    bool is_over = left_ms == 0, is", "    bool is_over = left_ms > UINT64_MAX - 1, is")]),
+    "any-clock-is-taken": ("replica.c", "unit:sync", "a copy of a wrong clock is taken", [("    if (e != ERR_OK) {\n        return e;\n    }\n    if (there", "    if (there")]),
+    # ---- what members bring each other
+    "goes-when-one-has-it": ("sync_pass.c", "unit:sync", "an entry goes when one of its holders has it", [
+        ("    if ((n->asked & ~n->has) != 0) {\n        s->is_again", "    if (n->asked != 0 && n->has == 0) {\n        s->is_again")]),
+    "goes-unconfirmed": ("sync_pass.c", "unit:sync", "an entry goes though a holder was silent", [
+        ("    if ((n->asked & ~n->has) != 0) {\n        s->is_again", "    if (n->asked == 0) {\n        s->is_again")]),
+    "stays-for-ever": ("sync_pass.c", "cluster", "whoever is no holder any more keeps it", [
+        ("    n.is_leaving = !is_mine || (v", "    n.is_leaving = (v")]),
+    "empty-one-has-a-say": ("sync.c", "crashes", "who began empty says that there is nothing", [
+        ("    if (s->is_blind || !s->has_base || s->r->self", "    if (s->is_blind || s->r->self")]),
+    "new-holder-has-a-say": ("sync.c", "unit:sync", "who became a holder says so, too", [("    for (uint32_t i = 0; i < s->views; i++) {\n        if (!mycel_place_is_holder",
+        "    for (uint32_t i = s->views; i < s->views; i++) {\n        if (!mycel_place_is_holder")]),
+    "changes-are-forgotten": ("sync.c", "unit:sync", "memberships between two in which it was a holder do not matter", [
+        ("            s->before[s->views++] = *place;", "            s->before[1] = *place;")]),
+    "minority-has-a-say": ("sync.c", "unit:sync", "who was cut off from most has heard of everything", [("s->views == MYCEL_SYNC_VIEWS_MAX || !is_majority(s))) {", "s->views == MYCEL_SYNC_VIEWS_MAX)) {"),
+        ("    return is_majority(s) && (!s->has_base", "    return (!s->has_base")]),
+    "two-may-be-away": ("sync.c", "unit:sync", "nobody waits for a quorum that is away", [("missing(s) < quorum ||", "quorum > 0 ||")]),
+    "told-before": ("sync.c", "unit:sync", "what was told at an earlier asking counts", [("is_done |= m->nonce == s->nonce;", "is_done |= true;")]),
+    "told-by-one": ("sync.c", ["cluster", "unit:sync"], "one member tells for all", [("        if (i != s->r->self && !s->peer[i].is_done) {\n            return;", "        if (i != s->r->self && !s->peer[i].is_done && i > 1) {\n            return;")]),
+    "any-membership": ("sync.c", "unit:sync", "who sees other members is believed", [("|| m->view != s->r->view) {", ") {")]),
+    "pass-under-way-will-do": ("sync.c", "unit:sync", "a pass that began before it was asked for is the answer", [("        p->asks = m->nonce;", "        p->asks = p->serves = m->nonce;")]),
+    "never-compared": ("sync.c", "cluster", "nobody compares sums", [("|| s->self < s->r->place->id[i]) {", ") {")]),
+    "once-is-enough": ("sync.c", "unit:sync", "writes under way are taken for differences", [(": differs[i] & p->doubt[i];", ": differs[i];")]),
+    "told-though-behind": ("sync_pass.c", "unit:sync", "who was silent is told that this was all", [("        } else if (p->serves != 0) {", "        }\n        if (p->serves != 0) {")]),
+    "sent-twice": ("sync_pass.c", "cluster", "two send the same", [("    if (!is_asked) {\n", "    if (!is_asked || true) {\n")]),
+    "evicted-comes-back": ("sync_pass.c", "cluster", "what was evicted is a difference", [(" && mycel_store_has_room(r->store, m->key.bucket, m->key.size, (uint32_t)m->copy.size);", ";")]),
+    "ends-and-comes-back": ("sync_pass.c", "unit:sync", "what is about to end is copied", [("    return m->left_ms >= MYCEL_REPLICA_ENDING_MS && ", "    return ")]),
+    "late-copies": ("sync_pass.c", "unit:sync", "a copy is taken however late it is", [("        t->now_ms >= s->asked[slot].at_ms + MYCEL_SYNC_LATE_MS) {", "        t->now_ms == 0) {")]),
+    "old-tombstones-spread": ("sync_pass.c", "unit:sync", "a tombstone that one has forgotten comes back from another", [
+        ("        return !mycel_version_is_forgettable(&m->copy.version, true, t->wall_ms);", "        return true;")]),
+    "tombstones-for-ever": ("sync_pass.c", "cluster", "a tombstone is never forgotten", [("|| (v->is_tombstone && mycel_version_is_forgettable(&n.version, true, g->t->wall_ms));", ";")]),
+    "tombstones-for-a-moment": ("sync_pass.c", "cluster", "a tombstone is forgotten when all have it", [("(v->is_tombstone && mycel_version_is_forgettable(&n.version, true, g->t->wall_ms));", "v->is_tombstone;")]),
+    "without-a-rate": ("sync_pass.c", "cluster", "an empty member is filled at once", [("i < MYCEL_PLACE_REPLICAS_MAX && s->credit > 0; i++) {", "i < MYCEL_PLACE_REPLICAS_MAX; i++) {"),
+        ("        if (t->s->item[i].wants != 0 && t->s->credit > 0) {", "        if (t->s->item[i].wants != 0) {")]),
+    "later-one-is-unseen": ("sync_pass.c", "cluster", "who has another version is taken to have this one", [("            return mycel_version_compare(&there, &m->copy) < 0;", "            return false;")]),
+    "any-page": ("sync_pass.c", "unit:sync", "what was said of another entry of a page counts", [("s->item[i].hash == hash && s->item[i].version.stamp == v->stamp && s->item[i].version.writer == v->writer) {", "s->item[i].hash == hash) {")]),
+    "repaired-for-ever": ("call.c", "unit:call", "a copy's life begins anew with whom it is told to", [
+        (".copy = *best, .left_ms = left_of(c, best, now_ms)});", ".copy = *best, .left_ms = UINT64_MAX});")]),
+    "unsure-counts": ("call.c", "unit:call", "a write counts that somebody took who knows nothing", [
+        ("        c->state[ev->from] = MYCEL_CALL_NO_OPINION; /* what was written he has */", "        c->state[ev->from] = c->is_write ? MYCEL_CALL_ANSWERED : MYCEL_CALL_NO_OPINION;")]),
     # ---- places, and clients
     "date-line": ("geo.c", "unit:geo", "nobody is seen across the date line", [
         ("double turns = (longitude + 180) / 360, column = floor((turns - floor(turns)) * g->columns);",
@@ -122,6 +169,8 @@ PLANTS = {
         ("    if (fabs(latitude) + radius / RADIANS + MARGIN >= 90) {\n        return 180;\n    }\n", "")]),
     "flat-earth": ("geo.c", "unit:geo", "a circle is as wide in degrees as it is high", [
         ("asin(ratio) / RADIANS + MARGIN;", "radius / RADIANS + MARGIN + 0 * ratio;")]),
+    "rectangle-as-wide-below": ("geo.c", "unit:geo", "a rectangle reaches as far in degrees at its pole side as in its middle", [
+        ("side = spread(fabs(center->latitude) + up, width_m", "side = spread(fabs(center->latitude), width_m")]),
     "box-begins-east": ("geo.c", "unit:geo", "a box across the date line is the one that goes the other way", [
         ("longitude >= west || longitude <= east;", "longitude >= east && longitude <= west;")]),
     "lengths-are-trusted": ("resp.c", "unit:resp", "whatever length is announced is waited for", [
@@ -140,6 +189,19 @@ PLANTS = {
         ("count == (uint32_t)c->arity;", "count >= (uint32_t)c->arity;")]),
     "ends-overflow": ("command.c", "unit:resp", "seconds that do not fit into milliseconds are taken", [
         ("(in_seconds && value > INT64_MAX / 1000)", "(in_seconds && value > INT64_MAX / 900)")]),
+    # ---- commands
+    "set-forgets-its-end": ("serve_value.c", "unit:serve", "KEEPTTL keeps nothing", [("        left = o.end == MYCEL_COMMAND_KEEP && is_there ? v.left_ms : left;\n", "")]),
+    "both-conditions": ("serve_value.c", "unit:serve", "SET NX sets what is there", [("is_set = !(o.nx && is_there) && !(o.xx", "is_set = !(o.xx")]),
+    "numbers-live-anew": ("serve_value.c", "unit:serve", "a number that is added to lives for ever", [
+        ("(long long)sum), is_there ? v.left_ms : MYCEL_STORE_FOR_EVER, before);", "(long long)sum), MYCEL_STORE_FOR_EVER, before);")]),
+    "some-of-msetnx": ("serve_value.c", "unit:serve", "MSETNX looks at its first key alone", [
+        ("        if (mycel_serve_find(t, i, &v)) {\n            mycel_resp_write_integer(t->w, 0);", "        if (i == 1 && mycel_serve_find(t, i, &v)) {\n            mycel_resp_write_integer(t->w, 0);")]),
+    "later-is-earlier": ("serve_life.c", "unit:serve", "EXPIRE GT takes an earlier end", [("at <= is_at)) &&", "at >= is_at)) &&")]),
+    "past-ends-live": ("serve_life.c", "unit:serve", "an end that is past does not delete", [("left == 0 ? mycel_store_delete(", "left == UINT64_MAX ? mycel_store_delete(")]),
+    "scan-jumps": ("serve_life.c", "unit:serve", "an answer that is too long loses what does not fit", [("        if (!t->w->is_cut || was_cut || steps == 1) {", "        if (steps >= 1) {")]),
+    "door-without-lock": ("serve.c", "unit:serve", "who has not said the password is answered", [("&& !client->is_known && (c->flags", "&& client->is_leaving && (c->flags")]),
+    "password-begins-right": ("serve.c", "unit:serve", "the beginning of a password is enough", [("    uint8_t differs = t->arg[at].size != size || !is_user;", "    uint8_t differs = t->arg[at].size == 0 || !is_user;")]),
+    "first-star-only": ("serve.c", "unit:serve", "a star takes nothing but what comes first", [("            i = ++star_i;", "            i = ++star_i + 1;")]),
     # ---- who goes
     "lru-is-fifo": ("policy.c", "zipf 1.0", "LRU does not see that somebody was read", [
         ("    if (p->kind == MYCEL_POLICY_LRU || (p->kind == MYCEL_POLICY_2Q && (n->state", "    if ((p->kind == MYCEL_POLICY_2Q && (n->state")]),
@@ -168,15 +230,19 @@ def program(finder, _file, args):
     if finder.startswith("unit:"):
         test = f"tests/unit/mycel/test_{finder[5:]}.c"
         return lambda source: not source.startswith("tests/") or source in UNIT + [test], []
+    if finder in ("cluster", "crashes"):
+        return lambda source: not source.startswith("tests/") or source.startswith("tests/sim/") and os.path.basename(source) in CLUSTER, \
+            ["--faults", "1", "--worlds", "40"] if finder == "crashes" else []
     return lambda source: not source.startswith("tests/unit/") and os.path.basename(source) in SIM or not source.startswith("tests/"), \
         ["--data", DATA, "--all", "--only", finder]
 
 
 SIM = ["refs.c", "traces.c", "test_sim_mycel.c"]
+CLUSTER = ["cluster.c", "check.c", "test_sim_cluster.c"]
 
 if __name__ == "__main__":
     at = sys.argv.index("--data")
     DATA = sys.argv[at + 1]
     del sys.argv[at:at + 2]
     sys.exit(plants.Garden(PLANTS, "mycel", SOURCES, program, flags=("-O2", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"), patience=60,
-                           libraries=("-lsodium", "-lm"), hangs=("entries-without-limit",)).main())
+                           libraries=("-lsodium", "-lm"), hangs=("entries-without-limit", "tombstones-for-a-moment")).main())

@@ -38,6 +38,8 @@ static const struct {
     {true, MYCEL_CALL_QUORUM, {ANSWER(0, 0), FAILED(0), ANSWER(1, 0), ANSWER(2, 0)}, "A0A1A2 . H0 . DOKO"},
     {true, MYCEL_CALL_QUORUM, {ANSWER(0, 0), CLOCK(999), CLOCK(1000), ANSWER(1, 0)}, "A0A1A2 . . DTIMEOUTH1H2O ."},
     {true, MYCEL_CALL_QUORUM, {FAILED(0), FAILED(1), ANSWER(2, 0)}, "A0A1A2 H0 H1DUNAVAILABLE O"},
+    {true, MYCEL_CALL_QUORUM, {UNSURE(0), ANSWER(1, 0), ANSWER(2, 0)}, "A0A1A2 . . DOKO"},
+    {true, MYCEL_CALL_QUORUM, {UNSURE(0), FAILED(1), ANSWER(2, 0)}, "A0A1A2 . H1DUNAVAILABLE O"},
     {false, MYCEL_CALL_ONE, {ANSWER(0, 5), ANSWER(1, 9)}, "A0 DOK5O ."},
     {false, MYCEL_CALL_ONE, {FAILED(0), ANSWER(1, 5)}, "A0 A1 DOK5O"},
     {false, MYCEL_CALL_ONE, {CLOCK(29), CLOCK(30), ANSWER(1, 5), ANSWER(0, 4)}, "A0 . A1 DOK5 R0O"},
@@ -97,6 +99,13 @@ static void calls_go_as_they_should(void)
     }
     struct mycel_call c;
     struct mycel_call_effects fx;
+    mycel_call_start(&c, false, MYCEL_CALL_ALL, 3, 100, 1000, &fx);
+    for (uint8_t i = 0; i < 3; i++) {
+        mycel_call_step(&c, &(struct mycel_call_event){.kind = MYCEL_CALL_EV_ANSWER, .now_ms = 100 + 50 * i, .from = i, .copy = copy_of(i == 1 ? 9 : 5),
+                                                       .left_ms = i == 1 ? 70 : UINT64_MAX}, &fx);
+    }
+    CHECK(fx.count == 4 && fx.item[0].left_ms == 20 && fx.item[1].kind == MYCEL_CALL_FX_REPAIR && fx.item[1].left_ms == 20 && fx.item[2].left_ms == 20,
+          "a copy goes with what is left of its life, whomever it goes to");
     mycel_call_start(&c, false, MYCEL_CALL_ONE, 3, 100, 1000, &fx);
     CHECK(mycel_call_due_ms(&c) == 100 + MYCEL_CALL_HEDGE_MS, "a reader looks for another one soon");
     mycel_call_start(&c, true, MYCEL_CALL_ONE, 3, 100, 1000, &fx);

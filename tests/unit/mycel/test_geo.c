@@ -74,6 +74,24 @@ static void ask_box(struct mycel_geo_point sw, struct mycel_geo_point ne)
           sw.longitude, ne.latitude, ne.longitude, shown, want, wrong);
 }
 
+static void ask_rectangle(struct mycel_geo_point center, double width_m, double height_m)
+{
+    uint32_t want = 0, wrong = 0;
+
+    memset(is_shown, 0, sizeof is_shown);
+    shown = twice = 0;
+    CHECK(mycel_geo_rectangle(&geo, &center, width_m, height_m, see_at, &center) == ERR_OK, "it may be asked");
+    for (uint32_t n = 1; n <= POINTS; n++) {
+        struct mycel_geo_point below = {point[n].latitude, center.longitude};
+        bool is = is_here[n] && fabs(point[n].latitude - center.latitude) * 3.14159265358979323846 / 180 * MYCEL_GEO_RADIUS_M <= height_m / 2 &&
+                  mycel_geo_distance_m(&below, &point[n]) <= width_m / 2;
+        want += is;
+        wrong += is != is_shown[n];
+    }
+    CHECK(wrong == 0 && twice == 0 && shown == want, "%.1f by %.1f m round %.5f %.5f: %" PRIu32 " of %" PRIu32 ", %" PRIu32 " wrong", width_m, height_m,
+          center.latitude, center.longitude, shown, want, wrong);
+}
+
 /* Everywhere, in a city, at the date line, at the poles, on whole degrees. */
 static struct mycel_geo_point somewhere(struct rng *r)
 {
@@ -103,6 +121,7 @@ static void questions_are_answered_as_by_looking_at_all(uint32_t questions)
     for (size_t i = 0; i < ARRAY_LEN(corners); i++) {
         for (size_t j = 0; j < ARRAY_LEN(radii); j++) {
             ask_circle(corners[i], radii[j]);
+            ask_rectangle(corners[i], radii[j], radii[(j + i) % ARRAY_LEN(radii)]);
         }
     }
     ask_box((struct mycel_geo_point){-90, -180}, (struct mycel_geo_point){90, 180});
@@ -113,6 +132,7 @@ static void questions_are_answered_as_by_looking_at_all(uint32_t questions)
     for (uint32_t i = 0; i < questions; i++) {
         struct mycel_geo_point a = somewhere(&r), b = somewhere(&r);
         ask_circle(a, pow(10, 7.5 * rng_unit(&r)));
+        ask_rectangle(a, pow(10, 7.8 * rng_unit(&r)), pow(10, 7.8 * rng_unit(&r)));
         struct mycel_geo_point sw = {fmin(a.latitude, b.latitude), a.longitude}, ne = {fmax(a.latitude, b.latitude), b.longitude};
         ask_box(sw, ne);
     }
@@ -129,6 +149,8 @@ static void wrong_places_are_refused(void)
                   mycel_geo_box(&geo, &wrong[i], &right, see, NULL) == ERR_INVALID, "row %zu", i);
     }
     CHECK(mycel_geo_within(&geo, &right, -1, see_at, NULL) == ERR_INVALID && mycel_geo_within(&geo, &right, NAN, see_at, NULL) == ERR_INVALID, "radii");
+    CHECK(mycel_geo_rectangle(&geo, &right, -1, 1, see_at, NULL) == ERR_INVALID && mycel_geo_rectangle(&geo, &right, 1, INFINITY, see_at, NULL) == ERR_INVALID &&
+              mycel_geo_rectangle(&geo, &wrong[0], 1, 1, see_at, NULL) == ERR_INVALID, "rectangles");
     CHECK(mycel_geo_box(&geo, &right, &south, see, NULL) == ERR_INVALID, "upside down");
     CHECK(mycel_geo_add(&geo, &right, &number) == ERR_LIMIT, "there is no more room");
     CHECK(mycel_geo_remove(&geo, MYCEL_GEO_NONE) == ERR_NOT_FOUND && mycel_geo_remove(&geo, POINTS + 1) == ERR_NOT_FOUND, "nobody");
