@@ -180,6 +180,9 @@ static void name_all(const struct codegen_schema *s, const struct codegen_servic
         }
         const char *own_name = codegen_names_short(name, package_len);
         snprintf(text, sizeof text, "%s%s", own_name[0] == '_' ? "M" : "", own_name);
+        if (names->is_capital && text[0] >= 'a' && text[0] <= 'z') {
+            text[0] = (char)(text[0] - 'a' + 'A');
+        }
         for (char *dot = text; (dot = strchr(dot, '.')) != NULL;) {
             *dot = '_';
         }

@@ -12,7 +12,8 @@ struct codegen_names {
     const struct codegen_names *outer; /* what is taken there is not taken here; NULL: none. Borrowed */
     const char **taken; /* by hash */
     size_t count, room;
-    bool failed; /* no memory */
+    bool is_capital; /* types begin with one */
+    bool failed;     /* no memory */
 };
 
 void codegen_names_init(struct codegen_names *n, struct arena *arena, const char *const *avoid, size_t avoid_count);

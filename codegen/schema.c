@@ -61,6 +61,9 @@ const char *codegen_schema_text(struct codegen_schema *s, const char *text, size
 enum err codegen_schema_refuse(struct codegen_schema *s, enum err e, const char *what, const char *where)
 {
     snprintf(s->why, CODEGEN_WHY_SIZE, "schema: %s%s%s", what, *where != '\0' ? " in " : "", where);
+    for (char *c = s->why; *c != '\0'; c++) { /* a name that was not looked at yet may be anything */
+        *c = *c < 0x20 || *c > 0x7e ? '?' : *c;
+    }
     return e;
 }
 
@@ -353,9 +356,12 @@ static enum err seal_message(struct codegen_schema *s, struct codegen_message *m
 /* `key = 1` and `value = 2`, of a key that JSON can name (protobuf.dev, "Maps"). */
 static enum err check_map_entry(struct codegen_schema *s, const struct codegen_message *m)
 {
-    const struct codegen_field *key = m->fields, *value = m->fields + 1;
+    if (m->field_count != 2 || m->oneof_count > 0) {
+        return codegen_schema_refuse(s, ERR_INVALID, "no map's entry", m->name);
+    }
+    const struct codegen_field *key = &m->fields[0], *value = &m->fields[1];
 
-    if (m->field_count != 2 || m->oneof_count > 0 || key->number != 1 || value->number != 2 || strcmp(key->name, "key") != 0 ||
+    if (key->number != 1 || value->number != 2 || strcmp(key->name, "key") != 0 ||
         strcmp(value->name, "value") != 0 || key->label == CODEGEN_REPEATED || value->label == CODEGEN_REPEATED || key->type == CODEGEN_DOUBLE ||
         key->type == CODEGEN_FLOAT || key->type == CODEGEN_BYTES || key->type == CODEGEN_MESSAGE || key->type == CODEGEN_ENUM ||
         (value->message != NULL && value->message->is_map_entry)) {

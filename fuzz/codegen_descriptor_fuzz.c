@@ -5,6 +5,7 @@
 
 #include "codegen/compat.h"
 #include "codegen/descriptor.h"
+#include "codegen/go.h"
 #include "codegen/python.h"
 #include "codegen/snapshot.h"
 
@@ -24,17 +25,18 @@ static void write_clients(const struct codegen_schema *s, struct arena *arena)
     static const char *const runtime[2] = {"", ""};
     char why[CODEGEN_WHY_SIZE] = "";
 
-    for (size_t i = 0; i < s->service_count && i < 4; i++) {
+    for (size_t i = 0; i < 2 * s->service_count && i < 8; i++) {
+        const struct codegen_service *service = &s->services[i / 2];
         struct codegen_out out, again;
 
         codegen_out_init(&out, arena);
         codegen_out_init(&again, arena);
-        enum err e = codegen_python_write(s, &s->services[i], runtime, &out, why);
+        enum err e = i % 2 ? codegen_go_write(s, service, "\n", &out, why) : codegen_python_write(s, service, runtime, &out, why);
         if (e != ERR_OK) {
             must_be_line(why);
             continue;
         }
-        e = codegen_python_write(s, &s->services[i], runtime, &again, why);
+        e = i % 2 ? codegen_go_write(s, service, "\n", &again, why) : codegen_python_write(s, service, runtime, &again, why);
         assert(e == ERR_NOMEM || (e == ERR_OK && again.len == out.len && memcmp(again.at, out.at, out.len) == 0));
         for (size_t k = 0; k < out.len; k++) {
             assert((uint8_t)out.at[k] >= 0x20 || out.at[k] == '\n' || out.at[k] == '\t');

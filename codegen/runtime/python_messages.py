@@ -294,6 +294,8 @@ class Message:
             item: typing.Any = of.of() if of.kind == "message" else of.of(0) if of.kind == "enum" and not of.is_closed else _ZERO.get(of.kind, 0)
             while at < end:
                 tag, at = _read_varint(data, at, end)
+                if tag >> 3 == 0 or tag >> 32:
+                    raise Malformed(f"tag {tag}")
                 part = {1: key, 2: of}.get(tag >> 3)
                 stop = end
                 if part is not None and tag & 7 == _WIRE.get(part.kind, 0):

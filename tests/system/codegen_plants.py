@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Faults in what generated clients bring along (codegen/runtime): each is put into a copy, and a test of test_codegen.py must fail with it. A
+"""Faults in what generated clients bring along (codegen/runtime): each is put into a copy, and a test of test_codegen.py or test_codegen_go.py must
+fail with it. A
 fault whose place is no longer there, or that no test sees, fails.
 
 Usage: codegen_plants.py --build DIR [NAME ...]
@@ -39,6 +40,20 @@ PLANTS = {
     "cut-message": ("python_wire.py", "short_reads", "a message is what has come of it", "            if len(self.data) < head + size:\n                break\n", "            if len(self.data) < head + 4:\n                break\n"),
     "stray": ("python_wire.py", "passed_over", "an answer to nobody is this one's", "other = self.calls.get(at) #", "other = self.calls.get(at) or next(iter(self.calls.values()), None) #"),
     "cancel": ("python_wire.py", "asyncio", "a cancelled task's request goes on", "            if self.error is None:\n                self.writer.write(_cancel(", "            if self.error is not None:\n                self.writer.write(_cancel("),
+    "go-zigzag": ("go_client.go", "bytes_are or every_kind", "zigzag of negative numbers is one off", "uint64(value<<1) ^ uint64(value>>63)", "uint64(value<<1) ^ uint64(value>>62)"),
+    "go-nul": ("go_client.go", "bytes_are", "text may hold a NUL", "if !utf8.Valid(value) || bytes.IndexByte(value, 0) >= 0 {", "if !utf8.Valid(value) {"),
+    "go-deep": ("go_client.go", "does_not_fit or bytes_are", "messages may be one deeper", "	if inner.depth > depthMax {\n\t\te.fail(", "	if inner.depth > depthMax+1 {\n\t\te.fail("),
+    "go-wide": ("go_client.go", "bytes_are", "a number of more than 64 bits is none", "if size == 0 || size < -10 {", "if size <= 0 {"),
+    "go-entries": ("go_client.go", "bytes_are", "a map is written in any order", "bytes.Compare(all[i], all[j]) < 0", "bytes.Compare(all[i], all[j]) > 0"),
+    "go-ids": ("go_client.go", "64_callers", "all requests have one number", "	l.nextID++\n", ""),
+    "go-outstanding": ("go_client.go", "under_way", "any number of requests at a time", "make(chan struct{}, outstandingMax)", "make(chan struct{}, 10*outstandingMax)"),
+    "go-twice": ("go_client.go", "cut_is_not", "what may not be repeated is", "!(o.isIdempotent || err.Unread)", "!(o.number > 0 || err.Unread)"),
+    "go-never": ("go_client.go", "starts_again", "nothing is repeated", "retriesMax     = 3", "retriesMax     = 0"),
+    "go-cancel": ("go_client.go", "cancellation", "a request that is given up goes on", "\t\t\trequests.blob(4, note.data)\n", ""),
+    "go-deadline": ("go_client.go", "cancellation", "the cell does not hear of the deadline", "request.varint(3, uint64(left)&math.MaxUint32)", "request.varint(3, 60000)"),
+    "go-greeting": ("go_client.go", "no_cell", "anybody is a cell", "if !bytes.Equal(head[:8], helloBack) {", "if len(head) == 0 {"),
+    "go-claimed": ("go_client.go", "no_cell", "a message may have any size", "size < 4 || size > frameMax", "size < 4"),
+    "go-status": ("go_client.go", "each_error", "two errors are one", 'ErrExists          = &Error{Status: StatusExists}', 'ErrExists          = &Error{Status: StatusRange}'),
     "status": ("python_wire.py", "each_error", "two errors are one", 'status, name = 14, "EXISTS"', 'status, name = 15, "EXISTS"'),
 }
 
@@ -46,6 +61,7 @@ PLANTS = {
 def try_one(build, name):
     """What became of it, in a line; None: a test has seen it."""
     file, tests, what, old, new = PLANTS[name]
+    test = "tests/system/test_codegen_go.py" if file.endswith(".go") else "tests/system/test_codegen.py"
     with tempfile.TemporaryDirectory() as scratch:
         runtime = shutil.copytree(os.path.join(ROOT, "codegen/runtime"), os.path.join(scratch, "runtime"))
         with open(os.path.join(runtime, file), encoding="utf-8") as f:
@@ -54,7 +70,7 @@ def try_one(build, name):
             return "its place is gone"
         with open(os.path.join(runtime, file), "w", encoding="utf-8") as f:
             f.write(text.replace(old, new))
-        run = subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-x", "-k", tests, "tests/system/test_codegen.py"], cwd=ROOT,
+        run = subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-x", "-k", tests, test], cwd=ROOT,
                              env={**os.environ, "CELL_TEST_BUILD": build, "CELL_TEST_RUNTIME": runtime}, capture_output=True, text=True, check=False,
                              timeout=300)
     return None if run.returncode == 1 and " failed" in run.stdout else f"escaped {tests}: {what}: {run.stdout.strip().splitlines()[-1:]}"

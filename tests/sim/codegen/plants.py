@@ -41,6 +41,8 @@ PLANTS = {
         ("key->type == CODEGEN_FLOAT || key->type == CODEGEN_BYTES ||", "key->type == CODEGEN_FLOAT ||")]),
     "schema-both-kinds": ("schema.c", "unit:schema", "an enum may have a message's name", [
         ("twice = codegen_schema_message(s, s->enums[i].name) != NULL ? s->enums[i].name : NULL;", "twice = NULL;")]),
+    "schema-printable": ("schema.c", "unit:descriptor", "why a name is none is said with its controls", [
+        ("*c = *c < 0x20 || *c > 0x7e ? '?' : *c;", "*c = *c < 0 || *c > 0x7e ? '?' : *c;")]),
     "snapshot-form": ("snapshot.c", "unit:schema", "any order and spelling is a snapshot", [
         ("    e = e == ERR_OK ? check_form(&s, text, size) : e;", "    (void)check_form;")]),
     "snapshot-hash": ("snapshot.c", "unit:schema", "a snapshot may be changed", [

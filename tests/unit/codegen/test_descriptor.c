@@ -220,6 +220,25 @@ static void what_is_not_read_is_said(void)
     inside(&m, 2, &f);
     inside(&file, 4, &m);
     CHECK(read(&file, &s, &arena, why) == ERR_INVALID && strstr(why, "groups") != NULL, "%s", why);
+    file.len = m.len = f.len = 0; /* a name that is none, told in a line all the same */
+    put(&m, 1, "a\x1b[2J\n\xff", 7);
+    put(&f, 1, "f", 1);
+    put(&f, 8, "\xff", 1);
+    inside(&m, 2, &f);
+    inside(&file, 4, &m);
+    CHECK(read(&file, &s, &arena, why) != ERR_OK, "no options");
+    put(&f, 9, "", 0);
+    m.len = file.len = 0;
+    put(&m, 1, "a\x1b[2J\n\xff", 7);
+    put_number(&m, 2, 3);
+    inside(&file, 4, &m);
+    CHECK(read(&file, &s, &arena, why) != ERR_OK, "a field that is a number");
+    m.len = file.len = f.len = 0;
+    put(&m, 1, "a\x1b[2J\n\xff", 7);
+    put_number(&f, 3, 1);
+    inside(&m, 2, &f);
+    inside(&file, 4, &m);
+    CHECK(read(&file, &s, &arena, why) == ERR_INVALID && strstr(why, "a field without a name in a?[2J??") != NULL, "%s", why);
     arena_fini(&arena);
     arena_init(&arena, 200);
     CHECK(read(&file, &s, &arena, why) == ERR_NOMEM, "little memory: %s", why);

@@ -80,6 +80,7 @@ static const struct {
     {"wishes 1\n", ERR_MALFORMED, "line 2"},
     {"\n", ERR_MALFORMED, "line 2"},
     {M "field 1 optional message:p.M.AEntry a\n" ENTRY "field 1 plain string key\nfield 2 plain int32 value\n", ERR_INVALID, "a map's entry is not repeated"},
+    {ENTRY, ERR_INVALID, "no map's entry in p.M.AEntry"},
     {ENTRY "field 1 plain string key\n", ERR_INVALID, "no map's entry"},
     {ENTRY "field 1 plain double key\nfield 2 plain int32 value\n", ERR_INVALID, "no map's entry"},
     {ENTRY "field 1 plain bytes key\nfield 2 plain int32 value\n", ERR_INVALID, "no map's entry"},

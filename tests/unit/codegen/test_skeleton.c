@@ -29,6 +29,7 @@ static const struct {
     {"pot", "a.pot", "operation 1 Do a.pot.Asked a.pot.Told once\n", ERR_OK, ""},
     {"tea-pot", "tea_pot", "operation 1 Do tea_pot.Asked tea_pot.Told once\n", ERR_OK, ""},
     {"pot", "pot.a", "operation 1 Do pot.a.Asked pot.a.Told once\n", ERR_INVALID, "the package's last word"},
+    {"pot", "pan", "operation 1 Do pan.Asked pan.Told once\n", ERR_INVALID, "the package's last word"},
     {"../pot", "pot", "operation 1 Do pot.Asked pot.Told once\n", ERR_INVALID, "a cell's name"},
     {"-pot", "_pot", "operation 1 Do _pot.Asked _pot.Told once\n", ERR_INVALID, "a cell's name"},
     {"Pot", "Pot", "operation 1 Do Pot.Asked Pot.Told once\n", ERR_INVALID, "a cell's name"},

@@ -2,12 +2,14 @@
  *   tool snapshot SET                writes the snapshot of a descriptor set
  *   tool check BEFORE AFTER          compares two snapshots; exit 3: something breaks
  *   tool python SET SERVICE RUNTIME RUNTIME      writes a client
+ *   tool go SET SERVICE RUNTIME                  the same in Go
  *   tool skeleton SET SERVICE NAME PROTO DIR     writes a cell's first files over those of `cell new` */
 #include <stdio.h>
 #include <string.h>
 
 #include "codegen/compat.h"
 #include "codegen/descriptor.h"
+#include "codegen/go.h"
 #include "codegen/python.h"
 #include "codegen/skeleton.h"
 #include "kit.h"
@@ -65,13 +67,13 @@ static int check(struct arena *arena, const char *before, const char *after)
     return found.counts[CODEGEN_BREAKING] > 0 ? 3 : 0;
 }
 
-static int python(struct arena *arena, char **words)
+static int client(struct arena *arena, bool is_go, char **words)
 {
     struct codegen_schema s;
     struct codegen_out out;
     char why[CODEGEN_WHY_SIZE];
     size_t len;
-    const char *const runtime[2] = {kit_file(arena, words[2], &len), kit_file(arena, words[3], &len)};
+    const char *const runtime[2] = {kit_file(arena, words[2], &len), is_go ? "" : kit_file(arena, words[3], &len)};
 
     if (!read_set(arena, words[0], &s, why)) {
         return fail(why);
@@ -81,7 +83,8 @@ static int python(struct arena *arena, char **words)
         return fail("no such service, or no runtime");
     }
     codegen_out_init(&out, arena);
-    if (codegen_python_write(&s, service, runtime, &out, why) != ERR_OK) {
+    enum err e = is_go ? codegen_go_write(&s, service, runtime[0], &out, why) : codegen_python_write(&s, service, runtime, &out, why);
+    if (e != ERR_OK) {
         return fail(why);
     }
     return fwrite(out.at, 1, out.len, stdout) == out.len && fflush(stdout) == 0 ? 0 : 1;
@@ -123,7 +126,9 @@ int main(int argc, char **argv)
     } else if (argc == 4 && strcmp(argv[1], "check") == 0) {
         status = check(&arena, argv[2], argv[3]);
     } else if (argc == 6 && strcmp(argv[1], "python") == 0) {
-        status = python(&arena, argv + 2);
+        status = client(&arena, false, argv + 2);
+    } else if (argc == 5 && strcmp(argv[1], "go") == 0) {
+        status = client(&arena, true, argv + 2);
     } else if (argc == 7 && strcmp(argv[1], "skeleton") == 0) {
         status = skeleton(&arena, argv + 2);
     }
