@@ -442,6 +442,11 @@ static const struct {
 
 static enum err read_line(struct reading *r, const char *line, size_t len)
 {
+    for (size_t i = 0; i < len; i++) { /* a NUL, of all things, would end a text and not a word */
+        if (line[i] < 0x20 || line[i] > 0x7e) {
+            return ERR_MALFORMED;
+        }
+    }
     r->words = 0;
     while (r->words < WORDS_MAX) {
         const char *blank = memchr(line, ' ', len);

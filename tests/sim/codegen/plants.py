@@ -45,6 +45,8 @@ PLANTS = {
         ("*c = *c < 0x20 || *c > 0x7e ? '?' : *c;", "*c = *c < 0 || *c > 0x7e ? '?' : *c;")]),
     "snapshot-form": ("snapshot.c", "unit:schema", "any order and spelling is a snapshot", [
         ("    e = e == ERR_OK ? check_form(&s, text, size) : e;", "    (void)check_form;")]),
+    "snapshot-nul": ("snapshot.c", "unit:schema", "a word may hold a NUL", [
+        ("if (line[i] < 0x20 || line[i] > 0x7e) {", "if ((line[i] < 0x20 && line[i] != 0) || line[i] > 0x7e) {")]),
     "snapshot-hash": ("snapshot.c", "unit:schema", "a snapshot may be changed", [
         ("memcmp(end + sizeof HASH_WORD - 1, hex, sizeof hex - 1) != 0", "memcmp(end + sizeof HASH_WORD - 1, hex, 8) != 0")]),
     "snapshot-operation": ("snapshot.c", "unit:schema", "an operation's fingerprint is without its number", [

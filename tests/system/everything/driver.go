@@ -142,7 +142,7 @@ func deadlines(c *ev.EverythingClient) {
 	_, err := c.Slow(within(0.3), &ev.SlowRequest{DelayMs: 5000})
 	took := time.Since(begun)
 	must(errors.Is(err, ev.ErrTimeout) && errors.Is(err, context.DeadlineExceeded), "%v", err)
-	must(took > 290*time.Millisecond && took < 1500*time.Millisecond, "took %v", took)
+	must(took > 290*time.Millisecond && took < 3*time.Second, "took %v", took)
 	got, err := c.Slow(within(3), &ev.SlowRequest{DelayMs: 1, Number: 9})
 	must(err == nil && got.RemainingMs > 1500 && got.RemainingMs <= 3000, "%v %v", got, err)
 	before, err := c.Count(within(5), &ev.CountRequest{})

@@ -1,7 +1,10 @@
 /* What is no schema, and what is no snapshot of one. */
 #include <string.h>
 
+#include <sodium.h>
+
 #include "codegen/word.h"
+#include "common/base/bytes.h"
 #include "kit.h"
 #include "tests/support/check.h"
 
@@ -51,7 +54,7 @@ static const struct {
     {M "field 1 optional int32 a oneof 9o\n", ERR_INVALID, "no identifier"},
     {M "field 1 optional int32 a oneof\n", ERR_MALFORMED, "line 3"},
     {M "field 1 plain int32 a;b\n", ERR_INVALID, "no identifier"},
-    {M "field 1 plain int32 \xc3\xa4\n", ERR_INVALID, "no identifier"},
+    {M "field 1 plain int32 \xc3\xa4\n", ERR_MALFORMED, "line 3"},
     {M "field 1 plain int32 a\nreserved 1 1\n", ERR_INVALID, "reserved"},
     {M "field 1 plain int32 a\nreserved a\n", ERR_INVALID, "reserved"},
     {M "field 2 plain int32 a\nfield 1 plain int32 b\n", ERR_MALFORMED, "line 3 is not as it is written"},
@@ -59,7 +62,7 @@ static const struct {
     {M "field 1  plain int32 a\n", ERR_MALFORMED, "line 3"},
     {M "field 1 plain int32 a \n", ERR_MALFORMED, "line 3"},
     {M "field 1 repeated int32 a packed packed packed packed packed packed\n", ERR_MALFORMED, "line 3"},
-    {M "field 1 plain int32 a\r\n", ERR_INVALID, "no identifier"},
+    {M "field 1 plain int32 a\r\n", ERR_MALFORMED, "line 3"},
     {M M, ERR_INVALID, "declared twice in p.M"},
     {"message p/N\n" M, ERR_MALFORMED, "line 2"},
     {"enum p/M open Z\nvalue 0 Z\n" M, ERR_INVALID, "declared twice"},
@@ -142,6 +145,34 @@ static void a_snapshot_that_was_touched_is_refused(void)
     arena_fini(&arena);
 }
 
+/* Each '~' as a NUL: a word goes on behind it, a text does not. */
+static void a_nul_is_in_no_word(void)
+{
+    static const char *const bodies[] = {
+        "message p~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~/M\n", "message p/M~\n", M "field 1 plain int32 a~b\n", E "value 0 Z~\n", "~\n", "limit a~ 1\n",
+        M "reserved a~\n", M "service p/S\noperation 1 Do p.M~ p.M once\n", M "field 1 optional message:p.M~ a\n",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+        struct arena arena;
+        struct codegen_schema s;
+        uint8_t hash[32];
+        char why[CODEGEN_WHY_SIZE] = "", hex[65];
+        size_t len;
+
+        arena_init(&arena, 1 << 24);
+        char *text = kit_snapshot(&arena, bodies[i], &len);
+        for (char *c; (c = memchr(text, '~', len)) != NULL;) {
+            *c = '\0';
+        }
+        crypto_generichash(hash, sizeof hash, (const uint8_t *)text, len - 70, NULL, 0);
+        bytes_to_hex(hash, sizeof hash, hex);
+        memcpy(text + len - 65, hex, 64);
+        CHECK(codegen_snapshot_read(text, len, &arena, &s, why) == ERR_MALFORMED && strstr(why, "does not read") != NULL, "row %zu: %s", i, why);
+        arena_fini(&arena);
+    }
+}
+
 static void words_are_split_as_the_runtime_does(void)
 {
     static const char *const split[][3] = {
@@ -179,6 +210,7 @@ int main(void)
 {
     what_is_no_schema_is_refused();
     a_snapshot_that_was_touched_is_refused();
+    a_nul_is_in_no_word();
     words_are_split_as_the_runtime_does();
     a_callers_fingerprint_is_the_runtimes();
     return CHECK_RESULT();
