@@ -203,7 +203,8 @@ static double spread(double latitude, double half)
         return 180;
     }
     double ratio = sin(half / 2) / cos(latitude * RADIANS);
-    return ratio >= 1 ? 180 : 2 * asin(ratio) / RADIANS + MARGIN;
+    double turn = ratio >= 1 ? M_PI : 2 * asin(ratio);
+    return turn >= M_PI ? 180 : turn / RADIANS + MARGIN;
 }
 
 enum err mycel_geo_rectangle(const struct mycel_geo *g, const struct mycel_geo_point *center, double width_m, double height_m,
