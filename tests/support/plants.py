@@ -13,6 +13,7 @@ import time
 from .verdict import CAUGHT, ESCAPED, NO_END, Tally
 
 FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-w"]
+HANGS_S = 15 # of a program that comes to no end: many times what any of them takes
 
 
 class Garden:
@@ -60,11 +61,11 @@ class Garden:
         program = os.path.join(scratch, f"{name}.{finder.replace(':', '.')}")
         subprocess.run([*self.args.cc, *self.flags, "-o", program, variant, *others, *self.libraries],
                        check=True)
+        patience = min(self.args.patience, HANGS_S) if name in self.hangs else self.args.patience
         try:
-            run = subprocess.run([program, *arguments], capture_output=True, text=True, check=False,
-                                 timeout=self.args.patience)
+            run = subprocess.run([program, *arguments], capture_output=True, text=True, check=False, timeout=patience)
         except subprocess.TimeoutExpired:
-            return CAUGHT if name in self.hangs else NO_END, f"{finder} did not end within {self.args.patience} s"
+            return CAUGHT if name in self.hangs else NO_END, f"{finder} did not end within {patience} s"
         said = [l for l in run.stderr.strip().splitlines() if not l.startswith("replay:")] or [""]
         if run.returncode == 0:
             return ESCAPED, f"escaped {finder}"
