@@ -48,7 +48,7 @@ PLANTS = {
         ("        self[k] -= share * middle[k];", "        self[k] -= GRAVITY * self[k] + 0 * share * middle[k];")]),
     "neighbours-doubted": ("refit.c", "sites", "a neighbour further off than its own round trip is an outlier", [
         ("doubt = p->off_ms[g] / share_of * tolerance", "doubt = ratio * tolerance")]),
-    "absolute-errors": ("refit.c", "3-d and", "milliseconds are fitted, not shares", [
+    "absolute-errors": ("refit.c", "noise", "milliseconds are fitted, not shares", [
         ("weight / ((1 + doubt * doubt) * share_of * share_of)", "weight / (1 + doubt * doubt)")]),
     "far-end-ignored": ("refit.c", "3-d and", "the other's height is left out", [
         ("vivaldi_lanes h = self[HEIGHT] + vivaldi_lanes_load(&r->at[HEIGHT][group * LANES]);",
