@@ -110,7 +110,7 @@ PLANTS = {
     "stuck-is-true": ("signal.c", "unit:decide", "what does not move any more is believed", [
         ("pow(1 - churn, m->same_s) < BY_CHANCE", "pow(1 - churn, m->same_s) < 0")]),
     "calm-is-stuck": ("signal.c", "unit:decide", "a service that stands still is doubted, though all signals say so", [
-        ("!is_end && !are_others_still &&", "!is_end &&")]),
+        ("    if (is_still && !are_others_still) {", "    if (is_still) {")]),
     "run-away": ("signal.c", "unit:decide", "a latency that does not fall goes to max", [
         ("    if (is_of_all(s->kind) || is_full ||", "    if (true || is_of_all(s->kind) || is_full ||")]),
     "full-is-futile": ("signal.c", "unit:decide", "a processor that is busy to its end is held not to be helped", [
