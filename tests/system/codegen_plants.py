@@ -71,7 +71,7 @@ def try_one(build, name):
         with open(os.path.join(runtime, file), "w", encoding="utf-8") as f:
             f.write(text.replace(old, new))
         run = subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-x", "-k", tests, test], cwd=ROOT,
-                             env={**os.environ, "CELL_TEST_BUILD": build, "CELL_TEST_RUNTIME": runtime}, capture_output=True, text=True, check=False,
+                             env={**os.environ, "CELL_TEST_BUILD": build, "CELL_TEST_RUNTIME": runtime, "CELL_TEST_CLIENTS": "1"}, capture_output=True, text=True, check=False,
                              timeout=300)
     return None if run.returncode == 1 and " failed" in run.stdout else f"escaped {tests}: {what}: {run.stdout.strip().splitlines()[-1:]}"
 

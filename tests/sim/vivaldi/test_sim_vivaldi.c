@@ -1,6 +1,6 @@
 /* Coordinates over measured networks and made-up ones, ours and plain Vivaldi's on the same round trips, held to bounds.
  *
- *   test_sim_vivaldi [--seed N] [--only WORD]          the worlds of the suite, with checks
+ *   test_sim_vivaldi [--seed N] [--only WORD]          the worlds of the suite, with checks; --share N: every Nth, others each day
  *   test_sim_vivaldi --table [--seed N] [--only WORD]  all worlds, longer, printed
  *   … --trace FILE                                     and what serf_swarm replays (the last of the worlds)
  *   test_sim_vivaldi --nodes 10000 [--rounds N] [--liars PER-CENT] [--cluster] [--peers N]   a made-up world of one size, printed */
@@ -337,7 +337,7 @@ static void run_size(uint32_t nodes, uint32_t rounds, uint64_t seed, uint32_t li
 
 int main(int argc, char **argv)
 {
-    uint64_t seed = 1;
+    uint64_t seed = 1, share = 1, world = 0;
     uint32_t nodes = 0, rounds = 200, liars = 0, peers = 128;
     enum swarm_way way = SWARM_ANY;
     const char *only = "";
@@ -349,6 +349,8 @@ int main(int argc, char **argv)
             is_table = true;
         } else if (has_value && strcmp(argv[i], "--seed") == 0) {
             seed = strtoull(argv[++i], NULL, 10);
+        } else if (has_value && strcmp(argv[i], "--share") == 0) {
+            share = strtoull(argv[++i], NULL, 10);
         } else if (has_value && strcmp(argv[i], "--only") == 0) {
             only = argv[++i];
         } else if (has_value && strcmp(argv[i], "--data") == 0) {
@@ -371,12 +373,18 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    printf("seed %lu\n", (unsigned long)seed);
+    if (share == 0) {
+        fprintf(stderr, "test_sim_vivaldi: --share is a number from 1 on\n");
+        return 2;
+    }
+    const uint64_t today = (uint64_t)time(NULL) / 86400;
+    printf("seed %lu, every world of %lu\n", (unsigned long)seed, (unsigned long)share);
     if (nodes > 0) {
         run_size(nodes, rounds, seed, liars, peers, way);
     }
     for (size_t i = 0; i < ARRAY_LEN(rows) && nodes == 0; i++) {
-        if (strstr(rows[i].name, only) != NULL && (is_table || !rows[i].is_by_hand)) {
+        bool is_asked = strstr(rows[i].name, only) != NULL && (is_table || !rows[i].is_by_hand);
+        if (is_asked && world++ % share == today % share) {
             run(&rows[i], seed, is_table);
         }
     }
