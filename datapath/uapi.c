@@ -245,6 +245,14 @@ static int set_device(const struct datapath_uapi *u, const char *name, const cha
     return EINVAL;
 }
 
+/* Whether it can be the name of a line: anything else may be a key that somebody put where none belongs, and is told to nobody. */
+static bool is_name(const char *line)
+{
+    size_t len = strspn(line, "abcdefghijklmnopqrstuvwxyz_");
+
+    return len > 0 && len < 32 && line[len] == '\0';
+}
+
 static int set(const struct datapath_uapi *u, struct datapath_time now, char *text)
 {
     struct about a = {.has_peer = false};
@@ -263,7 +271,7 @@ static int set(const struct datapath_uapi *u, struct datapath_time now, char *te
             e = a.has_peer ? set_peer(u, now, line, value, &a) : set_device(u, line, value);
         }
         if (e != 0 && u->refuse != NULL) {
-            u->refuse(u->owner, line, e);
+            u->refuse(u->owner, is_name(line) ? line : "?", e);
         }
     }
     return e;

@@ -27,7 +27,7 @@ struct datapath_uapi {
     const void *memory;
     /* A request names this peer, and again after each line that changed him. NULL: nobody wants to know. */
     void (*claim)(void *owner, uint32_t peer);
-    /* A request ended at a line of this name, which a socket or a key of the configuration decides, or which is wrong: `wg`
+    /* A request ended at a line of this name ("?": it is none), which a socket or a key of the configuration decides, or which is wrong: `wg`
      * itself has only the errno's words for it. NULL: nobody wants to know. */
     void (*refuse)(void *owner, const char *name, int errno_value);
     void *owner;

@@ -152,6 +152,10 @@ static void marks_and_refusals_are_told(void)
     u.owner = refused;
     CHECK(strstr(ask(&u, "get=1\n\n"), "listen_port=51820\nfwmark=51820\n") != NULL, "it has one: %s", said);
     CHECK(strcmp(ask(&u, "set=1\nfwmark=51820\n\n"), "errno=0\n\n") == 0 && refused_as == 0, "the one that it has: %s", said);
+    /* A key in a place where none belongs, as somebody pastes it: the log would have it. */
+    CHECK(strcmp(ask(&u, "set=1\nyAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\n\n"), "errno=-22\n\n") == 0 && strcmp(refused, "?") == 0, "%s", refused);
+    CHECK(strcmp(ask(&u, "set=1\n" KEY_A "=1\n\n"), "errno=-22\n\n") == 0 && strcmp(refused, "?") == 0, "%s", refused);
+    CHECK(strcmp(ask(&u, "set=1\n=1\n\n"), "errno=-22\n\n") == 0 && strcmp(refused, "?") == 0, "%s", refused);
     static const struct {
         const char *request, *name;
         int error;
